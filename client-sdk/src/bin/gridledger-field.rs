@@ -1,0 +1,2 @@
+//! gridledger-field: the field command line.
+fn main() {}

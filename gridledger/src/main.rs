@@ -1,0 +1,2 @@
+//! The gridledger command.
+fn main() {}

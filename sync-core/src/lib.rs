@@ -1,0 +1,1 @@
+//! Every rule, without I/O.
