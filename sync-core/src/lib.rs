@@ -1,1 +1,13 @@
-//! Every rule, without I/O.
+//! Every rule of gridledger, without I/O, clock, randomness or async: those are parameters.
+//!
+//! Reading order: [`canonical`] is an entry's bytes and hash; [`document`] and [`derive`] turn entries into documents,
+//! [`fold`] events into a ticket's state, [`project`] documents into a view; [`rights`] and [`validate`] say what an
+//! author may do; [`digest`] proves two stores equal; [`wire`] is how all of it travels.
+
+pub mod canonical;
+pub mod derive;
+pub mod digest;
+pub mod document;
+pub mod fold;
+pub mod project;
+pub mod wire;

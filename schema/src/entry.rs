@@ -1,0 +1,170 @@
+//! An entry: one user action on one record, in the record's own terms.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ids::{AreaNo, FeedId, RecordId};
+
+/// One user action on one record. Its place in a feed, what its author had seen, and what was meant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position in the feed, from 1.
+    pub n: u64,
+    /// When it was done: the device's corrected clock, ms since 1970-01-01 UTC.
+    pub at: i64,
+    /// What the author had seen of the record: its area's log up to this position, and the author's own earlier entries.
+    pub cursor: u64,
+    /// The role the author acted under.
+    pub role: String,
+    /// The record created or edited.
+    pub target: Target,
+    /// What was meant, in order.
+    pub intents: Vec<Intent>,
+}
+
+impl Entry {
+    /// The record this entry of `feed` is about.
+    pub fn record(&self, feed: FeedId) -> RecordId {
+        match &self.target {
+            Target::Create { .. } => RecordId::created_by(feed, self.n),
+            Target::Edit { record } => *record,
+        }
+    }
+
+    /// The facets its intents touch, as a bit set; a creating entry always touches facet 0.
+    pub fn facets(&self) -> u64 {
+        let creates = u64::from(matches!(self.target, Target::Create { .. }));
+        self.intents.iter().fold(creates, |bits, intent| bits | 1 << (intent.facet & 63))
+    }
+}
+
+/// What an entry is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A new record; its id follows from the feed and the entry's number.
+    Create {
+        /// The record type's name.
+        record_type: String,
+        /// The area it belongs to.
+        area: AreaNo,
+    },
+    /// A record that exists.
+    Edit {
+        /// Which one.
+        record: RecordId,
+    },
+}
+
+/// One thing meant: an operation on a field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The facet (read class) the field belongs to; 0 is the ordinary one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub facet: u8,
+    /// The field's name.
+    pub field: String,
+    /// What to do with it.
+    #[serde(flatten)]
+    pub op: Op,
+}
+
+fn is_zero(facet: &u8) -> bool {
+    *facet == 0
+}
+
+/// The operations. Each names its own merge, so deriving needs no schema.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Op {
+    /// Set a field to a value (a list or an object is one value).
+    Put {
+        /// The value; null clears the field.
+        value: Value,
+    },
+    /// Raise a `max` field to at least this value.
+    Raise {
+        /// The value reached.
+        value: i64,
+    },
+    /// Add to a counter.
+    Increment {
+        /// How much; may be negative.
+        by: i64,
+    },
+    /// Replace a stretch of a shared text.
+    Splice {
+        /// Where, in Unicode scalar values of the text as the author saw it.
+        pos: u32,
+        /// How many scalar values go.
+        delete: u32,
+        /// What comes.
+        insert: String,
+    },
+    /// Put an item into a set.
+    Add {
+        /// The item.
+        item: String,
+    },
+    /// Take an item out of a set.
+    Remove {
+        /// The item.
+        item: String,
+    },
+    /// Append to a grow-only log.
+    Append {
+        /// The item.
+        value: Value,
+    },
+    /// Create a child, or set some of its fields.
+    SetChild {
+        /// The child's id.
+        child: String,
+        /// Field to value.
+        value: Map<String, Value>,
+    },
+    /// Take a child away. A concurrent edit of it keeps it.
+    RemoveChild {
+        /// The child's id.
+        child: String,
+    },
+    /// A workflow event.
+    Event {
+        /// What was done: `accept`, `escalate` …
+        verb: String,
+        /// Its arguments.
+        #[serde(default)]
+        args: Map<String, Value>,
+    },
+}
+
+impl Op {
+    /// The operation's name, as in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Put { .. } => "put",
+            Self::Raise { .. } => "raise",
+            Self::Increment { .. } => "increment",
+            Self::Splice { .. } => "splice",
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::Append { .. } => "append",
+            Self::SetChild { .. } => "set_child",
+            Self::RemoveChild { .. } => "remove_child",
+            Self::Event { .. } => "event",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_intent_reads_as_an_app_developer_would_write_it() {
+        let text = r#"{"op":"splice","field":"remark","pos":2,"delete":1,"insert":"好"}"#;
+        let intent: Intent = serde_json::from_str(text).unwrap();
+        assert_eq!(intent.op, Op::Splice { pos: 2, delete: 1, insert: "好".into() });
+        assert_eq!(serde_json::to_value(&intent).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    }
+}

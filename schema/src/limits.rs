@@ -1,0 +1,46 @@
+//! Every limit: a name, a unit, a reason. Phone and server refuse at the same number.
+
+/// Bytes of one sync request as received. A worker's week of full days stays under 100 kB.
+pub const SYNC_BODY_BYTES: usize = 4 << 20;
+/// Bytes of a request's payload once inflated. Sixteen times the body bounds a decompression bomb.
+pub const SYNC_INFLATED_BYTES: usize = 64 << 20;
+/// Bytes of one answer frame once inflated: what a phone holds in memory at once.
+pub const FRAME_BYTES: usize = 8 << 20;
+/// Bytes of any JSON request body.
+pub const JSON_BODY_BYTES: usize = 1 << 20;
+/// Entries of one push; a phone with more sends again.
+pub const PUSH_ENTRIES: usize = 5_000;
+/// Segments (feeds) of one push: one's own and those carried for colleagues.
+pub const PUSH_SEGMENTS: usize = 64;
+/// Intents of one entry: one form save.
+pub const ENTRY_INTENTS: usize = 200;
+/// Bytes of one entry in canonical form.
+pub const ENTRY_BYTES: usize = 256 << 10;
+/// Nesting of a field's value (lists and objects).
+pub const VALUE_DEPTH: usize = 8;
+/// Values (scalars, lists, objects) in one sheet; bounds memory while decoding.
+pub const SHEET_VALUES: usize = 4_000_000;
+/// Columns of one sheet.
+pub const SHEET_COLUMNS: usize = 20_000;
+/// Characters of a field name.
+pub const FIELD_NAME_CHARS: usize = 40;
+/// Characters of a set's item and of a child's id.
+pub const ITEM_CHARS: usize = 200;
+/// Characters of a shared text after an edit.
+pub const TEXT_CHARS: usize = 20_000;
+/// Entries of one record before the server refuses more (a record whose history must end starts a new epoch).
+pub const RECORD_ENTRIES: u64 = 10_000;
+/// Events of one ticket.
+pub const TICKET_EVENTS: usize = 1_000;
+/// Records a device holds (the phone warns, the server reports).
+pub const DEVICE_RECORDS: usize = 20_000;
+/// Areas of one request.
+pub const REQUEST_AREAS: usize = 5_000;
+/// Milliseconds a device clock may be ahead of the server's when an entry arrives; further is refused.
+pub const CLOCK_AHEAD_MS: i64 = 10 * 24 * 3_600_000;
+/// The earliest and the latest time an entry may carry, in ms since 1970: the years 2000 to 2200.
+pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = 946_684_800_000..=7_258_118_400_000;
+/// Seconds to receive one request body.
+pub const BODY_SECONDS: u64 = 30;
+/// Rows of one ledger page.
+pub const LEDGER_PAGE_ROWS: usize = 10_000;

@@ -1,0 +1,224 @@
+//! What one sync carries, as data. How it is laid out in bytes is `sync-core`'s `wire` module and `docs/protocol.md`.
+
+use crate::code::Refusal;
+use crate::entry::Entry;
+use crate::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId, ServerEpoch};
+
+/// The protocol's version, the first byte of every body.
+pub const PROTOCOL: u8 = 1;
+
+/// What a phone sends.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Request {
+    /// The store generation the phone's cursors belong to; `None` before the first answer.
+    pub server_epoch: Option<ServerEpoch>,
+    /// Fingerprint of the schema set the phone has.
+    pub schema: [u8; 8],
+    /// What the phone holds of each area.
+    pub cursors: Vec<AreaCursor>,
+    /// Which areas it wants beside those.
+    pub want: Want,
+    /// Bytes of answer it will take, 0 for no limit of its own.
+    pub budget: u32,
+    /// Stretches of feeds: its own, and those it carries.
+    pub segments: Vec<Segment>,
+    /// The fingerprint of the rights it knows, so that they travel only when they changed.
+    pub grants: [u8; 4],
+    /// Enrolment in the same round trip.
+    pub enrol: Option<Enrol>,
+}
+
+/// Which areas a phone asks for.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub enum Want {
+    /// Every area its user has rights in.
+    #[default]
+    All,
+    /// Those it has cursors for, and these codes.
+    Only(Vec<String>),
+}
+
+/// A one-time code and the key it is to be bound to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enrol {
+    /// The one-time code.
+    pub code: String,
+    /// The device's Ed25519 public key.
+    pub public_key: [u8; 32],
+    /// What the device calls itself, for the list of devices.
+    pub label: String,
+}
+
+/// What a phone holds of an area: every record that last changed at or before `reached`, and of the others
+/// everything up to `floor`. At rest the two are the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AreaCursor {
+    /// The area.
+    pub area: AreaNo,
+    /// Held of every record.
+    pub floor: u64,
+    /// Records that last changed up to here are held whole.
+    pub reached: u64,
+}
+
+/// Consecutive entries of one feed, under one signature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Whose feed.
+    pub feed: FeedId,
+    /// First 8 bytes of the hash before the first entry.
+    pub before: [u8; 8],
+    /// The entries, in order.
+    pub entries: Vec<Entry>,
+    /// Ed25519 over the last entry's hash.
+    pub signature: [u8; 64],
+}
+
+/// One piece of an answer; the phone commits each in one transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Frame {
+    /// The answer to an enrolment.
+    Welcome(Welcome),
+    /// The server's clock, ms since 1970.
+    Time(i64),
+    /// The user's rights, when they changed.
+    Grants(GrantSet),
+    /// The schema set, when the phone's differs: the bundle's text.
+    Schema(String),
+    /// What became of the entries pushed.
+    Receipt(Receipt),
+    /// An area the phone now holds.
+    Granted(AreaInfo),
+    /// An area the phone holds no longer.
+    Withdrawn(AreaNo),
+    /// News of an area.
+    Delta(Delta),
+    /// The last frame; `more` when the byte budget ended the answer early.
+    End {
+        /// Ask again.
+        more: bool,
+    },
+}
+
+/// What a newly enrolled device is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Welcome {
+    /// Its number.
+    pub device: DeviceNo,
+    /// The store's generation.
+    pub server_epoch: ServerEpoch,
+    /// The key that receipts are signed with.
+    pub server_key: [u8; 32],
+    /// The user's code (login).
+    pub user: String,
+    /// The user's name.
+    pub name: String,
+}
+
+/// A user's rights: role at area, from and until.
+#[derive(Clone, Debug, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct GrantSet {
+    /// Each role held.
+    pub grants: Vec<Grant>,
+}
+
+/// One role at one area and all below it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Grant {
+    /// The role's code.
+    pub role: String,
+    /// The area it is held at.
+    pub area: AreaNo,
+    /// Valid from, ms since 1970.
+    pub from: i64,
+    /// Valid until (exclusive), if it ends.
+    pub to: Option<i64>,
+}
+
+/// The server's signed word that a feed is decided up to `n`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receipt {
+    /// The feed.
+    pub feed: FeedId,
+    /// Decided up to here; 0 when nothing is.
+    pub n: u64,
+    /// The hash of entry `n`.
+    pub hash: EntryHash,
+    /// Entries of this push that were refused, the rest was stored.
+    pub refused: Vec<(u64, Refusal)>,
+    /// What stopped the rest of the segment, if something did.
+    pub stopped: Option<Refusal>,
+    /// Ed25519 by the server's key over epoch, feed, n, hash and the refusals.
+    pub signature: [u8; 64],
+}
+
+/// An area's name and place, for people.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AreaInfo {
+    /// Its number.
+    pub no: AreaNo,
+    /// The area above.
+    pub parent: Option<AreaNo>,
+    /// The office's code.
+    pub code: String,
+    /// The kind (basic_grid, community …).
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// News of an area: records in the order in which they last changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delta {
+    /// The cursor this goes on from; a phone elsewhere ignores it.
+    pub from: AreaCursor,
+    /// The cursor after it.
+    pub to: AreaCursor,
+    /// Each record with its entries since `from.floor`, or whole.
+    pub records: Vec<RecordNews>,
+    /// Digest of each facet over the whole area at `to`, when `to` is the log's end: (facet, digest).
+    pub digests: Vec<(u8, [u8; 16])>,
+}
+
+/// What is new of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordNews {
+    /// The record.
+    pub record: RecordId,
+    /// Log position of its creating entry: its short number in the area.
+    pub created: u64,
+    /// Log position of its last change.
+    pub last: u64,
+    /// Its type.
+    pub record_type: String,
+    /// Its generation.
+    pub epoch: u32,
+    /// The news.
+    pub news: News,
+}
+
+/// Entries, or the whole.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// The entries since the cursor's floor, in log order.
+    Entries(Vec<LogEntry>),
+    /// The documents as they are: (facet, Automerge save).
+    Snapshot(Vec<(u8, Vec<u8>)>),
+}
+
+/// An accepted entry as it comes down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogEntry {
+    /// Position in the area's log.
+    pub seq: u64,
+    /// The author's feed.
+    pub feed: FeedId,
+    /// The author's code.
+    pub author: String,
+    /// What its author had seen; `None` when it was all of the record at that point of the log.
+    pub seen: Option<Vec<(FeedId, u64)>>,
+    /// The entry; `None` for the phone's own, which it has.
+    pub entry: Entry,
+    /// Whether the intents were left out because the receiver wrote them.
+    pub own: bool,
+}

@@ -1,0 +1,220 @@
+//! Derivation: an entry and what its author had seen become one Automerge change.
+//!
+//! A pure function of the causal past. Whatever order entries arrive in, every replica derives the same change with
+//! the same hash. Three rules make it so:
+//! - the change is made on the record as it was at what the author had seen (a fork when others have written since),
+//!   so its counter and its dependencies come from the causal past, never from the whole document;
+//! - an entry that changes nothing still leaves an empty change, to keep it in history;
+//! - a counter or text that the creating entry did not make comes from a *genesis* change that depends on nothing and
+//!   whose actor is a hash of record and key, so that two authors who need it at once make the same one.
+
+use automerge::transaction::{CommitOptions, Transactable as _, Transaction};
+use automerge::{ActorId, Automerge, AutomergeError, ObjType, ROOT, ReadDoc as _, ScalarValue, TextEncoding, Value as AmValue};
+use gridledger_schema::entry::{Entry, Intent, Op, Target};
+use gridledger_schema::ids::{FeedId, RecordId};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::canonical;
+use crate::document::{Document, inner_key, intent_id, time_key};
+
+/// An entry, and who made it.
+#[derive(Clone, Copy, Debug)]
+pub struct Authored<'a> {
+    /// The feed it stands in.
+    pub feed: FeedId,
+    /// The author's code.
+    pub author: &'a str,
+    /// The entry.
+    pub entry: &'a Entry,
+}
+
+/// What the author had seen of the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// All that it holds.
+    All,
+    /// Of each feed the changes up to a number.
+    Clock(Vec<(FeedId, u64)>),
+}
+
+/// Why an entry could not be derived.
+#[derive(Debug, thiserror::Error)]
+pub enum DeriveError {
+    /// The document does not hold what the author is said to have seen.
+    #[error("the document does not hold what the author had seen")]
+    SeenUnknown,
+    /// Automerge refused.
+    #[error("automerge: {0}")]
+    Automerge(#[from] AutomergeError),
+    /// The merge machine panicked; the document was thrown away.
+    #[error("the merge machine panicked")]
+    Panicked,
+}
+
+impl Document {
+    /// Derives the entry's change for one facet and adds it. Returns the change's hash.
+    /// On an error or a panic inside, the document is as it was.
+    pub fn derive(&mut self, authored: Authored<'_>, facet: u8, seen: &Seen) -> Result<[u8; 32], DeriveError> {
+        let attempt = std::panic::AssertUnwindSafe(|| {
+            let mut next = self.clone();
+            next.derive_in_place(authored, facet, seen).map(|hash| (next, hash))
+        });
+        let (next, hash) = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
+        *self = next;
+        Ok(hash)
+    }
+
+    fn derive_in_place(&mut self, authored: Authored<'_>, facet: u8, seen: &Seen) -> Result<[u8; 32], DeriveError> {
+        let Seen::Clock(clock) = seen else {
+            return commit(&mut self.doc, authored, facet);
+        };
+        let heads = self.change_hash(clock).ok_or(DeriveError::SeenUnknown)?;
+        let mut past = if heads.is_empty() { Self::new().doc } else { self.doc.fork_at(&heads)? };
+        let hash = commit(&mut past, authored, facet)?;
+        self.doc.merge(&mut past)?;
+        Ok(hash)
+    }
+}
+
+fn commit(doc: &mut Automerge, authored: Authored<'_>, facet: u8) -> Result<[u8; 32], DeriveError> {
+    let Authored { feed, entry, .. } = authored;
+    let creates = matches!(entry.target, Target::Create { .. });
+    let record = entry.record(feed);
+    if !creates {
+        ensure_containers(doc, record, facet, &entry.intents)?;
+    }
+    doc.set_actor(ActorId::from(feed.0));
+    let mut tx = doc.transaction();
+    for (index, intent) in entry.intents.iter().enumerate().filter(|(_, i)| i.facet == facet) {
+        apply(&mut tx, authored, index, intent)?;
+    }
+    let options = CommitOptions::default().with_time(entry.at);
+    let (hash, _) = tx.commit_with(options.clone());
+    Ok(hash.unwrap_or_else(|| doc.empty_commit(options)).0)
+}
+
+fn ensure_containers(doc: &mut Automerge, record: RecordId, facet: u8, intents: &[Intent]) -> Result<(), DeriveError> {
+    for intent in intents.iter().filter(|i| i.facet == facet) {
+        let container = match &intent.op {
+            Op::Increment { .. } => Container::Counter,
+            Op::Splice { .. } => Container::Text,
+            _ => continue,
+        };
+        if !container.is_at(doc, &intent.field)? {
+            let mut genesis = genesis(record, facet, &intent.field, container)?;
+            doc.merge(&mut genesis)?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Container {
+    Counter,
+    Text,
+}
+
+impl Container {
+    fn is_at(self, doc: &Automerge, field: &str) -> Result<bool, AutomergeError> {
+        Ok(doc.get_all(ROOT, field)?.iter().any(|(value, _)| match self {
+            Self::Counter => matches!(value, AmValue::Scalar(s) if matches!(s.as_ref(), ScalarValue::Counter(_))),
+            Self::Text => matches!(value, AmValue::Object(ObjType::Text)),
+        }))
+    }
+}
+
+fn genesis(record: RecordId, facet: u8, field: &str, container: Container) -> Result<Automerge, AutomergeError> {
+    let mut hash = Sha256::new();
+    hash.update(b"gridledger/genesis/v1");
+    hash.update(record.0);
+    hash.update([facet]);
+    hash.update(field.as_bytes());
+    let mut doc = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
+    doc.set_actor(ActorId::from(&hash.finalize()[..16]));
+    let mut tx = doc.transaction();
+    match container {
+        Container::Counter => tx.put(ROOT, field, ScalarValue::Counter(0.into()))?,
+        Container::Text => _ = tx.put_object(ROOT, field, ObjType::Text)?,
+    }
+    tx.commit_with(CommitOptions::default().with_time(0));
+    Ok(doc)
+}
+
+fn apply(tx: &mut Transaction<'_>, by: Authored<'_>, index: usize, intent: &Intent) -> Result<(), AutomergeError> {
+    let field = intent.field.as_str();
+    match &intent.op {
+        Op::Put { value } => tx.put(ROOT, field, scalar(value)),
+        Op::Raise { value } => raise(tx, field, *value),
+        Op::Increment { by } => increment(tx, field, *by),
+        Op::Splice { pos, delete, insert } => splice(tx, field, *pos as usize, *delete as usize, insert),
+        Op::Add { item } => tx.put(ROOT, inner_key(field, item), true),
+        Op::Remove { item } => tx.put(ROOT, inner_key(field, item), false),
+        Op::Append { value } => tx.put(ROOT, log_key(by, field, index), bytes(value)),
+        Op::SetChild { child, value } => set_child(tx, field, child, value),
+        Op::RemoveChild { child } => tx.put(ROOT, inner_key(field, child), false),
+        Op::Event { verb, args } => event(tx, by, field, index, verb, args),
+    }
+}
+
+fn log_key(by: Authored<'_>, field: &str, index: usize) -> String {
+    inner_key(field, &format!("{}.{}", time_key(by.entry.at), intent_id(by.feed, by.entry.n, index)))
+}
+
+fn scalar(value: &Value) -> ScalarValue {
+    match value {
+        Value::Null => ScalarValue::Null,
+        Value::Bool(b) => (*b).into(),
+        Value::String(s) => s.as_str().into(),
+        Value::Number(n) => n.as_i64().map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
+        Value::Array(_) | Value::Object(_) => bytes(value),
+    }
+}
+
+fn bytes(value: &Value) -> ScalarValue {
+    let mut out = minicbor::Encoder::new(Vec::new());
+    canonical::write_value(&mut out, value).expect("BUG: writing to a Vec cannot fail");
+    ScalarValue::Bytes(out.into_writer())
+}
+
+fn raise(tx: &mut Transaction<'_>, field: &str, value: i64) -> Result<(), AutomergeError> {
+    let reached = tx.get_all(ROOT, field)?.iter().filter_map(|(v, _)| v.to_i64()).max();
+    if reached.is_none_or(|reached| value > reached) {
+        tx.put(ROOT, field, value)?;
+    }
+    Ok(())
+}
+
+fn increment(tx: &mut Transaction<'_>, field: &str, by: i64) -> Result<(), AutomergeError> {
+    if tx.get(ROOT, field)?.is_none() {
+        return tx.put(ROOT, field, ScalarValue::Counter(by.into()));
+    }
+    tx.increment(ROOT, field, by)
+}
+
+fn splice(tx: &mut Transaction<'_>, field: &str, pos: usize, delete: usize, insert: &str) -> Result<(), AutomergeError> {
+    let found = tx.get_all(ROOT, field)?.into_iter().rev().find(|(v, _)| matches!(v, AmValue::Object(ObjType::Text)));
+    let text = match found {
+        Some((_, id)) => id,
+        None => tx.put_object(ROOT, field, ObjType::Text)?,
+    };
+    let length = tx.length(&text);
+    let pos = pos.min(length);
+    let delete = delete.min(length - pos);
+    tx.splice_text(&text, pos, delete as isize, insert)
+}
+
+fn set_child(tx: &mut Transaction<'_>, field: &str, child: &str, value: &Map<String, Value>) -> Result<(), AutomergeError> {
+    let key = inner_key(field, child);
+    tx.put(ROOT, key.as_str(), true)?;
+    value.iter().try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), scalar(value)))
+}
+
+/// An event's parents are the latest events its author had seen, those of the same entry included.
+fn event(tx: &mut Transaction<'_>, by: Authored<'_>, field: &str, index: usize, verb: &str, args: &Map<String, Value>) -> Result<(), AutomergeError> {
+    let seen = crate::project::stored_events(&*tx, field);
+    let named: std::collections::BTreeSet<&str> = seen.iter().flat_map(|e| e.parents.iter().map(String::as_str)).collect();
+    let latest: Vec<Value> = seen.iter().filter(|e| !named.contains(e.id.as_str())).map(|e| e.id.clone().into()).collect();
+    let stored = serde_json::json!({ "a": by.author, "p": latest, "r": args, "v": verb });
+    tx.put(ROOT, log_key(by, field, index), bytes(&stored))
+}

@@ -1,0 +1,46 @@
+//! The area digest: an order-free sum over what an area holds, kept by difference.
+
+use gridledger_schema::ids::RecordId;
+use sha2::{Digest as _, Sha256};
+
+/// A sum of 128 bits, modulo 2^128, over (record, facet, epoch, heads). Two stores with the same sum hold the same
+/// documents; it guards against faults, not against someone who makes up heads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AreaDigest(pub u128);
+
+impl AreaDigest {
+    /// Adds a document with these (sorted) heads.
+    pub fn add(&mut self, record: RecordId, facet: u8, epoch: u32, heads: &[[u8; 32]]) {
+        self.0 = self.0.wrapping_add(term(record, facet, epoch, heads));
+    }
+
+    /// Takes a document with these heads out.
+    pub fn remove(&mut self, record: RecordId, facet: u8, epoch: u32, heads: &[[u8; 32]]) {
+        self.0 = self.0.wrapping_sub(term(record, facet, epoch, heads));
+    }
+
+    /// The digest's 16 bytes, big-endian.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// A digest from its bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+}
+
+/// What one document adds to its area's digest; stored beside it so that it can be taken out again.
+pub fn term(record: RecordId, facet: u8, epoch: u32, heads: &[[u8; 32]]) -> u128 {
+    if heads.is_empty() {
+        return 0;
+    }
+    let mut hash = Sha256::new();
+    hash.update(b"gridledger/digest/v1");
+    hash.update(record.0);
+    hash.update([facet]);
+    hash.update(epoch.to_be_bytes());
+    heads.iter().for_each(|h| hash.update(h));
+    let bytes = hash.finalize();
+    u128::from_be_bytes(bytes[..16].try_into().expect("BUG: SHA-256 has 32 bytes"))
+}

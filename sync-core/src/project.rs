@@ -1,0 +1,238 @@
+//! Projection: documents become a view. A pure function, the same on a phone and in the ledger.
+
+use std::collections::BTreeMap;
+
+use automerge::iter::MapRangeItem;
+use automerge::{ObjType, ROOT, ReadDoc, ScalarValue, Value as AmValue, ValueRef};
+use gridledger_schema::set::{Merge, RecordType};
+use serde_json::{Map, Value, json};
+
+use crate::canonical;
+use crate::document::{Document, feed_of};
+use crate::fold::{self, Event, Ticket};
+
+/// A record as a reader sees it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    /// Field to value.
+    pub fields: Map<String, Value>,
+    /// Fields written at the same time by people who had not seen each other: the value shown first, then the others.
+    pub conflicts: BTreeMap<String, Vec<Candidate>>,
+    /// A ticket's state, folded from its events.
+    pub ticket: Option<Ticket>,
+    /// A ticket's events, in time order.
+    pub events: Vec<Event>,
+}
+
+/// One of several values of a field.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Candidate {
+    /// The value.
+    pub value: Value,
+    /// The feed that wrote it.
+    pub feed: String,
+    /// When, ms since 1970.
+    pub at: i64,
+}
+
+impl View {
+    /// The view as one JSON object: the fields, `_conflicts` where there are any, `_ticket` for a ticket.
+    pub fn to_json(&self) -> Value {
+        let mut out = self.fields.clone();
+        if !self.conflicts.is_empty() {
+            out.insert("_conflicts".into(), json!(self.conflicts));
+        }
+        if let Some(ticket) = &self.ticket {
+            out.insert("_ticket".into(), ticket_json(ticket));
+        }
+        Value::Object(out)
+    }
+}
+
+fn ticket_json(ticket: &Ticket) -> Value {
+    json!({
+        "state": ticket.state, "level": ticket.level, "cycle": ticket.cycle,
+        "assignees": ticket.assignees, "co_handlers": ticket.co_handlers, "flags": ticket.flags,
+    })
+}
+
+/// The view of a record from those of its documents that the reader may hold.
+pub fn project<'a>(record_type: &RecordType, facets: impl IntoIterator<Item = &'a Document>) -> View {
+    let mut view = View::default();
+    for document in facets {
+        for item in document.doc.map_range(ROOT, ..) {
+            place(&mut view, record_type, document, item);
+        }
+    }
+    for field in record_type.fields.values() {
+        match field.merge {
+            Merge::Counter => _ = view.fields.entry(&*field.name).or_insert(json!(0)),
+            Merge::Events => fold_events(&mut view),
+            _ => {}
+        }
+    }
+    view
+}
+
+fn place(view: &mut View, record_type: &RecordType, document: &Document, item: MapRangeItem<'_>) {
+    let (name, inner) = match item.key.split_once('/') {
+        Some((name, inner)) => (name, Some(inner)),
+        None => (&*item.key, None),
+    };
+    let merge = record_type.fields.get(name).map_or(Merge::Register, |field| field.merge);
+    match (inner, merge) {
+        (None, Merge::Text) => _ = view.fields.insert(name.into(), text(document, &item).into()),
+        (None, Merge::Max) => _ = view.fields.insert(name.into(), largest(document, name)),
+        (None, _) => register(view, document, name, &item),
+        (Some(inner), Merge::SetAddWins | Merge::SetRemoveWins) => {
+            let stays = merge == Merge::SetAddWins;
+            set_item(view, document, &item, name, inner, stays);
+        }
+        (Some(_), Merge::Log) => _ = list(view, name).map(|list| list.push(plain(&item.value))),
+        (Some(inner), Merge::Map) => child(view, document, &item, name, inner),
+        (Some(inner), Merge::Events) => view.events.extend(event(inner, &plain(&item.value))),
+        (Some(_), _) => {}
+    }
+}
+
+fn list<'a>(view: &'a mut View, name: &str) -> Option<&'a mut Vec<Value>> {
+    view.fields.entry(name).or_insert_with(|| Value::Array(Vec::new())).as_array_mut()
+}
+
+fn register(view: &mut View, document: &Document, name: &str, item: &MapRangeItem<'_>) {
+    let value = if item.conflict {
+        let mut candidates = candidates(document, &item.key);
+        let first = candidates.first().map_or(Value::Null, |c| c.value.clone());
+        candidates.dedup_by(|a, b| a.value == b.value);
+        if candidates.len() > 1 {
+            view.conflicts.insert(name.into(), candidates);
+        }
+        first
+    } else {
+        plain(&item.value)
+    };
+    if !value.is_null() {
+        view.fields.insert(name.into(), value);
+    }
+}
+
+/// The values of a key written at once, the one to show first: the latest corrected time, then the feed id.
+fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
+    let all = document.doc.get_all(ROOT, key).unwrap_or_default();
+    let mut found: Vec<Candidate> = all
+        .into_iter()
+        .filter_map(|(value, id)| {
+            let hash = document.doc.hash_for_opid(&id)?;
+            let meta = document.doc.get_change_meta_by_hash(&hash)?;
+            let feed = feed_of(&meta.actor)?.to_string();
+            Some(Candidate { value: plain_scalar(value.to_scalar()?), feed, at: meta.timestamp })
+        })
+        .collect();
+    found.sort_by(|a, b| (b.at, &b.feed).cmp(&(a.at, &a.feed)));
+    found
+}
+
+fn largest(document: &Document, name: &str) -> Value {
+    let all = document.doc.get_all(ROOT, name).unwrap_or_default();
+    all.iter().filter_map(|(v, _)| v.to_i64()).max().map_or(Value::Null, Value::from)
+}
+
+fn text(document: &Document, item: &MapRangeItem<'_>) -> String {
+    match item.value {
+        ValueRef::Object(ObjType::Text) => document.doc.text(item.id()).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+fn set_item(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, member: &str, add_wins: bool) {
+    let inside = if item.conflict {
+        let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
+        let mut votes = all.iter().map(|(v, _)| v.to_bool() == Some(true));
+        if add_wins { votes.any(|v| v) } else { votes.all(|v| v) }
+    } else {
+        plain(&item.value) == Value::Bool(true)
+    };
+    if let Some(list) = list(view, name)
+        && inside
+    {
+        list.push(member.into());
+    }
+}
+
+/// A child stays while anyone who had not seen its removal still writes to it.
+fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, inner: &str) {
+    let children = view.fields.entry(name).or_insert_with(|| Value::Object(Map::new()));
+    let Some(children) = children.as_object_mut() else { return };
+    let Some((id, key)) = inner.split_once('/') else {
+        let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
+        if all.iter().any(|(v, _)| v.to_bool() == Some(true)) {
+            children.insert(inner.into(), Value::Object(Map::new()));
+        }
+        return;
+    };
+    // The marker `field/id` sorts before `field/id/key`: an id that is not there was removed.
+    let Some(fields) = children.get_mut(id).and_then(Value::as_object_mut) else { return };
+    let value = if item.conflict {
+        let found = candidates(document, &item.key);
+        let first = found.first().map_or(Value::Null, |c| c.value.clone());
+        if found.iter().any(|c| c.value != first) {
+            view.conflicts.insert(item.key.to_string(), found);
+        }
+        first
+    } else {
+        plain(&item.value)
+    };
+    fields.insert(key.into(), value);
+}
+
+fn plain(value: &ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Scalar(s) => plain_scalar(&s.to_owned()),
+        ValueRef::Object(_) => Value::Null,
+    }
+}
+
+fn plain_scalar(scalar: &ScalarValue) -> Value {
+    match scalar {
+        ScalarValue::Bytes(bytes) => canonical::read_value(&mut minicbor::Decoder::new(bytes), 0).unwrap_or(Value::Null),
+        ScalarValue::Str(s) => s.as_str().into(),
+        ScalarValue::Int(i) | ScalarValue::Timestamp(i) => (*i).into(),
+        ScalarValue::Uint(u) => (*u).into(),
+        ScalarValue::F64(f) => json!(f),
+        ScalarValue::Counter(c) => i64::from(c).into(),
+        ScalarValue::Boolean(b) => (*b).into(),
+        ScalarValue::Null | ScalarValue::Unknown { .. } => Value::Null,
+    }
+}
+
+/// The events stored in a field, in time order.
+pub(crate) fn stored_events(doc: &impl ReadDoc, field: &str) -> Vec<Event> {
+    let prefix = format!("{field}/");
+    let end = format!("{field}0"); // '0' follows '/'
+    doc.map_range(ROOT, prefix.clone()..end)
+        .filter_map(|item| event(item.key.strip_prefix(&prefix)?, &plain(&item.value)))
+        .collect()
+}
+
+/// Reads an event from its key (`TIME.FEED.N.I`) and stored value.
+fn event(key: &str, stored: &Value) -> Option<Event> {
+    let (time, id) = key.split_once('.')?;
+    let texts = |v: &Value| Some(v.as_array()?.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect());
+    Some(Event {
+        id: id.to_owned(),
+        verb: stored["v"].as_str()?.parse().ok()?,
+        actor: stored["a"].as_str()?.to_owned(),
+        at: i64::from_str_radix(time, 16).ok()?,
+        parents: texts(&stored["p"])?,
+        args: stored["r"].as_object()?.clone(),
+    })
+}
+
+fn fold_events(view: &mut View) {
+    view.ticket = fold::fold(&view.events).ok();
+}
+
+/// Whether `value` is a text object; a helper for callers that edit whole texts.
+pub fn is_text(value: &AmValue<'_>) -> bool {
+    matches!(value, AmValue::Object(ObjType::Text))
+}

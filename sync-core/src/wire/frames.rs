@@ -1,0 +1,269 @@
+//! The request, and the frames of an answer, in CBOR. Entries and area news inside are sheets.
+
+use std::convert::Infallible;
+
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, ServerEpoch};
+use gridledger_schema::limits;
+use gridledger_schema::wire::{
+    AreaCursor, AreaInfo, Enrol, Frame, Grant, GrantSet, Receipt, Request, Want, Welcome,
+};
+use minicbor::{Decoder, Encoder};
+
+use super::sheet;
+use super::{RecordNames, WireError};
+
+type Out<'a> = Encoder<&'a mut Vec<u8>>;
+type Written = Result<(), minicbor::encode::Error<Infallible>>;
+
+/// Writes a request (the payload of an envelope).
+pub fn write_request(request: &Request, names: &dyn RecordNames) -> Vec<u8> {
+    let mut out = Vec::new();
+    request_fields(&mut Encoder::new(&mut out), request, names).expect("BUG: writing to a Vec cannot fail");
+    out
+}
+
+fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -> Written {
+    e.array(7)?;
+    match request.server_epoch {
+        Some(epoch) => e.u64(epoch.0)?,
+        None => e.null()?,
+    };
+    e.array(request.cursors.len() as u64 * 3)?;
+    for cursor in &request.cursors {
+        e.u32(cursor.area.0)?.u64(cursor.floor)?.u64(cursor.reached - cursor.floor)?;
+    }
+    match &request.want {
+        Want::All => _ = e.null()?,
+        Want::Only(codes) => {
+            e.array(codes.len() as u64)?;
+            codes.iter().try_for_each(|code| e.str(code).map(|_| ()))?;
+        }
+    }
+    e.u32(request.budget)?.bytes(&request.grants)?;
+    match &request.enrol {
+        None => _ = e.null()?,
+        Some(enrol) => _ = e.array(3)?.str(&enrol.code)?.bytes(&enrol.public_key)?.str(&enrol.label)?,
+    }
+    match request.segments.as_slice() {
+        [] => e.null()?,
+        segments => e.bytes(&sheet::write_segments(segments, names))?,
+    };
+    Ok(())
+}
+
+/// A request, its segments still unread: reading those needs the records' short names.
+#[derive(Debug)]
+pub struct ReadRequest<'a> {
+    /// The request without its segments.
+    pub request: Request,
+    /// The segments' sheet; give it to [`sheet::read_segments`].
+    pub segments: Option<&'a [u8]>,
+}
+
+/// Reads a request.
+pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
+    let mut d = Decoder::new(payload);
+    if d.array()? != Some(7) {
+        return Err(WireError::Malformed("request"));
+    }
+    let server_epoch = optional(&mut d, |d| Ok(ServerEpoch(d.u64()?)))?;
+    let cursors = read_cursors(&mut d)?;
+    let want = match optional(&mut d, |d| texts(d, limits::REQUEST_AREAS))? {
+        None => Want::All,
+        Some(codes) => Want::Only(codes),
+    };
+    let (budget, grants) = (d.u32()?, fixed(d.bytes()?)?);
+    let enrol = optional(&mut d, |d| {
+        d.array()?;
+        Ok(Enrol { code: d.str()?.to_owned(), public_key: fixed(d.bytes()?)?, label: d.str()?.to_owned() })
+    })?;
+    let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
+    let request =
+        Request { server_epoch, schema: [0; 8], cursors, want, budget, segments: Vec::new(), grants, enrol };
+    Ok(ReadRequest { request, segments })
+}
+
+fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
+    let count = length(d.array()?)?;
+    if count > limits::REQUEST_AREAS * 3 || !count.is_multiple_of(3) {
+        return Err(WireError::TooLarge("areas of a request"));
+    }
+    (0..count / 3)
+        .map(|_| {
+            let (area, floor) = (AreaNo(d.u32()?), d.u64()?);
+            let reached = floor.checked_add(d.u64()?).ok_or(WireError::Malformed("cursor"))?;
+            Ok(AreaCursor { area, floor, reached })
+        })
+        .collect()
+}
+
+fn length(count: Option<u64>) -> Result<usize, WireError> {
+    count.map(|c| c as usize).ok_or(WireError::Malformed("length"))
+}
+
+fn texts(d: &mut Decoder<'_>, most: usize) -> Result<Vec<String>, WireError> {
+    let count = length(d.array()?)?;
+    if count > most {
+        return Err(WireError::TooLarge("list"));
+    }
+    (0..count).map(|_| Ok(d.str()?.to_owned())).collect()
+}
+
+fn optional<'b, T>(d: &mut Decoder<'b>, read: impl FnOnce(&mut Decoder<'b>) -> Result<T, WireError>) -> Result<Option<T>, WireError> {
+    if d.datatype()? == minicbor::data::Type::Null {
+        d.null()?;
+        return Ok(None);
+    }
+    read(d).map(Some)
+}
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], WireError> {
+    bytes.try_into().map_err(|_| WireError::Malformed("length"))
+}
+
+mod kind {
+    pub const END: u8 = 0;
+    pub const TIME: u8 = 1;
+    pub const RECEIPT: u8 = 2;
+    pub const DELTA: u8 = 3;
+    pub const GRANTED: u8 = 4;
+    pub const WITHDRAWN: u8 = 5;
+    pub const GRANTS: u8 = 6;
+    pub const SCHEMA: u8 = 7;
+    pub const WELCOME: u8 = 8;
+}
+
+/// Writes a frame: a CBOR byte string around its fields, so that a reader knows when it has arrived whole.
+pub fn write_frame(frame: &Frame) -> Vec<u8> {
+    let mut inner = Vec::new();
+    frame_fields(&mut Encoder::new(&mut inner), frame).expect("BUG: writing to a Vec cannot fail");
+    let mut out = Vec::with_capacity(inner.len() + 5);
+    Encoder::new(&mut out).bytes(&inner).expect("BUG: writing to a Vec cannot fail");
+    out
+}
+
+fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
+    match frame {
+        Frame::End { more } => _ = e.u8(kind::END)?.bool(*more)?,
+        Frame::Time(at) => _ = e.u8(kind::TIME)?.i64(*at)?,
+        Frame::Receipt(receipt) => write_receipt(e.u8(kind::RECEIPT)?, receipt)?,
+        Frame::Delta(delta) => _ = e.u8(kind::DELTA)?.bytes(&sheet::write_delta(delta))?,
+        Frame::Granted(area) => write_area(e.u8(kind::GRANTED)?, area)?,
+        Frame::Withdrawn(area) => _ = e.u8(kind::WITHDRAWN)?.u32(area.0)?,
+        Frame::Grants(set) => write_grants(e.u8(kind::GRANTS)?, set)?,
+        Frame::Schema(bundle) => _ = e.u8(kind::SCHEMA)?.str(bundle)?,
+        Frame::Welcome(w) => {
+            e.u8(kind::WELCOME)?.u32(w.device.0)?.u64(w.server_epoch.0)?.bytes(&w.server_key)?;
+            e.str(&w.user)?.str(&w.name)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
+    e.bytes(&receipt.feed.0)?.u64(receipt.n)?.bytes(&receipt.hash.0)?.bytes(&receipt.signature)?;
+    e.array(receipt.refused.len() as u64)?;
+    for (n, refusal) in &receipt.refused {
+        e.u64(*n)?;
+        write_refusal(e, refusal)?;
+    }
+    match &receipt.stopped {
+        None => _ = e.null()?,
+        Some(refusal) => write_refusal(e, refusal)?,
+    }
+    Ok(())
+}
+
+fn write_refusal(e: &mut Out<'_>, refusal: &Refusal) -> Written {
+    e.array(3)?.str(refusal.code.as_str())?.str(&refusal.rule)?.str(refusal.field.as_deref().unwrap_or(""))?;
+    Ok(())
+}
+
+fn write_area(e: &mut Out<'_>, area: &AreaInfo) -> Written {
+    e.u32(area.no.0)?.u32(area.parent.map_or(0, |p| p.0))?.str(&area.code)?.str(&area.kind)?.str(&area.name)?;
+    Ok(())
+}
+
+fn write_grants(e: &mut Out<'_>, set: &GrantSet) -> Written {
+    e.array(set.grants.len() as u64)?;
+    for grant in &set.grants {
+        e.array(4)?.str(&grant.role)?.u32(grant.area.0)?.i64(grant.from)?;
+        match grant.to {
+            None => e.null()?,
+            Some(to) => e.i64(to)?,
+        };
+    }
+    Ok(())
+}
+
+/// Takes one whole frame off the front of `arrived`; `None` while it has not arrived whole.
+pub fn take_frame(arrived: &mut Vec<u8>, names: &dyn RecordNames) -> Result<Option<Frame>, WireError> {
+    let mut d = Decoder::new(arrived);
+    let inner = match d.bytes() {
+        Ok(inner) => inner,
+        Err(error) if error.is_end_of_input() => return Ok(None),
+        Err(_) => return Err(WireError::Malformed("frame")),
+    };
+    let frame = read_frame(inner, names)?;
+    let used = d.position();
+    arrived.drain(..used);
+    Ok(Some(frame))
+}
+
+fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError> {
+    let mut d = Decoder::new(inner);
+    Ok(match d.u8()? {
+        kind::END => Frame::End { more: d.bool()? },
+        kind::TIME => Frame::Time(d.i64()?),
+        kind::RECEIPT => Frame::Receipt(read_receipt(&mut d)?),
+        kind::DELTA => Frame::Delta(sheet::read_delta(d.bytes()?, names)?),
+        kind::GRANTED => Frame::Granted(read_area(&mut d)?),
+        kind::WITHDRAWN => Frame::Withdrawn(AreaNo(d.u32()?)),
+        kind::GRANTS => Frame::Grants(read_grants(&mut d)?),
+        kind::SCHEMA => Frame::Schema(d.str()?.to_owned()),
+        kind::WELCOME => Frame::Welcome(Welcome {
+            device: DeviceNo(d.u32()?),
+            server_epoch: ServerEpoch(d.u64()?),
+            server_key: fixed(d.bytes()?)?,
+            user: d.str()?.to_owned(),
+            name: d.str()?.to_owned(),
+        }),
+        _ => return Err(WireError::Malformed("frame kind")),
+    })
+}
+
+fn read_receipt(d: &mut Decoder<'_>) -> Result<Receipt, WireError> {
+    let feed = FeedId(fixed(d.bytes()?)?);
+    let (n, hash, signature) = (d.u64()?, EntryHash(fixed(d.bytes()?)?), fixed(d.bytes()?)?);
+    let count = length(d.array()?)?;
+    let refused = (0..count).map(|_| Ok((d.u64()?, read_refusal(d)?))).collect::<Result<_, WireError>>()?;
+    let stopped = optional(d, read_refusal)?;
+    Ok(Receipt { feed, n, hash, refused, stopped, signature })
+}
+
+fn read_refusal(d: &mut Decoder<'_>) -> Result<Refusal, WireError> {
+    d.array()?;
+    let (code, rule, field) = (d.str()?, d.str()?.to_owned(), d.str()?);
+    // A code from a newer server: kept readable, treated as a plain refusal.
+    let code = Code::parse(code).unwrap_or(Code::BadRequest);
+    Ok(Refusal { code, rule, field: (!field.is_empty()).then(|| field.to_owned()) })
+}
+
+fn read_area(d: &mut Decoder<'_>) -> Result<AreaInfo, WireError> {
+    let (no, parent) = (AreaNo(d.u32()?), d.u32()?);
+    let parent = (parent != 0).then_some(AreaNo(parent));
+    Ok(AreaInfo { no, parent, code: d.str()?.to_owned(), kind: d.str()?.to_owned(), name: d.str()?.to_owned() })
+}
+
+fn read_grants(d: &mut Decoder<'_>) -> Result<GrantSet, WireError> {
+    let count = length(d.array()?)?;
+    let grants = (0..count)
+        .map(|_| {
+            d.array()?;
+            let (role, area, from) = (d.str()?.to_owned(), AreaNo(d.u32()?), d.i64()?);
+            Ok(Grant { role, area, from, to: optional(d, |d| Ok(d.i64()?))? })
+        })
+        .collect::<Result<_, WireError>>()?;
+    Ok(GrantSet { grants })
+}
