@@ -74,11 +74,11 @@ summary() {
 # --- what the machine has to have -------------------------------------------------------------------------------------
 
 # SQLite, zstd and the cryptography library are built from source: a C compiler, a linker and the C library's headers.
-# No cmake, no pkg-config, no OpenSSL.
+# No cmake, no pkg-config, no OpenSSL. CC may be a command with arguments (`ccache gcc`), so it stands unquoted.
 compiler_works() {
   local out status=0
   out="$(mktemp)"
-  printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | "${CC:-cc}" -x c - -o "$out" 2>/dev/null || status=1
+  printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | ${CC:-cc} -x c - -o "$out" 2>/dev/null || status=1
   rm -f "$out"
   return "$status"
 }
@@ -118,7 +118,7 @@ check_rust() {
 heading "What the machine has"
 check_rust
 compiler_works || install_compiler
-"${CC:-cc}" --version | sed -n 1p
+${CC:-cc} --version | sed -n 1p
 
 # --- the steps --------------------------------------------------------------------------------------------------------
 
