@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# All that must pass before a change is taken: format, lints, tests, documentation, licences, spelling.
+#
+#   scripts/test.sh            everything
+#   scripts/test.sh --quick    format, lints and tests only
+#
+# Works from any directory. On Debian it installs a missing C compiler where it may (as root or with passwordless sudo).
+# Stops at the first step that fails, with that step's exit status. Sets no RUSTFLAGS (every dependency would be built
+# again) and leaves CARGO_TARGET_DIR as it is.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+
+quick=false
+for arg in "$@"; do
+  case "$arg" in
+    --quick) quick=true ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' scripts/test.sh; exit 0 ;;
+    *) echo "unknown option: $arg (try --help)" >&2; exit 2 ;;
+  esac
+done
+
+log="$(mktemp)"
+step="start"
+finish() {
+  local status=$?
+  summary || true
+  rm -f "$log"
+  if [ "$status" -ne 0 ]; then
+    echo "FAILED at: $step (exit status $status)" >&2
+  fi
+}
+trap finish EXIT
+
+heading() { step="$1"; printf '\n=== %s\n' "$1"; }
+skipped() { printf '\n=== SKIPPED: %s: %s\n' "$1" "$2"; }
+die() { echo "error: $*" >&2; exit 1; }
+
+# Runs a test command, showing its output and keeping it for the summary.
+run_tests() { "$@" --color never 2>&1 | tee -a "$log"; }
+
+# The test runner's closing lines once more, and their sum. Nothing where no test ran.
+summary() {
+  grep -qE '^ *Summary \[|^test result:' "$log" || return 0
+  printf '\n=== Summary\n'
+  grep -E '^ *Summary \[|^test result:' "$log" | grep -v ' 0 passed; 0 failed; 0 ignored' || true
+  awk '
+    # cargo nextest: "Summary [ 1.2s] 9 tests run: 8 passed (1 slow), 1 failed, 2 timed out, 3 skipped"
+    # Of a run cut short it says "9/12 tests run".
+    /^ *Summary \[/ {
+      sub(/^.*tests? run: /, ""); gsub(/\([^)]*\)/, "")
+      n = split($0, part, ",")
+      for (i = 1; i <= n; i++) {
+        split(part[i], word, " ")
+        if (word[2] == "passed") passed += word[1]
+        else if (word[2] == "skipped") skipped += word[1]
+        else failed += word[1]
+      }
+    }
+    # cargo test: "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s"
+    /^test result:/ {
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /^passed/) passed += $(i - 1)
+        else if ($i ~ /^failed/) failed += $(i - 1)
+        else if ($i ~ /^ignored/) skipped += $(i - 1)
+      }
+    }
+    END {
+      printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+    }' "$log"
+}
+
+# --- what the machine has to have -------------------------------------------------------------------------------------
+
+# SQLite, zstd and the cryptography library are built from source: a C compiler, a linker and the C library's headers.
+# No cmake, no pkg-config, no OpenSSL. CC may be a command with arguments (`ccache gcc`), so it stands unquoted.
+compiler_works() {
+  local out status=0
+  out="$(mktemp)"
+  printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | ${CC:-cc} -x c - -o "$out" 2>/dev/null || status=1
+  rm -f "$out"
+  return "$status"
+}
+
+install_compiler() {
+  local -a as_root=()
+  command -v apt-get >/dev/null || die "no working C compiler: install gcc (or clang) and the C library's headers"
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+      die "no working C compiler, and no right to install one: have an administrator run 'apt-get install build-essential'"
+    fi
+    as_root=(sudo -n)
+  fi
+  echo "no working C compiler: installing build-essential"
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends build-essential
+  compiler_works || die "build-essential is installed, and the C compiler still does not work"
+}
+
+check_rust() {
+  local wanted have
+  if ! command -v cargo >/dev/null && [ -x "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo" ]; then
+    PATH="${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH"
+    export PATH
+  fi
+  wanted="$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' Cargo.toml)"
+  command -v cargo >/dev/null || die "cargo is missing: install Rust $wanted or later with rustup, see https://rustup.rs"
+  have="$(cargo --version | awk '{ print $2 }')"
+  if [ "$(printf '%s\n%s\n' "$wanted" "${have%%-*}" | sort -V | head -n 1)" != "$wanted" ]; then
+    die "cargo is $have and $wanted or later is needed: run 'rustup update stable'"
+  fi
+  cargo fmt --version >/dev/null 2>&1 || die "rustfmt is missing: run 'rustup component add rustfmt'"
+  cargo clippy --version >/dev/null 2>&1 || die "clippy is missing: run 'rustup component add clippy'"
+  cargo --version
+}
+
+heading "What the machine has"
+check_rust
+compiler_works || install_compiler
+${CC:-cc} --version | sed -n 1p
+
+# --- the steps --------------------------------------------------------------------------------------------------------
+
+heading "Format: cargo fmt"
+cargo fmt --all --check
+
+heading "Lints: cargo clippy"
+cargo clippy --locked --workspace --all-targets -- -D warnings
+
+if cargo nextest --version >/dev/null 2>&1; then
+  heading "Tests: cargo nextest"
+  run_tests cargo nextest run --locked --workspace --no-fail-fast
+else
+  heading "Tests: cargo test (cargo-nextest is not installed)"
+  run_tests cargo test --locked --workspace --lib --bins --tests --no-fail-fast
+fi
+
+if "$quick"; then
+  skipped "doc tests, documentation, dependencies, spelling" "--quick"
+  exit 0
+fi
+
+heading "Doc tests: cargo test --doc"
+run_tests cargo test --locked --workspace --doc --no-fail-fast
+
+heading "Documentation: cargo doc"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+if cargo deny --version >/dev/null 2>&1; then
+  heading "Dependencies and licences: cargo deny"
+  cargo deny --locked check bans licenses sources
+else
+  skipped "dependencies and licences" "cargo-deny is not installed (cargo install --locked cargo-deny)"
+fi
+
+if cargo machete --version >/dev/null 2>&1; then
+  heading "Unused dependencies: cargo machete"
+  cargo machete
+else
+  skipped "unused dependencies" "cargo-machete is not installed (cargo install --locked cargo-machete)"
+fi
+
+if command -v typos >/dev/null; then
+  heading "Spelling: typos"
+  typos
+else
+  skipped "spelling" "typos is not installed (cargo install --locked typos-cli)"
+fi
+
+step="end"

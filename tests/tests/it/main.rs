@@ -1,0 +1,3 @@
+//! The one integration-test binary: each one more would be one more link.
+
+mod tidy;
