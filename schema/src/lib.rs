@@ -1,1 +1,3 @@
 //! What phone and server must agree on.
+
+pub mod set;
