@@ -1,0 +1,176 @@
+//! The kinds of value a field can hold, and the check of one value against its kind.
+
+use super::Label;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use thiserror::Error;
+
+/// What values a field takes. Nested at most [`super::bounds::NESTING_MAX`] deep.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// Text of at most `max_chars` Unicode scalar values.
+    Text {
+        max_chars: u32,
+    },
+    /// A whole number, both ends included. `1.0` is not one.
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    /// A finite number, both ends included.
+    Number {
+        min: f64,
+        max: f64,
+    },
+    Boolean,
+    /// Milliseconds since 1970-01-01T00:00:00Z, a whole number from 0 to 253402300799999.
+    Time,
+    /// One of these codes, as text, in declared order.
+    Enum(Vec<Choice>),
+    /// The id of a record of this type: a UUID in lower case, with hyphens.
+    Ref(String),
+    /// At most `max_items` values of one kind, in order.
+    List {
+        item: Box<Kind>,
+        max_items: u32,
+    },
+    /// Named values; a name that is not declared is a fault.
+    Object {
+        fields: BTreeMap<String, Kind>,
+        required: Vec<String>,
+    },
+}
+
+/// One code of an [`Kind::Enum`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    pub code: String,
+    pub label: Label,
+}
+
+/// What is wrong with a value, and where inside it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{pointer}` breaks the rule `{rule}`")]
+pub struct ValueFault {
+    /// JSON Pointer inside the value; empty for the value itself.
+    pub pointer: String,
+    /// `type`, `range`, `length`, `enum`, `required` or `unknown_key`.
+    pub rule: &'static str,
+}
+
+/// The last millisecond of the year 9999.
+pub const TIME_MAX_MS: i64 = 253_402_300_799_999;
+
+impl Kind {
+    /// Checks type, range, length and nesting of one JSON value. `null` fits no kind.
+    ///
+    /// The depth of the work is that of the kind, whatever the value.
+    pub fn check(&self, value: &Value) -> Result<(), ValueFault> {
+        match self {
+            Self::Text { max_chars } => check_text(value, *max_chars),
+            Self::Integer { min, max } => check_integer(value, *min, *max),
+            Self::Number { min, max } => check_number(value, *min, *max),
+            Self::Boolean => rule(value.is_boolean(), "type"),
+            Self::Time => check_integer(value, 0, TIME_MAX_MS),
+            Self::Enum(choices) => {
+                let code = value.as_str().ok_or_else(|| fault("type"))?;
+                rule(choices.iter().any(|choice| choice.code == code), "enum")
+            }
+            Self::Ref(_) => rule(value.as_str().is_some_and(is_record_id), "type"),
+            Self::List { item, max_items } => check_list(value, item, *max_items),
+            Self::Object { fields, required } => check_object(value, fields, required),
+        }
+    }
+
+    /// The word for this kind in messages and documents.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "text",
+            Self::Integer { .. } => "integer",
+            Self::Number { .. } => "number",
+            Self::Boolean => "boolean",
+            Self::Time => "time",
+            Self::Enum(_) => "enum",
+            Self::Ref(_) => "reference",
+            Self::List { .. } => "list",
+            Self::Object { .. } => "object",
+        }
+    }
+}
+
+fn fault(rule: &'static str) -> ValueFault {
+    ValueFault {
+        pointer: String::new(),
+        rule,
+    }
+}
+
+fn rule(holds: bool, name: &'static str) -> Result<(), ValueFault> {
+    if holds { Ok(()) } else { Err(fault(name)) }
+}
+
+fn check_text(value: &Value, max_chars: u32) -> Result<(), ValueFault> {
+    let text = value.as_str().ok_or_else(|| fault("type"))?;
+    let fits = text.len() <= max_chars as usize || text.chars().count() <= max_chars as usize;
+    rule(fits, "length")
+}
+
+fn check_integer(value: &Value, min: i64, max: i64) -> Result<(), ValueFault> {
+    if value.is_u64() && !value.is_i64() {
+        return Err(fault("range"));
+    }
+    let number = value.as_i64().ok_or_else(|| fault("type"))?;
+    rule((min..=max).contains(&number), "range")
+}
+
+fn check_number(value: &Value, min: f64, max: f64) -> Result<(), ValueFault> {
+    let number = value.as_f64().ok_or_else(|| fault("type"))?;
+    rule((min..=max).contains(&number), "range")
+}
+
+fn check_list(value: &Value, item: &Kind, max_items: u32) -> Result<(), ValueFault> {
+    let items = value.as_array().ok_or_else(|| fault("type"))?;
+    rule(items.len() <= max_items as usize, "length")?;
+    for (index, one) in items.iter().enumerate() {
+        item.check(one)
+            .map_err(|fault| fault.under(&index.to_string()))?;
+    }
+    Ok(())
+}
+
+fn check_object(
+    value: &Value,
+    fields: &BTreeMap<String, Kind>,
+    required: &[String],
+) -> Result<(), ValueFault> {
+    let object = value.as_object().ok_or_else(|| fault("type"))?;
+    for (name, one) in object {
+        let kind = fields
+            .get(name)
+            .ok_or_else(|| fault("unknown_key").under(name))?;
+        kind.check(one).map_err(|fault| fault.under(name))?;
+    }
+    match required.iter().find(|name| !object.contains_key(*name)) {
+        Some(missing) => Err(fault("required").under(missing)),
+        None => Ok(()),
+    }
+}
+
+impl ValueFault {
+    fn under(self, step: &str) -> Self {
+        let step = step.replace('~', "~0").replace('/', "~1");
+        Self {
+            pointer: format!("/{step}{}", self.pointer),
+            rule: self.rule,
+        }
+    }
+}
+
+/// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, hexadecimal in lower case.
+fn is_record_id(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
