@@ -1,1 +1,3 @@
 //! Every rule, without I/O.
+
+pub mod fold;
