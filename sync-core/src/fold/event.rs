@@ -1,0 +1,96 @@
+//! One ticket event, and the argument its verb takes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::FoldError;
+use super::verb::Verb;
+
+/// The highest level a ticket can stand at: 0 resident, 1 grid, 2 community, 3 street, 4 district.
+pub const MAX_LEVEL: u8 = 4;
+
+/// The level a ticket starts at, and the one a `feedback` saw unless it says so.
+pub(super) const FIRST_LEVEL: u8 = 1;
+
+/// One thing a person did to a ticket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique within the ticket.
+    pub id: String,
+    pub verb: Verb,
+    /// Who did it. Orders events of one rank and time, and names co-handlers.
+    pub actor: String,
+    /// When, in milliseconds since 1970-01-01 UTC. Only breaks ties between concurrent events of
+    /// one rank; no rule trusts it further.
+    pub at: i64,
+    /// The ids of the events its author had seen; the newest ones suffice.
+    #[serde(default)]
+    pub parents: Vec<String>,
+    /// `escalate` and `de_escalate`: `to`, a level. `assign`: `who`. `feedback`: `level_seen`, a
+    /// level, 1 if absent. `reopen`: `cycle_seen`, a count. What else there is, is not read.
+    #[serde(default)]
+    pub args: Map<String, Value>,
+}
+
+/// The argument of an event, checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Argument<'a> {
+    None,
+    Level(u8),
+    Who(&'a str),
+    CycleSeen(u32),
+}
+
+impl Event {
+    /// What this event's verb needs from `args`.
+    pub(super) fn argument(&self) -> Result<Argument<'_>, FoldError> {
+        match self.verb {
+            Verb::Escalate | Verb::DeEscalate => self.level("to", None),
+            Verb::Feedback => self.level("level_seen", Some(FIRST_LEVEL)),
+            Verb::Assign => self.who(),
+            Verb::Reopen => self.cycle_seen(),
+            _ => Ok(Argument::None),
+        }
+    }
+
+    fn level(&self, name: &'static str, absent: Option<u8>) -> Result<Argument<'_>, FoldError> {
+        let level = match self.args.get(name) {
+            None => absent,
+            Some(value) => small(value, u64::from(MAX_LEVEL)),
+        };
+        level
+            .map(Argument::Level)
+            .ok_or_else(|| self.bad(name, "a level, 0 to 4"))
+    }
+
+    fn who(&self) -> Result<Argument<'_>, FoldError> {
+        match self.args.get("who").and_then(Value::as_str) {
+            Some(who) if !who.is_empty() => Ok(Argument::Who(who)),
+            _ => Err(self.bad("who", "the name of an assignee")),
+        }
+    }
+
+    fn cycle_seen(&self) -> Result<Argument<'_>, FoldError> {
+        // One less than the type holds: the reopened cycle is one more than the one seen.
+        self.args
+            .get("cycle_seen")
+            .and_then(|value| small(value, u64::from(u32::MAX - 1)))
+            .map(Argument::CycleSeen)
+            .ok_or_else(|| self.bad("cycle_seen", "the cycle its author saw, a small count"))
+    }
+
+    fn bad(&self, argument: &'static str, expected: &'static str) -> FoldError {
+        FoldError::BadArgument {
+            event: self.id.clone(),
+            verb: self.verb,
+            argument,
+            expected,
+        }
+    }
+}
+
+/// A JSON whole number from 0 to `max`.
+fn small<T: TryFrom<u64>>(value: &Value, max: u64) -> Option<T> {
+    let number = value.as_u64().filter(|&number| number <= max)?;
+    T::try_from(number).ok()
+}

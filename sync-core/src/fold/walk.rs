@@ -1,0 +1,238 @@
+//! The walk: each event in order is judged, then carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dag::{Bits, Dag};
+use super::event::{Argument, Event, FIRST_LEVEL};
+use super::rules::{Late, kept_opening, late, successor};
+use super::state::{Flag, State};
+use super::verb::Verb;
+use super::{FoldError, Outcome, Ticket};
+
+/// What becomes of one event.
+enum Judgement {
+    /// The ticket goes on in this state. Only an opening without a report leaves it `None`.
+    Apply {
+        next: Option<State>,
+        flag: Option<Flag>,
+        joins: bool,
+    },
+    Propose(Option<Flag>),
+    Forward,
+    Supersede,
+}
+
+impl Judgement {
+    const fn go(next: State) -> Self {
+        Self::act(next, None)
+    }
+
+    const fn act(next: State, flag: Option<Flag>) -> Self {
+        Self::Apply {
+            next: Some(next),
+            flag,
+            joins: false,
+        }
+    }
+}
+
+impl From<Late> for Judgement {
+    fn from(rule: Late) -> Self {
+        match rule {
+            Late::Act(next, flag) => Self::act(next, flag),
+            Late::Join(next) => Self::Apply {
+                next: Some(next),
+                flag: None,
+                joins: true,
+            },
+            Late::Propose => Self::Propose(None),
+            Late::Lose => Self::Supersede,
+        }
+    }
+}
+
+/// A ticket half folded.
+pub(super) struct Walk<'a> {
+    dag: &'a Dag<'a>,
+    arguments: Vec<Argument<'a>>,
+    ticket: Ticket,
+    /// The events whose work the present state is.
+    setters: Bits,
+    /// Every obligation to answer so far.
+    openings: Bits,
+    /// Each assignee with the `assign` that named them last.
+    assignees: BTreeMap<&'a str, usize>,
+    co_handlers: BTreeSet<&'a str>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(dag: &'a Dag<'a>) -> Result<Self, FoldError> {
+        let arguments: Result<_, FoldError> =
+            dag.events.iter().map(|event| event.argument()).collect();
+        Ok(Self {
+            dag,
+            arguments: arguments?,
+            ticket: Ticket {
+                state: None,
+                level: FIRST_LEVEL,
+                cycle: 1,
+                assignees: Vec::new(),
+                co_handlers: Vec::new(),
+                flags: BTreeSet::new(),
+                outcomes: BTreeMap::new(),
+                applied: Vec::new(),
+            },
+            setters: Bits::new(dag.events.len()),
+            openings: Bits::new(dag.events.len()),
+            assignees: BTreeMap::new(),
+            co_handlers: BTreeSet::new(),
+        })
+    }
+
+    /// Folds every event.
+    pub(super) fn run(mut self) -> Ticket {
+        let dag = self.dag;
+        for &at in &dag.order {
+            let judgement = self.judge(at);
+            self.carry_out(at, judgement);
+        }
+        self.ticket.assignees = self.assignees.into_keys().map(str::to_owned).collect();
+        self.ticket.co_handlers = self.co_handlers.into_iter().map(str::to_owned).collect();
+        self.ticket
+    }
+
+    fn judge(&self, at: usize) -> Judgement {
+        let verb = self.dag.events[at].verb;
+        let judgement = self.by_the_tables(at, verb);
+        match judgement {
+            // It was legal where it was made, and someone waits for an answer.
+            Judgement::Supersede if verb.is_opening() => Judgement::Apply {
+                next: self.ticket.state.map(kept_opening),
+                flag: Some(Flag::OpeningKept),
+                joins: false,
+            },
+            other => other,
+        }
+    }
+
+    fn by_the_tables(&self, at: usize, verb: Verb) -> Judgement {
+        if verb == Verb::Report {
+            return Judgement::go(State::Reported);
+        }
+        // The observed-remove guard: a closing answers only what it has seen.
+        if verb.is_closing() && !self.openings.is_within(&self.dag.seen[at]) {
+            return Judgement::Propose(Some(Flag::ClosureHadNotSeenEverything));
+        }
+        let Some(state) = self.ticket.state else {
+            return Judgement::Supersede;
+        };
+        if state == State::Merged && verb != Verb::Unmerge {
+            return Judgement::Forward;
+        }
+        if let Some(next) = successor(verb, state) {
+            return Judgement::go(next);
+        }
+        let is_late = !self.setters.is_within(&self.dag.seen[at]);
+        if is_late {
+            late(verb, state).into()
+        } else {
+            Judgement::Supersede
+        }
+    }
+
+    fn carry_out(&mut self, at: usize, judgement: Judgement) {
+        let state = self.ticket.state;
+        match judgement {
+            Judgement::Apply { next, flag, joins } => {
+                self.ticket.flags.extend(flag);
+                self.apply(at, next, joins);
+                if flag == Some(Flag::ClosedWhileEscalated) {
+                    self.demote_closings();
+                }
+            }
+            Judgement::Propose(flag) => {
+                self.ticket.flags.extend(flag);
+                self.note(at, Outcome::Proposal);
+            }
+            Judgement::Forward => self.note(at, Outcome::Forwarded),
+            Judgement::Supersede => self.note(at, Outcome::Superseded { state }),
+        }
+    }
+
+    fn apply(&mut self, at: usize, next: Option<State>, joins: bool) {
+        let dag = self.dag;
+        let event = dag.events[at];
+        let seen = &dag.seen[at];
+        self.note(at, Outcome::Applied);
+        self.ticket.applied.push(event.id.clone());
+        if joins {
+            self.co_handlers.insert(&event.actor);
+        }
+        if event.verb == Verb::Merge {
+            for unseen in self.openings.without(seen) {
+                self.note(unseen, Outcome::Forwarded);
+            }
+        }
+        self.take_effect(at, event);
+        if next != self.ticket.state || sets_anyway(event.verb) {
+            self.setters.remove_all(seen);
+            self.setters.insert(at);
+        }
+        if event.verb.is_opening() {
+            self.openings.insert(at);
+        }
+        self.ticket.state = next;
+    }
+
+    /// Level, cycle and people. Reads the state the event met, not the one it leaves.
+    fn take_effect(&mut self, at: usize, event: &Event) {
+        let ticket = &mut self.ticket;
+        match (event.verb, self.arguments[at]) {
+            (Verb::Escalate, Argument::Level(to)) => {
+                ticket.level = ticket.level.max(to);
+                self.co_handlers.extend(self.assignees.keys());
+                // Finished work stays with who did it, for the upper level to check.
+                if !ticket.state.is_some_and(is_finished) {
+                    self.assignees.clear();
+                }
+            }
+            (Verb::DeEscalate, Argument::Level(to)) => ticket.level = to,
+            (Verb::Feedback, Argument::Level(level)) => ticket.level = ticket.level.max(level),
+            (Verb::Reopen, Argument::CycleSeen(cycle)) => {
+                ticket.cycle = ticket.cycle.max(cycle.saturating_add(1));
+            }
+            (Verb::Assign, Argument::Who(who)) => {
+                let seen = &self.dag.seen[at];
+                self.assignees.retain(|_, assign| !seen.contains(*assign));
+                self.assignees.insert(who, at);
+            }
+            _ => {}
+        }
+    }
+
+    /// After an escalation that crossed a closing: what was said to be finished is for the upper
+    /// level to judge.
+    fn demote_closings(&mut self) {
+        for &at in &self.dag.order {
+            let event = self.dag.events[at];
+            let is_claim = matches!(event.verb, Verb::Feedback | Verb::Close);
+            if is_claim && self.ticket.outcomes.get(&event.id) == Some(&Outcome::Applied) {
+                self.note(at, Outcome::Proposal);
+            }
+        }
+    }
+
+    fn note(&mut self, at: usize, outcome: Outcome) {
+        let id = self.dag.events[at].id.clone();
+        self.ticket.outcomes.insert(id, outcome);
+    }
+}
+
+/// Verbs that make the state theirs even where they do not change it.
+const fn sets_anyway(verb: Verb) -> bool {
+    matches!(verb, Verb::Assign | Verb::Escalate | Verb::Report)
+}
+
+const fn is_finished(state: State) -> bool {
+    matches!(state, State::Feedback | State::Closed | State::Evaluated)
+}

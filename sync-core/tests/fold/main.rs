@@ -1,0 +1,8 @@
+//! The fold of a ticket, from outside: fixtures, random histories, hostile input.
+
+mod histories;
+mod input;
+mod phones;
+mod reference;
+mod support;
+mod tables;
