@@ -89,9 +89,9 @@ fn commit(doc: &mut Automerge, authored: Authored<'_>, facet: u8) -> Result<[u8;
     for (index, intent) in entry.intents.iter().enumerate().filter(|(_, i)| i.facet == facet) {
         apply(&mut tx, authored, index, intent)?;
     }
-    let options = CommitOptions::default().with_time(entry.at);
-    let (hash, _) = tx.commit_with(options.clone());
-    Ok(hash.unwrap_or_else(|| doc.empty_commit(options)).0)
+    let options = || CommitOptions::default().with_time(entry.at);
+    let (hash, _) = tx.commit_with(options());
+    Ok(hash.unwrap_or_else(|| doc.empty_commit(options())).0)
 }
 
 fn ensure_containers(doc: &mut Automerge, record: RecordId, facet: u8, intents: &[Intent]) -> Result<(), DeriveError> {
@@ -178,7 +178,7 @@ fn bytes(value: &Value) -> ScalarValue {
 }
 
 fn raise(tx: &mut Transaction<'_>, field: &str, value: i64) -> Result<(), AutomergeError> {
-    let reached = tx.get_all(ROOT, field)?.iter().filter_map(|(v, _)| v.to_i64()).max();
+    let reached = tx.get_all(ROOT, field)?.iter().filter_map(|(v, _)| v.as_i64()).max();
     if reached.is_none_or(|reached| value > reached) {
         tx.put(ROOT, field, value)?;
     }

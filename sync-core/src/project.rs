@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use automerge::iter::MapRangeItem;
-use automerge::{ObjType, ROOT, ReadDoc, ScalarValue, Value as AmValue, ValueRef};
+use automerge::{ObjType, ROOT, ReadDoc, ScalarValue, ValueRef};
 use gridledger_schema::set::{Merge, RecordType};
 use serde_json::{Map, Value, json};
 
@@ -125,7 +125,7 @@ fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
             let hash = document.doc.hash_for_opid(&id)?;
             let meta = document.doc.get_change_meta_by_hash(&hash)?;
             let feed = feed_of(&meta.actor)?.to_string();
-            Some(Candidate { value: plain_scalar(value.to_scalar()?), feed, at: meta.timestamp })
+            Some(Candidate { value: plain_scalar(value.as_scalar()?), feed, at: meta.timestamp })
         })
         .collect();
     found.sort_by(|a, b| (b.at, &b.feed).cmp(&(a.at, &a.feed)));
@@ -134,7 +134,7 @@ fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
 
 fn largest(document: &Document, name: &str) -> Value {
     let all = document.doc.get_all(ROOT, name).unwrap_or_default();
-    all.iter().filter_map(|(v, _)| v.to_i64()).max().map_or(Value::Null, Value::from)
+    all.iter().filter_map(|(v, _)| v.as_i64()).max().map_or(Value::Null, Value::from)
 }
 
 fn text(document: &Document, item: &MapRangeItem<'_>) -> String {
@@ -147,7 +147,7 @@ fn text(document: &Document, item: &MapRangeItem<'_>) -> String {
 fn set_item(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, member: &str, add_wins: bool) {
     let inside = if item.conflict {
         let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
-        let mut votes = all.iter().map(|(v, _)| v.to_bool() == Some(true));
+        let mut votes = all.iter().map(|(v, _)| v.as_bool() == Some(true));
         if add_wins { votes.any(|v| v) } else { votes.all(|v| v) }
     } else {
         plain(&item.value) == Value::Bool(true)
@@ -165,7 +165,7 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
     let Some(children) = children.as_object_mut() else { return };
     let Some((id, key)) = inner.split_once('/') else {
         let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
-        if all.iter().any(|(v, _)| v.to_bool() == Some(true)) {
+        if all.iter().any(|(v, _)| v.as_bool() == Some(true)) {
             children.insert(inner.into(), Value::Object(Map::new()));
         }
         return;
@@ -186,10 +186,7 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
 }
 
 fn plain(value: &ValueRef<'_>) -> Value {
-    match value {
-        ValueRef::Scalar(s) => plain_scalar(&s.to_owned()),
-        ValueRef::Object(_) => Value::Null,
-    }
+    value.clone().into_value().as_scalar().map_or(Value::Null, plain_scalar)
 }
 
 fn plain_scalar(scalar: &ScalarValue) -> Value {
@@ -230,9 +227,4 @@ fn event(key: &str, stored: &Value) -> Option<Event> {
 
 fn fold_events(view: &mut View) {
     view.ticket = fold::fold(&view.events).ok();
-}
-
-/// Whether `value` is a text object; a helper for callers that edit whole texts.
-pub fn is_text(value: &AmValue<'_>) -> bool {
-    matches!(value, AmValue::Object(ObjType::Text))
 }
