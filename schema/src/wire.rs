@@ -215,8 +215,9 @@ pub struct LogEntry {
     pub feed: FeedId,
     /// The author's code.
     pub author: String,
-    /// What its author had seen; `None` when it was all of the record at that point of the log.
-    pub seen: Option<Vec<(FeedId, u64)>>,
+    /// What its author had seen, as the latest changes of each facet's document: (facet, feed, the feed's change
+    /// there). `None` when it was all of the record at that point of the log.
+    pub seen: Option<Vec<(u8, FeedId, u64)>>,
     /// The entry; `None` for the phone's own, which it has.
     pub entry: Entry,
     /// Whether the intents were left out because the receiver wrote them.

@@ -81,7 +81,21 @@ impl Document {
         self.doc.get_changes_meta(&[]).len()
     }
 
-    /// The change that `feed` made as its number `seq` here.
+    /// The (feed, change number) pairs that the change `hash` was made on, as far as they are in `known`.
+    pub fn made_on(&self, hash: &[u8; 32], known: &[(FeedId, u64)]) -> Vec<(FeedId, u64)> {
+        let metas = self.doc.get_changes_meta(&[]);
+        let Some(made) = metas.iter().find(|m| m.hash.0 == *hash) else { return Vec::new() };
+        let mut on: Vec<(FeedId, u64)> = metas
+            .iter()
+            .filter(|m| made.deps.contains(&m.hash))
+            .filter_map(|m| Some((feed_of(&m.actor)?, m.seq)))
+            .filter(|(feed, _)| known.iter().any(|(k, _)| k == feed))
+            .collect();
+        on.sort_unstable();
+        on
+    }
+
+    /// The changes that `wanted` names: (feed, its change number) as its number `seq` here.
     pub(crate) fn change_hash(&self, wanted: &[(FeedId, u64)]) -> Option<Vec<ChangeHash>> {
         let metas = self.doc.get_changes_meta(&[]);
         wanted

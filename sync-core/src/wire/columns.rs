@@ -224,10 +224,10 @@ fn int(column: &mut Column, v: i64, time: i64) {
 fn float(column: &mut Column, f: f64) {
     for digits in 0..=DECIMAL_DIGITS {
         let scale = 10f64.powi(i32::from(digits));
-        let scaled = (f * scale).round();
-        if scaled.abs() < 1e15 && (scaled / scale).to_bits() == f.to_bits() {
+        let scaled = (f * scale).round() as i64;
+        if scaled.unsigned_abs() < 1 << 50 && (scaled as f64 / scale).to_bits() == f.to_bits() {
             column.marks.extend([tag::DECIMAL, digits]);
-            put_uint(&mut column.data, zigzag(scaled as i64));
+            put_uint(&mut column.data, zigzag(scaled));
             return;
         }
     }

@@ -286,7 +286,8 @@ fn write_logged(w: &mut Writer, logged: &LogEntry, feeds: &mut HashMap<FeedId, u
         None => w.uint("seen", seen::ALL),
         Some(clock) => {
             w.uint("seen", seen::CLOCK + clock.len() as u64);
-            for (feed, seq) in clock {
+            for (facet, feed, seq) in clock {
+                w.uint("seen facet", u64::from(*facet));
                 write_feed(w, "seen feed", *feed, feeds);
                 w.uint("seen seq", *seq);
             }
@@ -380,8 +381,9 @@ fn read_logged(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds) -> Result<Lo
         count => Some(
             (0..count - seen::CLOCK)
                 .map(|_| {
+                    let facet = r.uint("seen facet")? as u8;
                     let index = read_feed(r, "seen feed", feeds)?;
-                    Ok((feeds[index], r.uint("seen seq")?))
+                    Ok((facet, feeds[index], r.uint("seen seq")?))
                 })
                 .collect::<Result<_, WireError>>()?,
         ),

@@ -1,0 +1,67 @@
+//! The store: one small blocking trait, one method one transaction. `sqlite` is the engine of a single node.
+//!
+//! Nothing here decides anything: [`Store::push`] asks `ingest` under its locks, everything else reads or writes rows.
+
+pub mod people;
+pub mod records;
+pub mod sqlite;
+
+use gridledger_schema::ids::ServerEpoch;
+
+pub use people::PeopleStore;
+pub use records::RecordStore;
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite said no.
+    #[error("sqlite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The writer is gone or its queue is full.
+    #[error("the store is busy")]
+    Busy,
+    /// A row that this version cannot read.
+    #[error("a damaged row in {0}")]
+    Damaged(&'static str),
+    /// Something with this key is there already.
+    #[error("{0} is already there")]
+    Taken(String),
+    /// What the call needs is not there.
+    #[error("no such {0}")]
+    Missing(String),
+    /// The file is not a store of this program, or of another version of it.
+    #[error("{0}")]
+    NotAStore(String),
+}
+
+impl StoreError {
+    /// Whether the same call can succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy | Self::Sqlite(_))
+    }
+}
+
+/// What every engine offers.
+pub trait Store: PeopleStore + RecordStore + Send + Sync {
+    /// The store's generation and keys, made when the store was.
+    fn identity(&self) -> Result<Identity, StoreError>;
+    /// Whether the store can be read and written now.
+    fn ready(&self) -> Result<(), StoreError>;
+    /// A setting kept in the store (JWT keys, the schema last served …).
+    fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Keeps a setting.
+    fn set_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// Folds what is pending into the main file and lets go of it; for a graceful stop.
+    fn close(&self);
+}
+
+/// A store's generation and the seed of its receipt key.
+#[derive(Clone)]
+pub struct Identity {
+    /// The generation; a restored backup gets a new one.
+    pub epoch: ServerEpoch,
+    /// Ed25519 seed of the key that signs receipts.
+    pub receipt_seed: [u8; 32],
+    /// Ed25519 seed of the feed that imports and desk users' entries are signed with.
+    pub desk_seed: [u8; 32],
+}

@@ -1,0 +1,165 @@
+//! Territory, users, grants, devices, enrolment codes, refresh tokens: the rows and the calls.
+
+use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
+use gridledger_schema::wire::{AreaInfo, Grant};
+
+use super::StoreError;
+
+/// A user's short number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserNo(pub u32);
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The number.
+    pub no: UserNo,
+    /// The login, which is also the author's code in entries.
+    pub login: String,
+    /// The name.
+    pub name: String,
+    /// Argon2 PHC string; `None` for who cannot sign in with a password.
+    pub password: Option<String>,
+    /// Whether the user was revoked.
+    pub revoked: bool,
+}
+
+/// A user to be made or changed, as an import or an administrator says it.
+#[derive(Clone, Debug, Default)]
+pub struct NewUser {
+    /// The login.
+    pub login: String,
+    /// The name.
+    pub name: String,
+    /// Argon2 PHC string; `None` leaves what is there.
+    pub password: Option<String>,
+    /// Grants to hold besides those already held.
+    pub grants: Vec<Grant>,
+}
+
+/// An enrolled device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The number.
+    pub no: DeviceNo,
+    /// Whose it is.
+    pub user: UserNo,
+    /// Its Ed25519 public key.
+    pub public_key: [u8; 32],
+    /// What it calls itself.
+    pub label: String,
+    /// Whether it was revoked.
+    pub revoked: bool,
+    /// The highest request counter it used.
+    pub counter: u64,
+    /// Enrolled, ms since 1970.
+    pub enrolled_at: i64,
+    /// Last sync, ms since 1970; 0 for never.
+    pub last_seen: i64,
+}
+
+/// An area to be made or changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewArea {
+    /// The office's code.
+    pub code: String,
+    /// The code of the area above.
+    pub parent: Option<String>,
+    /// The kind.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The edge to the area above is valid from, ms since 1970.
+    pub from: Option<i64>,
+    /// … until (exclusive).
+    pub to: Option<i64>,
+}
+
+/// A feed and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedRow {
+    /// The feed.
+    pub feed: FeedId,
+    /// The device that writes it; `None` for the server's own feeds.
+    pub device: Option<DeviceNo>,
+    /// The author.
+    pub user: UserNo,
+    /// The author's code.
+    pub author: String,
+    /// The key its segments are signed with.
+    pub public_key: [u8; 32],
+    /// The key's feed number: 0 for the first.
+    pub ordinal: u32,
+}
+
+/// A refresh token, as kept: only its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshToken {
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// All tokens descended from one login.
+    pub family: [u8; 16],
+    /// Whose.
+    pub user: UserNo,
+    /// Valid until, ms since 1970.
+    pub expires: i64,
+}
+
+/// What using a refresh token gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// It was good and is now used up.
+    Good(UserNo),
+    /// It had been used before: its whole family is gone.
+    Reused,
+    /// There is none such, or it is past its time.
+    Unknown,
+}
+
+/// Territory and people.
+pub trait PeopleStore {
+    /// Every area.
+    fn areas(&self) -> Result<Vec<AreaInfo>, StoreError>;
+    /// Makes or changes areas, parents first or not; returns (made, changed). All or nothing.
+    fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError>;
+    /// Makes or changes users and adds grants; returns (made, changed). All or nothing.
+    fn put_users(&self, users: &[NewUser]) -> Result<(usize, usize), StoreError>;
+    /// Every user.
+    fn users(&self) -> Result<Vec<User>, StoreError>;
+    /// A user by login.
+    fn user_by_login(&self, login: &str) -> Result<Option<User>, StoreError>;
+    /// A user by number.
+    fn user(&self, no: UserNo) -> Result<Option<User>, StoreError>;
+    /// A user's grants.
+    fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError>;
+    /// Ends a grant at `at` (ms); returns whether one was ended.
+    fn end_grant(&self, user: UserNo, role: &str, area: AreaNo, at: i64) -> Result<bool, StoreError>;
+    /// Revokes a user or takes that back; revoking ends every refresh token.
+    fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError>;
+
+    /// Keeps a one-time enrolment code (its SHA-256) for a user until `expires` (ms).
+    fn put_code(&self, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError>;
+    /// Uses a code up and enrols the device; the same code with the same key again gives the same device (a lost
+    /// answer). `None`: no such code, used by another key, expired, or its user was revoked.
+    fn enrol(&self, hash: [u8; 32], public_key: [u8; 32], label: &str, now: i64) -> Result<Option<Device>, StoreError>;
+    /// A device by number.
+    fn device(&self, no: DeviceNo) -> Result<Option<Device>, StoreError>;
+    /// Every device.
+    fn devices(&self) -> Result<Vec<Device>, StoreError>;
+    /// Revokes a device or takes that back.
+    fn set_device_revoked(&self, no: DeviceNo, revoked: bool) -> Result<(), StoreError>;
+    /// Remembers the counter and time of devices' latest requests; never lowers a counter.
+    fn touch_devices(&self, seen: &[(DeviceNo, u64, i64)]) -> Result<(), StoreError>;
+
+    /// A feed, if it is known.
+    fn feed(&self, feed: FeedId) -> Result<Option<FeedRow>, StoreError>;
+    /// Makes a feed known; the same one again is no error.
+    fn put_feed(&self, feed: &FeedRow) -> Result<(), StoreError>;
+
+    /// Keeps a refresh token.
+    fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError>;
+    /// Uses a refresh token up, or ends its family if it was used before.
+    fn use_refresh(&self, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError>;
+    /// Ends the family of a refresh token (sign-out).
+    fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError>;
+}

@@ -1,0 +1,244 @@
+//! Entries, records, documents, area logs and ledgers: the rows and the calls.
+
+use gridledger_schema::code::Refusal;
+use gridledger_schema::entry::Entry;
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::wire::AreaCursor;
+use serde_json::Value;
+
+use super::StoreError;
+use super::people::FeedRow;
+
+/// An entry as it was signed: decoded, its canonical bytes, its hash.
+#[derive(Clone, Debug)]
+pub struct SignedEntry {
+    /// The entry.
+    pub entry: Entry,
+    /// Its canonical bytes.
+    pub body: Vec<u8>,
+    /// Its hash, chained to the one before.
+    pub hash: EntryHash,
+}
+
+/// A segment whose signature was checked.
+#[derive(Clone, Debug)]
+pub struct CheckedSegment {
+    /// Whose feed.
+    pub feed: FeedRow,
+    /// The entries, in order, without a gap.
+    pub entries: Vec<SignedEntry>,
+    /// The author's signature over the last entry's hash.
+    pub signature: [u8; 64],
+}
+
+/// Entries to be decided.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// The device that brought them.
+    pub carrier: Option<DeviceNo>,
+    /// The segments.
+    pub segments: Vec<CheckedSegment>,
+    /// The server's clock, ms since 1970.
+    pub now: i64,
+}
+
+/// What became of one segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentVerdict {
+    /// The feed.
+    pub feed: FeedId,
+    /// Decided up to here.
+    pub n: u64,
+    /// The hash of entry `n`.
+    pub hash: EntryHash,
+    /// Entries of this segment that were refused; the rest up to `n` was stored.
+    pub refused: Vec<(u64, Refusal)>,
+    /// Why the rest of the segment was not looked at, if it was not.
+    pub stopped: Option<Refusal>,
+}
+
+/// A record's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordRow {
+    /// The record.
+    pub record: RecordId,
+    /// Its area.
+    pub area: AreaNo,
+    /// Its type.
+    pub record_type: String,
+    /// Its generation.
+    pub epoch: u32,
+    /// Log position of the entry that created it.
+    pub created: u64,
+    /// Log position of its last change.
+    pub last: u64,
+    /// Entries it has.
+    pub entries: u64,
+    /// Bytes of those entries.
+    pub entry_bytes: u64,
+    /// Who created it.
+    pub created_by: String,
+    /// When it was created (the author's clock), ms since 1970.
+    pub created_at: i64,
+    /// Who changed it last.
+    pub changed_by: String,
+    /// When, ms since 1970.
+    pub changed_at: i64,
+}
+
+/// A document's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentRow {
+    /// The facet.
+    pub facet: u8,
+    /// Automerge save.
+    pub bytes: Vec<u8>,
+    /// What it adds to its area's digest.
+    pub term: u128,
+}
+
+/// A line of an area's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRow {
+    /// Position in the log.
+    pub seq: u64,
+    /// The record.
+    pub record: RecordId,
+    /// The author's feed.
+    pub feed: FeedId,
+    /// The entry's number there.
+    pub n: u64,
+    /// The facets it touched, as a bit set.
+    pub facets: u64,
+    /// What its author had seen (facet, feed, change); `None` for all that was there.
+    pub seen: Option<Vec<(u8, FeedId, u64)>>,
+}
+
+/// An area's place in its log, and its digests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AreaHead {
+    /// The log's last position.
+    pub seq: u64,
+    /// Digest of each facet.
+    pub digests: Vec<(u8, u128)>,
+}
+
+/// What a push reads while it is decided, inside the transaction that will hold its writes.
+pub trait Source {
+    /// An area's head, locked; `None` if there is no such area.
+    fn area_head(&mut self, area: AreaNo) -> Result<Option<AreaHead>, StoreError>;
+    /// A feed's last decided entry: its number and hash; (0, zero) when nothing is.
+    fn feed_head(&mut self, feed: FeedId) -> Result<(u64, EntryHash), StoreError>;
+    /// A decided entry: its hash, and its refusal if it was refused.
+    fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError>;
+    /// A record and its documents.
+    fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
+    /// Every log line of a record: (position, feed, facets).
+    fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError>;
+}
+
+/// What a push writes.
+#[derive(Default)]
+pub struct Writes {
+    /// Entries with their verdicts (feed, entry, refusal) and whose signature stands for them.
+    pub entries: Vec<(FeedId, SignedEntry, Option<Refusal>)>,
+    /// Segments' signatures: (feed, n, signature).
+    pub signatures: Vec<(FeedId, u64, [u8; 64])>,
+    /// New heads of feeds.
+    pub feeds: Vec<(FeedId, u64, EntryHash)>,
+    /// New heads of areas.
+    pub areas: Vec<(AreaNo, AreaHead)>,
+    /// Log lines, by area.
+    pub log: Vec<(AreaNo, LogRow)>,
+    /// Records made or changed, their documents, and their ledger row.
+    pub records: Vec<RecordWrite>,
+}
+
+/// A record made or changed.
+pub struct RecordWrite {
+    /// The row.
+    pub row: RecordRow,
+    /// Its changed documents.
+    pub documents: Vec<DocumentRow>,
+    /// Its ledger row: the view of each facet, (facet, JSON).
+    pub ledger: Vec<(u8, String)>,
+}
+
+/// Decides a push: reads through `source`, returns what to write and what to answer.
+pub type Decide = dyn Fn(&mut dyn Source, &Push) -> Result<(Writes, Vec<SegmentVerdict>), StoreError> + Send + Sync;
+
+/// A record's news for one cursor.
+#[derive(Clone, Debug)]
+pub struct RecordNewsRow {
+    /// The record.
+    pub row: RecordRow,
+    /// Its entries after the floor: the log line, the author's code, the entry's canonical bytes.
+    pub entries: Vec<(LogRow, String, Vec<u8>)>,
+}
+
+/// A ledger query. Rows come in (area, position) order.
+#[derive(Clone, Debug)]
+pub struct LedgerQuery {
+    /// The record type.
+    pub record_type: String,
+    /// The areas, each with the position to go on from, sorted by area.
+    pub areas: Vec<(AreaNo, u64)>,
+    /// At most so many rows.
+    pub limit: usize,
+}
+
+/// A ledger row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerRow {
+    /// The record's row.
+    pub record: RecordRow,
+    /// The view of each facet, (facet, JSON object).
+    pub views: Vec<(u8, Value)>,
+}
+
+/// An entry in a record's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryRow {
+    /// The log line; `None` for a refused entry.
+    pub log: Option<LogRow>,
+    /// The feed.
+    pub feed: FeedId,
+    /// The author's code.
+    pub author: String,
+    /// The device, if one wrote it.
+    pub device: Option<DeviceNo>,
+    /// The entry's canonical bytes.
+    pub body: Vec<u8>,
+    /// When the server got it, ms since 1970.
+    pub received_at: i64,
+    /// Why it was refused, if it was.
+    pub refusal: Option<Refusal>,
+}
+
+/// Records, logs, ledgers.
+pub trait RecordStore {
+    /// Decides a push and stores everything in one transaction. Concurrent calls may share a commit; each stands or
+    /// falls by itself. Returns only after the commit.
+    fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError>;
+    /// The hash of a decided entry (to check the chain of the next), zero for entry 0; `None` if it is not there.
+    fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError>;
+    /// The record of a short name.
+    fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError>;
+    /// An area's head.
+    fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError>;
+    /// One consistent look at an area: its head, and the records changed after the cursor in the order of their last
+    /// change, up to about `bytes` of entries (at least one record).
+    fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError>;
+    /// A record and its documents.
+    fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
+    /// A page of a ledger.
+    fn ledger(&self, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError>;
+    /// A record's ledger row.
+    fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError>;
+    /// Every entry about a record: the stored in log order, then the refused.
+    fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError>;
+    /// Every record of an area, for `verify`.
+    fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError>;
+    /// Counts for metrics: (records, entries, refused).
+    fn counts(&self) -> Result<(u64, u64, u64), StoreError>;
+}

@@ -1,0 +1,89 @@
+//! The tables, as steps that only go forward. A step's name is the same for every engine.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::store::StoreError;
+
+/// "gldg": the file is a gridledger server store.
+pub const APPLICATION_ID: i32 = 0x676c_6467;
+
+/// Each step: its name and its SQL. `user_version` counts the steps taken.
+pub const STEPS: &[(&str, &str)] = &[("0001_first", FIRST)];
+
+const FIRST: &str = "
+CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE areas (
+  area INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, parent INTEGER REFERENCES areas, kind TEXT NOT NULL,
+  name TEXT NOT NULL, valid_from INTEGER, valid_to INTEGER,
+  head INTEGER NOT NULL DEFAULT 0, digests BLOB NOT NULL DEFAULT x'') STRICT;
+
+CREATE TABLE users (
+  user INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT,
+  revoked INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE grants (
+  user INTEGER NOT NULL REFERENCES users, role TEXT NOT NULL, area INTEGER NOT NULL REFERENCES areas,
+  valid_from INTEGER NOT NULL, valid_to INTEGER, PRIMARY KEY (user, role, area, valid_from)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE devices (
+  device INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, public_key BLOB NOT NULL UNIQUE,
+  label TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0, counter INTEGER NOT NULL DEFAULT 0,
+  enrolled_at INTEGER NOT NULL, last_seen INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE enrolment_codes (
+  hash BLOB PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, expires INTEGER NOT NULL,
+  device INTEGER REFERENCES devices) STRICT, WITHOUT ROWID;
+CREATE TABLE refresh_tokens (
+  hash BLOB PRIMARY KEY, family BLOB NOT NULL, user INTEGER NOT NULL REFERENCES users, expires INTEGER NOT NULL,
+  used INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_tokens_family ON refresh_tokens (family);
+
+CREATE TABLE feeds (
+  feed BLOB PRIMARY KEY, device INTEGER REFERENCES devices, user INTEGER NOT NULL REFERENCES users,
+  author TEXT NOT NULL, public_key BLOB NOT NULL, ordinal INTEGER NOT NULL,
+  n INTEGER NOT NULL DEFAULT 0, hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE entries (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, record BLOB NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL,
+  refusal TEXT, carrier INTEGER, received_at INTEGER NOT NULL, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_refused ON entries (record) WHERE refusal IS NOT NULL;
+CREATE TABLE signatures (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE records (
+  record BLOB PRIMARY KEY, area INTEGER NOT NULL, type TEXT NOT NULL, epoch INTEGER NOT NULL,
+  created INTEGER NOT NULL, last INTEGER NOT NULL, entries INTEGER NOT NULL, entry_bytes INTEGER NOT NULL,
+  created_by TEXT NOT NULL, created_at INTEGER NOT NULL, changed_by TEXT NOT NULL, changed_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX records_created ON records (area, created);
+CREATE UNIQUE INDEX records_last ON records (area, last);
+CREATE INDEX records_type ON records (area, type, last);
+CREATE TABLE documents (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, term BLOB NOT NULL,
+  PRIMARY KEY (record, facet)) STRICT, WITHOUT ROWID;
+CREATE TABLE log (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
+  facets INTEGER NOT NULL, seen BLOB, PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX log_record ON log (record, seq);
+CREATE TABLE ledger (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, view TEXT NOT NULL, PRIMARY KEY (record, facet)) STRICT, WITHOUT ROWID;
+";
+
+/// Takes the steps not yet taken, each in one transaction with its number.
+pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && tables > 0 {
+        return Err(StoreError::NotAStore("the file is not a gridledger store".into()));
+    }
+    if taken as usize > STEPS.len() {
+        return Err(StoreError::NotAStore(format!("the store was written by a newer version (step {taken})")));
+    }
+    for (step, (_, sql)) in STEPS.iter().enumerate().skip(taken as usize) {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        tx.execute_batch(sql)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", step as i64 + 1)?;
+        tx.commit()?;
+    }
+    Ok(())
+}

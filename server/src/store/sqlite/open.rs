@@ -1,0 +1,67 @@
+//! The one way to open a store's file: pragmas, checks, lock.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::migrations;
+use crate::store::StoreError;
+
+/// The oldest SQLite that is safe here (a WAL-reset fault was mended in it).
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// Opens the file for its one writer; makes it if it is not there.
+pub fn writer(path: &Path) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(StoreError::NotAStore(format!("SQLite {} is too old", rusqlite::version())));
+    }
+    let mut connection = Connection::open(path)?;
+    connection.execute_batch(
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA foreign_keys = ON;
+         PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
+         PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA mmap_size = 0;
+         PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if check != "ok" {
+        return Err(StoreError::NotAStore(format!("the store is damaged: {check}")));
+    }
+    migrations::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens the file for reading only.
+pub fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(
+        "PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;
+         PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Holds the store's lock file for as long as it lives: one process a file.
+pub struct Lock {
+    _file: std::fs::File,
+}
+
+impl Lock {
+    /// Takes the lock beside the store, or says who may hold it.
+    pub fn take(path: &Path) -> Result<Self, StoreError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let name = PathBuf::from(name);
+        let refused = |why: String| StoreError::NotAStore(format!("{}: {why}", name.display()));
+        let options = std::fs::File::options().create(true).truncate(false).write(true).open(&name);
+        let file = options.map_err(|e| refused(e.to_string()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(refused("another process serves this store".into())),
+            Err(std::fs::TryLockError::Error(e)) => Err(refused(e.to_string())),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The one thread that writes. It takes whatever queued up during the last fsync, runs each job in a savepoint, commits
+//! once, and only then lets the callers go: one fsync serves all who wait for it.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::open;
+use crate::store::StoreError;
+
+/// Jobs that may wait; more are told to come back.
+const QUEUE: usize = 1024;
+/// Jobs that share a commit at most.
+const GROUP: usize = 256;
+
+/// What a job does inside its savepoint. It keeps its own result; an error rolls back the savepoint.
+type Run = Box<dyn FnOnce(&Connection) -> Result<Reply, StoreError> + Send>;
+/// Called once the commit has (or has not) happened.
+type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+struct Job {
+    run: Run,
+    failed: Box<dyn FnOnce(StoreError) + Send>,
+}
+
+/// The writer's queue.
+pub struct Writer {
+    queue: std::sync::Mutex<Option<SyncSender<Job>>>,
+    thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread on an open connection.
+    pub fn start(path: PathBuf, connection: Connection) -> Self {
+        let (queue, jobs) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || run(&path, connection, &jobs))
+            .expect("BUG: a thread can be started");
+        Self { queue: Some(queue).into(), thread: Some(thread).into() }
+    }
+
+    /// Runs `job` in a transaction and returns what it returned, after the commit.
+    pub fn call<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (done, result) = sync_channel::<Result<T, StoreError>>(1);
+        let failed = done.clone();
+        let run: Run = Box::new(move |connection| {
+            let value = job(connection)?;
+            Ok(Box::new(move |committed: Result<(), StoreError>| {
+                let _ = done.send(committed.map(|()| value));
+            }))
+        });
+        let failed = Box::new(move |error| _ = failed.send(Err(error)));
+        self.send(Job { run, failed })?;
+        result.recv().map_err(|_| StoreError::Busy)?
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let queue = self.queue.lock().map_err(|_| StoreError::Busy)?;
+        let queue = queue.as_ref().ok_or(StoreError::Busy)?;
+        queue.try_send(job).map_err(|e| match e {
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => StoreError::Busy,
+        })
+    }
+
+    /// Lets the queue run dry, folds the log into the file, and ends the thread.
+    pub fn close(&self) {
+        if let Ok(mut queue) = self.queue.lock() {
+            queue.take();
+        }
+        let thread = self.thread.lock().ok().and_then(|mut t| t.take());
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn run(path: &std::path::Path, connection: Connection, jobs: &Receiver<Job>) {
+    let mut connection = Some(connection);
+    while let Ok(first) = jobs.recv() {
+        let mut group = vec![first];
+        group.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(GROUP - 1));
+        let outcome = match &mut connection {
+            Some(open) => write(open, group),
+            None => Err(group),
+        };
+        if let Err(unserved) = outcome {
+            // The commit's fate is unknown, or there is no connection: nobody is told it worked. Open afresh.
+            for job in unserved {
+                (job.failed)(StoreError::Busy);
+            }
+            drop(connection.take());
+            connection = open::writer(path).ok();
+        }
+    }
+    if let Some(connection) = connection {
+        let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+}
+
+/// Runs a group in one transaction. `Err` gives back jobs that were not run; the connection must then be replaced.
+fn write(connection: &mut Connection, group: Vec<Job>) -> Result<(), Vec<Job>> {
+    let Ok(mut tx) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else { return Err(group) };
+    let mut replies = Vec::with_capacity(group.len());
+    for job in group {
+        let Ok(savepoint) = tx.savepoint() else {
+            (job.failed)(StoreError::Busy);
+            continue;
+        };
+        match (job.run)(&savepoint) {
+            Ok(reply) => match savepoint.commit() {
+                Ok(()) => replies.push(reply),
+                Err(error) => reply(Err(error.into())),
+            },
+            Err(error) => {
+                drop(savepoint);
+                (job.failed)(error);
+            }
+        }
+    }
+    crate::faults::reach("server.before_commit");
+    match tx.commit() {
+        Ok(()) => {
+            crate::faults::reach("server.after_commit");
+            replies.into_iter().for_each(|reply| reply(Ok(())));
+            Ok(())
+        }
+        Err(_) => {
+            replies.into_iter().for_each(|reply| reply(Err(StoreError::Busy)));
+            Err(Vec::new())
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Derivation is a pure function of the causal past: any order of arrival gives the same heads and the same view.
+
+use std::collections::BTreeMap;
+
+use gridledger_core::derive::{Authored, Seen};
+use gridledger_core::document::Document;
+use gridledger_schema::entry::{Entry, Intent, Op, Target};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+type Clock = BTreeMap<FeedId, u64>;
+
+/// One entry of a made-up history: who, what, and what had been seen.
+struct Made {
+    feed: FeedId,
+    entry: Entry,
+    seen: Clock,
+}
+
+/// A source of choices, so that proptest can shrink a history.
+struct Choices<'a> {
+    bytes: std::slice::Iter<'a, u8>,
+}
+
+impl Choices<'_> {
+    fn below(&mut self, n: usize) -> usize {
+        self.bytes.next().map_or(0, |&b| usize::from(b)) % n
+    }
+}
+
+fn feed(i: usize) -> FeedId {
+    FeedId([i as u8 + 1; 16])
+}
+
+fn intent(c: &mut Choices<'_>) -> Intent {
+    let item = || ["a", "b", "c"];
+    let (field, op) = match c.below(10) {
+        0 => ("status", Op::Put { value: json!(c.below(3)) }),
+        1 => ("label", Op::Put { value: json!({ "n": [c.below(3), "值"] }) }),
+        2 => ("reached", Op::Raise { value: c.below(50) as i64 }),
+        3 => ("count", Op::Increment { by: c.below(5) as i64 - 2 }),
+        4 => ("notes", Op::Splice { pos: c.below(9) as u32, delete: c.below(3) as u32, insert: "雨天".into() }),
+        5 => ("tags", Op::Add { item: item()[c.below(3)].into() }),
+        6 => ("tags", Op::Remove { item: item()[c.below(3)].into() }),
+        7 => ("log", Op::Append { value: json!({ "v": c.below(9) }) }),
+        8 => ("contacts", Op::SetChild { child: item()[c.below(3)].into(), value: json!({ "p": c.below(3) }).as_object().unwrap().clone() }),
+        _ => ("contacts", Op::RemoveChild { child: item()[c.below(3)].into() }),
+    };
+    Intent { facet: 0, field: field.into(), op }
+}
+
+fn history(c: &mut Choices<'_>, steps: usize) -> Vec<Made> {
+    let authors = 2 + c.below(4);
+    let mut known: Vec<Clock> = vec![Clock::new(); authors];
+    let mut numbers = vec![0u64; authors];
+    let create = Target::Create { record_type: "household".into(), area: AreaNo(1) };
+    let first = Entry { n: 1, at: 1_000, cursor: 0, role: "w".into(), target: create, intents: vec![intent(c)] };
+    numbers[0] = 1;
+    let record = first.record(feed(0));
+    let mut made = vec![Made { feed: feed(0), entry: first, seen: Clock::new() }];
+    for clock in &mut known {
+        clock.insert(feed(0), 1);
+    }
+    for _ in 0..steps {
+        let (who, other) = (c.below(authors), c.below(authors));
+        if c.below(3) == 0 {
+            let theirs = known[other].clone();
+            for (feed, n) in theirs {
+                let mine = known[who].entry(feed).or_insert(0);
+                *mine = n.max(*mine);
+            }
+            continue;
+        }
+        numbers[who] += 1;
+        let intents = (0..=c.below(3)).map(|_| intent(c)).collect();
+        let at = 1_000 + c.below(256) as i64;
+        let entry = Entry { n: numbers[who], at, cursor: 0, role: "w".into(), target: Target::Edit { record }, intents };
+        let seen = known[who].clone();
+        *known[who].entry(feed(who)).or_insert(0) += 1;
+        made.push(Made { feed: feed(who), entry, seen });
+    }
+    made
+}
+
+/// Derives the whole history in an order of the chooser's, causes before effects.
+fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Document {
+    let mut doc = Document::new();
+    let mut have = Clock::new();
+    let mut left: Vec<&Made> = made.iter().collect();
+    while !left.is_empty() {
+        let ready: Vec<usize> = (0..left.len())
+            .filter(|&i| left[i].seen.iter().all(|(f, n)| have.get(f).copied().unwrap_or(0) >= *n))
+            .filter(|&i| have.get(&left[i].feed).copied().unwrap_or(0) == left[i].seen.get(&left[i].feed).copied().unwrap_or(0))
+            .collect();
+        let next = left.remove(ready[c.below(ready.len())]);
+        let seen = if whole_when_equal && next.seen == have {
+            Seen::All
+        } else {
+            Seen::Clock(next.seen.iter().map(|(f, n)| (*f, *n)).collect())
+        };
+        let authored = Authored { feed: next.feed, author: "w", entry: &next.entry };
+        doc.derive(authored, 0, &seen).unwrap();
+        *have.entry(next.feed).or_insert(0) += 1;
+    }
+    doc
+}
+
+fn household() -> gridledger_schema::set::RecordType {
+    let field = |merge: &str, kind: Value| {
+        let mut field = json!({ "x-merge": merge, "x-label": { "zh": "字段", "en": "Field" }, "x-write": ["grid_worker"] });
+        field.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
+        field
+    };
+    let text = || json!({ "type": "string", "maxLength": 50 });
+    let properties = json!({
+        "status": field("register", json!({ "type": "integer", "minimum": 0, "maximum": 9 })),
+        "label": field("multi", text()), "reached": field("max", json!({ "type": "integer", "minimum": 0, "maximum": 99 })),
+        "count": field("counter", json!({ "type": "integer", "minimum": -99, "maximum": 99 })), "notes": field("text", text()),
+        "tags": field("set-add-wins", json!({ "type": "array", "maxItems": 9, "items": text() })),
+        "log": field("log", json!({ "type": "array", "maxItems": 99, "items": text() })),
+        "contacts": field("map", json!({ "type": "object", "additionalProperties": { "type": "object", "properties": { "p": { "type": "integer", "minimum": 0, "maximum": 9 } } } })),
+    });
+    let file = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+        "x-label": { "zh": "试", "en": "Trial" }, "x-create": ["grid_worker"], "properties": properties,
+    });
+    let files = [("records/trial.json".to_owned(), file.to_string())];
+    gridledger_schema::set::SchemaSet::from_files(&files).unwrap().record_type("trial").unwrap().clone()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_arrival_gives_the_same_heads_and_the_same_view(bytes in proptest::collection::vec(any::<u8>(), 300..900)) {
+        let mut c = Choices { bytes: bytes.iter() };
+        let made = history(&mut c, 25);
+        let record_type = household();
+        let docs: Vec<Document> = (0..4).map(|i| derive_all(&made, &mut c, i % 2 == 0)).collect();
+        let view = |d: &Document| gridledger_core::project::project(&record_type, [d]);
+        for doc in &docs[1..] {
+            prop_assert_eq!(doc.heads(), docs[0].heads());
+            prop_assert_eq!(view(doc), view(&docs[0]));
+        }
+        let total: i64 = made.iter().flat_map(|m| &m.entry.intents).map(|i| if let Op::Increment { by } = i.op { by } else { 0 }).sum();
+        prop_assert_eq!(view(&docs[0]).fields["count"].as_i64(), Some(total), "every increment counts once");
+        let logged = made.iter().flat_map(|m| &m.entry.intents).filter(|i| matches!(i.op, Op::Append { .. })).count();
+        prop_assert_eq!(view(&docs[0]).fields.get("log").map_or(0, |l| l.as_array().unwrap().len()), logged);
+        let again = Document::load_checked(&docs[0].save()).unwrap();
+        prop_assert_eq!(again.heads(), docs[0].heads());
+    }
+}
+
+#[test]
+fn two_who_start_the_same_text_and_counter_at_once_both_count() {
+    let create = Target::Create { record_type: "household".into(), area: AreaNo(1) };
+    let first = Entry { n: 1, at: 1, cursor: 0, role: "w".into(), target: create, intents: vec![] };
+    let record: RecordId = first.record(feed(0));
+    let both = |text: &str| {
+        let ops = [("count", Op::Increment { by: 2 }), ("notes", Op::Splice { pos: 0, delete: 0, insert: text.into() })];
+        ops.map(|(field, op)| Intent { facet: 0, field: field.into(), op }).to_vec()
+    };
+    let edit = |intents| Entry { n: 1, at: 2, cursor: 0, role: "w".into(), target: Target::Edit { record }, intents };
+    let mut doc = Document::new();
+    doc.derive(Authored { feed: feed(0), author: "w", entry: &first }, 0, &Seen::All).unwrap();
+    let seen = Seen::Clock(vec![(feed(0), 1)]);
+    doc.derive(Authored { feed: feed(1), author: "w", entry: &edit(both("上")) }, 0, &seen).unwrap();
+    doc.derive(Authored { feed: feed(2), author: "w", entry: &edit(both("下")) }, 0, &seen).unwrap();
+    let view = gridledger_core::project::project(&household(), [&doc]);
+    assert_eq!(view.fields["count"], json!(4));
+    let notes = view.fields["notes"].as_str().unwrap();
+    assert!(notes.contains('上') && notes.contains('下'), "{notes}");
+}
