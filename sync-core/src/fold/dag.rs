@@ -44,9 +44,7 @@ impl Bits {
     pub(super) fn without(&self, other: &Self) -> Vec<usize> {
         let mut rest = self.clone();
         rest.remove_all(other);
-        (0..rest.0.len() * 64)
-            .filter(|&at| rest.contains(at))
-            .collect()
+        (0..rest.0.len() * 64).filter(|&at| rest.contains(at)).collect()
     }
 }
 
@@ -71,11 +69,7 @@ impl<'a> Dag<'a> {
         let parents = resolve(&events)?;
         let order = topological(&events, &parents)?;
         let seen = ancestors(&parents, &order);
-        Ok(Self {
-            events,
-            order,
-            seen,
-        })
+        Ok(Self { events, order, seen })
     }
 }
 
@@ -94,8 +88,7 @@ fn resolve(events: &[&Event]) -> Result<Vec<Vec<usize>>, FoldError> {
         positions.get(parent.as_str()).copied().ok_or_else(unknown)
     };
     let of = |event: &&Event| {
-        let found: Result<Vec<usize>, FoldError> =
-            event.parents.iter().map(|id| find(event, id)).collect();
+        let found: Result<Vec<usize>, FoldError> = event.parents.iter().map(|id| find(event, id)).collect();
         found.map(|mut parents| {
             parents.sort_unstable();
             parents.dedup();

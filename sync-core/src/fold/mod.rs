@@ -12,7 +12,8 @@
 //!   every one of them, else they are proposals.
 //! - An opening that fits neither table counts all the same.
 //! - `merge` takes the openings it had not seen along, and what comes later follows: both are
-//!   *forwarded* to the ticket this one went into.
+//!   *forwarded* to the ticket this one went into. An opening that came while this one was merged
+//!   stays owed there, even if the merge is undone.
 //!
 //! Nothing is discarded: each event has an [`Outcome`]. The fold knows neither rights nor
 //! deadlines; `at` only breaks ties.
@@ -26,16 +27,13 @@ mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gridledger_schema::limits::TICKET_EVENTS;
 use serde::{Deserialize, Serialize};
 
 pub use event::{Event, MAX_LEVEL};
 pub use rules::is_legal;
 pub use state::{Flag, State, StateError};
 pub use verb::{Verb, VerbError};
-
-/// The most events one ticket folds. What each had seen is kept as a bit set, so memory grows
-/// with the square: 2 MiB at this bound. A busy ticket has tens.
-pub const MAX_EVENTS: usize = 4096;
 
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,12 +123,13 @@ pub enum FoldError {
 }
 
 /// Folds the events of one ticket. The same set in any order gives the same ticket, and the same
-/// error. No event at all gives a ticket without a state.
+/// error. No event at all gives a ticket without a state. What each author had seen is kept as a
+/// bit set, so memory grows with the square of the events: 125 kB at the limit.
 pub fn fold(events: &[Event]) -> Result<Ticket, FoldError> {
-    if events.len() > MAX_EVENTS {
+    if events.len() > TICKET_EVENTS {
         return Err(FoldError::TooManyEvents {
             events: events.len(),
-            limit: MAX_EVENTS,
+            limit: TICKET_EVENTS,
         });
     }
     let dag = dag::Dag::new(events)?;

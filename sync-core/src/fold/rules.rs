@@ -36,8 +36,8 @@ pub fn is_legal(verb: Verb, state: Option<State>) -> bool {
 /// The state after `verb` in `state`, or `None` if that is not legal in sequence.
 pub(super) const fn successor(verb: Verb, state: State) -> Option<State> {
     use State::{
-        Accepted, Assigned, Closed, Evaluated, Feedback, Handling, Merged, Reported, Returned,
-        Suspended, Void,
+        Accepted, Assigned, Closed, Evaluated, Feedback, Handling, Merged, Reported, Returned, Suspended,
+        Void,
     };
     match (verb, state) {
         (Verb::Void, Reported | Returned | Accepted) => Some(Void),
@@ -78,9 +78,7 @@ pub(super) enum Late {
 
 /// The late rule for `verb` in `state`. Asked only where [`successor`] says `None`.
 pub(super) const fn late(verb: Verb, state: State) -> Late {
-    use State::{
-        Accepted, Assigned, Closed, Evaluated, Feedback, Handling, Returned, Suspended, Void,
-    };
+    use State::{Accepted, Assigned, Closed, Evaluated, Feedback, Handling, Returned, Suspended, Void};
     match (state, verb) {
         (Void, _) => over_a_void(verb),
         (Returned, _) => over_a_return(verb),

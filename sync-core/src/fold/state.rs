@@ -76,10 +76,7 @@ impl State {
     /// True while someone still owes the reporter an answer on this ticket. A merged ticket's
     /// answer is owed by the ticket it went into.
     pub const fn is_open(self) -> bool {
-        !matches!(
-            self,
-            Self::Closed | Self::Evaluated | Self::Void | Self::Merged
-        )
+        !matches!(self, Self::Closed | Self::Evaluated | Self::Void | Self::Merged)
     }
 }
 

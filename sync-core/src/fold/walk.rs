@@ -67,8 +67,7 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(dag: &'a Dag<'a>) -> Result<Self, FoldError> {
-        let arguments: Result<_, FoldError> =
-            dag.events.iter().map(|event| event.argument()).collect();
+        let arguments: Result<_, FoldError> = dag.events.iter().map(|event| event.argument()).collect();
         Ok(Self {
             dag,
             arguments: arguments?,

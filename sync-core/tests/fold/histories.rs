@@ -7,7 +7,7 @@ use gridledger_core::fold::{Event, Outcome, State, Ticket, Verb};
 use crate::phones::play;
 use crate::support::{Dice, ancestors, arguments, event, folded, folded_in_any_order};
 
-const HISTORIES: u64 = 2_000;
+const HISTORIES: u64 = 4_000;
 const STEPS: usize = 30;
 
 #[test]
@@ -73,10 +73,7 @@ fn after_a_full_sync_one_person_finishes_in_at_most_five_events() {
             events.push(act);
         }
         let ticket = folded(&events);
-        let is_done = matches!(
-            ticket.state,
-            Some(State::Closed | State::Evaluated | State::Void)
-        );
+        let is_done = matches!(ticket.state, Some(State::Closed | State::Evaluated | State::Void));
         assert!(is_done, "seed {seed}: {:?}", ticket.state);
         assert!(is_answered(&events, &ticket), "seed {seed}");
     }
@@ -86,9 +83,7 @@ fn next_towards_the_end(ticket: &Ticket) -> Option<Verb> {
     match ticket.state.expect("a report") {
         State::Reported => Some(Verb::Accept),
         State::Returned => Some(Verb::Resubmit),
-        State::Accepted | State::Assigned | State::Handling | State::Suspended => {
-            Some(Verb::Feedback)
-        }
+        State::Accepted | State::Assigned | State::Handling | State::Suspended => Some(Verb::Feedback),
         State::Feedback => Some(Verb::Close),
         State::Merged => Some(Verb::Unmerge),
         State::Closed | State::Evaluated | State::Void => None,

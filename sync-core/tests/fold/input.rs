@@ -1,6 +1,7 @@
 //! Bad and hostile input: an error that names the event, never a panic, and bounded work.
 
-use gridledger_core::fold::{Event, FoldError, MAX_EVENTS, Outcome, State, Ticket, Verb, fold};
+use gridledger_core::fold::{Event, FoldError, Outcome, State, Ticket, Verb, fold};
+use gridledger_schema::limits::TICKET_EVENTS;
 use serde_json::{Value, json};
 
 use crate::support::{With, event};
@@ -79,11 +80,7 @@ fn an_argument_is_there_and_of_its_kind() {
         ),
         (Verb::DeEscalate, "to", &[json!([1]), json!(256)]),
         (Verb::Feedback, "level_seen", &[json!("1"), json!(99)]),
-        (
-            Verb::Assign,
-            "who",
-            &[json!(7), json!(""), json!({"who": 1})],
-        ),
+        (Verb::Assign, "who", &[json!(7), json!(""), json!({"who": 1})]),
         (
             Verb::Reopen,
             "cycle_seen",
@@ -132,31 +129,27 @@ fn the_largest_arguments_fit() {
 #[test]
 fn depth_is_no_danger_and_size_has_a_limit() {
     let mut events = vec![report()];
-    for n in 1..=MAX_EVENTS {
+    for n in 1..=TICKET_EVENTS {
         let parent = events[n - 1].id.clone();
-        let verb = if n % 2 == 1 {
-            Verb::Return
-        } else {
-            Verb::Resubmit
-        };
+        let verb = if n % 2 == 1 { Verb::Return } else { Verb::Resubmit };
         events.push(event(&format!("e{n}"), verb, "p", 0, &[&parent]));
     }
     let too_many = FoldError::TooManyEvents {
-        events: MAX_EVENTS + 1,
-        limit: MAX_EVENTS,
+        events: TICKET_EVENTS + 1,
+        limit: TICKET_EVENTS,
     };
     assert_eq!(fold(&events), Err(too_many));
     events.pop();
     let ticket = fold(&events).expect("a ticket");
     assert_eq!(ticket.state, Some(State::Returned));
-    assert_eq!(ticket.applied.len(), MAX_EVENTS);
+    assert_eq!(ticket.applied.len(), TICKET_EVENTS);
 }
 
 /// Everyone at once, and one who saw it all.
 #[test]
 fn a_wide_history_folds() {
     let mut events = vec![report()];
-    for n in 0..MAX_EVENTS / 4 {
+    for n in 0..TICKET_EVENTS / 4 {
         let verb = [Verb::Feedback, Verb::Escalate][n % 2];
         events.push(event(&format!("e{n}"), verb, "p", 0, &["r"]).with("to", 2));
     }

@@ -37,11 +37,7 @@ pub fn play(dice: &mut Dice, steps: usize) -> Vec<Event> {
         })
         .collect();
     for step in 0..steps {
-        let who = if step == 0 {
-            0
-        } else {
-            dice.below(phones.len())
-        };
+        let who = if step == 0 { 0 } else { dice.below(phones.len()) };
         if step > 0 && (phones[who].held.is_empty() || dice.below(5) < 2) {
             let from = dice.below(phones.len());
             take_over(&history, &mut phones, who, from);
@@ -81,11 +77,7 @@ fn act(history: &mut Vec<Event>, phone: &mut Phone, who: usize, step: usize, dic
         verb,
         actor: format!("phone{who}"),
         at: step as i64 + phone.clock_error,
-        parents: phone
-            .heads
-            .iter()
-            .map(|&at| history[at].id.clone())
-            .collect(),
+        parents: phone.heads.iter().map(|&at| history[at].id.clone()).collect(),
         args: arguments(verb, &ticket, dice),
     });
     phone.held.push(position);

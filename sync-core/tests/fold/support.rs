@@ -60,9 +60,7 @@ fn argument_name(verb: Verb) -> &'static str {
 
 /// A ticket the way the fixtures write it.
 pub fn describe(ticket: &Ticket) -> String {
-    let state = ticket
-        .state
-        .map_or_else(|| "-".to_owned(), |s| s.to_string());
+    let state = ticket.state.map_or_else(|| "-".to_owned(), |s| s.to_string());
     let flags: Vec<&str> = ticket.flags.iter().map(|flag| flag.as_str()).collect();
     let mut line = format!("{state} level={} cycle={}", ticket.level, ticket.cycle);
     let mut push = |name: &str, list: String| line.extend([" ", name, "=", &list]);
