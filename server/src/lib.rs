@@ -1,1 +1,11 @@
-//! The service.
+//! The service: actix-web in front of a transactional store.
+//!
+//! Reading order: [`service`] holds the parts; [`sync`] is the main route: it opens a request, [`ingest`] decides its
+//! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks.
+
+pub mod faults;
+pub mod ingest;
+pub mod pull;
+pub mod service;
+pub mod store;
+pub mod sync;

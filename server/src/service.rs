@@ -1,0 +1,59 @@
+//! What every route works on: the store, the schema, the keys, the clock, and the territory as it stands.
+
+use std::sync::{Arc, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ed25519_dalek::SigningKey;
+use gridledger_core::rights::AreaTree;
+use gridledger_schema::set::SchemaSet;
+
+use crate::store::{Identity, Store, StoreError};
+
+/// The parts of a running service.
+pub struct Service {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Record types, roles, workflows.
+    pub schema: Arc<SchemaSet>,
+    /// The store's generation and seeds.
+    pub identity: Identity,
+    /// Signs receipts.
+    pub receipt_key: SigningKey,
+    /// The territory; replaced whole when it changes.
+    tree: RwLock<Arc<AreaTree>>,
+}
+
+impl Service {
+    /// A service over an open store.
+    pub fn new(store: Arc<dyn Store>, schema: Arc<SchemaSet>) -> Result<Self, StoreError> {
+        let identity = store.identity()?;
+        let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
+        let tree = RwLock::new(Arc::new(AreaTree::new(store.areas()?)));
+        Ok(Self { store, schema, identity, receipt_key, tree })
+    }
+
+    /// The territory.
+    pub fn tree(&self) -> Arc<AreaTree> {
+        self.tree.read().map_or_else(|poisoned| poisoned.into_inner().clone(), |tree| tree.clone())
+    }
+
+    /// Reads the territory again, after it was changed.
+    pub fn reload_tree(&self) -> Result<(), StoreError> {
+        let fresh = Arc::new(AreaTree::new(self.store.areas()?));
+        match self.tree.write() {
+            Ok(mut tree) => *tree = fresh,
+            Err(poisoned) => *poisoned.into_inner() = fresh,
+        }
+        Ok(())
+    }
+
+    /// The server's clock, ms since 1970.
+    pub fn now(&self) -> i64 {
+        now()
+    }
+}
+
+/// The server's clock, ms since 1970.
+pub fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}
