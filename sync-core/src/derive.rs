@@ -65,14 +65,31 @@ impl Document {
         Ok(hash)
     }
 
-    fn derive_in_place(&mut self, authored: Authored<'_>, facet: u8, seen: &Seen) -> Result<[u8; 32], DeriveError> {
-        let Seen::Clock(clock) = seen else {
-            return commit(&mut self.doc, authored, facet);
-        };
+    /// The document as it was at what someone had seen.
+    pub fn at(&self, seen: &Seen) -> Result<Self, DeriveError> {
+        let Seen::Clock(clock) = seen else { return Ok(self.clone()) };
         let heads = self.change_hash(clock).ok_or(DeriveError::SeenUnknown)?;
-        let mut past = if heads.is_empty() { Self::new().doc } else { self.doc.fork_at(&heads)? };
-        let hash = commit(&mut past, authored, facet)?;
-        self.doc.merge(&mut past)?;
+        if heads.is_empty() {
+            return Ok(Self::new());
+        }
+        Ok(Self { doc: self.doc.fork_at(&heads)? })
+    }
+
+    /// What was seen, spelled out.
+    pub fn clock_of(&self, seen: &Seen) -> Vec<(FeedId, u64)> {
+        match seen {
+            Seen::All => self.clock(),
+            Seen::Clock(clock) => clock.clone(),
+        }
+    }
+
+    fn derive_in_place(&mut self, authored: Authored<'_>, facet: u8, seen: &Seen) -> Result<[u8; 32], DeriveError> {
+        if *seen == Seen::All {
+            return commit(&mut self.doc, authored, facet);
+        }
+        let mut past = self.at(seen)?;
+        let hash = commit(&mut past.doc, authored, facet)?;
+        self.doc.merge(&mut past.doc)?;
         Ok(hash)
     }
 }

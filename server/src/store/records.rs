@@ -3,11 +3,11 @@
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
-use gridledger_schema::wire::AreaCursor;
+use gridledger_schema::wire::{AreaCursor, AreaInfo, Grant};
 use serde_json::Value;
 
 use super::StoreError;
-use super::people::FeedRow;
+use super::people::{FeedRow, UserNo};
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
 #[derive(Clone, Debug)]
@@ -133,6 +133,10 @@ pub trait Source {
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError>;
     /// A record and its documents.
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
+    /// A user's grants; `None` if there is no such user or it was revoked.
+    fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
+    /// An area and all above it.
+    fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError>;
     /// Every log line of a record: (position, feed, facets).
     fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError>;
 }

@@ -1,0 +1,236 @@
+//! Ingest: decides a push. Plan, then do: this reads through a [`Source`] and returns what to write; the store's engine
+//! does both inside one transaction.
+
+mod working;
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::sync::Arc;
+
+use gridledger_core::rights::{AreaTree, Rights};
+use gridledger_core::validate::{Subject, check_shape, validate};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::entry::{Entry, Target};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::limits;
+use gridledger_schema::set::{RecordType, SchemaSet};
+use gridledger_schema::wire::Grant;
+
+use crate::store::StoreError;
+use crate::store::people::UserNo;
+use crate::store::records::{
+    AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
+};
+use working::Working;
+
+/// The function a store asks inside each push's transaction.
+pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
+    Arc::new(move |source, push| {
+        let mut plan = Plan {
+            schema: &schema,
+            source,
+            now: push.now,
+            records: BTreeMap::new(),
+            areas: HashMap::new(),
+            grants: HashMap::new(),
+            trees: HashMap::new(),
+            writes: Writes::default(),
+        };
+        let verdicts = plan.push(push)?;
+        Ok((plan.finish()?, verdicts))
+    })
+}
+
+/// Why an entry was not stored: a refusal of its own, or a store that failed and takes the whole push with it.
+enum Stop {
+    Refused(Refusal),
+    Failed(StoreError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn refuse(code: Code, rule: &str) -> Stop {
+    Stop::Refused(Refusal::new(code, rule))
+}
+
+struct Plan<'a> {
+    schema: &'a SchemaSet,
+    source: &'a mut dyn Source,
+    now: i64,
+    records: BTreeMap<RecordId, Working>,
+    areas: HashMap<AreaNo, Option<AreaHead>>,
+    grants: HashMap<UserNo, Option<Vec<Grant>>>,
+    trees: HashMap<AreaNo, AreaTree>,
+    writes: Writes,
+}
+
+impl Plan<'_> {
+    fn push(&mut self, push: &Push) -> Result<Vec<SegmentVerdict>, StoreError> {
+        push.segments.iter().map(|segment| self.segment(segment)).collect()
+    }
+
+    fn segment(&mut self, segment: &CheckedSegment) -> Result<SegmentVerdict, StoreError> {
+        let feed = segment.feed.feed;
+        let (held, hash) = self.source.feed_head(feed)?;
+        let mut verdict = SegmentVerdict { feed, n: held, hash, refused: Vec::new(), stopped: None };
+        for signed in &segment.entries {
+            let n = signed.entry.n;
+            if n <= held {
+                if !self.repeat(feed, signed, &mut verdict)? {
+                    verdict.stopped = Some(Refusal::new(Code::FeedForked, format!("entry {n} was another before")));
+                    break;
+                }
+                continue;
+            }
+            if n != verdict.n + 1 {
+                verdict.stopped = Some(Refusal::new(Code::FeedGap, format!("entry {} comes first", verdict.n + 1)));
+                break;
+            }
+            let refusal = match self.entry(segment, &signed.entry, signed.body.len()) {
+                Ok(()) => None,
+                Err(Stop::Refused(refusal)) => Some(refusal),
+                Err(Stop::Failed(error)) => return Err(error),
+            };
+            verdict.refused.extend(refusal.clone().map(|r| (n, r)));
+            self.writes.entries.push((feed, signed.clone(), refusal));
+            (verdict.n, verdict.hash) = (n, signed.hash);
+        }
+        if verdict.n > held {
+            self.writes.feeds.push((feed, verdict.n, verdict.hash));
+            if segment.entries.last().is_some_and(|last| last.entry.n == verdict.n) {
+                self.writes.signatures.push((feed, verdict.n, segment.signature));
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// An entry decided before gets its first verdict again; `false` if it is not the same entry.
+    fn repeat(&mut self, feed: FeedId, signed: &SignedEntry, verdict: &mut SegmentVerdict) -> Result<bool, StoreError> {
+        match self.source.decided(feed, signed.entry.n)? {
+            Some((hash, refusal)) if hash == signed.hash => {
+                verdict.refused.extend(refusal.map(|r| (signed.entry.n, r)));
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn entry(&mut self, segment: &CheckedSegment, entry: &Entry, bytes: usize) -> Result<(), Stop> {
+        check_shape(entry)?;
+        if entry.at > self.now + limits::CLOCK_AHEAD_MS {
+            return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
+        }
+        let feed = segment.feed.feed;
+        let record = entry.record(feed);
+        let mut working = self.take_record(feed, entry)?;
+        let result = self.entry_on(&mut working, segment, entry, bytes);
+        // A record that the entry would have created is only there if it was stored.
+        if result.is_ok() || working.row.entries > 0 {
+            self.records.insert(record, working);
+        }
+        result
+    }
+
+    fn take_record(&mut self, feed: FeedId, entry: &Entry) -> Result<Working, Stop> {
+        let record = entry.record(feed);
+        if let Some(working) = self.records.remove(&record) {
+            return Ok(working);
+        }
+        match &entry.target {
+            Target::Create { record_type, area } => Ok(Working::new(record, record_type, *area)),
+            Target::Edit { .. } => match self.source.record(record)? {
+                Some((row, documents)) => Working::load(row, documents).map_err(Stop::from),
+                None => Err(refuse(Code::RecordUnknown, "no such record")),
+            },
+        }
+    }
+
+    fn entry_on(&mut self, working: &mut Working, segment: &CheckedSegment, entry: &Entry, bytes: usize) -> Result<(), Stop> {
+        let area = working.row.area;
+        let head = self.area(area)?;
+        if entry.cursor > head {
+            return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
+        }
+        let record_type = self.schema.record_type(&working.row.record_type);
+        let record_type = record_type.ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?.clone();
+        let feed = segment.feed.feed;
+        let seen = working.seen(self.source, feed, entry)?;
+        self.check(working, &record_type, segment, entry, &seen)?;
+        let made_on = working.derive(&segment.feed, entry, &seen)?;
+        let line = LogRow {
+            seq: head + 1,
+            record: working.row.record,
+            feed,
+            n: entry.n,
+            facets: entry.facets(),
+            seen: made_on,
+        };
+        working.logged(&line, &segment.feed.author, entry, bytes);
+        self.writes.log.push((area, line));
+        if let Some(Some(head)) = self.areas.get_mut(&area) {
+            head.seq += 1;
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, working: &mut Working, record_type: &RecordType, segment: &CheckedSegment, entry: &Entry, seen: &working::SeenFacets) -> Result<(), Stop> {
+        let user = segment.feed.user;
+        let area = working.row.area;
+        if let Slot::Vacant(slot) = self.grants.entry(user) {
+            slot.insert(self.source.grants(user)?);
+        }
+        if let Slot::Vacant(slot) = self.trees.entry(area) {
+            slot.insert(AreaTree::new(self.source.ancestry(area)?));
+        }
+        let Some(Some(grants)) = self.grants.get(&user) else {
+            return Err(refuse(Code::UserRevoked, "the author's account was revoked"));
+        };
+        let seen_view = working.seen_view(record_type, entry, seen)?;
+        let entries = working.row.entries;
+        let now = working.view(record_type);
+        let subject = Subject { record_type, area, seen: seen_view.as_ref().unwrap_or(now), now, entries };
+        let rights = Rights { schema: self.schema, tree: &self.trees[&area], grants };
+        Ok(validate(rights, &segment.feed.author, entry, &subject)?)
+    }
+
+    /// The last position of an area's log.
+    fn area(&mut self, area: AreaNo) -> Result<u64, Stop> {
+        let head = match self.areas.entry(area) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => slot.insert(self.source.area_head(area)?),
+        };
+        head.as_ref().map(|h| h.seq).ok_or_else(|| refuse(Code::AreaUnknown, "no such area"))
+    }
+
+    fn finish(mut self) -> Result<Writes, StoreError> {
+        for working in std::mem::take(&mut self.records).into_values() {
+            let Some(record_type) = self.schema.record_type(&working.row.record_type) else { continue };
+            let area = working.row.area;
+            let Some(write) = working.finish(record_type) else { continue };
+            if let Some(Some(head)) = self.areas.get_mut(&area) {
+                for (facet, change) in write.digest_changes {
+                    match head.digests.iter_mut().find(|(f, _)| *f == facet) {
+                        Some((_, digest)) => *digest = digest.wrapping_add(change),
+                        None => head.digests.push((facet, change)),
+                    }
+                }
+            }
+            self.writes.records.push(write.record);
+        }
+        let changed: Vec<AreaNo> = self.writes.log.iter().map(|(area, _)| *area).collect();
+        self.writes.areas =
+            self.areas.into_iter().filter(|(a, _)| changed.contains(a)).filter_map(|(a, h)| Some((a, h?))).collect();
+        Ok(self.writes)
+    }
+}

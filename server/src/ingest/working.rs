@@ -1,0 +1,175 @@
+//! A record while a push is being decided: its documents, its log, and what changed.
+
+use std::collections::BTreeMap;
+
+use gridledger_core::derive::{Authored, Seen};
+use gridledger_core::digest;
+use gridledger_core::document::Document;
+use gridledger_core::project::{View, project};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::entry::{Entry, Op};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::set::{Merge, RecordType};
+
+use super::Stop;
+use crate::store::StoreError;
+use crate::store::people::FeedRow;
+use crate::store::records::{DocumentRow, LogRow, RecordRow, RecordWrite, Source};
+
+/// What an entry's author had seen of each facet it touches.
+pub(super) type SeenFacets = Vec<(u8, Seen)>;
+
+struct Facet {
+    document: Document,
+    /// The digest term as stored, and whether the document changed since.
+    stored_term: u128,
+    changed: bool,
+}
+
+pub(super) struct Working {
+    pub(super) row: RecordRow,
+    facets: BTreeMap<u8, Facet>,
+    /// (position, feed, facets) of every entry; read only when someone had not seen everything.
+    log: Option<Vec<(u64, FeedId, u64)>>,
+    view: Option<View>,
+}
+
+/// What a record leaves to be written.
+pub(super) struct Finished {
+    pub(super) record: RecordWrite,
+    pub(super) digest_changes: Vec<(u8, u128)>,
+}
+
+impl Working {
+    pub(super) fn new(record: RecordId, record_type: &str, area: AreaNo) -> Self {
+        let row = RecordRow {
+            record,
+            area,
+            record_type: record_type.to_owned(),
+            epoch: 0,
+            created: 0,
+            last: 0,
+            entries: 0,
+            entry_bytes: 0,
+            created_by: String::new(),
+            created_at: 0,
+            changed_by: String::new(),
+            changed_at: 0,
+        };
+        Self { row, facets: BTreeMap::new(), log: Some(Vec::new()), view: None }
+    }
+
+    pub(super) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
+        let facets = documents
+            .into_iter()
+            .map(|d| {
+                let document = Document::load(&d.bytes).map_err(|_| StoreError::Damaged("documents"))?;
+                Ok((d.facet, Facet { document, stored_term: d.term, changed: false }))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Self { row, facets, log: None, view: None })
+    }
+
+    /// What the author of `entry` had seen: the record's entries up to the cursor, and the author's own.
+    pub(super) fn seen(&mut self, source: &mut dyn Source, feed: FeedId, entry: &Entry) -> Result<SeenFacets, StoreError> {
+        let touched = entry.facets();
+        let facets = (0..64u8).filter(|f| touched & (1 << f) != 0);
+        if self.row.last <= entry.cursor {
+            return Ok(facets.map(|f| (f, Seen::All)).collect());
+        }
+        let log = match &mut self.log {
+            Some(log) => log,
+            None => self.log.insert(source.record_log(self.row.record)?),
+        };
+        Ok(facets.map(|facet| (facet, seen_of(log, feed, entry.cursor, facet))).collect())
+    }
+
+    /// The record as it is now.
+    pub(super) fn view(&mut self, record_type: &RecordType) -> &View {
+        let facets = &self.facets;
+        self.view.get_or_insert_with(|| project(record_type, facets.values().map(|f| &f.document)))
+    }
+
+    /// The record as the author had seen it, where that differs and a rule looks at it.
+    pub(super) fn seen_view(&self, record_type: &RecordType, entry: &Entry, seen: &SeenFacets) -> Result<Option<View>, Stop> {
+        let looked_at = entry.intents.iter().any(|intent| {
+            let merge = record_type.field(&intent.field).map(|f| f.merge);
+            matches!(intent.op, Op::Event { .. } | Op::Splice { .. }) || merge == Some(Merge::Once)
+        });
+        if !looked_at || seen.iter().all(|(_, s)| *s == Seen::All) {
+            return Ok(None);
+        }
+        let mut past = Vec::new();
+        for (facet, facet_now) in &self.facets {
+            let seen = seen.iter().find(|(f, _)| f == facet).map_or(&Seen::All, |(_, s)| s);
+            past.push(facet_now.document.at(seen).map_err(|e| Refusal::new(Code::SeenImpossible, e.to_string()))?);
+        }
+        Ok(Some(project(record_type, &past)))
+    }
+
+    /// Derives the entry; returns what its changes were made on, unless that was everything.
+    pub(super) fn derive(&mut self, feed: &FeedRow, entry: &Entry, seen: &SeenFacets) -> Result<Option<Vec<(u8, FeedId, u64)>>, Stop> {
+        let authored = Authored { feed: feed.feed, author: &feed.author, entry };
+        let everything = seen.iter().all(|(_, s)| *s == Seen::All);
+        let mut made_on = Vec::new();
+        let mut next: Vec<(u8, Document)> = Vec::new();
+        for (facet, seen) in seen {
+            let mut document = self.facets.get(facet).map(|f| f.document.clone()).unwrap_or_default();
+            let clock = if everything { Vec::new() } else { document.clock_of(seen) };
+            let hash = document
+                .derive(authored, *facet, seen)
+                .map_err(|e| Refusal::new(Code::DeriveFailed, e.to_string()))?;
+            if !everything {
+                made_on.extend(document.made_on(&hash, &clock).into_iter().map(|(feed, seq)| (*facet, feed, seq)));
+            }
+            next.push((*facet, document));
+        }
+        for (facet, document) in next {
+            let slot = self.facets.entry(facet).or_insert_with(|| Facet { document: Document::new(), stored_term: 0, changed: false });
+            (slot.document, slot.changed) = (document, true);
+        }
+        self.view = None;
+        Ok((!everything).then_some(made_on))
+    }
+
+    /// Notes the entry's line in the log.
+    pub(super) fn logged(&mut self, line: &LogRow, author: &str, entry: &Entry, bytes: usize) {
+        let row = &mut self.row;
+        if row.entries == 0 {
+            (row.created, row.created_by, row.created_at) = (line.seq, author.to_owned(), entry.at);
+        }
+        row.last = line.seq;
+        row.entries += 1;
+        row.entry_bytes += bytes as u64;
+        (row.changed_by, row.changed_at) = (author.to_owned(), entry.at);
+        if let Some(log) = &mut self.log {
+            log.push((line.seq, line.feed, line.facets));
+        }
+    }
+
+    pub(super) fn finish(self, record_type: &RecordType) -> Option<Finished> {
+        let (mut documents, mut ledger, mut digest_changes) = (Vec::new(), Vec::new(), Vec::new());
+        for (facet, changed) in self.facets.iter().filter(|(_, f)| f.changed) {
+            let document = &changed.document;
+            let term = digest::term(self.row.record, *facet, self.row.epoch, &document.heads());
+            digest_changes.push((*facet, term.wrapping_sub(changed.stored_term)));
+            documents.push(DocumentRow { facet: *facet, bytes: document.save(), term });
+            ledger.push((*facet, project(record_type, [document]).to_json().to_string()));
+        }
+        let record = RecordWrite { row: self.row, documents, ledger };
+        (!record.documents.is_empty()).then_some(Finished { record, digest_changes })
+    }
+}
+
+fn seen_of(log: &[(u64, FeedId, u64)], feed: FeedId, cursor: u64, facet: u8) -> Seen {
+    let mut clock: BTreeMap<FeedId, u64> = BTreeMap::new();
+    let mut all = true;
+    for (seq, author, _) in log.iter().filter(|(_, _, facets)| facets & (1 << facet) != 0) {
+        if *seq <= cursor || *author == feed {
+            *clock.entry(*author).or_insert(0) += 1;
+        } else {
+            all = false;
+        }
+    }
+    if all { Seen::All } else { Seen::Clock(clock.into_iter().collect()) }
+}

@@ -1,0 +1,180 @@
+//! Records, documents, area logs and history in SQLite.
+
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::wire::AreaCursor;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::pushes::{self, read_line, read_refusal};
+use super::{SqliteStore, ledgers};
+use crate::store::StoreError;
+use crate::store::records::{
+    AreaHead, DocumentRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow, RecordRow, RecordStore, SegmentVerdict,
+};
+
+/// A record's columns, in the order [`read_record`] reads them.
+pub(super) const RECORD_COLUMNS: &str = "r.record, r.area, r.type, r.epoch, r.created, r.last, r.entries, r.entry_bytes,
+    r.created_by, r.created_at, r.changed_by, r.changed_at";
+
+/// Reads a record from the columns of [`RECORD_COLUMNS`], starting at the first.
+pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
+    let number = |column| row.get::<_, i64>(column).map(|n| n as u64);
+    Ok(RecordRow {
+        record: RecordId(row.get(0)?),
+        area: AreaNo(row.get(1)?),
+        record_type: row.get(2)?,
+        epoch: row.get(3)?,
+        created: number(4)?,
+        last: number(5)?,
+        entries: number(6)?,
+        entry_bytes: number(7)?,
+        created_by: row.get(8)?,
+        created_at: row.get(9)?,
+        changed_by: row.get(10)?,
+        changed_at: row.get(11)?,
+    })
+}
+
+pub(super) fn record_row(c: &Connection, record: RecordId) -> Result<Option<RecordRow>, StoreError> {
+    let mut select = c.prepare_cached(&format!("SELECT {RECORD_COLUMNS} FROM records r WHERE record = ?1"))?;
+    Ok(select.query_row([record.0], read_record).optional()?)
+}
+
+pub(super) fn documents_of(c: &Connection, record: RecordId) -> Result<Vec<DocumentRow>, StoreError> {
+    let mut select = c.prepare_cached("SELECT facet, bytes, term FROM documents WHERE record = ?1 ORDER BY facet")?;
+    let rows = select.query_map([record.0], |row| {
+        let term = u128::from_be_bytes(row.get(2)?);
+        Ok(DocumentRow { facet: row.get(0)?, bytes: row.get(1)?, term })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Columns of a record, a log line, its author and the entry's bytes, for [`news`].
+const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.author, e.body";
+
+fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
+    let sql = format!(
+        "SELECT {RECORD_COLUMNS}, {NEWS_LINE} FROM records r
+         JOIN log l ON l.record = r.record AND l.seq > ?2
+         JOIN entries e ON e.feed = l.feed AND e.n = l.n JOIN feeds f ON f.feed = l.feed
+         WHERE r.area = ?1 AND r.last > ?3 ORDER BY r.last, l.seq"
+    );
+    let mut select = c.prepare_cached(&sql)?;
+    let mut rows = select.query((cursor.area.0, cursor.floor as i64, cursor.reached as i64))?;
+    let mut found: Vec<RecordNewsRow> = Vec::new();
+    let mut taken = 0;
+    while let Some(row) = rows.next()? {
+        let record = RecordId(row.get(0)?);
+        if found.last().is_none_or(|last| last.row.record != record) {
+            if taken >= bytes && !found.is_empty() {
+                break;
+            }
+            found.push(RecordNewsRow { row: read_record(row)?, entries: Vec::new() });
+        }
+        let body: Vec<u8> = row.get(19)?;
+        taken += body.len();
+        if let Some(last) = found.last_mut() {
+            last.entries.push((read_line(row, 12)?, row.get(18)?, body));
+        }
+    }
+    Ok(found)
+}
+
+fn history(c: &Connection, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT l.seq, e.record, e.feed, e.n, coalesce(l.facets, 0), l.seen, f.author, f.device, e.body, e.received_at,
+                e.refusal
+         FROM (SELECT feed, n FROM log WHERE record = ?1
+               UNION SELECT feed, n FROM entries WHERE record = ?1 AND refusal IS NOT NULL) k
+         JOIN entries e ON e.feed = k.feed AND e.n = k.n JOIN feeds f ON f.feed = k.feed
+         LEFT JOIN log l ON l.record = ?1 AND l.feed = k.feed AND l.n = k.n
+         ORDER BY l.seq IS NULL, l.seq, e.received_at, e.n",
+    )?;
+    let rows = select.query_map([record.0], |row| {
+        let logged = row.get::<_, Option<i64>>(0)?.is_some();
+        Ok(HistoryRow {
+            log: logged.then(|| read_line(row, 0)).transpose()?,
+            feed: FeedId(row.get(2)?),
+            author: row.get(6)?,
+            device: row.get::<_, Option<u32>>(7)?.map(DeviceNo),
+            body: row.get(8)?,
+            received_at: row.get(9)?,
+            refusal: row.get::<_, Option<String>>(10)?.map(|text| read_refusal(&text)),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+impl RecordStore for SqliteStore {
+    fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
+        let decide = self.decide.clone();
+        self.writer.call(move |c| pushes::push(c, &push, &*decide))
+    }
+
+    fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError> {
+        if n == 0 {
+            return Ok(Some(EntryHash::ZERO));
+        }
+        self.read(|c| {
+            let mut select = c.prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
+            let hash = select.query_row((feed.0, n as i64), |row| row.get(0)).optional()?;
+            hash.map(pushes::entry_hash).transpose()
+        })
+    }
+
+    fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
+        self.read(|c| {
+            let mut select = c.prepare_cached("SELECT record FROM records WHERE area = ?1 AND created = ?2")?;
+            Ok(select.query_row((area.0, created as i64), |row| Ok(RecordId(row.get(0)?))).optional()?)
+        })
+    }
+
+    fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
+        self.read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
+    }
+
+    fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {
+        self.read(|c| {
+            let head = pushes::area_head(c, cursor.area)?.unwrap_or_default();
+            let rows = if head.seq > cursor.reached { news(c, cursor, bytes)? } else { Vec::new() };
+            Ok((head, rows))
+        })
+    }
+
+    fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {
+        self.read(|c| {
+            let Some(row) = record_row(c, record)? else { return Ok(None) };
+            Ok(Some((row, documents_of(c, record)?)))
+        })
+    }
+
+    fn ledger(&self, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
+        self.read(|c| ledgers::page(c, query))
+    }
+
+    fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError> {
+        self.read(|c| {
+            let Some(row) = record_row(c, record)? else { return Ok(None) };
+            Ok(Some(LedgerRow { record: row, views: ledgers::views(c, record)? }))
+        })
+    }
+
+    fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
+        self.read(|c| history(c, record))
+    }
+
+    fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError> {
+        self.read(|c| {
+            let sql = format!("SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 ORDER BY created");
+            let mut select = c.prepare_cached(&sql)?;
+            Ok(select.query_map([area.0], read_record)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
+        self.read(|c| {
+            let count = |sql: &str| c.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|n| n as u64);
+            let (records, entries) = (count("SELECT count(*) FROM records")?, count("SELECT count(*) FROM entries")?);
+            Ok((records, entries, count("SELECT count(*) FROM entries WHERE refusal IS NOT NULL")?))
+        })
+    }
+}
