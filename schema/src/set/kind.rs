@@ -1,7 +1,7 @@
 //! The kinds of value a field can hold, and the check of one value against its kind.
 
 use super::Label;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -78,8 +78,26 @@ impl Kind {
             }
             Self::Ref(_) => rule(value.as_str().is_some_and(is_record_id), "type"),
             Self::List { item, max_items } => check_list(value, item, *max_items),
-            Self::Object { fields, required } => check_object(value, fields, required),
+            Self::Object { fields, required } => {
+                let object = value.as_object().ok_or_else(|| fault("type"))?;
+                check_object(object, fields, required)
+            }
         }
+    }
+
+    /// Checks some of an object's values, as an edit of a child writes them: none is required, and
+    /// `null` clears one.
+    pub fn check_part(&self, part: &Map<String, Value>) -> Result<(), ValueFault> {
+        let Self::Object { fields, .. } = self else {
+            return Err(fault("type"));
+        };
+        for (name, one) in part {
+            let kind = fields.get(name).ok_or_else(|| fault("unknown_key").under(name))?;
+            if !one.is_null() {
+                kind.check(one).map_err(|fault| fault.under(name))?;
+            }
+        }
+        Ok(())
     }
 
     /// The word for this kind in messages and documents.
@@ -132,22 +150,19 @@ fn check_list(value: &Value, item: &Kind, max_items: u32) -> Result<(), ValueFau
     let items = value.as_array().ok_or_else(|| fault("type"))?;
     rule(items.len() <= max_items as usize, "length")?;
     for (index, one) in items.iter().enumerate() {
-        item.check(one)
-            .map_err(|fault| fault.under(&index.to_string()))?;
+        item.check(one).map_err(|fault| fault.under(&index.to_string()))?;
     }
     Ok(())
 }
 
-fn check_object(
-    value: &Value,
+/// Checks named values; names are those of `fields`, and `required` ones are there.
+pub(super) fn check_object(
+    object: &Map<String, Value>,
     fields: &BTreeMap<String, Kind>,
     required: &[String],
 ) -> Result<(), ValueFault> {
-    let object = value.as_object().ok_or_else(|| fault("type"))?;
     for (name, one) in object {
-        let kind = fields
-            .get(name)
-            .ok_or_else(|| fault("unknown_key").under(name))?;
+        let kind = fields.get(name).ok_or_else(|| fault("unknown_key").under(name))?;
         kind.check(one).map_err(|fault| fault.under(name))?;
     }
     match required.iter().find(|name| !object.contains_key(*name)) {

@@ -1,19 +1,29 @@
 //! The schema set: every record type, role, category, kind of area and workflow of a deployment.
 
+mod banned;
 pub mod bounds;
+mod dictionary;
 mod error;
+mod folder;
 mod json;
 mod kind;
 mod lists;
+mod load;
+mod names;
+mod read_field;
+mod read_kind;
+mod read_lists;
+mod read_record;
+mod read_workflow;
+#[cfg(test)]
+mod tests;
 mod types;
 mod workflow;
 
 pub use error::SchemaError;
 pub use kind::{Choice, Kind, TIME_MAX_MS, ValueFault};
 pub use lists::{AreaKind, Category, Evidence, ReadClass, Role, Scope};
-pub use types::{
-    Device, Field, Keep, Label, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, RecordType,
-};
+pub use types::{Device, Field, Keep, Label, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, RecordType};
 pub use workflow::{Condition, Party, VerbGrant, VerbRule, Workflow, WorkflowState};
 
 use std::collections::BTreeMap;
@@ -47,9 +57,7 @@ impl SchemaSet {
     }
 
     pub fn category(&self, code: &str) -> Option<&Category> {
-        self.categories
-            .iter()
-            .find(|category| category.code == code)
+        self.categories.iter().find(|category| category.code == code)
     }
 
     pub fn workflow(&self, name: &str) -> Option<&Workflow> {

@@ -40,9 +40,7 @@ impl RecordType {
 
     /// The field that holds the ticket events, if the type follows a workflow.
     pub fn events_field(&self) -> Option<&Field> {
-        self.fields
-            .values()
-            .find(|field| field.merge == Merge::Events)
+        self.fields.values().find(|field| field.merge == Merge::Events)
     }
 }
 
@@ -52,7 +50,7 @@ pub struct Field {
     pub name: String,
     pub label: Label,
     /// What one written value looks like: of a set, log or events field one *element*, of a map
-    /// one *child*, of every other field the value itself.
+    /// one *child*, of a counter one *increment*, of every other field the value itself.
     pub kind: Kind,
     pub merge: Merge,
     /// Codes of the roles that may write it (`x-write`), groups already resolved.

@@ -1,6 +1,8 @@
 //! Workflows: states, verbs, and who may do what when (`workflows/NAME.json`).
 
-use super::{Kind, Label};
+use super::kind::check_object;
+use super::{Kind, Label, ValueFault};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The states and verbs a record type's events follow.
@@ -56,6 +58,13 @@ pub struct VerbRule {
     pub conditions: Vec<Condition>,
     /// May be done without signal.
     pub offline: bool,
+}
+
+impl VerbRule {
+    /// Checks the arguments of one event.
+    pub fn check_args(&self, args: &Map<String, Value>) -> Result<(), ValueFault> {
+        check_object(args, &self.args, &self.required_args)
+    }
 }
 
 /// One line of the Who column.
@@ -114,10 +123,7 @@ impl Condition {
         ("evidence", Condition::Evidence),
         ("seen_every_obligation", Condition::SeenEveryObligation),
         ("one_per_rater", Condition::OnePerRater),
-        (
-            "second_person_if_resident",
-            Condition::SecondPersonIfResident,
-        ),
+        ("second_person_if_resident", Condition::SecondPersonIfResident),
         ("resident_within_30_days", Condition::ResidentWithin30Days),
         ("same_place_or_category", Condition::SamePlaceOrCategory),
     ];

@@ -1,0 +1,245 @@
+//! Reads one field of a record file and checks that its parts fit together.
+
+use super::bounds::ITEMS_MAX;
+use super::json::{At, Node};
+use super::names::{Names, check_name, label, word};
+use super::read_kind::{kind, max_items, only};
+use super::{
+    Device, Field, Keep, Kind, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, SchemaError, Workflow,
+    banned,
+};
+use crate::limits::ITEM_CHARS;
+use std::collections::BTreeMap;
+
+/// Keywords that belong to a field, not to its value.
+const FIELD_KEYS: &[&str] = &[
+    "x-label",
+    "x-merge",
+    "x-write",
+    "x-own",
+    "x-privacy",
+    "x-ledger",
+    "x-read",
+    "x-device",
+];
+
+const CLASSES: [(&str, PrivacyClass); 3] = [
+    ("none", PrivacyClass::None),
+    ("personal", PrivacyClass::Personal),
+    ("sensitive", PrivacyClass::Sensitive),
+];
+
+const KEEPS: [(&str, Keep); 3] = [
+    ("always", Keep::Always),
+    ("open", Keep::Open),
+    ("never", Keep::Never),
+];
+
+/// Reads the field at `at`. `workflow` is the record type's, `required` whether creation needs it.
+pub(super) fn field(
+    at: &At,
+    name: &str,
+    names: &Names,
+    workflow: Option<&Workflow>,
+    required: bool,
+) -> Result<Field, SchemaError> {
+    check_name(at, name)?;
+    banned::check_name(at, name)?;
+    let label_at = at.need("x-label")?;
+    let label = label(&label_at)?;
+    banned::check_label(&label_at, &label)?;
+    let merge = word(&at.need("x-merge")?, &Merge::ALL, "merge kind")?;
+    let (kind, max_items) = value(at, merge, names, workflow)?;
+    fits(at, merge, &kind)?;
+    let field = Field {
+        name: name.to_owned(),
+        label,
+        kind,
+        merge,
+        write: names.role_list(&at.need("x-write")?)?,
+        own: at.get("x-own").map_or(Ok(false), |own| own.boolean())?,
+        facet: at.get("x-read").map_or(Ok(0), |class| names.facet(&class))?,
+        privacy: at
+            .get("x-privacy")
+            .map_or(Ok(Privacy::default()), |privacy| read_privacy(&privacy))?,
+        ledger: at.get("x-ledger").map_or(Ok(None), |ledger| column(&ledger))?,
+        device: at.get("x-device").map(|stay| device(&stay, names)).transpose()?,
+        required,
+        max_items,
+    };
+    guard(at, &field)?;
+    Ok(field)
+}
+
+/// The kind of one written value, and how many a collection may hold.
+fn value(
+    at: &At,
+    merge: Merge,
+    names: &Names,
+    workflow: Option<&Workflow>,
+) -> Result<(Kind, Option<u32>), SchemaError> {
+    let type_at = at.need("type")?;
+    let type_name = type_at.text()?;
+    if merge == Merge::Map {
+        if type_name != "object" {
+            return type_at.fail("merge kind `map` needs type `object`");
+        }
+        only(at, FIELD_KEYS, &["additionalProperties", "maxProperties"])?;
+        let child = kind(&at.need("additionalProperties")?, names, &[], 2)?;
+        return Ok((child, Some(max_items(at, "maxProperties")?)));
+    }
+    if !merge.is_collection() {
+        return Ok((kind(at, names, FIELD_KEYS, 1)?, None));
+    }
+    if type_name != "array" {
+        return type_at.fail(format!("merge kind `{}` needs type `array`", merge.as_str()));
+    }
+    let max = Some(max_items(at, "maxItems")?);
+    if merge != Merge::Events {
+        only(at, FIELD_KEYS, &["items", "maxItems"])?;
+        return Ok((kind(&at.need("items")?, names, &[], 2)?, max));
+    }
+    only(at, FIELD_KEYS, &["maxItems"])?;
+    match workflow {
+        Some(workflow) => Ok((event_kind(workflow), max)),
+        None => at.fail("merge kind `events` needs `x-workflow` on the record type"),
+    }
+}
+
+/// `{verb, args}`, the verbs and arguments being those of the workflow.
+fn event_kind(workflow: &Workflow) -> Kind {
+    let choice = |rule: &super::VerbRule| super::Choice {
+        code: rule.name.clone(),
+        label: rule.label.clone(),
+    };
+    let verbs = Kind::Enum(workflow.verbs.values().map(choice).collect());
+    let args = workflow
+        .verbs
+        .values()
+        .flat_map(|rule| rule.args.clone())
+        .collect();
+    let args = Kind::Object {
+        fields: args,
+        required: Vec::new(),
+    };
+    Kind::Object {
+        fields: BTreeMap::from([("verb".to_owned(), verbs), ("args".to_owned(), args)]),
+        required: vec!["verb".to_owned()],
+    }
+}
+
+/// Whether values of this kind can merge this way.
+fn fits(at: &At, merge: Merge, kind: &Kind) -> Result<(), SchemaError> {
+    let needs = match (merge, kind) {
+        (Merge::Counter, Kind::Integer { .. })
+        | (Merge::Text, Kind::Text { .. })
+        | (Merge::Max, Kind::Integer { .. } | Kind::Time)
+        | (Merge::Map, Kind::Object { .. })
+        | (Merge::SetAddWins | Merge::SetRemoveWins, Kind::Enum(_) | Kind::Ref(_)) => return Ok(()),
+        (Merge::SetAddWins | Merge::SetRemoveWins, Kind::Text { max_chars }) => {
+            return short_item(at, *max_chars as usize);
+        }
+        (Merge::Counter, _) => "an integer",
+        (Merge::Text, _) => "a text",
+        (Merge::Max, _) => "an integer or a time",
+        (Merge::Map, _) => "an object",
+        (Merge::SetAddWins | Merge::SetRemoveWins, _) => "a text, a code or a reference",
+        _ => return Ok(()),
+    };
+    let reason = format!(
+        "merge kind `{}` needs {needs}, this is `{}`",
+        merge.as_str(),
+        kind.name()
+    );
+    at.need("x-merge")?.fail(reason)
+}
+
+/// An item of a set is its own key, so it is short.
+fn short_item(at: &At, max_chars: usize) -> Result<(), SchemaError> {
+    if max_chars > ITEM_CHARS {
+        return at
+            .need("items")?
+            .need("maxLength")?
+            .fail(format!("an item of a set has at most {ITEM_CHARS} characters"));
+    }
+    Ok(())
+}
+
+fn read_privacy(at: &At) -> Result<Privacy, SchemaError> {
+    if matches!(at.node, Node::Text(_)) {
+        let class = word(at, &CLASSES, "privacy class")?;
+        return purposed(
+            at,
+            Privacy {
+                class,
+                ..Privacy::default()
+            },
+        );
+    }
+    at.only(&["class", "mask", "retain_days", "purpose"])?;
+    let privacy = Privacy {
+        class: word(&at.need("class")?, &CLASSES, "privacy class")?,
+        mask: at
+            .get("mask")
+            .map(|mask| word(&mask, &Mask::ALL, "mask"))
+            .transpose()?,
+        retain_days: at
+            .get("retain_days")
+            .map(|days| days.integer(1, 36_500))
+            .transpose()?
+            .map(|days| days as u32),
+        purpose: at
+            .get("purpose")
+            .map(|purpose| purpose.text().map(str::to_owned))
+            .transpose()?,
+    };
+    purposed(at, privacy)
+}
+
+/// Personal data without a purpose is not collected.
+fn purposed(at: &At, privacy: Privacy) -> Result<Privacy, SchemaError> {
+    if privacy.class != PrivacyClass::None && privacy.purpose.is_none() {
+        return at.fail("a personal or sensitive field needs a `purpose`");
+    }
+    Ok(privacy)
+}
+
+fn column(at: &At) -> Result<Option<LedgerColumn>, SchemaError> {
+    if matches!(at.node, Node::Bool(_)) {
+        return Ok(at.boolean()?.then_some(LedgerColumn { indexed: false }));
+    }
+    at.only(&["indexed"])?;
+    Ok(Some(LedgerColumn {
+        indexed: at.need("indexed")?.boolean()?,
+    }))
+}
+
+/// How long, while what holds and for whom something stays on phones.
+pub(super) fn device(at: &At, names: &Names) -> Result<Device, SchemaError> {
+    at.only(&["keep", "days", "roles"])?;
+    Ok(Device {
+        keep: word(&at.need("keep")?, &KEEPS, "stay")?,
+        days: at
+            .get("days")
+            .map(|days| days.integer(1, ITEMS_MAX))
+            .transpose()?
+            .map(|days| days as u32),
+        roles: at
+            .get("roles")
+            .map_or(Ok(Vec::new()), |roles| names.role_list(&roles))?,
+    })
+}
+
+/// Sensitive values stay out of the ordinary document and out of every export.
+fn guard(at: &At, field: &Field) -> Result<(), SchemaError> {
+    if field.privacy.class != PrivacyClass::Sensitive {
+        return Ok(());
+    }
+    if field.facet == 0 {
+        return at.fail("a sensitive field needs a read class of its own (`x-read`)");
+    }
+    if field.ledger.is_some() {
+        return at.fail("a sensitive field cannot be a ledger column");
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! What no schema may collect cannot be named, labelled or hidden in parts.
+
+use super::{TEXT, one_field, record, refusal};
+
+const W: &str = r#""x-merge": "register", "x-write": ["grid_worker"]"#;
+
+#[test]
+fn what_is_not_collected_cannot_be_named() {
+    let named = |name: &str| refusal("records/foo.json", &record(&format!(r#""{name}": {{}}"#), ""));
+    let about = |name: &str| {
+        let message = named(name);
+        message
+            .split_once("no schema may hold ")
+            .map(|(_, what)| what.to_owned())
+            .unwrap_or(message)
+    };
+    assert_eq!(
+        named("face_image"),
+        "records/foo.json#/properties/face_image: `face_image` is refused: no schema may hold faces"
+    );
+    for (name, what) in [
+        ("faces", "faces"),
+        ("licence_plate", "plates"),
+        ("plate", "plates"),
+        ("wifi_probe", "device probes"),
+        ("mac_address", "device probes"),
+        ("fingerprint", "biometrics"),
+        ("gait_model", "biometrics"),
+        ("religion", "religion"),
+        ("political_view", "political views"),
+        ("risk_score", "risk scores"),
+        ("social_credit", "risk scores"),
+    ] {
+        assert_eq!(about(name), what, "{name}");
+    }
+    for name in [
+        "surface",
+        "door_plate",
+        "template",
+        "interface",
+        "met_face_to_face",
+        "risk_level",
+        "gas_probe",
+    ] {
+        assert_eq!(
+            about(name),
+            format!("records/foo.json#/properties/{name}: `x-label` is missing")
+        );
+    }
+}
+
+#[test]
+fn what_is_not_collected_cannot_hide_in_labels_codes_or_parts() {
+    let labelled = one_field(TEXT).replace("甲", "车牌号");
+    assert_eq!(
+        refusal("records/foo.json", &labelled),
+        "records/foo.json#/properties/x/x-label: `车牌号` is refused: no schema may hold plates"
+    );
+    let english = one_field(TEXT).replace("\"X\"", "\"Religious belief\"");
+    assert_eq!(
+        refusal("records/foo.json", &english),
+        "records/foo.json#/properties/x/x-label: `Religious belief` is refused: no schema may hold religion"
+    );
+    let part = format!(r#""type": "object", "properties": {{ "iris": {{ "type": "boolean" }} }}, {W}"#);
+    assert_eq!(
+        refusal("records/foo.json", &one_field(&part)),
+        "records/foo.json#/properties/x/properties/iris: `iris` is refused: no schema may hold biometrics"
+    );
+    let code = format!(
+        r#""type": "string", "enum": ["faith"], "x-enum-labels": {{ "faith": {{ "zh": "甲", "en": "A" }} }}, {W}"#
+    );
+    assert_eq!(
+        refusal("records/foo.json", &one_field(&code)),
+        "records/foo.json#/properties/x/enum/0: `faith` is refused: no schema may hold religion"
+    );
+    assert_eq!(
+        refusal("records/face_log.json", &one_field(TEXT)),
+        "records/face_log.json#: `face_log` is refused: no schema may hold faces"
+    );
+}
