@@ -10,4 +10,6 @@ pub mod digest;
 pub mod document;
 pub mod fold;
 pub mod project;
+pub mod rights;
+pub mod validate;
 pub mod wire;

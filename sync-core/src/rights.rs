@@ -1,0 +1,171 @@
+//! Who may read and act where: the territory as this side knows it, and one person's grants over it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gridledger_schema::ids::AreaNo;
+use gridledger_schema::set::{Role, SchemaSet, Scope};
+use gridledger_schema::wire::{AreaInfo, Grant};
+
+/// The territory, as far as this side knows it.
+#[derive(Clone, Debug, Default)]
+pub struct AreaTree {
+    areas: BTreeMap<AreaNo, AreaInfo>,
+    by_code: BTreeMap<String, AreaNo>,
+    children: BTreeMap<AreaNo, BTreeSet<AreaNo>>,
+}
+
+impl AreaTree {
+    /// The tree of these areas; of two with one number the later counts.
+    pub fn new(areas: impl IntoIterator<Item = AreaInfo>) -> Self {
+        let mut tree = Self::default();
+        areas.into_iter().for_each(|area| tree.insert(area));
+        tree
+    }
+
+    /// Adds an area, or replaces the one of that number.
+    pub fn insert(&mut self, area: AreaInfo) {
+        self.forget(area.no);
+        if let Some(parent) = area.parent {
+            self.children.entry(parent).or_default().insert(area.no);
+        }
+        self.by_code.insert(area.code.clone(), area.no);
+        self.areas.insert(area.no, area);
+    }
+
+    fn forget(&mut self, no: AreaNo) {
+        let Some(old) = self.areas.remove(&no) else { return };
+        if self.by_code.get(&old.code) == Some(&no) {
+            self.by_code.remove(&old.code);
+        }
+        if let Some(siblings) = old.parent.and_then(|parent| self.children.get_mut(&parent)) {
+            siblings.remove(&no);
+        }
+    }
+
+    /// The area of a number.
+    pub fn get(&self, no: AreaNo) -> Option<&AreaInfo> {
+        self.areas.get(&no)
+    }
+
+    /// The area of an office's code.
+    pub fn by_code(&self, code: &str) -> Option<&AreaInfo> {
+        self.get(*self.by_code.get(code)?)
+    }
+
+    /// Every area, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &AreaInfo> {
+        self.areas.values()
+    }
+
+    /// Whether `area` is `above` or lies below it. An area that is not known here lies in nothing but itself.
+    pub fn is_within(&self, area: AreaNo, above: AreaNo) -> bool {
+        let mut at = area;
+        // As many steps as there are areas end at the root, or have gone round a cycle.
+        for _ in 0..=self.areas.len() {
+            if at == above {
+                return true;
+            }
+            match self.get(at).and_then(|info| info.parent) {
+                Some(parent) => at = parent,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// `area` and all below it, sorted.
+    pub fn below(&self, area: AreaNo) -> Vec<AreaNo> {
+        let mut found = BTreeSet::new();
+        self.collect_below(area, &mut found);
+        found.into_iter().collect()
+    }
+
+    /// Adds `area` and all below it; what is in `found` already is taken to be there with all below.
+    fn collect_below(&self, area: AreaNo, found: &mut BTreeSet<AreaNo>) {
+        let mut waiting = vec![area];
+        while let Some(area) = waiting.pop() {
+            if found.insert(area) {
+                waiting.extend(self.children.get(&area).into_iter().flatten());
+            }
+        }
+    }
+}
+
+/// One person's grants over a territory. A grant counts from its beginning until just before its end, and only
+/// while the schema set has its role.
+#[derive(Clone, Copy)]
+pub struct Rights<'a> {
+    /// The schema set in force.
+    pub schema: &'a SchemaSet,
+    /// The territory.
+    pub tree: &'a AreaTree,
+    /// The person's grants, ended ones included.
+    pub grants: &'a [Grant],
+}
+
+impl<'a> Rights<'a> {
+    /// Whether the person holds `role` at `area` or above it at a time (ms since 1970).
+    pub fn holds(&self, role: &str, area: AreaNo, at: i64) -> bool {
+        self.here(area, at).any(|held| held.code == role)
+    }
+
+    /// The codes of the roles held at `area` or above it, sorted, each once.
+    pub fn roles_at(&self, area: AreaNo, at: i64) -> Vec<&'a str> {
+        let roles: BTreeSet<&str> = self.here(area, at).map(|role| role.code.as_str()).collect();
+        roles.into_iter().collect()
+    }
+
+    /// Every area in which the person may read records, sorted: each grant's area and all below. In some of
+    /// them only certain records, see [`scope`](Self::scope).
+    pub fn areas(&self, at: i64) -> Vec<AreaNo> {
+        let mut found = BTreeSet::new();
+        self.in_force(at)
+            .for_each(|(_, grant)| self.tree.collect_below(grant.area, &mut found));
+        found.into_iter().collect()
+    }
+
+    /// The facets the person may read at `area`, as a bit set: with any role the ordinary one, and what the
+    /// roles held there read beyond.
+    pub fn facets(&self, area: AreaNo, at: i64) -> u64 {
+        self.here(area, at)
+            .fold(0, |bits, role| bits | self.facets_of(role))
+    }
+
+    fn facets_of(&self, role: &Role) -> u64 {
+        let numbers = role.reads.iter().filter_map(|class| self.schema.facet(class));
+        numbers
+            .filter_map(|number| 1u64.checked_shl(number.into()))
+            .fold(1, |bits, bit| bits | bit)
+    }
+
+    /// The widest scope among the roles held at `area`: all of its records, or only those assigned to the
+    /// person or created by him or her. `None` without a role there.
+    pub fn scope(&self, area: AreaNo, at: i64) -> Option<Scope> {
+        let width = |scope: &Scope| match scope {
+            Scope::Own => 0,
+            Scope::Assigned => 1,
+            Scope::Area => 2,
+        };
+        self.here(area, at).map(|role| role.scope).max_by_key(width)
+    }
+
+    /// Whether the person may pull the ledgers of `area`.
+    pub fn may_supervise(&self, area: AreaNo, at: i64) -> bool {
+        self.here(area, at).any(|role| role.supervises)
+    }
+
+    fn in_force(&self, at: i64) -> impl Iterator<Item = (&'a Role, &'a Grant)> {
+        let schema = self.schema;
+        self.grants
+            .iter()
+            .filter(move |grant| grant.from <= at && grant.to.is_none_or(|to| at < to))
+            .filter_map(move |grant| Some((schema.role(&grant.role)?, grant)))
+    }
+
+    fn here(&self, area: AreaNo, at: i64) -> impl Iterator<Item = &'a Role> {
+        let tree = self.tree;
+        self.in_force(at)
+            .filter(move |(_, grant)| tree.is_within(area, grant.area))
+            .map(|(role, _)| role)
+    }
+}

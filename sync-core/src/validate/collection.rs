@@ -1,0 +1,121 @@
+//! Fields that hold many: sets, logs and maps. What one element may be, and how many there may be.
+
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::set::{Field, Kind};
+use serde_json::{Map, Value};
+
+use super::explain::{check, check_within, invalid, shorten};
+use super::staged::{Side, Staged};
+
+pub(super) fn add(field: &Field, item: &str, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    member(field, item)?;
+    for side in staged.sides() {
+        let list = side.list(&field.name);
+        if !list.iter().any(|there| there == item) {
+            room(field, list.len())?;
+            list.push(item.into());
+        }
+    }
+    Ok(())
+}
+
+/// What is in the set may go, whatever the kind says of it today.
+pub(super) fn remove(field: &Field, item: &str, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    let is_in = |side: &Side<'_>| {
+        let list = side.get(&field.name).and_then(Value::as_array);
+        list.is_some_and(|list| list.iter().any(|there| there == item))
+    };
+    if !is_in(&staged.seen) && !is_in(&staged.now) {
+        member(field, item)?;
+    }
+    for side in staged.sides() {
+        side.list(&field.name).retain(|there| there != item);
+    }
+    Ok(())
+}
+
+/// An item of a set is a text. Texts, codes and ids stand for themselves; any other value is its JSON text without
+/// white space and with sorted keys, so that one value is one item.
+fn member(field: &Field, item: &str) -> Result<(), Refusal> {
+    if matches!(field.kind, Kind::Text { .. } | Kind::Enum(_) | Kind::Ref(_)) {
+        return check(&field.name, &field.kind, &item.into());
+    }
+    match serde_json::from_str::<Value>(item) {
+        Ok(value) if is_written_as(&value, item) => check(&field.name, &field.kind, &value),
+        _ => {
+            let rule = format!(
+                "an item is the shortest JSON text of a {}, keys sorted",
+                field.kind.name()
+            );
+            Err(invalid(&field.name, &rule))
+        }
+    }
+}
+
+fn is_written_as(value: &Value, text: &str) -> bool {
+    let shortest = value.to_string();
+    shortest == text
+}
+
+pub(super) fn append(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    check(&field.name, &field.kind, value)?;
+    for side in staged.sides() {
+        let list = side.list(&field.name);
+        room(field, list.len())?;
+        list.push(value.clone());
+    }
+    Ok(())
+}
+
+/// A new child has the keys its kind requires; a null clears a key that is not required.
+pub(super) fn set_child(
+    field: &Field,
+    child: &str,
+    value: &Map<String, Value>,
+    staged: &mut Staged<'_>,
+) -> Result<(), Refusal> {
+    let Kind::Object { fields, required } = &field.kind else {
+        return Err(invalid(&field.name, "its children have no keys"));
+    };
+    for (key, one) in value {
+        let Some(kind) = fields.get(key) else {
+            return Err(invalid(
+                &field.name,
+                &format!("/{}: there is no such key", shorten(key)),
+            ));
+        };
+        if !one.is_null() || required.contains(key) {
+            check_within(&field.name, &format!("/{key}"), kind, one)?;
+        }
+    }
+    let is_new = staged.seen.get(&field.name).is_none_or(|children| children.get(child).is_none());
+    if let Some(missing) = required.iter().find(|key| is_new && !value.contains_key(*key)) {
+        return Err(invalid(&field.name, &format!("/{missing}: is missing")));
+    }
+    for side in staged.sides() {
+        let children = side.children(&field.name);
+        if !children.contains_key(child) {
+            room(field, children.len())?;
+            children.insert(child.to_owned(), Value::Object(Map::new()));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn remove_child(field: &Field, child: &str, staged: &mut Staged<'_>) {
+    for side in staged.sides() {
+        side.children(&field.name).remove(child);
+    }
+}
+
+/// Whether one more goes in beside `held`.
+fn room(field: &Field, held: usize) -> Result<(), Refusal> {
+    match field.max_items {
+        Some(most) if held >= most as usize => Err(Refusal::of_field(
+            Code::LimitExceeded,
+            &field.name,
+            format!("at most {most} items"),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,296 @@
+//! A workflow's events: each is judged by the ticket as its author had seen it, the entry's earlier events included.
+
+use std::collections::BTreeSet;
+
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::entry::{Entry, Op, Target};
+use gridledger_schema::limits;
+use gridledger_schema::set::{Field, SchemaSet, VerbRule, Workflow};
+use serde_json::{Map, Value};
+
+use super::Subject;
+use super::conditions::Conditions;
+use super::explain::{check_within, invalid, shorten};
+use super::grants::Actor;
+use super::staged::Staged;
+use crate::fold::{self, Event, FoldError, Outcome, Ticket, Verb};
+use crate::rights::Rights;
+
+/// The field in which a dispatcher names those who help.
+const CO_HANDLERS: &str = "co_handlers";
+
+/// Checks the events of an entry. Its other intents are in `staged` already.
+pub(super) fn check(
+    rights: Rights<'_>,
+    author: &str,
+    entry: &Entry,
+    subject: &Subject<'_>,
+    staged: &Staged<'_>,
+) -> Result<(), Refusal> {
+    let steps: Vec<Step<'_>> = entry
+        .intents
+        .iter()
+        .filter_map(|intent| Step::of(&intent.op))
+        .collect();
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let record_type = subject.record_type;
+    let workflow = record_type
+        .workflow
+        .as_ref()
+        .and_then(|name| rights.schema.workflow(name));
+    let (Some(workflow), Some(field)) = (workflow, record_type.events_field()) else {
+        let rule = format!("{} follows no workflow", record_type.name);
+        return Err(Refusal::new(Code::OperationMismatch, rule));
+    };
+    room(field, subject, steps.len())?;
+    let ticket = fold::fold(&subject.seen.events).map_err(|error| unfoldable(field, &error))?;
+    let events = subject.seen.events.clone();
+    let on_the_spot = is_on_the_spot(entry, &steps);
+    let schema = rights.schema;
+    let mut course = Course {
+        schema,
+        workflow,
+        field,
+        author,
+        entry,
+        subject,
+        staged,
+        on_the_spot,
+        ticket,
+        events,
+    };
+    steps.iter().try_for_each(|step| course.take(step))
+}
+
+/// One event of the entry.
+struct Step<'a> {
+    verb: &'a str,
+    args: &'a Map<String, Value>,
+}
+
+impl<'a> Step<'a> {
+    fn of(op: &'a Op) -> Option<Self> {
+        match op {
+            Op::Event { verb, args } => Some(Self { verb, args }),
+            _ => None,
+        }
+    }
+}
+
+fn room(field: &Field, subject: &Subject<'_>, more: usize) -> Result<(), Refusal> {
+    let most = field.max_items.map_or(limits::TICKET_EVENTS, |most| {
+        limits::TICKET_EVENTS.min(most as usize)
+    });
+    let held = subject.seen.events.len().max(subject.now.events.len());
+    if held + more > most {
+        return Err(Refusal::of_field(
+            Code::LimitExceeded,
+            &field.name,
+            format!("at most {most} events"),
+        ));
+    }
+    Ok(())
+}
+
+/// 现场办: one person reports, takes and finishes it in one go.
+fn is_on_the_spot(entry: &Entry, steps: &[Step<'_>]) -> bool {
+    let course = [Verb::Report, Verb::Accept, Verb::Start, Verb::Feedback].map(Verb::as_str);
+    let verbs = steps.iter().map(|step| step.verb).take(course.len());
+    matches!(entry.target, Target::Create { .. }) && verbs.eq(course)
+}
+
+fn unfoldable(field: &Field, error: &FoldError) -> Refusal {
+    match error {
+        FoldError::BadArgument {
+            argument, expected, ..
+        } => invalid(&field.name, &format!("/{argument}: {expected}")),
+        _ => Refusal::of_field(
+            Code::EventIllegal,
+            &field.name,
+            "the events before it do not fold",
+        ),
+    }
+}
+
+/// A ticket on its way through the entry's events.
+struct Course<'a> {
+    schema: &'a SchemaSet,
+    workflow: &'a Workflow,
+    field: &'a Field,
+    author: &'a str,
+    entry: &'a Entry,
+    subject: &'a Subject<'a>,
+    staged: &'a Staged<'a>,
+    on_the_spot: bool,
+    ticket: Ticket,
+    events: Vec<Event>,
+}
+
+impl Course<'_> {
+    fn take(&mut self, step: &Step<'_>) -> Result<(), Refusal> {
+        let known = self.workflow.verb(step.verb).zip(step.verb.parse::<Verb>().ok());
+        let Some((rule, verb)) = known else {
+            return Err(invalid(
+                &self.field.name,
+                &format!("there is no verb {}", shorten(step.verb)),
+            ));
+        };
+        self.role(rule)?;
+        self.legal(rule, verb)?;
+        self.arguments(rule, step.args)?;
+        self.claims(verb, step.args)?;
+        self.circumstances(rule, verb, step.args)?;
+        self.conditions(verb, step.args).check(rule)?;
+        self.advance(verb, step.args)
+    }
+
+    fn refuse(&self, code: Code, rule: impl Into<String>) -> Refusal {
+        Refusal::of_field(code, &self.field.name, rule)
+    }
+
+    fn role(&self, rule: &VerbRule) -> Result<(), Refusal> {
+        if rule.roles.contains(&self.entry.role) {
+            return Ok(());
+        }
+        Err(self.refuse(
+            Code::EventForbidden,
+            format!("{} may not {}", self.entry.role, rule.name),
+        ))
+    }
+
+    /// By the fold's table, and by the workflow file where it is narrower.
+    fn legal(&self, rule: &VerbRule, verb: Verb) -> Result<(), Refusal> {
+        let by_file = match self.ticket.state {
+            None => rule.from.is_empty(),
+            Some(state) => rule.from.iter().any(|from| from == state.as_str()),
+        };
+        if by_file && fold::is_legal(verb, self.ticket.state) {
+            return Ok(());
+        }
+        let rule = match self.ticket.state {
+            None => "a ticket begins with report".to_owned(),
+            Some(state) if rule.from.is_empty() => {
+                format!("no {verb} in {state}: only once, at the beginning")
+            }
+            Some(state) => format!("no {verb} in {state}: only in {}", rule.from.join(", ")),
+        };
+        Err(self.refuse(Code::EventIllegal, rule))
+    }
+
+    fn arguments(&self, rule: &VerbRule, args: &Map<String, Value>) -> Result<(), Refusal> {
+        let name = &self.field.name;
+        if let Some(missing) = rule.required_args.iter().find(|arg| !args.contains_key(*arg)) {
+            return Err(invalid(name, &format!("/{missing}: {} needs it", rule.name)));
+        }
+        for (arg, value) in args {
+            match rule.args.get(arg) {
+                Some(kind) => check_within(name, &format!("/{arg}"), kind, value)?,
+                None => {
+                    return Err(invalid(
+                        name,
+                        &format!("/{}: {} does not take it", shorten(arg), rule.name),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What an event says of the ticket must be what its author saw, and a level must change the right way.
+    fn claims(&self, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
+        let Ticket { level, cycle, .. } = self.ticket;
+        let number = |arg: &str| args.get(arg).and_then(Value::as_u64);
+        let claim = |arg: &str, is: u64| match number(arg) {
+            Some(claimed) if claimed != is => {
+                Err(invalid(&self.field.name, &format!("/{arg}: must be {is}")))
+            }
+            _ => Ok(()),
+        };
+        match (verb, number("to")) {
+            (Verb::Feedback, _) => claim("level_seen", level.into()),
+            (Verb::Reopen, _) => claim("cycle_seen", cycle.into()),
+            (Verb::Escalate, Some(to)) if to <= level.into() => Err(self.refuse(
+                Code::EventIllegal,
+                format!("escalate: only to a level above {level}"),
+            )),
+            (Verb::DeEscalate, Some(to)) if to >= level.into() => Err(self.refuse(
+                Code::EventIllegal,
+                format!("de_escalate: only to a level below {level}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn circumstances(&self, rule: &VerbRule, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
+        let co_handlers = self.staged.seen.get(CO_HANDLERS).and_then(Value::as_array);
+        let actor = Actor {
+            author: self.author,
+            role: &self.entry.role,
+            ticket: &self.ticket,
+            events: &self.events,
+            co_handlers: co_handlers.map_or(&[], Vec::as_slice),
+        };
+        // On the spot, who may take a ticket may accept it.
+        let start = || {
+            self.workflow
+                .verb(Verb::Start.as_str())
+                .is_some_and(|start| actor.may(start, args))
+        };
+        if actor.may(rule, args) || (self.on_the_spot && verb == Verb::Accept && start()) {
+            return Ok(());
+        }
+        let only = actor.circumstances(rule);
+        Err(self.refuse(
+            Code::EventForbidden,
+            format!("{} by {}: only {only}", rule.name, self.entry.role),
+        ))
+    }
+
+    fn conditions<'b>(&'b self, verb: Verb, args: &'b Map<String, Value>) -> Conditions<'b> {
+        Conditions {
+            schema: self.schema,
+            field: &self.field.name,
+            verb,
+            args,
+            author: self.author,
+            role: &self.entry.role,
+            at: self.entry.at,
+            ticket: &self.ticket,
+            events: &self.events,
+            now: self.subject.now,
+            fields: &self.staged.seen,
+            record_type: self.subject.record_type,
+        }
+    }
+
+    /// Folds the event in. Its id is provisional; its parents are the latest events, as deriving will find them.
+    fn advance(&mut self, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
+        let named: BTreeSet<&str> = self
+            .events
+            .iter()
+            .flat_map(|e| e.parents.iter().map(String::as_str))
+            .collect();
+        let latest = self
+            .events
+            .iter()
+            .filter(|event| !named.contains(event.id.as_str()));
+        let parents = latest.map(|event| event.id.clone()).collect();
+        let id = format!("new.{}", self.events.len() - self.subject.seen.events.len());
+        let (actor, args) = (self.author.to_owned(), args.clone());
+        self.events.push(Event {
+            id: id.clone(),
+            verb,
+            actor,
+            at: self.entry.at,
+            parents,
+            args,
+        });
+        self.ticket = fold::fold(&self.events).map_err(|error| unfoldable(self.field, &error))?;
+        if self.ticket.outcomes.get(&id) != Some(&Outcome::Applied) {
+            return Err(self.refuse(Code::EventIllegal, format!("{verb} would have no effect")));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! Refusals in words: which rule of a kind a value breaks, with the bound named.
+
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::set::{Choice, Kind, ValueFault};
+use serde_json::Value;
+
+/// Codes named in a refusal before the list is cut.
+const CODES_NAMED: usize = 12;
+/// Characters of the author's own text quoted in a refusal.
+const QUOTED_CHARS: usize = 40;
+
+/// Checks a value of `field` against its kind.
+pub(super) fn check(field: &str, kind: &Kind, value: &Value) -> Result<(), Refusal> {
+    check_within(field, "", kind, value)
+}
+
+/// Checks a value found under the pointer `above` inside what was written.
+pub(super) fn check_within(field: &str, above: &str, kind: &Kind, value: &Value) -> Result<(), Refusal> {
+    kind.check(value).map_err(|fault| {
+        let pointer = format!("{above}{}", fault.pointer);
+        let rule = rule_of(kind, &fault);
+        invalid(
+            field,
+            &if pointer.is_empty() {
+                rule
+            } else {
+                format!("{}: {rule}", shorten(&pointer))
+            },
+        )
+    })
+}
+
+/// A refusal of a value, for a rule in words.
+pub(super) fn invalid(field: &str, rule: &str) -> Refusal {
+    Refusal::of_field(Code::ValueInvalid, field, rule)
+}
+
+/// A text from outside, cut so that a refusal stays short.
+pub(super) fn shorten(text: &str) -> String {
+    text.chars().take(QUOTED_CHARS).collect()
+}
+
+fn rule_of(kind: &Kind, fault: &ValueFault) -> String {
+    match (fault.rule, at(kind, &fault.pointer)) {
+        ("required", _) => "is missing".to_owned(),
+        ("unknown_key", _) | (_, None) => "there is no such key".to_owned(),
+        (_, Some(kind)) => bound(kind, fault.rule),
+    }
+}
+
+/// The kind a pointer inside a value leads to.
+fn at<'a>(kind: &'a Kind, pointer: &str) -> Option<&'a Kind> {
+    pointer
+        .split('/')
+        .skip(1)
+        .try_fold(kind, |kind, step| match kind {
+            Kind::List { item, .. } => Some(&**item),
+            Kind::Object { fields, .. } => fields.get(&step.replace("~1", "/").replace("~0", "~")),
+            _ => None,
+        })
+}
+
+fn bound(kind: &Kind, rule: &str) -> String {
+    match (kind, rule) {
+        (Kind::Text { max_chars }, "length") => format!("at most {max_chars} characters"),
+        (Kind::List { max_items, .. }, "length") => format!("at most {max_items} items"),
+        (Kind::Integer { min, max }, "range") => format!("from {min} to {max}"),
+        (Kind::Number { min, max }, "range") => format!("from {min} to {max}"),
+        (Kind::Enum(choices), "enum") => one_of(choices),
+        (Kind::Text { .. } | Kind::Enum(_), _) => "must be a text".to_owned(),
+        (Kind::Integer { .. }, _) => "must be a whole number".to_owned(),
+        (Kind::Number { .. }, _) => "must be a number".to_owned(),
+        (Kind::Boolean, _) => "must be true or false".to_owned(),
+        (Kind::Time, _) => "must be a time, in whole milliseconds since 1970".to_owned(),
+        (Kind::Ref(record_type), _) => format!("must be the id of a {record_type}"),
+        (Kind::List { .. }, _) => "must be a list".to_owned(),
+        (Kind::Object { .. }, _) => "must be an object".to_owned(),
+    }
+}
+
+fn one_of(choices: &[Choice]) -> String {
+    let named: Vec<&str> = choices
+        .iter()
+        .take(CODES_NAMED)
+        .map(|choice| choice.code.as_str())
+        .collect();
+    let more = if choices.len() > CODES_NAMED { " …" } else { "" };
+    format!("one of {}{more}", named.join(", "))
+}

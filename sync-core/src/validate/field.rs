@@ -1,0 +1,152 @@
+//! One intent on one field: does the operation fit the merge kind, and the value the kind.
+
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::entry::Op;
+use gridledger_schema::limits;
+use gridledger_schema::set::bounds::INTEGER_MAX;
+use gridledger_schema::set::{Field, Kind, Merge};
+use serde_json::Value;
+
+use super::collection;
+use super::explain::{check, invalid};
+use super::staged::Staged;
+
+/// Checks one intent and carries it out on `staged`, which tells the later ones what was there.
+pub(super) fn check_op(field: &Field, op: &Op, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    match (field.merge, op) {
+        (Merge::Once, Op::Put { value }) => once(field, value, staged),
+        (Merge::Register | Merge::Multi, Op::Put { value }) => put(field, value, staged),
+        (Merge::Max, Op::Raise { value }) => raise(field, *value, staged),
+        (Merge::Counter, Op::Increment { by }) => increment(field, *by, staged),
+        (Merge::Text, Op::Splice { pos, delete, insert }) => {
+            splice(field, *pos as usize, *delete as usize, insert, staged)
+        }
+        (Merge::SetAddWins | Merge::SetRemoveWins, Op::Add { item }) => collection::add(field, item, staged),
+        (Merge::SetAddWins | Merge::SetRemoveWins, Op::Remove { item }) => {
+            collection::remove(field, item, staged)
+        }
+        (Merge::Log, Op::Append { value }) => collection::append(field, value, staged),
+        (Merge::Map, Op::SetChild { child, value }) => collection::set_child(field, child, value, staged),
+        (Merge::Map, Op::RemoveChild { child }) => {
+            collection::remove_child(field, child, staged);
+            Ok(())
+        }
+        // The workflow's part comes when the fields are known.
+        (Merge::Events, Op::Event { .. }) => Ok(()),
+        _ => Err(mismatch(field, op)),
+    }
+}
+
+fn mismatch(field: &Field, op: &Op) -> Refusal {
+    let takes = match field.merge {
+        Merge::Once | Merge::Register | Merge::Multi => "put",
+        Merge::Max => "raise",
+        Merge::Counter => "increment",
+        Merge::Text => "splice",
+        Merge::SetAddWins | Merge::SetRemoveWins => "add and remove",
+        Merge::Log => "append",
+        Merge::Map => "set_child and remove_child",
+        Merge::Events => "event",
+    };
+    let rule = format!("{} takes {takes}, not {}", field.merge.as_str(), op.name());
+    Refusal::of_field(Code::OperationMismatch, &field.name, rule)
+}
+
+fn put(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    if !value.is_null() {
+        check(&field.name, &field.kind, value)?;
+    } else if field.required {
+        return Err(invalid(&field.name, "a required field cannot be cleared"));
+    }
+    for side in staged.sides() {
+        side.set(&field.name, value.clone());
+    }
+    Ok(())
+}
+
+fn once(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    check(&field.name, &field.kind, value)?;
+    for side in staged.sides() {
+        if side.get(&field.name).is_some_and(|there| there != value) {
+            return Err(Refusal::of_field(
+                Code::AlreadySet,
+                &field.name,
+                "it has another value",
+            ));
+        }
+        side.set(&field.name, value.clone());
+    }
+    Ok(())
+}
+
+fn raise(field: &Field, value: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    if value <= 0 {
+        return Err(invalid(&field.name, "must be above 0"));
+    }
+    check(&field.name, &field.kind, &value.into())?;
+    for side in staged.sides() {
+        let reached = side.get(&field.name).and_then(Value::as_i64);
+        side.set(
+            &field.name,
+            reached.map_or(value, |reached| reached.max(value)).into(),
+        );
+    }
+    Ok(())
+}
+
+/// The author's own sum must stay in the field's range; the sum of all only in what every JSON reader keeps.
+fn increment(field: &Field, by: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    let everyone = Kind::Integer {
+        min: -INTEGER_MAX,
+        max: INTEGER_MAX,
+    };
+    let [seen, now] = staged.sides();
+    for (side, kind) in [(seen, &field.kind), (now, &everyone)] {
+        let sum = side
+            .get(&field.name)
+            .and_then(Value::as_i64)
+            .unwrap_or(0)
+            .saturating_add(by);
+        check(&field.name, kind, &sum.into())?;
+        side.set(&field.name, sum.into());
+    }
+    Ok(())
+}
+
+fn splice(
+    field: &Field,
+    pos: usize,
+    delete: usize,
+    insert: &str,
+    staged: &mut Staged<'_>,
+) -> Result<(), Refusal> {
+    let text = staged
+        .seen
+        .get(&field.name)
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let length = text.chars().count();
+    if pos.saturating_add(delete) > length {
+        return Err(invalid(
+            &field.name,
+            &format!("a place in the text, which has {length} characters"),
+        ));
+    }
+    let bound = match field.kind {
+        Kind::Text { max_chars } => limits::TEXT_CHARS.min(max_chars as usize),
+        _ => limits::TEXT_CHARS,
+    };
+    let inserted = insert.chars().count();
+    if inserted > 0 && length - delete + inserted > bound {
+        return Err(invalid(&field.name, &format!("at most {bound} characters")));
+    }
+    let after = text.chars().skip(pos + delete);
+    let spliced: String = text
+        .chars()
+        .take(pos)
+        .chain(insert.chars())
+        .chain(after)
+        .collect();
+    staged.seen.set(&field.name, spliced.into());
+    Ok(())
+}
