@@ -3,6 +3,7 @@
 //! Reading order: [`service`] holds the parts; [`sync`] is the main route: it opens a request, [`ingest`] decides its
 //! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks.
 
+pub mod counters;
 pub mod faults;
 pub mod ingest;
 pub mod pull;

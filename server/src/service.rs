@@ -7,6 +7,7 @@ use ed25519_dalek::SigningKey;
 use gridledger_core::rights::AreaTree;
 use gridledger_schema::set::SchemaSet;
 
+use crate::counters::Counters;
 use crate::store::{Identity, Store, StoreError};
 
 /// The parts of a running service.
@@ -19,6 +20,8 @@ pub struct Service {
     pub identity: Identity,
     /// Signs receipts.
     pub receipt_key: SigningKey,
+    /// The request counters devices used.
+    pub counters: Counters,
     /// The territory; replaced whole when it changes.
     tree: RwLock<Arc<AreaTree>>,
 }
@@ -29,7 +32,7 @@ impl Service {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
         let tree = RwLock::new(Arc::new(AreaTree::new(store.areas()?)));
-        Ok(Self { store, schema, identity, receipt_key, tree })
+        Ok(Self { store, schema, identity, receipt_key, counters: Counters::default(), tree })
     }
 
     /// The territory.

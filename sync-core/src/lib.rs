@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`canonical`] is an entry's bytes and hash; [`document`] and [`derive`] turn entries into documents,
 //! [`fold`] events into a ticket's state, [`project`] documents into a view; [`rights`] and [`validate`] say what an
-//! author may do; [`digest`] proves two stores equal; [`wire`] is how all of it travels.
+//! author may do; [`digest`] proves two stores equal,
+//! [`receipt`] is the server's word; [`wire`] is how all of it travels.
 
 pub mod canonical;
 pub mod derive;
@@ -10,6 +11,7 @@ pub mod digest;
 pub mod document;
 pub mod fold;
 pub mod project;
+pub mod receipt;
 pub mod rights;
 pub mod validate;
 pub mod wire;

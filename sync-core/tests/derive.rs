@@ -115,11 +115,11 @@ fn household() -> gridledger_schema::set::RecordType {
     let text = || json!({ "type": "string", "maxLength": 50 });
     let properties = json!({
         "status": field("register", json!({ "type": "integer", "minimum": 0, "maximum": 9 })),
-        "label": field("multi", text()), "reached": field("max", json!({ "type": "integer", "minimum": 0, "maximum": 99 })),
+        "label": field("multi", json!({ "type": "object", "properties": { "n": { "type": "array", "maxItems": 3, "items": text() } } })), "reached": field("max", json!({ "type": "integer", "minimum": 0, "maximum": 99 })),
         "count": field("counter", json!({ "type": "integer", "minimum": -99, "maximum": 99 })), "notes": field("text", text()),
         "tags": field("set-add-wins", json!({ "type": "array", "maxItems": 9, "items": text() })),
         "log": field("log", json!({ "type": "array", "maxItems": 99, "items": text() })),
-        "contacts": field("map", json!({ "type": "object", "additionalProperties": { "type": "object", "properties": { "p": { "type": "integer", "minimum": 0, "maximum": 9 } } } })),
+        "contacts": field("map", json!({ "type": "object", "maxProperties": 9, "additionalProperties": { "type": "object", "properties": { "p": { "type": "integer", "minimum": 0, "maximum": 9 } } } })),
     });
     let file = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",

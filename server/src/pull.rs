@@ -1,0 +1,151 @@
+//! Pull: what is new for a phone, as frames. Areas one after another; each frame is one consistent look at an area.
+
+use gridledger_core::canonical;
+use gridledger_core::rights::Rights;
+use gridledger_schema::entry::Target;
+use gridledger_schema::ids::{AreaNo, FeedId};
+use gridledger_schema::wire::{AreaCursor, Delta, Frame, LogEntry, News, RecordNews, Request, Want};
+
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::records::{RecordNewsRow, RecordRow};
+
+/// Bytes of entries in an answer's first delta; each one after may be twice as large, so that a bad line loses little
+/// and a good one is used well.
+const FIRST_DELTA_BYTES: usize = 128 << 10;
+/// Bytes of entries in one delta at most.
+const DELTA_BYTES: usize = 1 << 20;
+
+/// What is left to tell one phone.
+pub struct Pull {
+    areas: Vec<Area>,
+    withdrawn: Vec<AreaNo>,
+    own: Vec<FeedId>,
+    delta_bytes: usize,
+}
+
+struct Area {
+    cursor: AreaCursor,
+    granted: bool,
+    facets: u64,
+}
+
+impl Pull {
+    /// Plans an answer: which areas are told of, which are new to the phone, which it has no right to any more.
+    /// `own` are the feeds whose entries the phone has.
+    pub fn plan(rights: Rights<'_>, request: &Request, own: Vec<FeedId>, now: i64) -> Self {
+        let allowed = rights.areas(now);
+        let (held, gone): (Vec<&AreaCursor>, Vec<&AreaCursor>) =
+            request.cursors.iter().partition(|c| allowed.binary_search(&c.area).is_ok());
+        let wanted: Vec<AreaNo> = match &request.want {
+            Want::All => allowed,
+            Want::Only(codes) => {
+                let named = codes.iter().filter_map(|code| rights.tree.by_code(code).map(|a| a.no));
+                named.filter(|no| allowed.binary_search(no).is_ok()).collect()
+            }
+        };
+        let fresh = wanted.into_iter().filter(|no| held.iter().all(|c| c.area != *no));
+        let at = |cursor: AreaCursor, granted| Area { cursor, granted, facets: rights.facets(cursor.area, now) };
+        let mut areas: Vec<Area> = held.iter().map(|c| at(**c, false)).collect();
+        areas.extend(fresh.map(|area| at(AreaCursor { area, floor: 0, reached: 0 }, true)));
+        let withdrawn = gone.into_iter().map(|c| c.area).collect();
+        Self { areas, withdrawn, own, delta_bytes: FIRST_DELTA_BYTES }
+    }
+
+    /// The next frame; `None` when everything was told.
+    pub fn next(&mut self, service: &Service) -> Result<Option<Frame>, StoreError> {
+        if let Some(area) = self.withdrawn.pop() {
+            return Ok(Some(Frame::Withdrawn(area)));
+        }
+        let Some(area) = self.areas.first_mut() else { return Ok(None) };
+        if std::mem::take(&mut area.granted) {
+            let info = service.tree().get(area.cursor.area).cloned();
+            return Ok(info.map(Frame::Granted));
+        }
+        let delta = delta(service, area, &self.own, self.delta_bytes)?;
+        self.delta_bytes = (self.delta_bytes * 2).min(DELTA_BYTES);
+        area.cursor = delta.to;
+        if !delta.digests.is_empty() || delta.records.is_empty() {
+            self.areas.remove(0);
+        }
+        Ok(Some(Frame::Delta(delta)))
+    }
+}
+
+fn delta(service: &Service, area: &Area, own: &[FeedId], bytes: usize) -> Result<Delta, StoreError> {
+    let from = area.cursor;
+    let (head, rows) = service.store.news(from, bytes)?;
+    let reached = rows.last().map_or(head.seq, |row| row.row.last).max(from.reached);
+    let whole = reached >= head.seq;
+    let floor = if whole { head.seq } else { from.floor };
+    let to = AreaCursor { area: from.area, floor, reached: if whole { head.seq } else { reached } };
+    let records = rows
+        .into_iter()
+        .map(|row| news(service, row, from.floor, area.facets, own))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    let digest = |(facet, digest): (u8, u128)| (area.facets & (1 << facet) != 0).then(|| (facet, digest.to_be_bytes()));
+    // An empty area still gets a digest, so that the end of its news can be told from a part of it.
+    let mut digests: Vec<(u8, [u8; 16])> = head.digests.into_iter().filter_map(digest).collect();
+    if digests.is_empty() {
+        digests.push((0, [0; 16]));
+    }
+    Ok(Delta { from, to, records, digests: if whole { digests } else { Vec::new() } })
+}
+
+/// A record's news: its entries since the floor or the whole, whichever is shorter; `None` when none of it is for
+/// this reader.
+fn news(service: &Service, row: RecordNewsRow, floor: u64, facets: u64, own: &[FeedId]) -> Result<Option<RecordNews>, StoreError> {
+    let RecordNewsRow { row, entries } = row;
+    let bytes: usize = entries.iter().map(|(_, _, body)| body.len()).sum();
+    let news = match snapshot(service, &row, floor, facets, bytes, entries.len())? {
+        Some(snapshot) => snapshot,
+        None => {
+            let entries = entries
+                .into_iter()
+                .filter(|(line, ..)| line.facets & facets != 0)
+                .map(|(line, author, body)| {
+                    let entry = canonical::decode(&body).map_err(|_| StoreError::Damaged("entries"))?;
+                    Ok(logged(line, author, entry, facets, own))
+                })
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            if entries.is_empty() {
+                return Ok(None);
+            }
+            News::Entries(entries)
+        }
+    };
+    let RecordRow { record, created, last, record_type, epoch, .. } = row;
+    Ok(Some(RecordNews { record, created, last, record_type, epoch, news }))
+}
+
+/// Entries of one record before a snapshot is considered: below that its documents are never the shorter.
+const SNAPSHOT_ENTRIES: usize = 8;
+
+fn snapshot(service: &Service, row: &RecordRow, floor: u64, facets: u64, bytes: usize, entries: usize) -> Result<Option<News>, StoreError> {
+    if floor != 0 || entries < SNAPSHOT_ENTRIES {
+        return Ok(None);
+    }
+    let Some((_, documents)) = service.store.record(row.record)? else { return Ok(None) };
+    let documents: Vec<(u8, Vec<u8>)> =
+        documents.into_iter().filter(|d| facets & (1 << d.facet) != 0).map(|d| (d.facet, d.bytes)).collect();
+    let size: usize = documents.iter().map(|(_, bytes)| bytes.len()).sum();
+    // Entries go through the column compressor, which at least halves them; a save is compressed already.
+    Ok((size * 2 < bytes).then_some(News::Snapshot(documents)))
+}
+
+fn logged(line: crate::store::records::LogRow, author: String, mut entry: gridledger_schema::entry::Entry, facets: u64, own: &[FeedId]) -> LogEntry {
+    let own = own.contains(&line.feed);
+    entry.intents.retain(|intent| facets & (1 << intent.facet) != 0);
+    entry.role.clear();
+    entry.cursor = 0;
+    if own {
+        entry.intents.clear();
+        if !matches!(entry.target, Target::Edit { .. }) {
+            entry.target = Target::Edit { record: line.record };
+        }
+    }
+    LogEntry { seq: line.seq, feed: line.feed, author, seen: line.seen, entry, own }
+}

@@ -1,0 +1,337 @@
+//! The sync: one request, one streamed answer. Opens the envelope, checks every signature before the store is asked,
+//! pushes, then pulls.
+
+use ed25519_dalek::{Signer as _, VerifyingKey};
+use gridledger_core::canonical;
+use gridledger_core::rights::Rights;
+use gridledger_core::wire::envelope::{Envelope, answer_head};
+use gridledger_core::wire::frames::{self, ReadRequest};
+use gridledger_core::wire::squeeze::{self, Packer, Packing};
+use gridledger_core::wire::{RecordNames, WireError, sheet};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::limits;
+use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Segment, Welcome};
+use sha2::{Digest as _, Sha256};
+
+use crate::pull::Pull;
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::people::{Device, FeedRow, User};
+use crate::store::records::{CheckedSegment, Push, SegmentVerdict, SignedEntry};
+
+/// Why a sync was not answered with frames.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The bytes are not a request.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The request was refused as a whole.
+    #[error("{0}")]
+    Refused(Code),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SyncError {
+    /// The stable code to answer with.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused(code) => *code,
+            Self::Wire(WireError::Version(_)) => Code::VersionUnsupported,
+            Self::Wire(WireError::Dictionary) => Code::DictionaryUnknown,
+            Self::Wire(WireError::TooLarge(_)) => Code::BodyTooLarge,
+            Self::Wire(WireError::RecordName { .. }) => Code::RecordUnknown,
+            Self::Wire(_) => Code::BadRequest,
+            Self::Store(StoreError::Busy) => Code::Busy,
+            Self::Store(_) => Code::StoreFailed,
+        }
+    }
+}
+
+/// A sync being answered: frames are made as they are sent.
+pub struct Answer {
+    ready: Vec<Frame>,
+    pull: Pull,
+    packing: Packing,
+    packer: Option<Packer>,
+    budget: usize,
+    sent: usize,
+    /// Entries pushed and refused, for the metrics.
+    pub counted: (usize, usize),
+}
+
+/// The zstd level of an answer whose length is not known: columns at 9 come within a few percent of 19.
+const ANSWER_LEVEL: i32 = 9;
+
+/// Opens a request, enrols if it asks, decides what it pushes; the pull is made while the answer is sent.
+pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
+    let now = service.now();
+    let envelope = Envelope::open(body)?;
+    let dictionary = dictionary(service, &envelope)?;
+    // Unpacked before the signature is checked, because an enrolling device's key is inside; bounded by its own limit.
+    let payload = squeeze::unpack(envelope.packing, envelope.payload, dictionary, limits::SYNC_INFLATED_BYTES)?;
+    let ReadRequest { mut request, segments } = frames::read_request(&payload)?;
+    request.schema = envelope.schema;
+    let mut ready = Vec::new();
+    let (device, user) = door(service, &envelope, &request, now, &mut ready)?;
+    if request.server_epoch.is_some_and(|epoch| epoch != service.identity.epoch) {
+        return Err(SyncError::Refused(Code::ServerEpochChanged));
+    }
+    let grants = service.store.grants(user.no)?;
+    let segments = match segments {
+        Some(sheet) => sheet::read_segments(sheet, &Names { service })?,
+        None => Vec::new(),
+    };
+    ready.push(Frame::Time(now));
+    let pushed = segments.iter().map(|s| s.entries.len()).sum();
+    let receipts = push(service, &device, segments, now)?;
+    let refused = receipts.iter().map(|r| r.refused.len()).sum();
+    let mut own: Vec<FeedId> = receipts.iter().map(|r| r.feed).collect();
+    own.retain(|feed| is_of(service, *feed, &device));
+    ready.extend(receipts.into_iter().map(Frame::Receipt));
+    news_of_rights(service, &request, &grants, &mut ready);
+    let tree = service.tree();
+    let rights = Rights { schema: &service.schema, tree: &tree, grants: &grants };
+    let pull = Pull::plan(rights, &request, own_feeds(&device, own), now);
+    // The same packing comes back: what the phone used, it can read.
+    let packing = if envelope.schema == service.schema.fingerprint() { Packing::Dictionary } else { Packing::Zstd };
+    let budget = if request.budget == 0 { usize::MAX } else { request.budget as usize };
+    Ok(Answer { ready, pull, packing, packer: None, budget, sent: 0, counted: (pushed, refused) })
+}
+
+fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [u8], WireError> {
+    let known = envelope.schema == service.schema.fingerprint();
+    if envelope.packing == Packing::Dictionary && !known {
+        return Err(WireError::Dictionary);
+    }
+    Ok(service.schema.dictionary())
+}
+
+/// Who is at the door: the device that sealed the request, and its user; enrols a new one.
+fn door(service: &Service, envelope: &Envelope<'_>, request: &Request, now: i64, ready: &mut Vec<Frame>) -> Result<(Device, User), SyncError> {
+    let refused = |code| Err(SyncError::Refused(code));
+    let device = match &request.enrol {
+        Some(enrol) => {
+            let key = VerifyingKey::from_bytes(&enrol.public_key);
+            if !key.is_ok_and(|key| envelope.verify(&key)) {
+                return refused(Code::SignatureInvalid);
+            }
+            let hash = Sha256::digest(normal_code(&enrol.code).as_bytes()).into();
+            let label: String = enrol.label.chars().take(limits::ITEM_CHARS).collect();
+            match service.store.enrol(hash, enrol.public_key, &label, now)? {
+                Some(device) => device,
+                None => return refused(Code::CodeInvalid),
+            }
+        }
+        None => match service.store.device(envelope.device)? {
+            Some(device) if VerifyingKey::from_bytes(&device.public_key).is_ok_and(|key| envelope.verify(&key)) => device,
+            _ => return refused(Code::SignatureInvalid),
+        },
+    };
+    if device.revoked {
+        return refused(Code::DeviceRevoked);
+    }
+    let Some(user) = service.store.user(device.user)?.filter(|user| !user.revoked) else {
+        return refused(Code::UserRevoked);
+    };
+    if !service.counters.advance(&device, envelope.counter, now) {
+        return refused(Code::CounterBehind);
+    }
+    service.counters.save_some(&*service.store, now)?;
+    if request.enrol.is_some() {
+        ready.push(Frame::Welcome(Welcome {
+            device: device.no,
+            server_epoch: service.identity.epoch,
+            server_key: service.receipt_key.verifying_key().to_bytes(),
+            user: user.login.clone(),
+            name: user.name.clone(),
+        }));
+    }
+    Ok((device, user))
+}
+
+/// An enrolment code as its hash is made from: no hyphens or spaces, upper case, letters that look like digits as digits.
+pub fn normal_code(code: &str) -> String {
+    let plain = code.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_uppercase());
+    plain.map(|c| match c {
+        'O' => '0',
+        'I' | 'L' => '1',
+        c => c,
+    })
+    .collect()
+}
+
+fn own_feeds(device: &Device, mut pushed: Vec<FeedId>) -> Vec<FeedId> {
+    // The device's first feed, and whichever it pushed now: it holds their entries.
+    pushed.push(FeedId::of_key(&device.public_key, 0));
+    pushed.dedup();
+    pushed
+}
+
+fn is_of(service: &Service, feed: FeedId, device: &Device) -> bool {
+    service.store.feed(feed).ok().flatten().is_some_and(|row| row.device == Some(device.no))
+}
+
+struct Names<'a> {
+    service: &'a Service,
+}
+
+impl RecordNames for Names<'_> {
+    fn short(&self, _: RecordId) -> Option<(AreaNo, u64)> {
+        None
+    }
+    fn record(&self, area: AreaNo, created: u64) -> Option<RecordId> {
+        self.service.store.record_named(area, created).ok().flatten()
+    }
+}
+
+/// Checks every segment's chain and signature, has the good ones decided, and signs a receipt for each.
+fn push(service: &Service, device: &Device, segments: Vec<Segment>, now: i64) -> Result<Vec<Receipt>, SyncError> {
+    let mut receipts = Vec::new();
+    let mut checked = Vec::new();
+    for segment in segments {
+        let feed = segment.feed;
+        match check(service, device, segment)? {
+            Ok(segment) => checked.push(segment),
+            Err(refusal) => {
+                let stopped = Some(refusal);
+                let verdict = SegmentVerdict { feed, n: 0, hash: EntryHash::ZERO, refused: Vec::new(), stopped };
+                receipts.push(receipt(service, verdict));
+            }
+        }
+    }
+    if !checked.is_empty() {
+        let push = Push { carrier: Some(device.no), segments: checked, now };
+        receipts.extend(service.store.push(push)?.into_iter().map(|verdict| receipt(service, verdict)));
+    }
+    Ok(receipts)
+}
+
+/// A segment whose author is known, whose chain joins what the server holds, and whose signature is the author's.
+fn check(service: &Service, carrier: &Device, segment: Segment) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
+    let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
+    let Some(feed) = feed_of(service, carrier, segment.feed)? else {
+        return refused(Code::FeedUnknown, "no enrolled device writes this feed");
+    };
+    let Some(first) = segment.entries.first().map(|e| e.n) else { return refused(Code::BadRequest, "an empty segment") };
+    let Some(mut before) = service.store.entry_hash(segment.feed, first - 1)? else {
+        return refused(Code::FeedGap, "the entry before is not here");
+    };
+    if before.0[..8] != segment.before {
+        return refused(Code::FeedForked, "the entry before was another");
+    }
+    let mut entries = Vec::with_capacity(segment.entries.len());
+    for entry in segment.entries {
+        let body = canonical::encode(&entry);
+        before = canonical::hash(before, &body);
+        entries.push(SignedEntry { entry, body, hash: before });
+    }
+    let last = first + entries.len() as u64 - 1;
+    let key = VerifyingKey::from_bytes(&feed.public_key);
+    if !key.is_ok_and(|key| canonical::verify_segment(&key, segment.feed, last, before, &segment.signature)) {
+        return refused(Code::SignatureInvalid, "the segment is not signed by its author");
+    }
+    Ok(Ok(CheckedSegment { feed, entries, signature: segment.signature }))
+}
+
+/// Feeds a device key may have started: the first, and one for each fork.
+const FEEDS_PER_DEVICE: u32 = 64;
+
+/// The feed's row; a carrier's own new feed is made known.
+fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
+    if let Some(row) = service.store.feed(feed)? {
+        let device = row.device.map(|no| service.store.device(no)).transpose()?.flatten();
+        return Ok(device.is_none_or(|d| !d.revoked).then_some(row));
+    }
+    let Some(ordinal) = (0..FEEDS_PER_DEVICE).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed) else {
+        return Ok(None);
+    };
+    let Some(user) = service.store.user(carrier.user)? else { return Ok(None) };
+    let row = FeedRow {
+        feed,
+        device: Some(carrier.no),
+        user: user.no,
+        author: user.login,
+        public_key: carrier.public_key,
+        ordinal,
+    };
+    service.store.put_feed(&row)?;
+    Ok(Some(row))
+}
+
+fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
+    let SegmentVerdict { feed, n, hash, refused, stopped } = verdict;
+    let mut receipt = Receipt { feed, n, hash, refused, stopped, signature: [0; 64] };
+    let message = gridledger_core::receipt::message(service.identity.epoch, &receipt);
+    receipt.signature = service.receipt_key.sign(&message).to_bytes();
+    receipt
+}
+
+/// The user's rights and the schema set travel only when the phone's are others.
+fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready: &mut Vec<Frame>) {
+    let set = GrantSet { grants: grants.to_vec() };
+    if gridledger_core::receipt::grants_fingerprint(&set) != request.grants {
+        ready.push(Frame::Grants(set));
+    }
+    if request.schema != service.schema.fingerprint() {
+        ready.push(Frame::Schema(service.schema.bundle().to_owned()));
+    }
+}
+
+/// Bytes of frames gathered before a piece is sent.
+const PIECE_BYTES: usize = 32 << 10;
+
+impl Answer {
+    /// The next bytes to send, and whether they are the last.
+    pub fn next(&mut self, service: &Service) -> Result<(Vec<u8>, bool), StoreError> {
+        let mut piece: Vec<u8> = std::mem::take(&mut self.ready).iter().flat_map(frames::write_frame).collect();
+        let last = self.gather(service, &mut piece)?;
+        let out = match (self.packer.take(), last) {
+            (None, true) => self.whole(service, &piece),
+            (None, false) => {
+                let mut out = answer_head(self.packing).to_vec();
+                let mut packer = Packer::new(self.packing, service.schema.dictionary(), ANSWER_LEVEL);
+                out.extend(packer.push(&piece));
+                out.extend(packer.flush());
+                self.packer = Some(packer);
+                out
+            }
+            (Some(mut packer), true) => {
+                let mut out = packer.push(&piece);
+                out.extend(packer.finish());
+                out
+            }
+            (Some(mut packer), false) => {
+                let mut out = packer.push(&piece);
+                out.extend(packer.flush());
+                self.packer = Some(packer);
+                out
+            }
+        };
+        self.sent += out.len();
+        Ok((out, last))
+    }
+
+    /// Gathers frames until there are enough for a piece; `true` when the last is among them.
+    fn gather(&mut self, service: &Service, piece: &mut Vec<u8>) -> Result<bool, StoreError> {
+        while piece.len() < PIECE_BYTES {
+            let more = self.sent >= self.budget;
+            let next = if more { None } else { self.pull.next(service)? };
+            let Some(frame) = next else {
+                piece.extend(frames::write_frame(&Frame::End { more }));
+                return Ok(true);
+            };
+            piece.extend(frames::write_frame(&frame));
+        }
+        Ok(false)
+    }
+
+    /// A whole answer in one piece, packed whichever way is shortest.
+    fn whole(&self, service: &Service, piece: &[u8]) -> Vec<u8> {
+        let dictionary = (self.packing == Packing::Dictionary).then(|| service.schema.dictionary());
+        let (packing, packed) = squeeze::pack(piece, dictionary);
+        [&answer_head(packing)[..], &packed].concat()
+    }
+}
