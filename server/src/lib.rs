@@ -1,10 +1,12 @@
 //! The service: actix-web in front of a transactional store.
 //!
 //! Reading order: [`service`] holds the parts; [`sync`] is the main route: it opens a request, [`ingest`] decides its
-//! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks.
+//! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks: [`import`] reads
+//! the office's spreadsheets.
 
 pub mod counters;
 pub mod faults;
+pub mod import;
 pub mod ingest;
 pub mod pull;
 pub mod service;

@@ -1,0 +1,244 @@
+//! One cell to one value: widths, spaces, codes, phone numbers, lists, and the number that must not come in.
+
+use super::columns::{fold_heading, is_among, is_word};
+use super::fault::{Wrong, quoted};
+use super::sheet::{too_long, unknown_value};
+
+/// Characters of a code of an area or of a login.
+pub const CODE_CHARS_MAX: usize = 40;
+/// Items in one cell that lists several.
+pub const ITEMS_MAX: usize = 100;
+/// Phone numbers of one person.
+pub const PHONES_MAX: usize = 10;
+
+/// A closed list of values: the code, and the words for it between spaces.
+pub type Choices = [(&'static str, &'static str)];
+
+/// Invisible characters that a copy from a web page or a chat leaves behind.
+fn is_zero_width(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
+}
+
+/// Characters no cell may hold: controls other than tab and line end, marks that turn the direction of writing,
+/// and, inside of a value, invisible ones: two names that look alike must be alike.
+pub fn is_hostile(c: char) -> bool {
+    let control = c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    control
+        || is_zero_width(c)
+        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Without white space and invisible characters at both ends.
+pub fn trim(cell: &str) -> &str {
+    cell.trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
+}
+
+/// One character, full-width forms made half-width.
+fn fold_char(c: char) -> char {
+    match c {
+        '\u{3000}' => ' ',
+        '！'..='～' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
+        _ => c,
+    }
+}
+
+/// A text with full-width forms made half-width.
+pub fn fold(text: &str) -> String {
+    text.chars().map(fold_char).collect()
+}
+
+pub fn is_han(c: char) -> bool {
+    matches!(c, '〇' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFF}')
+}
+
+/// Spaces out of a Chinese text (two-character names are often padded), single spaces between words of letters.
+pub fn squeeze(text: &str) -> String {
+    let is_word = |c: char| c.is_alphabetic() && !is_han(c);
+    let mut out = String::with_capacity(text.len());
+    let mut pending = false;
+    for c in text.chars() {
+        if c.is_whitespace() {
+            pending = true;
+            continue;
+        }
+        if pending && is_word(c) && out.chars().next_back().is_some_and(is_word) {
+            out.push(' ');
+        }
+        pending = false;
+        out.push(c);
+    }
+    out
+}
+
+/// A text as it is, of at most so many characters.
+pub fn text(max: usize) -> impl Fn(&str) -> Result<String, Wrong> {
+    move |cell| {
+        if cell.chars().nth(max).is_some() {
+            Err(too_long(max))
+        } else {
+            Ok(cell.to_owned())
+        }
+    }
+}
+
+/// A name of a person or a place, without padding.
+pub fn name(max: usize) -> impl Fn(&str) -> Result<String, Wrong> {
+    move |cell| text(max)(&squeeze(cell))
+}
+
+/// A code: Latin letters, digits, `-`, `_`, `.`; its case is kept.
+pub fn code(cell: &str) -> Result<String, Wrong> {
+    let code = fold(cell);
+    if code.chars().count() > CODE_CHARS_MAX {
+        return Err(too_long(CODE_CHARS_MAX));
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if code.starts_with(|c: char| c.is_ascii_alphanumeric()) && code.chars().all(legal) {
+        return Ok(code);
+    }
+    let shown = quoted(cell);
+    Err(Wrong::new(
+        "bad_code",
+        format!("编码 {shown} 只能用字母、数字、- _ .，并以字母或数字开头"),
+        format!("the code {shown} may hold Latin letters, digits, - _ . and begins with a letter or digit"),
+    ))
+}
+
+/// A value of a closed list, by its code or one of its words.
+pub fn choice(choices: &'static Choices) -> impl Fn(&str) -> Result<&'static str, Wrong> {
+    move |cell| {
+        let folded = fold_heading(cell);
+        let found = choices
+            .iter()
+            .find(|(code, words)| is_word(&folded, code) || is_among(&folded, words));
+        found
+            .map(|(code, _)| *code)
+            .ok_or_else(|| unknown_value(cell, &first_words(choices)))
+    }
+}
+
+fn first_words(choices: &Choices) -> String {
+    let words: Vec<&str> = choices
+        .iter()
+        .filter_map(|(code, words)| words.split_whitespace().next().or(Some(code)))
+        .collect();
+    words.join("、")
+}
+
+/// The items of a cell that lists several, with `、` `;` `/` `,` or a line end between them.
+pub fn items(cell: &str) -> Result<Vec<&str>, Wrong> {
+    let separators = ['、', ';', '；', '/', '／', ',', '，', '\n', '\r'];
+    let items: Vec<&str> = cell
+        .split(separators)
+        .map(trim)
+        .filter(|item| !item.is_empty())
+        .collect();
+    if items.len() > ITEMS_MAX {
+        return Err(too_many_items(ITEMS_MAX));
+    }
+    Ok(items)
+}
+
+fn too_many_items(max: usize) -> Wrong {
+    Wrong::new(
+        "too_many_items",
+        format!("超过 {max} 项"),
+        format!("more than {max} items"),
+    )
+}
+
+/// A phone number as digits: a mobile number of 11, or 5 to 12 of a fixed line or a hotline; an extension follows
+/// after a hyphen. The country's own prefix is dropped.
+pub fn phone(cell: &str) -> Result<String, Wrong> {
+    let folded = fold(cell);
+    let compact: String = folded
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')'))
+        .collect();
+    let local = ["+86", "0086"]
+        .iter()
+        .find_map(|prefix| compact.strip_prefix(prefix))
+        .unwrap_or(&compact);
+    let (main, extension) = match local.split_once(['转', '#']) {
+        Some((main, extension)) => (main, Some(extension)),
+        None => (local, None),
+    };
+    let digits = main.replace('-', "");
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_length = if digits.starts_with('1') {
+        matches!(digits.len(), 5 | 11)
+    } else {
+        (5..=12).contains(&digits.len())
+    };
+    let has_extension = extension.is_none_or(|text| (1..=6).contains(&text.len()) && is_digits(text));
+    if is_digits(&digits) && has_length && has_extension {
+        return Ok(extension.map_or(digits.clone(), |extension| format!("{digits}-{extension}")));
+    }
+    Err(bad_phone(cell, &compact))
+}
+
+/// The phone numbers of a cell, each once, at most [`PHONES_MAX`].
+pub fn phones(cell: &str) -> Result<Vec<String>, Wrong> {
+    let mut phones = Vec::new();
+    for item in items(cell)? {
+        let phone = phone(item)?;
+        if !phones.contains(&phone) {
+            phones.push(phone);
+        }
+    }
+    if phones.len() > PHONES_MAX {
+        return Err(too_many_items(PHONES_MAX));
+    }
+    Ok(phones)
+}
+
+fn bad_phone(cell: &str, compact: &str) -> Wrong {
+    if compact.contains(['E', 'e']) && compact.contains('+') {
+        return Wrong::new(
+            "rounded_number",
+            "号码已被表格软件写成科学计数法，末几位可能丢失；请把该列设为文本后重新填写",
+            "the spreadsheet rounded this number; make the column text and enter it again",
+        );
+    }
+    let shown = quoted(cell);
+    Wrong::new(
+        "bad_phone",
+        format!("{shown} 不是电话号码"),
+        format!("{shown} is no phone number"),
+    )
+}
+
+/// Whether a text holds an identity number: 17 digits and a check character with a day of birth inside, as GB 11643
+/// has it. Numbers of 18 digits that fail the check are something else.
+pub fn holds_identity_number(text: &str) -> bool {
+    if text.len() < 18 {
+        return false;
+    }
+    let mut run = Vec::new();
+    for c in text.chars().map(fold_char).chain([' ']) {
+        match c.to_digit(10) {
+            Some(digit) => run.push(digit),
+            None if run.is_empty() => {}
+            None => {
+                if run.len() == 17 && matches!(c, 'x' | 'X') {
+                    run.push(10);
+                }
+                if is_identity_number(&run) {
+                    return true;
+                }
+                run.clear();
+            }
+        }
+    }
+    false
+}
+
+/// GB 11643: the check is ISO 7064 MOD 11-2, so the digits weighted with 2^(17-i) mod 11 sum to 1.
+fn is_identity_number(digits: &[u32]) -> bool {
+    if digits.len() != 18 {
+        return false;
+    }
+    let (month, day) = (digits[10] * 10 + digits[11], digits[12] * 10 + digits[13]);
+    let sum = digits.iter().fold(0, |sum, digit| (sum * 2 + digit) % 11);
+    (1..=12).contains(&month) && (1..=31).contains(&day) && sum == 1
+}

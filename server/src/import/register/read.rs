@@ -1,0 +1,300 @@
+//! A row of the register to its values.
+
+use std::collections::HashMap;
+
+use super::address::{self, Address, Part, incomplete, parse_part};
+use crate::import::areas::unknown_area;
+use crate::import::cell::{Choices, choice, code, name, phones, text};
+use crate::import::columns::Column;
+use crate::import::date::Date;
+use crate::import::fault::{Report, Wrong, quoted};
+use crate::import::sheet::Row;
+use crate::import::staff::PERSON_NAME_CHARS_MAX;
+
+/// Characters of a note.
+pub const NOTE_CHARS_MAX: usize = 500;
+/// Characters of a household's label.
+pub const LABEL_CHARS_MAX: usize = 60;
+/// The label of a dwelling's household where the file gives none.
+pub const LABEL_DEFAULT: &str = "1";
+
+pub const COLUMNS: &[Column] = &[
+    Column::required(
+        "area",
+        "网格编码 网格 网格代码 网格编号 所属网格 所在网格 区域编码 grid grid_code area_code",
+    ),
+    Column::optional(
+        "address",
+        "地址 详细地址 住址 居住地址 现住址 家庭住址 家庭地址 房屋地址 full_address",
+    ),
+    Column::optional(
+        "road",
+        "道路 路 街路巷 街道路巷 路名 街巷 小区 小区名称 street_name",
+    ),
+    Column::optional("number", "号 门牌号 门牌 门号 号码 house_number"),
+    Column::optional("building", "楼栋 栋 幢 楼号 栋号 楼栋号 block"),
+    Column::optional("unit", "单元 单元号"),
+    Column::optional("floor", "楼层 楼 层 层数 所在楼层"),
+    Column::optional("room", "室 房号 房间 房间号 室号 房间号码 apartment flat"),
+    Column::optional(
+        "use",
+        "房屋用途 用途 房屋性质 房屋使用情况 房屋类型 usage dwelling_use",
+    ),
+    Column::optional("label", "户 户标识 户名 户号 家庭 户别 household household_label"),
+    Column::optional(
+        "relation_to_head",
+        "与户主关系 户主关系 关系 家庭关系 relation relationship",
+    ),
+    Column::optional("name", "姓名 名字 居民姓名 人员姓名 full_name"),
+    Column::optional("gender", "性别 sex"),
+    Column::optional(
+        "birth_year",
+        "出生年份 出生年 出生日期 出生年月 出生年月日 生日 birth birthday birth_date date_of_birth",
+    ),
+    Column::optional(
+        "phone",
+        "电话 手机 手机号 手机号码 联系电话 联系方式 电话号码 phones mobile telephone tel",
+    )
+    .multiline(),
+    Column::optional(
+        "kind",
+        "居住类型 人员类型 居住类别 人员类别 居住性质 人口类型 人户状态 residency residency_kind",
+    ),
+    Column::optional(
+        "from",
+        "入住日期 起始日期 居住起始日期 迁入日期 来此日期 入住时间 since start moved_in",
+    ),
+    Column::optional("notes", "备注 说明 note remark remarks").multiline(),
+];
+
+/// Of these a file needs one.
+pub const ADDRESS_COLUMNS: &[&str] = &["address", "road", "number", "building", "unit", "floor", "room"];
+
+const PARTS: [(&str, Part); 6] = [
+    ("road", Part::Road),
+    ("number", Part::Number),
+    ("building", Part::Building),
+    ("unit", Part::Unit),
+    ("floor", Part::Floor),
+    ("room", Part::Room),
+];
+
+/// What a dwelling is used for.
+pub const USES: &Choices = &[
+    ("self", "自住 自用 自有 own owner_occupied"),
+    ("rented", "出租 租赁 租住 租房 出租房 rent let"),
+    ("vacant", "空置 空房 空闲 空 闲置 empty"),
+    ("shop", "商铺 店铺 门面 商用 经营 商业 business"),
+    ("public", "公用 公共 公房 公共用房 办公"),
+];
+
+/// What a person's gender is.
+pub const GENDERS: &Choices = &[
+    ("male", "男 男性 m man"),
+    ("female", "女 女性 f woman"),
+    ("unknown", "未知 不详 未说明 其他 u other"),
+];
+
+/// How a person belongs to a household.
+pub const KINDS: &Choices = &[
+    ("registered", "户籍 户籍人口 户籍人员 本地户籍 人户一致 本地"),
+    ("resident", "常住 常住人口 常住人员 permanent"),
+    (
+        "floating",
+        "流动 流动人口 流动人员 外来 外来人口 暂住 暂住人口 temporary",
+    ),
+    ("other", "其他 其它 境外"),
+];
+
+/// How a person is related to the head of the household.
+pub const RELATIONS: &Choices = &[
+    ("head", "户主 本人 自己 self householder"),
+    ("spouse", "配偶 丈夫 妻子 妻 夫 爱人 老伴 husband wife"),
+    (
+        "child",
+        "子女 儿子 女儿 子 女 长子 次子 三子 长女 次女 三女 独生子 独生女 养子 养女 继子 继女 son daughter",
+    ),
+    ("parent", "父母 父亲 母亲 父 母 father mother"),
+    (
+        "grandchild",
+        "孙辈 孙子女 孙子 孙女 外孙 外孙女 外孙子 孙 grandson granddaughter",
+    ),
+    (
+        "other_relative",
+        "其他亲属 亲属 亲戚 儿媳 媳妇 女婿 岳父 岳母 公公 婆婆 祖父母 祖父 祖母 爷爷 奶奶 外祖父 外祖母 外公 外婆 姥爷 姥姥 \
+         兄弟姐妹 哥哥 弟弟 姐姐 妹妹 兄 弟 姐 妹 relative grandfather grandmother brother sister",
+    ),
+    ("tenant", "租客 租户 承租人 lodger"),
+    (
+        "non_relative",
+        "非亲属 其他 其它 合租 合租人 保姆 雇工 朋友 other",
+    ),
+];
+
+/// What one row says.
+pub struct Values {
+    pub area: String,
+    pub address: Address,
+    pub usage: Option<&'static str>,
+    pub label: Option<String>,
+    pub note: Option<String>,
+    pub person: Option<Person>,
+}
+
+/// The person of a row.
+pub struct Person {
+    pub name: String,
+    pub relation: Option<&'static str>,
+    pub gender: Option<&'static str>,
+    pub birth_year: Option<u16>,
+    pub phones: Vec<String>,
+    pub kind: &'static str,
+    pub from: Option<Date>,
+}
+
+/// Reads rows, and remembers which areas it has asked for.
+pub struct Reader<'a> {
+    today: Date,
+    known: &'a dyn Fn(&str) -> bool,
+    asked: HashMap<String, bool>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(today: Date, known: &'a dyn Fn(&str) -> bool) -> Reader<'a> {
+        Reader {
+            today,
+            known,
+            asked: HashMap::new(),
+        }
+    }
+
+    /// The values of a row; `None` if it has a fault.
+    pub fn read(&mut self, row: &Row<'_>, report: &mut Report) -> Option<Values> {
+        let before = report.fault_count();
+        let area = row.need(report, "area", |cell| self.area(cell));
+        let address = read_address(row, report);
+        let usage = row.take(report, "use", choice(USES));
+        let label = row.take(report, "label", name(LABEL_CHARS_MAX));
+        let note = row.take(report, "notes", text(NOTE_CHARS_MAX));
+        let person = self.person(row, report);
+        if report.fault_count() > before {
+            return None;
+        }
+        Some(Values {
+            area: area?,
+            address: address?,
+            usage,
+            label,
+            note,
+            person,
+        })
+    }
+
+    fn area(&mut self, cell: &str) -> Result<String, Wrong> {
+        let code = code(cell)?;
+        let known = self.known;
+        let found = *self.asked.entry(code.clone()).or_insert_with(|| known(&code));
+        if found { Ok(code) } else { Err(unknown_area(&code)) }
+    }
+
+    fn person(&self, row: &Row<'_>, report: &mut Report) -> Option<Person> {
+        let name = row.take(report, "name", name(PERSON_NAME_CHARS_MAX));
+        let relation = row.take(report, "relation_to_head", choice(RELATIONS));
+        let gender = row.take(report, "gender", choice(GENDERS));
+        let birth_year = row.take(report, "birth_year", |cell| self.birth_year(cell));
+        let phones = row.take(report, "phone", phones).unwrap_or_default();
+        let kind = row.take(report, "kind", choice(KINDS));
+        let from = row.take(report, "from", Date::parse);
+        let Some(name) = name else {
+            let about_a_person = ["relation_to_head", "gender", "birth_year", "phone"];
+            if row.cell("name").is_empty() && about_a_person.iter().any(|column| !row.cell(column).is_empty())
+            {
+                row.fault(report, "name", nameless());
+            }
+            return None;
+        };
+        Some(Person {
+            name,
+            relation,
+            gender,
+            birth_year,
+            phones,
+            kind: kind.unwrap_or("resident"),
+            from,
+        })
+    }
+
+    fn birth_year(&self, cell: &str) -> Result<u16, Wrong> {
+        let year = Date::parse_year(cell)?;
+        if year <= self.today.year() {
+            Ok(year)
+        } else {
+            Err(unborn(year))
+        }
+    }
+}
+
+/// The address of a row: the parts of their own columns, and from the written address what these leave open.
+fn read_address(row: &Row<'_>, report: &mut Report) -> Option<Address> {
+    let before = report.fault_count();
+    let written = row.take(report, "address", address::parse);
+    if written.as_ref().is_some_and(|written| written.loose) {
+        row.warn(report, "address", loose(row.cell("address")));
+    }
+    let mut whole = written.map(|written| written.address).unwrap_or_default();
+    for (column, part) in PARTS {
+        let Some(value) = row.take(report, column, parse_part(part)) else {
+            continue;
+        };
+        let slot = whole.part_mut(part);
+        if slot.is_empty() {
+            *slot = value;
+        } else if *slot != value {
+            let wrong = contradiction(slot, &value);
+            row.fault(report, column, wrong);
+        }
+    }
+    if report.fault_count() == before && !whole.names_a_dwelling() {
+        let column = if row.cell("address").is_empty() {
+            "number"
+        } else {
+            "address"
+        };
+        row.fault(report, column, incomplete());
+    }
+    (report.fault_count() == before).then_some(whole)
+}
+
+fn nameless() -> Wrong {
+    Wrong::new(
+        "no_name",
+        "填写了人员信息但没有姓名",
+        "says something about a person but not the name",
+    )
+}
+
+fn unborn(year: u16) -> Wrong {
+    Wrong::new(
+        "future_birth",
+        format!("出生年份 {year} 在将来"),
+        format!("the year of birth {year} is to come"),
+    )
+}
+
+fn loose(cell: &str) -> Wrong {
+    let shown = quoted(cell);
+    Wrong::new(
+        "address_loose",
+        format!("地址 {shown} 中有未归类的文字，已并入道路或室"),
+        format!("words in the address {shown} name no part; they are kept in the road or the room"),
+    )
+}
+
+fn contradiction(written: &str, own: &str) -> Wrong {
+    let (written, own) = (quoted(written), quoted(own));
+    Wrong::new(
+        "address_contradiction",
+        format!("此列为 {own}，地址列中为 {written}"),
+        format!("this column says {own}, the address says {written}"),
+    )
+}
