@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`service`] holds the parts; [`sync`] is the main route: it opens a request, [`ingest`] decides its
 //! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks: [`import`] reads
-//! the office's spreadsheets.
+//! the office's spreadsheets, [`town`] makes up a town of them for trials.
 
 pub mod counters;
 pub mod faults;
@@ -12,3 +12,4 @@ pub mod pull;
 pub mod service;
 pub mod store;
 pub mod sync;
+pub mod town;
