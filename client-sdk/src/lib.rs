@@ -1,1 +1,36 @@
-//! What a phone app embeds.
+//! What a phone app embeds: a durable local store, queries, and the sync loop.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), gridledger_client::ClientError> {
+//! use gridledger_client::{Client, Intents, Options, Query};
+//!
+//! let client = Client::open("worker.db", Options::default())?;
+//! client.enrol("https://ledger.example", "7KQM-2F4D-9XTA")?;
+//! client.sync().await?;
+//!
+//! // Works with no signal; durable when it returns.
+//! let ticket = client.create("ticket", "WSS-04", Intents::new().put("title", "路灯不亮").put("kind", "incident"))?;
+//! client.edit(ticket, Intents::new().put("address_text", "944号4单元3楼"))?;
+//! for record in client.list(&Query::of_type("ticket").text("路灯"))? {
+//!     println!("{} {}", record.id, record.view["title"]);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Reading order: [`Client`] is the handle an app holds; under it [`engine`] is everything without network, runtime or
+//! thread: `engine/edit` saves, `engine/query` reads, `engine/request` says what to send, `engine/apply` what an answer
+//! means. `transport` is the network.
+
+mod client;
+pub mod engine;
+mod error;
+mod faults;
+mod intents;
+mod model;
+mod transport;
+
+pub use client::{Client, Options};
+pub use error::ClientError;
+pub use gridledger_schema::ids::RecordId;
+pub use intents::Intents;
+pub use model::{Attention, Conflict, Invite, Query, Record, Saved, SentState, Status, SyncReport};

@@ -34,7 +34,9 @@ impl Entry {
     /// The facets its intents touch, as a bit set; a creating entry always touches facet 0.
     pub fn facets(&self) -> u64 {
         let creates = u64::from(matches!(self.target, Target::Create { .. }));
-        self.intents.iter().fold(creates, |bits, intent| bits | 1 << (intent.facet & 63))
+        self.intents
+            .iter()
+            .fold(creates, |bits, intent| bits | 1 << (intent.facet & 63))
     }
 }
 
@@ -164,7 +166,17 @@ mod tests {
     fn an_intent_reads_as_an_app_developer_would_write_it() {
         let text = r#"{"op":"splice","field":"remark","pos":2,"delete":1,"insert":"好"}"#;
         let intent: Intent = serde_json::from_str(text).unwrap();
-        assert_eq!(intent.op, Op::Splice { pos: 2, delete: 1, insert: "好".into() });
-        assert_eq!(serde_json::to_value(&intent).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+        assert_eq!(
+            intent.op,
+            Op::Splice {
+                pos: 2,
+                delete: 1,
+                insert: "好".into()
+            }
+        );
+        assert_eq!(
+            serde_json::to_value(&intent).unwrap(),
+            serde_json::from_str::<Value>(text).unwrap()
+        );
     }
 }

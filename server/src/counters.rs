@@ -30,8 +30,14 @@ pub struct Counters {
 impl Counters {
     /// Takes a counter if it is higher than any the device used.
     pub fn advance(&self, device: &Device, counter: u64, now: i64) -> bool {
-        let Ok(mut state) = self.state.lock() else { return false };
-        let used = state.used.get(&device.no).map_or(0, |(counter, _)| *counter).max(device.counter);
+        let Ok(mut state) = self.state.lock() else {
+            return false;
+        };
+        let used = state
+            .used
+            .get(&device.no)
+            .map_or(0, |(counter, _)| *counter)
+            .max(device.counter);
         if counter <= used {
             return false;
         }
@@ -43,18 +49,30 @@ impl Counters {
 
     /// Writes the counters down if enough wait, or long enough.
     pub fn save_some(&self, store: &dyn Store, now: i64) -> Result<(), StoreError> {
-        let due = self.state.lock().is_ok_and(|s| s.unsaved.len() >= GROUP || now - s.saved_at > WAIT_MS);
+        let due = self
+            .state
+            .lock()
+            .is_ok_and(|s| s.unsaved.len() >= GROUP || now - s.saved_at > WAIT_MS);
         if due { self.save(store, now) } else { Ok(()) }
     }
 
     /// Writes all counters down.
     pub fn save(&self, store: &dyn Store, now: i64) -> Result<(), StoreError> {
         let unsaved: Vec<_> = {
-            let Ok(mut state) = self.state.lock() else { return Ok(()) };
+            let Ok(mut state) = self.state.lock() else {
+                return Ok(());
+            };
             state.saved_at = now;
             let devices = std::mem::take(&mut state.unsaved);
-            devices.into_iter().filter_map(|no| state.used.get(&no).map(|(c, at)| (no, *c, *at))).collect()
+            devices
+                .into_iter()
+                .filter_map(|no| state.used.get(&no).map(|(c, at)| (no, *c, *at)))
+                .collect()
         };
-        if unsaved.is_empty() { Ok(()) } else { store.touch_devices(&unsaved) }
+        if unsaved.is_empty() {
+            Ok(())
+        } else {
+            store.touch_devices(&unsaved)
+        }
     }
 }

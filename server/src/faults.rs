@@ -16,7 +16,10 @@ static PLAN: OnceLock<Option<Plan>> = OnceLock::new();
 fn plan() -> Option<Plan> {
     let text = std::env::var("GRIDLEDGER_DIE_AT").ok()?;
     let (point, count) = text.split_once(':').unwrap_or((&text, "1"));
-    Some(Plan { point: point.to_owned(), left: AtomicU64::new(count.parse().ok()?) })
+    Some(Plan {
+        point: point.to_owned(),
+        left: AtomicU64::new(count.parse().ok()?),
+    })
 }
 
 /// Marks a point. Ends the process at once, without unwinding, if a test asked for it.

@@ -35,21 +35,43 @@ impl Pull {
     /// `own` are the feeds whose entries the phone has.
     pub fn plan(rights: Rights<'_>, request: &Request, own: Vec<FeedId>, now: i64) -> Self {
         let allowed = rights.areas(now);
-        let (held, gone): (Vec<&AreaCursor>, Vec<&AreaCursor>) =
-            request.cursors.iter().partition(|c| allowed.binary_search(&c.area).is_ok());
+        let (held, gone): (Vec<&AreaCursor>, Vec<&AreaCursor>) = request
+            .cursors
+            .iter()
+            .partition(|c| allowed.binary_search(&c.area).is_ok());
         let wanted: Vec<AreaNo> = match &request.want {
             Want::All => allowed,
             Want::Only(codes) => {
-                let named = codes.iter().filter_map(|code| rights.tree.by_code(code).map(|a| a.no));
+                let named = codes
+                    .iter()
+                    .filter_map(|code| rights.tree.by_code(code).map(|a| a.no));
                 named.filter(|no| allowed.binary_search(no).is_ok()).collect()
             }
         };
         let fresh = wanted.into_iter().filter(|no| held.iter().all(|c| c.area != *no));
-        let at = |cursor: AreaCursor, granted| Area { cursor, granted, facets: rights.facets(cursor.area, now) };
+        let at = |cursor: AreaCursor, granted| Area {
+            cursor,
+            granted,
+            facets: rights.facets(cursor.area, now),
+        };
         let mut areas: Vec<Area> = held.iter().map(|c| at(**c, false)).collect();
-        areas.extend(fresh.map(|area| at(AreaCursor { area, floor: 0, reached: 0 }, true)));
+        areas.extend(fresh.map(|area| {
+            at(
+                AreaCursor {
+                    area,
+                    floor: 0,
+                    reached: 0,
+                },
+                true,
+            )
+        }));
         let withdrawn = gone.into_iter().map(|c| c.area).collect();
-        Self { areas, withdrawn, own, delta_bytes: FIRST_DELTA_BYTES }
+        Self {
+            areas,
+            withdrawn,
+            own,
+            delta_bytes: FIRST_DELTA_BYTES,
+        }
     }
 
     /// The next frame; `None` when everything was told.
@@ -57,7 +79,9 @@ impl Pull {
         if let Some(area) = self.withdrawn.pop() {
             return Ok(Some(Frame::Withdrawn(area)));
         }
-        let Some(area) = self.areas.first_mut() else { return Ok(None) };
+        let Some(area) = self.areas.first_mut() else {
+            return Ok(None);
+        };
         if std::mem::take(&mut area.granted) {
             let info = service.tree().get(area.cursor.area).cloned();
             return Ok(info.map(Frame::Granted));
@@ -78,7 +102,11 @@ fn delta(service: &Service, area: &Area, own: &[FeedId], bytes: usize) -> Result
     let reached = rows.last().map_or(head.seq, |row| row.row.last).max(from.reached);
     let whole = reached >= head.seq;
     let floor = if whole { head.seq } else { from.floor };
-    let to = AreaCursor { area: from.area, floor, reached: if whole { head.seq } else { reached } };
+    let to = AreaCursor {
+        area: from.area,
+        floor,
+        reached: if whole { head.seq } else { reached },
+    };
     let records = rows
         .into_iter()
         .map(|row| news(service, row, from.floor, area.facets, own))
@@ -86,18 +114,31 @@ fn delta(service: &Service, area: &Area, own: &[FeedId], bytes: usize) -> Result
         .into_iter()
         .flatten()
         .collect();
-    let digest = |(facet, digest): (u8, u128)| (area.facets & (1 << facet) != 0).then(|| (facet, digest.to_be_bytes()));
+    let digest = |(facet, digest): (u8, u128)| {
+        (area.facets & (1 << facet) != 0).then(|| (facet, digest.to_be_bytes()))
+    };
     // An empty area still gets a digest, so that the end of its news can be told from a part of it.
     let mut digests: Vec<(u8, [u8; 16])> = head.digests.into_iter().filter_map(digest).collect();
     if digests.is_empty() {
         digests.push((0, [0; 16]));
     }
-    Ok(Delta { from, to, records, digests: if whole { digests } else { Vec::new() } })
+    Ok(Delta {
+        from,
+        to,
+        records,
+        digests: if whole { digests } else { Vec::new() },
+    })
 }
 
 /// A record's news: its entries since the floor or the whole, whichever is shorter; `None` when none of it is for
 /// this reader.
-fn news(service: &Service, row: RecordNewsRow, floor: u64, facets: u64, own: &[FeedId]) -> Result<Option<RecordNews>, StoreError> {
+fn news(
+    service: &Service,
+    row: RecordNewsRow,
+    floor: u64,
+    facets: u64,
+    own: &[FeedId],
+) -> Result<Option<RecordNews>, StoreError> {
     let RecordNewsRow { row, entries } = row;
     let bytes: usize = entries.iter().map(|(_, _, body)| body.len()).sum();
     let news = match snapshot(service, &row, floor, facets, bytes, entries.len())? {
@@ -117,26 +158,58 @@ fn news(service: &Service, row: RecordNewsRow, floor: u64, facets: u64, own: &[F
             News::Entries(entries)
         }
     };
-    let RecordRow { record, created, last, record_type, epoch, .. } = row;
-    Ok(Some(RecordNews { record, created, last, record_type, epoch, news }))
+    let RecordRow {
+        record,
+        created,
+        last,
+        record_type,
+        epoch,
+        ..
+    } = row;
+    Ok(Some(RecordNews {
+        record,
+        created,
+        last,
+        record_type,
+        epoch,
+        news,
+    }))
 }
 
 /// Entries of one record before a snapshot is considered: below that its documents are never the shorter.
 const SNAPSHOT_ENTRIES: usize = 8;
 
-fn snapshot(service: &Service, row: &RecordRow, floor: u64, facets: u64, bytes: usize, entries: usize) -> Result<Option<News>, StoreError> {
+fn snapshot(
+    service: &Service,
+    row: &RecordRow,
+    floor: u64,
+    facets: u64,
+    bytes: usize,
+    entries: usize,
+) -> Result<Option<News>, StoreError> {
     if floor != 0 || entries < SNAPSHOT_ENTRIES {
         return Ok(None);
     }
-    let Some((_, documents)) = service.store.record(row.record)? else { return Ok(None) };
-    let documents: Vec<(u8, Vec<u8>)> =
-        documents.into_iter().filter(|d| facets & (1 << d.facet) != 0).map(|d| (d.facet, d.bytes)).collect();
+    let Some((_, documents)) = service.store.record(row.record)? else {
+        return Ok(None);
+    };
+    let documents: Vec<(u8, Vec<u8>)> = documents
+        .into_iter()
+        .filter(|d| facets & (1 << d.facet) != 0)
+        .map(|d| (d.facet, d.bytes))
+        .collect();
     let size: usize = documents.iter().map(|(_, bytes)| bytes.len()).sum();
     // Entries go through the column compressor, which at least halves them; a save is compressed already.
     Ok((size * 2 < bytes).then_some(News::Snapshot(documents)))
 }
 
-fn logged(line: crate::store::records::LogRow, author: String, mut entry: gridledger_schema::entry::Entry, facets: u64, own: &[FeedId]) -> LogEntry {
+fn logged(
+    line: crate::store::records::LogRow,
+    author: String,
+    mut entry: gridledger_schema::entry::Entry,
+    facets: u64,
+    own: &[FeedId],
+) -> LogEntry {
     let own = own.contains(&line.feed);
     entry.intents.retain(|intent| facets & (1 << intent.facet) != 0);
     entry.role.clear();
@@ -147,5 +220,12 @@ fn logged(line: crate::store::records::LogRow, author: String, mut entry: gridle
             entry.target = Target::Edit { record: line.record };
         }
     }
-    LogEntry { seq: line.seq, feed: line.feed, author, seen: line.seen, entry, own }
+    LogEntry {
+        seq: line.seq,
+        feed: line.feed,
+        author,
+        seen: line.seen,
+        entry,
+        own,
+    }
 }

@@ -32,12 +32,21 @@ impl Service {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
         let tree = RwLock::new(Arc::new(AreaTree::new(store.areas()?)));
-        Ok(Self { store, schema, identity, receipt_key, counters: Counters::default(), tree })
+        Ok(Self {
+            store,
+            schema,
+            identity,
+            receipt_key,
+            counters: Counters::default(),
+            tree,
+        })
     }
 
     /// The territory.
     pub fn tree(&self) -> Arc<AreaTree> {
-        self.tree.read().map_or_else(|poisoned| poisoned.into_inner().clone(), |tree| tree.clone())
+        self.tree
+            .read()
+            .map_or_else(|poisoned| poisoned.into_inner().clone(), |tree| tree.clone())
     }
 
     /// Reads the territory again, after it was changed.
@@ -58,5 +67,7 @@ impl Service {
 
 /// The server's clock, ms since 1970.
 pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as i64)
 }

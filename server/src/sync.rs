@@ -71,12 +71,23 @@ pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
     let envelope = Envelope::open(body)?;
     let dictionary = dictionary(service, &envelope)?;
     // Unpacked before the signature is checked, because an enrolling device's key is inside; bounded by its own limit.
-    let payload = squeeze::unpack(envelope.packing, envelope.payload, dictionary, limits::SYNC_INFLATED_BYTES)?;
-    let ReadRequest { mut request, segments } = frames::read_request(&payload)?;
+    let payload = squeeze::unpack(
+        envelope.packing,
+        envelope.payload,
+        dictionary,
+        limits::SYNC_INFLATED_BYTES,
+    )?;
+    let ReadRequest {
+        mut request,
+        segments,
+    } = frames::read_request(&payload)?;
     request.schema = envelope.schema;
     let mut ready = Vec::new();
     let (device, user) = door(service, &envelope, &request, now, &mut ready)?;
-    if request.server_epoch.is_some_and(|epoch| epoch != service.identity.epoch) {
+    if request
+        .server_epoch
+        .is_some_and(|epoch| epoch != service.identity.epoch)
+    {
         return Err(SyncError::Refused(Code::ServerEpochChanged));
     }
     let grants = service.store.grants(user.no)?;
@@ -93,12 +104,32 @@ pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
     ready.extend(receipts.into_iter().map(Frame::Receipt));
     news_of_rights(service, &request, &grants, &mut ready);
     let tree = service.tree();
-    let rights = Rights { schema: &service.schema, tree: &tree, grants: &grants };
+    let rights = Rights {
+        schema: &service.schema,
+        tree: &tree,
+        grants: &grants,
+    };
     let pull = Pull::plan(rights, &request, own_feeds(&device, own), now);
     // The same packing comes back: what the phone used, it can read.
-    let packing = if envelope.schema == service.schema.fingerprint() { Packing::Dictionary } else { Packing::Zstd };
-    let budget = if request.budget == 0 { usize::MAX } else { request.budget as usize };
-    Ok(Answer { ready, pull, packing, packer: None, budget, sent: 0, counted: (pushed, refused) })
+    let packing = if envelope.schema == service.schema.fingerprint() {
+        Packing::Dictionary
+    } else {
+        Packing::Zstd
+    };
+    let budget = if request.budget == 0 {
+        usize::MAX
+    } else {
+        request.budget as usize
+    };
+    Ok(Answer {
+        ready,
+        pull,
+        packing,
+        packer: None,
+        budget,
+        sent: 0,
+        counted: (pushed, refused),
+    })
 }
 
 fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [u8], WireError> {
@@ -110,7 +141,13 @@ fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [
 }
 
 /// Who is at the door: the device that sealed the request, and its user; enrols a new one.
-fn door(service: &Service, envelope: &Envelope<'_>, request: &Request, now: i64, ready: &mut Vec<Frame>) -> Result<(Device, User), SyncError> {
+fn door(
+    service: &Service,
+    envelope: &Envelope<'_>,
+    request: &Request,
+    now: i64,
+    ready: &mut Vec<Frame>,
+) -> Result<(Device, User), SyncError> {
     let refused = |code| Err(SyncError::Refused(code));
     let device = match &request.enrol {
         Some(enrol) => {
@@ -126,7 +163,11 @@ fn door(service: &Service, envelope: &Envelope<'_>, request: &Request, now: i64,
             }
         }
         None => match service.store.device(envelope.device)? {
-            Some(device) if VerifyingKey::from_bytes(&device.public_key).is_ok_and(|key| envelope.verify(&key)) => device,
+            Some(device)
+                if VerifyingKey::from_bytes(&device.public_key).is_ok_and(|key| envelope.verify(&key)) =>
+            {
+                device
+            }
             _ => return refused(Code::SignatureInvalid),
         },
     };
@@ -154,13 +195,17 @@ fn door(service: &Service, envelope: &Envelope<'_>, request: &Request, now: i64,
 
 /// An enrolment code as its hash is made from: no hyphens or spaces, upper case, letters that look like digits as digits.
 pub fn normal_code(code: &str) -> String {
-    let plain = code.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_uppercase());
-    plain.map(|c| match c {
-        'O' => '0',
-        'I' | 'L' => '1',
-        c => c,
-    })
-    .collect()
+    let plain = code
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .map(|c| c.to_ascii_uppercase());
+    plain
+        .map(|c| match c {
+            'O' => '0',
+            'I' | 'L' => '1',
+            c => c,
+        })
+        .collect()
 }
 
 fn own_feeds(device: &Device, mut pushed: Vec<FeedId>) -> Vec<FeedId> {
@@ -171,7 +216,12 @@ fn own_feeds(device: &Device, mut pushed: Vec<FeedId>) -> Vec<FeedId> {
 }
 
 fn is_of(service: &Service, feed: FeedId, device: &Device) -> bool {
-    service.store.feed(feed).ok().flatten().is_some_and(|row| row.device == Some(device.no))
+    service
+        .store
+        .feed(feed)
+        .ok()
+        .flatten()
+        .is_some_and(|row| row.device == Some(device.no))
 }
 
 struct Names<'a> {
@@ -188,7 +238,12 @@ impl RecordNames for Names<'_> {
 }
 
 /// Checks every segment's chain and signature, has the good ones decided, and signs a receipt for each.
-fn push(service: &Service, device: &Device, segments: Vec<Segment>, now: i64) -> Result<Vec<Receipt>, SyncError> {
+fn push(
+    service: &Service,
+    device: &Device,
+    segments: Vec<Segment>,
+    now: i64,
+) -> Result<Vec<Receipt>, SyncError> {
     let mut receipts = Vec::new();
     let mut checked = Vec::new();
     for segment in segments {
@@ -197,25 +252,47 @@ fn push(service: &Service, device: &Device, segments: Vec<Segment>, now: i64) ->
             Ok(segment) => checked.push(segment),
             Err(refusal) => {
                 let stopped = Some(refusal);
-                let verdict = SegmentVerdict { feed, n: 0, hash: EntryHash::ZERO, refused: Vec::new(), stopped };
+                let verdict = SegmentVerdict {
+                    feed,
+                    n: 0,
+                    hash: EntryHash::ZERO,
+                    refused: Vec::new(),
+                    stopped,
+                };
                 receipts.push(receipt(service, verdict));
             }
         }
     }
     if !checked.is_empty() {
-        let push = Push { carrier: Some(device.no), segments: checked, now };
-        receipts.extend(service.store.push(push)?.into_iter().map(|verdict| receipt(service, verdict)));
+        let push = Push {
+            carrier: Some(device.no),
+            segments: checked,
+            now,
+        };
+        receipts.extend(
+            service
+                .store
+                .push(push)?
+                .into_iter()
+                .map(|verdict| receipt(service, verdict)),
+        );
     }
     Ok(receipts)
 }
 
 /// A segment whose author is known, whose chain joins what the server holds, and whose signature is the author's.
-fn check(service: &Service, carrier: &Device, segment: Segment) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
+fn check(
+    service: &Service,
+    carrier: &Device,
+    segment: Segment,
+) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
     let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
     let Some(feed) = feed_of(service, carrier, segment.feed)? else {
         return refused(Code::FeedUnknown, "no enrolled device writes this feed");
     };
-    let Some(first) = segment.entries.first().map(|e| e.n) else { return refused(Code::BadRequest, "an empty segment") };
+    let Some(first) = segment.entries.first().map(|e| e.n) else {
+        return refused(Code::BadRequest, "an empty segment");
+    };
     let Some(mut before) = service.store.entry_hash(segment.feed, first - 1)? else {
         return refused(Code::FeedGap, "the entry before is not here");
     };
@@ -226,14 +303,22 @@ fn check(service: &Service, carrier: &Device, segment: Segment) -> Result<Result
     for entry in segment.entries {
         let body = canonical::encode(&entry);
         before = canonical::hash(before, &body);
-        entries.push(SignedEntry { entry, body, hash: before });
+        entries.push(SignedEntry {
+            entry,
+            body,
+            hash: before,
+        });
     }
     let last = first + entries.len() as u64 - 1;
     let key = VerifyingKey::from_bytes(&feed.public_key);
     if !key.is_ok_and(|key| canonical::verify_segment(&key, segment.feed, last, before, &segment.signature)) {
         return refused(Code::SignatureInvalid, "the segment is not signed by its author");
     }
-    Ok(Ok(CheckedSegment { feed, entries, signature: segment.signature }))
+    Ok(Ok(CheckedSegment {
+        feed,
+        entries,
+        signature: segment.signature,
+    }))
 }
 
 /// Feeds a device key may have started: the first, and one for each fork.
@@ -242,13 +327,20 @@ const FEEDS_PER_DEVICE: u32 = 64;
 /// The feed's row; a carrier's own new feed is made known.
 fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
     if let Some(row) = service.store.feed(feed)? {
-        let device = row.device.map(|no| service.store.device(no)).transpose()?.flatten();
+        let device = row
+            .device
+            .map(|no| service.store.device(no))
+            .transpose()?
+            .flatten();
         return Ok(device.is_none_or(|d| !d.revoked).then_some(row));
     }
-    let Some(ordinal) = (0..FEEDS_PER_DEVICE).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed) else {
+    let Some(ordinal) = (0..FEEDS_PER_DEVICE).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed)
+    else {
         return Ok(None);
     };
-    let Some(user) = service.store.user(carrier.user)? else { return Ok(None) };
+    let Some(user) = service.store.user(carrier.user)? else {
+        return Ok(None);
+    };
     let row = FeedRow {
         feed,
         device: Some(carrier.no),
@@ -262,8 +354,21 @@ fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<F
 }
 
 fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
-    let SegmentVerdict { feed, n, hash, refused, stopped } = verdict;
-    let mut receipt = Receipt { feed, n, hash, refused, stopped, signature: [0; 64] };
+    let SegmentVerdict {
+        feed,
+        n,
+        hash,
+        refused,
+        stopped,
+    } = verdict;
+    let mut receipt = Receipt {
+        feed,
+        n,
+        hash,
+        refused,
+        stopped,
+        signature: [0; 64],
+    };
     let message = gridledger_core::receipt::message(service.identity.epoch, &receipt);
     receipt.signature = service.receipt_key.sign(&message).to_bytes();
     receipt
@@ -271,7 +376,9 @@ fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
 
 /// The user's rights and the schema set travel only when the phone's are others.
 fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready: &mut Vec<Frame>) {
-    let set = GrantSet { grants: grants.to_vec() };
+    let set = GrantSet {
+        grants: grants.to_vec(),
+    };
     if gridledger_core::receipt::grants_fingerprint(&set) != request.grants {
         ready.push(Frame::Grants(set));
     }
@@ -286,7 +393,10 @@ const PIECE_BYTES: usize = 32 << 10;
 impl Answer {
     /// The next bytes to send, and whether they are the last.
     pub fn next(&mut self, service: &Service) -> Result<(Vec<u8>, bool), StoreError> {
-        let mut piece: Vec<u8> = std::mem::take(&mut self.ready).iter().flat_map(frames::write_frame).collect();
+        let mut piece: Vec<u8> = std::mem::take(&mut self.ready)
+            .iter()
+            .flat_map(frames::write_frame)
+            .collect();
         let last = self.gather(service, &mut piece)?;
         let out = match (self.packer.take(), last) {
             (None, true) => self.whole(service, &piece),

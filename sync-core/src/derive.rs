@@ -9,7 +9,10 @@
 //!   whose actor is a hash of record and key, so that two authors who need it at once make the same one.
 
 use automerge::transaction::{CommitOptions, Transactable as _, Transaction};
-use automerge::{ActorId, Automerge, AutomergeError, ObjType, ROOT, ReadDoc as _, ScalarValue, TextEncoding, Value as AmValue};
+use automerge::{
+    ActorId, Automerge, AutomergeError, ObjType, ROOT, ReadDoc as _, ScalarValue, TextEncoding,
+    Value as AmValue,
+};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{FeedId, RecordId};
 use serde_json::{Map, Value};
@@ -55,10 +58,16 @@ pub enum DeriveError {
 impl Document {
     /// Derives the entry's change for one facet and adds it. Returns the change's hash.
     /// On an error or a panic inside, the document is as it was.
-    pub fn derive(&mut self, authored: Authored<'_>, facet: u8, seen: &Seen) -> Result<[u8; 32], DeriveError> {
+    pub fn derive(
+        &mut self,
+        authored: Authored<'_>,
+        facet: u8,
+        seen: &Seen,
+    ) -> Result<[u8; 32], DeriveError> {
         let attempt = std::panic::AssertUnwindSafe(|| {
             let mut next = self.clone();
-            next.derive_in_place(authored, facet, seen).map(|hash| (next, hash))
+            next.derive_in_place(authored, facet, seen)
+                .map(|hash| (next, hash))
         });
         let (next, hash) = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
         *self = next;
@@ -67,12 +76,16 @@ impl Document {
 
     /// The document as it was at what someone had seen.
     pub fn at(&self, seen: &Seen) -> Result<Self, DeriveError> {
-        let Seen::Clock(clock) = seen else { return Ok(self.clone()) };
+        let Seen::Clock(clock) = seen else {
+            return Ok(self.clone());
+        };
         let heads = self.change_hash(clock).ok_or(DeriveError::SeenUnknown)?;
         if heads.is_empty() {
             return Ok(Self::new());
         }
-        Ok(Self { doc: self.doc.fork_at(&heads)? })
+        Ok(Self {
+            doc: self.doc.fork_at(&heads)?,
+        })
     }
 
     /// What was seen, spelled out.
@@ -83,7 +96,12 @@ impl Document {
         }
     }
 
-    fn derive_in_place(&mut self, authored: Authored<'_>, facet: u8, seen: &Seen) -> Result<[u8; 32], DeriveError> {
+    fn derive_in_place(
+        &mut self,
+        authored: Authored<'_>,
+        facet: u8,
+        seen: &Seen,
+    ) -> Result<[u8; 32], DeriveError> {
         if *seen == Seen::All {
             return commit(&mut self.doc, authored, facet);
         }
@@ -111,7 +129,12 @@ fn commit(doc: &mut Automerge, authored: Authored<'_>, facet: u8) -> Result<[u8;
     Ok(hash.unwrap_or_else(|| doc.empty_commit(options())).0)
 }
 
-fn ensure_containers(doc: &mut Automerge, record: RecordId, facet: u8, intents: &[Intent]) -> Result<(), DeriveError> {
+fn ensure_containers(
+    doc: &mut Automerge,
+    record: RecordId,
+    facet: u8,
+    intents: &[Intent],
+) -> Result<(), DeriveError> {
     for intent in intents.iter().filter(|i| i.facet == facet) {
         let container = match &intent.op {
             Op::Increment { .. } => Container::Counter,
@@ -135,13 +158,20 @@ enum Container {
 impl Container {
     fn is_at(self, doc: &Automerge, field: &str) -> Result<bool, AutomergeError> {
         Ok(doc.get_all(ROOT, field)?.iter().any(|(value, _)| match self {
-            Self::Counter => matches!(value, AmValue::Scalar(s) if matches!(s.as_ref(), ScalarValue::Counter(_))),
+            Self::Counter => {
+                matches!(value, AmValue::Scalar(s) if matches!(s.as_ref(), ScalarValue::Counter(_)))
+            }
             Self::Text => matches!(value, AmValue::Object(ObjType::Text)),
         }))
     }
 }
 
-fn genesis(record: RecordId, facet: u8, field: &str, container: Container) -> Result<Automerge, AutomergeError> {
+fn genesis(
+    record: RecordId,
+    facet: u8,
+    field: &str,
+    container: Container,
+) -> Result<Automerge, AutomergeError> {
     let mut hash = Sha256::new();
     hash.update(b"gridledger/genesis/v1");
     hash.update(record.0);
@@ -158,7 +188,12 @@ fn genesis(record: RecordId, facet: u8, field: &str, container: Container) -> Re
     Ok(doc)
 }
 
-fn apply(tx: &mut Transaction<'_>, by: Authored<'_>, index: usize, intent: &Intent) -> Result<(), AutomergeError> {
+fn apply(
+    tx: &mut Transaction<'_>,
+    by: Authored<'_>,
+    index: usize,
+    intent: &Intent,
+) -> Result<(), AutomergeError> {
     let field = intent.field.as_str();
     match &intent.op {
         Op::Put { value } => tx.put(ROOT, field, scalar(value)),
@@ -175,7 +210,14 @@ fn apply(tx: &mut Transaction<'_>, by: Authored<'_>, index: usize, intent: &Inte
 }
 
 fn log_key(by: Authored<'_>, field: &str, index: usize) -> String {
-    inner_key(field, &format!("{}.{}", time_key(by.entry.at), intent_id(by.feed, by.entry.n, index)))
+    inner_key(
+        field,
+        &format!(
+            "{}.{}",
+            time_key(by.entry.at),
+            intent_id(by.feed, by.entry.n, index)
+        ),
+    )
 }
 
 fn scalar(value: &Value) -> ScalarValue {
@@ -183,7 +225,9 @@ fn scalar(value: &Value) -> ScalarValue {
         Value::Null => ScalarValue::Null,
         Value::Bool(b) => (*b).into(),
         Value::String(s) => s.as_str().into(),
-        Value::Number(n) => n.as_i64().map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
+        Value::Number(n) => n
+            .as_i64()
+            .map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
         Value::Array(_) | Value::Object(_) => bytes(value),
     }
 }
@@ -195,7 +239,11 @@ fn bytes(value: &Value) -> ScalarValue {
 }
 
 fn raise(tx: &mut Transaction<'_>, field: &str, value: i64) -> Result<(), AutomergeError> {
-    let reached = tx.get_all(ROOT, field)?.iter().filter_map(|(v, _)| v.as_i64()).max();
+    let reached = tx
+        .get_all(ROOT, field)?
+        .iter()
+        .filter_map(|(v, _)| v.as_i64())
+        .max();
     if reached.is_none_or(|reached| value > reached) {
         tx.put(ROOT, field, value)?;
     }
@@ -209,8 +257,18 @@ fn increment(tx: &mut Transaction<'_>, field: &str, by: i64) -> Result<(), Autom
     tx.increment(ROOT, field, by)
 }
 
-fn splice(tx: &mut Transaction<'_>, field: &str, pos: usize, delete: usize, insert: &str) -> Result<(), AutomergeError> {
-    let found = tx.get_all(ROOT, field)?.into_iter().rev().find(|(v, _)| matches!(v, AmValue::Object(ObjType::Text)));
+fn splice(
+    tx: &mut Transaction<'_>,
+    field: &str,
+    pos: usize,
+    delete: usize,
+    insert: &str,
+) -> Result<(), AutomergeError> {
+    let found = tx
+        .get_all(ROOT, field)?
+        .into_iter()
+        .rev()
+        .find(|(v, _)| matches!(v, AmValue::Object(ObjType::Text)));
     let text = match found {
         Some((_, id)) => id,
         None => tx.put_object(ROOT, field, ObjType::Text)?,
@@ -221,17 +279,38 @@ fn splice(tx: &mut Transaction<'_>, field: &str, pos: usize, delete: usize, inse
     tx.splice_text(&text, pos, delete as isize, insert)
 }
 
-fn set_child(tx: &mut Transaction<'_>, field: &str, child: &str, value: &Map<String, Value>) -> Result<(), AutomergeError> {
+fn set_child(
+    tx: &mut Transaction<'_>,
+    field: &str,
+    child: &str,
+    value: &Map<String, Value>,
+) -> Result<(), AutomergeError> {
     let key = inner_key(field, child);
     tx.put(ROOT, key.as_str(), true)?;
-    value.iter().try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), scalar(value)))
+    value
+        .iter()
+        .try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), scalar(value)))
 }
 
 /// An event's parents are the latest events its author had seen, those of the same entry included.
-fn event(tx: &mut Transaction<'_>, by: Authored<'_>, field: &str, index: usize, verb: &str, args: &Map<String, Value>) -> Result<(), AutomergeError> {
+fn event(
+    tx: &mut Transaction<'_>,
+    by: Authored<'_>,
+    field: &str,
+    index: usize,
+    verb: &str,
+    args: &Map<String, Value>,
+) -> Result<(), AutomergeError> {
     let seen = crate::project::stored_events(&*tx, field);
-    let named: std::collections::BTreeSet<&str> = seen.iter().flat_map(|e| e.parents.iter().map(String::as_str)).collect();
-    let latest: Vec<Value> = seen.iter().filter(|e| !named.contains(e.id.as_str())).map(|e| e.id.clone().into()).collect();
+    let named: std::collections::BTreeSet<&str> = seen
+        .iter()
+        .flat_map(|e| e.parents.iter().map(String::as_str))
+        .collect();
+    let latest: Vec<Value> = seen
+        .iter()
+        .filter(|e| !named.contains(e.id.as_str()))
+        .map(|e| e.id.clone().into())
+        .collect();
     let stored = serde_json::json!({ "a": by.author, "p": latest, "r": args, "v": verb });
     tx.put(ROOT, log_key(by, field, index), bytes(&stored))
 }

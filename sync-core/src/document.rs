@@ -13,7 +13,9 @@
 //! | map | `field/child`, `field/child/key` | true/false for the child, scalar or bytes for its fields |
 //! | events | `field/TIME.FEED.N.I` | bytes: CBOR of verb, actor, parents, arguments |
 
-use automerge::{ActorId, Automerge, AutomergeError, ChangeHash, LoadOptions, TextEncoding, VerificationMode};
+use automerge::{
+    ActorId, Automerge, AutomergeError, ChangeHash, LoadOptions, TextEncoding, VerificationMode,
+};
 use gridledger_schema::ids::FeedId;
 
 /// The version of the derivation rules and of the automerge release they run on. A record's epoch remembers it.
@@ -34,7 +36,9 @@ impl Default for Document {
 impl Document {
     /// An empty document.
     pub fn new() -> Self {
-        Self { doc: Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint) }
+        Self {
+            doc: Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint),
+        }
     }
 
     /// Reads what [`save`](Self::save) wrote on this side, from our own database: its checksum is checked, its change
@@ -43,13 +47,17 @@ impl Document {
         let options = LoadOptions::new()
             .text_encoding(TextEncoding::UnicodeCodePoint)
             .verification_mode(VerificationMode::DontCheck);
-        Ok(Self { doc: Automerge::load_with_options(bytes, options)? })
+        Ok(Self {
+            doc: Automerge::load_with_options(bytes, options)?,
+        })
     }
 
     /// Reads a snapshot that came over the network; every hash is computed and checked.
     pub fn load_checked(bytes: &[u8]) -> Result<Self, AutomergeError> {
         let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
-        Ok(Self { doc: Automerge::load_with_options(bytes, options)? })
+        Ok(Self {
+            doc: Automerge::load_with_options(bytes, options)?,
+        })
     }
 
     /// The document in one piece.
@@ -84,7 +92,9 @@ impl Document {
     /// The (feed, change number) pairs that the change `hash` was made on, as far as they are in `known`.
     pub fn made_on(&self, hash: &[u8; 32], known: &[(FeedId, u64)]) -> Vec<(FeedId, u64)> {
         let metas = self.doc.get_changes_meta(&[]);
-        let Some(made) = metas.iter().find(|m| m.hash.0 == *hash) else { return Vec::new() };
+        let Some(made) = metas.iter().find(|m| m.hash.0 == *hash) else {
+            return Vec::new();
+        };
         let mut on: Vec<(FeedId, u64)> = metas
             .iter()
             .filter(|m| made.deps.contains(&m.hash))
@@ -101,7 +111,9 @@ impl Document {
         wanted
             .iter()
             .map(|(feed, seq)| {
-                let found = metas.iter().find(|m| m.seq == *seq && m.actor.to_bytes() == feed.0);
+                let found = metas
+                    .iter()
+                    .find(|m| m.seq == *seq && m.actor.to_bytes() == feed.0);
                 found.map(|m| m.hash)
             })
             .collect()

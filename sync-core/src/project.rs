@@ -79,7 +79,10 @@ fn place(view: &mut View, record_type: &RecordType, document: &Document, item: M
         Some((name, inner)) => (name, Some(inner)),
         None => (&*item.key, None),
     };
-    let merge = record_type.fields.get(name).map_or(Merge::Register, |field| field.merge);
+    let merge = record_type
+        .fields
+        .get(name)
+        .map_or(Merge::Register, |field| field.merge);
     match (inner, merge) {
         (None, Merge::Text) => _ = view.fields.insert(name.into(), text(document, &item).into()),
         (None, Merge::Max) => _ = view.fields.insert(name.into(), largest(document, name)),
@@ -96,7 +99,10 @@ fn place(view: &mut View, record_type: &RecordType, document: &Document, item: M
 }
 
 fn list<'a>(view: &'a mut View, name: &str) -> Option<&'a mut Vec<Value>> {
-    view.fields.entry(name).or_insert_with(|| Value::Array(Vec::new())).as_array_mut()
+    view.fields
+        .entry(name)
+        .or_insert_with(|| Value::Array(Vec::new()))
+        .as_array_mut()
 }
 
 fn register(view: &mut View, document: &Document, name: &str, item: &MapRangeItem<'_>) {
@@ -125,7 +131,11 @@ fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
             let hash = document.doc.hash_for_opid(&id)?;
             let meta = document.doc.get_change_meta_by_hash(&hash)?;
             let feed = feed_of(&meta.actor)?.to_string();
-            Some(Candidate { value: plain_scalar(value.as_scalar()?), feed, at: meta.timestamp })
+            Some(Candidate {
+                value: plain_scalar(value.as_scalar()?),
+                feed,
+                at: meta.timestamp,
+            })
         })
         .collect();
     found.sort_by(|a, b| (b.at, &b.feed).cmp(&(a.at, &a.feed)));
@@ -134,7 +144,10 @@ fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
 
 fn largest(document: &Document, name: &str) -> Value {
     let all = document.doc.get_all(ROOT, name).unwrap_or_default();
-    all.iter().filter_map(|(v, _)| v.as_i64()).max().map_or(Value::Null, Value::from)
+    all.iter()
+        .filter_map(|(v, _)| v.as_i64())
+        .max()
+        .map_or(Value::Null, Value::from)
 }
 
 fn text(document: &Document, item: &MapRangeItem<'_>) -> String {
@@ -144,11 +157,22 @@ fn text(document: &Document, item: &MapRangeItem<'_>) -> String {
     }
 }
 
-fn set_item(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, member: &str, add_wins: bool) {
+fn set_item(
+    view: &mut View,
+    document: &Document,
+    item: &MapRangeItem<'_>,
+    name: &str,
+    member: &str,
+    add_wins: bool,
+) {
     let inside = if item.conflict {
         let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
         let mut votes = all.iter().map(|(v, _)| v.as_bool() == Some(true));
-        if add_wins { votes.any(|v| v) } else { votes.all(|v| v) }
+        if add_wins {
+            votes.any(|v| v)
+        } else {
+            votes.all(|v| v)
+        }
     } else {
         plain(&item.value) == Value::Bool(true)
     };
@@ -161,8 +185,13 @@ fn set_item(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name:
 
 /// A child stays while anyone who had not seen its removal still writes to it.
 fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, inner: &str) {
-    let children = view.fields.entry(name).or_insert_with(|| Value::Object(Map::new()));
-    let Some(children) = children.as_object_mut() else { return };
+    let children = view
+        .fields
+        .entry(name)
+        .or_insert_with(|| Value::Object(Map::new()));
+    let Some(children) = children.as_object_mut() else {
+        return;
+    };
     let Some((id, key)) = inner.split_once('/') else {
         let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
         if all.iter().any(|(v, _)| v.as_bool() == Some(true)) {
@@ -171,7 +200,9 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
         return;
     };
     // The marker `field/id` sorts before `field/id/key`: an id that is not there was removed.
-    let Some(fields) = children.get_mut(id).and_then(Value::as_object_mut) else { return };
+    let Some(fields) = children.get_mut(id).and_then(Value::as_object_mut) else {
+        return;
+    };
     let value = if item.conflict {
         let found = candidates(document, &item.key);
         let first = found.first().map_or(Value::Null, |c| c.value.clone());
@@ -186,12 +217,18 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
 }
 
 fn plain(value: &ValueRef<'_>) -> Value {
-    value.clone().into_value().as_scalar().map_or(Value::Null, plain_scalar)
+    value
+        .clone()
+        .into_value()
+        .as_scalar()
+        .map_or(Value::Null, plain_scalar)
 }
 
 fn plain_scalar(scalar: &ScalarValue) -> Value {
     match scalar {
-        ScalarValue::Bytes(bytes) => canonical::read_value(&mut minicbor::Decoder::new(bytes), 0).unwrap_or(Value::Null),
+        ScalarValue::Bytes(bytes) => {
+            canonical::read_value(&mut minicbor::Decoder::new(bytes), 0).unwrap_or(Value::Null)
+        }
         ScalarValue::Str(s) => s.as_str().into(),
         ScalarValue::Int(i) | ScalarValue::Timestamp(i) => (*i).into(),
         ScalarValue::Uint(u) => (*u).into(),
@@ -214,7 +251,14 @@ pub(crate) fn stored_events(doc: &impl ReadDoc, field: &str) -> Vec<Event> {
 /// Reads an event from its key (`TIME.FEED.N.I`) and stored value.
 fn event(key: &str, stored: &Value) -> Option<Event> {
     let (time, id) = key.split_once('.')?;
-    let texts = |v: &Value| Some(v.as_array()?.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect());
+    let texts = |v: &Value| {
+        Some(
+            v.as_array()?
+                .iter()
+                .filter_map(|p| p.as_str().map(str::to_owned))
+                .collect(),
+        )
+    };
     Some(Event {
         id: id.to_owned(),
         verb: stored["v"].as_str()?.parse().ok()?,

@@ -22,7 +22,11 @@ pub fn message(epoch: ServerEpoch, receipt: &Receipt) -> Vec<u8> {
 
 /// Whether the receipt is the server's.
 pub fn verify(key: &VerifyingKey, epoch: ServerEpoch, receipt: &Receipt) -> bool {
-    key.verify_strict(&message(epoch, receipt), &Signature::from_bytes(&receipt.signature)).is_ok()
+    key.verify_strict(
+        &message(epoch, receipt),
+        &Signature::from_bytes(&receipt.signature),
+    )
+    .is_ok()
 }
 
 /// First 4 bytes of the SHA-256 of a user's rights: rights travel only when the phone's are others.

@@ -36,29 +36,100 @@ fn feed(i: usize) -> FeedId {
 fn intent(c: &mut Choices<'_>) -> Intent {
     let item = || ["a", "b", "c"];
     let (field, op) = match c.below(10) {
-        0 => ("status", Op::Put { value: json!(c.below(3)) }),
-        1 => ("label", Op::Put { value: json!({ "n": [c.below(3), "值"] }) }),
-        2 => ("reached", Op::Raise { value: c.below(50) as i64 }),
-        3 => ("count", Op::Increment { by: c.below(5) as i64 - 2 }),
-        4 => ("notes", Op::Splice { pos: c.below(9) as u32, delete: c.below(3) as u32, insert: "雨天".into() }),
-        5 => ("tags", Op::Add { item: item()[c.below(3)].into() }),
-        6 => ("tags", Op::Remove { item: item()[c.below(3)].into() }),
-        7 => ("log", Op::Append { value: json!({ "v": c.below(9) }) }),
-        8 => ("contacts", Op::SetChild { child: item()[c.below(3)].into(), value: json!({ "p": c.below(3) }).as_object().unwrap().clone() }),
-        _ => ("contacts", Op::RemoveChild { child: item()[c.below(3)].into() }),
+        0 => (
+            "status",
+            Op::Put {
+                value: json!(c.below(3)),
+            },
+        ),
+        1 => (
+            "label",
+            Op::Put {
+                value: json!({ "n": [c.below(3), "值"] }),
+            },
+        ),
+        2 => (
+            "reached",
+            Op::Raise {
+                value: c.below(50) as i64,
+            },
+        ),
+        3 => (
+            "count",
+            Op::Increment {
+                by: c.below(5) as i64 - 2,
+            },
+        ),
+        4 => (
+            "notes",
+            Op::Splice {
+                pos: c.below(9) as u32,
+                delete: c.below(3) as u32,
+                insert: "雨天".into(),
+            },
+        ),
+        5 => (
+            "tags",
+            Op::Add {
+                item: item()[c.below(3)].into(),
+            },
+        ),
+        6 => (
+            "tags",
+            Op::Remove {
+                item: item()[c.below(3)].into(),
+            },
+        ),
+        7 => (
+            "log",
+            Op::Append {
+                value: json!({ "v": c.below(9) }),
+            },
+        ),
+        8 => (
+            "contacts",
+            Op::SetChild {
+                child: item()[c.below(3)].into(),
+                value: json!({ "p": c.below(3) }).as_object().unwrap().clone(),
+            },
+        ),
+        _ => (
+            "contacts",
+            Op::RemoveChild {
+                child: item()[c.below(3)].into(),
+            },
+        ),
     };
-    Intent { facet: 0, field: field.into(), op }
+    Intent {
+        facet: 0,
+        field: field.into(),
+        op,
+    }
 }
 
 fn history(c: &mut Choices<'_>, steps: usize) -> Vec<Made> {
     let authors = 2 + c.below(4);
     let mut known: Vec<Clock> = vec![Clock::new(); authors];
     let mut numbers = vec![0u64; authors];
-    let create = Target::Create { record_type: "household".into(), area: AreaNo(1) };
-    let first = Entry { n: 1, at: 1_000, cursor: 0, role: "w".into(), target: create, intents: vec![intent(c)] };
+    let create = Target::Create {
+        record_type: "household".into(),
+        area: AreaNo(1),
+    };
+    let first = Entry {
+        n: 1,
+        at: 1_000,
+        cursor: 0,
+        role: "w".into(),
+        target: create,
+        intents: vec![intent(c)],
+    };
     numbers[0] = 1;
     let record = first.record(feed(0));
-    let mut made = vec![Made { feed: feed(0), entry: first, seen: Clock::new() }];
+    let mut made = vec![Made {
+        feed: feed(0),
+        entry: first,
+        seen: Clock::new(),
+    }];
     for clock in &mut known {
         clock.insert(feed(0), 1);
     }
@@ -75,10 +146,21 @@ fn history(c: &mut Choices<'_>, steps: usize) -> Vec<Made> {
         numbers[who] += 1;
         let intents = (0..=c.below(3)).map(|_| intent(c)).collect();
         let at = 1_000 + c.below(256) as i64;
-        let entry = Entry { n: numbers[who], at, cursor: 0, role: "w".into(), target: Target::Edit { record }, intents };
+        let entry = Entry {
+            n: numbers[who],
+            at,
+            cursor: 0,
+            role: "w".into(),
+            target: Target::Edit { record },
+            intents,
+        };
         let seen = known[who].clone();
         *known[who].entry(feed(who)).or_insert(0) += 1;
-        made.push(Made { feed: feed(who), entry, seen });
+        made.push(Made {
+            feed: feed(who),
+            entry,
+            seen,
+        });
     }
     made
 }
@@ -90,8 +172,16 @@ fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Doc
     let mut left: Vec<&Made> = made.iter().collect();
     while !left.is_empty() {
         let ready: Vec<usize> = (0..left.len())
-            .filter(|&i| left[i].seen.iter().all(|(f, n)| have.get(f).copied().unwrap_or(0) >= *n))
-            .filter(|&i| have.get(&left[i].feed).copied().unwrap_or(0) == left[i].seen.get(&left[i].feed).copied().unwrap_or(0))
+            .filter(|&i| {
+                left[i]
+                    .seen
+                    .iter()
+                    .all(|(f, n)| have.get(f).copied().unwrap_or(0) >= *n)
+            })
+            .filter(|&i| {
+                have.get(&left[i].feed).copied().unwrap_or(0)
+                    == left[i].seen.get(&left[i].feed).copied().unwrap_or(0)
+            })
             .collect();
         let next = left.remove(ready[c.below(ready.len())]);
         let seen = if whole_when_equal && next.seen == have {
@@ -99,7 +189,11 @@ fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Doc
         } else {
             Seen::Clock(next.seen.iter().map(|(f, n)| (*f, *n)).collect())
         };
-        let authored = Authored { feed: next.feed, author: "w", entry: &next.entry };
+        let authored = Authored {
+            feed: next.feed,
+            author: "w",
+            entry: &next.entry,
+        };
         doc.derive(authored, 0, &seen).unwrap();
         *have.entry(next.feed).or_insert(0) += 1;
     }
@@ -109,7 +203,10 @@ fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Doc
 fn household() -> gridledger_schema::set::RecordType {
     let field = |merge: &str, kind: Value| {
         let mut field = json!({ "x-merge": merge, "x-label": { "zh": "字段", "en": "Field" }, "x-write": ["grid_worker"] });
-        field.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
+        field
+            .as_object_mut()
+            .unwrap()
+            .extend(kind.as_object().unwrap().clone());
         field
     };
     let text = || json!({ "type": "string", "maxLength": 50 });
@@ -126,7 +223,11 @@ fn household() -> gridledger_schema::set::RecordType {
         "x-label": { "zh": "试", "en": "Trial" }, "x-create": ["grid_worker"], "properties": properties,
     });
     let files = [("records/trial.json".to_owned(), file.to_string())];
-    gridledger_schema::set::SchemaSet::from_files(&files).unwrap().record_type("trial").unwrap().clone()
+    gridledger_schema::set::SchemaSet::from_files(&files)
+        .unwrap()
+        .record_type("trial")
+        .unwrap()
+        .clone()
 }
 
 proptest! {
@@ -154,19 +255,78 @@ proptest! {
 
 #[test]
 fn two_who_start_the_same_text_and_counter_at_once_both_count() {
-    let create = Target::Create { record_type: "household".into(), area: AreaNo(1) };
-    let first = Entry { n: 1, at: 1, cursor: 0, role: "w".into(), target: create, intents: vec![] };
+    let create = Target::Create {
+        record_type: "household".into(),
+        area: AreaNo(1),
+    };
+    let first = Entry {
+        n: 1,
+        at: 1,
+        cursor: 0,
+        role: "w".into(),
+        target: create,
+        intents: vec![],
+    };
     let record: RecordId = first.record(feed(0));
     let both = |text: &str| {
-        let ops = [("count", Op::Increment { by: 2 }), ("notes", Op::Splice { pos: 0, delete: 0, insert: text.into() })];
-        ops.map(|(field, op)| Intent { facet: 0, field: field.into(), op }).to_vec()
+        let ops = [
+            ("count", Op::Increment { by: 2 }),
+            (
+                "notes",
+                Op::Splice {
+                    pos: 0,
+                    delete: 0,
+                    insert: text.into(),
+                },
+            ),
+        ];
+        ops.map(|(field, op)| Intent {
+            facet: 0,
+            field: field.into(),
+            op,
+        })
+        .to_vec()
     };
-    let edit = |intents| Entry { n: 1, at: 2, cursor: 0, role: "w".into(), target: Target::Edit { record }, intents };
+    let edit = |intents| Entry {
+        n: 1,
+        at: 2,
+        cursor: 0,
+        role: "w".into(),
+        target: Target::Edit { record },
+        intents,
+    };
     let mut doc = Document::new();
-    doc.derive(Authored { feed: feed(0), author: "w", entry: &first }, 0, &Seen::All).unwrap();
+    doc.derive(
+        Authored {
+            feed: feed(0),
+            author: "w",
+            entry: &first,
+        },
+        0,
+        &Seen::All,
+    )
+    .unwrap();
     let seen = Seen::Clock(vec![(feed(0), 1)]);
-    doc.derive(Authored { feed: feed(1), author: "w", entry: &edit(both("上")) }, 0, &seen).unwrap();
-    doc.derive(Authored { feed: feed(2), author: "w", entry: &edit(both("下")) }, 0, &seen).unwrap();
+    doc.derive(
+        Authored {
+            feed: feed(1),
+            author: "w",
+            entry: &edit(both("上")),
+        },
+        0,
+        &seen,
+    )
+    .unwrap();
+    doc.derive(
+        Authored {
+            feed: feed(2),
+            author: "w",
+            entry: &edit(both("下")),
+        },
+        0,
+        &seen,
+    )
+    .unwrap();
     let view = gridledger_core::project::project(&household(), [&doc]);
     assert_eq!(view.fields["count"], json!(4));
     let notes = view.fields["notes"].as_str().unwrap();

@@ -77,24 +77,39 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn push(&mut self, push: &Push) -> Result<Vec<SegmentVerdict>, StoreError> {
-        push.segments.iter().map(|segment| self.segment(segment)).collect()
+        push.segments
+            .iter()
+            .map(|segment| self.segment(segment))
+            .collect()
     }
 
     fn segment(&mut self, segment: &CheckedSegment) -> Result<SegmentVerdict, StoreError> {
         let feed = segment.feed.feed;
         let (held, hash) = self.source.feed_head(feed)?;
-        let mut verdict = SegmentVerdict { feed, n: held, hash, refused: Vec::new(), stopped: None };
+        let mut verdict = SegmentVerdict {
+            feed,
+            n: held,
+            hash,
+            refused: Vec::new(),
+            stopped: None,
+        };
         for signed in &segment.entries {
             let n = signed.entry.n;
             if n <= held {
                 if !self.repeat(feed, signed, &mut verdict)? {
-                    verdict.stopped = Some(Refusal::new(Code::FeedForked, format!("entry {n} was another before")));
+                    verdict.stopped = Some(Refusal::new(
+                        Code::FeedForked,
+                        format!("entry {n} was another before"),
+                    ));
                     break;
                 }
                 continue;
             }
             if n != verdict.n + 1 {
-                verdict.stopped = Some(Refusal::new(Code::FeedGap, format!("entry {} comes first", verdict.n + 1)));
+                verdict.stopped = Some(Refusal::new(
+                    Code::FeedGap,
+                    format!("entry {} comes first", verdict.n + 1),
+                ));
                 break;
             }
             let refusal = match self.entry(segment, &signed.entry, signed.body.len()) {
@@ -108,7 +123,11 @@ impl Plan<'_> {
         }
         if verdict.n > held {
             self.writes.feeds.push((feed, verdict.n, verdict.hash));
-            if segment.entries.last().is_some_and(|last| last.entry.n == verdict.n) {
+            if segment
+                .entries
+                .last()
+                .is_some_and(|last| last.entry.n == verdict.n)
+            {
                 self.writes.signatures.push((feed, verdict.n, segment.signature));
             }
         }
@@ -116,7 +135,12 @@ impl Plan<'_> {
     }
 
     /// An entry decided before gets its first verdict again; `false` if it is not the same entry.
-    fn repeat(&mut self, feed: FeedId, signed: &SignedEntry, verdict: &mut SegmentVerdict) -> Result<bool, StoreError> {
+    fn repeat(
+        &mut self,
+        feed: FeedId,
+        signed: &SignedEntry,
+        verdict: &mut SegmentVerdict,
+    ) -> Result<bool, StoreError> {
         match self.source.decided(feed, signed.entry.n)? {
             Some((hash, refusal)) if hash == signed.hash => {
                 verdict.refused.extend(refusal.map(|r| (signed.entry.n, r)));
@@ -156,14 +180,22 @@ impl Plan<'_> {
         }
     }
 
-    fn entry_on(&mut self, working: &mut Working, segment: &CheckedSegment, entry: &Entry, bytes: usize) -> Result<(), Stop> {
+    fn entry_on(
+        &mut self,
+        working: &mut Working,
+        segment: &CheckedSegment,
+        entry: &Entry,
+        bytes: usize,
+    ) -> Result<(), Stop> {
         let area = working.row.area;
         let head = self.area(area)?;
         if entry.cursor > head {
             return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
         }
         let record_type = self.schema.record_type(&working.row.record_type);
-        let record_type = record_type.ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?.clone();
+        let record_type = record_type
+            .ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?
+            .clone();
         let feed = segment.feed.feed;
         let seen = working.seen(self.source, feed, entry)?;
         self.check(working, &record_type, segment, entry, &seen)?;
@@ -184,7 +216,14 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn check(&mut self, working: &mut Working, record_type: &RecordType, segment: &CheckedSegment, entry: &Entry, seen: &working::SeenFacets) -> Result<(), Stop> {
+    fn check(
+        &mut self,
+        working: &mut Working,
+        record_type: &RecordType,
+        segment: &CheckedSegment,
+        entry: &Entry,
+        seen: &working::SeenFacets,
+    ) -> Result<(), Stop> {
         let user = segment.feed.user;
         let area = working.row.area;
         if let Slot::Vacant(slot) = self.grants.entry(user) {
@@ -199,8 +238,18 @@ impl Plan<'_> {
         let seen_view = working.seen_view(record_type, entry, seen)?;
         let entries = working.row.entries;
         let now = working.view(record_type);
-        let subject = Subject { record_type, area, seen: seen_view.as_ref().unwrap_or(now), now, entries };
-        let rights = Rights { schema: self.schema, tree: &self.trees[&area], grants };
+        let subject = Subject {
+            record_type,
+            area,
+            seen: seen_view.as_ref().unwrap_or(now),
+            now,
+            entries,
+        };
+        let rights = Rights {
+            schema: self.schema,
+            tree: &self.trees[&area],
+            grants,
+        };
         Ok(validate(rights, &segment.feed.author, entry, &subject)?)
     }
 
@@ -210,14 +259,20 @@ impl Plan<'_> {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => slot.insert(self.source.area_head(area)?),
         };
-        head.as_ref().map(|h| h.seq).ok_or_else(|| refuse(Code::AreaUnknown, "no such area"))
+        head.as_ref()
+            .map(|h| h.seq)
+            .ok_or_else(|| refuse(Code::AreaUnknown, "no such area"))
     }
 
     fn finish(mut self) -> Result<Writes, StoreError> {
         for working in std::mem::take(&mut self.records).into_values() {
-            let Some(record_type) = self.schema.record_type(&working.row.record_type) else { continue };
+            let Some(record_type) = self.schema.record_type(&working.row.record_type) else {
+                continue;
+            };
             let area = working.row.area;
-            let Some(write) = working.finish(record_type) else { continue };
+            let Some(write) = working.finish(record_type) else {
+                continue;
+            };
             if let Some(Some(head)) = self.areas.get_mut(&area) {
                 for (facet, change) in write.digest_changes {
                     match head.digests.iter_mut().find(|(f, _)| *f == facet) {
@@ -229,8 +284,12 @@ impl Plan<'_> {
             self.writes.records.push(write.record);
         }
         let changed: Vec<AreaNo> = self.writes.log.iter().map(|(area, _)| *area).collect();
-        self.writes.areas =
-            self.areas.into_iter().filter(|(a, _)| changed.contains(a)).filter_map(|(a, h)| Some((a, h?))).collect();
+        self.writes.areas = self
+            .areas
+            .into_iter()
+            .filter(|(a, _)| changed.contains(a))
+            .filter_map(|(a, h)| Some((a, h?)))
+            .collect();
         Ok(self.writes)
     }
 }

@@ -56,7 +56,12 @@ impl Working {
             changed_by: String::new(),
             changed_at: 0,
         };
-        Self { row, facets: BTreeMap::new(), log: Some(Vec::new()), view: None }
+        Self {
+            row,
+            facets: BTreeMap::new(),
+            log: Some(Vec::new()),
+            view: None,
+        }
     }
 
     pub(super) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
@@ -64,14 +69,31 @@ impl Working {
             .into_iter()
             .map(|d| {
                 let document = Document::load(&d.bytes).map_err(|_| StoreError::Damaged("documents"))?;
-                Ok((d.facet, Facet { document, stored_term: d.term, changed: false }))
+                Ok((
+                    d.facet,
+                    Facet {
+                        document,
+                        stored_term: d.term,
+                        changed: false,
+                    },
+                ))
             })
             .collect::<Result<_, StoreError>>()?;
-        Ok(Self { row, facets, log: None, view: None })
+        Ok(Self {
+            row,
+            facets,
+            log: None,
+            view: None,
+        })
     }
 
     /// What the author of `entry` had seen: the record's entries up to the cursor, and the author's own.
-    pub(super) fn seen(&mut self, source: &mut dyn Source, feed: FeedId, entry: &Entry) -> Result<SeenFacets, StoreError> {
+    pub(super) fn seen(
+        &mut self,
+        source: &mut dyn Source,
+        feed: FeedId,
+        entry: &Entry,
+    ) -> Result<SeenFacets, StoreError> {
         let touched = entry.facets();
         let facets = (0..64u8).filter(|f| touched & (1 << f) != 0);
         if self.row.last <= entry.cursor {
@@ -81,17 +103,25 @@ impl Working {
             Some(log) => log,
             None => self.log.insert(source.record_log(self.row.record)?),
         };
-        Ok(facets.map(|facet| (facet, seen_of(log, feed, entry.cursor, facet))).collect())
+        Ok(facets
+            .map(|facet| (facet, seen_of(log, feed, entry.cursor, facet)))
+            .collect())
     }
 
     /// The record as it is now.
     pub(super) fn view(&mut self, record_type: &RecordType) -> &View {
         let facets = &self.facets;
-        self.view.get_or_insert_with(|| project(record_type, facets.values().map(|f| &f.document)))
+        self.view
+            .get_or_insert_with(|| project(record_type, facets.values().map(|f| &f.document)))
     }
 
     /// The record as the author had seen it, where that differs and a rule looks at it.
-    pub(super) fn seen_view(&self, record_type: &RecordType, entry: &Entry, seen: &SeenFacets) -> Result<Option<View>, Stop> {
+    pub(super) fn seen_view(
+        &self,
+        record_type: &RecordType,
+        entry: &Entry,
+        seen: &SeenFacets,
+    ) -> Result<Option<View>, Stop> {
         let looked_at = entry.intents.iter().any(|intent| {
             let merge = record_type.field(&intent.field).map(|f| f.merge);
             matches!(intent.op, Op::Event { .. } | Op::Splice { .. }) || merge == Some(Merge::Once)
@@ -101,31 +131,65 @@ impl Working {
         }
         let mut past = Vec::new();
         for (facet, facet_now) in &self.facets {
-            let seen = seen.iter().find(|(f, _)| f == facet).map_or(&Seen::All, |(_, s)| s);
-            past.push(facet_now.document.at(seen).map_err(|e| Refusal::new(Code::SeenImpossible, e.to_string()))?);
+            let seen = seen
+                .iter()
+                .find(|(f, _)| f == facet)
+                .map_or(&Seen::All, |(_, s)| s);
+            past.push(
+                facet_now
+                    .document
+                    .at(seen)
+                    .map_err(|e| Refusal::new(Code::SeenImpossible, e.to_string()))?,
+            );
         }
         Ok(Some(project(record_type, &past)))
     }
 
     /// Derives the entry; returns what its changes were made on, unless that was everything.
-    pub(super) fn derive(&mut self, feed: &FeedRow, entry: &Entry, seen: &SeenFacets) -> Result<Option<Vec<(u8, FeedId, u64)>>, Stop> {
-        let authored = Authored { feed: feed.feed, author: &feed.author, entry };
+    pub(super) fn derive(
+        &mut self,
+        feed: &FeedRow,
+        entry: &Entry,
+        seen: &SeenFacets,
+    ) -> Result<Option<Vec<(u8, FeedId, u64)>>, Stop> {
+        let authored = Authored {
+            feed: feed.feed,
+            author: &feed.author,
+            entry,
+        };
         let everything = seen.iter().all(|(_, s)| *s == Seen::All);
         let mut made_on = Vec::new();
         let mut next: Vec<(u8, Document)> = Vec::new();
         for (facet, seen) in seen {
-            let mut document = self.facets.get(facet).map(|f| f.document.clone()).unwrap_or_default();
-            let clock = if everything { Vec::new() } else { document.clock_of(seen) };
+            let mut document = self
+                .facets
+                .get(facet)
+                .map(|f| f.document.clone())
+                .unwrap_or_default();
+            let clock = if everything {
+                Vec::new()
+            } else {
+                document.clock_of(seen)
+            };
             let hash = document
                 .derive(authored, *facet, seen)
                 .map_err(|e| Refusal::new(Code::DeriveFailed, e.to_string()))?;
             if !everything {
-                made_on.extend(document.made_on(&hash, &clock).into_iter().map(|(feed, seq)| (*facet, feed, seq)));
+                made_on.extend(
+                    document
+                        .made_on(&hash, &clock)
+                        .into_iter()
+                        .map(|(feed, seq)| (*facet, feed, seq)),
+                );
             }
             next.push((*facet, document));
         }
         for (facet, document) in next {
-            let slot = self.facets.entry(facet).or_insert_with(|| Facet { document: Document::new(), stored_term: 0, changed: false });
+            let slot = self.facets.entry(facet).or_insert_with(|| Facet {
+                document: Document::new(),
+                stored_term: 0,
+                changed: false,
+            });
             (slot.document, slot.changed) = (document, true);
         }
         self.view = None;
@@ -153,11 +217,22 @@ impl Working {
             let document = &changed.document;
             let term = digest::term(self.row.record, *facet, self.row.epoch, &document.heads());
             digest_changes.push((*facet, term.wrapping_sub(changed.stored_term)));
-            documents.push(DocumentRow { facet: *facet, bytes: document.save(), term });
+            documents.push(DocumentRow {
+                facet: *facet,
+                bytes: document.save(),
+                term,
+            });
             ledger.push((*facet, project(record_type, [document]).to_json().to_string()));
         }
-        let record = RecordWrite { row: self.row, documents, ledger };
-        (!record.documents.is_empty()).then_some(Finished { record, digest_changes })
+        let record = RecordWrite {
+            row: self.row,
+            documents,
+            ledger,
+        };
+        (!record.documents.is_empty()).then_some(Finished {
+            record,
+            digest_changes,
+        })
     }
 }
 
@@ -171,5 +246,9 @@ fn seen_of(log: &[(u64, FeedId, u64)], feed: FeedId, cursor: u64, facet: u8) -> 
             all = false;
         }
     }
-    if all { Seen::All } else { Seen::Clock(clock.into_iter().collect()) }
+    if all {
+        Seen::All
+    } else {
+        Seen::Clock(clock.into_iter().collect())
+    }
 }

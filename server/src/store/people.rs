@@ -141,7 +141,13 @@ pub trait PeopleStore {
     fn put_code(&self, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError>;
     /// Uses a code up and enrols the device; the same code with the same key again gives the same device (a lost
     /// answer). `None`: no such code, used by another key, expired, or its user was revoked.
-    fn enrol(&self, hash: [u8; 32], public_key: [u8; 32], label: &str, now: i64) -> Result<Option<Device>, StoreError>;
+    fn enrol(
+        &self,
+        hash: [u8; 32],
+        public_key: [u8; 32],
+        label: &str,
+        now: i64,
+    ) -> Result<Option<Device>, StoreError>;
     /// A device by number.
     fn device(&self, no: DeviceNo) -> Result<Option<Device>, StoreError>;
     /// Every device.

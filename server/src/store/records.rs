@@ -169,7 +169,8 @@ pub struct RecordWrite {
 }
 
 /// Decides a push: reads through `source`, returns what to write and what to answer.
-pub type Decide = dyn Fn(&mut dyn Source, &Push) -> Result<(Writes, Vec<SegmentVerdict>), StoreError> + Send + Sync;
+pub type Decide =
+    dyn Fn(&mut dyn Source, &Push) -> Result<(Writes, Vec<SegmentVerdict>), StoreError> + Send + Sync;
 
 /// A record's news for one cursor.
 #[derive(Clone, Debug)]

@@ -88,7 +88,10 @@ pub(super) fn set_child(
             check_within(&field.name, &format!("/{key}"), kind, one)?;
         }
     }
-    let is_new = staged.seen.get(&field.name).is_none_or(|children| children.get(child).is_none());
+    let is_new = staged
+        .seen
+        .get(&field.name)
+        .is_none_or(|children| children.get(child).is_none());
     if let Some(missing) = required.iter().find(|key| is_new && !value.contains_key(*key)) {
         return Err(invalid(&field.name, &format!("/{missing}: is missing")));
     }

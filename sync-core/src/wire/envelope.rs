@@ -31,14 +31,30 @@ fn message(signed: &[u8]) -> Vec<u8> {
 }
 
 /// Seals a payload: everything in the envelope is under the device's signature.
-pub fn seal(key: &SigningKey, device: DeviceNo, counter: u64, packing: Packing, schema: [u8; 8], payload: &[u8]) -> Vec<u8> {
+pub fn seal(
+    key: &SigningKey,
+    device: DeviceNo,
+    counter: u64,
+    packing: Packing,
+    schema: [u8; 8],
+    payload: &[u8],
+) -> Vec<u8> {
     let mut e = Encoder::new(Vec::with_capacity(payload.len() + 100));
     e.array(7)
-        .and_then(|e| e.u8(PROTOCOL)?.u8(packing.number())?.u32(device.0)?.u64(counter)?.bytes(&schema)?.bytes(payload))
+        .and_then(|e| {
+            e.u8(PROTOCOL)?
+                .u8(packing.number())?
+                .u32(device.0)?
+                .u64(counter)?
+                .bytes(&schema)?
+                .bytes(payload)
+        })
         .expect("BUG: writing to a Vec cannot fail");
     let mut out = e.into_writer();
     let signature = key.sign(&message(&out));
-    Encoder::new(&mut out).bytes(&signature.to_bytes()).expect("BUG: writing to a Vec cannot fail");
+    Encoder::new(&mut out)
+        .bytes(&signature.to_bytes())
+        .expect("BUG: writing to a Vec cannot fail");
     out
 }
 
@@ -55,19 +71,34 @@ impl<'a> Envelope<'a> {
         }
         let packing = Packing::from_number(d.u8()?)?;
         let (device, counter) = (DeviceNo(d.u32()?), d.u64()?);
-        let schema = d.bytes()?.try_into().map_err(|_| WireError::Malformed("schema fingerprint"))?;
+        let schema = d
+            .bytes()?
+            .try_into()
+            .map_err(|_| WireError::Malformed("schema fingerprint"))?;
         let payload = d.bytes()?;
         let signed = &bytes[..d.position()];
-        let signature = d.bytes()?.try_into().map_err(|_| WireError::Malformed("signature"))?;
+        let signature = d
+            .bytes()?
+            .try_into()
+            .map_err(|_| WireError::Malformed("signature"))?;
         if d.position() != bytes.len() {
             return Err(WireError::Malformed("envelope"));
         }
-        Ok(Self { device, counter, packing, schema, payload, signed, signature })
+        Ok(Self {
+            device,
+            counter,
+            packing,
+            schema,
+            payload,
+            signed,
+            signature,
+        })
     }
 
     /// Whether the holder of `key` sealed it.
     pub fn verify(&self, key: &VerifyingKey) -> bool {
-        key.verify_strict(&message(self.signed), &Signature::from_bytes(&self.signature)).is_ok()
+        key.verify_strict(&message(self.signed), &Signature::from_bytes(&self.signature))
+            .is_ok()
     }
 }
 
@@ -78,5 +109,9 @@ pub fn answer_head(packing: Packing) -> [u8; 2] {
 
 /// Reads the first two bytes of an answer.
 pub fn read_answer_head(head: [u8; 2]) -> Result<Packing, WireError> {
-    if head[0] == PROTOCOL { Packing::from_number(head[1]) } else { Err(WireError::Version(head[0])) }
+    if head[0] == PROTOCOL {
+        Packing::from_number(head[1])
+    } else {
+        Err(WireError::Version(head[0]))
+    }
 }

@@ -31,7 +31,9 @@ fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -
     };
     e.array(request.cursors.len() as u64 * 3)?;
     for cursor in &request.cursors {
-        e.u32(cursor.area.0)?.u64(cursor.floor)?.u64(cursor.reached - cursor.floor)?;
+        e.u32(cursor.area.0)?
+            .u64(cursor.floor)?
+            .u64(cursor.reached - cursor.floor)?;
     }
     match &request.want {
         Want::All => _ = e.null()?,
@@ -43,7 +45,13 @@ fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -
     e.u32(request.budget)?.bytes(&request.grants)?;
     match &request.enrol {
         None => _ = e.null()?,
-        Some(enrol) => _ = e.array(3)?.str(&enrol.code)?.bytes(&enrol.public_key)?.str(&enrol.label)?,
+        Some(enrol) => {
+            _ = e
+                .array(3)?
+                .str(&enrol.code)?
+                .bytes(&enrol.public_key)?
+                .str(&enrol.label)?
+        }
     }
     match request.segments.as_slice() {
         [] => e.null()?,
@@ -76,11 +84,23 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let (budget, grants) = (d.u32()?, fixed(d.bytes()?)?);
     let enrol = optional(&mut d, |d| {
         d.array()?;
-        Ok(Enrol { code: d.str()?.to_owned(), public_key: fixed(d.bytes()?)?, label: d.str()?.to_owned() })
+        Ok(Enrol {
+            code: d.str()?.to_owned(),
+            public_key: fixed(d.bytes()?)?,
+            label: d.str()?.to_owned(),
+        })
     })?;
     let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
-    let request =
-        Request { server_epoch, schema: [0; 8], cursors, want, budget, segments: Vec::new(), grants, enrol };
+    let request = Request {
+        server_epoch,
+        schema: [0; 8],
+        cursors,
+        want,
+        budget,
+        segments: Vec::new(),
+        grants,
+        enrol,
+    };
     Ok(ReadRequest { request, segments })
 }
 
@@ -92,7 +112,9 @@ fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
     (0..count / 3)
         .map(|_| {
             let (area, floor) = (AreaNo(d.u32()?), d.u64()?);
-            let reached = floor.checked_add(d.u64()?).ok_or(WireError::Malformed("cursor"))?;
+            let reached = floor
+                .checked_add(d.u64()?)
+                .ok_or(WireError::Malformed("cursor"))?;
             Ok(AreaCursor { area, floor, reached })
         })
         .collect()
@@ -110,7 +132,10 @@ fn texts(d: &mut Decoder<'_>, most: usize) -> Result<Vec<String>, WireError> {
     (0..count).map(|_| Ok(d.str()?.to_owned())).collect()
 }
 
-fn optional<'b, T>(d: &mut Decoder<'b>, read: impl FnOnce(&mut Decoder<'b>) -> Result<T, WireError>) -> Result<Option<T>, WireError> {
+fn optional<'b, T>(
+    d: &mut Decoder<'b>,
+    read: impl FnOnce(&mut Decoder<'b>) -> Result<T, WireError>,
+) -> Result<Option<T>, WireError> {
     if d.datatype()? == minicbor::data::Type::Null {
         d.null()?;
         return Ok(None);
@@ -139,7 +164,9 @@ pub fn write_frame(frame: &Frame) -> Vec<u8> {
     let mut inner = Vec::new();
     frame_fields(&mut Encoder::new(&mut inner), frame).expect("BUG: writing to a Vec cannot fail");
     let mut out = Vec::with_capacity(inner.len() + 5);
-    Encoder::new(&mut out).bytes(&inner).expect("BUG: writing to a Vec cannot fail");
+    Encoder::new(&mut out)
+        .bytes(&inner)
+        .expect("BUG: writing to a Vec cannot fail");
     out
 }
 
@@ -154,7 +181,10 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
         Frame::Grants(set) => write_grants(e.u8(kind::GRANTS)?, set)?,
         Frame::Schema(bundle) => _ = e.u8(kind::SCHEMA)?.str(bundle)?,
         Frame::Welcome(w) => {
-            e.u8(kind::WELCOME)?.u32(w.device.0)?.u64(w.server_epoch.0)?.bytes(&w.server_key)?;
+            e.u8(kind::WELCOME)?
+                .u32(w.device.0)?
+                .u64(w.server_epoch.0)?
+                .bytes(&w.server_key)?;
             e.str(&w.user)?.str(&w.name)?;
         }
     }
@@ -162,7 +192,10 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
 }
 
 fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
-    e.bytes(&receipt.feed.0)?.u64(receipt.n)?.bytes(&receipt.hash.0)?.bytes(&receipt.signature)?;
+    e.bytes(&receipt.feed.0)?
+        .u64(receipt.n)?
+        .bytes(&receipt.hash.0)?
+        .bytes(&receipt.signature)?;
     e.array(receipt.refused.len() as u64)?;
     for (n, refusal) in &receipt.refused {
         e.u64(*n)?;
@@ -176,12 +209,19 @@ fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
 }
 
 fn write_refusal(e: &mut Out<'_>, refusal: &Refusal) -> Written {
-    e.array(3)?.str(refusal.code.as_str())?.str(&refusal.rule)?.str(refusal.field.as_deref().unwrap_or(""))?;
+    e.array(3)?
+        .str(refusal.code.as_str())?
+        .str(&refusal.rule)?
+        .str(refusal.field.as_deref().unwrap_or(""))?;
     Ok(())
 }
 
 fn write_area(e: &mut Out<'_>, area: &AreaInfo) -> Written {
-    e.u32(area.no.0)?.u32(area.parent.map_or(0, |p| p.0))?.str(&area.code)?.str(&area.kind)?.str(&area.name)?;
+    e.u32(area.no.0)?
+        .u32(area.parent.map_or(0, |p| p.0))?
+        .str(&area.code)?
+        .str(&area.kind)?
+        .str(&area.name)?;
     Ok(())
 }
 
@@ -237,9 +277,18 @@ fn read_receipt(d: &mut Decoder<'_>) -> Result<Receipt, WireError> {
     let feed = FeedId(fixed(d.bytes()?)?);
     let (n, hash, signature) = (d.u64()?, EntryHash(fixed(d.bytes()?)?), fixed(d.bytes()?)?);
     let count = length(d.array()?)?;
-    let refused = (0..count).map(|_| Ok((d.u64()?, read_refusal(d)?))).collect::<Result<_, WireError>>()?;
+    let refused = (0..count)
+        .map(|_| Ok((d.u64()?, read_refusal(d)?)))
+        .collect::<Result<_, WireError>>()?;
     let stopped = optional(d, read_refusal)?;
-    Ok(Receipt { feed, n, hash, refused, stopped, signature })
+    Ok(Receipt {
+        feed,
+        n,
+        hash,
+        refused,
+        stopped,
+        signature,
+    })
 }
 
 fn read_refusal(d: &mut Decoder<'_>) -> Result<Refusal, WireError> {
@@ -247,13 +296,23 @@ fn read_refusal(d: &mut Decoder<'_>) -> Result<Refusal, WireError> {
     let (code, rule, field) = (d.str()?, d.str()?.to_owned(), d.str()?);
     // A code from a newer server: kept readable, treated as a plain refusal.
     let code = Code::parse(code).unwrap_or(Code::BadRequest);
-    Ok(Refusal { code, rule, field: (!field.is_empty()).then(|| field.to_owned()) })
+    Ok(Refusal {
+        code,
+        rule,
+        field: (!field.is_empty()).then(|| field.to_owned()),
+    })
 }
 
 fn read_area(d: &mut Decoder<'_>) -> Result<AreaInfo, WireError> {
     let (no, parent) = (AreaNo(d.u32()?), d.u32()?);
     let parent = (parent != 0).then_some(AreaNo(parent));
-    Ok(AreaInfo { no, parent, code: d.str()?.to_owned(), kind: d.str()?.to_owned(), name: d.str()?.to_owned() })
+    Ok(AreaInfo {
+        no,
+        parent,
+        code: d.str()?.to_owned(),
+        kind: d.str()?.to_owned(),
+        name: d.str()?.to_owned(),
+    })
 }
 
 fn read_grants(d: &mut Decoder<'_>) -> Result<GrantSet, WireError> {
@@ -262,7 +321,12 @@ fn read_grants(d: &mut Decoder<'_>) -> Result<GrantSet, WireError> {
         .map(|_| {
             d.array()?;
             let (role, area, from) = (d.str()?.to_owned(), AreaNo(d.u32()?), d.i64()?);
-            Ok(Grant { role, area, from, to: optional(d, |d| Ok(d.i64()?))? })
+            Ok(Grant {
+                role,
+                area,
+                from,
+                to: optional(d, |d| Ok(d.i64()?))?,
+            })
         })
         .collect::<Result<_, WireError>>()?;
     Ok(GrantSet { grants })

@@ -44,7 +44,13 @@ pub fn write_segments(segments: &[Segment], names: &dyn RecordNames) -> Vec<u8> 
     w.finish()
 }
 
-fn write_pushed(w: &mut Writer, feed: FeedId, entry: &Entry, records: &mut HashMap<RecordId, u64>, names: &dyn RecordNames) {
+fn write_pushed(
+    w: &mut Writer,
+    feed: FeedId,
+    entry: &Entry,
+    records: &mut HashMap<RecordId, u64>,
+    names: &dyn RecordNames,
+) {
     w.step("at", entry.at);
     w.step("cursor", entry.cursor as i64);
     w.text("role", &entry.role);
@@ -87,24 +93,40 @@ pub fn read_segments(bytes: &[u8], names: &dyn RecordNames) -> Result<Vec<Segmen
         return Err(WireError::TooLarge("segments of a push"));
     }
     let mut left = limits::PUSH_ENTRIES as u64;
-    (0..count).map(|_| read_segment(&mut r, &mut left, names)).collect()
+    (0..count)
+        .map(|_| read_segment(&mut r, &mut left, names))
+        .collect()
 }
 
 fn read_segment(r: &mut Reader<'_>, left: &mut u64, names: &dyn RecordNames) -> Result<Segment, WireError> {
     let feed = FeedId(array(r.raw("feed", 16)?));
     let (before, signature) = (array(r.raw("before", 8)?), array(r.raw("signature", 64)?));
     let (count, first) = (r.uint("entries")?, r.uint("first")?);
-    *left = left.checked_sub(count).ok_or(WireError::TooLarge("entries of a push"))?;
+    *left = left
+        .checked_sub(count)
+        .ok_or(WireError::TooLarge("entries of a push"))?;
     if first == 0 || first.checked_add(count).is_none() {
         return Err(WireError::Malformed("entry number"));
     }
     let mut records = Vec::new();
-    let entries =
-        (0..count).map(|i| read_pushed(r, feed, first + i, &mut records, names)).collect::<Result<_, _>>()?;
-    Ok(Segment { feed, before, entries, signature })
+    let entries = (0..count)
+        .map(|i| read_pushed(r, feed, first + i, &mut records, names))
+        .collect::<Result<_, _>>()?;
+    Ok(Segment {
+        feed,
+        before,
+        entries,
+        signature,
+    })
 }
 
-fn read_pushed(r: &mut Reader<'_>, feed: FeedId, n: u64, records: &mut Vec<RecordId>, names: &dyn RecordNames) -> Result<Entry, WireError> {
+fn read_pushed(
+    r: &mut Reader<'_>,
+    feed: FeedId,
+    n: u64,
+    records: &mut Vec<RecordId>,
+    names: &dyn RecordNames,
+) -> Result<Entry, WireError> {
     let (at, cursor) = (r.step("at")?, r.step("cursor")? as u64);
     let role = r.text("role")?.to_owned();
     let target = match r.uint("target")? {
@@ -112,7 +134,10 @@ fn read_pushed(r: &mut Reader<'_>, feed: FeedId, n: u64, records: &mut Vec<Recor
             let record_type = r.text("type")?.to_owned();
             let area = u32::try_from(r.step("area")?).map_err(|_| WireError::Malformed("area"))?;
             records.push(RecordId::created_by(feed, n));
-            Target::Create { record_type, area: AreaNo(area) }
+            Target::Create {
+                record_type,
+                area: AreaNo(area),
+            }
         }
         index => {
             let index = (index - target::RECORD) as usize;
@@ -124,7 +149,14 @@ fn read_pushed(r: &mut Reader<'_>, feed: FeedId, n: u64, records: &mut Vec<Recor
         }
     };
     let intents = read_intents(r, at)?;
-    Ok(Entry { n, at, cursor, role, target, intents })
+    Ok(Entry {
+        n,
+        at,
+        cursor,
+        role,
+        target,
+        intents,
+    })
 }
 
 fn read_name(r: &mut Reader<'_>, names: &dyn RecordNames) -> Result<RecordId, WireError> {
@@ -132,7 +164,9 @@ fn read_name(r: &mut Reader<'_>, names: &dyn RecordNames) -> Result<RecordId, Wi
         name::SHORT => {
             let area = u32::try_from(r.step("name area")?).map_err(|_| WireError::Malformed("area"))?;
             let (area, created) = (AreaNo(area), r.step("name created")? as u64);
-            names.record(area, created).ok_or(WireError::RecordName { area, created })
+            names
+                .record(area, created)
+                .ok_or(WireError::RecordName { area, created })
         }
         name::WHOLE => Ok(RecordId(array(r.raw("name whole", 16)?))),
         name::OWN | 3.. => Err(WireError::Malformed("record name")),
@@ -141,7 +175,14 @@ fn read_name(r: &mut Reader<'_>, names: &dyn RecordNames) -> Result<RecordId, Wi
 
 fn write_intents(w: &mut Writer, entry: &Entry) {
     w.set_time(entry.at);
-    let shape = |i: &Intent| format!("{}{}{}", char::from(b'0' + op_number(&i.op)), char::from(b'A' + i.facet), i.field);
+    let shape = |i: &Intent| {
+        format!(
+            "{}{}{}",
+            char::from(b'0' + op_number(&i.op)),
+            char::from(b'A' + i.facet),
+            i.field
+        )
+    };
     let shapes: Vec<String> = entry.intents.iter().map(shape).collect();
     w.text("shape", &shapes.join(&INTENT_SEPARATOR.to_string()));
     for (intent, shape) in entry.intents.iter().zip(&shapes) {
@@ -192,7 +233,9 @@ fn read_intents(r: &mut Reader<'_>, at: i64) -> Result<Vec<Intent>, WireError> {
 fn read_intent(r: &mut Reader<'_>, shape: &str) -> Result<Intent, WireError> {
     let mut chars = shape.chars();
     let (op, facet) = (chars.next(), chars.next());
-    let facet = facet.and_then(|f| (f as u32).checked_sub('A' as u32)).filter(|&f| f < 64);
+    let facet = facet
+        .and_then(|f| (f as u32).checked_sub('A' as u32))
+        .filter(|&f| f < 64);
     let facet = facet.ok_or(WireError::Malformed("facet"))? as u8;
     let field = chars.as_str().to_owned();
     let op = read_op(r, shape, op.ok_or(WireError::Malformed("operation"))?)?;
@@ -203,19 +246,43 @@ fn read_op(r: &mut Reader<'_>, column: &str, op: char) -> Result<Op, WireError> 
     let small = |v: u64| u32::try_from(v).map_err(|_| WireError::Malformed("position"));
     let int = |v: serde_json::Value| v.as_i64().ok_or(WireError::Malformed("integer"));
     Ok(match op {
-        '0' => Op::Put { value: r.value(column)? },
-        '1' => Op::Raise { value: int(r.value(column)?)? },
-        '2' => Op::Increment { by: int(r.value(column)?)? },
+        '0' => Op::Put {
+            value: r.value(column)?,
+        },
+        '1' => Op::Raise {
+            value: int(r.value(column)?)?,
+        },
+        '2' => Op::Increment {
+            by: int(r.value(column)?)?,
+        },
         '3' => {
             let (pos, delete) = (small(r.uint("splice pos")?)?, small(r.uint("splice delete")?)?);
-            Op::Splice { pos, delete, insert: r.text(column)?.to_owned() }
+            Op::Splice {
+                pos,
+                delete,
+                insert: r.text(column)?.to_owned(),
+            }
         }
-        '4' => Op::Add { item: r.text(column)?.to_owned() },
-        '5' => Op::Remove { item: r.text(column)?.to_owned() },
-        '6' => Op::Append { value: r.value(column)? },
-        '7' => Op::SetChild { child: r.text("child")?.to_owned(), value: r.map(column)? },
-        '8' => Op::RemoveChild { child: r.text("child")?.to_owned() },
-        '9' => Op::Event { verb: r.text("verb")?.to_owned(), args: r.map(column)? },
+        '4' => Op::Add {
+            item: r.text(column)?.to_owned(),
+        },
+        '5' => Op::Remove {
+            item: r.text(column)?.to_owned(),
+        },
+        '6' => Op::Append {
+            value: r.value(column)?,
+        },
+        '7' => Op::SetChild {
+            child: r.text("child")?.to_owned(),
+            value: r.map(column)?,
+        },
+        '8' => Op::RemoveChild {
+            child: r.text("child")?.to_owned(),
+        },
+        '9' => Op::Event {
+            verb: r.text("verb")?.to_owned(),
+            args: r.map(column)?,
+        },
         _ => return Err(WireError::Malformed("operation")),
     })
 }
@@ -238,7 +305,13 @@ mod seen {
 /// Writes an area's news.
 pub fn write_delta(delta: &Delta) -> Vec<u8> {
     let mut w = Writer::new();
-    for v in [u64::from(delta.from.area.0), delta.from.floor, delta.from.reached, delta.to.floor, delta.to.reached] {
+    for v in [
+        u64::from(delta.from.area.0),
+        delta.from.floor,
+        delta.from.reached,
+        delta.to.floor,
+        delta.to.reached,
+    ] {
         w.uint("head", v);
     }
     w.uint("head", delta.digests.len() as u64);
@@ -322,20 +395,40 @@ pub fn read_delta(bytes: &[u8], names: &dyn RecordNames) -> Result<Delta, WireEr
     let mut r = Reader::new(bytes)?;
     let area = u32::try_from(r.uint("head")?).map_err(|_| WireError::Malformed("area"))?;
     let area = AreaNo(area);
-    let from = AreaCursor { area, floor: r.uint("head")?, reached: r.uint("head")? };
-    let to = AreaCursor { area, floor: r.uint("head")?, reached: r.uint("head")? };
+    let from = AreaCursor {
+        area,
+        floor: r.uint("head")?,
+        reached: r.uint("head")?,
+    };
+    let to = AreaCursor {
+        area,
+        floor: r.uint("head")?,
+        reached: r.uint("head")?,
+    };
     let digests = (0..r.uint("head")?)
         .map(|_| Ok((r.uint("head")? as u8, array(r.raw("digest", 16)?))))
         .collect::<Result<_, WireError>>()?;
     let count = r.uint("head")?;
     let mut feeds = Vec::new();
-    let records = (0..count).map(|_| read_record(&mut r, area, &mut feeds, names)).collect::<Result<_, _>>()?;
-    Ok(Delta { from, to, records, digests })
+    let records = (0..count)
+        .map(|_| read_record(&mut r, area, &mut feeds, names))
+        .collect::<Result<_, _>>()?;
+    Ok(Delta {
+        from,
+        to,
+        records,
+        digests,
+    })
 }
 
 type Feeds = Vec<FeedId>;
 
-fn read_record(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds, names: &dyn RecordNames) -> Result<RecordNews, WireError> {
+fn read_record(
+    r: &mut Reader<'_>,
+    area: AreaNo,
+    feeds: &mut Feeds,
+    names: &dyn RecordNames,
+) -> Result<RecordNews, WireError> {
     let (created, last) = (r.step("created")? as u64, r.step("last")? as u64);
     let epoch = r.step("epoch")? as u32;
     if r.uint("news")? == news::SNAPSHOT {
@@ -345,21 +438,34 @@ fn read_record(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds, names: &dyn 
         let facets = (0..count)
             .map(|_| Ok((r.uint("facet")? as u8, r.bytes("snapshot")?.to_vec())))
             .collect::<Result<_, WireError>>()?;
-        return Ok(RecordNews { record, created, last, record_type, epoch, news: News::Snapshot(facets) });
+        return Ok(RecordNews {
+            record,
+            created,
+            last,
+            record_type,
+            epoch,
+            news: News::Snapshot(facets),
+        });
     }
     let count = r.uint("count")?;
-    let mut entries = (0..count).map(|_| read_logged(r, area, feeds)).collect::<Result<Vec<_>, _>>()?;
+    let mut entries = (0..count)
+        .map(|_| read_logged(r, area, feeds))
+        .collect::<Result<Vec<_>, _>>()?;
     let (record, record_type) = match entries.first() {
         Some(first) if first.own => {
             let record = names.own(first.feed, first.entry.n);
             (record.ok_or(WireError::Malformed("own entry"))?, String::new())
         }
         Some(LogEntry { entry, feed, .. }) if matches!(entry.target, Target::Create { .. }) => {
-            let Target::Create { record_type, .. } = &entry.target else { return Err(WireError::Malformed("record")) };
+            let Target::Create { record_type, .. } = &entry.target else {
+                return Err(WireError::Malformed("record"));
+            };
             (entry.record(*feed), record_type.clone())
         }
         _ => {
-            let record = names.record(area, created).ok_or(WireError::RecordName { area, created })?;
+            let record = names
+                .record(area, created)
+                .ok_or(WireError::RecordName { area, created })?;
             (record, String::new())
         }
     };
@@ -368,7 +474,14 @@ fn read_record(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds, names: &dyn 
             *place = record;
         }
     }
-    Ok(RecordNews { record, created, last, record_type, epoch, news: News::Entries(entries) })
+    Ok(RecordNews {
+        record,
+        created,
+        last,
+        record_type,
+        epoch,
+        news: News::Entries(entries),
+    })
 }
 
 fn read_logged(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds) -> Result<LogEntry, WireError> {
@@ -388,17 +501,36 @@ fn read_logged(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds) -> Result<Lo
                 .collect::<Result<_, WireError>>()?,
         ),
     };
-    let edit = Target::Edit { record: RecordId([0; 16]) };
-    let mut entry = Entry { n, at: 0, cursor: 0, role: String::new(), target: edit, intents: Vec::new() };
+    let edit = Target::Edit {
+        record: RecordId([0; 16]),
+    };
+    let mut entry = Entry {
+        n,
+        at: 0,
+        cursor: 0,
+        role: String::new(),
+        target: edit,
+        intents: Vec::new(),
+    };
     let own = r.uint("own")? == 1;
     if !own {
         entry.at = r.step("at")?;
         if r.uint("target")? == target::CREATE {
-            entry.target = Target::Create { record_type: r.text("type")?.to_owned(), area };
+            entry.target = Target::Create {
+                record_type: r.text("type")?.to_owned(),
+                area,
+            };
         }
         entry.intents = read_intents(r, entry.at)?;
     }
-    Ok(LogEntry { seq, feed, author, seen: clock, entry, own })
+    Ok(LogEntry {
+        seq,
+        feed,
+        author,
+        seen: clock,
+        entry,
+        own,
+    })
 }
 
 fn read_feed(r: &mut Reader<'_>, column: &str, feeds: &mut Feeds) -> Result<usize, WireError> {
@@ -406,5 +538,9 @@ fn read_feed(r: &mut Reader<'_>, column: &str, feeds: &mut Feeds) -> Result<usiz
     if index == feeds.len() {
         feeds.push(FeedId(array(r.raw("feed id", 16)?)));
     }
-    if index < feeds.len() { Ok(index) } else { Err(WireError::Malformed("feed")) }
+    if index < feeds.len() {
+        Ok(index)
+    } else {
+        Err(WireError::Malformed("feed"))
+    }
 }

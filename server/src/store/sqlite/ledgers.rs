@@ -19,7 +19,10 @@ pub(super) fn page(c: &Connection, query: &LedgerQuery) -> Result<Vec<LedgerRow>
         if left == 0 {
             break;
         }
-        let page = select.query_map((area.0, &query.record_type, *after as i64, left as i64), read_record)?;
+        let page = select.query_map(
+            (area.0, &query.record_type, *after as i64, left as i64),
+            read_record,
+        )?;
         for record in page {
             let record = record?;
             let views = views(c, record.record)?;
@@ -31,7 +34,9 @@ pub(super) fn page(c: &Connection, query: &LedgerQuery) -> Result<Vec<LedgerRow>
 
 pub(super) fn views(c: &Connection, record: RecordId) -> Result<Vec<(u8, Value)>, StoreError> {
     let mut select = c.prepare_cached("SELECT facet, view FROM ledger WHERE record = ?1 ORDER BY facet")?;
-    let rows = select.query_map([record.0], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?)))?;
+    let rows = select.query_map([record.0], |row| {
+        Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?))
+    })?;
     rows.map(|row| {
         let (facet, view) = row?;
         let view = serde_json::from_str(&view).map_err(|_| StoreError::Damaged("ledger"))?;

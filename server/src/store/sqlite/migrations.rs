@@ -76,7 +76,9 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         return Err(StoreError::NotAStore("the file is not a gridledger store".into()));
     }
     if taken as usize > STEPS.len() {
-        return Err(StoreError::NotAStore(format!("the store was written by a newer version (step {taken})")));
+        return Err(StoreError::NotAStore(format!(
+            "the store was written by a newer version (step {taken})"
+        )));
     }
     for (step, (_, sql)) in STEPS.iter().enumerate().skip(taken as usize) {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

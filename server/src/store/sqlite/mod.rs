@@ -37,7 +37,13 @@ impl SqliteStore {
         let connection = open::writer(path)?;
         make_identity(&connection)?;
         let writer = Writer::start(path.to_owned(), connection);
-        Ok(Self { path: path.to_owned(), writer, readers: Mutex::default(), decide, _lock: lock })
+        Ok(Self {
+            path: path.to_owned(),
+            writer,
+            readers: Mutex::default(),
+            decide,
+            _lock: lock,
+        })
     }
 
     /// Runs `read` on a read-only connection, in one consistent snapshot.
@@ -65,7 +71,11 @@ fn make_identity(connection: &Connection) -> Result<(), StoreError> {
     getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
     let insert = "INSERT OR IGNORE INTO settings (key, value) VALUES (?1, ?2)";
     // Seven bytes: an epoch fits a signed integer of every engine.
-    for (key, value) in [("server_epoch", &random[..7]), ("receipt_seed", &random[8..40]), ("desk_seed", &random[40..72])] {
+    for (key, value) in [
+        ("server_epoch", &random[..7]),
+        ("receipt_seed", &random[8..40]),
+        ("desk_seed", &random[40..72]),
+    ] {
         connection.execute(insert, (key, value))?;
     }
     Ok(())
@@ -86,7 +96,11 @@ impl Store for SqliteStore {
             let epoch = setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?;
             let epoch = epoch.iter().fold(0u64, |n, &b| n << 8 | u64::from(b));
             let (receipt_seed, desk_seed) = (fixed("receipt_seed")?, fixed("desk_seed")?);
-            Ok(Identity { epoch: ServerEpoch(epoch), receipt_seed, desk_seed })
+            Ok(Identity {
+                epoch: ServerEpoch(epoch),
+                receipt_seed,
+                desk_seed,
+            })
         })
     }
 

@@ -13,7 +13,10 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 /// Opens the file for its one writer; makes it if it is not there.
 pub fn writer(path: &Path) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(StoreError::NotAStore(format!("SQLite {} is too old", rusqlite::version())));
+        return Err(StoreError::NotAStore(format!(
+            "SQLite {} is too old",
+            rusqlite::version()
+        )));
     }
     let mut connection = Connection::open(path)?;
     connection.execute_batch(
@@ -56,11 +59,17 @@ impl Lock {
         name.push(".lock");
         let name = PathBuf::from(name);
         let refused = |why: String| StoreError::NotAStore(format!("{}: {why}", name.display()));
-        let options = std::fs::File::options().create(true).truncate(false).write(true).open(&name);
+        let options = std::fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&name);
         let file = options.map_err(|e| refused(e.to_string()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(refused("another process serves this store".into())),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                Err(refused("another process serves this store".into()))
+            }
             Err(std::fs::TryLockError::Error(e)) => Err(refused(e.to_string())),
         }
     }

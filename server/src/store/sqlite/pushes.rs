@@ -15,7 +15,11 @@ use crate::store::records::{
 };
 
 /// Decides a push and writes it; runs inside the writer's savepoint.
-pub(super) fn push(c: &Connection, push: &Push, decide: &crate::store::records::Decide) -> Result<Vec<SegmentVerdict>, StoreError> {
+pub(super) fn push(
+    c: &Connection,
+    push: &Push,
+    decide: &crate::store::records::Decide,
+) -> Result<Vec<SegmentVerdict>, StoreError> {
     let (writes, verdicts) = decide(&mut Reading { c }, push)?;
     write(c, push, &writes)?;
     Ok(verdicts)
@@ -31,8 +35,12 @@ impl Source for Reading<'_> {
     }
 
     fn feed_head(&mut self, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
-        let mut select = self.c.prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
-        let found = select.query_row([feed.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?)));
+        let mut select = self
+            .c
+            .prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
+        let found = select.query_row([feed.0], |row| {
+            Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
+        });
         match found.optional()? {
             None => Ok((0, EntryHash::ZERO)),
             Some((n, hash)) => Ok((n, entry_hash(hash)?)),
@@ -40,22 +48,33 @@ impl Source for Reading<'_> {
     }
 
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError> {
-        let mut select = self.c.prepare_cached("SELECT hash, refusal FROM entries WHERE feed = ?1 AND n = ?2")?;
+        let mut select = self
+            .c
+            .prepare_cached("SELECT hash, refusal FROM entries WHERE feed = ?1 AND n = ?2")?;
         let found = select.query_row((feed.0, n as i64), |row| {
             Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<String>>(1)?))
         });
-        let Some((hash, refusal)) = found.optional()? else { return Ok(None) };
+        let Some((hash, refusal)) = found.optional()? else {
+            return Ok(None);
+        };
         Ok(Some((entry_hash(hash)?, refusal.map(|text| read_refusal(&text)))))
     }
 
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {
-        let Some(row) = record_row(self.c, record)? else { return Ok(None) };
+        let Some(row) = record_row(self.c, record)? else {
+            return Ok(None);
+        };
         Ok(Some((row, documents_of(self.c, record)?)))
     }
 
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError> {
-        let mut select = self.c.prepare_cached("SELECT revoked FROM users WHERE user = ?1")?;
-        match select.query_row([user.0], |row| row.get::<_, bool>(0)).optional()? {
+        let mut select = self
+            .c
+            .prepare_cached("SELECT revoked FROM users WHERE user = ?1")?;
+        match select
+            .query_row([user.0], |row| row.get::<_, bool>(0))
+            .optional()?
+        {
             None | Some(true) => Ok(None),
             Some(false) => people::grants_of(self.c, user).map(Some),
         }
@@ -71,9 +90,15 @@ impl Source for Reading<'_> {
     }
 
     fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError> {
-        let mut select = self.c.prepare_cached("SELECT seq, feed, facets FROM log WHERE record = ?1 ORDER BY seq")?;
+        let mut select = self
+            .c
+            .prepare_cached("SELECT seq, feed, facets FROM log WHERE record = ?1 ORDER BY seq")?;
         let rows = select.query_map([record.0], |row| {
-            Ok((row.get::<_, i64>(0)? as u64, FeedId(row.get(1)?), row.get::<_, i64>(2)? as u64))
+            Ok((
+                row.get::<_, i64>(0)? as u64,
+                FeedId(row.get(1)?),
+                row.get::<_, i64>(2)? as u64,
+            ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -81,38 +106,64 @@ impl Source for Reading<'_> {
 
 pub(super) fn area_head(c: &Connection, area: AreaNo) -> Result<Option<AreaHead>, StoreError> {
     let mut select = c.prepare_cached("SELECT head, digests FROM areas WHERE area = ?1")?;
-    let found = select.query_row([area.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?)));
-    let Some((seq, digests)) = found.optional()? else { return Ok(None) };
+    let found = select.query_row([area.0], |row| {
+        Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
+    });
+    let Some((seq, digests)) = found.optional()? else {
+        return Ok(None);
+    };
     // One byte of facet and 16 of digest each.
     let digests = digests
         .chunks_exact(17)
-        .map(|d| (d[0], u128::from_be_bytes(d[1..].try_into().expect("BUG: 16 of 17 bytes"))))
+        .map(|d| {
+            (
+                d[0],
+                u128::from_be_bytes(d[1..].try_into().expect("BUG: 16 of 17 bytes")),
+            )
+        })
         .collect();
     Ok(Some(AreaHead { seq, digests }))
 }
 
 pub(super) fn entry_hash(bytes: Vec<u8>) -> Result<EntryHash, StoreError> {
-    bytes.try_into().map(EntryHash).map_err(|_| StoreError::Damaged("entry hash"))
+    bytes
+        .try_into()
+        .map(EntryHash)
+        .map_err(|_| StoreError::Damaged("entry hash"))
 }
 
 pub(super) fn read_refusal(text: &str) -> Refusal {
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let code = value["code"].as_str().and_then(Code::parse).unwrap_or(Code::Internal);
+    let code = value["code"]
+        .as_str()
+        .and_then(Code::parse)
+        .unwrap_or(Code::Internal);
     let rule = value["rule"].as_str().unwrap_or_default().to_owned();
-    Refusal { code, rule, field: value["field"].as_str().map(str::to_owned) }
+    Refusal {
+        code,
+        rule,
+        field: value["field"].as_str().map(str::to_owned),
+    }
 }
 
 fn write(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     write_entries(c, push, writes)?;
     for (area, head) in &writes.areas {
-        let digests: Vec<u8> = head.digests.iter().flat_map(|(f, d)| [&[*f][..], &d.to_be_bytes()].concat()).collect();
+        let digests: Vec<u8> = head
+            .digests
+            .iter()
+            .flat_map(|(f, d)| [&[*f][..], &d.to_be_bytes()].concat())
+            .collect();
         let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
         update.execute((area.0, head.seq as i64, digests))?;
     }
     for (area, line) in &writes.log {
         write_line(c, *area, line)?;
     }
-    writes.records.iter().try_for_each(|record| write_record(c, record))
+    writes
+        .records
+        .iter()
+        .try_for_each(|record| write_record(c, record))
 }
 
 fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
@@ -120,7 +171,16 @@ fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), Sto
     for (feed, SignedEntry { entry, body, hash }, refusal) in &writes.entries {
         let refusal = refusal.as_ref().map(|r| json!(r).to_string());
         let mut insert = c.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-        insert.execute((feed.0, entry.n as i64, entry.record(*feed).0, body, hash.0, refusal, carrier, push.now))?;
+        insert.execute((
+            feed.0,
+            entry.n as i64,
+            entry.record(*feed).0,
+            body,
+            hash.0,
+            refusal,
+            carrier,
+            push.now,
+        ))?;
     }
     for (feed, n, signature) in &writes.signatures {
         let mut insert = c.prepare_cached("INSERT OR IGNORE INTO signatures VALUES (?1, ?2, ?3)")?;
@@ -145,7 +205,9 @@ fn write_line(c: &Connection, area: AreaNo, line: &LogRow) -> Result<(), StoreEr
 
 /// One byte of facet, 16 of feed, 8 of number each.
 fn pack_seen(seen: &[(u8, FeedId, u64)]) -> Vec<u8> {
-    seen.iter().flat_map(|(facet, feed, n)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat()).collect()
+    seen.iter()
+        .flat_map(|(facet, feed, n)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat())
+        .collect()
 }
 
 fn unpack_seen(bytes: &[u8]) -> Vec<(u8, FeedId, u64)> {
@@ -169,22 +231,41 @@ pub(super) fn read_line(row: &Row<'_>, at: usize) -> rusqlite::Result<LogRow> {
 }
 
 fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
-    let RecordWrite { row, documents, ledger } = write;
+    let RecordWrite {
+        row,
+        documents,
+        ledger,
+    } = write;
     let mut upsert = c.prepare_cached(
         "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (record) DO UPDATE SET epoch = ?4, last = ?6, entries = ?7, entry_bytes = ?8,
          changed_by = ?11, changed_at = ?12",
     )?;
     upsert.execute(rusqlite::params![
-        row.record.0, row.area.0, row.record_type, row.epoch, row.created as i64, row.last as i64, row.entries as i64,
-        row.entry_bytes as i64, row.created_by, row.created_at, row.changed_by, row.changed_at,
+        row.record.0,
+        row.area.0,
+        row.record_type,
+        row.epoch,
+        row.created as i64,
+        row.last as i64,
+        row.entries as i64,
+        row.entry_bytes as i64,
+        row.created_by,
+        row.created_at,
+        row.changed_by,
+        row.changed_at,
     ])?;
     for document in documents {
         let mut upsert = c.prepare_cached(
             "INSERT INTO documents VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (record, facet) DO UPDATE SET bytes = ?3, term = ?4",
         )?;
-        upsert.execute((row.record.0, document.facet, &document.bytes, document.term.to_be_bytes()))?;
+        upsert.execute((
+            row.record.0,
+            document.facet,
+            &document.bytes,
+            document.term.to_be_bytes(),
+        ))?;
     }
     for (facet, view) in ledger {
         let mut upsert = c.prepare_cached(

@@ -8,11 +8,13 @@ use super::pushes::{self, read_line, read_refusal};
 use super::{SqliteStore, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
-    AreaHead, DocumentRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow, RecordRow, RecordStore, SegmentVerdict,
+    AreaHead, DocumentRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow, RecordRow, RecordStore,
+    SegmentVerdict,
 };
 
 /// A record's columns, in the order [`read_record`] reads them.
-pub(super) const RECORD_COLUMNS: &str = "r.record, r.area, r.type, r.epoch, r.created, r.last, r.entries, r.entry_bytes,
+pub(super) const RECORD_COLUMNS: &str =
+    "r.record, r.area, r.type, r.epoch, r.created, r.last, r.entries, r.entry_bytes,
     r.created_by, r.created_at, r.changed_by, r.changed_at";
 
 /// Reads a record from the columns of [`RECORD_COLUMNS`], starting at the first.
@@ -35,15 +37,22 @@ pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
 }
 
 pub(super) fn record_row(c: &Connection, record: RecordId) -> Result<Option<RecordRow>, StoreError> {
-    let mut select = c.prepare_cached(&format!("SELECT {RECORD_COLUMNS} FROM records r WHERE record = ?1"))?;
+    let mut select = c.prepare_cached(&format!(
+        "SELECT {RECORD_COLUMNS} FROM records r WHERE record = ?1"
+    ))?;
     Ok(select.query_row([record.0], read_record).optional()?)
 }
 
 pub(super) fn documents_of(c: &Connection, record: RecordId) -> Result<Vec<DocumentRow>, StoreError> {
-    let mut select = c.prepare_cached("SELECT facet, bytes, term FROM documents WHERE record = ?1 ORDER BY facet")?;
+    let mut select =
+        c.prepare_cached("SELECT facet, bytes, term FROM documents WHERE record = ?1 ORDER BY facet")?;
     let rows = select.query_map([record.0], |row| {
         let term = u128::from_be_bytes(row.get(2)?);
-        Ok(DocumentRow { facet: row.get(0)?, bytes: row.get(1)?, term })
+        Ok(DocumentRow {
+            facet: row.get(0)?,
+            bytes: row.get(1)?,
+            term,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -68,7 +77,10 @@ fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNe
             if taken >= bytes && !found.is_empty() {
                 break;
             }
-            found.push(RecordNewsRow { row: read_record(row)?, entries: Vec::new() });
+            found.push(RecordNewsRow {
+                row: read_record(row)?,
+                entries: Vec::new(),
+            });
         }
         let body: Vec<u8> = row.get(19)?;
         taken += body.len();
@@ -116,15 +128,20 @@ impl RecordStore for SqliteStore {
         }
         self.read(|c| {
             let mut select = c.prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
-            let hash = select.query_row((feed.0, n as i64), |row| row.get(0)).optional()?;
+            let hash = select
+                .query_row((feed.0, n as i64), |row| row.get(0))
+                .optional()?;
             hash.map(pushes::entry_hash).transpose()
         })
     }
 
     fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
         self.read(|c| {
-            let mut select = c.prepare_cached("SELECT record FROM records WHERE area = ?1 AND created = ?2")?;
-            Ok(select.query_row((area.0, created as i64), |row| Ok(RecordId(row.get(0)?))).optional()?)
+            let mut select =
+                c.prepare_cached("SELECT record FROM records WHERE area = ?1 AND created = ?2")?;
+            Ok(select
+                .query_row((area.0, created as i64), |row| Ok(RecordId(row.get(0)?)))
+                .optional()?)
         })
     }
 
@@ -135,14 +152,20 @@ impl RecordStore for SqliteStore {
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {
         self.read(|c| {
             let head = pushes::area_head(c, cursor.area)?.unwrap_or_default();
-            let rows = if head.seq > cursor.reached { news(c, cursor, bytes)? } else { Vec::new() };
+            let rows = if head.seq > cursor.reached {
+                news(c, cursor, bytes)?
+            } else {
+                Vec::new()
+            };
             Ok((head, rows))
         })
     }
 
     fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {
         self.read(|c| {
-            let Some(row) = record_row(c, record)? else { return Ok(None) };
+            let Some(row) = record_row(c, record)? else {
+                return Ok(None);
+            };
             Ok(Some((row, documents_of(c, record)?)))
         })
     }
@@ -153,8 +176,13 @@ impl RecordStore for SqliteStore {
 
     fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError> {
         self.read(|c| {
-            let Some(row) = record_row(c, record)? else { return Ok(None) };
-            Ok(Some(LedgerRow { record: row, views: ledgers::views(c, record)? }))
+            let Some(row) = record_row(c, record)? else {
+                return Ok(None);
+            };
+            Ok(Some(LedgerRow {
+                record: row,
+                views: ledgers::views(c, record)?,
+            }))
         })
     }
 
@@ -166,15 +194,24 @@ impl RecordStore for SqliteStore {
         self.read(|c| {
             let sql = format!("SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 ORDER BY created");
             let mut select = c.prepare_cached(&sql)?;
-            Ok(select.query_map([area.0], read_record)?.collect::<Result<_, _>>()?)
+            Ok(select
+                .query_map([area.0], read_record)?
+                .collect::<Result<_, _>>()?)
         })
     }
 
     fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
         self.read(|c| {
             let count = |sql: &str| c.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|n| n as u64);
-            let (records, entries) = (count("SELECT count(*) FROM records")?, count("SELECT count(*) FROM entries")?);
-            Ok((records, entries, count("SELECT count(*) FROM entries WHERE refusal IS NOT NULL")?))
+            let (records, entries) = (
+                count("SELECT count(*) FROM records")?,
+                count("SELECT count(*) FROM entries")?,
+            );
+            Ok((
+                records,
+                entries,
+                count("SELECT count(*) FROM entries WHERE refusal IS NOT NULL")?,
+            ))
         })
     }
 }

@@ -38,7 +38,10 @@ impl Writer {
             .name("store-writer".into())
             .spawn(move || run(&path, connection, &jobs))
             .expect("BUG: a thread can be started");
-        Self { queue: Some(queue).into(), thread: Some(thread).into() }
+        Self {
+            queue: Some(queue).into(),
+            thread: Some(thread).into(),
+        }
     }
 
     /// Runs `job` in a transaction and returns what it returned, after the commit.
@@ -110,7 +113,9 @@ fn run(path: &std::path::Path, connection: Connection, jobs: &Receiver<Job>) {
 
 /// Runs a group in one transaction. `Err` gives back jobs that were not run; the connection must then be replaced.
 fn write(connection: &mut Connection, group: Vec<Job>) -> Result<(), Vec<Job>> {
-    let Ok(mut tx) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else { return Err(group) };
+    let Ok(mut tx) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else {
+        return Err(group);
+    };
     let mut replies = Vec::with_capacity(group.len());
     for job in group {
         let Ok(savepoint) = tx.savepoint() else {

@@ -1,0 +1,221 @@
+//! What an app sees.
+
+use gridledger_schema::code::Refusal;
+use gridledger_schema::entry::Intent;
+use gridledger_schema::ids::RecordId;
+use gridledger_schema::wire::{AreaInfo, Grant};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A record as this phone shows it, undecided edits included.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Record {
+    /// Its id.
+    pub id: RecordId,
+    /// Its type.
+    pub record_type: String,
+    /// Its area's code.
+    pub area: String,
+    /// Field to value; `_conflicts` and `_ticket` where there are such.
+    pub view: Value,
+    /// Own edits in it that the ledger does not hold yet.
+    pub pending: u32,
+}
+
+/// What a save gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Saved {
+    /// The record.
+    pub record: RecordId,
+    /// The entry's number in this phone's feed.
+    pub n: u64,
+}
+
+/// Which records to list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Query {
+    /// Only this type.
+    pub record_type: Option<String>,
+    /// Only this area (code).
+    pub area: Option<String>,
+    /// Only records whose field has this value.
+    pub fields: Vec<(String, Value)>,
+    /// Only records with this text somewhere in them; any two characters will do.
+    pub text: Option<String>,
+    /// Only records with unsettled conflicts.
+    pub in_conflict: bool,
+    /// At most so many; 0 for all.
+    pub limit: usize,
+    /// Leave out so many first.
+    pub offset: usize,
+}
+
+impl Query {
+    /// Records of a type.
+    pub fn of_type(record_type: &str) -> Self {
+        Self { record_type: Some(record_type.to_owned()), ..Self::default() }
+    }
+
+    /// … in an area.
+    #[must_use]
+    pub fn area(mut self, code: &str) -> Self {
+        self.area = Some(code.to_owned());
+        self
+    }
+
+    /// … whose field has a value.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// … with a text in them.
+    #[must_use]
+    pub fn text(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
+        self
+    }
+
+    /// … at most so many.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// A field with several values, written by people who had not seen each other's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Conflict {
+    /// The record.
+    pub record: RecordId,
+    /// Its type.
+    pub record_type: String,
+    /// The field.
+    pub field: String,
+    /// The values, the one shown first; each with the feed that wrote it and when.
+    pub values: Vec<Value>,
+}
+
+/// An own edit that was refused: what was meant, and why not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Attention {
+    /// The entry's number.
+    pub n: u64,
+    /// The record.
+    pub record: RecordId,
+    /// When it was done, ms since 1970.
+    pub at: i64,
+    /// What was meant.
+    pub intents: Vec<Intent>,
+    /// Why it was refused.
+    pub refusal: Refusal,
+}
+
+/// How far an own edit has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentState {
+    /// Durable on this phone.
+    Saved,
+    /// The server has stored it.
+    Sent,
+    /// It came back in the area's log.
+    InLedger,
+    /// It was refused and needs attention.
+    Refused,
+    /// It was refused, and the author has dealt with it.
+    Dismissed,
+}
+
+impl SentState {
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Saved => 0,
+            Self::Sent => 1,
+            Self::InLedger => 2,
+            Self::Refused => 3,
+            Self::Dismissed => 4,
+        }
+    }
+
+    pub(crate) fn from_number(number: i64) -> Self {
+        match number {
+            0 => Self::Saved,
+            1 => Self::Sent,
+            2 => Self::InLedger,
+            3 => Self::Refused,
+            _ => Self::Dismissed,
+        }
+    }
+}
+
+/// Where a phone stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// Whose phone it is.
+    pub user: Option<String>,
+    /// The server's address.
+    pub server: Option<String>,
+    /// Whether the server has given it a number.
+    pub enrolled: bool,
+    /// Records held.
+    pub records: u64,
+    /// Own edits saved and not sent.
+    pub unsent: u64,
+    /// Own edits sent and not yet in the ledger.
+    pub sent: u64,
+    /// Own edits that need attention.
+    pub attention: u64,
+    /// Records with unsettled conflicts.
+    pub conflicts: u64,
+    /// The server's clock less this phone's, ms, as of the last sync.
+    pub clock_offset_ms: i64,
+    /// The last sync that ended well, ms since 1970 by this phone's corrected clock; 0 for never.
+    pub synced_at: i64,
+    /// What stands in the way, if something does (a forked feed …).
+    pub trouble: Option<Refusal>,
+    /// The areas held.
+    pub areas: Vec<AreaInfo>,
+    /// The user's rights.
+    pub grants: Vec<Grant>,
+}
+
+/// What a sync did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct SyncReport {
+    /// HTTP requests made.
+    pub round_trips: u32,
+    /// Bytes of request bodies.
+    pub bytes_up: u64,
+    /// Bytes of answer bodies.
+    pub bytes_down: u64,
+    /// Own entries decided.
+    pub decided: u64,
+    /// Of those, refused.
+    pub refused: u64,
+    /// Records that changed here.
+    pub changed: u64,
+    /// Areas whose digest the server's and this phone's agree on: proof of equality.
+    pub proven: u32,
+    /// Areas found to differ; they are fetched afresh by the next sync.
+    pub healed: u32,
+}
+
+/// All a phone needs to work before its first sync: what an administrator hands over with the code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Invite {
+    /// The server's address.
+    pub server: String,
+    /// The one-time code.
+    pub code: String,
+    /// The user's login.
+    pub user: String,
+    /// The user's name.
+    pub name: String,
+    /// The user's rights.
+    pub grants: Vec<Grant>,
+    /// The areas those are held in.
+    pub areas: Vec<AreaInfo>,
+}

@@ -1,0 +1,44 @@
+//! The rows of refresh tokens: hashes only.
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::store::StoreError;
+use crate::store::people::{RefreshToken, Refreshed, UserNo};
+
+/// Keeps a token.
+pub fn put(c: &Connection, token: &RefreshToken) -> Result<(), StoreError> {
+    let mut insert = c.prepare_cached(
+        "INSERT INTO refresh_tokens (hash, family, user, expires) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    )?;
+    match insert.execute((token.hash, token.family, token.user.0, token.expires))? {
+        0 => Err(StoreError::Taken("the refresh token".into())),
+        _ => Ok(()),
+    }
+}
+
+/// Uses a token up. One that was used before ends all of its family: somebody holds a copy.
+pub fn use_up(c: &Connection, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError> {
+    c.prepare_cached("DELETE FROM refresh_tokens WHERE expires <= ?1")?
+        .execute([now])?;
+    let mut select = c.prepare_cached("SELECT user, used FROM refresh_tokens WHERE hash = ?1")?;
+    let row = select.query_row([hash], |row| Ok((UserNo(row.get(0)?), row.get::<_, bool>(1)?)));
+    match row.optional()? {
+        None => Ok(Refreshed::Unknown),
+        Some((_, true)) => {
+            end(c, hash)?;
+            Ok(Refreshed::Reused)
+        }
+        Some((user, false)) => {
+            c.prepare_cached("UPDATE refresh_tokens SET used = 1 WHERE hash = ?1")?
+                .execute([hash])?;
+            Ok(Refreshed::Good(user))
+        }
+    }
+}
+
+/// Ends the family of a token.
+pub fn end(c: &Connection, hash: [u8; 32]) -> Result<(), StoreError> {
+    let sql = "DELETE FROM refresh_tokens WHERE family = (SELECT family FROM refresh_tokens WHERE hash = ?1)";
+    c.prepare_cached(sql)?.execute([hash])?;
+    Ok(())
+}
