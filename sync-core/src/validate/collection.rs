@@ -4,11 +4,11 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Field, Kind};
 use serde_json::{Map, Value};
 
-use super::explain::{check, check_within, invalid, shorten};
+use super::explain::{check, invalid, of_part};
 use super::staged::{Side, Staged};
 
 pub(super) fn add(field: &Field, item: &str, staged: &mut Staged<'_>) -> Result<(), Refusal> {
-    member(field, item)?;
+    check(&field.name, &field.kind, &item.into())?;
     for side in staged.sides() {
         let list = side.list(&field.name);
         if !list.iter().any(|there| there == item) {
@@ -26,35 +26,12 @@ pub(super) fn remove(field: &Field, item: &str, staged: &mut Staged<'_>) -> Resu
         list.is_some_and(|list| list.iter().any(|there| there == item))
     };
     if !is_in(&staged.seen) && !is_in(&staged.now) {
-        member(field, item)?;
+        check(&field.name, &field.kind, &item.into())?;
     }
     for side in staged.sides() {
         side.list(&field.name).retain(|there| there != item);
     }
     Ok(())
-}
-
-/// An item of a set is a text. Texts, codes and ids stand for themselves; any other value is its JSON text without
-/// white space and with sorted keys, so that one value is one item.
-fn member(field: &Field, item: &str) -> Result<(), Refusal> {
-    if matches!(field.kind, Kind::Text { .. } | Kind::Enum(_) | Kind::Ref(_)) {
-        return check(&field.name, &field.kind, &item.into());
-    }
-    match serde_json::from_str::<Value>(item) {
-        Ok(value) if is_written_as(&value, item) => check(&field.name, &field.kind, &value),
-        _ => {
-            let rule = format!(
-                "an item is the shortest JSON text of a {}, keys sorted",
-                field.kind.name()
-            );
-            Err(invalid(&field.name, &rule))
-        }
-    }
-}
-
-fn is_written_as(value: &Value, text: &str) -> bool {
-    let shortest = value.to_string();
-    shortest == text
 }
 
 pub(super) fn append(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
@@ -77,16 +54,18 @@ pub(super) fn set_child(
     let Kind::Object { fields, required } = &field.kind else {
         return Err(invalid(&field.name, "its children have no keys"));
     };
-    for (key, one) in value {
-        let Some(kind) = fields.get(key) else {
-            return Err(invalid(
-                &field.name,
-                &format!("/{}: there is no such key", shorten(key)),
-            ));
-        };
-        if !one.is_null() || required.contains(key) {
-            check_within(&field.name, &format!("/{key}"), kind, one)?;
-        }
+    field
+        .kind
+        .check_part(value)
+        .map_err(|fault| of_part(&field.name, fields, &fault))?;
+    if let Some(cleared) = required
+        .iter()
+        .find(|key| value.get(*key).is_some_and(Value::is_null))
+    {
+        return Err(invalid(
+            &field.name,
+            &format!("/{cleared}: a required key cannot be cleared"),
+        ));
     }
     let is_new = staged
         .seen

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::Subject;
 use super::conditions::Conditions;
-use super::explain::{check_within, invalid, shorten};
+use super::explain::{invalid, of_part, shorten};
 use super::grants::Actor;
 use super::staged::Staged;
 use crate::fold::{self, Event, FoldError, Outcome, Ticket, Verb};
@@ -137,11 +137,13 @@ impl Course<'_> {
                 &format!("there is no verb {}", shorten(step.verb)),
             ));
         };
-        self.role(rule)?;
+        // On the spot, who may start the work may accept it.
+        let lender = self.lender(verb);
+        self.role(rule, lender)?;
         self.legal(rule, verb)?;
         self.arguments(rule, step.args)?;
         self.claims(verb, step.args)?;
-        self.circumstances(rule, verb, step.args)?;
+        self.circumstances(rule, lender, step.args)?;
         self.conditions(verb, step.args).check(rule)?;
         self.advance(verb, step.args)
     }
@@ -150,8 +152,18 @@ impl Course<'_> {
         Refusal::of_field(code, &self.field.name, rule)
     }
 
-    fn role(&self, rule: &VerbRule) -> Result<(), Refusal> {
-        if rule.roles.contains(&self.entry.role) {
+    /// The rule that lets an actor where the verb's own does not.
+    fn lender(&self, verb: Verb) -> Option<&VerbRule> {
+        let lends = self.on_the_spot && verb == Verb::Accept;
+        self.workflow.verb(Verb::Start.as_str()).filter(|_| lends)
+    }
+
+    fn role(&self, rule: &VerbRule, lender: Option<&VerbRule>) -> Result<(), Refusal> {
+        if [Some(rule), lender]
+            .into_iter()
+            .flatten()
+            .any(|rule| rule.roles.contains(&self.entry.role))
+        {
             return Ok(());
         }
         Err(self.refuse(
@@ -180,22 +192,8 @@ impl Course<'_> {
     }
 
     fn arguments(&self, rule: &VerbRule, args: &Map<String, Value>) -> Result<(), Refusal> {
-        let name = &self.field.name;
-        if let Some(missing) = rule.required_args.iter().find(|arg| !args.contains_key(*arg)) {
-            return Err(invalid(name, &format!("/{missing}: {} needs it", rule.name)));
-        }
-        for (arg, value) in args {
-            match rule.args.get(arg) {
-                Some(kind) => check_within(name, &format!("/{arg}"), kind, value)?,
-                None => {
-                    return Err(invalid(
-                        name,
-                        &format!("/{}: {} does not take it", shorten(arg), rule.name),
-                    ));
-                }
-            }
-        }
-        Ok(())
+        rule.check_args(args)
+            .map_err(|fault| of_part(&self.field.name, &rule.args, &fault))
     }
 
     /// What an event says of the ticket must be what its author saw, and a level must change the right way.
@@ -223,7 +221,12 @@ impl Course<'_> {
         }
     }
 
-    fn circumstances(&self, rule: &VerbRule, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
+    fn circumstances(
+        &self,
+        rule: &VerbRule,
+        lender: Option<&VerbRule>,
+        args: &Map<String, Value>,
+    ) -> Result<(), Refusal> {
         let co_handlers = self.staged.seen.get(CO_HANDLERS).and_then(Value::as_array);
         let actor = Actor {
             author: self.author,
@@ -232,13 +235,11 @@ impl Course<'_> {
             events: &self.events,
             co_handlers: co_handlers.map_or(&[], Vec::as_slice),
         };
-        // On the spot, who may take a ticket may accept it.
-        let start = || {
-            self.workflow
-                .verb(Verb::Start.as_str())
-                .is_some_and(|start| actor.may(start, args))
-        };
-        if actor.may(rule, args) || (self.on_the_spot && verb == Verb::Accept && start()) {
+        if [Some(rule), lender]
+            .into_iter()
+            .flatten()
+            .any(|rule| actor.may(rule, args))
+        {
             return Ok(());
         }
         let only = actor.circumstances(rule);

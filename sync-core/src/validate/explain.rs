@@ -1,5 +1,7 @@
 //! Refusals in words: which rule of a kind a value breaks, with the bound named.
 
+use std::collections::BTreeMap;
+
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Choice, Kind, ValueFault};
 use serde_json::Value;
@@ -11,23 +13,29 @@ const QUOTED_CHARS: usize = 40;
 
 /// Checks a value of `field` against its kind.
 pub(super) fn check(field: &str, kind: &Kind, value: &Value) -> Result<(), Refusal> {
-    check_within(field, "", kind, value)
+    kind.check(value)
+        .map_err(|fault| at_pointer(field, &fault, at(kind, &fault.pointer)))
 }
 
-/// Checks a value found under the pointer `above` inside what was written.
-pub(super) fn check_within(field: &str, above: &str, kind: &Kind, value: &Value) -> Result<(), Refusal> {
-    kind.check(value).map_err(|fault| {
-        let pointer = format!("{above}{}", fault.pointer);
-        let rule = rule_of(kind, &fault);
-        invalid(
-            field,
-            &if pointer.is_empty() {
-                rule
-            } else {
-                format!("{}: {rule}", shorten(&pointer))
-            },
-        )
-    })
+/// The refusal of named values: a child's keys, an event's arguments.
+pub(super) fn of_part(field: &str, kinds: &BTreeMap<String, Kind>, fault: &ValueFault) -> Refusal {
+    let (name, inside) = match fault.pointer.get(1..).unwrap_or_default().split_once('/') {
+        Some((name, inside)) => (name, format!("/{inside}")),
+        None => (fault.pointer.get(1..).unwrap_or_default(), String::new()),
+    };
+    at_pointer(field, fault, kinds.get(name).and_then(|kind| at(kind, &inside)))
+}
+
+fn at_pointer(field: &str, fault: &ValueFault, kind: Option<&Kind>) -> Refusal {
+    let rule = match (fault.rule, kind) {
+        ("required", _) => "is missing".to_owned(),
+        ("unknown_key", _) | (_, None) => "there is no such key".to_owned(),
+        (rule, Some(kind)) => bound(kind, rule),
+    };
+    match fault.pointer.as_str() {
+        "" => invalid(field, &rule),
+        pointer => invalid(field, &format!("{}: {rule}", shorten(pointer))),
+    }
 }
 
 /// A refusal of a value, for a rule in words.
@@ -38,14 +46,6 @@ pub(super) fn invalid(field: &str, rule: &str) -> Refusal {
 /// A text from outside, cut so that a refusal stays short.
 pub(super) fn shorten(text: &str) -> String {
     text.chars().take(QUOTED_CHARS).collect()
-}
-
-fn rule_of(kind: &Kind, fault: &ValueFault) -> String {
-    match (fault.rule, at(kind, &fault.pointer)) {
-        ("required", _) => "is missing".to_owned(),
-        ("unknown_key", _) | (_, None) => "there is no such key".to_owned(),
-        (_, Some(kind)) => bound(kind, fault.rule),
-    }
 }
 
 /// The kind a pointer inside a value leads to.

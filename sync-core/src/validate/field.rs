@@ -94,20 +94,21 @@ fn raise(field: &Field, value: i64, staged: &mut Staged<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// The author's own sum must stay in the field's range; the sum of all only in what every JSON reader keeps.
+/// The kind bounds one increment; the sum stays a number that every JSON reader keeps.
 fn increment(field: &Field, by: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
-    let everyone = Kind::Integer {
-        min: -INTEGER_MAX,
-        max: INTEGER_MAX,
-    };
-    let [seen, now] = staged.sides();
-    for (side, kind) in [(seen, &field.kind), (now, &everyone)] {
+    check(&field.name, &field.kind, &by.into())?;
+    for side in staged.sides() {
         let sum = side
             .get(&field.name)
             .and_then(Value::as_i64)
             .unwrap_or(0)
             .saturating_add(by);
-        check(&field.name, kind, &sum.into())?;
+        if sum.unsigned_abs() > INTEGER_MAX.unsigned_abs() {
+            return Err(invalid(
+                &field.name,
+                &format!("the sum: from -{INTEGER_MAX} to {INTEGER_MAX}"),
+            ));
+        }
         side.set(&field.name, sum.into());
     }
     Ok(())

@@ -16,6 +16,8 @@ mod field;
 mod grants;
 mod shape;
 mod staged;
+#[cfg(test)]
+mod tests;
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
