@@ -12,6 +12,8 @@ pub const JSON_BODY_BYTES: usize = 1 << 20;
 pub const PUSH_ENTRIES: usize = 5_000;
 /// Segments (feeds) of one push: one's own and those carried for colleagues.
 pub const PUSH_SEGMENTS: usize = 64;
+/// Feeds of one device key: the first, and one for each fork.
+pub const DEVICE_FEEDS: u32 = 64;
 /// Intents of one entry: one form save.
 pub const ENTRY_INTENTS: usize = 200;
 /// Bytes of one entry in canonical form.

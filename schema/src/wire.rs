@@ -20,6 +20,9 @@ pub struct Request {
     pub want: Want,
     /// Bytes of answer it will take, 0 for no limit of its own.
     pub budget: u32,
+    /// Its own feeds, each with the last entry it holds: (the key's feed number, n). Their entries up to there come
+    /// down by number only.
+    pub own: Vec<(u32, u64)>,
     /// Stretches of feeds: its own, and those it carries.
     pub segments: Vec<Segment>,
     /// The fingerprint of the rights it knows, so that they travel only when they changed.

@@ -20,7 +20,7 @@ const DELTA_BYTES: usize = 1 << 20;
 pub struct Pull {
     areas: Vec<Area>,
     withdrawn: Vec<AreaNo>,
-    own: Vec<FeedId>,
+    own: Vec<(FeedId, u64)>,
     delta_bytes: usize,
 }
 
@@ -32,8 +32,8 @@ struct Area {
 
 impl Pull {
     /// Plans an answer: which areas are told of, which are new to the phone, which it has no right to any more.
-    /// `own` are the feeds whose entries the phone has.
-    pub fn plan(rights: Rights<'_>, request: &Request, own: Vec<FeedId>, now: i64) -> Self {
+    /// `own` are the phone's feeds, each with the last entry it has.
+    pub fn plan(rights: Rights<'_>, request: &Request, own: Vec<(FeedId, u64)>, now: i64) -> Self {
         let allowed = rights.areas(now);
         let (held, gone): (Vec<&AreaCursor>, Vec<&AreaCursor>) = request
             .cursors
@@ -96,7 +96,7 @@ impl Pull {
     }
 }
 
-fn delta(service: &Service, area: &Area, own: &[FeedId], bytes: usize) -> Result<Delta, StoreError> {
+fn delta(service: &Service, area: &Area, own: &[(FeedId, u64)], bytes: usize) -> Result<Delta, StoreError> {
     let from = area.cursor;
     let (head, rows) = service.store.news(from, bytes)?;
     let reached = rows.last().map_or(head.seq, |row| row.row.last).max(from.reached);
@@ -137,7 +137,7 @@ fn news(
     row: RecordNewsRow,
     floor: u64,
     facets: u64,
-    own: &[FeedId],
+    own: &[(FeedId, u64)],
 ) -> Result<Option<RecordNews>, StoreError> {
     let RecordNewsRow { row, entries } = row;
     let bytes: usize = entries.iter().map(|(_, _, body)| body.len()).sum();
@@ -208,9 +208,9 @@ fn logged(
     author: String,
     mut entry: gridledger_schema::entry::Entry,
     facets: u64,
-    own: &[FeedId],
+    own: &[(FeedId, u64)],
 ) -> LogEntry {
-    let own = own.contains(&line.feed);
+    let own = own.iter().any(|(feed, n)| *feed == line.feed && line.n <= *n);
     entry.intents.retain(|intent| facets & (1 << intent.facet) != 0);
     entry.role.clear();
     entry.cursor = 0;

@@ -99,8 +99,6 @@ pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
     let receipts = push(service, &device, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
-    let mut own: Vec<FeedId> = receipts.iter().map(|r| r.feed).collect();
-    own.retain(|feed| is_of(service, *feed, &device));
     ready.extend(receipts.into_iter().map(Frame::Receipt));
     news_of_rights(service, &request, &grants, &mut ready);
     let tree = service.tree();
@@ -109,7 +107,7 @@ pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
         tree: &tree,
         grants: &grants,
     };
-    let pull = Pull::plan(rights, &request, own_feeds(&device, own), now);
+    let pull = Pull::plan(rights, &request, own_feeds(&device, &request), now);
     // The same packing comes back: what the phone used, it can read.
     let packing = if envelope.schema == service.schema.fingerprint() {
         Packing::Dictionary
@@ -208,20 +206,9 @@ pub fn normal_code(code: &str) -> String {
         .collect()
 }
 
-fn own_feeds(device: &Device, mut pushed: Vec<FeedId>) -> Vec<FeedId> {
-    // The device's first feed, and whichever it pushed now: it holds their entries.
-    pushed.push(FeedId::of_key(&device.public_key, 0));
-    pushed.dedup();
-    pushed
-}
-
-fn is_of(service: &Service, feed: FeedId, device: &Device) -> bool {
-    service
-        .store
-        .feed(feed)
-        .ok()
-        .flatten()
-        .is_some_and(|row| row.device == Some(device.no))
+/// The device's feeds, each with the last entry it says it holds.
+fn own_feeds(device: &Device, request: &Request) -> Vec<(FeedId, u64)> {
+    request.own.iter().map(|(ordinal, n)| (FeedId::of_key(&device.public_key, *ordinal), *n)).collect()
 }
 
 struct Names<'a> {
@@ -321,9 +308,6 @@ fn check(
     }))
 }
 
-/// Feeds a device key may have started: the first, and one for each fork.
-const FEEDS_PER_DEVICE: u32 = 64;
-
 /// The feed's row; a carrier's own new feed is made known.
 fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
     if let Some(row) = service.store.feed(feed)? {
@@ -334,7 +318,7 @@ fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<F
             .flatten();
         return Ok(device.is_none_or(|d| !d.revoked).then_some(row));
     }
-    let Some(ordinal) = (0..FEEDS_PER_DEVICE).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed)
+    let Some(ordinal) = (0..limits::DEVICE_FEEDS).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed)
     else {
         return Ok(None);
     };

@@ -24,7 +24,7 @@ pub fn write_request(request: &Request, names: &dyn RecordNames) -> Vec<u8> {
 }
 
 fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -> Written {
-    e.array(7)?;
+    e.array(8)?;
     match request.server_epoch {
         Some(epoch) => e.u64(epoch.0)?,
         None => e.null()?,
@@ -53,6 +53,10 @@ fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -
                 .str(&enrol.label)?
         }
     }
+    e.array(request.own.len() as u64 * 2)?;
+    for (ordinal, n) in &request.own {
+        e.u32(*ordinal)?.u64(*n)?;
+    }
     match request.segments.as_slice() {
         [] => e.null()?,
         segments => e.bytes(&sheet::write_segments(segments, names))?,
@@ -72,7 +76,7 @@ pub struct ReadRequest<'a> {
 /// Reads a request.
 pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let mut d = Decoder::new(payload);
-    if d.array()? != Some(7) {
+    if d.array()? != Some(8) {
         return Err(WireError::Malformed("request"));
     }
     let server_epoch = optional(&mut d, |d| Ok(ServerEpoch(d.u64()?)))?;
@@ -90,17 +94,10 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
             label: d.str()?.to_owned(),
         })
     })?;
+    let own = read_own(&mut d)?;
     let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
-    let request = Request {
-        server_epoch,
-        schema: [0; 8],
-        cursors,
-        want,
-        budget,
-        segments: Vec::new(),
-        grants,
-        enrol,
-    };
+    let schema = [0; 8];
+    let request = Request { server_epoch, schema, cursors, want, budget, own, segments: Vec::new(), grants, enrol };
     Ok(ReadRequest { request, segments })
 }
 
@@ -118,6 +115,14 @@ fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
             Ok(AreaCursor { area, floor, reached })
         })
         .collect()
+}
+
+fn read_own(d: &mut Decoder<'_>) -> Result<Vec<(u32, u64)>, WireError> {
+    let count = length(d.array()?)?;
+    if count > limits::DEVICE_FEEDS as usize * 2 || !count.is_multiple_of(2) {
+        return Err(WireError::TooLarge("feeds of a device"));
+    }
+    (0..count / 2).map(|_| Ok((d.u32()?, d.u64()?))).collect()
 }
 
 fn length(count: Option<u64>) -> Result<usize, WireError> {

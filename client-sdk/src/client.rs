@@ -1,0 +1,233 @@
+//! The handle an app holds: cheap to clone, `Send + Sync`, never blocks an edit on the network.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gridledger_core::wire::envelope::read_answer_head;
+use gridledger_core::wire::squeeze::Unpacker;
+use gridledger_schema::code::Code;
+use gridledger_schema::limits;
+use gridledger_schema::set::SchemaSet;
+use tokio::sync::watch;
+
+use crate::engine::{Clock, Engine};
+use crate::error::ClientError;
+use crate::intents::Intents;
+use crate::model::{Attention, Conflict, Invite, Query, Record, SentState, Status, SyncReport};
+use crate::transport::{Incoming, Transport};
+use crate::{RecordId, Saved};
+
+/// How a store is opened.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// A schema set in place of the one the store holds (or the built-in one).
+    pub schema: Option<Arc<SchemaSet>>,
+    /// The wall clock, ms since 1970, in place of the system's.
+    pub clock: Option<Clock>,
+    /// Bytes an answer may have before the phone asks again; 0 for no limit.
+    pub budget: u32,
+}
+
+/// A phone.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Mutex<Engine>,
+    transport: Transport,
+    budget: u32,
+    /// Counts changes, so that who watches knows there is something new to read.
+    changes: watch::Sender<u64>,
+    /// One sync at a time.
+    syncing: tokio::sync::Mutex<()>,
+}
+
+/// Requests one sync makes at most; what is left goes with the next.
+const ROUND_TRIPS: u32 = 1_000;
+
+/// Runs a stretch of local work; on a runtime with several threads the others go on meanwhile.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match tokio::runtime::Handle::current().runtime_flavor() {
+        tokio::runtime::RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+fn system_clock() -> Clock {
+    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64))
+}
+
+impl Client {
+    /// Opens the store at `path`, making it if it is not there.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, ClientError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|e| ClientError::NotAStore(format!("no random numbers: {e}")))?;
+        let clock = options.clock.unwrap_or_else(system_clock);
+        let engine = Engine::open(path.as_ref(), options.schema, clock, seed)?;
+        let inner = Inner {
+            engine: Mutex::new(engine),
+            transport: Transport::new()?,
+            budget: options.budget,
+            changes: watch::Sender::new(0),
+            syncing: tokio::sync::Mutex::new(()),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The engine, for calls this handle has no shorthand for. Hold it briefly: a sync waits for it between frames.
+    pub fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.inner.changes.send_modify(|n| *n += 1);
+    }
+
+    /// Remembers the server and the one-time code; the next sync enrols.
+    pub fn enrol(&self, server: &str, code: &str) -> Result<(), ClientError> {
+        self.engine().enrol(server, code)
+    }
+
+    /// Takes an invite: work can begin at once, the next sync enrols.
+    pub fn accept(&self, invite: &Invite) -> Result<(), ClientError> {
+        self.engine().accept(invite)
+    }
+
+    /// Creates a record; durable when this returns.
+    pub fn create(&self, record_type: &str, area: &str, intents: Intents) -> Result<RecordId, ClientError> {
+        let saved = self.engine().create(record_type, area, intents)?;
+        self.changed();
+        Ok(saved.record)
+    }
+
+    /// Edits a record; durable when this returns.
+    pub fn edit(&self, record: RecordId, intents: Intents) -> Result<Saved, ClientError> {
+        let saved = self.engine().edit(record, intents)?;
+        self.changed();
+        Ok(saved)
+    }
+
+    /// One record.
+    pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        self.engine().get(record)
+    }
+
+    /// Records, the last changed first.
+    pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+        self.engine().list(query)
+    }
+
+    /// Every field with several values, of one record or of all.
+    pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
+        self.engine().conflicts(record)
+    }
+
+    /// Settles a conflict with a value.
+    pub fn settle(&self, record: RecordId, field: &str, value: serde_json::Value) -> Result<Saved, ClientError> {
+        let saved = self.engine().settle(record, field, value)?;
+        self.changed();
+        Ok(saved)
+    }
+
+    /// Own edits that were refused.
+    pub fn attention(&self) -> Result<Vec<Attention>, ClientError> {
+        self.engine().attention()
+    }
+
+    /// Saves a refused edit's intents again, as a new edit.
+    pub fn apply_again(&self, n: u64) -> Result<Saved, ClientError> {
+        let saved = self.engine().apply_again(n)?;
+        self.changed();
+        Ok(saved)
+    }
+
+    /// Takes a refused edit off the list.
+    pub fn dismiss(&self, n: u64) -> Result<(), ClientError> {
+        self.engine().dismiss(n)
+    }
+
+    /// Where this phone stands.
+    pub fn status(&self) -> Result<Status, ClientError> {
+        self.engine().status()
+    }
+
+    /// Own edits and how far each has come, the last first.
+    pub fn receipts(&self, limit: usize) -> Result<Vec<(u64, RecordId, i64, SentState)>, ClientError> {
+        self.engine().receipts(limit)
+    }
+
+    /// Told of every change, by edit or by sync: wait on it, then read again what is on the screen.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Sends what is undecided and fetches what is new, until nothing is left. Survives every cut: what has been
+    /// applied stays, the rest comes next time. Edits go on meanwhile.
+    pub async fn sync(&self) -> Result<SyncReport, ClientError> {
+        let _one = self.inner.syncing.lock().await;
+        let mut report = SyncReport::default();
+        let mut retried = false;
+        while report.round_trips < ROUND_TRIPS {
+            match self.round_trip(&mut report).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    let again = match error.code() {
+                        Some(Code::DictionaryUnknown) => self.engine().without_dictionary().is_ok(),
+                        Some(Code::CounterBehind) => true,
+                        _ => false,
+                    };
+                    if !again || std::mem::replace(&mut retried, true) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// One request and its answer; `true` if there is more to send or to fetch.
+    async fn round_trip(&self, report: &mut SyncReport) -> Result<bool, ClientError> {
+        let outgoing = self.engine().request(self.inner.budget)?;
+        report.round_trips += 1;
+        report.bytes_up += outgoing.body.len() as u64;
+        let decided_before = report.decided;
+        crate::faults::reach("phone.before_send");
+        let mut incoming = self.inner.transport.post(&outgoing.server, outgoing.body).await?;
+        crate::faults::reach("phone.after_send");
+        let more = self.receive(&mut incoming, report).await?;
+        let unsent = self.engine().has_unsent();
+        Ok(more || (unsent && report.decided > decided_before))
+    }
+
+    async fn receive(&self, incoming: &mut Incoming, report: &mut SyncReport) -> Result<bool, ClientError> {
+        let (mut head, mut arrived) = (Vec::new(), Vec::new());
+        let mut unpacker = None;
+        let mut ended = None;
+        while let Some(mut bytes) = incoming.next().await? {
+            report.bytes_down += bytes.len() as u64;
+            if unpacker.is_none() {
+                head.append(&mut bytes);
+                if head.len() < 2 {
+                    continue;
+                }
+                let packing = read_answer_head([head[0], head[1]])?;
+                unpacker = Some(Unpacker::new(packing, self.engine().dictionary(packing))?);
+                bytes = head.split_off(2);
+            }
+            if let Some(unpacker) = &mut unpacker {
+                unpacker.push(&bytes, &mut arrived, limits::FRAME_BYTES * 2)?;
+            }
+            let before = report.changed;
+            // Frames are applied between two reads; whoever edits meanwhile waits for one frame at most.
+            ended = blocking(|| self.engine().apply(&mut arrived, report))?;
+            if report.changed > before {
+                self.changed();
+            }
+        }
+        ended.ok_or_else(|| ClientError::Network("the answer ended early".into()))
+    }
+}

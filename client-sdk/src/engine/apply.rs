@@ -1,0 +1,265 @@
+//! What an answer means. Each frame is one transaction together with its cursor: a kill at any point leaves the state
+//! before it or after it, and the next sync goes on from there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ed25519_dalek::VerifyingKey;
+use gridledger_core::canonical;
+use gridledger_core::derive::Seen;
+use gridledger_core::document::Document;
+use gridledger_core::receipt;
+use gridledger_core::wire::{WireError, frames};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::set::SchemaSet;
+use gridledger_schema::wire::{AreaInfo, Delta, Frame, GrantSet, LogEntry, News, Receipt, RecordNews};
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::names::Names;
+use super::overlay::{self, Facets, Row};
+use super::{Engine, db, settings};
+use crate::error::ClientError;
+use crate::faults;
+use crate::model::{SentState, SyncReport};
+
+impl Engine {
+    /// Applies every frame that has arrived whole; leaves the rest in `arrived`. `Some(more)` when the last one was
+    /// among them.
+    pub fn apply(&mut self, arrived: &mut Vec<u8>, report: &mut SyncReport) -> Result<Option<bool>, ClientError> {
+        while let Some(frame) = frames::take_frame(arrived, &Names(&self.db))? {
+            let end = if let Frame::End { more } = frame { Some(more) } else { None };
+            self.apply_frame(frame, report)?;
+            faults::reach("phone.after_frame");
+            if end.is_some() {
+                return Ok(end);
+            }
+        }
+        Ok(None)
+    }
+
+    fn apply_frame(&mut self, frame: Frame, report: &mut SyncReport) -> Result<(), ClientError> {
+        match frame {
+            Frame::Welcome(welcome) => self.welcomed(&welcome),
+            Frame::Time(at) => db::set_number(&self.db, "clock_offset", at - (self.clock)()),
+            Frame::Grants(set) => self.granted_rights(set),
+            Frame::Schema(bundle) => self.new_schema(&bundle),
+            Frame::Receipt(receipt) => self.receipt(&receipt, report),
+            Frame::Granted(area) => self.granted(&area),
+            Frame::Withdrawn(area) => self.withdrawn(area),
+            Frame::Delta(delta) => self.delta(delta, report),
+            Frame::End { .. } => self.ended(),
+        }
+    }
+
+    fn ended(&mut self) -> Result<(), ClientError> {
+        let now = self.now()?;
+        let tx = self.db.transaction()?;
+        db::set_number(&tx, "counter", self.counter as i64)?;
+        db::set_number(&tx, "synced_at", now)?;
+        tx.commit().map_err(ClientError::of_store)
+    }
+
+    fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
+        db::set(&self.db, "grants", json!(set.grants).to_string().as_bytes())?;
+        self.grants = set.grants;
+        Ok(())
+    }
+
+    fn new_schema(&mut self, bundle: &str) -> Result<(), ClientError> {
+        let schema = SchemaSet::from_bundle(bundle)?;
+        let tx = self.db.transaction()?;
+        db::set(&tx, "schema", bundle.as_bytes())?;
+        db::set_number(&tx, "no_dictionary", 0)?;
+        tx.commit().map_err(ClientError::of_store)?;
+        self.schema = Arc::new(schema);
+        Ok(())
+    }
+
+    fn granted(&mut self, area: &AreaInfo) -> Result<(), ClientError> {
+        settings::put_area(&self.db, area, true)?;
+        self.reload_tree()
+    }
+
+    /// The area's records go, but for those with work that is not in the ledger yet.
+    fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
+        let tx = self.db.transaction()?;
+        tx.execute("DELETE FROM documents WHERE record IN (SELECT record FROM records WHERE area = ?1 AND pending = 0)", [area.0])?;
+        tx.execute("DELETE FROM records WHERE area = ?1 AND pending = 0", [area.0])?;
+        forget_confirmed(&tx, area)?;
+        tx.execute("UPDATE areas SET held = 0 WHERE area = ?1", [area.0])?;
+        tx.commit().map_err(ClientError::of_store)?;
+        self.reload_tree()
+    }
+
+    fn receipt(&mut self, receipt: &Receipt, report: &mut SyncReport) -> Result<(), ClientError> {
+        let signed = match (self.me.server_key, self.me.server_epoch) {
+            (Some(key), Some(epoch)) => {
+                VerifyingKey::from_bytes(&key).is_ok_and(|key| receipt::verify(&key, epoch, receipt))
+            }
+            _ => false,
+        };
+        if !signed {
+            return Err(WireError::Malformed("receipt's signature").into());
+        }
+        if receipt.feed != self.me.feed {
+            return Ok(());
+        }
+        let newly = receipt.n.saturating_sub(self.me.decided);
+        let tx = self.db.transaction()?;
+        note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
+        db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
+        let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
+        db::set(&tx, "trouble", trouble.unwrap_or_default().as_bytes())?;
+        faults::reach("phone.before_receipt");
+        tx.commit().map_err(ClientError::of_store)?;
+        self.me.decided = self.me.decided.max(receipt.n);
+        report.decided += newly;
+        report.refused += receipt.refused.len() as u64;
+        Ok(())
+    }
+
+    fn delta(&mut self, delta: Delta, report: &mut SyncReport) -> Result<(), ClientError> {
+        let area = delta.from.area;
+        let tx = self.db.transaction()?;
+        let here = tx
+            .prepare_cached("SELECT floor, reached FROM areas WHERE area = ?1 AND held = 1")?
+            .query_row([area.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)));
+        if here != Ok((delta.from.floor, delta.from.reached)) {
+            return Ok(()); // News for a cursor this phone is not at: an old answer. The next sync asks from here.
+        }
+        for news in delta.records {
+            apply_news(&tx, &self.schema, area, news, &self.me.user)?;
+            report.changed += 1;
+        }
+        let mut equal = true;
+        for (facet, digest) in &delta.digests {
+            equal &= overlay::digest_of(&tx, area, *facet)? == u128::from_be_bytes(*digest);
+        }
+        if !equal {
+            forget_confirmed(&tx, area)?;
+            report.healed += 1;
+        } else {
+            let (floor, reached) = (delta.to.floor as i64, delta.to.reached as i64);
+            let sql = "UPDATE areas SET floor = ?2, reached = ?3 WHERE area = ?1";
+            tx.prepare_cached(sql)?.execute((area.0, floor, reached))?;
+            report.proven += u32::from(!delta.digests.is_empty());
+        }
+        faults::reach("phone.before_frame_commit");
+        tx.commit().map_err(ClientError::of_store)
+    }
+}
+
+/// Forgets what is confirmed of an area, so that the next sync fetches it afresh. Own undecided work stays.
+fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    c.execute("DELETE FROM digests WHERE area = ?1", [area.0])?;
+    c.execute(
+        "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16)
+         WHERE record IN (SELECT record FROM records WHERE area = ?1)",
+        [area.0],
+    )?;
+    c.execute("UPDATE records SET held = 0 WHERE area = ?1", [area.0])?;
+    c.execute("UPDATE areas SET floor = 0, reached = 0 WHERE area = ?1", [area.0])?;
+    Ok(())
+}
+
+fn note_verdicts(c: &Connection, receipt: &Receipt, schema: &SchemaSet, author: &str) -> Result<(), ClientError> {
+    let mut shaken: BTreeSet<RecordId> = BTreeSet::new();
+    for (n, refusal) in &receipt.refused {
+        let sql = "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n = ?2 AND state < 2 RETURNING record";
+        let mut update = c.prepare_cached(sql)?;
+        let refusal = json!(refusal).to_string();
+        let mut rows = update.query((receipt.feed.0, *n as i64, SentState::Refused.number(), refusal))?;
+        while let Some(row) = rows.next()? {
+            shaken.insert(RecordId(row.get(0)?));
+        }
+    }
+    let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n <= ?2 AND state = 0";
+    c.prepare_cached(sql)?.execute((receipt.feed.0, receipt.n as i64, SentState::Sent.number()))?;
+    for record in shaken {
+        if let Some(row) = overlay::row(c, record)? {
+            let confirmed = overlay::documents(c, record, false)?;
+            drop_groundless(c, receipt, &confirmed, record)?;
+            overlay::rebuild(c, schema, &row, confirmed, author)?;
+        }
+    }
+    Ok(())
+}
+
+/// Undecided edits of a record whose creating entry was refused have lost their ground.
+fn drop_groundless(c: &Connection, receipt: &Receipt, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
+    let created = receipt.refused.iter().any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record);
+    if created && confirmed.is_empty() {
+        let refusal = json!(Refusal::new(Code::RecordUnknown, "the entry that created the record was refused")).to_string();
+        let sql = "UPDATE entries SET state = ?2, refusal = ?3 WHERE record = ?1 AND state = 1";
+        c.execute(sql, (record.0, SentState::Refused.number(), refusal))?;
+    }
+    Ok(())
+}
+
+fn apply_news(c: &Connection, schema: &SchemaSet, area: AreaNo, news: RecordNews, author: &str) -> Result<(), ClientError> {
+    let found = overlay::row(c, news.record)?;
+    let mut row = found.unwrap_or_else(|| Row {
+        record: news.record,
+        area,
+        record_type: news.record_type.clone(),
+        created: None,
+        epoch: news.epoch,
+        held: 0,
+        changed_at: 0,
+    });
+    let mut confirmed = Facets::new();
+    match news.news {
+        News::Snapshot(facets) => {
+            for (facet, bytes) in facets {
+                let document = Document::load_checked(&bytes).map_err(|_| WireError::Malformed("snapshot"))?;
+                confirmed.insert(facet, document);
+            }
+            note_own_in(c, &confirmed, news.record)?;
+        }
+        News::Entries(entries) => {
+            confirmed = overlay::documents(c, news.record, false)?;
+            for logged in entries.iter().filter(|logged| logged.seq > row.held) {
+                row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged)?);
+            }
+        }
+    }
+    (row.area, row.created, row.held, row.epoch) = (area, Some(news.created), news.last.max(row.held), news.epoch);
+    overlay::put_confirmed(c, &row, &confirmed)?;
+    overlay::rebuild(c, schema, &row, confirmed, author)
+}
+
+/// Adds one accepted entry to the confirmed documents; returns its time.
+fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<i64, ClientError> {
+    let own;
+    let entry = if logged.own {
+        let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2 RETURNING body";
+        let mut update = c.prepare_cached(sql)?;
+        let key = (logged.feed.0, logged.entry.n as i64, SentState::InLedger.number());
+        let body: Vec<u8> = update.query_row(key, |row| row.get(0))?;
+        own = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        &own
+    } else {
+        &logged.entry
+    };
+    overlay::derive(confirmed, logged.feed, &logged.author, entry, |facet, _| match &logged.seen {
+        None => Seen::All,
+        Some(seen) => {
+            let of_facet = seen.iter().filter(|(f, ..)| *f == facet);
+            Seen::Clock(of_facet.map(|(_, feed, n)| (*feed, *n)).collect())
+        }
+    })?;
+    Ok(entry.at)
+}
+
+/// A snapshot that holds own entries has brought them back: they are in the ledger.
+fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
+    let clock = confirmed.get(&0).map(Document::clock).unwrap_or_default();
+    for (feed, changes) in clock {
+        let sql = "UPDATE entries SET state = ?4 WHERE feed = ?1 AND record = ?2 AND n IN
+                   (SELECT n FROM entries WHERE feed = ?1 AND record = ?2 AND state <> 3 AND state <> 4 ORDER BY n LIMIT ?3)";
+        c.execute(sql, (feed.0, record.0, changes as i64, SentState::InLedger.number()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Saving: one form save is one entry is one transaction, durable when the call returns.
+
+use gridledger_core::canonical;
+use gridledger_core::derive::Seen;
+use gridledger_core::project::View;
+use gridledger_core::validate::{Subject, check_shape, validate};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::entry::{Entry, Intent, Op, Target};
+use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::set::{Merge, RecordType};
+use serde_json::Value;
+
+use super::overlay::{self, Facets, Row};
+use super::{Engine, settings};
+use crate::error::ClientError;
+use crate::faults;
+use crate::intents::Intents;
+use crate::model::Saved;
+
+impl Engine {
+    /// Creates a record of a type in an area (code).
+    pub fn create(&mut self, record_type: &str, area: &str, intents: Intents) -> Result<Saved, ClientError> {
+        let no = self.tree.by_code(area).map(|a| a.no);
+        let no = no.ok_or_else(|| Refusal::new(Code::AreaUnknown, format!("no area {area} here")))?;
+        let target = Target::Create { record_type: record_type.to_owned(), area: no };
+        self.save(target, intents.0)
+    }
+
+    /// Edits a record.
+    pub fn edit(&mut self, record: RecordId, intents: Intents) -> Result<Saved, ClientError> {
+        self.save(Target::Edit { record }, intents.0)
+    }
+
+    fn save(&mut self, target: Target, intents: Vec<Intent>) -> Result<Saved, ClientError> {
+        let (n, at) = (self.me.head.0 + 1, self.now()?);
+        let (mut row, facets) = self.ground(&target, n)?;
+        let record_type = self.schema.record_type(&row.record_type);
+        let record_type = record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?.clone();
+        let view = gridledger_core::project::project(&record_type, facets.values());
+        let intents = intents.into_iter().map(|i| plain(i, &record_type, &view)).collect::<Result<_, _>>()?;
+        let cursor = self.area_floor(row.area)?.max(row.held);
+        let entry = Entry { n, at, cursor, role: String::new(), target, intents };
+        let entry = self.under_a_role(entry, &record_type, row.area, &view)?;
+        row.changed_at = at;
+        self.write(&row, facets, &entry)
+    }
+
+    /// What an entry is made on: the record's row and its documents, undecided edits included.
+    fn ground(&self, target: &Target, n: u64) -> Result<(Row, Facets), ClientError> {
+        match target {
+            Target::Create { record_type, area } => {
+                let record = RecordId::created_by(self.me.feed, n);
+                let record_type = record_type.clone();
+                let row = Row { record, area: *area, record_type, created: None, epoch: 0, held: 0, changed_at: 0 };
+                Ok((row, Facets::new()))
+            }
+            Target::Edit { record } => {
+                let row = overlay::row(&self.db, *record)?.ok_or_else(|| ClientError::Missing(format!("record {record}")))?;
+                Ok((row, overlay::documents(&self.db, *record, true)?))
+            }
+        }
+    }
+
+    fn area_floor(&self, area: AreaNo) -> Result<u64, ClientError> {
+        use rusqlite::OptionalExtension as _;
+        let mut select = self.db.prepare_cached("SELECT floor FROM areas WHERE area = ?1")?;
+        let floor = select.query_row([area.0], |row| row.get::<_, i64>(0)).optional()?;
+        Ok(floor.unwrap_or(0) as u64)
+    }
+
+    /// The entry under the first of the author's roles that may do it; else the first role's refusal.
+    fn under_a_role(&self, mut entry: Entry, record_type: &RecordType, area: AreaNo, view: &View) -> Result<Entry, ClientError> {
+        let rights = self.rights();
+        let mut refusal = None;
+        for role in rights.roles_at(area, entry.at) {
+            role.clone_into(&mut entry.role);
+            check_shape(&entry)?;
+            let subject = Subject { record_type, area, seen: view, now: view, entries: 0 };
+            match validate(rights, &self.me.user, &entry, &subject) {
+                Ok(()) => return Ok(entry),
+                Err(no) => refusal = refusal.or(Some(no)),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| Refusal::new(Code::RoleNotHeld, "no role is held in this area now")).into())
+    }
+
+    fn write(&mut self, row: &Row, mut facets: Facets, entry: &Entry) -> Result<Saved, ClientError> {
+        let seen = overlay::pack_seen(&facets, entry, self.me.feed);
+        overlay::derive(&mut facets, self.me.feed, &self.me.user, entry, |_, _| Seen::All)?;
+        let view = overlay::view(&self.schema, &row.record_type, &facets);
+        facets.retain(|facet, _| entry.facets() & (1 << facet) != 0);
+        let body = canonical::encode(entry);
+        let hash = canonical::hash(self.me.head.1, &body);
+        let written = self.write_all(row, &facets, &view, entry, (&body, hash.0, &seen));
+        if let Err(error) = written {
+            // Whether the commit is durable is unknown: look at what the store holds now.
+            self.me = settings::identity(&self.db)?;
+            return Err(error);
+        }
+        self.me.head = (entry.n, hash);
+        Ok(Saved { record: row.record, n: entry.n })
+    }
+
+    fn write_all(&mut self, row: &Row, facets: &Facets, view: &View, entry: &Entry, (body, hash, seen): (&[u8], [u8; 32], &[u8])) -> Result<(), ClientError> {
+        let feed = self.me.feed;
+        let tx = self.db.transaction().map_err(ClientError::of_store)?;
+        let write = || -> Result<(), rusqlite::Error> {
+            let mut insert = tx.prepare_cached("INSERT INTO entries (feed, n, record, body, hash, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            insert.execute((feed.0, entry.n as i64, row.record.0, body, hash, seen))?;
+            Ok(())
+        };
+        write().map_err(ClientError::of_store)?;
+        overlay::put_overlay(&tx, row.record, facets)?;
+        let open = tx.prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?.query_row([row.record.0], |r| r.get::<_, i64>(0))?;
+        overlay::write_view(&tx, row, view, open as usize)?;
+        faults::reach("phone.before_save");
+        tx.commit().map_err(ClientError::of_store)?;
+        faults::reach("phone.after_save");
+        Ok(())
+    }
+}
+
+/// Fills in the facet, and turns a plain `put` into what the field's merge kind takes.
+fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<Intent, Refusal> {
+    let Some(field) = record_type.field(&intent.field) else {
+        return Err(Refusal::of_field(Code::FieldUnknown, &intent.field, "the record type has no such field"));
+    };
+    intent.facet = field.facet;
+    if let Op::Put { value } = &intent.op {
+        intent.op = match (field.merge, value) {
+            (Merge::Text, Value::String(text)) => {
+                let old = view.fields.get(&intent.field).and_then(Value::as_str).unwrap_or_default();
+                shortest_splice(old, text)
+            }
+            (Merge::Max, value) if value.is_i64() => Op::Raise { value: value.as_i64().unwrap_or(0) },
+            (Merge::Counter, value) if value.is_i64() => {
+                let now = view.fields.get(&intent.field).and_then(Value::as_i64).unwrap_or(0);
+                Op::Increment { by: value.as_i64().unwrap_or(0) - now }
+            }
+            _ => return Ok(intent),
+        };
+    }
+    Ok(intent)
+}
+
+/// The splice that turns `old` into `new`: what lies between their common start and end. Positions in scalar values.
+fn shortest_splice(old: &str, new: &str) -> Op {
+    let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
+    let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let end = old[start..].iter().rev().zip(new[start..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let insert = new[start..new.len() - end].iter().collect();
+    Op::Splice { pos: start as u32, delete: (old.len() - end - start) as u32, insert }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_put_becomes_the_shortest_splice() {
+        let splice = |pos, delete, insert: &str| Op::Splice { pos, delete, insert: insert.into() };
+        assert_eq!(shortest_splice("", "新"), splice(0, 0, "新"));
+        assert_eq!(shortest_splice("楼道堆物", "楼道无堆物"), splice(2, 0, "无"));
+        assert_eq!(shortest_splice("aaa", "aa"), splice(2, 1, ""));
+        assert_eq!(shortest_splice("same", "same"), splice(4, 0, ""));
+    }
+}

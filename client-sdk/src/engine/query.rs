@@ -1,0 +1,174 @@
+//! Reading: lists, search, conflicts, status. Everything comes from the local index; no document is loaded.
+
+use gridledger_core::canonical;
+use gridledger_schema::code::Refusal;
+use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::wire::AreaInfo;
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+use serde_json::Value;
+
+use super::{Engine, db};
+use crate::error::ClientError;
+use crate::intents::Intents;
+use crate::model::{Conflict, Query, Record, Saved, SentState, Status};
+
+/// The areas known, or only those held.
+pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientError> {
+    let sql = "SELECT area, parent, code, kind, name FROM areas WHERE held >= ?1 ORDER BY area";
+    let mut select = c.prepare_cached(sql)?;
+    let rows = select.query_map([held], |row| {
+        Ok(AreaInfo {
+            no: AreaNo(row.get(0)?),
+            parent: row.get::<_, Option<u32>>(1)?.map(AreaNo),
+            code: row.get(2)?,
+            kind: row.get(3)?,
+            name: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+const COLUMNS: &str = "r.record, r.type, a.code, r.view, r.pending FROM records r LEFT JOIN areas a ON a.area = r.area";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let view: String = row.get(3)?;
+    Ok(Record {
+        id: RecordId(row.get(0)?),
+        record_type: row.get(1)?,
+        area: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+        view: serde_json::from_str(&view).unwrap_or(Value::Null),
+        pending: row.get(4)?,
+    })
+}
+
+/// `LIKE` with every character of `text` taken as itself.
+fn like(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+impl Engine {
+    /// One record.
+    pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
+        Ok(select.query_row([record.0], read).optional()?)
+    }
+
+    /// Records, the last changed first.
+    pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+        let mut wheres = vec!["1".to_owned()];
+        let mut values: Vec<Sql> = Vec::new();
+        let mut condition = |sql: &str, value: Sql| {
+            values.push(value);
+            wheres.push(sql.replace('?', &format!("?{}", values.len())));
+        };
+        if let Some(record_type) = &query.record_type {
+            condition("r.type = ?", record_type.clone().into());
+        }
+        if let Some(area) = &query.area {
+            condition("a.code = ?", area.clone().into());
+        }
+        if let Some(text) = &query.text {
+            condition("r.text LIKE ? ESCAPE '\\'", like(text).into());
+        }
+        for (field, value) in &query.fields {
+            let known = field.split('.').all(|part| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+            if !known {
+                return Err(ClientError::Missing(format!("field {field}")));
+            }
+            condition(&format!("r.view ->> '$.{field}' = ?"), sql_of(value));
+        }
+        if query.in_conflict {
+            wheres.push("r.conflicts > 0".into());
+        }
+        let limit = if query.limit == 0 { i64::MAX } else { query.limit as i64 };
+        let sql = format!(
+            "SELECT {COLUMNS} WHERE {} ORDER BY r.changed_at DESC, r.record LIMIT {limit} OFFSET {}",
+            wheres.join(" AND "),
+            query.offset
+        );
+        let mut select = self.db.prepare_cached(&sql)?;
+        Ok(select.query_map(rusqlite::params_from_iter(values), read)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Every field with several values, of one record or of all.
+    pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
+        let records = match record {
+            Some(record) => self.get(record)?.into_iter().collect(),
+            None => self.list(&Query { in_conflict: true, ..Query::default() })?,
+        };
+        let of = |record: Record| {
+            let fields = record.view["_conflicts"].as_object().cloned().unwrap_or_default();
+            fields.into_iter().map(move |(field, values)| Conflict {
+                record: record.id,
+                record_type: record.record_type.clone(),
+                field,
+                values: values.as_array().cloned().unwrap_or_default(),
+            })
+        };
+        Ok(records.into_iter().flat_map(of).collect())
+    }
+
+    /// Settles a conflict: this value, by someone who has seen the others.
+    pub fn settle(&mut self, record: RecordId, field: &str, value: Value) -> Result<Saved, ClientError> {
+        let child = field.split('/').collect::<Vec<_>>();
+        let intents = match child.as_slice() {
+            [field, child, key] => {
+                let value = serde_json::Map::from_iter([((*key).to_owned(), value)]);
+                Intents::new().set_child(field, child, value)
+            }
+            _ => Intents::new().put(field, value),
+        };
+        self.edit(record, intents)
+    }
+
+    /// Where this phone stands.
+    pub fn status(&self) -> Result<Status, ClientError> {
+        let count = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|n| n as u64);
+        let trouble = db::text(&self.db, "trouble")?.and_then(|text| read_refusal(&text));
+        Ok(Status {
+            user: Some(self.me.user.clone()).filter(|u| !u.is_empty()),
+            server: self.server()?,
+            enrolled: self.me.device.is_some(),
+            records: count("SELECT count(*) FROM records")?,
+            unsent: count("SELECT count(*) FROM entries WHERE state = 0")?,
+            sent: count("SELECT count(*) FROM entries WHERE state = 1")?,
+            attention: count("SELECT count(*) FROM entries WHERE state = 3")?,
+            conflicts: count("SELECT count(*) FROM records WHERE conflicts > 0")?,
+            clock_offset_ms: db::number(&self.db, "clock_offset")?,
+            synced_at: db::number(&self.db, "synced_at")?,
+            trouble,
+            areas: areas(&self.db, true)?,
+            grants: self.grants.clone(),
+        })
+    }
+
+    /// Own edits and how far each has come, the last first: number, record, time, state.
+    pub fn receipts(&self, limit: usize) -> Result<Vec<(u64, RecordId, i64, SentState)>, ClientError> {
+        let mut select = self.db.prepare_cached("SELECT n, record, body, state FROM entries WHERE feed = ?1 ORDER BY n DESC LIMIT ?2")?;
+        let rows = select.query_map((self.me.feed.0, limit as i64), |row| {
+            let at = canonical::decode(&row.get::<_, Vec<u8>>(2)?).map_or(0, |entry| entry.at);
+            Ok((row.get::<_, i64>(0)? as u64, RecordId(row.get(1)?), at, SentState::from_number(row.get(3)?)))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn sql_of(value: &Value) -> Sql {
+    match value {
+        Value::Null => Sql::Null,
+        Value::Bool(b) => i64::from(*b).into(),
+        Value::Number(n) => n.as_i64().map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
+        Value::String(s) => s.clone().into(),
+        other => other.to_string().into(),
+    }
+}
+
+/// A refusal as kept in the store.
+pub(super) fn read_refusal(text: &str) -> Option<Refusal> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let code = gridledger_schema::code::Code::parse(value["code"].as_str()?)?;
+    let field = value["field"].as_str().map(str::to_owned);
+    Some(Refusal { code, rule: value["rule"].as_str()?.to_owned(), field })
+}
