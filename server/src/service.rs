@@ -24,11 +24,20 @@ pub struct Service {
     pub counters: Counters,
     /// The territory; replaced whole when it changes.
     tree: RwLock<Arc<AreaTree>>,
+    clock: Clock,
 }
+
+/// A wall clock, ms since 1970; a parameter, so that a test can say what time it is.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 impl Service {
     /// A service over an open store.
     pub fn new(store: Arc<dyn Store>, schema: Arc<SchemaSet>) -> Result<Self, StoreError> {
+        Self::with_clock(store, schema, Arc::new(now))
+    }
+
+    /// A service whose time is told by `clock`.
+    pub fn with_clock(store: Arc<dyn Store>, schema: Arc<SchemaSet>, clock: Clock) -> Result<Self, StoreError> {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
         let tree = RwLock::new(Arc::new(AreaTree::new(store.areas()?)));
@@ -39,6 +48,7 @@ impl Service {
             receipt_key,
             counters: Counters::default(),
             tree,
+            clock,
         })
     }
 
@@ -61,7 +71,7 @@ impl Service {
 
     /// The server's clock, ms since 1970.
     pub fn now(&self) -> i64 {
-        now()
+        (self.clock)()
     }
 }
 

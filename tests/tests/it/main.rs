@@ -1,3 +1,4 @@
 //! The one integration-test binary: each one more would be one more link.
 
+mod line;
 mod tidy;

@@ -1,0 +1,234 @@
+//! A server and phones in one process, joined by plain calls instead of a network, so that a test decides what arrives.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use gridledger_client::engine::{Clock, Engine};
+use gridledger_client::{ClientError, SyncReport};
+use gridledger_core::wire::envelope::read_answer_head;
+use gridledger_core::wire::squeeze::Unpacker;
+use gridledger_schema::ids::AreaNo;
+use gridledger_schema::limits;
+use gridledger_schema::set::SchemaSet;
+use gridledger_schema::wire::Grant;
+use gridledger_server::ingest;
+use gridledger_server::service::Service;
+use gridledger_server::store::people::{NewArea, NewUser};
+use gridledger_server::store::sqlite::SqliteStore;
+use gridledger_server::sync::{self, SyncError};
+use tempfile::TempDir;
+
+/// What went wrong in a sync without a network.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncFailure {
+    /// The server refused the request.
+    #[error("server: {0}")]
+    Server(#[from] SyncError),
+    /// The phone could not make or apply something.
+    #[error("phone: {0}")]
+    Phone(#[from] ClientError),
+}
+
+/// What a test lets through of one sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Everything arrives.
+    Good,
+    /// The request is lost.
+    RequestLost,
+    /// The request arrives, the answer is lost.
+    AnswerLost,
+    /// The answer is cut after so many bytes.
+    CutAfter(usize),
+}
+
+/// A server, its people, and a clock that only a test moves.
+pub struct World {
+    dir: TempDir,
+    /// The service.
+    pub service: Arc<Service>,
+    schema: Arc<SchemaSet>,
+    time: Arc<AtomicI64>,
+    phones: AtomicI64,
+}
+
+/// The time a world begins at: 2026-01-05 08:00 in Shanghai, ms since 1970.
+pub const MORNING: i64 = 1_767_571_200_000;
+
+impl World {
+    /// A world with a district, a street, a community, and grids `G1` … under it.
+    pub fn new(grids: usize) -> Self {
+        Self::with_schema(grids, SchemaSet::builtin())
+    }
+
+    /// … with a schema of its own.
+    pub fn with_schema(grids: usize, schema: Arc<SchemaSet>) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let time = Arc::new(AtomicI64::new(MORNING));
+        let service = open_service(&dir.path().join("server.db"), &schema, &time);
+        let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
+            code: code.into(),
+            parent: parent.map(Into::into),
+            kind: kind.into(),
+            name: format!("{code}区域"),
+            from: None,
+            to: None,
+        };
+        let mut areas =
+            vec![area("D", None, "district"), area("S", Some("D"), "street"), area("C", Some("S"), "community")];
+        areas.extend((1..=grids).map(|i| area(&format!("G{i}"), Some("C"), "basic_grid")));
+        service.store.put_areas(&areas).expect("areas");
+        service.reload_tree().expect("territory");
+        Self { dir, service, schema, time, phones: AtomicI64::new(0) }
+    }
+
+    /// The server's file.
+    pub fn server_file(&self) -> PathBuf {
+        self.dir.path().join("server.db")
+    }
+
+    /// Stops the server and starts it again on the same file.
+    pub fn restart(&mut self) {
+        self.service.store.close();
+        // The file is locked for as long as the old service lives.
+        self.service = open_service(&self.dir.path().join("between.db"), &self.schema, &self.time);
+        self.service = open_service(&self.server_file(), &self.schema, &self.time);
+    }
+
+    /// An area's number.
+    pub fn area(&self, code: &str) -> AreaNo {
+        self.service.tree().by_code(code).map(|a| a.no).expect("an area of the world")
+    }
+
+    /// Moves the clock.
+    pub fn pass(&self, ms: i64) {
+        self.time.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// A user with one role at one area.
+    pub fn user(&self, login: &str, role: &str, area: &str) {
+        let grant = Grant { role: role.into(), area: self.area(area), from: 0, to: None };
+        let user = NewUser { login: login.into(), name: format!("{login}某"), password: None, grants: vec![grant] };
+        self.service.store.put_users(&[user]).expect("a user");
+    }
+
+    /// A one-time code for a user.
+    pub fn code(&self, login: &str) -> String {
+        use sha2::Digest as _;
+        let code = format!("CODE{:08}", self.phones.fetch_add(1, Ordering::Relaxed));
+        let user = self.service.store.user_by_login(login).expect("users").expect("a user of the world");
+        let hash = sha2::Sha256::digest(sync::normal_code(&code).as_bytes()).into();
+        self.service.store.put_code(hash, user.no, i64::MAX).expect("a code");
+        code
+    }
+
+    /// A phone of a user, enrolled by its first sync. `skew` is how far its clock is off, ms.
+    pub fn phone(&self, login: &str, skew: i64) -> Phone {
+        let number = self.phones.fetch_add(1, Ordering::Relaxed);
+        let path = self.dir.path().join(format!("phone-{login}-{number}.db"));
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&number.to_be_bytes());
+        let time = self.time.clone();
+        let clock: Clock = Arc::new(move || time.load(Ordering::Relaxed) + skew);
+        let phone = Phone { path, clock, seed, schema: self.schema.clone(), engine: None };
+        let mut phone = phone.opened();
+        phone.engine().enrol("http://nowhere", &self.code(login)).expect("enrolment is noted");
+        phone
+    }
+}
+
+fn open_service(path: &std::path::Path, schema: &Arc<SchemaSet>, time: &Arc<AtomicI64>) -> Arc<Service> {
+    let store = SqliteStore::open(path, ingest::decider(schema.clone())).expect("the server's store");
+    let time = time.clone();
+    let clock = Arc::new(move || time.load(Ordering::Relaxed));
+    Arc::new(Service::with_clock(Arc::new(store), schema.clone(), clock).expect("a service"))
+}
+
+/// One phone.
+pub struct Phone {
+    path: PathBuf,
+    clock: Clock,
+    seed: [u8; 32],
+    schema: Arc<SchemaSet>,
+    engine: Option<Engine>,
+}
+
+impl Phone {
+    fn opened(mut self) -> Self {
+        self.engine();
+        self
+    }
+
+    /// The phone's engine; opens the store if it is closed.
+    pub fn engine(&mut self) -> &mut Engine {
+        let (path, schema, clock, seed) = (&self.path, self.schema.clone(), self.clock.clone(), self.seed);
+        self.engine.get_or_insert_with(|| Engine::open(path, Some(schema), clock, seed).expect("the phone's store"))
+    }
+
+    /// Closes the store, as when the app is ended.
+    pub fn close(&mut self) {
+        self.engine = None;
+    }
+
+    /// The phone's file.
+    pub fn file(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Syncs until there is nothing more.
+    pub fn sync(&mut self, world: &World) -> Result<SyncReport, SyncFailure> {
+        self.sync_over(world, Line::Good)
+    }
+
+    /// Syncs over a line that may be bad; what was lost is no error, as a phone would only see silence.
+    pub fn sync_over(&mut self, world: &World, line: Line) -> Result<SyncReport, SyncFailure> {
+        let mut report = SyncReport::default();
+        loop {
+            let outgoing = self.engine().request(0)?;
+            report.round_trips += 1;
+            report.bytes_up += outgoing.body.len() as u64;
+            if line == Line::RequestLost {
+                return Ok(report);
+            }
+            let answer = answer(world, &outgoing.body)?;
+            let arrived = match line {
+                Line::AnswerLost => 0,
+                Line::CutAfter(bytes) => bytes.min(answer.len()),
+                _ => answer.len(),
+            };
+            report.bytes_down += arrived as u64;
+            let more = self.receive(&answer[..arrived], &mut report)?;
+            if line != Line::Good || !(more || self.engine().has_unsent()) || report.round_trips > 50 {
+                return Ok(report);
+            }
+        }
+    }
+
+    fn receive(&mut self, answer: &[u8], report: &mut SyncReport) -> Result<bool, SyncFailure> {
+        let Some((head, rest)) = answer.split_first_chunk::<2>() else { return Ok(false) };
+        let packing = read_answer_head(*head).map_err(ClientError::from)?;
+        let engine = self.engine();
+        let mut unpacker = Unpacker::new(packing, engine.dictionary(packing)).map_err(ClientError::from)?;
+        let mut arrived = Vec::new();
+        let mut ended = None;
+        for piece in rest.chunks(1000) {
+            unpacker.push(piece, &mut arrived, limits::FRAME_BYTES * 2).map_err(ClientError::from)?;
+            ended = engine.apply(&mut arrived, report)?;
+        }
+        Ok(ended.unwrap_or(false))
+    }
+}
+
+/// The whole answer to a request.
+pub fn answer(world: &World, body: &[u8]) -> Result<Vec<u8>, SyncError> {
+    let mut answer = sync::open(&world.service, body)?;
+    let mut out = Vec::new();
+    loop {
+        let (piece, last) = answer.next(&world.service)?;
+        out.extend(piece);
+        if last {
+            return Ok(out);
+        }
+    }
+}
