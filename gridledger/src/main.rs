@@ -1,2 +1,7 @@
 //! The gridledger command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gridledger_server::cli::run(std::env::args_os())
+}

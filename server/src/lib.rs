@@ -2,10 +2,15 @@
 //!
 //! Reading order: [`service`] holds the parts; [`sync`] is the main route: it opens a request, [`ingest`] decides its
 //! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks: [`import`] reads
-//! the office's spreadsheets, [`town`] makes up a town of them for trials.
+//! the office's spreadsheets, [`town`] makes up a town of them for trials. [`http`] carries all of it, [`auth`] says who
+//! asks, [`config`] and [`cli`] are how an operator starts and manages it.
 
+pub mod auth;
+pub mod cli;
+pub mod config;
 pub mod counters;
 pub mod faults;
+pub mod http;
 pub mod import;
 pub mod ingest;
 pub mod pull;

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// What the call needs is not there.
     #[error("no such {0}")]
     Missing(String),
+    /// Another process has the store open.
+    #[error("{0}: another process serves this store")]
+    Held(String),
     /// The file is not a store of this program, or of another version of it.
     #[error("{0}")]
     NotAStore(String),

@@ -122,7 +122,8 @@ pub trait PeopleStore {
     fn areas(&self) -> Result<Vec<AreaInfo>, StoreError>;
     /// Makes or changes areas, parents first or not; returns (made, changed). All or nothing.
     fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError>;
-    /// Makes or changes users and adds grants; returns (made, changed). All or nothing.
+    /// Makes or changes users and adds grants; returns (made, changed). A new password ends the user's refresh tokens.
+    /// All or nothing.
     fn put_users(&self, users: &[NewUser]) -> Result<(usize, usize), StoreError>;
     /// Every user.
     fn users(&self) -> Result<Vec<User>, StoreError>;

@@ -67,9 +67,7 @@ impl Lock {
         let file = options.map_err(|e| refused(e.to_string()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => {
-                Err(refused("another process serves this store".into()))
-            }
+            Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::Held(name.display().to_string())),
             Err(std::fs::TryLockError::Error(e)) => Err(refused(e.to_string())),
         }
     }

@@ -63,6 +63,9 @@ pub fn put(c: &Connection, users: &[NewUser]) -> Result<(usize, usize), StoreErr
         let fresh = insert(c, user)?;
         let mut differs = !fresh && change(c, user)?;
         let no = by_login(c, &user.login)?.ok_or(StoreError::Damaged("users"))?.no;
+        if differs && user.password.is_some() {
+            end_sessions(c, no)?;
+        }
         for grant in &user.grants {
             differs |= put_grant(c, no, grant)?;
         }
@@ -125,9 +128,11 @@ pub fn set_revoked(c: &Connection, user: UserNo, revoked: bool) -> Result<(), St
     if update.execute((user.0, revoked))? == 0 {
         return Err(StoreError::Missing(format!("user {}", user.0)));
     }
-    if revoked {
-        c.prepare_cached("DELETE FROM refresh_tokens WHERE user = ?1")?
-            .execute([user.0])?;
-    }
+    if revoked { end_sessions(c, user) } else { Ok(()) }
+}
+
+fn end_sessions(c: &Connection, user: UserNo) -> Result<(), StoreError> {
+    c.prepare_cached("DELETE FROM refresh_tokens WHERE user = ?1")?
+        .execute([user.0])?;
     Ok(())
 }

@@ -1,0 +1,67 @@
+//! Who calls a route: the user behind `Authorization: Bearer`, looked up anew with each request.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+use gridledger_schema::code::Code;
+use gridledger_schema::wire::Grant;
+
+use super::Auth;
+use crate::http::{ApiError, block};
+use crate::service::Service;
+use crate::store::people::{User, UserNo};
+
+/// The signed-in user of a request. A revoked user never gets this far.
+pub struct Caller {
+    /// The user, without the password's hash.
+    pub user: User,
+    /// The user's grants, ended ones included.
+    pub grants: Vec<Grant>,
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let user = token(request)
+            .ok_or(Code::Unauthorised)
+            .and_then(|token| user_of(request, token));
+        let service = request.app_data::<web::Data<Service>>().cloned();
+        Box::pin(async move {
+            let (user, service) = (user?, service.ok_or(Code::Internal)?);
+            block(move || look_up(&service, user)).await
+        })
+    }
+}
+
+/// The token of a request's `Authorization: Bearer` header.
+pub fn token(request: &HttpRequest) -> Option<&str> {
+    let mut values = request.headers().get_all(AUTHORIZATION);
+    let (value, second) = (values.next()?.to_str().ok()?, values.next());
+    let (scheme, token) = value.split_once(' ')?;
+    (second.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
+}
+
+fn user_of(request: &HttpRequest, token: &str) -> Result<UserNo, Code> {
+    let auth = request.app_data::<web::Data<Auth>>().ok_or(Code::Internal)?;
+    let claims = auth.keys.read(token).ok_or(Code::Unauthorised)?;
+    let session = claims.session().ok_or(Code::Unauthorised)?;
+    if auth.ended.has(&session) {
+        return Err(Code::Unauthorised);
+    }
+    claims.user().ok_or(Code::Unauthorised)
+}
+
+fn look_up(service: &Service, no: UserNo) -> Result<Caller, ApiError> {
+    let mut user = service.store.user(no)?.ok_or(Code::Unauthorised)?;
+    if user.revoked {
+        return Err(Code::UserRevoked.into());
+    }
+    user.password = None;
+    let grants = service.store.grants(no)?;
+    Ok(Caller { user, grants })
+}

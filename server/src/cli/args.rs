@@ -1,0 +1,214 @@
+//! What may be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::auth::codes;
+
+/// gridledger: the service for grid workers
+#[derive(Debug, Parser)]
+#[command(name = "gridledger", version)]
+pub struct Args {
+    /// Settings, in TOML
+    #[arg(long, global = true, env = "GRIDLEDGER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The store
+    #[arg(long, global = true, value_name = "sqlite:PATH")]
+    pub store: Option<String>,
+    /// Folder of schema files that stand beside the built-in ones
+    #[arg(long, global = true, value_name = "DIR")]
+    pub schema: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until SIGTERM or Ctrl-C
+    Serve {
+        /// Address and port
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<String>,
+    },
+    /// Manage territory, people, devices and keys of a store that no server holds open
+    Admin {
+        /// Lists as JSON
+        #[arg(long, global = true)]
+        json: bool,
+        /// What to do
+        #[command(subcommand)]
+        admin: Admin,
+    },
+}
+
+/// What an administrator does.
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// People
+    User {
+        /// What to do
+        #[command(subcommand)]
+        user: UserCommand,
+    },
+    /// Make a one-time code with which a phone enrols; it is shown once
+    Code {
+        /// Whose phone
+        login: String,
+        /// Days it is good for
+        #[arg(long, default_value_t = codes::DAYS, value_parser = clap::value_parser!(u32).range(1..=i64::from(codes::MOST_DAYS)))]
+        days: u32,
+    },
+    /// Phones
+    Device {
+        /// What to do
+        #[command(subcommand)]
+        device: DeviceCommand,
+    },
+    /// Territory
+    Area {
+        /// What to do
+        #[command(subcommand)]
+        area: AreaCommand,
+    },
+    /// Sign access tokens with a new key from now on
+    RotateKeys,
+    /// Take in a spreadsheet of the office (CSV)
+    Import(ImportArgs),
+    /// Write the spreadsheets of a made-up town
+    SampleTown(TownArgs),
+}
+
+/// People.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Make a person, or add a role to one
+    Add {
+        /// The login
+        login: String,
+        /// The name
+        #[arg(long)]
+        name: String,
+        /// The role's code
+        #[arg(long)]
+        role: String,
+        /// The code of the area it is held at
+        #[arg(long)]
+        area: String,
+        /// Where a password comes from; without one the person signs in on an enrolled phone only
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// List everybody
+    List,
+    /// Shut a person out, at once
+    Revoke {
+        /// The login
+        login: String,
+    },
+    /// Let a person in again
+    Restore {
+        /// The login
+        login: String,
+    },
+    /// Set a password
+    Password {
+        /// The login
+        login: String,
+        /// Where the password comes from
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+}
+
+/// Where a password comes from: never the command line, which others on the machine can read.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+pub struct PasswordSource {
+    /// The first line of the standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// The environment variable GRIDLEDGER_PASSWORD
+    #[arg(long)]
+    pub password_env: bool,
+}
+
+/// Phones.
+#[derive(Debug, Subcommand)]
+pub enum DeviceCommand {
+    /// List every phone
+    List,
+    /// Shut a phone out, at once
+    Revoke {
+        /// The phone's number
+        number: u32,
+    },
+    /// Let a phone in again
+    Restore {
+        /// The phone's number
+        number: u32,
+    },
+}
+
+/// Territory.
+#[derive(Debug, Subcommand)]
+pub enum AreaCommand {
+    /// List every area
+    List,
+    /// Make an area, or change one
+    Add {
+        /// The office's code
+        code: String,
+        /// The name
+        #[arg(long)]
+        name: String,
+        /// The kind (basic_grid, community …)
+        #[arg(long)]
+        kind: String,
+        /// The code of the area above; none for the outermost
+        #[arg(long)]
+        parent: Option<String>,
+    },
+}
+
+/// A spreadsheet to take in.
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// What the file holds
+    pub what: Sheet,
+    /// The file
+    pub file: PathBuf,
+    /// Only check, and say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What a spreadsheet holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sheet {
+    /// The territory
+    Areas,
+    /// People and their roles
+    Staff,
+    /// Dwellings, households and residents
+    Register,
+}
+
+/// A town to make up.
+#[derive(Debug, clap::Args)]
+pub struct TownArgs {
+    /// Grids
+    #[arg(long, default_value_t = 342)]
+    pub grids: u32,
+    /// Households of each grid
+    #[arg(long, default_value_t = 50)]
+    pub households: u32,
+    /// The same seed gives the same town
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}

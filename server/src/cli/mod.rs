@@ -1,0 +1,100 @@
+//! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
+//!
+//! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
+//! [`territory`], [`import`] hold the commands; [`say`] speaks Chinese or English.
+
+pub mod args;
+pub mod import;
+pub mod log;
+pub mod open;
+pub mod people;
+pub mod say;
+pub mod territory;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Admin, Args, Command};
+pub use open::open_service;
+use say::{CliError, Speaker};
+
+use crate::config::Settings;
+use crate::service::Service;
+
+/// Runs a command line, its first word the program's name. 0: done; 1: failed; 2: not a command line.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version come this way too, and are no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()) * 2);
+        }
+    };
+    let speaker = Speaker::of_environment();
+    match carry_out(args, &speaker) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gridledger: {}", speaker.of_error(&error));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn carry_out(args: Args, speaker: &Speaker) -> Result<(), CliError> {
+    let mut settings = settings(&args)?;
+    match args.command {
+        Command::Serve { listen } => {
+            if let Some(listen) = listen {
+                settings.take("listen", &listen, "--listen")?;
+            }
+            serve(&settings)
+        }
+        Command::Admin {
+            admin: Admin::SampleTown(town),
+            ..
+        } => import::sample_town(&town, speaker),
+        Command::Admin { json, admin } => {
+            let service = open_service(&settings)?;
+            let result = administer(&service, &admin, &speaker.with_json(json));
+            service.store.close();
+            result
+        }
+    }
+}
+
+fn settings(args: &Args) -> Result<Settings, CliError> {
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut settings = Settings::read(args.config.as_deref(), env)?;
+    if let Some(store) = &args.store {
+        settings.take("store", store, "--store")?;
+    }
+    if let Some(schema) = &args.schema {
+        settings.schema = Some(schema.clone());
+    }
+    Ok(settings)
+}
+
+fn serve(settings: &Settings) -> Result<(), CliError> {
+    log::start(settings)?;
+    let service = open_service(settings)?;
+    let running = crate::http::start(service, settings).map_err(CliError::Serve)?;
+    // The first line on the standard output tells whoever started us the port.
+    println!("http://{}", running.addr());
+    running.serve_until_signal().map_err(CliError::Serve)
+}
+
+fn administer(service: &Service, admin: &Admin, speaker: &Speaker) -> Result<(), CliError> {
+    match admin {
+        Admin::User { user } => people::user(service, user, speaker),
+        Admin::Code { login, days } => people::code(service, login, *days, speaker),
+        Admin::Device { device } => people::device(service, device, speaker),
+        Admin::Area { area } => territory::area(service, area, speaker),
+        Admin::RotateKeys => people::rotate_keys(service, speaker),
+        Admin::Import(import) => import::file(service, import, speaker),
+        Admin::SampleTown(town) => import::sample_town(town, speaker),
+    }
+}

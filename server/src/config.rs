@@ -1,0 +1,257 @@
+//! The server's settings: defaults, then the file, then the environment, then the command line.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use gridledger_schema::limits::BODY_SECONDS;
+
+/// What the names of environment variables begin with.
+const PREFIX: &str = "GRIDLEDGER_";
+/// Variables of that beginning that are not settings of the server.
+const NOT_SETTINGS: [&str; 4] = ["CONFIG", "PASSWORD", "DIE_AT", "FIELD_"];
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that can be set. The names of the fields are the keys of the file; `GRIDLEDGER_` and the name in
+/// capitals is the environment variable.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address and port to listen at; port 0 for any.
+    pub listen: String,
+    /// The store: `sqlite:PATH`.
+    pub store: String,
+    /// Folder of the deployment's schema files; the built-in set alone without one.
+    pub schema: Option<PathBuf>,
+    /// `text` or `json`.
+    pub log_format: LogFormat,
+    /// What is logged, as `tracing` directives (`info`, `warn,gridledger_server=debug`).
+    pub log_level: String,
+    /// The bearer token that reads /metrics; without one only this machine does.
+    pub metrics_token: Option<Secret>,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// The issuer named in access tokens.
+    pub issuer: String,
+    /// Worker threads; as many as cores if not set.
+    pub workers: Option<usize>,
+    /// Seconds to receive a body.
+    pub body_seconds: u64,
+    /// Seconds that running requests get to finish when the server stops.
+    pub stop_seconds: u64,
+    /// Whether the last address of `X-Forwarded-For` counts as the caller's: only behind a proxy that sets it.
+    pub trust_forwarded: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:7300".into(),
+            store: "sqlite:gridledger.db".into(),
+            schema: None,
+            log_format: LogFormat::Text,
+            log_level: "info".into(),
+            metrics_token: None,
+            max_connections: 20_000,
+            issuer: "gridledger".into(),
+            workers: None,
+            body_seconds: BODY_SECONDS,
+            stop_seconds: 30,
+            trust_forwarded: false,
+        }
+    }
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The file is not TOML. What stands there is left out: it may be a secret.
+    #[error("{}: not well-formed TOML{}", .path.display(), .line.map(|line| format!(" (line {line})")).unwrap_or_default())]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: Option<usize>,
+    },
+    /// No setting has this name.
+    #[error("{place}: there is no setting `{key}`")]
+    Unknown {
+        /// The name.
+        key: String,
+        /// The file, or the environment.
+        place: String,
+    },
+    /// The value does not fit the setting.
+    #[error("{place}: `{key}` must be {wanted}")]
+    Unfit {
+        /// The setting.
+        key: String,
+        /// What it takes.
+        wanted: &'static str,
+        /// The file, or the environment.
+        place: String,
+    },
+}
+
+/// Why a value was not taken.
+enum Unset {
+    Unknown,
+    Unfit(&'static str),
+}
+
+impl Settings {
+    /// The settings of defaults, `file` and the variables of `env`, in this order.
+    pub fn read(
+        file: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut settings = Self::default();
+        if let Some(path) = file {
+            settings.read_file(path)?;
+        }
+        for (name, value) in env {
+            let Some(key) = name.strip_prefix(PREFIX) else {
+                continue;
+            };
+            if !NOT_SETTINGS
+                .into_iter()
+                .any(|other| key == other || other.ends_with('_') && key.starts_with(other))
+            {
+                settings.take(
+                    &key.to_lowercase(),
+                    &value,
+                    &format!("environment variable {name}"),
+                )?;
+            }
+        }
+        Ok(settings)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File {
+            path: path.to_owned(),
+            error,
+        })?;
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let line = error
+                .span()
+                .map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+            ConfigError::NotToml {
+                path: path.to_owned(),
+                line,
+            }
+        })?;
+        let place = path.display().to_string();
+        for (key, value) in &table {
+            let value = match value {
+                toml::Value::String(text) => text.clone(),
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Boolean(flag) => flag.to_string(),
+                // Nothing here takes a list, a date or a table; the name decides what is said about it.
+                _ => "\0".to_owned(),
+            };
+            self.take(key, &value, &place)?;
+        }
+        Ok(())
+    }
+
+    /// Sets one setting by name; `place` is where the value came from.
+    pub fn take(&mut self, key: &str, value: &str, place: &str) -> Result<(), ConfigError> {
+        let (key, place) = (key.to_owned(), place.to_owned());
+        self.set(&key, value).map_err(|unset| match unset {
+            Unset::Unknown => ConfigError::Unknown { key, place },
+            Unset::Unfit(wanted) => ConfigError::Unfit { key, wanted, place },
+        })
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Unset> {
+        match key {
+            "listen" => self.listen = text(value)?,
+            "store" => self.store = text(value)?,
+            "schema" => self.schema = Some(text(value)?.into()),
+            "log_format" => self.log_format = log_format(value)?,
+            "log_level" => self.log_level = text(value)?,
+            "metrics_token" => self.metrics_token = Some(Secret(text(value)?)),
+            "max_connections" => self.max_connections = number(value, 1)? as usize,
+            "issuer" => self.issuer = text(value)?,
+            "workers" => self.workers = Some(number(value, 1)? as usize),
+            "body_seconds" => self.body_seconds = number(value, 1)?,
+            "stop_seconds" => self.stop_seconds = number(value, 0)?,
+            "trust_forwarded" => {
+                self.trust_forwarded = value.parse().map_err(|_| Unset::Unfit("true or false"))?
+            }
+            _ => return Err(Unset::Unknown),
+        }
+        Ok(())
+    }
+
+    /// The path of a store in one SQLite file.
+    pub fn sqlite_path(&self) -> Result<PathBuf, ConfigError> {
+        match self.store.strip_prefix("sqlite:") {
+            Some(path) if !path.is_empty() => Ok(path.into()),
+            _ => Err(ConfigError::Unfit {
+                key: "store".into(),
+                wanted: "sqlite:PATH",
+                place: "settings".into(),
+            }),
+        }
+    }
+}
+
+fn text(value: &str) -> Result<String, Unset> {
+    match value {
+        "" | "\0" => Err(Unset::Unfit("a text that is not empty")),
+        value => Ok(value.to_owned()),
+    }
+}
+
+fn number(value: &str, least: u64) -> Result<u64, Unset> {
+    // A million bounds everything that is counted or timed here.
+    let number = value
+        .parse()
+        .ok()
+        .filter(|number| (least..=1_000_000).contains(number));
+    number.ok_or(Unset::Unfit("a whole number up to 1000000"))
+}
+
+fn log_format(value: &str) -> Result<LogFormat, Unset> {
+    match value {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(Unset::Unfit("text or json")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! The HTTP side: the application, and what every route shares.
+//!
+//! Reading order: [`app`] builds and runs the server and lists the routes; [`observe`] wraps each request with an id,
+//! a log line, counters and headers; [`error`] is the one shape of every refusal; [`body`] reads bodies within limits.
+
+pub mod app;
+pub mod body;
+pub mod error;
+pub mod health;
+pub mod metrics;
+pub mod observe;
+pub mod request_id;
+pub mod sessions;
+
+use actix_web::web;
+use gridledger_schema::code::Code;
+
+pub use app::{Running, start};
+pub use error::ApiError;
+pub use metrics::Metrics;
+
+/// The one door from async code to the store: runs `work` on a thread that may block.
+pub async fn block<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    E: Into<ApiError> + Send + 'static,
+{
+    match web::block(work).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(_) => Err(Code::Internal.into()),
+    }
+}

@@ -1,0 +1,144 @@
+//! Signing in and out over HTTP, and what a signed-in person may know of themselves.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use gridledger_core::rights::Rights;
+use gridledger_schema::wire::Grant;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::body::Json;
+use super::{ApiError, block};
+use crate::auth::sessions::{self, Session};
+use crate::auth::{Auth, Caller, tokens};
+use crate::service::Service;
+
+/// Whether the last address of `X-Forwarded-For` is believed: only behind a proxy that sets it.
+#[derive(Clone, Copy, Debug)]
+pub struct TrustForwarded(pub bool);
+
+/// Body of POST /v1/login.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    login: String,
+    password: String,
+}
+
+/// Body of POST /v1/refresh and POST /v1/logout.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    refresh: String,
+}
+
+/// POST /v1/login
+pub async fn login(
+    request: HttpRequest,
+    auth: web::Data<Auth>,
+    service: web::Data<Service>,
+    Json(body): Json<Login>,
+) -> Result<HttpResponse, ApiError> {
+    let peer = peer(&request);
+    let (login, now) = (body.login.trim().to_ascii_lowercase(), service.now());
+    auth.limits
+        .may_try(&login, peer, now)
+        .map_err(ApiError::wait_ms)?;
+    let turn = auth.passwords.turn().await?;
+    let checker = auth.clone();
+    let session = block(move || {
+        sessions::login(
+            &checker,
+            service.store.as_ref(),
+            &login,
+            &body.password,
+            peer,
+            now,
+        )
+    })
+    .await;
+    drop(turn);
+    Ok(HttpResponse::Ok().json(answer(&session?)))
+}
+
+/// POST /v1/refresh
+pub async fn refresh(
+    auth: web::Data<Auth>,
+    service: web::Data<Service>,
+    Json(body): Json<Refresh>,
+) -> Result<HttpResponse, ApiError> {
+    let session =
+        block(move || sessions::refresh(&auth, service.store.as_ref(), &body.refresh, service.now())).await?;
+    Ok(HttpResponse::Ok().json(answer(&session)))
+}
+
+/// POST /v1/logout
+pub async fn logout(
+    auth: web::Data<Auth>,
+    service: web::Data<Service>,
+    Json(body): Json<Refresh>,
+) -> Result<HttpResponse, ApiError> {
+    block(move || sessions::logout(&auth, service.store.as_ref(), &body.refresh, service.now())).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// GET /v1/me: the user, and the grants that are not over.
+pub async fn me(caller: Caller, service: web::Data<Service>) -> HttpResponse {
+    let (tree, now) = (service.tree(), service.now());
+    let current = caller
+        .grants
+        .iter()
+        .filter(|grant| grant.to.is_none_or(|to| now < to));
+    let grants: Vec<Value> = current
+        .map(|grant| {
+            let Grant { role, area, from, to } = grant;
+            let label = service
+                .schema
+                .role(role)
+                .map(|role| json!({ "zh": role.label.zh, "en": role.label.en }));
+            let code = tree.get(*area).map(|info| info.code.clone());
+            json!({ "role": role, "label": label, "area": area, "area_code": code, "from": from, "to": to })
+        })
+        .collect();
+    HttpResponse::Ok().json(json!({ "login": caller.user.login, "name": caller.user.name, "grants": grants }))
+}
+
+/// GET /v1/areas: the areas in which the caller may read something now, by number.
+pub async fn areas(caller: Caller, service: web::Data<Service>) -> HttpResponse {
+    let tree = service.tree();
+    let rights = Rights {
+        schema: &service.schema,
+        tree: &tree,
+        grants: &caller.grants,
+    };
+    let readable: BTreeSet<_> = rights.areas(service.now()).into_iter().collect();
+    let areas: Vec<_> = readable.into_iter().filter_map(|no| tree.get(no)).collect();
+    HttpResponse::Ok().json(json!({ "areas": areas }))
+}
+
+fn answer(session: &Session) -> Value {
+    json!({
+        "access": session.access,
+        "refresh": session.refresh,
+        "token_type": "Bearer",
+        "expires_in": tokens::LIFE_SECONDS,
+    })
+}
+
+fn peer(request: &HttpRequest) -> Option<IpAddr> {
+    let trusts = request
+        .app_data::<web::Data<TrustForwarded>>()
+        .is_some_and(|trust| trust.0);
+    let forwarded = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .last()
+        .filter(|_| trusts);
+    let last = forwarded
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.rsplit(',').next());
+    let last = last.and_then(|address| address.trim().parse().ok());
+    last.or_else(|| request.peer_addr().map(|peer| peer.ip()))
+}
