@@ -57,7 +57,11 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
 }
 
 fn system_clock() -> Clock {
-    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64))
+    Arc::new(|| {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis() as i64)
+    })
 }
 
 impl Client {
@@ -74,7 +78,9 @@ impl Client {
             changes: watch::Sender::new(0),
             syncing: tokio::sync::Mutex::new(()),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The engine, for calls this handle has no shorthand for. Hold it briefly: a sync waits for it between frames.
@@ -126,7 +132,12 @@ impl Client {
     }
 
     /// Settles a conflict with a value.
-    pub fn settle(&self, record: RecordId, field: &str, value: serde_json::Value) -> Result<Saved, ClientError> {
+    pub fn settle(
+        &self,
+        record: RecordId,
+        field: &str,
+        value: serde_json::Value,
+    ) -> Result<Saved, ClientError> {
         let saved = self.engine().settle(record, field, value)?;
         self.changed();
         Ok(saved)
@@ -174,19 +185,24 @@ impl Client {
             match self.round_trip(&mut report).await {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) => {
-                    let again = match error.code() {
-                        Some(Code::DictionaryUnknown) => self.engine().without_dictionary().is_ok(),
-                        Some(Code::CounterBehind) => true,
-                        _ => false,
-                    };
-                    if !again || std::mem::replace(&mut retried, true) {
-                        return Err(error);
-                    }
-                }
+                Err(error) if !retried && self.mended(&error)? => retried = true,
+                Err(error) => return Err(error),
             }
         }
         Ok(report)
+    }
+
+    /// Whether a refused request can be made to pass by sending it another way.
+    fn mended(&self, error: &ClientError) -> Result<bool, ClientError> {
+        let ClientError::Server { code, detail } = error else {
+            return Ok(false);
+        };
+        match code {
+            Code::DictionaryUnknown => self.engine().without_dictionary()?,
+            Code::CounterBehind => self.engine().counter_at_least(detail.parse().unwrap_or(0)),
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// One request and its answer; `true` if there is more to send or to fetch.

@@ -53,7 +53,10 @@ pub struct Query {
 impl Query {
     /// Records of a type.
     pub fn of_type(record_type: &str) -> Self {
-        Self { record_type: Some(record_type.to_owned()), ..Self::default() }
+        Self {
+            record_type: Some(record_type.to_owned()),
+            ..Self::default()
+        }
     }
 
     /// … in an area.

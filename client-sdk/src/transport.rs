@@ -27,13 +27,23 @@ fn network(error: reqwest::Error) -> ClientError {
 
 impl Transport {
     pub(crate) fn new() -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE).build().map_err(network)?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE)
+            .build()
+            .map_err(network)?;
         Ok(Self { http })
     }
 
     /// Sends a sealed request.
     pub(crate) async fn post(&self, server: &str, body: Vec<u8>) -> Result<Incoming, ClientError> {
-        let response = self.http.post(format!("{server}/v1/sync")).body(body).send().await.map_err(network)?;
+        let response = self
+            .http
+            .post(format!("{server}/v1/sync"))
+            .body(body)
+            .send()
+            .await
+            .map_err(network)?;
         if response.status().is_success() {
             return Ok(Incoming { response });
         }
@@ -42,8 +52,14 @@ impl Transport {
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         match answer["code"].as_str().and_then(Code::parse) {
             Some(code) => {
-                let detail = answer["detail"].as_str().or(answer["message"]["en"].as_str()).unwrap_or(code.en());
-                Err(ClientError::Server { code, detail: detail.to_owned() })
+                let detail = answer["detail"]
+                    .as_str()
+                    .or(answer["message"]["en"].as_str())
+                    .unwrap_or(code.en());
+                Err(ClientError::Server {
+                    code,
+                    detail: detail.to_owned(),
+                })
             }
             None => Err(ClientError::Network(format!("the server answered {status}"))),
         }
@@ -53,6 +69,11 @@ impl Transport {
 impl Incoming {
     /// The next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
-        Ok(self.response.chunk().await.map_err(network)?.map(|bytes| bytes.to_vec()))
+        Ok(self
+            .response
+            .chunk()
+            .await
+            .map_err(network)?
+            .map(|bytes| bytes.to_vec()))
     }
 }

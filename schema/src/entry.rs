@@ -71,7 +71,10 @@ pub struct Intent {
     pub op: Op,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
 fn is_zero(facet: &u8) -> bool {
     *facet == 0
 }

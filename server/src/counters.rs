@@ -28,23 +28,21 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Takes a counter if it is higher than any the device used.
-    pub fn advance(&self, device: &Device, counter: u64, now: i64) -> bool {
-        let Ok(mut state) = self.state.lock() else {
-            return false;
-        };
+    /// Takes a counter if it is higher than any the device used; else says which that is.
+    pub fn advance(&self, device: &Device, counter: u64, now: i64) -> Result<(), u64> {
+        let mut state = self.state.lock().map_err(|_| counter)?;
         let used = state
             .used
             .get(&device.no)
             .map_or(0, |(counter, _)| *counter)
             .max(device.counter);
         if counter <= used {
-            return false;
+            return Err(used);
         }
         if state.used.insert(device.no, (counter, now)).is_none() || !state.unsaved.contains(&device.no) {
             state.unsaved.push(device.no);
         }
-        true
+        Ok(())
     }
 
     /// Writes the counters down if enough wait, or long enough.

@@ -37,7 +37,11 @@ impl Service {
     }
 
     /// A service whose time is told by `clock`.
-    pub fn with_clock(store: Arc<dyn Store>, schema: Arc<SchemaSet>, clock: Clock) -> Result<Self, StoreError> {
+    pub fn with_clock(
+        store: Arc<dyn Store>,
+        schema: Arc<SchemaSet>,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
         let tree = RwLock::new(Arc::new(AreaTree::new(store.areas()?)));

@@ -29,16 +29,29 @@ pub enum SyncError {
     /// The request was refused as a whole.
     #[error("{0}")]
     Refused(Code),
+    /// The request counter was used before; the highest the device used.
+    #[error("counter {0} was used before")]
+    Counter(u64),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl SyncError {
+    /// What a phone needs to know beside the code: the counter used, a limit's name.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Counter(used) => Some(used.to_string()),
+            Self::Wire(error) => Some(error.to_string()),
+            Self::Refused(_) | Self::Store(_) => None,
+        }
+    }
+
     /// The stable code to answer with.
     pub fn code(&self) -> Code {
         match self {
             Self::Refused(code) => *code,
+            Self::Counter(_) => Code::CounterBehind,
             Self::Wire(WireError::Version(_)) => Code::VersionUnsupported,
             Self::Wire(WireError::Dictionary) => Code::DictionaryUnknown,
             Self::Wire(WireError::TooLarge(_)) => Code::BodyTooLarge,
@@ -175,9 +188,10 @@ fn door(
     let Some(user) = service.store.user(device.user)?.filter(|user| !user.revoked) else {
         return refused(Code::UserRevoked);
     };
-    if !service.counters.advance(&device, envelope.counter, now) {
-        return refused(Code::CounterBehind);
-    }
+    service
+        .counters
+        .advance(&device, envelope.counter, now)
+        .map_err(SyncError::Counter)?;
     service.counters.save_some(&*service.store, now)?;
     if request.enrol.is_some() {
         ready.push(Frame::Welcome(Welcome {
@@ -208,7 +222,11 @@ pub fn normal_code(code: &str) -> String {
 
 /// The device's feeds, each with the last entry it says it holds.
 fn own_feeds(device: &Device, request: &Request) -> Vec<(FeedId, u64)> {
-    request.own.iter().map(|(ordinal, n)| (FeedId::of_key(&device.public_key, *ordinal), *n)).collect()
+    request
+        .own
+        .iter()
+        .map(|(ordinal, n)| (FeedId::of_key(&device.public_key, *ordinal), *n))
+        .collect()
 }
 
 struct Names<'a> {

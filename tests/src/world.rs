@@ -75,12 +75,21 @@ impl World {
             from: None,
             to: None,
         };
-        let mut areas =
-            vec![area("D", None, "district"), area("S", Some("D"), "street"), area("C", Some("S"), "community")];
+        let mut areas = vec![
+            area("D", None, "district"),
+            area("S", Some("D"), "street"),
+            area("C", Some("S"), "community"),
+        ];
         areas.extend((1..=grids).map(|i| area(&format!("G{i}"), Some("C"), "basic_grid")));
         service.store.put_areas(&areas).expect("areas");
         service.reload_tree().expect("territory");
-        Self { dir, service, schema, time, phones: AtomicI64::new(0) }
+        Self {
+            dir,
+            service,
+            schema,
+            time,
+            phones: AtomicI64::new(0),
+        }
     }
 
     /// The server's file.
@@ -98,7 +107,11 @@ impl World {
 
     /// An area's number.
     pub fn area(&self, code: &str) -> AreaNo {
-        self.service.tree().by_code(code).map(|a| a.no).expect("an area of the world")
+        self.service
+            .tree()
+            .by_code(code)
+            .map(|a| a.no)
+            .expect("an area of the world")
     }
 
     /// Moves the clock.
@@ -108,8 +121,18 @@ impl World {
 
     /// A user with one role at one area.
     pub fn user(&self, login: &str, role: &str, area: &str) {
-        let grant = Grant { role: role.into(), area: self.area(area), from: 0, to: None };
-        let user = NewUser { login: login.into(), name: format!("{login}某"), password: None, grants: vec![grant] };
+        let grant = Grant {
+            role: role.into(),
+            area: self.area(area),
+            from: 0,
+            to: None,
+        };
+        let user = NewUser {
+            login: login.into(),
+            name: format!("{login}某"),
+            password: None,
+            grants: vec![grant],
+        };
         self.service.store.put_users(&[user]).expect("a user");
     }
 
@@ -117,9 +140,17 @@ impl World {
     pub fn code(&self, login: &str) -> String {
         use sha2::Digest as _;
         let code = format!("CODE{:08}", self.phones.fetch_add(1, Ordering::Relaxed));
-        let user = self.service.store.user_by_login(login).expect("users").expect("a user of the world");
+        let user = self
+            .service
+            .store
+            .user_by_login(login)
+            .expect("users")
+            .expect("a user of the world");
         let hash = sha2::Sha256::digest(sync::normal_code(&code).as_bytes()).into();
-        self.service.store.put_code(hash, user.no, i64::MAX).expect("a code");
+        self.service
+            .store
+            .put_code(hash, user.no, i64::MAX)
+            .expect("a code");
         code
     }
 
@@ -131,9 +162,18 @@ impl World {
         seed[..8].copy_from_slice(&number.to_be_bytes());
         let time = self.time.clone();
         let clock: Clock = Arc::new(move || time.load(Ordering::Relaxed) + skew);
-        let phone = Phone { path, clock, seed, schema: self.schema.clone(), engine: None };
+        let phone = Phone {
+            path,
+            clock,
+            seed,
+            schema: self.schema.clone(),
+            engine: None,
+        };
         let mut phone = phone.opened();
-        phone.engine().enrol("http://nowhere", &self.code(login)).expect("enrolment is noted");
+        phone
+            .engine()
+            .enrol("http://nowhere", &self.code(login))
+            .expect("enrolment is noted");
         phone
     }
 }
@@ -163,7 +203,8 @@ impl Phone {
     /// The phone's engine; opens the store if it is closed.
     pub fn engine(&mut self) -> &mut Engine {
         let (path, schema, clock, seed) = (&self.path, self.schema.clone(), self.clock.clone(), self.seed);
-        self.engine.get_or_insert_with(|| Engine::open(path, Some(schema), clock, seed).expect("the phone's store"))
+        self.engine
+            .get_or_insert_with(|| Engine::open(path, Some(schema), clock, seed).expect("the phone's store"))
     }
 
     /// Closes the store, as when the app is ended.
@@ -191,7 +232,13 @@ impl Phone {
             if line == Line::RequestLost {
                 return Ok(report);
             }
-            let answer = answer(world, &outgoing.body)?;
+            let answer = match answer(world, &outgoing.body) {
+                Err(SyncError::Counter(used)) => {
+                    self.engine().counter_at_least(used);
+                    continue;
+                }
+                other => other?,
+            };
             let arrived = match line {
                 Line::AnswerLost => 0,
                 Line::CutAfter(bytes) => bytes.min(answer.len()),
@@ -206,14 +253,18 @@ impl Phone {
     }
 
     fn receive(&mut self, answer: &[u8], report: &mut SyncReport) -> Result<bool, SyncFailure> {
-        let Some((head, rest)) = answer.split_first_chunk::<2>() else { return Ok(false) };
+        let Some((head, rest)) = answer.split_first_chunk::<2>() else {
+            return Ok(false);
+        };
         let packing = read_answer_head(*head).map_err(ClientError::from)?;
         let engine = self.engine();
         let mut unpacker = Unpacker::new(packing, engine.dictionary(packing)).map_err(ClientError::from)?;
         let mut arrived = Vec::new();
         let mut ended = None;
         for piece in rest.chunks(1000) {
-            unpacker.push(piece, &mut arrived, limits::FRAME_BYTES * 2).map_err(ClientError::from)?;
+            unpacker
+                .push(piece, &mut arrived, limits::FRAME_BYTES * 2)
+                .map_err(ClientError::from)?;
             ended = engine.apply(&mut arrived, report)?;
         }
         Ok(ended.unwrap_or(false))

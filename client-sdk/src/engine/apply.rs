@@ -27,9 +27,17 @@ use crate::model::{SentState, SyncReport};
 impl Engine {
     /// Applies every frame that has arrived whole; leaves the rest in `arrived`. `Some(more)` when the last one was
     /// among them.
-    pub fn apply(&mut self, arrived: &mut Vec<u8>, report: &mut SyncReport) -> Result<Option<bool>, ClientError> {
+    pub fn apply(
+        &mut self,
+        arrived: &mut Vec<u8>,
+        report: &mut SyncReport,
+    ) -> Result<Option<bool>, ClientError> {
         while let Some(frame) = frames::take_frame(arrived, &Names(&self.db))? {
-            let end = if let Frame::End { more } = frame { Some(more) } else { None };
+            let end = if let Frame::End { more } = frame {
+                Some(more)
+            } else {
+                None
+            };
             self.apply_frame(frame, report)?;
             faults::reach("phone.after_frame");
             if end.is_some() {
@@ -125,7 +133,9 @@ impl Engine {
         let tx = self.db.transaction()?;
         let here = tx
             .prepare_cached("SELECT floor, reached FROM areas WHERE area = ?1 AND held = 1")?
-            .query_row([area.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)));
+            .query_row([area.0], |row| {
+                Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
+            });
         if here != Ok((delta.from.floor, delta.from.reached)) {
             return Ok(()); // News for a cursor this phone is not at: an old answer. The next sync asks from here.
         }
@@ -160,11 +170,19 @@ fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
         [area.0],
     )?;
     c.execute("UPDATE records SET held = 0 WHERE area = ?1", [area.0])?;
-    c.execute("UPDATE areas SET floor = 0, reached = 0 WHERE area = ?1", [area.0])?;
+    c.execute(
+        "UPDATE areas SET floor = 0, reached = 0 WHERE area = ?1",
+        [area.0],
+    )?;
     Ok(())
 }
 
-fn note_verdicts(c: &Connection, receipt: &Receipt, schema: &SchemaSet, author: &str) -> Result<(), ClientError> {
+fn note_verdicts(
+    c: &Connection,
+    receipt: &Receipt,
+    schema: &SchemaSet,
+    author: &str,
+) -> Result<(), ClientError> {
     let mut shaken: BTreeSet<RecordId> = BTreeSet::new();
     for (n, refusal) in &receipt.refused {
         let sql = "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n = ?2 AND state < 2 RETURNING record";
@@ -176,7 +194,8 @@ fn note_verdicts(c: &Connection, receipt: &Receipt, schema: &SchemaSet, author: 
         }
     }
     let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n <= ?2 AND state = 0";
-    c.prepare_cached(sql)?.execute((receipt.feed.0, receipt.n as i64, SentState::Sent.number()))?;
+    c.prepare_cached(sql)?
+        .execute((receipt.feed.0, receipt.n as i64, SentState::Sent.number()))?;
     for record in shaken {
         if let Some(row) = overlay::row(c, record)? {
             let confirmed = overlay::documents(c, record, false)?;
@@ -188,17 +207,35 @@ fn note_verdicts(c: &Connection, receipt: &Receipt, schema: &SchemaSet, author: 
 }
 
 /// Undecided edits of a record whose creating entry was refused have lost their ground.
-fn drop_groundless(c: &Connection, receipt: &Receipt, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
-    let created = receipt.refused.iter().any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record);
+fn drop_groundless(
+    c: &Connection,
+    receipt: &Receipt,
+    confirmed: &Facets,
+    record: RecordId,
+) -> Result<(), ClientError> {
+    let created = receipt
+        .refused
+        .iter()
+        .any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record);
     if created && confirmed.is_empty() {
-        let refusal = json!(Refusal::new(Code::RecordUnknown, "the entry that created the record was refused")).to_string();
+        let refusal = json!(Refusal::new(
+            Code::RecordUnknown,
+            "the entry that created the record was refused"
+        ))
+        .to_string();
         let sql = "UPDATE entries SET state = ?2, refusal = ?3 WHERE record = ?1 AND state = 1";
         c.execute(sql, (record.0, SentState::Refused.number(), refusal))?;
     }
     Ok(())
 }
 
-fn apply_news(c: &Connection, schema: &SchemaSet, area: AreaNo, news: RecordNews, author: &str) -> Result<(), ClientError> {
+fn apply_news(
+    c: &Connection,
+    schema: &SchemaSet,
+    area: AreaNo,
+    news: RecordNews,
+    author: &str,
+) -> Result<(), ClientError> {
     let found = overlay::row(c, news.record)?;
     let mut row = found.unwrap_or_else(|| Row {
         record: news.record,
@@ -213,7 +250,8 @@ fn apply_news(c: &Connection, schema: &SchemaSet, area: AreaNo, news: RecordNews
     match news.news {
         News::Snapshot(facets) => {
             for (facet, bytes) in facets {
-                let document = Document::load_checked(&bytes).map_err(|_| WireError::Malformed("snapshot"))?;
+                let document =
+                    Document::load_checked(&bytes).map_err(|_| WireError::Malformed("snapshot"))?;
                 confirmed.insert(facet, document);
             }
             note_own_in(c, &confirmed, news.record)?;
@@ -225,7 +263,8 @@ fn apply_news(c: &Connection, schema: &SchemaSet, area: AreaNo, news: RecordNews
             }
         }
     }
-    (row.area, row.created, row.held, row.epoch) = (area, Some(news.created), news.last.max(row.held), news.epoch);
+    (row.area, row.created, row.held, row.epoch) =
+        (area, Some(news.created), news.last.max(row.held), news.epoch);
     overlay::put_confirmed(c, &row, &confirmed)?;
     overlay::rebuild(c, schema, &row, confirmed, author)
 }
@@ -243,13 +282,19 @@ fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<
     } else {
         &logged.entry
     };
-    overlay::derive(confirmed, logged.feed, &logged.author, entry, |facet, _| match &logged.seen {
-        None => Seen::All,
-        Some(seen) => {
-            let of_facet = seen.iter().filter(|(f, ..)| *f == facet);
-            Seen::Clock(of_facet.map(|(_, feed, n)| (*feed, *n)).collect())
-        }
-    })?;
+    overlay::derive(
+        confirmed,
+        logged.feed,
+        &logged.author,
+        entry,
+        |facet, _| match &logged.seen {
+            None => Seen::All,
+            Some(seen) => {
+                let of_facet = seen.iter().filter(|(f, ..)| *f == facet);
+                Seen::Clock(of_facet.map(|(_, feed, n)| (*feed, *n)).collect())
+            }
+        },
+    )?;
     Ok(entry.at)
 }
 
@@ -259,7 +304,10 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
     for (feed, changes) in clock {
         let sql = "UPDATE entries SET state = ?4 WHERE feed = ?1 AND record = ?2 AND n IN
                    (SELECT n FROM entries WHERE feed = ?1 AND record = ?2 AND state <> 3 AND state <> 4 ORDER BY n LIMIT ?3)";
-        c.execute(sql, (feed.0, record.0, changes as i64, SentState::InLedger.number()))?;
+        c.execute(
+            sql,
+            (feed.0, record.0, changes as i64, SentState::InLedger.number()),
+        )?;
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use gridledger_schema::entry::Target;
 use gridledger_schema::ids::RecordId;
 use rusqlite::OptionalExtension as _;
 
-use super::query::read_refusal;
 use super::Engine;
+use super::query::read_refusal;
 use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::model::{Attention, Saved, SentState};
@@ -15,16 +15,29 @@ use crate::model::{Attention, Saved, SentState};
 impl Engine {
     /// What needs attention, the oldest first.
     pub fn attention(&self) -> Result<Vec<Attention>, ClientError> {
-        let mut select = self.db.prepare_cached("SELECT n, record, body, refusal FROM entries WHERE state = 3 ORDER BY n")?;
+        let mut select = self
+            .db
+            .prepare_cached("SELECT n, record, body, refusal FROM entries WHERE state = 3 ORDER BY n")?;
         let rows = select.query_map([], |row| {
-            Ok((row.get::<_, i64>(0)? as u64, RecordId(row.get(1)?), row.get::<_, Vec<u8>>(2)?, row.get::<_, String>(3)?))
+            Ok((
+                row.get::<_, i64>(0)? as u64,
+                RecordId(row.get(1)?),
+                row.get::<_, Vec<u8>>(2)?,
+                row.get::<_, String>(3)?,
+            ))
         })?;
         rows.map(|row| {
             let (n, record, body, refusal) = row?;
             let damaged = || ClientError::NotAStore("a refused entry is damaged".into());
             let entry = canonical::decode(&body).map_err(|_| damaged())?;
             let refusal = read_refusal(&refusal).ok_or_else(damaged)?;
-            Ok(Attention { n, record, at: entry.at, intents: entry.intents, refusal })
+            Ok(Attention {
+                n,
+                record,
+                at: entry.at,
+                intents: entry.intents,
+                refusal,
+            })
         })
         .collect()
     }
@@ -50,7 +63,11 @@ impl Engine {
     /// Takes a refused edit off the list; it stays in the store.
     pub fn dismiss(&mut self, n: u64) -> Result<(), ClientError> {
         let sql = "UPDATE entries SET state = ?2 WHERE n = ?1 AND state = 3";
-        match self.db.execute(sql, (n as i64, SentState::Dismissed.number())).map_err(ClientError::of_store)? {
+        match self
+            .db
+            .execute(sql, (n as i64, SentState::Dismissed.number()))
+            .map_err(ClientError::of_store)?
+        {
             0 => Err(ClientError::Missing(format!("refused edit {n}"))),
             _ => Ok(()),
         }

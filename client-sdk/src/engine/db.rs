@@ -40,7 +40,9 @@ pub(super) fn open(path: &Path) -> Result<Connection, ClientError> {
     match open_checked(path) {
         Err(ClientError::Store(error)) if is_damage(&error) => {
             let kept_as = set_aside(path)?;
-            Err(ClientError::Damaged { kept_as: kept_as.display().to_string() })
+            Err(ClientError::Damaged {
+                kept_as: kept_as.display().to_string(),
+            })
         }
         other => other,
     }
@@ -53,7 +55,9 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 
 fn set_aside(path: &Path) -> Result<PathBuf, ClientError> {
     let named = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-    let free = (1..).map(|i| format!(".damaged-{i}")).find(|suffix| !named(suffix).exists());
+    let free = (1..)
+        .map(|i| format!(".damaged-{i}"))
+        .find(|suffix| !named(suffix).exists());
     let suffix = free.expect("BUG: some name is free");
     for part in ["", "-wal", "-shm"] {
         let from = named(part);
@@ -82,10 +86,14 @@ fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION_ID && tables > 0 {
-        return Err(ClientError::NotAStore("the file is not a gridledger phone store".into()));
+        return Err(ClientError::NotAStore(
+            "the file is not a gridledger phone store".into(),
+        ));
     }
     if taken as usize > STEPS.len() {
-        return Err(ClientError::NotAStore(format!("the store was written by a newer version (step {taken})")));
+        return Err(ClientError::NotAStore(format!(
+            "the store was written by a newer version (step {taken})"
+        )));
     }
     for (step, sql) in STEPS.iter().enumerate().skip(taken as usize) {
         let tx = connection.transaction()?;
@@ -112,7 +120,9 @@ pub(super) fn set(c: &Connection, key: &str, value: &[u8]) -> Result<(), ClientE
 
 /// A setting that is a number; 0 when it is not there.
 pub(super) fn number(c: &Connection, key: &str) -> Result<i64, ClientError> {
-    Ok(setting(c, key)?.and_then(|v| v.try_into().ok()).map_or(0, i64::from_be_bytes))
+    Ok(setting(c, key)?
+        .and_then(|v| v.try_into().ok())
+        .map_or(0, i64::from_be_bytes))
 }
 
 /// Keeps a number.

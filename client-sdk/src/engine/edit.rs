@@ -22,7 +22,10 @@ impl Engine {
     pub fn create(&mut self, record_type: &str, area: &str, intents: Intents) -> Result<Saved, ClientError> {
         let no = self.tree.by_code(area).map(|a| a.no);
         let no = no.ok_or_else(|| Refusal::new(Code::AreaUnknown, format!("no area {area} here")))?;
-        let target = Target::Create { record_type: record_type.to_owned(), area: no };
+        let target = Target::Create {
+            record_type: record_type.to_owned(),
+            area: no,
+        };
         self.save(target, intents.0)
     }
 
@@ -35,11 +38,23 @@ impl Engine {
         let (n, at) = (self.me.head.0 + 1, self.now()?);
         let (mut row, facets) = self.ground(&target, n)?;
         let record_type = self.schema.record_type(&row.record_type);
-        let record_type = record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?.clone();
+        let record_type = record_type
+            .ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?
+            .clone();
         let view = gridledger_core::project::project(&record_type, facets.values());
-        let intents = intents.into_iter().map(|i| plain(i, &record_type, &view)).collect::<Result<_, _>>()?;
+        let intents = intents
+            .into_iter()
+            .map(|i| plain(i, &record_type, &view))
+            .collect::<Result<_, _>>()?;
         let cursor = self.area_floor(row.area)?.max(row.held);
-        let entry = Entry { n, at, cursor, role: String::new(), target, intents };
+        let entry = Entry {
+            n,
+            at,
+            cursor,
+            role: String::new(),
+            target,
+            intents,
+        };
         let entry = self.under_a_role(entry, &record_type, row.area, &view)?;
         row.changed_at = at;
         self.write(&row, facets, &entry)
@@ -51,11 +66,20 @@ impl Engine {
             Target::Create { record_type, area } => {
                 let record = RecordId::created_by(self.me.feed, n);
                 let record_type = record_type.clone();
-                let row = Row { record, area: *area, record_type, created: None, epoch: 0, held: 0, changed_at: 0 };
+                let row = Row {
+                    record,
+                    area: *area,
+                    record_type,
+                    created: None,
+                    epoch: 0,
+                    held: 0,
+                    changed_at: 0,
+                };
                 Ok((row, Facets::new()))
             }
             Target::Edit { record } => {
-                let row = overlay::row(&self.db, *record)?.ok_or_else(|| ClientError::Missing(format!("record {record}")))?;
+                let row = overlay::row(&self.db, *record)?
+                    .ok_or_else(|| ClientError::Missing(format!("record {record}")))?;
                 Ok((row, overlay::documents(&self.db, *record, true)?))
             }
         }
@@ -63,25 +87,43 @@ impl Engine {
 
     fn area_floor(&self, area: AreaNo) -> Result<u64, ClientError> {
         use rusqlite::OptionalExtension as _;
-        let mut select = self.db.prepare_cached("SELECT floor FROM areas WHERE area = ?1")?;
-        let floor = select.query_row([area.0], |row| row.get::<_, i64>(0)).optional()?;
+        let mut select = self
+            .db
+            .prepare_cached("SELECT floor FROM areas WHERE area = ?1")?;
+        let floor = select
+            .query_row([area.0], |row| row.get::<_, i64>(0))
+            .optional()?;
         Ok(floor.unwrap_or(0) as u64)
     }
 
     /// The entry under the first of the author's roles that may do it; else the first role's refusal.
-    fn under_a_role(&self, mut entry: Entry, record_type: &RecordType, area: AreaNo, view: &View) -> Result<Entry, ClientError> {
+    fn under_a_role(
+        &self,
+        mut entry: Entry,
+        record_type: &RecordType,
+        area: AreaNo,
+        view: &View,
+    ) -> Result<Entry, ClientError> {
         let rights = self.rights();
         let mut refusal = None;
         for role in rights.roles_at(area, entry.at) {
             role.clone_into(&mut entry.role);
             check_shape(&entry)?;
-            let subject = Subject { record_type, area, seen: view, now: view, entries: 0 };
+            let subject = Subject {
+                record_type,
+                area,
+                seen: view,
+                now: view,
+                entries: 0,
+            };
             match validate(rights, &self.me.user, &entry, &subject) {
                 Ok(()) => return Ok(entry),
                 Err(no) => refusal = refusal.or(Some(no)),
             }
         }
-        Err(refusal.unwrap_or_else(|| Refusal::new(Code::RoleNotHeld, "no role is held in this area now")).into())
+        Err(refusal
+            .unwrap_or_else(|| Refusal::new(Code::RoleNotHeld, "no role is held in this area now"))
+            .into())
     }
 
     fn write(&mut self, row: &Row, mut facets: Facets, entry: &Entry) -> Result<Saved, ClientError> {
@@ -98,20 +140,34 @@ impl Engine {
             return Err(error);
         }
         self.me.head = (entry.n, hash);
-        Ok(Saved { record: row.record, n: entry.n })
+        Ok(Saved {
+            record: row.record,
+            n: entry.n,
+        })
     }
 
-    fn write_all(&mut self, row: &Row, facets: &Facets, view: &View, entry: &Entry, (body, hash, seen): (&[u8], [u8; 32], &[u8])) -> Result<(), ClientError> {
+    fn write_all(
+        &mut self,
+        row: &Row,
+        facets: &Facets,
+        view: &View,
+        entry: &Entry,
+        (body, hash, seen): (&[u8], [u8; 32], &[u8]),
+    ) -> Result<(), ClientError> {
         let feed = self.me.feed;
         let tx = self.db.transaction().map_err(ClientError::of_store)?;
         let write = || -> Result<(), rusqlite::Error> {
-            let mut insert = tx.prepare_cached("INSERT INTO entries (feed, n, record, body, hash, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO entries (feed, n, record, body, hash, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?;
             insert.execute((feed.0, entry.n as i64, row.record.0, body, hash, seen))?;
             Ok(())
         };
         write().map_err(ClientError::of_store)?;
         overlay::put_overlay(&tx, row.record, facets)?;
-        let open = tx.prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?.query_row([row.record.0], |r| r.get::<_, i64>(0))?;
+        let open = tx
+            .prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?
+            .query_row([row.record.0], |r| r.get::<_, i64>(0))?;
         overlay::write_view(&tx, row, view, open as usize)?;
         faults::reach("phone.before_save");
         tx.commit().map_err(ClientError::of_store)?;
@@ -123,19 +179,35 @@ impl Engine {
 /// Fills in the facet, and turns a plain `put` into what the field's merge kind takes.
 fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<Intent, Refusal> {
     let Some(field) = record_type.field(&intent.field) else {
-        return Err(Refusal::of_field(Code::FieldUnknown, &intent.field, "the record type has no such field"));
+        return Err(Refusal::of_field(
+            Code::FieldUnknown,
+            &intent.field,
+            "the record type has no such field",
+        ));
     };
     intent.facet = field.facet;
     if let Op::Put { value } = &intent.op {
         intent.op = match (field.merge, value) {
             (Merge::Text, Value::String(text)) => {
-                let old = view.fields.get(&intent.field).and_then(Value::as_str).unwrap_or_default();
+                let old = view
+                    .fields
+                    .get(&intent.field)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
                 shortest_splice(old, text)
             }
-            (Merge::Max, value) if value.is_i64() => Op::Raise { value: value.as_i64().unwrap_or(0) },
+            (Merge::Max, value) if value.is_i64() => Op::Raise {
+                value: value.as_i64().unwrap_or(0),
+            },
             (Merge::Counter, value) if value.is_i64() => {
-                let now = view.fields.get(&intent.field).and_then(Value::as_i64).unwrap_or(0);
-                Op::Increment { by: value.as_i64().unwrap_or(0) - now }
+                let now = view
+                    .fields
+                    .get(&intent.field)
+                    .and_then(Value::as_i64)
+                    .unwrap_or(0);
+                Op::Increment {
+                    by: value.as_i64().unwrap_or(0) - now,
+                }
             }
             _ => return Ok(intent),
         };
@@ -147,9 +219,18 @@ fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<In
 fn shortest_splice(old: &str, new: &str) -> Op {
     let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
     let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let end = old[start..].iter().rev().zip(new[start..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let end = old[start..]
+        .iter()
+        .rev()
+        .zip(new[start..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     let insert = new[start..new.len() - end].iter().collect();
-    Op::Splice { pos: start as u32, delete: (old.len() - end - start) as u32, insert }
+    Op::Splice {
+        pos: start as u32,
+        delete: (old.len() - end - start) as u32,
+        insert,
+    }
 }
 
 #[cfg(test)]
@@ -158,7 +239,11 @@ mod tests {
 
     #[test]
     fn a_text_put_becomes_the_shortest_splice() {
-        let splice = |pos, delete, insert: &str| Op::Splice { pos, delete, insert: insert.into() };
+        let splice = |pos, delete, insert: &str| Op::Splice {
+            pos,
+            delete,
+            insert: insert.into(),
+        };
         assert_eq!(shortest_splice("", "新"), splice(0, 0, "新"));
         assert_eq!(shortest_splice("楼道堆物", "楼道无堆物"), splice(2, 0, "无"));
         assert_eq!(shortest_splice("aaa", "aa"), splice(2, 1, ""));

@@ -60,7 +60,12 @@ pub struct Engine {
 impl Engine {
     /// Opens the store at `path`, making it if it is not there. `seed` is 32 random bytes for a new device's key;
     /// `schema` replaces the set the store holds.
-    pub fn open(path: &Path, schema: Option<Arc<SchemaSet>>, clock: Clock, seed: [u8; 32]) -> Result<Self, ClientError> {
+    pub fn open(
+        path: &Path,
+        schema: Option<Arc<SchemaSet>>,
+        clock: Clock,
+        seed: [u8; 32],
+    ) -> Result<Self, ClientError> {
         let db = db::open(path)?;
         settings::make_key(&db, seed)?;
         let schema = match schema {
@@ -70,7 +75,15 @@ impl Engine {
         let me = settings::identity(&db)?;
         let grants = settings::grants(&db)?;
         let tree = AreaTree::new(query::areas(&db, false)?);
-        Ok(Self { db, schema, clock, me, grants, tree, counter: 0 })
+        Ok(Self {
+            db,
+            schema,
+            clock,
+            me,
+            grants,
+            tree,
+            counter: 0,
+        })
     }
 
     /// The schema set in force.
@@ -94,7 +107,11 @@ impl Engine {
     }
 
     fn rights(&self) -> Rights<'_> {
-        Rights { schema: &self.schema, tree: &self.tree, grants: &self.grants }
+        Rights {
+            schema: &self.schema,
+            tree: &self.tree,
+            grants: &self.grants,
+        }
     }
 
     fn reload_tree(&mut self) -> Result<(), ClientError> {

@@ -30,7 +30,9 @@ pub(super) struct Row {
 }
 
 pub(super) fn row(c: &Connection, record: RecordId) -> Result<Option<Row>, ClientError> {
-    let mut select = c.prepare_cached("SELECT area, type, created, epoch, held, changed_at FROM records WHERE record = ?1")?;
+    let mut select = c.prepare_cached(
+        "SELECT area, type, created, epoch, held, changed_at FROM records WHERE record = ?1",
+    )?;
     let found = select.query_row([record.0], |row| {
         Ok(Row {
             record,
@@ -50,13 +52,22 @@ pub(super) type Facets = BTreeMap<u8, Document>;
 
 /// The documents as confirmed, or with the overlay.
 pub(super) fn documents(c: &Connection, record: RecordId, with_overlay: bool) -> Result<Facets, ClientError> {
-    let column = if with_overlay { "coalesce(overlay, confirmed)" } else { "confirmed" };
-    let mut select = c.prepare_cached(&format!("SELECT facet, {column} FROM documents WHERE record = ?1"))?;
-    let rows = select.query_map([record.0], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
+    let column = if with_overlay {
+        "coalesce(overlay, confirmed)"
+    } else {
+        "confirmed"
+    };
+    let mut select = c.prepare_cached(&format!(
+        "SELECT facet, {column} FROM documents WHERE record = ?1"
+    ))?;
+    let rows = select.query_map([record.0], |row| {
+        Ok((row.get::<_, u8>(0)?, row.get::<_, Option<Vec<u8>>>(1)?))
+    })?;
     let mut facets = Facets::new();
     for found in rows {
         let (facet, Some(bytes)) = found? else { continue };
-        let document = Document::load(&bytes).map_err(|e| ClientError::NotAStore(format!("a document is damaged: {e}")))?;
+        let document = Document::load(&bytes)
+            .map_err(|e| ClientError::NotAStore(format!("a document is damaged: {e}")))?;
         facets.insert(facet, document);
     }
     Ok(facets)
@@ -82,13 +93,22 @@ fn seen_of(packed: &[u8], facet: u8, document: &Document, own: FeedId) -> Seen {
     let mut clock: Vec<(FeedId, u64)> = packed
         .chunks_exact(25)
         .filter(|c| c[0] == facet)
-        .filter_map(|c| Some((FeedId(c[1..17].try_into().ok()?), u64::from_be_bytes(c[17..].try_into().ok()?))))
+        .filter_map(|c| {
+            Some((
+                FeedId(c[1..17].try_into().ok()?),
+                u64::from_be_bytes(c[17..].try_into().ok()?),
+            ))
+        })
         // Genesis changes are named too; the one that is not here is made again when it is needed.
         .filter(|(feed, n)| there.iter().any(|(f, m)| f == feed && m >= n))
         .collect();
     clock.extend(there.iter().filter(|(feed, _)| *feed == own));
     clock.sort_unstable();
-    if clock == there { Seen::All } else { Seen::Clock(clock) }
+    if clock == there {
+        Seen::All
+    } else {
+        Seen::Clock(clock)
+    }
 }
 
 /// An own entry that is not in the confirmed documents.
@@ -101,7 +121,9 @@ pub(super) struct Open {
 pub(super) fn open_entries(c: &Connection, record: RecordId) -> Result<Vec<Open>, ClientError> {
     let sql = "SELECT feed, body, seen FROM entries WHERE record = ?1 AND state < 2 ORDER BY n";
     let mut select = c.prepare_cached(sql)?;
-    let rows = select.query_map([record.0], |row| Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?, row.get(2)?)))?;
+    let rows = select.query_map([record.0], |row| {
+        Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?, row.get(2)?))
+    })?;
     rows.map(|found| {
         let (feed, body, seen) = found?;
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
@@ -111,32 +133,51 @@ pub(super) fn open_entries(c: &Connection, record: RecordId) -> Result<Vec<Open>
 }
 
 /// Derives one entry on every facet it touches.
-pub(super) fn derive(facets: &mut Facets, feed: FeedId, author: &str, entry: &Entry, seen: impl Fn(u8, &Document) -> Seen) -> Result<(), ClientError> {
+pub(super) fn derive(
+    facets: &mut Facets,
+    feed: FeedId,
+    author: &str,
+    entry: &Entry,
+    seen: impl Fn(u8, &Document) -> Seen,
+) -> Result<(), ClientError> {
     let touched = entry.facets();
     for facet in (0..64u8).filter(|f| touched & (1 << f) != 0) {
         let document = facets.entry(facet).or_default();
         let seen = seen(facet, document);
         let authored = Authored { feed, author, entry };
-        document.derive(authored, facet, &seen).map_err(|e| ClientError::NotAStore(format!("an entry does not derive: {e}")))?;
+        document
+            .derive(authored, facet, &seen)
+            .map_err(|e| ClientError::NotAStore(format!("an entry does not derive: {e}")))?;
     }
     Ok(())
 }
 
 /// Rebuilds a record's overlay on `confirmed` and writes the record's view. Entries whose ground is gone (their record
 /// was never created) leave nothing to show; the record then disappears from the lists.
-pub(super) fn rebuild(c: &Connection, schema: &SchemaSet, row: &Row, confirmed: Facets, author: &str) -> Result<(), ClientError> {
+pub(super) fn rebuild(
+    c: &Connection,
+    schema: &SchemaSet,
+    row: &Row,
+    confirmed: Facets,
+    author: &str,
+) -> Result<(), ClientError> {
     let open = open_entries(c, row.record)?;
     let mut facets = confirmed;
     for Open { entry, feed, seen } in &open {
-        derive(&mut facets, *feed, author, entry, |facet, document| seen_of(seen, facet, document, *feed))?;
+        derive(&mut facets, *feed, author, entry, |facet, document| {
+            seen_of(seen, facet, document, *feed)
+        })?;
     }
     if facets.is_empty() {
-        c.prepare_cached("DELETE FROM records WHERE record = ?1")?.execute([row.record.0])?;
-        c.prepare_cached("DELETE FROM documents WHERE record = ?1")?.execute([row.record.0])?;
+        c.prepare_cached("DELETE FROM records WHERE record = ?1")?
+            .execute([row.record.0])?;
+        c.prepare_cached("DELETE FROM documents WHERE record = ?1")?
+            .execute([row.record.0])?;
         return Ok(());
     }
     if open.is_empty() {
-        c.prepare_cached("UPDATE documents SET overlay = NULL WHERE record = ?1")?.execute([row.record.0])?;
+        c.prepare_cached("UPDATE documents SET overlay = NULL WHERE record = ?1")?
+            .execute([row.record.0])?;
     } else {
         put_overlay(c, row.record, &facets)?;
     }
@@ -160,7 +201,9 @@ pub(super) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
     for (facet, document) in facets {
         let term = digest::term(row.record, *facet, row.epoch, &document.heads());
         let mut select = c.prepare_cached("SELECT term FROM documents WHERE record = ?1 AND facet = ?2")?;
-        let before = select.query_row((row.record.0, facet), |r| r.get::<_, [u8; 16]>(0)).optional()?;
+        let before = select
+            .query_row((row.record.0, facet), |r| r.get::<_, [u8; 16]>(0))
+            .optional()?;
         let before = before.map_or(0, u128::from_be_bytes);
         if before == term {
             continue;
@@ -178,23 +221,35 @@ pub(super) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
 fn add_digest(c: &Connection, area: AreaNo, facet: u8, change: u128) -> Result<(), ClientError> {
     let now = digest_of(c, area, facet)?.wrapping_add(change);
     let sql = "INSERT INTO digests VALUES (?1, ?2, ?3) ON CONFLICT (area, facet) DO UPDATE SET digest = ?3";
-    c.prepare_cached(sql)?.execute((area.0, facet, now.to_be_bytes()))?;
+    c.prepare_cached(sql)?
+        .execute((area.0, facet, now.to_be_bytes()))?;
     Ok(())
 }
 
 /// The digest of what this phone has confirmed of an area.
 pub(super) fn digest_of(c: &Connection, area: AreaNo, facet: u8) -> Result<u128, ClientError> {
     let mut select = c.prepare_cached("SELECT digest FROM digests WHERE area = ?1 AND facet = ?2")?;
-    let found = select.query_row((area.0, facet), |row| row.get::<_, [u8; 16]>(0)).optional()?;
+    let found = select
+        .query_row((area.0, facet), |row| row.get::<_, [u8; 16]>(0))
+        .optional()?;
     Ok(found.map_or(0, u128::from_be_bytes))
 }
 
 /// The record as this phone shows it.
 pub(super) fn view(schema: &SchemaSet, record_type: &str, facets: &Facets) -> View {
-    schema.record_type(record_type).map(|t: &RecordType| project(t, facets.values())).unwrap_or_default()
+    schema
+        .record_type(record_type)
+        .map(|t: &RecordType| project(t, facets.values()))
+        .unwrap_or_default()
 }
 
-pub(super) fn put_view(c: &Connection, schema: &SchemaSet, row: &Row, facets: &Facets, pending: usize) -> Result<(), ClientError> {
+pub(super) fn put_view(
+    c: &Connection,
+    schema: &SchemaSet,
+    row: &Row,
+    facets: &Facets,
+    pending: usize,
+) -> Result<(), ClientError> {
     write_view(c, row, &view(schema, &row.record_type, facets), pending)
 }
 
@@ -210,8 +265,17 @@ pub(super) fn write_view(c: &Connection, row: &Row, view: &View, pending: usize)
     )?;
     let created = row.created.map(|n| n as i64);
     upsert.execute(rusqlite::params![
-        row.record.0, row.area.0, row.record_type, created, row.epoch, row.held as i64, json.to_string(), text, conflicts,
-        pending as i64, row.changed_at
+        row.record.0,
+        row.area.0,
+        row.record_type,
+        created,
+        row.epoch,
+        row.held as i64,
+        json.to_string(),
+        text,
+        conflicts,
+        pending as i64,
+        row.changed_at
     ])?;
     Ok(())
 }

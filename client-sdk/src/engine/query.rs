@@ -29,7 +29,8 @@ pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientE
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-const COLUMNS: &str = "r.record, r.type, a.code, r.view, r.pending FROM records r LEFT JOIN areas a ON a.area = r.area";
+const COLUMNS: &str =
+    "r.record, r.type, a.code, r.view, r.pending FROM records r LEFT JOIN areas a ON a.area = r.area";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
     let view: String = row.get(3)?;
@@ -51,7 +52,9 @@ fn like(text: &str) -> String {
 impl Engine {
     /// One record.
     pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
-        let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
+        let mut select = self
+            .db
+            .prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
         Ok(select.query_row([record.0], read).optional()?)
     }
 
@@ -73,7 +76,9 @@ impl Engine {
             condition("r.text LIKE ? ESCAPE '\\'", like(text).into());
         }
         for (field, value) in &query.fields {
-            let known = field.split('.').all(|part| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+            let known = field
+                .split('.')
+                .all(|part| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
             if !known {
                 return Err(ClientError::Missing(format!("field {field}")));
             }
@@ -82,21 +87,30 @@ impl Engine {
         if query.in_conflict {
             wheres.push("r.conflicts > 0".into());
         }
-        let limit = if query.limit == 0 { i64::MAX } else { query.limit as i64 };
+        let limit = if query.limit == 0 {
+            i64::MAX
+        } else {
+            query.limit as i64
+        };
         let sql = format!(
             "SELECT {COLUMNS} WHERE {} ORDER BY r.changed_at DESC, r.record LIMIT {limit} OFFSET {}",
             wheres.join(" AND "),
             query.offset
         );
         let mut select = self.db.prepare_cached(&sql)?;
-        Ok(select.query_map(rusqlite::params_from_iter(values), read)?.collect::<Result<_, _>>()?)
+        Ok(select
+            .query_map(rusqlite::params_from_iter(values), read)?
+            .collect::<Result<_, _>>()?)
     }
 
     /// Every field with several values, of one record or of all.
     pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
         let records = match record {
             Some(record) => self.get(record)?.into_iter().collect(),
-            None => self.list(&Query { in_conflict: true, ..Query::default() })?,
+            None => self.list(&Query {
+                in_conflict: true,
+                ..Query::default()
+            })?,
         };
         let of = |record: Record| {
             let fields = record.view["_conflicts"].as_object().cloned().unwrap_or_default();
@@ -125,7 +139,11 @@ impl Engine {
 
     /// Where this phone stands.
     pub fn status(&self) -> Result<Status, ClientError> {
-        let count = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|n| n as u64);
+        let count = |sql: &str| {
+            self.db
+                .query_row(sql, [], |row| row.get::<_, i64>(0))
+                .map(|n| n as u64)
+        };
         let trouble = db::text(&self.db, "trouble")?.and_then(|text| read_refusal(&text));
         Ok(Status {
             user: Some(self.me.user.clone()).filter(|u| !u.is_empty()),
@@ -146,10 +164,17 @@ impl Engine {
 
     /// Own edits and how far each has come, the last first: number, record, time, state.
     pub fn receipts(&self, limit: usize) -> Result<Vec<(u64, RecordId, i64, SentState)>, ClientError> {
-        let mut select = self.db.prepare_cached("SELECT n, record, body, state FROM entries WHERE feed = ?1 ORDER BY n DESC LIMIT ?2")?;
+        let mut select = self.db.prepare_cached(
+            "SELECT n, record, body, state FROM entries WHERE feed = ?1 ORDER BY n DESC LIMIT ?2",
+        )?;
         let rows = select.query_map((self.me.feed.0, limit as i64), |row| {
             let at = canonical::decode(&row.get::<_, Vec<u8>>(2)?).map_or(0, |entry| entry.at);
-            Ok((row.get::<_, i64>(0)? as u64, RecordId(row.get(1)?), at, SentState::from_number(row.get(3)?)))
+            Ok((
+                row.get::<_, i64>(0)? as u64,
+                RecordId(row.get(1)?),
+                at,
+                SentState::from_number(row.get(3)?),
+            ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -159,7 +184,9 @@ fn sql_of(value: &Value) -> Sql {
     match value {
         Value::Null => Sql::Null,
         Value::Bool(b) => i64::from(*b).into(),
-        Value::Number(n) => n.as_i64().map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
+        Value::Number(n) => n
+            .as_i64()
+            .map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
         Value::String(s) => s.clone().into(),
         other => other.to_string().into(),
     }
@@ -170,5 +197,9 @@ pub(super) fn read_refusal(text: &str) -> Option<Refusal> {
     let value: Value = serde_json::from_str(text).ok()?;
     let code = gridledger_schema::code::Code::parse(value["code"].as_str()?)?;
     let field = value["field"].as_str().map(str::to_owned);
-    Some(Refusal { code, rule: value["rule"].as_str()?.to_owned(), field })
+    Some(Refusal {
+        code,
+        rule: value["rule"].as_str()?.to_owned(),
+        field,
+    })
 }

@@ -43,7 +43,9 @@ impl Engine {
             budget,
             own: vec![(self.me.ordinal, self.me.head.0)],
             segments,
-            grants: receipt::grants_fingerprint(&GrantSet { grants: self.grants.clone() }),
+            grants: receipt::grants_fingerprint(&GrantSet {
+                grants: self.grants.clone(),
+            }),
             enrol,
         };
         let payload = frames::write_request(&request, &Names(&self.db));
@@ -52,7 +54,11 @@ impl Engine {
         let counter = self.next_counter()?;
         let device = self.me.device.unwrap_or(DeviceNo(0));
         let body = envelope::seal(&self.me.key, device, counter, packing, request.schema, &payload);
-        Ok(Outgoing { server, body, entries })
+        Ok(Outgoing {
+            server,
+            body,
+            entries,
+        })
     }
 
     /// The server does not hold this phone's dictionary: do without from now on, until the schemas agree.
@@ -60,15 +66,30 @@ impl Engine {
         db::set_number(&self.db, "no_dictionary", 1)
     }
 
+    /// The server has seen this counter from this device (an older copy of it, or a clock set back): go on above it.
+    pub fn counter_at_least(&mut self, used: u64) {
+        self.counter = self.counter.max(used);
+    }
+
     /// How the dictionary of an answer is found: the answer is packed with this phone's own, or with none.
     pub fn dictionary(&self, packing: Packing) -> &[u8] {
-        if packing == Packing::Dictionary { self.schema.dictionary() } else { &[] }
+        if packing == Packing::Dictionary {
+            self.schema.dictionary()
+        } else {
+            &[]
+        }
     }
 
     fn enrolment(&self) -> Result<Option<Enrol>, ClientError> {
-        let Some(code) = db::text(&self.db, "code")? else { return Ok(None) };
+        let Some(code) = db::text(&self.db, "code")? else {
+            return Ok(None);
+        };
         let label = db::text(&self.db, "label")?.unwrap_or_default();
-        Ok(Some(Enrol { code, public_key: self.public_key(), label }))
+        Ok(Some(Enrol {
+            code,
+            public_key: self.public_key(),
+            label,
+        }))
     }
 
     /// Higher than any counter used before, also by an older copy of this phone: the clock serves as one.
@@ -79,22 +100,35 @@ impl Engine {
     }
 
     fn cursors(&self) -> Result<Vec<AreaCursor>, ClientError> {
-        let mut select = self.db.prepare_cached("SELECT area, floor, reached FROM areas WHERE held = 1 ORDER BY area")?;
+        let mut select = self
+            .db
+            .prepare_cached("SELECT area, floor, reached FROM areas WHERE held = 1 ORDER BY area")?;
         let rows = select.query_map([], |row| {
             let number = |column| row.get::<_, i64>(column).map(|n| n as u64);
-            Ok(AreaCursor { area: AreaNo(row.get(0)?), floor: number(1)?, reached: number(2)? })
+            Ok(AreaCursor {
+                area: AreaNo(row.get(0)?),
+                floor: number(1)?,
+                reached: number(2)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn want(&self) -> Result<Want, ClientError> {
-        let Some(hold) = db::text(&self.db, "hold")? else { return Ok(Want::All) };
+        let Some(hold) = db::text(&self.db, "hold")? else {
+            return Ok(Want::All);
+        };
         let codes: Vec<String> = serde_json::from_str(&hold).unwrap_or_default();
         if codes.is_empty() {
             return Ok(Want::All);
         }
         let held = super::query::areas(&self.db, true)?;
-        Ok(Want::Only(codes.into_iter().filter(|code| held.iter().all(|area| area.code != *code)).collect()))
+        Ok(Want::Only(
+            codes
+                .into_iter()
+                .filter(|code| held.iter().all(|area| area.code != *code))
+                .collect(),
+        ))
     }
 
     fn segment(&self) -> Result<Option<Segment>, ClientError> {
@@ -111,18 +145,27 @@ impl Engine {
             entries.push(canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?);
             last = EntryHash(row.get(1)?);
         }
-        let Some(n) = entries.last().map(|e| e.n) else { return Ok(None) };
+        let Some(n) = entries.last().map(|e| e.n) else {
+            return Ok(None);
+        };
         let mut before = [0; 8];
         before.copy_from_slice(&self.hash_of(after)?.0[..8]);
         let signature = canonical::sign_segment(&self.me.key, self.me.feed, n, last);
-        Ok(Some(Segment { feed: self.me.feed, before, entries, signature }))
+        Ok(Some(Segment {
+            feed: self.me.feed,
+            before,
+            entries,
+            signature,
+        }))
     }
 
     fn hash_of(&self, n: u64) -> Result<EntryHash, ClientError> {
         if n == 0 {
             return Ok(EntryHash::ZERO);
         }
-        let mut select = self.db.prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
+        let mut select = self
+            .db
+            .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
         Ok(select.query_row((self.me.feed.0, n as i64), |row| row.get(0).map(EntryHash))?)
     }
 }

@@ -38,14 +38,23 @@ pub(super) fn identity(c: &Connection) -> Result<Identity, ClientError> {
     let ordinal = db::number(c, "feed_ordinal")? as u32;
     let feed = FeedId::of_key(&key.verifying_key().to_bytes(), ordinal);
     let mut last = c.prepare("SELECT n, hash FROM entries WHERE feed = ?1 ORDER BY n DESC LIMIT 1")?;
-    let head = last.query_row([feed.0], |row| Ok((row.get::<_, i64>(0)? as u64, EntryHash(row.get(1)?)))).optional()?;
+    let head = last
+        .query_row([feed.0], |row| {
+            Ok((row.get::<_, i64>(0)? as u64, EntryHash(row.get(1)?)))
+        })
+        .optional()?;
     let device = db::number(c, "device")?;
     Ok(Identity {
         key,
         feed,
         ordinal,
         device: (device > 0).then_some(DeviceNo(device as u32)),
-        server_epoch: db::setting(c, "server_epoch")?.is_some().then_some(()).map(|()| db::number(c, "server_epoch")).transpose()?.map(|e| ServerEpoch(e as u64)),
+        server_epoch: db::setting(c, "server_epoch")?
+            .is_some()
+            .then_some(())
+            .map(|()| db::number(c, "server_epoch"))
+            .transpose()?
+            .map(|e| ServerEpoch(e as u64)),
         server_key: fixed(c, "server_key")?,
         user: db::text(c, "user")?.unwrap_or_default(),
         head: head.unwrap_or((0, EntryHash::ZERO)),
@@ -62,7 +71,14 @@ pub(super) fn put_area(c: &Connection, area: &AreaInfo, held: bool) -> Result<()
         "INSERT INTO areas (area, parent, code, kind, name, held) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (area) DO UPDATE SET parent = ?2, code = ?3, kind = ?4, name = ?5, held = max(held, ?6)",
     )?;
-    upsert.execute((area.no.0, area.parent.map(|AreaNo(p)| p), &area.code, &area.kind, &area.name, held))?;
+    upsert.execute((
+        area.no.0,
+        area.parent.map(|AreaNo(p)| p),
+        &area.code,
+        &area.kind,
+        &area.name,
+        held,
+    ))?;
     Ok(())
 }
 
@@ -82,7 +98,11 @@ impl Engine {
         db::set(&tx, "code", invite.code.as_bytes())?;
         db::set(&tx, "user", invite.user.as_bytes())?;
         db::set(&tx, "name", invite.name.as_bytes())?;
-        db::set(&tx, "grants", serde_json::json!(invite.grants).to_string().as_bytes())?;
+        db::set(
+            &tx,
+            "grants",
+            serde_json::json!(invite.grants).to_string().as_bytes(),
+        )?;
         for area in &invite.areas {
             put_area(&tx, area, false)?;
         }

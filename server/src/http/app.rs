@@ -14,7 +14,7 @@ use super::body::BodyTime;
 use super::metrics::{Metrics, MetricsAccess};
 use super::observe::observe;
 use super::sessions::TrustForwarded;
-use super::{ApiError, health, metrics, sessions};
+use super::{ApiError, health, metrics, sessions, sync};
 use crate::auth::Auth;
 use crate::config::Settings;
 use crate::service::Service;
@@ -26,9 +26,10 @@ const DISCONNECT_SECONDS: u64 = 5;
 /// Seconds an idle connection is kept: longer than a proxy in front keeps its own (60 s is usual).
 const KEEP_ALIVE_SECONDS: u64 = 75;
 
-/// Every route. `/v1/sync` and the ledgers are added here.
+/// Every route.
 pub fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.route("/healthz", web::get().to(health::alive))
+    cfg.route("/v1/sync", web::post().to(sync::route))
+        .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
         .route("/metrics", web::get().to(metrics::page))
         .route("/v1/login", web::post().to(sessions::login))

@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod observe;
 pub mod request_id;
 pub mod sessions;
+pub mod sync;
 
 use actix_web::web;
 use gridledger_schema::code::Code;

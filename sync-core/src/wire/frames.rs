@@ -97,7 +97,17 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let own = read_own(&mut d)?;
     let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
     let schema = [0; 8];
-    let request = Request { server_epoch, schema, cursors, want, budget, own, segments: Vec::new(), grants, enrol };
+    let request = Request {
+        server_epoch,
+        schema,
+        cursors,
+        want,
+        budget,
+        own,
+        segments: Vec::new(),
+        grants,
+        enrol,
+    };
     Ok(ReadRequest { request, segments })
 }
 

@@ -14,25 +14,47 @@ fn an_offline_day_reaches_the_ledger_and_the_other_phone() {
     b.sync(&world).unwrap();
 
     let address = json!({ "road": "人民路", "number": "944", "room": "302" });
-    let dwelling = a.engine().create("dwelling", "G1", Intents::new().put("address", address)).unwrap().record;
-    let household = Intents::new().put("dwelling_id", dwelling.to_string()).put("label", "3楼北");
+    let dwelling = a
+        .engine()
+        .create("dwelling", "G1", Intents::new().put("address", address))
+        .unwrap()
+        .record;
+    let household = Intents::new()
+        .put("dwelling_id", dwelling.to_string())
+        .put("label", "3楼北");
     let household = a.engine().create("household", "G1", household).unwrap().record;
     let report = a.sync(&world).unwrap();
     assert_eq!((report.round_trips, report.decided, report.refused), (1, 2, 0));
-    assert_eq!(report.proven, 1, "the phone and the server agree on the area's digest");
+    assert_eq!(
+        report.proven, 1,
+        "the phone and the server agree on the area's digest"
+    );
     b.sync(&world).unwrap();
     assert_eq!(b.engine().get(household).unwrap().unwrap().view["label"], "3楼北");
 
     // Both edit the same household with no signal.
-    a.engine().edit(household, Intents::new().put("label", "三楼北").put("status", "active")).unwrap();
-    b.engine().edit(household, Intents::new().put("label", "3楼北侧")).unwrap();
+    a.engine()
+        .edit(
+            household,
+            Intents::new().put("label", "三楼北").put("status", "active"),
+        )
+        .unwrap();
+    b.engine()
+        .edit(household, Intents::new().put("label", "3楼北侧"))
+        .unwrap();
     for phone in [&mut a, &mut b] {
-        phone.engine().edit(household, Intents::new().append("notes", "见到户主")).unwrap();
+        phone
+            .engine()
+            .edit(household, Intents::new().append("notes", "见到户主"))
+            .unwrap();
     }
     a.sync(&world).unwrap();
     b.sync(&world).unwrap();
     a.sync(&world).unwrap();
-    let (seen_a, seen_b) = (a.engine().get(household).unwrap().unwrap(), b.engine().get(household).unwrap().unwrap());
+    let (seen_a, seen_b) = (
+        a.engine().get(household).unwrap().unwrap(),
+        b.engine().get(household).unwrap().unwrap(),
+    );
     assert_eq!(seen_a, seen_b);
     assert_eq!(seen_a.view["notes"].as_array().unwrap().len(), 2);
     assert_eq!(seen_a.view["_conflicts"]["label"].as_array().unwrap().len(), 2);
@@ -56,10 +78,21 @@ fn what_the_server_refuses_comes_back_with_its_reason_and_nothing_else_is_lost()
     let kept = a.engine().create("patrol", "G1", started.clone()).unwrap().record;
     // The right ends while the phone is out of signal; it cannot know.
     let user = world.service.store.user_by_login("w1").unwrap().unwrap();
-    world.service.store.end_grant(user.no, "grid_worker", world.area("G1"), gridledger_tests::world::MORNING + 1).unwrap();
+    world
+        .service
+        .store
+        .end_grant(
+            user.no,
+            "grid_worker",
+            world.area("G1"),
+            gridledger_tests::world::MORNING + 1,
+        )
+        .unwrap();
     world.pass(3_600_000);
     let refused = a.engine().create("patrol", "G1", started).unwrap();
-    a.engine().edit(refused.record, Intents::new().put("coverage_note", "东侧")).unwrap();
+    a.engine()
+        .edit(refused.record, Intents::new().put("coverage_note", "东侧"))
+        .unwrap();
     let report = a.sync(&world).unwrap();
     assert_eq!((report.decided, report.refused), (3, 2));
     let attention = a.engine().attention().unwrap();
@@ -78,8 +111,12 @@ fn a_first_sync_that_breaks_goes_on_from_the_last_frame() {
     let mut a = world.phone("w1", 0);
     a.sync(&world).unwrap();
     for i in 0..800 {
-        let note: String = (0..120u32).filter_map(|k| char::from_u32(0x4e00 + (i as u32 * 7919 + k * k * 31) % 5000)).collect();
-        let patrol = Intents::new().put("started", gridledger_tests::world::MORNING + i).put("coverage_note", note);
+        let note: String = (0..120u32)
+            .filter_map(|k| char::from_u32(0x4e00 + (i as u32 * 7919 + k * k * 31) % 5000))
+            .collect();
+        let patrol = Intents::new()
+            .put("started", gridledger_tests::world::MORNING + i)
+            .put("coverage_note", note);
         a.engine().create("patrol", "G1", patrol).unwrap();
     }
     a.sync(&world).unwrap();
@@ -96,6 +133,9 @@ fn a_first_sync_that_breaks_goes_on_from_the_last_frame() {
     b.sync(&world).unwrap();
     held.push(b.engine().status().unwrap().records);
     assert!(held.windows(2).all(|w| w[0] <= w[1]), "{held:?}");
-    assert!(held.iter().any(|n| *n > 0 && *n < 800), "some cut left a part: {held:?}");
+    assert!(
+        held.iter().any(|n| *n > 0 && *n < 800),
+        "some cut left a part: {held:?}"
+    );
     assert_eq!(*held.last().unwrap(), 800);
 }

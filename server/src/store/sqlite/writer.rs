@@ -122,7 +122,9 @@ fn write(connection: &mut Connection, group: Vec<Job>) -> Result<(), Vec<Job>> {
             (job.failed)(StoreError::Busy);
             continue;
         };
-        match (job.run)(&savepoint) {
+        let run = std::panic::AssertUnwindSafe(|| (job.run)(&savepoint));
+        let outcome = std::panic::catch_unwind(run).unwrap_or(Err(StoreError::Damaged("a job: it panicked")));
+        match outcome {
             Ok(reply) => match savepoint.commit() {
                 Ok(()) => replies.push(reply),
                 Err(error) => reply(Err(error.into())),

@@ -1,0 +1,77 @@
+//! `POST /v1/sync`: the bytes in, the frames out as they are made.
+
+use std::sync::Arc;
+
+use actix_web::body::SizedStream;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
+use gridledger_schema::limits;
+
+use super::metrics::Metrics;
+use super::{ApiError, block, body};
+use crate::service::Service;
+use crate::sync::{self, Answer, SyncError};
+
+impl From<SyncError> for ApiError {
+    fn from(error: SyncError) -> Self {
+        match (error.detail(), error) {
+            (_, SyncError::Store(error)) => error.into(),
+            (Some(detail), error) => Self::new(error.code(), detail),
+            (None, error) => error.code().into(),
+        }
+    }
+}
+
+/// What goes on between two pieces of an answer.
+struct Sending {
+    service: Arc<Service>,
+    metrics: web::Data<Metrics>,
+    answer: Answer,
+}
+
+impl Sending {
+    /// The next piece, and whether it is the last. Reads the store: on a thread that may block.
+    fn next(mut self) -> Result<(Self, Bytes, bool), ApiError> {
+        let (piece, last) = self.answer.next(&self.service)?;
+        self.metrics.sync(0, piece.len() as u64, 0, 0);
+        Ok((self, piece.into(), last))
+    }
+}
+
+/// `POST /v1/sync`
+pub async fn route(
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<Service>,
+    metrics: web::Data<Metrics>,
+) -> Result<HttpResponse, ApiError> {
+    let body = body::read(&request, payload, limits::SYNC_BODY_BYTES).await?;
+    let service = service.into_inner();
+    let up = body.len() as u64;
+    let (sending, first, last) = block(move || {
+        let answer = sync::open(&service, &body)?;
+        let (entries, refused) = answer.counted;
+        metrics.sync(up, 0, entries as u64, refused as u64);
+        Sending {
+            service,
+            metrics,
+            answer,
+        }
+        .next()
+    })
+    .await?;
+    if last {
+        // One piece: its length is known, and a length is shorter than chunks.
+        let length = first.len() as u64;
+        let whole = stream::once(async { Ok::<_, ApiError>(first) });
+        return Ok(HttpResponse::Ok().body(SizedStream::new(length, whole)));
+    }
+    let rest = stream::try_unfold(Some(sending), |sending| async {
+        let Some(sending) = sending else { return Ok(None) };
+        let (sending, piece, last) = block(|| sending.next()).await?;
+        Ok::<_, ApiError>(Some((piece, (!last).then_some(sending))))
+    });
+    let all = stream::StreamExt::chain(stream::once(async { Ok(first) }), rest);
+    Ok(HttpResponse::Ok().streaming(Box::pin(all)))
+}
