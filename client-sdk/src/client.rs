@@ -1,6 +1,7 @@
 //! The handle an app holds: cheap to clone, `Send + Sync`, never blocks an edit on the network.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,10 +42,14 @@ struct Inner {
     budget: u32,
     /// Counts changes, so that who watches knows there is something new to read.
     changes: watch::Sender<u64>,
+    /// Whether the last answer was cut: the next is asked for in small pieces.
+    cut: AtomicBool,
     /// One sync at a time.
     syncing: tokio::sync::Mutex<()>,
 }
 
+/// Bytes of an answer asked for at a time after a cut.
+const CAREFUL_BUDGET: u32 = 64 << 10;
 /// Requests one sync makes at most; what is left goes with the next.
 const ROUND_TRIPS: u32 = 1_000;
 
@@ -76,6 +81,7 @@ impl Client {
             transport: Transport::new()?,
             budget: options.budget,
             changes: watch::Sender::new(0),
+            cut: AtomicBool::new(false),
             syncing: tokio::sync::Mutex::new(()),
         };
         Ok(Self {
@@ -207,14 +213,25 @@ impl Client {
 
     /// One request and its answer; `true` if there is more to send or to fetch.
     async fn round_trip(&self, report: &mut SyncReport) -> Result<bool, ClientError> {
-        let outgoing = self.engine().request(self.inner.budget)?;
+        let careful = self.inner.cut.load(Ordering::Relaxed);
+        let budget = if careful && self.inner.budget == 0 {
+            CAREFUL_BUDGET
+        } else {
+            self.inner.budget
+        };
+        let outgoing = self.engine().request(budget)?;
         report.round_trips += 1;
         report.bytes_up += outgoing.body.len() as u64;
         let decided_before = report.decided;
         crate::faults::reach("phone.before_send");
         let mut incoming = self.inner.transport.post(&outgoing.server, outgoing.body).await?;
         crate::faults::reach("phone.after_send");
-        let more = self.receive(&mut incoming, report).await?;
+        let received = self.receive(&mut incoming, report).await;
+        self.inner.cut.store(
+            matches!(received, Err(ClientError::Network(_))),
+            Ordering::Relaxed,
+        );
+        let more = received?;
         let unsent = self.engine().has_unsent();
         Ok(more || (unsent && report.decided > decided_before))
     }

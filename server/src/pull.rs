@@ -10,9 +10,11 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::records::{RecordNewsRow, RecordRow};
 
-/// Bytes of entries in an answer's first delta; each one after may be twice as large, so that a bad line loses little
-/// and a good one is used well.
+/// Bytes of entries in an answer's first delta; each one after may be twice as large. A phone on a bad line names a
+/// budget, and gets pieces that are small against it: what is lost at a cut is at most one.
 const FIRST_DELTA_BYTES: usize = 128 << 10;
+/// Bytes of entries in the first delta of the smallest budget.
+const SMALLEST_DELTA_BYTES: usize = 4 << 10;
 /// Bytes of entries in one delta at most.
 const DELTA_BYTES: usize = 1 << 20;
 
@@ -70,7 +72,10 @@ impl Pull {
             areas,
             withdrawn,
             own,
-            delta_bytes: FIRST_DELTA_BYTES,
+            delta_bytes: match request.budget {
+                0 => FIRST_DELTA_BYTES,
+                budget => (budget as usize / 4).clamp(SMALLEST_DELTA_BYTES, FIRST_DELTA_BYTES),
+            },
         }
     }
 
