@@ -24,6 +24,7 @@ pub struct Pull {
     withdrawn: Vec<AreaNo>,
     own: Vec<(FeedId, u64)>,
     delta_bytes: usize,
+    most_bytes: usize,
 }
 
 struct Area {
@@ -68,14 +69,19 @@ impl Pull {
             )
         }));
         let withdrawn = gone.into_iter().map(|c| c.area).collect();
+        let (first, most) = match request.budget as usize {
+            0 => (FIRST_DELTA_BYTES, DELTA_BYTES),
+            budget => {
+                let piece = (budget / 4).clamp(SMALLEST_DELTA_BYTES, FIRST_DELTA_BYTES);
+                (piece, piece)
+            }
+        };
         Self {
             areas,
             withdrawn,
             own,
-            delta_bytes: match request.budget {
-                0 => FIRST_DELTA_BYTES,
-                budget => (budget as usize / 4).clamp(SMALLEST_DELTA_BYTES, FIRST_DELTA_BYTES),
-            },
+            delta_bytes: first,
+            most_bytes: most,
         }
     }
 
@@ -92,7 +98,7 @@ impl Pull {
             return Ok(info.map(Frame::Granted));
         }
         let delta = delta(service, area, &self.own, self.delta_bytes)?;
-        self.delta_bytes = (self.delta_bytes * 2).min(DELTA_BYTES);
+        self.delta_bytes = (self.delta_bytes * 2).min(self.most_bytes);
         area.cursor = delta.to;
         if !delta.digests.is_empty() || delta.records.is_empty() {
             self.areas.remove(0);

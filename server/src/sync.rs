@@ -70,6 +70,7 @@ pub struct Answer {
     packing: Packing,
     packer: Option<Packer>,
     budget: usize,
+    piece_bytes: usize,
     sent: usize,
     /// Entries pushed and refused, for the metrics.
     pub counted: (usize, usize),
@@ -138,6 +139,7 @@ pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
         packing,
         packer: None,
         budget,
+        piece_bytes: if request.budget == 0 { PIECE_BYTES } else { 1 },
         sent: 0,
         counted: (pushed, refused),
     })
@@ -389,7 +391,7 @@ fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready:
     }
 }
 
-/// Bytes of frames gathered before a piece is sent.
+/// Bytes of frames gathered before a piece is sent; a phone that named a budget gets every frame by itself.
 const PIECE_BYTES: usize = 32 << 10;
 
 impl Answer {
@@ -428,7 +430,7 @@ impl Answer {
 
     /// Gathers frames until there are enough for a piece; `true` when the last is among them.
     fn gather(&mut self, service: &Service, piece: &mut Vec<u8>) -> Result<bool, StoreError> {
-        while piece.len() < PIECE_BYTES {
+        while piece.len() < self.piece_bytes {
             let more = self.sent >= self.budget;
             let next = if more { None } else { self.pull.next(service)? };
             let Some(frame) = next else {
