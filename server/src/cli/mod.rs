@@ -44,8 +44,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn carry_out(args: Args, speaker: &Speaker) -> Result<(), CliError> {
+    if let Command::BenchServer(bench) = &args.command {
+        return crate::bench::run(bench, args.schema.as_deref()).map_err(|error| CliError::Serve(std::io::Error::other(error.to_string())));
+    }
     let mut settings = settings(&args)?;
     match args.command {
+        Command::BenchServer(_) => Ok(()),
         Command::Serve { listen } => {
             if let Some(listen) = listen {
                 settings.take("listen", &listen, "--listen")?;
