@@ -45,7 +45,10 @@ pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), Box<dyn std:
     if service.tree().by_code("bench").is_none() {
         settle(&service, &args.shared)?;
     }
-    let settings = Settings { listen: format!("127.0.0.1:{}", args.port), ..Settings::default() };
+    let settings = Settings {
+        listen: format!("127.0.0.1:{}", args.port),
+        ..Settings::default()
+    };
     let running = http::start(service, &settings)?;
     println!("READY");
     running.serve_until_signal()?;
@@ -67,11 +70,24 @@ fn settle(service: &Service, shared: &Path) -> Result<(), Box<dyn std::error::Er
     service.store.put_areas(&areas)?;
     service.reload_tree()?;
     let tree = service.tree();
-    let root = tree.by_code("bench").map(|a| a.no).ok_or("the root area is missing")?;
-    let grant = Grant { role: "grid_worker".into(), area: root, from: 0, to: None };
+    let root = tree
+        .by_code("bench")
+        .map(|a| a.no)
+        .ok_or("the root area is missing")?;
+    let grant = Grant {
+        role: "grid_worker".into(),
+        area: root,
+        from: 0,
+        to: None,
+    };
     let login = |i: usize| format!("u{i:03}");
     let users: Vec<NewUser> = (0..INVITES)
-        .map(|i| NewUser { login: login(i), name: login(i), password: None, grants: vec![grant.clone()] })
+        .map(|i| NewUser {
+            login: login(i),
+            name: login(i),
+            password: None,
+            grants: vec![grant.clone()],
+        })
         .collect();
     service.store.put_users(&users)?;
     let folder = shared.join("invites");

@@ -65,6 +65,11 @@ impl Document {
         self.doc.save()
     }
 
+    /// The document in one piece, larger but sooner done: for what is kept briefly.
+    pub fn save_fast(&self) -> Vec<u8> {
+        self.doc.save_nocompress()
+    }
+
     /// The hashes of the latest changes, sorted.
     pub fn heads(&self) -> Vec<[u8; 32]> {
         let mut heads: Vec<[u8; 32]> = self.doc.get_heads().iter().map(|h| h.0).collect();

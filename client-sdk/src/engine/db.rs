@@ -11,6 +11,8 @@ const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
 const STEPS: &[&str] = &[FIRST];
 
+// Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
+// kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
 const FIRST: &str = "
 CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE areas (
@@ -21,13 +23,13 @@ CREATE TABLE digests (
 CREATE TABLE records (
   record BLOB PRIMARY KEY, area INTEGER NOT NULL, type TEXT NOT NULL, created INTEGER, epoch INTEGER NOT NULL DEFAULT 0,
   held INTEGER NOT NULL DEFAULT 0, view TEXT NOT NULL, text TEXT NOT NULL, conflicts INTEGER NOT NULL DEFAULT 0,
-  pending INTEGER NOT NULL DEFAULT 0, changed_at INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+  pending INTEGER NOT NULL DEFAULT 0, changed_at INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE UNIQUE INDEX records_created ON records (area, created) WHERE created IS NOT NULL;
-CREATE INDEX records_type ON records (type, changed_at);
+CREATE INDEX records_type ON records (type);
 CREATE INDEX records_conflicts ON records (conflicts) WHERE conflicts > 0;
 CREATE TABLE documents (
   record BLOB NOT NULL, facet INTEGER NOT NULL, confirmed BLOB, term BLOB NOT NULL, overlay BLOB,
-  PRIMARY KEY (record, facet)) STRICT, WITHOUT ROWID;
+  PRIMARY KEY (record, facet)) STRICT;
 CREATE TABLE entries (
   feed BLOB NOT NULL, n INTEGER NOT NULL, record BLOB NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL,
   seen BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0, refusal TEXT, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;

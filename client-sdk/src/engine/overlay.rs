@@ -191,7 +191,7 @@ pub(super) fn put_overlay(c: &Connection, record: RecordId, facets: &Facets) -> 
             "INSERT INTO documents VALUES (?1, ?2, NULL, zeroblob(16), ?3)
              ON CONFLICT (record, facet) DO UPDATE SET overlay = ?3",
         )?;
-        upsert.execute((record.0, facet, document.save()))?;
+        upsert.execute((record.0, facet, document.save_fast()))?;
     }
     Ok(())
 }

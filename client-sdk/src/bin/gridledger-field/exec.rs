@@ -21,13 +21,15 @@ const REF: &str = "ref";
 /// Serves requests until `close` or the end of the input.
 pub fn run(schema: Option<Arc<SchemaSet>>) -> std::process::ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else { return std::process::ExitCode::FAILURE };
+    let Ok(runtime) = runtime else {
+        return std::process::ExitCode::FAILURE;
+    };
     let mut device = Device { schema, open: None };
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let request: Value = serde_json::from_str(&line).unwrap_or_default();
-        let answer = runtime.block_on(device.handle(&request)).unwrap_or_else(|error| {
-            json!({ "ok": false, "error": error.to_string() })
-        });
+        let answer = runtime
+            .block_on(device.handle(&request))
+            .unwrap_or_else(|error| json!({ "ok": false, "error": error.to_string() }));
         let mut out = std::io::stdout().lock();
         if writeln!(out, "{answer}").and_then(|()| out.flush()).is_err() || request["cmd"] == "close" {
             break;
@@ -72,15 +74,29 @@ impl Device {
         let dir = PathBuf::from(text(request, "dir")?);
         std::fs::create_dir_all(&dir)?;
         let time = Arc::new(AtomicI64::new(0));
-        let options = Options { schema: self.schema.clone(), clock: Some(clock(&time)), budget: 0 };
+        let options = Options {
+            schema: self.schema.clone(),
+            clock: Some(clock(&time)),
+            budget: 0,
+        };
         let client = Client::open(dir.join("phone.db"), options)?;
         if client.status()?.server.is_none() {
             client.accept(&claim(Path::new(text(request, "shared")?))?)?;
         }
         client.engine().set_server(text(request, "url")?)?;
-        let grids: Vec<String> = request["grids"].as_array().into_iter().flatten().filter_map(Value::as_str).map(Into::into).collect();
+        let grids: Vec<String> = request["grids"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(Into::into)
+            .collect();
         client.engine().hold_only(&grids)?;
-        let mut open = Open { client, time, records: HashMap::new() };
+        let mut open = Open {
+            client,
+            time,
+            records: HashMap::new(),
+        };
         open.index()?;
         self.open = Some(open);
         Ok(json!({ "ok": true }))
@@ -88,22 +104,32 @@ impl Device {
 }
 
 fn text<'a>(request: &'a Value, key: &str) -> Result<&'a str, Failure> {
-    request[key].as_str().ok_or_else(|| format!("{key} is missing").into())
+    request[key]
+        .as_str()
+        .ok_or_else(|| format!("{key} is missing").into())
 }
 
 fn clock(time: &Arc<AtomicI64>) -> Clock {
     let time = time.clone();
     Arc::new(move || match time.load(Ordering::Relaxed) {
-        0 => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64),
+        0 => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis() as i64),
         at => at,
     })
 }
 
 /// Takes an invite nobody has taken: whoever renames the file has it.
 fn claim(shared: &Path) -> Result<Invite, Failure> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(shared.join("invites"))?.flatten().map(|f| f.path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(shared.join("invites"))?
+        .flatten()
+        .map(|f| f.path())
+        .collect();
     files.sort();
-    for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "json")) {
+    for file in files
+        .iter()
+        .filter(|f| f.extension().is_some_and(|e| e == "json"))
+    {
         let mine = file.with_extension("taken");
         if std::fs::rename(file, &mine).is_ok() {
             return Ok(serde_json::from_slice(&std::fs::read(mine)?)?);
@@ -125,9 +151,15 @@ impl Open {
     fn apply(&mut self, request: &Value) -> Result<Value, Failure> {
         let file = std::fs::read_to_string(text(request, "file")?)?;
         let worker = request["worker"].as_str();
-        let ops = file.lines().filter(|l| !l.is_empty()).map(serde_json::from_str::<Value>);
+        let ops = file
+            .lines()
+            .filter(|l| !l.is_empty())
+            .map(serde_json::from_str::<Value>);
         let ops: Vec<Value> = ops.collect::<Result<_, _>>()?;
-        let mine: Vec<&Value> = ops.iter().filter(|op| worker.is_none_or(|w| op["w"] == w)).collect();
+        let mine: Vec<&Value> = ops
+            .iter()
+            .filter(|op| worker.is_none_or(|w| op["w"] == w))
+            .collect();
         let begun = Instant::now();
         let mut latencies = Vec::new();
         for save in mine.chunk_by(|a, b| a["w"] == b["w"] && a["x"] == b["x"]) {
@@ -148,17 +180,26 @@ impl Open {
 
     fn save(&mut self, ops: &[&Value]) -> Result<(), Failure> {
         let first = ops[0];
-        self.time.store(first["t"].as_i64().unwrap_or(0), Ordering::Relaxed);
+        self.time
+            .store(first["t"].as_i64().unwrap_or(0), Ordering::Relaxed);
         let reference = text(first, "d")?;
         if first["op"] == "create" {
             let mut intents = self.initial(reference, &first["v"]);
             intents = ops[1..].iter().fold(intents, |intents, op| edit(intents, op));
-            let record = self.client.create(text(&first["v"], "type")?, text(first, "g")?, intents)?;
+            let record = self
+                .client
+                .create(text(&first["v"], "type")?, text(first, "g")?, intents)?;
             self.records.insert(reference.to_owned(), record);
             return Ok(());
         }
-        let record = *self.records.get(reference).ok_or_else(|| format!("no record {reference}"))?;
-        self.client.edit(record, ops.iter().fold(Intents::new(), |intents, op| edit(intents, op)))?;
+        let record = *self
+            .records
+            .get(reference)
+            .ok_or_else(|| format!("no record {reference}"))?;
+        self.client.edit(
+            record,
+            ops.iter().fold(Intents::new(), |intents, op| edit(intents, op)),
+        )?;
         Ok(())
     }
 
@@ -167,10 +208,17 @@ impl Open {
         let engine = self.client.engine();
         let record_type = v["type"].as_str().and_then(|t| engine.schema().record_type(t));
         let mut intents = Intents::new().put(REF, reference);
-        for (field, value) in v.as_object().into_iter().flatten().filter(|(f, _)| *f != "type" && *f != "grid") {
+        for (field, value) in v
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(f, _)| *f != "type" && *f != "grid")
+        {
             let merge = record_type.and_then(|t| t.field(field)).map(|f| f.merge);
             intents = match (merge, value) {
-                (Some(Merge::Log), Value::Array(items)) => items.iter().fold(intents, |i, item| i.append(field, item.clone())),
+                (Some(Merge::Log), Value::Array(items)) => items
+                    .iter()
+                    .fold(intents, |i, item| i.append(field, item.clone())),
                 _ => intents.put(field, value.clone()),
             };
         }
@@ -190,7 +238,9 @@ impl Open {
         let mut lines = BTreeMap::new();
         for record in self.client.list(&Query::default())? {
             let mut v = record.view.as_object().cloned().unwrap_or_default();
-            let Some(Value::String(reference)) = v.remove(REF) else { continue };
+            let Some(Value::String(reference)) = v.remove(REF) else {
+                continue;
+            };
             v.insert("type".into(), record.record_type.clone().into());
             v.insert("grid".into(), record.area.into());
             self.complete(&record.record_type, &mut v);
@@ -208,7 +258,9 @@ impl Open {
     /// A log nobody has written to is an empty list in the trace's shape.
     fn complete(&self, record_type: &str, v: &mut Map<String, Value>) {
         let engine = self.client.engine();
-        let Some(record_type) = engine.schema().record_type(record_type) else { return };
+        let Some(record_type) = engine.schema().record_type(record_type) else {
+            return;
+        };
         for field in record_type.fields.values().filter(|f| f.merge == Merge::Log) {
             v.entry(&*field.name).or_insert_with(|| json!([]));
         }
@@ -222,7 +274,12 @@ fn edit(intents: Intents, op: &&Value) -> Intents {
         Some("set") => intents.put(field, op["v"].clone()),
         Some("append") => intents.append(field, op["v"].clone()),
         Some("incr") => intents.increment(field, op["n"].as_i64().unwrap_or(0)),
-        Some("splice") => intents.splice(field, number("pos"), number("del"), op["ins"].as_str().unwrap_or_default()),
+        Some("splice") => intents.splice(
+            field,
+            number("pos"),
+            number("del"),
+            op["ins"].as_str().unwrap_or_default(),
+        ),
         _ => intents,
     }
 }

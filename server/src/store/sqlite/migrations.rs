@@ -58,13 +58,13 @@ CREATE UNIQUE INDEX records_last ON records (area, last);
 CREATE INDEX records_type ON records (area, type, last);
 CREATE TABLE documents (
   record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, term BLOB NOT NULL,
-  PRIMARY KEY (record, facet)) STRICT, WITHOUT ROWID;
+  PRIMARY KEY (record, facet)) STRICT;
 CREATE TABLE log (
   area INTEGER NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
   facets INTEGER NOT NULL, seen BLOB, PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
 CREATE INDEX log_record ON log (record, seq);
 CREATE TABLE ledger (
-  record BLOB NOT NULL, facet INTEGER NOT NULL, view TEXT NOT NULL, PRIMARY KEY (record, facet)) STRICT, WITHOUT ROWID;
+  record BLOB NOT NULL, facet INTEGER NOT NULL, view TEXT NOT NULL, PRIMARY KEY (record, facet)) STRICT;
 ";
 
 /// Takes the steps not yet taken, each in one transaction with its number.
