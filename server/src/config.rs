@@ -208,9 +208,7 @@ impl Settings {
             "workers" => self.workers = Some(number(value, 1)? as usize),
             "body_seconds" => self.body_seconds = number(value, 1)?,
             "stop_seconds" => self.stop_seconds = number(value, 0)?,
-            "trust_forwarded" => {
-                self.trust_forwarded = value.parse().map_err(|_| Unset::Unfit("true or false"))?
-            }
+            "trust_forwarded" => self.trust_forwarded = flag(value)?,
             _ => return Err(Unset::Unknown),
         }
         Ok(())
@@ -243,6 +241,10 @@ fn number(value: &str, least: u64) -> Result<u64, Unset> {
         .ok()
         .filter(|number| (least..=1_000_000).contains(number));
     number.ok_or(Unset::Unfit("a whole number up to 1000000"))
+}
+
+fn flag(value: &str) -> Result<bool, Unset> {
+    value.parse().map_err(|_| Unset::Unfit("true or false"))
 }
 
 fn log_format(value: &str) -> Result<LogFormat, Unset> {

@@ -6,6 +6,7 @@
 //! asks, [`config`] and [`cli`] are how an operator starts and manages it.
 
 pub mod auth;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod counters;

@@ -1,4 +1,6 @@
 //! Helpers shared by the tests.
 
+pub mod desk;
+pub mod engines;
 pub mod tidy;
 pub mod world;

@@ -24,6 +24,9 @@ use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
 
+/// Milliseconds by which a right clock may seem wrong because an answer took its time.
+const CLOCK_NOISE_MS: i64 = 2_000;
+
 impl Engine {
     /// Applies every frame that has arrived whole; leaves the rest in `arrived`. `Some(more)` when the last one was
     /// among them.
@@ -50,7 +53,7 @@ impl Engine {
     fn apply_frame(&mut self, frame: Frame, report: &mut SyncReport) -> Result<(), ClientError> {
         match frame {
             Frame::Welcome(welcome) => self.welcomed(&welcome),
-            Frame::Time(at) => db::set_number(&self.db, "clock_offset", at - (self.clock)()),
+            Frame::Time(at) => self.server_time(at),
             Frame::Grants(set) => self.granted_rights(set),
             Frame::Schema(bundle) => self.new_schema(&bundle),
             Frame::Receipt(receipt) => self.receipt(&receipt, report),
@@ -67,6 +70,13 @@ impl Engine {
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
         tx.commit().map_err(ClientError::of_store)
+    }
+
+    /// Small differences are the network's, not the clock's.
+    fn server_time(&mut self, at: i64) -> Result<(), ClientError> {
+        let offset = at - (self.clock)();
+        let offset = if offset.abs() < CLOCK_NOISE_MS { 0 } else { offset };
+        db::set_number(&self.db, "clock_offset", offset)
     }
 
     fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {

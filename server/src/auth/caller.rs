@@ -27,12 +27,13 @@ impl FromRequest for Caller {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let user = token(request)
-            .ok_or(Code::Unauthorised)
-            .and_then(|token| user_of(request, token));
         let service = request.app_data::<web::Data<Service>>().cloned();
+        let claimed = service.ok_or(Code::Internal).and_then(|service| {
+            let token = token(request).ok_or(Code::Unauthorised)?;
+            Ok((user_of(request, token, service.now())?, service))
+        });
         Box::pin(async move {
-            let (user, service) = (user?, service.ok_or(Code::Internal)?);
+            let (user, service) = claimed?;
             block(move || look_up(&service, user)).await
         })
     }
@@ -46,9 +47,9 @@ pub fn token(request: &HttpRequest) -> Option<&str> {
     (second.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
 }
 
-fn user_of(request: &HttpRequest, token: &str) -> Result<UserNo, Code> {
+fn user_of(request: &HttpRequest, token: &str, now: i64) -> Result<UserNo, Code> {
     let auth = request.app_data::<web::Data<Auth>>().ok_or(Code::Internal)?;
-    let claims = auth.keys.read(token).ok_or(Code::Unauthorised)?;
+    let claims = auth.keys.read(token, now).ok_or(Code::Unauthorised)?;
     let session = claims.session().ok_or(Code::Unauthorised)?;
     if auth.ended.has(&session) {
         return Err(Code::Unauthorised);

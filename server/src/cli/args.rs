@@ -33,6 +33,9 @@ pub enum Command {
         #[arg(long, value_name = "ADDR")]
         listen: Option<String>,
     },
+    /// The server program of the benchmark's line protocol
+    #[command(hide = true)]
+    BenchServer(crate::bench::BenchServer),
     /// Manage territory, people, devices and keys of a store that no server holds open
     Admin {
         /// Lists as JSON

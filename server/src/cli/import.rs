@@ -20,7 +20,7 @@ const MS_PER_DAY: i64 = 24 * 3_600_000;
 const CHINA_MS: i64 = 8 * 3_600_000;
 
 /// `admin import`
-pub fn file(service: &Service, args: &ImportArgs, speaker: &Speaker) -> Result<(), CliError> {
+pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
     let bytes = std::fs::read(&args.file).map_err(|error| CliError::File {
         path: args.file.clone(),
         error,
@@ -32,7 +32,7 @@ pub fn file(service: &Service, args: &ImportArgs, speaker: &Speaker) -> Result<(
     }
 }
 
-fn rows<T>(parsed: Result<Parsed<T>, Vec<Fault>>, speaker: &Speaker) -> Result<T, CliError> {
+fn rows<T>(parsed: Result<Parsed<T>, Vec<Fault>>, speaker: Speaker) -> Result<T, CliError> {
     let parsed = parsed.map_err(CliError::Faults)?;
     for warning in &parsed.warnings {
         eprintln!("{}", speaker.of_fault(warning));
@@ -40,7 +40,7 @@ fn rows<T>(parsed: Result<Parsed<T>, Vec<Fault>>, speaker: &Speaker) -> Result<T
     Ok(parsed.rows)
 }
 
-fn import_areas(service: &Service, bytes: &[u8], dry_run: bool, speaker: &Speaker) -> Result<(), CliError> {
+fn import_areas(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker) -> Result<(), CliError> {
     let tree = service.tree();
     let rows = rows(areas::parse(bytes, &|code| tree.by_code(code).is_some()), speaker)?;
     if dry_run {
@@ -66,7 +66,7 @@ fn area(row: AreaRow) -> NewArea {
     }
 }
 
-fn import_staff(service: &Service, bytes: &[u8], dry_run: bool, speaker: &Speaker) -> Result<(), CliError> {
+fn import_staff(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker) -> Result<(), CliError> {
     let tree = service.tree();
     let roles: Vec<staff::Role<'_>> = service
         .schema
@@ -116,12 +116,7 @@ fn grant(service: &Service, held: Assignment) -> Result<Grant, CliError> {
     })
 }
 
-fn import_register(
-    service: &Service,
-    bytes: &[u8],
-    dry_run: bool,
-    speaker: &Speaker,
-) -> Result<(), CliError> {
+fn import_register(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker) -> Result<(), CliError> {
     let tree = service.tree();
     let today = today(service.now());
     let plan = rows(
@@ -178,7 +173,7 @@ fn midnight(date: Date) -> i64 {
     date.days_since_epoch() * MS_PER_DAY - CHINA_MS
 }
 
-fn would(rows: usize, speaker: &Speaker) {
+fn would(rows: usize, speaker: Speaker) {
     speaker.done(
         &json!({ "rows": rows, "dry_run": true }),
         &format!("检查通过，共 {rows} 条；未写入"),
@@ -186,7 +181,7 @@ fn would(rows: usize, speaker: &Speaker) {
     );
 }
 
-fn did(rows: usize, (made, changed): (usize, usize), speaker: &Speaker) {
+fn did(rows: usize, (made, changed): (usize, usize), speaker: Speaker) {
     speaker.done(
         &json!({ "rows": rows, "made": made, "changed": changed }),
         &format!("共 {rows} 条：新建 {made}，更新 {changed}"),
@@ -195,7 +190,7 @@ fn did(rows: usize, (made, changed): (usize, usize), speaker: &Speaker) {
 }
 
 /// `admin sample-town`
-pub fn sample_town(args: &TownArgs, speaker: &Speaker) -> Result<(), CliError> {
+pub fn sample_town(args: &TownArgs, speaker: Speaker) -> Result<(), CliError> {
     let size = TownSize {
         grids: args.grids,
         households_per_grid: args.households,

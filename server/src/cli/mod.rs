@@ -34,7 +34,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let speaker = Speaker::of_environment();
-    match carry_out(args, &speaker) {
+    match carry_out(args, speaker) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("gridledger: {}", speaker.of_error(&error));
@@ -43,9 +43,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn carry_out(args: Args, speaker: &Speaker) -> Result<(), CliError> {
+fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
+    if let Command::BenchServer(bench) = &args.command {
+        let served = crate::bench::run(bench, args.schema.as_deref());
+        return served.map_err(|error| CliError::Serve(std::io::Error::other(error.to_string())));
+    }
     let mut settings = settings(&args)?;
     match args.command {
+        Command::BenchServer(_) => Ok(()),
         Command::Serve { listen } => {
             if let Some(listen) = listen {
                 settings.take("listen", &listen, "--listen")?;
@@ -58,7 +63,7 @@ fn carry_out(args: Args, speaker: &Speaker) -> Result<(), CliError> {
         } => import::sample_town(&town, speaker),
         Command::Admin { json, admin } => {
             let service = open_service(&settings)?;
-            let result = administer(&service, &admin, &speaker.with_json(json));
+            let result = administer(&service, &admin, speaker.with_json(json));
             service.store.close();
             result
         }
@@ -87,7 +92,7 @@ fn serve(settings: &Settings) -> Result<(), CliError> {
     running.serve_until_signal().map_err(CliError::Serve)
 }
 
-fn administer(service: &Service, admin: &Admin, speaker: &Speaker) -> Result<(), CliError> {
+fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), CliError> {
     match admin {
         Admin::User { user } => people::user(service, user, speaker),
         Admin::Code { login, days } => people::code(service, login, *days, speaker),

@@ -17,7 +17,7 @@ use crate::store::people::{NewUser, User};
 const MS_PER_DAY: i64 = 24 * 3_600_000;
 
 /// `admin user`
-pub fn user(service: &Service, command: &UserCommand, speaker: &Speaker) -> Result<(), CliError> {
+pub fn user(service: &Service, command: &UserCommand, speaker: Speaker) -> Result<(), CliError> {
     match command {
         UserCommand::Add {
             login,
@@ -45,7 +45,7 @@ fn add(
     name: &str,
     (role, area): (&str, &str),
     password: Option<String>,
-    speaker: &Speaker,
+    speaker: Speaker,
 ) -> Result<(), CliError> {
     let login = new_login(login)?;
     if service.schema.role(role).is_none() {
@@ -100,7 +100,7 @@ fn new_login(login: &str) -> Result<String, CliError> {
     }
 }
 
-fn list(service: &Service, speaker: &Speaker) -> Result<(), CliError> {
+fn list(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let tree = service.tree();
     let mut items = Vec::new();
     for user in service.store.users()? {
@@ -139,7 +139,7 @@ fn find(service: &Service, login: &str) -> Result<User, CliError> {
     })
 }
 
-fn set_revoked(service: &Service, login: &str, revoked: bool, speaker: &Speaker) -> Result<(), CliError> {
+fn set_revoked(service: &Service, login: &str, revoked: bool, speaker: Speaker) -> Result<(), CliError> {
     let user = find(service, login)?;
     service.store.set_user_revoked(user.no, revoked)?;
     let state = state(revoked);
@@ -152,7 +152,7 @@ fn set_revoked(service: &Service, login: &str, revoked: bool, speaker: &Speaker)
     Ok(())
 }
 
-fn set_password(service: &Service, login: &str, text: &str, speaker: &Speaker) -> Result<(), CliError> {
+fn set_password(service: &Service, login: &str, text: &str, speaker: Speaker) -> Result<(), CliError> {
     let user = find(service, login)?;
     let password = Some(passwords::make(text)?);
     let changed = NewUser {
@@ -198,7 +198,7 @@ impl PasswordSource {
 }
 
 /// `admin code`
-pub fn code(service: &Service, login: &str, days: u32, speaker: &Speaker) -> Result<(), CliError> {
+pub fn code(service: &Service, login: &str, days: u32, speaker: Speaker) -> Result<(), CliError> {
     let user = find(service, login)?;
     if user.revoked {
         return Err(CliError::named("该账号已停用", "the user is revoked"));
@@ -218,7 +218,7 @@ pub fn code(service: &Service, login: &str, days: u32, speaker: &Speaker) -> Res
 }
 
 /// `admin device`
-pub fn device(service: &Service, command: &DeviceCommand, speaker: &Speaker) -> Result<(), CliError> {
+pub fn device(service: &Service, command: &DeviceCommand, speaker: Speaker) -> Result<(), CliError> {
     let (number, revoked) = match command {
         DeviceCommand::List => return list_devices(service, speaker),
         DeviceCommand::Revoke { number } => (*number, true),
@@ -239,7 +239,7 @@ pub fn device(service: &Service, command: &DeviceCommand, speaker: &Speaker) -> 
     Ok(())
 }
 
-fn list_devices(service: &Service, speaker: &Speaker) -> Result<(), CliError> {
+fn list_devices(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let logins: HashMap<_, _> = service
         .store
         .users()?
@@ -265,7 +265,7 @@ fn list_devices(service: &Service, speaker: &Speaker) -> Result<(), CliError> {
 }
 
 /// `admin rotate-keys`
-pub fn rotate_keys(service: &Service, speaker: &Speaker) -> Result<(), CliError> {
+pub fn rotate_keys(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let kid = tokens::rotate(&*service.store, service.now())?;
     speaker.done(
         &json!({ "kid": kid }),

@@ -99,27 +99,28 @@ impl Speaker {
     }
 
     /// The same, with lists as JSON or not.
+    #[must_use]
     pub fn with_json(self, json: bool) -> Self {
         Self { json, ..self }
     }
 
     /// Whether Chinese is spoken.
-    pub fn is_chinese(&self) -> bool {
+    pub fn is_chinese(self) -> bool {
         self.chinese
     }
 
     /// The one of two texts that is in the right language.
-    pub fn pick<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
+    pub fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         if self.chinese { zh } else { en }
     }
 
     /// A line on the standard output.
-    pub fn line(&self, zh: &str, en: &str) {
+    pub fn line(self, zh: &str, en: &str) {
         println!("{}", self.pick(zh, en));
     }
 
     /// What a command did: a JSON object on one line, or a sentence.
-    pub fn done(&self, object: &Value, zh: &str, en: &str) {
+    pub fn done(self, object: &Value, zh: &str, en: &str) {
         if self.json {
             println!("{object}");
         } else {
@@ -128,7 +129,7 @@ impl Speaker {
     }
 
     /// A list: as a JSON array, or one line an item with tabs between `columns`.
-    pub fn list(&self, items: &[Value], columns: &[&str]) {
+    pub fn list(self, items: &[Value], columns: &[&str]) {
         if self.json {
             println!("{}", Value::from(items.to_vec()));
             return;
@@ -140,7 +141,7 @@ impl Speaker {
     }
 
     /// An error for a person.
-    pub fn of_error(&self, error: &CliError) -> String {
+    pub fn of_error(self, error: &CliError) -> String {
         match error {
             CliError::Named { zh, en } => self.pick(zh, en).to_owned(),
             CliError::Faults(faults) => self.of_faults(faults),
@@ -150,7 +151,7 @@ impl Speaker {
         }
     }
 
-    fn of_faults(&self, faults: &[Fault]) -> String {
+    fn of_faults(self, faults: &[Fault]) -> String {
         let head = if self.chinese {
             format!("文件有 {} 处错误，未导入任何内容：", faults.len())
         } else {
@@ -164,7 +165,7 @@ impl Speaker {
     }
 
     /// One fault or warning of a spreadsheet.
-    pub fn of_fault(&self, fault: &Fault) -> String {
+    pub fn of_fault(self, fault: &Fault) -> String {
         let column = fault
             .column
             .as_ref()

@@ -8,7 +8,7 @@ use crate::service::Service;
 use crate::store::people::NewArea;
 
 /// `admin area`
-pub fn area(service: &Service, command: &AreaCommand, speaker: &Speaker) -> Result<(), CliError> {
+pub fn area(service: &Service, command: &AreaCommand, speaker: Speaker) -> Result<(), CliError> {
     match command {
         AreaCommand::List => {
             list(service, speaker);
@@ -35,7 +35,7 @@ pub fn area(service: &Service, command: &AreaCommand, speaker: &Speaker) -> Resu
     }
 }
 
-fn list(service: &Service, speaker: &Speaker) {
+fn list(service: &Service, speaker: Speaker) {
     let tree = service.tree();
     let items: Vec<Value> = tree
         .iter()
@@ -47,7 +47,7 @@ fn list(service: &Service, speaker: &Speaker) {
     speaker.list(&items, &["code", "parent", "kind", "name"]);
 }
 
-fn add(service: &Service, area: NewArea, speaker: &Speaker) -> Result<(), CliError> {
+fn add(service: &Service, area: NewArea, speaker: Speaker) -> Result<(), CliError> {
     check(service, &area)?;
     let code = area.code.clone();
     let (made, _) = service.store.put_areas(&[area])?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use gridledger_schema::code::Code;
 use tokio::sync::oneshot;
 
@@ -16,7 +16,7 @@ use super::observe::observe;
 use super::sessions::TrustForwarded;
 use super::{ApiError, health, metrics, sessions, sync};
 use crate::auth::Auth;
-use crate::config::Settings;
+use crate::config::{Secret, Settings};
 use crate::service::Service;
 
 /// Seconds to receive a request's head.
@@ -53,7 +53,7 @@ struct Shared {
 impl Shared {
     fn new(service: Arc<Service>, settings: &Settings) -> io::Result<Self> {
         let auth = Auth::open(service.store.as_ref(), &settings.issuer, service.now());
-        let token = settings.metrics_token.as_ref().map(|token| token.reveal());
+        let token = settings.metrics_token.as_ref().map(Secret::reveal);
         Ok(Self {
             service: web::Data::from(service),
             auth: web::Data::new(auth.map_err(io::Error::other)?),
@@ -74,10 +74,16 @@ impl Shared {
             // Query and path that cannot be read answer like everything else.
             .app_data(web::QueryConfig::default().error_handler(|e, _| unreadable(&e)))
             .app_data(web::PathConfig::default().error_handler(|e, _| unreadable(&e)))
-            .default_service(web::to(|| async {
-                Err::<web::Bytes, _>(ApiError::from(Code::NotFound))
-            }))
+            .default_service(web::to(no_route))
             .configure(routes);
+    }
+}
+
+/// No route takes this: the address is none, or takes another method.
+async fn no_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    match request.match_pattern() {
+        Some(_) => Err(Code::MethodNotAllowed.into()),
+        None => Err(Code::NotFound.into()),
     }
 }
 
@@ -162,7 +168,7 @@ fn run(
     stopped: oneshot::Receiver<()>,
     told: &std::sync::mpsc::SyncSender<io::Result<SocketAddr>>,
 ) -> io::Result<()> {
-    let store = shared.service.store.clone();
+    let service = shared.service.clone();
     let result = actix_web::rt::System::new().block_on(async {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = settings.workers.unwrap_or(cores).max(1);
@@ -193,7 +199,11 @@ fn run(
         let _ = told.send(addr.ok_or_else(|| io::Error::other("no address was bound")));
         running.await
     });
-    store.close();
+    // What the counters did not write down, a phone would have to count past again.
+    if let Err(error) = service.counters.save(&*service.store, service.now()) {
+        tracing::warn!(%error, "request counters were not saved");
+    }
+    service.store.close();
     tracing::info!("stopped");
     result
 }

@@ -1,4 +1,7 @@
 //! The one integration-test binary: each one more would be one more link.
 
+mod http_errors;
 mod line;
+mod sessions;
+mod store_people;
 mod tidy;

@@ -22,12 +22,11 @@ fn keys(kept: &[KeptKey]) -> Keys {
     Keys::of(kept, ISSUER).expect("good keys")
 }
 
-fn seconds() -> i64 {
-    crate::service::now() / 1000
-}
+/// 2026-01-05 08:00 in Shanghai, ms since 1970.
+const NOW: i64 = 1_767_571_200_000;
 
 fn claims() -> Value {
-    let now = seconds();
+    let now = NOW / 1000;
     json!({ "sub": "3", "iss": ISSUER, "aud": AUDIENCE, "iat": now, "nbf": now, "exp": now + 60, "sid": hex(&SESSION) })
 }
 
@@ -63,10 +62,8 @@ fn without(mut object: Value, name: &str) -> Value {
 #[test]
 fn a_token_reads_back() {
     let keys = keys(&[kept()]);
-    let token = keys
-        .sign(UserNo(3), SESSION, crate::service::now())
-        .expect("signs");
-    let claims = keys.read(&token).expect("a good token");
+    let token = keys.sign(UserNo(3), SESSION, NOW).expect("signs");
+    let claims = keys.read(&token, NOW).expect("a good token");
     assert_eq!(
         (claims.user(), claims.session()),
         (Some(UserNo(3)), Some(SESSION))
@@ -78,13 +75,13 @@ fn a_token_reads_back() {
 fn the_forge_makes_good_tokens_when_it_has_the_key() {
     let key = kept();
     let token = forge(&header(&key), &claims(), &seed(&key));
-    assert!(keys(&[key]).read(&token).is_some());
+    assert!(keys(&[key]).read(&token, NOW).is_some());
 }
 
 #[test]
 fn claims_that_are_missing_or_wrong_are_refused() {
     let key = kept();
-    let now = seconds();
+    let now = NOW / 1000;
     let bad = [
         ("no sub", without(claims(), "sub")),
         ("no iss", without(claims(), "iss")),
@@ -110,11 +107,11 @@ fn claims_that_are_missing_or_wrong_are_refused() {
     let (seed, header) = (seed(&key), header(&key));
     let keys = keys(&[key]);
     for (what, claims) in bad {
-        assert_eq!(keys.read(&forge(&header, &claims, &seed)), None, "{what}");
+        assert_eq!(keys.read(&forge(&header, &claims, &seed), NOW), None, "{what}");
     }
     let late = with(claims(), "exp", json!(now - 15));
     assert!(
-        keys.read(&forge(&header, &late, &seed)).is_some(),
+        keys.read(&forge(&header, &late, &seed), NOW).is_some(),
         "within the leeway"
     );
 }
@@ -144,7 +141,7 @@ fn headers_that_say_how_to_check_are_not_followed() {
     ];
     let keys = keys(&[key]);
     for (what, header) in foreign_key {
-        assert_eq!(keys.read(&forge(&header, &claims(), &other)), None, "{what}");
+        assert_eq!(keys.read(&forge(&header, &claims(), &other), NOW), None, "{what}");
     }
     let own_key = [
         ("no kid", without(good.clone(), "kid")),
@@ -154,7 +151,7 @@ fn headers_that_say_how_to_check_are_not_followed() {
         ("alg ES256", with(good, "alg", json!("ES256"))),
     ];
     for (what, header) in own_key {
-        assert_eq!(keys.read(&forge(&header, &claims(), &own)), None, "{what}");
+        assert_eq!(keys.read(&forge(&header, &claims(), &own), NOW), None, "{what}");
     }
 }
 
@@ -185,7 +182,7 @@ fn unsigned_and_symmetric_tokens_are_refused() {
     ));
     let keys = keys(&[key]);
     for (what, token) in tokens {
-        assert_eq!(keys.read(&token), None, "{what}");
+        assert_eq!(keys.read(&token, NOW), None, "{what}");
     }
 }
 
@@ -196,7 +193,10 @@ fn a_changed_token_is_refused() {
     let parts: Vec<&str> = token.split('.').collect();
     let other = BASE64.encode(with(claims(), "sub", json!("1")).to_string());
     let keys = keys(&[key]);
-    assert_eq!(keys.read(&format!("{}.{other}.{}", parts[0], parts[2])), None);
+    assert_eq!(
+        keys.read(&format!("{}.{other}.{}", parts[0], parts[2]), NOW),
+        None
+    );
     for text in [
         "",
         ".",
@@ -205,7 +205,7 @@ fn a_changed_token_is_refused() {
         &token[..token.len() - 4],
         &"a".repeat(LONGEST_BYTES + 1),
     ] {
-        assert_eq!(keys.read(text), None, "{text}");
+        assert_eq!(keys.read(text, NOW), None, "{text}");
     }
 }
 
@@ -213,7 +213,7 @@ fn a_changed_token_is_refused() {
 fn a_rotated_key_checks_and_no_longer_signs() {
     let (old, new) = (kept(), kept());
     let before = keys(std::slice::from_ref(&old))
-        .sign(UserNo(1), SESSION, crate::service::now())
+        .sign(UserNo(1), SESSION, NOW)
         .expect("signs");
     let new_kid = new.kid.clone();
     let keys = keys(&[
@@ -223,10 +223,8 @@ fn a_rotated_key_checks_and_no_longer_signs() {
             ..old
         },
     ]);
-    assert!(keys.read(&before).is_some());
-    let after = keys
-        .sign(UserNo(1), SESSION, crate::service::now())
-        .expect("signs");
+    assert!(keys.read(&before, NOW).is_some());
+    let after = keys.sign(UserNo(1), SESSION, NOW).expect("signs");
     let header = jsonwebtoken::decode_header(&after).expect("a header");
     assert_eq!(header.kid, Some(new_kid));
 }

@@ -1,0 +1,36 @@
+//! Every engine of the store, empty: one suite runs on all of them.
+
+use std::sync::Arc;
+
+use gridledger_schema::set::SchemaSet;
+use gridledger_server::ingest;
+use gridledger_server::store::Store;
+use gridledger_server::store::sqlite::SqliteStore;
+use tempfile::TempDir;
+
+/// An empty store and what it lies in.
+pub struct Engine {
+    /// The engine's name, for messages.
+    pub name: &'static str,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Its folder, which goes when this does.
+    pub dir: TempDir,
+}
+
+/// An empty store of each engine.
+pub fn engines() -> Vec<Engine> {
+    vec![sqlite()]
+}
+
+/// An empty SQLite store.
+pub fn sqlite() -> Engine {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("server.db");
+    let store = SqliteStore::open(&path, ingest::decider(SchemaSet::builtin())).expect("an empty store");
+    Engine {
+        name: "sqlite",
+        store: Arc::new(store),
+        dir,
+    }
+}
