@@ -9,7 +9,7 @@ pub const FRAME_BYTES: usize = 8 << 20;
 /// Bytes of any JSON request body.
 pub const JSON_BODY_BYTES: usize = 1 << 20;
 /// Entries of one push; a phone with more sends again.
-pub const PUSH_ENTRIES: usize = 5_000;
+pub const PUSH_ENTRIES: usize = 1_000;
 /// Segments (feeds) of one push: one's own and those carried for colleagues.
 pub const PUSH_SEGMENTS: usize = 64;
 /// Feeds of one device key: the first, and one for each fork.

@@ -14,7 +14,7 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{AreaInfo, Delta, Frame, GrantSet, LogEntry, News, Receipt, RecordNews};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::json;
 
 use super::names::Names;
@@ -35,7 +35,9 @@ impl Engine {
         arrived: &mut Vec<u8>,
         report: &mut SyncReport,
     ) -> Result<Option<bool>, ClientError> {
-        while let Some(frame) = frames::take_frame(arrived, &Names(&self.db))? {
+        while !self.answer_is_void
+            && let Some(frame) = frames::take_frame(arrived, &Names(&self.db))?
+        {
             let end = if let Frame::End { more } = frame {
                 Some(more)
             } else {
@@ -46,6 +48,10 @@ impl Engine {
             if end.is_some() {
                 return Ok(end);
             }
+        }
+        if self.answer_is_void {
+            arrived.clear();
+            return Ok(Some(true));
         }
         Ok(None)
     }
@@ -124,6 +130,10 @@ impl Engine {
         if receipt.feed != self.me.feed {
             return Ok(());
         }
+        if self.went_on_elsewhere(receipt)? {
+            self.answer_is_void = true;
+            return self.start_new_feed();
+        }
         let newly = receipt.n.saturating_sub(self.me.decided);
         let tx = self.db.transaction()?;
         note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
@@ -136,6 +146,26 @@ impl Engine {
         report.decided += newly;
         report.refused += receipt.refused.len() as u64;
         Ok(())
+    }
+
+    /// Whether the server holds another feed under this one's name: it says so, or its last entry is not ours.
+    fn went_on_elsewhere(&self, receipt: &Receipt) -> Result<bool, ClientError> {
+        if receipt
+            .stopped
+            .as_ref()
+            .is_some_and(|r| r.code == Code::FeedForked)
+        {
+            return Ok(true);
+        }
+        let mut select = self
+            .db
+            .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
+        let ours = select
+            .query_row((receipt.feed.0, receipt.n as i64), |row| {
+                row.get::<_, [u8; 32]>(0)
+            })
+            .optional()?;
+        Ok(receipt.n > 0 && ours != Some(receipt.hash.0))
     }
 
     fn delta(&mut self, delta: Delta, report: &mut SyncReport) -> Result<(), ClientError> {

@@ -1,12 +1,14 @@
 //! The engine: everything on the phone without network, runtime or thread. Synchronous; a shell calls it.
 //!
 //! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `request` says what to
-//! send, `apply` what an answer means, `attention` keeps what was refused.
+//! send, `apply` what an answer means, `attention` keeps what was refused,
+//! `fork` starts a new feed when this one went on elsewhere.
 
 mod apply;
 mod attention;
 mod db;
 mod edit;
+mod fork;
 mod names;
 mod overlay;
 mod query;
@@ -55,6 +57,8 @@ pub struct Engine {
     tree: AreaTree,
     /// The request counter used last.
     counter: u64,
+    /// The answer being received is about a feed this phone has left: its frames mean nothing any more.
+    answer_is_void: bool,
 }
 
 impl Engine {
@@ -83,6 +87,7 @@ impl Engine {
             grants,
             tree,
             counter: 0,
+            answer_is_void: false,
         })
     }
 

@@ -23,11 +23,12 @@ pub struct Outgoing {
 }
 
 /// Bytes of entries (canonical) in one push; more goes with the next.
-const PUSH_BYTES: usize = 4 << 20;
+const PUSH_BYTES: usize = 1 << 20;
 
 impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
+        self.answer_is_void = false;
         let server = self.server()?.ok_or(ClientError::NotEnrolled)?;
         let enrol = self.enrolment()?;
         if enrol.is_none() && self.me.device.is_none() {

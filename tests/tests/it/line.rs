@@ -139,3 +139,62 @@ fn a_first_sync_that_breaks_goes_on_from_the_last_frame() {
     );
     assert_eq!(*held.last().unwrap(), 800);
 }
+
+#[test]
+fn a_phone_restored_from_a_backup_starts_a_new_feed_and_loses_nothing() {
+    let world = World::new(1);
+    world.user("w1", "grid_worker", "G1");
+    let mut a = world.phone("w1", 0);
+    a.sync(&world).unwrap();
+    let address = json!({ "road": "人民路", "number": "1" });
+    let old = a
+        .engine()
+        .create("dwelling", "G1", Intents::new().put("address", address.clone()))
+        .unwrap()
+        .record;
+    a.sync(&world).unwrap();
+    a.close();
+    let backup = a.file().with_extension("backup");
+    std::fs::copy(a.file(), &backup).unwrap();
+
+    a.engine().edit(old, Intents::new().put("use", "rented")).unwrap();
+    a.engine()
+        .edit(old, Intents::new().put("floor_area", 80))
+        .unwrap();
+    a.sync(&world).unwrap();
+    a.close();
+    std::fs::copy(&backup, a.file()).unwrap();
+
+    // The restored phone knows nothing of those two; it makes a dwelling and a household in it.
+    let dwelling = a
+        .engine()
+        .create("dwelling", "G1", Intents::new().put("address", address))
+        .unwrap()
+        .record;
+    let household = Intents::new()
+        .put("dwelling_id", dwelling.to_string())
+        .put("label", "东户");
+    a.engine().create("household", "G1", household).unwrap();
+    a.engine().edit(old, Intents::new().put("use", "vacant")).unwrap();
+    a.sync(&world).unwrap();
+
+    assert_eq!(a.engine().status().unwrap().unsent, 0);
+    assert!(a.engine().attention().unwrap().is_empty());
+    let households = a.engine().list(&Query::of_type("household")).unwrap();
+    let dwellings = a.engine().list(&Query::of_type("dwelling")).unwrap();
+    assert_eq!((households.len(), dwellings.len()), (1, 2));
+    let home = households[0].view["dwelling_id"].as_str().unwrap();
+    assert!(
+        dwellings.iter().any(|d| d.id.to_string() == home),
+        "the household still names its dwelling"
+    );
+    let kept = a.engine().get(old).unwrap().unwrap();
+    assert_eq!(
+        kept.view["floor_area"], 80,
+        "what the lost copy had sent is here again"
+    );
+    let mut other = world.phone("w1", 0);
+    other.sync(&world).unwrap();
+    assert_eq!(other.engine().list(&Query::default()).unwrap().len(), 3);
+    assert_eq!(other.engine().get(old).unwrap().unwrap().view, kept.view);
+}

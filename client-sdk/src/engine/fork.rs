@@ -1,0 +1,168 @@
+//! A forked feed: this phone came back from a backup, or was cloned, and its feed went on elsewhere. It starts the next
+//! feed of its key and appends there what the server has not decided.
+
+use std::collections::HashMap;
+
+use gridledger_core::canonical;
+use gridledger_core::derive::Seen;
+use gridledger_schema::entry::{Entry, Op, Target};
+use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::overlay::{self, Row};
+use super::{Engine, db, settings};
+use crate::error::ClientError;
+
+/// An undecided entry of the old feed.
+struct Left {
+    entry: Entry,
+    record: RecordId,
+    seen: Vec<u8>,
+}
+
+impl Engine {
+    /// Starts the key's next feed; undecided entries move there, with what their author had seen.
+    pub(super) fn start_new_feed(&mut self) -> Result<(), ClientError> {
+        let old = self.me.feed;
+        let ordinal = self.me.ordinal + 1;
+        let new = FeedId::of_key(&self.public_key(), ordinal);
+        let tx = self.db.transaction()?;
+        let left = undecided(&tx, old)?;
+        let mut renamed = HashMap::new();
+        let mut touched = Vec::new();
+        let mut before = EntryHash::ZERO;
+        tx.execute("DELETE FROM entries WHERE feed = ?1 AND state = 0", [old.0])?;
+        for (n, Left { entry, record, seen }) in (1..).zip(left) {
+            let row = overlay::row(&tx, record)?;
+            let entry = moved(entry, n, &renamed);
+            let moved_to = entry.record(new);
+            if moved_to != record {
+                renamed.insert(record, moved_to);
+                forget(&tx, record)?;
+            }
+            let seen = [seen, own_part(&tx, &entry, moved_to, old, &self.me.user)?].concat();
+            let body = canonical::encode(&entry);
+            before = canonical::hash(before, &body);
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO entries (feed, n, record, body, hash, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?;
+            insert.execute((new.0, n as i64, moved_to.0, body, before.0, seen))?;
+            if touched.iter().all(|t: &Row| t.record != moved_to) {
+                touched.push(Row {
+                    record: moved_to,
+                    ..row_of(row, &entry)
+                });
+            }
+        }
+        for row in touched {
+            let confirmed = overlay::documents(&tx, row.record, false)?;
+            overlay::rebuild(&tx, &self.schema, &row, confirmed, &self.me.user)?;
+        }
+        db::set_number(&tx, "feed_ordinal", i64::from(ordinal))?;
+        db::set_number(&tx, "decided", 0)?;
+        tx.commit().map_err(ClientError::of_store)?;
+        self.me = settings::identity(&self.db)?;
+        Ok(())
+    }
+}
+
+fn undecided(c: &Connection, feed: FeedId) -> Result<Vec<Left>, ClientError> {
+    let mut select =
+        c.prepare("SELECT body, record, seen FROM entries WHERE feed = ?1 AND state = 0 ORDER BY n")?;
+    let rows = select.query_map([feed.0], |row| {
+        Ok((row.get::<_, Vec<u8>>(0)?, RecordId(row.get(1)?), row.get(2)?))
+    })?;
+    rows.map(|row| {
+        let (body, record, seen) = row?;
+        let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        Ok(Left { entry, record, seen })
+    })
+    .collect()
+}
+
+/// The entry under its new number; records that changed their names with it are named anew.
+fn moved(mut entry: Entry, n: u64, renamed: &HashMap<RecordId, RecordId>) -> Entry {
+    entry.n = n;
+    if let Target::Edit { record } = &mut entry.target
+        && let Some(new) = renamed.get(record)
+    {
+        *record = *new;
+    }
+    for intent in &mut entry.intents {
+        match &mut intent.op {
+            Op::Put { value } | Op::Append { value } => rename(value, renamed),
+            Op::Add { item } | Op::Remove { item } => rename_text(item, renamed),
+            Op::SetChild { value, .. } | Op::Event { args: value, .. } => {
+                value.values_mut().for_each(|v| rename(v, renamed));
+            }
+            Op::Raise { .. } | Op::Increment { .. } | Op::Splice { .. } | Op::RemoveChild { .. } => {}
+        }
+    }
+    entry
+}
+
+fn rename(value: &mut Value, renamed: &HashMap<RecordId, RecordId>) {
+    match value {
+        Value::String(text) => rename_text(text, renamed),
+        Value::Array(items) => items.iter_mut().for_each(|v| rename(v, renamed)),
+        Value::Object(map) => map.values_mut().for_each(|v| rename(v, renamed)),
+        _ => {}
+    }
+}
+
+fn rename_text(text: &mut String, renamed: &HashMap<RecordId, RecordId>) {
+    if let Some(new) = text.parse().ok().and_then(|id: RecordId| renamed.get(&id)) {
+        *text = new.to_string();
+    }
+}
+
+/// What the author had seen of the old feed: its entries that stand are another feed's now.
+fn own_part(
+    c: &Connection,
+    entry: &Entry,
+    record: RecordId,
+    old: FeedId,
+    author: &str,
+) -> Result<Vec<u8>, ClientError> {
+    let mut facets = overlay::documents(c, record, false)?;
+    for open in overlay::open_entries(c, record)?
+        .iter()
+        .filter(|open| open.feed == old)
+    {
+        overlay::derive(&mut facets, open.feed, author, &open.entry, |_, _| Seen::All)?;
+    }
+    let mut out = Vec::new();
+    for (facet, document) in facets.iter().filter(|(f, _)| entry.facets() & (1 << **f) != 0) {
+        for (feed, n) in document.clock().into_iter().filter(|(feed, _)| *feed == old) {
+            out.push(*facet);
+            out.extend(feed.0);
+            out.extend(n.to_be_bytes());
+        }
+    }
+    Ok(out)
+}
+
+fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    c.execute("DELETE FROM records WHERE record = ?1", [record.0])?;
+    c.execute("DELETE FROM documents WHERE record = ?1", [record.0])?;
+    Ok(())
+}
+
+fn row_of(row: Option<Row>, entry: &Entry) -> Row {
+    let new = |record_type: &str, area| Row {
+        record: RecordId([0; 16]),
+        area,
+        record_type: record_type.to_owned(),
+        created: None,
+        epoch: 0,
+        held: 0,
+        changed_at: entry.at,
+    };
+    match (&entry.target, row) {
+        (Target::Create { record_type, area }, _) => new(record_type, *area),
+        (Target::Edit { .. }, Some(row)) => row,
+        // The record was made and renamed earlier in this walk; its row is built when its creating entry is.
+        (Target::Edit { .. }, None) => new("", gridledger_schema::ids::AreaNo(0)),
+    }
+}
