@@ -1,4 +1,5 @@
 //! Helpers shared by the tests.
 
+pub mod simulation;
 pub mod tidy;
 pub mod world;
