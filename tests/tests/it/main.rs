@@ -3,5 +3,6 @@
 mod http_errors;
 mod line;
 mod sessions;
+mod simulation;
 mod store_people;
 mod tidy;
