@@ -10,6 +10,7 @@ use gridledger_core::wire::squeeze::Unpacker;
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
+use gridledger_schema::wire::AreaInfo;
 use tokio::sync::watch;
 
 use crate::engine::{Clock, Engine};
@@ -92,6 +93,16 @@ impl Client {
     /// The engine, for calls this handle has no shorthand for. Hold it briefly: a sync waits for it between frames.
     pub fn engine(&self) -> MutexGuard<'_, Engine> {
         self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The schema set in force: types, fields, labels, roles. A sync may bring another.
+    pub fn schema(&self) -> Arc<SchemaSet> {
+        Arc::clone(self.engine().schema())
+    }
+
+    /// The areas known here.
+    pub fn areas(&self) -> Vec<AreaInfo> {
+        self.engine().areas().cloned().collect()
     }
 
     fn changed(&self) {

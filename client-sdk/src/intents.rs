@@ -27,7 +27,8 @@ impl Intents {
         self
     }
 
-    /// Sets a field. On a shared text this becomes the shortest splice; on a `max` field it raises it.
+    /// Sets a field; null clears it. On a shared text this becomes the shortest splice, on a `max` field it raises it,
+    /// on a counter it adds what is missing. Sets, logs and maps have calls of their own.
     #[must_use]
     pub fn put(self, field: &str, value: impl Into<Value>) -> Self {
         self.with(field, Op::Put { value: value.into() })
@@ -103,7 +104,7 @@ impl Intents {
         )
     }
 
-    /// A workflow event, such as `accept` or `escalate`.
+    /// A workflow event, such as `accept` or `escalate`. A new ticket's first is `report`.
     #[must_use]
     pub fn event(self, verb: &str, args: Map<String, Value>) -> Self {
         self.with(

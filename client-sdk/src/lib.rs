@@ -9,13 +9,20 @@
 //! client.sync().await?;
 //!
 //! // Works with no signal; durable when it returns.
-//! let ticket = client.create("ticket", "WSS-04", Intents::new().put("title", "路灯不亮").put("kind", "incident"))?;
-//! client.edit(ticket, Intents::new().put("address_text", "944号4单元3楼"))?;
+//! let report = Intents::new()
+//!     .put("kind", "incident")
+//!     .put("title", "路灯不亮")
+//!     .put("address_text", "944号4单元3楼")
+//!     .event("report", serde_json::Map::new());
+//! let ticket = client.create("ticket", "WSS-04", report)?;
+//! client.edit(ticket, Intents::new().put("urgency", 3))?;
 //! for record in client.list(&Query::of_type("ticket").text("路灯"))? {
 //!     println!("{} {}", record.id, record.view["title"]);
 //! }
 //! # Ok(()) }
 //! ```
+//!
+//! `examples/first_day.rs` is this at work; `src/bin/gridledger-field` is a whole application on it.
 //!
 //! Reading order: [`Client`] is the handle an app holds; under it [`engine`] is everything without network, runtime or
 //! thread: `engine/edit` saves, `engine/query` reads, `engine/request` says what to send, `engine/apply` what an answer

@@ -20,6 +20,8 @@ pub struct Record {
     pub view: Value,
     /// Own edits in it that the ledger does not hold yet.
     pub pending: u32,
+    /// The time of its last edit, ms since 1970; 0 if unknown.
+    pub changed_at: i64,
 }
 
 /// What a save gave.
@@ -36,9 +38,9 @@ pub struct Saved {
 pub struct Query {
     /// Only this type.
     pub record_type: Option<String>,
-    /// Only this area (code).
+    /// Only this area (code) and those below it.
     pub area: Option<String>,
-    /// Only records whose field has this value.
+    /// Only records whose field has this value; a dot goes into an object: `address.road`, `_ticket.state`.
     pub fields: Vec<(String, Value)>,
     /// Only records with this text somewhere in them; any two characters will do.
     pub text: Option<String>,
@@ -59,7 +61,7 @@ impl Query {
         }
     }
 
-    /// … in an area.
+    /// … in an area or below it.
     #[must_use]
     pub fn area(mut self, code: &str) -> Self {
         self.area = Some(code.to_owned());
@@ -157,8 +159,10 @@ impl SentState {
 /// Where a phone stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
-    /// Whose phone it is.
+    /// Whose phone it is: the login.
     pub user: Option<String>,
+    /// The user's name.
+    pub name: Option<String>,
     /// The server's address.
     pub server: Option<String>,
     /// Whether the server has given it a number.

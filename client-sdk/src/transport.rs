@@ -9,7 +9,7 @@ use crate::error::ClientError;
 /// Time to connect; a phone between two walls gives up and tries later.
 const CONNECT: Duration = Duration::from_secs(15);
 /// Time between two pieces of an answer.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// An HTTP client for one phone.
 pub(crate) struct Transport {
@@ -21,8 +21,14 @@ pub(crate) struct Incoming {
     response: reqwest::Response,
 }
 
+/// The cause at the bottom says what happened ("connection refused"); those above it only where.
 fn network(error: reqwest::Error) -> ClientError {
-    ClientError::Network(error.without_url().to_string())
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    ClientError::Network(cause.to_string())
 }
 
 impl Transport {

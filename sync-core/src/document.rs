@@ -94,6 +94,12 @@ impl Document {
         self.doc.get_changes_meta(&[]).len()
     }
 
+    /// The time of the latest change, ms since 1970; 0 for an empty document.
+    pub fn changed_at(&self) -> i64 {
+        let metas = self.doc.get_changes_meta(&[]);
+        metas.iter().map(|meta| meta.timestamp).max().unwrap_or(0)
+    }
+
     /// The (feed, change number) pairs that the change `hash` was made on, as far as they are in `known`.
     pub fn made_on(&self, hash: &[u8; 32], known: &[(FeedId, u64)]) -> Vec<(FeedId, u64)> {
         let metas = self.doc.get_changes_meta(&[]);

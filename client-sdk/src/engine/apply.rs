@@ -15,7 +15,7 @@ use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{AreaInfo, Delta, Frame, GrantSet, LogEntry, News, Receipt, RecordNews};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use serde_json::json;
 
 use super::names::Names;
@@ -171,7 +171,10 @@ impl Engine {
 
     fn delta(&mut self, delta: Delta, report: &mut SyncReport) -> Result<(), ClientError> {
         let area = delta.from.area;
-        let tx = self.db.transaction()?;
+        // The lock first: a save by another process between the look and the writing would end this transaction.
+        let tx = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let here = tx
             .prepare_cached("SELECT floor, reached FROM areas WHERE area = ?1 AND held = 1")?
             .query_row([area.0], |row| {
@@ -188,14 +191,14 @@ impl Engine {
         for (facet, digest) in &delta.digests {
             equal &= overlay::digest_of(&tx, area, *facet)? == u128::from_be_bytes(*digest);
         }
-        if !equal {
-            forget_confirmed(&tx, area)?;
-            report.healed += 1;
-        } else {
+        if equal {
             let (floor, reached) = (delta.to.floor as i64, delta.to.reached as i64);
             let sql = "UPDATE areas SET floor = ?2, reached = ?3 WHERE area = ?1";
             tx.prepare_cached(sql)?.execute((area.0, floor, reached))?;
             report.proven += u32::from(!delta.digests.is_empty());
+        } else {
+            forget_confirmed(&tx, area)?;
+            report.healed += 1;
         }
         faults::reach("phone.before_frame_commit");
         tx.commit().map_err(ClientError::of_store)
@@ -306,6 +309,7 @@ fn apply_news(
             for (facet, bytes) in facets {
                 let document =
                     Document::load_checked(&bytes).map_err(|_| WireError::Malformed("snapshot"))?;
+                row.changed_at = row.changed_at.max(document.changed_at());
                 confirmed.insert(facet, document);
             }
             note_own_in(c, &confirmed, news.record)?;

@@ -57,7 +57,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 
 fn set_aside(path: &Path) -> Result<PathBuf, ClientError> {
     let named = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
-    let free = (1..)
+    let free = (1..u32::MAX)
         .map(|i| format!(".damaged-{i}"))
         .find(|suffix| !named(suffix).exists());
     let suffix = free.expect("BUG: some name is free");

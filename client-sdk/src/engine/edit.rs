@@ -7,7 +7,7 @@ use gridledger_core::validate::{Subject, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, RecordId};
-use gridledger_schema::set::{Merge, RecordType};
+use gridledger_schema::set::{Field, Merge, RecordType};
 use serde_json::Value;
 
 use super::overlay::{self, Facets, Row};
@@ -56,7 +56,7 @@ impl Engine {
             intents,
         };
         let entry = self.under_a_role(entry, &record_type, row.area, &view)?;
-        row.changed_at = at;
+        row.changed_at = at.max(row.changed_at);
         self.write(&row, facets, &entry)
     }
 
@@ -206,13 +206,20 @@ fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<In
                     .and_then(Value::as_i64)
                     .unwrap_or(0);
                 Op::Increment {
-                    by: value.as_i64().unwrap_or(0) - now,
+                    by: value.as_i64().unwrap_or(0).saturating_sub(now),
                 }
             }
+            // Said of the value: that the field takes another operation is no business of who wrote `put`.
+            (Merge::Text, _) => return Err(misfit(field, "must be a text")),
+            (Merge::Max | Merge::Counter, _) => return Err(misfit(field, "must be a whole number")),
             _ => return Ok(intent),
         };
     }
     Ok(intent)
+}
+
+fn misfit(field: &Field, rule: &str) -> Refusal {
+    Refusal::of_field(Code::ValueInvalid, &field.name, rule)
 }
 
 /// The splice that turns `old` into `new`: what lies between their common start and end. Positions in scalar values.

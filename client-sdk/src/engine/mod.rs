@@ -22,7 +22,7 @@ use ed25519_dalek::SigningKey;
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::set::SchemaSet;
-use gridledger_schema::wire::Grant;
+use gridledger_schema::wire::{AreaInfo, Grant};
 use rusqlite::Connection;
 
 use crate::error::ClientError;
@@ -94,6 +94,11 @@ impl Engine {
     /// The schema set in force.
     pub fn schema(&self) -> &Arc<SchemaSet> {
         &self.schema
+    }
+
+    /// Every area known here, by number; those above the ones held are among them where the server named them.
+    pub fn areas(&self) -> impl Iterator<Item = &AreaInfo> {
+        self.tree.iter()
     }
 
     /// This device's public key.

@@ -2,7 +2,7 @@
 
 use gridledger_core::canonical;
 use gridledger_schema::code::Refusal;
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::{AreaNo, RecordId, unhex};
 use gridledger_schema::wire::AreaInfo;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, Row};
@@ -29,8 +29,11 @@ pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientE
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-const COLUMNS: &str =
-    "r.record, r.type, a.code, r.view, r.pending FROM records r LEFT JOIN areas a ON a.area = r.area";
+const COLUMNS: &str = "r.record, r.type, a.code, r.view, r.pending, r.changed_at FROM records r LEFT JOIN areas a ON a.area = r.area";
+
+/// The area of a code and all below it; `UNION` ends a cycle.
+const BELOW: &str = "r.area IN (WITH RECURSIVE below (area) AS (SELECT area FROM areas WHERE code = ?
+  UNION SELECT c.area FROM areas c JOIN below b ON c.parent = b.area) SELECT area FROM below)";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
     let view: String = row.get(3)?;
@@ -40,6 +43,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         area: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
         view: serde_json::from_str(&view).unwrap_or(Value::Null),
         pending: row.get(4)?,
+        changed_at: row.get(5)?,
     })
 }
 
@@ -58,6 +62,24 @@ impl Engine {
         Ok(select.query_row([record.0], read).optional()?)
     }
 
+    /// Records whose id begins with `digits` (hexadecimal, hyphens left out, at most 32), at most `limit`, in order.
+    /// Text that is no beginning of an id finds nothing.
+    pub fn find_prefix(&self, digits: &str, limit: usize) -> Result<Vec<RecordId>, ClientError> {
+        let fill = |with: char| {
+            unhex::<16>(&format!(
+                "{digits}{}",
+                with.to_string().repeat(32 - digits.len().min(32))
+            ))
+        };
+        let (Some(from), Some(to)) = (fill('0'), fill('f')) else {
+            return Ok(Vec::new());
+        };
+        let sql = "SELECT record FROM records WHERE record BETWEEN ?1 AND ?2 ORDER BY record LIMIT ?3";
+        let mut select = self.db.prepare_cached(sql)?;
+        let rows = select.query_map((from, to, limit as i64), |row| Ok(RecordId(row.get(0)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Records, the last changed first.
     pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
         let mut wheres = vec!["1".to_owned()];
@@ -70,7 +92,7 @@ impl Engine {
             condition("r.type = ?", record_type.clone().into());
         }
         if let Some(area) = &query.area {
-            condition("a.code = ?", area.clone().into());
+            condition(BELOW, area.clone().into());
         }
         if let Some(text) = &query.text {
             condition("r.text LIKE ? ESCAPE '\\'", like(text).into());
@@ -147,6 +169,7 @@ impl Engine {
         let trouble = db::text(&self.db, "trouble")?.and_then(|text| read_refusal(&text));
         Ok(Status {
             user: Some(self.me.user.clone()).filter(|u| !u.is_empty()),
+            name: db::text(&self.db, "name")?.filter(|name| !name.is_empty()),
             server: self.server()?,
             enrolled: self.me.device.is_some(),
             records: count("SELECT count(*) FROM records")?,

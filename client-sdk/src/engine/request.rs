@@ -9,7 +9,7 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::{AreaCursor, Enrol, GrantSet, Request, Segment, Want};
 
 use super::names::Names;
-use super::{Engine, db};
+use super::{Engine, db, settings};
 use crate::error::ClientError;
 
 /// A request ready to be sent.
@@ -29,6 +29,8 @@ impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
         self.answer_is_void = false;
+        // Another process may have saved to this file since it was opened.
+        self.me = settings::identity(&self.db)?;
         let server = self.server()?.ok_or(ClientError::NotEnrolled)?;
         let enrol = self.enrolment()?;
         if enrol.is_none() && self.me.device.is_none() {
@@ -116,10 +118,10 @@ impl Engine {
     }
 
     fn want(&self) -> Result<Want, ClientError> {
-        let Some(hold) = db::text(&self.db, "hold")? else {
+        let Some(wanted) = db::text(&self.db, "hold")? else {
             return Ok(Want::All);
         };
-        let codes: Vec<String> = serde_json::from_str(&hold).unwrap_or_default();
+        let codes: Vec<String> = serde_json::from_str(&wanted).unwrap_or_default();
         if codes.is_empty() {
             return Ok(Want::All);
         }

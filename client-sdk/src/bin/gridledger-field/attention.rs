@@ -1,0 +1,146 @@
+//! Needs attention: own edits that were refused, what was meant, why not, and what is there now.
+
+use gridledger_client::{Attention, Record};
+use gridledger_schema::entry::{Intent, Op};
+use gridledger_schema::set::{Field, Kind};
+use serde_json::{Value, json};
+
+use crate::app::{Answer, App};
+use crate::args::Refused;
+use crate::failure::{Failure, refused};
+use crate::text::{headline, label_of, one_line, plain, short, table};
+use crate::{show, time, values};
+
+pub fn run(app: &App, what: Option<&Refused>) -> Result<Answer, Failure> {
+    match what {
+        None => list(app),
+        Some(Refused::Again { n }) => app.saved(
+            app.client
+                .apply_again(*n)
+                .map_err(|e| missing(app, *n, e.into()))?,
+        ),
+        Some(Refused::Dismiss { n }) => {
+            app.client.dismiss(*n).map_err(|e| missing(app, *n, e.into()))?;
+            Ok(Answer::new(
+                json!({ "dismissed": n }),
+                say!(app.lang, "第 {n} 笔已移出列表", "edit {n} is off the list"),
+            ))
+        }
+    }
+}
+
+fn missing(app: &App, n: u64, failure: Failure) -> Failure {
+    match failure {
+        Failure::Client(gridledger_client::ClientError::Missing(_)) => {
+            let message = say!(
+                app.lang,
+                "待处理列表里没有第 {n} 笔。",
+                "Edit {n} is not on the list of refused ones."
+            );
+            Failure::told("missing", message)
+        }
+        other => other,
+    }
+}
+
+fn list(app: &App) -> Result<Answer, Failure> {
+    let refused = app.client.attention()?;
+    let mut out = String::new();
+    for one in &refused {
+        out.push_str(&described(app, one)?);
+    }
+    match refused.len() {
+        0 => out.push_str(app.lang.pick("没有需要处理的内容", "nothing needs attention")),
+        _ => out.push_str(app.lang.pick(
+            "再试一次：gridledger-field attention again 序号；不再处理：attention dismiss 序号",
+            "try one again: gridledger-field attention again NUMBER; take it off the list: attention dismiss NUMBER",
+        )),
+    }
+    Ok(Answer::new(json!(refused), out))
+}
+
+fn described(app: &App, one: &Attention) -> Result<String, Failure> {
+    let (n, at, lang) = (one.n, time::local(one.at), app.lang);
+    let record = app.client.get(one.record)?;
+    let gone = || {
+        let id = short(one.record);
+        say!(
+            lang,
+            "{id}（未建立或已不在本机）",
+            "{id} (never created, or no longer on this phone)"
+        )
+    };
+    let what = record.as_ref().map_or_else(gone, |record| headline(app, record));
+    let mut out = format!("{n}.  {what}  {at}\n");
+    let why = refused(&one.refusal, None, lang);
+    let code = one.refusal.code;
+    out.push_str(&say!(
+        lang,
+        "    被拒绝：{why} [{code}]\n",
+        "    refused: {why} [{code}]\n"
+    ));
+    let rows: Vec<Vec<String>> = one
+        .intents
+        .iter()
+        .map(|intent| row(app, record.as_ref(), intent))
+        .collect();
+    out.push_str(&table(&rows, "    "));
+    Ok(out)
+}
+
+/// What was meant, and what is there now.
+fn row(app: &App, record: Option<&Record>, intent: &Intent) -> Vec<String> {
+    let field = record
+        .and_then(|r| app.schema.record_type(&r.record_type))
+        .and_then(|t| t.field(&intent.field));
+    let label = label_of(app, field.map(|field| &field.label), &intent.field);
+    let now = record
+        .and_then(|r| r.view.get(&intent.field))
+        .map(|value| show::line(app, field, value));
+    let now = now
+        .map(|now| say!(app.lang, "现在：{now}", "now: {now}"))
+        .unwrap_or_default();
+    vec![one_line(label), meant(app, field, &intent.op), now]
+}
+
+/// An operation in a few words.
+pub fn meant(app: &App, field: Option<&Field>, op: &Op) -> String {
+    let value = |kind: Option<&Kind>, value: &Value| {
+        kind.map_or_else(|| plain(value), |kind| values::shown(app, kind, value))
+    };
+    let kind = field.map(|field| &field.kind);
+    match op {
+        Op::Put { value: Value::Null } => app.lang.pick("清空", "cleared").to_owned(),
+        Op::Put { value: to } => format!("= {}", value(kind, to)),
+        Op::Raise { value: to } => format!("≥ {}", value(kind, &json!(to))),
+        Op::Increment { by } => format!("{by:+}"),
+        Op::Splice { pos, delete, insert } => {
+            let insert = one_line(insert);
+            say!(
+                app.lang,
+                "第 {pos} 字后删 {delete} 字，写入“{insert}”",
+                "after character {pos}: {delete} deleted, \"{insert}\" written"
+            )
+        }
+        Op::Add { item } => format!("+ {}", value(kind, &json!(item))),
+        Op::Remove { item } => format!("- {}", value(kind, &json!(item))),
+        Op::Append { value: item } => format!("+ {}", value(kind, item)),
+        Op::SetChild { child, value: parts } => {
+            format!("{}: {}", one_line(child), value(kind, &json!(parts)))
+        }
+        Op::RemoveChild { child } => format!("- {}", one_line(child)),
+        Op::Event { verb, args } => {
+            let rule = app
+                .schema
+                .workflows
+                .values()
+                .find_map(|workflow| workflow.verb(verb));
+            let verb = label_of(app, rule.map(|rule| &rule.label), verb);
+            if args.is_empty() {
+                one_line(verb)
+            } else {
+                format!("{} {}", one_line(verb), plain(&json!(args)))
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Saving: new records, fields, counters, logs, events.
+
+use gridledger_client::{Intents, Record};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::set::{Merge, RecordType, Workflow};
+use serde_json::{Map, Value};
+
+use crate::app::{Answer, App};
+use crate::args::{Append, Event, Incr, Item, New, Set};
+use crate::failure::Failure;
+use crate::{fields, values};
+
+pub fn new(app: &App, new: &New) -> Result<Answer, Failure> {
+    let record_type = app.record_type(&new.record_type)?;
+    let area = area(app, new.area.as_deref())?;
+    let mut intents = fields::intents(app, record_type, &Value::Null, &new.fields)?;
+    for event in &new.events {
+        let (verb, args) = event_of(app, event)?;
+        intents = intents.event(verb_of(app, record_type, verb), args);
+    }
+    let saved = app.client.engine().create(&record_type.name, &area, intents);
+    app.saved(saved.map_err(|e| app.about(&record_type.name, e))?)
+}
+
+/// The area named; or the only one, where this phone knows but one.
+fn area(app: &App, given: Option<&str>) -> Result<String, Failure> {
+    let areas = app.client.areas();
+    if areas.is_empty() {
+        return Err(gridledger_client::ClientError::NotEnrolled.into());
+    }
+    match (given, areas.as_slice()) {
+        (Some(code), areas) if areas.iter().any(|area| area.code == code) => Ok(code.to_owned()),
+        (Some(code), _) => Err(unknown_area(code)),
+        (None, [only]) => Ok(only.code.clone()),
+        (None, areas) => {
+            let codes: Vec<&str> = areas.iter().take(20).map(|area| area.code.as_str()).collect();
+            let codes = codes.join(app.lang.comma());
+            Err(Failure::Usage(say!(
+                app.lang,
+                "请用 --area 指明区域：{codes}",
+                "Name the area with --area: {codes}"
+            )))
+        }
+    }
+}
+
+/// The refusal of an area that is not known here.
+pub fn unknown_area(code: &str) -> Failure {
+    Refusal::new(
+        Code::AreaUnknown,
+        format!("no area {} here", crate::text::clip(code, 40)),
+    )
+    .into()
+}
+
+/// `verb` or `verb:{…}`.
+fn event_of<'a>(app: &App, given: &'a str) -> Result<(&'a str, Map<String, Value>), Failure> {
+    let Some((verb, args)) = given.split_once(':') else {
+        return Ok((given, Map::new()));
+    };
+    let args = serde_json::from_str(args).map_err(|error| values::bad_json(app, args, &error))?;
+    Ok((verb, args))
+}
+
+fn workflow<'a>(app: &'a App, record_type: &RecordType) -> Option<&'a Workflow> {
+    app.schema.workflow(record_type.workflow.as_ref()?)
+}
+
+/// A verb by its word, or by its label in either language.
+fn verb_of<'a>(app: &'a App, record_type: &RecordType, given: &'a str) -> &'a str {
+    let Some(workflow) = workflow(app, record_type) else {
+        return given;
+    };
+    let labelled = || {
+        let mut verbs = workflow.verbs.values();
+        verbs.find(|verb| verb.label.zh == given || verb.label.en.eq_ignore_ascii_case(given))
+    };
+    workflow
+        .verb(given)
+        .or_else(labelled)
+        .map_or(given, |verb| &verb.name)
+}
+
+fn save(app: &App, record: &Record, intents: Intents) -> Result<Answer, Failure> {
+    let saved = app.client.edit(record.id, intents);
+    app.saved(saved.map_err(|e| app.about(&record.record_type, e))?)
+}
+
+pub fn set(app: &App, set: &Set) -> Result<Answer, Failure> {
+    let record = app.record(&set.record)?;
+    let record_type = app.record_type(&record.record_type)?;
+    let intents = fields::intents(app, record_type, &record.view, &set.fields)?;
+    save(app, &record, intents)
+}
+
+pub fn add(app: &App, given: &Item) -> Result<Answer, Failure> {
+    let record = app.record(&given.record)?;
+    let item = match app.record_type(&record.record_type)?.field(&given.field) {
+        Some(field) => fields::item(app, field, &given.value)?,
+        None => given.value.clone(),
+    };
+    save(app, &record, Intents::new().add(&given.field, &item))
+}
+
+pub fn remove(app: &App, given: &Item) -> Result<Answer, Failure> {
+    let record = app.record(&given.record)?;
+    let intents = match app.record_type(&record.record_type)?.field(&given.field) {
+        Some(field) if field.merge == Merge::Map => Intents::new().remove_child(&given.field, &given.value),
+        Some(field) => Intents::new().remove(&given.field, &fields::item(app, field, &given.value)?),
+        None => Intents::new().remove(&given.field, &given.value),
+    };
+    save(app, &record, intents)
+}
+
+pub fn increment(app: &App, given: &Incr) -> Result<Answer, Failure> {
+    let record = app.record(&given.record)?;
+    save(app, &record, Intents::new().increment(&given.field, given.by))
+}
+
+pub fn append(app: &App, given: &Append) -> Result<Answer, Failure> {
+    let record = app.record(&given.record)?;
+    let value = match app.record_type(&record.record_type)?.field(&given.field) {
+        Some(field) => values::read(app, &field.kind, &given.value)?,
+        None => given.value.as_str().into(),
+    };
+    save(app, &record, Intents::new().append(&given.field, value))
+}
+
+pub fn event(app: &App, given: &Event) -> Result<Answer, Failure> {
+    let record = app.record(&given.record)?;
+    let record_type = app.record_type(&record.record_type)?;
+    let verb = verb_of(app, record_type, &given.verb);
+    let rule = workflow(app, record_type).and_then(|workflow| workflow.verb(verb));
+    let mut args = Map::new();
+    for given in &given.args {
+        let (key, text) = fields::key_value(app, given)?;
+        let value = match rule.and_then(|rule| rule.args.get(key)) {
+            Some(kind) => values::read(app, kind, text)?,
+            None => values::json(app, text)?,
+        };
+        args.insert(key.to_owned(), value);
+    }
+    save(app, &record, Intents::new().event(verb, args))
+}

@@ -1,0 +1,222 @@
+//! What went wrong, in words a person can act on, with a code a program can.
+
+use gridledger_client::ClientError;
+use gridledger_schema::code::{Code, Refusal};
+use serde_json::{Value, json};
+
+use crate::lang::Lang;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The client said no.
+    Client(ClientError),
+    /// A rule said no to an edit of a record of a type; the field's label makes the message plainer.
+    Edit {
+        refusal: Refusal,
+        label: Option<String>,
+        record_type: String,
+    },
+    /// A sync failed in a way that can pass; so many edits wait on this phone.
+    Offline(ClientError, u64),
+    /// What was typed is not understood.
+    Usage(String),
+    /// Anything else: a code and a sentence.
+    Told(&'static str, String),
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Client(refusal.into())
+    }
+}
+
+impl Failure {
+    pub fn told(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Told(code, message.into())
+    }
+
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Offline(..) => 3,
+            Self::Client(error) if error.is_retryable() => 3,
+            Self::Client(_) | Self::Edit { .. } | Self::Told(..) => 1,
+        }
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Edit { refusal, .. } | Self::Client(ClientError::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The stable code, or a word of this program for what is not between phone and server.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Edit { refusal, .. } => refusal.code.as_str(),
+            Self::Client(error) | Self::Offline(error, _) => word(error),
+            Self::Usage(_) => "usage",
+            Self::Told(code, _) => code,
+        }
+    }
+
+    pub fn message(&self, lang: Lang) -> String {
+        match self {
+            Self::Client(error) => sentence(error, lang),
+            Self::Edit { refusal, label, .. } => refused(refusal, label.as_deref(), lang),
+            Self::Offline(error, unsent) => {
+                let (what, safe) = (sentence(error, lang), safe(*unsent, lang));
+                say!(lang, "{what}{safe}", "{what} {safe}")
+            }
+            Self::Usage(message) | Self::Told(_, message) => message.clone(),
+        }
+    }
+
+    /// What to do next, where there is one thing to do.
+    fn hint(&self, lang: Lang) -> Option<String> {
+        let code = match self {
+            Self::Client(ClientError::NotEnrolled) | Self::Told("not_enrolled", _) => {
+                return Some("gridledger-field enrol --server URL CODE".to_owned());
+            }
+            Self::Client(error) => error.code()?,
+            Self::Edit { refusal, .. } => refusal.code,
+            _ => return None,
+        };
+        let of_type = matches!(
+            code,
+            Code::FieldUnknown
+                | Code::FieldForbidden
+                | Code::FieldRequired
+                | Code::OperationMismatch
+                | Code::ValueInvalid
+                | Code::EventIllegal
+                | Code::EventForbidden
+        );
+        match (self, code) {
+            (Self::Edit { record_type, .. }, _) if of_type => {
+                Some(format!("gridledger-field schema {record_type}"))
+            }
+            (_, Code::TypeUnknown) => Some("gridledger-field schema".to_owned()),
+            (_, Code::RecordUnknown) => Some("gridledger-field list".to_owned()),
+            (_, Code::AreaUnknown | Code::RoleNotHeld) => Some("gridledger-field status".to_owned()),
+            (_, Code::FeedForked) => Some(lang.pick("请联系管理员", "ask your administrator").to_owned()),
+            _ => None,
+        }
+    }
+
+    pub fn to_json(&self, lang: Lang) -> Value {
+        let (rule, field) = self
+            .refusal()
+            .map_or((None, None), |r| (Some(&r.rule), r.field.as_ref()));
+        json!({ "error": {
+            "code": self.code(), "message": self.message(lang), "rule": rule, "field": field,
+            "retry": self.exit_code() == 3,
+        } })
+    }
+
+    pub fn print(&self, lang: Lang, json: bool) {
+        if json {
+            return crate::app::print_line(&self.to_json(lang).to_string());
+        }
+        let mut line = format!("{} [{}]", crate::text::clean(&self.message(lang)), self.code());
+        if let Some(hint) = self.hint(lang) {
+            line.push_str("\n  → ");
+            line.push_str(&hint);
+        }
+        crate::app::complain(&line);
+    }
+}
+
+/// A refusal: the code's sentence, then the field and the rule.
+pub fn refused(refusal: &Refusal, label: Option<&str>, lang: Lang) -> String {
+    let sentence = lang.code(refusal.code);
+    let rule = &refusal.rule;
+    match (&refusal.field, label) {
+        (Some(field), Some(label)) if label != field => {
+            say!(
+                lang,
+                "{sentence}{label}（{field}）：{rule}",
+                "{sentence} {label} ({field}): {rule}"
+            )
+        }
+        (Some(field), _) => say!(lang, "{sentence}{field}：{rule}", "{sentence} {field}: {rule}"),
+        (None, _) => say!(lang, "{sentence}（{rule}）", "{sentence} ({rule})"),
+    }
+}
+
+fn safe(unsent: u64, lang: Lang) -> String {
+    match unsent {
+        0 => lang
+            .pick("本机没有待发送的内容。", "Nothing is waiting to be sent.")
+            .to_owned(),
+        1 => lang
+            .pick(
+                "已保存在本机，1 笔待发送；有信号后再同步。",
+                "1 edit is safe on this device and goes out with the next sync.",
+            )
+            .to_owned(),
+        n => say!(
+            lang,
+            "已保存在本机，{n} 笔待发送；有信号后再同步。",
+            "{n} edits are safe on this device and go out with the next sync."
+        ),
+    }
+}
+
+fn word(error: &ClientError) -> &'static str {
+    match error {
+        ClientError::Refused(refusal) => refusal.code.as_str(),
+        ClientError::Server { code, .. } => code.as_str(),
+        ClientError::Store(_) => "store",
+        ClientError::Damaged { .. } => "damaged",
+        ClientError::NotAStore(_) => "not_a_store",
+        ClientError::Full => "full",
+        ClientError::NotEnrolled => "not_enrolled",
+        ClientError::Network(_) => "network",
+        ClientError::Wire(_) => "answer",
+        ClientError::Schema(_) => "schema",
+        ClientError::Missing(_) => "missing",
+    }
+}
+
+/// An error as a person is told it.
+pub fn sentence(error: &ClientError, lang: Lang) -> String {
+    if lang == Lang::En {
+        return match error {
+            ClientError::Refused(refusal) => refused(refusal, None, lang),
+            ClientError::Server { code, detail } if detail != code.en() => {
+                format!("{} The server says: {detail}", code.en())
+            }
+            ClientError::Server { code, .. } => code.en().to_owned(),
+            ClientError::NotEnrolled => "This device is not enrolled yet.".to_owned(),
+            ClientError::Network(what) => format!("The server cannot be reached ({what})."),
+            other => other.to_string(),
+        };
+    }
+    match error {
+        ClientError::Refused(refusal) => refused(refusal, None, lang),
+        ClientError::Server { code, detail } if detail != code.en() => {
+            format!("{}服务器答复：{detail}", code.zh())
+        }
+        ClientError::Server { code, .. } => code.zh().to_owned(),
+        ClientError::Store(error) => format!("本机数据库出错：{error}"),
+        ClientError::Damaged { kept_as } => {
+            format!("本机数据库已损坏，原文件保存为 {kept_as}，其中可能有未发送的内容，请勿删除。")
+        }
+        ClientError::NotAStore(what) => format!("这个文件不能作为本机数据库：{what}"),
+        ClientError::Full => "存储空间已满，这次没有保存。".to_owned(),
+        ClientError::NotEnrolled => "这台设备还没有注册。".to_owned(),
+        ClientError::Network(what) => format!("连接不上服务器（{what}）。"),
+        ClientError::Wire(error) => format!("看不懂服务器的答复：{error}"),
+        ClientError::Schema(error) => format!("档案类型文件有误：{error}"),
+        ClientError::Missing(what) => format!("本机没有：{what}"),
+    }
+}

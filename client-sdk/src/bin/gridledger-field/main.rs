@@ -1,0 +1,94 @@
+//! `gridledger-field`: a phone on the command line. What an app shows on its screens, this shows as text or JSON.
+//!
+//! Reading order: `args` is what can be typed; `app` is what a command works on; then one file a group of commands.
+//! Everything goes through [`gridledger_client::Client`], as in an app. Exit status: 0 done, 1 refused or failed,
+//! 2 not understood, 3 the network failed and can be tried again (what was saved is safe).
+
+#[macro_use]
+mod lang;
+mod app;
+mod args;
+mod attention;
+mod conflicts;
+mod edit;
+mod exec;
+mod failure;
+mod fields;
+mod schema;
+mod show;
+mod status;
+mod sync;
+mod text;
+mod time;
+mod values;
+mod watch;
+
+use std::process::ExitCode;
+
+use app::{Answer, App};
+use args::{Args, Command};
+use failure::Failure;
+use lang::Lang;
+
+fn main() -> ExitCode {
+    let args = match args::read() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let lang = args.global.lang.unwrap_or_else(Lang::of_environment);
+    if let Command::Exec = args.command {
+        return execute(&args, lang);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(&args, lang)),
+        Err(error) => Err(Failure::told("store", error.to_string())),
+    };
+    match outcome {
+        Ok(answer) => {
+            app::print(&answer, args.global.json);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            failure.print(lang, args.global.json);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// `exec` answers line by line on its own, with errors of its own.
+fn execute(args: &Args, lang: Lang) -> ExitCode {
+    match app::schema_of(&args.global) {
+        Ok(schema) => exec::run(schema),
+        Err(failure) => {
+            failure.print(lang, args.global.json);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn run(args: &Args, lang: Lang) -> Result<Answer, Failure> {
+    let open = || App::open(&args.global, lang);
+    match &args.command {
+        Command::Enrol(enrol) => sync::enrol(&App::create(&args.global, lang)?, enrol).await,
+        Command::New(new) => edit::new(&open()?, new),
+        Command::Set(set) => edit::set(&open()?, set),
+        Command::Add(item) => edit::add(&open()?, item),
+        Command::Remove(item) => edit::remove(&open()?, item),
+        Command::Incr(incr) => edit::increment(&open()?, incr),
+        Command::Append(append) => edit::append(&open()?, append),
+        Command::Event(event) => edit::event(&open()?, event),
+        Command::Show { record } => show::show(&open()?, record),
+        Command::List(list) => show::list(&open()?, list),
+        Command::Find { text, limit } => show::find(&open()?, text, *limit),
+        Command::Conflicts { record } => conflicts::list(&open()?, record.as_deref()),
+        Command::Settle(settle) => conflicts::settle(&open()?, settle),
+        Command::Attention { what } => attention::run(&open()?, what.as_ref()),
+        Command::Status => status::status(&open()?),
+        Command::Receipts { limit } => status::receipts(&open()?, *limit),
+        Command::Sync => sync::sync(&open()?).await,
+        Command::Watch { every } => watch::run(&open()?, args.global.json, *every).await,
+        Command::Exec => Ok(Answer::new(serde_json::Value::Null, "")), // answered before, in `main`
+        Command::Schema { record_type } => schema::run(&args.global, lang, record_type.as_deref()),
+    }
+}

@@ -1,0 +1,180 @@
+//! Words on a terminal: widths, short ids, titles, and nothing that a terminal would obey.
+
+use gridledger_client::{Record, RecordId};
+use gridledger_schema::set::Label;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::values::shown;
+
+/// Digits of an id as people see it.
+const SHORT_DIGITS: usize = 8;
+/// Columns a title may take in a list.
+const TITLE_COLUMNS: usize = 48;
+
+/// An id as people see it.
+pub fn short(id: RecordId) -> String {
+    id.to_string().chars().take(SHORT_DIGITS).collect()
+}
+
+/// A text with what a terminal would obey taken out: control characters, and marks that turn the direction of
+/// writing. Line ends become ⏎.
+pub fn clean(text: &str) -> String {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' || turns(c) {
+                '·'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// The same on one line.
+pub fn one_line(text: &str) -> String {
+    clean(text).replace('\n', "⏎")
+}
+
+/// Columns a character takes: Chinese, Japanese and Korean ones two.
+fn columns_of(c: char) -> usize {
+    let wide = matches!(c as u32,
+        0x1100..=0x115f | 0x2e80..=0x303e | 0x3041..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd);
+    if wide { 2 } else { 1 }
+}
+
+/// Columns a text takes.
+pub fn columns(text: &str) -> usize {
+    text.chars().map(columns_of).sum()
+}
+
+/// A text cut to `most` characters, for quoting.
+pub fn clip(text: &str, most: usize) -> String {
+    cut(&one_line(text), most)
+}
+
+/// A text cut to `most` columns.
+fn cut(text: &str, most: usize) -> String {
+    if columns(text) <= most {
+        return text.to_owned();
+    }
+    let mut room = most.saturating_sub(1);
+    let kept = text.chars().take_while(|c| {
+        let fits = columns_of(*c) <= room;
+        room = room.saturating_sub(columns_of(*c));
+        fits
+    });
+    kept.chain(['…']).collect()
+}
+
+/// Rows under each other, two spaces between columns, none after the last.
+pub fn table(rows: &[Vec<String>], indent: &str) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widest = |at: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(at))
+            .map(|cell| columns(cell))
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(widest).collect();
+    let mut out = String::new();
+    for row in rows {
+        let mut line = indent.to_owned();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            let gap = if *width == 0 { 0 } else { width - columns(cell) + 2 };
+            line.push_str(&" ".repeat(gap));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// A number of bytes.
+pub fn bytes(count: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", count / unit, count % unit * 10 / unit);
+    match count {
+        0..1_000 => format!("{count} B"),
+        1_000..1_000_000 => format!("{} kB", tenths(1_000)),
+        _ => format!("{} MB", tenths(1_000_000)),
+    }
+}
+
+/// The label of a record type; its name where the schema does not have it.
+pub fn type_label(app: &App, name: &str) -> String {
+    let known = app.schema.record_type(name);
+    known.map_or_else(|| one_line(name), |t| app.lang.label(&t.label).to_owned())
+}
+
+/// What a record is called: its type's title field, or nothing.
+pub fn title(app: &App, record: &Record) -> String {
+    let field = app
+        .schema
+        .record_type(&record.record_type)
+        .and_then(|t| t.field(t.title.as_deref()?));
+    let value = field.and_then(|field| Some((field, record.view.get(&field.name)?)));
+    let title = value.map(|(field, value)| match value {
+        Value::Object(parts) => crate::values::parts_in_order(parts)
+            .map(|(_, v)| plain(v))
+            .collect::<Vec<_>>()
+            .join(" "),
+        value => shown(app, &field.kind, value),
+    });
+    cut(&title.unwrap_or_default(), TITLE_COLUMNS)
+}
+
+/// A value with no kind known.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => one_line(text),
+        other => one_line(&other.to_string()),
+    }
+}
+
+/// Type, short id, title.
+pub fn headline(app: &App, record: &Record) -> String {
+    let (label, id, title) = (
+        type_label(app, &record.record_type),
+        short(record.id),
+        title(app, record),
+    );
+    let state = crate::show::state_of(app, record)
+        .map(|state| format!(" [{state}]"))
+        .unwrap_or_default();
+    format!("{label} {id} {title}{state}")
+        .trim_end()
+        .replace("  ", " ")
+}
+
+/// A name in the language in use, and the other language's where both help.
+pub fn label_of<'a>(app: &'a App, label: Option<&'a Label>, code: &'a str) -> &'a str {
+    label.map_or(code, |label| app.lang.label(label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_in_both_scripts() {
+        let rows = [["标题", "路灯"], ["title", "lamp"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(table(&rows, ""), "标题   路灯\ntitle  lamp\n");
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing() {
+        assert_eq!(one_line("a\u{1b}[31m\nb\u{202e}c\r\u{9b}"), "a·[31m⏎b·c··");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(cut("路灯不亮了", 7), "路灯不…");
+        assert_eq!(cut("路灯不亮", 8), "路灯不亮");
+        assert_eq!(cut("", 0), "");
+    }
+}

@@ -1,0 +1,149 @@
+//! `watch`: syncs again and again, and says what changed, a line for each record, until ctrl-c.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gridledger_client::{Query, Record, RecordId};
+use serde_json::{Map, Value, json};
+
+use crate::app::{Answer, App, print_line};
+use crate::failure::Failure;
+use crate::text::{headline, label_of, one_line};
+use crate::{show, sync, time};
+
+/// What this phone showed when it was last looked at.
+type Seen = BTreeMap<RecordId, Record>;
+
+fn look(app: &App) -> Result<Seen, Failure> {
+    let records = app.client.list(&Query::default())?;
+    Ok(records.into_iter().map(|record| (record.id, record)).collect())
+}
+
+/// Runs until ctrl-c. A sync that fails in a way that can pass is reported and tried again.
+pub async fn run(app: &App, json: bool, every: u64) -> Result<Answer, Failure> {
+    let mut seen = look(app)?;
+    let mut ticks = tokio::time::interval(Duration::from_secs(every));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut failing = None;
+    loop {
+        // What a sync has applied stays when it is cut off here.
+        let outcome = tokio::select! {
+            outcome = async { ticks.tick().await; sync::run(app).await } => outcome,
+            _ = tokio::signal::ctrl_c() => return Ok(ended(app)),
+        };
+        seen = tell(app, json, &seen)?;
+        failing = match outcome {
+            Ok(_) => None,
+            Err(failure @ Failure::Offline(..)) => {
+                let code = failure.code();
+                if failing != Some(code) {
+                    let line = format!("{}  ✗ {} [{code}]", clock(), one_line(&failure.message(app.lang)));
+                    say(json, &failure.to_json(app.lang), &line);
+                }
+                Some(code)
+            }
+            Err(failure) => return Err(failure),
+        };
+    }
+}
+
+fn ended(app: &App) -> Answer {
+    Answer::new(json!({ "ended": true }), app.lang.pick("已停止", "stopped"))
+}
+
+fn say(json: bool, value: &Value, line: &str) {
+    if json {
+        print_line(&value.to_string());
+    } else {
+        print_line(line);
+    }
+}
+
+/// The time of day.
+fn clock() -> String {
+    time::local(time::now()).split_off(11)
+}
+
+/// Says what is different from what was seen; returns what is there now.
+fn tell(app: &App, json: bool, before: &Seen) -> Result<Seen, Failure> {
+    let now = look(app)?;
+    for (id, record) in &now {
+        match before.get(id) {
+            None => said(app, json, "new", '+', record, &Map::new()),
+            Some(old) if old.view != record.view => {
+                said(app, json, "changed", '~', record, &difference(old, record));
+            }
+            Some(old) if old.pending != record.pending => {
+                said(app, json, "confirmed", '✓', record, &Map::new());
+            }
+            Some(_) => {}
+        }
+    }
+    for record in before
+        .iter()
+        .filter(|(id, _)| !now.contains_key(id))
+        .map(|(_, record)| record)
+    {
+        said(app, json, "gone", '-', record, &Map::new());
+    }
+    Ok(now)
+}
+
+/// The fields whose values differ, each with the value before and after.
+fn difference(old: &Record, new: &Record) -> Map<String, Value> {
+    let fields = |record: &Record| record.view.as_object().cloned().unwrap_or_default();
+    let (old, new) = (fields(old), fields(new));
+    let names = old
+        .keys()
+        .chain(new.keys().filter(|name| !old.contains_key(*name)));
+    let differ = names.filter(|name| old.get(*name) != new.get(*name));
+    differ
+        .map(|name| {
+            (
+                name.clone(),
+                json!({ "before": old.get(name), "after": new.get(name) }),
+            )
+        })
+        .collect()
+}
+
+fn said(app: &App, json: bool, change: &str, mark: char, record: &Record, fields: &Map<String, Value>) {
+    let value = json!({
+        "at": time::now(), "change": change, "record": record.id, "record_type": record.record_type, "area": record.area,
+        "pending": record.pending, "fields": fields,
+    });
+    let record_type = app.schema.record_type(&record.record_type);
+    let one = |(name, change): (&String, &Value)| {
+        let field = record_type.and_then(|t| t.field(name));
+        let label = label_of(app, field.map(|f| &f.label), name);
+        let value = |side: &str| match &change[side] {
+            Value::Null => app.lang.pick("（空）", "(nothing)").to_owned(),
+            value => one_line(&show::line(app, field, value)),
+        };
+        format!("{}: {} → {}", one_line(label), value("before"), value("after"))
+    };
+    let mut shown = Vec::new();
+    if let Some(change) = fields.get("_ticket") {
+        let state = |side: &str| {
+            let ticket = Record {
+                view: json!({ "_ticket": change[side] }),
+                ..record.clone()
+            };
+            show::state_of(app, &ticket).unwrap_or_default()
+        };
+        let (before, after) = (state("before"), state("after"));
+        if before != after {
+            shown.push(format!("{before} → {after}"));
+        }
+    }
+    shown.extend(fields.iter().filter(|(name, _)| !name.starts_with('_')).map(one));
+    let mut line = format!("{}  {mark} {}", clock(), headline(app, record));
+    if fields.contains_key("_conflicts") {
+        line.push_str(app.lang.pick("  ! 冲突有变化", "  ! conflicts changed"));
+    }
+    if !shown.is_empty() {
+        line.push_str("  ");
+        line.push_str(&shown.join("; "));
+    }
+    say(json, &value, &line);
+}
