@@ -117,7 +117,8 @@ fn answered(service: &Service, user: &User, entry: &DeskEntry) -> Result<Option<
     let Some(request) = &entry.request_id else {
         return Ok(None);
     };
-    let is_name = (1..=REQUEST_ID_CHARS).contains(&request.len()) && request.bytes().all(|b| b.is_ascii_graphic());
+    let is_name =
+        (1..=REQUEST_ID_CHARS).contains(&request.len()) && request.bytes().all(|b| b.is_ascii_graphic());
     if !is_name {
         let rule = format!("1 to {REQUEST_ID_CHARS} visible ASCII characters");
         let refusal = Refusal::of_field(Code::BadRequest, "request_id", rule);

@@ -129,7 +129,11 @@ pub fn cli_explain_events(schema: &SchemaSet, text: &str, lang: Lang, out: &mut 
     match serde_json::from_str::<Vec<Event>>(text) {
         Ok(events) => print(&events, schema, lang, out),
         Err(error) => {
-            writeln!(out, "{}{error}", lang.pick("不是事件列表：", "not a list of events: "))?;
+            writeln!(
+                out,
+                "{}{error}",
+                lang.pick("不是事件列表：", "not a list of events: ")
+            )?;
             Ok(1)
         }
     }
@@ -144,7 +148,11 @@ fn print(events: &[Event], schema: &SchemaSet, lang: Lang, out: &mut dyn Write) 
             Ok(0)
         }
         Err(error) => {
-            writeln!(out, "{}{error}", lang.pick("不是工单的过程：", "not the history of a ticket: "))?;
+            writeln!(
+                out,
+                "{}{error}",
+                lang.pick("不是工单的过程：", "not the history of a ticket: ")
+            )?;
             Ok(1)
         }
     }

@@ -91,7 +91,11 @@ pub fn phone(text: &str) -> String {
         0..=4 => scrub(text),
         5..=6 => "****".to_owned(),
         7..=10 => format!("{}****", head(3)),
-        count => format!("{}****{}", head(3), digits[count - 4..].iter().collect::<String>()),
+        count => format!(
+            "{}****{}",
+            head(3),
+            digits[count - 4..].iter().collect::<String>()
+        ),
     }
 }
 
@@ -129,7 +133,11 @@ fn number_at(chars: &[char], at: usize) -> (usize, usize) {
         end += 1;
     }
     // The check character of an identity number.
-    if digits == 17 && chars.get(end).is_some_and(|c| matches!(c, 'x' | 'X' | 'ｘ' | 'Ｘ')) {
+    if digits == 17
+        && chars
+            .get(end)
+            .is_some_and(|c| matches!(c, 'x' | 'X' | 'ｘ' | 'Ｘ'))
+    {
         return (end + 1, 18);
     }
     (end, digits)

@@ -97,7 +97,10 @@ impl<'a> Reader<'a> {
                 .is_some_and(|asked| asked.binary_search(area).is_ok())
         });
         if areas.is_empty() {
-            return Err(ReadError::refused(Code::AreaUnknown, "no such area, or no role in it"));
+            return Err(ReadError::refused(
+                Code::AreaUnknown,
+                "no such area, or no role in it",
+            ));
         }
         Ok(areas)
     }
@@ -177,9 +180,6 @@ impl<'a> Reaches<'a> {
 
     /// The reach in an area.
     pub fn of(&mut self, area: AreaNo) -> Reach {
-        *self
-            .known
-            .entry(area)
-            .or_insert_with(|| self.reader.reach(area))
+        *self.known.entry(area).or_insert_with(|| self.reader.reach(area))
     }
 }

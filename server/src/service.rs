@@ -53,7 +53,8 @@ impl Service {
             schema,
             identity,
             receipt_key,
-            counters: Counters::default(), desks: Desks::default(),
+            counters: Counters::default(),
+            desks: Desks::default(),
             tree,
             clock,
         })

@@ -101,9 +101,7 @@ fn entry_json(readable: &Readable<'_>, row: &HistoryRow, mut entry: Entry) -> Op
     if entry.facets() & readable.reach.facets == 0 {
         return None;
     }
-    entry
-        .intents
-        .retain(|intent| readable.reach.reads(intent.facet));
+    entry.intents.retain(|intent| readable.reach.reads(intent.facet));
     let seen = row.log.as_ref().map(|line| match &line.seen {
         None => json!("all"),
         Some(seen) => seen

@@ -170,9 +170,13 @@ fn choose_role(reader: &Reader<'_>, ground: &Ground<'_>, draft: &Draft) -> Resul
 /// Whether a request means what an earlier one of its name meant. Roles, times and what was seen may differ.
 pub(super) fn is_same(service: &Service, entry: &DeskEntry, first: &Entry) -> bool {
     let same_target = match (&entry.target, &first.target) {
-        (DeskTarget::Create { record_type, area }, Target::Create { record_type: of, area: at }) => {
-            record_type == of && service.tree().by_code(area).is_some_and(|info| info.no == *at)
-        }
+        (
+            DeskTarget::Create { record_type, area },
+            Target::Create {
+                record_type: of,
+                area: at,
+            },
+        ) => record_type == of && service.tree().by_code(area).is_some_and(|info| info.no == *at),
         (DeskTarget::Edit(record), Target::Edit { record: first }) => record == first,
         _ => false,
     };
@@ -184,4 +188,3 @@ pub(super) fn is_same(service: &Service, entry: &DeskEntry, first: &Entry) -> bo
     };
     same_target && plain(&entry.intents) == plain(&first.intents)
 }
-

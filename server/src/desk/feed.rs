@@ -142,7 +142,9 @@ impl DeskFeed {
             hash = canonical::hash(hash, &body);
             entries.push(SignedEntry { entry, body, hash });
             let request = draft.request.clone();
-            notes.requests.extend(request.map(|request| (user, request, feed, n)));
+            notes
+                .requests
+                .extend(request.map(|request| (user, request, feed, n)));
             notes.imports.extend(draft.import.map(|key| (key, feed, n)));
         }
         let last = held + drafts.len() as u64;

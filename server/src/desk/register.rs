@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::feed::{DeskFeed, Draft};
-use crate::import::Date;
+use crate::calendar::midnight;
 use crate::import::register::{Address, DwellingRow, HouseholdRow, PersonRow, Register, ResidencyRow};
 use crate::service::Service;
 use crate::store::StoreError;
@@ -20,9 +20,6 @@ use crate::store::people::User;
 
 /// Entries of one push: one transaction, one signature.
 const CHUNK: usize = 2_000;
-/// Milliseconds of a day, and those that China is ahead of UTC.
-const DAY_MS: i64 = 24 * 3_600_000;
-const OFFSET_MS: i64 = 8 * 3_600_000;
 
 /// Why nothing was imported, or no more.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +147,9 @@ fn write<'a>(
                     .left_out
                     .extend(thing.left_out().map(|field| (thing.line, field)));
             }
-            (_, refused) => report.refused.extend(refused.map(|refusal| (thing.line, refusal))),
+            (_, refused) => report
+                .refused
+                .extend(refused.map(|refusal| (thing.line, refusal))),
         }
     }
     Ok(())
@@ -202,7 +201,10 @@ fn roles<'a>(service: &Service, user: &User, things: &[Thing<'a>]) -> Result<Rol
     };
     let mut written: HashMap<&'static str, BTreeSet<&'static str>> = HashMap::new();
     for thing in things {
-        written.entry(thing.record_type).or_default().extend(thing.fields());
+        written
+            .entry(thing.record_type)
+            .or_default()
+            .extend(thing.fields());
     }
     let mut roles = HashMap::new();
     for thing in things {
@@ -274,7 +276,10 @@ impl<'a> Thing<'a> {
     fn fields(&self) -> Vec<&'static str> {
         match self.row {
             Row::Dwelling(row) => with("address", &[("use", row.usage.is_some())]),
-            Row::Household(row) => with("dwelling_id", &[("label", true), ("notes", !row.notes.is_empty())]),
+            Row::Household(row) => with(
+                "dwelling_id",
+                &[("label", true), ("notes", !row.notes.is_empty())],
+            ),
             Row::Person(row) => with(
                 "name",
                 &[
@@ -301,7 +306,8 @@ impl<'a> Thing<'a> {
 
     /// What it says. A reference to something that was refused is left out, and then so is the thing, for its lack.
     fn intents(&self, records: &Records<'a>) -> Vec<Intent> {
-        let reference = |record_type, key: &'a str| records.get(&(record_type, key)).map(|record| json!(record));
+        let reference =
+            |record_type, key: &'a str| records.get(&(record_type, key)).map(|record| json!(record));
         match self.row {
             Row::Dwelling(row) => [
                 put("address", Some(address(&row.address))),
@@ -329,7 +335,10 @@ impl<'a> Thing<'a> {
                 put("person", reference("person", &row.person)),
                 put("household", reference("household", &row.household)),
                 put("kind", Some(row.kind.into())),
-                put("from", row.from.map(midnight).filter(|ms| *ms >= 0).map(Value::from)),
+                put(
+                    "from",
+                    row.from.map(midnight).filter(|ms| *ms >= 0).map(Value::from),
+                ),
             ]
             .into_iter()
             .flatten()
@@ -388,9 +397,4 @@ fn address(address: &Address) -> Value {
         .map(|(name, part)| (name.to_owned(), json!(part)))
         .collect::<Map<_, _>>()
         .into()
-}
-
-/// The beginning of a day in China, ms since 1970.
-fn midnight(date: Date) -> i64 {
-    date.days_since_epoch() * DAY_MS - OFFSET_MS
 }

@@ -4,8 +4,8 @@ use gridledger_core::fold::{Event, Flag, Outcome, State};
 use gridledger_schema::set::Workflow;
 
 use super::{Explanation, Step, verb_word};
+use crate::calendar::iso;
 use crate::lang::Lang;
-use crate::ledger::sheet::iso;
 
 pub(super) fn lines(explanation: &Explanation, workflow: Option<&Workflow>, lang: Lang) -> Vec<String> {
     let words = Words { workflow, lang };
@@ -151,11 +151,15 @@ const fn flag_zh(flag: Flag) -> &'static str {
 const fn flag_en(flag: Flag) -> &'static str {
     match flag {
         Flag::ChecksDisagree => "Note: two checks disagree; the work goes on.",
-        Flag::ClosedWhileEscalated => "Note: it was finished while somebody escalated it; the upper level checks.",
+        Flag::ClosedWhileEscalated => {
+            "Note: it was finished while somebody escalated it; the upper level checks."
+        }
         Flag::ClosureHadNotSeenEverything => {
             "Note: a closing or voiding had not seen all that is owed an answer; it is a proposal."
         }
-        Flag::OpeningKept => "Note: an opening did not fit the state it met; it is owed an answer all the same.",
+        Flag::OpeningKept => {
+            "Note: an opening did not fit the state it met; it is owed an answer all the same."
+        }
         Flag::QuestionKept => "Note: the question of a return stays attached; the work goes on.",
         Flag::VoidOverruled => "Note: it was voided while somebody worked on it; the voiding is a dissent.",
     }

@@ -120,7 +120,12 @@ mod tests {
             let shown = columns(record_type);
             for field in fields {
                 let found = shown.iter().find(|column| column.key == field.name);
-                assert_eq!(found.map(|c| c.source), Some(Source::Field(field)), "{}", field.name);
+                assert_eq!(
+                    found.map(|c| c.source),
+                    Some(Source::Field(field)),
+                    "{}",
+                    field.name
+                );
             }
         }
     }

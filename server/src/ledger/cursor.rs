@@ -64,9 +64,7 @@ impl Cursor {
         if text.len() > CURSOR_CHARS {
             return Err(CursorError::Malformed);
         }
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text)
-            .map_err(|_| CursorError::Malformed)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
         let (head, mut rest) = bytes
             .split_at_checked(1 + BINDING)
             .ok_or(CursorError::Malformed)?;
@@ -158,7 +156,11 @@ mod tests {
             of(&[0xff; 20]),
             "A".repeat(CURSOR_CHARS + 1),
         ] {
-            assert_eq!(Cursor::decode(&text, bound), Err(CursorError::Malformed), "{text:.20}");
+            assert_eq!(
+                Cursor::decode(&text, bound),
+                Err(CursorError::Malformed),
+                "{text:.20}"
+            );
         }
     }
 }

@@ -104,8 +104,7 @@ impl<'a> Question<'a> {
             }
         }
         if unmask {
-            question.unmask =
-                Some(reason.ok_or_else(|| wrong("reason", "unmasked values need a reason"))?);
+            question.unmask = Some(reason.ok_or_else(|| wrong("reason", "unmasked values need a reason"))?);
         }
         question.check_masked()?;
         Ok(question)
@@ -155,10 +154,11 @@ impl<'a> Question<'a> {
 
     /// What its cursors are bound to: everything that says which rows there are.
     pub fn binding(&self) -> [u8; 8] {
-        let filters = self
-            .filters
-            .iter()
-            .flat_map(|(name, values)| values.iter().flat_map(move |value| [name.as_str(), value.as_str()]));
+        let filters = self.filters.iter().flat_map(|(name, values)| {
+            values
+                .iter()
+                .flat_map(move |value| [name.as_str(), value.as_str()])
+        });
         let mut parts = vec![
             self.record_type.name.as_str(),
             self.area.as_deref().unwrap_or_default(),
@@ -249,7 +249,10 @@ mod tests {
         assert_eq!(question.text.as_deref(), Some("lamp"));
         assert_eq!(question.filters["kind"].len(), 2);
         assert!(question.filters.contains_key("state"));
-        assert_eq!((question.format, question.lang), (Some(Format::Csv), Some(Lang::En)));
+        assert_eq!(
+            (question.format, question.lang),
+            (Some(Format::Csv), Some(Lang::En))
+        );
     }
 
     #[test]
@@ -260,12 +263,32 @@ mod tests {
             ("nothing", &[], Code::TypeUnknown, None),
             ("ticket", &[("colour", "red")], Code::FieldUnknown, Some("colour")),
             ("ticket", &[("type", "ticket")], Code::FieldUnknown, Some("type")),
-            ("ticket", &[("followers", "w1")], Code::FieldUnknown, Some("followers")),
-            ("dwelling", &[("state", "CLOSED")], Code::FieldUnknown, Some("state")),
+            (
+                "ticket",
+                &[("followers", "w1")],
+                Code::FieldUnknown,
+                Some("followers"),
+            ),
+            (
+                "dwelling",
+                &[("state", "CLOSED")],
+                Code::FieldUnknown,
+                Some("state"),
+            ),
             ("ticket", &[("limit", "0")], Code::LimitExceeded, Some("limit")),
-            ("ticket", &[("limit", "10001")], Code::LimitExceeded, Some("limit")),
+            (
+                "ticket",
+                &[("limit", "10001")],
+                Code::LimitExceeded,
+                Some("limit"),
+            ),
             ("ticket", &[("limit", "many")], Code::BadRequest, Some("limit")),
-            ("ticket", &[("area", "A"), ("area", "B")], Code::BadRequest, Some("area")),
+            (
+                "ticket",
+                &[("area", "A"), ("area", "B")],
+                Code::BadRequest,
+                Some("area"),
+            ),
             ("ticket", &[("format", "xlsx")], Code::BadRequest, Some("format")),
             ("ticket", &[("lang", "fr")], Code::BadRequest, Some("lang")),
             ("ticket", &[("unmask", "yes")], Code::BadRequest, Some("unmask")),
@@ -275,7 +298,11 @@ mod tests {
         ];
         for (of, query, code, field) in cases {
             let refusal = read(&schema, of, query).unwrap_err();
-            assert_eq!((refusal.code, refusal.field.as_deref()), (*code, *field), "{query:?}");
+            assert_eq!(
+                (refusal.code, refusal.field.as_deref()),
+                (*code, *field),
+                "{query:?}"
+            );
         }
     }
 

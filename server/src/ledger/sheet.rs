@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Page;
 use super::columns::{Column, Source, columns};
 use super::row::Cells;
+use crate::calendar::iso;
 use crate::lang::Lang;
 
 /// Tells spreadsheet programs that what follows is UTF-8.
@@ -14,9 +15,6 @@ const BOM: &[u8] = "\u{feff}".as_bytes();
 const FORMULA: &[char] = &['=', '+', '-', '@', '|', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 /// The parts of an address, in the order they are read.
 const ADDRESS: &[&str] = &["road", "number", "building", "unit", "floor", "room"];
-/// Milliseconds that China is ahead of UTC.
-const OFFSET_MS: i64 = 8 * 3_600_000;
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// The page as a sheet, the headings first.
 pub fn csv(schema: &SchemaSet, page: &Page<'_>, lang: Lang) -> Vec<u8> {
@@ -79,7 +77,9 @@ fn text(kind: Option<&Kind>, value: &Value, lang: Lang) -> String {
         (Value::Number(number), _) => number.to_string(),
         (Value::String(code), Some(Kind::Enum(choices))) => {
             let choice = choices.iter().find(|choice| choice.code == *code);
-            choice.map_or(code.as_str(), |choice| lang.of(&choice.label)).to_owned()
+            choice
+                .map_or(code.as_str(), |choice| lang.of(&choice.label))
+                .to_owned()
         }
         (Value::String(own), _) => own.clone(),
         (Value::Array(items), kind) => {
@@ -114,32 +114,6 @@ fn guarded(text: String, numeric: bool) -> String {
         return format!("'{text}");
     }
     text
-}
-
-/// ms since 1970 as `2026-01-05T09:30:00+08:00`.
-pub fn iso(ms: i64) -> String {
-    let local = ms.saturating_add(OFFSET_MS);
-    let (days, rest) = (local.div_euclid(DAY_MS), local.rem_euclid(DAY_MS) / 1000);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+08:00")
-}
-
-/// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the last.
-fn date(days: i64) -> (i64, i64, i64) {
-    // Days since 1 March of the year 0; 146,097 days are 400 years.
-    let since = days + 719_468;
-    let (era, day) = (since.div_euclid(146_097), since.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 {
-        (year, month + 3)
-    } else {
-        (year + 1, month - 9)
-    };
-    (year + era * 400, month, day)
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ fn free_text_loses_numbers_of_phones_and_identity_cards_and_nothing_else() {
 
 #[test]
 fn an_address_ends_at_the_building() {
-    let parts = json!({"road": "滨河路", "number": "1", "building": "2", "unit": "3", "floor": "4", "room": "401"});
+    let parts =
+        json!({"road": "滨河路", "number": "1", "building": "2", "unit": "3", "floor": "4", "room": "401"});
     assert_eq!(
         apply(Mask::Building, &parts),
         Some(json!({"road": "滨河路", "number": "1", "building": "2"}))
@@ -65,7 +66,11 @@ fn an_address_ends_at_the_building() {
         ("桥头", "桥头"),
         ("2号楼401室", "2号楼"),
     ] {
-        assert_eq!(apply(Mask::Building, &json!(plain)), Some(json!(shown)), "{plain}");
+        assert_eq!(
+            apply(Mask::Building, &json!(plain)),
+            Some(json!(shown)),
+            "{plain}"
+        );
     }
     assert_eq!(apply(Mask::Building, &json!(7)), None);
 }

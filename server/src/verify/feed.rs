@@ -19,7 +19,11 @@ pub(super) fn check(service: &Service, head: &FeedHead, report: &mut VerifyRepor
         report.note(Kind::Signature, feed, "the key is not this feed's");
     }
     let signatures = service.store.signatures(feed);
-    let mut signatures = report.take(feed, signatures)?.unwrap_or_default().into_iter().peekable();
+    let mut signatures = report
+        .take(feed, signatures)?
+        .unwrap_or_default()
+        .into_iter()
+        .peekable();
     let key = VerifyingKey::from_bytes(&head.row.public_key).ok();
     let (mut n, mut hash, mut signed) = (0, EntryHash::ZERO, 0);
     loop {

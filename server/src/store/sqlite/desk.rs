@@ -26,8 +26,8 @@ fn note(c: &Connection, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<()
         }
     }
     for (key, feed, n) in &notes.imports {
-        let stored = decided(*feed, *n)
-            .is_some_and(|verdict| verdict.refused.iter().all(|(refused, _)| refused != n));
+        let stored =
+            decided(*feed, *n).is_some_and(|verdict| verdict.refused.iter().all(|(refused, _)| refused != n));
         if stored {
             let mut insert = c.prepare_cached("INSERT OR IGNORE INTO import_keys VALUES (?1, ?2)")?;
             if insert.execute((key, RecordId::created_by(*feed, *n).0))? == 0 {

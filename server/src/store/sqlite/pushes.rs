@@ -96,15 +96,15 @@ impl Source for Reading<'_> {
 }
 
 pub(super) fn feed_head(c: &Connection, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
-        let mut select = c.prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
-        let found = select.query_row([feed.0], |row| {
-            Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
-        });
-        match found.optional()? {
-            None => Ok((0, EntryHash::ZERO)),
-            Some((n, hash)) => Ok((n, entry_hash(hash)?)),
-        }
+    let mut select = c.prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
+    let found = select.query_row([feed.0], |row| {
+        Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
+    });
+    match found.optional()? {
+        None => Ok((0, EntryHash::ZERO)),
+        Some((n, hash)) => Ok((n, entry_hash(hash)?)),
     }
+}
 
 pub(super) fn area_head(c: &Connection, area: AreaNo) -> Result<Option<AreaHead>, StoreError> {
     let mut select = c.prepare_cached("SELECT head, digests FROM areas WHERE area = ?1")?;
