@@ -11,6 +11,15 @@ pub fn midnight(date: Date) -> i64 {
     date.days_since_epoch() * DAY_MS - OFFSET_MS
 }
 
+/// The day it is in China at a time (ms since 1970); the last one an office writes if it is later than that.
+pub fn today(now: i64) -> Date {
+    let (year, month, day) = date(now.saturating_add(OFFSET_MS).div_euclid(DAY_MS));
+    let found = u16::try_from(year)
+        .ok()
+        .and_then(|year| Date::new(year, month as u8, day as u8));
+    found.unwrap_or_else(|| Date::new(2199, 12, 31).expect("BUG: a day"))
+}
+
 /// ms since 1970 as `2026-01-05T09:30:00+08:00`.
 pub fn iso(ms: i64) -> String {
     let local = ms.saturating_add(OFFSET_MS);
@@ -71,5 +80,17 @@ mod tests {
             }
             assert_eq!(date(days), (year, month, day));
         }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_china() {
+        let date = Date::new(2026, 1, 5).unwrap();
+        let start = midnight(date);
+        assert_eq!(iso(start), "2026-01-05T00:00:00+08:00");
+        assert_eq!(
+            (today(start), today(start - 1)),
+            (date, Date::new(2026, 1, 4).unwrap())
+        );
+        assert_eq!(today(i64::MAX), Date::new(2199, 12, 31).unwrap());
     }
 }

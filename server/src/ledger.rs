@@ -48,10 +48,12 @@ impl Page<'_> {
 
     /// The rows as JSON, one a line.
     pub fn to_ndjson(&self) -> String {
-        self.rows
-            .iter()
-            .map(|cells| format!("{}\n", json!(cells)))
-            .collect()
+        let mut lines = String::new();
+        for cells in &self.rows {
+            lines.push_str(&json!(cells).to_string());
+            lines.push('\n');
+        }
+        lines
     }
 }
 

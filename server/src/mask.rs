@@ -177,12 +177,11 @@ fn building(value: &Value) -> Option<Value> {
 fn to_building(text: &str) -> String {
     let end_of = |word: &str| text.find(word).map(|at| at + word.len());
     let building = BUILDING_WORDS.iter().filter_map(|word| end_of(word)).min();
-    let kept = match building.or_else(|| end_of("号")) {
-        Some(end) => &text[..end],
-        None => {
-            let number = |c: char| digit(c).is_some() || "一二三四五六七八九十零〇两".contains(c);
-            text.find(number).map_or(text, |at| &text[..at])
-        }
+    let kept = if let Some(end) = building.or_else(|| end_of("号")) {
+        &text[..end]
+    } else {
+        let number = |c: char| digit(c).is_some() || "一二三四五六七八九十零〇两".contains(c);
+        text.find(number).map_or(text, |at| &text[..at])
     };
     scrub(kept.trim_end())
 }

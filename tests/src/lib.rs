@@ -2,5 +2,6 @@
 
 pub mod desk;
 pub mod engines;
+pub mod office;
 pub mod tidy;
 pub mod world;

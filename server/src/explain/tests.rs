@@ -68,10 +68,19 @@ fn the_same_is_told_in_chinese() {
     );
 }
 
+/// The state it starts from, two verbs with their arguments, the state it comes to, some words of the explanation.
+type Example = (
+    &'static str,
+    (&'static str, Value),
+    (&'static str, Value),
+    &'static str,
+    &'static str,
+);
+
 /// Every concurrent example: what happened first, two events that did not know of each other, what it comes to.
 #[test]
 fn every_concurrent_example_is_explained() {
-    let cases: &[(&str, (&str, Value), (&str, Value), &str, &str)] = &[
+    let cases: &[Example] = &[
         (
             "HANDLING",
             ("feedback", json!({})),

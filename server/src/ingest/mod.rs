@@ -41,7 +41,7 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             writes: Writes::default(),
         };
         let verdicts = plan.push(push)?;
-        Ok((plan.finish()?, verdicts))
+        Ok((plan.finish(), verdicts))
     })
 }
 
@@ -276,7 +276,7 @@ impl Plan<'_> {
             .ok_or_else(|| refuse(Code::AreaUnknown, "no such area"))
     }
 
-    fn finish(mut self) -> Result<Writes, StoreError> {
+    fn finish(mut self) -> Writes {
         let (schema, records) = (self.schema, std::mem::take(&mut self.records));
         let finished = parallel::map(records.into_values().collect(), |working| {
             let record_type = schema.record_type(&working.row.record_type)?;
@@ -301,6 +301,6 @@ impl Plan<'_> {
             .filter(|(a, _)| changed.contains(a))
             .filter_map(|(a, h)| Some((a, h?)))
             .collect();
-        Ok(self.writes)
+        self.writes
     }
 }

@@ -259,7 +259,8 @@ mod tests {
     fn what_is_wrong_is_refused_by_name() {
         let schema = SchemaSet::builtin();
         let long = "x".repeat(TEXT_CHARS + 1);
-        let cases: &[(&str, &[(&str, &str)], Code, Option<&str>)] = &[
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Code, Option<&'a str>);
+        let cases: &[Case<'_>] = &[
             ("nothing", &[], Code::TypeUnknown, None),
             ("ticket", &[("colour", "red")], Code::FieldUnknown, Some("colour")),
             ("ticket", &[("type", "ticket")], Code::FieldUnknown, Some("type")),

@@ -105,7 +105,7 @@ fn is(value: &Value, wanted: &str) -> bool {
         Value::Array(items) => {
             items.iter().any(|one| is(one, wanted)) || items.is_empty() && wanted.is_empty()
         }
-        Value::Bool(_) | Value::Number(_) => value.to_string() == wanted,
+        Value::Bool(_) | Value::Number(_) => *value.to_string() == *wanted,
         Value::Object(_) => false,
     }
 }

@@ -69,12 +69,12 @@ impl Town {
             };
             service.store.put_users(&[user]).unwrap();
         }
-        town.work(&service);
+        Self::work(&service);
         service.store.close();
         town
     }
 
-    fn work(&self, service: &Service) {
+    fn work(service: &Service) {
         let create = |of: &str, intents: Value| {
             write(
                 service,
