@@ -301,11 +301,66 @@ fn the_offices_sheets_are_checked_then_taken_in() {
     let staff = json(&import("staff", "town/staff.csv", &[]));
     assert!(staff["made"].as_u64() > Some(8), "{staff}");
     assert_eq!(json(&import("staff", "town/staff.csv", &[]))["changed"], 0);
-    assert!(json(&import("register", "town/register.csv", &["--dry-run"]))["rows"].as_u64() > Some(16));
+    let register = |more: &[&str]| json(&import("register", "town/register.csv", more));
+    let rows = register(&["--dry-run"])["rows"].clone();
+    assert!(rows.as_u64() > Some(16), "{rows}");
+    let (code, said) = office.fails(&["admin", "import", "register", "town/register.csv"]);
+    assert_eq!((code, said.contains("--as")), (Some(1), true), "{said}");
+    let by = ["--name", "某", "--role", "general_grid_head", "--area", "QH"];
+    office.done(&[&["admin", "user", "add", "clerk"][..], &by].concat());
+    let first = register(&["--as", "clerk"]);
+    let made: u64 = first["created"]
+        .as_object()
+        .expect("counts")
+        .values()
+        .filter_map(Value::as_u64)
+        .sum();
+    assert_eq!(Some(made), rows.as_u64(), "{first}");
+    assert_eq!(register(&["--as", "clerk"])["unchanged"], rows);
+    let verified = office.done(&["admin", "verify"]);
+    assert!(verified.contains(&format!("{made} records")), "{verified}");
+    assert!(verified.ends_with("Everything is as it should be."), "{verified}");
+    assert_eq!(
+        json(&office.done(&["admin", "--json", "verify"]))["differences"],
+        0
+    );
     std::fs::write(office.path("bad.csv"), "编码,名称,类型\nX,某区,没有这种\n").expect("a file");
     let (code, said) = office.fails(&["admin", "import", "areas", "bad.csv"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("1 faults") && said.contains("line 2"), "{said}");
+}
+
+#[test]
+fn a_tickets_events_are_explained_without_a_store() {
+    let office = Office::open();
+    let events = r#"[{"id":"a","verb":"report","actor":"w1","at":1767576600000},
+        {"id":"b","verb":"accept","actor":"h1","at":1767576660000,"parents":["a"]},
+        {"id":"c","verb":"void","actor":"dc","at":1767576720000,"parents":["a"]}]"#;
+    std::fs::write(office.path("events.json"), events).expect("a file");
+    let said = office.done(&["admin", "explain", "--events", "events.json"]);
+    assert!(
+        said.starts_with("State: Accepted (ACCEPTED), level 1 (Grid), cycle 1."),
+        "{said}"
+    );
+    assert!(said.contains("the voiding is a dissent"), "{said}");
+    assert!(!Path::new(&office.path("gridledger.db")).exists());
+    for (words, code) in [
+        (&["admin", "explain"][..], 2),
+        (&["admin", "explain", "ticket"], 2),
+        (&["admin", "explain", "ticket", "nonsense"], 1),
+        (
+            &[
+                "admin",
+                "explain",
+                "patrol",
+                "0198a0c0-0000-8000-8000-000000000001",
+            ],
+            1,
+        ),
+        (&["admin", "explain", "--events", "nowhere.json"], 1),
+    ] {
+        assert_eq!(office.fails(words).0, Some(code), "{words:?}");
+    }
 }
 
 #[test]

@@ -2,20 +2,31 @@
 //!
 //! Reading order: [`service`] holds the parts; [`sync`] is the main route: it opens a request, [`ingest`] decides its
 //! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks: [`import`] reads
-//! the office's spreadsheets, [`town`] makes up a town of them for trials. [`http`] carries all of it, [`auth`] says who
-//! asks, [`config`] and [`cli`] are how an operator starts and manages it.
+//! the office's spreadsheets, [`town`] makes up a town of them for trials; [`desk`] takes what they write, [`reading`] says
+//! what they may read, [`ledger`] and [`view`] show it, masked by [`mask`]; [`verify`] proves the store, [`explain`] a
+//! ticket. [`http`] carries all of it, [`auth`] says who asks, [`config`] and [`cli`] are how an operator starts and
+//! manages it.
 
 pub mod auth;
 pub mod bench;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod counters;
+pub mod desk;
+pub mod explain;
 pub mod faults;
 pub mod http;
 pub mod import;
 pub mod ingest;
+pub mod lang;
+pub mod ledger;
+pub mod mask;
 pub mod pull;
+pub mod reading;
 pub mod service;
 pub mod store;
 pub mod sync;
 pub mod town;
+pub mod verify;
+pub mod view;

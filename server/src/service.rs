@@ -8,6 +8,7 @@ use gridledger_core::rights::AreaTree;
 use gridledger_schema::set::SchemaSet;
 
 use crate::counters::Counters;
+use crate::desk::Desks;
 use crate::store::{Identity, Store, StoreError};
 
 /// The parts of a running service.
@@ -22,6 +23,8 @@ pub struct Service {
     pub receipt_key: SigningKey,
     /// The request counters devices used.
     pub counters: Counters,
+    /// The turns of people at desks.
+    pub desks: Desks,
     /// The territory; replaced whole when it changes.
     tree: RwLock<Arc<AreaTree>>,
     clock: Clock,
@@ -51,6 +54,7 @@ impl Service {
             identity,
             receipt_key,
             counters: Counters::default(),
+            desks: Desks::default(),
             tree,
             clock,
         })

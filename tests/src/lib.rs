@@ -2,6 +2,7 @@
 
 pub mod desk;
 pub mod engines;
+pub mod office;
 pub mod simulation;
 pub mod tidy;
 pub mod world;

@@ -82,6 +82,10 @@ pub enum Admin {
     Import(ImportArgs),
     /// Write the spreadsheets of a made-up town
     SampleTown(TownArgs),
+    /// Make everything again from the stored entries and compare
+    Verify,
+    /// Say why a ticket stands where it stands, event by event
+    Explain(ExplainArgs),
 }
 
 /// People.
@@ -186,6 +190,9 @@ pub struct ImportArgs {
     /// Only check, and say what would be done
     #[arg(long)]
     pub dry_run: bool,
+    /// Who takes a register in: a person with roles that may create what it holds
+    #[arg(long = "as", value_name = "LOGIN")]
+    pub by: Option<String>,
 }
 
 /// What a spreadsheet holds.
@@ -214,4 +221,15 @@ pub struct TownArgs {
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+}
+
+/// A ticket to explain.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// A ticket of the store
+    #[arg(num_args = 2, value_names = ["ticket", "ID"], required_unless_present = "events", conflicts_with = "events")]
+    pub record: Vec<String>,
+    /// Events as JSON, as a ticket's history gives them; needs no store
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
 }

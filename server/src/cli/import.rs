@@ -7,17 +7,15 @@ use serde_json::json;
 
 use super::args::{ImportArgs, Sheet, TownArgs};
 use super::say::{CliError, Speaker};
+use crate::calendar::{midnight, today};
+use crate::desk::{self, ImportError, ImportReport};
 use crate::import::areas::AreaRow;
 use crate::import::register::Register;
 use crate::import::staff::{Assignment, StaffRow};
-use crate::import::{Date, Fault, Parsed, areas, register, staff};
+use crate::import::{Fault, Parsed, areas, register, staff};
 use crate::service::Service;
 use crate::store::people::{NewArea, NewUser};
 use crate::town::{self, TownSize};
-
-const MS_PER_DAY: i64 = 24 * 3_600_000;
-/// A day in the office's sheets begins at midnight in China, 8 h before UTC.
-const CHINA_MS: i64 = 8 * 3_600_000;
 
 /// `admin import`
 pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
@@ -28,7 +26,7 @@ pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<()
     match args.what {
         Sheet::Areas => import_areas(service, &bytes, args.dry_run, speaker),
         Sheet::Staff => import_staff(service, &bytes, args.dry_run, speaker),
-        Sheet::Register => import_register(service, &bytes, args.dry_run, speaker),
+        Sheet::Register => import_register(service, &bytes, args, speaker),
     }
 }
 
@@ -116,61 +114,93 @@ fn grant(service: &Service, held: Assignment) -> Result<Grant, CliError> {
     })
 }
 
-fn import_register(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker) -> Result<(), CliError> {
+fn import_register(
+    service: &Service,
+    bytes: &[u8],
+    args: &ImportArgs,
+    speaker: Speaker,
+) -> Result<(), CliError> {
     let tree = service.tree();
     let today = today(service.now());
     let plan = rows(
         register::parse(bytes, today, &|code| tree.by_code(code).is_some()),
         speaker,
     )?;
-    if dry_run {
+    if args.dry_run {
         would(records(&plan), speaker);
         return Ok(());
     }
-    let made = take_in_register(service, &plan)?;
-    did(records(&plan), (made, 0), speaker);
+    let login = args
+        .by
+        .as_deref()
+        .ok_or_else(|| CliError::named("请用 --as 指定以谁的身份导入", "say with --as who takes it in"))?;
+    let user = service.store.user_by_login(login)?.ok_or_else(|| {
+        CliError::named(
+            format!("没有用户“{login}”"),
+            format!("there is no user `{login}`"),
+        )
+    })?;
+    let mut told = 0;
+    let report = desk::import_register(service, &user, &plan, &mut |done, of| {
+        let percent = done * 100 / of.max(1);
+        if percent >= told + 10 {
+            told = percent;
+            eprintln!("{percent}% ({done}/{of})");
+        }
+    });
+    tell(&report.map_err(not_imported)?, speaker);
     Ok(())
+}
+
+fn not_imported(error: ImportError) -> CliError {
+    let en = error.to_string();
+    match error {
+        ImportError::Store(error) => error.into(),
+        ImportError::AreaUnknown { line, area } => {
+            CliError::named(format!("第 {line} 行：没有区域“{area}”"), en)
+        }
+        ImportError::NoRole {
+            login,
+            area,
+            record_type,
+            roles,
+        } => {
+            let roles = roles.join("、");
+            let zh = format!("“{login}”在区域“{area}”没有可以建立 {record_type} 的岗位；可以的岗位：{roles}");
+            CliError::named(zh, en)
+        }
+    }
+}
+
+/// What an import did; each refusal and each value left out on a line of its own.
+fn tell(report: &ImportReport, speaker: Speaker) {
+    let (line_zh, line_en) = (|line| format!("第 {line} 行"), |line| format!("line {line}"));
+    for (line, refusal) in &report.refused {
+        let (zh, en): (String, String) = (line_zh(line), line_en(line));
+        eprintln!("{}: {refusal}", speaker.pick(&zh, &en));
+    }
+    for (line, field) in &report.left_out {
+        let zh = format!("{}：{field} 早于 1970 年，未导入该值", line_zh(line));
+        let en = format!(
+            "{}: {field} is before 1970, this value was left out",
+            line_en(line)
+        );
+        eprintln!("{}", speaker.pick(&zh, &en));
+    }
+    let made: usize = report.created.values().sum();
+    let (unchanged, refused) = (report.unchanged, report.refused.len());
+    speaker.done(
+        &json!({
+            "created": report.created, "unchanged": unchanged, "refused": refused,
+            "left_out": report.left_out.len(),
+        }),
+        &format!("新建 {made} 份档案，已有 {unchanged} 份，未接受 {refused} 份"),
+        &format!("{made} records made, {unchanged} there already, {refused} refused"),
+    );
 }
 
 fn records(plan: &Register) -> usize {
     plan.dwellings.len() + plan.households.len() + plan.people.len() + plan.residencies.len()
-}
-
-/// Makes the register's records through the same door as every other entry; returns how many were made.
-pub fn take_in_register(_service: &Service, _plan: &Register) -> Result<usize, CliError> {
-    Err(CliError::named(
-        "本版本还不能导入户籍台账",
-        "this version does not take in a register yet",
-    ))
-}
-
-/// The date in China at a time (ms since 1970).
-fn today(now: i64) -> Date {
-    let days = (now + CHINA_MS).div_euclid(MS_PER_DAY);
-    let (year, month, day) = civil(days);
-    Date::new(year, month, day).unwrap_or_else(|| Date::new(2199, 12, 31).expect("BUG: a day"))
-}
-
-/// Year, month and day of a day since 1970-01-01, by the Gregorian calendar's cycle of 146,097 days in 400 years.
-fn civil(days: i64) -> (u16, u8, u8) {
-    let from_march = days + 719_468;
-    let (era, day_of_era) = (from_march.div_euclid(146_097), from_march.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    (year as u16, month as u8, day as u8)
-}
-
-/// The first ms of a day in China, since 1970.
-fn midnight(date: Date) -> i64 {
-    date.days_since_epoch() * MS_PER_DAY - CHINA_MS
 }
 
 fn would(rows: usize, speaker: Speaker) {
@@ -208,26 +238,4 @@ pub fn sample_town(args: &TownArgs, speaker: Speaker) -> Result<(), CliError> {
         &format!("wrote {areas}, {staff}, {register}"),
     );
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_and_dates_agree() {
-        for days in (-25_000..80_000).step_by(7) {
-            let (year, month, day) = civil(days);
-            let date = Date::new(year, month, day).expect("a day");
-            assert_eq!(date.days_since_epoch(), days);
-        }
-    }
-
-    #[test]
-    fn a_day_begins_at_midnight_in_china() {
-        let date = Date::new(2026, 1, 5).expect("a day");
-        let start = midnight(date);
-        assert_eq!(today(start), date);
-        assert_ne!(today(start - 1), date);
-    }
 }

@@ -1,13 +1,14 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`import`] hold the commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`import`], [`proof`] hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
 pub mod import;
 pub mod log;
 pub mod open;
 pub mod people;
+pub mod proof;
 pub mod say;
 pub mod territory;
 
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Admin, Args, Command};
+use args::{Admin, Args, Command, ExplainArgs};
 pub use open::open_service;
 use say::{CliError, Speaker};
 
@@ -61,6 +62,12 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
             admin: Admin::SampleTown(town),
             ..
         } => import::sample_town(&town, speaker),
+        Command::Admin {
+            admin: Admin::Explain(ExplainArgs {
+                events: Some(file), ..
+            }),
+            ..
+        } => proof::explain_events(&*open::schema(&settings)?, &file, speaker),
         Command::Admin { json, admin } => {
             let service = open_service(&settings)?;
             let result = administer(&service, &admin, speaker.with_json(json));
@@ -101,5 +108,7 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::RotateKeys => people::rotate_keys(service, speaker),
         Admin::Import(import) => import::file(service, import, speaker),
         Admin::SampleTown(town) => import::sample_town(town, speaker),
+        Admin::Verify => proof::verify(service, speaker),
+        Admin::Explain(explain) => proof::explain(service, &explain.record, speaker),
     }
 }

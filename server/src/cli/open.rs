@@ -13,13 +13,18 @@ use crate::store::sqlite::SqliteStore;
 
 /// The service over the store and the schema set of the settings. Makes the store if it is not there.
 pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
-    let schema = match &settings.schema {
-        Some(dir) => Arc::new(SchemaSet::load_dir(dir)?),
-        None => SchemaSet::builtin(),
-    };
+    let schema = schema(settings)?;
     let path = settings.sqlite_path()?;
     let store = SqliteStore::open(&path, ingest::decider(schema.clone())).map_err(explain)?;
     Ok(Arc::new(Service::new(Arc::new(store), schema)?))
+}
+
+/// The schema set of the settings.
+pub fn schema(settings: &Settings) -> Result<Arc<SchemaSet>, CliError> {
+    match &settings.schema {
+        Some(dir) => Ok(Arc::new(SchemaSet::load_dir(dir)?)),
+        None => Ok(SchemaSet::builtin()),
+    }
 }
 
 /// A store that is held open is the one failure an administrator can end.

@@ -109,6 +109,11 @@ impl Speaker {
         self.chinese
     }
 
+    /// Whether lists are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The one of two texts that is in the right language.
     pub fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         if self.chinese { zh } else { en }

@@ -14,7 +14,7 @@ use super::body::BodyTime;
 use super::metrics::{Metrics, MetricsAccess};
 use super::observe::observe;
 use super::sessions::TrustForwarded;
-use super::{ApiError, health, metrics, sessions, sync};
+use super::{ApiError, entries, health, ledgers, metrics, records, sessions, sync};
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
 use crate::service::Service;
@@ -36,7 +36,11 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/refresh", web::post().to(sessions::refresh))
         .route("/v1/logout", web::post().to(sessions::logout))
         .route("/v1/me", web::get().to(sessions::me))
-        .route("/v1/areas", web::get().to(sessions::areas));
+        .route("/v1/areas", web::get().to(sessions::areas))
+        .route("/v1/ledgers/{type}", web::get().to(ledgers::ledger))
+        .route("/v1/records/{id}", web::get().to(records::record))
+        .route("/v1/records/{id}/history", web::get().to(records::history))
+        .route("/v1/entries", web::post().to(entries::entries));
 }
 
 /// What all workers share.

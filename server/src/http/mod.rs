@@ -5,10 +5,13 @@
 
 pub mod app;
 pub mod body;
+pub mod entries;
 pub mod error;
 pub mod health;
+pub mod ledgers;
 pub mod metrics;
 pub mod observe;
+pub mod records;
 pub mod request_id;
 pub mod sessions;
 pub mod sync;

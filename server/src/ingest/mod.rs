@@ -1,6 +1,7 @@
 //! Ingest: decides a push. Plan, then do: this reads through a [`Source`] and returns what to write; the store's engine
 //! does both inside one transaction.
 
+mod parallel;
 mod working;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use gridledger_core::rights::{AreaTree, Rights};
-use gridledger_core::validate::{Subject, check_shape, validate};
+use gridledger_core::validate::{Subject, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
@@ -22,6 +23,7 @@ use crate::store::people::UserNo;
 use crate::store::records::{
     AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
 };
+use parallel::Prepared;
 use working::Working;
 
 /// The function a store asks inside each push's transaction.
@@ -35,10 +37,11 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             areas: HashMap::new(),
             grants: HashMap::new(),
             trees: HashMap::new(),
+            prepared: parallel::prepare(push),
             writes: Writes::default(),
         };
         let verdicts = plan.push(push)?;
-        Ok((plan.finish()?, verdicts))
+        Ok((plan.finish(), verdicts))
     })
 }
 
@@ -72,6 +75,7 @@ struct Plan<'a> {
     areas: HashMap<AreaNo, Option<AreaHead>>,
     grants: HashMap<UserNo, Option<Vec<Grant>>>,
     trees: HashMap<AreaNo, AreaTree>,
+    prepared: Prepared,
     writes: Writes,
 }
 
@@ -199,7 +203,13 @@ impl Plan<'_> {
         let feed = segment.feed.feed;
         let seen = working.seen(self.source, feed, entry)?;
         self.check(working, &record_type, segment, entry, &seen)?;
-        let made_on = working.derive(&segment.feed, entry, &seen)?;
+        let made_on = match self.prepared.remove(&working.row.record) {
+            Some(documents) if working.row.entries == 0 => {
+                working.take(documents);
+                None
+            }
+            _ => working.derive(&segment.feed, entry, &seen)?,
+        };
         let line = LogRow {
             seq: head + 1,
             record: working.row.record,
@@ -235,6 +245,8 @@ impl Plan<'_> {
         let Some(Some(grants)) = self.grants.get(&user) else {
             return Err(refuse(Code::UserRevoked, "the author's account was revoked"));
         };
+        let author = &segment.feed.author;
+        check_own(record_type, entry, author, &working.row.created_by)?;
         let seen_view = working.seen_view(record_type, entry, seen)?;
         let entries = working.row.entries;
         let now = working.view(record_type);
@@ -250,7 +262,7 @@ impl Plan<'_> {
             tree: &self.trees[&area],
             grants,
         };
-        Ok(validate(rights, &segment.feed.author, entry, &subject)?)
+        Ok(validate(rights, author, entry, &subject)?)
     }
 
     /// The last position of an area's log.
@@ -264,15 +276,14 @@ impl Plan<'_> {
             .ok_or_else(|| refuse(Code::AreaUnknown, "no such area"))
     }
 
-    fn finish(mut self) -> Result<Writes, StoreError> {
-        for working in std::mem::take(&mut self.records).into_values() {
-            let Some(record_type) = self.schema.record_type(&working.row.record_type) else {
-                continue;
-            };
-            let area = working.row.area;
-            let Some(write) = working.finish(record_type) else {
-                continue;
-            };
+    fn finish(mut self) -> Writes {
+        let (schema, records) = (self.schema, std::mem::take(&mut self.records));
+        let finished = parallel::map(records.into_values().collect(), |working| {
+            let record_type = schema.record_type(&working.row.record_type)?;
+            working.finish(record_type)
+        });
+        for write in finished.into_iter().flatten() {
+            let area = write.record.row.area;
             if let Some(Some(head)) = self.areas.get_mut(&area) {
                 for (facet, change) in write.digest_changes {
                     match head.digests.iter_mut().find(|(f, _)| *f == facet) {
@@ -290,6 +301,6 @@ impl Plan<'_> {
             .filter(|(a, _)| changed.contains(a))
             .filter_map(|(a, h)| Some((a, h?)))
             .collect();
-        Ok(self.writes)
+        self.writes
     }
 }

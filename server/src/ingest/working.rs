@@ -196,6 +196,22 @@ impl Working {
         Ok((!everything).then_some(made_on))
     }
 
+    /// Takes the documents of a new record, derived already.
+    pub(super) fn take(&mut self, documents: Vec<(u8, Document)>) {
+        for (facet, document) in documents {
+            let (stored_term, changed) = (0, true);
+            self.facets.insert(
+                facet,
+                Facet {
+                    document,
+                    stored_term,
+                    changed,
+                },
+            );
+        }
+        self.view = None;
+    }
+
     /// Notes the entry's line in the log.
     pub(super) fn logged(&mut self, line: &LogRow, author: &str, entry: &Entry, bytes: usize) {
         let row = &mut self.row;

@@ -2,12 +2,16 @@
 //!
 //! Nothing here decides anything: [`Store::push`] asks `ingest` under its locks, everything else reads or writes rows.
 
+pub mod audit;
+pub mod desk;
 pub mod people;
 pub mod records;
 pub mod sqlite;
 
 use gridledger_schema::ids::ServerEpoch;
 
+pub use audit::AuditStore;
+pub use desk::DeskStore;
 pub use people::PeopleStore;
 pub use records::RecordStore;
 
@@ -45,7 +49,7 @@ impl StoreError {
 }
 
 /// What every engine offers.
-pub trait Store: PeopleStore + RecordStore + Send + Sync {
+pub trait Store: PeopleStore + RecordStore + DeskStore + AuditStore + Send + Sync {
     /// The store's generation and keys, made when the store was.
     fn identity(&self) -> Result<Identity, StoreError>;
     /// Whether the store can be read and written now.

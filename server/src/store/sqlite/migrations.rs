@@ -8,7 +8,7 @@ use crate::store::StoreError;
 pub const APPLICATION_ID: i32 = 0x676c_6467;
 
 /// Each step: its name and its SQL. `user_version` counts the steps taken.
-pub const STEPS: &[(&str, &str)] = &[("0001_first", FIRST)];
+pub const STEPS: &[(&str, &str)] = &[("0001_first", FIRST), ("0002_desk", DESK)];
 
 const FIRST: &str = "
 CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -65,6 +65,14 @@ CREATE TABLE log (
 CREATE INDEX log_record ON log (record, seq);
 CREATE TABLE ledger (
   record BLOB NOT NULL, facet INTEGER NOT NULL, view TEXT NOT NULL, PRIMARY KEY (record, facet)) STRICT;
+";
+
+/// What keeps a desk's work from being done twice: requests answered, things imported.
+const DESK: &str = "
+CREATE TABLE requests (
+  user INTEGER NOT NULL REFERENCES users, request TEXT NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY (user, request)) STRICT, WITHOUT ROWID;
+CREATE TABLE import_keys (key BLOB PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// Takes the steps not yet taken, each in one transaction with its number.

@@ -1,5 +1,7 @@
 //! The engine of a single node: one SQLite file, one writer thread, readers beside it.
 
+mod audit;
+mod desk;
 mod ledgers;
 mod migrations;
 mod open;

@@ -35,16 +35,7 @@ impl Source for Reading<'_> {
     }
 
     fn feed_head(&mut self, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
-        let mut select = self
-            .c
-            .prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
-        let found = select.query_row([feed.0], |row| {
-            Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
-        });
-        match found.optional()? {
-            None => Ok((0, EntryHash::ZERO)),
-            Some((n, hash)) => Ok((n, entry_hash(hash)?)),
-        }
+        feed_head(self.c, feed)
     }
 
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError> {
@@ -101,6 +92,17 @@ impl Source for Reading<'_> {
             ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+pub(super) fn feed_head(c: &Connection, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
+    let mut select = c.prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
+    let found = select.query_row([feed.0], |row| {
+        Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
+    });
+    match found.optional()? {
+        None => Ok((0, EntryHash::ZERO)),
+        Some((n, hash)) => Ok((n, entry_hash(hash)?)),
     }
 }
 

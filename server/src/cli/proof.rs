@@ -1,0 +1,53 @@
+//! Commands that prove the store and explain a ticket.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use gridledger_schema::set::SchemaSet;
+
+use super::say::{CliError, Speaker};
+use crate::lang::Lang;
+use crate::service::Service;
+use crate::{explain, verify};
+
+fn lang(speaker: Speaker) -> Lang {
+    if speaker.is_chinese() { Lang::Zh } else { Lang::En }
+}
+
+/// What went wrong was printed; this says so in a line.
+fn finish(code: io::Result<u8>, zh: &str, en: &str) -> Result<(), CliError> {
+    io::stdout().flush().map_err(CliError::Serve)?;
+    match code.map_err(CliError::Serve)? {
+        0 => Ok(()),
+        _ => Err(CliError::named(zh, en)),
+    }
+}
+
+/// `admin verify`
+pub fn verify(service: &Service, speaker: Speaker) -> Result<(), CliError> {
+    let code = verify::cli_verify(service, speaker.is_json(), lang(speaker), &mut io::stdout());
+    finish(code, "存储中有差异", "the store is not as it should be")
+}
+
+/// `admin explain ticket ID`
+pub fn explain(service: &Service, record: &[String], speaker: Speaker) -> Result<(), CliError> {
+    let [kind, id] = record else {
+        return Err(CliError::named("请给出 ticket 和编号", "say `ticket` and its id"));
+    };
+    if kind != "ticket" {
+        let (zh, en) = (format!("不能解释“{kind}”"), format!("cannot explain a `{kind}`"));
+        return Err(CliError::named(zh, en));
+    }
+    let code = explain::cli_explain_ticket(service, id, lang(speaker), &mut io::stdout());
+    finish(code, "无法解释", "there is nothing to explain")
+}
+
+/// `admin explain --events FILE`
+pub fn explain_events(schema: &SchemaSet, file: &Path, speaker: Speaker) -> Result<(), CliError> {
+    let text = std::fs::read_to_string(file).map_err(|error| CliError::File {
+        path: file.to_owned(),
+        error,
+    })?;
+    let code = explain::cli_explain_events(schema, &text, lang(speaker), &mut io::stdout());
+    finish(code, "无法解释", "there is nothing to explain")
+}

@@ -1,0 +1,175 @@
+//! A desk user's feed: its key, its turn, and how drafts become signed entries at its end.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ed25519_dalek::SigningKey;
+use gridledger_core::canonical;
+use gridledger_schema::code::Code;
+use gridledger_schema::entry::{Entry, Intent, Target};
+use gridledger_schema::ids::{EntryHash, FeedId};
+use sha2::{Digest as _, Sha256};
+
+use super::DeskVerdict;
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::desk::{ImportKey, Notes};
+use crate::store::people::{FeedRow, User, UserNo};
+use crate::store::records::{CheckedSegment, Push, SegmentVerdict, SignedEntry};
+
+/// Times a push is tried when somebody else wrote the feed meanwhile.
+const TRIES: usize = 3;
+/// Users who may write at the same time without waiting for each other.
+const TURNS: usize = 64;
+
+/// The turns of desk users: one request of a user at a time, so that its numbers follow each other.
+pub struct Desks {
+    turns: [Mutex<()>; TURNS],
+}
+
+impl Default for Desks {
+    fn default() -> Self {
+        Self {
+            turns: std::array::from_fn(|_| Mutex::default()),
+        }
+    }
+}
+
+impl Desks {
+    /// Waits for the user's turn, which lasts until the guard is dropped.
+    pub fn turn(&self, user: UserNo) -> MutexGuard<'_, ()> {
+        self.turns[user.0 as usize % TURNS]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An entry that has no place in a feed yet.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) target: Target,
+    pub(super) role: String,
+    pub(super) cursor: u64,
+    pub(super) intents: Vec<Intent>,
+    /// The user's name for the request.
+    pub(super) request: Option<String>,
+    /// What an import calls the thing it creates.
+    pub(super) import: Option<ImportKey>,
+}
+
+impl Draft {
+    /// The draft as entry `n`, made at `at`.
+    pub(super) fn entry(&self, n: u64, at: i64) -> Entry {
+        Entry {
+            n,
+            at,
+            cursor: self.cursor,
+            role: self.role.clone(),
+            target: self.target.clone(),
+            intents: self.intents.clone(),
+        }
+    }
+}
+
+/// The feed that the server writes for one user.
+pub struct DeskFeed {
+    key: SigningKey,
+    row: FeedRow,
+}
+
+impl DeskFeed {
+    /// The user's feed, made known to the store. A restored server has a new epoch and so new feeds: what it had
+    /// written since the backup cannot fork them.
+    pub fn open(service: &Service, user: &User) -> Result<Self, StoreError> {
+        let mut seed = Sha256::new();
+        seed.update(b"gridledger/desk-feed/v1");
+        seed.update(service.identity.desk_seed);
+        seed.update(service.identity.epoch.0.to_be_bytes());
+        seed.update(user.no.0.to_be_bytes());
+        let key = SigningKey::from_bytes(&seed.finalize().into());
+        let public_key = key.verifying_key().to_bytes();
+        let feed = FeedId::of_key(&public_key, 0);
+        let row = FeedRow {
+            feed,
+            device: None,
+            user: user.no,
+            author: user.login.clone(),
+            public_key,
+            ordinal: 0,
+        };
+        if service.store.feed(feed)?.is_none() {
+            service.store.put_feed(&row)?;
+        }
+        Ok(Self { key, row })
+    }
+
+    /// The feed's id.
+    pub fn id(&self) -> FeedId {
+        self.row.feed
+    }
+
+    /// Appends drafts and has them decided. Expects the user's turn to be held.
+    pub(super) fn push(&self, service: &Service, drafts: Vec<Draft>) -> Result<Vec<DeskVerdict>, StoreError> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        for _ in 0..TRIES {
+            let (held, hash) = service.store.feed_head(self.row.feed)?;
+            let now = service.now();
+            let (segment, notes) = self.sign(held, hash, &drafts, now);
+            let push = Push {
+                carrier: None,
+                segments: vec![segment],
+                now,
+            };
+            let verdict = service.store.push_noting(push, notes)?.into_iter().next();
+            let verdict = verdict.ok_or(StoreError::Busy)?;
+            match &verdict.stopped {
+                None => return Ok(self.verdicts(held, &drafts, &verdict)),
+                // Another process moved the feed on: look again.
+                Some(stop) if matches!(stop.code, Code::FeedGap | Code::FeedForked) => {}
+                Some(_) => return Err(StoreError::Busy),
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    fn sign(&self, held: u64, mut hash: EntryHash, drafts: &[Draft], at: i64) -> (CheckedSegment, Notes) {
+        let (feed, user) = (self.row.feed, self.row.user);
+        let (mut entries, mut notes) = (Vec::with_capacity(drafts.len()), Notes::default());
+        for (n, draft) in (held + 1..).zip(drafts) {
+            let entry = draft.entry(n, at);
+            let body = canonical::encode(&entry);
+            hash = canonical::hash(hash, &body);
+            entries.push(SignedEntry { entry, body, hash });
+            let request = draft.request.clone();
+            notes
+                .requests
+                .extend(request.map(|request| (user, request, feed, n)));
+            notes.imports.extend(draft.import.map(|key| (key, feed, n)));
+        }
+        let last = held + drafts.len() as u64;
+        let segment = CheckedSegment {
+            feed: self.row.clone(),
+            entries,
+            signature: canonical::sign_segment(&self.key, feed, last, hash),
+        };
+        (segment, notes)
+    }
+
+    fn verdicts(&self, held: u64, drafts: &[Draft], verdict: &SegmentVerdict) -> Vec<DeskVerdict> {
+        let of = |n: u64, draft: &Draft| {
+            let refused = verdict
+                .refused
+                .iter()
+                .find(|(refused, _)| *refused == n)
+                .map(|(_, refusal)| refusal.clone());
+            let record = draft.entry(n, 0).record(self.row.feed);
+            DeskVerdict {
+                n: Some(n),
+                record: refused.is_none().then_some(record),
+                refused,
+            }
+        };
+        (held + 1..).zip(drafts).map(|(n, draft)| of(n, draft)).collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! `POST /v1/entries`: what a person writes at a desk, one entry or several.
+
+use actix_web::{HttpResponse, web};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::entry::Intent;
+use gridledger_schema::ids::RecordId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::body::Json;
+use super::{ApiError, block};
+use crate::auth::Caller;
+use crate::desk::{DESK_ENTRIES, DeskEntry, DeskTarget, DeskVerdict, submit};
+use crate::service::Service;
+
+/// The body: one entry, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Body {
+    /// Several.
+    Many(Vec<Written>),
+    /// One.
+    One(Box<Written>),
+}
+
+/// An entry as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    record: Option<RecordId>,
+    create: Option<Create>,
+    role: Option<String>,
+    intents: Vec<Intent>,
+    seen: Option<u64>,
+    request_id: Option<String>,
+}
+
+/// A record to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    #[serde(rename = "type")]
+    record_type: String,
+    area: String,
+}
+
+impl Written {
+    fn entry(self) -> Result<DeskEntry, ApiError> {
+        let target = match (self.record, self.create) {
+            (Some(record), None) => DeskTarget::Edit(record),
+            (None, Some(Create { record_type, area })) => DeskTarget::Create { record_type, area },
+            _ => {
+                return Err(ApiError::new(
+                    Code::BadRequest,
+                    "an entry has either `record` or `create`",
+                ));
+            }
+        };
+        Ok(DeskEntry {
+            target,
+            role: self.role,
+            intents: self.intents,
+            seen: self.seen,
+            request_id: self.request_id,
+        })
+    }
+}
+
+/// `POST /v1/entries`
+pub async fn entries(
+    caller: Caller,
+    service: web::Data<Service>,
+    Json(body): Json<Body>,
+) -> Result<HttpResponse, ApiError> {
+    let written = match body {
+        Body::Many(many) => many,
+        Body::One(one) => vec![*one],
+    };
+    if written.len() > DESK_ENTRIES {
+        return Err(ApiError::new(
+            Code::TooManyEntries,
+            format!("at most {DESK_ENTRIES} entries"),
+        ));
+    }
+    let entries: Vec<DeskEntry> = written
+        .into_iter()
+        .map(Written::entry)
+        .collect::<Result<_, _>>()?;
+    let service = service.into_inner();
+    let verdicts = block(move || submit(&service, &caller.user, entries)).await?;
+    let verdicts: Vec<Value> = verdicts.iter().map(verdict).collect();
+    Ok(HttpResponse::Ok().json(json!({ "verdicts": verdicts })))
+}
+
+fn verdict(verdict: &DeskVerdict) -> Value {
+    let DeskVerdict { n, record, refused } = verdict;
+    match refused {
+        None => json!({ "n": n, "record": record, "stored": true }),
+        Some(Refusal { code, rule, field }) => {
+            let message = json!({ "zh": code.zh(), "en": code.en() });
+            let refused = json!({ "code": code, "rule": rule, "field": field, "message": message });
+            json!({ "n": n, "stored": false, "refused": refused })
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Ledgers (台账): pages of a record type's merged rows for people at desks. Incremental, masked, never half an entry.
+//!
+//! - [`question`]: what a pull asks for;
+//! - [`cursor`]: where it goes on;
+//! - [`columns`] and [`row`]: what a row shows, and to whom;
+//! - [`sheet`]: a page as CSV.
+
+pub mod columns;
+pub mod cursor;
+pub mod question;
+pub mod row;
+pub mod sheet;
+
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::AreaNo;
+use gridledger_schema::set::RecordType;
+use serde_json::{Value, json};
+
+use crate::reading::{Reaches, ReadError, Reader, handlers};
+use crate::store::records::{LedgerQuery, LedgerRow};
+use cursor::Cursor;
+use question::Question;
+use row::Cells;
+
+/// Rows looked at for one page at most; a filter that finds less gets a short page with more to come.
+const SCANNED_ROWS: usize = 50_000;
+/// Rows read from the store at once.
+const BATCH_ROWS: usize = 2_000;
+
+/// A page of a ledger.
+#[derive(Clone, Debug)]
+pub struct Page<'a> {
+    /// The type.
+    pub record_type: &'a RecordType,
+    /// The rows, by area and the order of their last change.
+    pub rows: Vec<Cells>,
+    /// Where the next pull goes on.
+    pub cursor: String,
+    /// Whether there is more now.
+    pub more: bool,
+}
+
+impl Page<'_> {
+    /// The page as one JSON object.
+    pub fn to_json(&self) -> Value {
+        json!({ "rows": self.rows, "cursor": self.cursor, "more": self.more })
+    }
+
+    /// The rows as JSON, one a line.
+    pub fn to_ndjson(&self) -> String {
+        let mut lines = String::new();
+        for cells in &self.rows {
+            lines.push_str(&json!(cells).to_string());
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
+/// Answers one pull. The cursor moves over rows that are not shown too, so that no filter makes it skip or stall: a
+/// row comes again exactly when its record changed after it was passed.
+pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>, ReadError> {
+    let areas = reader.areas(question.area.as_deref())?;
+    let masks = question.unmask.is_none();
+    if !masks {
+        may_unmask(reader, &areas)?;
+    }
+    let binding = question.binding();
+    let mut cursor = match &question.since {
+        Some(since) => Cursor::decode(since, binding).map_err(not_a_cursor)?,
+        None => Cursor::default(),
+    };
+    let mut scan = Scan {
+        reader,
+        question,
+        columns: columns::columns(question.record_type),
+        reaches: Reaches::new(reader),
+        masks,
+        rows: Vec::new(),
+    };
+    let more = scan.run(&areas, &mut cursor)?;
+    Ok(Page {
+        record_type: question.record_type,
+        rows: scan.rows,
+        cursor: cursor.encode(binding),
+        more,
+    })
+}
+
+fn not_a_cursor(error: cursor::CursorError) -> Refusal {
+    Refusal::of_field(Code::BadRequest, "since", error.to_string())
+}
+
+/// Values are shown as they are only to who reads every facet in every area asked for.
+fn may_unmask(reader: &Reader<'_>, areas: &[AreaNo]) -> Result<(), ReadError> {
+    let classes = reader.service.schema.read_classes.len() as u8;
+    let reads_all = |area: &AreaNo| {
+        let reach = reader.reach(*area);
+        (0..classes).all(|facet| reach.reads(facet))
+    };
+    if areas.iter().all(reads_all) {
+        return Ok(());
+    }
+    let rule = "unmasked values need a role that reads every field of every area asked for";
+    Err(Refusal::of_field(Code::Forbidden, "unmask", rule).into())
+}
+
+struct Scan<'a, 'q> {
+    reader: &'a Reader<'a>,
+    question: &'a Question<'q>,
+    columns: Vec<columns::Column<'q>>,
+    reaches: Reaches<'a>,
+    masks: bool,
+    rows: Vec<Cells>,
+}
+
+impl Scan<'_, '_> {
+    /// Reads until the page is full, enough was looked at, or nothing is left; whether there may be more.
+    fn run(&mut self, areas: &[AreaNo], cursor: &mut Cursor) -> Result<bool, ReadError> {
+        let (mut first, mut scanned) = (0, 0);
+        loop {
+            let limit = (self.question.limit - self.rows.len()).min(BATCH_ROWS);
+            let query = LedgerQuery {
+                record_type: self.question.record_type.name.clone(),
+                areas: areas[first..]
+                    .iter()
+                    .map(|area| (*area, cursor.positions.get(area).copied().unwrap_or(0)))
+                    .collect(),
+                limit,
+            };
+            let found = self.reader.service.store.ledger(&query)?;
+            let count = found.len();
+            for row in found {
+                cursor.positions.insert(row.record.area, row.record.last);
+                self.take(&row);
+                // The areas before it had nothing more when it was read.
+                first = areas.binary_search(&row.record.area).unwrap_or(first);
+            }
+            scanned += count;
+            if count < limit {
+                return Ok(false);
+            }
+            if self.rows.len() >= self.question.limit || scanned >= SCANNED_ROWS {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Takes a row onto the page if the reader may see it and the question wants it.
+    fn take(&mut self, row: &LedgerRow) {
+        let reach = self.reaches.of(row.record.area);
+        let view = Value::Object(row::merged(self.question.record_type, &row.views, reach));
+        if !reach.covers(self.reader.login, &row.record, handlers(&view)) {
+            return;
+        }
+        let Value::Object(view) = view else { return };
+        let area = self.reader.tree().get(row.record.area);
+        let cells = row::cells(&self.columns, row, &view, area, self.masks);
+        let wanted = row::matches(&cells, &self.question.filters)
+            && self
+                .question
+                .text
+                .as_ref()
+                .is_none_or(|text| row::contains(&self.columns, &cells, text));
+        if wanted {
+            self.rows.push(cells);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Tests of the sheet: what is written reads back, and nothing in it is a formula.
+
+use gridledger_schema::set::SchemaSet;
+use serde_json::{Value, json};
+
+use super::super::Page;
+use super::*;
+
+fn page<'a>(schema: &'a SchemaSet, of: &str, rows: Vec<Value>) -> Page<'a> {
+    Page {
+        record_type: schema.record_type(of).unwrap(),
+        rows: rows
+            .into_iter()
+            .map(|row| row.as_object().unwrap().clone())
+            .collect(),
+        cursor: String::new(),
+        more: false,
+    }
+}
+
+fn read(sheet: &[u8]) -> Vec<Vec<String>> {
+    let sheet = sheet.strip_prefix(BOM).unwrap();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(sheet);
+    reader
+        .records()
+        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+        .collect()
+}
+
+fn column(rows: &[Vec<String>], heading: &str) -> Vec<String> {
+    let at = rows[0].iter().position(|cell| cell == heading).unwrap();
+    rows[1..].iter().map(|row| row[at].clone()).collect()
+}
+
+#[test]
+fn a_sheet_has_headings_names_of_codes_and_times_of_china() {
+    let schema = SchemaSet::builtin();
+    let row = json!({
+        "id": "x", "created_at": 0, "state": "CLOSED", "level": 2, "kind": "hazard",
+        "line_tags": [], "co_handlers": ["w1", "w2"], "assignees": ["w3"],
+    });
+    let page = page(&schema, "ticket", vec![row]);
+    let zh = read(&csv(&schema, &page, Lang::Zh));
+    assert_eq!(column(&zh, "建立时间"), ["1970-01-01T08:00:00+08:00"]);
+    assert_eq!(column(&zh, "状态"), ["已销号"]);
+    assert_eq!(column(&zh, "类型").last().unwrap(), "");
+    assert_eq!(column(&zh, "协办人员"), ["w1、w2"]);
+    let en = read(&csv(&schema, &page, Lang::En));
+    assert_eq!(column(&en, "Kind"), ["Hazard"]);
+    assert_eq!(column(&en, "Level"), ["2"]);
+    assert_eq!(column(&en, "Co-handlers"), ["w1; w2"]);
+}
+
+#[test]
+fn an_address_reads_in_the_order_it_is_said() {
+    let schema = SchemaSet::builtin();
+    let row = json!({"address": {"building": "2", "road": "滨河路", "number": "1号"}, "floor_area": -3.5});
+    let rows = read(&csv(&schema, &page(&schema, "dwelling", vec![row]), Lang::En));
+    assert_eq!(column(&rows, "Address"), ["滨河路 1号 2"]);
+    assert_eq!(column(&rows, "Floor area (m²)"), ["-3.5"]);
+}
+
+#[test]
+fn what_looks_like_a_formula_is_text() {
+    for evil in [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "|calc",
+        "  =1",
+        "\u{3000}=1",
+        "＝1",
+        "\n=1",
+        "\u{a0}@x",
+    ] {
+        assert_eq!(guarded(evil.into(), false), format!("'{evil}"));
+    }
+    for fine in ["", "1=1", "路=灯", "'=1", "(-1)", "2026-01-05"] {
+        assert_eq!(guarded(fine.into(), false), fine);
+    }
+    assert_eq!(guarded("-5".into(), true), "-5");
+}
+
+/// Any text comes back from the sheet as it was, but for the apostrophe before what looks like a formula.
+#[test]
+fn texts_read_back() {
+    let schema = SchemaSet::builtin();
+    let alphabet: Vec<char> = "ab\"',;\r\n\t=+-@| \u{3000}灯路😀\u{feff}".chars().collect();
+    let mut seed = 7u64;
+    let mut next = |bound: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed as usize % bound
+    };
+    let texts: Vec<String> = (0..2_000)
+        .map(|_| (0..next(9)).map(|_| alphabet[next(alphabet.len())]).collect())
+        .collect();
+    let rows = texts.iter().map(|text| json!({"led_by": text})).collect();
+    let sheet = csv(&schema, &page(&schema, "ticket", rows), Lang::En);
+    let found = column(&read(&sheet), "Leading body");
+    let expected: Vec<String> = texts.into_iter().map(|text| guarded(text, false)).collect();
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,47 @@
+//! What `verify` reads: everything, row by row, as it stands. A row it cannot read is an error of that call alone.
+
+use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
+
+use super::StoreError;
+use super::people::FeedRow;
+use super::records::LogRow;
+
+/// A feed and how far it is decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedHead {
+    /// The feed.
+    pub row: FeedRow,
+    /// The last decided entry.
+    pub n: u64,
+    /// Its hash.
+    pub hash: EntryHash,
+}
+
+/// An entry as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptEntry {
+    /// Its number.
+    pub n: u64,
+    /// The record it is about.
+    pub record: RecordId,
+    /// Its canonical bytes.
+    pub body: Vec<u8>,
+    /// Its hash, as kept.
+    pub hash: Vec<u8>,
+    /// Whether it was refused.
+    pub refused: bool,
+}
+
+/// Reading everything.
+pub trait AuditStore {
+    /// Every feed.
+    fn feeds(&self) -> Result<Vec<FeedHead>, StoreError>;
+    /// Up to `limit` entries of a feed after `n`, in order.
+    fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError>;
+    /// Every signature of a feed: the entry it was made at, and its bytes.
+    fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// Up to `limit` lines of an area's log after `seq`, in order.
+    fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
+    /// Rows that refer to what is not there: (what is missing, the row's key).
+    fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError>;
+}

@@ -1,0 +1,141 @@
+//! Reading everything, in SQLite.
+
+use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
+use rusqlite::Row;
+
+use super::SqliteStore;
+use super::pushes::{entry_hash, read_line};
+use crate::store::StoreError;
+use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
+use crate::store::people::{FeedRow, UserNo};
+use crate::store::records::LogRow;
+
+/// Rows named of each kind of stray.
+const STRAYS: usize = 100;
+
+/// What may be missing, and the rows that miss it.
+const STRAY_ROWS: &[(&str, &str)] = &[
+    (
+        "log line of a stored entry",
+        "SELECT hex(e.feed) || '.' || e.n FROM entries e WHERE e.refusal IS NULL
+         AND NOT EXISTS (SELECT 1 FROM log l WHERE l.record = e.record AND l.feed = e.feed AND l.n = e.n)",
+    ),
+    (
+        "entry of a log line",
+        "SELECT l.area || '.' || l.seq FROM log l LEFT JOIN entries e ON e.feed = l.feed AND e.n = l.n
+         WHERE e.record IS NOT l.record OR e.refusal IS NOT NULL",
+    ),
+    (
+        "record of a log line",
+        "SELECT l.area || '.' || l.seq FROM log l LEFT JOIN records r ON r.record = l.record
+         WHERE r.area IS NOT l.area",
+    ),
+    (
+        "record of a document",
+        "SELECT hex(d.record) || '.' || d.facet FROM documents d
+         WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.record = d.record)",
+    ),
+    (
+        "document of a ledger row",
+        "SELECT hex(v.record) || '.' || v.facet FROM ledger v
+         WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.record = v.record AND d.facet = v.facet)",
+    ),
+    (
+        "area of a record",
+        "SELECT hex(r.record) FROM records r WHERE NOT EXISTS (SELECT 1 FROM areas a WHERE a.area = r.area)",
+    ),
+    (
+        "feed of an entry",
+        "SELECT hex(e.feed) || '.' || e.n FROM entries e
+         WHERE NOT EXISTS (SELECT 1 FROM feeds f WHERE f.feed = e.feed)",
+    ),
+    (
+        "record of an imported thing",
+        "SELECT hex(i.key) FROM import_keys i
+         WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.record = i.record)",
+    ),
+];
+
+fn feed(row: &Row<'_>) -> rusqlite::Result<(FeedRow, u64, Vec<u8>)> {
+    let feed = FeedRow {
+        feed: FeedId(row.get(0)?),
+        device: row.get::<_, Option<u32>>(1)?.map(DeviceNo),
+        user: UserNo(row.get(2)?),
+        author: row.get(3)?,
+        public_key: row.get(4)?,
+        ordinal: row.get(5)?,
+    };
+    Ok((feed, row.get::<_, i64>(6)? as u64, row.get(7)?))
+}
+
+impl AuditStore for SqliteStore {
+    fn feeds(&self) -> Result<Vec<FeedHead>, StoreError> {
+        self.read(|c| {
+            let mut select = c.prepare_cached(
+                "SELECT feed, device, user, author, public_key, ordinal, n, hash FROM feeds ORDER BY feed",
+            )?;
+            let rows = select.query_map([], feed)?;
+            rows.map(|row| {
+                let (row, n, hash) = row?;
+                let hash = entry_hash(hash)?;
+                Ok(FeedHead { row, n, hash })
+            })
+            .collect()
+        })
+    }
+
+    fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError> {
+        self.read(|c| {
+            let mut select = c.prepare_cached(
+                "SELECT n, record, body, hash, refusal IS NOT NULL FROM entries WHERE feed = ?1 AND n > ?2
+                 ORDER BY n LIMIT ?3",
+            )?;
+            let rows = select.query_map((feed.0, after as i64, limit as i64), |row| {
+                Ok(KeptEntry {
+                    n: row.get::<_, i64>(0)? as u64,
+                    record: RecordId(row.get(1)?),
+                    body: row.get(2)?,
+                    hash: row.get(3)?,
+                    refused: row.get(4)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        self.read(|c| {
+            let mut select =
+                c.prepare_cached("SELECT n, signature FROM signatures WHERE feed = ?1 ORDER BY n")?;
+            let rows = select.query_map([feed.0], |row| {
+                Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
+        self.read(|c| {
+            let mut select = c.prepare_cached(
+                "SELECT seq, record, feed, n, facets, seen FROM log WHERE area = ?1 AND seq > ?2
+                 ORDER BY seq LIMIT ?3",
+            )?;
+            let rows = select.query_map((area.0, after as i64, limit as i64), |row| read_line(row, 0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
+        self.read(|c| {
+            let mut found = Vec::new();
+            for (missing, sql) in STRAY_ROWS {
+                let mut select = c.prepare_cached(&format!("{sql} LIMIT {STRAYS}"))?;
+                let rows = select.query_map([], |row| row.get::<_, String>(0))?;
+                for row in rows {
+                    found.push((*missing, row?.to_lowercase()));
+                }
+            }
+            Ok(found)
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! A record: derived again from its entries, in log order, each on what its author had seen.
+
+use std::collections::BTreeMap;
+
+use gridledger_core::canonical;
+use gridledger_core::derive::{Authored, Seen};
+use gridledger_core::digest;
+use gridledger_core::document::Document;
+use gridledger_core::project::project;
+use gridledger_schema::entry::{Entry, Target};
+use gridledger_schema::set::RecordType;
+use serde_json::Value;
+
+use super::{Kind, VerifyReport};
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::records::{DocumentRow, HistoryRow, LogRow, RecordRow};
+
+/// Checks one record; the digest term of each facet as its entries make it.
+pub(super) fn check(
+    service: &Service,
+    row: &RecordRow,
+    report: &mut VerifyReport,
+) -> Result<Vec<(u8, u128)>, StoreError> {
+    report.records += 1;
+    let id = row.record;
+    let history = service.store.history(id);
+    let Some(history) = report.take(id, history)? else {
+        return Ok(Vec::new());
+    };
+    let Some(made) = Made::of(&history) else {
+        report.note(Kind::Record, id, "its entries cannot be derived again");
+        return Ok(Vec::new());
+    };
+    made.compare_row(row, report);
+    let terms: Vec<(u8, u128)> = made
+        .facets
+        .iter()
+        .map(|(facet, document)| (*facet, digest::term(id, *facet, row.epoch, &document.heads())))
+        .collect();
+    let stored = service.store.record(id);
+    if let Some(Some((_, documents))) = report.take(id, stored)? {
+        made.compare_documents(row, &documents, &terms, report);
+    }
+    match service.schema.record_type(&row.record_type) {
+        None => report.note(Kind::Record, id, format!("no record type {}", row.record_type)),
+        Some(record_type) => {
+            let ledger = service.store.ledger_row(id);
+            if let Some(Some(ledger)) = report.take(id, ledger)? {
+                made.compare_ledger(row, record_type, &ledger.views, report);
+            }
+        }
+    }
+    Ok(terms)
+}
+
+/// A record made again.
+struct Made {
+    facets: BTreeMap<u8, Document>,
+    row: Totals,
+    create: Option<String>,
+}
+
+/// What its row should say.
+#[derive(Default, PartialEq, Eq)]
+struct Totals {
+    created: u64,
+    last: u64,
+    entries: u64,
+    entry_bytes: u64,
+    created_by: String,
+    created_at: i64,
+    changed_by: String,
+    changed_at: i64,
+}
+
+impl Made {
+    /// Derives the stored entries; `None` if one cannot be.
+    fn of(history: &[HistoryRow]) -> Option<Self> {
+        let mut made = Self {
+            facets: BTreeMap::new(),
+            row: Totals::default(),
+            create: None,
+        };
+        for kept in history {
+            let Some(line) = &kept.log else { continue };
+            let entry = canonical::decode(&kept.body).ok()?;
+            made.derive(kept, line, &entry)?;
+            made.count(kept, line, &entry);
+        }
+        Some(made)
+    }
+
+    fn derive(&mut self, kept: &HistoryRow, line: &LogRow, entry: &Entry) -> Option<()> {
+        let authored = Authored {
+            feed: kept.feed,
+            author: &kept.author,
+            entry,
+        };
+        let touched = entry.facets();
+        for facet in (0..64u8).filter(|facet| touched & (1 << facet) != 0) {
+            let seen = match &line.seen {
+                None => Seen::All,
+                Some(seen) => {
+                    let of_facet = seen.iter().filter(|(of, ..)| *of == facet);
+                    Seen::Clock(of_facet.map(|(_, feed, n)| (*feed, *n)).collect())
+                }
+            };
+            let document = self.facets.entry(facet).or_default();
+            document.derive(authored, facet, &seen).ok()?;
+        }
+        Some(())
+    }
+
+    fn count(&mut self, kept: &HistoryRow, line: &LogRow, entry: &Entry) {
+        let row = &mut self.row;
+        if row.entries == 0 {
+            (row.created, row.created_by, row.created_at) = (line.seq, kept.author.clone(), entry.at);
+        }
+        if let Target::Create { record_type, .. } = &entry.target {
+            self.create = Some(record_type.clone());
+        }
+        row.last = line.seq;
+        row.entries += 1;
+        row.entry_bytes += kept.body.len() as u64;
+        (row.changed_by, row.changed_at) = (kept.author.clone(), entry.at);
+    }
+
+    fn compare_row(&self, row: &RecordRow, report: &mut VerifyReport) {
+        let says = Totals {
+            created: row.created,
+            last: row.last,
+            entries: row.entries,
+            entry_bytes: row.entry_bytes,
+            created_by: row.created_by.clone(),
+            created_at: row.created_at,
+            changed_by: row.changed_by.clone(),
+            changed_at: row.changed_at,
+        };
+        if says != self.row {
+            report.note(
+                Kind::Record,
+                row.record,
+                "positions, counts, people or times differ from its entries",
+            );
+        }
+        // A record may be moved to another area, never to another type.
+        if self
+            .create
+            .as_ref()
+            .is_none_or(|record_type| *record_type != row.record_type)
+        {
+            report.note(Kind::Record, row.record, "no entry creates it as this type");
+        }
+    }
+
+    fn compare_documents(
+        &self,
+        row: &RecordRow,
+        stored: &[DocumentRow],
+        terms: &[(u8, u128)],
+        report: &mut VerifyReport,
+    ) {
+        let mut differ = |facet: u8, what: &str| {
+            report.note(Kind::Document, row.record, format!("facet {facet}: {what}"));
+        };
+        for document in stored {
+            let facet = document.facet;
+            let Some(made) = self.facets.get(&facet) else {
+                differ(facet, "no entry touches it");
+                continue;
+            };
+            // Every hash is computed: equal heads then mean equal contents.
+            match Document::load_checked(&document.bytes) {
+                Err(_) => differ(facet, "cannot be read"),
+                Ok(kept) if kept.heads() != made.heads() => {
+                    differ(facet, "its heads are not those its entries make");
+                }
+                Ok(_) => {}
+            }
+            if !terms.contains(&(facet, document.term)) {
+                differ(facet, "its digest term is not that of its heads");
+            }
+        }
+        for facet in self.facets.keys() {
+            if stored.iter().all(|document| document.facet != *facet) {
+                differ(*facet, "is not there");
+            }
+        }
+    }
+
+    fn compare_ledger(
+        &self,
+        row: &RecordRow,
+        record_type: &RecordType,
+        views: &[(u8, Value)],
+        report: &mut VerifyReport,
+    ) {
+        let mut differ = |facet: u8, what: &str| {
+            report.note(Kind::Ledger, row.record, format!("facet {facet}: {what}"));
+        };
+        for (facet, document) in &self.facets {
+            match views.iter().find(|(of, _)| of == facet) {
+                None => differ(*facet, "is not there"),
+                Some((_, view)) if *view != read_back(&project(record_type, [document]).to_json()) => {
+                    differ(*facet, "is not the view of its document");
+                }
+                Some(_) => {}
+            }
+        }
+        for (facet, _) in views {
+            if !self.facets.contains_key(facet) {
+                differ(*facet, "no entry touches it");
+            }
+        }
+    }
+}
+
+/// A view as it comes out of the store: some numbers are other ones after a round through text.
+fn read_back(view: &Value) -> Value {
+    serde_json::from_str(&view.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,140 @@
+//! One record as a person at a desk sees it, and its history. Whoever has no right to a record is told there is none.
+
+use gridledger_core::canonical;
+use gridledger_core::document::Document;
+use gridledger_core::project::{View, project};
+use gridledger_schema::code::Code;
+use gridledger_schema::entry::Entry;
+use gridledger_schema::ids::RecordId;
+use gridledger_schema::set::RecordType;
+use serde_json::{Value, json};
+
+use crate::reading::{Reach, ReadError, Reader, handlers};
+use crate::store::StoreError;
+use crate::store::records::{HistoryRow, RecordRow};
+
+/// A record within a reader's reach: its row, its type, and the view of the facets that may be read.
+pub struct Readable<'a> {
+    /// The row.
+    pub row: RecordRow,
+    /// Its type.
+    pub record_type: &'a RecordType,
+    /// What the reader may see of it.
+    pub view: View,
+    /// What the reader may do here.
+    pub reach: Reach,
+}
+
+/// Finds a record for a reader.
+pub fn find<'a>(reader: &'a Reader<'_>, record: RecordId) -> Result<Readable<'a>, ReadError> {
+    let unknown = || ReadError::refused(Code::NotFound, "no such record");
+    let (row, documents) = reader.service.store.record(record)?.ok_or_else(unknown)?;
+    let record_type = reader.service.schema.record_type(&row.record_type);
+    let record_type = record_type.ok_or_else(unknown)?;
+    let reach = reader.reach(row.area);
+    let facets = documents
+        .iter()
+        .filter(|document| reach.reads(document.facet))
+        .map(|document| Document::load(&document.bytes).map_err(|_| StoreError::Damaged("documents")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let view = project(record_type, &facets);
+    if !reach.covers(reader.login, &row, handlers(&view.to_json())) {
+        return Err(unknown());
+    }
+    Ok(Readable {
+        row,
+        record_type,
+        view,
+        reach,
+    })
+}
+
+/// `GET /v1/records/{id}`: the record with the fields the reader may see, unmasked as on a phone.
+pub fn record(reader: &Reader<'_>, record: RecordId) -> Result<Value, ReadError> {
+    let Readable { row, view, .. } = find(reader, record)?;
+    let area = reader.tree().get(row.area);
+    let mut shown = json!({
+        "id": row.record,
+        "type": row.record_type,
+        "area": area.map(|area| &area.code),
+        "area_name": area.map(|area| &area.name),
+        "epoch": row.epoch,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
+        "changed_at": row.changed_at,
+        "changed_by": row.changed_by,
+        "entries": row.entries,
+        "last": row.last,
+        "fields": view.fields,
+        "conflicts": view.conflicts,
+    });
+    if let Some(ticket) = &view.ticket {
+        let mut ticket_shown = view.to_json()["_ticket"].take();
+        ticket_shown["proposals"] = json!(ticket.proposals());
+        ticket_shown["forwarded"] = json!(ticket.forwarded());
+        shown["ticket"] = ticket_shown;
+    }
+    Ok(shown)
+}
+
+/// `GET /v1/records/{id}/history`: who did what, in log order, then what was refused; for a ticket its events and what
+/// became of each. Refused entries are for their author and for who supervises.
+pub fn history(reader: &Reader<'_>, record: RecordId) -> Result<Value, ReadError> {
+    let readable = find(reader, record)?;
+    let mut entries = Vec::new();
+    for row in reader.service.store.history(record)? {
+        if row.refusal.is_some() && !readable.reach.supervises && row.author != reader.login {
+            continue;
+        }
+        let entry = canonical::decode(&row.body).map_err(|_| StoreError::Damaged("entries"))?;
+        entries.extend(entry_json(&readable, &row, entry));
+    }
+    let mut shown = json!({ "id": record, "entries": entries });
+    if readable.record_type.events_field().is_some() {
+        shown["events"] = events(&readable.view).into();
+    }
+    Ok(shown)
+}
+
+/// An entry; `None` if it touches only what the reader may not see.
+fn entry_json(readable: &Readable<'_>, row: &HistoryRow, mut entry: Entry) -> Option<Value> {
+    if entry.facets() & readable.reach.facets == 0 {
+        return None;
+    }
+    entry.intents.retain(|intent| readable.reach.reads(intent.facet));
+    let seen = row.log.as_ref().map(|line| match &line.seen {
+        None => json!("all"),
+        Some(seen) => seen
+            .iter()
+            .filter(|(facet, ..)| readable.reach.reads(*facet))
+            .map(|(facet, feed, n)| json!({ "facet": facet, "feed": feed, "n": n }))
+            .collect(),
+    });
+    let mut shown = json!({
+        "seq": row.log.as_ref().map(|line| line.seq),
+        "feed": row.feed,
+        "n": entry.n,
+        "author": row.author,
+        "device": row.device,
+        "at": entry.at,
+        "received_at": row.received_at,
+        "role": entry.role,
+        "intents": entry.intents,
+        "seen": seen,
+    });
+    if let Some(refusal) = &row.refusal {
+        shown["refusal"] = json!(refusal);
+    }
+    Some(shown)
+}
+
+/// A ticket's events in time order, each with what became of it.
+fn events(view: &View) -> Vec<Value> {
+    let outcome = |id: &str| view.ticket.as_ref().and_then(|ticket| ticket.outcomes.get(id));
+    let shown = view.events.iter().map(|event| {
+        let mut shown = json!(event);
+        shown["outcome"] = json!(outcome(&event.id));
+        shown
+    });
+    shown.collect()
+}
