@@ -152,22 +152,21 @@ fn news(
 ) -> Result<Option<RecordNews>, StoreError> {
     let RecordNewsRow { row, entries } = row;
     let bytes: usize = entries.iter().map(|(_, _, body)| body.len()).sum();
-    let news = match snapshot(service, &row, floor, facets, bytes, entries.len())? {
-        Some(snapshot) => snapshot,
-        None => {
-            let entries = entries
-                .into_iter()
-                .filter(|(line, ..)| line.facets & facets != 0)
-                .map(|(line, author, body)| {
-                    let entry = canonical::decode(&body).map_err(|_| StoreError::Damaged("entries"))?;
-                    Ok(logged(line, author, entry, facets, own))
-                })
-                .collect::<Result<Vec<_>, StoreError>>()?;
-            if entries.is_empty() {
-                return Ok(None);
-            }
-            News::Entries(entries)
+    let news = if let Some(snapshot) = snapshot(service, &row, floor, facets, bytes, entries.len())? {
+        snapshot
+    } else {
+        let entries = entries
+            .into_iter()
+            .filter(|(line, ..)| line.facets & facets != 0)
+            .map(|(line, author, body)| {
+                let entry = canonical::decode(&body).map_err(|_| StoreError::Damaged("entries"))?;
+                Ok(logged(line, author, entry, facets, own))
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        if entries.is_empty() {
+            return Ok(None);
         }
+        News::Entries(entries)
     };
     let RecordRow {
         record,

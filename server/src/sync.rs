@@ -12,8 +12,8 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Segment, Welcome};
-use sha2::{Digest as _, Sha256};
 
+use crate::auth::codes;
 use crate::pull::Pull;
 use crate::service::Service;
 use crate::store::StoreError;
@@ -168,7 +168,9 @@ fn door(
             if !key.is_ok_and(|key| envelope.verify(&key)) {
                 return refused(Code::SignatureInvalid);
             }
-            let hash = Sha256::digest(normal_code(&enrol.code).as_bytes()).into();
+            let Some(hash) = codes::hash(&enrol.code) else {
+                return refused(Code::CodeInvalid);
+            };
             let label: String = enrol.label.chars().take(limits::ITEM_CHARS).collect();
             match service.store.enrol(hash, enrol.public_key, &label, now)? {
                 Some(device) => device,
@@ -205,21 +207,6 @@ fn door(
         }));
     }
     Ok((device, user))
-}
-
-/// An enrolment code as its hash is made from: no hyphens or spaces, upper case, letters that look like digits as digits.
-pub fn normal_code(code: &str) -> String {
-    let plain = code
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
-        .map(|c| c.to_ascii_uppercase());
-    plain
-        .map(|c| match c {
-            'O' => '0',
-            'I' | 'L' => '1',
-            c => c,
-        })
-        .collect()
 }
 
 /// The device's feeds, each with the last entry it says it holds.

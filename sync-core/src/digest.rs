@@ -40,7 +40,9 @@ pub fn term(record: RecordId, facet: u8, epoch: u32, heads: &[[u8; 32]]) -> u128
     hash.update(record.0);
     hash.update([facet]);
     hash.update(epoch.to_be_bytes());
-    heads.iter().for_each(|h| hash.update(h));
+    for head in heads {
+        hash.update(head);
+    }
     let bytes = hash.finalize();
     u128::from_be_bytes(bytes[..16].try_into().expect("BUG: SHA-256 has 32 bytes"))
 }

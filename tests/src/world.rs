@@ -166,7 +166,6 @@ impl World {
 
     /// A one-time code for a user.
     pub fn code(&self, login: &str) -> String {
-        use sha2::Digest as _;
         let code = format!("CODE{:08}", self.phones.fetch_add(1, Ordering::Relaxed));
         let user = self
             .service
@@ -174,7 +173,7 @@ impl World {
             .user_by_login(login)
             .expect("users")
             .expect("a user of the world");
-        let hash = sha2::Sha256::digest(sync::normal_code(&code).as_bytes()).into();
+        let hash = gridledger_server::auth::codes::hash(&code).expect("a code is well formed");
         self.service
             .store
             .put_code(hash, user.no, i64::MAX)

@@ -14,7 +14,7 @@ use gridledger_schema::set::{Merge, RecordType};
 use super::Stop;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
-use crate::store::records::{DocumentRow, LogRow, RecordRow, RecordWrite, Source};
+use crate::store::records::{DocumentRow, LogRow, RecordRow, RecordWrite, SeenHeads, Source};
 
 /// What an entry's author had seen of each facet it touches.
 pub(super) type SeenFacets = Vec<(u8, Seen)>;
@@ -151,7 +151,7 @@ impl Working {
         feed: &FeedRow,
         entry: &Entry,
         seen: &SeenFacets,
-    ) -> Result<Option<Vec<(u8, FeedId, u64)>>, Stop> {
+    ) -> Result<Option<SeenHeads>, Stop> {
         let authored = Authored {
             feed: feed.feed,
             author: &feed.author,

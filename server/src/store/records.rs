@@ -97,6 +97,9 @@ pub struct DocumentRow {
     pub term: u128,
 }
 
+/// What an entry's changes were made on, in one table: (facet, feed, the feed's change there).
+pub type SeenHeads = Vec<(u8, FeedId, u64)>;
+
 /// A line of an area's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRow {
@@ -111,7 +114,7 @@ pub struct LogRow {
     /// The facets it touched, as a bit set.
     pub facets: u64,
     /// What its author had seen (facet, feed, change); `None` for all that was there.
-    pub seen: Option<Vec<(u8, FeedId, u64)>>,
+    pub seen: Option<SeenHeads>,
 }
 
 /// An area's place in its log, and its digests.

@@ -167,7 +167,9 @@ impl Writer {
                 marks.push(tag::LIST);
                 put_uint(marks, items.len() as u64);
                 let inner = format!("{column}[]");
-                items.iter().for_each(|item| self.value(&inner, item));
+                for item in items {
+                    self.value(&inner, item);
+                }
             }
             Value::Object(map) => {
                 self.column(column).marks.push(tag::OBJECT);
@@ -295,13 +297,12 @@ impl<'a> Reader<'a> {
             .values_left
             .checked_sub(1)
             .ok_or(WireError::TooLarge("values of a sheet"))?;
-        let index = match self.names.get(name) {
-            Some(&index) => index,
-            None => {
-                let index = self.names.len();
-                self.names.insert(name.to_owned(), index);
-                index
-            }
+        let index = if let Some(&index) = self.names.get(name) {
+            index
+        } else {
+            let index = self.names.len();
+            self.names.insert(name.to_owned(), index);
+            index
         };
         self.columns.get_mut(index).ok_or(WireError::Truncated)
     }

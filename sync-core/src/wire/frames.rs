@@ -50,7 +50,7 @@ fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -
                 .array(3)?
                 .str(&enrol.code)?
                 .bytes(&enrol.public_key)?
-                .str(&enrol.label)?
+                .str(&enrol.label)?;
         }
     }
     e.array(request.own.len() as u64 * 2)?;

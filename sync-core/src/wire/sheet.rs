@@ -335,7 +335,9 @@ fn write_record(w: &mut Writer, record: &RecordNews, feeds: &mut HashMap<FeedId,
         News::Entries(entries) => {
             w.uint("news", news::ENTRIES);
             w.uint("count", entries.len() as u64);
-            entries.iter().for_each(|entry| write_logged(w, entry, feeds));
+            for entry in entries {
+                write_logged(w, entry, feeds);
+            }
         }
         News::Snapshot(facets) => {
             w.uint("news", news::SNAPSHOT);

@@ -136,15 +136,17 @@ fn write(connection: &mut Connection, group: Vec<Job>) -> Result<(), Vec<Job>> {
         }
     }
     crate::faults::reach("server.before_commit");
-    match tx.commit() {
-        Ok(()) => {
-            crate::faults::reach("server.after_commit");
-            replies.into_iter().for_each(|reply| reply(Ok(())));
-            Ok(())
-        }
-        Err(_) => {
-            replies.into_iter().for_each(|reply| reply(Err(StoreError::Busy)));
-            Err(Vec::new())
-        }
+    let committed = tx.commit();
+    if committed.is_ok() {
+        crate::faults::reach("server.after_commit");
     }
+    for reply in replies {
+        // A commit that failed may be durable or not: nobody is told it worked.
+        reply(if committed.is_ok() {
+            Ok(())
+        } else {
+            Err(StoreError::Busy)
+        });
+    }
+    committed.map_err(|_| Vec::new())
 }
