@@ -96,7 +96,7 @@ pub fn merged(views: &[(u8, Value)], facets: u64) -> Value {
         for (field, value) in view.as_object().into_iter().flatten() {
             match (field.as_str(), out.get_mut(field)) {
                 ("_conflicts", Some(Value::Object(all))) => {
-                    all.extend(value.as_object().cloned().unwrap_or_default())
+                    all.extend(value.as_object().cloned().unwrap_or_default());
                 }
                 _ => _ = out.insert(field.clone(), value.clone()),
             }
@@ -281,7 +281,7 @@ fn items(evidence: &Evidence, kept: &[&Kept], outcome: &mut Outcome) {
             Op::Append { value } => {
                 *wanted
                     .entry((record, &intent.field, value.to_string()))
-                    .or_default() += 1
+                    .or_default() += 1;
             }
             Op::Remove { item } => _ = removed.insert((record, &intent.field, item)),
             _ => {}

@@ -111,6 +111,8 @@ async fn carry(
     let Ok(mut server) = TcpStream::connect(server).await else {
         return;
     };
+    // Small pieces go at once, as on the phone's own connection.
+    let _ = phone.set_nodelay(true).and(server.set_nodelay(true));
     let (most_up, most_down) = signal.limits();
     let (mut from_phone, mut to_phone) = phone.split();
     let (mut from_server, mut to_server) = server.split();

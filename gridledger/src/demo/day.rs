@@ -4,13 +4,12 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use gridledger_client::RecordId;
-use serde_json::Value;
+use gridledger_client::{ClientError, RecordId};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use super::cut::{Line, Signal};
-use super::phone::{Diary, Phone, Synced};
+use super::phone::{Diary, Phone, Stage, Synced, Traffic};
 use super::rng::Rng;
 use super::tell::Tell;
 use super::world::World;
@@ -125,7 +124,7 @@ impl<'a> Day<'a> {
         for at in heads.iter().copied() {
             self.sync_well(at)?;
             let phone = &mut self.phones[at];
-            phone.held_first = Some(phone.client.status()?.records);
+            phone.enrolled()?;
             work::patrol_points(phone, &mut self.diary)?;
             self.sync_well(at)?;
         }
@@ -133,16 +132,15 @@ impl<'a> Day<'a> {
         self.rng.shuffle(&mut others);
         for (turn, at) in others.iter().copied().enumerate() {
             if turn < 2 {
-                let bytes = self.rng.between(2_000, 9_000) as u64;
+                let bytes = self.rng.between(300, 4_000) as u64;
                 self.phones[at].signal(Signal::CutAnswer(bytes));
                 self.sync(&[at])?;
                 self.phones[at].signal(Signal::Good);
             }
             self.sync_well(at)?;
-            let phone = &mut self.phones[at];
-            phone.held_first = Some(phone.client.status()?.records);
+            self.phones[at].enrolled()?;
         }
-        let held: u64 = self.phones.iter().filter_map(|phone| phone.held_first).sum();
+        let held: u64 = self.phones.iter().map(|phone| phone.held_first).sum();
         let (count, broken) = (self.phones.len(), self.broken());
         self.tell.line(
             &format!("{count} 部手机注册并完成首次同步，共 {held} 条档案（中断 {broken} 次，均续传）"),
@@ -244,19 +242,19 @@ impl<'a> Day<'a> {
         Ok(())
     }
 
-    /// Three short turns with signal in which those whose turn it is take the tickets on.
+    /// Three short turns with signal, in which those whose step is next take the tickets on.
     fn work_off_tickets(&mut self) -> Result<(), DemoError> {
         let workers = self.workers();
         let before = self.diary.kept.len();
-        for _ in 0..4 {
+        for _ in 0..3 {
             let mut order: Vec<usize> = (0..self.phones.len()).collect();
             self.rng.shuffle(&mut order);
             for at in order {
                 tickets::take_on(&mut self.phones[at], &mut self.diary, &workers)?;
                 self.sync_well(at)?;
             }
-            self.catch_up()?;
         }
+        self.catch_up()?;
         let steps = self.diary.kept.len() - before;
         self.tell.line(
             &format!("有信号后继续办理工单：{steps} 个环节"),
@@ -265,41 +263,53 @@ impl<'a> Day<'a> {
         Ok(())
     }
 
-    /// Heads settle every other contest they see; the rest stays for a person to look at.
+    /// Heads and desks settle every other contest they see; the rest stays for a person to look at.
     fn settle(&mut self) -> Result<(), DemoError> {
-        let (mut settled, heads) = (0, self.of(&["grid_head"]));
-        for at in 0..self.diary.contests.len() {
-            if at % 2 == 1 {
-                continue;
-            }
-            let (record, field) = (self.diary.contests[at].record, self.diary.contests[at].field);
-            for head in heads.iter().copied() {
-                let phone = &mut self.phones[head];
-                let conflicts = phone.client.conflicts(Some(record))?;
-                let Some(conflict) = conflicts.iter().find(|conflict| conflict.field == field) else {
-                    continue;
-                };
-                let value: Value = conflict
-                    .values
-                    .last()
-                    .map(|v| v["value"].clone())
-                    .unwrap_or_default();
-                work::settle(phone, &mut self.diary, record, field, value.clone())?;
-                self.diary.contests[at].settled = Some(value);
-                settled += 1;
-                break;
+        let who = self.of(&["grid_head", "general_grid_head", "dispatcher_community"]);
+        let mut settled = 0;
+        for contest in (0..self.diary.contests.len()).step_by(2) {
+            for at in who.iter().copied() {
+                if self.settle_on(at, contest)? {
+                    settled += 1;
+                    break;
+                }
             }
         }
         self.tell.line(
-            &format!("网格长核实并确定了 {settled} 个字段的取值"),
-            &format!("heads settled {settled} of the fields with several values"),
+            &format!("网格长和调度员核实并确定了 {settled} 个字段的取值"),
+            &format!("heads and dispatchers settled {settled} of the fields with several values"),
         );
         Ok(())
+    }
+
+    /// Settles a contest on one phone with the value that is shown last; `false` if it is not there to settle.
+    fn settle_on(&mut self, at: usize, contest: usize) -> Result<bool, DemoError> {
+        let phone = &mut self.phones[at];
+        let (record, field) = (
+            self.diary.contests[contest].record,
+            self.diary.contests[contest].field,
+        );
+        let conflicts = phone.client.conflicts(Some(record))?;
+        let found = conflicts.iter().find(|conflict| conflict.field == field);
+        let Some(value) = found.and_then(|conflict| conflict.values.last()) else {
+            return Ok(false);
+        };
+        let value = value["value"].clone();
+        match work::settle(phone, &mut self.diary, record, field, value.clone()) {
+            // Not every role may write every field.
+            Err(ClientError::Refused(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                self.diary.contests[contest].settled = Some(value);
+                Ok(true)
+            }
+        }
     }
 
     /// Everybody finds signal, in a random order, some at the same time; so many percent of the first attempts break.
     fn come_back(&mut self, cuts_percent: usize, what: (&str, &str)) -> Result<(), DemoError> {
         let broken = self.broken();
+        self.stage(Stage::Push);
         let mut order: Vec<usize> = (0..self.phones.len()).collect();
         self.rng.shuffle(&mut order);
         let mut waiting: VecDeque<(usize, u32)> = order.into_iter().map(|at| (at, 0)).collect();
@@ -326,6 +336,7 @@ impl<'a> Day<'a> {
                 waiting.push_back((at, tries + 1));
             }
         }
+        self.stage(Stage::Between);
         let broken = self.broken() - broken;
         self.tell.line(
             &format!("{}：全部送达（中断 {broken} 次，再次同步后补齐）", what.0),
@@ -352,6 +363,7 @@ impl<'a> Day<'a> {
 
     fn until_quiet(&mut self) -> Result<(), DemoError> {
         for round in 1..=QUIET_ROUNDS {
+            self.stage(Stage::Idle);
             let mut news = 0;
             for at in 0..self.phones.len() {
                 self.phones[at].signal(Signal::Good);
@@ -373,11 +385,17 @@ impl<'a> Day<'a> {
         Err(DemoError::NotQuiet(QUIET_ROUNDS))
     }
 
+    fn stage(&mut self, stage: Stage) {
+        for phone in &mut self.phones {
+            phone.stage = stage;
+            if stage == Stage::Idle {
+                phone.idle = Traffic::default();
+            }
+        }
+    }
+
     fn broken(&self) -> u64 {
-        self.phones
-            .iter()
-            .map(|phone| phone.first.broken + phone.day.broken)
-            .sum()
+        self.phones.iter().map(Phone::broken).sum()
     }
 
     /// Syncs one phone with good signal until it went through.

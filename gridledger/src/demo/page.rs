@@ -95,31 +95,33 @@ fn spread(spread: Spread, show: impl Fn(u64) -> String) -> String {
 fn took(page: &mut Page, report: &Report) {
     page.head(
         "每部手机用了多少（最少 / 中位 / 最多，含 HTTP 头与中断的请求）",
-        "What a phone needed (least / median / most, HTTP heads and broken requests included)",
+        "What a phone needed (least / median / most; HTTP heads and broken requests included)",
     );
     let plain = |spread_of: Spread| spread(spread_of, |n| n.to_string());
     let (records, saves) = (plain(report.first_records), plain(report.phone_saves));
-    let line = |needed: &Needed| {
-        (
-            spread(needed.bytes, kilobytes),
-            spread(needed.bytes_up, kilobytes),
-            plain(needed.requests),
-        )
-    };
-    let (bytes, _, requests) = line(&report.first_sync);
+    let line = |needed: &Needed| (spread(needed.bytes, kilobytes), plain(needed.requests));
+    let (bytes, requests) = line(&report.first_sync);
     page.line(
         format!("首次同步：{bytes} kB，请求 {requests} 次，得到档案 {records} 条"),
         format!("First sync: {bytes} kB in {requests} requests, for {records} records"),
     );
-    let (bytes, up, requests) = line(&report.day);
+    let (bytes, requests) = line(&report.day_push);
+    let up = spread(report.day_push.bytes_up, kilobytes);
     page.line(
-        format!("全天其余同步：{bytes} kB（上传 {up}），请求 {requests} 次，自己保存 {saves} 次"),
-        format!("The rest of the day: {bytes} kB (up {up}) in {requests} requests, for {saves} own saves"),
+        format!("中午和傍晚送出全天工作：{bytes} kB（其中上传 {up}），请求 {requests} 次，当天保存 {saves} 次"),
+        format!("The day's work sent, noon and evening: {bytes} kB (up {up}) in {requests} requests; saves of the day {saves}"),
     );
-    let broken = report.first_sync.broken + report.day.broken;
+    let (bytes, requests) = line(&report.idle_sync);
     page.line(
-        format!("连接中断 {broken} 次，保存无一丢失，也无一重复"),
-        format!("{broken} syncs broke off; the next ones made up for them"),
+        format!("没有新内容的一次同步：{bytes} kB，请求 {requests} 次"),
+        format!("A sync with nothing new: {bytes} kB in {requests} requests"),
+    );
+    let broken = report.broken;
+    page.line(
+        format!("共中断 {broken} 次（含无信号时的尝试），之后的同步接着补齐"),
+        format!(
+            "{broken} syncs broke off (those tried with no signal included); later ones made up for them"
+        ),
     );
 }
 

@@ -28,6 +28,34 @@ pub struct Traffic {
     pub broken: u64,
 }
 
+impl Traffic {
+    fn add(&mut self, (up, down): (u64, u64), synced: &Synced) {
+        self.up += up;
+        self.down += down;
+        match synced {
+            Synced::Whole(report) => self.requests += u64::from(report.round_trips),
+            Synced::Broken => {
+                self.requests += 1;
+                self.broken += 1;
+            }
+        }
+    }
+}
+
+/// What a sync is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// The first, with enrolment.
+    #[default]
+    First,
+    /// Back in signal, with half a day's work.
+    Push,
+    /// In between, to see what others did.
+    Between,
+    /// When nothing is new.
+    Idle,
+}
+
 /// Something saved, as it was meant.
 #[derive(Clone, Debug)]
 pub struct Kept {
@@ -115,12 +143,18 @@ pub struct Phone {
     pub feed: FeedId,
     /// Its chance.
     pub rng: Rng,
+    /// What syncs are for at present.
+    pub stage: Stage,
     /// What the first sync needed.
     pub first: Traffic,
-    /// What the rest of the day needed.
-    pub day: Traffic,
-    /// Records held after the first sync; `None` until it ended.
-    pub held_first: Option<u64>,
+    /// What sending the day's work needed, noon and evening together.
+    pub push: Traffic,
+    /// What all other syncs needed.
+    pub between: Traffic,
+    /// What the last sync needed that brought nothing new.
+    pub idle: Traffic,
+    /// Records held after the first sync.
+    pub held_first: u64,
     /// Edits saved on it.
     pub saves: u64,
     /// Areas proven equal by digest, over all syncs.
@@ -175,9 +209,12 @@ impl Phone {
             line,
             feed,
             rng,
+            stage: Stage::First,
             first: Traffic::default(),
-            day: Traffic::default(),
-            held_first: None,
+            push: Traffic::default(),
+            between: Traffic::default(),
+            idle: Traffic::default(),
+            held_first: 0,
             saves: 0,
             proven: 0,
             tickets: Vec::new(),
@@ -262,23 +299,31 @@ impl Phone {
     /// Notes what a sync needed: `before` is what the line had carried.
     pub fn note(&mut self, before: (u64, u64), synced: &Synced) {
         let (up, down) = self.line.carried();
-        let traffic = if self.held_first.is_none() {
-            &mut self.first
-        } else {
-            &mut self.day
+        let traffic = match self.stage {
+            Stage::First => &mut self.first,
+            Stage::Push => &mut self.push,
+            Stage::Between => &mut self.between,
+            Stage::Idle => &mut self.idle,
         };
-        traffic.up += up - before.0;
-        traffic.down += down - before.1;
-        match synced {
-            Synced::Whole(report) => {
-                traffic.requests += u64::from(report.round_trips);
-                self.proven += u64::from(report.proven);
-            }
-            Synced::Broken => {
-                traffic.requests += 1;
-                traffic.broken += 1;
-            }
+        traffic.add((up - before.0, down - before.1), synced);
+        if let Synced::Whole(report) = synced {
+            self.proven += u64::from(report.proven);
         }
+    }
+
+    /// The first sync is done.
+    pub fn enrolled(&mut self) -> Result<(), ClientError> {
+        self.held_first = self.client.status()?.records;
+        self.stage = Stage::Between;
+        Ok(())
+    }
+
+    /// Syncs of this phone that broke off.
+    pub fn broken(&self) -> u64 {
+        [self.first, self.push, self.between, self.idle]
+            .iter()
+            .map(|traffic| traffic.broken)
+            .sum()
     }
 
     /// Gives the line a signal.

@@ -47,8 +47,6 @@ pub struct Needed {
     pub bytes_up: Spread,
     /// Requests of a phone, broken ones included.
     pub requests: Spread,
-    /// Syncs that broke off, of all phones.
-    pub broken: u64,
 }
 
 impl Needed {
@@ -57,7 +55,6 @@ impl Needed {
             bytes: Spread::of(traffic.iter().map(|t| t.up + t.down)),
             bytes_up: Spread::of(traffic.iter().map(|t| t.up)),
             requests: Spread::of(traffic.iter().map(|t| t.requests)),
-            broken: traffic.iter().map(|t| t.broken).sum(),
         }
     }
 }
@@ -162,8 +159,12 @@ pub struct Report {
     pub first_records: Spread,
     /// What the first sync needed.
     pub first_sync: Needed,
-    /// What the rest of the day needed, all syncs together.
-    pub day: Needed,
+    /// What sending the day's work needed, noon and evening together, colleagues' work coming down included.
+    pub day_push: Needed,
+    /// What a sync needed that had nothing new either way.
+    pub idle_sync: Needed,
+    /// Syncs that broke off, of all phones.
+    pub broken: u64,
     /// Edits of a phone.
     pub phone_saves: Spread,
     /// Fields with several values.
@@ -224,9 +225,11 @@ pub fn report(
             .collect(),
         tickets: tickets(evidence),
         state_labels: state_labels(schema),
-        first_records: Spread::of(day.phones.iter().filter_map(|phone| phone.held_first)),
+        first_records: Spread::of(day.phones.iter().map(|phone| phone.held_first)),
         first_sync: traffic(|phone| phone.first),
-        day: traffic(|phone| phone.day),
+        day_push: traffic(|phone| phone.push),
+        idle_sync: traffic(|phone| phone.idle),
+        broken: day.phones.iter().map(Phone::broken).sum(),
         phone_saves: Spread::of(day.phones.iter().map(|phone| phone.saves)),
         conflicts: conflicts(schema, evidence),
         refused_on_phone: refused_on_phone(day),

@@ -230,20 +230,19 @@ fn next_step(phone: &Phone, ticket: &Record, workers: &[(String, String)]) -> Op
             does("feedback", done())
         }
         ("grid_head", "REPORTED", 1) => does("accept", bare()),
-        ("grid_head", "ACCEPTED", 1) => {
+        ("grid_head", "FEEDBACK", 1)
+        | ("dispatcher_community", "FEEDBACK", 2)
+        | ("dispatcher_street", "FEEDBACK", 3) => does("close", bare()),
+        ("dispatcher_community", "ACCEPTED", 2) if ticket.view["urgency"].as_i64() > Some(2) => does(
+            "escalate",
+            object([("to", json!(3)), ("reason", json!("需要街道协调"))]),
+        ),
+        ("grid_head", "ACCEPTED", 1)
+        | ("dispatcher_community", "ACCEPTED", 2)
+        | ("dispatcher_street", "ACCEPTED", 3) => {
             let (_, worker) = workers.iter().find(|(grid, _)| *grid == ticket.area)?;
             does("assign", object([("who", json!(worker))]))
         }
-        ("grid_head", "FEEDBACK", 1) | ("dispatcher_community", "FEEDBACK", 2) => does("close", bare()),
-        ("dispatcher_community", "ACCEPTED", 2) => {
-            let to_worker = workers.iter().find(|(grid, _)| *grid == ticket.area);
-            let (_, worker) = to_worker?;
-            does("assign", object([("who", json!(worker))]))
-        }
-        ("dispatcher_street", "ACCEPTED", 3) => does(
-            "de_escalate",
-            object([("to", json!(2)), ("reason", json!("社区可以办理"))]),
-        ),
         _ => None,
     }
 }

@@ -155,7 +155,8 @@ fn staff_rows(service: &Service, town: &Town) -> Result<Vec<StaffRow>, DemoError
 }
 
 /// Who plays: the heads of the first grids and as many of their workers as there are phones for, a general grid head
-/// and the dispatchers of community and street. Each worker also stands in for the next one.
+/// and the dispatchers of community and street, and more desks for phones left over. Each worker also stands in for
+/// the next one.
 fn cast(rows: &[StaffRow], phones: usize) -> Vec<Part> {
     let of_role = |role: &'static str| {
         rows.iter()
@@ -184,6 +185,17 @@ fn cast(rows: &[StaffRow], phones: usize) -> Vec<Part> {
         worker.areas.push(grids[(at + 1) % grids.len()].clone());
     }
     cast.extend(workers);
+    let spare = [
+        "dispatcher_district",
+        "general_grid_head",
+        "dispatcher_community",
+        "dispatcher_street",
+    ];
+    for other in spare.iter().flat_map(|role| of_role(role)).map(part) {
+        if cast.len() < phones && cast.iter().all(|held| held.login != other.login) {
+            cast.push(other);
+        }
+    }
     cast
 }
 
