@@ -79,7 +79,7 @@ impl Client {
         let engine = Engine::open(path.as_ref(), options.schema, clock, seed)?;
         let inner = Inner {
             engine: Mutex::new(engine),
-            transport: Transport::new()?,
+            transport: Transport::default(),
             budget: options.budget,
             changes: watch::Sender::new(0),
             cut: AtomicBool::new(false),

@@ -18,6 +18,11 @@ impl Intents {
         Self(intents)
     }
 
+    /// The intents themselves, as the builder was told them: the facet is not filled in.
+    pub fn into_vec(self) -> Vec<Intent> {
+        self.0
+    }
+
     fn with(mut self, field: &str, op: Op) -> Self {
         self.0.push(Intent {
             facet: 0,

@@ -1,5 +1,8 @@
 //! The network: one POST, its answer as it arrives.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gridledger_schema::code::Code;
@@ -11,9 +14,45 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// Time between two pieces of an answer.
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// An HTTP client for one phone.
+/// The HTTP clients of one phone, each made when it is first needed: a store opens on a machine without network and
+/// without certificates.
+#[derive(Default)]
 pub(crate) struct Transport {
-    http: reqwest::Client,
+    made: Mutex<HashMap<Way, reqwest::Client>>,
+}
+
+/// How a server is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Way {
+    /// Without TLS: no certificates are looked for.
+    plain: bool,
+    /// On this machine: no proxy stands between.
+    near: bool,
+}
+
+impl Way {
+    fn to(server: &str) -> Self {
+        let url = reqwest::Url::parse(server).ok();
+        let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        Self {
+            plain: url.as_ref().is_some_and(|url| url.scheme() == "http"),
+            near: bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        }
+    }
+
+    fn client(self) -> reqwest::Result<reqwest::Client> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .read_timeout(SILENCE);
+        if self.plain {
+            builder = builder.tls_certs_only([]);
+        }
+        if self.near {
+            builder = builder.no_proxy();
+        }
+        builder.build()
+    }
 }
 
 /// An answer that is arriving.
@@ -32,19 +71,21 @@ fn network(error: reqwest::Error) -> ClientError {
 }
 
 impl Transport {
-    pub(crate) fn new() -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .build()
-            .map_err(network)?;
-        Ok(Self { http })
+    fn client(&self, server: &str) -> Result<reqwest::Client, ClientError> {
+        let way = Way::to(server);
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = made.get(&way) {
+            return Ok(client.clone());
+        }
+        let client = way.client().map_err(network)?;
+        made.insert(way, client.clone());
+        Ok(client)
     }
 
     /// Sends a sealed request.
     pub(crate) async fn post(&self, server: &str, body: Vec<u8>) -> Result<Incoming, ClientError> {
         let response = self
-            .http
+            .client(server)?
             .post(format!("{server}/v1/sync"))
             .body(body)
             .send()
@@ -81,5 +122,26 @@ impl Incoming {
             .await
             .map_err(network)?
             .map(|bytes| bytes.to_vec()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_this_machine_needs_neither_certificates_nor_proxy() {
+        let way = |plain, near| Way { plain, near };
+        for (server, wanted) in [
+            ("http://127.0.0.1:7300", way(true, true)),
+            ("http://[::1]:7300", way(true, true)),
+            ("http://localhost:7300", way(true, true)),
+            ("https://localhost", way(false, true)),
+            ("http://10.0.0.7", way(true, false)),
+            ("https://127.0.0.1.example", way(false, false)),
+            ("no address", way(false, false)),
+        ] {
+            assert_eq!(Way::to(server), wanted, "{server}");
+        }
     }
 }

@@ -1,0 +1,455 @@
+//! The course of the day: enrolment and first sync, a forenoon and an afternoon with no signal, the way back into
+//! signal in a random order over lines that break, and syncing until nothing is new.
+
+use std::collections::VecDeque;
+use std::path::Path;
+
+use gridledger_client::{ClientError, RecordId};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use super::cut::{Line, Signal};
+use super::phone::{Diary, Phone, Stage, Synced, Traffic};
+use super::rng::Rng;
+use super::tell::Tell;
+use super::world::World;
+use super::{DemoError, tickets, work};
+
+/// Attempts a phone with good signal has before the demo gives up.
+const ATTEMPTS: u32 = 5;
+/// Rounds in which everybody must have become quiet.
+const QUIET_ROUNDS: u32 = 10;
+/// Every so many phones, one with a slow clock.
+const SLOW_CLOCK: (usize, i64) = (5, -2 * 3_600_000);
+/// Every so many phones, one with a fast clock.
+const FAST_CLOCK: (usize, i64) = (7, 37 * 60_000);
+
+/// A household that several phones work on at once.
+#[derive(Clone, Debug)]
+pub struct Hot {
+    /// The grid's code.
+    pub grid: String,
+    /// The household.
+    pub household: RecordId,
+    /// Its dwelling.
+    pub dwelling: RecordId,
+}
+
+/// The day while it is played.
+pub struct Day<'a> {
+    runtime: &'a Runtime,
+    world: &'a World,
+    tell: &'a Tell,
+    rng: Rng,
+    /// The phones.
+    pub phones: Vec<Phone>,
+    /// What was saved on them.
+    pub diary: Diary,
+    /// Households several phones work on.
+    pub hot: Vec<Hot>,
+}
+
+impl<'a> Day<'a> {
+    /// Hands out the phones: each enrols with its next sync.
+    pub fn begin(
+        runtime: &'a Runtime,
+        world: &'a World,
+        dir: &Path,
+        tell: &'a Tell,
+        mut rng: Rng,
+    ) -> Result<Self, DemoError> {
+        let mut phones = Vec::new();
+        for (index, part) in world.cast.iter().cloned().enumerate() {
+            let line = runtime.block_on(Line::open(world.addr()))?;
+            let skew = match index {
+                index if index % SLOW_CLOCK.0 == 3 => SLOW_CLOCK.1,
+                index if index % FAST_CLOCK.0 == 5 => FAST_CLOCK.1,
+                _ => 0,
+            };
+            let (code, url) = (world.code(&part.login)?, line.url());
+            let phone = Phone::new(index, part, dir, line, rng.branch(), skew)?;
+            phone.client.enrol(&url, &code)?;
+            phones.push(phone);
+        }
+        Ok(Self {
+            runtime,
+            world,
+            tell,
+            rng,
+            phones,
+            diary: Diary::default(),
+            hot: Vec::new(),
+        })
+    }
+
+    /// Plays it.
+    pub fn play(&mut self) -> Result<(), DemoError> {
+        self.morning()?;
+        self.forenoon()?;
+        self.come_back(25, ("中午陆续有信号", "noon, signal comes back here and there"))?;
+        self.catch_up()?;
+        self.afternoon()?;
+        self.come_back(
+            60,
+            (
+                "傍晚陆续有信号，不少连接中断",
+                "evening, signal comes back, many lines break",
+            ),
+        )?;
+        self.catch_up()?;
+        self.work_off_tickets()?;
+        self.settle()?;
+        self.until_quiet()
+    }
+
+    fn of(&self, roles: &[&str]) -> Vec<usize> {
+        let of_roles = self
+            .phones
+            .iter()
+            .filter(|phone| roles.iter().any(|role| phone.is(role)));
+        of_roles.map(|phone| phone.index).collect()
+    }
+
+    /// Grid and login of every worker.
+    fn workers(&self) -> Vec<(String, String)> {
+        let workers = self.phones.iter().filter(|phone| phone.is("grid_worker"));
+        workers
+            .map(|phone| (phone.part.areas[0].clone(), phone.part.login.clone()))
+            .collect()
+    }
+
+    /// Heads come first and set up the patrol points; then everybody enrols, two over lines that break.
+    fn morning(&mut self) -> Result<(), DemoError> {
+        let heads = self.of(&["grid_head"]);
+        for at in heads.iter().copied() {
+            self.sync_well(at)?;
+            let phone = &mut self.phones[at];
+            phone.enrolled()?;
+            work::patrol_points(phone, &mut self.diary)?;
+            self.sync_well(at)?;
+        }
+        let mut others: Vec<usize> = (0..self.phones.len()).filter(|at| !heads.contains(at)).collect();
+        self.rng.shuffle(&mut others);
+        for (turn, at) in others.iter().copied().enumerate() {
+            if turn < 2 {
+                let bytes = self.rng.between(300, 4_000) as u64;
+                self.phones[at].signal(Signal::CutAnswer(bytes));
+                self.sync(&[at])?;
+                self.phones[at].signal(Signal::Good);
+            }
+            self.sync_well(at)?;
+            self.phones[at].enrolled()?;
+        }
+        let held: u64 = self.phones.iter().map(|phone| phone.held_first).sum();
+        let (count, broken) = (self.phones.len(), self.broken());
+        self.tell.line(
+            &format!("{count} 部手机注册并完成首次同步，共 {held} 条档案（中断 {broken} 次，均续传）"),
+            &format!("{count} phones enrolled and made their first sync: {held} records in all ({broken} broke off and went on)"),
+        );
+        self.choose_hot()
+    }
+
+    fn choose_hot(&mut self) -> Result<(), DemoError> {
+        for at in self.of(&["grid_worker"]) {
+            let phone = &mut self.phones[at];
+            let grid = phone.part.areas[0].clone();
+            let households = phone.list("household", &grid)?;
+            if households.is_empty() {
+                continue;
+            }
+            let household = phone.rng.pick(&households).clone();
+            let dwelling = household.view["dwelling_id"]
+                .as_str()
+                .and_then(|id| id.parse().ok());
+            let dwelling =
+                dwelling.ok_or_else(|| DemoError::Town("a household without a dwelling".into()))?;
+            self.hot.push(Hot {
+                grid,
+                household: household.id,
+                dwelling,
+            });
+        }
+        Ok(())
+    }
+
+    fn no_signal(&mut self) -> Result<(), DemoError> {
+        for phone in &self.phones {
+            phone.signal(Signal::None);
+        }
+        // One tries all the same: nothing gets through, nothing is lost.
+        let at = self.rng.below(self.phones.len());
+        self.sync(&[at])
+    }
+
+    fn forenoon(&mut self) -> Result<(), DemoError> {
+        self.no_signal()?;
+        let before = self.diary.kept.len();
+        for at in 0..self.phones.len() {
+            let phone = &mut self.phones[at];
+            match phone.part.role.as_str() {
+                "grid_worker" => work::worker_forenoon(phone, &mut self.diary, &self.hot)?,
+                "grid_head" => work::head_forenoon(phone, &mut self.diary, &self.hot)?,
+                "general_grid_head" => work::hot_households(phone, &mut self.diary, &self.hot)?,
+                _ => {}
+            }
+        }
+        self.forbidden_things()?;
+        let (saves, contests) = (self.diary.kept.len() - before, self.diary.contests.len());
+        self.tell.line(
+            &format!("上午无信号：巡查、走访、登记、上报，保存 {saves} 次；{contests} 个字段被多人同时修改"),
+            &format!("forenoon, no signal: patrols, visits, register, tickets: {saves} saves; {contests} fields written by several at once"),
+        );
+        Ok(())
+    }
+
+    /// Two things the rules forbid, so that one sees the phone itself say no.
+    fn forbidden_things(&mut self) -> Result<(), DemoError> {
+        let workers = self.of(&["grid_worker"]);
+        if let Some(&first) = workers.first() {
+            tickets::close_own_work(&mut self.phones[first], &mut self.diary)?;
+        }
+        if let Some(&last) = workers.last() {
+            work::write_what_is_not_theirs(&mut self.phones[last], &mut self.diary)?;
+        }
+        Ok(())
+    }
+
+    fn afternoon(&mut self) -> Result<(), DemoError> {
+        self.no_signal()?;
+        let before = self.diary.kept.len();
+        let patrols: Vec<(String, RecordId)> = self
+            .phones
+            .iter()
+            .filter_map(|phone| Some((phone.part.areas.first()?.clone(), phone.patrol?)))
+            .collect();
+        let workers = self.workers();
+        let first = workers.first().map(|(grid, _)| grid.clone()).unwrap_or_default();
+        for at in 0..self.phones.len() {
+            let phone = &mut self.phones[at];
+            work::count_together(phone, &mut self.diary, &patrols)?;
+            match phone.part.role.as_str() {
+                "grid_worker" => tickets::worker_afternoon(phone, &mut self.diary)?,
+                "grid_head" => tickets::head_afternoon(phone, &mut self.diary, &workers)?,
+                _ => tickets::desk_afternoon(phone, &mut self.diary, &first)?,
+            }
+        }
+        tickets::ask_first(&mut self.phones, &mut self.diary)?;
+        let saves = self.diary.kept.len() - before;
+        self.tell.line(
+            &format!("下午无信号：同一工单、同一计数由多人各自处理，保存 {saves} 次"),
+            &format!("afternoon, no signal: the same tickets and counts in several hands: {saves} saves"),
+        );
+        Ok(())
+    }
+
+    /// Three short turns with signal, in which those whose step is next take the tickets on.
+    fn work_off_tickets(&mut self) -> Result<(), DemoError> {
+        let workers = self.workers();
+        let before = self.diary.kept.len();
+        for _ in 0..3 {
+            let mut order: Vec<usize> = (0..self.phones.len()).collect();
+            self.rng.shuffle(&mut order);
+            for at in order {
+                tickets::take_on(&mut self.phones[at], &mut self.diary, &workers)?;
+                self.sync_well(at)?;
+            }
+        }
+        self.catch_up()?;
+        let steps = self.diary.kept.len() - before;
+        self.tell.line(
+            &format!("有信号后继续办理工单：{steps} 个环节"),
+            &format!("with signal again, tickets are taken on: {steps} steps"),
+        );
+        Ok(())
+    }
+
+    /// Heads and desks settle every other contest they see; the rest stays for a person to look at.
+    fn settle(&mut self) -> Result<(), DemoError> {
+        let who = self.of(&["grid_head", "general_grid_head", "dispatcher_community"]);
+        let mut settled = 0;
+        for contest in (0..self.diary.contests.len()).step_by(2) {
+            for at in who.iter().copied() {
+                if self.settle_on(at, contest)? {
+                    settled += 1;
+                    break;
+                }
+            }
+        }
+        self.tell.line(
+            &format!("网格长和调度员核实并确定了 {settled} 个字段的取值"),
+            &format!("heads and dispatchers settled {settled} of the fields with several values"),
+        );
+        Ok(())
+    }
+
+    /// Settles a contest on one phone with the value that is shown last; `false` if it is not there to settle.
+    fn settle_on(&mut self, at: usize, contest: usize) -> Result<bool, DemoError> {
+        let phone = &mut self.phones[at];
+        let (record, field) = (
+            self.diary.contests[contest].record,
+            self.diary.contests[contest].field,
+        );
+        let conflicts = phone.client.conflicts(Some(record))?;
+        let found = conflicts.iter().find(|conflict| conflict.field == field);
+        let Some(value) = found.and_then(|conflict| conflict.values.last()) else {
+            return Ok(false);
+        };
+        let value = value["value"].clone();
+        match work::settle(phone, &mut self.diary, record, field, value.clone()) {
+            // Not every role may write every field.
+            Err(ClientError::Refused(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                self.diary.contests[contest].settled = Some(value);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Everybody finds signal, in a random order, some at the same time; so many percent of the first attempts break.
+    fn come_back(&mut self, cuts_percent: usize, what: (&str, &str)) -> Result<(), DemoError> {
+        let broken = self.broken();
+        self.stage(Stage::Push);
+        let mut order: Vec<usize> = (0..self.phones.len()).collect();
+        self.rng.shuffle(&mut order);
+        let mut waiting: VecDeque<(usize, u32)> = order.into_iter().map(|at| (at, 0)).collect();
+        while !waiting.is_empty() {
+            let together = self.rng.between(1, 3).min(waiting.len());
+            let group: Vec<(usize, u32)> = waiting.drain(..together).collect();
+            for (at, tries) in &group {
+                let signal = if *tries == 0 && self.rng.percent(cuts_percent) {
+                    self.cut()
+                } else {
+                    Signal::Good
+                };
+                self.phones[*at].signal(signal);
+            }
+            let who: Vec<usize> = group.iter().map(|(at, _)| *at).collect();
+            for at in self.sync_broken(&who)? {
+                let tries = group
+                    .iter()
+                    .find(|(one, _)| *one == at)
+                    .map_or(0, |(_, tries)| *tries);
+                if tries >= ATTEMPTS {
+                    return Err(DemoError::Line(self.phones[at].part.login.clone()));
+                }
+                waiting.push_back((at, tries + 1));
+            }
+        }
+        self.stage(Stage::Between);
+        let broken = self.broken() - broken;
+        self.tell.line(
+            &format!("{}：全部送达（中断 {broken} 次，再次同步后补齐）", what.0),
+            &format!(
+                "{}: everything arrived ({broken} syncs broke off and were made up for)",
+                what.1
+            ),
+        );
+        Ok(())
+    }
+
+    fn cut(&mut self) -> Signal {
+        if self.rng.percent(50) {
+            Signal::CutRequest(self.rng.between(100, 700) as u64)
+        } else {
+            Signal::CutAnswer(self.rng.between(10, 500) as u64)
+        }
+    }
+
+    /// Everybody syncs once more, with signal.
+    fn catch_up(&mut self) -> Result<(), DemoError> {
+        (0..self.phones.len()).try_for_each(|at| self.sync_well(at))
+    }
+
+    fn until_quiet(&mut self) -> Result<(), DemoError> {
+        for round in 1..=QUIET_ROUNDS {
+            self.stage(Stage::Idle);
+            let mut news = 0;
+            for at in 0..self.phones.len() {
+                self.phones[at].signal(Signal::Good);
+                for (_, synced) in self.sync_all(&[at])? {
+                    news += match synced {
+                        Synced::Whole(report) => report.changed + report.decided + u64::from(report.healed),
+                        Synced::Broken => 1,
+                    };
+                }
+            }
+            if news == 0 {
+                self.tell.line(
+                    &format!("第 {round} 轮同步再无新内容"),
+                    &format!("round {round} of syncing brought nothing new to anybody"),
+                );
+                return Ok(());
+            }
+        }
+        Err(DemoError::NotQuiet(QUIET_ROUNDS))
+    }
+
+    fn stage(&mut self, stage: Stage) {
+        for phone in &mut self.phones {
+            phone.stage = stage;
+            if stage == Stage::Idle {
+                phone.idle = Traffic::default();
+            }
+        }
+    }
+
+    fn broken(&self) -> u64 {
+        self.phones.iter().map(Phone::broken).sum()
+    }
+
+    /// Syncs one phone with good signal until it went through.
+    fn sync_well(&mut self, at: usize) -> Result<(), DemoError> {
+        self.phones[at].signal(Signal::Good);
+        for _ in 0..ATTEMPTS {
+            if self.sync_broken(&[at])?.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(DemoError::Line(self.phones[at].part.login.clone()))
+    }
+
+    fn sync(&mut self, who: &[usize]) -> Result<(), DemoError> {
+        self.sync_all(who).map(|_| ())
+    }
+
+    /// Syncs phones at the same time; returns those whose line broke.
+    fn sync_broken(&mut self, who: &[usize]) -> Result<Vec<usize>, DemoError> {
+        let all = self.sync_all(who)?;
+        let broken = all
+            .into_iter()
+            .filter(|(_, synced)| matches!(synced, Synced::Broken));
+        Ok(broken.map(|(at, _)| at).collect())
+    }
+
+    fn sync_all(&mut self, who: &[usize]) -> Result<Vec<(usize, Synced)>, DemoError> {
+        let before: Vec<(u64, u64)> = self.phones.iter().map(|phone| phone.line.carried()).collect();
+        let clients: Vec<_> = who
+            .iter()
+            .map(|&at| (at, self.phones[at].client.clone()))
+            .collect();
+        let ended = self.runtime.block_on(async {
+            let mut all = JoinSet::new();
+            for (at, client) in clients {
+                all.spawn(async move { (at, client.sync().await) });
+            }
+            all.join_all().await
+        });
+        let mut out = Vec::new();
+        for (at, result) in ended {
+            let synced = match result {
+                Ok(report) => Synced::Whole(report),
+                Err(error) if error.is_retryable() => Synced::Broken,
+                Err(error) => return Err(DemoError::Sync(self.phones[at].part.login.clone(), error)),
+            };
+            self.phones[at].note(before[at], &synced);
+            out.push((at, synced));
+        }
+        Ok(out)
+    }
+
+    /// The service, to hold the phones against.
+    pub fn world(&self) -> &World {
+        self.world
+    }
+}

@@ -1,0 +1,181 @@
+//! `gridledger demo`: a made-up town, a server, a dozen phones and a day with no signal, checked at the end.
+//!
+//! Reading order: [`world`] makes town and server; [`day`] plays the day on [`phone`]s whose lines [`cut`] breaks, with
+//! what people do in [`work`] and [`tickets`]; [`gather`] and [`check`] hold phones, ledger and diary against each other;
+//! [`report`] counts, [`page`] prints.
+
+mod check;
+mod cut;
+mod day;
+mod differ;
+mod gather;
+mod page;
+mod phone;
+mod register;
+mod report;
+mod rng;
+mod tell;
+mod tickets;
+mod work;
+mod world;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use gridledger_client::ClientError;
+use gridledger_server::cli::say::{CliError, Speaker};
+use gridledger_server::store::StoreError;
+
+use day::Day;
+use report::Report;
+use rng::Rng;
+use tell::Tell;
+use world::{Size, World};
+
+/// Play a day of a made-up town: phones with no signal, conflicts, lost connections, and a check of everything
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Phones that play
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=60))]
+    phones: u32,
+    /// The same seed plays the same day
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Households of each grid
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(4..=200))]
+    households: u32,
+    /// End when the day is checked, and leave nothing behind
+    #[arg(long)]
+    once: bool,
+    /// Print the result as one JSON document; progress goes to the standard error
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why the demo could not be played to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// A file or a port.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The server's store.
+    #[error("server: {0}")]
+    Store(#[from] StoreError),
+    /// The server could not be set up.
+    #[error("server: {0}")]
+    Server(#[from] CliError),
+    /// A phone's store.
+    #[error("phone: {0}")]
+    Phone(#[from] ClientError),
+    /// A sync was refused.
+    #[error("the phone of {0} could not sync: {1}")]
+    Sync(String, ClientError),
+    /// A phone with good signal could not sync.
+    #[error("the phone of {0} has signal and could not sync")]
+    Line(String),
+    /// Phones kept having news for each other.
+    #[error("after {0} rounds of syncing there was still something new")]
+    NotQuiet(u32),
+    /// The made-up town.
+    #[error("town: {0}")]
+    Town(String),
+}
+
+/// Plays the demo. 0: all is well; 1: something differs, or it could not be played.
+pub fn run(args: &DemoArgs) -> ExitCode {
+    let tell = Tell::new(Speaker::of_environment().is_chinese(), args.json);
+    match play(args, &tell) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("gridledger demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn play(args: &DemoArgs, tell: &Tell) -> Result<bool, DemoError> {
+    let folder = tempfile::Builder::new().prefix("gridledger-demo-").tempdir()?;
+    let mut rng = Rng::new(args.seed);
+    let size = Size {
+        phones: args.phones as usize,
+        grids: args.phones.max(12),
+        households: args.households,
+    };
+    let world = World::make(folder.path(), size, &mut rng)?;
+    tell_world(tell, &world);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let report = play_day(args.seed, &runtime, &world, folder.path(), tell, rng)?;
+    let well = report.check.differences.is_empty();
+    if args.json {
+        let document = serde_json::to_string_pretty(&report).map_err(std::io::Error::other)?;
+        writeln!(std::io::stdout(), "{document}")?;
+    } else {
+        write!(std::io::stdout(), "{}", page::page(&report, tell.is_chinese()))?;
+    }
+    if args.once {
+        world.running.stop()?;
+        return Ok(well);
+    }
+    stay_up(world, folder, args.json, tell)?;
+    Ok(well)
+}
+
+fn play_day(
+    seed: u64,
+    runtime: &tokio::runtime::Runtime,
+    world: &World,
+    folder: &Path,
+    tell: &Tell,
+    rng: Rng,
+) -> Result<Report, DemoError> {
+    let mut day = Day::begin(runtime, world, folder, tell, rng)?;
+    day.play()?;
+    let evidence = gather::gather(&day)?;
+    let outcome = check::check(&evidence, &day.diary.kept, &day.diary.contests);
+    report::report(&day, seed, &evidence, outcome, tell.ms())
+}
+
+fn tell_world(tell: &Tell, world: &World) {
+    let (counts, registered, addr) = (world.counts, world.registered, world.addr());
+    tell.line(
+        &format!(
+            "虚构了一个小镇：{} 个网格，{} 户，{} 人；导入台账 {registered} 条；服务器 http://{addr}",
+            counts.grids, counts.households, counts.people
+        ),
+        &format!(
+            "a made-up town: {} grids, {} households, {} people; {registered} records imported; server http://{addr}",
+            counts.grids, counts.households, counts.people
+        ),
+    );
+}
+
+/// The server goes on until Ctrl-C, with the folder kept.
+fn stay_up(world: World, folder: tempfile::TempDir, aside: bool, tell: &Tell) -> Result<(), DemoError> {
+    let kept = folder.keep();
+    let url = format!("http://{}", world.addr());
+    let worker = world
+        .cast
+        .last()
+        .map(|part| part.login.clone())
+        .unwrap_or_default();
+    let code = world.code(&worker)?;
+    let text = page::farewell(
+        tell.is_chinese(),
+        &url,
+        &world.supervisor,
+        &kept.display().to_string(),
+        &code,
+    );
+    if aside {
+        eprint!("{text}");
+    } else {
+        write!(std::io::stdout(), "{text}")?;
+    }
+    world.running.serve_until_signal()?;
+    Ok(())
+}
