@@ -14,7 +14,7 @@ use crate::import::register::Register;
 use crate::import::staff::{Assignment, StaffRow};
 use crate::import::{Fault, Parsed, areas, register, staff};
 use crate::service::Service;
-use crate::store::people::{NewArea, NewUser};
+use crate::store::people::{NewArea, NewUser, User};
 use crate::town::{self, TownSize};
 
 /// `admin import`
@@ -130,16 +130,15 @@ fn import_register(
         would(records(&plan), speaker);
         return Ok(());
     }
-    let login = args
-        .by
-        .as_deref()
-        .ok_or_else(|| CliError::named("请用 --as 指定以谁的身份导入", "say with --as who takes it in"))?;
-    let user = service.store.user_by_login(login)?.ok_or_else(|| {
-        CliError::named(
-            format!("没有用户“{login}”"),
-            format!("there is no user `{login}`"),
-        )
-    })?;
+    let user = match args.by.as_deref() {
+        Some(login) => service.store.user_by_login(login)?.ok_or_else(|| {
+            CliError::named(
+                format!("没有用户“{login}”"),
+                format!("there is no user `{login}`"),
+            )
+        })?,
+        None => office(service)?,
+    };
     let mut told = 0;
     let report = desk::import_register(service, &user, &plan, &mut |done, of| {
         let percent = done * 100 / of.max(1);
@@ -150,6 +149,30 @@ fn import_register(
     });
     tell(&report.map_err(not_imported)?, speaker);
     Ok(())
+}
+
+/// Who takes a register in when nobody is named: the office's own account, a data steward of the whole territory that
+/// nobody can sign in as.
+const OFFICE: &str = "office";
+
+fn office(service: &Service) -> Result<User, CliError> {
+    let tree = service.tree();
+    let roots = tree.iter().filter(|area| area.parent.is_none());
+    let grants = roots.map(|area| Grant {
+        role: "data_steward".into(),
+        area: area.no,
+        from: 0,
+        to: None,
+    });
+    let account = NewUser {
+        login: OFFICE.into(),
+        name: "台账导入".into(),
+        password: None,
+        grants: grants.collect(),
+    };
+    service.store.put_users(&[account])?;
+    let missing = || CliError::named("没有办公账号", "the office's account is missing");
+    service.store.user_by_login(OFFICE)?.ok_or_else(missing)
 }
 
 fn not_imported(error: ImportError) -> CliError {
