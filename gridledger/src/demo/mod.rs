@@ -11,9 +11,9 @@ mod differ;
 mod gather;
 mod page;
 mod phone;
-mod register;
 mod report;
 mod rng;
+mod spread;
 mod tell;
 mod tickets;
 mod work;
@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use gridledger_client::ClientError;
 use gridledger_server::cli::say::{CliError, Speaker};
+use gridledger_server::desk::ImportError;
 use gridledger_server::store::StoreError;
 
 use day::Day;
@@ -65,6 +66,9 @@ pub enum DemoError {
     /// The server could not be set up.
     #[error("server: {0}")]
     Server(#[from] CliError),
+    /// The register could not be brought in.
+    #[error("register: {0}")]
+    Register(#[from] ImportError),
     /// A phone's store.
     #[error("phone: {0}")]
     Phone(#[from] ClientError),
@@ -96,7 +100,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
 }
 
 fn play(args: &DemoArgs, tell: &Tell) -> Result<bool, DemoError> {
-    let folder = tempfile::Builder::new().prefix("gridledger-demo-").tempdir()?;
+    let folder = new_folder()?;
     let mut rng = Rng::new(args.seed);
     let size = Size {
         phones: args.phones as usize,
@@ -123,6 +127,15 @@ fn play(args: &DemoArgs, tell: &Tell) -> Result<bool, DemoError> {
     }
     stay_up(world, folder, args.json, tell)?;
     Ok(well)
+}
+
+/// A new folder that only its owner reads: it holds keys, as a phone does.
+fn new_folder() -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("gridledger-demo-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
 }
 
 fn play_day(
@@ -158,12 +171,8 @@ fn tell_world(tell: &Tell, world: &World) {
 fn stay_up(world: World, folder: tempfile::TempDir, aside: bool, tell: &Tell) -> Result<(), DemoError> {
     let kept = folder.keep();
     let url = format!("http://{}", world.addr());
-    let worker = world
-        .cast
-        .last()
-        .map(|part| part.login.clone())
-        .unwrap_or_default();
-    let code = world.code(&worker)?;
+    let worker = world.cast.iter().find(|part| part.role == "grid_worker");
+    let code = world.code(worker.map_or(world.supervisor.0.as_str(), |part| &part.login))?;
     let text = page::farewell(
         tell.is_chinese(),
         &url,
@@ -177,5 +186,6 @@ fn stay_up(world: World, folder: tempfile::TempDir, aside: bool, tell: &Tell) ->
         write!(std::io::stdout(), "{text}")?;
     }
     world.running.serve_until_signal()?;
+    tell.line("服务器已停止", "the server has stopped");
     Ok(())
 }

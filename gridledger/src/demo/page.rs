@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Needed, Report, Spread};
+use super::report::Report;
+use super::spread::{Needed, Spread};
 
 /// Conflicts and differences listed; the rest is only counted.
 const LISTED: usize = 8;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gridledger_client::RecordId;
-use gridledger_schema::entry::Intent;
-use gridledger_schema::set::{Label, SchemaSet};
+use gridledger_schema::entry::{Intent, Op};
+use gridledger_schema::set::{Label, RecordType, SchemaSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -12,52 +12,7 @@ use super::DemoError;
 use super::check::{Evidence, Outcome, merged};
 use super::day::Day;
 use super::phone::{Phone, Traffic};
-
-/// Least, middle and most of some numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Spread {
-    /// The least.
-    pub min: u64,
-    /// The middle one.
-    pub median: u64,
-    /// The most.
-    pub max: u64,
-}
-
-impl Spread {
-    /// Of numbers in any order; zeros of none.
-    pub fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
-        let mut all: Vec<u64> = numbers.into_iter().collect();
-        all.sort_unstable();
-        let at = |at: usize| all.get(at).copied().unwrap_or(0);
-        Self {
-            min: at(0),
-            median: at(all.len() / 2),
-            max: at(all.len().saturating_sub(1)),
-        }
-    }
-}
-
-/// What phones needed.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Needed {
-    /// Bytes of a phone, both ways, HTTP heads and broken attempts included.
-    pub bytes: Spread,
-    /// … of those, sent.
-    pub bytes_up: Spread,
-    /// Requests of a phone, broken ones included.
-    pub requests: Spread,
-}
-
-impl Needed {
-    fn of(traffic: &[Traffic]) -> Self {
-        Self {
-            bytes: Spread::of(traffic.iter().map(|t| t.up + t.down)),
-            bytes_up: Spread::of(traffic.iter().map(|t| t.up)),
-            requests: Spread::of(traffic.iter().map(|t| t.requests)),
-        }
-    }
-}
+use super::spread::{Needed, Spread};
 
 /// How much was recorded of one type.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -233,7 +188,7 @@ pub fn report(
         phone_saves: Spread::of(day.phones.iter().map(|phone| phone.saves)),
         conflicts: conflicts(schema, evidence),
         refused_on_phone: refused_on_phone(day),
-        refused_by_server: refused_by_server(day)?,
+        refused_by_server: refused_by_server(schema, day)?,
         proven: day.phones.iter().map(|phone| phone.proven).sum(),
         ms,
         check,
@@ -353,14 +308,19 @@ fn refused_on_phone(day: &Day<'_>) -> Vec<RefusedEdit> {
     refused.collect()
 }
 
-fn refused_by_server(day: &Day<'_>) -> Result<Vec<RefusedEdit>, DemoError> {
+fn refused_by_server(schema: &SchemaSet, day: &Day<'_>) -> Result<Vec<RefusedEdit>, DemoError> {
     let mut all = Vec::new();
     for phone in &day.phones {
         for refused in phone.client.attention()? {
-            let what = refused.intents.iter().map(meant).collect::<Vec<_>>().join(", ");
+            let of_type = day
+                .diary
+                .kept
+                .iter()
+                .find(|kept| (kept.feed, kept.n) == (phone.feed, refused.n));
+            let record_type = of_type.and_then(|kept| schema.record_type(&kept.record_type));
             let tried = Named {
-                zh: what.clone(),
-                en: what,
+                zh: meant(record_type, &refused.intents, true),
+                en: meant(record_type, &refused.intents, false),
             };
             all.push(refused_edit(phone, Some(refused.n), tried, &refused.refusal));
         }
@@ -368,11 +328,20 @@ fn refused_by_server(day: &Day<'_>) -> Result<Vec<RefusedEdit>, DemoError> {
     Ok(all)
 }
 
-fn meant(intent: &Intent) -> String {
-    let value = serde_json::to_value(&intent.op)
-        .map(|op| words(&op["value"]))
-        .unwrap_or_default();
-    format!("{} {} {value}", intent.op.name(), intent.field)
+/// What an edit was to do, by the fields' names.
+fn meant(record_type: Option<&RecordType>, intents: &[Intent], zh: bool) -> String {
+    let one = |intent: &Intent| {
+        let field = record_type.and_then(|record_type| record_type.field(&intent.field));
+        let label = field.map_or_else(
+            || intent.field.clone(),
+            |field| Named::from(&field.label).pick(zh).to_owned(),
+        );
+        match &intent.op {
+            Op::Put { value } => format!("{label} = {}", words(value)),
+            op => format!("{label}: {}", op.name()),
+        }
+    };
+    intents.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn refused_edit(

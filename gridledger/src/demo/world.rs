@@ -9,6 +9,7 @@ use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{codes, passwords};
 use gridledger_server::cli::open_service;
 use gridledger_server::config::Settings;
+use gridledger_server::desk::import_register;
 use gridledger_server::http::{self, Running};
 use gridledger_server::import::staff::{Role, StaffRow};
 use gridledger_server::import::{Date, Fault, areas, register, staff};
@@ -17,7 +18,6 @@ use gridledger_server::store::people::{NewArea, NewUser, User};
 use gridledger_server::town::{self, Town, TownCounts, TownSize};
 
 use super::DemoError;
-use super::register::take_in;
 use super::rng::Rng;
 
 /// How large a town, and how many phones in it.
@@ -281,5 +281,9 @@ fn put_register(service: &Service, town: &Town) -> Result<usize, DemoError> {
     let register = sound(register::parse(&town.register, today, &|code| {
         tree.by_code(code).is_some()
     }))?;
-    take_in(service, &user(service, REGISTRAR)?, &register)
+    let report = import_register(service, &user(service, REGISTRAR)?, &register, &mut |_, _| {})?;
+    match report.refused.first() {
+        Some((line, refusal)) => Err(DemoError::Town(format!("line {line} of the register: {refusal}"))),
+        None => Ok(report.created.values().sum()),
+    }
 }
