@@ -185,7 +185,7 @@ impl Open {
         let reference = text(first, "d")?;
         if first["op"] == "create" {
             let mut intents = self.initial(reference, &first["v"]);
-            intents = ops[1..].iter().fold(intents, |intents, op| edit(intents, op));
+            intents = ops[1..].iter().fold(intents, edit);
             let record = self
                 .client
                 .create(text(&first["v"], "type")?, text(first, "g")?, intents)?;
@@ -196,10 +196,7 @@ impl Open {
             .records
             .get(reference)
             .ok_or_else(|| format!("no record {reference}"))?;
-        self.client.edit(
-            record,
-            ops.iter().fold(Intents::new(), |intents, op| edit(intents, op)),
-        )?;
+        self.client.edit(record, ops.iter().fold(Intents::new(), edit))?;
         Ok(())
     }
 
@@ -267,6 +264,10 @@ impl Open {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "folding over a slice hands over references"
+)]
 fn edit(intents: Intents, op: &&Value) -> Intents {
     let field = op["p"][0].as_str().unwrap_or_default();
     let number = |key: &str| op[key].as_u64().unwrap_or(0) as u32;
