@@ -266,7 +266,7 @@ impl Open {
 
 #[expect(
     clippy::trivially_copy_pass_by_ref,
-    reason = "it folds over a slice of references"
+    reason = "folding over a slice hands over references"
 )]
 fn edit(intents: Intents, op: &&Value) -> Intents {
     let field = op["p"][0].as_str().unwrap_or_default();
