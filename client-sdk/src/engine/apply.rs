@@ -11,6 +11,7 @@ use gridledger_core::document::Document;
 use gridledger_core::receipt;
 use gridledger_core::wire::{WireError, frames};
 use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{AreaInfo, Delta, Frame, GrantSet, LogEntry, News, Receipt, RecordNews};
@@ -100,13 +101,12 @@ impl Engine {
         self.reload_tree()
     }
 
-    /// The area's records go, but for those with work that is not in the ledger yet.
+    /// The area's records go; those with work that the server has not decided go when it has.
     fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
         let tx = self.db.transaction()?;
-        tx.execute("DELETE FROM documents WHERE record IN (SELECT record FROM records WHERE area = ?1 AND pending = 0)", [area.0])?;
-        tx.execute("DELETE FROM records WHERE area = ?1 AND pending = 0", [area.0])?;
         forget_confirmed(&tx, area)?;
-        tx.execute("UPDATE areas SET held = 0 WHERE area = ?1", [area.0])?;
+        tx.execute("UPDATE areas SET held = -1 WHERE area = ?1", [area.0])?;
+        forget_withdrawn(&tx)?;
         tx.commit().map_err(ClientError::of_store)?;
         self.reload_tree()
     }
@@ -127,6 +127,7 @@ impl Engine {
         let newly = receipt.n.saturating_sub(self.me.decided);
         let tx = self.db.transaction()?;
         note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
+        forget_withdrawn(&tx)?;
         db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
         let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
         db::set(&tx, "trouble", trouble.unwrap_or_default().as_bytes())?;
@@ -184,6 +185,17 @@ fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
         "UPDATE areas SET floor = 0, reached = 0 WHERE area = ?1",
         [area.0],
     )?;
+    Ok(())
+}
+
+/// Forgets the records of withdrawn areas, but for those with edits that the server has not decided.
+fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
+    let gone = "SELECT r.record FROM records r JOIN areas a ON a.area = r.area AND a.held = -1
+                WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state = 0)";
+    for table in ["documents", "records"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
+            .execute([])?;
+    }
     Ok(())
 }
 
@@ -246,16 +258,18 @@ fn apply_news(
     news: RecordNews,
     author: &str,
 ) -> Result<(), ClientError> {
-    let found = overlay::row(c, news.record)?;
-    let mut row = found.unwrap_or_else(|| Row {
-        record: news.record,
-        area,
-        record_type: news.record_type.clone(),
-        created: None,
-        epoch: news.epoch,
-        held: 0,
-        changed_at: 0,
-    });
+    let mut row = match overlay::row(c, news.record)? {
+        Some(row) => row,
+        None => Row {
+            record: news.record,
+            area,
+            record_type: type_of(c, &news)?,
+            created: None,
+            epoch: news.epoch,
+            held: 0,
+            changed_at: 0,
+        },
+    };
     let mut confirmed = Facets::new();
     match news.news {
         News::Snapshot(facets) => {
@@ -277,6 +291,21 @@ fn apply_news(
         (area, Some(news.created), news.last.max(row.held), news.epoch);
     overlay::put_confirmed(c, &row, &confirmed)?;
     overlay::rebuild(c, schema, &row, confirmed, author)
+}
+
+/// The type of a record that is new here. Of one that this phone created it does not travel.
+fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
+    let sql = "SELECT body FROM entries WHERE record = ?1 ORDER BY n LIMIT 1";
+    let mut select = c.prepare_cached(sql)?;
+    let mut rows = select.query([news.record.0])?;
+    if news.record_type.is_empty()
+        && let Some(row) = rows.next()?
+        && let Ok(entry) = canonical::decode(&row.get::<_, Vec<u8>>(0)?)
+        && let Target::Create { record_type, .. } = entry.target
+    {
+        return Ok(record_type);
+    }
+    Ok(news.record_type.clone())
 }
 
 /// Adds one accepted entry to the confirmed documents; returns its time.
