@@ -2,5 +2,6 @@
 
 pub mod desk;
 pub mod engines;
+pub mod simulation;
 pub mod tidy;
 pub mod world;

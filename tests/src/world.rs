@@ -136,6 +136,34 @@ impl World {
         self.service.store.put_users(&[user]).expect("a user");
     }
 
+    /// Gives a user a role at an area from now on.
+    pub fn give(&self, login: &str, role: &str, area: &str) {
+        let grant = Grant {
+            role: role.into(),
+            area: self.area(area),
+            from: self.service.now(),
+            to: None,
+        };
+        let user = NewUser {
+            login: login.into(),
+            name: format!("{login}某"),
+            password: None,
+            grants: vec![grant],
+        };
+        self.service.store.put_users(&[user]).expect("a user");
+    }
+
+    /// Ends a role of a user now; whether there was one.
+    pub fn take(&self, login: &str, role: &str, area: &str) -> bool {
+        let user = self.service.store.user_by_login(login).expect("users");
+        let user = user.expect("a user of the world").no;
+        let (area, now) = (self.area(area), self.service.now());
+        self.service
+            .store
+            .end_grant(user, role, area, now)
+            .expect("grants")
+    }
+
     /// A one-time code for a user.
     pub fn code(&self, login: &str) -> String {
         use sha2::Digest as _;
@@ -160,14 +188,17 @@ impl World {
         let path = self.dir.path().join(format!("phone-{login}-{number}.db"));
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&number.to_be_bytes());
-        let time = self.time.clone();
-        let clock: Clock = Arc::new(move || time.load(Ordering::Relaxed) + skew);
+        let (time, skew) = (self.time.clone(), Arc::new(AtomicI64::new(skew)));
+        let off = skew.clone();
+        let clock: Clock = Arc::new(move || time.load(Ordering::Relaxed) + off.load(Ordering::Relaxed));
         let phone = Phone {
             path,
             clock,
+            skew,
             seed,
             schema: self.schema.clone(),
             engine: None,
+            last_request: Vec::new(),
         };
         let mut phone = phone.opened();
         phone
@@ -189,9 +220,11 @@ fn open_service(path: &std::path::Path, schema: &Arc<SchemaSet>, time: &Arc<Atom
 pub struct Phone {
     path: PathBuf,
     clock: Clock,
+    skew: Arc<AtomicI64>,
     seed: [u8; 32],
     schema: Arc<SchemaSet>,
     engine: Option<Engine>,
+    last_request: Vec<u8>,
 }
 
 impl Phone {
@@ -210,6 +243,16 @@ impl Phone {
     /// Closes the store, as when the app is ended.
     pub fn close(&mut self) {
         self.engine = None;
+    }
+
+    /// Sets how far the phone's clock is off, ms; until the next sync its edits carry that.
+    pub fn set_skew(&self, ms: i64) {
+        self.skew.store(ms, Ordering::Relaxed);
+    }
+
+    /// The bytes of the request sent last; empty before the first.
+    pub fn last_request(&self) -> &[u8] {
+        &self.last_request
     }
 
     /// The phone's file.
@@ -235,6 +278,7 @@ impl Phone {
             let outgoing = self.engine().request(budget)?;
             report.round_trips += 1;
             report.bytes_up += outgoing.body.len() as u64;
+            self.last_request.clone_from(&outgoing.body);
             if line == Line::RequestLost {
                 return Ok(report);
             }

@@ -4,4 +4,5 @@ mod http_errors;
 mod line;
 mod sessions;
 mod store_people;
+mod simulation;
 mod tidy;

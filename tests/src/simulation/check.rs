@@ -1,0 +1,414 @@
+//! Whether the promises were kept, asked once every line has healed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gridledger_client::{Query, RecordId, SentState};
+use gridledger_core::canonical;
+use gridledger_core::derive::Seen;
+use gridledger_core::document::Document;
+use gridledger_core::fold::{Event, Outcome, State, Verb};
+use gridledger_core::project::{View, project};
+use gridledger_core::rights::Rights;
+use gridledger_schema::entry::{Entry, Op};
+use gridledger_schema::ids::{AreaNo, FeedId};
+use gridledger_schema::set::RecordType;
+use gridledger_server::store::records::HistoryRow;
+use serde_json::{Value, json};
+
+use super::{PEOPLE, Player, Simulation, text};
+
+/// The one record type's worth of facts the server holds about a record.
+struct Held {
+    area: AreaNo,
+    record_type: RecordType,
+    documents: BTreeMap<u8, Document>,
+    /// Stored and refused entries, the stored in log order.
+    history: Vec<(HistoryRow, Entry)>,
+}
+
+type Records = BTreeMap<RecordId, Held>;
+
+/// Asks everything.
+pub(super) fn promises(simulation: &mut Simulation<'_>) -> Result<(), String> {
+    let records = records(simulation)?;
+    log_has_no_gaps(simulation, &records)?;
+    for (id, held) in &records {
+        sums(id, held)?;
+        nothing_buried(simulation, id, held)?;
+    }
+    let fates = fates(simulation, &records)?;
+    claims(simulation, &records, &fates)?;
+    refused_stays_home(simulation, &records)?;
+    for player in 0..simulation.players.len() {
+        same_views(simulation, player, &records)?;
+    }
+    Ok(())
+}
+
+fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
+    let service = &simulation.world.service;
+    let mut records = Records::new();
+    // Records that were refused have a history too.
+    let mut ids: BTreeSet<RecordId> = simulation.saved.iter().map(|s| s.record).collect();
+    for area in service.tree().iter() {
+        ids.extend(
+            service
+                .store
+                .records_of(area.no)
+                .map_err(text)?
+                .iter()
+                .map(|r| r.record),
+        );
+    }
+    for id in ids {
+        let history = service.store.history(id).map_err(text)?;
+        let decoded = history.into_iter().map(|row| {
+            let entry = canonical::decode(&row.body).map_err(text)?;
+            Ok((row, entry))
+        });
+        let history = decoded.collect::<Result<Vec<_>, String>>()?;
+        let Some((row, documents)) = service.store.record(id).map_err(text)? else {
+            if history.iter().any(|(row, _)| row.refusal.is_none()) {
+                return Err(format!("{id} has stored entries and no record"));
+            }
+            let (area, record_type) = (AreaNo(0), service.schema.types["patrol"].clone());
+            let documents = BTreeMap::new();
+            records.insert(
+                id,
+                Held {
+                    area,
+                    record_type,
+                    documents,
+                    history,
+                },
+            );
+            continue;
+        };
+        let record_type = service
+            .schema
+            .record_type(&row.record_type)
+            .ok_or("an unknown type")?;
+        let documents = documents
+            .iter()
+            .map(|d| Ok((d.facet, Document::load_checked(&d.bytes).map_err(text)?)))
+            .collect::<Result<_, String>>()?;
+        let (area, record_type) = (row.area, record_type.clone());
+        records.insert(
+            id,
+            Held {
+                area,
+                record_type,
+                documents,
+                history,
+            },
+        );
+    }
+    Ok(records)
+}
+
+impl Held {
+    fn stored(&self) -> impl Iterator<Item = &(HistoryRow, Entry)> {
+        self.history.iter().filter(|(row, _)| row.refusal.is_none())
+    }
+
+    fn view(&self, facets: u64) -> View {
+        let readable = self.documents.iter().filter(|(f, _)| facets & (1 << **f) != 0);
+        project(&self.record_type, readable.map(|(_, d)| d))
+    }
+}
+
+fn log_has_no_gaps(simulation: &Simulation<'_>, records: &Records) -> Result<(), String> {
+    let service = &simulation.world.service;
+    for area in service.tree().iter() {
+        let mut log: Vec<u64> = records
+            .values()
+            .filter(|held| held.area == area.no)
+            .flat_map(Held::stored)
+            .filter_map(|(row, _)| row.log.as_ref().map(|line| line.seq))
+            .collect();
+        log.sort_unstable();
+        let head = service.store.head(area.no).map_err(text)?.seq;
+        if !log.iter().copied().eq(1..=head) {
+            return Err(format!("the log of {} is {log:?}, its head {head}", area.code));
+        }
+    }
+    Ok(())
+}
+
+/// Counters are the sum of what was accepted, logs hold what was appended, each once.
+fn sums(id: &RecordId, held: &Held) -> Result<(), String> {
+    let view = held.view(u64::MAX);
+    let mut counters: BTreeMap<&str, i64> = BTreeMap::new();
+    let mut logs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for intent in held.stored().flat_map(|(_, entry)| &entry.intents) {
+        match &intent.op {
+            Op::Increment { by } => *counters.entry(&intent.field).or_default() += by,
+            Op::Append { value } => logs.entry(&intent.field).or_default().push(value.to_string()),
+            _ => {}
+        }
+    }
+    for (field, sum) in counters {
+        if view.fields[field] != json!(sum) {
+            return Err(format!(
+                "{id}: {field} is {}, accepted were {sum}",
+                view.fields[field]
+            ));
+        }
+    }
+    for (field, mut accepted) in logs {
+        let mut there: Vec<String> = view.fields[field]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(Value::to_string)
+            .collect();
+        accepted.sort_unstable();
+        there.sort_unstable();
+        if there != accepted {
+            return Err(format!(
+                "{id}: {field} holds {there:?}, accepted were {accepted:?}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A ticket that counts as done was closed by someone who had seen every escalation that took effect.
+fn nothing_buried(simulation: &mut Simulation<'_>, id: &RecordId, held: &Held) -> Result<(), String> {
+    let view = held.view(u64::MAX);
+    let Some(ticket) = &view.ticket else { return Ok(()) };
+    if !matches!(ticket.state, Some(State::Closed | State::Evaluated | State::Void)) {
+        return Ok(());
+    }
+    simulation.tally.closed += 1;
+    let applied = |verb: Verb| {
+        let of_verb = view.events.iter().filter(move |e| e.verb == verb);
+        of_verb.filter(|e| ticket.outcomes.get(&e.id) == Some(&Outcome::Applied))
+    };
+    let seen: Vec<BTreeSet<&str>> = [Verb::Close, Verb::Void]
+        .into_iter()
+        .flat_map(applied)
+        .map(|end| ancestors(&view.events, end))
+        .collect();
+    for opening in [Verb::Report, Verb::Escalate, Verb::Reopen, Verb::VerifyFail]
+        .into_iter()
+        .flat_map(applied)
+    {
+        if !seen.iter().any(|seen| seen.contains(opening.id.as_str())) {
+            return Err(format!(
+                "{id} is {:?}, and nobody who ended it had seen {opening:?}",
+                ticket.state
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn ancestors<'e>(events: &'e [Event], of: &'e Event) -> BTreeSet<&'e str> {
+    let mut seen = BTreeSet::new();
+    let mut waiting = vec![of];
+    while let Some(event) = waiting.pop() {
+        for parent in &event.parents {
+            if seen.insert(parent.as_str()) {
+                waiting.extend(events.iter().filter(|e| e.id == *parent));
+            }
+        }
+    }
+    seen
+}
+
+/// Which entries were refused, by feed and number.
+type Fates = BTreeMap<(FeedId, u64), bool>;
+
+/// Every saved edit is in the history, or needs (or had) its author's attention; never both, never neither.
+fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, String> {
+    let mut fates = Fates::new();
+    for (row, entry) in records.values().flat_map(|held| &held.history) {
+        if fates.insert((row.feed, entry.n), row.refusal.is_some()).is_some() {
+            return Err(format!("{}.{} is in the history twice", row.feed, entry.n));
+        }
+    }
+    if fates.len() != simulation.saved.len() {
+        return Err(format!(
+            "{} edits saved, {} decided",
+            simulation.saved.len(),
+            fates.len()
+        ));
+    }
+    for index in 0..simulation.players.len() {
+        let may_read = rights(simulation, index)?;
+        let Player { phone, feed, .. } = &mut simulation.players[index];
+        let states = phone.engine().receipts(usize::MAX >> 1).map_err(text)?;
+        let attention = phone.engine().attention().map_err(text)?;
+        for (n, record, _, state) in states {
+            let refused = fates.get(&(*feed, n)).copied();
+            let fits = match (refused, state) {
+                (Some(true), SentState::Refused) => attention.iter().any(|a| a.n == n && a.record == record),
+                (Some(true), SentState::Dismissed) | (Some(false), SentState::InLedger) => true,
+                // Decided, and its area is no longer this phone's to read.
+                (Some(false), SentState::Sent) => !may_read.contains_key(&records[&record].area),
+                _ => false,
+            };
+            if !fits {
+                return Err(format!(
+                    "{index}'s edit {n} is {state:?}, refused on the server: {refused:?}"
+                ));
+            }
+        }
+    }
+    Ok(fates)
+}
+
+/// The areas a player may read, each with its facets.
+fn rights(simulation: &Simulation<'_>, player: usize) -> Result<BTreeMap<AreaNo, u64>, String> {
+    let service = &simulation.world.service;
+    let login = PEOPLE[simulation.players[player].who].0;
+    let user = service
+        .store
+        .user_by_login(login)
+        .map_err(text)?
+        .ok_or("no such user")?;
+    let (grants, tree) = (service.store.grants(user.no).map_err(text)?, service.tree());
+    let rights = Rights {
+        schema: &service.schema,
+        tree: &tree,
+        grants: &grants,
+    };
+    let now = service.now();
+    Ok(rights
+        .areas(now)
+        .into_iter()
+        .map(|area| (area, rights.facets(area, now)))
+        .collect())
+}
+
+/// No entry claims to have seen what its author had not, nor less: the record as of what the server says the author
+/// had seen is the record that was on the screen.
+fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> Result<(), String> {
+    for edit in &simulation.saved {
+        let Player { who, feed, .. } = &simulation.players[edit.player];
+        let held = &records[&edit.record];
+        // Whose refused edits were on the screen too saw what never was; who reads two facets saw more than one.
+        let own_refused = held
+            .history
+            .iter()
+            .any(|(row, entry)| row.feed == *feed && entry.n < edit.n && fates[&(row.feed, entry.n)]);
+        let Some(saw) = edit
+            .saw
+            .as_ref()
+            .filter(|_| !own_refused && PEOPLE[*who].1 != "grid_head")
+        else {
+            continue;
+        };
+        let stored: Vec<_> = held.stored().collect();
+        let Some(place) = stored
+            .iter()
+            .position(|(row, e)| row.feed == *feed && e.n == edit.n)
+        else {
+            continue;
+        };
+        let line = stored[place]
+            .0
+            .log
+            .as_ref()
+            .ok_or("a stored entry without a line")?;
+        let clock = match &line.seen {
+            None => all_of(&stored[..place]),
+            Some(seen) => seen
+                .iter()
+                .filter(|(f, ..)| *f == 0)
+                .map(|(_, feed, n)| (*feed, *n))
+                .collect(),
+        };
+        simulation.tally.concurrent += usize::from(line.seen.is_some());
+        let past = held.documents[&0].at(&Seen::Clock(clock)).map_err(text)?;
+        let there = project(&held.record_type, [&past]).to_json();
+        if there != *saw {
+            return Err(format!(
+                "{}'s edit {} of {} was made on\n{saw}\nand claims\n{there}",
+                edit.player, edit.n, edit.record
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn all_of(before: &[&(HistoryRow, Entry)]) -> Vec<(FeedId, u64)> {
+    let mut clock = BTreeMap::new();
+    for (row, _) in before.iter().filter(|(_, entry)| entry.facets() & 1 != 0) {
+        *clock.entry(row.feed).or_insert(0) += 1;
+    }
+    clock.into_iter().collect()
+}
+
+/// What only refused edits wrote is on no phone.
+fn refused_stays_home(simulation: &mut Simulation<'_>, records: &Records) -> Result<(), String> {
+    let marks = |refused: bool| -> BTreeSet<String> {
+        let rows = records.values().flat_map(|held| &held.history);
+        let rows = rows.filter(|(row, _)| row.refusal.is_some() == refused);
+        rows.flat_map(|(_, entry)| marks_in(&json!(entry.intents).to_string()))
+            .collect()
+    };
+    let (accepted, refused) = (marks(false), marks(true));
+    for mark in refused.difference(&accepted) {
+        for (index, player) in simulation.players.iter_mut().enumerate() {
+            let found = player
+                .phone
+                .engine()
+                .list(&Query::default().text(mark))
+                .map_err(text)?;
+            if let Some(record) = found.first() {
+                return Err(format!(
+                    "{mark} was refused and is on phone {index}: {}",
+                    record.view
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The marks (`m17e`, `m17e.2`) in a text.
+fn marks_in(text: &str) -> Vec<String> {
+    let plain = |c: char| !c.is_ascii_alphanumeric();
+    let is_mark = |word: &&str| {
+        let digits = word.strip_prefix('m').and_then(|w| w.strip_suffix('e'));
+        digits.is_some_and(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+    };
+    text.split(plain).filter(is_mark).map(str::to_owned).collect()
+}
+
+/// A phone shows what the server would show its user, all of it and nothing else.
+fn same_views(simulation: &mut Simulation<'_>, player: usize, records: &Records) -> Result<(), String> {
+    let may_read = rights(simulation, player)?;
+    let shown = simulation.players[player]
+        .phone
+        .engine()
+        .list(&Query::default())
+        .map_err(text)?;
+    let wanted = records
+        .iter()
+        .filter(|(_, held)| may_read.contains_key(&held.area) && !held.documents.is_empty());
+    let wanted: BTreeMap<&RecordId, &Held> = wanted.collect();
+    for record in &shown {
+        let Some(held) = wanted.get(&record.id) else {
+            return Err(format!(
+                "phone {player} shows {record:?}, which is not there for it"
+            ));
+        };
+        let there = held.view(may_read[&held.area]).to_json();
+        if (&record.view, record.pending, &record.record_type) != (&there, 0, &held.record_type.name) {
+            return Err(format!(
+                "phone {player} shows\n{record:?}\nthe server holds\n{there}"
+            ));
+        }
+    }
+    if shown.len() != wanted.len() {
+        return Err(format!(
+            "phone {player} shows {} records of {}",
+            shown.len(),
+            wanted.len()
+        ));
+    }
+    Ok(())
+}

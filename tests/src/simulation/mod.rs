@@ -1,0 +1,410 @@
+//! Random histories: a few phones, people who edit, lines that break, clocks that are wrong, stores that close, rights
+//! that end. A seed repeats its history. At the end every line heals, and `check` asks whether the promises were kept.
+
+mod check;
+mod edits;
+mod rng;
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use gridledger_client::{ClientError, Intents, Query, RecordId, SyncReport};
+use gridledger_schema::ids::FeedId;
+use gridledger_server::sync::SyncError;
+use serde_json::Value;
+
+use crate::world::{Line, MORNING, Phone, World, answer};
+use rng::Rng;
+
+/// Milliseconds of a day.
+const DAY: i64 = 24 * 3_600_000;
+/// Who may hold a phone: login, role, area.
+const PEOPLE: [(&str, &str, &str); 6] = [
+    ("w1", "grid_worker", "G1"),
+    ("w2", "grid_worker", "G1"),
+    ("w3", "grid_worker", "G2"),
+    ("h1", "grid_head", "G1"),
+    ("d1", "dispatcher_community", "C"),
+    ("g1", "general_grid_head", "C"),
+];
+/// Rounds after which everyone must be quiet once the lines are good.
+const ROUNDS: usize = 60;
+
+/// A phone and its holder.
+struct Player {
+    who: usize,
+    phone: Phone,
+    feed: FeedId,
+}
+
+/// An edit that `save` returned from.
+struct SavedEdit {
+    player: usize,
+    n: u64,
+    record: RecordId,
+    /// The record as its author saw it; `None` of a new one.
+    saw: Option<Value>,
+}
+
+/// A request as it was sent.
+struct Sent {
+    body: Vec<u8>,
+    arrived: bool,
+    /// Which start of the server it was sent to.
+    start: usize,
+}
+
+/// What happened in a history, so that a test can say it was not an idle one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Edits saved.
+    pub saved: usize,
+    /// Of those, refused by the server.
+    pub refused: usize,
+    /// Edits a phone refused at once.
+    pub refused_early: usize,
+    /// Requests, answers or parts of answers lost.
+    pub lost: usize,
+    /// Old requests delivered again.
+    pub repeated: usize,
+    /// Entries whose author had not seen all that was there.
+    pub concurrent: usize,
+    /// Tickets that ended closed or evaluated.
+    pub closed: usize,
+}
+
+struct Simulation<'a> {
+    world: World,
+    players: Vec<Player>,
+    rng: Rng,
+    saved: Vec<SavedEdit>,
+    requests: VecDeque<Sent>,
+    starts: usize,
+    marks: usize,
+    steps: &'a Mutex<Vec<String>>,
+    tally: Tally,
+}
+
+/// Plays a seed's history; `steps` tells what happened, also after a panic.
+pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
+    let mut simulation = Simulation::new(seed, steps)?;
+    let length = 30 + simulation.rng.below(50);
+    for _ in 0..length {
+        simulation.step()?;
+    }
+    simulation.heal()?;
+    check::promises(&mut simulation)?;
+    Ok(simulation.tally)
+}
+
+impl<'a> Simulation<'a> {
+    fn new(seed: u64, steps: &'a Mutex<Vec<String>>) -> Result<Self, String> {
+        let mut rng = Rng::new(seed);
+        let world = World::new(2);
+        for (login, role, area) in PEOPLE {
+            world.user(login, role, area);
+        }
+        let mut simulation = Self {
+            world,
+            players: Vec::new(),
+            saved: Vec::new(),
+            requests: VecDeque::new(),
+            starts: 0,
+            marks: 0,
+            steps,
+            tally: Tally::default(),
+            rng: Rng::new(0),
+        };
+        for index in 0..rng.range(3, 5) as usize {
+            // The first two share a grid; a person may hold two phones.
+            let who = if index < 2 { index } else { rng.below(PEOPLE.len()) };
+            let skew = if rng.percent(40) {
+                rng.range(-9 * DAY, 9 * DAY)
+            } else {
+                0
+            };
+            let mut phone = simulation.world.phone(PEOPLE[who].0, skew);
+            let feed = FeedId::of_key(&phone.engine().public_key(), 0);
+            simulation.players.push(Player { who, phone, feed });
+        }
+        simulation.rng = rng;
+        for player in 0..simulation.players.len() {
+            simulation.sync(player, Line::Good)?;
+        }
+        Ok(simulation)
+    }
+
+    fn note(&self, step: String) {
+        self.steps.lock().expect("the list of steps").push(step);
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        let player = self.rng.below(self.players.len());
+        match self.rng.below(100) {
+            0..=15 => self.create(player),
+            16..=55 => self.edit(player),
+            56..=60 => self.settle(player),
+            61..=80 => {
+                let line = self.line();
+                self.sync(player, line)
+            }
+            81..=84 => self.repeat(),
+            85..=87 => self.close(player),
+            88 => self.restart(),
+            89..=90 => self.rights(),
+            91..=92 => self.wrong_clock(player),
+            93..=95 => self.attention(player),
+            _ => {
+                let ms = self.rng.range(1, 6 * 3_600_000);
+                self.note(format!("{ms} ms pass"));
+                self.world.pass(ms);
+                Ok(())
+            }
+        }
+    }
+
+    fn line(&mut self) -> Line {
+        match self.rng.below(10) {
+            0 => Line::RequestLost,
+            1 | 2 => Line::AnswerLost,
+            3 | 4 => Line::CutAfter(self.rng.below(900)),
+            _ => Line::Good,
+        }
+    }
+
+    fn mark(&mut self) -> String {
+        self.marks += 1;
+        format!("m{}e", self.marks)
+    }
+
+    fn create(&mut self, player: usize) -> Result<(), String> {
+        let areas = self.players[player].phone.engine().status().map_err(text)?.areas;
+        if areas.is_empty() {
+            return Ok(());
+        }
+        let area = self.rng.pick(&areas).code.clone();
+        let households = self.ids(player, "household")?;
+        let mark = self.mark();
+        let now = MORNING + self.marks as i64;
+        let (kind, intents) = edits::create(&mut self.rng, &mark, &households, now);
+        self.note(format!("{player} creates a {kind} in {area}: {intents:?}"));
+        let saved = self.players[player].phone.engine().create(kind, &area, intents);
+        self.keep(player, saved, None)
+    }
+
+    fn ids(&mut self, player: usize, kind: &str) -> Result<Vec<String>, String> {
+        let found = self.players[player]
+            .phone
+            .engine()
+            .list(&Query::of_type(kind).limit(20));
+        Ok(found.map_err(text)?.iter().map(|r| r.id.to_string()).collect())
+    }
+
+    fn edit(&mut self, player: usize) -> Result<(), String> {
+        let records = self.players[player]
+            .phone
+            .engine()
+            .list(&Query::default().limit(8));
+        let records = records.map_err(text)?;
+        if records.is_empty() {
+            return self.create(player);
+        }
+        let mark = self.mark();
+        let record = self.rng.pick(&records);
+        let people: Vec<String> = PEOPLE.iter().map(|(login, ..)| (*login).to_owned()).collect();
+        let mut tickets = self.ids(player, "ticket")?;
+        tickets.push(RecordId([9; 16]).to_string());
+        let intents = edits::edit(&mut self.rng, record, &mark, &people, &tickets);
+        self.save(player, record.id, intents, record.view.clone())
+    }
+
+    fn save(&mut self, player: usize, record: RecordId, intents: Intents, saw: Value) -> Result<(), String> {
+        self.note(format!("{player} edits {record}: {intents:?}"));
+        let saved = self.players[player].phone.engine().edit(record, intents);
+        self.keep(player, saved, Some(saw))
+    }
+
+    /// A refusal on the phone saves nothing; anything else that goes wrong is a fault.
+    fn keep(
+        &mut self,
+        player: usize,
+        saved: Result<gridledger_client::Saved, ClientError>,
+        saw: Option<Value>,
+    ) -> Result<(), String> {
+        match saved {
+            Ok(saved) => {
+                self.note(format!("  … saved as {}", saved.n));
+                self.tally.saved += 1;
+                let (n, record) = (saved.n, saved.record);
+                self.saved.push(SavedEdit {
+                    player,
+                    n,
+                    record,
+                    saw,
+                });
+                Ok(())
+            }
+            Err(ClientError::Refused(refusal)) => {
+                self.note(format!("  … refused early: {refusal}"));
+                self.tally.refused_early += 1;
+                Ok(())
+            }
+            Err(error) => Err(format!("a save failed: {error}")),
+        }
+    }
+
+    fn settle(&mut self, player: usize) -> Result<(), String> {
+        let conflicts = self.players[player]
+            .phone
+            .engine()
+            .conflicts(None)
+            .map_err(text)?;
+        if conflicts.is_empty() {
+            return self.edit(player);
+        }
+        let conflict = self.rng.pick(&conflicts);
+        let value = self.rng.pick(&conflict.values)["value"].clone();
+        let engine = self.players[player].phone.engine();
+        let saw = engine.get(conflict.record).map_err(text)?.map(|r| r.view);
+        self.note(format!(
+            "{player} settles {} of {} with {value}",
+            conflict.field, conflict.record
+        ));
+        let saved = self.players[player]
+            .phone
+            .engine()
+            .settle(conflict.record, &conflict.field, value);
+        self.keep(player, saved, saw)
+    }
+
+    fn sync(&mut self, player: usize, line: Line) -> Result<(), String> {
+        self.sync_told(player, line).map(|_| ())
+    }
+
+    fn sync_told(&mut self, player: usize, line: Line) -> Result<SyncReport, String> {
+        self.note(format!("{player} syncs, line {line:?}"));
+        self.tally.lost += usize::from(line != Line::Good);
+        let phone = &mut self.players[player].phone;
+        let report = phone
+            .sync_over(&self.world, line)
+            .map_err(|e| format!("a sync failed: {e}"))?;
+        let (arrived, start) = (line != Line::RequestLost, self.starts);
+        let body = phone.last_request().to_vec();
+        self.requests.push_back(Sent { body, arrived, start });
+        if self.requests.len() > 12 {
+            self.requests.pop_front();
+        }
+        self.note(format!("  … {report:?}"));
+        self.tally.refused += report.refused as usize;
+        if report.healed > 0 {
+            return Err("a phone's digest differed from the server's".into());
+        }
+        Ok(report)
+    }
+
+    /// An old request arrives again, or one thought lost arrives late.
+    fn repeat(&mut self) -> Result<(), String> {
+        if self.requests.is_empty() {
+            return Ok(());
+        }
+        let sent = &self.requests[self.rng.below(self.requests.len())];
+        let (before, old) = (self.counts()?, sent.arrived && sent.start == self.starts);
+        let answered = answer(&self.world, &sent.body).map(|_| ());
+        self.note(format!(
+            "an old request arrives (first time: {}): {answered:?}",
+            !sent.arrived
+        ));
+        self.tally.repeated += 1;
+        match answered {
+            Err(SyncError::Counter(_)) => {}
+            Ok(()) if !old => {}
+            other => return Err(format!("an old request was answered {other:?}")),
+        }
+        if old && self.counts()? != before {
+            return Err("an old request changed the store".into());
+        }
+        Ok(())
+    }
+
+    fn counts(&self) -> Result<(u64, u64, u64), String> {
+        self.world.service.store.counts().map_err(text)
+    }
+
+    fn close(&mut self, player: usize) -> Result<(), String> {
+        self.note(format!("{player} is closed and opened"));
+        self.players[player].phone.close();
+        self.players[player].phone.engine();
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Result<(), String> {
+        self.note("the server stops and starts".into());
+        self.world.restart();
+        self.starts += 1;
+        Ok(())
+    }
+
+    /// Somebody's role ends; one that ended before is given again.
+    fn rights(&mut self) -> Result<(), String> {
+        let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
+        let ended = self.world.take(login, role, area);
+        if !ended {
+            self.world.give(login, role, area);
+        }
+        self.note(format!(
+            "{login} {} {role}",
+            if ended { "is no longer" } else { "is again" }
+        ));
+        // Two grants of one moment would be one.
+        self.world.pass(1);
+        Ok(())
+    }
+
+    /// A phone's clock jumps. By more than ten days ahead its edits are refused until it has synced.
+    fn wrong_clock(&mut self, player: usize) -> Result<(), String> {
+        let days = self.rng.range(-9, 11);
+        self.note(format!("{player}'s clock is now {days} days off"));
+        self.players[player].phone.set_skew(days * DAY);
+        Ok(())
+    }
+
+    fn attention(&mut self, player: usize) -> Result<(), String> {
+        let engine = self.players[player].phone.engine();
+        let Some(first) = engine.attention().map_err(text)?.into_iter().next() else {
+            return self.edit(player);
+        };
+        if self.rng.percent(50) {
+            self.note(format!("{player} dismisses {}", first.n));
+            return self.players[player].phone.engine().dismiss(first.n).map_err(text);
+        }
+        self.note(format!("{player} applies {} again", first.n));
+        match self.players[player].phone.engine().apply_again(first.n) {
+            // The record is gone with the refused edit that made it.
+            Err(ClientError::Missing(_)) => Ok(()),
+            saved => self.keep(player, saved, None),
+        }
+    }
+
+    /// Good lines: everyone syncs until nobody has anything new.
+    fn heal(&mut self) -> Result<(), String> {
+        for player in &self.players {
+            player.phone.set_skew(0);
+        }
+        self.note("the lines are good from here on".into());
+        for _ in 0..ROUNDS {
+            let mut quiet = true;
+            for player in 0..self.players.len() {
+                let report = self.sync_told(player, Line::Good)?;
+                quiet &= report.round_trips == 1 && report.changed == 0 && report.decided == 0;
+            }
+            if quiet {
+                return Ok(());
+            }
+        }
+        Err(format!("not quiet after {ROUNDS} rounds"))
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
