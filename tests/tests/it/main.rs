@@ -3,6 +3,6 @@
 mod http_errors;
 mod line;
 mod sessions;
-mod store_people;
 mod simulation;
+mod store_people;
 mod tidy;
