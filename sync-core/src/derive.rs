@@ -121,7 +121,8 @@ fn commit(doc: &mut Automerge, authored: Authored<'_>, facet: u8) -> Result<[u8;
     }
     doc.set_actor(ActorId::from(feed.0));
     let mut tx = doc.transaction();
-    for (index, intent) in entry.intents.iter().enumerate().filter(|(_, i)| i.facet == facet) {
+    // Counted within the facet: a reader of one facet gets only its intents, and must derive the same change.
+    for (index, intent) in entry.intents.iter().filter(|i| i.facet == facet).enumerate() {
         apply(&mut tx, authored, index, intent)?;
     }
     let options = || CommitOptions::default().with_time(entry.at);

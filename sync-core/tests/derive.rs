@@ -332,3 +332,42 @@ fn two_who_start_the_same_text_and_counter_at_once_both_count() {
     let notes = view.fields["notes"].as_str().unwrap();
     assert!(notes.contains('上') && notes.contains('下'), "{notes}");
 }
+
+#[test]
+fn a_reader_of_one_facet_derives_the_same_change_from_its_intents_alone() {
+    let append = |facet, field: &str| Intent {
+        facet,
+        field: field.into(),
+        op: Op::Append { value: json!("x") },
+    };
+    let target = Target::Create {
+        record_type: "household".into(),
+        area: AreaNo(1),
+    };
+    let whole = Entry {
+        n: 1,
+        at: 1_700_000_000_000,
+        cursor: 0,
+        role: "grid_head".into(),
+        target,
+        intents: vec![
+            append(1, "care"),
+            append(0, "notes"),
+            append(1, "care"),
+            append(0, "notes"),
+        ],
+    };
+    let mut part = whole.clone();
+    part.intents.retain(|intent| intent.facet == 0);
+    let heads = |entry: &Entry| {
+        let mut document = Document::new();
+        let authored = Authored {
+            feed: feed(0),
+            author: "h1",
+            entry,
+        };
+        document.derive(authored, 0, &Seen::All).unwrap();
+        document.heads()
+    };
+    assert_eq!(heads(&whole), heads(&part));
+}

@@ -198,6 +198,7 @@ impl World {
             schema: self.schema.clone(),
             engine: None,
             last_request: Vec::new(),
+            last_answer: Vec::new(),
         };
         let mut phone = phone.opened();
         phone
@@ -224,6 +225,7 @@ pub struct Phone {
     schema: Arc<SchemaSet>,
     engine: Option<Engine>,
     last_request: Vec<u8>,
+    last_answer: Vec<u8>,
 }
 
 impl Phone {
@@ -252,6 +254,11 @@ impl Phone {
     /// The bytes of the request sent last; empty before the first.
     pub fn last_request(&self) -> &[u8] {
         &self.last_request
+    }
+
+    /// The bytes of the answer that was sent last, whether it arrived or not.
+    pub fn last_answer(&self) -> &[u8] {
+        &self.last_answer
     }
 
     /// The phone's file.
@@ -288,6 +295,7 @@ impl Phone {
                 }
                 other => other?,
             };
+            self.last_answer.clone_from(&answer);
             let arrived = match line {
                 Line::AnswerLost => 0,
                 Line::CutAfter(bytes) => bytes.min(answer.len()),
@@ -301,7 +309,8 @@ impl Phone {
         }
     }
 
-    fn receive(&mut self, answer: &[u8], report: &mut SyncReport) -> Result<bool, SyncFailure> {
+    /// Takes (what arrived of) an answer; whether it says there is more.
+    pub fn receive(&mut self, answer: &[u8], report: &mut SyncReport) -> Result<bool, SyncFailure> {
         let Some((head, rest)) = answer.split_first_chunk::<2>() else {
             return Ok(false);
         };

@@ -211,7 +211,7 @@ fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
         .u64(receipt.n)?
         .bytes(&receipt.hash.0)?
         .bytes(&receipt.signature)?;
-    e.array(receipt.refused.len() as u64)?;
+    e.array(receipt.refused.len() as u64 * 2)?;
     for (n, refusal) in &receipt.refused {
         e.u64(*n)?;
         write_refusal(e, refusal)?;
@@ -291,7 +291,7 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
 fn read_receipt(d: &mut Decoder<'_>) -> Result<Receipt, WireError> {
     let feed = FeedId(fixed(d.bytes()?)?);
     let (n, hash, signature) = (d.u64()?, EntryHash(fixed(d.bytes()?)?), fixed(d.bytes()?)?);
-    let count = length(d.array()?)?;
+    let count = length(d.array()?)? / 2;
     let refused = (0..count)
         .map(|_| Ok((d.u64()?, read_refusal(d)?)))
         .collect::<Result<_, WireError>>()?;

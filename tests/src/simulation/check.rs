@@ -6,21 +6,21 @@ use gridledger_client::{Query, RecordId, SentState};
 use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
-use gridledger_core::fold::{Event, Outcome, State, Verb};
 use gridledger_core::project::{View, project};
 use gridledger_core::rights::Rights;
-use gridledger_schema::entry::{Entry, Op};
+use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::set::RecordType;
 use gridledger_server::store::records::HistoryRow;
 use serde_json::{Value, json};
 
+use super::of_record::{nothing_buried, permitted, sums};
 use super::{PEOPLE, Player, Simulation, text};
 
-/// The one record type's worth of facts the server holds about a record.
-struct Held {
-    area: AreaNo,
-    record_type: RecordType,
+/// What the server holds of a record.
+pub(super) struct Held {
+    pub(super) area: AreaNo,
+    pub(super) record_type: RecordType,
     documents: BTreeMap<u8, Document>,
     /// Stored and refused entries, the stored in log order.
     history: Vec<(HistoryRow, Entry)>,
@@ -34,6 +34,7 @@ pub(super) fn promises(simulation: &mut Simulation<'_>) -> Result<(), String> {
     log_has_no_gaps(simulation, &records)?;
     for (id, held) in &records {
         sums(id, held)?;
+        permitted(simulation, id, held)?;
         nothing_buried(simulation, id, held)?;
     }
     let fates = fates(simulation, &records)?;
@@ -107,11 +108,11 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
 }
 
 impl Held {
-    fn stored(&self) -> impl Iterator<Item = &(HistoryRow, Entry)> {
+    pub(super) fn stored(&self) -> impl Iterator<Item = &(HistoryRow, Entry)> {
         self.history.iter().filter(|(row, _)| row.refusal.is_none())
     }
 
-    fn view(&self, facets: u64) -> View {
+    pub(super) fn view(&self, facets: u64) -> View {
         let readable = self.documents.iter().filter(|(f, _)| facets & (1 << **f) != 0);
         project(&self.record_type, readable.map(|(_, d)| d))
     }
@@ -133,88 +134,6 @@ fn log_has_no_gaps(simulation: &Simulation<'_>, records: &Records) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// Counters are the sum of what was accepted, logs hold what was appended, each once.
-fn sums(id: &RecordId, held: &Held) -> Result<(), String> {
-    let view = held.view(u64::MAX);
-    let mut counters: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut logs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for intent in held.stored().flat_map(|(_, entry)| &entry.intents) {
-        match &intent.op {
-            Op::Increment { by } => *counters.entry(&intent.field).or_default() += by,
-            Op::Append { value } => logs.entry(&intent.field).or_default().push(value.to_string()),
-            _ => {}
-        }
-    }
-    for (field, sum) in counters {
-        if view.fields[field] != json!(sum) {
-            return Err(format!(
-                "{id}: {field} is {}, accepted were {sum}",
-                view.fields[field]
-            ));
-        }
-    }
-    for (field, mut accepted) in logs {
-        let mut there: Vec<String> = view.fields[field]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(Value::to_string)
-            .collect();
-        accepted.sort_unstable();
-        there.sort_unstable();
-        if there != accepted {
-            return Err(format!(
-                "{id}: {field} holds {there:?}, accepted were {accepted:?}"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A ticket that counts as done was closed by someone who had seen every escalation that took effect.
-fn nothing_buried(simulation: &mut Simulation<'_>, id: &RecordId, held: &Held) -> Result<(), String> {
-    let view = held.view(u64::MAX);
-    let Some(ticket) = &view.ticket else { return Ok(()) };
-    if !matches!(ticket.state, Some(State::Closed | State::Evaluated | State::Void)) {
-        return Ok(());
-    }
-    simulation.tally.closed += 1;
-    let applied = |verb: Verb| {
-        let of_verb = view.events.iter().filter(move |e| e.verb == verb);
-        of_verb.filter(|e| ticket.outcomes.get(&e.id) == Some(&Outcome::Applied))
-    };
-    let seen: Vec<BTreeSet<&str>> = [Verb::Close, Verb::Void]
-        .into_iter()
-        .flat_map(applied)
-        .map(|end| ancestors(&view.events, end))
-        .collect();
-    for opening in [Verb::Report, Verb::Escalate, Verb::Reopen, Verb::VerifyFail]
-        .into_iter()
-        .flat_map(applied)
-    {
-        if !seen.iter().any(|seen| seen.contains(opening.id.as_str())) {
-            return Err(format!(
-                "{id} is {:?}, and nobody who ended it had seen {opening:?}",
-                ticket.state
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn ancestors<'e>(events: &'e [Event], of: &'e Event) -> BTreeSet<&'e str> {
-    let mut seen = BTreeSet::new();
-    let mut waiting = vec![of];
-    while let Some(event) = waiting.pop() {
-        for parent in &event.parents {
-            if seen.insert(parent.as_str()) {
-                waiting.extend(events.iter().filter(|e| e.id == *parent));
-            }
-        }
-    }
-    seen
 }
 
 /// Which entries were refused, by feed and number.

@@ -10,6 +10,15 @@ const CHILDREN: [&str; 3] = ["copy", "form", "photo"];
 const WIRING: [&str; 5] = ["gas", "wiring", "blocked_exit", "fire_load", "structure"];
 const CONSENTS: [&str; 3] = ["register", "phone_contact", "photo"];
 const STATUS: [&str; 4] = ["active", "vacant", "moved", "opted_out"];
+/// The usual course of a ticket, and what crosses it.
+const COURSE: [Verb; 6] = [
+    Verb::Accept,
+    Verb::Start,
+    Verb::Feedback,
+    Verb::Close,
+    Verb::Escalate,
+    Verb::Reopen,
+];
 const SAY: [&str; 4] = ["邻里", "路灯", "楼道", "好"];
 
 fn object(value: Value) -> Map<String, Value> {
@@ -139,7 +148,7 @@ fn of_ticket(
     people: &[String],
     tickets: &[String],
 ) -> Intents {
-    match rng.below(14) {
+    match rng.below(18) {
         0 => intents.put("title", mark),
         1 => intents.put("description", text(rng, record, mark)),
         2 => intents.append("comments", mark),
@@ -189,10 +198,12 @@ fn event(
         .copied()
         .filter(|verb| gridledger_core::fold::is_legal(*verb, state))
         .collect();
-    let verb = if legal.is_empty() || rng.percent(10) {
-        *rng.pick(&Verb::ALL)
-    } else {
-        *rng.pick(&legal)
+    let usual: Vec<Verb> = COURSE.into_iter().filter(|verb| legal.contains(verb)).collect();
+    let verb = match rng.below(10) {
+        0 => *rng.pick(&Verb::ALL),
+        1..=6 if !usual.is_empty() => *rng.pick(&usual),
+        _ if !legal.is_empty() => *rng.pick(&legal),
+        _ => *rng.pick(&Verb::ALL),
     };
     let args = match verb {
         Verb::Escalate => json!({ "to": level + 1, "reason": mark }),

@@ -3,6 +3,7 @@
 
 mod check;
 mod edits;
+mod of_record;
 mod rng;
 
 use std::collections::VecDeque;
@@ -35,6 +36,8 @@ struct Player {
     who: usize,
     phone: Phone,
     feed: FeedId,
+    /// Answers that were sent to it.
+    answers: Vec<Vec<u8>>,
 }
 
 /// An edit that `save` returned from.
@@ -88,7 +91,7 @@ struct Simulation<'a> {
 /// Plays a seed's history; `steps` tells what happened, also after a panic.
 pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
     let mut simulation = Simulation::new(seed, steps)?;
-    let length = 30 + simulation.rng.below(50);
+    let length = 40 + simulation.rng.below(80);
     for _ in 0..length {
         simulation.step()?;
     }
@@ -125,7 +128,12 @@ impl<'a> Simulation<'a> {
             };
             let mut phone = simulation.world.phone(PEOPLE[who].0, skew);
             let feed = FeedId::of_key(&phone.engine().public_key(), 0);
-            simulation.players.push(Player { who, phone, feed });
+            simulation.players.push(Player {
+                who,
+                phone,
+                feed,
+                answers: Vec::new(),
+            });
         }
         simulation.rng = rng;
         for player in 0..simulation.players.len() {
@@ -148,7 +156,8 @@ impl<'a> Simulation<'a> {
                 let line = self.line();
                 self.sync(player, line)
             }
-            81..=84 => self.repeat(),
+            81..=83 => self.repeat(),
+            84 => self.repeat_answer(player),
             85..=87 => self.close(player),
             88 => self.restart(),
             89..=90 => self.rights(),
@@ -294,6 +303,8 @@ impl<'a> Simulation<'a> {
         if self.requests.len() > 12 {
             self.requests.pop_front();
         }
+        let answer = self.players[player].phone.last_answer().to_vec();
+        self.players[player].answers.push(answer);
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
         if report.healed > 0 {
@@ -324,6 +335,18 @@ impl<'a> Simulation<'a> {
             return Err("an old request changed the store".into());
         }
         Ok(())
+    }
+
+    /// An old answer arrives again, or one thought lost arrives late.
+    fn repeat_answer(&mut self, player: usize) -> Result<(), String> {
+        let which = self.rng.below(self.players[player].answers.len());
+        self.note(format!("answer {which} to {player} arrives again"));
+        let (mut report, Player { phone, answers, .. }) = (SyncReport::default(), &mut self.players[player]);
+        let received = phone
+            .receive(&answers[which], &mut report)
+            .map_err(|e| format!("an old answer: {e}"));
+        self.note(format!("  … {report:?}"));
+        received.map(|_| ())
     }
 
     fn counts(&self) -> Result<(u64, u64, u64), String> {
