@@ -255,11 +255,13 @@ mod tests {
         );
     }
 
+    /// A type, a query, and the code and field it is refused with.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Code, Option<&'a str>);
+
     #[test]
     fn what_is_wrong_is_refused_by_name() {
         let schema = SchemaSet::builtin();
         let long = "x".repeat(TEXT_CHARS + 1);
-        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Code, Option<&'a str>);
         let cases: &[Case<'_>] = &[
             ("nothing", &[], Code::TypeUnknown, None),
             ("ticket", &[("colour", "red")], Code::FieldUnknown, Some("colour")),
