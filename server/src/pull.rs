@@ -1,14 +1,15 @@
 //! Pull: what is new for a phone, as frames. Areas one after another; each frame is one consistent look at an area.
 
 use gridledger_core::canonical;
-use gridledger_core::rights::Rights;
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{AreaNo, FeedId};
+use gridledger_schema::set::Scope;
 use gridledger_schema::wire::{AreaCursor, Delta, Frame, LogEntry, News, RecordNews, Request, Want};
 
+use crate::reading::{Reach, Reader, handlers};
 use crate::service::Service;
 use crate::store::StoreError;
-use crate::store::records::{RecordNewsRow, RecordRow};
+use crate::store::records::{AreaHead, RecordNewsRow, RecordRow};
 
 /// Bytes of entries in an answer's first delta; each one after may be twice as large. A phone on a bad line names a
 /// budget, and gets pieces that are small against it: what is lost at a cut is at most one.
@@ -20,6 +21,7 @@ const DELTA_BYTES: usize = 1 << 20;
 
 /// What is left to tell one phone.
 pub struct Pull {
+    login: String,
     areas: Vec<Area>,
     withdrawn: Vec<AreaNo>,
     own: Vec<(FeedId, u64)>,
@@ -30,13 +32,14 @@ pub struct Pull {
 struct Area {
     cursor: AreaCursor,
     granted: bool,
-    facets: u64,
+    reach: Reach,
 }
 
 impl Pull {
     /// Plans an answer: which areas are told of, which are new to the phone, which it has no right to any more.
     /// `own` are the phone's feeds, each with the last entry it has.
-    pub fn plan(rights: Rights<'_>, request: &Request, own: Vec<(FeedId, u64)>, now: i64) -> Self {
+    pub fn plan(reader: &Reader<'_>, request: &Request, own: Vec<(FeedId, u64)>) -> Self {
+        let (rights, now) = (reader.rights(), reader.now);
         let allowed = rights.areas(now);
         let (held, gone): (Vec<&AreaCursor>, Vec<&AreaCursor>) = request
             .cursors
@@ -55,7 +58,7 @@ impl Pull {
         let at = |cursor: AreaCursor, granted| Area {
             cursor,
             granted,
-            facets: rights.facets(cursor.area, now),
+            reach: reader.reach(cursor.area),
         };
         let mut areas: Vec<Area> = held.iter().map(|c| at(**c, false)).collect();
         areas.extend(fresh.map(|area| {
@@ -77,6 +80,7 @@ impl Pull {
             }
         };
         Self {
+            login: reader.login.to_owned(),
             areas,
             withdrawn,
             own,
@@ -97,48 +101,107 @@ impl Pull {
             let info = service.tree().get(area.cursor.area).cloned();
             return Ok(info.map(Frame::Granted));
         }
-        let delta = delta(service, area, &self.own, self.delta_bytes)?;
+        let (delta, whole) = delta(service, area, &self.login, &self.own, self.delta_bytes)?;
         self.delta_bytes = (self.delta_bytes * 2).min(self.most_bytes);
         area.cursor = delta.to;
-        if !delta.digests.is_empty() || delta.records.is_empty() {
+        if whole {
             self.areas.remove(0);
         }
         Ok(Some(Frame::Delta(delta)))
     }
 }
 
-fn delta(service: &Service, area: &Area, own: &[(FeedId, u64)], bytes: usize) -> Result<Delta, StoreError> {
+/// The next piece of an area's news, and whether it is the last.
+fn delta(
+    service: &Service,
+    area: &Area,
+    login: &str,
+    own: &[(FeedId, u64)],
+    bytes: usize,
+) -> Result<(Delta, bool), StoreError> {
     let from = area.cursor;
     let (head, rows) = service.store.news(from, bytes)?;
     let reached = rows.last().map_or(head.seq, |row| row.row.last).max(from.reached);
     let whole = reached >= head.seq;
     let floor = if whole { head.seq } else { from.floor };
+    let reached = if whole { head.seq } else { reached };
     let to = AreaCursor {
         area: from.area,
         floor,
-        reached: if whole { head.seq } else { reached },
+        reached,
     };
-    let records = rows
-        .into_iter()
-        .map(|row| news(service, row, from.floor, area.facets, own))
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten()
-        .collect();
-    let digest = |(facet, digest): (u8, u128)| {
-        (area.facets & (1 << facet) != 0).then(|| (facet, digest.to_be_bytes()))
-    };
-    // An empty area still gets a digest, so that the end of its news can be told from a part of it.
-    let mut digests: Vec<(u8, [u8; 16])> = head.digests.into_iter().filter_map(digest).collect();
-    if digests.is_empty() {
-        digests.push((0, [0; 16]));
+    let all = area.reach.scope == Some(Scope::Area);
+    let mut records = Vec::new();
+    for row in rows {
+        if all {
+            records.extend(news(service, row, from.floor, area.reach.facets, own)?);
+        } else if covered(service, &row.row, login, area.reach)? {
+            records.extend(whole_record(service, row.row, area.reach.facets)?);
+        }
     }
-    Ok(Delta {
-        from,
-        to,
-        records,
-        digests: if whole { digests } else { Vec::new() },
-    })
+    // Who holds a part of an area cannot compare a digest over all of it.
+    let digests = if whole && all {
+        digests(&head, area.reach.facets)
+    } else {
+        Vec::new()
+    };
+    Ok((
+        Delta {
+            from,
+            to,
+            records,
+            digests,
+        },
+        whole,
+    ))
+}
+
+fn digests(head: &AreaHead, facets: u64) -> Vec<(u8, [u8; 16])> {
+    let digest =
+        |(facet, digest): &(u8, u128)| (facets & (1 << facet) != 0).then(|| (*facet, digest.to_be_bytes()));
+    let digests: Vec<_> = head.digests.iter().filter_map(digest).collect();
+    if digests.is_empty() {
+        vec![(0, [0; 16])]
+    } else {
+        digests
+    }
+}
+
+/// Whether a person whose role reaches only some records reaches this one.
+fn covered(service: &Service, row: &RecordRow, login: &str, reach: Reach) -> Result<bool, StoreError> {
+    let ledger = service.store.ledger_row(row.record)?;
+    let views = ledger.map(|row| row.views).unwrap_or_default();
+    let view = views.iter().find(|(facet, _)| *facet == 0).map(|(_, view)| view);
+    Ok(reach.covers(login, row, view.into_iter().flat_map(handlers)))
+}
+
+/// A record that may only now have come into reach: always whole.
+fn whole_record(service: &Service, row: RecordRow, facets: u64) -> Result<Option<RecordNews>, StoreError> {
+    let Some((row, documents)) = service.store.record(row.record)? else {
+        return Ok(None);
+    };
+    let documents = documents.into_iter().filter(|d| facets & (1 << d.facet) != 0);
+    let snapshot = News::Snapshot(documents.map(|d| (d.facet, d.bytes)).collect());
+    Ok(Some(record_news(row, snapshot)))
+}
+
+fn record_news(row: RecordRow, news: News) -> RecordNews {
+    let RecordRow {
+        record,
+        created,
+        last,
+        record_type,
+        epoch,
+        ..
+    } = row;
+    RecordNews {
+        record,
+        created,
+        last,
+        record_type,
+        epoch,
+        news,
+    }
 }
 
 /// A record's news: its entries since the floor or the whole, whichever is shorter; `None` when none of it is for
@@ -168,22 +231,7 @@ fn news(
         }
         News::Entries(entries)
     };
-    let RecordRow {
-        record,
-        created,
-        last,
-        record_type,
-        epoch,
-        ..
-    } = row;
-    Ok(Some(RecordNews {
-        record,
-        created,
-        last,
-        record_type,
-        epoch,
-        news,
-    }))
+    Ok(Some(record_news(row, news)))
 }
 
 /// Entries of one record before a snapshot is considered: below that its documents are never the shorter.

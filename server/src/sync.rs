@@ -3,7 +3,6 @@
 
 use ed25519_dalek::{Signer as _, VerifyingKey};
 use gridledger_core::canonical;
-use gridledger_core::rights::Rights;
 use gridledger_core::wire::envelope::{Envelope, answer_head};
 use gridledger_core::wire::frames::{self, ReadRequest};
 use gridledger_core::wire::squeeze::{self, Packer, Packing};
@@ -15,6 +14,7 @@ use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Segment,
 
 use crate::auth::codes;
 use crate::pull::Pull;
+use crate::reading::Reader;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, User};
@@ -115,13 +115,8 @@ pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
     ready.extend(receipts.into_iter().map(Frame::Receipt));
     news_of_rights(service, &request, &grants, &mut ready);
-    let tree = service.tree();
-    let rights = Rights {
-        schema: &service.schema,
-        tree: &tree,
-        grants: &grants,
-    };
-    let pull = Pull::plan(rights, &request, own_feeds(&device, &request), now);
+    let reader = Reader::new(service, &user.login, &grants);
+    let pull = Pull::plan(&reader, &request, own_feeds(&device, &request));
     // The same packing comes back: what the phone used, it can read.
     let packing = if envelope.schema == service.schema.fingerprint() {
         Packing::Dictionary
