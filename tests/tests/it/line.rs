@@ -198,3 +198,53 @@ fn a_phone_restored_from_a_backup_starts_a_new_feed_and_loses_nothing() {
     assert_eq!(other.engine().list(&Query::default()).unwrap().len(), 3);
     assert_eq!(other.engine().get(old).unwrap().unwrap().view, kept.view);
 }
+
+#[test]
+fn a_courier_reports_but_does_not_read_what_others_wrote() {
+    let world = World::new(1);
+    world.user("w1", "grid_worker", "G1");
+    world.user("rider", "new_group_worker", "G1");
+    let (mut a, mut b) = (world.phone("w1", 0), world.phone("rider", 0));
+    let ticket = |title: &str| {
+        let report = serde_json::Map::new();
+        Intents::new()
+            .put("kind", "hazard")
+            .put("title", title)
+            .put("address_text", "东门")
+            .event("report", report)
+    };
+    a.sync(&world).unwrap();
+    b.sync(&world).unwrap();
+    let hers = a
+        .engine()
+        .create("ticket", "G1", ticket("井盖松动"))
+        .unwrap()
+        .record;
+    let his = b
+        .engine()
+        .create("ticket", "G1", ticket("通道堵塞"))
+        .unwrap()
+        .record;
+    a.sync(&world).unwrap();
+    b.sync(&world).unwrap();
+    a.sync(&world).unwrap();
+    assert_eq!(a.engine().list(&Query::default()).unwrap().len(), 2);
+    assert!(
+        b.engine().get(hers).unwrap().is_none(),
+        "a courier reads no one else's ticket"
+    );
+    let mine = b.engine().get(his).unwrap().unwrap();
+    assert_eq!(mine.pending, 0, "his own came back: it is in the ledger");
+    a.engine()
+        .edit(his, Intents::new().append("comments", "已到现场"))
+        .unwrap();
+    a.sync(&world).unwrap();
+    b.sync(&world).unwrap();
+    assert!(
+        b.engine().get(his).unwrap().unwrap().view["comments"]
+            .to_string()
+            .contains("已到现场")
+    );
+    let status = b.engine().status().unwrap();
+    assert_eq!((status.unsent, status.sent, status.records), (0, 0, 1));
+}
