@@ -44,14 +44,14 @@ pub struct Part {
     pub areas: Vec<String>,
 }
 
-/// The login of who brings in the register, and of the supervisor who looks at the ledgers.
+/// The login of who brings in the register.
 const REGISTRAR: &str = "office";
 
 /// A running server over a town, and who plays.
 pub struct World {
     /// The service behind the server, to hold the phones against.
     pub service: Arc<Service>,
-    /// The server; `None` once it was stopped.
+    /// The server.
     pub running: Running,
     /// The town's numbers.
     pub counts: TownCounts,
@@ -228,15 +228,13 @@ fn put_staff(service: &Service, rows: &[StaffRow], cast: &[Part]) -> Result<(), 
         .map(part)
         .map(|first| first.areas)
         .unwrap_or_default();
-    for role in ["grid_head", "data_steward"] {
-        let office = Part {
-            login: REGISTRAR.into(),
-            name: "数据管理员".into(),
-            role: role.into(),
-            areas: root.clone(),
-        };
-        users.push(new_user(service, &office)?);
-    }
+    let office = Part {
+        login: REGISTRAR.into(),
+        name: "数据管理员".into(),
+        role: "data_steward".into(),
+        areas: root,
+    };
+    users.push(new_user(service, &office)?);
     service.store.put_users(&users)?;
     Ok(())
 }
