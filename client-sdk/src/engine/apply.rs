@@ -223,8 +223,13 @@ fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
 
 /// Forgets the records of withdrawn areas, but for those with edits that the server has not decided.
 fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
+    let some = "SELECT EXISTS (SELECT 1 FROM areas WHERE held = -1)";
+    if !c.prepare_cached(some)?.query_row([], |row| row.get::<_, bool>(0))? {
+        return Ok(());
+    }
+    // `state < 2` as well, so that the index over open entries serves.
     let gone = "SELECT r.record FROM records r JOIN areas a ON a.area = r.area AND a.held = -1
-                WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state = 0)";
+                WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
     for table in ["documents", "records"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
             .execute([])?;
