@@ -163,7 +163,8 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
             let refused = fates.get(&(*feed, n)).copied();
             let fits = match (refused, state) {
                 (Some(true), SentState::Refused) => attention.iter().any(|a| a.n == n && a.record == record),
-                (Some(true), SentState::Dismissed) | (Some(false), SentState::InLedger) => true,
+                (Some(true), SentState::Dismissed) => simulation.dealt_with.contains(&(index, n)),
+                (Some(false), SentState::InLedger) => true,
                 // Decided, and its area is no longer this phone's to read.
                 (Some(false), SentState::Sent) => !may_read.contains_key(&records[&record].area),
                 _ => false,

@@ -6,7 +6,7 @@ mod edits;
 mod of_record;
 mod rng;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
 use gridledger_client::{ClientError, Intents, Query, RecordId, SyncReport};
@@ -81,6 +81,8 @@ struct Simulation<'a> {
     players: Vec<Player>,
     rng: Rng,
     saved: Vec<SavedEdit>,
+    /// Refused edits that their author dealt with: player and number.
+    dealt_with: BTreeSet<(usize, u64)>,
     requests: VecDeque<Sent>,
     starts: usize,
     marks: usize,
@@ -111,6 +113,7 @@ impl<'a> Simulation<'a> {
             world,
             players: Vec::new(),
             saved: Vec::new(),
+            dealt_with: BTreeSet::new(),
             requests: VecDeque::new(),
             starts: 0,
             marks: 0,
@@ -152,7 +155,8 @@ impl<'a> Simulation<'a> {
             0..=15 => self.create(player),
             16..=55 => self.edit(player),
             56..=60 => self.settle(player),
-            61..=80 => {
+            61..=64 => self.slow_answer(player),
+            65..=80 => {
                 let line = self.line();
                 self.sync(player, line)
             }
@@ -176,7 +180,7 @@ impl<'a> Simulation<'a> {
         match self.rng.below(10) {
             0 => Line::RequestLost,
             1 | 2 => Line::AnswerLost,
-            3 | 4 => Line::CutAfter(self.rng.below(900)),
+            3 | 4 => Line::CutAfter(self.rng.below(6_000)),
             _ => Line::Good,
         }
     }
@@ -340,12 +344,29 @@ impl<'a> Simulation<'a> {
     /// An old answer arrives again, or one thought lost arrives late.
     fn repeat_answer(&mut self, player: usize) -> Result<(), String> {
         let which = self.rng.below(self.players[player].answers.len());
-        self.note(format!("answer {which} to {player} arrives again"));
+        self.deliver(player, which)
+    }
+
+    /// People go on while an answer is on its way.
+    fn slow_answer(&mut self, player: usize) -> Result<(), String> {
+        self.sync(player, Line::AnswerLost)?;
+        for _ in 0..=self.rng.below(3) {
+            self.edit(player)?;
+        }
+        self.deliver(player, self.players[player].answers.len() - 1)
+    }
+
+    fn deliver(&mut self, player: usize, which: usize) -> Result<(), String> {
+        self.note(format!("answer {which} to {player} arrives"));
         let (mut report, Player { phone, answers, .. }) = (SyncReport::default(), &mut self.players[player]);
         let received = phone
             .receive(&answers[which], &mut report)
             .map_err(|e| format!("an old answer: {e}"));
         self.note(format!("  … {report:?}"));
+        if report.healed > 0 {
+            return Err("a phone's digest differed from the server's".into());
+        }
+        self.tally.refused += report.refused as usize;
         received.map(|_| ())
     }
 
@@ -397,6 +418,7 @@ impl<'a> Simulation<'a> {
             return self.edit(player);
         };
         if self.rng.percent(50) {
+            self.dealt_with.insert((player, first.n));
             self.note(format!("{player} dismisses {}", first.n));
             return self.players[player].phone.engine().dismiss(first.n).map_err(text);
         }
@@ -404,7 +426,12 @@ impl<'a> Simulation<'a> {
         match self.players[player].phone.engine().apply_again(first.n) {
             // The record is gone with the refused edit that made it.
             Err(ClientError::Missing(_)) => Ok(()),
-            saved => self.keep(player, saved, None),
+            saved => {
+                if saved.is_ok() {
+                    self.dealt_with.insert((player, first.n));
+                }
+                self.keep(player, saved, None)
+            }
         }
     }
 
