@@ -12,7 +12,7 @@ use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::set::RecordType;
 use gridledger_server::store::records::HistoryRow;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::of_record::{nothing_buried, permitted, sums};
 use super::{PEOPLE, Player, Simulation, text};

@@ -104,7 +104,6 @@ pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
 
 impl<'a> Simulation<'a> {
     fn new(seed: u64, steps: &'a Mutex<Vec<String>>) -> Result<Self, String> {
-        let mut rng = Rng::new(seed);
         let world = World::new(2);
         for (login, role, area) in PEOPLE {
             world.user(login, role, area);
@@ -119,30 +118,37 @@ impl<'a> Simulation<'a> {
             marks: 0,
             steps,
             tally: Tally::default(),
-            rng: Rng::new(0),
+            rng: Rng::new(seed),
         };
-        for index in 0..rng.range(3, 5) as usize {
+        for index in 0..simulation.rng.range(3, 5) as usize {
             // The first two share a grid; a person may hold two phones.
-            let who = if index < 2 { index } else { rng.below(PEOPLE.len()) };
-            let skew = if rng.percent(40) {
-                rng.range(-9 * DAY, 9 * DAY)
+            let who = if index < 2 {
+                index
             } else {
-                0
+                simulation.rng.below(PEOPLE.len())
             };
-            let mut phone = simulation.world.phone(PEOPLE[who].0, skew);
-            let feed = FeedId::of_key(&phone.engine().public_key(), 0);
-            simulation.players.push(Player {
-                who,
-                phone,
-                feed,
-                answers: Vec::new(),
-            });
-        }
-        simulation.rng = rng;
-        for player in 0..simulation.players.len() {
-            simulation.sync(player, Line::Good)?;
+            simulation.join(who);
+            simulation.sync(index, Line::Good)?;
         }
         Ok(simulation)
+    }
+
+    /// Somebody gets a phone.
+    fn join(&mut self, who: usize) {
+        let skew = if self.rng.percent(40) {
+            self.rng.range(-9 * DAY, 9 * DAY)
+        } else {
+            0
+        };
+        let mut phone = self.world.phone(PEOPLE[who].0, skew);
+        let feed = FeedId::of_key(&phone.engine().public_key(), 0);
+        self.note(format!("{} gets phone {}", PEOPLE[who].0, self.players.len()));
+        self.players.push(Player {
+            who,
+            phone,
+            feed,
+            answers: Vec::new(),
+        });
     }
 
     fn note(&self, step: String) {
@@ -156,6 +162,7 @@ impl<'a> Simulation<'a> {
             16..=55 => self.edit(player),
             56..=60 => self.settle(player),
             61..=64 => self.slow_answer(player),
+            65 if self.players.len() < 6 => self.late_comer(),
             65..=80 => {
                 let line = self.line();
                 self.sync(player, line)
@@ -222,13 +229,20 @@ impl<'a> Simulation<'a> {
         if records.is_empty() {
             return self.create(player);
         }
+        let record = self.rng.pick(&records).id;
+        self.edit_one(player, record)
+    }
+
+    /// Edits a record, if the player has it.
+    fn edit_one(&mut self, player: usize, record: RecordId) -> Result<(), String> {
+        let found = self.players[player].phone.engine().get(record).map_err(text)?;
+        let Some(record) = found else { return Ok(()) };
         let mark = self.mark();
-        let record = self.rng.pick(&records);
         let people: Vec<String> = PEOPLE.iter().map(|(login, ..)| (*login).to_owned()).collect();
         let mut tickets = self.ids(player, "ticket")?;
         tickets.push(RecordId([9; 16]).to_string());
-        let intents = edits::edit(&mut self.rng, record, &mark, &people, &tickets);
-        self.save(player, record.id, intents, record.view.clone())
+        let intents = edits::edit(&mut self.rng, &record, &mark, &people, &tickets);
+        self.save(player, record.id, intents, record.view)
     }
 
     fn save(&mut self, player: usize, record: RecordId, intents: Intents, saw: Value) -> Result<(), String> {
@@ -347,13 +361,39 @@ impl<'a> Simulation<'a> {
         self.deliver(player, which)
     }
 
-    /// People go on while an answer is on its way.
+    /// People go on while an answer is on its way, with a record that somebody else has changed.
     fn slow_answer(&mut self, player: usize) -> Result<(), String> {
-        self.sync(player, Line::AnswerLost)?;
-        for _ in 0..=self.rng.below(3) {
-            self.edit(player)?;
+        let other = self.rng.below(self.players.len());
+        let shared = self.players[player]
+            .phone
+            .engine()
+            .list(&Query::default().limit(5));
+        let shared: Vec<RecordId> = shared.map_err(text)?.iter().map(|r| r.id).collect();
+        if shared.is_empty() {
+            return self.create(player);
         }
-        self.deliver(player, self.players[player].answers.len() - 1)
+        let record = *self.rng.pick(&shared);
+        self.edit_one(other, record)?;
+        self.sync(other, Line::Good)?;
+        self.sync(player, Line::AnswerLost)?;
+        self.edit_one(player, record)?;
+        self.edit_one(player, record)?;
+        self.deliver(player, self.players[player].answers.len() - 1)?;
+        self.edit_one(player, record)
+    }
+
+    /// A new phone fetches all there is over a bad line, piece by piece, while others work.
+    fn late_comer(&mut self) -> Result<(), String> {
+        let (who, late) = (self.rng.below(PEOPLE.len()), self.players.len());
+        self.join(who);
+        for _ in 0..4 {
+            let cut = Line::CutAfter(self.rng.range(1_000, 5_000) as usize);
+            self.sync(late, cut)?;
+            let other = self.rng.below(late);
+            self.edit(other)?;
+            self.sync(other, Line::Good)?;
+        }
+        Ok(())
     }
 
     fn deliver(&mut self, player: usize, which: usize) -> Result<(), String> {
