@@ -1,8 +1,12 @@
 //! The one integration-test binary: each one more would be one more link.
 
+mod conformance;
 mod desks;
+mod golden;
+mod hostile;
 mod http_desk;
 mod http_errors;
+mod kills;
 mod ledgers;
 mod line;
 mod register;
