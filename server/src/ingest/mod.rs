@@ -214,6 +214,10 @@ impl Plan<'_> {
         if entry.cursor > head {
             return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
         }
+        if working.row.entry_bytes + bytes as u64 > limits::RECORD_BYTES {
+            let rule = format!("at most {} bytes of entries a record", limits::RECORD_BYTES);
+            return Err(refuse(Code::RecordFull, &rule));
+        }
         let record_type = self.schema.record_type(&working.row.record_type);
         let record_type = record_type
             .ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?

@@ -389,9 +389,17 @@ impl<'a> Simulation<'a> {
         for _ in 0..4 {
             let cut = Line::CutAfter(self.rng.range(1_000, 5_000) as usize);
             self.sync(late, cut)?;
-            let other = self.rng.below(late);
-            self.edit(other)?;
-            self.sync(other, Line::Good)?;
+            // What has arrived changes again before the rest has.
+            let arrived = self.players[late]
+                .phone
+                .engine()
+                .list(&Query::default())
+                .map_err(text)?;
+            for record in arrived.iter().map(|record| record.id).take(3) {
+                let other = self.rng.below(late);
+                self.edit_one(other, record)?;
+                self.sync(other, Line::Good)?;
+            }
         }
         Ok(())
     }

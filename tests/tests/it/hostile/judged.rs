@@ -323,3 +323,28 @@ fn every_limit_is_refused_one_past_it() {
     assert_eq!(scene.request(&segments), []);
     scene.works();
 }
+
+#[test]
+fn a_record_grows_no_larger_than_what_every_phone_can_take() {
+    let mut scene = Scene::new();
+    let good = scene.attacker.patrol(&scene.world);
+    let record = good.record(scene.attacker.feed);
+    assert_eq!(scene.codes(good), []);
+    scene.works();
+    let mut full = 0;
+    for start in 0..40u32 {
+        // Much in one entry: the same field many times over, each time with other characters.
+        let text = |i: u32| -> String {
+            let at = |k: u32| char::from_u32(0x4e00 + (start * 7919 + i * 131 + k * 31) % 20_000);
+            (0..500).filter_map(at).collect()
+        };
+        let intents = (0..150).map(|i| put("coverage_note", json!(text(i)))).collect();
+        let codes = scene.codes(scene.attacker.entry(Target::Edit { record }, intents));
+        assert!(codes.is_empty() || codes == [Code::RecordFull], "{codes:?}");
+        full += usize::from(!codes.is_empty());
+    }
+    assert!(full > 0, "nothing stopped it");
+    scene.works();
+    let mut late = scene.world.phone("good", 0);
+    assert_eq!(late.sync(&scene.world).unwrap().proven, 1);
+}
