@@ -32,6 +32,9 @@ pub const ITEM_CHARS: usize = 200;
 pub const TEXT_CHARS: usize = 20_000;
 /// Entries of one record before the server refuses more (a record whose history must end starts a new epoch).
 pub const RECORD_ENTRIES: u64 = 10_000;
+/// Bytes of one record's entries in canonical form: a record's news travel in one frame, which a phone must be able to
+/// take ([`FRAME_BYTES`]).
+pub const RECORD_BYTES: u64 = 2 << 20;
 /// Events of one ticket.
 pub const TICKET_EVENTS: usize = 1_000;
 /// Records a device holds (the phone warns, the server reports).

@@ -248,9 +248,13 @@ fn snapshot(
     if floor != 0 || entries < SNAPSHOT_ENTRIES {
         return Ok(None);
     }
-    let Some((_, documents)) = service.store.record(row.record)? else {
+    // Read after the news: a record that changed in between is of another look at the area.
+    let Some((now, documents)) = service.store.record(row.record)? else {
         return Ok(None);
     };
+    if now.last != row.last {
+        return Ok(None);
+    }
     let documents: Vec<(u8, Vec<u8>)> = documents
         .into_iter()
         .filter(|d| facets & (1 << d.facet) != 0)

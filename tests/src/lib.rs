@@ -1,5 +1,6 @@
 //! Helpers shared by the tests.
 
+pub mod attacker;
 pub mod desk;
 pub mod engines;
 pub mod office;

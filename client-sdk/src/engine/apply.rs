@@ -1,7 +1,7 @@
 //! What an answer means. Each frame is one transaction together with its cursor: a kill at any point leaves the state
 //! before it or after it, and the next sync goes on from there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
@@ -12,7 +12,7 @@ use gridledger_core::receipt;
 use gridledger_core::wire::{WireError, frames};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Target;
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{AreaInfo, Delta, Frame, GrantSet, LogEntry, News, Receipt, RecordNews};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
@@ -376,16 +376,43 @@ fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<
     Ok(entry.at)
 }
 
-/// A snapshot that holds own entries has brought them back: they are in the ledger.
+/// A snapshot that holds own entries has brought them back: they are in the ledger. Of each facet it holds as many as
+/// the facet's document has changes of this feed.
 fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
-    let clock = confirmed.get(&0).map(Document::clock).unwrap_or_default();
-    for (feed, changes) in clock {
-        let sql = "UPDATE entries SET state = ?4 WHERE feed = ?1 AND record = ?2 AND n IN
-                   (SELECT n FROM entries WHERE feed = ?1 AND record = ?2 AND state <> 3 AND state <> 4 ORDER BY n LIMIT ?3)";
-        c.execute(
-            sql,
-            (feed.0, record.0, changes as i64, SentState::InLedger.number()),
-        )?;
+    let sql = "SELECT feed, n, body FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
+    let own = c
+        .prepare_cached(sql)?
+        .query_map([record.0], |row| {
+            Ok((
+                FeedId(row.get(0)?),
+                row.get::<_, i64>(1)?,
+                row.get::<_, Vec<u8>>(2)?,
+            ))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut left: BTreeMap<(u8, FeedId), u64> = BTreeMap::new();
+    for (facet, document) in confirmed {
+        left.extend(
+            document
+                .clock()
+                .into_iter()
+                .map(|(feed, changes)| ((*facet, feed), changes)),
+        );
+    }
+    for (feed, n, body) in own {
+        let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        let mut held = false;
+        for facet in confirmed.keys().filter(|f| entry.facets() & (1 << **f) != 0) {
+            if let Some(changes @ 1..) = left.get_mut(&(*facet, feed)) {
+                *changes -= 1;
+                held = true;
+            }
+        }
+        if held {
+            let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2";
+            c.prepare_cached(sql)?
+                .execute((feed.0, n, SentState::InLedger.number()))?;
+        }
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_core::validate::{Subject, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Target};
-use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{RecordType, SchemaSet};
 use gridledger_schema::wire::Grant;
@@ -33,6 +33,7 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             schema: &schema,
             source,
             now: push.now,
+            heads: HashMap::new(),
             records: BTreeMap::new(),
             areas: HashMap::new(),
             grants: HashMap::new(),
@@ -71,6 +72,8 @@ struct Plan<'a> {
     schema: &'a SchemaSet,
     source: &'a mut dyn Source,
     now: i64,
+    /// Of each feed that this push has decided entries of: the last.
+    heads: HashMap<FeedId, (u64, EntryHash)>,
     records: BTreeMap<RecordId, Working>,
     areas: HashMap<AreaNo, Option<AreaHead>>,
     grants: HashMap<UserNo, Option<Vec<Grant>>>,
@@ -89,7 +92,10 @@ impl Plan<'_> {
 
     fn segment(&mut self, segment: &CheckedSegment) -> Result<SegmentVerdict, StoreError> {
         let feed = segment.feed.feed;
-        let (held, hash) = self.source.feed_head(feed)?;
+        let (held, hash) = match self.heads.get(&feed) {
+            Some(head) => *head,
+            None => self.source.feed_head(feed)?,
+        };
         let mut verdict = SegmentVerdict {
             feed,
             n: held,
@@ -126,6 +132,7 @@ impl Plan<'_> {
             (verdict.n, verdict.hash) = (n, signed.hash);
         }
         if verdict.n > held {
+            self.heads.insert(feed, (verdict.n, verdict.hash));
             self.writes.feeds.push((feed, verdict.n, verdict.hash));
             if segment
                 .entries
@@ -145,9 +152,20 @@ impl Plan<'_> {
         signed: &SignedEntry,
         verdict: &mut SegmentVerdict,
     ) -> Result<bool, StoreError> {
-        match self.source.decided(feed, signed.entry.n)? {
+        let n = signed.entry.n;
+        let mut here = self
+            .writes
+            .entries
+            .iter()
+            .filter(|_| self.heads.contains_key(&feed));
+        let here = here.find(|(of, known, _)| *of == feed && known.entry.n == n);
+        let decided = match here {
+            Some((_, known, refusal)) => Some((known.hash, refusal.clone())),
+            None => self.source.decided(feed, n)?,
+        };
+        match decided {
             Some((hash, refusal)) if hash == signed.hash => {
-                verdict.refused.extend(refusal.map(|r| (signed.entry.n, r)));
+                verdict.refused.extend(refusal.map(|r| (n, r)));
                 Ok(true)
             }
             _ => Ok(false),
@@ -195,6 +213,10 @@ impl Plan<'_> {
         let head = self.area(area)?;
         if entry.cursor > head {
             return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
+        }
+        if working.row.entry_bytes + bytes as u64 > limits::RECORD_BYTES {
+            let rule = format!("at most {} bytes of entries a record", limits::RECORD_BYTES);
+            return Err(refuse(Code::RecordFull, &rule));
         }
         let record_type = self.schema.record_type(&working.row.record_type);
         let record_type = record_type

@@ -33,6 +33,8 @@ mod tag {
 const DECIMAL_DIGITS: u8 = 7;
 /// Texts remembered a column.
 const REMEMBERED: usize = 1 << 16;
+/// Bytes of a column's name: each level of a value adds a key, and names are kept while a sheet is read.
+const NAME_BYTES: usize = 1_024;
 const KEY_SEPARATOR: char = '\u{1f}';
 
 /// Appends a LEB128 varint.
@@ -299,6 +301,8 @@ impl<'a> Reader<'a> {
             .ok_or(WireError::TooLarge("values of a sheet"))?;
         let index = if let Some(&index) = self.names.get(name) {
             index
+        } else if name.len() > NAME_BYTES {
+            return Err(WireError::TooLarge("name of a column"));
         } else {
             let index = self.names.len();
             self.names.insert(name.to_owned(), index);

@@ -12,7 +12,7 @@ use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::set::RecordType;
 use gridledger_server::store::records::HistoryRow;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::of_record::{nothing_buried, permitted, sums};
 use super::{PEOPLE, Player, Simulation, text};
@@ -163,7 +163,8 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
             let refused = fates.get(&(*feed, n)).copied();
             let fits = match (refused, state) {
                 (Some(true), SentState::Refused) => attention.iter().any(|a| a.n == n && a.record == record),
-                (Some(true), SentState::Dismissed) | (Some(false), SentState::InLedger) => true,
+                (Some(true), SentState::Dismissed) => simulation.dealt_with.contains(&(index, n)),
+                (Some(false), SentState::InLedger) => true,
                 // Decided, and its area is no longer this phone's to read.
                 (Some(false), SentState::Sent) => !may_read.contains_key(&records[&record].area),
                 _ => false,

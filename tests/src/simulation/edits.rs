@@ -97,6 +97,14 @@ fn one(
     }
 }
 
+/// What somebody says at length now and then, so that an answer comes in several pieces.
+fn said(rng: &mut Rng, mark: &str) -> String {
+    let length = if rng.percent(40) { 400 } else { 0 };
+    let character = |_| char::from_u32(0x4e00 + rng.below(5_000) as u32).unwrap_or('好');
+    let at_length: String = (0..length).map(character).collect();
+    format!("{mark}{at_length}")
+}
+
 fn dwelling(rng: &mut Rng, intents: Intents, mark: &str) -> Intents {
     match rng.below(5) {
         0 => intents.put("address", json!({ "road": "人民路", "number": mark })),
@@ -115,7 +123,7 @@ fn household(rng: &mut Rng, intents: Intents, mark: &str) -> Intents {
         4 => intents.remove("consents", rng.word(&CONSENTS)),
         5 => intents.put("care_plan", mark),
         6 => intents.put("contact_person", Value::Null),
-        _ => intents.append("notes", mark),
+        _ => intents.append("notes", said(rng, mark)),
     }
 }
 
@@ -126,7 +134,7 @@ fn patrol(rng: &mut Rng, intents: Intents, mark: &str, people: &[String]) -> Int
         4 => intents.put("squad_id", mark),
         5 => intents.add("companions", rng.pick(people).as_str()),
         6 => intents.append("media", mark),
-        _ => intents.put("coverage_note", mark),
+        _ => intents.put("coverage_note", said(rng, mark)),
     }
 }
 
@@ -151,7 +159,7 @@ fn of_ticket(
     match rng.below(18) {
         0 => intents.put("title", mark),
         1 => intents.put("description", text(rng, record, mark)),
-        2 => intents.append("comments", mark),
+        2 => intents.append("comments", said(rng, mark)),
         3 => intents.set_child("checklist", rng.word(&CHILDREN), object(json!({ "item": mark }))),
         4 => {
             let done = json!({ "item": mark, "done": rng.percent(50) });

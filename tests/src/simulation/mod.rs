@@ -6,7 +6,7 @@ mod edits;
 mod of_record;
 mod rng;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
 use gridledger_client::{ClientError, Intents, Query, RecordId, SyncReport};
@@ -81,6 +81,8 @@ struct Simulation<'a> {
     players: Vec<Player>,
     rng: Rng,
     saved: Vec<SavedEdit>,
+    /// Refused edits that their author dealt with: player and number.
+    dealt_with: BTreeSet<(usize, u64)>,
     requests: VecDeque<Sent>,
     starts: usize,
     marks: usize,
@@ -102,7 +104,6 @@ pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
 
 impl<'a> Simulation<'a> {
     fn new(seed: u64, steps: &'a Mutex<Vec<String>>) -> Result<Self, String> {
-        let mut rng = Rng::new(seed);
         let world = World::new(2);
         for (login, role, area) in PEOPLE {
             world.user(login, role, area);
@@ -111,35 +112,43 @@ impl<'a> Simulation<'a> {
             world,
             players: Vec::new(),
             saved: Vec::new(),
+            dealt_with: BTreeSet::new(),
             requests: VecDeque::new(),
             starts: 0,
             marks: 0,
             steps,
             tally: Tally::default(),
-            rng: Rng::new(0),
+            rng: Rng::new(seed),
         };
-        for index in 0..rng.range(3, 5) as usize {
+        for index in 0..simulation.rng.range(3, 5) as usize {
             // The first two share a grid; a person may hold two phones.
-            let who = if index < 2 { index } else { rng.below(PEOPLE.len()) };
-            let skew = if rng.percent(40) {
-                rng.range(-9 * DAY, 9 * DAY)
+            let who = if index < 2 {
+                index
             } else {
-                0
+                simulation.rng.below(PEOPLE.len())
             };
-            let mut phone = simulation.world.phone(PEOPLE[who].0, skew);
-            let feed = FeedId::of_key(&phone.engine().public_key(), 0);
-            simulation.players.push(Player {
-                who,
-                phone,
-                feed,
-                answers: Vec::new(),
-            });
-        }
-        simulation.rng = rng;
-        for player in 0..simulation.players.len() {
-            simulation.sync(player, Line::Good)?;
+            simulation.join(who);
+            simulation.sync(index, Line::Good)?;
         }
         Ok(simulation)
+    }
+
+    /// Somebody gets a phone.
+    fn join(&mut self, who: usize) {
+        let skew = if self.rng.percent(40) {
+            self.rng.range(-9 * DAY, 9 * DAY)
+        } else {
+            0
+        };
+        let mut phone = self.world.phone(PEOPLE[who].0, skew);
+        let feed = FeedId::of_key(&phone.engine().public_key(), 0);
+        self.note(format!("{} gets phone {}", PEOPLE[who].0, self.players.len()));
+        self.players.push(Player {
+            who,
+            phone,
+            feed,
+            answers: Vec::new(),
+        });
     }
 
     fn note(&self, step: String) {
@@ -152,7 +161,9 @@ impl<'a> Simulation<'a> {
             0..=15 => self.create(player),
             16..=55 => self.edit(player),
             56..=60 => self.settle(player),
-            61..=80 => {
+            61..=64 => self.slow_answer(player),
+            65 if self.players.len() < 6 => self.late_comer(),
+            65..=80 => {
                 let line = self.line();
                 self.sync(player, line)
             }
@@ -176,7 +187,7 @@ impl<'a> Simulation<'a> {
         match self.rng.below(10) {
             0 => Line::RequestLost,
             1 | 2 => Line::AnswerLost,
-            3 | 4 => Line::CutAfter(self.rng.below(900)),
+            3 | 4 => Line::CutAfter(self.rng.below(6_000)),
             _ => Line::Good,
         }
     }
@@ -218,13 +229,20 @@ impl<'a> Simulation<'a> {
         if records.is_empty() {
             return self.create(player);
         }
+        let record = self.rng.pick(&records).id;
+        self.edit_one(player, record)
+    }
+
+    /// Edits a record, if the player has it.
+    fn edit_one(&mut self, player: usize, record: RecordId) -> Result<(), String> {
+        let found = self.players[player].phone.engine().get(record).map_err(text)?;
+        let Some(record) = found else { return Ok(()) };
         let mark = self.mark();
-        let record = self.rng.pick(&records);
         let people: Vec<String> = PEOPLE.iter().map(|(login, ..)| (*login).to_owned()).collect();
         let mut tickets = self.ids(player, "ticket")?;
         tickets.push(RecordId([9; 16]).to_string());
-        let intents = edits::edit(&mut self.rng, record, &mark, &people, &tickets);
-        self.save(player, record.id, intents, record.view.clone())
+        let intents = edits::edit(&mut self.rng, &record, &mark, &people, &tickets);
+        self.save(player, record.id, intents, record.view)
     }
 
     fn save(&mut self, player: usize, record: RecordId, intents: Intents, saw: Value) -> Result<(), String> {
@@ -340,12 +358,63 @@ impl<'a> Simulation<'a> {
     /// An old answer arrives again, or one thought lost arrives late.
     fn repeat_answer(&mut self, player: usize) -> Result<(), String> {
         let which = self.rng.below(self.players[player].answers.len());
-        self.note(format!("answer {which} to {player} arrives again"));
+        self.deliver(player, which)
+    }
+
+    /// People go on while an answer is on its way, with a record that somebody else has changed.
+    fn slow_answer(&mut self, player: usize) -> Result<(), String> {
+        let other = self.rng.below(self.players.len());
+        let shared = self.players[player]
+            .phone
+            .engine()
+            .list(&Query::default().limit(5));
+        let shared: Vec<RecordId> = shared.map_err(text)?.iter().map(|r| r.id).collect();
+        if shared.is_empty() {
+            return self.create(player);
+        }
+        let record = *self.rng.pick(&shared);
+        self.edit_one(other, record)?;
+        self.sync(other, Line::Good)?;
+        self.sync(player, Line::AnswerLost)?;
+        self.edit_one(player, record)?;
+        self.edit_one(player, record)?;
+        self.deliver(player, self.players[player].answers.len() - 1)?;
+        self.edit_one(player, record)
+    }
+
+    /// A new phone fetches all there is over a bad line, piece by piece, while others work.
+    fn late_comer(&mut self) -> Result<(), String> {
+        let (who, late) = (self.rng.below(PEOPLE.len()), self.players.len());
+        self.join(who);
+        for _ in 0..4 {
+            let cut = Line::CutAfter(self.rng.range(1_000, 5_000) as usize);
+            self.sync(late, cut)?;
+            // What has arrived changes again before the rest has.
+            let arrived = self.players[late]
+                .phone
+                .engine()
+                .list(&Query::default())
+                .map_err(text)?;
+            for record in arrived.iter().map(|record| record.id).take(3) {
+                let other = self.rng.below(late);
+                self.edit_one(other, record)?;
+                self.sync(other, Line::Good)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, player: usize, which: usize) -> Result<(), String> {
+        self.note(format!("answer {which} to {player} arrives"));
         let (mut report, Player { phone, answers, .. }) = (SyncReport::default(), &mut self.players[player]);
         let received = phone
             .receive(&answers[which], &mut report)
             .map_err(|e| format!("an old answer: {e}"));
         self.note(format!("  … {report:?}"));
+        if report.healed > 0 {
+            return Err("a phone's digest differed from the server's".into());
+        }
+        self.tally.refused += report.refused as usize;
         received.map(|_| ())
     }
 
@@ -397,6 +466,7 @@ impl<'a> Simulation<'a> {
             return self.edit(player);
         };
         if self.rng.percent(50) {
+            self.dealt_with.insert((player, first.n));
             self.note(format!("{player} dismisses {}", first.n));
             return self.players[player].phone.engine().dismiss(first.n).map_err(text);
         }
@@ -404,7 +474,12 @@ impl<'a> Simulation<'a> {
         match self.players[player].phone.engine().apply_again(first.n) {
             // The record is gone with the refused edit that made it.
             Err(ClientError::Missing(_)) => Ok(()),
-            saved => self.keep(player, saved, None),
+            saved => {
+                if saved.is_ok() {
+                    self.dealt_with.insert((player, first.n));
+                }
+                self.keep(player, saved, None)
+            }
         }
     }
 

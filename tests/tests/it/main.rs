@@ -1,10 +1,16 @@
 //! The one integration-test binary: each one more would be one more link.
 
+mod conformance;
 mod desks;
+mod golden;
+mod hostile;
 mod http_desk;
 mod http_errors;
+mod http_hostile;
+mod kills;
 mod ledgers;
 mod line;
+mod phones;
 mod register;
 mod sessions;
 mod simulation;

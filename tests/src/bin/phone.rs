@@ -1,0 +1,73 @@
+//! A phone for tests that kill it: `phone STORE SERVER CODE STEP…`. A step is `sync`, `list`, or a text that a new
+//! patrol carries. What is durable is printed the moment the call returned.
+
+use std::io::Write as _;
+
+use gridledger_client::{Client, ClientError, Intents, Options, Query, RecordId, SentState};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn say(line: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    let mut args = std::env::args().skip(1);
+    let mut next = || args.next().ok_or("phone STORE SERVER CODE STEP…");
+    let (store, server, code) = (next()?, next()?, next()?);
+    let client = Client::open(store, Options::default())?;
+    if client.status()?.enrolled {
+        client.engine().set_server(&server)?;
+    } else {
+        client.enrol(&server, &code)?;
+    }
+    for step in args {
+        match step.as_str() {
+            "sync" => sync(&client).await?,
+            "list" => list(&client)?,
+            note => match create(&client, note) {
+                Ok(record) => say(&format!("saved {record} {note}"))?,
+                // Before the first sync there are no areas to create it in.
+                Err(ClientError::Refused(refusal)) => say(&format!("refused {refusal}"))?,
+                Err(error) => return Err(error.into()),
+            },
+        }
+    }
+    Ok(())
+}
+
+async fn sync(client: &Client) -> Result<(), Failure> {
+    match client.sync().await {
+        Ok(report) if report.healed > 0 => return Err("the digests differed".into()),
+        Ok(_) => say("synced")?,
+        Err(error) => say(&format!("no sync: {error}"))?,
+    }
+    for (_, record, _, state) in client.receipts(1_000)? {
+        if matches!(state, SentState::Sent | SentState::InLedger) {
+            say(&format!("received {record}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn list(client: &Client) -> Result<(), Failure> {
+    for record in client.list(&Query::default())? {
+        let (note, pending) = (
+            record.view["coverage_note"].as_str().unwrap_or("?"),
+            record.pending,
+        );
+        say(&format!("holds {} {note} {pending}", record.id))?;
+    }
+    Ok(())
+}
+
+fn create(client: &Client, note: &str) -> Result<RecordId, ClientError> {
+    let intents = Intents::new()
+        .put("started", 1_767_571_200_000_i64)
+        .put("coverage_note", note)
+        .increment("posters_removed", 1);
+    client.create("patrol", "G1", intents)
+}

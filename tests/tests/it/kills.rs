@@ -1,0 +1,261 @@
+//! Real processes over real HTTP, ended at each named point as by a power cut: what was said to be safe is there.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+
+use gridledger_client::RecordId;
+use gridledger_schema::set::SchemaSet;
+use gridledger_schema::wire::Grant;
+use gridledger_server::auth::codes;
+use gridledger_server::ingest;
+use gridledger_server::store::people::{NewArea, NewUser};
+use gridledger_server::store::sqlite::SqliteStore;
+use gridledger_server::store::{PeopleStore as _, RecordStore as _, Store as _};
+use tempfile::TempDir;
+
+const CODE: &str = "TESTCODE1234";
+const DIE_AT: &str = "GRIDLEDGER_DIE_AT";
+/// A day: the first sync enrols, then work and syncs alternate.
+const DAY: [&str; 9] = ["sync", "a", "b", "c", "sync", "d", "e", "sync", "sync"];
+
+/// Where one story happens.
+struct Place {
+    dir: TempDir,
+}
+
+/// A server process; it ends when this does.
+struct Node {
+    child: Child,
+    address: String,
+}
+
+impl Node {
+    /// Ends it by ending its input; whether it was dead before.
+    fn end(mut self) -> bool {
+        self.wait()
+    }
+
+    fn wait(&mut self) -> bool {
+        drop(self.child.stdin.take());
+        !self.child.wait().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.wait();
+    }
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            dir: tempfile::tempdir().expect("a folder"),
+        };
+        let store = place.store();
+        let area = NewArea {
+            code: "G1".into(),
+            parent: None,
+            kind: "basic_grid".into(),
+            name: "第一网格".into(),
+            from: None,
+            to: None,
+        };
+        store.put_areas(&[area]).expect("an area");
+        let grant = Grant {
+            role: "grid_worker".into(),
+            area: store.areas().expect("areas")[0].no,
+            from: 0,
+            to: None,
+        };
+        let user = NewUser {
+            login: "w1".into(),
+            name: "王某".into(),
+            password: None,
+            grants: vec![grant],
+        };
+        store.put_users(&[user]).expect("a user");
+        let user = store.user_by_login("w1").expect("users").expect("the user").no;
+        let hash = codes::hash(CODE).expect("a code is well formed");
+        store.put_code(hash, user, i64::MAX).expect("a code");
+        store.close();
+        place
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn store(&self) -> SqliteStore {
+        SqliteStore::open(&self.file("server.db"), ingest::decider(SchemaSet::builtin()))
+            .expect("the server's store")
+    }
+
+    fn node(&self, die_at: Option<&str>) -> Node {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        command
+            .arg(self.file("server.db"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = with(&mut command, die_at).spawn().expect("a server process");
+        let mut address = String::new();
+        let out = child.stdout.take().expect("its output");
+        BufReader::new(out).read_line(&mut address).expect("its address");
+        let address = format!("http://{}", address.trim());
+        Node { child, address }
+    }
+
+    /// Runs a phone through some steps; the lines it printed, and whether it died.
+    fn phone(&self, node: &Node, die_at: Option<&str>, steps: &[&str]) -> (Vec<String>, bool) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_phone"));
+        command
+            .arg(self.file("phone.db"))
+            .args([&node.address, CODE])
+            .args(steps);
+        let done = with(&mut command, die_at).output().expect("a phone process");
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(
+            done.status.success() || die_at.is_some(),
+            "{said}{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        (said.lines().map(str::to_owned).collect(), !done.status.success())
+    }
+}
+
+fn with<'a>(command: &'a mut Command, die_at: Option<&str>) -> &'a mut Command {
+    match die_at {
+        Some(point) => command.env(DIE_AT, point),
+        None => command.env_remove(DIE_AT),
+    }
+}
+
+/// The record ids in lines that begin with a word.
+fn ids(lines: &[String], word: &str) -> BTreeSet<RecordId> {
+    let of_line = |line: &String| line.strip_prefix(word)?.trim().get(..36)?.parse().ok();
+    lines.iter().filter_map(of_line).collect()
+}
+
+fn is_whole(file: &Path) -> bool {
+    let connection = rusqlite::Connection::open(file).expect("a database");
+    let check: String = connection
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .expect("a check");
+    check == "ok"
+}
+
+/// A day with a death in it, and what is there after everything was started again.
+fn survives(point: &str) {
+    let place = Place::new();
+    let (server_dies, phone_dies) = if point.starts_with("server.") {
+        (Some(point), None)
+    } else {
+        (None, Some(point))
+    };
+    let node = place.node(server_dies);
+    let (mut said, phone_died) = place.phone(&node, phone_dies, &DAY);
+    assert!(node.end() || phone_died, "{point}: it was not reached");
+    assert!(
+        is_whole(&place.file("server.db")) && is_whole(&place.file("phone.db")),
+        "{point}"
+    );
+    // A receipt that a phone held before the death is honoured by what the server holds after it.
+    let store = place.store();
+    for record in ids(&said, "received") {
+        assert!(
+            store.record(record).expect("a record").is_some(),
+            "{point}: {record} had a receipt"
+        );
+    }
+    store.close();
+    drop(store);
+    let node = place.node(None);
+    let (after, _) = place.phone(&node, None, &["sync", "f", "sync", "sync", "list"]);
+    assert!(!node.end(), "{point}: the server failed later");
+    said.extend(after.iter().filter(|line| line.starts_with("saved")).cloned());
+    let (saved, held) = (ids(&said, "saved"), ids(&after, "holds"));
+    assert!(
+        saved.is_subset(&held),
+        "{point}: saved and not there: {:?}",
+        saved.difference(&held)
+    );
+    let notes: Vec<&str> = after
+        .iter()
+        .filter_map(|line| line.strip_prefix("holds ")?.split(' ').nth(1))
+        .collect();
+    let different: BTreeSet<&&str> = notes.iter().collect();
+    assert_eq!(
+        notes.len(),
+        different.len(),
+        "{point}: something is there twice: {notes:?}"
+    );
+    assert!(
+        after
+            .iter()
+            .filter(|line| line.starts_with("holds"))
+            .all(|line| line.ends_with(" 0")),
+        "{point}: not all of it is in the ledger: {after:?}"
+    );
+    holds_exactly(&place, &held, point);
+}
+
+/// The server holds these records, each created once, its counter counted once.
+fn holds_exactly(place: &Place, held: &BTreeSet<RecordId>, point: &str) {
+    let store = place.store();
+    let area = store.areas().expect("areas")[0].no;
+    let records = store.records_of(area).expect("records");
+    let there: BTreeSet<RecordId> = records.iter().map(|row| row.record).collect();
+    assert_eq!(&there, held, "{point}");
+    assert!(records.iter().all(|row| row.entries == 1), "{point}: {records:?}");
+    let log: BTreeSet<u64> = records.iter().map(|row| row.last).collect();
+    assert!(log.iter().copied().eq(1..=held.len() as u64), "{point}: {log:?}");
+    for record in held {
+        let row = store.ledger_row(*record).expect("a row").expect("a row");
+        assert_eq!(row.views[0].1["posters_removed"], 1, "{point}");
+    }
+    assert!(
+        is_whole(&place.file("server.db")) && is_whole(&place.file("phone.db")),
+        "{point}"
+    );
+}
+
+/// Plays several stories at a time: they wait for processes more than they compute.
+fn each_survives(points: &[(&str, u32)]) {
+    let stories: Vec<String> = points
+        .iter()
+        .flat_map(|(point, most)| (1..=*most).map(move |count| format!("{point}:{count}")))
+        .collect();
+    let left = Mutex::new(stories.iter());
+    let next = || left.lock().expect("the stories").next();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(point) = next() {
+                    survives(point)
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_phone_killed_anywhere_keeps_what_it_saved() {
+    each_survives(&[
+        ("phone.before_save", 4),
+        ("phone.after_save", 5),
+        ("phone.before_send", 4),
+        ("phone.after_send", 4),
+        ("phone.before_receipt", 2),
+        ("phone.before_frame_commit", 3),
+        ("phone.after_frame", 9),
+    ]);
+}
+
+#[test]
+fn a_server_killed_around_its_commit_keeps_what_it_answered() {
+    each_survives(&[("server.before_commit", 5), ("server.after_commit", 5)]);
+}
