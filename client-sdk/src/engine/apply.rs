@@ -224,7 +224,10 @@ fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
 /// Forgets the records of withdrawn areas, but for those with edits that the server has not decided.
 fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
     let some = "SELECT EXISTS (SELECT 1 FROM areas WHERE held = -1)";
-    if !c.prepare_cached(some)?.query_row([], |row| row.get::<_, bool>(0))? {
+    if !c
+        .prepare_cached(some)?
+        .query_row([], |row| row.get::<_, bool>(0))?
+    {
         return Ok(());
     }
     // `state < 2` as well, so that the index over open entries serves.
