@@ -42,11 +42,13 @@ impl Outcome {
         let Self::Frames(frames) = self else {
             return Vec::new();
         };
-        let receipt = |frame| match frame {
-            &Frame::Receipt(ref receipt) => Some(receipt),
-            _ => None,
-        };
-        frames.iter().filter_map(receipt).collect()
+        let mut receipts = Vec::new();
+        for frame in frames {
+            if let Frame::Receipt(receipt) = frame {
+                receipts.push(receipt);
+            }
+        }
+        receipts
     }
 
     /// Whether no code in it says that the server itself failed.

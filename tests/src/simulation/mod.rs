@@ -169,10 +169,22 @@ impl<'a> Simulation<'a> {
             }
             81..=83 => self.repeat(),
             84 => self.repeat_answer(player),
-            85..=87 => self.close(player),
-            88 => self.restart(),
-            89..=90 => self.rights(),
-            91..=92 => self.wrong_clock(player),
+            85..=87 => {
+                self.close(player);
+                Ok(())
+            }
+            88 => {
+                self.restart();
+                Ok(())
+            }
+            89..=90 => {
+                self.rights();
+                Ok(())
+            }
+            91..=92 => {
+                self.wrong_clock(player);
+                Ok(())
+            }
             93..=95 => self.attention(player),
             _ => {
                 let ms = self.rng.range(1, 6 * 3_600_000);
@@ -422,22 +434,20 @@ impl<'a> Simulation<'a> {
         self.world.service.store.counts().map_err(text)
     }
 
-    fn close(&mut self, player: usize) -> Result<(), String> {
+    fn close(&mut self, player: usize) {
         self.note(format!("{player} is closed and opened"));
         self.players[player].phone.close();
         self.players[player].phone.engine();
-        Ok(())
     }
 
-    fn restart(&mut self) -> Result<(), String> {
+    fn restart(&mut self) {
         self.note("the server stops and starts".into());
         self.world.restart();
         self.starts += 1;
-        Ok(())
     }
 
     /// Somebody's role ends; one that ended before is given again.
-    fn rights(&mut self) -> Result<(), String> {
+    fn rights(&mut self) {
         let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
         let ended = self.world.take(login, role, area);
         if !ended {
@@ -449,15 +459,13 @@ impl<'a> Simulation<'a> {
         ));
         // Two grants of one moment would be one.
         self.world.pass(1);
-        Ok(())
     }
 
     /// A phone's clock jumps. By more than ten days ahead its edits are refused until it has synced.
-    fn wrong_clock(&mut self, player: usize) -> Result<(), String> {
+    fn wrong_clock(&mut self, player: usize) {
         let days = self.rng.range(-9, 11);
         self.note(format!("{player}'s clock is now {days} days off"));
         self.players[player].phone.set_skew(days * DAY);
-        Ok(())
     }
 
     fn attention(&mut self, player: usize) -> Result<(), String> {

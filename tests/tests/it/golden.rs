@@ -21,13 +21,16 @@ const FEED: FeedId = FeedId([0x11; 16]);
 const OTHER: FeedId = FeedId([0x22; 16]);
 const AT: i64 = 1_767_571_200_000;
 
+/// Whether a fixture's bytes read back as what was written.
+type ReadsBack = Box<dyn Fn(&[u8]) -> bool>;
+
 /// A message, its bytes, and whether bytes read back as it.
 struct Case {
     name: String,
     what: &'static str,
     value: Value,
     bytes: Vec<u8>,
-    reads_back: Box<dyn Fn(&[u8]) -> bool>,
+    reads_back: ReadsBack,
 }
 
 fn key() -> SigningKey {

@@ -157,15 +157,15 @@ fn survives(point: &str) {
         (None, Some(point))
     };
     let node = place.node(server_dies);
-    let (mut said, phone_died) = place.phone(&node, phone_dies, &DAY);
-    assert!(node.end() || phone_died, "{point}: it was not reached");
+    let (mut heard, killed) = place.phone(&node, phone_dies, &DAY);
+    assert!(node.end() || killed, "{point}: it was not reached");
     assert!(
         is_whole(&place.file("server.db")) && is_whole(&place.file("phone.db")),
         "{point}"
     );
     // A receipt that a phone held before the death is honoured by what the server holds after it.
     let store = place.store();
-    for record in ids(&said, "received") {
+    for record in ids(&heard, "received") {
         assert!(
             store.record(record).expect("a record").is_some(),
             "{point}: {record} had a receipt"
@@ -176,8 +176,8 @@ fn survives(point: &str) {
     let node = place.node(None);
     let (after, _) = place.phone(&node, None, &["sync", "f", "sync", "sync", "list"]);
     assert!(!node.end(), "{point}: the server failed later");
-    said.extend(after.iter().filter(|line| line.starts_with("saved")).cloned());
-    let (saved, held) = (ids(&said, "saved"), ids(&after, "holds"));
+    heard.extend(after.iter().filter(|line| line.starts_with("saved")).cloned());
+    let (saved, held) = (ids(&heard, "saved"), ids(&after, "holds"));
     assert!(
         saved.is_subset(&held),
         "{point}: saved and not there: {:?}",
@@ -235,7 +235,7 @@ fn each_survives(points: &[(&str, u32)]) {
         for _ in 0..4 {
             scope.spawn(|| {
                 while let Some(point) = next() {
-                    survives(point)
+                    survives(point);
                 }
             });
         }

@@ -11,6 +11,9 @@ use serde_json::json;
 
 use super::Scene;
 
+/// One thing changed in an honest entry.
+type Change = Box<dyn Fn(&mut Entry)>;
+
 #[test]
 fn feeds_that_lie_are_stopped() {
     let mut scene = Scene::new();
@@ -93,7 +96,6 @@ fn entries_that_lie_are_refused_one_by_one() {
     let good = scene.attacker.patrol(&scene.world);
     let patrol = good.record(scene.attacker.feed);
     assert_eq!(scene.codes(good), []);
-    type Change = Box<dyn Fn(&mut Entry)>;
     let change = |change: fn(&mut Entry)| -> Change { Box::new(change) };
     let with = |target: Target, intents: Vec<gridledger_schema::entry::Intent>| -> Change {
         Box::new(move |entry| (entry.target, entry.intents) = (target.clone(), intents.clone()))
