@@ -1,6 +1,6 @@
 //! The store: one small blocking trait, one method one transaction. `sqlite` is the engine of a single node.
 //!
-//! Nothing here decides anything: [`Store::push`] asks `ingest` under its locks, everything else reads or writes rows.
+//! Nothing here decides anything: [`RecordStore::push`] asks `ingest` under its locks, everything else reads or writes rows.
 
 pub mod audit;
 pub mod desk;
