@@ -1,6 +1,6 @@
 //! Every rule of gridledger, without I/O, clock, randomness or async: those are parameters.
 //!
-//! Reading order: [`canonical`] is an entry's bytes and hash; [`document`] and [`derive`] turn entries into documents,
+//! Reading order: [`canonical`] is an entry's bytes and hash; [`document`] and [`mod@derive`] turn entries into documents,
 //! [`fold`] events into a ticket's state, [`project`] documents into a view; [`rights`] and [`validate`] say what an
 //! author may do; [`digest`] proves two stores equal,
 //! [`receipt`] is the server's word; [`wire`] is how all of it travels.
