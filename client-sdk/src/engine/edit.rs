@@ -127,7 +127,7 @@ impl Engine {
     }
 
     fn write(&mut self, row: &Row, mut facets: Facets, entry: &Entry) -> Result<Saved, ClientError> {
-        let seen = overlay::pack_seen(&facets, entry, self.me.feed);
+        let seen = overlay::pack_seen(&facets, entry, |feed| feed != self.me.feed);
         overlay::derive(&mut facets, self.me.feed, &self.me.user, entry, |_, _| Seen::All)?;
         let view = overlay::view(&self.schema, &row.record_type, &facets);
         facets.retain(|facet, _| entry.facets() & (1 << facet) != 0);

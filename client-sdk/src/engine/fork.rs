@@ -132,15 +132,7 @@ fn own_part(
     {
         overlay::derive(&mut facets, open.feed, author, &open.entry, |_, _| Seen::All)?;
     }
-    let mut out = Vec::new();
-    for (facet, document) in facets.iter().filter(|(f, _)| entry.facets() & (1 << **f) != 0) {
-        for (feed, n) in document.clock().into_iter().filter(|(feed, _)| *feed == old) {
-            out.push(*facet);
-            out.extend(feed.0);
-            out.extend(n.to_be_bytes());
-        }
-    }
-    Ok(out)
+    Ok(overlay::pack_seen(&facets, entry, |feed| feed == old))
 }
 
 fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {

@@ -73,12 +73,12 @@ pub(super) fn documents(c: &Connection, record: RecordId, with_overlay: bool) ->
     Ok(facets)
 }
 
-/// What an edit was made on: of each facet it touches, how far every other feed had come (its own part follows from
-/// the entries before it).
-pub(super) fn pack_seen(facets: &Facets, entry: &Entry, own: FeedId) -> Vec<u8> {
+/// What an edit was made on: of each facet it touches, how far the feeds that `of` names had come (an edit's
+/// own part follows from the entries before it).
+pub(super) fn pack_seen(facets: &Facets, entry: &Entry, of: impl Fn(FeedId) -> bool) -> Vec<u8> {
     let mut out = Vec::new();
     for (facet, document) in facets.iter().filter(|(f, _)| entry.facets() & (1 << **f) != 0) {
-        for (feed, n) in document.clock().into_iter().filter(|(feed, _)| *feed != own) {
+        for (feed, n) in document.clock().into_iter().filter(|(feed, _)| of(*feed)) {
             out.push(*facet);
             out.extend(feed.0);
             out.extend(n.to_be_bytes());
