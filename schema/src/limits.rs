@@ -39,6 +39,12 @@ pub const RECORD_BYTES: u64 = 2 << 20;
 pub const TICKET_EVENTS: usize = 1_000;
 /// Records a device holds (the phone warns, the server reports).
 pub const DEVICE_RECORDS: usize = 20_000;
+/// Reads reported, and refused entries asked about, in one request.
+pub const REQUEST_NOTES: usize = 2_000;
+/// Characters of the reason of a read, and of a note to or from a supervisor.
+pub const REASON_CHARS: usize = 200;
+/// Fields one read names.
+pub const READ_FIELDS: usize = 100;
 /// Areas of one request.
 pub const REQUEST_AREAS: usize = 5_000;
 /// Milliseconds a device clock may be ahead of the server's when an entry arrives; further is refused.

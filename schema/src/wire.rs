@@ -29,6 +29,38 @@ pub struct Request {
     pub grants: [u8; 4],
     /// Enrolment in the same round trip.
     pub enrol: Option<Enrol>,
+    /// Unmasked reads made on the phone that the server does not have yet, in order.
+    pub reads: Vec<Read>,
+    /// Refused entries that their author asks a supervisor about, until the ruling came.
+    pub asks: Vec<Ask>,
+    /// Whether a new lease is asked for.
+    pub lease: bool,
+}
+
+/// Somebody saw personal values on the phone: who is the phone's user; what, why and when stand here, never the values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The device's own count, from 1, without a gap.
+    pub n: u64,
+    /// When, ms since 1970, by the phone's corrected clock.
+    pub at: i64,
+    /// The record.
+    pub record: RecordId,
+    /// The fields shown.
+    pub fields: Vec<String>,
+    /// Why, as the reader said it.
+    pub reason: String,
+}
+
+/// A refused entry that its author asks a supervisor about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The feed it stands in.
+    pub feed: FeedId,
+    /// Its number there.
+    pub n: u64,
+    /// What the author adds.
+    pub note: String,
 }
 
 /// Which areas a phone asks for.
@@ -96,11 +128,43 @@ pub enum Frame {
     Withdrawn(AreaNo),
     /// News of an area.
     Delta(Delta),
+    /// How long residents' fields may be read, and the secret that opens them.
+    Lease(Lease),
+    /// Reads are kept up to this number.
+    ReadsKept(u64),
+    /// What a supervisor made of a refused entry.
+    Ruling(Ruling),
     /// The last frame; `more` when the byte budget ended the answer early.
     End {
         /// Ask again.
         more: bool,
     },
+}
+
+/// How long a phone may show residents' fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Until then, ms since 1970, by the server's clock.
+    pub until: i64,
+    /// The device's lease secret: the same at every renewal.
+    pub secret: [u8; 32],
+}
+
+/// What a supervisor made of a refused entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// The feed of the refused entry.
+    pub feed: FeedId,
+    /// Its number there.
+    pub n: u64,
+    /// Whether its intents were admitted, as an entry under the supervisor's own name.
+    pub admitted: bool,
+    /// The supervisor's code (login).
+    pub by: String,
+    /// When, ms since 1970.
+    pub at: i64,
+    /// The supervisor's words.
+    pub note: String,
 }
 
 /// What a newly enrolled device is told.
@@ -200,13 +264,17 @@ pub struct RecordNews {
     pub news: News,
 }
 
-/// Entries, or the whole.
+/// Entries, or the whole, or that it is here no longer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
     /// The entries since the cursor's floor, in log order.
     Entries(Vec<LogEntry>),
     /// The documents as they are: (facet, Automerge save).
     Snapshot(Vec<(u8, Vec<u8>)>),
+    /// The record moved to another area; `None` when it went where this reader has no business to know.
+    Left(Option<AreaNo>),
+    /// The record was erased.
+    Erased,
 }
 
 /// An accepted entry as it comes down.

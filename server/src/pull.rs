@@ -9,7 +9,7 @@ use gridledger_schema::wire::{AreaCursor, Delta, Frame, LogEntry, News, RecordNe
 use crate::reading::{Reach, Reader, handlers};
 use crate::service::Service;
 use crate::store::StoreError;
-use crate::store::records::{AreaHead, RecordNewsRow, RecordRow};
+use crate::store::records::{AreaHead, RecordNewsRow, RecordRow, Told};
 
 /// Bytes of entries in an answer's first delta; each one after may be twice as large. A phone on a bad line names a
 /// budget, and gets pieces that are small against it: what is lost at a cut is at most one.
@@ -22,6 +22,8 @@ const DELTA_BYTES: usize = 1 << 20;
 /// What is left to tell one phone.
 pub struct Pull {
     login: String,
+    /// Areas the user may read in, sorted: of a record that left for another nobody is told where it is.
+    allowed: Vec<AreaNo>,
     areas: Vec<Area>,
     withdrawn: Vec<AreaNo>,
     own: Vec<(FeedId, u64)>,
@@ -46,7 +48,7 @@ impl Pull {
             .iter()
             .partition(|c| allowed.binary_search(&c.area).is_ok());
         let wanted: Vec<AreaNo> = match &request.want {
-            Want::All => allowed,
+            Want::All => allowed.clone(),
             Want::Only(codes) => {
                 let named = codes
                     .iter()
@@ -81,6 +83,7 @@ impl Pull {
         };
         Self {
             login: reader.login.to_owned(),
+            allowed,
             areas,
             withdrawn,
             own,
@@ -101,7 +104,13 @@ impl Pull {
             let info = service.tree().get(area.cursor.area).cloned();
             return Ok(info.map(Frame::Granted));
         }
-        let (delta, whole) = delta(service, area, &self.login, &self.own, self.delta_bytes)?;
+        let (delta, whole) = delta(
+            service,
+            area,
+            (&self.login, &self.allowed),
+            &self.own,
+            self.delta_bytes,
+        )?;
         self.delta_bytes = (self.delta_bytes * 2).min(self.most_bytes);
         area.cursor = delta.to;
         if whole {
@@ -115,13 +124,13 @@ impl Pull {
 fn delta(
     service: &Service,
     area: &Area,
-    login: &str,
+    (login, allowed): (&str, &[AreaNo]),
     own: &[(FeedId, u64)],
     bytes: usize,
 ) -> Result<(Delta, bool), StoreError> {
     let from = area.cursor;
     let (head, rows) = service.store.news(from, bytes)?;
-    let reached = rows.last().map_or(head.seq, |row| row.row.last).max(from.reached);
+    let reached = rows.last().map_or(head.seq, |row| row.at).max(from.reached);
     let whole = reached >= head.seq;
     let floor = if whole { head.seq } else { from.floor };
     let reached = if whole { head.seq } else { reached };
@@ -133,7 +142,9 @@ fn delta(
     let all = area.reach.scope == Some(Scope::Area);
     let mut records = Vec::new();
     for row in rows {
-        if all {
+        if let Some(gone) = gone(&row, from, allowed) {
+            records.extend(gone);
+        } else if all {
             records.extend(news(service, row, from.floor, area.reach.facets, own)?);
         } else if covered(service, &row.row, login, area.reach)? {
             records.extend(whole_record(service, row.row, area.reach.facets)?);
@@ -175,6 +186,20 @@ fn covered(service: &Service, row: &RecordRow, login: &str, reach: Reach) -> Res
     Ok(reach.covers(login, row, view.into_iter().flat_map(handlers)))
 }
 
+/// What is told of a record that is here no longer: `None` when it is here, nothing of it when this phone never had it.
+fn gone(row: &RecordNewsRow, from: AreaCursor, allowed: &[AreaNo]) -> Option<Option<RecordNews>> {
+    let news = match row.told {
+        Told::Left(to) => News::Left(allowed.binary_search(&to).is_ok().then_some(to)),
+        Told::Changed if row.row.erased => News::Erased,
+        Told::Changed => return None,
+    };
+    let told = RecordNews {
+        last: row.at,
+        ..record_news(row.row.clone(), news)
+    };
+    Some((from.reached > 0).then_some(told))
+}
+
 /// A record that may only now have come into reach: always whole.
 fn whole_record(service: &Service, row: RecordRow, facets: u64) -> Result<Option<RecordNews>, StoreError> {
     let Some((row, documents)) = service.store.record(row.record)? else {
@@ -213,7 +238,14 @@ fn news(
     facets: u64,
     own: &[(FeedId, u64)],
 ) -> Result<Option<RecordNews>, StoreError> {
-    let RecordNewsRow { row, entries } = row;
+    let RecordNewsRow {
+        row, entries, whole, ..
+    } = row;
+    if let Some(documents) = whole {
+        let documents = documents.into_iter().filter(|d| facets & (1 << d.facet) != 0);
+        let snapshot = News::Snapshot(documents.map(|d| (d.facet, d.bytes)).collect());
+        return Ok(Some(record_news(row, snapshot)));
+    }
     let bytes: usize = entries.iter().map(|(_, _, body)| body.len()).sum();
     let news = if let Some(snapshot) = snapshot(service, &row, floor, facets, bytes, entries.len())? {
         snapshot

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, db, settings};
+use super::{Engine, db, gone, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
@@ -67,6 +67,8 @@ impl Engine {
             Frame::Granted(area) => self.granted(&area),
             Frame::Withdrawn(area) => self.withdrawn(area),
             Frame::Delta(delta) => self.delta(delta, report),
+            // Told to phones that asked; this one does not yet.
+            Frame::Lease(_) | Frame::ReadsKept(_) | Frame::Ruling(_) => Ok(()),
             Frame::End { .. } => self.ended(),
         }
     }
@@ -299,6 +301,9 @@ fn apply_news(
     news: RecordNews,
     author: &str,
 ) -> Result<(), ClientError> {
+    if matches!(news.news, News::Left(_) | News::Erased) {
+        return gone::apply(c, schema, area, &news, author);
+    }
     let mut row = match overlay::row(c, news.record)? {
         Some(row) => row,
         None => Row {
@@ -311,6 +316,11 @@ fn apply_news(
             changed_at: 0,
         },
     };
+    if row.area != area {
+        // It moved here, and this area's news came before those of the area it left.
+        overlay::forget_confirmed(c, &row)?;
+        row.held = 0;
+    }
     let mut confirmed = Facets::new();
     match news.news {
         News::Snapshot(facets) => {
@@ -320,6 +330,9 @@ fn apply_news(
                 row.changed_at = row.changed_at.max(document.changed_at());
                 confirmed.insert(facet, document);
             }
+            if news.epoch > row.epoch {
+                gone::begin_again(c, &row, news.epoch)?;
+            }
             note_own_in(c, &confirmed, news.record)?;
         }
         News::Entries(entries) => {
@@ -328,6 +341,7 @@ fn apply_news(
                 row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged)?);
             }
         }
+        News::Left(_) | News::Erased => {}
     }
     (row.area, row.created, row.held, row.epoch) =
         (area, Some(news.created), news.last.max(row.held), news.epoch);

@@ -218,6 +218,22 @@ pub(super) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
     Ok(())
 }
 
+/// Takes a record's confirmed documents away, and what they add to the area's digests.
+pub(super) fn forget_confirmed(c: &Connection, row: &Row) -> Result<(), ClientError> {
+    let mut select = c.prepare_cached("SELECT facet, term FROM documents WHERE record = ?1")?;
+    let terms = select
+        .query_map([row.record.0], |r| {
+            Ok((r.get::<_, u8>(0)?, r.get::<_, [u8; 16]>(1)?))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    for (facet, term) in terms {
+        add_digest(c, row.area, facet, 0u128.wrapping_sub(u128::from_be_bytes(term)))?;
+    }
+    c.prepare_cached("DELETE FROM documents WHERE record = ?1")?
+        .execute([row.record.0])?;
+    Ok(())
+}
+
 fn add_digest(c: &Connection, area: AreaNo, facet: u8, change: u128) -> Result<(), ClientError> {
     let now = digest_of(c, area, facet)?.wrapping_add(change);
     let sql = "INSERT INTO digests VALUES (?1, ?2, ?3) ON CONFLICT (area, facet) DO UPDATE SET digest = ?3";

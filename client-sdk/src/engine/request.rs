@@ -50,6 +50,9 @@ impl Engine {
                 grants: self.grants.clone(),
             }),
             enrol,
+            reads: Vec::new(),
+            asks: Vec::new(),
+            lease: false,
         };
         let payload = frames::write_request(&request, &Names(&self.db));
         let dictionary = (db::number(&self.db, "no_dictionary")? == 0).then(|| self.schema.dictionary());

@@ -55,6 +55,9 @@ impl Working {
             created_at: 0,
             changed_by: String::new(),
             changed_at: 0,
+            began: 0,
+            arrived: 0,
+            erased: false,
         };
         Self {
             row,
@@ -244,6 +247,7 @@ impl Working {
             row: self.row,
             documents,
             ledger,
+            base: None,
         };
         (!record.documents.is_empty()).then_some(Finished {
             record,

@@ -1,5 +1,7 @@
 //! Entries, records, documents, area logs and ledgers: the rows and the calls.
 
+use std::sync::Arc;
+
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
@@ -84,6 +86,12 @@ pub struct RecordRow {
     pub changed_by: String,
     /// When, ms since 1970.
     pub changed_at: i64,
+    /// Log position at which its generation began; 0 when that was its creation.
+    pub began: u64,
+    /// Log position at which it came to its area; 0 when it was created there.
+    pub arrived: u64,
+    /// Whether nothing but this row is left of it.
+    pub erased: bool,
 }
 
 /// A document's row.
@@ -117,6 +125,77 @@ pub struct LogRow {
     pub seen: Option<SeenHeads>,
 }
 
+/// What happened in an area besides entries. Each has a position in the area's log: whose cursor is there was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventKind {
+    /// Somebody's grant at this area, or above it, changed.
+    Rights,
+    /// A record came from another area.
+    Arrived,
+    /// A record went to another area.
+    Left,
+    /// A record began a new generation.
+    Epoch,
+    /// A record was erased.
+    Erased,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Rights, Self::Arrived, Self::Left, Self::Epoch, Self::Erased];
+
+    /// The word it is stored under.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rights => "rights",
+            Self::Arrived => "arrived",
+            Self::Left => "left",
+            Self::Epoch => "epoch",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// The kind of a stored word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// An event in an area's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    /// Position in the log.
+    pub seq: u64,
+    /// What happened.
+    pub kind: EventKind,
+    /// To which record, where it was one.
+    pub record: Option<RecordId>,
+    /// The server's clock, ms since 1970.
+    pub at: i64,
+}
+
+/// A record left an area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Departure {
+    /// Position of the event in the log of the area it left.
+    pub seq: u64,
+    /// The record.
+    pub record: RecordId,
+    /// Where it went.
+    pub to: AreaNo,
+}
+
+/// Where a record was before it moved: for what was done by people who knew it there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The area.
+    pub area: AreaNo,
+    /// Its short name there.
+    pub created: u64,
+    /// It was there for positions below this one.
+    pub until: u64,
+}
+
 /// An area's place in its log, and its digests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AreaHead {
@@ -140,7 +219,16 @@ pub trait Source {
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
     /// An area and all above it.
     fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError>;
-    /// Every log line of a record: (position, feed, facets).
+    /// Where a record was before, the earliest first.
+    fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError>;
+    /// The latest event of a kind in an area at or below a position.
+    fn last_event(
+        &mut self,
+        area: AreaNo,
+        kind: EventKind,
+        upto: u64,
+    ) -> Result<Option<EventRow>, StoreError>;
+    /// Every log line of a record's generation: (position, feed, facets).
     fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError>;
 }
 
@@ -159,6 +247,14 @@ pub struct Writes {
     pub log: Vec<(AreaNo, LogRow)>,
     /// Records made or changed, their documents, and their ledger row.
     pub records: Vec<RecordWrite>,
+    /// Events, by area.
+    pub events: Vec<(AreaNo, EventRow)>,
+    /// Records that left an area.
+    pub departures: Vec<(AreaNo, Departure)>,
+    /// Where records were before.
+    pub stays: Vec<(RecordId, Stay)>,
+    /// Entries whose bytes go: their hashes stay, so that chains still join.
+    pub wiped: Vec<(FeedId, u64)>,
 }
 
 /// A record made or changed.
@@ -169,18 +265,39 @@ pub struct RecordWrite {
     pub documents: Vec<DocumentRow>,
     /// Its ledger row: the view of each facet, (facet, JSON).
     pub ledger: Vec<(u8, String)>,
+    /// What its generation began with, when it began now: (facet, Automerge save). Documents, ledger row and base of
+    /// before that are not named here go.
+    pub base: Option<Vec<(u8, Vec<u8>)>>,
 }
 
 /// Decides a push: reads through `source`, returns what to write and what to answer.
 pub type Decide =
     dyn Fn(&mut dyn Source, &Push) -> Result<(Writes, Vec<SegmentVerdict>), StoreError> + Send + Sync;
 
+/// Decides what is to be written when no entry is the cause: a move, a new generation, an erasure.
+pub type Act = dyn Fn(&mut dyn Source) -> Result<Writes, StoreError> + Send + Sync;
+
+/// What a phone is to be told of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It is here and changed.
+    Changed,
+    /// It went to another area.
+    Left(AreaNo),
+}
+
 /// A record's news for one cursor.
 #[derive(Clone, Debug)]
 pub struct RecordNewsRow {
-    /// The record.
+    /// What happened to it.
+    pub told: Told,
+    /// Position of that in the area's log.
+    pub at: u64,
+    /// The record; of one that left as it is now, in its new area.
     pub row: RecordRow,
-    /// Its entries after the floor: the log line, the author's code, the entry's canonical bytes.
+    /// Its documents, where its entries alone would not do: it arrived, or began a new generation, after the floor.
+    pub whole: Option<Vec<DocumentRow>>,
+    /// Its entries after the floor, where they do: the log line, the author's code, the entry's canonical bytes.
     pub entries: Vec<(LogRow, String, Vec<u8>)>,
 }
 
@@ -228,9 +345,11 @@ pub trait RecordStore {
     /// Decides a push and stores everything in one transaction. Concurrent calls may share a commit; each stands or
     /// falls by itself. Returns only after the commit.
     fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError>;
+    /// Writes what `act` decides, in one transaction.
+    fn act(&self, act: Arc<Act>) -> Result<(), StoreError>;
     /// The hash of a decided entry (to check the chain of the next), zero for entry 0; `None` if it is not there.
     fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError>;
-    /// The record of a short name.
+    /// The record of a short name: of one that moved, also its earlier names.
     fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError>;
     /// An area's head.
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError>;

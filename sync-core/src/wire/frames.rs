@@ -6,15 +6,16 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{
-    AreaCursor, AreaInfo, Enrol, Frame, Grant, GrantSet, Receipt, Request, Want, Welcome,
+    AreaCursor, AreaInfo, Enrol, Frame, Grant, GrantSet, Lease, Receipt, Request, Ruling, Want, Welcome,
 };
 use minicbor::{Decoder, Encoder};
 
+use super::notes::{read_asks, read_reads, write_asks, write_reads};
 use super::sheet;
 use super::{RecordNames, WireError};
 
-type Out<'a> = Encoder<&'a mut Vec<u8>>;
-type Written = Result<(), minicbor::encode::Error<Infallible>>;
+pub(super) type Out<'a> = Encoder<&'a mut Vec<u8>>;
+pub(super) type Written = Result<(), minicbor::encode::Error<Infallible>>;
 
 /// Writes a request (the payload of an envelope).
 pub fn write_request(request: &Request, names: &dyn RecordNames) -> Vec<u8> {
@@ -24,7 +25,7 @@ pub fn write_request(request: &Request, names: &dyn RecordNames) -> Vec<u8> {
 }
 
 fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -> Written {
-    e.array(8)?;
+    e.array(11)?;
     match request.server_epoch {
         Some(epoch) => e.u64(epoch.0)?,
         None => e.null()?,
@@ -61,6 +62,9 @@ fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -
         [] => e.null()?,
         segments => e.bytes(&sheet::write_segments(segments, names))?,
     };
+    write_reads(e, &request.reads)?;
+    write_asks(e, &request.asks)?;
+    e.bool(request.lease)?;
     Ok(())
 }
 
@@ -76,7 +80,7 @@ pub struct ReadRequest<'a> {
 /// Reads a request.
 pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let mut d = Decoder::new(payload);
-    if d.array()? != Some(8) {
+    if d.array()? != Some(11) {
         return Err(WireError::Malformed("request"));
     }
     let server_epoch = optional(&mut d, |d| Ok(ServerEpoch(d.u64()?)))?;
@@ -96,6 +100,7 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     })?;
     let own = read_own(&mut d)?;
     let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
+    let (reads, asks, lease) = (read_reads(&mut d)?, read_asks(&mut d)?, d.bool()?);
     let schema = [0; 8];
     let request = Request {
         server_epoch,
@@ -107,6 +112,9 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
         segments: Vec::new(),
         grants,
         enrol,
+        reads,
+        asks,
+        lease,
     };
     Ok(ReadRequest { request, segments })
 }
@@ -135,11 +143,11 @@ fn read_own(d: &mut Decoder<'_>) -> Result<Vec<(u32, u64)>, WireError> {
     (0..count / 2).map(|_| Ok((d.u32()?, d.u64()?))).collect()
 }
 
-fn length(count: Option<u64>) -> Result<usize, WireError> {
+pub(super) fn length(count: Option<u64>) -> Result<usize, WireError> {
     count.map(|c| c as usize).ok_or(WireError::Malformed("length"))
 }
 
-fn texts(d: &mut Decoder<'_>, most: usize) -> Result<Vec<String>, WireError> {
+pub(super) fn texts(d: &mut Decoder<'_>, most: usize) -> Result<Vec<String>, WireError> {
     let count = length(d.array()?)?;
     if count > most {
         return Err(WireError::TooLarge("list"));
@@ -147,7 +155,7 @@ fn texts(d: &mut Decoder<'_>, most: usize) -> Result<Vec<String>, WireError> {
     (0..count).map(|_| Ok(d.str()?.to_owned())).collect()
 }
 
-fn optional<'b, T>(
+pub(super) fn optional<'b, T>(
     d: &mut Decoder<'b>,
     read: impl FnOnce(&mut Decoder<'b>) -> Result<T, WireError>,
 ) -> Result<Option<T>, WireError> {
@@ -158,7 +166,7 @@ fn optional<'b, T>(
     read(d).map(Some)
 }
 
-fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], WireError> {
+pub(super) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], WireError> {
     bytes.try_into().map_err(|_| WireError::Malformed("length"))
 }
 
@@ -172,6 +180,9 @@ mod kind {
     pub const GRANTS: u8 = 6;
     pub const SCHEMA: u8 = 7;
     pub const WELCOME: u8 = 8;
+    pub const LEASE: u8 = 9;
+    pub const READS_KEPT: u8 = 10;
+    pub const RULING: u8 = 11;
 }
 
 /// Writes a frame: a CBOR byte string around its fields, so that a reader knows when it has arrived whole.
@@ -195,6 +206,9 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
         Frame::Withdrawn(area) => _ = e.u8(kind::WITHDRAWN)?.u32(area.0)?,
         Frame::Grants(set) => write_grants(e.u8(kind::GRANTS)?, set)?,
         Frame::Schema(bundle) => _ = e.u8(kind::SCHEMA)?.str(bundle)?,
+        Frame::Lease(lease) => _ = e.u8(kind::LEASE)?.i64(lease.until)?.bytes(&lease.secret)?,
+        Frame::ReadsKept(n) => _ = e.u8(kind::READS_KEPT)?.u64(*n)?,
+        Frame::Ruling(ruling) => write_ruling(e.u8(kind::RULING)?, ruling)?,
         Frame::Welcome(w) => {
             e.u8(kind::WELCOME)?
                 .u32(w.device.0)?
@@ -220,6 +234,12 @@ fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
         None => _ = e.null()?,
         Some(refusal) => write_refusal(e, refusal)?,
     }
+    Ok(())
+}
+
+fn write_ruling(e: &mut Out<'_>, ruling: &Ruling) -> Written {
+    e.bytes(&ruling.feed.0)?.u64(ruling.n)?.bool(ruling.admitted)?;
+    e.str(&ruling.by)?.i64(ruling.at)?.str(&ruling.note)?;
     Ok(())
 }
 
@@ -277,6 +297,19 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
         kind::WITHDRAWN => Frame::Withdrawn(AreaNo(d.u32()?)),
         kind::GRANTS => Frame::Grants(read_grants(&mut d)?),
         kind::SCHEMA => Frame::Schema(d.str()?.to_owned()),
+        kind::LEASE => Frame::Lease(Lease {
+            until: d.i64()?,
+            secret: fixed(d.bytes()?)?,
+        }),
+        kind::READS_KEPT => Frame::ReadsKept(d.u64()?),
+        kind::RULING => Frame::Ruling(Ruling {
+            feed: FeedId(fixed(d.bytes()?)?),
+            n: d.u64()?,
+            admitted: d.bool()?,
+            by: d.str()?.to_owned(),
+            at: d.i64()?,
+            note: d.str()?.to_owned(),
+        }),
         kind::WELCOME => Frame::Welcome(Welcome {
             device: DeviceNo(d.u32()?),
             server_epoch: ServerEpoch(d.u64()?),

@@ -6,6 +6,7 @@
 pub mod columns;
 pub mod envelope;
 pub mod frames;
+mod notes;
 pub mod sheet;
 pub mod squeeze;
 

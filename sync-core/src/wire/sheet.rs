@@ -294,6 +294,8 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
 mod news {
     pub const ENTRIES: u64 = 0;
     pub const SNAPSHOT: u64 = 1;
+    pub const LEFT: u64 = 2;
+    pub const ERASED: u64 = 3;
 }
 
 mod seen {
@@ -338,6 +340,15 @@ fn write_record(w: &mut Writer, record: &RecordNews, feeds: &mut HashMap<FeedId,
             for entry in entries {
                 write_logged(w, entry, feeds);
             }
+        }
+        News::Left(to) => {
+            w.uint("news", news::LEFT);
+            w.raw("record", &record.record.0);
+            w.uint("to", to.map_or(0, |area| u64::from(area.0)));
+        }
+        News::Erased => {
+            w.uint("news", news::ERASED);
+            w.raw("record", &record.record.0);
         }
         News::Snapshot(facets) => {
             w.uint("news", news::SNAPSHOT);
@@ -433,20 +444,17 @@ fn read_record(
 ) -> Result<RecordNews, WireError> {
     let (created, last) = (r.step("created")? as u64, r.step("last")? as u64);
     let epoch = r.step("epoch")? as u32;
-    if r.uint("news")? == news::SNAPSHOT {
+    let kind = r.uint("news")?;
+    if kind != news::ENTRIES {
         let record = RecordId(array(r.raw("record", 16)?));
-        let record_type = r.text("type")?.to_owned();
-        let count = r.uint("count")?;
-        let facets = (0..count)
-            .map(|_| Ok((r.uint("facet")? as u8, r.bytes("snapshot")?.to_vec())))
-            .collect::<Result<_, WireError>>()?;
+        let (record_type, news) = read_whole(r, kind)?;
         return Ok(RecordNews {
             record,
             created,
             last,
             record_type,
             epoch,
-            news: News::Snapshot(facets),
+            news,
         });
     }
     let count = r.uint("count")?;
@@ -484,6 +492,26 @@ fn read_record(
         epoch,
         news: News::Entries(entries),
     })
+}
+
+/// News that do not come entry by entry, and the record's type where it is told.
+fn read_whole(r: &mut Reader<'_>, kind: u64) -> Result<(String, News), WireError> {
+    match kind {
+        news::SNAPSHOT => {
+            let record_type = r.text("type")?.to_owned();
+            let count = r.uint("count")?;
+            let facets = (0..count)
+                .map(|_| Ok((r.uint("facet")? as u8, r.bytes("snapshot")?.to_vec())))
+                .collect::<Result<_, WireError>>()?;
+            Ok((record_type, News::Snapshot(facets)))
+        }
+        news::LEFT => {
+            let to = u32::try_from(r.uint("to")?).map_err(|_| WireError::Malformed("area"))?;
+            Ok((String::new(), News::Left((to != 0).then_some(AreaNo(to)))))
+        }
+        news::ERASED => Ok((String::new(), News::Erased)),
+        _ => Err(WireError::Malformed("news")),
+    }
 }
 
 fn read_logged(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds) -> Result<LogEntry, WireError> {

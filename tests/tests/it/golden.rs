@@ -12,8 +12,8 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId, ServerEpoch, hex};
 use gridledger_schema::wire::{
-    AreaCursor, AreaInfo, Delta, Enrol, Frame, Grant, GrantSet, LogEntry, News, Receipt, RecordNews, Request,
-    Segment, Want, Welcome,
+    AreaCursor, AreaInfo, Ask, Delta, Enrol, Frame, Grant, GrantSet, Lease, LogEntry, News, Read, Receipt,
+    RecordNews, Request, Ruling, Segment, Want, Welcome,
 };
 use serde_json::{Map, Value, json};
 
@@ -193,7 +193,24 @@ fn requests() -> Vec<(&'static str, Request)> {
         }),
         ..Request::default()
     };
+    let telling = Request {
+        reads: vec![Read {
+            n: 7,
+            at: AT,
+            record: RecordId([0x33; 16]),
+            fields: vec!["name".into(), "phones".into()],
+            reason: "入户走访".into(),
+        }],
+        asks: vec![Ask {
+            feed: FEED,
+            n: 2,
+            note: "住户当面确认过".into(),
+        }],
+        lease: true,
+        ..idle.clone()
+    };
     vec![
+        ("request-notes", telling),
         ("request-idle", idle),
         ("request-segment", pushing),
         ("request-enrol", enrolling),
@@ -220,7 +237,7 @@ fn of_requests() -> Vec<Case> {
         reads_back: Box::new(move |bytes| read_request(bytes).as_ref() == Some(&request)),
     };
     let mut cases: Vec<Case> = requests().into_iter().map(case).collect();
-    let payload = cases[0].bytes.clone();
+    let payload = cases[1].bytes.clone();
     cases.push(Case {
         name: "envelope".into(),
         what: "request-idle in its envelope, packed as it is, sealed by the key of 32 bytes 07",
@@ -276,6 +293,13 @@ fn delta() -> Delta {
         epoch: 1,
         news: News::Snapshot(vec![(0, b"a document".to_vec()), (1, b"another".to_vec())]),
     };
+    let gone = |last, news| RecordNews {
+        last,
+        record_type: String::new(),
+        news,
+        ..whole.clone()
+    };
+    let (left, erased) = (gone(125, News::Left(Some(AreaNo(5)))), gone(126, News::Erased));
     Delta {
         from: AreaCursor {
             area: AreaNo(4),
@@ -287,7 +311,7 @@ fn delta() -> Delta {
             floor: 124,
             reached: 124,
         },
-        records: vec![told, whole],
+        records: vec![told, whole, left, erased],
         digests: vec![(0, [0xaa; 16]), (1, [0xbb; 16])],
     }
 }
@@ -330,6 +354,14 @@ fn of_frames() -> Vec<Case> {
         user: "w1".into(),
         name: "王某".into(),
     };
+    let ruling = Ruling {
+        feed: FEED,
+        n: 2,
+        admitted: true,
+        by: "s1".into(),
+        at: AT,
+        note: "属实".into(),
+    };
     let frames = vec![
         ("frame-end", Frame::End { more: true }),
         ("frame-time", Frame::Time(AT)),
@@ -345,6 +377,15 @@ fn of_frames() -> Vec<Case> {
         ),
         ("frame-schema", Frame::Schema("{}".into())),
         ("frame-welcome", Frame::Welcome(welcome)),
+        (
+            "frame-lease",
+            Frame::Lease(Lease {
+                until: AT,
+                secret: [0x66; 32],
+            }),
+        ),
+        ("frame-reads-kept", Frame::ReadsKept(7)),
+        ("frame-ruling", Frame::Ruling(ruling)),
     ];
     let case = |(name, frame): (&str, Frame)| Case {
         name: name.to_owned(),

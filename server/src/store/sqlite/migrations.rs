@@ -8,7 +8,11 @@ use crate::store::StoreError;
 pub const APPLICATION_ID: i32 = 0x676c_6467;
 
 /// Each step: its name and its SQL. `user_version` counts the steps taken.
-pub const STEPS: &[(&str, &str)] = &[("0001_first", FIRST), ("0002_desk", DESK)];
+pub const STEPS: &[(&str, &str)] = &[
+    ("0001_first", FIRST),
+    ("0002_desk", DESK),
+    ("0003_events", EVENTS),
+];
 
 const FIRST: &str = "
 CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -73,6 +77,27 @@ CREATE TABLE requests (
   user INTEGER NOT NULL REFERENCES users, request TEXT NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
   PRIMARY KEY (user, request)) STRICT, WITHOUT ROWID;
 CREATE TABLE import_keys (key BLOB PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// What happens in an area beside entries: rights change, records move, begin new generations, are erased.
+const EVENTS: &str = "
+ALTER TABLE records ADD COLUMN began INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE events (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, record BLOB, at INTEGER NOT NULL,
+  PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX events_kind ON events (area, kind, seq);
+CREATE TABLE departures (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, to_area INTEGER NOT NULL,
+  PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX departures_record ON departures (record, area);
+CREATE TABLE stays (
+  area INTEGER NOT NULL, created INTEGER NOT NULL, record BLOB NOT NULL, until INTEGER NOT NULL,
+  PRIMARY KEY (area, created)) STRICT, WITHOUT ROWID;
+CREATE INDEX stays_record ON stays (record, until);
+CREATE TABLE bases (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (record, facet)) STRICT;
 ";
 
 /// Takes the steps not yet taken, each in one transaction with its number.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod desk;
+mod events;
 mod ledgers;
 mod migrations;
 mod open;

@@ -6,12 +6,14 @@ use gridledger_schema::wire::{AreaInfo, Grant};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::json;
 
+use super::events;
 use super::people;
 use super::records::{documents_of, record_row};
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::records::{
-    AreaHead, DocumentRow, LogRow, Push, RecordRow, RecordWrite, SegmentVerdict, SignedEntry, Source, Writes,
+    Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordRow, RecordWrite, SegmentVerdict,
+    SignedEntry, Source, Stay, Writes,
 };
 
 /// Decides a push and writes it; runs inside the writer's savepoint.
@@ -23,6 +25,12 @@ pub(super) fn push(
     let (writes, verdicts) = decide(&mut Reading { c }, push)?;
     write(c, push, &writes)?;
     Ok(verdicts)
+}
+
+/// Decides what is not a push, and writes it; runs inside the writer's savepoint.
+pub(super) fn act(c: &Connection, act: &Act) -> Result<(), StoreError> {
+    let writes = act(&mut Reading { c })?;
+    write_rest(c, &writes)
 }
 
 struct Reading<'a> {
@@ -80,10 +88,24 @@ impl Source for Reading<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError> {
+        events::stays(self.c, record)
+    }
+
+    fn last_event(
+        &mut self,
+        area: AreaNo,
+        kind: EventKind,
+        upto: u64,
+    ) -> Result<Option<EventRow>, StoreError> {
+        events::last(self.c, area, kind, upto)
+    }
+
     fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError> {
-        let mut select = self
-            .c
-            .prepare_cached("SELECT seq, feed, facets FROM log WHERE record = ?1 ORDER BY seq")?;
+        let mut select = self.c.prepare_cached(
+            "SELECT l.seq, l.feed, l.facets FROM log l JOIN records r USING (record)
+             WHERE l.record = ?1 AND l.seq > r.began ORDER BY l.seq",
+        )?;
         let rows = select.query_map([record.0], |row| {
             Ok((
                 row.get::<_, i64>(0)? as u64,
@@ -150,6 +172,11 @@ pub(super) fn read_refusal(text: &str) -> Refusal {
 
 fn write(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     write_entries(c, push, writes)?;
+    write_rest(c, writes)
+}
+
+/// Everything but entries and feeds.
+fn write_rest(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
     for (area, head) in &writes.areas {
         let digests: Vec<u8> = head
             .digests
@@ -165,7 +192,8 @@ fn write(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError>
     writes
         .records
         .iter()
-        .try_for_each(|record| write_record(c, record))
+        .try_for_each(|record| write_record(c, record))?;
+    events::write(c, writes)
 }
 
 fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
@@ -237,11 +265,14 @@ fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
         row,
         documents,
         ledger,
+        base,
     } = write;
     let mut upsert = c.prepare_cached(
-        "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-         ON CONFLICT (record) DO UPDATE SET epoch = ?4, last = ?6, entries = ?7, entry_bytes = ?8,
-         changed_by = ?11, changed_at = ?12",
+        "INSERT INTO records (record, area, type, epoch, created, last, entries, entry_bytes, created_by, created_at,
+           changed_by, changed_at, began, arrived, erased)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         ON CONFLICT (record) DO UPDATE SET area = ?2, epoch = ?4, created = ?5, last = ?6, entries = ?7, entry_bytes = ?8,
+         created_by = ?9, changed_by = ?11, changed_at = ?12, began = ?13, arrived = ?14, erased = ?15",
     )?;
     upsert.execute(rusqlite::params![
         row.record.0,
@@ -256,7 +287,13 @@ fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
         row.created_at,
         row.changed_by,
         row.changed_at,
+        row.began as i64,
+        row.arrived as i64,
+        row.erased,
     ])?;
+    if let Some(base) = base {
+        events::begin_again(c, row.record, base)?;
+    }
     for document in documents {
         let mut upsert = c.prepare_cached(
             "INSERT INTO documents VALUES (?1, ?2, ?3, ?4)

@@ -1,21 +1,23 @@
 //! Records, documents, area logs and history in SQLite.
 
+use std::sync::Arc;
+
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::AreaCursor;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::pushes::{self, read_line, read_refusal};
-use super::{SqliteStore, ledgers};
+use super::{SqliteStore, events, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
-    AreaHead, DocumentRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow, RecordRow, RecordStore,
-    SegmentVerdict,
+    Act, AreaHead, DocumentRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow, RecordRow,
+    RecordStore, SegmentVerdict, Told,
 };
 
 /// A record's columns, in the order [`read_record`] reads them.
 pub(super) const RECORD_COLUMNS: &str =
     "r.record, r.area, r.type, r.epoch, r.created, r.last, r.entries, r.entry_bytes,
-    r.created_by, r.created_at, r.changed_by, r.changed_at";
+    r.created_by, r.created_at, r.changed_by, r.changed_at, r.began, r.arrived, r.erased";
 
 /// Reads a record from the columns of [`RECORD_COLUMNS`], starting at the first.
 pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
@@ -33,6 +35,9 @@ pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
         created_at: row.get(9)?,
         changed_by: row.get(10)?,
         changed_at: row.get(11)?,
+        began: number(12)?,
+        arrived: number(13)?,
+        erased: row.get(14)?,
     })
 }
 
@@ -57,14 +62,32 @@ pub(super) fn documents_of(c: &Connection, record: RecordId) -> Result<Vec<Docum
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Columns of a record, a log line, its author and the entry's bytes, for [`news`].
+/// Columns of a log line, its author and the entry's bytes, for [`news`], and the first of them.
 const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.author, e.body";
+const LINE: usize = 15;
 
+/// Records that changed or left after the cursor, in the order in which they did.
 fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
+    let (mut found, cut) = changed(c, cursor, bytes)?;
+    // Who begins holds nothing that could have left.
+    if cursor.reached > 0 {
+        let upto = found.last().filter(|_| cut).map(|last| last.at);
+        found.extend(events::left(c, cursor, upto)?);
+        found.sort_by_key(|news| news.at);
+    }
+    Ok(found)
+}
+
+/// Records of the area that changed after the cursor, and whether there are more.
+fn changed(
+    c: &Connection,
+    cursor: AreaCursor,
+    bytes: usize,
+) -> Result<(Vec<RecordNewsRow>, bool), StoreError> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS}, {NEWS_LINE} FROM records r
-         JOIN log l ON l.record = r.record AND l.seq > ?2
-         JOIN entries e ON e.feed = l.feed AND e.n = l.n JOIN feeds f ON f.feed = l.feed
+         LEFT JOIN log l ON l.record = r.record AND l.seq > ?2 AND max(r.began, r.arrived) <= ?2
+         LEFT JOIN entries e ON e.feed = l.feed AND e.n = l.n LEFT JOIN feeds f ON f.feed = l.feed
          WHERE r.area = ?1 AND r.last > ?3 ORDER BY r.last, l.seq"
     );
     let mut select = c.prepare_cached(&sql)?;
@@ -75,20 +98,30 @@ fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNe
         let record = RecordId(row.get(0)?);
         if found.last().is_none_or(|last| last.row.record != record) {
             if taken >= bytes && !found.is_empty() {
-                break;
+                return Ok((found, true));
             }
-            found.push(RecordNewsRow {
-                row: read_record(row)?,
-                entries: Vec::new(),
-            });
+            let news = record_news(c, read_record(row)?, cursor.floor)?;
+            taken += news.whole.iter().flatten().map(|d| d.bytes.len()).sum::<usize>();
+            found.push(news);
         }
-        let body: Vec<u8> = row.get(19)?;
-        taken += body.len();
-        if let Some(last) = found.last_mut() {
-            last.entries.push((read_line(row, 12)?, row.get(18)?, body));
+        if let (Some(body), Some(last)) = (row.get::<_, Option<Vec<u8>>>(LINE + 7)?, found.last_mut()) {
+            taken += body.len();
+            last.entries
+                .push((read_line(row, LINE)?, row.get(LINE + 6)?, body));
         }
     }
-    Ok(found)
+    Ok((found, false))
+}
+
+fn record_news(c: &Connection, row: RecordRow, floor: u64) -> Result<RecordNewsRow, StoreError> {
+    let whole = row.began.max(row.arrived) > floor && !row.erased;
+    Ok(RecordNewsRow {
+        told: Told::Changed,
+        at: row.last,
+        whole: whole.then(|| documents_of(c, row.record)).transpose()?,
+        row,
+        entries: Vec::new(),
+    })
 }
 
 fn history(c: &Connection, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
@@ -122,6 +155,10 @@ impl RecordStore for SqliteStore {
         self.writer.call(move |c| pushes::push(c, &push, &*decide))
     }
 
+    fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {
+        self.writer.call(move |c| pushes::act(c, &*act))
+    }
+
     fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError> {
         if n == 0 {
             return Ok(Some(EntryHash::ZERO));
@@ -137,8 +174,10 @@ impl RecordStore for SqliteStore {
 
     fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
         self.read(|c| {
-            let mut select =
-                c.prepare_cached("SELECT record FROM records WHERE area = ?1 AND created = ?2")?;
+            let mut select = c.prepare_cached(
+                "SELECT record FROM records WHERE area = ?1 AND created = ?2
+                 UNION ALL SELECT record FROM stays WHERE area = ?1 AND created = ?2 LIMIT 1",
+            )?;
             Ok(select
                 .query_row((area.0, created as i64), |row| Ok(RecordId(row.get(0)?)))
                 .optional()?)

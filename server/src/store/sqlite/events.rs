@@ -1,0 +1,121 @@
+//! What happens in an area beside entries, in SQLite: events, records that left, where they were before, bases.
+
+use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::wire::AreaCursor;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::records::{RECORD_COLUMNS, read_record};
+use crate::store::StoreError;
+use crate::store::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
+
+/// Writes what a change says beside records: events, departures, stays, and entries whose bytes go.
+pub(super) fn write(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
+    for (area, event) in &writes.events {
+        let mut insert = c.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let record = event.record.map(|r| r.0);
+        insert.execute((area.0, event.seq as i64, event.kind.as_str(), record, event.at))?;
+    }
+    for (area, departure) in &writes.departures {
+        let sql = "INSERT INTO departures VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (record, area) DO UPDATE SET seq = ?2, to_area = ?4";
+        c.prepare_cached(sql)?
+            .execute((area.0, departure.seq as i64, departure.record.0, departure.to.0))?;
+        // It is there now: that it once left that area is no news any more.
+        c.prepare_cached("DELETE FROM departures WHERE record = ?1 AND area = ?2")?
+            .execute((departure.record.0, departure.to.0))?;
+    }
+    for (record, stay) in &writes.stays {
+        let mut insert = c.prepare_cached("INSERT INTO stays VALUES (?1, ?2, ?3, ?4)")?;
+        insert.execute((stay.area.0, stay.created as i64, record.0, stay.until as i64))?;
+    }
+    for (feed, n) in &writes.wiped {
+        let mut wipe = c.prepare_cached("UPDATE entries SET body = x'' WHERE feed = ?1 AND n = ?2")?;
+        wipe.execute((feed.0, *n as i64))?;
+    }
+    Ok(())
+}
+
+/// Takes away what a record was made of before its new generation, and keeps what that begins with.
+pub(super) fn begin_again(
+    c: &Connection,
+    record: RecordId,
+    base: &[(u8, Vec<u8>)],
+) -> Result<(), StoreError> {
+    for table in ["documents", "ledger", "bases"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
+            .execute([record.0])?;
+    }
+    for (facet, bytes) in base {
+        c.prepare_cached("INSERT INTO bases VALUES (?1, ?2, ?3)")?
+            .execute((record.0, facet, bytes))?;
+    }
+    Ok(())
+}
+
+/// Records that left the area after the cursor, up to a position.
+pub(super) fn left(
+    c: &Connection,
+    cursor: AreaCursor,
+    upto: Option<u64>,
+) -> Result<Vec<RecordNewsRow>, StoreError> {
+    let sql = format!(
+        "SELECT {RECORD_COLUMNS}, d.seq, d.to_area FROM departures d JOIN records r ON r.record = d.record
+         WHERE d.area = ?1 AND d.seq > ?2 AND d.seq <= ?3 ORDER BY d.seq"
+    );
+    let mut select = c.prepare_cached(&sql)?;
+    let upto = upto.map_or(i64::MAX, |seq| seq as i64);
+    let rows = select.query_map((cursor.area.0, cursor.reached as i64, upto), |row| {
+        Ok(RecordNewsRow {
+            told: Told::Left(AreaNo(row.get("to_area")?)),
+            at: row.get::<_, i64>("seq")? as u64,
+            row: read_record(row)?,
+            whole: None,
+            entries: Vec::new(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Where a record was before, the earliest first.
+pub(super) fn stays(c: &Connection, record: RecordId) -> Result<Vec<Stay>, StoreError> {
+    let mut select =
+        c.prepare_cached("SELECT area, created, until FROM stays WHERE record = ?1 ORDER BY until")?;
+    let rows = select.query_map([record.0], |row| {
+        Ok(Stay {
+            area: AreaNo(row.get(0)?),
+            created: row.get::<_, i64>(1)? as u64,
+            until: row.get::<_, i64>(2)? as u64,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The latest event of a kind in an area at or below a position.
+pub(super) fn last(
+    c: &Connection,
+    area: AreaNo,
+    kind: EventKind,
+    upto: u64,
+) -> Result<Option<EventRow>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT seq, kind, record, at FROM events WHERE area = ?1 AND kind = ?2 AND seq <= ?3 ORDER BY seq DESC LIMIT 1",
+    )?;
+    let upto = i64::try_from(upto).unwrap_or(i64::MAX);
+    let found = select
+        .query_row((area.0, kind.as_str(), upto), read_event)
+        .optional()?;
+    found.transpose()
+}
+
+fn read_event(row: &Row<'_>) -> rusqlite::Result<Result<EventRow, StoreError>> {
+    let kind: String = row.get(1)?;
+    let (seq, at) = (row.get::<_, i64>(0)? as u64, row.get(3)?);
+    let record = row.get::<_, Option<[u8; 16]>>(2)?.map(RecordId);
+    let kind = EventKind::parse(&kind).ok_or(StoreError::Damaged("events"));
+    Ok(kind.map(|kind| EventRow {
+        seq,
+        kind,
+        record,
+        at,
+    }))
+}

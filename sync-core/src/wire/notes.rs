@@ -1,0 +1,89 @@
+//! What a request says beside its entries: unmasked reads made on the phone, and refused entries that their author asks
+//! a supervisor about. Both are rare: nothing stands for none.
+
+use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::limits;
+use gridledger_schema::wire::{Ask, Read};
+use minicbor::Decoder;
+
+use super::WireError;
+use super::frames::{Out, Written, fixed, length, optional, texts};
+
+pub(super) fn write_reads(e: &mut Out<'_>, reads: &[Read]) -> Written {
+    let Some(first) = reads.first() else {
+        e.null()?;
+        return Ok(());
+    };
+    e.array(reads.len() as u64 + 1)?.u64(first.n)?;
+    for read in reads {
+        e.array(4)?.i64(read.at)?.bytes(&read.record.0)?;
+        e.array(read.fields.len() as u64)?;
+        read.fields
+            .iter()
+            .try_for_each(|field| e.str(field).map(|_| ()))?;
+        e.str(&read.reason)?;
+    }
+    Ok(())
+}
+
+pub(super) fn read_reads(d: &mut Decoder<'_>) -> Result<Vec<Read>, WireError> {
+    let reads = optional(d, |d| {
+        // The array begins with the first number.
+        let count = count(d, 1)?;
+        let first = d.u64()?;
+        if first == 0 || first.checked_add(count as u64).is_none() {
+            return Err(WireError::Malformed("read number"));
+        }
+        (first..).take(count).map(|n| read_read(d, n)).collect()
+    })?;
+    Ok(reads.unwrap_or_default())
+}
+
+fn read_read(d: &mut Decoder<'_>, n: u64) -> Result<Read, WireError> {
+    d.array()?;
+    Ok(Read {
+        n,
+        at: d.i64()?,
+        record: RecordId(fixed(d.bytes()?)?),
+        fields: texts(d, limits::READ_FIELDS)?,
+        reason: d.str()?.to_owned(),
+    })
+}
+
+/// The number of notes in an array that holds so many things more.
+fn count(d: &mut Decoder<'_>, more: usize) -> Result<usize, WireError> {
+    let count = length(d.array()?)?;
+    let count = count.checked_sub(more).ok_or(WireError::Malformed("length"))?;
+    if count > limits::REQUEST_NOTES {
+        return Err(WireError::TooLarge("reads or questions of a request"));
+    }
+    Ok(count)
+}
+
+pub(super) fn write_asks(e: &mut Out<'_>, asks: &[Ask]) -> Written {
+    if asks.is_empty() {
+        e.null()?;
+        return Ok(());
+    }
+    e.array(asks.len() as u64)?;
+    for ask in asks {
+        e.array(3)?.bytes(&ask.feed.0)?.u64(ask.n)?.str(&ask.note)?;
+    }
+    Ok(())
+}
+
+pub(super) fn read_asks(d: &mut Decoder<'_>) -> Result<Vec<Ask>, WireError> {
+    let asks = optional(d, |d| {
+        (0..count(d, 0)?)
+            .map(|_| {
+                d.array()?;
+                Ok(Ask {
+                    feed: FeedId(fixed(d.bytes()?)?),
+                    n: d.u64()?,
+                    note: d.str()?.to_owned(),
+                })
+            })
+            .collect()
+    })?;
+    Ok(asks.unwrap_or_default())
+}
