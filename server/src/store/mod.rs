@@ -6,6 +6,7 @@ pub mod audit;
 pub mod desk;
 pub mod people;
 pub mod records;
+pub mod sql;
 pub mod sqlite;
 
 use gridledger_schema::ids::ServerEpoch;
