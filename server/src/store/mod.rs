@@ -4,10 +4,14 @@
 
 pub mod audit;
 pub mod desk;
+mod engine;
+mod jobs;
 pub mod people;
+pub mod postgres;
 pub mod records;
 pub mod sql;
 pub mod sqlite;
+pub mod tables;
 
 use gridledger_schema::ids::ServerEpoch;
 
@@ -19,9 +23,9 @@ pub use records::RecordStore;
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite said no.
-    #[error("sqlite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    /// The database said no.
+    #[error(transparent)]
+    Sql(#[from] sql::SqlError),
     /// The writer is gone or its queue is full.
     #[error("the store is busy")]
     Busy,
@@ -45,7 +49,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Sqlite(_))
+        matches!(self, Self::Busy | Self::Sql(_))
     }
 }
 
@@ -72,4 +76,10 @@ pub struct Identity {
     pub receipt_seed: [u8; 32],
     /// Ed25519 seed of the feed that imports and desk users' entries are signed with.
     pub desk_seed: [u8; 32],
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
 }

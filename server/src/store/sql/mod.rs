@@ -45,6 +45,19 @@ impl SqlError {
         }
     }
 
+    /// What went wrong, without the values it went wrong with: for logs.
+    pub fn without_values(&self) -> String {
+        match self {
+            Self::NoRow | Self::Column(..) => self.to_string(),
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => format!("sqlite: {error}"),
+            Self::Sqlite(_) => "sqlite: a statement or a row is not as expected".into(),
+            Self::Postgres(error) => match error.code() {
+                Some(code) => format!("postgres: state {}", code.code()),
+                None => "postgres: the connection failed".into(),
+            },
+        }
+    }
+
     /// Whether the same transaction, run again, can succeed: it met another one.
     pub fn is_collision(&self) -> bool {
         use ::postgres::error::SqlState;
@@ -64,6 +77,8 @@ pub trait Link {
     fn visit(&self, sql: &str, params: &[Cell], each: &mut dyn FnMut(Row) -> bool) -> Result<(), SqlError>;
     /// Runs several statements without parameters.
     fn batch(&self, sql: &str) -> Result<(), SqlError>;
+    /// What a query ends with to lock the rows it finds; nothing where writes follow each other anyway.
+    fn for_update(&self) -> &'static str;
 }
 
 /// A connection, inside a transaction.
@@ -78,14 +93,9 @@ impl<'a> Connection<'a> {
     }
 
     /// A statement; the engine keeps it prepared.
-    pub fn prepare_cached<'c, S: Into<std::borrow::Cow<'c, str>>>(
-        &'c self,
-        sql: S,
-    ) -> Result<Statement<'c>, SqlError> {
-        Ok(Statement {
-            link: self.link,
-            sql: sql.into(),
-        })
+    pub fn prepare_cached(&self, sql: &str) -> Result<Statement<'a>, SqlError> {
+        let (link, sql) = (self.link, sql.to_owned());
+        Ok(Statement { link, sql })
     }
 
     /// Runs a statement once.
@@ -94,17 +104,18 @@ impl<'a> Connection<'a> {
     }
 
     /// Runs a query for one row once.
-    pub fn query_row<T, E: From<SqlError>>(
+    pub fn query_row<T>(
         &self,
         sql: &str,
         params: impl Params,
-        read: impl FnOnce(&Row) -> Result<T, E>,
-    ) -> Result<T, E> {
-        Statement {
-            link: self.link,
-            sql: sql.into(),
-        }
-        .query_row(params, read)
+        read: impl FnOnce(&Row) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        self.prepare_cached(sql)?.query_row(params, read)
+    }
+
+    /// What a query ends with to lock the rows it finds until the transaction ends.
+    pub fn for_update(&self) -> &'static str {
+        self.link.for_update()
     }
 
     /// Runs several statements without parameters.
@@ -116,7 +127,7 @@ impl<'a> Connection<'a> {
 /// A statement to be run with parameters.
 pub struct Statement<'c> {
     link: &'c dyn Link,
-    sql: std::borrow::Cow<'c, str>,
+    sql: String,
 }
 
 impl Statement<'_> {
@@ -126,11 +137,11 @@ impl Statement<'_> {
     }
 
     /// The first row.
-    pub fn query_row<T, E: From<SqlError>>(
+    pub fn query_row<T>(
         &mut self,
         params: impl Params,
-        read: impl FnOnce(&Row) -> Result<T, E>,
-    ) -> Result<T, E> {
+        read: impl FnOnce(&Row) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
         let mut found = None;
         self.link.visit(&self.sql, &params.cells(), &mut |row| {
             found = Some(row);
@@ -140,7 +151,7 @@ impl Statement<'_> {
     }
 
     /// Every row, read as it is asked for.
-    pub fn query_map<T, E, F: FnMut(&Row) -> Result<T, E>>(
+    pub fn query_map<T, F: FnMut(&Row) -> Result<T, SqlError>>(
         &mut self,
         params: impl Params,
         read: F,
@@ -180,8 +191,8 @@ pub struct Mapped<F> {
     read: F,
 }
 
-impl<T, E, F: FnMut(&Row) -> Result<T, E>> Iterator for Mapped<F> {
-    type Item = Result<T, E>;
+impl<T, F: FnMut(&Row) -> Result<T, SqlError>> Iterator for Mapped<F> {
+    type Item = Result<T, SqlError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.rows.next().map(|row| (self.read)(&row))

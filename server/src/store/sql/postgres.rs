@@ -103,6 +103,10 @@ impl Link for PostgresLink {
     fn batch(&self, sql: &str) -> Result<(), SqlError> {
         Ok(self.client.borrow_mut().batch_execute(sql)?)
     }
+
+    fn for_update(&self) -> &'static str {
+        " FOR UPDATE"
+    }
 }
 
 fn cell(row: &::postgres::Row, at: usize) -> Result<Cell, SqlError> {

@@ -47,6 +47,10 @@ impl Link for SqliteLink<'_> {
     fn batch(&self, sql: &str) -> Result<(), SqlError> {
         Ok(self.0.execute_batch(sql)?)
     }
+
+    fn for_update(&self) -> &'static str {
+        ""
+    }
 }
 
 fn names(statement: &Statement<'_>) -> Arc<[String]> {

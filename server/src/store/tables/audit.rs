@@ -1,9 +1,9 @@
-//! Reading everything, in SQLite.
+//! Reading everything,.
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
-use rusqlite::Row;
+use crate::store::sql::{Row, SqlError};
 
-use super::SqliteStore;
+use super::{Engine, SqlStore};
 use super::pushes::{entry_hash, read_line};
 use crate::store::StoreError;
 use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
@@ -23,12 +23,12 @@ const STRAY_ROWS: &[(&str, &str)] = &[
     (
         "entry of a log line",
         "SELECT l.area || '.' || l.seq FROM log l LEFT JOIN entries e ON e.feed = l.feed AND e.n = l.n
-         WHERE e.record IS NOT l.record OR e.refusal IS NOT NULL",
+         WHERE e.record IS DISTINCT FROM l.record OR e.refusal IS NOT NULL",
     ),
     (
         "record of a log line",
         "SELECT l.area || '.' || l.seq FROM log l LEFT JOIN records r ON r.record = l.record
-         WHERE r.area IS NOT l.area",
+         WHERE r.area IS DISTINCT FROM l.area",
     ),
     (
         "record of a document",
@@ -56,7 +56,7 @@ const STRAY_ROWS: &[(&str, &str)] = &[
     ),
 ];
 
-fn feed(row: &Row<'_>) -> rusqlite::Result<(FeedRow, u64, Vec<u8>)> {
+fn feed(row: &Row) -> Result<(FeedRow, u64, Vec<u8>), SqlError> {
     let feed = FeedRow {
         feed: FeedId(row.get(0)?),
         device: row.get::<_, Option<u32>>(1)?.map(DeviceNo),
@@ -68,13 +68,13 @@ fn feed(row: &Row<'_>) -> rusqlite::Result<(FeedRow, u64, Vec<u8>)> {
     Ok((feed, row.get::<_, i64>(6)? as u64, row.get(7)?))
 }
 
-impl AuditStore for SqliteStore {
+impl<E: Engine> AuditStore for SqlStore<E> {
     fn feeds(&self) -> Result<Vec<FeedHead>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT feed, device, user, author, public_key, ordinal, n, hash FROM feeds ORDER BY feed",
             )?;
-            let rows = select.query_map([], feed)?;
+            let rows = select.query_map((), feed)?;
             rows.map(|row| {
                 let (row, n, hash) = row?;
                 let hash = entry_hash(hash)?;
@@ -85,7 +85,7 @@ impl AuditStore for SqliteStore {
     }
 
     fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT n, record, body, hash, refusal IS NOT NULL FROM entries WHERE feed = ?1 AND n > ?2
                  ORDER BY n LIMIT ?3",
@@ -104,7 +104,7 @@ impl AuditStore for SqliteStore {
     }
 
     fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT n, signature FROM signatures WHERE feed = ?1 ORDER BY n")?;
             let rows = select.query_map([feed.0], |row| {
@@ -115,7 +115,7 @@ impl AuditStore for SqliteStore {
     }
 
     fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT seq, record, feed, n, facets, seen FROM log WHERE area = ?1 AND seq > ?2
                  ORDER BY seq LIMIT ?3",
@@ -126,11 +126,11 @@ impl AuditStore for SqliteStore {
     }
 
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut found = Vec::new();
             for (missing, sql) in STRAY_ROWS {
                 let mut select = c.prepare_cached(&format!("{sql} LIMIT {STRAYS}"))?;
-                let rows = select.query_map([], |row| row.get::<_, String>(0))?;
+                let rows = select.query_map((), |row| row.get::<_, String>(0))?;
                 for row in rows {
                     found.push((*missing, row?.to_lowercase()));
                 }

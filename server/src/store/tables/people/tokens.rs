@@ -1,12 +1,12 @@
 //! The rows of refresh tokens: hashes only.
 
-use rusqlite::{Connection, OptionalExtension as _};
+use crate::store::sql::{Connection, Optional as _};
 
 use crate::store::StoreError;
 use crate::store::people::{RefreshToken, Refreshed, UserNo};
 
 /// Keeps a token.
-pub fn put(c: &Connection, token: &RefreshToken) -> Result<(), StoreError> {
+pub fn put(c: &Connection<'_>, token: &RefreshToken) -> Result<(), StoreError> {
     let mut insert = c.prepare_cached(
         "INSERT INTO refresh_tokens (hash, family, user, expires) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
     )?;
@@ -17,7 +17,7 @@ pub fn put(c: &Connection, token: &RefreshToken) -> Result<(), StoreError> {
 }
 
 /// Uses a token up. One that was used before ends all of its family: somebody holds a copy.
-pub fn use_up(c: &Connection, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError> {
+pub fn use_up(c: &Connection<'_>, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError> {
     c.prepare_cached("DELETE FROM refresh_tokens WHERE expires <= ?1")?
         .execute([now])?;
     let mut select = c.prepare_cached("SELECT user, used FROM refresh_tokens WHERE hash = ?1")?;
@@ -37,7 +37,7 @@ pub fn use_up(c: &Connection, hash: [u8; 32], now: i64) -> Result<Refreshed, Sto
 }
 
 /// Ends the family of a token.
-pub fn end(c: &Connection, hash: [u8; 32]) -> Result<(), StoreError> {
+pub fn end(c: &Connection<'_>, hash: [u8; 32]) -> Result<(), StoreError> {
     let sql = "DELETE FROM refresh_tokens WHERE family = (SELECT family FROM refresh_tokens WHERE hash = ?1)";
     c.prepare_cached(sql)?.execute([hash])?;
     Ok(())

@@ -1,14 +1,14 @@
 //! Ledgers in SQLite: pages of a record type's rows, area by area, in the order of their last change.
 
 use gridledger_schema::ids::RecordId;
-use rusqlite::Connection;
+use crate::store::sql::Connection;
 use serde_json::Value;
 
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
 use crate::store::records::{LedgerQuery, LedgerRow};
 
-pub(super) fn page(c: &Connection, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
+pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 AND type = ?2 AND last > ?3 ORDER BY last LIMIT ?4"
     );
@@ -32,7 +32,7 @@ pub(super) fn page(c: &Connection, query: &LedgerQuery) -> Result<Vec<LedgerRow>
     Ok(rows)
 }
 
-pub(super) fn views(c: &Connection, record: RecordId) -> Result<Vec<(u8, Value)>, StoreError> {
+pub(super) fn views(c: &Connection<'_>, record: RecordId) -> Result<Vec<(u8, Value)>, StoreError> {
     let mut select = c.prepare_cached("SELECT facet, view FROM ledger WHERE record = ?1 ORDER BY facet")?;
     let rows = select.query_map([record.0], |row| {
         Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?))

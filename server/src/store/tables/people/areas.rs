@@ -2,19 +2,19 @@
 
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::AreaInfo;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 use crate::store::StoreError;
 use crate::store::people::NewArea;
 
 /// Every area, by number.
-pub fn all(c: &Connection) -> Result<Vec<AreaInfo>, StoreError> {
+pub fn all(c: &Connection<'_>) -> Result<Vec<AreaInfo>, StoreError> {
     let mut select = c.prepare_cached("SELECT area, parent, code, kind, name FROM areas ORDER BY area")?;
-    let rows = select.query_map([], info)?;
+    let rows = select.query_map((), info)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub fn info(row: &Row<'_>) -> rusqlite::Result<AreaInfo> {
+pub fn info(row: &Row) -> Result<AreaInfo, SqlError> {
     Ok(AreaInfo {
         no: AreaNo(row.get(0)?),
         parent: row.get::<_, Option<u32>>(1)?.map(AreaNo),
@@ -25,7 +25,7 @@ pub fn info(row: &Row<'_>) -> rusqlite::Result<AreaInfo> {
 }
 
 /// Makes or changes areas, in any order. First the rows, so that every parent is there, then the edges.
-pub fn put(c: &Connection, areas: &[NewArea]) -> Result<(usize, usize), StoreError> {
+pub fn put(c: &Connection<'_>, areas: &[NewArea]) -> Result<(usize, usize), StoreError> {
     let mut fresh = vec![false; areas.len()];
     for (area, fresh) in areas.iter().zip(&mut fresh) {
         *fresh = insert(c, area)?;
@@ -41,7 +41,7 @@ pub fn put(c: &Connection, areas: &[NewArea]) -> Result<(usize, usize), StoreErr
 }
 
 /// Inserts an area without its edge; `false` if its code is there already.
-fn insert(c: &Connection, area: &NewArea) -> Result<bool, StoreError> {
+fn insert(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
     let mut insert = c.prepare_cached(
         "INSERT INTO areas (code, kind, name, valid_from, valid_to) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (code) DO NOTHING",
@@ -50,7 +50,7 @@ fn insert(c: &Connection, area: &NewArea) -> Result<bool, StoreError> {
 }
 
 /// Brings an area's row to what is wanted; whether anything differed.
-fn change(c: &Connection, area: &NewArea) -> Result<bool, StoreError> {
+fn change(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
     let parent = area.parent.as_deref().map(|code| number(c, code)).transpose()?;
     let mut update = c.prepare_cached(
         "UPDATE areas SET parent = ?2, kind = ?3, name = ?4, valid_from = ?5, valid_to = ?6
@@ -60,14 +60,14 @@ fn change(c: &Connection, area: &NewArea) -> Result<bool, StoreError> {
     Ok(update.execute((&area.code, parent, &area.kind, &area.name, area.from, area.to))? == 1)
 }
 
-fn number(c: &Connection, code: &str) -> Result<u32, StoreError> {
+fn number(c: &Connection<'_>, code: &str) -> Result<u32, StoreError> {
     let mut select = c.prepare_cached("SELECT area FROM areas WHERE code = ?1")?;
     let found = select.query_row([code], |row| row.get(0)).optional()?;
     found.ok_or_else(|| StoreError::Missing(format!("area {code}")))
 }
 
 /// Areas above one another in a circle would belong to nobody.
-fn reaches_a_root(c: &Connection, code: &str) -> Result<(), StoreError> {
+fn reaches_a_root(c: &Connection<'_>, code: &str) -> Result<(), StoreError> {
     // UNION keeps each area once, so the walk ends in a circle too.
     let mut walk = c.prepare_cached(
         "WITH RECURSIVE up(area, parent) AS (

@@ -1,0 +1,94 @@
+//! The tables, as steps that only go forward: the same for every engine.
+
+/// Each step: its name and its SQL, as SQLite reads it. A store counts the steps it has taken.
+pub const STEPS: &[(&str, &str)] = &[
+    ("0001_first", FIRST),
+    ("0002_desk", DESK),
+    ("0003_events", EVENTS),
+];
+
+const FIRST: &str = "
+CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE areas (
+  area INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, parent INTEGER REFERENCES areas, kind TEXT NOT NULL,
+  name TEXT NOT NULL, valid_from INTEGER, valid_to INTEGER,
+  head INTEGER NOT NULL DEFAULT 0, digests BLOB NOT NULL DEFAULT x'') STRICT;
+
+CREATE TABLE users (
+  user INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT,
+  revoked INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE grants (
+  user INTEGER NOT NULL REFERENCES users, role TEXT NOT NULL, area INTEGER NOT NULL REFERENCES areas,
+  valid_from INTEGER NOT NULL, valid_to INTEGER, PRIMARY KEY (user, role, area, valid_from)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE devices (
+  device INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, public_key BLOB NOT NULL UNIQUE,
+  label TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0, counter INTEGER NOT NULL DEFAULT 0,
+  enrolled_at INTEGER NOT NULL, last_seen INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE enrolment_codes (
+  hash BLOB PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, expires INTEGER NOT NULL,
+  device INTEGER REFERENCES devices) STRICT, WITHOUT ROWID;
+CREATE TABLE refresh_tokens (
+  hash BLOB PRIMARY KEY, family BLOB NOT NULL, user INTEGER NOT NULL REFERENCES users, expires INTEGER NOT NULL,
+  used INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_tokens_family ON refresh_tokens (family);
+
+CREATE TABLE feeds (
+  feed BLOB PRIMARY KEY, device INTEGER REFERENCES devices, user INTEGER NOT NULL REFERENCES users,
+  author TEXT NOT NULL, public_key BLOB NOT NULL, ordinal INTEGER NOT NULL,
+  n INTEGER NOT NULL DEFAULT 0, hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE entries (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, record BLOB NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL,
+  refusal TEXT, carrier INTEGER, received_at INTEGER NOT NULL, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_refused ON entries (record) WHERE refusal IS NOT NULL;
+CREATE TABLE signatures (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE records (
+  record BLOB PRIMARY KEY, area INTEGER NOT NULL, type TEXT NOT NULL, epoch INTEGER NOT NULL,
+  created INTEGER NOT NULL, last INTEGER NOT NULL, entries INTEGER NOT NULL, entry_bytes INTEGER NOT NULL,
+  created_by TEXT NOT NULL, created_at INTEGER NOT NULL, changed_by TEXT NOT NULL, changed_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX records_created ON records (area, created);
+CREATE UNIQUE INDEX records_last ON records (area, last);
+CREATE INDEX records_type ON records (area, type, last);
+CREATE TABLE documents (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, term BLOB NOT NULL,
+  PRIMARY KEY (record, facet)) STRICT;
+CREATE TABLE log (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
+  facets INTEGER NOT NULL, seen BLOB, PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX log_record ON log (record, seq);
+CREATE TABLE ledger (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, view TEXT NOT NULL, PRIMARY KEY (record, facet)) STRICT;
+";
+
+/// What keeps a desk's work from being done twice: requests answered, things imported.
+const DESK: &str = "
+CREATE TABLE requests (
+  user INTEGER NOT NULL REFERENCES users, request TEXT NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY (user, request)) STRICT, WITHOUT ROWID;
+CREATE TABLE import_keys (key BLOB PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// What happens in an area beside entries: rights change, records move, begin new generations, are erased.
+const EVENTS: &str = "
+ALTER TABLE records ADD COLUMN began INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE events (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, record BLOB, at INTEGER NOT NULL,
+  PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX events_kind ON events (area, kind, seq);
+CREATE TABLE departures (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, to_area INTEGER NOT NULL,
+  PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX departures_record ON departures (record, area);
+CREATE TABLE stays (
+  area INTEGER NOT NULL, created INTEGER NOT NULL, record BLOB NOT NULL, until INTEGER NOT NULL,
+  PRIMARY KEY (area, created)) STRICT, WITHOUT ROWID;
+CREATE INDEX stays_record ON stays (record, until);
+CREATE TABLE bases (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (record, facet)) STRICT;
+";
