@@ -1,6 +1,7 @@
 //! Helpers shared by the tests.
 
 pub mod attacker;
+pub mod cluster;
 pub mod desk;
 pub mod engines;
 pub mod office;

@@ -130,10 +130,7 @@ impl From<StoreError> for ApiError {
             StoreError::Busy => Code::Busy.into(),
             StoreError::Missing(what) => Self::new(Code::NotFound, format!("no such {what}")),
             StoreError::Taken(what) => Self::new(Code::BadRequest, format!("{what} is already there")),
-            StoreError::Sql(_)
-            | StoreError::Damaged(_)
-            | StoreError::Held(_)
-            | StoreError::NotAStore(_) => {
+            StoreError::Sql(_) | StoreError::Damaged(_) | StoreError::Held(_) | StoreError::NotAStore(_) => {
                 tracing::error!(error = %Inside(&error), "the store failed");
                 Code::StoreFailed.into()
             }

@@ -39,7 +39,9 @@ impl PostgresStore {
         tables::make_identity(&Connection::new(&first))?;
         let writers = (0..WRITERS).map(|no| {
             let url = url.to_owned();
-            Queue::start(&format!("store-writer-{no}"), move |jobs| writer::serve(&url, jobs))
+            Queue::start(&format!("store-writer-{no}"), move |jobs| {
+                writer::serve(&url, jobs)
+            })
         });
         let engine = PostgresEngine {
             writers: writers.collect(),

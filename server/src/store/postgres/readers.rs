@@ -33,7 +33,9 @@ struct Lent<'a> {
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        let Ok(mut pool) = self.readers.pool.lock() else { return };
+        let Ok(mut pool) = self.readers.pool.lock() else {
+            return;
+        };
         match self.link.take().filter(|link| !link.is_closed()) {
             Some(link) => pool.idle.push(link),
             None => pool.open -= 1,

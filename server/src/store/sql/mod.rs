@@ -39,7 +39,9 @@ impl SqlError {
     /// Whether a row of this key was there already.
     pub fn is_taken(&self) -> bool {
         match self {
-            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation),
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
             Self::Postgres(error) => error.code() == Some(&::postgres::error::SqlState::UNIQUE_VIOLATION),
             Self::NoRow | Self::Column(..) => false,
         }

@@ -73,10 +73,7 @@ fn borrowed(params: &[Cell]) -> Vec<&(dyn ToSql + Sync)> {
 impl Link for PostgresLink {
     fn execute(&self, sql: &str, params: &[Cell]) -> Result<u64, SqlError> {
         let statement = self.prepare(sql)?;
-        Ok(self
-            .client
-            .borrow_mut()
-            .execute(&statement, &borrowed(params))?)
+        Ok(self.client.borrow_mut().execute(&statement, &borrowed(params))?)
     }
 
     fn visit(&self, sql: &str, params: &[Cell], each: &mut dyn FnMut(Row) -> bool) -> Result<(), SqlError> {
@@ -120,7 +117,11 @@ fn cell(row: &::postgres::Row, at: usize) -> Result<Cell, SqlError> {
             .try_get::<_, Option<bool>>(at)?
             .map_or(Cell::Null, |v| Cell::Int(v.into())),
         Type::FLOAT8 => row.try_get::<_, Option<f64>>(at)?.map_or(Cell::Null, Cell::Real),
-        Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(at)?.map_or(Cell::Null, Cell::Bytes),
-        _ => row.try_get::<_, Option<String>>(at)?.map_or(Cell::Null, Cell::Text),
+        Type::BYTEA => row
+            .try_get::<_, Option<Vec<u8>>>(at)?
+            .map_or(Cell::Null, Cell::Bytes),
+        _ => row
+            .try_get::<_, Option<String>>(at)?
+            .map_or(Cell::Null, Cell::Text),
     })
 }

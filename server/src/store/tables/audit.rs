@@ -1,10 +1,10 @@
 //! Reading everything,.
 
-use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 use crate::store::sql::{Row, SqlError};
+use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 
-use super::{Engine, SqlStore};
 use super::pushes::{entry_hash, read_line};
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
 use crate::store::people::{FeedRow, UserNo};

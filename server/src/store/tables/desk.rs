@@ -1,10 +1,10 @@
 //! Desks and imports.
 
-use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use crate::store::sql::{Connection, Optional as _};
+use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 
-use super::{Engine, SqlStore};
 use super::pushes::{self, read_refusal};
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::desk::{Answered, DeskStore, ImportKey, Notes};
 use crate::store::people::UserNo;
@@ -19,7 +19,8 @@ fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Resul
     };
     for (user, request, feed, n) in &notes.requests {
         if decided(*feed, *n).is_some() {
-            let mut insert = c.prepare_cached("INSERT INTO requests VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?;
+            let mut insert =
+                c.prepare_cached("INSERT INTO requests VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?;
             if insert.execute((user.0, request, feed.0, *n as i64))? == 0 {
                 return Err(StoreError::Taken("the request".into()));
             }
@@ -29,7 +30,8 @@ fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Resul
         let stored =
             decided(*feed, *n).is_some_and(|verdict| verdict.refused.iter().all(|(refused, _)| refused != n));
         if stored {
-            let mut insert = c.prepare_cached("INSERT INTO import_keys VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+            let mut insert =
+                c.prepare_cached("INSERT INTO import_keys VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
             if insert.execute((key, RecordId::created_by(*feed, *n).0))? == 0 {
                 return Err(StoreError::Taken("the imported thing".into()));
             }

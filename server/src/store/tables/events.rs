@@ -1,8 +1,8 @@
 //! What happens in an area beside entries, in SQLite: events, records that left, where they were before, bases.
 
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::AreaCursor;
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;

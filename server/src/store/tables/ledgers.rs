@@ -1,7 +1,7 @@
 //! Ledgers in SQLite: pages of a record type's rows, area by area, in the order of their last change.
 
-use gridledger_schema::ids::RecordId;
 use crate::store::sql::Connection;
+use gridledger_schema::ids::RecordId;
 use serde_json::Value;
 
 use super::records::{RECORD_COLUMNS, read_record};

@@ -29,9 +29,24 @@ pub(super) fn take(c: &Connection<'_>, push: &Push) -> Result<(), StoreError> {
         }
     }
     // Records move only in a write that is alone: what is read here stays true.
-    areas.extend(numbers(c, "SELECT area FROM records WHERE record IN", "", &records)?);
-    numbers(c, "SELECT area FROM areas WHERE area IN", &[" ORDER BY area", lock].concat(), &areas)?;
-    numbers(c, "SELECT n FROM feeds WHERE feed IN", &[" ORDER BY feed", lock].concat(), &feeds)?;
+    areas.extend(numbers(
+        c,
+        "SELECT area FROM records WHERE record IN",
+        "",
+        &records,
+    )?);
+    numbers(
+        c,
+        "SELECT area FROM areas WHERE area IN",
+        &[" ORDER BY area", lock].concat(),
+        &areas,
+    )?;
+    numbers(
+        c,
+        "SELECT n FROM feeds WHERE feed IN",
+        &[" ORDER BY feed", lock].concat(),
+        &feeds,
+    )?;
     Ok(())
 }
 

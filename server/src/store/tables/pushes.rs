@@ -1,9 +1,9 @@
 //! A push in SQLite: what it reads while it is decided, and its writes, in one savepoint.
 
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use serde_json::json;
 
 use super::events;
@@ -84,7 +84,7 @@ impl Source for Reading<'_> {
 
     fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError> {
         let mut select = self.c.prepare_cached(
-            "WITH RECURSIVE up (area) AS (SELECT ?1 UNION SELECT a.parent FROM areas a JOIN up USING (area) WHERE a.parent IS NOT NULL)
+            "WITH RECURSIVE up (area) AS (SELECT CAST(?1 AS BIGINT) UNION SELECT a.parent FROM areas a JOIN up USING (area) WHERE a.parent IS NOT NULL)
              SELECT a.area, a.parent, a.code, a.kind, a.name FROM up JOIN areas a USING (area)",
         )?;
         let rows = select.query_map([area.0], people::read_area)?;
@@ -216,7 +216,8 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
         ))?;
     }
     for (feed, n, signature) in &writes.signatures {
-        let mut insert = c.prepare_cached("INSERT INTO signatures VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+        let mut insert =
+            c.prepare_cached("INSERT INTO signatures VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
         insert.execute((feed.0, *n as i64, signature))?;
     }
     for (feed, n, hash) in &writes.feeds {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::AreaCursor;
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 use super::pushes::{self, read_line, read_refusal};
 use super::{Engine, SqlStore, events, ledgers};
@@ -162,7 +162,8 @@ impl<E: Engine> RecordStore for SqlStore<E> {
     fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
         let decide = self.decide.clone();
         let key = push.key();
-        self.engine.write_beside(key, move |c| pushes::push(c, &push, &*decide))
+        self.engine
+            .write_beside(key, move |c| pushes::push(c, &push, &*decide))
     }
 
     fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {
@@ -195,7 +196,8 @@ impl<E: Engine> RecordStore for SqlStore<E> {
     }
 
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
-        self.engine.read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
+        self.engine
+            .read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
     }
 
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {

@@ -1,8 +1,8 @@
 //! The territory's rows.
 
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::AreaInfo;
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 use crate::store::StoreError;
 use crate::store::people::NewArea;
@@ -54,8 +54,8 @@ fn change(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
     let parent = area.parent.as_deref().map(|code| number(c, code)).transpose()?;
     let mut update = c.prepare_cached(
         "UPDATE areas SET parent = ?2, kind = ?3, name = ?4, valid_from = ?5, valid_to = ?6
-         WHERE code = ?1 AND (parent IS NOT ?2 OR kind <> ?3 OR name <> ?4 OR valid_from IS NOT ?5
-                              OR valid_to IS NOT ?6)",
+         WHERE code = ?1 AND (parent IS DISTINCT FROM ?2 OR kind <> ?3 OR name <> ?4 OR valid_from IS DISTINCT FROM ?5
+                              OR valid_to IS DISTINCT FROM ?6)",
     )?;
     Ok(update.execute((&area.code, parent, &area.kind, &area.name, area.from, area.to))? == 1)
 }

@@ -1,7 +1,7 @@
 //! The rows of devices, enrolment codes and feeds.
 
-use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
 
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, UserNo};

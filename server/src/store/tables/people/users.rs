@@ -1,8 +1,8 @@
 //! The rows of users and their grants.
 
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::Grant;
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 use crate::store::StoreError;
 use crate::store::people::{NewUser, User, UserNo};
@@ -85,7 +85,7 @@ fn insert(c: &Connection<'_>, user: &NewUser) -> Result<bool, StoreError> {
 fn change(c: &Connection<'_>, user: &NewUser) -> Result<bool, StoreError> {
     let mut update = c.prepare_cached(
         "UPDATE users SET name = ?2, password = coalesce(?3, password)
-         WHERE login = ?1 AND (name <> ?2 OR (?3 IS NOT NULL AND password IS DISTINCT FROM ?3))",
+         WHERE login = ?1 AND (name <> ?2 OR (CAST(?3 AS TEXT) IS NOT NULL AND password IS DISTINCT FROM ?3))",
     )?;
     Ok(update.execute((&user.login, &user.name, &user.password))? == 1)
 }
