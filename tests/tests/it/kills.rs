@@ -97,7 +97,7 @@ impl Place {
     fn node(&self, die_at: Option<&str>) -> Node {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
         command
-            .arg(self.file("server.db"))
+            .arg(format!("sqlite:{}", self.file("server.db").display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
