@@ -25,7 +25,8 @@ pub struct Desk {
     pub service: Arc<Service>,
     running: Option<Running>,
     addr: SocketAddr,
-    _engine: Engine,
+    settings: Settings,
+    engine: Engine,
 }
 
 impl Desk {
@@ -52,8 +53,29 @@ impl Desk {
             service,
             addr: running.addr(),
             running: Some(running),
-            _engine: engine,
+            settings: all,
+            engine,
         }
+    }
+
+    /// Stops the server and starts it again on the same store.
+    pub fn restart(&mut self) {
+        self.stop();
+        // The store's file is locked for as long as the old service lives.
+        let away = engines::sqlite();
+        self.engine.store = away.store.clone();
+        self.service = Arc::new(Service::new(away.store, SchemaSet::builtin()).expect("a service"));
+        self.engine.store = engines::sqlite_in(self.engine.dir.path());
+        let service = Service::new(self.engine.store.clone(), SchemaSet::builtin()).expect("a service");
+        self.service = Arc::new(service);
+        let running = http::start(self.service.clone(), &self.settings).expect("a server");
+        self.addr = running.addr();
+        self.running = Some(running);
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     /// Makes a person with a role at an area.

@@ -2,13 +2,14 @@
 //!
 //! Every path checks exactly one hash, a dummy where there is no user, so that the time says nothing about who exists.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use gridledger_schema::code::Code;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{AuthError, random};
 
@@ -25,7 +26,7 @@ const TURN: Duration = Duration::from_secs(3);
 
 /// Checks and makes password hashes; as many at once as there are cores.
 pub struct Passwords {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     dummy: String,
     checks: AtomicU64,
 }
@@ -36,15 +37,15 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let dummy = hash(&random::<16>()?)?;
         Ok(Self {
-            turns: Semaphore::new(cores),
+            turns: Arc::new(Semaphore::new(cores)),
             dummy,
             checks: AtomicU64::new(0),
         })
     }
 
     /// Waits for a turn; keep it until the check is done.
-    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Code> {
-        match tokio::time::timeout(TURN, self.turns.acquire()).await {
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Code> {
+        match tokio::time::timeout(TURN, self.turns.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Code::RateLimited),
         }
