@@ -11,9 +11,10 @@ use gridledger_schema::wire::Grant;
 
 use super::Auth;
 use super::tokens::Claims;
+use crate::http::rates::{self, Rates};
 use crate::http::{ApiError, block};
 use crate::service::Service;
-use crate::store::people::User;
+use crate::store::people::{User, UserNo};
 
 /// The signed-in user of a request. A revoked user never gets this far.
 pub struct Caller {
@@ -33,9 +34,19 @@ impl FromRequest for Caller {
             let token = token(request).ok_or(Code::Unauthorised)?;
             Ok((claims_of(request, token, service.now())?, service))
         });
+        let request = request.clone();
         Box::pin(async move {
             let (claims, service) = claimed?;
-            block(move || look_up(&service, &claims)).await
+            let no = claims.user().ok_or(Code::Unauthorised)?;
+            if let Some(rates) = request.app_data::<web::Data<Rates>>()
+                && let Err(wait) = rates.users.take(&no)
+            {
+                rates::signed_in(&request);
+                return Err(ApiError::wait(wait));
+            }
+            let caller = block(move || look_up(&service, no, &claims)).await?;
+            rates::signed_in(&request);
+            Ok(caller)
         })
     }
 }
@@ -53,8 +64,8 @@ fn claims_of(request: &HttpRequest, token: &str, now: i64) -> Result<Claims, Cod
     auth.keys.read(token, now).ok_or(Code::Unauthorised)
 }
 
-fn look_up(service: &Service, claims: &Claims) -> Result<Caller, ApiError> {
-    let (no, session) = claims.user().zip(claims.session()).ok_or(Code::Unauthorised)?;
+fn look_up(service: &Service, no: UserNo, claims: &Claims) -> Result<Caller, ApiError> {
+    let session = claims.session().ok_or(Code::Unauthorised)?;
     let mut user = service.store.user(no)?.ok_or(Code::Unauthorised)?;
     if user.revoked {
         return Err(Code::UserRevoked.into());
