@@ -2,13 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
-use gridledger_server::auth::passwords;
+use gridledger_server::auth::{codes, passwords};
 use gridledger_server::config::Settings;
+use gridledger_server::http::app::More;
 use gridledger_server::http::{self, Running};
 use gridledger_server::service::Service;
 use gridledger_server::store::people::{NewArea, NewUser};
@@ -25,6 +27,7 @@ pub struct Desk {
     pub service: Arc<Service>,
     running: Option<Running>,
     addr: SocketAddr,
+    url: String,
     settings: Settings,
     engine: Engine,
 }
@@ -37,6 +40,11 @@ impl Desk {
 
     /// A server with some settings.
     pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::with_routes(settings, |_| ())
+    }
+
+    /// A server with some settings and with routes of the test's own.
+    pub fn with_routes(settings: &[(&str, &str)], more: More) -> Self {
         let mut all = Settings::default();
         for (key, value) in [("listen", "127.0.0.1:0"), ("workers", "2")]
             .iter()
@@ -48,10 +56,11 @@ impl Desk {
         let service = Service::new(engine.store.clone(), SchemaSet::builtin()).expect("a service");
         let service = Arc::new(service);
         small_town(&service);
-        let running = http::start(service.clone(), &all).expect("a server");
+        let running = http::app::start_with(service.clone(), &all, more).expect("a server");
         Self {
             service,
             addr: running.addr(),
+            url: running.url(),
             running: Some(running),
             settings: all,
             engine,
@@ -70,12 +79,33 @@ impl Desk {
         self.service = Arc::new(service);
         let running = http::start(self.service.clone(), &self.settings).expect("a server");
         self.addr = running.addr();
+        self.url = running.url();
         self.running = Some(running);
+    }
+
+    /// The store's file.
+    pub fn file(&self) -> PathBuf {
+        self.engine.dir.path().join("server.db")
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address as a phone is told it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A one-time code for a person's phone.
+    pub fn code(&self, login: &str) -> String {
+        let user = self.service.store.user_by_login(login).expect("users");
+        let code = codes::make().expect("random bytes");
+        let hash = codes::hash(&code).expect("a code is well formed");
+        let user = user.expect("a person of the desk").no;
+        self.service.store.put_code(hash, user, i64::MAX).expect("a code");
+        code
     }
 
     /// Makes a person with a role at an area.
