@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub struct Desk {
     /// The service behind it.
     pub service: Arc<Service>,
     running: Option<Running>,
-    addr: SocketAddr,
+    door: Door,
     url: String,
     settings: Settings,
     engine: Engine,
@@ -59,7 +60,7 @@ impl Desk {
         let running = http::app::start_with(service.clone(), &all, more).expect("a server");
         Self {
             service,
-            addr: running.addr(),
+            door: Door(running.addr()),
             url: running.url(),
             running: Some(running),
             settings: all,
@@ -78,7 +79,7 @@ impl Desk {
         let service = Service::new(self.engine.store.clone(), SchemaSet::builtin()).expect("a service");
         self.service = Arc::new(service);
         let running = http::start(self.service.clone(), &self.settings).expect("a server");
-        self.addr = running.addr();
+        self.door = Door(running.addr());
         self.url = running.url();
         self.running = Some(running);
     }
@@ -90,7 +91,7 @@ impl Desk {
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.door.0
     }
 
     /// The address as a phone is told it.
@@ -127,6 +128,27 @@ impl Desk {
         self.service.store.put_users(&[user]).expect("a user");
     }
 
+    /// Stops the server; returns once it has.
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().expect("a good end");
+        }
+    }
+}
+
+impl Deref for Desk {
+    type Target = Door;
+
+    fn deref(&self) -> &Door {
+        &self.door
+    }
+}
+
+/// Where a server listens, asked byte by byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Door(pub SocketAddr);
+
+impl Door {
     /// Sends a request without further headers.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         self.ask_with(method, path, &[], body.as_bytes())
@@ -146,7 +168,7 @@ impl Desk {
 
     /// Sends these bytes and reads the answer, or what comes of it until the server closes.
     pub fn ask_raw(&self, bytes: &[u8]) -> Answer {
-        let mut line = TcpStream::connect(self.addr).expect("the server listens");
+        let mut line = TcpStream::connect(self.0).expect("the server listens");
         line.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         // A server that refuses early may close while we still write.
         let _ = line.write_all(bytes);
@@ -172,13 +194,6 @@ impl Desk {
     /// GET as somebody.
     pub fn get_as(&self, token: &str, path: &str) -> Answer {
         self.ask_with("GET", path, &[("authorization", &format!("Bearer {token}"))], b"")
-    }
-
-    /// Stops the server; returns once it has.
-    pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop().expect("a good end");
-        }
     }
 }
 
