@@ -29,6 +29,8 @@ pub struct Passwords {
     turns: Arc<Semaphore>,
     dummy: String,
     checks: AtomicU64,
+    running: AtomicU64,
+    most: AtomicU64,
 }
 
 impl Passwords {
@@ -40,6 +42,8 @@ impl Passwords {
             turns: Arc::new(Semaphore::new(cores)),
             dummy,
             checks: AtomicU64::new(0),
+            running: AtomicU64::new(0),
+            most: AtomicU64::new(0),
         })
     }
 
@@ -54,17 +58,25 @@ impl Passwords {
     /// Whether `password` is the one of `phc`. Blocks for some 30 ms; takes as long when there is no hash.
     pub fn check(&self, password: &str, phc: Option<&str>) -> bool {
         self.checks.fetch_add(1, Ordering::Relaxed);
+        let at_once = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(at_once, Ordering::Relaxed);
         let fits = password.len() <= LONGEST_BYTES;
         let password = if fits { password.as_bytes() } else { b"" };
         let same = argon2()
             .verify_password(password, phc.unwrap_or(&self.dummy))
             .is_ok();
+        self.running.fetch_sub(1, Ordering::Relaxed);
         same && fits && phc.is_some()
     }
 
     /// How many hashes were checked, the dummy's included.
     pub fn checks(&self) -> u64 {
         self.checks.load(Ordering::Relaxed)
+    }
+
+    /// How many hashes were checked at the same time at most: each takes [`MEMORY_KIB`].
+    pub fn most_at_once(&self) -> u64 {
+        self.most.load(Ordering::Relaxed)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Signing in, going on, signing out; and who is shut out.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+
 use gridledger_schema::code::Code;
 use gridledger_tests::desk::{Answer, Desk};
 use serde_json::{Value, json};
@@ -34,11 +37,14 @@ fn refuses(answer: &Answer, code: Code) {
 }
 
 fn checks(desk: &Desk) -> u64 {
+    counted(desk, "gridledger_password_checks_total")
+}
+
+fn counted(desk: &Desk, metric: &str) -> u64 {
     let page = desk.ask("GET", "/metrics", "").body;
-    let line = page
-        .lines()
-        .find_map(|line| line.strip_prefix("gridledger_password_checks_total "));
-    line.and_then(|count| count.parse().ok()).expect("a count")
+    let mut lines = page.lines().filter_map(|line| line.split_once(' '));
+    let count = lines.find_map(|(name, count)| (name == metric).then(|| count.parse().ok()));
+    count.flatten().expect("a count")
 }
 
 #[test]
@@ -115,6 +121,33 @@ fn every_failure_looks_alike_and_checks_one_password() {
     let before = checks(&desk);
     assert_eq!(login(&desk, "w1", PASSWORD).status, 200);
     assert_eq!(checks(&desk) - before, 1);
+}
+
+#[test]
+fn however_many_sign_in_or_go_away_as_many_passwords_as_cores_are_checked_at_once() {
+    let desk = desk();
+    let body = json!({ "login": "w1", "password": PASSWORD }).to_string();
+    let head = format!(
+        "POST /v1/login HTTP/1.1\r\nhost: t\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let request = head + &body;
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let mut line = TcpStream::connect(desk.addr()).expect("the server listens");
+                // Gone before the answer: what was begun goes on, and keeps its turn.
+                line.write_all(request.as_bytes()).expect("bytes");
+            });
+            scope.spawn(|| {
+                let answer = login(&desk, "w1", PASSWORD);
+                assert!([200, 429].contains(&answer.status), "{answer:?}");
+            });
+        }
+    });
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let most = counted(&desk, "gridledger_password_checks_at_once");
+    assert!((1..=cores).contains(&most), "{most} at once on {cores} cores");
 }
 
 #[test]

@@ -1,10 +1,16 @@
 //! Paths, ids and queries of every kind at every route: a code in the one shape, never a failure of the server.
 
+use ed25519_dalek::SigningKey;
+use gridledger_client::Options;
+use gridledger_core::wire::envelope::seal;
+use gridledger_core::wire::squeeze::{Packer, Packing};
 use gridledger_schema::code::Code;
+use gridledger_schema::ids::DeviceNo;
+use gridledger_schema::limits;
 use gridledger_tests::desk::{Answer, Desk};
 use proptest::prelude::*;
 
-use super::PASSWORD;
+use super::{PASSWORD, Phone};
 
 /// What stands where an id, a number, a code or a word should.
 fn odd() -> Vec<String> {
@@ -80,12 +86,12 @@ fn sound(answer: &Answer, asked: &str) {
     }
 }
 
-struct Asker {
+struct Curious {
     desk: Desk,
     token: String,
 }
 
-impl Asker {
+impl Curious {
     fn new() -> Self {
         let most = "1000000";
         let desk = Desk::with(&[
@@ -106,7 +112,7 @@ impl Asker {
 
 #[test]
 fn what_is_no_name_in_a_path_names_nothing() {
-    let asker = Asker::new();
+    let curious = Curious::new();
     for part in odd() {
         for path in [
             format!("/v1/records/{part}"),
@@ -118,15 +124,15 @@ fn what_is_no_name_in_a_path_names_nothing() {
             format!("/v1/areas/{part}"),
             format!("/healthz/{part}"),
         ] {
-            refused(&asker.get(&path), &path);
+            refused(&curious.get(&path), &path);
         }
     }
-    assert_eq!(asker.desk.ask("GET", "/readyz", "").status, 200);
+    assert_eq!(curious.desk.ask("GET", "/readyz", "").status, 200);
 }
 
 #[test]
 fn every_parameter_of_a_ledger_takes_any_text_without_failing() {
-    let asker = Asker::new();
+    let curious = Curious::new();
     let keys = [
         "area",
         "since",
@@ -145,12 +151,12 @@ fn every_parameter_of_a_ledger_takes_any_text_without_failing() {
     for part in odd() {
         for key in keys {
             let asked = format!("/v1/ledgers/patrol?{key}={part}");
-            sound(&asker.get(&asked), &asked);
+            sound(&curious.get(&asked), &asked);
             let asked = format!("/v1/ledgers/patrol?{part}={key}&{key}={part}&{key}={part}");
-            sound(&asker.get(&asked), &asked);
+            sound(&curious.get(&asked), &asked);
         }
         let asked = format!("/v1/me?{part}");
-        sound(&asker.get(&asked), &asked);
+        sound(&curious.get(&asked), &asked);
     }
     for limit in [
         "-1",
@@ -164,13 +170,13 @@ fn every_parameter_of_a_ledger_takes_any_text_without_failing() {
         "%201",
     ] {
         let asked = format!("/v1/ledgers/patrol?limit={limit}");
-        refused(&asker.get(&asked), &asked);
+        refused(&curious.get(&asked), &asked);
     }
 }
 
 #[test]
 fn whatever_bytes_a_path_and_a_query_have_they_are_answered() {
-    let asker = Asker::new();
+    let curious = Curious::new();
     let byte = any::<u8>().prop_map(|byte| format!("%{byte:02x}"));
     let plain = "[a-zA-Z0-9._~!$&'()*+,;=:@/-]{1,8}";
     let part = prop::collection::vec(prop_oneof![byte, plain], 0..24).prop_map(|parts| parts.concat());
@@ -186,7 +192,7 @@ fn whatever_bytes_a_path_and_a_query_have_they_are_answered() {
             format!("/v1/ledgers/patrol?{query}"),
             format!("/v1/ledgers/patrol?since={path}&area={query}"),
         ] {
-            sound(&asker.get(&asked), &asked);
+            sound(&curious.get(&asked), &asked);
         }
         Ok(())
     });
@@ -195,8 +201,8 @@ fn whatever_bytes_a_path_and_a_query_have_they_are_answered() {
 
 #[test]
 fn odd_ids_in_bodies_are_refused_by_name() {
-    let asker = Asker::new();
-    let bearer = format!("Bearer {}", asker.token);
+    let curious = Curious::new();
+    let bearer = format!("Bearer {}", curious.token);
     let headers = [
         ("authorization", bearer.as_str()),
         ("content-type", "application/json"),
@@ -225,7 +231,7 @@ fn odd_ids_in_bodies_are_refused_by_name() {
             format!("{{\"record\":\"00000000-0000-0000-0000-000000000000\",\"seen\":{n},\"intents\":[]}}")
         }));
     for body in bodies {
-        let answer = asker
+        let answer = curious
             .desk
             .ask_with("POST", "/v1/entries", &headers, body.as_bytes());
         if answer.status == 200 {
@@ -240,4 +246,27 @@ fn odd_ids_in_bodies_are_refused_by_name() {
             refused(&answer, &body);
         }
     }
+}
+
+#[test]
+fn a_request_that_its_device_did_not_seal_is_not_unpacked() {
+    let desk = Desk::open();
+    let phone = Phone::of(&desk, "w1", Options::default());
+    phone.sync().expect("it enrols as the first device");
+    let schema = desk.service.schema.fingerprint();
+    let mut packer = Packer::new(Packing::Zstd, &[], 1);
+    let mut bomb = packer.push(&vec![0; limits::SYNC_INFLATED_BYTES + 1]);
+    bomb.extend(packer.finish());
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let sealed = |device| seal(&key, DeviceNo(device), u64::MAX, Packing::Zstd, schema, &bomb);
+    let code = |body: &[u8]| {
+        let answer = desk.ask_with("POST", "/v1/sync", &[], body);
+        Code::parse(answer.json()["code"].as_str().unwrap_or_default())
+    };
+    for device in [1, 2, u32::MAX] {
+        assert_eq!(code(&sealed(device)), Some(Code::SignatureInvalid));
+    }
+    // A stranger's is, up to the limit: its key is inside.
+    assert_eq!(code(&sealed(0)), Some(Code::BodyTooLarge));
+    phone.sync().expect("nobody took its counter");
 }

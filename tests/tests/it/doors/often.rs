@@ -5,6 +5,7 @@ use std::time::Duration;
 use gridledger_client::{ClientError, Options};
 use gridledger_schema::code::Code;
 use gridledger_tests::desk::{Answer, Desk};
+use gridledger_tests::routes::ROUTES;
 
 use super::{PASSWORD, Phone};
 
@@ -36,23 +37,8 @@ fn asked_in_vain(most: usize, mut ask: impl FnMut() -> Answer) -> Answer {
 
 #[test]
 fn every_route_makes_who_is_not_signed_in_wait() {
-    let routes = [
-        ("POST", "/v1/sync"),
-        ("GET", "/healthz"),
-        ("GET", "/readyz"),
-        ("GET", "/metrics"),
-        ("POST", "/v1/login"),
-        ("POST", "/v1/refresh"),
-        ("POST", "/v1/logout"),
-        ("GET", "/v1/me"),
-        ("GET", "/v1/areas"),
-        ("GET", "/v1/ledgers/patrol"),
-        ("GET", "/v1/records/x"),
-        ("GET", "/v1/records/x/history"),
-        ("POST", "/v1/entries"),
-        ("GET", "/nothing"),
-    ];
-    for (method, path) in routes {
+    let routes = ROUTES.iter().map(|route| (route.method, route.path));
+    for (method, path) in routes.chain([("GET", "/nothing")]) {
         let desk = desk("peer", "3");
         waits(&asked_in_vain(50, || desk.ask(method, path, "x")));
     }
