@@ -9,6 +9,7 @@ pub mod canonical;
 pub mod derive;
 pub mod digest;
 pub mod document;
+pub mod epoch;
 pub mod fold;
 pub mod project;
 pub mod receipt;

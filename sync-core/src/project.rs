@@ -8,7 +8,7 @@ use gridledger_schema::set::{Merge, RecordType};
 use serde_json::{Map, Value, json};
 
 use crate::canonical;
-use crate::document::{Document, feed_of};
+use crate::document::{Document, author_of};
 use crate::fold::{self, Event, Ticket};
 
 /// A record as a reader sees it.
@@ -130,7 +130,7 @@ fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
         .filter_map(|(value, id)| {
             let hash = document.doc.hash_for_opid(&id)?;
             let meta = document.doc.get_change_meta_by_hash(&hash)?;
-            let feed = feed_of(&meta.actor)?.to_string();
+            let feed = author_of(&meta)?.to_string();
             Some(Candidate {
                 value: plain_scalar(value.as_scalar()?),
                 feed,
