@@ -18,8 +18,8 @@
 use std::collections::BTreeMap;
 
 use automerge::{
-    ActorId, Automerge, AutomergeError, ChangeHash, ChangeMetadata, LoadOptions, TextEncoding,
-    VerificationMode,
+    ActorId, Automerge, AutomergeError, ChangeHash, ChangeMetadata, LoadOptions, ROOT, ReadDoc as _,
+    TextEncoding, VerificationMode,
 };
 use gridledger_schema::ids::FeedId;
 
@@ -108,6 +108,19 @@ impl Document {
     pub fn changed_at(&self) -> i64 {
         let metas = self.doc.get_changes_meta(&[]);
         metas.iter().map(|meta| meta.timestamp).max().unwrap_or(0)
+    }
+
+    /// The time of the earliest change, ms since 1970.
+    pub(crate) fn first_at(&self) -> Option<i64> {
+        let metas = self.doc.get_changes_meta(&[]);
+        // Genesis changes have no time.
+        metas.iter().map(|meta| meta.timestamp).filter(|at| *at > 0).min()
+    }
+
+    /// A field that holds one whole number; the smallest where several were written at once.
+    pub(crate) fn number(&self, field: &str) -> Option<i64> {
+        let all = self.doc.get_all(ROOT, field).ok()?;
+        all.iter().filter_map(|(value, _)| value.as_i64()).min()
     }
 
     /// What the change `hash` was made on, as (feed, number) pairs, as far as `known` (what its author had seen) has

@@ -81,10 +81,8 @@ impl Standing {
                 let key = item.key.to_string();
                 let last = match value {
                     Value::Object(ObjType::Text) => {
-                        let (text, at) = (
-                            doc.text(&id).unwrap_or_default(),
-                            text_written(doc, &id, &origins),
-                        );
+                        let text = doc.text(&id).unwrap_or_default();
+                        let at = text_written(doc, &id, &origins).unwrap_or(changed_at);
                         unit.texts.push(Text { key, text, at });
                         Some(at)
                     }
@@ -132,13 +130,13 @@ fn unit_of(key: &str) -> (String, String) {
     (part(), part())
 }
 
-/// When the latest character that still stands was written; 0 of an empty text.
-fn text_written(doc: &Automerge, id: &ObjId, origins: &HashMap<ChangeHash, Origin>) -> i64 {
+/// When the latest character that still stands was written.
+fn text_written(doc: &Automerge, id: &ObjId, origins: &HashMap<ChangeHash, Origin>) -> Option<i64> {
     let written = doc.list_range(id, ..).filter_map(|character| {
         let hash = doc.hash_for_opid(&character.id())?;
         origins.get(&hash).map(|origin| origin.at)
     });
-    written.max().unwrap_or(0)
+    written.max()
 }
 
 /// Whose each change is. The changes of a base stand for the entries they came from.
