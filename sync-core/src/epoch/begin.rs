@@ -8,7 +8,7 @@ use gridledger_schema::ids::FeedId;
 
 use super::written::{Held, Standing, Text};
 use super::{Base, Erasure, KEY, Message, Place, merged};
-use crate::derive::{Container, genesis, genesis_feed};
+use crate::derive::{Container, DeriveError, genesis, genesis_feed};
 use crate::document::{Document, RULES_VERSION};
 
 /// What one entry left standing.
@@ -23,7 +23,13 @@ type Lanes = BTreeMap<(FeedId, u8), BTreeMap<u64, Link>>;
 
 /// The document a new generation begins with: what `document` shows, without what `erased` names. What earlier
 /// generations erased is remembered. The same document gives the same base on every machine.
-pub fn begin(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, AutomergeError> {
+pub fn begin(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, DeriveError> {
+    let attempt = std::panic::AssertUnwindSafe(|| base_of(document, place, erased));
+    let made = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)?;
+    Ok(made?)
+}
+
+fn base_of(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, AutomergeError> {
     let standing = Standing::of(document);
     let mut clock: BTreeMap<FeedId, u64> = document.clock().into_iter().collect();
     let (mut lanes, mut sums, mut texts) = (Lanes::new(), Vec::new(), Vec::new());
