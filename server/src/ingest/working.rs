@@ -28,6 +28,8 @@ struct Facet {
 
 pub(super) struct Working {
     pub(super) row: RecordRow,
+    /// The area its author named, of a new record that belongs in another by now.
+    pub(super) named: Option<AreaNo>,
     facets: BTreeMap<u8, Facet>,
     /// (position, feed, facets) of every entry; read only when someone had not seen everything.
     log: Option<Vec<(u64, FeedId, u64)>>,
@@ -61,10 +63,18 @@ impl Working {
         };
         Self {
             row,
+            named: None,
             facets: BTreeMap::new(),
             log: Some(Vec::new()),
             view: None,
         }
+    }
+
+    /// The new record in the area where it belongs by now.
+    pub(super) fn at_home(mut self, home: AreaNo) -> Self {
+        let named = std::mem::replace(&mut self.row.area, home);
+        self.named = (named != home).then_some(named);
+        self
     }
 
     pub(super) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
@@ -84,6 +94,7 @@ impl Working {
             .collect::<Result<_, StoreError>>()?;
         Ok(Self {
             row,
+            named: None,
             facets,
             log: None,
             view: None,
