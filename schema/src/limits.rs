@@ -59,3 +59,9 @@ pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = 946_684_800_000..=7_258
 pub const BODY_SECONDS: u64 = 30;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
+/// Areas one above another, from a territory's outermost to its innermost.
+pub const AREA_DEPTH: usize = 32;
+/// Areas an area lay in, one after another or in a hand-over at once.
+pub const AREA_EDGES: usize = 64;
+/// How long a change of the territory may stay unknown to a phone: what it does later is judged by the change, ms.
+pub const TERRITORY_GRACE_MS: i64 = 30 * 24 * 3_600_000;

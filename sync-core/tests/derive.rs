@@ -5,7 +5,7 @@ mod made;
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::document::Document;
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
-use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::ids::{AreaNo, RecordId};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::StoreError;
 use super::people::{FeedRow, UserNo};
+use super::plans::RouteRow;
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
 #[derive(Clone, Debug)]
@@ -223,8 +224,11 @@ pub trait Source {
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// A user's grants; `None` if there is no such user or it was revoked.
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
-    /// An area and all above it.
-    fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError>;
+    /// An area and all above it, as who knew the territory as of `known` (ms since 1970) believed it to be: an end of
+    /// lying in another that was set later is not there yet.
+    fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError>;
+    /// Where new records of an area go, if it was split or closed.
+    fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError>;
     /// Where a record was before, the earliest first.
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError>;
     /// The latest event of a kind in an area at or below a position.
@@ -339,7 +343,7 @@ pub struct RecordNewsRow {
     pub entries: Vec<(LogRow, String, Vec<u8>)>,
 }
 
-/// A ledger query. Rows come in (area, position) order.
+/// A ledger query. Rows come in (area, position) order; with them, of areas read before, records that left.
 #[derive(Clone, Debug)]
 pub struct LedgerQuery {
     /// The record type.
@@ -357,6 +361,15 @@ pub struct LedgerRow {
     pub record: RecordRow,
     /// The view of each facet, (facet, JSON object).
     pub views: Vec<(u8, Value)>,
+    /// The area it left, and the position there; its row is as it is now, elsewhere.
+    pub left: Option<(AreaNo, u64)>,
+}
+
+impl LedgerRow {
+    /// The area and the log position it is told of at.
+    pub fn position(&self) -> (AreaNo, u64) {
+        self.left.unwrap_or((self.record.area, self.record.last))
+    }
 }
 
 /// An entry in a record's history.
