@@ -171,6 +171,11 @@ fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [
     Ok(service.schema.dictionary())
 }
 
+/// Whether a request says that an enrolled device sealed it; who says so is looked at before anything is unpacked.
+pub fn names_a_device(body: &[u8]) -> bool {
+    Envelope::open(body).is_ok_and(|envelope| envelope.device != STRANGER)
+}
+
 /// The device that sealed a request, if it is one with a number; checked before anything is unpacked.
 fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device>, SyncError> {
     if envelope.device == STRANGER {
