@@ -37,7 +37,8 @@ pub const RECORD_ENTRIES: u64 = 10_000;
 pub const RECORD_BYTES: u64 = 2 << 20;
 /// Entries of a generation after which a record begins the next by itself.
 pub const EPOCH_ENTRIES: u64 = RECORD_ENTRIES / 2;
-/// Bytes of entries of a generation after which a record begins the next by itself.
+/// Bytes of a generation, its base and its entries, after which a record begins the next by itself, once a quarter of
+/// them are entries.
 pub const EPOCH_BYTES: u64 = RECORD_BYTES / 2;
 /// Events of one ticket.
 pub const TICKET_EVENTS: usize = 1_000;

@@ -191,6 +191,14 @@ impl Scan<'_, '_> {
         if !reach.covers(self.reader.login, &row.record, handlers(&view)) {
             return;
         }
+        if row.record.erased {
+            // Whoever may hold the row is told that it is gone, whatever was asked for.
+            if self.question.since.is_some() {
+                let gone = json!({ "id": row.record.record, "erased": true });
+                self.rows.extend(gone.as_object().cloned());
+            }
+            return;
+        }
         let Value::Object(view) = view else { return };
         let area = self.reader.tree().get(row.record.area);
         let cells = row::cells(&self.columns, row, &view, area, self.masks);

@@ -95,6 +95,43 @@ pub enum Admin {
     Verify,
     /// Say why a ticket stands where it stands, event by event
     Explain(ExplainArgs),
+    /// Erase fields of a record, or the whole record
+    Erase(EraseArgs),
+    /// What is kept for a time
+    Retention {
+        /// What to do
+        #[command(subcommand)]
+        retention: RetentionCommand,
+    },
+    /// Have records that were made under older rules go on under these
+    MigrateRules,
+}
+
+/// What to erase.
+#[derive(Debug, clap::Args)]
+pub struct EraseArgs {
+    /// The record's id
+    pub record: String,
+    /// A field; may be said several times. Without one the whole record goes
+    #[arg(long)]
+    pub field: Vec<String>,
+    /// Why: request, consent, objection, mistake, order, retention
+    #[arg(long)]
+    pub reason: String,
+    /// Who asks: a login
+    #[arg(long = "as", value_name = "LOGIN")]
+    pub by: String,
+}
+
+/// What is kept for a time.
+#[derive(Debug, Subcommand)]
+pub enum RetentionCommand {
+    /// Erase what is due; a running server does so daily
+    Run {
+        /// Only count
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// People.

@@ -1,9 +1,10 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`], [`proof`] hold the commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`] hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
+pub mod epochs;
 pub mod import;
 pub mod log;
 pub mod open;
@@ -23,6 +24,7 @@ pub use open::open_service;
 use say::{CliError, Speaker};
 
 use crate::config::Settings;
+use crate::epochs::Daily;
 use crate::http::tls::TlsError;
 use crate::service::Service;
 
@@ -95,9 +97,10 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
-    let running = crate::http::start(service, settings).map_err(explain_start)?;
+    let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
     println!("{}", running.url());
+    let _daily = Daily::start(service).map_err(CliError::Serve)?;
     running.serve_until_signal().map_err(CliError::Serve)
 }
 
@@ -121,5 +124,8 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::SampleTown(town) => import::sample_town(town, speaker),
         Admin::Verify => proof::verify(service, speaker),
         Admin::Explain(explain) => proof::explain(service, &explain.record, speaker),
+        Admin::Erase(erase) => epochs::erase_one(service, erase, speaker),
+        Admin::Retention { retention } => epochs::retention(service, retention, speaker),
+        Admin::MigrateRules => epochs::migrate_rules(service, speaker),
     }
 }

@@ -2,6 +2,7 @@
 //! rules changed. Each is one transaction: the new generation, the bytes that go, and the row that says so.
 
 mod change;
+mod daily;
 mod retention;
 mod rules;
 
@@ -15,6 +16,7 @@ use crate::reading::ReadError;
 use crate::service::Service;
 use change::{Change, Done};
 
+pub use daily::Daily;
 pub use retention::{Retained, retain};
 pub use rules::renew;
 

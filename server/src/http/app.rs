@@ -16,7 +16,9 @@ use super::metrics::{Metrics, MetricsAccess};
 use super::observe::{Tls, observe};
 use super::peer::TrustForwarded;
 use super::rates::{Rates, turnstile};
-use super::{ApiError, entries, health, ledgers, listen, metrics, plans, records, sessions, sync, tls};
+use super::{
+    ApiError, entries, erasure, health, ledgers, listen, metrics, plans, records, sessions, sync, tls,
+};
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
 use crate::service::Service;
@@ -35,6 +37,8 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/ledgers/{type}", web::get().to(ledgers::ledger))
         .route("/v1/records/{id}", web::get().to(records::record))
         .route("/v1/records/{id}/history", web::get().to(records::history))
+        .route("/v1/records/{id}/erase", web::post().to(erasure::erase_one))
+        .route("/v1/records/{id}/erasures", web::get().to(erasure::erasures))
         .route("/v1/entries", web::post().to(entries::entries))
         .route("/v1/territory/plans", web::post().to(plans::draw_up))
         .route("/v1/territory/plans", web::get().to(plans::list))

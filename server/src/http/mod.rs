@@ -7,6 +7,7 @@
 pub mod app;
 pub mod body;
 pub mod entries;
+pub mod erasure;
 pub mod error;
 pub mod health;
 pub mod ledgers;

@@ -245,8 +245,8 @@ impl Plan<'_> {
         if entry.cursor > self.area(known)? {
             return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
         }
-        if working.of_generation().1 + bytes as u64 > limits::RECORD_BYTES {
-            let rule = format!("at most {} bytes of entries a record", limits::RECORD_BYTES);
+        if working.bytes() + bytes as u64 > limits::RECORD_BYTES {
+            let rule = format!("at most {} bytes a record", limits::RECORD_BYTES);
             return Err(refuse(Code::RecordFull, &rule));
         }
         let record_type = self.schema.record_type(&working.row.record_type);
@@ -363,7 +363,7 @@ impl Plan<'_> {
         let author = &segment.feed.author;
         check_own(record_type, entry, author, &working.row.created_by)?;
         let seen_view = working.seen_view(record_type, entry, seen)?;
-        let entries = working.of_generation().0;
+        let entries = working.since().0;
         let now = working.view(record_type);
         let subject = Subject {
             record_type,

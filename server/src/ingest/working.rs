@@ -16,7 +16,7 @@ use gridledger_schema::set::{Merge, RecordType};
 use super::Stop;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
-use crate::store::records::{DocumentRow, LogRow, RecordRow, RecordWrite, SeenHeads, Source};
+use crate::store::records::{Before, DocumentRow, LogRow, RecordRow, RecordWrite, SeenHeads, Source};
 
 /// What an entry's author had seen of each facet it touches.
 pub(super) type SeenFacets = Vec<(u8, Seen)>;
@@ -69,7 +69,7 @@ impl Working {
             began: 0,
             arrived: 0,
             erased: false,
-            before: (0, 0),
+            before: Before::default(),
             rules: RULES_VERSION,
             due_at: None,
         };
@@ -284,18 +284,18 @@ impl Working {
         bases.flat_map(|base| base.erased).collect()
     }
 
-    /// Entries and bytes of its generation.
-    pub(crate) fn of_generation(&self) -> (u64, u64) {
-        let RecordRow {
-            entries,
-            entry_bytes,
-            before,
-            ..
-        } = &self.row;
+    /// Entries, and bytes of entries, since its generation began.
+    pub(crate) fn since(&self) -> (u64, u64) {
+        let (row, before) = (&self.row, &self.row.before);
         (
-            entries.saturating_sub(before.0),
-            entry_bytes.saturating_sub(before.1),
+            row.entries.saturating_sub(before.entries),
+            row.entry_bytes.saturating_sub(before.entry_bytes),
         )
+    }
+
+    /// What its generation holds: its base and the entries since, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.row.before.base_bytes + self.since().1
     }
 
     /// Begins a new generation at a position of the log, without what is erased. On an error all is as it was.
@@ -317,12 +317,13 @@ impl Working {
             bases.push((facet, epoch::begin(document, place, &of_facet)?));
         }
         self.base = Some(bases.iter().map(|(facet, base)| (*facet, base.save())).collect());
+        let base_bytes = bases.iter().map(|(_, base)| base.save_fast().len() as u64).sum();
         for (facet, base) in bases {
             if let Some(held) = self.facets.get_mut(&facet) {
                 (held.document, held.changed) = (base, true);
             }
         }
-        self.start(seq);
+        self.start(seq, base_bytes);
         Ok(())
     }
 
@@ -330,13 +331,17 @@ impl Working {
     pub(crate) fn erase(&mut self, seq: u64) {
         self.base = Some(Vec::new());
         self.row.erased = true;
-        self.start(seq);
+        self.start(seq, 0);
     }
 
-    fn start(&mut self, seq: u64) {
+    fn start(&mut self, seq: u64, base_bytes: u64) {
         let row = &mut self.row;
         (row.epoch, row.began, row.last) = (row.epoch + 1, seq, seq);
-        row.before = (row.entries, row.entry_bytes);
+        row.before = Before {
+            entries: row.entries,
+            entry_bytes: row.entry_bytes,
+            base_bytes,
+        };
         row.rules = RULES_VERSION;
         self.view = None;
     }

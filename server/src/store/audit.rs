@@ -24,7 +24,7 @@ pub struct KeptEntry {
     pub n: u64,
     /// The record it is about.
     pub record: RecordId,
-    /// Its canonical bytes.
+    /// Its canonical bytes; none of one that held what was erased.
     pub body: Vec<u8>,
     /// Its hash, as kept.
     pub hash: Vec<u8>,
@@ -44,6 +44,8 @@ pub trait AuditStore {
     fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
     /// An area's events after `after`, up to `upto`, in order.
     fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError>;
+    /// What a record's generation began with: of each facet an Automerge save. Nothing of its first.
+    fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError>;
     /// Rows that refer to what is not there: (what is missing, the row's key).
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError>;
 }

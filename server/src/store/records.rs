@@ -93,12 +93,23 @@ pub struct RecordRow {
     pub arrived: u64,
     /// Whether nothing but this row is left of it.
     pub erased: bool,
-    /// Entries, and bytes of entries, it had when its generation began.
-    pub before: (u64, u64),
+    /// What it was when its generation began.
+    pub before: Before,
     /// The version of the derivation rules of its generation.
     pub rules: u32,
     /// No field's time is up before this, ms since 1970; `None` for never.
     pub due_at: Option<i64>,
+}
+
+/// What a record was when its generation began; all 0 in its first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// Entries it had.
+    pub entries: u64,
+    /// Bytes of those entries.
+    pub entry_bytes: u64,
+    /// Bytes of the generation's base, uncompressed.
+    pub base_bytes: u64,
 }
 
 /// A document's row.
@@ -379,11 +390,13 @@ pub struct HistoryRow {
     pub log: Option<LogRow>,
     /// The feed.
     pub feed: FeedId,
+    /// The entry's number there.
+    pub n: u64,
     /// The author's code.
     pub author: String,
     /// The device, if one wrote it.
     pub device: Option<DeviceNo>,
-    /// The entry's canonical bytes.
+    /// The entry's canonical bytes; none of one that held what was erased.
     pub body: Vec<u8>,
     /// When the server got it, ms since 1970.
     pub received_at: i64,

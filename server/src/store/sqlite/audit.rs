@@ -42,6 +42,11 @@ const STRAY_ROWS: &[(&str, &str)] = &[
          WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.record = v.record AND d.facet = v.facet)",
     ),
     (
+        "record of a base",
+        "SELECT hex(b.record) || '.' || b.facet FROM bases b
+         WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.record = b.record AND r.epoch > 0)",
+    ),
+    (
         "area of a record",
         "SELECT hex(r.record) FROM records r WHERE NOT EXISTS (SELECT 1 FROM areas a WHERE a.area = r.area)",
     ),
@@ -128,6 +133,15 @@ impl AuditStore for SqliteStore {
 
     fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError> {
         self.read(|c| super::events::between(c, area, after, upto))
+    }
+
+    fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError> {
+        self.read(|c| {
+            let mut select =
+                c.prepare_cached("SELECT facet, bytes FROM bases WHERE record = ?1 ORDER BY facet")?;
+            let rows = select.query_map([record.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
