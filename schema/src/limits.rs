@@ -59,3 +59,7 @@ pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = 946_684_800_000..=7_258
 pub const BODY_SECONDS: u64 = 30;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
+/// Areas one above another, from a territory's outermost to its innermost.
+pub const AREA_DEPTH: usize = 32;
+/// Areas an area lay in, one after another or in a hand-over at once.
+pub const AREA_EDGES: usize = 64;

@@ -36,6 +36,7 @@ fn area(no: AreaNo, parent: Option<AreaNo>) -> AreaInfo {
         code: format!("a{no}"),
         kind: "basic_grid".into(),
         name: format!("area {no}"),
+        edges: Vec::new(),
     }
 }
 
