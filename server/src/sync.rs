@@ -134,9 +134,12 @@ pub fn open_for(
     let receipts = push(service, &device, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
     ready.extend(receipts.into_iter().map(Frame::Receipt));
-    news_of_rights(service, &request, &grants, &mut ready);
+    let told_anew = news_of_rights(service, &request, &grants, &mut ready);
     let reader = Reader::new(service, &user.login, &grants);
-    let pull = Pull::plan(&reader, &request, own_feeds(&device, &request));
+    let mut pull = Pull::plan(&reader, &request, own_feeds(&device, &request));
+    if told_anew {
+        pull.tell_areas();
+    }
     // The same packing comes back: what the phone used, it can read.
     let packing = if envelope.schema == service.schema.fingerprint() {
         Packing::Dictionary
@@ -388,17 +391,21 @@ fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
     receipt
 }
 
-/// The user's rights and the schema set travel only when the phone's are others.
-fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready: &mut Vec<Frame>) {
+/// The user's rights and the schema set travel only when the phone's are others. Whether the rights did: then the areas
+/// held are told of as well, for the territory may have changed.
+fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready: &mut Vec<Frame>) -> bool {
     let set = GrantSet {
         grants: grants.to_vec(),
+        territory: service.territory().1,
     };
-    if gridledger_core::receipt::grants_fingerprint(&set) != request.grants {
+    let changed = gridledger_core::receipt::grants_fingerprint(&set) != request.grants;
+    if changed {
         ready.push(Frame::Grants(set));
     }
     if request.schema != service.schema.fingerprint() {
         ready.push(Frame::Schema(service.schema.bundle().to_owned()));
     }
+    changed
 }
 
 /// Bytes of frames gathered before a piece is sent; a phone that named a budget gets every frame by itself.

@@ -89,7 +89,10 @@ impl Engine {
     }
 
     fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
-        db::set(&self.db, "grants", json!(set.grants).to_string().as_bytes())?;
+        let tx = self.db.transaction()?;
+        db::set(&tx, "grants", json!(set.grants).to_string().as_bytes())?;
+        db::set_number(&tx, "territory", i64::from(set.territory))?;
+        tx.commit().map_err(ClientError::of_store)?;
         self.grants = set.grants;
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST];
+const STEPS: &[&str] = &[FIRST, MOVES];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -35,6 +35,14 @@ CREATE TABLE entries (
   seen BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0, refusal TEXT, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_open ON entries (record, n) WHERE state < 2;
 CREATE INDEX entries_refused ON entries (n) WHERE state = 3;
+";
+
+/// The territory in time: where an area lies, from when until when. A record that left its area with work on it that the
+/// server has not decided waits here; `leaving` is the log position at which it left.
+const MOVES: &str = "
+ALTER TABLE areas ADD COLUMN edges TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE records ADD COLUMN leaving INTEGER;
+CREATE INDEX records_leaving ON records (record) WHERE leaving IS NOT NULL;
 ";
 
 /// Opens the file, making it if it is not there. A damaged one is set aside and reported, never deleted.

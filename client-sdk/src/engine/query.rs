@@ -15,7 +15,7 @@ use crate::model::{Conflict, Query, Record, Saved, SentState, Status};
 
 /// The areas known, or only those held.
 pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientError> {
-    let sql = "SELECT area, parent, code, kind, name FROM areas WHERE held = 1 OR NOT ?1 ORDER BY area";
+    let sql = "SELECT area, parent, code, kind, name, edges FROM areas WHERE held = 1 OR NOT ?1 ORDER BY area";
     let mut select = c.prepare_cached(sql)?;
     let rows = select.query_map([held], |row| {
         Ok(AreaInfo {
@@ -24,6 +24,7 @@ pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientE
             code: row.get(2)?,
             kind: row.get(3)?,
             name: row.get(4)?,
+            edges: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

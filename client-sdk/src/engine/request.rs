@@ -49,6 +49,7 @@ impl Engine {
             segments,
             grants: receipt::grants_fingerprint(&GrantSet {
                 grants: self.grants.clone(),
+                territory: db::number(&self.db, "territory")? as u32,
             }),
             enrol,
             reads: Vec::new(),

@@ -283,7 +283,7 @@ impl Plan<'_> {
             slot.insert(self.source.grants(user)?);
         }
         if let Slot::Vacant(slot) = self.trees.entry(area) {
-            slot.insert(AreaTree::new(self.source.ancestry(area)?));
+            slot.insert(AreaTree::new(self.source.ancestry(area, i64::MAX)?));
         }
         let Some(Some(grants)) = self.grants.get(&user) else {
             return Err(refuse(Code::UserRevoked, "the author's account was revoked"));

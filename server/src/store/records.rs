@@ -223,8 +223,9 @@ pub trait Source {
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// A user's grants; `None` if there is no such user or it was revoked.
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
-    /// An area and all above it.
-    fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError>;
+    /// An area and all above it, as who knew the territory as of `known` (ms since 1970) believed it to be: an end of
+    /// lying in another that was set later is not there yet.
+    fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError>;
     /// Where a record was before, the earliest first.
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError>;
     /// The latest event of a kind in an area at or below a position.

@@ -13,6 +13,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0002_desk", DESK),
     ("0003_events", EVENTS),
     ("0004_epochs", EPOCHS),
+    ("0005_moves", MOVES),
 ];
 
 const FIRST: &str = "
@@ -112,6 +113,21 @@ CREATE TABLE erasures (
   no INTEGER PRIMARY KEY, record BLOB NOT NULL, area INTEGER NOT NULL, seq INTEGER NOT NULL, fields TEXT NOT NULL,
   reason TEXT NOT NULL, asked_by TEXT NOT NULL, asked_at INTEGER NOT NULL, done_at INTEGER NOT NULL) STRICT;
 CREATE INDEX erasures_record ON erasures (record);
+";
+
+/// The territory in time, and the plans that change it.
+const MOVES: &str = "
+ALTER TABLE areas ADD COLUMN closed INTEGER;
+CREATE TABLE edges (
+  area INTEGER NOT NULL REFERENCES areas, above INTEGER NOT NULL REFERENCES areas, valid_from INTEGER NOT NULL,
+  valid_to INTEGER, ended_at INTEGER, PRIMARY KEY (area, above, valid_from)) STRICT, WITHOUT ROWID;
+CREATE INDEX edges_above ON edges (above);
+CREATE TABLE lineage (
+  area INTEGER NOT NULL REFERENCES areas, successor INTEGER NOT NULL REFERENCES areas, kind TEXT NOT NULL,
+  plan INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (area, successor, plan)) STRICT, WITHOUT ROWID;
+CREATE TABLE routes (
+  area INTEGER PRIMARY KEY REFERENCES areas, seq INTEGER NOT NULL, closed INTEGER NOT NULL, parts TEXT NOT NULL) STRICT;
+CREATE TABLE plans (plan INTEGER PRIMARY KEY, state TEXT NOT NULL, body TEXT NOT NULL) STRICT;
 ";
 
 /// Takes the steps not yet taken, each in one transaction with its number.

@@ -5,7 +5,7 @@ mod devices;
 mod tokens;
 mod users;
 
-pub(super) use areas::info as read_area;
+pub(super) use areas::ancestry;
 pub(super) use users::grants as grants_of;
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};

@@ -86,13 +86,8 @@ impl Source for Reading<'_> {
         }
     }
 
-    fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError> {
-        let mut select = self.c.prepare_cached(
-            "WITH RECURSIVE up (area) AS (SELECT ?1 UNION SELECT a.parent FROM areas a JOIN up USING (area) WHERE a.parent IS NOT NULL)
-             SELECT a.area, a.parent, a.code, a.kind, a.name FROM up JOIN areas a USING (area)",
-        )?;
-        let rows = select.query_map([area.0], people::read_area)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError> {
+        people::ancestry(self.c, area, known)
     }
 
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError> {
