@@ -143,6 +143,7 @@ impl Engine {
         let tx = self.db.transaction()?;
         note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
         forget_withdrawn(&tx)?;
+        gone::forget_left(&tx)?;
         db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
         let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
         db::set(&tx, "trouble", trouble.unwrap_or_default().as_bytes())?;
@@ -310,20 +311,20 @@ fn apply_news(
     let mut row = match overlay::row(c, news.record)? {
         Some(row) => row,
         None => Row {
-            record: news.record,
-            area,
-            record_type: type_of(c, &news)?,
-            created: None,
             epoch: news.epoch,
-            held: 0,
-            changed_at: 0,
+            ..Row::new(news.record, &type_of(c, &news)?, area)
         },
     };
     if row.area != area {
+        // Positions of a record only grow, over moves too: what is not beyond them is old.
+        if news.created <= row.held {
+            return Ok(());
+        }
         // It moved here, and this area's news came before those of the area it left.
         overlay::forget_confirmed(c, &row)?;
         row.held = 0;
     }
+    row.leaving = None;
     let mut confirmed = Facets::new();
     match news.news {
         News::Snapshot(facets) => {

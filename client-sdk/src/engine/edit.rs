@@ -46,7 +46,9 @@ impl Engine {
             .into_iter()
             .map(|i| plain(i, &record_type, &view))
             .collect::<Result<_, _>>()?;
-        let cursor = self.area_floor(row.area)?.max(row.held);
+        let seen = self.area_floor(row.area)?.max(row.held);
+        // Of a record that left, nothing was seen from there on.
+        let cursor = row.leaving.map_or(seen, |left| seen.min(left.saturating_sub(1)));
         let entry = Entry {
             n,
             at,
@@ -65,17 +67,7 @@ impl Engine {
         match target {
             Target::Create { record_type, area } => {
                 let record = RecordId::created_by(self.me.feed, n);
-                let record_type = record_type.clone();
-                let row = Row {
-                    record,
-                    area: *area,
-                    record_type,
-                    created: None,
-                    epoch: 0,
-                    held: 0,
-                    changed_at: 0,
-                };
-                Ok((row, Facets::new()))
+                Ok((Row::new(record, record_type, *area), Facets::new()))
             }
             Target::Edit { record } => {
                 let row = overlay::row(&self.db, *record)?

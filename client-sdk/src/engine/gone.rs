@@ -24,19 +24,43 @@ pub(super) fn apply(
     if row.area != area && matches!(news.news, News::Left(_)) {
         return Ok(());
     }
+    if matches!(news.news, News::Left(_)) {
+        return left(c, &row, news.last);
+    }
     overlay::forget_confirmed(c, &row)?;
     settle_decided(c, news.record)?;
-    let to = match news.news {
-        News::Left(Some(to)) => to,
-        _ => row.area,
-    };
     let row = Row {
-        area: to,
         created: None,
         held: 0,
         ..row
     };
     overlay::rebuild(c, schema, &row, Facets::new(), author)
+}
+
+/// A record left its area at a position. With undecided work on it, it stays as its author knows it until that is
+/// decided; in the area's digest it counts no more.
+fn left(c: &Connection, row: &Row, at: u64) -> Result<(), ClientError> {
+    overlay::uncount(c, row)?;
+    let sql = "UPDATE records SET leaving = ?2 WHERE record = ?1";
+    c.prepare_cached(sql)?.execute((row.record.0, at as i64))?;
+    forget_left(c)
+}
+
+/// Forgets records that left, but for those with edits that the server has not decided.
+pub(super) fn forget_left(c: &Connection) -> Result<(), ClientError> {
+    // `state < 2` as well, so that the index over open entries serves.
+    let sql = "SELECT record FROM records r WHERE leaving IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
+    let mut select = c.prepare_cached(sql)?;
+    let gone = select.query_map([], |row| Ok(RecordId(row.get(0)?)))?;
+    for record in gone.collect::<Result<Vec<_>, _>>()? {
+        for table in ["documents", "records"] {
+            c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
+                .execute([record.0])?;
+        }
+        settle_decided(c, record)?;
+    }
+    Ok(())
 }
 
 /// A record begins a new generation: what was confirmed of the one before goes, and the own entries that were decided

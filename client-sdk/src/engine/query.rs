@@ -30,7 +30,7 @@ pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientE
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-const COLUMNS: &str = "r.record, r.type, a.code, r.view, r.pending, r.changed_at FROM records r LEFT JOIN areas a ON a.area = r.area";
+const COLUMNS: &str = "r.record, r.type, a.code, r.view, r.pending, r.changed_at, r.leaving IS NOT NULL FROM records r LEFT JOIN areas a ON a.area = r.area";
 
 /// The area of a code and all below it; `UNION` ends a cycle.
 const BELOW: &str = "r.area IN (WITH RECURSIVE below (area) AS (SELECT area FROM areas WHERE code = ?
@@ -45,6 +45,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         view: serde_json::from_str(&view).unwrap_or(Value::Null),
         pending: row.get(4)?,
         changed_at: row.get(5)?,
+        moving: row.get(6)?,
     })
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::StoreError;
 use super::people::{FeedRow, UserNo};
+use super::plans::RouteRow;
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
 #[derive(Clone, Debug)]
@@ -226,6 +227,8 @@ pub trait Source {
     /// An area and all above it, as who knew the territory as of `known` (ms since 1970) believed it to be: an end of
     /// lying in another that was set later is not there yet.
     fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError>;
+    /// Where new records of an area go, if it was split or closed.
+    fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError>;
     /// Where a record was before, the earliest first.
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError>;
     /// The latest event of a kind in an area at or below a position.

@@ -9,10 +9,12 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::json;
 
 use super::people;
+use super::plans;
 use super::records::{documents_of, record_row};
 use super::{epochs, events};
 use crate::store::StoreError;
 use crate::store::people::UserNo;
+use crate::store::plans::RouteRow;
 use crate::store::records::{
     Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordRow, RecordWrite, SegmentVerdict,
     SignedEntry, Source, Stay, Writes,
@@ -88,6 +90,10 @@ impl Source for Reading<'_> {
 
     fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError> {
         people::ancestry(self.c, area, known)
+    }
+
+    fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError> {
+        plans::route(self.c, area)
     }
 
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError> {

@@ -77,7 +77,7 @@ fn insert(c: &Connection, area: &NewArea) -> Result<bool, StoreError> {
 
 /// Brings an area's row to what is wanted; whether anything differed.
 fn change(c: &Connection, area: &NewArea) -> Result<bool, StoreError> {
-    let parent = area.parent.as_deref().map(|code| number(c, code)).transpose()?;
+    let parent = area.parent.as_deref().map(|code| number(c, code).map(|no| no.0)).transpose()?;
     // What an office says of an area outside of a plan holds from always: its past places go.
     c.prepare_cached(
         "DELETE FROM edges WHERE area = (SELECT area FROM areas WHERE code = ?1 AND parent IS NOT ?2)",
@@ -91,9 +91,10 @@ fn change(c: &Connection, area: &NewArea) -> Result<bool, StoreError> {
     Ok(update.execute((&area.code, parent, &area.kind, &area.name, area.from, area.to))? == 1)
 }
 
-fn number(c: &Connection, code: &str) -> Result<u32, StoreError> {
+/// The number of a code.
+pub fn number(c: &Connection, code: &str) -> Result<AreaNo, StoreError> {
     let mut select = c.prepare_cached("SELECT area FROM areas WHERE code = ?1")?;
-    let found = select.query_row([code], |row| row.get(0)).optional()?;
+    let found = select.query_row([code], |row| row.get(0).map(AreaNo)).optional()?;
     found.ok_or_else(|| StoreError::Missing(format!("area {code}")))
 }
 
