@@ -29,6 +29,7 @@ pub mod reading;
 pub mod service;
 pub mod store;
 pub mod sync;
+pub mod territory;
 pub mod town;
 pub mod verify;
 pub mod view;

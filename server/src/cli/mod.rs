@@ -1,13 +1,14 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`import`], [`proof`] hold the commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`plans`], [`import`], [`proof`] hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
 pub mod import;
 pub mod log;
 pub mod open;
 pub mod people;
+pub mod plans;
 pub mod proof;
 pub mod say;
 pub mod territory;
@@ -114,6 +115,7 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Code { login, days } => people::code(service, login, *days, speaker),
         Admin::Device { device } => people::device(service, device, speaker),
         Admin::Area { area } => territory::area(service, area, speaker),
+        Admin::Plan { plan, by } => plans::plan(service, plan, by, speaker),
         Admin::RotateKeys => people::rotate_keys(service, speaker),
         Admin::Import(import) => import::file(service, import, speaker),
         Admin::SampleTown(town) => import::sample_town(town, speaker),

@@ -15,6 +15,7 @@ pub mod listen;
 pub mod metrics;
 pub mod observe;
 pub mod peer;
+pub mod plans;
 pub mod rates;
 pub mod records;
 pub mod request_id;

@@ -2,6 +2,7 @@
 //! does both inside one transaction.
 
 mod epochs;
+mod home;
 mod parallel;
 pub(crate) mod working;
 
@@ -21,9 +22,11 @@ use gridledger_schema::wire::Grant;
 
 use crate::store::StoreError;
 use crate::store::people::UserNo;
+use crate::store::plans::RouteRow;
 use crate::store::records::{
-    AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
+    AreaHead, CheckedSegment, Decide, EventKind, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
 };
+use crate::territory::moving::Crossing;
 use parallel::Prepared;
 use working::Working;
 
@@ -39,6 +42,8 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             areas: HashMap::new(),
             grants: HashMap::new(),
             trees: HashMap::new(),
+            routes: HashMap::new(),
+            homes: home::homes(push),
             prepared: parallel::prepare(push),
             forget: false,
             writes: Writes::default(),
@@ -79,7 +84,10 @@ struct Plan<'a> {
     records: BTreeMap<RecordId, Working>,
     areas: HashMap<AreaNo, Option<AreaHead>>,
     grants: HashMap<UserNo, Option<Vec<Grant>>>,
-    trees: HashMap<AreaNo, AreaTree>,
+    /// Ancestries, by area and by what was known of them.
+    trees: HashMap<(AreaNo, i64), Arc<AreaTree>>,
+    routes: HashMap<AreaNo, Option<RouteRow>>,
+    homes: home::Homes,
     prepared: Prepared,
     /// The bytes of the entry being decided are not kept.
     forget: bool,
@@ -215,7 +223,10 @@ impl Plan<'_> {
             return Ok(working);
         }
         match &entry.target {
-            Target::Create { record_type, area } => Ok(Working::new(record, record_type, *area)),
+            Target::Create { record_type, area } => {
+                let home = self.home_of(feed, entry)?;
+                Ok(Working::new(record, record_type, *area).at_home(home))
+            }
             Target::Edit { .. } => match self.source.record(record)? {
                 Some((row, documents)) => Working::load(row, documents).map_err(Stop::from),
                 None => Err(refuse(Code::RecordUnknown, "no such record")),
@@ -230,9 +241,8 @@ impl Plan<'_> {
         entry: &Entry,
         bytes: usize,
     ) -> Result<(), Stop> {
-        let area = working.row.area;
-        let head = self.area(area)?;
-        if entry.cursor > head {
+        let known = self.area_known(working, entry.cursor)?;
+        if entry.cursor > self.area(known)? {
             return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
         }
         if working.of_generation().1 + bytes as u64 > limits::RECORD_BYTES {
@@ -245,7 +255,7 @@ impl Plan<'_> {
             .clone();
         let feed = segment.feed.feed;
         let seen = working.seen(self.source, feed, entry)?;
-        self.check(working, &record_type, segment, entry, &seen)?;
+        self.check(working, &record_type, (segment, known), entry, &seen)?;
         let made_on = match self.prepared.remove(&working.row.record) {
             Some(documents) if working.row.entries == 0 => {
                 working.take(documents);
@@ -254,7 +264,7 @@ impl Plan<'_> {
             _ => working.derive(&segment.feed, entry, &seen)?,
         };
         let line = LogRow {
-            seq: head + 1,
+            seq: self.next_position(working)?,
             record: working.row.record,
             feed,
             n: entry.n,
@@ -262,29 +272,81 @@ impl Plan<'_> {
             seen: made_on,
         };
         working.logged(&line, &segment.feed.author, entry, bytes);
-        self.writes.log.push((area, line));
-        if let Some(Some(head)) = self.areas.get_mut(&area) {
-            head.seq += 1;
-        }
+        self.writes.log.push((working.row.area, line));
         self.withdrawn(working, &record_type, feed, entry)
+    }
+
+    /// The next position of the log of a record's area. A new record whose author named another area crosses over at once.
+    fn next_position(&mut self, working: &mut Working) -> Result<u64, Stop> {
+        let home = working.row.area;
+        self.area(home)?;
+        let Some(named) = working.named.take() else {
+            let head = self.areas.get_mut(&home).and_then(Option::as_mut);
+            let head = head.expect("BUG: the area was just read");
+            head.seq += 1;
+            return Ok(head.seq);
+        };
+        self.area(named)?;
+        let [Some(Some(mut old)), Some(Some(mut new))] = [named, home].map(|area| self.areas.remove(&area))
+        else {
+            return Err(refuse(Code::AreaUnknown, "no such area"));
+        };
+        let crossing = Crossing::between(&mut old, &mut new);
+        self.areas.extend([(named, Some(old)), (home, Some(new))]);
+        let record = working.row.record;
+        crossing.note(record, (named, crossing.left), home, self.now, &mut self.writes);
+        working.row.arrived = crossing.arrived;
+        Ok(crossing.arrived)
+    }
+
+    /// The area a record was in for somebody who had seen it up to a position: of one that moved since, the area before.
+    fn area_known(&mut self, working: &Working, cursor: u64) -> Result<AreaNo, StoreError> {
+        let row = &working.row;
+        if let Some(named) = working.named {
+            return Ok(named);
+        }
+        if cursor >= row.arrived {
+            return Ok(row.area);
+        }
+        let stays = self.source.stays(row.record)?;
+        let crossing = self.writes.stays.iter().filter(|(record, _)| *record == row.record);
+        let mut stays = stays.iter().chain(crossing.map(|(_, stay)| stay));
+        let then = stays.find(|stay| cursor < stay.until);
+        Ok(then.map_or(row.area, |stay| stay.area))
+    }
+
+    /// The ancestry of an area as its author's device knew it: what ended later than it was told had not ended.
+    fn tree(&mut self, area: AreaNo, cursor: u64) -> Result<Arc<AreaTree>, StoreError> {
+        let now = self.tree_of(area, i64::MAX)?;
+        if now.iter().flat_map(|info| &info.edges).all(|edge| edge.to.is_none()) {
+            return Ok(now);
+        }
+        let told = self.source.last_event(area, EventKind::Rights, cursor)?;
+        let told = told.map_or(0, |event| event.at).max(self.now - limits::TERRITORY_GRACE_MS);
+        self.tree_of(area, told)
+    }
+
+    fn tree_of(&mut self, area: AreaNo, known: i64) -> Result<Arc<AreaTree>, StoreError> {
+        let tree = match self.trees.entry((area, known)) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => slot.insert(AreaTree::new(self.source.ancestry(area, known)?).into()),
+        };
+        Ok(tree.clone())
     }
 
     fn check(
         &mut self,
         working: &mut Working,
         record_type: &RecordType,
-        segment: &CheckedSegment,
+        (segment, area): (&CheckedSegment, AreaNo),
         entry: &Entry,
         seen: &working::SeenFacets,
     ) -> Result<(), Stop> {
         let user = segment.feed.user;
-        let area = working.row.area;
         if let Slot::Vacant(slot) = self.grants.entry(user) {
             slot.insert(self.source.grants(user)?);
         }
-        if let Slot::Vacant(slot) = self.trees.entry(area) {
-            slot.insert(AreaTree::new(self.source.ancestry(area, i64::MAX)?));
-        }
+        let tree = self.tree(area, entry.cursor)?;
         let Some(Some(grants)) = self.grants.get(&user) else {
             return Err(refuse(Code::UserRevoked, "the author's account was revoked"));
         };
@@ -302,7 +364,7 @@ impl Plan<'_> {
         };
         let rights = Rights {
             schema: self.schema,
-            tree: &self.trees[&area],
+            tree: &tree,
             grants,
         };
         Ok(validate(rights, author, entry, &subject)?)

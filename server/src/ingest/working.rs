@@ -30,6 +30,8 @@ struct Facet {
 
 pub(crate) struct Working {
     pub(crate) row: RecordRow,
+    /// The area its author named, of a new record that belongs in another by now.
+    pub(super) named: Option<AreaNo>,
     facets: BTreeMap<u8, Facet>,
     /// The record's log above a position, as stored; read only when someone had not seen everything.
     log: Option<(u64, Vec<Line>)>,
@@ -73,12 +75,20 @@ impl Working {
         };
         Self {
             row,
+            named: None,
             facets: BTreeMap::new(),
             log: Some((0, Vec::new())),
             fresh: Vec::new(),
             base: None,
             view: None,
         }
+    }
+
+    /// The new record in the area where it belongs by now.
+    pub(super) fn at_home(mut self, home: AreaNo) -> Self {
+        let named = std::mem::replace(&mut self.row.area, home);
+        self.named = (named != home).then_some(named);
+        self
     }
 
     pub(crate) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
@@ -98,6 +108,7 @@ impl Working {
             .collect::<Result<_, StoreError>>()?;
         Ok(Self {
             row,
+            named: None,
             facets,
             log: None,
             fresh: Vec::new(),

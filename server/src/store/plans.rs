@@ -45,6 +45,8 @@ pub struct RouteRow {
     pub closed: bool,
     /// The rule, as JSON.
     pub parts: String,
+    /// The areas it names, by code.
+    pub areas: Vec<(String, AreaNo)>,
 }
 
 /// What a plan changes at once, when it begins to be applied.
@@ -105,6 +107,8 @@ pub struct Census {
     pub work: Vec<WorkRow>,
     /// Each area's last log position.
     pub heads: Vec<(AreaNo, u64)>,
+    /// Records made after the positions asked about, by type.
+    pub made: Vec<(String, u64)>,
 }
 
 /// An area's past: what became of it.
@@ -138,12 +142,12 @@ pub trait PlanStore {
     fn lineage(&self) -> Result<Vec<LineageRow>, StoreError>;
     /// Areas that closed, and when, ms since 1970.
     fn closed_areas(&self) -> Result<Vec<(AreaNo, i64)>, StoreError>;
-    /// One consistent look at some areas; of work, that whose author's clock was at or past `since` (ms).
-    fn census(&self, areas: &[AreaNo], since: i64) -> Result<Census, StoreError>;
-    /// How many records of these areas were made after positions in the logs of the areas they were made in: by type.
-    fn made_since(
+    /// One consistent look at some areas. Of work, that whose author's clock was at or past `since` (ms). With `heads`,
+    /// also how many records were made after these positions in the logs of the areas they were made in.
+    fn census(
         &self,
         areas: &[AreaNo],
-        heads: &[(AreaNo, u64)],
-    ) -> Result<Vec<(String, u64)>, StoreError>;
+        since: i64,
+        heads: Option<&[(AreaNo, u64)]>,
+    ) -> Result<Census, StoreError>;
 }

@@ -80,49 +80,56 @@ impl PlanStore for SqliteStore {
         })
     }
 
-    fn census(&self, areas: &[AreaNo], since: i64) -> Result<Census, StoreError> {
+    fn census(
+        &self,
+        areas: &[AreaNo],
+        since: i64,
+        heads: Option<&[(AreaNo, u64)]>,
+    ) -> Result<Census, StoreError> {
         let areas: BTreeSet<AreaNo> = areas.iter().copied().collect();
         self.read(|c| {
             let mut census = Census::default();
-            for area in areas {
-                census.records.extend(counted(c, area)?);
-                census.work.extend(worked(c, area, since)?);
-                let head = super::pushes::area_head(c, area)?.unwrap_or_default();
-                census.heads.push((area, head.seq));
+            for area in &areas {
+                census.records.extend(counted(c, *area)?);
+                census.work.extend(worked(c, *area, since)?);
+                let head = super::pushes::area_head(c, *area)?.unwrap_or_default();
+                census.heads.push((*area, head.seq));
+            }
+            if let Some(heads) = heads {
+                census.made = made_since(c, &areas, heads)?;
             }
             Ok(census)
         })
     }
+}
 
-    fn made_since(
-        &self,
-        areas: &[AreaNo],
-        heads: &[(AreaNo, u64)],
-    ) -> Result<Vec<(String, u64)>, StoreError> {
-        let heads: BTreeMap<AreaNo, u64> = heads.iter().copied().collect();
-        let mut made: BTreeMap<String, u64> = BTreeMap::new();
-        self.read(|c| {
-            let mut select = c.prepare_cached(
-                "SELECT r.type, coalesce(s.area, r.area), coalesce(s.created, r.created)
-                 FROM records r LEFT JOIN stays s ON s.record = r.record
-                   AND s.until = (SELECT min(until) FROM stays WHERE record = r.record)
-                 WHERE r.area = ?1",
-            )?;
-            for area in areas {
-                let rows = select.query_map([area.0], |row| {
-                    let place = (AreaNo(row.get(1)?), row.get::<_, i64>(2)? as u64);
-                    Ok((row.get::<_, String>(0)?, place))
-                })?;
-                for row in rows {
-                    let (record_type, (origin, created)) = row?;
-                    if created > heads.get(&origin).copied().unwrap_or(0) {
-                        *made.entry(record_type).or_default() += 1;
-                    }
-                }
+/// Records of these areas that were made after positions in the logs of the areas they were made in, by type.
+fn made_since(
+    c: &Connection,
+    areas: &BTreeSet<AreaNo>,
+    heads: &[(AreaNo, u64)],
+) -> Result<Vec<(String, u64)>, StoreError> {
+    let heads: BTreeMap<AreaNo, u64> = heads.iter().copied().collect();
+    let mut made: BTreeMap<String, u64> = BTreeMap::new();
+    let mut select = c.prepare_cached(
+        "SELECT r.type, coalesce(s.area, r.area), coalesce(s.created, r.created)
+         FROM records r LEFT JOIN stays s ON s.record = r.record
+           AND s.until = (SELECT min(until) FROM stays WHERE record = r.record)
+         WHERE r.area = ?1",
+    )?;
+    for area in areas {
+        let rows = select.query_map([area.0], |row| {
+            let place = (AreaNo(row.get(1)?), row.get::<_, i64>(2)? as u64);
+            Ok((row.get::<_, String>(0)?, place))
+        })?;
+        for row in rows {
+            let (record_type, (origin, created)) = row?;
+            if created > heads.get(&origin).copied().unwrap_or(0) {
+                *made.entry(record_type).or_default() += 1;
             }
-            Ok(made.into_iter().collect())
-        })
+        }
     }
+    Ok(made.into_iter().collect())
 }
 
 fn read_plan(row: &Row<'_>) -> rusqlite::Result<PlanRow> {
@@ -147,9 +154,18 @@ pub(super) fn route(c: &Connection, area: AreaNo) -> Result<Option<RouteRow>, St
             seq: row.get::<_, i64>(0)? as u64,
             closed: row.get(1)?,
             parts: row.get(2)?,
+            areas: Vec::new(),
         })
     });
-    Ok(found.optional()?)
+    let Some(mut route) = found.optional()? else {
+        return Ok(None);
+    };
+    let mut select = c.prepare_cached(
+        "SELECT a.code, a.area FROM json_each(?1) part JOIN areas a ON a.code = part.value ->> 'area'",
+    )?;
+    let areas = select.query_map([&route.parts], |row| Ok((row.get(0)?, AreaNo(row.get(1)?))))?;
+    route.areas = areas.collect::<Result<_, _>>()?;
+    Ok(Some(route))
 }
 
 fn counted(c: &Connection, area: AreaNo) -> Result<Vec<CensusRow>, StoreError> {
