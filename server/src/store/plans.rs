@@ -62,12 +62,10 @@ pub struct TerritoryChange {
     pub moved: Vec<Reparenting>,
     /// Who follows whom.
     pub successions: Vec<Succession>,
-    /// Areas that close, by code: they lie nowhere after the hand-over, and grants at them end with it.
+    /// Areas that close, by code: they lie nowhere after the hand-over.
     pub closed: Vec<String>,
     /// Where new records of an area go: its code and the rule as JSON, with codes of areas.
     pub routes: Vec<(String, String)>,
-    /// Grants that begin: login, role, code of the area.
-    pub staff: Vec<(String, String, String)>,
 }
 
 /// How many records of one type lie in an area.

@@ -343,7 +343,7 @@ pub struct RecordNewsRow {
     pub entries: Vec<(LogRow, String, Vec<u8>)>,
 }
 
-/// A ledger query. Rows come in (area, position) order.
+/// A ledger query. Rows come in (area, position) order; with them, of areas read before, records that left.
 #[derive(Clone, Debug)]
 pub struct LedgerQuery {
     /// The record type.
@@ -361,6 +361,15 @@ pub struct LedgerRow {
     pub record: RecordRow,
     /// The view of each facet, (facet, JSON object).
     pub views: Vec<(u8, Value)>,
+    /// The area it left, and the position there; its row is as it is now, elsewhere.
+    pub left: Option<(AreaNo, u64)>,
+}
+
+impl LedgerRow {
+    /// The area and the log position it is told of at.
+    pub fn position(&self) -> (AreaNo, u64) {
+        self.left.unwrap_or((self.record.area, self.record.last))
+    }
 }
 
 /// An entry in a record's history.

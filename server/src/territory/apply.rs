@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::wire::Grant;
 
 use super::parts::Part;
 use super::plan::Draft;
@@ -14,7 +15,7 @@ use crate::faults;
 use crate::reading::{ReadError, Reader};
 use crate::service::Service;
 use crate::store::StoreError;
-use crate::store::people::NewArea;
+use crate::store::people::{NewArea, NewUser};
 use crate::store::plans::{Reparenting, Succession, TerritoryChange};
 
 /// Records of one transaction: others wait for the writer no longer than for a few pushes.
@@ -34,6 +35,7 @@ pub fn apply(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
         faults::reach("plan.after_begin");
     }
     let service = reader.service;
+    staff(service, &kept.plan)?;
     for (area, parts) in &kept.plan.rules {
         part(service, area, parts)?;
     }
@@ -128,10 +130,6 @@ fn change(
         Ok((area.clone(), text))
     };
     let routes: Result<Vec<_>, StoreError> = rules.iter().map(route).collect();
-    let staff = draft.staff.iter().map(|posting| {
-        let (login, role) = (posting.login.clone(), posting.role.clone());
-        (login, role, posting.area.clone())
-    });
     Ok(TerritoryChange {
         at,
         until,
@@ -140,8 +138,46 @@ fn change(
         successions,
         closed: draft.closing().into_iter().map(str::to_owned).collect(),
         routes: routes?,
-        staff: staff.collect(),
     })
+}
+
+/// Gives the roles the plan gives, from when it began, and ends those held at areas that close with the hand-over. Done
+/// again, it changes nothing.
+fn staff(service: &Service, plan: &Plan) -> Result<(), StoreError> {
+    let (Some(begun), Some(until)) = (&plan.begun, plan.shared_until) else {
+        return Ok(());
+    };
+    let tree = service.tree();
+    let number = |code: &str| tree.by_code(code).map(|info| info.no);
+    for posting in &plan.draft.staff {
+        let user = service.store.user_by_login(&posting.login)?;
+        let (Some(user), Some(area)) = (user, number(&posting.area)) else {
+            continue;
+        };
+        let grant = Grant {
+            role: posting.role.clone(),
+            area,
+            from: begun.at,
+            to: None,
+        };
+        let user = NewUser {
+            login: user.login,
+            name: user.name,
+            password: None,
+            grants: vec![grant],
+        };
+        service.store.put_users(&[user])?;
+    }
+    let closing: Vec<AreaNo> = plan.draft.closing().into_iter().filter_map(number).collect();
+    for user in service.store.users()? {
+        let grants = service.store.grants(user.no)?;
+        for grant in grants.iter().filter(|grant| closing.contains(&grant.area)) {
+            service
+                .store
+                .end_grant(user.no, &grant.role, grant.area, until)?;
+        }
+    }
+    Ok(())
 }
 
 /// Moves what the rule moves. Walks again until nothing is left to move: records may have come meanwhile.

@@ -11,6 +11,7 @@ mod http_hostile;
 mod kills;
 mod ledgers;
 mod line;
+mod moves;
 mod phones;
 mod register;
 mod sessions;

@@ -6,7 +6,7 @@ mod tokens;
 mod users;
 
 pub(super) use areas::{ancestry, number as area_number, put as put_areas};
-pub(super) use users::{by_login as user_by_login, grants as grants_of, put as put_users};
+pub(super) use users::grants as grants_of;
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::wire::{AreaInfo, Grant};

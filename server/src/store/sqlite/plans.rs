@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_schema::ids::AreaNo;
-use gridledger_schema::wire::Grant;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::SqliteStore;
 use super::people::{self, area_number};
 use crate::store::StoreError;
-use crate::store::people::NewUser;
 use crate::store::plans::{
     Census, CensusRow, LineageRow, PlanRow, PlanStore, RouteRow, TerritoryChange, WorkRow,
 };
@@ -226,9 +224,6 @@ fn take_change(c: &Connection, plan: u32, change: &TerritoryChange) -> Result<()
     for code in &change.closed {
         close(c, area_number(c, code)?, change)?;
     }
-    for (login, role, code) in &change.staff {
-        give(c, login, role, area_number(c, code)?, change.at)?;
-    }
     announce(c, change)
 }
 
@@ -273,37 +268,12 @@ fn add_edge(
     Ok(())
 }
 
-/// After the hand-over the area lies nowhere, and nobody holds a role at it.
+/// After the hand-over the area lies nowhere.
 fn close(c: &Connection, area: AreaNo, change: &TerritoryChange) -> Result<(), StoreError> {
     keep_past(c, area)?;
     end_edges(c, area, change)?;
-    c.execute(
-        "UPDATE areas SET closed = ?2 WHERE area = ?1",
-        (area.0, change.at),
-    )?;
-    c.execute(
-        "UPDATE grants SET valid_to = ?2 WHERE area = ?1 AND (valid_to IS NULL OR valid_to > ?2)",
-        (area.0, change.until),
-    )?;
-    Ok(())
-}
-
-fn give(c: &Connection, login: &str, role: &str, area: AreaNo, from: i64) -> Result<(), StoreError> {
-    let user = people::user_by_login(c, login)?;
-    let user = user.ok_or_else(|| StoreError::Missing(format!("user {login}")))?;
-    let grant = Grant {
-        role: role.to_owned(),
-        area,
-        from,
-        to: None,
-    };
-    let user = NewUser {
-        login: user.login,
-        name: user.name,
-        password: None,
-        grants: vec![grant],
-    };
-    people::put_users(c, &[user])?;
+    let closing = "UPDATE areas SET closed = ?2 WHERE area = ?1";
+    c.execute(closing, (area.0, change.at))?;
     Ok(())
 }
 

@@ -227,6 +227,7 @@ impl RecordStore for SqliteStore {
             Ok(Some(LedgerRow {
                 record: row,
                 views: ledgers::views(c, record)?,
+                left: None,
             }))
         })
     }

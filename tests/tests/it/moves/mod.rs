@@ -1,0 +1,3 @@
+//! Territory moves while phones are out: nothing is lost, everything lands where it belongs, the sums balance.
+
+mod offline;
