@@ -168,6 +168,12 @@ pub fn ticket(dwelling: RecordId, title: &str) -> Intents {
         .event("report", serde_json::Map::new())
 }
 
+/// Makes everything again from the entries, and compares.
+pub fn verified(world: &World) {
+    let report = gridledger_server::verify::verify(&world.service).expect("the store can be read");
+    assert_eq!(report.differences, 0, "{report:?}");
+}
+
 /// The code of the area a record is in on the server.
 pub fn place(world: &World, record: RecordId) -> String {
     let found = world.service.store.record(record).expect("records");

@@ -62,7 +62,7 @@ struct Made {
 }
 
 /// What its row should say.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct Totals {
     created: u64,
     last: u64,
@@ -137,7 +137,12 @@ impl Made {
             changed_by: row.changed_by.clone(),
             changed_at: row.changed_at,
         };
-        if says != self.row {
+        let mut made = self.row.clone();
+        if row.arrived > 0 {
+            // Its short name is where it arrived; its entries may be of before.
+            (made.created, made.last) = (row.arrived, made.last.max(row.arrived));
+        }
+        if says != made {
             report.note(
                 Kind::Record,
                 row.record,

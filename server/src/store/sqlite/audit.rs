@@ -8,7 +8,7 @@ use super::pushes::{entry_hash, read_line};
 use crate::store::StoreError;
 use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
 use crate::store::people::{FeedRow, UserNo};
-use crate::store::records::LogRow;
+use crate::store::records::{EventRow, LogRow};
 
 /// Rows named of each kind of stray.
 const STRAYS: usize = 100;
@@ -28,7 +28,8 @@ const STRAY_ROWS: &[(&str, &str)] = &[
     (
         "record of a log line",
         "SELECT l.area || '.' || l.seq FROM log l LEFT JOIN records r ON r.record = l.record
-         WHERE r.area IS NOT l.area",
+         WHERE r.area IS NOT l.area AND NOT EXISTS
+           (SELECT 1 FROM stays s WHERE s.record = l.record AND s.area = l.area AND l.seq < s.until)",
     ),
     (
         "record of a document",
@@ -123,6 +124,10 @@ impl AuditStore for SqliteStore {
             let rows = select.query_map((area.0, after as i64, limit as i64), |row| read_line(row, 0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
+    }
+
+    fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError> {
+        self.read(|c| super::events::between(c, area, after, upto))
     }
 
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {

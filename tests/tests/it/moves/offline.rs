@@ -1,7 +1,7 @@
 //! What phones that are out of signal write while a grid is split, merged, or gone.
 
 use gridledger_client::{Intents, SentState};
-use gridledger_tests::planning::{Home, approved, apply, carry_out, grid, place, stewards};
+use gridledger_tests::planning::{Home, approved, apply, carry_out, grid, place, stewards, verified};
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Value, json};
 
@@ -46,6 +46,7 @@ fn settled(world: &World, phone: &mut Phone) {
         let report = phone.sync(world).unwrap();
         assert_eq!((report.refused, report.healed), (0, 0), "{report:?}");
     }
+    verified(world);
     let status = phone.engine().status().unwrap();
     assert_eq!((status.unsent, status.attention), (0, 0), "{status:?}");
 }
