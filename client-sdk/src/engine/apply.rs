@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, db, gone, settings};
+use super::{Engine, db, epochs, gone, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
@@ -78,7 +78,8 @@ impl Engine {
         let tx = self.db.transaction()?;
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
-        tx.commit().map_err(ClientError::of_store)
+        tx.commit().map_err(ClientError::of_store)?;
+        epochs::scrub(&self.db)
     }
 
     /// Small differences are the network's, not the clock's.
@@ -256,10 +257,13 @@ fn note_verdicts(
     for (n, refusal) in &receipt.refused {
         let sql = "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n = ?2 AND state < 2 RETURNING record";
         let mut update = c.prepare_cached(sql)?;
-        let refusal = json!(refusal).to_string();
-        let mut rows = update.query((receipt.feed.0, *n as i64, SentState::Refused.number(), refusal))?;
+        let told = json!(refusal).to_string();
+        let mut rows = update.query((receipt.feed.0, *n as i64, SentState::Refused.number(), told))?;
         while let Some(row) = rows.next()? {
             shaken.insert(RecordId(row.get(0)?));
+        }
+        if refusal.code == Code::Erased {
+            epochs::forget_refused(c, receipt.feed, *n)?;
         }
     }
     let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n <= ?2 AND state = 0";
@@ -306,7 +310,7 @@ fn apply_news(
     author: &str,
 ) -> Result<(), ClientError> {
     if matches!(news.news, News::Left(_) | News::Erased) {
-        return gone::apply(c, schema, area, &news, author);
+        return gone::apply(c, area, &news);
     }
     let mut row = match overlay::row(c, news.record)? {
         Some(row) => row,
@@ -338,6 +342,7 @@ fn apply_news(
                 gone::begin_again(c, &row, news.epoch)?;
             }
             note_own_in(c, &confirmed, news.record)?;
+            epochs::forget_erased(c, news.record, &confirmed)?;
         }
         News::Entries(entries) => {
             confirmed = overlay::documents(c, news.record, false)?;
@@ -400,7 +405,8 @@ fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<
 /// A snapshot that holds own entries has brought them back: they are in the ledger. Of each facet it holds as many as
 /// the facet's document has changes of this feed.
 fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
-    let sql = "SELECT feed, n, body FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
+    let sql =
+        "SELECT feed, n, body, facets FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
     let own = c
         .prepare_cached(sql)?
         .query_map([record.0], |row| {
@@ -408,6 +414,7 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
                 FeedId(row.get(0)?),
                 row.get::<_, i64>(1)?,
                 row.get::<_, Vec<u8>>(2)?,
+                row.get::<_, Option<i64>>(3)?,
             ))
         })?
         .collect::<Result<Vec<_>, _>>()?;
@@ -420,10 +427,11 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
                 .map(|(feed, changes)| ((*facet, feed), changes)),
         );
     }
-    for (feed, n, body) in own {
+    for (feed, n, body, emptied) in own {
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        let touched = epochs::facets_of(&entry, emptied);
         let mut held = false;
-        for facet in confirmed.keys().filter(|f| entry.facets() & (1 << **f) != 0) {
+        for facet in confirmed.keys().filter(|f| touched & (1 << **f) != 0) {
             if let Some(changes @ 1..) = left.get_mut(&(*facet, feed)) {
                 *changes -= 1;
                 held = true;

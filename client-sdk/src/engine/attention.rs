@@ -2,6 +2,7 @@
 //! its author.
 
 use gridledger_core::canonical;
+use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::RecordId;
 use rusqlite::OptionalExtension as _;
@@ -44,9 +45,16 @@ impl Engine {
 
     /// Saves the same intents again, as a new edit on what is there now.
     pub fn apply_again(&mut self, n: u64) -> Result<Saved, ClientError> {
-        let sql = "SELECT body FROM entries WHERE n = ?1 AND state = 3";
-        let body: Option<Vec<u8>> = self.db.query_row(sql, [n as i64], |row| row.get(0)).optional()?;
-        let body = body.ok_or_else(|| ClientError::Missing(format!("refused edit {n}")))?;
+        let sql = "SELECT body, facets IS NOT NULL FROM entries WHERE n = ?1 AND state = 3";
+        let found = self.db.query_row(sql, [n as i64], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, bool>(1)?))
+        });
+        let (body, emptied) = found
+            .optional()?
+            .ok_or_else(|| ClientError::Missing(format!("refused edit {n}")))?;
+        if emptied {
+            return Err(Refusal::new(Code::Erased, "what it said was erased").into());
+        }
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
         let intents = Intents::from_vec(entry.intents);
         let saved = match entry.target {

@@ -11,7 +11,7 @@ use gridledger_schema::set::{Field, Merge, RecordType};
 use serde_json::Value;
 
 use super::overlay::{self, Facets, Row};
-use super::{Engine, settings};
+use super::{Engine, epochs, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::intents::Intents;
@@ -161,6 +161,7 @@ impl Engine {
             .prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?
             .query_row([row.record.0], |r| r.get::<_, i64>(0))?;
         overlay::write_view(&tx, row, view, open as usize)?;
+        epochs::saved(&tx, &self.schema, row, facets)?;
         faults::reach("phone.before_save");
         tx.commit().map_err(ClientError::of_store)?;
         faults::reach("phone.after_save");

@@ -2,12 +2,14 @@
 //!
 //! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `request` says what to
 //! send, `apply` what an answer means, `attention` keeps what was refused,
-//! `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left.
+//! `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left,
+//! `epochs` of what was erased or is due.
 
 mod apply;
 mod attention;
 mod db;
 mod edit;
+mod epochs;
 mod fork;
 mod gone;
 mod names;

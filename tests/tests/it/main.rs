@@ -3,6 +3,7 @@
 mod conformance;
 mod desks;
 mod doors;
+mod epochs;
 mod golden;
 mod hostile;
 mod http_desk;
