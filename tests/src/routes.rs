@@ -13,6 +13,16 @@ pub struct Route {
     pub reads: bool,
 }
 
+impl Route {
+    /// Whether a path is of this route's pattern.
+    pub fn fits(&self, path: &str) -> bool {
+        let (pattern, path): (Vec<&str>, Vec<&str>) =
+            (self.pattern.split('/').collect(), path.split('/').collect());
+        let fits = |(part, given): (&&str, &&str)| part.starts_with('{') || part == given;
+        pattern.len() == path.len() && pattern.iter().zip(&path).all(fits)
+    }
+}
+
 const fn get(pattern: &'static str, path: &'static str) -> Route {
     Route {
         method: "GET",
