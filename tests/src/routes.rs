@@ -83,3 +83,17 @@ pub const ROUTES: &[Route] = &[
     },
     get("/v1/territory/lineage", "/v1/territory/lineage"),
 ];
+
+/// Whether some route takes this method at this path.
+pub fn is_taken(method: &str, path: &str) -> bool {
+    let fits = |pattern: &str| {
+        let (pattern, path) = (pattern.split('/'), path.split('/'));
+        pattern.clone().count() == path.clone().count()
+            && pattern
+                .zip(path)
+                .all(|(named, given)| named.starts_with('{') || named == given)
+    };
+    ROUTES
+        .iter()
+        .any(|route| route.method == method && fits(route.pattern))
+}

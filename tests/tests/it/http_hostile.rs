@@ -4,7 +4,7 @@
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_tests::desk::{Answer, Desk};
-use gridledger_tests::routes::{ROUTES, Route};
+use gridledger_tests::routes::{ROUTES, Route, is_taken};
 
 /// The answer is one of these codes, in the shape of errors.
 #[track_caller]
@@ -46,14 +46,10 @@ fn the_table_of_routes_names_every_route_of_the_application() {
 fn a_method_that_a_route_does_not_take_is_refused() {
     let desk = Desk::open();
     for Route { path, .. } in ROUTES {
-        let taken = |method: &str| {
-            let mut routes = ROUTES.iter().filter(|route| route.fits(path));
-            routes.any(|route| route.method == method)
-        };
         for other in [
             "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
         ] {
-            if !taken(other) {
+            if !is_taken(other, path) {
                 refuses(&desk.ask(other, path, ""), &[Code::MethodNotAllowed]);
             }
         }
