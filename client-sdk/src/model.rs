@@ -187,6 +187,25 @@ pub struct Status {
     pub areas: Vec<AreaInfo>,
     /// The user's rights.
     pub grants: Vec<Grant>,
+    /// Rights that end within three days, and those that ended within thirty.
+    pub endings: Vec<Ending>,
+}
+
+/// A right that ends soon, or has ended: nothing can be written under it from then on, with or without signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ending {
+    /// The role.
+    pub role: String,
+    /// The code of the area it is held at.
+    pub area: String,
+    /// When it ends or ended, ms since 1970.
+    pub to: i64,
+    /// Whether it has.
+    pub ended: bool,
+    /// A sentence for a person, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
 }
 
 /// What a sync did.

@@ -16,6 +16,7 @@ pub mod counters;
 pub mod desk;
 pub mod explain;
 pub mod faults;
+pub mod given;
 pub mod http;
 pub mod import;
 pub mod ingest;

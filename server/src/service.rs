@@ -9,6 +9,7 @@ use gridledger_schema::set::SchemaSet;
 
 use crate::counters::Counters;
 use crate::desk::Desks;
+use crate::given::Given;
 use crate::store::{Identity, Store, StoreError};
 
 /// The parts of a running service.
@@ -23,6 +24,8 @@ pub struct Service {
     pub receipt_key: SigningKey,
     /// The request counters devices used.
     pub counters: Counters,
+    /// How far devices were told of areas' logs.
+    pub given: Given,
     /// The turns of people at desks.
     pub desks: Desks,
     /// The territory; replaced whole when it changes.
@@ -54,6 +57,7 @@ impl Service {
             identity,
             receipt_key,
             counters: Counters::default(),
+            given: Given::default(),
             desks: Desks::default(),
             tree,
             clock,

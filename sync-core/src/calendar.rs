@@ -10,7 +10,11 @@ pub fn minute(ms: i64) -> String {
     let local = ms.saturating_add(OFFSET_MS);
     let (year, month, day) = date(local.div_euclid(DAY_MS));
     let minutes = local.rem_euclid(DAY_MS) / 60_000;
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minutes / 60, minutes % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
+        minutes / 60,
+        minutes % 60
+    )
 }
 
 /// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the last.

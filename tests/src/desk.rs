@@ -72,7 +72,10 @@ impl Desk {
             password,
             grants,
         };
-        self.service.store.put_users(&[user]).expect("a user");
+        self.service
+            .store
+            .put_users(&[user], self.service.now())
+            .expect("a user");
     }
 
     /// Sends a request without further headers.

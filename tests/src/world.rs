@@ -133,7 +133,10 @@ impl World {
             password: None,
             grants: vec![grant],
         };
-        self.service.store.put_users(&[user]).expect("a user");
+        self.service
+            .store
+            .put_users(&[user], self.service.now())
+            .expect("a user");
     }
 
     /// Gives a user a role at an area from now on.
@@ -150,7 +153,10 @@ impl World {
             password: None,
             grants: vec![grant],
         };
-        self.service.store.put_users(&[user]).expect("a user");
+        self.service
+            .store
+            .put_users(&[user], self.service.now())
+            .expect("a user");
     }
 
     /// Ends a role of a user now; whether there was one.
@@ -160,7 +166,7 @@ impl World {
         let (area, now) = (self.area(area), self.service.now());
         self.service
             .store
-            .end_grant(user, role, area, now)
+            .end_grant(user, role, area, now, now)
             .expect("grants")
     }
 

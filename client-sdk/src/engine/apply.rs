@@ -20,13 +20,10 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, db, gone, settings};
+use super::{Engine, db, gone, reach, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
-
-/// Milliseconds by which a right clock may seem wrong because an answer took its time.
-const CLOCK_NOISE_MS: i64 = 2_000;
 
 impl Engine {
     /// Applies every frame that has arrived whole; leaves the rest in `arrived`. `Some(more)` when the last one was
@@ -39,8 +36,11 @@ impl Engine {
         while !self.answer_is_void
             && let Some(frame) = frames::take_frame(arrived, &Names(&self.db))?
         {
+            if is_news(&frame) && !std::mem::replace(&mut self.reach_settled, true) {
+                self.ask_again |= self.settle_reach()?;
+            }
             let end = if let Frame::End { more } = frame {
-                Some(more)
+                Some(more || self.ask_again)
             } else {
                 None
             };
@@ -79,13 +79,6 @@ impl Engine {
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
         tx.commit().map_err(ClientError::of_store)
-    }
-
-    /// Small differences are the network's, not the clock's.
-    fn server_time(&mut self, at: i64) -> Result<(), ClientError> {
-        let offset = at - (self.clock)();
-        let offset = if offset.abs() < CLOCK_NOISE_MS { 0 } else { offset };
-        db::set_number(&self.db, "clock_offset", offset)
     }
 
     fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
@@ -207,8 +200,28 @@ impl Engine {
     }
 }
 
+/// Whether a frame comes after those that say what may be read.
+fn is_news(frame: &Frame) -> bool {
+    matches!(
+        frame,
+        Frame::Granted(_) | Frame::Withdrawn(_) | Frame::Delta(_) | Frame::End { .. }
+    )
+}
+
+/// Forgets an area's records, but for those with edits that the server has not decided.
+pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    forget_confirmed(c, area)?;
+    let gone = "SELECT record FROM records r WHERE r.area = ?1
+                AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
+    for table in ["documents", "records"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
+            .execute([area.0])?;
+    }
+    Ok(())
+}
+
 /// Forgets what is confirmed of an area, so that the next sync fetches it afresh. Own undecided work stays.
-fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+pub(super) fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
     c.execute("DELETE FROM digests WHERE area = ?1", [area.0])?;
     c.execute(
         "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16)
@@ -338,6 +351,14 @@ fn apply_news(
         News::Entries(entries) => {
             confirmed = overlay::documents(c, news.record, false)?;
             for logged in entries.iter().filter(|logged| logged.seq > row.held) {
+                if matches!(logged.entry.target, Target::Create { .. }) {
+                    reach::note_creator(
+                        c,
+                        schema.record_type(&row.record_type),
+                        row.record,
+                        &logged.author,
+                    )?;
+                }
                 row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged)?);
             }
         }

@@ -9,7 +9,7 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST];
+const STEPS: &[&str] = &[FIRST, RIGHTS];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -35,6 +35,13 @@ CREATE TABLE entries (
   seen BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0, refusal TEXT, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_open ON entries (record, n) WHERE state < 2;
 CREATE INDEX entries_refused ON entries (n) WHERE state = 3;
+";
+
+/// Under which facets and scope an area's records were fetched; who created records whose type asks for it.
+const RIGHTS: &str = "
+ALTER TABLE areas ADD COLUMN facets INTEGER;
+ALTER TABLE areas ADD COLUMN scope INTEGER;
+CREATE TABLE creators (record BLOB PRIMARY KEY, author TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens the file, making it if it is not there. A damaged one is set aside and reported, never deleted.
@@ -105,6 +112,12 @@ fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
         tx.commit()?;
     }
     Ok(())
+}
+
+/// The store's version: another one after a commit by anybody else.
+pub(super) fn version(c: &Connection) -> Result<i64, ClientError> {
+    Ok(c.prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// A setting's bytes.

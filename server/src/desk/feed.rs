@@ -14,7 +14,7 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::desk::{ImportKey, Notes};
 use crate::store::people::{FeedRow, User, UserNo};
-use crate::store::records::{CheckedSegment, Push, SegmentVerdict, SignedEntry};
+use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
 
 /// Times a push is tried when somebody else wrote the feed meanwhile.
 const TRIES: usize = 3;
@@ -152,6 +152,7 @@ impl DeskFeed {
             feed: self.row.clone(),
             entries,
             signature: canonical::sign_segment(&self.key, feed, last, hash),
+            heard: Heard::EVERYTHING,
         };
         (segment, notes)
     }

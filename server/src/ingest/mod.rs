@@ -1,6 +1,7 @@
 //! Ingest: decides a push. Plan, then do: this reads through a [`Source`] and returns what to write; the store's engine
 //! does both inside one transaction.
 
+mod known;
 mod parallel;
 mod working;
 
@@ -9,6 +10,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
+use gridledger_core::known::{Moment, Standing};
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_core::validate::{Subject, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
@@ -21,7 +23,7 @@ use gridledger_schema::wire::Grant;
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::records::{
-    AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
+    AreaHead, CheckedSegment, Decide, LogRow, Push, RecordRow, SegmentVerdict, SignedEntry, Source, Writes,
 };
 use parallel::Prepared;
 use working::Working;
@@ -38,6 +40,7 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             areas: HashMap::new(),
             grants: HashMap::new(),
             trees: HashMap::new(),
+            cuts: HashMap::new(),
             prepared: parallel::prepare(push),
             writes: Writes::default(),
         };
@@ -78,6 +81,8 @@ struct Plan<'a> {
     areas: HashMap<AreaNo, Option<AreaHead>>,
     grants: HashMap<UserNo, Option<Vec<Grant>>>,
     trees: HashMap<AreaNo, AreaTree>,
+    /// What users had been granted before it was cut short, and when.
+    cuts: HashMap<UserNo, Vec<(Grant, i64)>>,
     prepared: Prepared,
     writes: Writes,
 }
@@ -209,11 +214,9 @@ impl Plan<'_> {
         entry: &Entry,
         bytes: usize,
     ) -> Result<(), Stop> {
-        let area = working.row.area;
+        let (area, known) = (working.row.area, self.area_known(&working.row, entry.cursor)?);
         let head = self.area(area)?;
-        if entry.cursor > head {
-            return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
-        }
+        self.can_have_seen(segment, entry, known)?;
         if working.row.entry_bytes + bytes as u64 > limits::RECORD_BYTES {
             let rule = format!("at most {} bytes of entries a record", limits::RECORD_BYTES);
             return Err(refuse(Code::RecordFull, &rule));
@@ -224,7 +227,7 @@ impl Plan<'_> {
             .clone();
         let feed = segment.feed.feed;
         let seen = working.seen(self.source, feed, entry)?;
-        self.check(working, &record_type, segment, entry, &seen)?;
+        self.check(working, &record_type, (segment, known), entry, &seen)?;
         let made_on = match self.prepared.remove(&working.row.record) {
             Some(documents) if working.row.entries == 0 => {
                 working.take(documents);
@@ -252,12 +255,11 @@ impl Plan<'_> {
         &mut self,
         working: &mut Working,
         record_type: &RecordType,
-        segment: &CheckedSegment,
+        (segment, area): (&CheckedSegment, AreaNo),
         entry: &Entry,
         seen: &working::SeenFacets,
     ) -> Result<(), Stop> {
         let user = segment.feed.user;
-        let area = working.row.area;
         if let Slot::Vacant(slot) = self.grants.entry(user) {
             slot.insert(self.source.grants(user)?);
         }
@@ -284,7 +286,49 @@ impl Plan<'_> {
             tree: &self.trees[&area],
             grants,
         };
-        Ok(validate(rights, author, entry, &subject)?)
+        // Mostly the role is held today and was when the entry was made: nothing else needs to be looked up.
+        let at = entry.at.min(self.now);
+        if rights.holds_throughout(&entry.role, area, at, self.now) {
+            let standing = Standing {
+                rights,
+                replaced: &[],
+                moment: Moment::of(at, None, self.now),
+            };
+            return Ok(validate(&standing, author, entry, &subject)?);
+        }
+        let replaced = known::replaced(self.source, &mut self.cuts, segment, (area, entry.cursor))?;
+        let seen_at = self.source.written_at(area, entry.cursor)?;
+        let standing = Standing {
+            rights,
+            replaced: &replaced,
+            moment: Moment::of(entry.at, seen_at, self.now),
+        };
+        Ok(validate(&standing, author, entry, &subject)?)
+    }
+
+    /// The area a record was in for somebody who had seen it at a position: of one that moved since, the area before.
+    fn area_known(&mut self, row: &RecordRow, cursor: u64) -> Result<AreaNo, StoreError> {
+        if cursor >= row.arrived {
+            return Ok(row.area);
+        }
+        let stays = self.source.stays(row.record)?;
+        let then = stays.iter().find(|stay| cursor < stay.until);
+        Ok(then.map_or(row.area, |stay| stay.area))
+    }
+
+    /// An entry cannot have seen more of an area's log than there is, nor more than its device was given.
+    fn can_have_seen(&mut self, segment: &CheckedSegment, entry: &Entry, area: AreaNo) -> Result<(), Stop> {
+        if entry.cursor > self.area(area)? {
+            return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
+        }
+        let given = segment.heard.given.as_ref().and_then(|given| given.get(&area));
+        if given.is_some_and(|given| entry.cursor > *given) {
+            return Err(refuse(
+                Code::SeenImpossible,
+                "the device was not given that much of the log",
+            ));
+        }
+        Ok(())
     }
 
     /// The last position of an area's log.

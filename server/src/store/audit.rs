@@ -42,6 +42,8 @@ pub trait AuditStore {
     fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
     /// Up to `limit` lines of an area's log after `seq`, in order.
     fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
+    /// Positions of an area's events after `after`, up to `upto`, in order.
+    fn event_positions(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<u64>, StoreError>;
     /// Rows that refer to what is not there: (what is missing, the row's key).
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError>;
 }

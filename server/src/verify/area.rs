@@ -19,6 +19,7 @@ pub(super) fn check(service: &Service, area: AreaNo, report: &mut VerifyReport) 
         return Ok(());
     };
     let last = log(service, area, report)?;
+    let last = through_events(service, area, (last, head.seq), report)?;
     if last != head.seq {
         let what = format!("the log ends at {last}, the area says {}", head.seq);
         report.note(Kind::Log, &of, what);
@@ -54,6 +55,9 @@ fn log(service: &Service, area: AreaNo, report: &mut VerifyReport) -> Result<u64
         };
         for line in &lines {
             if line.seq != last + 1 {
+                last = through_events(service, area, (last, line.seq - 1), report)?;
+            }
+            if line.seq != last + 1 {
                 let what = format!("lines {} to {} are missing", last + 1, line.seq - 1);
                 report.note(Kind::Log, format!("area {area}"), what);
             }
@@ -64,4 +68,20 @@ fn log(service: &Service, area: AreaNo, report: &mut VerifyReport) -> Result<u64
             return Ok(last);
         }
     }
+}
+
+/// Goes on over events that follow `last` without a gap, up to `upto`; the last position reached.
+fn through_events(
+    service: &Service,
+    area: AreaNo,
+    (mut last, upto): (u64, u64),
+    report: &mut VerifyReport,
+) -> Result<u64, StoreError> {
+    let events = service.store.event_positions(area, last, upto);
+    for seq in report.take(format!("area {area}"), events)?.unwrap_or_default() {
+        if seq == last + 1 {
+            last = seq;
+        }
+    }
+    Ok(last)
 }

@@ -61,7 +61,11 @@ fn an_entry_was_made_no_earlier_than_what_it_saw_and_no_later_than_it_came() {
     assert_eq!(made(5, Some(7), 9), 7, "a clock set back");
     assert_eq!(made(12, Some(7), 9), 9, "a clock ahead");
     assert_eq!(made(i64::MIN, None, i64::MAX), i64::MIN);
-    assert_eq!(made(5, Some(11), 9), 11, "the server's own clock went back: what was seen was there");
+    assert_eq!(
+        made(5, Some(11), 9),
+        11,
+        "the server's own clock went back: what was seen was there"
+    );
 }
 
 #[test]
@@ -75,8 +79,20 @@ fn what_counts_when() {
         ("after the end, told", true, 10, 11, Some(GrantEnded)),
         ("after the end, not told", false, 10, 11, None),
         ("long after it, not told", false, 30, 10 + GRACE - 1, None),
-        ("when the grace is over, not told", false, 30, 10 + GRACE, Some(GraceOver)),
-        ("before the end, too late to arrive", true, 9, 10 + GRACE, Some(GraceOver)),
+        (
+            "when the grace is over, not told",
+            false,
+            30,
+            10 + GRACE,
+            Some(GraceOver),
+        ),
+        (
+            "before the end, too late to arrive",
+            true,
+            9,
+            10 + GRACE,
+            Some(GraceOver),
+        ),
         ("before the end, just in time", true, 9, 10 + GRACE - 1, None),
         ("before it began", false, -1, 11, Some(RoleNotHeld)),
     ];
@@ -104,7 +120,11 @@ fn what_counts_when() {
         );
         // Granted again, or by another grant: what counts now counts whatever ended.
         let again = [cut[0].clone(), grant("grid_worker", 1, -9, None)];
-        assert_eq!(judge(&again, &replaced, moment, "grid_worker", 4), None, "{what}: again");
+        assert_eq!(
+            judge(&again, &replaced, moment, "grid_worker", 4),
+            None,
+            "{what}: again"
+        );
     }
 }
 

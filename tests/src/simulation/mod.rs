@@ -86,6 +86,8 @@ struct Simulation<'a> {
     requests: VecDeque<Sent>,
     starts: usize,
     marks: usize,
+    /// When roles were ended.
+    ends: Vec<i64>,
     steps: &'a Mutex<Vec<String>>,
     tally: Tally,
 }
@@ -116,6 +118,7 @@ impl<'a> Simulation<'a> {
             requests: VecDeque::new(),
             starts: 0,
             marks: 0,
+            ends: Vec::new(),
             steps,
             tally: Tally::default(),
             rng: Rng::new(seed),
@@ -187,7 +190,12 @@ impl<'a> Simulation<'a> {
             }
             93..=95 => self.attention(player),
             _ => {
-                let ms = self.rng.range(1, 6 * 3_600_000);
+                let most = if self.rng.percent(8) {
+                    40 * DAY
+                } else {
+                    6 * 3_600_000
+                };
+                let ms = self.rng.range(1, most);
                 self.note(format!("{ms} ms pass"));
                 self.world.pass(ms);
                 Ok(())
@@ -450,7 +458,9 @@ impl<'a> Simulation<'a> {
     fn rights(&mut self) {
         let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
         let ended = self.world.take(login, role, area);
-        if !ended {
+        if ended {
+            self.ends.push(self.world.service.now());
+        } else {
             self.world.give(login, role, area);
         }
         self.note(format!(

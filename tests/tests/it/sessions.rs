@@ -76,11 +76,14 @@ fn every_failure_looks_alike_and_checks_one_password() {
     let desk = desk();
     desk.service
         .store
-        .put_users(&[gridledger_server::store::people::NewUser {
-            login: "phone-only".into(),
-            name: "某".into(),
-            ..Default::default()
-        }])
+        .put_users(
+            &[gridledger_server::store::people::NewUser {
+                login: "phone-only".into(),
+                name: "某".into(),
+                ..Default::default()
+            }],
+            desk.service.now(),
+        )
         .expect("a user");
     let long = "x".repeat(300);
     let mut answers = Vec::new();

@@ -125,6 +125,19 @@ impl AuditStore for SqliteStore {
         })
     }
 
+    fn event_positions(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<u64>, StoreError> {
+        self.read(|c| {
+            let mut select = c.prepare_cached(
+                "SELECT seq FROM events WHERE area = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq",
+            )?;
+            let upto = i64::try_from(upto).unwrap_or(i64::MAX);
+            let rows = select.query_map((area.0, after as i64, upto), |row| row.get::<_, i64>(0))?;
+            Ok(rows
+                .map(|seq| seq.map(|seq| seq as u64))
+                .collect::<Result<_, _>>()?)
+        })
+    }
+
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
         self.read(|c| {
             let mut found = Vec::new();

@@ -12,6 +12,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0001_first", FIRST),
     ("0002_desk", DESK),
     ("0003_events", EVENTS),
+    ("0004_rights", RIGHTS),
 ];
 
 const FIRST: &str = "
@@ -98,6 +99,17 @@ CREATE TABLE stays (
 CREATE INDEX stays_record ON stays (record, until);
 CREATE TABLE bases (
   record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (record, facet)) STRICT;
+";
+
+/// Grants as they were before they were cut short, and up to which of a user's cuts each device is known to have been told.
+const RIGHTS: &str = "
+CREATE TABLE replaced_grants (
+  user INTEGER NOT NULL REFERENCES users, role TEXT NOT NULL, area INTEGER NOT NULL REFERENCES areas,
+  valid_from INTEGER NOT NULL, valid_to INTEGER, replaced_at INTEGER NOT NULL) STRICT;
+CREATE INDEX replaced_grants_user ON replaced_grants (user, replaced_at);
+CREATE INDEX replaced_grants_at ON replaced_grants (replaced_at);
+ALTER TABLE users ADD COLUMN rights_cut INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Takes the steps not yet taken, each in one transaction with its number.

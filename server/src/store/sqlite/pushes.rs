@@ -79,6 +79,14 @@ impl Source for Reading<'_> {
         }
     }
 
+    fn replaced_grants(&mut self, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
+        people::replaced_of(self.c, user)
+    }
+
+    fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
+        events::written_at(self.c, area, seq)
+    }
+
     fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError> {
         let mut select = self.c.prepare_cached(
             "WITH RECURSIVE up (area) AS (SELECT ?1 UNION SELECT a.parent FROM areas a JOIN up USING (area) WHERE a.parent IS NOT NULL)

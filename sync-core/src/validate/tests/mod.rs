@@ -128,7 +128,8 @@ fn judge(
         now,
         entries: 0,
     };
-    let verdict = check_shape(entry).and_then(|()| validate(&Standing::acting(rights, entry.at), author, entry, &subject));
+    let verdict = check_shape(entry)
+        .and_then(|()| validate(&Standing::acting(rights, entry.at), author, entry, &subject));
     verdict.map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
 }
 

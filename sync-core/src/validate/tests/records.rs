@@ -36,7 +36,8 @@ fn refused(entry: &Entry, area: AreaNo, entries: u64) -> String {
         now: &none,
         entries,
     };
-    validate(&Standing::acting(rights, entry.at), "wang", entry, &subject).map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
+    validate(&Standing::acting(rights, entry.at), "wang", entry, &subject)
+        .map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
 }
 
 #[test]
