@@ -99,14 +99,18 @@ impl Engine {
 
     fn granted(&mut self, area: &AreaInfo) -> Result<(), ClientError> {
         settings::put_area(&self.db, area, true)?;
-        self.reload_tree()
+        self.reload_tree()?;
+        self.note_reach(area.no)
     }
 
     /// The area's records go; those with work that the server has not decided go when it has.
     fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
         let tx = self.db.transaction()?;
         forget_confirmed(&tx, area)?;
-        tx.execute("UPDATE areas SET held = -1 WHERE area = ?1", [area.0])?;
+        tx.execute(
+            "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
+            [area.0],
+        )?;
         forget_withdrawn(&tx)?;
         tx.commit().map_err(ClientError::of_store)?;
         self.reload_tree()

@@ -106,6 +106,28 @@ impl Engine {
         Ok(())
     }
 
+    /// The facets, and the scope as a number, under which the user reads an area.
+    fn reach(&self, area: AreaNo, now: i64) -> Option<(u64, i64)> {
+        let rights = self.rights();
+        let scope = match rights.scope(area, now)? {
+            Scope::Own => 0,
+            Scope::Assigned => 1,
+            Scope::Area => 2,
+        };
+        Some((rights.facets(area, now), scope))
+    }
+
+    /// Notes under which facets and scope an area is fetched that is new here.
+    pub(super) fn note_reach(&self, area: AreaNo) -> Result<(), ClientError> {
+        if let Some((facets, scope)) = self.reach(area, db::number(&self.db, "told_at")?) {
+            let sql = "UPDATE areas SET facets = ?2, scope = ?3 WHERE area = ?1 AND facets IS NULL";
+            self.db
+                .prepare_cached(sql)?
+                .execute((area.0, facets as i64, scope))?;
+        }
+        Ok(())
+    }
+
     /// Puts what is held in step with what may be read now: facets and records lost go, gained ones are asked for from
     /// the beginning. Whether anything must be asked for. Expects the answer's rights and time to be applied.
     pub(super) fn settle_reach(&mut self) -> Result<bool, ClientError> {
@@ -122,12 +144,10 @@ impl Engine {
         };
         let mut ask = false;
         for (area, facets_before, scope_before) in held {
-            let rights = self.rights();
             // Of an area that may not be read at all the server says so itself.
-            let Some(scope) = rights.scope(area, now) else {
+            let Some((facets, scope)) = self.reach(area, now) else {
                 continue;
             };
-            let (facets, scope) = (rights.facets(area, now), number_of(scope));
             if facets_before == Some(facets) && scope_before == Some(scope) {
                 continue;
             }
@@ -147,14 +167,6 @@ impl Engine {
             tx.commit().map_err(ClientError::of_store)?;
         }
         Ok(ask)
-    }
-}
-
-fn number_of(scope: Scope) -> i64 {
-    match scope {
-        Scope::Own => 0,
-        Scope::Assigned => 1,
-        Scope::Area => 2,
     }
 }
 

@@ -12,6 +12,7 @@ mod ledgers;
 mod line;
 mod phones;
 mod register;
+mod rights;
 mod sessions;
 mod simulation;
 mod store_people;
