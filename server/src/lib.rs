@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod mask;
 pub mod pull;
 pub mod reading;
+pub mod refused;
 pub mod service;
 pub mod store;
 pub mod sync;

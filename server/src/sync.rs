@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::store::refusals::RulingRow;
 use ed25519_dalek::{Signer as _, VerifyingKey};
 use gridledger_core::canonical;
 use gridledger_core::wire::envelope::{Envelope, answer_head};
@@ -12,7 +13,7 @@ use gridledger_core::wire::{RecordNames, WireError, sheet};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Segment, Welcome};
+use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Ruling, Segment, Welcome};
 
 use crate::auth::codes;
 use crate::given::Bounds;
@@ -122,6 +123,10 @@ pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
     let receipts = push(service, &device, &request, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
     ready.extend(receipts.into_iter().map(Frame::Receipt));
+    if !request.asks.is_empty() {
+        let rulings = service.store.ask(user.no, &request.asks, now)?;
+        ready.extend(rulings.into_iter().map(ruling));
+    }
     news_of_rights(service, &request, &grants, &mut ready);
     // Only now: what this request brought was made before.
     if !ready.iter().any(|frame| matches!(frame, Frame::Grants(_))) && device.told < user.rights_cut {
@@ -366,6 +371,17 @@ fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<(
     };
     service.store.put_feed(&row)?;
     Ok(Some((row, carrier.told)))
+}
+
+fn ruling(row: RulingRow) -> Frame {
+    Frame::Ruling(Ruling {
+        feed: row.feed,
+        n: row.n,
+        admitted: row.admitted_as.is_some(),
+        by: row.by,
+        at: row.at,
+        note: row.note,
+    })
 }
 
 fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {

@@ -10,7 +10,7 @@ use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
 use gridledger_core::receipt;
 use gridledger_core::wire::{WireError, frames};
-use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::code::Code;
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, db, gone, reach, settings};
+use super::{Engine, attention, db, gone, reach, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
@@ -68,7 +68,8 @@ impl Engine {
             Frame::Withdrawn(area) => self.withdrawn(area),
             Frame::Delta(delta) => self.delta(delta, report),
             // Told to phones that asked; this one does not yet.
-            Frame::Lease(_) | Frame::ReadsKept(_) | Frame::Ruling(_) => Ok(()),
+            Frame::Lease(_) | Frame::ReadsKept(_) => Ok(()),
+            Frame::Ruling(ruling) => self.ruled(&ruling),
             Frame::End { .. } => self.ended(),
         }
     }
@@ -78,6 +79,7 @@ impl Engine {
         let tx = self.db.transaction()?;
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
+        attention::notes_told(&tx, &self.asked)?;
         tx.commit().map_err(ClientError::of_store)
     }
 
@@ -266,11 +268,14 @@ fn note_verdicts(
     author: &str,
 ) -> Result<(), ClientError> {
     let mut shaken: BTreeSet<RecordId> = BTreeSet::new();
+    let stood_until = attention::stood_until(c, receipt.feed)?;
     for (n, refusal) in &receipt.refused {
-        let sql = "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n = ?2 AND state < 2 RETURNING record";
+        let sql = "UPDATE entries SET state = ?3, refusal = ?4, stood_until = ?5 WHERE feed = ?1 AND n = ?2 AND state < 2
+                   RETURNING record";
         let mut update = c.prepare_cached(sql)?;
         let refusal = json!(refusal).to_string();
-        let mut rows = update.query((receipt.feed.0, *n as i64, SentState::Refused.number(), refusal))?;
+        let refused = SentState::Refused.number();
+        let mut rows = update.query((receipt.feed.0, *n as i64, refused, refusal, stood_until))?;
         while let Some(row) = rows.next()? {
             shaken.insert(RecordId(row.get(0)?));
         }
@@ -281,32 +286,27 @@ fn note_verdicts(
     for record in shaken {
         if let Some(row) = overlay::row(c, record)? {
             let confirmed = overlay::documents(c, record, false)?;
-            drop_groundless(c, receipt, &confirmed, record)?;
-            overlay::rebuild(c, schema, &row, confirmed, author)?;
+            if confirmed.is_empty() && was_to_create(receipt, record) {
+                // Later edits of it go out too, and are refused for want of it; until then there is nothing to show.
+                forget(c, record)?;
+            } else {
+                overlay::rebuild(c, schema, &row, confirmed, author)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Undecided edits of a record whose creating entry was refused have lost their ground.
-fn drop_groundless(
-    c: &Connection,
-    receipt: &Receipt,
-    confirmed: &Facets,
-    record: RecordId,
-) -> Result<(), ClientError> {
-    let created = receipt
-        .refused
-        .iter()
-        .any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record);
-    if created && confirmed.is_empty() {
-        let refusal = json!(Refusal::new(
-            Code::RecordUnknown,
-            "the entry that created the record was refused"
-        ))
-        .to_string();
-        let sql = "UPDATE entries SET state = ?2, refusal = ?3 WHERE record = ?1 AND state = 1";
-        c.execute(sql, (record.0, SentState::Refused.number(), refusal))?;
+/// Whether an entry refused here would have created the record.
+fn was_to_create(receipt: &Receipt, record: RecordId) -> bool {
+    let mut refused = receipt.refused.iter();
+    refused.any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record)
+}
+
+fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    for table in ["documents", "records"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
+            .execute([record.0])?;
     }
     Ok(())
 }

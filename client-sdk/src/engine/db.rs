@@ -37,10 +37,17 @@ CREATE INDEX entries_open ON entries (record, n) WHERE state < 2;
 CREATE INDEX entries_refused ON entries (n) WHERE state = 3;
 ";
 
-/// Under which facets and scope an area's records were fetched; who created records whose type asks for it.
+/// Under which facets and scope an area's records were fetched; who created records whose type asks for it; of refused
+/// entries, the last own entry made while they seemed to stand, what was asked and ruled, and what they were saved as again.
 const RIGHTS: &str = "
 ALTER TABLE areas ADD COLUMN facets INTEGER;
 ALTER TABLE areas ADD COLUMN scope INTEGER;
+ALTER TABLE entries ADD COLUMN stood_until INTEGER;
+ALTER TABLE entries ADD COLUMN asked TEXT;
+ALTER TABLE entries ADD COLUMN asked_told INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entries ADD COLUMN ruling TEXT;
+ALTER TABLE entries ADD COLUMN again BLOB;
+CREATE INDEX entries_again ON entries (again) WHERE again IS NOT NULL;
 CREATE TABLE creators (record BLOB PRIMARY KEY, author TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 

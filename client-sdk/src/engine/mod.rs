@@ -66,6 +66,8 @@ pub struct Engine {
     answer_is_void: bool,
     /// What is held was put in step with what may be read, for the answer being received.
     reach_settled: bool,
+    /// The questions in the request being answered, with their notes.
+    asked: Vec<(crate::model::EntryId, String)>,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
     /// The store's version, as of the last look at what it says about this phone: others may write to it too.
@@ -101,6 +103,7 @@ impl Engine {
             counter: 0,
             answer_is_void: false,
             reach_settled: false,
+            asked: Vec::new(),
             ask_again: false,
             version,
         };

@@ -50,7 +50,7 @@ impl Engine {
             grants: rights_known,
             enrol,
             reads: Vec::new(),
-            asks: Vec::new(),
+            asks: self.asks()?,
             lease: false,
         };
         let payload = frames::write_request(&request, &Names(&self.db));

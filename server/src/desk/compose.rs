@@ -70,6 +70,7 @@ fn draft(reader: &Reader<'_>, entry: DeskEntry) -> Result<Draft, ReadError> {
         intents: with_facets(entry.intents, ground.record_type),
         request: entry.request_id,
         import: None,
+        ruling: None,
     };
     if matches!(draft.target, Target::Edit { .. }) && entry.seen.is_none() && needs_seen(&draft.intents) {
         let rule = "events and splices say what their author had read: the record's `last`";

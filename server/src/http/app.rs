@@ -14,7 +14,7 @@ use super::body::BodyTime;
 use super::metrics::{Metrics, MetricsAccess};
 use super::observe::observe;
 use super::sessions::TrustForwarded;
-use super::{ApiError, entries, health, ledgers, metrics, records, sessions, sync};
+use super::{ApiError, entries, health, ledgers, metrics, records, refused, sessions, sync};
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
 use crate::service::Service;
@@ -40,7 +40,10 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/ledgers/{type}", web::get().to(ledgers::ledger))
         .route("/v1/records/{id}", web::get().to(records::record))
         .route("/v1/records/{id}/history", web::get().to(records::history))
-        .route("/v1/entries", web::post().to(entries::entries));
+        .route("/v1/entries", web::post().to(entries::entries))
+        .route("/v1/refused", web::get().to(refused::list))
+        .route("/v1/refused/{feed}/{n}/admit", web::post().to(refused::admit))
+        .route("/v1/refused/{feed}/{n}/decline", web::post().to(refused::decline));
 }
 
 /// What all workers share.

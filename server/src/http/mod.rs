@@ -12,6 +12,7 @@ pub mod ledgers;
 pub mod metrics;
 pub mod observe;
 pub mod records;
+pub mod refused;
 pub mod request_id;
 pub mod sessions;
 pub mod sync;

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod desk;
 pub mod people;
 pub mod records;
+pub mod refusals;
 pub mod sqlite;
 
 use gridledger_schema::ids::ServerEpoch;
@@ -14,6 +15,7 @@ pub use audit::AuditStore;
 pub use desk::DeskStore;
 pub use people::PeopleStore;
 pub use records::RecordStore;
+pub use refusals::RefusalStore;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +51,7 @@ impl StoreError {
 }
 
 /// What every engine offers.
-pub trait Store: PeopleStore + RecordStore + DeskStore + AuditStore + Send + Sync {
+pub trait Store: PeopleStore + RecordStore + RefusalStore + DeskStore + AuditStore + Send + Sync {
     /// The store's generation and keys, made when the store was.
     fn identity(&self) -> Result<Identity, StoreError>;
     /// Whether the store can be read and written now.

@@ -167,7 +167,9 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
         for (n, record, _, state) in states {
             let refused = fates.get(&(*feed, n)).copied();
             let fits = match (refused, state) {
-                (Some(true), SentState::Refused) => attention.iter().any(|a| a.n == n && a.record == record),
+                (Some(true), SentState::Refused) => {
+                    attention.iter().any(|a| a.id.n == n && a.record == record)
+                }
                 (Some(true), SentState::Dismissed) => simulation.dealt_with.contains(&(index, n)),
                 (Some(false), SentState::InLedger) => true,
                 // Decided, and its area is no longer this phone's to read.

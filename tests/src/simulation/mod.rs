@@ -484,17 +484,21 @@ impl<'a> Simulation<'a> {
             return self.edit(player);
         };
         if self.rng.percent(50) {
-            self.dealt_with.insert((player, first.n));
-            self.note(format!("{player} dismisses {}", first.n));
-            return self.players[player].phone.engine().dismiss(first.n).map_err(text);
+            self.dealt_with.insert((player, first.id.n));
+            self.note(format!("{player} dismisses {}", first.id.n));
+            return self.players[player]
+                .phone
+                .engine()
+                .dismiss(first.id)
+                .map_err(text);
         }
-        self.note(format!("{player} applies {} again", first.n));
-        match self.players[player].phone.engine().apply_again(first.n) {
+        self.note(format!("{player} applies {} again", first.id.n));
+        match self.players[player].phone.engine().apply_again(first.id) {
             // The record is gone with the refused edit that made it.
             Err(ClientError::Missing(_)) => Ok(()),
             saved => {
                 if saved.is_ok() {
-                    self.dealt_with.insert((player, first.n));
+                    self.dealt_with.insert((player, first.id.n));
                 }
                 self.keep(player, saved, None)
             }

@@ -9,6 +9,7 @@ mod open;
 mod people;
 mod pushes;
 mod records;
+mod refusals;
 mod writer;
 
 use std::path::{Path, PathBuf};

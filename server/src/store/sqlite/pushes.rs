@@ -9,6 +9,7 @@ use serde_json::json;
 use super::events;
 use super::people;
 use super::records::{documents_of, record_row};
+use super::refusals;
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::records::{
@@ -207,6 +208,9 @@ fn write_rest(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
 fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     let carrier = push.carrier.map(|d| d.0);
     for (feed, SignedEntry { entry, body, hash }, refusal) in &writes.entries {
+        if refusal.is_some() {
+            refusals::keep(c, *feed, entry, push.now)?;
+        }
         let refusal = refusal.as_ref().map(|r| json!(r).to_string());
         let mut insert = c.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         insert.execute((
