@@ -11,6 +11,7 @@ mod kills;
 mod ledgers;
 mod line;
 mod phones;
+mod refused;
 mod register;
 mod rights;
 mod sessions;
