@@ -31,6 +31,9 @@ pub struct Options {
     pub clock: Option<Clock>,
     /// Bytes an answer may have before the phone asks again; 0 for no limit.
     pub budget: u32,
+    /// Certificates of the office's own authority, PEM. Then a server must show one that these vouch for; others, also
+    /// those the system trusts, are refused. Empty: what the system trusts.
+    pub roots: Vec<u8>,
 }
 
 /// A phone.
@@ -81,7 +84,7 @@ impl Client {
         let engine = Engine::open(path.as_ref(), options.schema, clock, seed)?;
         let inner = Inner {
             engine: Mutex::new(engine),
-            transport: Transport::default(),
+            transport: Transport::trusting(&options.roots)?,
             budget: options.budget,
             changes: watch::Sender::new(0),
             cut: AtomicBool::new(false),
@@ -223,7 +226,7 @@ impl Client {
 
     /// Whether a refused request can be made to pass by sending it another way.
     fn mended(&self, error: &ClientError) -> Result<bool, ClientError> {
-        let ClientError::Server { code, detail } = error else {
+        let ClientError::Server { code, detail, .. } = error else {
             return Ok(false);
         };
         match code {

@@ -1,5 +1,7 @@
 //! What can go wrong on a phone.
 
+use std::time::Duration;
+
 use gridledger_core::wire::WireError;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::SchemaError;
@@ -38,7 +40,12 @@ pub enum ClientError {
         code: Code,
         /// What it said.
         detail: String,
+        /// How long it asks to wait before the next request, where it says.
+        wait: Option<Duration>,
     },
+    /// What was given as certificates to trust is none.
+    #[error("certificates to trust: {0}")]
+    Certificates(String),
     /// The answer is not what the protocol says.
     #[error("the answer is not readable: {0}")]
     Wire(#[from] WireError),
@@ -66,6 +73,14 @@ impl ClientError {
             Self::Network(_) => true,
             Self::Server { code, .. } => code.retry_can_help(),
             _ => false,
+        }
+    }
+
+    /// How long the server asks to wait before the next request, where it says.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Server { wait, .. } => *wait,
+            _ => None,
         }
     }
 

@@ -71,6 +71,8 @@ codes! {
     OperationMismatch => "operation_mismatch", 400, false, "这个字段不支持这种操作。", "The field does not take this operation.";
     ValueInvalid => "value_invalid", 400, false, "字段的值不符合要求。", "The value does not fit the field.";
     AlreadySet => "already_set", 409, false, "该字段只能填写一次。", "The field can be set only once.";
+    Erased => "erased", 410, false, "这项内容已被依法清除。", "What this is about was erased.";
+    ConsentWithdrawn => "consent_withdrawn", 409, false, "当事人已撤回同意，不能再填写。", "The person concerned has withdrawn consent to this.";
     RoleNotHeld => "role_not_held", 403, false, "在该区域没有所用的岗位。", "You do not hold that role in this area.";
     GrantEnded => "grant_ended", 403, false, "该岗位授权已经结束，不能再以此岗位填写。", "The role has ended; nothing more can be written under it.";
     GraceOver => "grace_over", 403, false, "该岗位授权结束已久，结束前离线完成的操作也已过宽限期。", "The role ended too long ago: work from before its end is no longer taken.";

@@ -35,6 +35,10 @@ pub const RECORD_ENTRIES: u64 = 10_000;
 /// Bytes of one record's entries in canonical form: a record's news travel in one frame, which a phone must be able to
 /// take ([`FRAME_BYTES`]).
 pub const RECORD_BYTES: u64 = 2 << 20;
+/// Entries of a generation after which a record begins the next by itself.
+pub const EPOCH_ENTRIES: u64 = RECORD_ENTRIES / 2;
+/// Bytes of entries of a generation after which a record begins the next by itself.
+pub const EPOCH_BYTES: u64 = RECORD_BYTES / 2;
 /// Events of one ticket.
 pub const TICKET_EVENTS: usize = 1_000;
 /// Records a device holds (the phone warns, the server reports).

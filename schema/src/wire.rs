@@ -1,5 +1,7 @@
 //! What one sync carries, as data. How it is laid out in bytes is `sync-core`'s `wire` module and `docs/protocol.md`.
 
+use std::fmt;
+
 use crate::code::Refusal;
 use crate::entry::Entry;
 use crate::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId, ServerEpoch};
@@ -74,7 +76,7 @@ pub enum Want {
 }
 
 /// A one-time code and the key it is to be bound to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Enrol {
     /// The one-time code.
     pub code: String,
@@ -82,6 +84,13 @@ pub struct Enrol {
     pub public_key: [u8; 32],
     /// What the device calls itself, for the list of devices.
     pub label: String,
+}
+
+/// The code opens a door: it is not shown.
+impl fmt::Debug for Enrol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Enrol {{ label: {:?}, .. }}", self.label)
+    }
 }
 
 /// What a phone holds of an area: every record that last changed at or before `reached`, and of the others

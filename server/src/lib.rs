@@ -3,7 +3,8 @@
 //! Reading order: [`service`] holds the parts; [`sync`] is the main route: it opens a request, [`ingest`] decides its
 //! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks: [`import`] reads
 //! the office's spreadsheets, [`town`] makes up a town of them for trials; [`desk`] takes what they write, [`reading`] says
-//! what they may read, [`ledger`] and [`view`] show it, masked by [`mask`]; [`verify`] proves the store, [`explain`] a
+//! what they may read, [`ledger`] and [`view`] show it, masked by [`mask`]; [`epochs`] ends
+//! histories, [`verify`] proves the store, [`explain`] a
 //! ticket. [`http`] carries all of it, [`auth`] says who asks, [`config`] and [`cli`] are how an operator starts and
 //! manages it.
 
@@ -14,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod counters;
 pub mod desk;
+pub mod epochs;
 pub mod explain;
 pub mod faults;
 pub mod given;

@@ -2,8 +2,8 @@
 //! pushes, then pulls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::store::refusals::RulingRow;
 use ed25519_dalek::{Signer as _, VerifyingKey};
 use gridledger_core::canonical;
 use gridledger_core::wire::envelope::{Envelope, answer_head};
@@ -23,6 +23,7 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, User, UserNo};
 use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
+use crate::store::refusals::RulingRow;
 
 /// Why a sync was not answered with frames.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,9 @@ pub enum SyncError {
     /// The request counter was used before; the highest the device used.
     #[error("counter {0} was used before")]
     Counter(u64),
+    /// The device asks too often; it must wait so long.
+    #[error("too often; wait {0:?}")]
+    TooOften(Duration),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -47,7 +51,7 @@ impl SyncError {
         match self {
             Self::Counter(used) => Some(used.to_string()),
             Self::Wire(error) => Some(error.to_string()),
-            Self::Refused(_) | Self::Store(_) => None,
+            Self::Refused(_) | Self::TooOften(_) | Self::Store(_) => None,
         }
     }
 
@@ -56,6 +60,7 @@ impl SyncError {
         match self {
             Self::Refused(code) => *code,
             Self::Counter(_) => Code::CounterBehind,
+            Self::TooOften(_) => Code::RateLimited,
             Self::Wire(WireError::Version(_)) => Code::VersionUnsupported,
             Self::Wire(WireError::Dictionary) => Code::DictionaryUnknown,
             Self::Wire(WireError::TooLarge(_)) => Code::BodyTooLarge,
@@ -85,15 +90,29 @@ pub struct Answer {
     pub counted: (usize, usize),
 }
 
+/// The number of a device that has none yet.
+const STRANGER: DeviceNo = DeviceNo(0);
+
 /// The zstd level of an answer whose length is not known: columns at 9 come within a few percent of 19.
 const ANSWER_LEVEL: i32 = 9;
 
 /// Opens a request, enrols if it asks, decides what it pushes; the pull is made while the answer is sent.
 pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
+    open_for(service, body, |_| Ok(()))
+}
+
+/// Opens a request as [`open`] does, asking `admit` about the device once it is proven and before anything is done for
+/// it; an error is how long it must wait.
+pub fn open_for(
+    service: &Service,
+    body: &[u8],
+    admit: impl FnOnce(&Device) -> Result<(), Duration>,
+) -> Result<Answer, SyncError> {
     let now = service.now();
     let envelope = Envelope::open(body)?;
     let dictionary = dictionary(service, &envelope)?;
-    // Unpacked before the signature is checked, because an enrolling device's key is inside; bounded by its own limit.
+    let known = sealed_by(service, &envelope)?;
+    // A stranger's is unpacked too: an enrolling device's key is inside. Its own limit bounds it.
     let payload = squeeze::unpack(
         envelope.packing,
         envelope.payload,
@@ -106,7 +125,7 @@ pub fn open(service: &Service, body: &[u8]) -> Result<Answer, SyncError> {
     } = frames::read_request(&payload)?;
     request.schema = envelope.schema;
     let mut ready = Vec::new();
-    let (device, user) = door(service, &envelope, &request, now, &mut ready)?;
+    let (device, user) = door(service, &envelope, &request, known, admit, &mut ready)?;
     if request
         .server_epoch
         .is_some_and(|epoch| epoch != service.identity.epoch)
@@ -169,16 +188,31 @@ fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [
     Ok(service.schema.dictionary())
 }
 
+/// The device that sealed a request, if it is one with a number; checked before anything is unpacked.
+fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device>, SyncError> {
+    if envelope.device == STRANGER {
+        return Ok(None);
+    }
+    let sealed =
+        |device: &Device| VerifyingKey::from_bytes(&device.public_key).is_ok_and(|key| envelope.verify(&key));
+    let device = service.store.device(envelope.device)?.filter(sealed);
+    let device = device.ok_or(SyncError::Refused(Code::SignatureInvalid))?;
+    Ok(Some(device))
+}
+
 /// Who is at the door: the device that sealed the request, and its user; enrols a new one.
 fn door(
     service: &Service,
     envelope: &Envelope<'_>,
     request: &Request,
-    now: i64,
+    known: Option<Device>,
+    admit: impl FnOnce(&Device) -> Result<(), Duration>,
     ready: &mut Vec<Frame>,
 ) -> Result<(Device, User), SyncError> {
     let refused = |code| Err(SyncError::Refused(code));
+    let now = service.now();
     let device = match &request.enrol {
+        None => known.ok_or(SyncError::Refused(Code::SignatureInvalid))?,
         Some(enrol) => {
             let key = VerifyingKey::from_bytes(&enrol.public_key);
             if !key.is_ok_and(|key| envelope.verify(&key)) {
@@ -193,14 +227,6 @@ fn door(
                 None => return refused(Code::CodeInvalid),
             }
         }
-        None => match service.store.device(envelope.device)? {
-            Some(device)
-                if VerifyingKey::from_bytes(&device.public_key).is_ok_and(|key| envelope.verify(&key)) =>
-            {
-                device
-            }
-            _ => return refused(Code::SignatureInvalid),
-        },
     };
     if device.revoked {
         return refused(Code::DeviceRevoked);
@@ -208,6 +234,7 @@ fn door(
     let Some(user) = service.store.user(device.user)?.filter(|user| !user.revoked) else {
         return refused(Code::UserRevoked);
     };
+    admit(&device).map_err(SyncError::TooOften)?;
     service
         .counters
         .advance(&device, envelope.counter, now)

@@ -165,6 +165,11 @@ impl<'a> Rights<'a> {
         self.here(area, at).any(|role| role.supervises)
     }
 
+    /// Whether the person may have things erased in `area`.
+    pub fn may_erase(&self, area: AreaNo, at: i64) -> bool {
+        self.here(area, at).any(|role| role.erases)
+    }
+
     fn in_force(&self, at: i64) -> impl Iterator<Item = (&'a Role, &'a Grant)> {
         let schema = self.schema;
         self.grants

@@ -243,10 +243,23 @@ fn decoded((id, record, body, refusal, asked, ruling): Found) -> Result<Refused,
             note: text("note"),
         }
     });
+    let entry = if body.is_empty() {
+        // What was typed was erased; that it was refused remains.
+        Entry {
+            n: id.n,
+            at: 0,
+            cursor: 0,
+            role: String::new(),
+            target: Target::Edit { record },
+            intents: Vec::new(),
+        }
+    } else {
+        canonical::decode(&body).map_err(|_| damaged())?
+    };
     Ok(Refused {
         id,
         record,
-        entry: canonical::decode(&body).map_err(|_| damaged())?,
+        entry,
         refusal: read_refusal(&refusal).ok_or_else(damaged)?,
         asked,
         ruling,

@@ -36,6 +36,7 @@ impl Engine {
         if enrol.is_none() && self.me.device.is_none() {
             return Err(ClientError::NotEnrolled);
         }
+        let enrols = enrol.is_some();
         let segments: Vec<Segment> = self.segment()?.into_iter().collect();
         let entries = segments.iter().map(|s| s.entries.len()).sum();
         let rights_known = self.rights_known(&segments);
@@ -57,7 +58,8 @@ impl Engine {
         let dictionary = (db::number(&self.db, "no_dictionary")? == 0).then(|| self.schema.dictionary());
         let (packing, payload) = squeeze::pack(&payload, dictionary);
         let counter = self.next_counter()?;
-        let device = self.me.device.unwrap_or(DeviceNo(0));
+        // Who enrols comes as a stranger, even with a number of another server's.
+        let device = self.me.device.filter(|_| !enrols).unwrap_or(DeviceNo(0));
         let body = envelope::seal(&self.me.key, device, counter, packing, request.schema, &payload);
         Ok(Outgoing {
             server,

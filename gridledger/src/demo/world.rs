@@ -77,6 +77,9 @@ impl World {
         let settings = Settings {
             listen: "127.0.0.1:0".into(),
             store: format!("sqlite:{}", dir.join("server.db").display()),
+            // A day is played as fast as it goes.
+            device_rate: 1_000_000,
+            device_burst: 1_000_000,
             ..Settings::default()
         };
         let service = open_service(&settings)?;

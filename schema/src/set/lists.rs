@@ -15,6 +15,8 @@ pub struct Role {
     pub reads: Vec<String>,
     /// May pull ledgers of the areas it is granted.
     pub supervises: bool,
+    /// May have records and fields erased, in the areas it is granted.
+    pub erases: bool,
     /// What of an area's records reaches its holder.
     pub scope: Scope,
     /// Whether a person signs in under it; residents act through others.

@@ -5,8 +5,8 @@ use super::json::{At, Node};
 use super::names::{Names, check_name, label, word};
 use super::read_kind::{kind, max_items, only};
 use super::{
-    Device, Field, Keep, Kind, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, SchemaError, Workflow,
-    banned,
+    Device, Field, Keep, Kind, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, RetainFrom, SchemaError,
+    Workflow, banned,
 };
 use crate::limits::ITEM_CHARS;
 use std::collections::BTreeMap;
@@ -176,7 +176,14 @@ fn read_privacy(at: &At) -> Result<Privacy, SchemaError> {
             },
         );
     }
-    at.only(&["class", "mask", "retain_days", "purpose"])?;
+    at.only(&[
+        "class",
+        "mask",
+        "retain_days",
+        "retain_from",
+        "purpose",
+        "consent",
+    ])?;
     let privacy = Privacy {
         class: word(&at.need("class")?, &CLASSES, "privacy class")?,
         mask: at
@@ -188,12 +195,27 @@ fn read_privacy(at: &At) -> Result<Privacy, SchemaError> {
             .map(|days| days.integer(1, 36_500))
             .transpose()?
             .map(|days| days as u32),
+        retain_from: at.get("retain_from").map(|from| retain_from(&from)).transpose()?,
         purpose: at
             .get("purpose")
             .map(|purpose| purpose.text().map(str::to_owned))
             .transpose()?,
+        consent: at
+            .get("consent")
+            .map(|purpose| purpose.text().map(str::to_owned))
+            .transpose()?,
     };
     purposed(at, privacy)
+}
+
+/// `written`, `changed`, `closed`, or the name of a field.
+pub(super) fn retain_from(at: &At) -> Result<RetainFrom, SchemaError> {
+    Ok(match at.text()? {
+        "written" => RetainFrom::Written,
+        "changed" => RetainFrom::Changed,
+        "closed" => RetainFrom::Closed,
+        field => RetainFrom::Field(field.to_owned()),
+    })
 }
 
 /// Personal data without a purpose is not collected.

@@ -64,6 +64,7 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
         "max_level",
         "reads",
         "supervises",
+        "erases",
         "scope",
         "account",
     ])?;
@@ -83,6 +84,7 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
             .get("max_level")
             .map_or(Ok(i64::from(level)), |max| max.integer(level.into(), 4))? as u8,
         supervises: flag(at, "supervises", false)?,
+        erases: flag(at, "erases", false)?,
         scope: at
             .get("scope")
             .map_or(Ok(Scope::Area), |scope| word(&scope, &SCOPES, "scope"))?,

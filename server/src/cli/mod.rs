@@ -22,6 +22,7 @@ pub use open::open_service;
 use say::{CliError, Speaker};
 
 use crate::config::Settings;
+use crate::http::tls::TlsError;
 use crate::service::Service;
 
 /// Runs a command line, its first word the program's name. 0: done; 1: failed; 2: not a command line.
@@ -93,10 +94,18 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
-    let running = crate::http::start(service, settings).map_err(CliError::Serve)?;
+    let running = crate::http::start(service, settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
-    println!("http://{}", running.addr());
+    println!("{}", running.url());
     running.serve_until_signal().map_err(CliError::Serve)
+}
+
+/// What is wrong with a certificate is said in both languages.
+fn explain_start(error: std::io::Error) -> CliError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
+        Some(tls) => CliError::named(tls.zh(), tls.to_string()),
+        None => CliError::Serve(error),
+    }
 }
 
 fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), CliError> {

@@ -1,9 +1,10 @@
 //! Ingest: decides a push. Plan, then do: this reads through a [`Source`] and returns what to write; the store's engine
 //! does both inside one transaction.
 
+mod epochs;
 mod known;
 mod parallel;
-mod working;
+pub(crate) mod working;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -42,6 +43,7 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             trees: HashMap::new(),
             cuts: HashMap::new(),
             prepared: parallel::prepare(push),
+            forget: false,
             writes: Writes::default(),
         };
         let verdicts = plan.push(push)?;
@@ -84,6 +86,8 @@ struct Plan<'a> {
     /// What users had been granted before it was cut short, and when.
     cuts: HashMap<UserNo, Vec<(Grant, i64)>>,
     prepared: Prepared,
+    /// The bytes of the entry being decided are not kept.
+    forget: bool,
     writes: Writes,
 }
 
@@ -133,7 +137,11 @@ impl Plan<'_> {
                 Err(Stop::Failed(error)) => return Err(error),
             };
             verdict.refused.extend(refusal.clone().map(|r| (n, r)));
-            self.writes.entries.push((feed, signed.clone(), refusal));
+            let mut kept = signed.clone();
+            if std::mem::take(&mut self.forget) {
+                kept.body.clear();
+            }
+            self.writes.entries.push((feed, kept, refusal));
             (verdict.n, verdict.hash) = (n, signed.hash);
         }
         if verdict.n > held {
@@ -178,19 +186,32 @@ impl Plan<'_> {
     }
 
     fn entry(&mut self, segment: &CheckedSegment, entry: &Entry, bytes: usize) -> Result<(), Stop> {
-        check_shape(entry)?;
-        if entry.at > self.now + limits::CLOCK_AHEAD_MS {
-            return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
-        }
         let feed = segment.feed.feed;
         let record = entry.record(feed);
         let mut working = self.take_record(feed, entry)?;
-        let result = self.entry_on(&mut working, segment, entry, bytes);
+        let result = self
+            .not_erased(&working, feed, entry)
+            .and_then(|()| self.entry_in(&mut working, segment, entry, bytes));
         // A record that the entry would have created is only there if it was stored.
         if result.is_ok() || working.row.entries > 0 {
             self.records.insert(record, working);
         }
         result
+    }
+
+    fn entry_in(
+        &mut self,
+        working: &mut Working,
+        segment: &CheckedSegment,
+        entry: &Entry,
+        bytes: usize,
+    ) -> Result<(), Stop> {
+        check_shape(entry)?;
+        if entry.at > self.now + limits::CLOCK_AHEAD_MS {
+            return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
+        }
+        self.under_these_rules(working)?;
+        self.entry_on(working, segment, entry, bytes)
     }
 
     fn take_record(&mut self, feed: FeedId, entry: &Entry) -> Result<Working, Stop> {
@@ -217,7 +238,7 @@ impl Plan<'_> {
         let (area, known) = (working.row.area, self.area_known(&working.row, entry.cursor)?);
         let head = self.area(area)?;
         self.can_have_seen(segment, entry, known)?;
-        if working.row.entry_bytes + bytes as u64 > limits::RECORD_BYTES {
+        if working.of_generation().1 + bytes as u64 > limits::RECORD_BYTES {
             let rule = format!("at most {} bytes of entries a record", limits::RECORD_BYTES);
             return Err(refuse(Code::RecordFull, &rule));
         }
@@ -248,7 +269,7 @@ impl Plan<'_> {
         if let Some(Some(head)) = self.areas.get_mut(&area) {
             head.seq += 1;
         }
-        Ok(())
+        self.withdrawn(working, &record_type, feed, entry)
     }
 
     fn check(
@@ -272,7 +293,7 @@ impl Plan<'_> {
         let author = &segment.feed.author;
         check_own(record_type, entry, author, &working.row.created_by)?;
         let seen_view = working.seen_view(record_type, entry, seen)?;
-        let entries = working.row.entries;
+        let entries = working.of_generation().0;
         let now = working.view(record_type);
         let subject = Subject {
             record_type,
@@ -343,10 +364,11 @@ impl Plan<'_> {
     }
 
     fn finish(mut self) -> Writes {
+        self.compact();
         let (schema, records) = (self.schema, std::mem::take(&mut self.records));
         let finished = parallel::map(records.into_values().collect(), |working| {
             let record_type = schema.record_type(&working.row.record_type)?;
-            working.finish(record_type)
+            working.finish(Some(record_type))
         });
         for write in finished.into_iter().flatten() {
             let area = write.record.row.area;
@@ -360,7 +382,9 @@ impl Plan<'_> {
             }
             self.writes.records.push(write.record);
         }
-        let changed: Vec<AreaNo> = self.writes.log.iter().map(|(area, _)| *area).collect();
+        let lines = self.writes.log.iter().map(|(area, _)| *area);
+        let events = self.writes.events.iter().map(|(area, _)| *area);
+        let changed: Vec<AreaNo> = lines.chain(events).collect();
         self.writes.areas = self
             .areas
             .into_iter()

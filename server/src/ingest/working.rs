@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use gridledger_core::derive::{Authored, Seen};
+use gridledger_core::derive::{Authored, DeriveError, Seen};
 use gridledger_core::digest;
-use gridledger_core::document::Document;
+use gridledger_core::document::{Document, RULES_VERSION};
+use gridledger_core::epoch::{self, Erasure, Place};
 use gridledger_core::project::{View, project};
+use gridledger_core::retention;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
@@ -26,18 +28,25 @@ struct Facet {
     changed: bool,
 }
 
-pub(super) struct Working {
-    pub(super) row: RecordRow,
+pub(crate) struct Working {
+    pub(crate) row: RecordRow,
     facets: BTreeMap<u8, Facet>,
-    /// (position, feed, facets) of every entry; read only when someone had not seen everything.
-    log: Option<Vec<(u64, FeedId, u64)>>,
+    /// The record's log above a position, as stored; read only when someone had not seen everything.
+    log: Option<(u64, Vec<Line>)>,
+    /// Its lines of this push.
+    fresh: Vec<Line>,
+    /// What its generation began with, if it began in this push.
+    base: Option<Vec<(u8, Vec<u8>)>>,
     view: Option<View>,
 }
 
+/// A line of a record's log: position, feed, facets.
+type Line = (u64, FeedId, u64);
+
 /// What a record leaves to be written.
-pub(super) struct Finished {
-    pub(super) record: RecordWrite,
-    pub(super) digest_changes: Vec<(u8, u128)>,
+pub(crate) struct Finished {
+    pub(crate) record: RecordWrite,
+    pub(crate) digest_changes: Vec<(u8, u128)>,
 }
 
 impl Working {
@@ -58,16 +67,21 @@ impl Working {
             began: 0,
             arrived: 0,
             erased: false,
+            before: (0, 0),
+            rules: RULES_VERSION,
+            due_at: None,
         };
         Self {
             row,
             facets: BTreeMap::new(),
-            log: Some(Vec::new()),
+            log: Some((0, Vec::new())),
+            fresh: Vec::new(),
+            base: None,
             view: None,
         }
     }
 
-    pub(super) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
+    pub(crate) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
         let facets = documents
             .into_iter()
             .map(|d| {
@@ -86,6 +100,8 @@ impl Working {
             row,
             facets,
             log: None,
+            fresh: Vec::new(),
+            base: None,
             view: None,
         })
     }
@@ -102,13 +118,31 @@ impl Working {
         if self.row.last <= entry.cursor {
             return Ok(facets.map(|f| (f, Seen::All)).collect());
         }
-        let log = match &mut self.log {
-            Some(log) => log,
-            None => self.log.insert(source.record_log(self.row.record)?),
+        // Whoever knew that the generation had begun had seen all that its base is made of.
+        let knew = entry.cursor >= self.row.began;
+        let above = if knew { self.row.began } else { 0 };
+        self.read_log(source, above)?;
+        let lines = || {
+            let stored = self.log.iter().flat_map(|(_, lines)| lines);
+            stored.chain(&self.fresh).filter(|(seq, ..)| *seq > above)
         };
+        let base = |facet: u8| self.facets.get(&facet).and_then(|f| f.document.base());
         Ok(facets
-            .map(|facet| (facet, seen_of(log, feed, entry.cursor, facet)))
+            .map(|facet| {
+                let before = base(facet).filter(|_| knew).map(|base| base.clock);
+                (
+                    facet,
+                    seen_of(before.unwrap_or_default(), lines(), feed, entry.cursor, facet),
+                )
+            })
             .collect())
+    }
+
+    fn read_log(&mut self, source: &mut dyn Source, above: u64) -> Result<(), StoreError> {
+        if self.log.as_ref().is_none_or(|(from, _)| *from > above) {
+            self.log = Some((above, source.record_log(self.row.record, above)?));
+        }
+        Ok(())
     }
 
     /// The record as it is now.
@@ -225,12 +259,81 @@ impl Working {
         row.entries += 1;
         row.entry_bytes += bytes as u64;
         (row.changed_by, row.changed_at) = (author.to_owned(), entry.at);
-        if let Some(log) = &mut self.log {
-            log.push((line.seq, line.feed, line.facets));
-        }
+        self.fresh.push((line.seq, line.feed, line.facets));
     }
 
-    pub(super) fn finish(self, record_type: &RecordType) -> Option<Finished> {
+    /// Its documents.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = (u8, &Document)> {
+        self.facets.iter().map(|(facet, held)| (*facet, &held.document))
+    }
+
+    /// What was erased of it, ever.
+    pub(crate) fn erasures(&self) -> Vec<Erasure> {
+        let bases = self.facets.values().filter_map(|f| f.document.base());
+        bases.flat_map(|base| base.erased).collect()
+    }
+
+    /// Entries and bytes of its generation.
+    pub(crate) fn of_generation(&self) -> (u64, u64) {
+        let RecordRow {
+            entries,
+            entry_bytes,
+            before,
+            ..
+        } = &self.row;
+        (
+            entries.saturating_sub(before.0),
+            entry_bytes.saturating_sub(before.1),
+        )
+    }
+
+    /// Begins a new generation at a position of the log, without what is erased. On an error all is as it was.
+    pub(crate) fn begin(
+        &mut self,
+        record_type: Option<&RecordType>,
+        seq: u64,
+        erased: &[Erasure],
+    ) -> Result<(), DeriveError> {
+        let (record, epoch) = (self.row.record, self.row.epoch + 1);
+        let facet_of = |field: &str| record_type.and_then(|t| t.field(field)).map(|f| f.facet);
+        let mut bases = Vec::new();
+        for (facet, document) in self.documents() {
+            let of_facet = erased
+                .iter()
+                .filter(|e| facet_of(&e.field).is_none_or(|f| f == facet));
+            let of_facet: Vec<Erasure> = of_facet.cloned().collect();
+            let place = Place { record, facet, epoch };
+            bases.push((facet, epoch::begin(document, place, &of_facet)?));
+        }
+        self.base = Some(bases.iter().map(|(facet, base)| (*facet, base.save())).collect());
+        for (facet, base) in bases {
+            if let Some(held) = self.facets.get_mut(&facet) {
+                (held.document, held.changed) = (base, true);
+            }
+        }
+        self.start(seq);
+        Ok(())
+    }
+
+    /// Nothing is left of the record but its row.
+    pub(crate) fn erase(&mut self, seq: u64) {
+        self.base = Some(Vec::new());
+        self.row.erased = true;
+        self.start(seq);
+    }
+
+    fn start(&mut self, seq: u64) {
+        let row = &mut self.row;
+        (row.epoch, row.began, row.last) = (row.epoch + 1, seq, seq);
+        row.before = (row.entries, row.entry_bytes);
+        row.rules = RULES_VERSION;
+        self.view = None;
+    }
+
+    pub(crate) fn finish(self, record_type: Option<&RecordType>) -> Option<Finished> {
+        if self.row.erased {
+            return Some(self.finish_erased());
+        }
         let (mut documents, mut ledger, mut digest_changes) = (Vec::new(), Vec::new(), Vec::new());
         for (facet, changed) in self.facets.iter().filter(|(_, f)| f.changed) {
             let document = &changed.document;
@@ -241,25 +344,54 @@ impl Working {
                 bytes: document.save(),
                 term,
             });
-            ledger.push((*facet, project(record_type, [document]).to_json().to_string()));
+            if let Some(record_type) = record_type {
+                ledger.push((*facet, project(record_type, [document]).to_json().to_string()));
+            }
         }
+        let due_at = record_type.and_then(|t| retention::not_before(t, self.documents()));
         let record = RecordWrite {
-            row: self.row,
+            row: RecordRow { due_at, ..self.row },
             documents,
             ledger,
-            base: None,
+            base: self.base,
         };
         (!record.documents.is_empty()).then_some(Finished {
             record,
             digest_changes,
         })
     }
+
+    fn finish_erased(self) -> Finished {
+        let terms = self.facets.iter();
+        let digest_changes = terms
+            .map(|(facet, f)| (*facet, 0u128.wrapping_sub(f.stored_term)))
+            .collect();
+        let record = RecordWrite {
+            row: RecordRow {
+                due_at: None,
+                ..self.row
+            },
+            documents: Vec::new(),
+            ledger: Vec::new(),
+            base: self.base,
+        };
+        Finished {
+            record,
+            digest_changes,
+        }
+    }
 }
 
-fn seen_of(log: &[(u64, FeedId, u64)], feed: FeedId, cursor: u64, facet: u8) -> Seen {
-    let mut clock: BTreeMap<FeedId, u64> = BTreeMap::new();
-    let mut all = true;
-    for (seq, author, _) in log.iter().filter(|(_, _, facets)| facets & (1 << facet) != 0) {
+/// What someone had seen, of a generation whose base is made of `before`: entries up to the cursor, and the own ones.
+fn seen_of<'a>(
+    before: BTreeMap<FeedId, u64>,
+    lines: impl Iterator<Item = &'a Line>,
+    feed: FeedId,
+    cursor: u64,
+    facet: u8,
+) -> Seen {
+    let (mut clock, mut all) = (before, true);
+    for (seq, author, _) in lines.filter(|(_, _, facets)| facets & (1 << facet) != 0) {
         if *seq <= cursor || *author == feed {
             *clock.entry(*author).or_insert(0) += 1;
         } else {

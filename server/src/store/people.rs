@@ -10,7 +10,7 @@ use super::StoreError;
 pub struct UserNo(pub u32);
 
 /// A user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The number.
     pub no: UserNo,
@@ -27,8 +27,19 @@ pub struct User {
     pub rights_cut: i64,
 }
 
+/// Leaves out what is secret (the password's hash) and what is personal (the name).
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (no, login, revoked) = (self.no, &self.login, self.revoked);
+        write!(
+            f,
+            "User {{ no: {no:?}, login: {login:?}, revoked: {revoked}, .. }}"
+        )
+    }
+}
+
 /// A user to be made or changed, as an import or an administrator says it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct NewUser {
     /// The login.
     pub login: String,
@@ -38,6 +49,17 @@ pub struct NewUser {
     pub password: Option<String>,
     /// Grants to hold besides those already held.
     pub grants: Vec<Grant>,
+}
+
+/// As of a [`User`].
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "NewUser {{ login: {:?}, grants: {:?}, .. }}",
+            self.login, self.grants
+        )
+    }
 }
 
 /// An enrolled device.
@@ -181,8 +203,11 @@ pub trait PeopleStore {
 
     /// Keeps a refresh token.
     fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError>;
-    /// Uses a refresh token up, or ends its family if it was used before.
-    fn use_refresh(&self, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError>;
+    /// Uses a refresh token up and keeps its successor (hash, valid until) in the same family, or ends the family if the
+    /// token was used before. Of two that use the same token at once, one is good and then both are shut out.
+    fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError>;
     /// Ends the family of a refresh token (sign-out).
     fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError>;
+    /// Whether a session, which is a family of refresh tokens, has not ended.
+    fn session_lives(&self, family: [u8; 16]) -> Result<bool, StoreError>;
 }

@@ -112,6 +112,12 @@ pub struct RecordRow {
     pub arrived: u64,
     /// Whether nothing but this row is left of it.
     pub erased: bool,
+    /// Entries, and bytes of entries, it had when its generation began.
+    pub before: (u64, u64),
+    /// The version of the derivation rules of its generation.
+    pub rules: u32,
+    /// No field's time is up before this, ms since 1970; `None` for never.
+    pub due_at: Option<i64>,
 }
 
 /// A document's row.
@@ -253,8 +259,10 @@ pub trait Source {
         kind: EventKind,
         upto: u64,
     ) -> Result<Option<EventRow>, StoreError>;
-    /// Every log line of a record's generation: (position, feed, facets).
-    fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError>;
+    /// A record's log lines above a position: (position, feed, facets).
+    fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<(u64, FeedId, u64)>, StoreError>;
+    /// The canonical bytes of every entry about a record, refused ones too: (feed, number, bytes). None of wiped ones.
+    fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError>;
 }
 
 /// What a push writes.
@@ -280,6 +288,36 @@ pub struct Writes {
     pub stays: Vec<(RecordId, Stay)>,
     /// Entries whose bytes go: their hashes stay, so that chains still join.
     pub wiped: Vec<(FeedId, u64)>,
+    /// What was erased, and why.
+    pub erasures: Vec<ErasureRow>,
+}
+
+impl Writes {
+    /// Whether bytes are overwritten that must not be found anywhere afterwards.
+    pub fn overwrites(&self) -> bool {
+        !self.erasures.is_empty() || !self.wiped.is_empty()
+    }
+}
+
+/// What was erased, when, why, for whom: ids and names of fields, nothing of what was in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasureRow {
+    /// The record.
+    pub record: RecordId,
+    /// Its area.
+    pub area: AreaNo,
+    /// Position in that area's log that tells of it.
+    pub seq: u64,
+    /// The fields; none for the whole record.
+    pub fields: Vec<String>,
+    /// Why, as one word.
+    pub reason: String,
+    /// The login of who asked; empty where nobody did.
+    pub by: String,
+    /// When it was asked for, ms since 1970.
+    pub asked_at: i64,
+    /// When it was done, ms since 1970.
+    pub done_at: i64,
 }
 
 /// A record made or changed.
@@ -391,6 +429,20 @@ pub trait RecordStore {
     fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError>;
     /// Every record of an area, for `verify`.
     fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError>;
+    /// What was erased of a record, or of all: the earliest first.
+    fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError>;
+    /// Records of which something may be due at a time, the longest due first.
+    fn records_due(&self, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError>;
+    /// Records after one, in order of their ids, whose generation was begun under other rules than these.
+    fn records_under_other_rules(
+        &self,
+        rules: u32,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<RecordId>, StoreError>;
+    /// Folds what was written into the main file and cuts the log of writes, so that nothing overwritten is left in
+    /// it. Whether that was possible now: a long read may be in the way.
+    fn scrub(&self) -> Result<bool, StoreError>;
     /// Counts for metrics: (records, entries, refused).
     fn counts(&self) -> Result<(u64, u64, u64), StoreError>;
 }

@@ -10,6 +10,7 @@
 
 mod collection;
 mod conditions;
+mod consent;
 mod events;
 mod explain;
 mod field;
@@ -67,6 +68,7 @@ pub fn validate(
         let field = field_of(entry, intent, subject.record_type)?;
         field::check_op(field, &intent.op, &mut staged)?;
     }
+    consent::check(entry, subject)?;
     if matches!(entry.target, Target::Create { .. }) {
         complete(entry, subject.record_type)?;
     }

@@ -1,5 +1,5 @@
-//! A server for tests that kill it: serves the store named first on a free port, prints the address, and stops when its
-//! input ends.
+//! A server for tests that kill it or read its log: `node STORE [KEY=VALUE …]` serves a store on a free port, prints the
+//! address, and stops when its input ends. With settings it logs to its standard error, as they say.
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
@@ -9,18 +9,28 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::Settings;
 use gridledger_server::service::Service;
 use gridledger_server::store::sqlite::SqliteStore;
-use gridledger_server::{http, ingest};
+use gridledger_server::{cli, http, ingest};
 
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let path: PathBuf = std::env::args_os().nth(1).ok_or("which store?")?.into();
+    let mut args = std::env::args().skip(1);
+    let path: PathBuf = args.next().ok_or("which store?")?.into();
     let schema = SchemaSet::builtin();
     let store = SqliteStore::open(&path, ingest::decider(schema.clone()))?;
     let service = Arc::new(Service::new(Arc::new(store), schema)?);
     let mut settings = Settings::default();
     settings.take("listen", "127.0.0.1:0", "test")?;
     settings.take("workers", "1", "test")?;
+    let mut logs = false;
+    for arg in args {
+        let (key, value) = arg.split_once('=').ok_or("KEY=VALUE")?;
+        settings.take(key, value, "test")?;
+        logs = true;
+    }
+    if logs {
+        cli::log::start(&settings)?;
+    }
     let running = http::start(service, &settings)?;
     println!("{}", running.addr());
     std::io::stdout().flush()?;

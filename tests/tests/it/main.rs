@@ -2,6 +2,7 @@
 
 mod conformance;
 mod desks;
+mod doors;
 mod golden;
 mod hostile;
 mod http_desk;

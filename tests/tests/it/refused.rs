@@ -128,10 +128,7 @@ fn what_was_meant_why_not_and_what_is_there_now() {
     scene.world.give("w1", "grid_worker", "G1");
     scene.phone.sync(&scene.world).unwrap();
     let items = scene.phone.engine().attention().unwrap();
-    assert_eq!(
-        json!(items[2].now),
-        json!({ "label": "老户", "status": null })
-    );
+    assert_eq!(json!(items[2].now), json!({ "label": "老户", "status": null }));
     let copied = scene.phone.engine().copy(items[2].id).unwrap();
     assert_eq!(copied.zh, "户名：改名\n状态：vacant\n");
     assert_eq!(copied.en, "Label: 改名\nStatus: vacant\n");

@@ -381,22 +381,19 @@ fn token(hash: u8, family: u8, user: UserNo, expires: i64) -> RefreshToken {
 fn a_refresh_token_used_twice_ends_its_family_alone() {
     on_every_engine(|store| {
         let no = user(store, "w1");
+        let swap = |old: u8, new: u8, now| store.use_refresh([old; 32], ([new; 32], 1_000), now).unwrap();
+        let lives = |family: u8| store.session_lives([family; 16]).unwrap();
         store.put_refresh(&token(1, 1, no, 1_000)).unwrap();
         store.put_refresh(&token(9, 2, no, 1_000)).unwrap();
-        assert_eq!(store.use_refresh([1; 32], 10).unwrap(), Refreshed::Good(no));
-        store.put_refresh(&token(2, 1, no, 1_000)).unwrap();
-        assert_eq!(store.use_refresh([1; 32], 20).unwrap(), Refreshed::Reused);
-        assert_eq!(
-            store.use_refresh([2; 32], 30).unwrap(),
-            Refreshed::Unknown,
-            "its successor is gone, too"
-        );
-        assert_eq!(
-            store.use_refresh([9; 32], 40).unwrap(),
-            Refreshed::Good(no),
-            "another sign-in goes on"
-        );
-        assert_eq!(store.use_refresh([8; 32], 40).unwrap(), Refreshed::Unknown);
+        assert_eq!(swap(1, 2, 10), Refreshed::Good(no));
+        assert!(lives(1) && lives(2) && !lives(3));
+        assert_eq!(swap(1, 3, 20), Refreshed::Reused);
+        assert_eq!(swap(2, 4, 30), Refreshed::Unknown, "its successor is gone, too");
+        assert_eq!(swap(3, 4, 30), Refreshed::Unknown, "and the copy got none");
+        assert!(!lives(1), "nor is its access token good");
+        assert_eq!(swap(9, 10, 40), Refreshed::Good(no), "another sign-in goes on");
+        assert!(lives(2));
+        assert_eq!(swap(8, 11, 40), Refreshed::Unknown);
     });
 }
 
@@ -405,7 +402,16 @@ fn refresh_tokens_end_by_time_sign_out_revocation_and_a_new_password() {
     on_every_engine(|store| {
         let no = user(store, "w1");
         let put = |hash, expires| store.put_refresh(&token(hash, hash, no, expires)).unwrap();
-        let is_gone = |hash: u8| store.use_refresh([hash; 32], 500).unwrap() == Refreshed::Unknown;
+        let is_gone = |hash: u8| {
+            let lives = store.session_lives([hash; 16]).unwrap();
+            let used = store.use_refresh([hash; 32], ([hash + 100; 32], 1_000), 500);
+            let gone = used.unwrap() == Refreshed::Unknown;
+            assert!(
+                hash == 1 || lives != gone,
+                "a session lives as long as its tokens"
+            );
+            gone
+        };
         put(1, 500);
         assert!(is_gone(1), "past its time");
         put(2, 1_000);

@@ -66,7 +66,7 @@ impl App {
 
     /// Opens the store, making it if it is not there.
     pub fn create(global: &Global, lang: Lang) -> Result<Self, Failure> {
-        let client = open_client(&global.store, global)?;
+        let client = open_client(&global.store, global, lang)?;
         let schema = client.schema();
         Ok(Self { client, schema, lang })
     }
@@ -170,9 +170,26 @@ impl App {
     }
 }
 
-fn open_client(path: &Path, global: &Global) -> Result<Client, Failure> {
+/// The certificates to trust, if some were given.
+fn roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
+    let Some(file) = &global.ca else {
+        return Ok(Vec::new());
+    };
+    std::fs::read(file).map_err(|error| {
+        let shown = file.display();
+        let message = say!(
+            lang,
+            "读不了证书文件 {shown}：{error}",
+            "The certificates in {shown} cannot be read: {error}"
+        );
+        Failure::told("certificates", message)
+    })
+}
+
+fn open_client(path: &Path, global: &Global, lang: Lang) -> Result<Client, Failure> {
     let options = Options {
         schema: schema_of(global)?,
+        roots: roots(global, lang)?,
         ..Options::default()
     };
     Ok(Client::open(path, options)?)

@@ -44,6 +44,9 @@ pub struct Global {
     /// A schema set in place of the store's: DIR/records/*.json, DIR/roles.json …
     #[arg(long, global = true, value_name = "DIR")]
     pub schema: Option<PathBuf>,
+    /// Certificates of the office's own authority, PEM: only servers that these vouch for are trusted
+    #[arg(long, global = true, value_name = "FILE", env = "GRIDLEDGER_FIELD_CA")]
+    pub ca: Option<PathBuf>,
     /// Print one JSON value; `watch` prints one a line
     #[arg(long, global = true)]
     pub json: bool,

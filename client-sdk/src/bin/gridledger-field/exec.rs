@@ -77,7 +77,7 @@ impl Device {
         let options = Options {
             schema: self.schema.clone(),
             clock: Some(clock(&time)),
-            budget: 0,
+            ..Options::default()
         };
         let client = Client::open(dir.join("phone.db"), options)?;
         if client.status()?.server.is_none() {

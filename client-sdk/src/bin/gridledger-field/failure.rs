@@ -181,6 +181,7 @@ fn word(error: &ClientError) -> &'static str {
         ClientError::Full => "full",
         ClientError::NotEnrolled => "not_enrolled",
         ClientError::Network(_) => "network",
+        ClientError::Certificates(_) => "certificates",
         ClientError::Wire(_) => "answer",
         ClientError::Schema(_) => "schema",
         ClientError::Missing(_) => "missing",
@@ -192,7 +193,7 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
     if lang == Lang::En {
         return match error {
             ClientError::Refused(refusal) => refused(refusal, None, lang),
-            ClientError::Server { code, detail } if detail != code.en() => {
+            ClientError::Server { code, detail, .. } if detail != code.en() => {
                 format!("{} The server says: {detail}", code.en())
             }
             ClientError::Server { code, .. } => code.en().to_owned(),
@@ -203,7 +204,7 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
     }
     match error {
         ClientError::Refused(refusal) => refused(refusal, None, lang),
-        ClientError::Server { code, detail } if detail != code.en() => {
+        ClientError::Server { code, detail, .. } if detail != code.en() => {
             format!("{}服务器答复：{detail}", code.zh())
         }
         ClientError::Server { code, .. } => code.zh().to_owned(),
@@ -215,6 +216,7 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
         ClientError::Full => "存储空间已满，这次没有保存。".to_owned(),
         ClientError::NotEnrolled => "这台设备还没有注册。".to_owned(),
         ClientError::Network(what) => format!("连接不上服务器（{what}）。"),
+        ClientError::Certificates(what) => format!("信任的证书有误：{what}"),
         ClientError::Wire(error) => format!("看不懂服务器的答复：{error}"),
         ClientError::Schema(error) => format!("档案类型文件有误：{error}"),
         ClientError::Missing(what) => format!("本机没有：{what}"),

@@ -51,9 +51,9 @@ impl DeskStore for SqliteStore {
     }
 
     fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError> {
-        let decide = self.decide.clone();
+        let (decide, overwritten) = (self.decide.clone(), self.writer.overwritten());
         self.writer.call(move |c| {
-            let verdicts = pushes::push(c, &push, &*decide)?;
+            let verdicts = pushes::push(c, &push, &*decide, &overwritten)?;
             note(c, &notes, &verdicts)?;
             Ok(verdicts)
         })

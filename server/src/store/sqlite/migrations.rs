@@ -12,7 +12,8 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0001_first", FIRST),
     ("0002_desk", DESK),
     ("0003_events", EVENTS),
-    ("0004_rights", RIGHTS),
+    ("0004_epochs", EPOCHS),
+    ("0005_rights", RIGHTS),
 ];
 
 const FIRST: &str = "
@@ -99,6 +100,19 @@ CREATE TABLE stays (
 CREATE INDEX stays_record ON stays (record, until);
 CREATE TABLE bases (
   record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (record, facet)) STRICT;
+";
+
+/// What a record had before its generation, when something of it may be due, and what was erased.
+const EPOCHS: &str = "
+ALTER TABLE records ADD COLUMN before_entries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN before_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN rules INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE records ADD COLUMN due_at INTEGER;
+CREATE INDEX records_due ON records (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE erasures (
+  no INTEGER PRIMARY KEY, record BLOB NOT NULL, area INTEGER NOT NULL, seq INTEGER NOT NULL, fields TEXT NOT NULL,
+  reason TEXT NOT NULL, asked_by TEXT NOT NULL, asked_at INTEGER NOT NULL, done_at INTEGER NOT NULL) STRICT;
+CREATE INDEX erasures_record ON erasures (record);
 ";
 
 /// Grants as they were before they were cut short, and up to which of a user's cuts each device is known to have been told;

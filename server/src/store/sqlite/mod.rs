@@ -2,6 +2,7 @@
 
 mod audit;
 mod desk;
+mod epochs;
 mod events;
 mod ledgers;
 mod migrations;

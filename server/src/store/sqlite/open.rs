@@ -1,6 +1,7 @@
 //! The one way to open a store's file: pragmas, checks, lock.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -9,6 +10,9 @@ use crate::store::StoreError;
 
 /// The oldest SQLite that is safe here (a WAL-reset fault was mended in it).
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long a connection waits for another's lock; the pragmas below say the same.
+pub const BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
 
 /// Opens the file for its one writer; makes it if it is not there.
 pub fn writer(path: &Path) -> Result<Connection, StoreError> {
@@ -24,7 +28,7 @@ pub fn writer(path: &Path) -> Result<Connection, StoreError> {
          PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA foreign_keys = ON;
          PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
          PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA mmap_size = 0;
-         PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+         PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;

@@ -121,11 +121,15 @@ impl PeopleStore for SqliteStore {
         self.writer.call(move |c| tokens::put(c, &token))
     }
 
-    fn use_refresh(&self, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError> {
-        self.writer.call(move |c| tokens::use_up(c, hash, now))
+    fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError> {
+        self.writer.call(move |c| tokens::use_up(c, hash, next, now))
     }
 
     fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError> {
         self.writer.call(move |c| tokens::end(c, hash))
+    }
+
+    fn session_lives(&self, family: [u8; 16]) -> Result<bool, StoreError> {
+        self.read(|c| tokens::lives(c, family))
     }
 }

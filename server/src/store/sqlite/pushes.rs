@@ -1,15 +1,16 @@
 //! A push in SQLite: what it reads while it is decided, and its writes, in one savepoint.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::json;
 
-use super::events;
 use super::people;
 use super::records::{documents_of, record_row};
-use super::refusals;
+use super::{epochs, events, refusals};
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::records::{
@@ -17,21 +18,26 @@ use crate::store::records::{
     SignedEntry, Source, Stay, Writes,
 };
 
-/// Decides a push and writes it; runs inside the writer's savepoint.
+/// Decides a push and writes it; runs inside the writer's savepoint. Raises `overwritten` if bytes must be gone.
 pub(super) fn push(
     c: &Connection,
     push: &Push,
     decide: &crate::store::records::Decide,
+    overwritten: &AtomicBool,
 ) -> Result<Vec<SegmentVerdict>, StoreError> {
     let (writes, verdicts) = decide(&mut Reading { c }, push)?;
     write(c, push, &writes)?;
+    overwritten.fetch_or(writes.overwrites(), Ordering::AcqRel);
     Ok(verdicts)
 }
 
-/// Decides what is not a push, and writes it; runs inside the writer's savepoint.
-pub(super) fn act(c: &Connection, act: &Act) -> Result<(), StoreError> {
+/// Decides what is not a push, and writes it; runs inside the writer's savepoint. Raises `overwritten` if bytes must be
+/// gone.
+pub(super) fn act(c: &Connection, act: &Act, overwritten: &AtomicBool) -> Result<(), StoreError> {
     let writes = act(&mut Reading { c })?;
-    write_rest(c, &writes)
+    write_rest(c, &writes)?;
+    overwritten.fetch_or(writes.overwrites(), Ordering::AcqRel);
+    Ok(())
 }
 
 struct Reading<'a> {
@@ -110,12 +116,11 @@ impl Source for Reading<'_> {
         events::last(self.c, area, kind, upto)
     }
 
-    fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError> {
+    fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<(u64, FeedId, u64)>, StoreError> {
         let mut select = self.c.prepare_cached(
-            "SELECT l.seq, l.feed, l.facets FROM log l JOIN records r USING (record)
-             WHERE l.record = ?1 AND l.seq > r.began ORDER BY l.seq",
+            "SELECT seq, feed, facets FROM log WHERE record = ?1 AND seq > ?2 ORDER BY seq",
         )?;
-        let rows = select.query_map([record.0], |row| {
+        let rows = select.query_map((record.0, above as i64), |row| {
             Ok((
                 row.get::<_, i64>(0)? as u64,
                 FeedId(row.get(1)?),
@@ -123,6 +128,10 @@ impl Source for Reading<'_> {
             ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
+        epochs::bodies(self.c, record)
     }
 }
 
@@ -202,7 +211,8 @@ fn write_rest(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
         .records
         .iter()
         .try_for_each(|record| write_record(c, record))?;
-    events::write(c, writes)
+    events::write(c, writes)?;
+    epochs::write(c, writes)
 }
 
 fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
@@ -281,10 +291,11 @@ fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
     } = write;
     let mut upsert = c.prepare_cached(
         "INSERT INTO records (record, area, type, epoch, created, last, entries, entry_bytes, created_by, created_at,
-           changed_by, changed_at, began, arrived, erased)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+           changed_by, changed_at, began, arrived, erased, before_entries, before_bytes, rules, due_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT (record) DO UPDATE SET area = ?2, epoch = ?4, created = ?5, last = ?6, entries = ?7, entry_bytes = ?8,
-         created_by = ?9, changed_by = ?11, changed_at = ?12, began = ?13, arrived = ?14, erased = ?15",
+         created_by = ?9, changed_by = ?11, changed_at = ?12, began = ?13, arrived = ?14, erased = ?15,
+         before_entries = ?16, before_bytes = ?17, rules = ?18, due_at = ?19",
     )?;
     upsert.execute(rusqlite::params![
         row.record.0,
@@ -302,6 +313,10 @@ fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
         row.began as i64,
         row.arrived as i64,
         row.erased,
+        row.before.0 as i64,
+        row.before.1 as i64,
+        row.rules,
+        row.due_at,
     ])?;
     if let Some(base) = base {
         events::begin_again(c, row.record, base)?;

@@ -7,17 +7,18 @@ use gridledger_schema::wire::AreaCursor;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::pushes::{self, read_line, read_refusal};
-use super::{SqliteStore, events, ledgers};
+use super::{SqliteStore, epochs, events, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
-    Act, AreaHead, DocumentRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow, RecordRow,
-    RecordStore, SegmentVerdict, Told,
+    Act, AreaHead, DocumentRow, ErasureRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow,
+    RecordRow, RecordStore, SegmentVerdict, Told,
 };
 
 /// A record's columns, in the order [`read_record`] reads them.
 pub(super) const RECORD_COLUMNS: &str =
     "r.record, r.area, r.type, r.epoch, r.created, r.last, r.entries, r.entry_bytes,
-    r.created_by, r.created_at, r.changed_by, r.changed_at, r.began, r.arrived, r.erased";
+    r.created_by, r.created_at, r.changed_by, r.changed_at, r.began, r.arrived, r.erased,
+    r.before_entries, r.before_bytes, r.rules, r.due_at";
 
 /// Reads a record from the columns of [`RECORD_COLUMNS`], starting at the first.
 pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
@@ -38,6 +39,9 @@ pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
         began: number(12)?,
         arrived: number(13)?,
         erased: row.get(14)?,
+        before: (number(15)?, number(16)?),
+        rules: row.get(17)?,
+        due_at: row.get(18)?,
     })
 }
 
@@ -64,7 +68,7 @@ pub(super) fn documents_of(c: &Connection, record: RecordId) -> Result<Vec<Docum
 
 /// Columns of a log line, its author and the entry's bytes, for [`news`], and the first of them.
 const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.author, e.body";
-const LINE: usize = 15;
+const LINE: usize = 19;
 
 /// Records that changed or left after the cursor, in the order in which they did.
 fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
@@ -151,12 +155,14 @@ fn history(c: &Connection, record: RecordId) -> Result<Vec<HistoryRow>, StoreErr
 
 impl RecordStore for SqliteStore {
     fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
-        let decide = self.decide.clone();
-        self.writer.call(move |c| pushes::push(c, &push, &*decide))
+        let (decide, overwritten) = (self.decide.clone(), self.writer.overwritten());
+        self.writer
+            .call(move |c| pushes::push(c, &push, &*decide, &overwritten))
     }
 
     fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {
-        self.writer.call(move |c| pushes::act(c, &*act))
+        let overwritten = self.writer.overwritten();
+        self.writer.call(move |c| pushes::act(c, &*act, &overwritten))
     }
 
     fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError> {
@@ -237,6 +243,27 @@ impl RecordStore for SqliteStore {
                 .query_map([area.0], read_record)?
                 .collect::<Result<_, _>>()?)
         })
+    }
+
+    fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
+        self.read(|c| epochs::erasures(c, record))
+    }
+
+    fn records_due(&self, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError> {
+        self.read(|c| epochs::due(c, now, limit))
+    }
+
+    fn records_under_other_rules(
+        &self,
+        rules: u32,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<RecordId>, StoreError> {
+        self.read(|c| epochs::under_other_rules(c, rules, after, limit))
+    }
+
+    fn scrub(&self) -> Result<bool, StoreError> {
+        self.writer.scrub()
     }
 
     fn counts(&self) -> Result<(u64, u64, u64), StoreError> {

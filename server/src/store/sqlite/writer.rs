@@ -2,7 +2,11 @@
 //! once, and only then lets the callers go: one fsync serves all who wait for it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -27,6 +31,7 @@ struct Job {
 /// The writer's queue.
 pub struct Writer {
     queue: std::sync::Mutex<Option<SyncSender<Job>>>,
+    overwritten: Arc<AtomicBool>,
     thread: std::sync::Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -34,12 +39,15 @@ impl Writer {
     /// Starts the thread on an open connection.
     pub fn start(path: PathBuf, connection: Connection) -> Self {
         let (queue, jobs) = sync_channel(QUEUE);
+        let overwritten = Arc::new(AtomicBool::new(false));
+        let wanted = overwritten.clone();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&path, connection, &jobs))
+            .spawn(move || run(&path, connection, &jobs, &wanted))
             .expect("BUG: a thread can be started");
         Self {
             queue: Some(queue).into(),
+            overwritten,
             thread: Some(thread).into(),
         }
     }
@@ -60,6 +68,19 @@ impl Writer {
         let failed = Box::new(move |error| _ = failed.send(Err(error)));
         self.send(Job { run, failed })?;
         result.recv().map_err(|_| StoreError::Busy)?
+    }
+
+    /// To be raised inside a job that overwrites what must be gone: after the commit the log of writes is cut.
+    pub fn overwritten(&self) -> Arc<AtomicBool> {
+        self.overwritten.clone()
+    }
+
+    /// Cuts the log of writes; whether that was possible now.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
+        self.overwritten.store(true, Ordering::Release);
+        // It is tried before the next group is written.
+        self.call(|_| Ok(()))?;
+        Ok(!self.overwritten.load(Ordering::Acquire))
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {
@@ -88,11 +109,12 @@ impl Drop for Writer {
     }
 }
 
-fn run(path: &std::path::Path, connection: Connection, jobs: &Receiver<Job>) {
+fn run(path: &std::path::Path, connection: Connection, jobs: &Receiver<Job>, overwritten: &AtomicBool) {
     let mut connection = Some(connection);
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         group.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(GROUP - 1));
+        cut(connection.as_ref(), overwritten);
         let outcome = match &mut connection {
             Some(open) => write(open, group),
             None => Err(group),
@@ -105,9 +127,24 @@ fn run(path: &std::path::Path, connection: Connection, jobs: &Receiver<Job>) {
             drop(connection.take());
             connection = open::writer(path).ok();
         }
+        cut(connection.as_ref(), overwritten);
     }
     if let Some(connection) = connection {
         let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+}
+
+/// If something was overwritten, folds the log of writes into the file and cuts it. While somebody still reads what is
+/// in it that cannot be done; it is tried again then.
+fn cut(connection: Option<&Connection>, overwritten: &AtomicBool) {
+    let Some(connection) = connection.filter(|_| overwritten.load(Ordering::Acquire)) else {
+        return;
+    };
+    let patience = connection.busy_timeout(Duration::ZERO);
+    let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    let patience_again = connection.busy_timeout(open::BUSY_TIMEOUT);
+    if patience.and(patience_again).is_ok() && matches!(blocked, Ok(false)) {
+        overwritten.store(false, Ordering::Release);
     }
 }
 

@@ -1,0 +1,55 @@
+//! Every route, for tests that ask each of them.
+
+/// A route as a test asks it.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The method that it takes.
+    pub method: &'static str,
+    /// Its pattern, as the application names it.
+    pub pattern: &'static str,
+    /// A path of that pattern.
+    pub path: &'static str,
+    /// Whether it reads a body.
+    pub reads: bool,
+}
+
+const fn get(pattern: &'static str, path: &'static str) -> Route {
+    Route {
+        method: "GET",
+        pattern,
+        path,
+        reads: false,
+    }
+}
+
+const fn post(pattern: &'static str) -> Route {
+    Route {
+        method: "POST",
+        pattern,
+        path: pattern,
+        reads: true,
+    }
+}
+
+/// All of them; a test compares this with what the application lists.
+pub const ROUTES: &[Route] = &[
+    post("/v1/sync"),
+    get("/healthz", "/healthz"),
+    get("/readyz", "/readyz"),
+    get("/metrics", "/metrics"),
+    post("/v1/login"),
+    post("/v1/refresh"),
+    post("/v1/logout"),
+    get("/v1/me", "/v1/me"),
+    get("/v1/areas", "/v1/areas"),
+    get("/v1/ledgers/{type}", "/v1/ledgers/patrol"),
+    get(
+        "/v1/records/{id}",
+        "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616",
+    ),
+    get(
+        "/v1/records/{id}/history",
+        "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/history",
+    ),
+    post("/v1/entries"),
+];
