@@ -22,6 +22,8 @@ pub struct Record {
     pub pending: u32,
     /// The time of its last edit, ms since 1970; 0 if unknown.
     pub changed_at: i64,
+    /// It went to an area that is not held here, and stays until own edits in it are decided.
+    pub moving: bool,
 }
 
 /// What a save gave.

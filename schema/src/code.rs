@@ -86,6 +86,9 @@ codes! {
     TimeOutOfRange => "time_out_of_range", 400, false, "时间不合理，请检查设备时钟。", "The time is out of range; check the device's clock.";
     LimitExceeded => "limit_exceeded", 400, false, "超过允许的上限。", "A limit was exceeded.";
     DeriveFailed => "derive_failed", 500, false, "无法合并这次操作。", "The entry could not be merged.";
+    PlanInvalid => "plan_invalid", 400, false, "区域调整方案有误。", "The plan contradicts itself or the territory.";
+    PlanNotReady => "plan_not_ready", 409, false, "方案目前不能进行这一步。", "The plan is not ready for this step.";
+    SecondPerson => "second_person", 403, false, "须由另一人批准。", "Another person has to approve it.";
     Internal => "internal", 500, true, "服务器内部错误。", "Something went wrong inside the server.";
 }
 

@@ -37,7 +37,8 @@ pub const RECORD_ENTRIES: u64 = 10_000;
 pub const RECORD_BYTES: u64 = 2 << 20;
 /// Entries of a generation after which a record begins the next by itself.
 pub const EPOCH_ENTRIES: u64 = RECORD_ENTRIES / 2;
-/// Bytes of entries of a generation after which a record begins the next by itself.
+/// Bytes of a generation, its base and its entries, after which a record begins the next by itself, once a quarter of
+/// them are entries.
 pub const EPOCH_BYTES: u64 = RECORD_BYTES / 2;
 /// Events of one ticket.
 pub const TICKET_EVENTS: usize = 1_000;
@@ -64,3 +65,9 @@ pub const RIGHTS_GRACE_DAYS: i64 = 30;
 pub const RIGHTS_GRACE_MS: i64 = RIGHTS_GRACE_DAYS * 24 * 3_600_000;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
+/// Areas one above another, from a territory's outermost to its innermost.
+pub const AREA_DEPTH: usize = 32;
+/// Areas an area lay in, one after another or in a hand-over at once.
+pub const AREA_EDGES: usize = 64;
+/// How long a change of the territory may stay unknown to a phone: what it does later is judged by the change, ms.
+pub const TERRITORY_GRACE_MS: i64 = 30 * 24 * 3_600_000;

@@ -19,6 +19,13 @@ pub fn today(now: i64) -> Date {
     found.unwrap_or_else(|| Date::new(2199, 12, 31).expect("BUG: a day"))
 }
 
+/// The first moment of the month a time is in, ms since 1970.
+pub fn month_began(now: i64) -> i64 {
+    let day = now.saturating_add(OFFSET_MS).div_euclid(DAY_MS);
+    let (_, _, of_month) = date(day);
+    (day - of_month + 1) * DAY_MS - OFFSET_MS
+}
+
 /// ms since 1970 as `2026-01-05T09:30:00+08:00`.
 pub fn iso(ms: i64) -> String {
     let local = ms.saturating_add(OFFSET_MS);
@@ -31,6 +38,17 @@ pub fn iso(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_begins_at_midnight_of_its_first_day() {
+        for now in [1_767_571_200_000, 951_782_399_000, 951_782_400_000, -1] {
+            let began = iso(month_began(now));
+            assert!(
+                began.ends_with("-01T00:00:00+08:00") && began[..7] == iso(now)[..7],
+                "{began}"
+            );
+        }
+    }
 
     #[test]
     fn every_day_has_its_date() {

@@ -11,8 +11,10 @@ pub mod question;
 pub mod row;
 pub mod sheet;
 
+use std::collections::{BTreeSet, HashSet};
+
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::ids::AreaNo;
+use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::RecordType;
 use serde_json::{Value, json};
 
@@ -34,6 +36,9 @@ pub struct Page<'a> {
     pub record_type: &'a RecordType,
     /// The rows, by area and the order of their last change.
     pub rows: Vec<Cells>,
+    /// Records that may have been shown before and are in none of the areas asked for any more: they moved away, or were
+    /// erased.
+    pub left: Vec<RecordId>,
     /// Where the next pull goes on.
     pub cursor: String,
     /// Whether there is more now.
@@ -43,14 +48,18 @@ pub struct Page<'a> {
 impl Page<'_> {
     /// The page as one JSON object.
     pub fn to_json(&self) -> Value {
-        json!({ "rows": self.rows, "cursor": self.cursor, "more": self.more })
+        json!({ "rows": self.rows, "left": self.left, "cursor": self.cursor, "more": self.more })
     }
 
-    /// The rows as JSON, one a line.
+    /// The rows as JSON, one a line, then what left.
     pub fn to_ndjson(&self) -> String {
         let mut lines = String::new();
         for cells in &self.rows {
             lines.push_str(&json!(cells).to_string());
+            lines.push('\n');
+        }
+        for record in &self.left {
+            lines.push_str(&json!({ "id": record, "left": true }).to_string());
             lines.push('\n');
         }
         lines
@@ -77,11 +86,14 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
         reaches: Reaches::new(reader),
         masks,
         rows: Vec::new(),
+        shown: HashSet::new(),
+        left: BTreeSet::new(),
     };
     let more = scan.run(&areas, &mut cursor)?;
     Ok(Page {
         record_type: question.record_type,
         rows: scan.rows,
+        left: scan.left.into_iter().collect(),
         cursor: cursor.encode(binding),
         more,
     })
@@ -112,10 +124,13 @@ struct Scan<'a, 'q> {
     reaches: Reaches<'a>,
     masks: bool,
     rows: Vec<Cells>,
+    shown: HashSet<RecordId>,
+    left: BTreeSet<RecordId>,
 }
 
 impl Scan<'_, '_> {
-    /// Reads until the page is full, enough was looked at, or nothing is left; whether there may be more.
+    /// Reads until the page is full, enough was looked at, or one look at every area finds nothing more; whether there may
+    /// be more. Records move between areas: only such a look says that each was met.
     fn run(&mut self, areas: &[AreaNo], cursor: &mut Cursor) -> Result<bool, ReadError> {
         let (mut first, mut scanned) = (0, 0);
         loop {
@@ -130,27 +145,58 @@ impl Scan<'_, '_> {
             };
             let found = self.reader.service.store.ledger(&query)?;
             let count = found.len();
+            let whole = first == 0;
             for row in found {
-                cursor.positions.insert(row.record.area, row.record.last);
-                self.take(&row);
+                let (area, position) = row.position();
+                cursor.positions.insert(area, position);
+                self.take(&row, areas);
                 // The areas before it had nothing more when it was read.
-                first = areas.binary_search(&row.record.area).unwrap_or(first);
+                first = areas.binary_search(&area).unwrap_or(first);
             }
             scanned += count;
-            if count < limit {
+            if count < limit && whole {
                 return Ok(false);
             }
             if self.rows.len() >= self.question.limit || scanned >= SCANNED_ROWS {
                 return Ok(true);
             }
+            if count < limit {
+                first = 0;
+            }
         }
     }
 
+    /// Takes away what was shown of a record on this page: it is elsewhere by now, or comes again.
+    fn forget(&mut self, record: RecordId) {
+        if self.shown.remove(&record) {
+            let id = json!(record);
+            self.rows.retain(|cells| cells.get("id") != Some(&id));
+        }
+        self.left.remove(&record);
+    }
+
     /// Takes a row onto the page if the reader may see it and the question wants it.
-    fn take(&mut self, row: &LedgerRow) {
+    fn take(&mut self, row: &LedgerRow, areas: &[AreaNo]) {
+        let record = row.record.record;
+        if row.left.is_some() && areas.binary_search(&row.record.area).is_ok() {
+            return; // It is among the rows of the area where it is now.
+        }
+        self.forget(record);
+        if row.left.is_some() || row.record.erased {
+            self.left.insert(record);
+            return;
+        }
         let reach = self.reaches.of(row.record.area);
         let view = Value::Object(row::merged(self.question.record_type, &row.views, reach));
         if !reach.covers(self.reader.login, &row.record, handlers(&view)) {
+            return;
+        }
+        if row.record.erased {
+            // Whoever may hold the row is told that it is gone, whatever was asked for.
+            if self.question.since.is_some() {
+                let gone = json!({ "id": row.record.record, "erased": true });
+                self.rows.extend(gone.as_object().cloned());
+            }
             return;
         }
         let Value::Object(view) = view else { return };
@@ -163,6 +209,7 @@ impl Scan<'_, '_> {
                 .as_ref()
                 .is_none_or(|text| row::contains(&self.columns, &cells, text));
         if wanted {
+            self.shown.insert(record);
             self.rows.push(cells);
         }
     }

@@ -31,6 +31,7 @@ pub mod refused;
 pub mod service;
 pub mod store;
 pub mod sync;
+pub mod territory;
 pub mod town;
 pub mod verify;
 pub mod view;

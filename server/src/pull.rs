@@ -92,6 +92,11 @@ impl Pull {
         }
     }
 
+    /// Tells of every area anew: where it lies, what it is called.
+    pub fn tell_areas(&mut self) {
+        self.areas.iter_mut().for_each(|area| area.granted = true);
+    }
+
     /// The next frame; `None` when everything was told.
     pub fn next(&mut self, service: &Service) -> Result<Option<Frame>, StoreError> {
         if let Some(area) = self.withdrawn.pop() {

@@ -90,7 +90,10 @@ impl<'a> Reader<'a> {
         let Some(code) = code else {
             return Ok(areas);
         };
-        let asked = self.tree.by_code(code).map(|info| self.tree.below(info.no));
+        let asked = self
+            .tree
+            .by_code(code)
+            .map(|info| self.tree.below(info.no, self.now));
         areas.retain(|area| {
             asked
                 .as_ref()

@@ -6,6 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ed25519_dalek::SigningKey;
 use gridledger_core::rights::AreaTree;
 use gridledger_schema::set::SchemaSet;
+use gridledger_schema::wire::AreaInfo;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::counters::Counters;
 use crate::desk::Desks;
@@ -28,8 +31,8 @@ pub struct Service {
     pub given: Given,
     /// The turns of people at desks.
     pub desks: Desks,
-    /// The territory; replaced whole when it changes.
-    tree: RwLock<Arc<AreaTree>>,
+    /// The territory and its mark; replaced whole when it changes.
+    tree: RwLock<(Arc<AreaTree>, u32)>,
     clock: Clock,
 }
 
@@ -50,7 +53,7 @@ impl Service {
     ) -> Result<Self, StoreError> {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
-        let tree = RwLock::new(Arc::new(AreaTree::new(store.areas()?)));
+        let tree = RwLock::new(territory(store.areas()?));
         Ok(Self {
             store,
             schema,
@@ -66,6 +69,11 @@ impl Service {
 
     /// The territory.
     pub fn tree(&self) -> Arc<AreaTree> {
+        self.territory().0
+    }
+
+    /// The territory, and the mark by which phones know whether they were told of it.
+    pub fn territory(&self) -> (Arc<AreaTree>, u32) {
         self.tree
             .read()
             .map_or_else(|poisoned| poisoned.into_inner().clone(), |tree| tree.clone())
@@ -73,7 +81,7 @@ impl Service {
 
     /// Reads the territory again, after it was changed.
     pub fn reload_tree(&self) -> Result<(), StoreError> {
-        let fresh = Arc::new(AreaTree::new(self.store.areas()?));
+        let fresh = territory(self.store.areas()?);
         match self.tree.write() {
             Ok(mut tree) => *tree = fresh,
             Err(poisoned) => *poisoned.into_inner() = fresh,
@@ -92,4 +100,11 @@ pub fn now() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_millis() as i64)
+}
+
+fn territory(areas: Vec<AreaInfo>) -> (Arc<AreaTree>, u32) {
+    let hash = Sha256::digest(json!(areas).to_string());
+    let mark = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    // 0 says that a phone knows of none.
+    (Arc::new(AreaTree::new(areas)), mark.max(1))
 }

@@ -80,6 +80,8 @@ pub struct Answer {
     user: UserNo,
     /// The user's grants as the answer tells them.
     grants: Vec<Grant>,
+    /// The fingerprint of the territory as the answer tells it.
+    territory: u32,
     packing: Packing,
     packer: Option<Packer>,
     budget: usize,
@@ -132,7 +134,7 @@ pub fn open_for(
     {
         return Err(SyncError::Refused(Code::ServerEpochChanged));
     }
-    let grants = service.store.grants(user.no)?;
+    let (grants, territory) = (service.store.grants(user.no)?, service.territory().1);
     let segments = match segments {
         Some(sheet) => sheet::read_segments(sheet, &Names { service })?,
         None => Vec::new(),
@@ -146,13 +148,16 @@ pub fn open_for(
         let rulings = service.store.ask(user.no, &request.asks, now)?;
         ready.extend(rulings.into_iter().map(ruling));
     }
-    news_of_rights(service, &request, &grants, &mut ready);
+    let told_anew = news_of_rights(service, &request, &grants, &mut ready);
     // Only now: what this request brought was made before.
-    if !ready.iter().any(|frame| matches!(frame, Frame::Grants(_))) && device.told < user.rights_cut {
+    if !told_anew && device.told < user.rights_cut {
         service.store.note_told(device.no, user.rights_cut)?;
     }
     let reader = Reader::new(service, &user.login, &grants);
-    let pull = Pull::plan(&reader, &request, own_feeds(&device, &request));
+    let mut pull = Pull::plan(&reader, &request, own_feeds(&device, &request));
+    if told_anew {
+        pull.tell_areas();
+    }
     // The same packing comes back: what the phone used, it can read.
     let packing = if envelope.schema == service.schema.fingerprint() {
         Packing::Dictionary
@@ -170,6 +175,7 @@ pub fn open_for(
         device: device.no,
         user: user.no,
         grants,
+        territory,
         packing,
         packer: None,
         budget,
@@ -186,6 +192,11 @@ fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [
         return Err(WireError::Dictionary);
     }
     Ok(service.schema.dictionary())
+}
+
+/// Whether a request says that an enrolled device sealed it; who says so is looked at before anything is unpacked.
+pub fn names_a_device(body: &[u8]) -> bool {
+    Envelope::open(body).is_ok_and(|envelope| envelope.device != STRANGER)
 }
 
 /// The device that sealed a request, if it is one with a number; checked before anything is unpacked.
@@ -432,17 +443,21 @@ fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
     receipt
 }
 
-/// The user's rights and the schema set travel only when the phone's are others.
-fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready: &mut Vec<Frame>) {
+/// The user's rights and the schema set travel only when the phone's are others. Whether the rights did: then the areas
+/// held are told of as well, for the territory may have changed.
+fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready: &mut Vec<Frame>) -> bool {
     let set = GrantSet {
         grants: grants.to_vec(),
+        territory: service.territory().1,
     };
-    if gridledger_core::receipt::grants_fingerprint(&set) != request.grants {
+    let changed = gridledger_core::receipt::grants_fingerprint(&set) != request.grants;
+    if changed {
         ready.push(Frame::Grants(set));
     }
     if request.schema != service.schema.fingerprint() {
         ready.push(Frame::Schema(service.schema.bundle().to_owned()));
     }
+    changed
 }
 
 /// Bytes of frames gathered before a piece is sent; a phone that named a budget gets every frame by itself.
@@ -503,7 +518,7 @@ impl Answer {
         let Some(Frame::Delta(delta)) = &next else {
             return Ok(next);
         };
-        if service.store.grants(self.user)? != self.grants {
+        if service.store.grants(self.user)? != self.grants || service.territory().1 != self.territory {
             self.ask_again = true;
             return Ok(None);
         }

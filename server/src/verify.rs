@@ -68,6 +68,8 @@ pub enum Kind {
     Signature,
     /// A row refers to what is not there.
     Stray,
+    /// Bytes that should be gone, or are and should not be.
+    Erased,
 }
 
 impl Kind {
@@ -83,6 +85,7 @@ impl Kind {
             Self::Chain => ("记录链断裂", "hash chain"),
             Self::Signature => ("签名不符", "signature"),
             Self::Stray => ("引用缺失", "missing reference"),
+            Self::Erased => ("清除不符", "erasure"),
         }
     }
 }

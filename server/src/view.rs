@@ -52,6 +52,9 @@ pub fn find<'a>(reader: &'a Reader<'_>, record: RecordId) -> Result<Readable<'a>
 /// `GET /v1/records/{id}`: the record with the fields the reader may see, unmasked as on a phone.
 pub fn record(reader: &Reader<'_>, record: RecordId) -> Result<Value, ReadError> {
     let Readable { row, view, .. } = find(reader, record)?;
+    if row.erased {
+        return Err(ReadError::refused(Code::Erased, "the record was erased"));
+    }
     let area = reader.tree().get(row.area);
     let mut shown = json!({
         "id": row.record,
@@ -84,6 +87,10 @@ pub fn history(reader: &Reader<'_>, record: RecordId) -> Result<Value, ReadError
     let mut entries = Vec::new();
     for row in reader.service.store.history(record)? {
         if row.refusal.is_some() && !readable.reach.supervises && row.author != reader.login {
+            continue;
+        }
+        if row.body.is_empty() {
+            entries.extend(erased_json(&readable, &row));
             continue;
         }
         let entry = canonical::decode(&row.body).map_err(|_| StoreError::Damaged("entries"))?;
@@ -121,6 +128,27 @@ fn entry_json(readable: &Readable<'_>, row: &HistoryRow, mut entry: Entry) -> Op
         "role": entry.role,
         "intents": entry.intents,
         "seen": seen,
+    });
+    if let Some(refusal) = &row.refusal {
+        shown["refusal"] = json!(refusal);
+    }
+    Some(shown)
+}
+
+/// An entry that held what was erased: ids and times; `None` if it touched only what the reader may not see.
+fn erased_json(readable: &Readable<'_>, row: &HistoryRow) -> Option<Value> {
+    let line = row.log.as_ref();
+    if line.is_some_and(|line| line.facets & readable.reach.facets == 0) {
+        return None;
+    }
+    let mut shown = json!({
+        "seq": line.map(|line| line.seq),
+        "feed": row.feed,
+        "n": row.n,
+        "author": row.author,
+        "device": row.device,
+        "received_at": row.received_at,
+        "erased": true,
     });
     if let Some(refusal) = &row.refusal {
         shown["refusal"] = json!(refusal);

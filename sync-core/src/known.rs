@@ -111,7 +111,9 @@ impl<'a> Standing<'a> {
     fn said(&self, role: &str, area: AreaNo) -> impl Iterator<Item = Says> {
         let tree = self.rights.tree;
         let is_role = self.rights.schema.role(role).is_some();
-        let concerns = move |grant: &Grant| is_role && grant.role == role && tree.is_within(area, grant.area);
+        let made = self.moment.made;
+        let concerns =
+            move |grant: &Grant| is_role && grant.role == role && tree.is_within(area, grant.area, made);
         let now = self.rights.grants.iter().filter(move |grant| concerns(grant));
         let before = self.replaced.iter().filter(move |old| concerns(&old.grant));
         now.map(|grant| self.of_grant(grant))

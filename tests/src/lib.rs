@@ -4,6 +4,7 @@ pub mod attacker;
 pub mod desk;
 pub mod engines;
 pub mod office;
+pub mod planning;
 pub mod routes;
 pub mod simulation;
 pub mod tidy;

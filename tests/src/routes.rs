@@ -51,5 +51,25 @@ pub const ROUTES: &[Route] = &[
         "/v1/records/{id}/history",
         "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/history",
     ),
+    Route {
+        path: "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/erase",
+        ..post("/v1/records/{id}/erase")
+    },
+    get(
+        "/v1/records/{id}/erasures",
+        "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/erasures",
+    ),
     post("/v1/entries"),
+    post("/v1/territory/plans"),
+    get("/v1/territory/plans", "/v1/territory/plans"),
+    get("/v1/territory/plans/{plan}", "/v1/territory/plans/1"),
+    get(
+        "/v1/territory/plans/{plan}/report",
+        "/v1/territory/plans/1/report",
+    ),
+    Route {
+        path: "/v1/territory/plans/1/simulate",
+        ..post("/v1/territory/plans/{plan}/{step}")
+    },
+    get("/v1/territory/lineage", "/v1/territory/lineage"),
 ];

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, attention, db, gone, reach, settings};
+use super::{Engine, attention, db, epochs, gone, reach, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
@@ -80,11 +80,15 @@ impl Engine {
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
         attention::notes_told(&tx, &self.asked)?;
-        tx.commit().map_err(ClientError::of_store)
+        tx.commit().map_err(ClientError::of_store)?;
+        epochs::scrub(&self.db)
     }
 
     fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
-        db::set(&self.db, "grants", json!(set.grants).to_string().as_bytes())?;
+        let tx = self.db.transaction()?;
+        db::set(&tx, "grants", json!(set.grants).to_string().as_bytes())?;
+        db::set_number(&tx, "territory", i64::from(set.territory))?;
+        tx.commit().map_err(ClientError::of_store)?;
         self.grants = set.grants;
         Ok(())
     }
@@ -139,6 +143,7 @@ impl Engine {
         let tx = self.db.transaction()?;
         note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
         forget_withdrawn(&tx)?;
+        gone::forget_left(&tx)?;
         db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
         let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
         db::set(&tx, "trouble", trouble.unwrap_or_default().as_bytes())?;
@@ -273,11 +278,14 @@ fn note_verdicts(
         let sql = "UPDATE entries SET state = ?3, refusal = ?4, stood_until = ?5 WHERE feed = ?1 AND n = ?2 AND state < 2
                    RETURNING record";
         let mut update = c.prepare_cached(sql)?;
-        let refusal = json!(refusal).to_string();
+        let told = json!(refusal).to_string();
         let refused = SentState::Refused.number();
-        let mut rows = update.query((receipt.feed.0, *n as i64, refused, refusal, stood_until))?;
+        let mut rows = update.query((receipt.feed.0, *n as i64, refused, told, stood_until))?;
         while let Some(row) = rows.next()? {
             shaken.insert(RecordId(row.get(0)?));
+        }
+        if refusal.code == Code::Erased {
+            epochs::forget_refused(c, receipt.feed, *n)?;
         }
     }
     let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n <= ?2 AND state = 0";
@@ -319,25 +327,25 @@ fn apply_news(
     author: &str,
 ) -> Result<(), ClientError> {
     if matches!(news.news, News::Left(_) | News::Erased) {
-        return gone::apply(c, schema, area, &news, author);
+        return gone::apply(c, area, &news);
     }
     let mut row = match overlay::row(c, news.record)? {
         Some(row) => row,
         None => Row {
-            record: news.record,
-            area,
-            record_type: type_of(c, &news)?,
-            created: None,
             epoch: news.epoch,
-            held: 0,
-            changed_at: 0,
+            ..Row::new(news.record, &type_of(c, &news)?, area)
         },
     };
     if row.area != area {
+        // Positions of a record only grow, over moves too: what is not beyond them is old.
+        if news.created <= row.held {
+            return Ok(());
+        }
         // It moved here, and this area's news came before those of the area it left.
         overlay::forget_confirmed(c, &row)?;
         row.held = 0;
     }
+    row.leaving = None;
     let mut confirmed = Facets::new();
     match news.news {
         News::Snapshot(facets) => {
@@ -351,6 +359,7 @@ fn apply_news(
                 gone::begin_again(c, &row, news.epoch)?;
             }
             note_own_in(c, &confirmed, news.record)?;
+            epochs::forget_erased(c, news.record, &confirmed)?;
         }
         News::Entries(entries) => {
             confirmed = overlay::documents(c, news.record, false)?;
@@ -421,7 +430,8 @@ fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<
 /// A snapshot that holds own entries has brought them back: they are in the ledger. Of each facet it holds as many as
 /// the facet's document has changes of this feed.
 fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
-    let sql = "SELECT feed, n, body FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
+    let sql =
+        "SELECT feed, n, body, facets FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
     let own = c
         .prepare_cached(sql)?
         .query_map([record.0], |row| {
@@ -429,6 +439,7 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
                 FeedId(row.get(0)?),
                 row.get::<_, i64>(1)?,
                 row.get::<_, Vec<u8>>(2)?,
+                row.get::<_, Option<i64>>(3)?,
             ))
         })?
         .collect::<Result<Vec<_>, _>>()?;
@@ -441,10 +452,11 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
                 .map(|(feed, changes)| ((*facet, feed), changes)),
         );
     }
-    for (feed, n, body) in own {
+    for (feed, n, body, emptied) in own {
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        let touched = epochs::facets_of(&entry, emptied);
         let mut held = false;
-        for facet in confirmed.keys().filter(|f| entry.facets() & (1 << **f) != 0) {
+        for facet in confirmed.keys().filter(|f| touched & (1 << **f) != 0) {
             if let Some(changes @ 1..) = left.get_mut(&(*facet, feed)) {
                 *changes -= 1;
                 held = true;

@@ -18,7 +18,7 @@ use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::model::{Attention, Copied, EntryId, Saved, SentState, Why};
 
-const COLUMNS: &str = "SELECT feed, n, record, body, refusal, asked, ruling FROM entries";
+const COLUMNS: &str = "SELECT feed, n, record, body, refusal, asked, ruling, facets IS NOT NULL FROM entries";
 
 /// A refused entry as it is kept.
 struct Refused {
@@ -28,6 +28,8 @@ struct Refused {
     refusal: Refusal,
     asked: Option<String>,
     ruling: Option<Ruling>,
+    /// What it said was erased.
+    emptied: bool,
 }
 
 impl Engine {
@@ -48,6 +50,7 @@ impl Engine {
             refusal,
             asked,
             ruling,
+            ..
         } = refused;
         let why = match stood_on(&self.db, id, record, &refusal)? {
             Some(after) => Why::GroundGone { after },
@@ -79,7 +82,11 @@ impl Engine {
     /// Saves the same intents again, as a new edit on what is there now, and takes the refused one off the list: both or
     /// neither. Refused like any other edit if it may still not be done, or if its ground is gone.
     pub fn apply_again(&mut self, id: EntryId) -> Result<Saved, ClientError> {
-        let Refused { record, entry, .. } = self.refused(id)?;
+        let refused = self.refused(id)?;
+        if refused.emptied {
+            return Err(Refusal::new(Code::Erased, "what it said was erased").into());
+        }
+        let Refused { record, entry, .. } = refused;
         let renamed = made_again(&self.db)?;
         let entry = fork::moved(entry, id.n, &renamed);
         if let Target::Edit { record } = entry.target
@@ -212,7 +219,15 @@ fn missing(id: EntryId) -> ClientError {
     ClientError::Missing(format!("refused edit {id}"))
 }
 
-type Found = (EntryId, RecordId, Vec<u8>, String, Option<String>, Option<String>);
+type Found = (
+    EntryId,
+    RecordId,
+    Vec<u8>,
+    String,
+    Option<String>,
+    Option<String>,
+    bool,
+);
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
     let id = EntryId {
@@ -226,10 +241,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         row.get(4)?,
         row.get(5)?,
         row.get(6)?,
+        row.get(7)?,
     ))
 }
 
-fn decoded((id, record, body, refusal, asked, ruling): Found) -> Result<Refused, ClientError> {
+fn decoded((id, record, body, refusal, asked, ruling, emptied): Found) -> Result<Refused, ClientError> {
     let damaged = || ClientError::NotAStore("a refused entry is damaged".into());
     let ruling = ruling.map(|text| {
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -243,26 +259,14 @@ fn decoded((id, record, body, refusal, asked, ruling): Found) -> Result<Refused,
             note: text("note"),
         }
     });
-    let entry = if body.is_empty() {
-        // What was typed was erased; that it was refused remains.
-        Entry {
-            n: id.n,
-            at: 0,
-            cursor: 0,
-            role: String::new(),
-            target: Target::Edit { record },
-            intents: Vec::new(),
-        }
-    } else {
-        canonical::decode(&body).map_err(|_| damaged())?
-    };
     Ok(Refused {
         id,
         record,
-        entry,
+        entry: canonical::decode(&body).map_err(|_| damaged())?,
         refusal: read_refusal(&refusal).ok_or_else(damaged)?,
         asked,
         ruling,
+        emptied,
     })
 }
 

@@ -9,7 +9,7 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, RIGHTS];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -35,6 +35,21 @@ CREATE TABLE entries (
   seen BLOB NOT NULL, state INTEGER NOT NULL DEFAULT 0, refusal TEXT, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_open ON entries (record, n) WHERE state < 2;
 CREATE INDEX entries_refused ON entries (n) WHERE state = 3;
+";
+
+/// The territory in time: where an area lies, from when until when. A record that left its area with work on it that the
+/// server has not decided waits here; `leaving` is the log position at which it left.
+const MOVES: &str = "
+ALTER TABLE areas ADD COLUMN edges TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE records ADD COLUMN leaving INTEGER;
+CREATE INDEX records_leaving ON records (record) WHERE leaving IS NOT NULL;
+";
+
+/// Own entries that lost what they said, and the facets they had touched; records of which something may be due.
+const EPOCHS: &str = "
+ALTER TABLE entries ADD COLUMN facets INTEGER;
+CREATE TABLE due (record BLOB PRIMARY KEY, at INTEGER NOT NULL, hides INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX due_at ON due (at);
 ";
 
 /// Under which facets and scope an area's records were fetched; who created records whose type asks for it; of refused
@@ -90,7 +105,8 @@ fn open_checked(path: &Path) -> Result<Connection, ClientError> {
     connection.execute_batch(
         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
          PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
-         PRAGMA wal_autocheckpoint = 1000; PRAGMA mmap_size = 0; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;",
+         PRAGMA wal_autocheckpoint = 1000; PRAGMA mmap_size = 0; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = ON;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection)?;

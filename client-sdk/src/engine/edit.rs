@@ -12,8 +12,8 @@ use gridledger_schema::set::{Field, Merge, RecordType};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::Engine;
 use super::overlay::{self, Facets, Row};
+use super::{Engine, epochs};
 use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::model::Saved;
@@ -83,7 +83,9 @@ impl Engine {
             .into_iter()
             .map(|i| plain(i, record_type, &view))
             .collect::<Result<_, _>>()?;
-        let cursor = self.area_floor(row.area)?.max(row.held);
+        let seen = self.area_floor(row.area)?.max(row.held);
+        // Of a record that left, nothing was seen from there on.
+        let cursor = row.leaving.map_or(seen, |left| seen.min(left.saturating_sub(1)));
         let entry = Entry {
             n,
             at,
@@ -102,17 +104,7 @@ impl Engine {
         match target {
             Target::Create { record_type, area } => {
                 let record = RecordId::created_by(self.me.feed, n);
-                let record_type = record_type.clone();
-                let row = Row {
-                    record,
-                    area: *area,
-                    record_type,
-                    created: None,
-                    epoch: 0,
-                    held: 0,
-                    changed_at: 0,
-                };
-                Ok((row, Facets::new()))
+                Ok((Row::new(record, record_type, *area), Facets::new()))
             }
             Target::Edit { record } => {
                 let row = overlay::row(&self.db, *record)?
@@ -191,6 +183,7 @@ impl Engine {
             .prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?
             .query_row([row.record.0], |r| r.get::<_, i64>(0))?;
         overlay::write_view(c, row, &view, open as usize)?;
+        epochs::saved(c, &self.schema, row, &facets)?;
         let (record, n) = (row.record, entry.n);
         Ok((Saved { record, n }, hash))
     }

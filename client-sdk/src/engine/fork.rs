@@ -143,13 +143,8 @@ fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
 
 fn row_of(row: Option<Row>, entry: &Entry) -> Row {
     let new = |record_type: &str, area| Row {
-        record: RecordId([0; 16]),
-        area,
-        record_type: record_type.to_owned(),
-        created: None,
-        epoch: 0,
-        held: 0,
         changed_at: entry.at,
+        ..Row::new(RecordId([0; 16]), record_type, area)
     };
     match (&entry.target, row) {
         (Target::Create { record_type, area }, _) => new(record_type, *area),

@@ -2,13 +2,14 @@
 //!
 //! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `request` says what to
 //! send, `apply` what an answer means, `attention` keeps what was refused,
-//! `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `reach` follows the
-//! user's rights, `time` says how late it is, `lock` lets two processes share a file.
+//! `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of what was
+//! erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share a file.
 
 mod apply;
 mod attention;
 mod db;
 mod edit;
+mod epochs;
 mod fork;
 mod gone;
 mod lock;

@@ -14,6 +14,7 @@ use gridledger_schema::set::{RecordType, SchemaSet};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
+use super::epochs;
 use crate::error::ClientError;
 
 /// A record's row.
@@ -27,11 +28,29 @@ pub(super) struct Row {
     /// The log position up to which the confirmed documents are whole.
     pub(super) held: u64,
     pub(super) changed_at: i64,
+    /// The log position at which it left its area, while it waits here for verdicts on own edits.
+    pub(super) leaving: Option<u64>,
+}
+
+impl Row {
+    /// A record that is new here.
+    pub(super) fn new(record: RecordId, record_type: &str, area: AreaNo) -> Self {
+        Self {
+            record,
+            area,
+            record_type: record_type.to_owned(),
+            created: None,
+            epoch: 0,
+            held: 0,
+            changed_at: 0,
+            leaving: None,
+        }
+    }
 }
 
 pub(super) fn row(c: &Connection, record: RecordId) -> Result<Option<Row>, ClientError> {
     let mut select = c.prepare_cached(
-        "SELECT area, type, created, epoch, held, changed_at FROM records WHERE record = ?1",
+        "SELECT area, type, created, epoch, held, changed_at, leaving FROM records WHERE record = ?1",
     )?;
     let found = select.query_row([record.0], |row| {
         Ok(Row {
@@ -42,6 +61,7 @@ pub(super) fn row(c: &Connection, record: RecordId) -> Result<Option<Row>, Clien
             epoch: row.get(3)?,
             held: row.get::<_, i64>(4)? as u64,
             changed_at: row.get(5)?,
+            leaving: row.get::<_, Option<i64>>(6)?.map(|n| n as u64),
         })
     });
     Ok(found.optional()?)
@@ -163,7 +183,12 @@ pub(super) fn rebuild(
 ) -> Result<(), ClientError> {
     let open = open_entries(c, row.record)?;
     let mut facets = confirmed;
+    // What an erasure beats is not shown: its verdict is on its way.
+    let erased = epochs::erasures(&facets);
     for Open { entry, feed, seen } in &open {
+        if erased.iter().any(|erasure| erasure.beats(*feed, entry)) {
+            continue;
+        }
         derive(&mut facets, *feed, author, entry, |facet, document| {
             seen_of(seen, facet, document, *feed)
         })?;
@@ -181,7 +206,8 @@ pub(super) fn rebuild(
     } else {
         put_overlay(c, row.record, &facets)?;
     }
-    put_view(c, schema, row, &facets, open.len())
+    put_view(c, schema, row, &facets, open.len())?;
+    epochs::note_due(c, schema, row, &facets)
 }
 
 /// Keeps documents as a record's overlay.
@@ -218,8 +244,16 @@ pub(super) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
     Ok(())
 }
 
-/// Takes a record's confirmed documents away, and what they add to the area's digests.
+/// Takes a record's documents away, and what they add to the area's digests.
 pub(super) fn forget_confirmed(c: &Connection, row: &Row) -> Result<(), ClientError> {
+    uncount(c, row)?;
+    c.prepare_cached("DELETE FROM documents WHERE record = ?1")?
+        .execute([row.record.0])?;
+    Ok(())
+}
+
+/// Takes what a record's confirmed documents add to its area's digests off again.
+pub(super) fn uncount(c: &Connection, row: &Row) -> Result<(), ClientError> {
     let mut select = c.prepare_cached("SELECT facet, term FROM documents WHERE record = ?1")?;
     let terms = select
         .query_map([row.record.0], |r| {
@@ -229,7 +263,7 @@ pub(super) fn forget_confirmed(c: &Connection, row: &Row) -> Result<(), ClientEr
     for (facet, term) in terms {
         add_digest(c, row.area, facet, 0u128.wrapping_sub(u128::from_be_bytes(term)))?;
     }
-    c.prepare_cached("DELETE FROM documents WHERE record = ?1")?
+    c.prepare_cached("UPDATE documents SET term = zeroblob(16) WHERE record = ?1")?
         .execute([row.record.0])?;
     Ok(())
 }
@@ -275,9 +309,10 @@ pub(super) fn write_view(c: &Connection, row: &Row, view: &View, pending: usize)
     let mut text = String::new();
     gather_text(&json, &mut text);
     let mut upsert = c.prepare_cached(
-        "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        "INSERT INTO records (record, area, type, created, epoch, held, view, text, conflicts, pending, changed_at, leaving)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (record) DO UPDATE SET area = ?2, type = ?3, created = ?4, epoch = ?5, held = ?6, view = ?7, text = ?8,
-         conflicts = ?9, pending = ?10, changed_at = ?11",
+         conflicts = ?9, pending = ?10, changed_at = ?11, leaving = ?12",
     )?;
     let created = row.created.map(|n| n as i64);
     upsert.execute(rusqlite::params![
@@ -291,7 +326,8 @@ pub(super) fn write_view(c: &Connection, row: &Row, view: &View, pending: usize)
         text,
         conflicts,
         pending as i64,
-        row.changed_at
+        row.changed_at,
+        row.leaving.map(|n| n as i64),
     ])?;
     Ok(())
 }

@@ -15,7 +15,8 @@ use crate::model::{Conflict, Query, Record, Saved, SentState, Status};
 
 /// The areas known, or only those held.
 pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientError> {
-    let sql = "SELECT area, parent, code, kind, name FROM areas WHERE held = 1 OR NOT ?1 ORDER BY area";
+    let sql =
+        "SELECT area, parent, code, kind, name, edges FROM areas WHERE held = 1 OR NOT ?1 ORDER BY area";
     let mut select = c.prepare_cached(sql)?;
     let rows = select.query_map([held], |row| {
         Ok(AreaInfo {
@@ -24,12 +25,13 @@ pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientE
             code: row.get(2)?,
             kind: row.get(3)?,
             name: row.get(4)?,
+            edges: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-const COLUMNS: &str = "r.record, r.type, a.code, r.view, r.pending, r.changed_at FROM records r LEFT JOIN areas a ON a.area = r.area";
+const COLUMNS: &str = "r.record, r.type, a.code, r.view, r.pending, r.changed_at, r.leaving IS NOT NULL FROM records r LEFT JOIN areas a ON a.area = r.area";
 
 /// The area of a code and all below it; `UNION` ends a cycle.
 const BELOW: &str = "r.area IN (WITH RECURSIVE below (area) AS (SELECT area FROM areas WHERE code = ?
@@ -44,6 +46,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         view: serde_json::from_str(&view).unwrap_or(Value::Null),
         pending: row.get(4)?,
         changed_at: row.get(5)?,
+        moving: row.get(6)?,
     })
 }
 
@@ -56,6 +59,7 @@ fn like(text: &str) -> String {
 impl Engine {
     /// One record.
     pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        self.hide_due()?;
         let mut select = self
             .db
             .prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
@@ -82,6 +86,7 @@ impl Engine {
 
     /// Records, the last changed first.
     pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+        self.hide_due()?;
         let mut wheres = vec!["1".to_owned()];
         let mut values: Vec<Sql> = Vec::new();
         let mut condition = |sql: &str, value: Sql| {

@@ -74,7 +74,10 @@ impl Engine {
 
     /// Why nobody may write in an area now: the right that ended last, or that there is none.
     pub(super) fn no_role(&self, area: AreaNo, now: i64) -> Refusal {
-        let here = self.grants.iter().filter(|g| self.tree.is_within(area, g.area));
+        let here = self
+            .grants
+            .iter()
+            .filter(|g| self.tree.is_within(area, g.area, now));
         let ended = here.filter(|g| g.to.is_some_and(|to| to <= now));
         match ended.max_by_key(|grant| grant.to) {
             Some(grant) => {

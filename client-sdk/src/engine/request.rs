@@ -39,7 +39,7 @@ impl Engine {
         let enrols = enrol.is_some();
         let segments: Vec<Segment> = self.segment()?.into_iter().collect();
         let entries = segments.iter().map(|s| s.entries.len()).sum();
-        let rights_known = self.rights_known(&segments);
+        let rights_known = self.rights_known(&segments, db::number(&self.db, "territory")? as u32);
         let request = Request {
             server_epoch: self.me.server_epoch,
             schema: self.schema.fingerprint(),
@@ -70,13 +70,14 @@ impl Engine {
 
     /// The rights this phone knows. What it has to send beyond this request was made before it came to know them: until
     /// that is sent, it says it knows of none.
-    fn rights_known(&self, segments: &[Segment]) -> [u8; 4] {
+    fn rights_known(&self, segments: &[Segment], territory: u32) -> [u8; 4] {
         let last = segments.last().and_then(|segment| segment.entries.last());
         if last.is_some_and(|last| last.n < self.me.head.0) {
             return [0; 4];
         }
         receipt::grants_fingerprint(&GrantSet {
             grants: self.grants.clone(),
+            territory,
         })
     }
 

@@ -30,6 +30,7 @@ fn area(no: u32, parent: Option<u32>, code: &str, kind: &str, name: &str) -> Are
         code,
         kind,
         name,
+        edges: Vec::new(),
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Role {
     pub supervises: bool,
     /// May have records and fields erased, in the areas it is granted.
     pub erases: bool,
+    /// May change the territory of the areas it is granted: draw up, approve and apply plans.
+    pub plans: bool,
     /// What of an area's records reaches its holder.
     pub scope: Scope,
     /// Whether a person signs in under it; residents act through others.

@@ -65,6 +65,7 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
         "reads",
         "supervises",
         "erases",
+        "plans",
         "scope",
         "account",
     ])?;
@@ -85,6 +86,7 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
             .map_or(Ok(i64::from(level)), |max| max.integer(level.into(), 4))? as u8,
         supervises: flag(at, "supervises", false)?,
         erases: flag(at, "erases", false)?,
+        plans: flag(at, "plans", false)?,
         scope: at
             .get("scope")
             .map_or(Ok(Scope::Area), |scope| word(&scope, &SCOPES, "scope"))?,

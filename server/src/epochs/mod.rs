@@ -2,6 +2,7 @@
 //! rules changed. Each is one transaction: the new generation, the bytes that go, and the row that says so.
 
 mod change;
+mod daily;
 mod retention;
 mod rules;
 
@@ -15,6 +16,7 @@ use crate::reading::ReadError;
 use crate::service::Service;
 use change::{Change, Done};
 
+pub use daily::Daily;
 pub use retention::{Retained, retain};
 pub use rules::renew;
 
@@ -92,6 +94,21 @@ pub fn erase(service: &Service, wanted: &Wanted) -> Result<u64, ReadError> {
     let done = change::make(service, wanted, change)?;
     service.store.scrub()?;
     match done {
+        Done::Begun(seq) | Done::Nothing(seq) => Ok(seq),
+        Done::NoRecord => Err(ReadError::refused(Code::RecordUnknown, "no such record")),
+    }
+}
+
+/// Has a record begin a new generation, without anything being erased. Returns the position that tells of it.
+pub fn begin(service: &Service, record: RecordId) -> Result<u64, ReadError> {
+    let wanted = Wanted {
+        record,
+        fields: Vec::new(),
+        reason: Reason::Request,
+        by: String::new(),
+        asked_at: service.now(),
+    };
+    match change::make(service, &wanted, Change::Again)? {
         Done::Begun(seq) | Done::Nothing(seq) => Ok(seq),
         Done::NoRecord => Err(ReadError::refused(Code::RecordUnknown, "no such record")),
     }

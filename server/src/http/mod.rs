@@ -7,6 +7,7 @@
 pub mod app;
 pub mod body;
 pub mod entries;
+pub mod erasure;
 pub mod error;
 pub mod health;
 pub mod ledgers;
@@ -15,6 +16,7 @@ pub mod listen;
 pub mod metrics;
 pub mod observe;
 pub mod peer;
+pub mod plans;
 pub mod rates;
 pub mod records;
 pub mod refused;

@@ -1,8 +1,9 @@
 //! How often one may ask. A signed-in user and an enrolled device have a rate of their own; an address pays for
-//! every request that turned out to be neither, and is turned away at once while it has nothing left.
+//! every request that turned out to be neither. While it has nothing left, only who is proven gets in, which is looked at
+//! before anything else is done.
 //!
-//! So an office with one address for all its phones pays nothing for them, and no route is forgotten: whatever does not
-//! say who asked is charged.
+//! So an office with one address for all its phones pays nothing for them, a neighbour who asks too much shuts nobody
+//! out, and no route is forgotten: whatever does not say who asked is charged.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -23,8 +24,11 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::DeviceNo;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::observe::BARE_ROUTE;
 use super::{ApiError, peer};
+use crate::auth::{Auth, caller};
 use crate::config::Settings;
+use crate::service::Service;
 use crate::store::people::UserNo;
 
 /// Keys remembered of each kind. More are there only under attack; then all are forgotten and have their burst again.
@@ -140,12 +144,21 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Known<K, C> {
 /// Among a request's extensions: it said who asks, and that was proven.
 struct SignedIn;
 
+/// Among a request's extensions: its address has nothing left, for so long.
+struct Shut(Duration);
+
 /// Marks a request whose user or device is proven; its address does not pay for it.
 pub fn signed_in(request: &HttpRequest) {
     request.extensions_mut().insert(SignedIn);
 }
 
-/// The middleware: turns an address away that has nothing left, and charges it for who is not signed in.
+/// How long a request that cannot be proven must wait, if its address has nothing left.
+pub fn shut(request: &HttpRequest) -> Option<Duration> {
+    request.extensions().get::<Shut>().map(|shut| shut.0)
+}
+
+/// The middleware: charges an address for who is not signed in, and lets only who may be proven in while it has nothing
+/// left.
 pub async fn turnstile(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -155,7 +168,10 @@ pub async fn turnstile(
     if let Some((rates, network)) = &payer
         && let Err(wait) = rates.peers.may_come(network)
     {
-        return Ok(request.error_response(ApiError::wait(wait)).map_into_boxed_body());
+        if !may_be_proven(&request) {
+            return Ok(request.error_response(ApiError::wait(wait)).map_into_boxed_body());
+        }
+        request.extensions_mut().insert(Shut(wait));
     }
     let response = next.call(request).await?;
     if let Some((rates, network)) = payer
@@ -165,6 +181,23 @@ pub async fn turnstile(
         let _ = rates.peers.take(&network);
     }
     Ok(response.map_into_boxed_body())
+}
+
+/// Whether a request has a good access token, or is a sync, which looks at its seal itself.
+fn may_be_proven(request: &ServiceRequest) -> bool {
+    if request.path() == BARE_ROUTE {
+        return true;
+    }
+    let (auth, service) = (
+        request.app_data::<web::Data<Auth>>(),
+        request.app_data::<web::Data<Service>>(),
+    );
+    let token = caller::token(request.request());
+    let claims = auth
+        .zip(service)
+        .zip(token)
+        .and_then(|((auth, service), token)| auth.keys.read(token, service.now()));
+    claims.is_some()
 }
 
 #[cfg(test)]

@@ -52,6 +52,12 @@ pub async fn route(
     let body = body::read(&request, payload, limits::SYNC_BODY_BYTES).await?;
     let service = service.into_inner();
     let up = body.len() as u64;
+    let shut = rates::shut(&request);
+    if let Some(wait) = shut
+        && !sync::names_a_device(&body)
+    {
+        return Err(ApiError::wait(wait));
+    }
     let turn = rates.turn().await?;
     let (opened, proven) = block(move || {
         // Held by the work itself: a phone that goes away does not give its turn to another meanwhile.
@@ -74,8 +80,10 @@ pub async fn route(
         Ok::<_, ApiError>((opened, proven))
     })
     .await?;
-    if proven {
-        rates::signed_in(&request);
+    match shut {
+        _ if proven => rates::signed_in(&request),
+        Some(wait) => return Err(ApiError::wait(wait)),
+        None => {}
     }
     let (sending, first, last) = opened?;
     if last {

@@ -92,8 +92,10 @@ impl Plan<'_> {
     /// Records whose generation has grown long begin the next.
     pub(super) fn compact(&mut self) {
         let long = |working: &Working| {
-            let (entries, bytes) = working.of_generation();
-            entries >= limits::EPOCH_ENTRIES || bytes >= limits::EPOCH_BYTES
+            let (entries, bytes) = working.since();
+            // Nothing is won where the base itself is what is large.
+            let large = working.bytes() >= limits::EPOCH_BYTES && bytes >= limits::EPOCH_BYTES / 4;
+            entries >= limits::EPOCH_ENTRIES || large
         };
         let records: Vec<RecordId> = self
             .records

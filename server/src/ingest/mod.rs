@@ -2,6 +2,7 @@
 //! does both inside one transaction.
 
 mod epochs;
+mod home;
 mod known;
 mod parallel;
 pub(crate) mod working;
@@ -23,9 +24,11 @@ use gridledger_schema::wire::Grant;
 
 use crate::store::StoreError;
 use crate::store::people::UserNo;
+use crate::store::plans::RouteRow;
 use crate::store::records::{
-    AreaHead, CheckedSegment, Decide, LogRow, Push, RecordRow, SegmentVerdict, SignedEntry, Source, Writes,
+    AreaHead, CheckedSegment, Decide, EventKind, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
 };
+use crate::territory::moving::Crossing;
 use parallel::Prepared;
 use working::Working;
 
@@ -42,6 +45,8 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             grants: HashMap::new(),
             trees: HashMap::new(),
             cuts: HashMap::new(),
+            routes: HashMap::new(),
+            homes: home::homes(push),
             prepared: parallel::prepare(push),
             forget: false,
             writes: Writes::default(),
@@ -82,9 +87,12 @@ struct Plan<'a> {
     records: BTreeMap<RecordId, Working>,
     areas: HashMap<AreaNo, Option<AreaHead>>,
     grants: HashMap<UserNo, Option<Vec<Grant>>>,
-    trees: HashMap<AreaNo, AreaTree>,
     /// What users had been granted before it was cut short, and when.
     cuts: HashMap<UserNo, Vec<(Grant, i64)>>,
+    /// Ancestries, by area and by what was known of them.
+    trees: HashMap<(AreaNo, i64), Arc<AreaTree>>,
+    routes: HashMap<AreaNo, Option<RouteRow>>,
+    homes: home::Homes,
     prepared: Prepared,
     /// The bytes of the entry being decided are not kept.
     forget: bool,
@@ -220,7 +228,10 @@ impl Plan<'_> {
             return Ok(working);
         }
         match &entry.target {
-            Target::Create { record_type, area } => Ok(Working::new(record, record_type, *area)),
+            Target::Create { record_type, area } => {
+                let home = self.home_of(feed, entry)?;
+                Ok(Working::new(record, record_type, *area).at_home(home))
+            }
             Target::Edit { .. } => match self.source.record(record)? {
                 Some((row, documents)) => Working::load(row, documents).map_err(Stop::from),
                 None => Err(refuse(Code::RecordUnknown, "no such record")),
@@ -235,11 +246,10 @@ impl Plan<'_> {
         entry: &Entry,
         bytes: usize,
     ) -> Result<(), Stop> {
-        let (area, known) = (working.row.area, self.area_known(&working.row, entry.cursor)?);
-        let head = self.area(area)?;
+        let known = self.area_known(working, entry.cursor)?;
         self.can_have_seen(segment, entry, known)?;
-        if working.of_generation().1 + bytes as u64 > limits::RECORD_BYTES {
-            let rule = format!("at most {} bytes of entries a record", limits::RECORD_BYTES);
+        if working.bytes() + bytes as u64 > limits::RECORD_BYTES {
+            let rule = format!("at most {} bytes a record", limits::RECORD_BYTES);
             return Err(refuse(Code::RecordFull, &rule));
         }
         let record_type = self.schema.record_type(&working.row.record_type);
@@ -257,7 +267,7 @@ impl Plan<'_> {
             _ => working.derive(&segment.feed, entry, &seen)?,
         };
         let line = LogRow {
-            seq: head + 1,
+            seq: self.next_position(working)?,
             record: working.row.record,
             feed,
             n: entry.n,
@@ -265,11 +275,76 @@ impl Plan<'_> {
             seen: made_on,
         };
         working.logged(&line, &segment.feed.author, entry, bytes);
-        self.writes.log.push((area, line));
-        if let Some(Some(head)) = self.areas.get_mut(&area) {
-            head.seq += 1;
-        }
+        self.writes.log.push((working.row.area, line));
         self.withdrawn(working, &record_type, feed, entry)
+    }
+
+    /// The next position of the log of a record's area. A new record whose author named another area crosses over at once.
+    fn next_position(&mut self, working: &mut Working) -> Result<u64, Stop> {
+        let home = working.row.area;
+        self.area(home)?;
+        let Some(named) = working.named.take() else {
+            let head = self.areas.get_mut(&home).and_then(Option::as_mut);
+            let head = head.expect("BUG: the area was just read");
+            head.seq += 1;
+            return Ok(head.seq);
+        };
+        self.area(named)?;
+        let [Some(Some(mut old)), Some(Some(mut new))] = [named, home].map(|area| self.areas.remove(&area))
+        else {
+            return Err(refuse(Code::AreaUnknown, "no such area"));
+        };
+        let crossing = Crossing::between(&mut old, &mut new);
+        self.areas.extend([(named, Some(old)), (home, Some(new))]);
+        let record = working.row.record;
+        crossing.note(record, (named, crossing.left), home, self.now, &mut self.writes);
+        working.row.arrived = crossing.arrived;
+        Ok(crossing.arrived)
+    }
+
+    /// The area a record was in for somebody who had seen it up to a position: of one that moved since, the area before.
+    fn area_known(&mut self, working: &Working, cursor: u64) -> Result<AreaNo, StoreError> {
+        let row = &working.row;
+        if let Some(named) = working.named {
+            return Ok(named);
+        }
+        if cursor >= row.arrived {
+            return Ok(row.area);
+        }
+        let stays = self.source.stays(row.record)?;
+        let crossing = self
+            .writes
+            .stays
+            .iter()
+            .filter(|(record, _)| *record == row.record);
+        let mut stays = stays.iter().chain(crossing.map(|(_, stay)| stay));
+        let then = stays.find(|stay| cursor < stay.until);
+        Ok(then.map_or(row.area, |stay| stay.area))
+    }
+
+    /// The ancestry of an area as its author's device knew it: what ended later than it was told had not ended.
+    fn tree(&mut self, area: AreaNo, cursor: u64) -> Result<Arc<AreaTree>, StoreError> {
+        let now = self.tree_of(area, i64::MAX)?;
+        if now
+            .iter()
+            .flat_map(|info| &info.edges)
+            .all(|edge| edge.to.is_none())
+        {
+            return Ok(now);
+        }
+        let told = self.source.last_event(area, EventKind::Rights, cursor)?;
+        let told = told
+            .map_or(0, |event| event.at)
+            .max(self.now - limits::TERRITORY_GRACE_MS);
+        self.tree_of(area, told)
+    }
+
+    fn tree_of(&mut self, area: AreaNo, known: i64) -> Result<Arc<AreaTree>, StoreError> {
+        let tree = match self.trees.entry((area, known)) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => slot.insert(AreaTree::new(self.source.ancestry(area, known)?).into()),
+        };
+        Ok(tree.clone())
     }
 
     fn check(
@@ -284,16 +359,14 @@ impl Plan<'_> {
         if let Slot::Vacant(slot) = self.grants.entry(user) {
             slot.insert(self.source.grants(user)?);
         }
-        if let Slot::Vacant(slot) = self.trees.entry(area) {
-            slot.insert(AreaTree::new(self.source.ancestry(area)?));
-        }
+        let tree = self.tree(area, entry.cursor)?;
         let Some(Some(grants)) = self.grants.get(&user) else {
             return Err(refuse(Code::UserRevoked, "the author's account was revoked"));
         };
         let author = &segment.feed.author;
         check_own(record_type, entry, author, &working.row.created_by)?;
         let seen_view = working.seen_view(record_type, entry, seen)?;
-        let entries = working.of_generation().0;
+        let entries = working.since().0;
         let now = working.view(record_type);
         let subject = Subject {
             record_type,
@@ -304,7 +377,7 @@ impl Plan<'_> {
         };
         let rights = Rights {
             schema: self.schema,
-            tree: &self.trees[&area],
+            tree: &tree,
             grants,
         };
         // Mostly the role is held today and was when the entry was made: nothing else needs to be looked up.
@@ -325,16 +398,6 @@ impl Plan<'_> {
             moment: Moment::of(entry.at, seen_at, self.now),
         };
         Ok(validate(&standing, author, entry, &subject)?)
-    }
-
-    /// The area a record was in for somebody who had seen it at a position: of one that moved since, the area before.
-    fn area_known(&mut self, row: &RecordRow, cursor: u64) -> Result<AreaNo, StoreError> {
-        if cursor >= row.arrived {
-            return Ok(row.area);
-        }
-        let stays = self.source.stays(row.record)?;
-        let then = stays.iter().find(|stay| cursor < stay.until);
-        Ok(then.map_or(row.area, |stay| stay.area))
     }
 
     /// An entry cannot have seen more of an area's log than there is, nor more than its device was given.

@@ -16,7 +16,7 @@ use gridledger_schema::set::{Merge, RecordType};
 use super::Stop;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
-use crate::store::records::{DocumentRow, LogRow, RecordRow, RecordWrite, SeenHeads, Source};
+use crate::store::records::{Before, DocumentRow, LogRow, RecordRow, RecordWrite, SeenHeads, Source};
 
 /// What an entry's author had seen of each facet it touches.
 pub(super) type SeenFacets = Vec<(u8, Seen)>;
@@ -30,6 +30,8 @@ struct Facet {
 
 pub(crate) struct Working {
     pub(crate) row: RecordRow,
+    /// The area its author named, of a new record that belongs in another by now.
+    pub(crate) named: Option<AreaNo>,
     facets: BTreeMap<u8, Facet>,
     /// The record's log above a position, as stored; read only when someone had not seen everything.
     log: Option<(u64, Vec<Line>)>,
@@ -67,18 +69,26 @@ impl Working {
             began: 0,
             arrived: 0,
             erased: false,
-            before: (0, 0),
+            before: Before::default(),
             rules: RULES_VERSION,
             due_at: None,
         };
         Self {
             row,
+            named: None,
             facets: BTreeMap::new(),
             log: Some((0, Vec::new())),
             fresh: Vec::new(),
             base: None,
             view: None,
         }
+    }
+
+    /// The new record in the area where it belongs by now.
+    pub(super) fn at_home(mut self, home: AreaNo) -> Self {
+        let named = std::mem::replace(&mut self.row.area, home);
+        self.named = (named != home).then_some(named);
+        self
     }
 
     pub(crate) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
@@ -98,6 +108,7 @@ impl Working {
             .collect::<Result<_, StoreError>>()?;
         Ok(Self {
             row,
+            named: None,
             facets,
             log: None,
             fresh: Vec::new(),
@@ -273,18 +284,18 @@ impl Working {
         bases.flat_map(|base| base.erased).collect()
     }
 
-    /// Entries and bytes of its generation.
-    pub(crate) fn of_generation(&self) -> (u64, u64) {
-        let RecordRow {
-            entries,
-            entry_bytes,
-            before,
-            ..
-        } = &self.row;
+    /// Entries, and bytes of entries, since its generation began.
+    pub(crate) fn since(&self) -> (u64, u64) {
+        let (row, before) = (&self.row, &self.row.before);
         (
-            entries.saturating_sub(before.0),
-            entry_bytes.saturating_sub(before.1),
+            row.entries.saturating_sub(before.entries),
+            row.entry_bytes.saturating_sub(before.entry_bytes),
         )
+    }
+
+    /// What its generation holds: its base and the entries since, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.row.before.base_bytes + self.since().1
     }
 
     /// Begins a new generation at a position of the log, without what is erased. On an error all is as it was.
@@ -306,12 +317,13 @@ impl Working {
             bases.push((facet, epoch::begin(document, place, &of_facet)?));
         }
         self.base = Some(bases.iter().map(|(facet, base)| (*facet, base.save())).collect());
+        let base_bytes = bases.iter().map(|(_, base)| base.save_fast().len() as u64).sum();
         for (facet, base) in bases {
             if let Some(held) = self.facets.get_mut(&facet) {
                 (held.document, held.changed) = (base, true);
             }
         }
-        self.start(seq);
+        self.start(seq, base_bytes);
         Ok(())
     }
 
@@ -319,13 +331,17 @@ impl Working {
     pub(crate) fn erase(&mut self, seq: u64) {
         self.base = Some(Vec::new());
         self.row.erased = true;
-        self.start(seq);
+        self.start(seq, 0);
     }
 
-    fn start(&mut self, seq: u64) {
+    fn start(&mut self, seq: u64, base_bytes: u64) {
         let row = &mut self.row;
         (row.epoch, row.began, row.last) = (row.epoch + 1, seq, seq);
-        row.before = (row.entries, row.entry_bytes);
+        row.before = Before {
+            entries: row.entries,
+            entry_bytes: row.entry_bytes,
+            base_bytes,
+        };
         row.rules = RULES_VERSION;
         self.view = None;
     }

@@ -29,7 +29,9 @@ pub struct Answered {
     pub feed: FeedId,
     /// The entry.
     pub n: u64,
-    /// The entry's canonical bytes.
+    /// The record it is about.
+    pub record: RecordId,
+    /// The entry's canonical bytes; none of one that held what was erased.
     pub body: Vec<u8>,
     /// Why it was refused, if it was.
     pub refusal: Option<Refusal>,

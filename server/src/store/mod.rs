@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod desk;
 pub mod people;
+pub mod plans;
 pub mod records;
 pub mod refusals;
 pub mod sqlite;
@@ -14,6 +15,7 @@ use gridledger_schema::ids::ServerEpoch;
 pub use audit::AuditStore;
 pub use desk::DeskStore;
 pub use people::PeopleStore;
+pub use plans::PlanStore;
 pub use records::RecordStore;
 pub use refusals::RefusalStore;
 
@@ -51,7 +53,9 @@ impl StoreError {
 }
 
 /// What every engine offers.
-pub trait Store: PeopleStore + RecordStore + RefusalStore + DeskStore + AuditStore + Send + Sync {
+pub trait Store:
+    PeopleStore + RecordStore + RefusalStore + DeskStore + AuditStore + PlanStore + Send + Sync
+{
     /// The store's generation and keys, made when the store was.
     fn identity(&self) -> Result<Identity, StoreError>;
     /// Whether the store can be read and written now.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::StoreError;
 use super::people::{FeedRow, UserNo};
+use super::plans::RouteRow;
 use crate::given::Bounds;
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
@@ -112,12 +113,23 @@ pub struct RecordRow {
     pub arrived: u64,
     /// Whether nothing but this row is left of it.
     pub erased: bool,
-    /// Entries, and bytes of entries, it had when its generation began.
-    pub before: (u64, u64),
+    /// What it was when its generation began.
+    pub before: Before,
     /// The version of the derivation rules of its generation.
     pub rules: u32,
     /// No field's time is up before this, ms since 1970; `None` for never.
     pub due_at: Option<i64>,
+}
+
+/// What a record was when its generation began; all 0 in its first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// Entries it had.
+    pub entries: u64,
+    /// Bytes of those entries.
+    pub entry_bytes: u64,
+    /// Bytes of the generation's base, uncompressed.
+    pub base_bytes: u64,
 }
 
 /// A document's row.
@@ -248,8 +260,11 @@ pub trait Source {
     /// When the line or event at or next below a position of an area's log was written (the server's clock, ms);
     /// `None` below the first.
     fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError>;
-    /// An area and all above it.
-    fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError>;
+    /// An area and all above it, as who knew the territory as of `known` (ms since 1970) believed it to be: an end of
+    /// lying in another that was set later is not there yet.
+    fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError>;
+    /// Where new records of an area go, if it was split or closed.
+    fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError>;
     /// Where a record was before, the earliest first.
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError>;
     /// The latest event of a kind in an area at or below a position.
@@ -364,7 +379,7 @@ pub struct RecordNewsRow {
     pub entries: Vec<(LogRow, String, Vec<u8>)>,
 }
 
-/// A ledger query. Rows come in (area, position) order.
+/// A ledger query. Rows come in (area, position) order; with them, of areas read before, records that left.
 #[derive(Clone, Debug)]
 pub struct LedgerQuery {
     /// The record type.
@@ -382,6 +397,15 @@ pub struct LedgerRow {
     pub record: RecordRow,
     /// The view of each facet, (facet, JSON object).
     pub views: Vec<(u8, Value)>,
+    /// The area it left, and the position there; its row is as it is now, elsewhere.
+    pub left: Option<(AreaNo, u64)>,
+}
+
+impl LedgerRow {
+    /// The area and the log position it is told of at.
+    pub fn position(&self) -> (AreaNo, u64) {
+        self.left.unwrap_or((self.record.area, self.record.last))
+    }
 }
 
 /// An entry in a record's history.
@@ -391,11 +415,13 @@ pub struct HistoryRow {
     pub log: Option<LogRow>,
     /// The feed.
     pub feed: FeedId,
+    /// The entry's number there.
+    pub n: u64,
     /// The author's code.
     pub author: String,
     /// The device, if one wrote it.
     pub device: Option<DeviceNo>,
-    /// The entry's canonical bytes.
+    /// The entry's canonical bytes; none of one that held what was erased.
     pub body: Vec<u8>,
     /// When the server got it, ms since 1970.
     pub received_at: i64,

@@ -23,6 +23,7 @@ fn tree() -> AreaTree {
         code: format!("a{no}"),
         kind: "basic_grid".into(),
         name: format!("area {no}"),
+        edges: Vec::new(),
     }))
 }
 

@@ -129,8 +129,8 @@ fn log_has_no_gaps(simulation: &Simulation<'_>, records: &Records) -> Result<(),
             .flat_map(Held::stored)
             .filter_map(|(row, _)| row.log.as_ref().map(|line| line.seq))
             .collect();
-        let events = service.store.event_positions(area.no, 0, u64::MAX);
-        log.extend(events.map_err(text)?);
+        let events = service.store.events_between(area.no, 0, u64::MAX);
+        log.extend(events.map_err(text)?.iter().map(|event| event.seq));
         log.sort_unstable();
         let head = service.store.head(area.no).map_err(text)?.seq;
         if !log.iter().copied().eq(1..=head) {

@@ -3,6 +3,7 @@
 mod conformance;
 mod desks;
 mod doors;
+mod epochs;
 mod golden;
 mod hostile;
 mod http_desk;
@@ -11,6 +12,7 @@ mod http_hostile;
 mod kills;
 mod ledgers;
 mod line;
+mod moves;
 mod phones;
 mod refused;
 mod register;

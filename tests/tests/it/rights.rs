@@ -93,7 +93,10 @@ impl Liar {
         let grants = world.service.store.grants(user.no).unwrap();
         let area = world.area("G1");
         let request = Request {
-            grants: receipt::grants_fingerprint(&GrantSet { grants }),
+            grants: receipt::grants_fingerprint(&GrantSet {
+                grants,
+                territory: world.service.territory().1,
+            }),
             cursors: vec![AreaCursor {
                 area,
                 floor: cursor,

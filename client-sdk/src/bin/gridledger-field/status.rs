@@ -73,7 +73,7 @@ fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
         let granted = status
             .grants
             .iter()
-            .any(|grant| tree.is_within(area.no, grant.area));
+            .any(|grant| tree.is_within(area.no, grant.area, status.synced_at));
         granted && status.areas.iter().all(|held| held.no != area.no)
     };
     for (at, area) in areas.iter().enumerate() {

@@ -14,6 +14,7 @@ fn page<'a>(schema: &'a SchemaSet, of: &str, rows: Vec<Value>) -> Page<'a> {
             .into_iter()
             .map(|row| row.as_object().unwrap().clone())
             .collect(),
+        left: Vec::new(),
         cursor: String::new(),
         more: false,
     }

@@ -62,13 +62,14 @@ impl DeskStore for SqliteStore {
     fn answered(&self, user: UserNo, request: &str) -> Result<Option<Answered>, StoreError> {
         self.read(|c| {
             let mut select = c.prepare_cached(
-                "SELECT r.feed, r.n, e.body, e.refusal FROM requests r JOIN entries e USING (feed, n)
+                "SELECT r.feed, r.n, e.body, e.refusal, e.record FROM requests r JOIN entries e USING (feed, n)
                  WHERE r.user = ?1 AND r.request = ?2",
             )?;
             let found = select.query_row((user.0, request), |row| {
                 Ok(Answered {
                     feed: FeedId(row.get(0)?),
                     n: row.get::<_, i64>(1)? as u64,
+                    record: RecordId(row.get(4)?),
                     body: row.get(2)?,
                     refusal: row.get::<_, Option<String>>(3)?.map(|text| read_refusal(&text)),
                 })

@@ -120,6 +120,21 @@ pub(super) fn written_at(c: &Connection, area: AreaNo, seq: u64) -> Result<Optio
     Ok(select.query_row((area.0, seq), |row| row.get(0)).optional()?)
 }
 
+/// An area's events after a position, up to another.
+pub(super) fn between(
+    c: &Connection,
+    area: AreaNo,
+    after: u64,
+    upto: u64,
+) -> Result<Vec<EventRow>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT seq, kind, record, at FROM events WHERE area = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq",
+    )?;
+    let upto = i64::try_from(upto).unwrap_or(i64::MAX);
+    let rows = select.query_map((area.0, after as i64, upto), read_event)?;
+    rows.map(|row| row?).collect()
+}
+
 fn read_event(row: &Row<'_>) -> rusqlite::Result<Result<EventRow, StoreError>> {
     let kind: String = row.get(1)?;
     let (seq, at) = (row.get::<_, i64>(0)? as u64, row.get(3)?);

@@ -13,7 +13,8 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0002_desk", DESK),
     ("0003_events", EVENTS),
     ("0004_epochs", EPOCHS),
-    ("0005_rights", RIGHTS),
+    ("0005_moves", MOVES),
+    ("0006_rights", RIGHTS),
 ];
 
 const FIRST: &str = "
@@ -106,6 +107,7 @@ CREATE TABLE bases (
 const EPOCHS: &str = "
 ALTER TABLE records ADD COLUMN before_entries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE records ADD COLUMN before_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN base_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE records ADD COLUMN rules INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE records ADD COLUMN due_at INTEGER;
 CREATE INDEX records_due ON records (due_at) WHERE due_at IS NOT NULL;
@@ -113,6 +115,21 @@ CREATE TABLE erasures (
   no INTEGER PRIMARY KEY, record BLOB NOT NULL, area INTEGER NOT NULL, seq INTEGER NOT NULL, fields TEXT NOT NULL,
   reason TEXT NOT NULL, asked_by TEXT NOT NULL, asked_at INTEGER NOT NULL, done_at INTEGER NOT NULL) STRICT;
 CREATE INDEX erasures_record ON erasures (record);
+";
+
+/// The territory in time, and the plans that change it.
+const MOVES: &str = "
+ALTER TABLE areas ADD COLUMN closed INTEGER;
+CREATE TABLE edges (
+  area INTEGER NOT NULL REFERENCES areas, above INTEGER NOT NULL REFERENCES areas, valid_from INTEGER NOT NULL,
+  valid_to INTEGER, ended_at INTEGER, PRIMARY KEY (area, above, valid_from)) STRICT, WITHOUT ROWID;
+CREATE INDEX edges_above ON edges (above);
+CREATE TABLE lineage (
+  area INTEGER NOT NULL REFERENCES areas, successor INTEGER NOT NULL REFERENCES areas, kind TEXT NOT NULL,
+  plan INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (area, successor, plan)) STRICT, WITHOUT ROWID;
+CREATE TABLE routes (
+  area INTEGER PRIMARY KEY REFERENCES areas, seq INTEGER NOT NULL, closed INTEGER NOT NULL, parts TEXT NOT NULL) STRICT;
+CREATE TABLE plans (plan INTEGER PRIMARY KEY, state TEXT NOT NULL, body TEXT NOT NULL) STRICT;
 ";
 
 /// Grants as they were before they were cut short, and up to which of a user's cuts each device is known to have been told;

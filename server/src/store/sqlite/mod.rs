@@ -8,6 +8,7 @@ mod ledgers;
 mod migrations;
 mod open;
 mod people;
+mod plans;
 mod pushes;
 mod records;
 mod refusals;

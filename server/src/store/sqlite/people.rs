@@ -6,7 +6,7 @@ mod grants;
 mod tokens;
 mod users;
 
-pub(super) use areas::info as read_area;
+pub(super) use areas::{ancestry, number as area_number, put as put_areas};
 pub(super) use grants::{of as grants_of, replaced as replaced_of};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};

@@ -9,10 +9,12 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::json;
 
 use super::people;
+use super::plans;
 use super::records::{documents_of, record_row};
 use super::{epochs, events, refusals};
 use crate::store::StoreError;
 use crate::store::people::UserNo;
+use crate::store::plans::RouteRow;
 use crate::store::records::{
     Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordRow, RecordWrite, SegmentVerdict,
     SignedEntry, Source, Stay, Writes,
@@ -94,13 +96,12 @@ impl Source for Reading<'_> {
         events::written_at(self.c, area, seq)
     }
 
-    fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError> {
-        let mut select = self.c.prepare_cached(
-            "WITH RECURSIVE up (area) AS (SELECT ?1 UNION SELECT a.parent FROM areas a JOIN up USING (area) WHERE a.parent IS NOT NULL)
-             SELECT a.area, a.parent, a.code, a.kind, a.name FROM up JOIN areas a USING (area)",
-        )?;
-        let rows = select.query_map([area.0], people::read_area)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError> {
+        people::ancestry(self.c, area, known)
+    }
+
+    fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError> {
+        plans::route(self.c, area)
     }
 
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError> {
@@ -291,11 +292,12 @@ fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
     } = write;
     let mut upsert = c.prepare_cached(
         "INSERT INTO records (record, area, type, epoch, created, last, entries, entry_bytes, created_by, created_at,
-           changed_by, changed_at, began, arrived, erased, before_entries, before_bytes, rules, due_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+           changed_by, changed_at, began, arrived, erased, before_entries, before_bytes, base_bytes,
+           rules, due_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
          ON CONFLICT (record) DO UPDATE SET area = ?2, epoch = ?4, created = ?5, last = ?6, entries = ?7, entry_bytes = ?8,
          created_by = ?9, changed_by = ?11, changed_at = ?12, began = ?13, arrived = ?14, erased = ?15,
-         before_entries = ?16, before_bytes = ?17, rules = ?18, due_at = ?19",
+         before_entries = ?16, before_bytes = ?17, base_bytes = ?18, rules = ?19, due_at = ?20",
     )?;
     upsert.execute(rusqlite::params![
         row.record.0,
@@ -313,8 +315,9 @@ fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
         row.began as i64,
         row.arrived as i64,
         row.erased,
-        row.before.0 as i64,
-        row.before.1 as i64,
+        row.before.entries as i64,
+        row.before.entry_bytes as i64,
+        row.before.base_bytes as i64,
         row.rules,
         row.due_at,
     ])?;

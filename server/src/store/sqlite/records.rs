@@ -10,7 +10,7 @@ use super::pushes::{self, read_line, read_refusal};
 use super::{SqliteStore, epochs, events, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
-    Act, AreaHead, DocumentRow, ErasureRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow,
+    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow,
     RecordRow, RecordStore, SegmentVerdict, Told,
 };
 
@@ -18,7 +18,7 @@ use crate::store::records::{
 pub(super) const RECORD_COLUMNS: &str =
     "r.record, r.area, r.type, r.epoch, r.created, r.last, r.entries, r.entry_bytes,
     r.created_by, r.created_at, r.changed_by, r.changed_at, r.began, r.arrived, r.erased,
-    r.before_entries, r.before_bytes, r.rules, r.due_at";
+    r.before_entries, r.before_bytes, r.base_bytes, r.rules, r.due_at";
 
 /// Reads a record from the columns of [`RECORD_COLUMNS`], starting at the first.
 pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
@@ -39,9 +39,13 @@ pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
         began: number(12)?,
         arrived: number(13)?,
         erased: row.get(14)?,
-        before: (number(15)?, number(16)?),
-        rules: row.get(17)?,
-        due_at: row.get(18)?,
+        before: Before {
+            entries: number(15)?,
+            entry_bytes: number(16)?,
+            base_bytes: number(17)?,
+        },
+        rules: row.get(18)?,
+        due_at: row.get(19)?,
     })
 }
 
@@ -68,7 +72,7 @@ pub(super) fn documents_of(c: &Connection, record: RecordId) -> Result<Vec<Docum
 
 /// Columns of a log line, its author and the entry's bytes, for [`news`], and the first of them.
 const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.author, e.body";
-const LINE: usize = 19;
+const LINE: usize = 20;
 
 /// Records that changed or left after the cursor, in the order in which they did.
 fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
@@ -143,6 +147,7 @@ fn history(c: &Connection, record: RecordId) -> Result<Vec<HistoryRow>, StoreErr
         Ok(HistoryRow {
             log: logged.then(|| read_line(row, 0)).transpose()?,
             feed: FeedId(row.get(2)?),
+            n: row.get::<_, i64>(3)? as u64,
             author: row.get(6)?,
             device: row.get::<_, Option<u32>>(7)?.map(DeviceNo),
             body: row.get(8)?,
@@ -227,6 +232,7 @@ impl RecordStore for SqliteStore {
             Ok(Some(LedgerRow {
                 record: row,
                 views: ledgers::views(c, record)?,
+                left: None,
             }))
         })
     }

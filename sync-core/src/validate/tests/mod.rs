@@ -37,6 +37,7 @@ fn area(no: AreaNo, parent: Option<AreaNo>) -> AreaInfo {
         code: format!("a{no}"),
         kind: "basic_grid".into(),
         name: format!("area {no}"),
+        edges: Vec::new(),
     }
 }
 

@@ -72,6 +72,31 @@ fn who_is_signed_in_pays_for_themselves_and_not_their_office() {
 }
 
 #[test]
+fn who_is_proven_gets_in_however_much_their_network_asks() {
+    let desk = desk("peer", "5");
+    desk.person("dc", PASSWORD, "dispatcher_community", "C");
+    let (token, _) = desk.sign_in("dc", PASSWORD);
+    let known = Phone::of(&desk, "w1", Options::default());
+    known.sync().expect("it enrols");
+    let stranger = Phone::of(&desk, "w2", Options::default());
+    // In turns, so that nothing is left at each of them.
+    let shut = || waits(&asked_in_vain(50, || desk.ask("GET", "/nothing", "")));
+    shut();
+    assert_eq!(desk.get_as(&token, "/v1/me").status, 200);
+    known.patrol("巡查");
+    shut();
+    known.sync().expect("its seal proves it");
+    assert_eq!(known.unsent(), 0);
+    let late = (0..50).find_map(|_| {
+        shut();
+        stranger.sync().err()
+    });
+    let late = late.expect("a stranger has to wait");
+    assert_eq!(late.code(), Some(Code::RateLimited), "{late:?}");
+    waits(&asked_in_vain(50, || desk.get_as(&format!("{token}x"), "/v1/me")));
+}
+
+#[test]
 fn a_phone_that_is_told_to_wait_keeps_everything_and_another_does_not_wait() {
     let desk = desk("device", "2");
     let (often, other) = (
@@ -121,35 +146,36 @@ fn a_request_that_had_to_wait_is_taken_later_as_it_is() {
 }
 
 #[test]
-fn while_as_many_syncs_as_may_are_decided_the_next_is_told_to_come_back() {
+fn while_as_many_syncs_as_may_are_decided_others_are_told_to_come_back() {
     let desk = Desk::with(&[("syncs_at_once", "1"), ("sync_wait_seconds", "1")]);
-    let (first, second) = (
-        Phone::of(&desk, "w1", Options::default()),
-        Phone::of(&desk, "w2", Options::default()),
-    );
-    first.sync().expect("it enrols");
-    second.sync().expect("it enrols");
-    first.patrol("一");
-    second.patrol("二");
+    let phones = ["w1", "w2", "w3"].map(|login| Phone::of(&desk, login, Options::default()));
+    for phone in &phones {
+        phone.sync().expect("it enrols");
+        phone.patrol("巡查");
+    }
     // Whoever holds the store's file for writing holds up the sync that writes, and with it the only turn.
     let file = rusqlite::Connection::open(desk.file()).expect("the store's file");
     file.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
-    let phones = [&first, &second];
     let (turned_away, held) = std::thread::scope(|scope| {
         let (tell, told) = std::sync::mpsc::channel();
-        for (who, phone) in phones.into_iter().enumerate() {
+        for phone in &phones {
             let tell = tell.clone();
-            scope.spawn(move || tell.send((who, phone.sync())).expect("somebody listens"));
+            scope.spawn(move || tell.send(phone.sync()).expect("somebody listens"));
         }
-        let turned_away = told.recv().expect("one does not wait for ever");
+        let next = || told.recv().expect("nobody waits for ever");
+        let turned_away = [next(), next()];
         file.execute_batch("COMMIT").expect("it ends");
-        (turned_away, told.recv().expect("the other is held up, no more"))
+        (turned_away, next())
     });
-    let (who, error) = (turned_away.0, turned_away.1.expect_err("the turn is taken"));
-    assert_eq!(error.code(), Some(Code::Busy), "{error:?}");
-    assert!(error.is_retryable() && error.wait().is_some(), "{error:?}");
-    held.1.expect("its turn lasted until it was done");
-    assert_eq!(phones[who].unsent(), 1);
-    phones[who].sync().expect("now it is its turn");
-    assert_eq!((first.unsent(), second.unsent()), (0, 0));
+    for error in turned_away {
+        let error = error.expect_err("the turn is taken");
+        assert_eq!(error.code(), Some(Code::Busy), "{error:?}");
+        assert!(error.is_retryable() && error.wait().is_some(), "{error:?}");
+    }
+    held.expect("its turn lasted until it was done");
+    assert_eq!(phones.iter().map(Phone::unsent).sum::<u64>(), 2);
+    for phone in &phones {
+        phone.sync().expect("now it is its turn");
+        assert_eq!(phone.unsent(), 0);
+    }
 }

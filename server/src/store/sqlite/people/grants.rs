@@ -124,7 +124,9 @@ impl Cuts {
     /// Says in the log of each area concerned, and of those below, that rights changed; whether any did.
     pub fn log(self, c: &Connection) -> Result<bool, StoreError> {
         let mut below = c.prepare_cached(
-            "WITH RECURSIVE below (area) AS (SELECT ?1 UNION SELECT a.area FROM areas a JOIN below b ON a.parent = b.area)
+            "WITH RECURSIVE below (area) AS (SELECT ?1
+               UNION SELECT a.area FROM areas a JOIN below b ON a.parent = b.area
+               UNION SELECT e.area FROM edges e JOIN below b ON e.above = b.area)
              SELECT area FROM below",
         )?;
         let mut told = BTreeSet::new();
