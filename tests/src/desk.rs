@@ -125,7 +125,10 @@ impl Desk {
             password,
             grants,
         };
-        self.service.store.put_users(&[user]).expect("a user");
+        self.service
+            .store
+            .put_users(&[user], self.service.now())
+            .expect("a user");
     }
 
     /// Stops the server; returns once it has.

@@ -9,7 +9,7 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -50,6 +50,20 @@ const EPOCHS: &str = "
 ALTER TABLE entries ADD COLUMN facets INTEGER;
 CREATE TABLE due (record BLOB PRIMARY KEY, at INTEGER NOT NULL, hides INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX due_at ON due (at);
+";
+
+/// Under which facets and scope an area's records were fetched; who created records whose type asks for it; of refused
+/// entries, the last own entry made while they seemed to stand, what was asked and ruled, and what they were saved as again.
+const RIGHTS: &str = "
+ALTER TABLE areas ADD COLUMN facets INTEGER;
+ALTER TABLE areas ADD COLUMN scope INTEGER;
+ALTER TABLE entries ADD COLUMN stood_until INTEGER;
+ALTER TABLE entries ADD COLUMN asked TEXT;
+ALTER TABLE entries ADD COLUMN asked_told INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entries ADD COLUMN ruling TEXT;
+ALTER TABLE entries ADD COLUMN again BLOB;
+CREATE INDEX entries_again ON entries (again) WHERE again IS NOT NULL;
+CREATE TABLE creators (record BLOB PRIMARY KEY, author TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens the file, making it if it is not there. A damaged one is set aside and reported, never deleted.
@@ -121,6 +135,12 @@ fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
         tx.commit()?;
     }
     Ok(())
+}
+
+/// The store's version: another one after a commit by anybody else.
+pub(super) fn version(c: &Connection) -> Result<i64, ClientError> {
+    Ok(c.prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// A setting's bytes.

@@ -187,6 +187,7 @@ impl Engine {
             trouble,
             areas: areas(&self.db, true)?,
             grants: self.grants.clone(),
+            endings: self.endings()?,
         })
     }
 

@@ -143,8 +143,8 @@ fn an_erased_field_is_gone_everywhere_and_beats_a_concurrent_edit() {
     }
     // The refused edit stays on the list, by number and time, without what it said.
     let attention = scene.w2.engine().attention().unwrap();
-    assert_eq!((attention[0].n, attention[0].intents.len()), (beaten.n, 0));
-    let again = scene.w2.engine().apply_again(beaten.n);
+    assert_eq!((attention[0].id.n, attention[0].intents.len()), (beaten.n, 0));
+    let again = scene.w2.engine().apply_again(attention[0].id);
     assert!(
         matches!(&again, Err(ClientError::Refused(r)) if r.code == Code::Erased),
         "{again:?}"
