@@ -6,7 +6,9 @@ pub mod audit;
 pub mod desk;
 pub mod people;
 pub mod plans;
+pub mod reads;
 pub mod records;
+pub mod shares;
 pub mod sqlite;
 
 use gridledger_schema::ids::ServerEpoch;
@@ -15,7 +17,9 @@ pub use audit::AuditStore;
 pub use desk::DeskStore;
 pub use people::PeopleStore;
 pub use plans::PlanStore;
+pub use reads::ReadLogStore;
 pub use records::RecordStore;
+pub use shares::ShareStore;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +55,9 @@ impl StoreError {
 }
 
 /// What every engine offers.
-pub trait Store: PeopleStore + RecordStore + DeskStore + AuditStore + PlanStore + Send + Sync {
+pub trait Store:
+    PeopleStore + RecordStore + DeskStore + AuditStore + PlanStore + ReadLogStore + ShareStore + Send + Sync
+{
     /// The store's generation and keys, made when the store was.
     fn identity(&self) -> Result<Identity, StoreError>;
     /// Whether the store can be read and written now.

@@ -1,5 +1,6 @@
 //! The one integration-test binary: each one more would be one more link.
 
+mod canaries;
 mod conformance;
 mod desks;
 mod doors;
@@ -16,6 +17,7 @@ mod moves;
 mod phones;
 mod register;
 mod sessions;
+mod shares;
 mod simulation;
 mod store_people;
 mod tidy;

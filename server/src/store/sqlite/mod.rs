@@ -10,7 +10,9 @@ mod open;
 mod people;
 mod plans;
 mod pushes;
+mod reads;
 mod records;
+mod shares;
 mod writer;
 
 use std::path::{Path, PathBuf};
