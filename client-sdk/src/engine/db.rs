@@ -9,7 +9,7 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, READS];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -50,6 +50,12 @@ const EPOCHS: &str = "
 ALTER TABLE entries ADD COLUMN facets INTEGER;
 CREATE TABLE due (record BLOB PRIMARY KEY, at INTEGER NOT NULL, hides INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX due_at ON due (at);
+";
+
+/// Whole values that were seen and that the server does not know of yet.
+const READS: &str = "
+CREATE TABLE reads (
+  n INTEGER PRIMARY KEY, at INTEGER NOT NULL, record BLOB NOT NULL, fields TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
 ";
 
 /// Opens the file, making it if it is not there. A damaged one is set aside and reported, never deleted.

@@ -52,7 +52,7 @@ impl Engine {
                 territory: db::number(&self.db, "territory")? as u32,
             }),
             enrol,
-            reads: Vec::new(),
+            reads: self.reads_to_send()?,
             asks: Vec::new(),
             lease: false,
         };

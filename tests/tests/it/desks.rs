@@ -62,7 +62,7 @@ fn a_desks_entry_is_decided_like_a_phones() {
     let mut phone = world.phone("w1", 0);
     phone.sync(&world).unwrap();
     assert_eq!(
-        phone.engine().get(made).unwrap().unwrap().view["description"],
+        phone.engine().for_check().get(made).unwrap().unwrap().view["description"],
         "灯杆"
     );
     assert_eq!(verify(&world.service).unwrap().listed, []);

@@ -16,6 +16,7 @@ mod line;
 mod moves;
 mod phones;
 mod register;
+mod residents;
 mod sessions;
 mod shares;
 mod simulation;
