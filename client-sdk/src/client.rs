@@ -17,7 +17,7 @@ use crate::engine::{Clock, Engine};
 use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::model::{
-    Attention, Conflict, Copied, EntryId, Invite, Query, Record, SentState, Status, SyncReport,
+    Attention, Conflict, Copied, EntryId, Invite, Purpose, Query, Record, SentState, Status, SyncReport,
 };
 use crate::transport::{Incoming, Transport};
 use crate::{RecordId, Saved};
@@ -138,12 +138,27 @@ impl Client {
         Ok(saved)
     }
 
-    /// One record.
+    /// Opens a record for a piece of work: all of it as it is. Leaves a row in the read log.
+    pub fn open_record(&self, record: RecordId, purpose: &Purpose) -> Result<Option<Record>, ClientError> {
+        self.engine().open_record(record, purpose)
+    }
+
+    /// Some fields of a record as they are, for a reason of 4 to 200 characters. Leaves a row in the read log.
+    pub fn reveal(
+        &self,
+        record: RecordId,
+        fields: &[&str],
+        reason: &str,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, ClientError> {
+        self.engine().reveal(record, fields, reason)
+    }
+
+    /// One record, masked.
     pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
         self.engine().get(record)
     }
 
-    /// Records, the last changed first.
+    /// Records, masked, the last changed first.
     pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
         self.engine().list(query)
     }

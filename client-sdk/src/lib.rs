@@ -41,6 +41,6 @@ pub use error::ClientError;
 pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
 pub use model::{
-    Attention, Conflict, Copied, Ending, EntryId, Invite, Query, Record, Saved, SentState, Status,
+    Attention, Conflict, Copied, Ending, EntryId, Invite, Purpose, Query, Record, Saved, SentState, Status,
     SyncReport, Why,
 };

@@ -16,7 +16,8 @@ pub struct Record {
     pub record_type: String,
     /// Its area's code.
     pub area: String,
-    /// Field to value; `_conflicts` and `_ticket` where there are such.
+    /// Field to value; `_conflicts` and `_ticket` where there are such. Masked, unless it was opened for a purpose: what
+    /// is masked is for showing, never to be written back.
     pub view: Value,
     /// Own edits in it that the ledger does not hold yet.
     pub pending: u32,
@@ -24,6 +25,51 @@ pub struct Record {
     pub changed_at: i64,
     /// It went to an area that is not held here, and stays until own edits in it are decided.
     pub moving: bool,
+}
+
+impl Record {
+    /// The fields with several values, masked or whole as the record is.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let fields = self.view["_conflicts"].as_object().into_iter().flatten();
+        let conflicts = fields.map(|(field, values)| Conflict {
+            record: self.id,
+            record_type: self.record_type.clone(),
+            field: field.clone(),
+            values: values.as_array().cloned().unwrap_or_default(),
+        });
+        conflicts.collect()
+    }
+}
+
+/// What a record is opened for: the reason that stands in the read log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A visit at the door.
+    Visit,
+    /// Correcting or completing the record.
+    Edit,
+    /// Working on a ticket.
+    Ticket,
+    /// Calling somebody.
+    Call,
+    /// Settling what several people wrote.
+    Settle,
+    /// Anything else, in 4 to 200 characters.
+    Other(String),
+}
+
+impl Purpose {
+    /// The reason in words.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Visit => "上门走访 visit",
+            Self::Edit => "登记更正 edit",
+            Self::Ticket => "办理事件 ticket",
+            Self::Call => "电话联系 call",
+            Self::Settle => "定夺冲突 settle",
+            Self::Other(reason) => reason,
+        }
+    }
 }
 
 /// What a save gave.

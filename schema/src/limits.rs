@@ -71,3 +71,11 @@ pub const AREA_DEPTH: usize = 32;
 pub const AREA_EDGES: usize = 64;
 /// How long a change of the territory may stay unknown to a phone: what it does later is judged by the change, ms.
 pub const TERRITORY_GRACE_MS: i64 = 30 * 24 * 3_600_000;
+/// Characters that a reason to see values unmasked has at least: less says nothing.
+pub const REASON_LEAST_CHARS: usize = 4;
+/// Records whose values one person may see unmasked in ledgers within a day; more needs a second person.
+pub const BULK_RECORDS: usize = 100;
+/// Hours an approved export, and the day of [`BULK_RECORDS`], last.
+pub const EXPORT_HOURS: i64 = 24;
+/// Rows of one page of the read log.
+pub const READ_LOG_PAGE_ROWS: usize = 1_000;

@@ -9,11 +9,11 @@ use gridledger_schema::set::{Field, RecordType};
 use serde_json::{Value, json};
 
 use crate::desk::{DeskVerdict, admit};
-use crate::mask;
 use crate::reading::{ReadError, Reader};
 use crate::store::StoreError;
 use crate::store::people::User;
 use crate::store::refusals::{RefusedQuery, RefusedRow, RulingRow};
+use gridledger_core::mask;
 
 /// Entries of one answer, when nothing else is asked for, and at most.
 const PAGE: usize = 100;

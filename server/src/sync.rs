@@ -19,6 +19,7 @@ use crate::auth::codes;
 use crate::given::Bounds;
 use crate::pull::Pull;
 use crate::reading::Reader;
+use crate::reads::offline;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, User, UserNo};
@@ -140,6 +141,8 @@ pub fn open_for(
         None => Vec::new(),
     };
     ready.push(Frame::Time(now));
+    let seen_offline = std::mem::take(&mut request.reads);
+    ready.extend(offline::keep(service, (&device, &user), seen_offline, now)?.map(Frame::ReadsKept));
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
     let receipts = push(service, &device, &request, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();

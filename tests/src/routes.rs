@@ -82,6 +82,21 @@ pub const ROUTES: &[Route] = &[
         ..post("/v1/territory/plans/{plan}/{step}")
     },
     get("/v1/territory/lineage", "/v1/territory/lineage"),
+    get("/v1/reads", "/v1/reads"),
+    get("/v1/exports", "/v1/exports"),
+    post("/v1/exports"),
+    Route {
+        path: "/v1/exports/1/approve",
+        reads: false,
+        ..post("/v1/exports/{id}/approve")
+    },
+    get("/v1/shares", "/v1/shares"),
+    post("/v1/shares"),
+    Route {
+        method: "DELETE",
+        ..get("/v1/shares/{id}", "/v1/shares/1")
+    },
+    get("/v1/shares/{id}/feed", "/v1/shares/1/feed"),
 ];
 
 /// Whether some route takes this method at this path.

@@ -68,7 +68,8 @@ impl Engine {
             Frame::Withdrawn(area) => self.withdrawn(area),
             Frame::Delta(delta) => self.delta(delta, report),
             // Told to phones that asked; this one does not yet.
-            Frame::Lease(_) | Frame::ReadsKept(_) => Ok(()),
+            Frame::Lease(_) => Ok(()),
+            Frame::ReadsKept(n) => self.reads_kept(n),
             Frame::Ruling(ruling) => self.ruled(&ruling),
             Frame::End { .. } => self.ended(),
         }

@@ -9,7 +9,7 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -64,6 +64,12 @@ ALTER TABLE entries ADD COLUMN ruling TEXT;
 ALTER TABLE entries ADD COLUMN again BLOB;
 CREATE INDEX entries_again ON entries (again) WHERE again IS NOT NULL;
 CREATE TABLE creators (record BLOB PRIMARY KEY, author TEXT NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// Whole values that were seen and that the server does not know of yet.
+const READS: &str = "
+CREATE TABLE reads (
+  n INTEGER PRIMARY KEY, at INTEGER NOT NULL, record BLOB NOT NULL, fields TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
 ";
 
 /// Opens the file, making it if it is not there. A damaged one is set aside and reported, never deleted.

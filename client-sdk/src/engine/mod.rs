@@ -1,9 +1,10 @@
 //! The engine: everything on the phone without network, runtime or thread. Synchronous; a shell calls it.
 //!
-//! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `request` says what to
-//! send, `apply` what an answer means, `attention` keeps what was refused,
-//! `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of what was
-//! erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share a file.
+//! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `reads` masks what is shown
+//! and notes what is seen whole, `request` says what to send, `apply` what an answer means, `attention` keeps what was
+//! refused, `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of
+//! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share
+//! a file.
 
 mod apply;
 mod attention;
@@ -17,6 +18,7 @@ mod names;
 mod overlay;
 mod query;
 mod reach;
+mod reads;
 mod request;
 mod settings;
 mod time;
@@ -32,6 +34,7 @@ use gridledger_schema::wire::{AreaInfo, Grant};
 use rusqlite::Connection;
 
 use crate::error::ClientError;
+pub use reads::ForCheck;
 pub use request::Outgoing;
 
 /// The wall clock, ms since 1970; a parameter, so that a test or a replay can say what time it is.

@@ -57,8 +57,8 @@ fn like(text: &str) -> String {
 }
 
 impl Engine {
-    /// One record.
-    pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+    /// One record with its whole values.
+    pub(super) fn plain_get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
         self.hide_due()?;
         let mut select = self
             .db
@@ -84,8 +84,8 @@ impl Engine {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Records, the last changed first.
-    pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+    /// Records with their whole values, the last changed first.
+    pub(super) fn plain_list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
         self.hide_due()?;
         let mut wheres = vec!["1".to_owned()];
         let mut values: Vec<Sql> = Vec::new();
@@ -130,25 +130,16 @@ impl Engine {
             .collect::<Result<_, _>>()?)
     }
 
-    /// Every field with several values, of one record or of all.
+    /// Every field with several values, of one record or of all; the values masked, as in lists.
     pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
-        let records = match record {
+        let records: Vec<Record> = match record {
             Some(record) => self.get(record)?.into_iter().collect(),
             None => self.list(&Query {
                 in_conflict: true,
                 ..Query::default()
             })?,
         };
-        let of = |record: Record| {
-            let fields = record.view["_conflicts"].as_object().cloned().unwrap_or_default();
-            fields.into_iter().map(move |(field, values)| Conflict {
-                record: record.id,
-                record_type: record.record_type.clone(),
-                field,
-                values: values.as_array().cloned().unwrap_or_default(),
-            })
-        };
-        Ok(records.into_iter().flat_map(of).collect())
+        Ok(records.iter().flat_map(Record::conflicts).collect())
     }
 
     /// Settles a conflict: this value, by someone who has seen the others.

@@ -50,7 +50,7 @@ impl Engine {
             segments,
             grants: rights_known,
             enrol,
-            reads: Vec::new(),
+            reads: self.reads_to_send()?,
             asks: self.asks()?,
             lease: false,
         };

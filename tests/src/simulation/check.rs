@@ -303,6 +303,7 @@ fn refused_stays_home(simulation: &mut Simulation<'_>, records: &Records) -> Res
             let found = player
                 .phone
                 .engine()
+                .for_check()
                 .list(&Query::default().text(mark))
                 .map_err(text)?;
             if let Some(record) = found.first() {
@@ -332,6 +333,7 @@ fn same_views(simulation: &mut Simulation<'_>, player: usize, records: &Records)
     let shown = simulation.players[player]
         .phone
         .engine()
+        .for_check()
         .list(&Query::default())
         .map_err(text)?;
     let wanted = records

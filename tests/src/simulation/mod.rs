@@ -236,6 +236,7 @@ impl<'a> Simulation<'a> {
         let found = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::of_type(kind).limit(20));
         Ok(found.map_err(text)?.iter().map(|r| r.id.to_string()).collect())
     }
@@ -244,6 +245,7 @@ impl<'a> Simulation<'a> {
         let records = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::default().limit(8));
         let records = records.map_err(text)?;
         if records.is_empty() {
@@ -255,7 +257,12 @@ impl<'a> Simulation<'a> {
 
     /// Edits a record, if the player has it.
     fn edit_one(&mut self, player: usize, record: RecordId) -> Result<(), String> {
-        let found = self.players[player].phone.engine().get(record).map_err(text)?;
+        let found = self.players[player]
+            .phone
+            .engine()
+            .for_check()
+            .get(record)
+            .map_err(text)?;
         let Some(record) = found else { return Ok(()) };
         let mark = self.mark();
         let people: Vec<String> = PEOPLE.iter().map(|(login, ..)| (*login).to_owned()).collect();
@@ -304,6 +311,7 @@ impl<'a> Simulation<'a> {
         let conflicts = self.players[player]
             .phone
             .engine()
+            .for_check()
             .conflicts(None)
             .map_err(text)?;
         if conflicts.is_empty() {
@@ -312,7 +320,11 @@ impl<'a> Simulation<'a> {
         let conflict = self.rng.pick(&conflicts);
         let value = self.rng.pick(&conflict.values)["value"].clone();
         let engine = self.players[player].phone.engine();
-        let saw = engine.get(conflict.record).map_err(text)?.map(|r| r.view);
+        let saw = engine
+            .for_check()
+            .get(conflict.record)
+            .map_err(text)?
+            .map(|r| r.view);
         self.note(format!(
             "{player} settles {} of {} with {value}",
             conflict.field, conflict.record
@@ -387,6 +399,7 @@ impl<'a> Simulation<'a> {
         let shared = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::default().limit(5));
         let shared: Vec<RecordId> = shared.map_err(text)?.iter().map(|r| r.id).collect();
         if shared.is_empty() {
@@ -413,6 +426,7 @@ impl<'a> Simulation<'a> {
             let arrived = self.players[late]
                 .phone
                 .engine()
+                .for_check()
                 .list(&Query::default())
                 .map_err(text)?;
             for record in arrived.iter().map(|record| record.id).take(3) {

@@ -1,5 +1,6 @@
 //! The one integration-test binary: each one more would be one more link.
 
+mod canaries;
 mod conformance;
 mod desks;
 mod doors;
@@ -16,8 +17,10 @@ mod moves;
 mod phones;
 mod refused;
 mod register;
+mod residents;
 mod rights;
 mod sessions;
+mod shares;
 mod simulation;
 mod store_people;
 mod tidy;

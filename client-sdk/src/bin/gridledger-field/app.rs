@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use gridledger_client::{Client, ClientError, Options, Record, RecordId, Saved};
+use gridledger_client::{Client, ClientError, Options, Purpose, Record, RecordId, Saved};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{RecordType, SchemaSet};
 use serde_json::{Value, json};
@@ -82,6 +82,13 @@ impl App {
     pub fn record(&self, text: &str) -> Result<Record, Failure> {
         let id = self.record_id(text)?;
         self.client.get(id)?.ok_or_else(|| unknown_record(text))
+    }
+
+    /// A record with its whole values, which leaves a row in the read log.
+    pub fn opened(&self, record: Record, purpose: &Purpose) -> Result<Record, Failure> {
+        let opened = self.client.open_record(record.id, purpose);
+        let opened = opened.map_err(|error| self.about(&record.record_type, error))?;
+        Ok(opened.unwrap_or(record))
     }
 
     fn record_id(&self, text: &str) -> Result<RecordId, Failure> {

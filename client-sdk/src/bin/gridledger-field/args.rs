@@ -73,10 +73,13 @@ pub enum Command {
     Append(Append),
     /// Take a step of a ticket: report, accept, feedback, escalate …  办理
     Event(Event),
-    /// Show a record  查看
+    /// Show a record, personal values masked  查看
     Show {
         /// Its id or the beginning of it
         record: String,
+        /// Show it whole, for this reason (4 to 200 characters), which goes into the read log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// List records, the last changed first  列表
     List(List),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gridledger_client::engine::Clock;
-use gridledger_client::{Client, Intents, Invite, Options, Query, RecordId};
+use gridledger_client::{Client, Intents, Invite, Options, Query, Record, RecordId};
 use gridledger_schema::set::{Merge, SchemaSet};
 use serde_json::{Map, Value, json};
 
@@ -139,8 +139,13 @@ fn claim(shared: &Path) -> Result<Invite, Failure> {
 }
 
 impl Open {
+    /// Every record with its whole values: what is measured is compared.
+    fn all(&self) -> Result<Vec<Record>, Failure> {
+        Ok(self.client.engine().for_check().list(&Query::default())?)
+    }
+
     fn index(&mut self) -> Result<(), Failure> {
-        for record in self.client.list(&Query::default())? {
+        for record in self.all()? {
             if let Some(reference) = record.view[REF].as_str() {
                 self.records.insert(reference.to_owned(), record.id);
             }
@@ -233,7 +238,7 @@ impl Open {
 
     fn dump(&self, request: &Value) -> Result<Value, Failure> {
         let mut lines = BTreeMap::new();
-        for record in self.client.list(&Query::default())? {
+        for record in self.all()? {
             let mut v = record.view.as_object().cloned().unwrap_or_default();
             let Some(Value::String(reference)) = v.remove(REF) else {
                 continue;

@@ -78,7 +78,7 @@ async fn run(args: &Args, lang: Lang) -> Result<Answer, Failure> {
         Command::Incr(incr) => edit::increment(&open()?, incr),
         Command::Append(append) => edit::append(&open()?, append),
         Command::Event(event) => edit::event(&open()?, event),
-        Command::Show { record } => show::show(&open()?, record),
+        Command::Show { record, reason } => show::show(&open()?, record, reason.as_deref()),
         Command::List(list) => show::list(&open()?, list),
         Command::Find { text, limit } => show::find(&open()?, text, *limit),
         Command::Conflicts { record } => conflicts::list(&open()?, record.as_deref()),

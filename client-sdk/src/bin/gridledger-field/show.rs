@@ -1,6 +1,6 @@
 //! Reading: one record with its labels, lists, search.
 
-use gridledger_client::{Query, Record};
+use gridledger_client::{Purpose, Query, Record};
 use gridledger_core::fold::{Flag, State};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Field, Merge, RecordType, Workflow};
@@ -13,8 +13,11 @@ use crate::text::{self, clip, headline, one_line, plain, short, table, title, ty
 use crate::values::{self, all_shown, shown};
 use crate::{conflicts, fields, time};
 
-pub fn show(app: &App, given: &str) -> Result<Answer, Failure> {
-    let record = app.record(given)?;
+pub fn show(app: &App, given: &str, reason: Option<&str>) -> Result<Answer, Failure> {
+    let mut record = app.record(given)?;
+    if let Some(reason) = reason {
+        record = app.opened(record, &Purpose::Other(reason.to_owned()))?;
+    }
     let mut out = headline(app, &record) + "\n";
     out.push_str(&table(&facts(app, &record), "  "));
     out.push('\n');

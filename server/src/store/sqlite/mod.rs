@@ -10,8 +10,10 @@ mod open;
 mod people;
 mod plans;
 mod pushes;
+mod reads;
 mod records;
 mod refusals;
+mod shares;
 mod writer;
 
 use std::path::{Path, PathBuf};
