@@ -191,7 +191,8 @@ fn covered(service: &Service, row: &RecordRow, login: &str, reach: Reach) -> Res
     Ok(reach.covers(login, row, view.into_iter().flat_map(handlers)))
 }
 
-/// What is told of a record that is here no longer: `None` when it is here, nothing of it when this phone never had it.
+/// What is told of a record that is here no longer: `None` when it is here, nothing of it when this phone cannot have
+/// had it.
 fn gone(row: &RecordNewsRow, from: AreaCursor, allowed: &[AreaNo]) -> Option<Option<RecordNews>> {
     let news = match row.told {
         Told::Left(to) => News::Left(allowed.binary_search(&to).is_ok().then_some(to)),
@@ -202,7 +203,9 @@ fn gone(row: &RecordNewsRow, from: AreaCursor, allowed: &[AreaNo]) -> Option<Opt
         last: row.at,
         ..record_news(row.row.clone(), news)
     };
-    Some((from.reached > 0).then_some(told))
+    // Of what was erased a phone may hold what it had not had from here: its own, or what it fetches afresh.
+    let held = from.reached > 0 || row.row.erased;
+    Some(held.then_some(told))
 }
 
 /// A record that may only now have come into reach: always whole.

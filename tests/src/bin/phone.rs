@@ -1,5 +1,5 @@
-//! A phone for tests that kill it: `phone STORE SERVER CODE STEP…`. A step is `sync`, `list`, or a text that a new
-//! patrol carries. What is durable is printed the moment the call returned.
+//! A phone for tests that kill it: `phone STORE SERVER CODE STEP…`. A step is `sync`, `list`, `person` (a new one),
+//! `withdraw` (everybody's consent), `people`, or a text that a new patrol carries. What is durable is printed the moment the call returned.
 
 use std::io::Write as _;
 
@@ -28,6 +28,9 @@ async fn main() -> Result<(), Failure> {
         match step.as_str() {
             "sync" => sync(&client).await?,
             "list" => list(&client)?,
+            "person" => person(&client)?,
+            "withdraw" => withdraw(&client)?,
+            "people" => people(&client)?,
             note => match create(&client, note) {
                 Ok(record) => say(&format!("saved {record} {note}"))?,
                 // Before the first sync there are no areas to create it in.
@@ -70,4 +73,38 @@ fn create(client: &Client, note: &str) -> Result<RecordId, ClientError> {
         .put("coverage_note", note)
         .increment("posters_removed", 1);
     client.create("patrol", "G1", intents)
+}
+
+/// Somebody who may be called.
+fn person(client: &Client) -> Result<(), Failure> {
+    let number = serde_json::Map::from_iter([("number".to_owned(), "13812340987".into())]);
+    let person = Intents::new()
+        .put("name", "赵某")
+        .add("consents", "phone_contact")
+        .set_child("phones", "m", number);
+    match client.create("person", "G1", person) {
+        Ok(record) => say(&format!("saved {record}")),
+        Err(ClientError::Refused(refusal)) => say(&format!("refused {refusal}")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn withdraw(client: &Client) -> Result<(), Failure> {
+    for person in client.list(&Query::of_type("person"))? {
+        if person.view["consents"][0] == "phone_contact" {
+            let saved = client.edit(person.id, Intents::new().remove("consents", "phone_contact"))?;
+            say(&format!("withdrawn {}", saved.record))?;
+        }
+    }
+    Ok(())
+}
+
+fn people(client: &Client) -> Result<(), Failure> {
+    for person in client.list(&Query::of_type("person"))? {
+        say(&format!(
+            "person {} {} {}",
+            person.id, person.view, person.pending
+        ))?;
+    }
+    Ok(())
 }

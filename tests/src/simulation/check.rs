@@ -9,11 +9,12 @@ use gridledger_core::document::Document;
 use gridledger_core::project::{View, project};
 use gridledger_core::rights::Rights;
 use gridledger_schema::code::Code;
-use gridledger_schema::entry::Entry;
+use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
 use gridledger_server::store::records::HistoryRow;
+use gridledger_server::verify::verify;
 use serde_json::json;
 
 use super::of_record::{nothing_buried, permitted, sums};
@@ -22,6 +23,8 @@ use super::{PEOPLE, Player, Simulation, text};
 /// What the server holds of a record.
 pub(super) struct Held {
     pub(super) area: AreaNo,
+    /// The position at which its generation began.
+    began: u64,
     pub(super) record_type: RecordType,
     documents: BTreeMap<u8, Document>,
     /// Stored and refused entries, the stored in log order.
@@ -33,6 +36,7 @@ type Records = BTreeMap<RecordId, Held>;
 /// Asks everything.
 pub(super) fn promises(simulation: &mut Simulation<'_>) -> Result<(), String> {
     let records = records(simulation)?;
+    proven_from_the_entries(simulation)?;
     log_has_no_gaps(simulation, &records)?;
     for (id, held) in &records {
         sums(id, held)?;
@@ -66,7 +70,11 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
     for id in ids {
         let history = service.store.history(id).map_err(text)?;
         let decoded = history.into_iter().map(|row| {
-            let entry = canonical::decode(&row.body).map_err(text)?;
+            let entry = if row.body.is_empty() {
+                emptied(id, &row)
+            } else {
+                canonical::decode(&row.body).map_err(text)?
+            };
             Ok((row, entry))
         });
         let history = decoded.collect::<Result<Vec<_>, String>>()?;
@@ -80,6 +88,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
                 id,
                 Held {
                     area,
+                    began: 0,
                     record_type,
                     documents,
                     history,
@@ -100,6 +109,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
             id,
             Held {
                 area,
+                began: row.began,
                 record_type,
                 documents,
                 history,
@@ -109,15 +119,41 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
     Ok(records)
 }
 
+/// An entry whose bytes are gone: what its row still tells.
+fn emptied(record: RecordId, row: &HistoryRow) -> Entry {
+    Entry {
+        n: row.n,
+        at: 0,
+        cursor: 0,
+        role: String::new(),
+        target: Target::Edit { record },
+        intents: Vec::new(),
+    }
+}
+
 impl Held {
     pub(super) fn stored(&self) -> impl Iterator<Item = &(HistoryRow, Entry)> {
         self.history.iter().filter(|(row, _)| row.refusal.is_none())
+    }
+
+    /// Whether any of its entries lost its bytes: what those said cannot be added up any more.
+    pub(super) fn is_emptied(&self) -> bool {
+        self.history.iter().any(|(row, _)| row.body.is_empty())
     }
 
     pub(super) fn view(&self, facets: u64) -> View {
         let readable = self.documents.iter().filter(|(f, _)| facets & (1 << **f) != 0);
         project(&self.record_type, readable.map(|(_, d)| d))
     }
+}
+
+/// Documents, ledgers and digests follow from bases and entries, and nothing erased is left in those.
+fn proven_from_the_entries(simulation: &Simulation<'_>) -> Result<(), String> {
+    let report = verify(&simulation.world.service).map_err(text)?;
+    if report.is_whole() {
+        return Ok(());
+    }
+    Err(format!("{:?}", report.listed))
 }
 
 fn log_has_no_gaps(simulation: &Simulation<'_>, records: &Records) -> Result<(), String> {
@@ -129,10 +165,10 @@ fn log_has_no_gaps(simulation: &Simulation<'_>, records: &Records) -> Result<(),
             .flat_map(Held::stored)
             .filter_map(|(row, _)| row.log.as_ref().map(|line| line.seq))
             .collect();
-        let events = service.store.events_between(area.no, 0, u64::MAX);
-        log.extend(events.map_err(text)?.iter().map(|event| event.seq));
-        log.sort_unstable();
         let head = service.store.head(area.no).map_err(text)?.seq;
+        let events = service.store.events_between(area.no, 0, head).map_err(text)?;
+        log.extend(events.iter().map(|event| event.seq));
+        log.sort_unstable();
         if !log.iter().copied().eq(1..=head) {
             return Err(format!("the log of {} is {log:?}, its head {head}", area.code));
         }
@@ -147,6 +183,8 @@ type Fates = BTreeMap<(FeedId, u64), bool>;
 fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, String> {
     let mut fates = Fates::new();
     for (row, entry) in records.values().flat_map(|held| &held.history) {
+        let beaten = row.refusal.as_ref().is_some_and(|r| r.code == Code::Erased);
+        simulation.tally.beaten += usize::from(beaten);
         if fates.insert((row.feed, entry.n), row.refusal.is_some()).is_some() {
             return Err(format!("{}.{} is in the history twice", row.feed, entry.n));
         }
@@ -255,6 +293,15 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
         else {
             continue;
         };
+        // What was there before its generation cannot be shown again.
+        let of_before = stored[place]
+            .0
+            .log
+            .as_ref()
+            .is_some_and(|line| line.seq <= held.began);
+        if of_before || stored[place].1.cursor < held.began {
+            continue;
+        }
         let line = stored[place]
             .0
             .log
@@ -283,7 +330,8 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
 
 fn all_of(before: &[&(HistoryRow, Entry)]) -> Vec<(FeedId, u64)> {
     let mut clock = BTreeMap::new();
-    for (row, _) in before.iter().filter(|(_, entry)| entry.facets() & 1 != 0) {
+    let touched = |row: &HistoryRow| row.log.as_ref().is_some_and(|line| line.facets & 1 != 0);
+    for (row, _) in before.iter().filter(|(row, _)| touched(row)) {
         *clock.entry(row.feed).or_insert(0) += 1;
     }
     clock.into_iter().collect()

@@ -3,6 +3,7 @@
 
 mod check;
 mod edits;
+mod epochs;
 mod of_record;
 mod rng;
 
@@ -74,6 +75,12 @@ pub struct Tally {
     pub concurrent: usize,
     /// Tickets that ended closed or evaluated.
     pub closed: usize,
+    /// Records that began anew, nothing erased.
+    pub epochs: usize,
+    /// Erasures asked for.
+    pub erased: usize,
+    /// Edits that an erasure beat.
+    pub beaten: usize,
 }
 
 struct Simulation<'a> {
@@ -189,6 +196,7 @@ impl<'a> Simulation<'a> {
                 Ok(())
             }
             93..=95 => self.attention(player),
+            96..=97 => self.end_history(),
             _ => {
                 let most = if self.rng.percent(8) {
                     40 * DAY

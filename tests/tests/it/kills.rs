@@ -22,7 +22,7 @@ const DIE_AT: &str = "GRIDLEDGER_DIE_AT";
 const DAY: [&str; 9] = ["sync", "a", "b", "c", "sync", "d", "e", "sync", "sync"];
 
 /// Where one story happens.
-struct Place {
+pub(super) struct Place {
     dir: TempDir,
 }
 
@@ -68,7 +68,7 @@ impl Drop for Node {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let place = Self {
             dir: tempfile::tempdir().expect("a folder"),
         };
@@ -102,21 +102,21 @@ impl Place {
         place
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn store(&self) -> SqliteStore {
+    pub(super) fn store(&self) -> SqliteStore {
         SqliteStore::open(&self.file("server.db"), ingest::decider(SchemaSet::builtin()))
             .expect("the server's store")
     }
 
-    fn node(&self, die_at: Option<&str>) -> Node {
+    pub(super) fn node(&self, die_at: Option<&str>) -> Node {
         Node::start(&self.file("server.db"), die_at)
     }
 
     /// Runs a phone through some steps; the lines it printed, and whether it died.
-    fn phone(&self, node: &Node, die_at: Option<&str>, steps: &[&str]) -> (Vec<String>, bool) {
+    pub(super) fn phone(&self, node: &Node, die_at: Option<&str>, steps: &[&str]) -> (Vec<String>, bool) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_phone"));
         command
             .arg(self.file("phone.db"))
@@ -146,7 +146,7 @@ fn ids(lines: &[String], word: &str) -> BTreeSet<RecordId> {
     lines.iter().filter_map(of_line).collect()
 }
 
-fn is_whole(file: &Path) -> bool {
+pub(super) fn is_whole(file: &Path) -> bool {
     let connection = rusqlite::Connection::open(file).expect("a database");
     let check: String = connection
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
@@ -229,8 +229,12 @@ fn holds_exactly(place: &Place, held: &BTreeSet<RecordId>, point: &str) {
     );
 }
 
-/// Plays several stories at a time: they wait for processes more than they compute.
 fn each_survives(points: &[(&str, u32)]) {
+    each(points, survives);
+}
+
+/// Plays several stories at a time: they wait for processes more than they compute.
+pub(super) fn each(points: &[(&str, u32)], story: fn(&str)) {
     let stories: Vec<String> = points
         .iter()
         .flat_map(|(point, most)| (1..=*most).map(move |count| format!("{point}:{count}")))
@@ -241,7 +245,7 @@ fn each_survives(points: &[(&str, u32)]) {
         for _ in 0..4 {
             scope.spawn(|| {
                 while let Some(point) = next() {
-                    survives(point);
+                    story(point);
                 }
             });
         }

@@ -11,6 +11,7 @@ mod http_desk;
 mod http_errors;
 mod http_hostile;
 mod kills;
+mod kills_epochs;
 mod ledgers;
 mod line;
 mod moves;
