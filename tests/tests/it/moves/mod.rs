@@ -1,3 +1,4 @@
 //! Territory moves while phones are out: nothing is lost, everything lands where it belongs, the sums balance.
 
+mod acceptance;
 mod offline;
