@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 pub struct Pulled {
     /// The rows.
     pub rows: Vec<Value>,
+    /// Records that left.
+    pub left: Vec<RecordId>,
     /// Where the next pull goes on.
     pub cursor: String,
     /// Whether there is more.
@@ -60,6 +62,7 @@ impl<'a> Clerk<'a> {
         let page = ledger::page(&self.reader(), &question)?;
         Ok(Pulled {
             rows: page.rows.into_iter().map(Value::Object).collect(),
+            left: page.left,
             cursor: page.cursor,
             more: page.more,
         })

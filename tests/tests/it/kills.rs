@@ -27,14 +27,31 @@ struct Place {
 }
 
 /// A server process; it ends when this does.
-struct Node {
+pub(crate) struct Node {
     child: Child,
-    address: String,
+    /// Where it listens, with `http://` before it.
+    pub(crate) address: String,
 }
 
 impl Node {
+    /// Serves a store; dies at a point if one is named.
+    pub(crate) fn start(store: &Path, die_at: Option<&str>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        command
+            .arg(store)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = with(&mut command, die_at).spawn().expect("a server process");
+        let mut address = String::new();
+        let out = child.stdout.take().expect("its output");
+        BufReader::new(out).read_line(&mut address).expect("its address");
+        let address = format!("http://{}", address.trim());
+        Self { child, address }
+    }
+
     /// Ends it by ending its input; whether it was dead before.
-    fn end(mut self) -> bool {
+    pub(crate) fn end(mut self) -> bool {
         self.wait()
     }
 
@@ -95,18 +112,7 @@ impl Place {
     }
 
     fn node(&self, die_at: Option<&str>) -> Node {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
-        command
-            .arg(self.file("server.db"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = with(&mut command, die_at).spawn().expect("a server process");
-        let mut address = String::new();
-        let out = child.stdout.take().expect("its output");
-        BufReader::new(out).read_line(&mut address).expect("its address");
-        let address = format!("http://{}", address.trim());
-        Node { child, address }
+        Node::start(&self.file("server.db"), die_at)
     }
 
     /// Runs a phone through some steps; the lines it printed, and whether it died.
