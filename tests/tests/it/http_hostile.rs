@@ -45,11 +45,14 @@ fn the_table_of_routes_names_every_route_of_the_application() {
 #[test]
 fn a_method_that_a_route_does_not_take_is_refused() {
     let desk = Desk::open();
-    for Route { method, path, .. } in ROUTES {
+    for Route { path, .. } in ROUTES {
         for other in [
             "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
         ] {
-            if other != *method {
+            let taken = ROUTES
+                .iter()
+                .any(|route| route.path == *path && route.method == other);
+            if !taken {
                 refuses(&desk.ask(other, path, ""), &[Code::MethodNotAllowed]);
             }
         }

@@ -11,7 +11,7 @@ use gridledger_server::service::Service;
 use gridledger_server::store::people::NewUser;
 use gridledger_server::store::sqlite::SqliteStore;
 use gridledger_server::verify::verify;
-use gridledger_tests::desk::{Answer, ask_at};
+use gridledger_tests::desk::{Answer, Door};
 use gridledger_tests::planning::{Home, STEWARDS, approved, grid, stewards};
 use gridledger_tests::world::World;
 use serde_json::{Value, json};
@@ -58,13 +58,12 @@ fn ready() -> (World, u32) {
 
 fn post(node: &Node, token: &str, path: &str, body: &Value) -> Answer {
     let addr: SocketAddr = node.address.trim_start_matches("http://").parse().unwrap();
-    let body = body.to_string();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    ask_at(addr, head.as_bytes())
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
+    Door(addr).ask_with("POST", path, &headers, body.to_string().as_bytes())
 }
 
 fn apply(node: &Node, number: u32) -> Answer {
@@ -74,7 +73,12 @@ fn apply(node: &Node, number: u32) -> Answer {
         return signed;
     }
     let (token, _) = signed.tokens();
-    post(node, &token, &format!("/v1/territory/plans/{number}/apply"), &json!({}))
+    post(
+        node,
+        &token,
+        &format!("/v1/territory/plans/{number}/apply"),
+        &json!({}),
+    )
 }
 
 /// Applies, dies, applies again; then everything is where it belongs.
@@ -85,7 +89,11 @@ fn survives(file: &Path, number: u32, point: &str) {
     assert!(died && broken.status == 0, "{point} was not reached: {broken:?}");
     let node = Node::start(file, None);
     let applied = apply(&node, number);
-    assert_eq!((applied.status, &applied.json()["state"]), (200, &json!("applied")), "{point}");
+    assert_eq!(
+        (applied.status, &applied.json()["state"]),
+        (200, &json!("applied")),
+        "{point}"
+    );
     assert!(!node.end(), "{point}");
     let schema = SchemaSet::builtin();
     let store = SqliteStore::open(file, ingest::decider(schema.clone())).unwrap();
@@ -97,10 +105,18 @@ fn survives(file: &Path, number: u32, point: &str) {
         service.store.records_of(area).unwrap().len()
     };
     let few = HOMES.div_ceil(8) * 6;
-    assert_eq!((count("G1"), count("N1"), count("N2")), (0, HOMES * 6 - few, few), "{point}");
+    assert_eq!(
+        (count("G1"), count("N1"), count("N2")),
+        (0, HOMES * 6 - few, few),
+        "{point}"
+    );
     let plan = applied.json();
     let totals = |when: &str| plan[when]["sums"].clone();
-    assert_eq!((totals("after"), &plan["after"]["made"]), (totals("before"), &json!({})), "{point}");
+    assert_eq!(
+        (totals("after"), &plan["after"]["made"]),
+        (totals("before"), &json!({})),
+        "{point}"
+    );
     service.store.close();
 }
 
@@ -124,7 +140,9 @@ fn a_split_that_is_killed_anywhere_goes_on_from_there() {
             let (file, world) = (world.server_file(), &world);
             scope.spawn(move || {
                 for point in part {
-                    let copy = world.server_file().with_file_name(format!("{}.db", point.replace(':', "-")));
+                    let copy = world
+                        .server_file()
+                        .with_file_name(format!("{}.db", point.replace(':', "-")));
                     std::fs::copy(&file, &copy).unwrap();
                     survives(&copy, number, point);
                 }
