@@ -30,7 +30,7 @@ async fn main() -> Result<(), ClientError> {
         Err(error) => return Err(error),
     }
     for edit in client.attention()? {
-        println!("edit {} needs attention: {}", edit.n, edit.refusal);
+        println!("edit {} needs attention: {}", edit.id.n, edit.refusal);
     }
     Ok(())
 }

@@ -16,7 +16,9 @@ use tokio::sync::watch;
 use crate::engine::{Clock, Engine};
 use crate::error::ClientError;
 use crate::intents::Intents;
-use crate::model::{Attention, Conflict, Invite, Query, Record, SentState, Status, SyncReport};
+use crate::model::{
+    Attention, Conflict, Copied, EntryId, Invite, Query, Record, SentState, Status, SyncReport,
+};
 use crate::transport::{Incoming, Transport};
 use crate::{RecordId, Saved};
 
@@ -168,16 +170,26 @@ impl Client {
         self.engine().attention()
     }
 
-    /// Saves a refused edit's intents again, as a new edit.
-    pub fn apply_again(&self, n: u64) -> Result<Saved, ClientError> {
-        let saved = self.engine().apply_again(n)?;
+    /// Saves a refused edit's intents again, as a new edit, and takes the refused one off the list.
+    pub fn apply_again(&self, id: EntryId) -> Result<Saved, ClientError> {
+        let saved = self.engine().apply_again(id)?;
         self.changed();
         Ok(saved)
     }
 
+    /// Asks a supervisor about a refused edit, with the next syncs, until there is a ruling.
+    pub fn ask(&self, id: EntryId, note: &str) -> Result<(), ClientError> {
+        self.engine().ask(id, note)
+    }
+
+    /// What was typed in a refused edit, to be pasted elsewhere.
+    pub fn copy(&self, id: EntryId) -> Result<Copied, ClientError> {
+        self.engine().copy(id)
+    }
+
     /// Takes a refused edit off the list.
-    pub fn dismiss(&self, n: u64) -> Result<(), ClientError> {
-        self.engine().dismiss(n)
+    pub fn dismiss(&self, id: EntryId) -> Result<(), ClientError> {
+        self.engine().dismiss(id)
     }
 
     /// Where this phone stands.

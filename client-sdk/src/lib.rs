@@ -40,4 +40,7 @@ pub use client::{Client, Options};
 pub use error::ClientError;
 pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
-pub use model::{Attention, Conflict, Invite, Query, Record, Saved, SentState, Status, SyncReport};
+pub use model::{
+    Attention, Conflict, Copied, Ending, EntryId, Invite, Query, Record, Saved, SentState, Status,
+    SyncReport, Why,
+};

@@ -2,10 +2,10 @@
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::Intent;
-use gridledger_schema::ids::RecordId;
-use gridledger_schema::wire::{AreaInfo, Grant};
+use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::wire::{AreaInfo, Grant, Ruling};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A record as this phone shows it, undecided edits included.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -105,11 +105,27 @@ pub struct Conflict {
     pub values: Vec<Value>,
 }
 
-/// An own edit that was refused: what was meant, and why not.
+/// An own edit for ever: its feed and its number there. A phone has another feed after it came back from a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct EntryId {
+    /// The feed.
+    pub feed: FeedId,
+    /// The number in it.
+    pub n: u64,
+}
+
+impl std::fmt::Display for EntryId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.feed, self.n)
+    }
+}
+
+/// An own edit that was refused: what was meant, why not, and what is there now.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attention {
-    /// The entry's number.
-    pub n: u64,
+    /// Which edit.
+    #[serde(flatten)]
+    pub id: EntryId,
     /// The record.
     pub record: RecordId,
     /// When it was done, ms since 1970.
@@ -118,6 +134,54 @@ pub struct Attention {
     pub intents: Vec<Intent>,
     /// Why it was refused.
     pub refusal: Refusal,
+    /// Whether it fell by itself, or with an edit it was built on.
+    pub why: Why,
+    /// What each of its fields holds now; null for nothing, or when the record is not here.
+    pub now: Map<String, Value>,
+    /// Whether the record is on this phone.
+    pub here: bool,
+    /// What the author asked a supervisor, if so.
+    pub asked: Option<String>,
+    /// What came of that.
+    #[serde(serialize_with = "of_ruling")]
+    pub ruling: Option<Ruling>,
+    /// Why, and what came of it: sentences for a person, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
+}
+
+/// Why an edit needs attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Why {
+    /// It was refused.
+    Refused,
+    /// It was built on an edit that was refused: the record, the child, the place in a text or the step is not there.
+    GroundGone {
+        /// That edit.
+        after: EntryId,
+    },
+}
+
+fn of_ruling<S: serde::Serializer>(ruling: &Option<Ruling>, s: S) -> Result<S::Ok, S::Error> {
+    let shown = ruling.as_ref().map(|ruling| {
+        serde_json::json!({
+            "admitted": ruling.admitted, "by": ruling.by, "at": ruling.at, "note": ruling.note,
+        })
+    });
+    shown.serialize(s)
+}
+
+/// What was typed in a refused edit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Copied {
+    /// One line a field, with Chinese names.
+    pub zh: String,
+    /// … with English names.
+    pub en: String,
+    /// Record, type, time and intents.
+    pub json: Value,
 }
 
 /// How far an own edit has come.
@@ -189,6 +253,25 @@ pub struct Status {
     pub areas: Vec<AreaInfo>,
     /// The user's rights.
     pub grants: Vec<Grant>,
+    /// Rights that end within three days, and those that ended within thirty.
+    pub endings: Vec<Ending>,
+}
+
+/// A right that ends soon, or has ended: nothing can be written under it from then on, with or without signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ending {
+    /// The role.
+    pub role: String,
+    /// The code of the area it is held at.
+    pub area: String,
+    /// When it ends or ended, ms since 1970.
+    pub to: i64,
+    /// Whether it has.
+    pub ended: bool,
+    /// A sentence for a person, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
 }
 
 /// What a sync did.

@@ -74,6 +74,9 @@ codes! {
     Erased => "erased", 410, false, "这项内容已被依法清除。", "What this is about was erased.";
     ConsentWithdrawn => "consent_withdrawn", 409, false, "当事人已撤回同意，不能再填写。", "The person concerned has withdrawn consent to this.";
     RoleNotHeld => "role_not_held", 403, false, "在该区域没有所用的岗位。", "You do not hold that role in this area.";
+    GrantEnded => "grant_ended", 403, false, "该岗位授权已经结束，不能再以此岗位填写。", "The role has ended; nothing more can be written under it.";
+    GraceOver => "grace_over", 403, false, "该岗位授权结束已久，结束前离线完成的操作也已过宽限期。", "The role ended too long ago: work from before its end is no longer taken.";
+    AlreadyRuled => "already_ruled", 409, false, "对这条未被接受的操作已有处理意见。", "This refused entry has been ruled on already.";
     FieldForbidden => "field_forbidden", 403, false, "该岗位不能填写这个字段。", "That role may not write this field.";
     CreateForbidden => "create_forbidden", 403, false, "该岗位不能新建这种档案。", "That role may not create this type of record.";
     EventForbidden => "event_forbidden", 403, false, "该岗位不能执行这个环节。", "That role may not take this step.";

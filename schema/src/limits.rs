@@ -58,6 +58,11 @@ pub const CLOCK_AHEAD_MS: i64 = 10 * 24 * 3_600_000;
 pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = 946_684_800_000..=7_258_118_400_000;
 /// Seconds to receive one request body.
 pub const BODY_SECONDS: u64 = 30;
+/// Days for which work done before a right's end, or without having heard of it, is still taken. As long as a phone may
+/// reasonably be out of signal.
+pub const RIGHTS_GRACE_DAYS: i64 = 30;
+/// The same in ms.
+pub const RIGHTS_GRACE_MS: i64 = RIGHTS_GRACE_DAYS * 24 * 3_600_000;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
 /// Areas one above another, from a territory's outermost to its innermost.

@@ -93,7 +93,7 @@ fn settle(service: &Service, shared: &Path) -> Result<(), Box<dyn std::error::Er
             grants: vec![grant.clone()],
         })
         .collect();
-    service.store.put_users(&users)?;
+    service.store.put_users(&users, service.now())?;
     let folder = shared.join("invites");
     std::fs::create_dir_all(&folder)?;
     let areas: Vec<_> = tree.iter().cloned().collect();

@@ -1,10 +1,9 @@
 //! The calendar of an office in China: eight hours ahead of UTC, the year round.
 
-use crate::import::Date;
+pub use gridledger_core::calendar::date;
+use gridledger_core::calendar::{DAY_MS, OFFSET_MS};
 
-/// Milliseconds that China is ahead of UTC.
-const OFFSET_MS: i64 = 8 * 3_600_000;
-const DAY_MS: i64 = 24 * 3_600_000;
+use crate::import::Date;
 
 /// The beginning of a day, ms since 1970.
 pub fn midnight(date: Date) -> i64 {
@@ -34,23 +33,6 @@ pub fn iso(ms: i64) -> String {
     let (year, month, day) = date(days);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+08:00")
-}
-
-/// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the last.
-pub fn date(days: i64) -> (i64, i64, i64) {
-    // Days since 1 March of the year 0; 146,097 days are 400 years.
-    let since = days + 719_468;
-    let (era, day) = (since.div_euclid(146_097), since.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 {
-        (year, month + 3)
-    } else {
-        (year + 1, month - 9)
-    };
-    (year + era * 400, month, day)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Desks: people who write without a phone. The server keeps one feed for each of them; their entries are decided like
 //! a phone's, by the same code in the same transaction.
 
+mod admit;
 mod compose;
 mod feed;
 mod register;
@@ -9,6 +10,7 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Intent;
 use gridledger_schema::ids::RecordId;
 
+pub use admit::admit;
 pub use feed::{DeskFeed, Desks};
 pub use register::{ImportError, ImportReport, import_register};
 

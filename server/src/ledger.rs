@@ -183,20 +183,15 @@ impl Scan<'_, '_> {
         }
         self.forget(record);
         if row.left.is_some() || row.record.erased {
-            self.left.insert(record);
+            // Who asks for the first time was shown nothing that could be gone.
+            if self.question.since.is_some() {
+                self.left.insert(record);
+            }
             return;
         }
         let reach = self.reaches.of(row.record.area);
         let view = Value::Object(row::merged(self.question.record_type, &row.views, reach));
         if !reach.covers(self.reader.login, &row.record, handlers(&view)) {
-            return;
-        }
-        if row.record.erased {
-            // Whoever may hold the row is told that it is gone, whatever was asked for.
-            if self.question.since.is_some() {
-                let gone = json!({ "id": row.record.record, "erased": true });
-                self.rows.extend(gone.as_object().cloned());
-            }
             return;
         }
         let Value::Object(view) = view else { return };

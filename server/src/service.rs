@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::counters::Counters;
 use crate::desk::Desks;
+use crate::given::Given;
 use crate::store::{Identity, Store, StoreError};
 
 /// The parts of a running service.
@@ -26,6 +27,8 @@ pub struct Service {
     pub receipt_key: SigningKey,
     /// The request counters devices used.
     pub counters: Counters,
+    /// How far devices were told of areas' logs.
+    pub given: Given,
     /// The turns of people at desks.
     pub desks: Desks,
     /// The territory and its mark; replaced whole when it changes.
@@ -57,6 +60,7 @@ impl Service {
             identity,
             receipt_key,
             counters: Counters::default(),
+            given: Given::default(),
             desks: Desks::default(),
             tree,
             clock,

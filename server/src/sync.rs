@@ -1,6 +1,7 @@
 //! The sync: one request, one streamed answer. Opens the envelope, checks every signature before the store is asked,
 //! pushes, then pulls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::{Signer as _, VerifyingKey};
@@ -12,15 +13,17 @@ use gridledger_core::wire::{RecordNames, WireError, sheet};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Segment, Welcome};
+use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Ruling, Segment, Welcome};
 
 use crate::auth::codes;
+use crate::given::Bounds;
 use crate::pull::Pull;
 use crate::reading::Reader;
 use crate::service::Service;
 use crate::store::StoreError;
-use crate::store::people::{Device, FeedRow, User};
-use crate::store::records::{CheckedSegment, Push, SegmentVerdict, SignedEntry};
+use crate::store::people::{Device, FeedRow, User, UserNo};
+use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
+use crate::store::refusals::RulingRow;
 
 /// Why a sync was not answered with frames.
 #[derive(Debug, thiserror::Error)]
@@ -73,11 +76,18 @@ impl SyncError {
 pub struct Answer {
     ready: Vec<Frame>,
     pull: Pull,
+    device: DeviceNo,
+    user: UserNo,
+    /// The user's grants as the answer tells them.
+    grants: Vec<Grant>,
+    /// The fingerprint of the territory as the answer tells it.
+    territory: u32,
     packing: Packing,
     packer: Option<Packer>,
     budget: usize,
     piece_bytes: usize,
     sent: usize,
+    ask_again: bool,
     /// Entries pushed and refused, for the metrics.
     pub counted: (usize, usize),
 }
@@ -124,17 +134,25 @@ pub fn open_for(
     {
         return Err(SyncError::Refused(Code::ServerEpochChanged));
     }
-    let grants = service.store.grants(user.no)?;
+    let (grants, territory) = (service.store.grants(user.no)?, service.territory().1);
     let segments = match segments {
         Some(sheet) => sheet::read_segments(sheet, &Names { service })?,
         None => Vec::new(),
     };
     ready.push(Frame::Time(now));
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
-    let receipts = push(service, &device, segments, now)?;
+    let receipts = push(service, &device, &request, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
     ready.extend(receipts.into_iter().map(Frame::Receipt));
+    if !request.asks.is_empty() {
+        let rulings = service.store.ask(user.no, &request.asks, now)?;
+        ready.extend(rulings.into_iter().map(ruling));
+    }
     let told_anew = news_of_rights(service, &request, &grants, &mut ready);
+    // Only now: what this request brought was made before.
+    if !told_anew && device.told < user.rights_cut {
+        service.store.note_told(device.no, user.rights_cut)?;
+    }
     let reader = Reader::new(service, &user.login, &grants);
     let mut pull = Pull::plan(&reader, &request, own_feeds(&device, &request));
     if told_anew {
@@ -154,11 +172,16 @@ pub fn open_for(
     Ok(Answer {
         ready,
         pull,
+        device: device.no,
+        user: user.no,
+        grants,
+        territory,
         packing,
         packer: None,
         budget,
         piece_bytes: if request.budget == 0 { PIECE_BYTES } else { 1 },
         sent: 0,
+        ask_again: false,
         counted: (pushed, refused),
     })
 }
@@ -266,14 +289,19 @@ impl RecordNames for Names<'_> {
 fn push(
     service: &Service,
     device: &Device,
+    request: &Request,
     segments: Vec<Segment>,
     now: i64,
 ) -> Result<Vec<Receipt>, SyncError> {
     let mut receipts = Vec::new();
     let mut checked = Vec::new();
+    if segments.is_empty() {
+        return Ok(receipts);
+    }
+    let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
     for segment in segments {
         let feed = segment.feed;
-        match check(service, device, segment)? {
+        match check(service, device, &given, segment)? {
             Ok(segment) => checked.push(segment),
             Err(refusal) => {
                 let stopped = Some(refusal);
@@ -309,10 +337,11 @@ fn push(
 fn check(
     service: &Service,
     carrier: &Device,
+    given: &Arc<Bounds>,
     segment: Segment,
 ) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
     let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
-    let Some(feed) = feed_of(service, carrier, segment.feed)? else {
+    let Some((feed, told)) = feed_of(service, carrier, segment.feed)? else {
         return refused(Code::FeedUnknown, "no enrolled device writes this feed");
     };
     let Some(first) = segment.entries.first().map(|e| e.n) else {
@@ -339,22 +368,29 @@ fn check(
     if !key.is_ok_and(|key| canonical::verify_segment(&key, segment.feed, last, before, &segment.signature)) {
         return refused(Code::SignatureInvalid, "the segment is not signed by its author");
     }
+    let is_own = feed.device == Some(carrier.no);
     Ok(Ok(CheckedSegment {
         feed,
         entries,
         signature: segment.signature,
+        heard: Heard {
+            told,
+            given: is_own.then(|| given.clone()),
+        },
     }))
 }
 
-/// The feed's row; a carrier's own new feed is made known.
-fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
+/// The feed's row, and the latest cut of its author's rights that its device was told of. A carrier's own new feed is
+/// made known.
+fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<(FeedRow, i64)>, StoreError> {
     if let Some(row) = service.store.feed(feed)? {
         let device = row
             .device
             .map(|no| service.store.device(no))
             .transpose()?
             .flatten();
-        return Ok(device.is_none_or(|d| !d.revoked).then_some(row));
+        let told = device.as_ref().map_or(i64::MAX, |device| device.told);
+        return Ok(device.is_none_or(|d| !d.revoked).then_some((row, told)));
     }
     let Some(ordinal) = (0..limits::DEVICE_FEEDS).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed)
     else {
@@ -372,7 +408,18 @@ fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<F
         ordinal,
     };
     service.store.put_feed(&row)?;
-    Ok(Some(row))
+    Ok(Some((row, carrier.told)))
+}
+
+fn ruling(row: RulingRow) -> Frame {
+    Frame::Ruling(Ruling {
+        feed: row.feed,
+        n: row.n,
+        admitted: row.admitted_as.is_some(),
+        by: row.by,
+        at: row.at,
+        note: row.note,
+    })
 }
 
 fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
@@ -453,15 +500,33 @@ impl Answer {
     /// Gathers frames until there are enough for a piece; `true` when the last is among them.
     fn gather(&mut self, service: &Service, piece: &mut Vec<u8>) -> Result<bool, StoreError> {
         while piece.len() < self.piece_bytes {
-            let more = self.sent >= self.budget;
-            let next = if more { None } else { self.pull.next(service)? };
-            let Some(frame) = next else {
+            let full = self.sent >= self.budget;
+            let next = if full { None } else { self.pull.next(service)? };
+            let Some(frame) = self.still_true(service, next)? else {
+                let more = full || self.ask_again;
                 piece.extend(frames::write_frame(&Frame::End { more }));
                 return Ok(true);
             };
             piece.extend(frames::write_frame(&frame));
         }
         Ok(false)
+    }
+
+    /// News of an area, unless the user's rights changed since they were told: whoever holds a log up to an event of
+    /// rights was told of it. The phone then asks again.
+    fn still_true(&mut self, service: &Service, next: Option<Frame>) -> Result<Option<Frame>, StoreError> {
+        let Some(Frame::Delta(delta)) = &next else {
+            return Ok(next);
+        };
+        if service.store.grants(self.user)? != self.grants || service.territory().1 != self.territory {
+            self.ask_again = true;
+            return Ok(None);
+        }
+        let to = delta.to;
+        service
+            .given
+            .give(&*service.store, self.device, to.area, to.reached)?;
+        Ok(next)
     }
 
     /// A whole answer in one piece, packed whichever way is shortest.

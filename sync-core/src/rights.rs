@@ -135,6 +135,18 @@ impl<'a> Rights<'a> {
         self.here(area, at).any(|held| held.code == role)
     }
 
+    /// Whether one grant gives `role` at `area` or above it at every time from `from` to `to` (ms since 1970).
+    pub fn holds_throughout(&self, role: &str, area: AreaNo, from: i64, to: i64) -> bool {
+        self.schema.role(role).is_some()
+            && self.grants.iter().any(|grant| {
+                grant.role == role
+                    && grant.from <= from
+                    && grant.to.is_none_or(|end| to < end)
+                    && self.tree.is_within(area, grant.area, from)
+                    && self.tree.is_within(area, grant.area, to)
+            })
+    }
+
     /// The codes of the roles held at `area` or above it, sorted, each once.
     pub fn roles_at(&self, area: AreaNo, at: i64) -> Vec<&'a str> {
         let roles: BTreeSet<&str> = self.here(area, at).map(|role| role.code.as_str()).collect();

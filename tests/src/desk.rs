@@ -125,7 +125,10 @@ impl Desk {
             password,
             grants,
         };
-        self.service.store.put_users(&[user]).expect("a user");
+        self.service
+            .store
+            .put_users(&[user], self.service.now())
+            .expect("a user");
     }
 
     /// Stops the server; returns once it has.
@@ -168,19 +171,7 @@ impl Door {
 
     /// Sends these bytes and reads the answer, or what comes of it until the server closes.
     pub fn ask_raw(&self, bytes: &[u8]) -> Answer {
-        let mut line = TcpStream::connect(self.0).expect("the server listens");
-        line.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        // A server that refuses early may close while we still write.
-        let _ = line.write_all(bytes);
-        let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
-        // The server lingers where it did not read the whole body; its answer is there before it closes.
-        while !Answer::is_whole(&answer) {
-            match line.read(&mut piece) {
-                Ok(0) | Err(_) => break,
-                Ok(bytes) => answer.extend_from_slice(&piece[..bytes]),
-            }
-        }
-        Answer::parse(&answer)
+        ask_at(self.0, bytes)
     }
 
     /// Signs in; the access and the refresh token.
@@ -195,6 +186,23 @@ impl Door {
     pub fn get_as(&self, token: &str, path: &str) -> Answer {
         self.ask_with("GET", path, &[("authorization", &format!("Bearer {token}"))], b"")
     }
+}
+
+/// Sends these bytes to a server and reads the answer, or what comes of it until the server closes.
+pub fn ask_at(addr: SocketAddr, bytes: &[u8]) -> Answer {
+    let mut line = TcpStream::connect(addr).expect("the server listens");
+    line.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    // A server that refuses early may close while we still write.
+    let _ = line.write_all(bytes);
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    // The server lingers where it did not read the whole body; its answer is there before it closes.
+    while !Answer::is_whole(&answer) {
+        match line.read(&mut piece) {
+            Ok(0) | Err(_) => break,
+            Ok(bytes) => answer.extend_from_slice(&piece[..bytes]),
+        }
+    }
+    Answer::parse(&answer)
 }
 
 fn small_town(service: &Service) {

@@ -13,6 +13,16 @@ pub struct Route {
     pub reads: bool,
 }
 
+impl Route {
+    /// Whether a path is of this route's pattern.
+    pub fn fits(&self, path: &str) -> bool {
+        let (pattern, path): (Vec<&str>, Vec<&str>) =
+            (self.pattern.split('/').collect(), path.split('/').collect());
+        let fits = |(part, given): (&&str, &&str)| part.starts_with('{') || part == given;
+        pattern.len() == path.len() && pattern.iter().zip(&path).all(fits)
+    }
+}
+
 const fn get(pattern: &'static str, path: &'static str) -> Route {
     Route {
         method: "GET",
@@ -88,3 +98,17 @@ pub const ROUTES: &[Route] = &[
     act("/v1/territory/plans/{plan}/apply", "/v1/territory/plans/1/apply"),
     get("/v1/territory/lineage", "/v1/territory/lineage"),
 ];
+
+/// Whether some route takes this method at this path.
+pub fn is_taken(method: &str, path: &str) -> bool {
+    let fits = |pattern: &str| {
+        let (pattern, path) = (pattern.split('/'), path.split('/'));
+        pattern.clone().count() == path.clone().count()
+            && pattern
+                .zip(path)
+                .all(|(named, given)| named.starts_with('{') || named == given)
+    };
+    ROUTES
+        .iter()
+        .any(|route| route.method == method && fits(route.pattern))
+}

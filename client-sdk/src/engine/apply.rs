@@ -10,7 +10,7 @@ use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
 use gridledger_core::receipt;
 use gridledger_core::wire::{WireError, frames};
-use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::code::Code;
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
@@ -20,13 +20,10 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, db, gone, settings};
+use super::{Engine, attention, db, epochs, gone, reach, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
-
-/// Milliseconds by which a right clock may seem wrong because an answer took its time.
-const CLOCK_NOISE_MS: i64 = 2_000;
 
 impl Engine {
     /// Applies every frame that has arrived whole; leaves the rest in `arrived`. `Some(more)` when the last one was
@@ -39,8 +36,11 @@ impl Engine {
         while !self.answer_is_void
             && let Some(frame) = frames::take_frame(arrived, &Names(&self.db))?
         {
+            if is_news(&frame) && !std::mem::replace(&mut self.reach_settled, true) {
+                self.ask_again |= self.settle_reach()?;
+            }
             let end = if let Frame::End { more } = frame {
-                Some(more)
+                Some(more || self.ask_again)
             } else {
                 None
             };
@@ -68,7 +68,8 @@ impl Engine {
             Frame::Withdrawn(area) => self.withdrawn(area),
             Frame::Delta(delta) => self.delta(delta, report),
             // Told to phones that asked; this one does not yet.
-            Frame::Lease(_) | Frame::ReadsKept(_) | Frame::Ruling(_) => Ok(()),
+            Frame::Lease(_) | Frame::ReadsKept(_) => Ok(()),
+            Frame::Ruling(ruling) => self.ruled(&ruling),
             Frame::End { .. } => self.ended(),
         }
     }
@@ -78,14 +79,9 @@ impl Engine {
         let tx = self.db.transaction()?;
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
-        tx.commit().map_err(ClientError::of_store)
-    }
-
-    /// Small differences are the network's, not the clock's.
-    fn server_time(&mut self, at: i64) -> Result<(), ClientError> {
-        let offset = at - (self.clock)();
-        let offset = if offset.abs() < CLOCK_NOISE_MS { 0 } else { offset };
-        db::set_number(&self.db, "clock_offset", offset)
+        attention::notes_told(&tx, &self.asked)?;
+        tx.commit().map_err(ClientError::of_store)?;
+        epochs::scrub(&self.db)
     }
 
     fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
@@ -109,14 +105,18 @@ impl Engine {
 
     fn granted(&mut self, area: &AreaInfo) -> Result<(), ClientError> {
         settings::put_area(&self.db, area, true)?;
-        self.reload_tree()
+        self.reload_tree()?;
+        self.note_reach(area.no)
     }
 
     /// The area's records go; those with work that the server has not decided go when it has.
     fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
         let tx = self.db.transaction()?;
         forget_confirmed(&tx, area)?;
-        tx.execute("UPDATE areas SET held = -1 WHERE area = ?1", [area.0])?;
+        tx.execute(
+            "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
+            [area.0],
+        )?;
         forget_withdrawn(&tx)?;
         tx.commit().map_err(ClientError::of_store)?;
         self.reload_tree()
@@ -211,8 +211,28 @@ impl Engine {
     }
 }
 
+/// Whether a frame comes after those that say what may be read.
+fn is_news(frame: &Frame) -> bool {
+    matches!(
+        frame,
+        Frame::Granted(_) | Frame::Withdrawn(_) | Frame::Delta(_) | Frame::End { .. }
+    )
+}
+
+/// Forgets an area's records, but for those with edits that the server has not decided.
+pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    forget_confirmed(c, area)?;
+    let gone = "SELECT record FROM records r WHERE r.area = ?1
+                AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
+    for table in ["documents", "records"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
+            .execute([area.0])?;
+    }
+    Ok(())
+}
+
 /// Forgets what is confirmed of an area, so that the next sync fetches it afresh. Own undecided work stays.
-fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+pub(super) fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
     c.execute("DELETE FROM digests WHERE area = ?1", [area.0])?;
     c.execute(
         "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16)
@@ -253,13 +273,19 @@ fn note_verdicts(
     author: &str,
 ) -> Result<(), ClientError> {
     let mut shaken: BTreeSet<RecordId> = BTreeSet::new();
+    let stood_until = attention::stood_until(c, receipt.feed)?;
     for (n, refusal) in &receipt.refused {
-        let sql = "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n = ?2 AND state < 2 RETURNING record";
+        let sql = "UPDATE entries SET state = ?3, refusal = ?4, stood_until = ?5 WHERE feed = ?1 AND n = ?2 AND state < 2
+                   RETURNING record";
         let mut update = c.prepare_cached(sql)?;
-        let refusal = json!(refusal).to_string();
-        let mut rows = update.query((receipt.feed.0, *n as i64, SentState::Refused.number(), refusal))?;
+        let told = json!(refusal).to_string();
+        let refused = SentState::Refused.number();
+        let mut rows = update.query((receipt.feed.0, *n as i64, refused, told, stood_until))?;
         while let Some(row) = rows.next()? {
             shaken.insert(RecordId(row.get(0)?));
+        }
+        if refusal.code == Code::Erased {
+            epochs::forget_refused(c, receipt.feed, *n)?;
         }
     }
     let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n <= ?2 AND state = 0";
@@ -268,32 +294,27 @@ fn note_verdicts(
     for record in shaken {
         if let Some(row) = overlay::row(c, record)? {
             let confirmed = overlay::documents(c, record, false)?;
-            drop_groundless(c, receipt, &confirmed, record)?;
-            overlay::rebuild(c, schema, &row, confirmed, author)?;
+            if confirmed.is_empty() && was_to_create(receipt, record) {
+                // Later edits of it go out too, and are refused for want of it; until then there is nothing to show.
+                forget(c, record)?;
+            } else {
+                overlay::rebuild(c, schema, &row, confirmed, author)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Undecided edits of a record whose creating entry was refused have lost their ground.
-fn drop_groundless(
-    c: &Connection,
-    receipt: &Receipt,
-    confirmed: &Facets,
-    record: RecordId,
-) -> Result<(), ClientError> {
-    let created = receipt
-        .refused
-        .iter()
-        .any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record);
-    if created && confirmed.is_empty() {
-        let refusal = json!(Refusal::new(
-            Code::RecordUnknown,
-            "the entry that created the record was refused"
-        ))
-        .to_string();
-        let sql = "UPDATE entries SET state = ?2, refusal = ?3 WHERE record = ?1 AND state = 1";
-        c.execute(sql, (record.0, SentState::Refused.number(), refusal))?;
+/// Whether an entry refused here would have created the record.
+fn was_to_create(receipt: &Receipt, record: RecordId) -> bool {
+    let mut refused = receipt.refused.iter();
+    refused.any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record)
+}
+
+fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    for table in ["documents", "records"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
+            .execute([record.0])?;
     }
     Ok(())
 }
@@ -306,7 +327,7 @@ fn apply_news(
     author: &str,
 ) -> Result<(), ClientError> {
     if matches!(news.news, News::Left(_) | News::Erased) {
-        return gone::apply(c, schema, area, &news, author);
+        return gone::apply(c, area, &news);
     }
     let mut row = match overlay::row(c, news.record)? {
         Some(row) => row,
@@ -338,10 +359,19 @@ fn apply_news(
                 gone::begin_again(c, &row, news.epoch)?;
             }
             note_own_in(c, &confirmed, news.record)?;
+            epochs::forget_erased(c, news.record, &confirmed)?;
         }
         News::Entries(entries) => {
             confirmed = overlay::documents(c, news.record, false)?;
             for logged in entries.iter().filter(|logged| logged.seq > row.held) {
+                if matches!(logged.entry.target, Target::Create { .. }) {
+                    reach::note_creator(
+                        c,
+                        schema.record_type(&row.record_type),
+                        row.record,
+                        &logged.author,
+                    )?;
+                }
                 row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged)?);
             }
         }
@@ -400,7 +430,8 @@ fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<
 /// A snapshot that holds own entries has brought them back: they are in the ledger. Of each facet it holds as many as
 /// the facet's document has changes of this feed.
 fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
-    let sql = "SELECT feed, n, body FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
+    let sql =
+        "SELECT feed, n, body, facets FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
     let own = c
         .prepare_cached(sql)?
         .query_map([record.0], |row| {
@@ -408,6 +439,7 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
                 FeedId(row.get(0)?),
                 row.get::<_, i64>(1)?,
                 row.get::<_, Vec<u8>>(2)?,
+                row.get::<_, Option<i64>>(3)?,
             ))
         })?
         .collect::<Result<Vec<_>, _>>()?;
@@ -420,10 +452,11 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
                 .map(|(feed, changes)| ((*facet, feed), changes)),
         );
     }
-    for (feed, n, body) in own {
+    for (feed, n, body, emptied) in own {
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        let touched = epochs::facets_of(&entry, emptied);
         let mut held = false;
-        for facet in confirmed.keys().filter(|f| entry.facets() & (1 << **f) != 0) {
+        for facet in confirmed.keys().filter(|f| touched & (1 << **f) != 0) {
             if let Some(changes @ 1..) = left.get_mut(&(*facet, feed)) {
                 *changes -= 1;
                 held = true;

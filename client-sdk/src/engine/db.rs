@@ -9,7 +9,7 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -43,6 +43,27 @@ const MOVES: &str = "
 ALTER TABLE areas ADD COLUMN edges TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE records ADD COLUMN leaving INTEGER;
 CREATE INDEX records_leaving ON records (record) WHERE leaving IS NOT NULL;
+";
+
+/// Own entries that lost what they said, and the facets they had touched; records of which something may be due.
+const EPOCHS: &str = "
+ALTER TABLE entries ADD COLUMN facets INTEGER;
+CREATE TABLE due (record BLOB PRIMARY KEY, at INTEGER NOT NULL, hides INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX due_at ON due (at);
+";
+
+/// Under which facets and scope an area's records were fetched; who created records whose type asks for it; of refused
+/// entries, the last own entry made while they seemed to stand, what was asked and ruled, and what they were saved as again.
+const RIGHTS: &str = "
+ALTER TABLE areas ADD COLUMN facets INTEGER;
+ALTER TABLE areas ADD COLUMN scope INTEGER;
+ALTER TABLE entries ADD COLUMN stood_until INTEGER;
+ALTER TABLE entries ADD COLUMN asked TEXT;
+ALTER TABLE entries ADD COLUMN asked_told INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE entries ADD COLUMN ruling TEXT;
+ALTER TABLE entries ADD COLUMN again BLOB;
+CREATE INDEX entries_again ON entries (again) WHERE again IS NOT NULL;
+CREATE TABLE creators (record BLOB PRIMARY KEY, author TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens the file, making it if it is not there. A damaged one is set aside and reported, never deleted.
@@ -84,7 +105,8 @@ fn open_checked(path: &Path) -> Result<Connection, ClientError> {
     connection.execute_batch(
         "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
          PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
-         PRAGMA wal_autocheckpoint = 1000; PRAGMA mmap_size = 0; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;",
+         PRAGMA wal_autocheckpoint = 1000; PRAGMA mmap_size = 0; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;
+         PRAGMA secure_delete = ON;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection)?;
@@ -113,6 +135,12 @@ fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
         tx.commit()?;
     }
     Ok(())
+}
+
+/// The store's version: another one after a commit by anybody else.
+pub(super) fn version(c: &Connection) -> Result<i64, ClientError> {
+    Ok(c.prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// A setting's bytes.

@@ -82,7 +82,7 @@ fn undecided(c: &Connection, feed: FeedId) -> Result<Vec<Left>, ClientError> {
 }
 
 /// The entry under its new number; records that changed their names with it are named anew.
-fn moved(mut entry: Entry, n: u64, renamed: &HashMap<RecordId, RecordId>) -> Entry {
+pub(super) fn moved(mut entry: Entry, n: u64, renamed: &HashMap<RecordId, RecordId>) -> Entry {
     entry.n = n;
     if let Target::Edit { record } = &mut entry.target
         && let Some(new) = renamed.get(record)

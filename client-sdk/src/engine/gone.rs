@@ -1,40 +1,25 @@
 //! Records that are here no longer: moved to another area, erased, or begun anew. What the server has not decided stays.
 
 use gridledger_schema::ids::{AreaNo, RecordId};
-use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{News, RecordNews};
 use rusqlite::Connection;
 
-use super::overlay::{self, Facets, Row};
+use super::epochs;
+use super::overlay::{self, Row};
 use crate::error::ClientError;
 use crate::model::SentState;
 
-/// A record left `area`, or was erased: what is confirmed of it goes, own undecided work on it stays.
-pub(super) fn apply(
-    c: &Connection,
-    schema: &SchemaSet,
-    area: AreaNo,
-    news: &RecordNews,
-    author: &str,
-) -> Result<(), ClientError> {
+/// A record left `area`, or was erased.
+pub(super) fn apply(c: &Connection, area: AreaNo, news: &RecordNews) -> Result<(), ClientError> {
     let Some(row) = overlay::row(c, news.record)? else {
         return Ok(());
     };
-    // It may be known in its new area already, when that area's news came first.
-    if row.area != area && matches!(news.news, News::Left(_)) {
-        return Ok(());
+    match news.news {
+        News::Erased => epochs::forget_record(c, &row),
+        // It may be known in its new area already, when that area's news came first.
+        News::Left(_) if row.area == area => left(c, &row, news.last),
+        News::Left(_) | News::Entries(_) | News::Snapshot(_) => Ok(()),
     }
-    if matches!(news.news, News::Left(_)) {
-        return left(c, &row, news.last);
-    }
-    overlay::forget_confirmed(c, &row)?;
-    settle_decided(c, news.record)?;
-    let row = Row {
-        created: None,
-        held: 0,
-        ..row
-    };
-    overlay::rebuild(c, schema, &row, Facets::new(), author)
 }
 
 /// A record left its area at a position. With undecided work on it, it stays as its author knows it until that is
@@ -63,12 +48,11 @@ pub(super) fn forget_left(c: &Connection) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// A record begins a new generation: what was confirmed of the one before goes, and the own entries that were decided
-/// are part of what the new one begins with.
+/// A record begins a new generation: what was confirmed of the one before goes. How many of the own entries are part
+/// of what the new one begins with, that says itself.
 pub(super) fn begin_again(c: &Connection, row: &Row, epoch: u32) -> Result<(), ClientError> {
     debug_assert!(epoch > row.epoch);
-    overlay::forget_confirmed(c, row)?;
-    settle_decided(c, row.record)
+    overlay::forget_confirmed(c, row)
 }
 
 /// Own entries that the server stored are not shown on top of anything any more.

@@ -2,19 +2,24 @@
 //!
 //! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `request` says what to
 //! send, `apply` what an answer means, `attention` keeps what was refused,
-//! `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left.
+//! `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of what was
+//! erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share a file.
 
 mod apply;
 mod attention;
 mod db;
 mod edit;
+mod epochs;
 mod fork;
 mod gone;
+mod lock;
 mod names;
 mod overlay;
 mod query;
+mod reach;
 mod request;
 mod settings;
+mod time;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +65,14 @@ pub struct Engine {
     counter: u64,
     /// The answer being received is about a feed this phone has left: its frames mean nothing any more.
     answer_is_void: bool,
+    /// What is held was put in step with what may be read, for the answer being received.
+    reach_settled: bool,
+    /// The questions in the request being answered, with their notes.
+    asked: Vec<(crate::model::EntryId, String)>,
+    /// Something must be asked for again, whatever the answer says.
+    ask_again: bool,
+    /// The store's version, as of the last look at what it says about this phone: others may write to it too.
+    version: i64,
 }
 
 impl Engine {
@@ -77,10 +90,11 @@ impl Engine {
             Some(schema) => schema,
             None => settings::schema(&db)?,
         };
+        let version = db::version(&db)?;
         let me = settings::identity(&db)?;
         let grants = settings::grants(&db)?;
         let tree = AreaTree::new(query::areas(&db, false)?);
-        Ok(Self {
+        let engine = Self {
             db,
             schema,
             clock,
@@ -89,7 +103,13 @@ impl Engine {
             tree,
             counter: 0,
             answer_is_void: false,
-        })
+            reach_settled: false,
+            asked: Vec::new(),
+            ask_again: false,
+            version,
+        };
+        engine.note_latest()?;
+        Ok(engine)
     }
 
     /// The schema set in force.
@@ -110,11 +130,6 @@ impl Engine {
     /// Whether own entries wait for a verdict.
     pub fn has_unsent(&self) -> bool {
         self.me.head.0 > self.me.decided
-    }
-
-    /// The time edits carry: this phone's clock, corrected by what the server said last.
-    fn now(&self) -> Result<i64, ClientError> {
-        Ok((self.clock)() + db::number(&self.db, "clock_offset")?)
     }
 
     fn rights(&self) -> Rights<'_> {

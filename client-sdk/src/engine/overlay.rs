@@ -14,6 +14,7 @@ use gridledger_schema::set::{RecordType, SchemaSet};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
+use super::epochs;
 use crate::error::ClientError;
 
 /// A record's row.
@@ -182,7 +183,12 @@ pub(super) fn rebuild(
 ) -> Result<(), ClientError> {
     let open = open_entries(c, row.record)?;
     let mut facets = confirmed;
+    // What an erasure beats is not shown: its verdict is on its way.
+    let erased = epochs::erasures(&facets);
     for Open { entry, feed, seen } in &open {
+        if erased.iter().any(|erasure| erasure.beats(*feed, entry)) {
+            continue;
+        }
         derive(&mut facets, *feed, author, entry, |facet, document| {
             seen_of(seen, facet, document, *feed)
         })?;
@@ -200,7 +206,8 @@ pub(super) fn rebuild(
     } else {
         put_overlay(c, row.record, &facets)?;
     }
-    put_view(c, schema, row, &facets, open.len())
+    put_view(c, schema, row, &facets, open.len())?;
+    epochs::note_due(c, schema, row, &facets)
 }
 
 /// Keeps documents as a record's overlay.

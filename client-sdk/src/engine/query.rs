@@ -59,6 +59,7 @@ fn like(text: &str) -> String {
 impl Engine {
     /// One record.
     pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        self.hide_due()?;
         let mut select = self
             .db
             .prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
@@ -85,6 +86,7 @@ impl Engine {
 
     /// Records, the last changed first.
     pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+        self.hide_due()?;
         let mut wheres = vec!["1".to_owned()];
         let mut values: Vec<Sql> = Vec::new();
         let mut condition = |sql: &str, value: Sql| {
@@ -185,6 +187,7 @@ impl Engine {
             trouble,
             areas: areas(&self.db, true)?,
             grants: self.grants.clone(),
+            endings: self.endings()?,
         })
     }
 

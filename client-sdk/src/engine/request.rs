@@ -28,7 +28,7 @@ const PUSH_BYTES: usize = 1 << 20;
 impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
-        self.answer_is_void = false;
+        (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
         // Another process may have saved to this file since it was opened.
         self.me = settings::identity(&self.db)?;
         let server = self.server()?.ok_or(ClientError::NotEnrolled)?;
@@ -39,6 +39,7 @@ impl Engine {
         let enrols = enrol.is_some();
         let segments: Vec<Segment> = self.segment()?.into_iter().collect();
         let entries = segments.iter().map(|s| s.entries.len()).sum();
+        let rights_known = self.rights_known(&segments, db::number(&self.db, "territory")? as u32);
         let request = Request {
             server_epoch: self.me.server_epoch,
             schema: self.schema.fingerprint(),
@@ -47,13 +48,10 @@ impl Engine {
             budget,
             own: vec![(self.me.ordinal, self.me.head.0)],
             segments,
-            grants: receipt::grants_fingerprint(&GrantSet {
-                grants: self.grants.clone(),
-                territory: db::number(&self.db, "territory")? as u32,
-            }),
+            grants: rights_known,
             enrol,
             reads: Vec::new(),
-            asks: Vec::new(),
+            asks: self.asks()?,
             lease: false,
         };
         let payload = frames::write_request(&request, &Names(&self.db));
@@ -67,6 +65,19 @@ impl Engine {
             server,
             body,
             entries,
+        })
+    }
+
+    /// The rights this phone knows. What it has to send beyond this request was made before it came to know them: until
+    /// that is sent, it says it knows of none.
+    fn rights_known(&self, segments: &[Segment], territory: u32) -> [u8; 4] {
+        let last = segments.last().and_then(|segment| segment.entries.last());
+        if last.is_some_and(|last| last.n < self.me.head.0) {
+            return [0; 4];
+        }
+        receipt::grants_fingerprint(&GrantSet {
+            grants: self.grants.clone(),
+            territory,
         })
     }
 

@@ -111,7 +111,7 @@ fn shown(service: &Service, phone: &Phone) -> Result<Shown, DemoError> {
             .client
             .attention()?
             .iter()
-            .map(|refused| refused.n)
+            .map(|refused| refused.id.n)
             .collect(),
     })
 }

@@ -238,7 +238,7 @@ fn put_staff(service: &Service, rows: &[StaffRow], cast: &[Part]) -> Result<(), 
         areas: root,
     };
     users.push(new_user(service, &office)?);
-    service.store.put_users(&users)?;
+    service.store.put_users(&users, service.now())?;
     Ok(())
 }
 
@@ -271,7 +271,7 @@ fn put_supervisor(service: &Service, rows: &[StaffRow]) -> Result<(String, Strin
         password: Some(phc),
         ..new_user(service, &part(row))?
     };
-    service.store.put_users(&[supervisor])?;
+    service.store.put_users(&[supervisor], service.now())?;
     Ok((row.login.clone(), password))
 }
 

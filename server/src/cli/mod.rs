@@ -104,11 +104,11 @@ fn serve(settings: &Settings) -> Result<(), CliError> {
     running.serve_until_signal().map_err(CliError::Serve)
 }
 
-/// What is wrong with a certificate is said in both languages.
+/// What is wrong with a certificate is a setting that cannot be used, and is said in both languages.
 fn explain_start(error: std::io::Error) -> CliError {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
-        Some(tls) => CliError::named(tls.zh(), tls.to_string()),
-        None => CliError::Serve(error),
+    match error.downcast::<TlsError>() {
+        Ok(tls) => CliError::Tls(tls),
+        Err(error) => CliError::Serve(error),
     }
 }
 

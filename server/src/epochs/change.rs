@@ -21,8 +21,8 @@ pub(super) enum Change {
     Due,
     /// The whole record goes.
     Everything,
-    /// Nothing goes; it goes on under these rules.
-    Rules,
+    /// Nothing goes; it goes on, under these rules.
+    Again,
 }
 
 /// What came of it.
@@ -84,7 +84,7 @@ impl Plan<'_> {
                 }
                 due.into_iter().map(|due| (due.field, due.until)).collect()
             }
-            Change::Everything | Change::Rules => Vec::new(),
+            Change::Everything | Change::Again => Vec::new(),
         };
         let area = working.row.area;
         let head = source.area_head(area)?.ok_or(StoreError::Damaged("areas"))?;
@@ -128,7 +128,7 @@ impl Plan<'_> {
             at: self.now,
         };
         writes.events.push((area, event));
-        if matches!(change, Change::Rules) {
+        if matches!(change, Change::Again) {
             return;
         }
         writes.erasures.push(ErasureRow {

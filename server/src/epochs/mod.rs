@@ -99,6 +99,21 @@ pub fn erase(service: &Service, wanted: &Wanted) -> Result<u64, ReadError> {
     }
 }
 
+/// Has a record begin a new generation, without anything being erased. Returns the position that tells of it.
+pub fn begin(service: &Service, record: RecordId) -> Result<u64, ReadError> {
+    let wanted = Wanted {
+        record,
+        fields: Vec::new(),
+        reason: Reason::Request,
+        by: String::new(),
+        asked_at: service.now(),
+    };
+    match change::make(service, &wanted, Change::Again)? {
+        Done::Begun(seq) | Done::Nothing(seq) => Ok(seq),
+        Done::NoRecord => Err(ReadError::refused(Code::RecordUnknown, "no such record")),
+    }
+}
+
 fn check(service: &Service, wanted: &Wanted) -> Result<(), ReadError> {
     let Some((row, _)) = service.store.record(wanted.record)? else {
         return Err(ReadError::refused(Code::RecordUnknown, "no such record"));

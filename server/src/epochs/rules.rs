@@ -2,8 +2,8 @@
 
 use gridledger_core::document::RULES_VERSION;
 
-use super::change::{Change, Done, make};
-use super::{Reason, Wanted};
+use super::begin;
+use crate::reading::ReadError;
 use crate::service::Service;
 use crate::store::StoreError;
 
@@ -22,16 +22,9 @@ pub fn renew(service: &Service) -> Result<u64, StoreError> {
             return Ok(renewed);
         };
         for record in records {
-            let wanted = Wanted {
-                record,
-                fields: Vec::new(),
-                reason: Reason::Retention,
-                by: String::new(),
-                asked_at: service.now(),
-            };
-            match make(service, &wanted, Change::Rules) {
-                Ok(done) => renewed += u64::from(matches!(done, Done::Begun(_))),
-                Err(StoreError::Busy) => return Err(StoreError::Busy),
+            match begin(service, record) {
+                Ok(_) => renewed += 1,
+                Err(ReadError::Store(StoreError::Busy)) => return Err(StoreError::Busy),
                 Err(error) => tracing::error!(%record, %error, "rules"),
             }
         }

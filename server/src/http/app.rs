@@ -17,7 +17,8 @@ use super::observe::{Tls, observe};
 use super::peer::TrustForwarded;
 use super::rates::{Rates, turnstile};
 use super::{
-    ApiError, entries, erasure, health, ledgers, listen, metrics, plans, records, sessions, sync, tls,
+    ApiError, entries, erasure, health, ledgers, listen, metrics, plans, records, refused, sessions, sync,
+    tls,
 };
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
@@ -40,6 +41,9 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/records/{id}/erase", web::post().to(erasure::erase_one))
         .route("/v1/records/{id}/erasures", web::get().to(erasure::erasures))
         .route("/v1/entries", web::post().to(entries::entries))
+        .route("/v1/refused", web::get().to(refused::list))
+        .route("/v1/refused/{feed}/{n}/admit", web::post().to(refused::admit))
+        .route("/v1/refused/{feed}/{n}/decline", web::post().to(refused::decline))
         .route("/v1/territory/plans", web::post().to(plans::draw_up))
         .route("/v1/territory/plans", web::get().to(plans::list))
         .route("/v1/territory/plans/{plan}", web::get().to(plans::show))

@@ -19,6 +19,7 @@ pub mod peer;
 pub mod plans;
 pub mod rates;
 pub mod records;
+pub mod refused;
 pub mod request_id;
 pub mod sessions;
 pub mod sync;

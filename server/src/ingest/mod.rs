@@ -3,6 +3,7 @@
 
 mod epochs;
 mod home;
+mod known;
 mod parallel;
 pub(crate) mod working;
 
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
+use gridledger_core::known::{Moment, Standing};
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_core::validate::{Subject, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
@@ -42,6 +44,7 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             areas: HashMap::new(),
             grants: HashMap::new(),
             trees: HashMap::new(),
+            cuts: HashMap::new(),
             routes: HashMap::new(),
             homes: home::homes(push),
             prepared: parallel::prepare(push),
@@ -84,6 +87,8 @@ struct Plan<'a> {
     records: BTreeMap<RecordId, Working>,
     areas: HashMap<AreaNo, Option<AreaHead>>,
     grants: HashMap<UserNo, Option<Vec<Grant>>>,
+    /// What users had been granted before it was cut short, and when.
+    cuts: HashMap<UserNo, Vec<(Grant, i64)>>,
     /// Ancestries, by area and by what was known of them.
     trees: HashMap<(AreaNo, i64), Arc<AreaTree>>,
     routes: HashMap<AreaNo, Option<RouteRow>>,
@@ -242,9 +247,7 @@ impl Plan<'_> {
         bytes: usize,
     ) -> Result<(), Stop> {
         let known = self.area_known(working, entry.cursor)?;
-        if entry.cursor > self.area(known)? {
-            return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
-        }
+        self.can_have_seen(segment, entry, known)?;
         if working.bytes() + bytes as u64 > limits::RECORD_BYTES {
             let rule = format!("at most {} bytes a record", limits::RECORD_BYTES);
             return Err(refuse(Code::RecordFull, &rule));
@@ -377,7 +380,39 @@ impl Plan<'_> {
             tree: &tree,
             grants,
         };
-        Ok(validate(rights, author, entry, &subject)?)
+        // Mostly the role is held today and was when the entry was made: nothing else needs to be looked up.
+        let at = entry.at.min(self.now);
+        if rights.holds_throughout(&entry.role, area, at, self.now) {
+            let standing = Standing {
+                rights,
+                replaced: &[],
+                moment: Moment::of(at, None, self.now),
+            };
+            return Ok(validate(&standing, author, entry, &subject)?);
+        }
+        let replaced = known::replaced(self.source, &mut self.cuts, segment, (area, entry.cursor))?;
+        let seen_at = self.source.written_at(area, entry.cursor)?;
+        let standing = Standing {
+            rights,
+            replaced: &replaced,
+            moment: Moment::of(entry.at, seen_at, self.now),
+        };
+        Ok(validate(&standing, author, entry, &subject)?)
+    }
+
+    /// An entry cannot have seen more of an area's log than there is, nor more than its device was given.
+    fn can_have_seen(&mut self, segment: &CheckedSegment, entry: &Entry, area: AreaNo) -> Result<(), Stop> {
+        if entry.cursor > self.area(area)? {
+            return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
+        }
+        let given = segment.heard.given.as_ref().and_then(|given| given.get(&area));
+        if given.is_some_and(|given| entry.cursor > *given) {
+            return Err(refuse(
+                Code::SeenImpossible,
+                "the device was not given that much of the log",
+            ));
+        }
+        Ok(())
     }
 
     /// The last position of an area's log.

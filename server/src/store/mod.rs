@@ -7,6 +7,7 @@ pub mod desk;
 pub mod people;
 pub mod plans;
 pub mod records;
+pub mod refusals;
 pub mod sqlite;
 
 use gridledger_schema::ids::ServerEpoch;
@@ -16,6 +17,7 @@ pub use desk::DeskStore;
 pub use people::PeopleStore;
 pub use plans::PlanStore;
 pub use records::RecordStore;
+pub use refusals::RefusalStore;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +53,9 @@ impl StoreError {
 }
 
 /// What every engine offers.
-pub trait Store: PeopleStore + RecordStore + DeskStore + AuditStore + PlanStore + Send + Sync {
+pub trait Store:
+    PeopleStore + RecordStore + RefusalStore + DeskStore + AuditStore + PlanStore + Send + Sync
+{
     /// The store's generation and keys, made when the store was.
     fn identity(&self) -> Result<Identity, StoreError>;
     /// Whether the store can be read and written now.

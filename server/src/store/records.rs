@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::StoreError;
 use super::people::{FeedRow, UserNo};
 use super::plans::RouteRow;
+use crate::given::Bounds;
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
 #[derive(Clone, Debug)]
@@ -32,6 +33,25 @@ pub struct CheckedSegment {
     pub entries: Vec<SignedEntry>,
     /// The author's signature over the last entry's hash.
     pub signature: [u8; 64],
+    /// What the author's device is known to have heard.
+    pub heard: Heard,
+}
+
+/// What a device is known to have heard from the server before it made the entries it pushes.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The latest of its user's [`rights_cut`](super::people::User::rights_cut) that it has said it was told of.
+    pub told: i64,
+    /// The most it can hold of each area's log; `None` where that is not known.
+    pub given: Option<Arc<Bounds>>,
+}
+
+impl Heard {
+    /// Of a feed that the server writes itself.
+    pub const EVERYTHING: Self = Self {
+        told: i64::MAX,
+        given: None,
+    };
 }
 
 /// Entries to be decided.
@@ -235,6 +255,11 @@ pub trait Source {
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// A user's grants; `None` if there is no such user or it was revoked.
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
+    /// What a user had been granted before it was cut short, and when (the server's clock, ms).
+    fn replaced_grants(&mut self, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError>;
+    /// When the line or event at or next below a position of an area's log was written (the server's clock, ms);
+    /// `None` below the first.
+    fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError>;
     /// An area and all above it, as who knew the territory as of `known` (ms since 1970) believed it to be: an end of
     /// lying in another that was set later is not there yet.
     fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError>;

@@ -166,13 +166,15 @@ fn staff(service: &Service, plan: &Plan) -> Result<(), StoreError> {
             password: None,
             grants: vec![grant],
         };
-        service.store.put_users(&[user])?;
+        service.store.put_users(&[user], service.now())?;
     }
     let closing: Vec<AreaNo> = plan.draft.closing().into_iter().filter_map(number).collect();
     for user in service.store.users()? {
         let grants = service.store.grants(user.no)?;
         for grant in grants.iter().filter(|grant| closing.contains(&grant.area)) {
-            service.store.end_grant(user.no, &grant.role, grant.area, until)?;
+            service
+                .store
+                .end_grant(user.no, &grant.role, grant.area, until, service.now())?;
         }
     }
     Ok(())

@@ -67,7 +67,7 @@ impl Town {
                 password: None,
                 grants: vec![grant],
             };
-            service.store.put_users(&[user]).unwrap();
+            service.store.put_users(&[user], 0).unwrap();
         }
         Self::work(&service);
         service.store.close();

@@ -44,7 +44,7 @@ pub(super) fn invalid(field: &str, rule: &str) -> Refusal {
 }
 
 /// A text from outside, cut so that a refusal stays short.
-pub(super) fn shorten(text: &str) -> String {
+pub(crate) fn shorten(text: &str) -> String {
     text.chars().take(QUOTED_CHARS).collect()
 }
 

@@ -8,8 +8,10 @@ use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
 use gridledger_core::project::{View, project};
 use gridledger_core::rights::Rights;
+use gridledger_schema::code::Code;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, FeedId};
+use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
 use gridledger_server::store::records::HistoryRow;
 use serde_json::json;
@@ -127,6 +129,8 @@ fn log_has_no_gaps(simulation: &Simulation<'_>, records: &Records) -> Result<(),
             .flat_map(Held::stored)
             .filter_map(|(row, _)| row.log.as_ref().map(|line| line.seq))
             .collect();
+        let events = service.store.events_between(area.no, 0, u64::MAX);
+        log.extend(events.map_err(text)?.iter().map(|event| event.seq));
         log.sort_unstable();
         let head = service.store.head(area.no).map_err(text)?.seq;
         if !log.iter().copied().eq(1..=head) {
@@ -147,6 +151,7 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
             return Err(format!("{}.{} is in the history twice", row.feed, entry.n));
         }
     }
+    blameless(simulation, records)?;
     if fates.len() != simulation.saved.len() {
         return Err(format!(
             "{} edits saved, {} decided",
@@ -162,7 +167,9 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
         for (n, record, _, state) in states {
             let refused = fates.get(&(*feed, n)).copied();
             let fits = match (refused, state) {
-                (Some(true), SentState::Refused) => attention.iter().any(|a| a.n == n && a.record == record),
+                (Some(true), SentState::Refused) => {
+                    attention.iter().any(|a| a.id.n == n && a.record == record)
+                }
                 (Some(true), SentState::Dismissed) => simulation.dealt_with.contains(&(index, n)),
                 (Some(false), SentState::InLedger) => true,
                 // Decided, and its area is no longer this phone's to read.
@@ -177,6 +184,27 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
         }
     }
     Ok(fates)
+}
+
+/// No phone is refused for a right that it could not know had ended, but after the grace.
+fn blameless(simulation: &Simulation<'_>, records: &Records) -> Result<(), String> {
+    let ends: Vec<i64> = simulation.ends.clone();
+    for (row, entry) in records.values().flat_map(|held| &held.history) {
+        let blamed = match row.refusal.as_ref().map(|refusal| refusal.code) {
+            Some(Code::RoleNotHeld | Code::GrantEnded) => true,
+            Some(Code::GraceOver) => ends
+                .iter()
+                .all(|end| row.received_at < end + limits::RIGHTS_GRACE_MS),
+            _ => false,
+        };
+        if blamed {
+            return Err(format!(
+                "{}'s {entry:?} was refused: {:?}",
+                row.author, row.refusal
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The areas a player may read, each with its facets.

@@ -86,6 +86,8 @@ struct Simulation<'a> {
     requests: VecDeque<Sent>,
     starts: usize,
     marks: usize,
+    /// When roles were ended.
+    ends: Vec<i64>,
     steps: &'a Mutex<Vec<String>>,
     tally: Tally,
 }
@@ -116,6 +118,7 @@ impl<'a> Simulation<'a> {
             requests: VecDeque::new(),
             starts: 0,
             marks: 0,
+            ends: Vec::new(),
             steps,
             tally: Tally::default(),
             rng: Rng::new(seed),
@@ -187,7 +190,12 @@ impl<'a> Simulation<'a> {
             }
             93..=95 => self.attention(player),
             _ => {
-                let ms = self.rng.range(1, 6 * 3_600_000);
+                let most = if self.rng.percent(8) {
+                    40 * DAY
+                } else {
+                    6 * 3_600_000
+                };
+                let ms = self.rng.range(1, most);
                 self.note(format!("{ms} ms pass"));
                 self.world.pass(ms);
                 Ok(())
@@ -450,7 +458,9 @@ impl<'a> Simulation<'a> {
     fn rights(&mut self) {
         let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
         let ended = self.world.take(login, role, area);
-        if !ended {
+        if ended {
+            self.ends.push(self.world.service.now());
+        } else {
             self.world.give(login, role, area);
         }
         self.note(format!(
@@ -474,17 +484,21 @@ impl<'a> Simulation<'a> {
             return self.edit(player);
         };
         if self.rng.percent(50) {
-            self.dealt_with.insert((player, first.n));
-            self.note(format!("{player} dismisses {}", first.n));
-            return self.players[player].phone.engine().dismiss(first.n).map_err(text);
+            self.dealt_with.insert((player, first.id.n));
+            self.note(format!("{player} dismisses {}", first.id.n));
+            return self.players[player]
+                .phone
+                .engine()
+                .dismiss(first.id)
+                .map_err(text);
         }
-        self.note(format!("{player} applies {} again", first.n));
-        match self.players[player].phone.engine().apply_again(first.n) {
+        self.note(format!("{player} applies {} again", first.id.n));
+        match self.players[player].phone.engine().apply_again(first.id) {
             // The record is gone with the refused edit that made it.
             Err(ClientError::Missing(_)) => Ok(()),
             saved => {
                 if saved.is_ok() {
-                    self.dealt_with.insert((player, first.n));
+                    self.dealt_with.insert((player, first.id.n));
                 }
                 self.keep(player, saved, None)
             }

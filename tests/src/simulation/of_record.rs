@@ -6,6 +6,7 @@ use gridledger_client::RecordId;
 use gridledger_core::fold::{Event, Outcome, State, Verb};
 use gridledger_schema::entry::Op;
 use gridledger_schema::ids::AreaNo;
+use gridledger_schema::limits;
 use serde_json::{Value, json};
 
 use super::check::Held;
@@ -49,8 +50,8 @@ pub(super) fn sums(id: &RecordId, held: &Held) -> Result<(), String> {
     Ok(())
 }
 
-/// Whoever wrote a stored entry held the role it names, at the area or above it, when it was made; and the role may
-/// write its fields.
+/// Whoever wrote a stored entry held the role it names, at the area or above it, and not too long ago; the role may
+/// write its fields. Whether a phone that was told of an end wrote on is asked where it saves.
 pub(super) fn permitted(simulation: &Simulation<'_>, id: &RecordId, held: &Held) -> Result<(), String> {
     let (store, tree) = (&simulation.world.service.store, simulation.world.service.tree());
     let above: Vec<AreaNo> = std::iter::successors(Some(held.area), |area| tree.get(*area)?.parent).collect();
@@ -61,9 +62,10 @@ pub(super) fn permitted(simulation: &Simulation<'_>, id: &RecordId, held: &Held)
             .ok_or("an unknown author")?;
         let grants = store.grants(user.no).map_err(text)?;
         let in_force = grants.iter().any(|grant| {
-            // A grant that had not been ended when the server decided counts, whatever its end is now.
-            let open = grant.to.is_none_or(|to| entry.at < to || row.received_at <= to);
-            let time = grant.from <= entry.at && open;
+            let open = grant
+                .to
+                .is_none_or(|to| row.received_at < to + limits::RIGHTS_GRACE_MS);
+            let time = grant.from <= row.received_at && open;
             time && grant.role == entry.role && above.contains(&grant.area)
         });
         let may_write = entry.intents.iter().all(|intent| {

@@ -4,7 +4,7 @@
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_tests::desk::{Answer, Desk};
-use gridledger_tests::routes::{ROUTES, Route};
+use gridledger_tests::routes::{ROUTES, Route, is_taken};
 
 /// The answer is one of these codes, in the shape of errors.
 #[track_caller]
@@ -49,10 +49,7 @@ fn a_method_that_a_route_does_not_take_is_refused() {
         for other in [
             "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
         ] {
-            let taken = ROUTES
-                .iter()
-                .any(|route| route.path == *path && route.method == other);
-            if !taken {
+            if !is_taken(other, path) {
                 refuses(&desk.ask(other, path, ""), &[Code::MethodNotAllowed]);
             }
         }

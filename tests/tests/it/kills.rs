@@ -94,7 +94,7 @@ impl Place {
             password: None,
             grants: vec![grant],
         };
-        store.put_users(&[user]).expect("a user");
+        store.put_users(&[user], 0).expect("a user");
         let user = store.user_by_login("w1").expect("users").expect("the user").no;
         let hash = codes::hash(CODE).expect("a code is well formed");
         store.put_code(hash, user, i64::MAX).expect("a code");

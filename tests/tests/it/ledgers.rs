@@ -117,7 +117,7 @@ fn rows_stay_within_the_callers_rights() {
     world
         .service
         .store
-        .end_grant(nobody.no, "grid_worker", g1, 1)
+        .end_grant(nobody.no, "grid_worker", g1, 1, world.service.now())
         .unwrap();
     assert_eq!(
         Clerk::new(&world.service, "nobody").refused_page("ticket", &[]),

@@ -76,28 +76,20 @@ fn what_the_server_refuses_comes_back_with_its_reason_and_nothing_else_is_lost()
     a.sync(&world).unwrap();
     let started = Intents::new().put("started", gridledger_tests::world::MORNING);
     let kept = a.engine().create("patrol", "G1", started.clone()).unwrap().record;
-    // The right ends while the phone is out of signal; it cannot know.
-    let user = world.service.store.user_by_login("w1").unwrap().unwrap();
-    world
-        .service
-        .store
-        .end_grant(
-            user.no,
-            "grid_worker",
-            world.area("G1"),
-            gridledger_tests::world::MORNING + 1,
-        )
-        .unwrap();
+    a.sync(&world).unwrap();
+    // The right ends while the phone is out of signal; it cannot know, and stays out for longer than the grace.
     world.pass(3_600_000);
+    assert!(world.take("w1", "grid_worker", "G1"));
     let refused = a.engine().create("patrol", "G1", started).unwrap();
     a.engine()
         .edit(refused.record, Intents::new().put("coverage_note", "东侧"))
         .unwrap();
+    world.pass(gridledger_schema::limits::RIGHTS_GRACE_MS);
     let report = a.sync(&world).unwrap();
-    assert_eq!((report.decided, report.refused), (3, 2));
+    assert_eq!((report.decided, report.refused), (2, 2));
     let attention = a.engine().attention().unwrap();
     assert_eq!(attention.len(), 2, "each refused edit is kept with its reason");
-    assert_eq!(attention[0].refusal.code.as_str(), "role_not_held");
+    assert_eq!(attention[0].refusal.code.as_str(), "grace_over");
     assert!(world.service.store.record(kept).unwrap().is_some());
     assert!(world.service.store.record(refused.record).unwrap().is_none());
     assert!(a.engine().get(refused.record).unwrap().is_none());

@@ -3,6 +3,7 @@
 mod conformance;
 mod desks;
 mod doors;
+mod epochs;
 mod golden;
 mod hostile;
 mod http_desk;
@@ -13,7 +14,9 @@ mod ledgers;
 mod line;
 mod moves;
 mod phones;
+mod refused;
 mod register;
+mod rights;
 mod sessions;
 mod simulation;
 mod store_people;

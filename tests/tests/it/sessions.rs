@@ -82,11 +82,14 @@ fn every_failure_looks_alike_and_checks_one_password() {
     let desk = desk();
     desk.service
         .store
-        .put_users(&[gridledger_server::store::people::NewUser {
-            login: "phone-only".into(),
-            name: "某".into(),
-            ..Default::default()
-        }])
+        .put_users(
+            &[gridledger_server::store::people::NewUser {
+                login: "phone-only".into(),
+                name: "某".into(),
+                ..Default::default()
+            }],
+            desk.service.now(),
+        )
         .expect("a user");
     desk.person("left", PASSWORD, "grid_worker", "G1");
     let left = desk.service.store.user_by_login("left").unwrap().unwrap().no;

@@ -247,15 +247,27 @@ pub struct Settle {
 
 #[derive(Subcommand)]
 pub enum Refused {
-    /// Save the same edit again, on what is there now
+    /// Save the same edit again, on what is there now  重做
     Again {
-        /// The edit's number
-        n: u64,
+        /// The edit's number; FEED.NUMBER where two feeds have it
+        edit: String,
     },
-    /// Take it off the list
+    /// Ask a supervisor about it, with the next syncs  请示
+    Ask {
+        /// The edit's number; FEED.NUMBER where two feeds have it
+        edit: String,
+        /// What to tell the supervisor
+        note: String,
+    },
+    /// Print what was typed  复制
+    Copy {
+        /// The edit's number; FEED.NUMBER where two feeds have it
+        edit: String,
+    },
+    /// Take it off the list  移出
     Dismiss {
-        /// The edit's number
-        n: u64,
+        /// The edit's number; FEED.NUMBER where two feeds have it
+        edit: String,
     },
 }
 

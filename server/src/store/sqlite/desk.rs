@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::SqliteStore;
 use super::pushes::{self, read_refusal};
+use super::refusals;
 use crate::store::StoreError;
 use crate::store::desk::{Answered, DeskStore, ImportKey, Notes};
 use crate::store::people::UserNo;
@@ -25,10 +26,16 @@ fn note(c: &Connection, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<()
             }
         }
     }
+    let stored = |feed: FeedId, n: u64| {
+        decided(feed, n).is_some_and(|verdict| verdict.refused.iter().all(|(refused, _)| *refused != n))
+    };
+    for ruling in &notes.rulings {
+        if ruling.admitted_as.is_some_and(|(feed, n)| stored(feed, n)) {
+            refusals::rule(c, ruling)?;
+        }
+    }
     for (key, feed, n) in &notes.imports {
-        let stored =
-            decided(*feed, *n).is_some_and(|verdict| verdict.refused.iter().all(|(refused, _)| refused != n));
-        if stored {
+        if stored(*feed, *n) {
             let mut insert = c.prepare_cached("INSERT OR IGNORE INTO import_keys VALUES (?1, ?2)")?;
             if insert.execute((key, RecordId::created_by(*feed, *n).0))? == 0 {
                 return Err(StoreError::Taken("the imported thing".into()));

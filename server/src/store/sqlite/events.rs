@@ -107,6 +107,19 @@ pub(super) fn last(
     found.transpose()
 }
 
+/// When what stands at or next below a position of an area's log was written.
+pub(super) fn written_at(c: &Connection, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT at FROM (
+           SELECT * FROM (SELECT l.seq, e.received_at AS at FROM log l JOIN entries e USING (feed, n)
+                          WHERE l.area = ?1 AND l.seq <= ?2 ORDER BY l.seq DESC LIMIT 1)
+           UNION ALL SELECT * FROM (SELECT seq, at FROM events WHERE area = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1))
+         ORDER BY seq DESC LIMIT 1",
+    )?;
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    Ok(select.query_row((area.0, seq), |row| row.get(0)).optional()?)
+}
+
 /// An area's events after a position, up to another.
 pub(super) fn between(
     c: &Connection,

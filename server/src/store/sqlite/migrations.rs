@@ -14,6 +14,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0003_events", EVENTS),
     ("0004_epochs", EPOCHS),
     ("0005_moves", MOVES),
+    ("0006_rights", RIGHTS),
 ];
 
 const FIRST: &str = "
@@ -129,6 +130,29 @@ CREATE TABLE lineage (
 CREATE TABLE routes (
   area INTEGER PRIMARY KEY REFERENCES areas, seq INTEGER NOT NULL, closed INTEGER NOT NULL, parts TEXT NOT NULL) STRICT;
 CREATE TABLE plans (plan INTEGER PRIMARY KEY, state TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+";
+
+/// Grants as they were before they were cut short, and up to which of a user's cuts each device is known to have been told;
+/// where refused entries belong, what is asked about them, and the rulings.
+const RIGHTS: &str = "
+CREATE TABLE replaced_grants (
+  user INTEGER NOT NULL REFERENCES users, role TEXT NOT NULL, area INTEGER NOT NULL REFERENCES areas,
+  valid_from INTEGER NOT NULL, valid_to INTEGER, replaced_at INTEGER NOT NULL) STRICT;
+CREATE INDEX replaced_grants_user ON replaced_grants (user, replaced_at);
+CREATE INDEX replaced_grants_at ON replaced_grants (replaced_at);
+ALTER TABLE users ADD COLUMN rights_cut INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE evidence (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, area INTEGER NOT NULL, at INTEGER NOT NULL, asked_at INTEGER, note TEXT,
+  PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+CREATE INDEX evidence_area ON evidence (area, at);
+CREATE INDEX evidence_asked ON evidence (area, asked_at) WHERE asked_at IS NOT NULL;
+CREATE TABLE rulings (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL, note TEXT NOT NULL,
+  as_feed BLOB, as_n INTEGER, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+INSERT INTO evidence (feed, n, area, at)
+  SELECT e.feed, e.n, coalesce(r.area, 0), e.received_at FROM entries e LEFT JOIN records r USING (record)
+  WHERE e.refusal IS NOT NULL;
 ";
 
 /// Takes the steps not yet taken, each in one transaction with its number.

@@ -11,6 +11,7 @@ mod people;
 mod plans;
 mod pushes;
 mod records;
+mod refusals;
 mod writer;
 
 use std::path::{Path, PathBuf};

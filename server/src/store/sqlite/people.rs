@@ -2,11 +2,12 @@
 
 mod areas;
 mod devices;
+mod grants;
 mod tokens;
 mod users;
 
 pub(super) use areas::{ancestry, number as area_number, put as put_areas};
-pub(super) use users::grants as grants_of;
+pub(super) use grants::{of as grants_of, replaced as replaced_of};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::wire::{AreaInfo, Grant};
@@ -27,9 +28,9 @@ impl PeopleStore for SqliteStore {
         self.writer.call(move |c| areas::put(c, &areas))
     }
 
-    fn put_users(&self, users: &[NewUser]) -> Result<(usize, usize), StoreError> {
+    fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
         let users = users.to_vec();
-        self.writer.call(move |c| users::put(c, &users))
+        self.writer.call(move |c| users::put(c, &users, now))
     }
 
     fn users(&self) -> Result<Vec<User>, StoreError> {
@@ -45,13 +46,24 @@ impl PeopleStore for SqliteStore {
     }
 
     fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError> {
-        self.read(|c| users::grants(c, user))
+        self.read(|c| grants::of(c, user))
     }
 
-    fn end_grant(&self, user: UserNo, role: &str, area: AreaNo, at: i64) -> Result<bool, StoreError> {
+    fn end_grant(
+        &self,
+        user: UserNo,
+        role: &str,
+        area: AreaNo,
+        at: i64,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         let role = role.to_owned();
         self.writer
-            .call(move |c| users::end_grant(c, user, &role, area, at))
+            .call(move |c| grants::end(c, user, &role, area, (at, now)))
+    }
+
+    fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
+        self.writer.call(move |c| devices::note_told(c, device, cut))
     }
 
     fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::people;
 use super::plans;
 use super::records::{documents_of, record_row};
-use super::{epochs, events};
+use super::{epochs, events, refusals};
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::plans::RouteRow;
@@ -86,6 +86,14 @@ impl Source for Reading<'_> {
             None | Some(true) => Ok(None),
             Some(false) => people::grants_of(self.c, user).map(Some),
         }
+    }
+
+    fn replaced_grants(&mut self, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
+        people::replaced_of(self.c, user)
+    }
+
+    fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
+        events::written_at(self.c, area, seq)
     }
 
     fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError> {
@@ -211,6 +219,9 @@ fn write_rest(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
 fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     let carrier = push.carrier.map(|d| d.0);
     for (feed, SignedEntry { entry, body, hash }, refusal) in &writes.entries {
+        if refusal.is_some() {
+            refusals::keep(c, *feed, entry, push.now)?;
+        }
         let refusal = refusal.as_ref().map(|r| json!(r).to_string());
         let mut insert = c.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         insert.execute((

@@ -82,7 +82,7 @@ fn settle(dir: &Path, canaries: &mut Canaries) -> String {
         password: Some(hash),
         grants: vec![grant],
     };
-    store.put_users(&[user]).expect("a user");
+    store.put_users(&[user], 0).expect("a user");
     let user = store.user_by_login("w1").expect("users").expect("the user").no;
     let code = codes::make().expect("random bytes");
     store
@@ -245,6 +245,7 @@ fn what_holds_a_secret_does_not_show_it() {
         name: "王金丝雀".into(),
         password: Some("kanarie-hash".into()),
         revoked: false,
+        rights_cut: 0,
     };
     let new = NewUser {
         login: "w1".into(),

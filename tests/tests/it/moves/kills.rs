@@ -50,7 +50,11 @@ fn ready() -> (World, u32) {
             to: None,
         }],
     };
-    world.service.store.put_users(&[steward]).unwrap();
+    world
+        .service
+        .store
+        .put_users(&[steward], world.service.now())
+        .unwrap();
     world.restart();
     world.service.store.close();
     (world, number)
