@@ -255,6 +255,8 @@ fn news(
         return Ok(Some(record_news(row, snapshot)));
     }
     let bytes: usize = entries.iter().map(|(_, _, body)| body.len()).sum();
+    // Of one that arrived since, all entries are told.
+    let floor = if row.arrived > floor { 0 } else { floor };
     let news = if let Some(snapshot) = snapshot(service, &row, floor, facets, bytes, entries.len())? {
         snapshot
     } else {

@@ -41,6 +41,16 @@ const fn post(pattern: &'static str) -> Route {
     }
 }
 
+/// A POST whose body nobody reads.
+const fn act(pattern: &'static str, path: &'static str) -> Route {
+    Route {
+        method: "POST",
+        pattern,
+        path,
+        reads: false,
+    }
+}
+
 /// All of them; a test compares this with what the application lists.
 pub const ROUTES: &[Route] = &[
     post("/v1/sync"),
@@ -77,10 +87,15 @@ pub const ROUTES: &[Route] = &[
         "/v1/territory/plans/{plan}/report",
         "/v1/territory/plans/1/report",
     ),
-    Route {
-        path: "/v1/territory/plans/1/simulate",
-        ..post("/v1/territory/plans/{plan}/{step}")
-    },
+    act(
+        "/v1/territory/plans/{plan}/simulate",
+        "/v1/territory/plans/1/simulate",
+    ),
+    act(
+        "/v1/territory/plans/{plan}/approve",
+        "/v1/territory/plans/1/approve",
+    ),
+    act("/v1/territory/plans/{plan}/apply", "/v1/territory/plans/1/apply"),
     get("/v1/territory/lineage", "/v1/territory/lineage"),
     get("/v1/reads", "/v1/reads"),
     get("/v1/exports", "/v1/exports"),

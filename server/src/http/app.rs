@@ -48,7 +48,15 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/territory/plans", web::get().to(plans::list))
         .route("/v1/territory/plans/{plan}", web::get().to(plans::show))
         .route("/v1/territory/plans/{plan}/report", web::get().to(plans::report))
-        .route("/v1/territory/plans/{plan}/{step}", web::post().to(plans::step))
+        .route(
+            "/v1/territory/plans/{plan}/simulate",
+            web::post().to(plans::simulate),
+        )
+        .route(
+            "/v1/territory/plans/{plan}/approve",
+            web::post().to(plans::approve),
+        )
+        .route("/v1/territory/plans/{plan}/apply", web::post().to(plans::apply))
         .route("/v1/territory/lineage", web::get().to(plans::lineage))
         .route("/v1/reads", web::get().to(reads::log))
         .route("/v1/exports", web::get().to(exports::list))

@@ -51,22 +51,40 @@ pub async fn show(
     Ok(HttpResponse::Ok().json(found.await?))
 }
 
-/// `POST /v1/territory/plans/{plan}/simulate`, `…/approve`, `…/apply`
-pub async fn step(
+/// `POST /v1/territory/plans/{plan}/simulate`
+pub async fn simulate(
     caller: Caller,
     service: web::Data<Service>,
-    path: web::Path<(u32, String)>,
+    plan: web::Path<u32>,
 ) -> Result<HttpResponse, ApiError> {
-    let (plan, step) = path.into_inner();
-    let done = answer(caller, service, move |reader| match step.as_str() {
-        "simulate" => shown(territory::simulate(reader, plan)),
-        "approve" => shown(territory::approve(reader, plan)),
-        "apply" => shown(apply::apply(reader, plan)),
-        _ => Err(ReadError::refused(
-            gridledger_schema::code::Code::NotFound,
-            "no such step",
-        )),
-    });
+    step(caller, service, *plan, territory::simulate).await
+}
+
+/// `POST /v1/territory/plans/{plan}/approve`
+pub async fn approve(
+    caller: Caller,
+    service: web::Data<Service>,
+    plan: web::Path<u32>,
+) -> Result<HttpResponse, ApiError> {
+    step(caller, service, *plan, territory::approve).await
+}
+
+/// `POST /v1/territory/plans/{plan}/apply`
+pub async fn apply(
+    caller: Caller,
+    service: web::Data<Service>,
+    plan: web::Path<u32>,
+) -> Result<HttpResponse, ApiError> {
+    step(caller, service, *plan, apply::apply).await
+}
+
+async fn step(
+    caller: Caller,
+    service: web::Data<Service>,
+    plan: u32,
+    step: fn(&Reader<'_>, u32) -> Result<Kept, ReadError>,
+) -> Result<HttpResponse, ApiError> {
+    let done = answer(caller, service, move |reader| shown(step(reader, plan)));
     Ok(HttpResponse::Ok().json(done.await?))
 }
 

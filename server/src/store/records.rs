@@ -373,9 +373,10 @@ pub struct RecordNewsRow {
     pub at: u64,
     /// The record; of one that left as it is now, in its new area.
     pub row: RecordRow,
-    /// Its documents, where its entries alone would not do: it arrived, or began a new generation, after the floor.
+    /// Its documents, where its entries alone would not do: it began a new generation after the floor, or is of a later one
+    /// and arrived after it.
     pub whole: Option<Vec<DocumentRow>>,
-    /// Its entries after the floor, where they do: the log line, the author's code, the entry's canonical bytes.
+    /// Its entries after the floor, or all when it arrived after it, where they do: the log line, the author's code, the entry's canonical bytes.
     pub entries: Vec<(LogRow, String, Vec<u8>)>,
 }
 

@@ -94,7 +94,8 @@ fn changed(
 ) -> Result<(Vec<RecordNewsRow>, bool), StoreError> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS}, {NEWS_LINE} FROM records r
-         LEFT JOIN log l ON l.record = r.record AND l.seq > ?2 AND max(r.began, r.arrived) <= ?2
+         LEFT JOIN log l ON l.record = r.record AND l.seq > iif(r.arrived > ?2, 0, ?2)
+           AND r.began <= ?2 AND (r.began = 0 OR r.arrived <= ?2)
          LEFT JOIN entries e ON e.feed = l.feed AND e.n = l.n LEFT JOIN feeds f ON f.feed = l.feed
          WHERE r.area = ?1 AND r.last > ?3 ORDER BY r.last, l.seq"
     );
@@ -122,7 +123,9 @@ fn changed(
 }
 
 fn record_news(c: &Connection, row: RecordRow, floor: u64) -> Result<RecordNewsRow, StoreError> {
-    let whole = row.began.max(row.arrived) > floor && !row.erased;
+    // Of one that arrived all entries are told; they are not enough where they begin with more than nothing.
+    let begins_with_more = row.began > floor || (row.began > 0 && row.arrived > floor);
+    let whole = begins_with_more && !row.erased;
     Ok(RecordNewsRow {
         told: Told::Changed,
         at: row.last,

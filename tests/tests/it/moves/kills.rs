@@ -11,7 +11,7 @@ use gridledger_server::service::Service;
 use gridledger_server::store::people::NewUser;
 use gridledger_server::store::sqlite::SqliteStore;
 use gridledger_server::verify::verify;
-use gridledger_tests::desk::{Answer, ask_at};
+use gridledger_tests::desk::{Answer, Door};
 use gridledger_tests::planning::{Home, STEWARDS, approved, grid, stewards};
 use gridledger_tests::world::World;
 use serde_json::{Value, json};
@@ -62,13 +62,12 @@ fn ready() -> (World, u32) {
 
 fn post(node: &Node, token: &str, path: &str, body: &Value) -> Answer {
     let addr: SocketAddr = node.address.trim_start_matches("http://").parse().unwrap();
-    let body = body.to_string();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    ask_at(addr, head.as_bytes())
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+    ];
+    Door(addr).ask_with("POST", path, &headers, body.to_string().as_bytes())
 }
 
 fn apply(node: &Node, number: u32) -> Answer {

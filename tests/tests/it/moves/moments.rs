@@ -149,6 +149,10 @@ fn a_phone_fetches_only_what_moved_and_holds_one_copy() {
         "first sync {} B, after the split {} B",
         first.bytes_down, second.bytes_down
     );
+    assert!(
+        second.bytes_down < first.bytes_down * 3,
+        "no more than a first sync and what left"
+    );
     let held = phone.engine().status().unwrap().records;
     assert_eq!(held, homes.len() as u64 * 6);
     let third = phone.sync(&world).unwrap();
