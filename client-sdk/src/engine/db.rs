@@ -45,11 +45,14 @@ ALTER TABLE records ADD COLUMN leaving INTEGER;
 CREATE INDEX records_leaving ON records (record) WHERE leaving IS NOT NULL;
 ";
 
-/// Own entries that lost what they said, and the facets they had touched; records of which something may be due.
+/// Own entries that lost what they said, and the facets they had touched; records of which something may be due; and the
+/// short names of records that are gone, which an answer on its way may still use.
 const EPOCHS: &str = "
 ALTER TABLE entries ADD COLUMN facets INTEGER;
 CREATE TABLE due (record BLOB PRIMARY KEY, at INTEGER NOT NULL, hides INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX due_at ON due (at);
+CREATE TABLE gone (
+  area INTEGER NOT NULL, created INTEGER NOT NULL, record BLOB NOT NULL, PRIMARY KEY (area, created)) STRICT, WITHOUT ROWID;
 ";
 
 /// Under which facets and scope an area's records were fetched; who created records whose type asks for it; of refused

@@ -8,6 +8,7 @@ mod epochs;
 mod golden;
 mod hostile;
 mod http_desk;
+mod http_erasure;
 mod http_errors;
 mod http_hostile;
 mod kills;
