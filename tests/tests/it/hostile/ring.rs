@@ -19,32 +19,32 @@ use serde_json::{Map, Value, json};
 use super::attacks;
 
 /// What every attack carries, so that it can be looked for.
-pub(super) const CANARY: &str = "金丝雀";
+pub(in crate::hostile) const CANARY: &str = "金丝雀";
 
 /// One attack.
-pub(super) struct Attack {
-    pub(super) name: &'static str,
+pub(in crate::hostile) struct Attack {
+    pub(in crate::hostile) name: &'static str,
     /// What it must get; nothing for what is answered and changes nothing.
-    pub(super) gets: &'static [Code],
+    pub(in crate::hostile) gets: &'static [Code],
     /// What both towns look like before it.
-    pub(super) before: fn(&mut Town),
-    pub(super) run: fn(&mut Town) -> Vec<Code>,
+    pub(in crate::hostile) before: fn(&mut Town),
+    pub(in crate::hostile) run: fn(&mut Town) -> Vec<Code>,
 }
 
 /// A town, the attacker's device in it, and an honest phone.
-pub(super) struct Town {
-    pub(super) world: World,
-    pub(super) evil: Attacker,
+pub(in crate::hostile) struct Town {
+    pub(in crate::hostile) world: World,
+    pub(in crate::hostile) evil: Attacker,
     head_of_grid: Attacker,
-    pub(super) honest: Phone,
+    pub(in crate::hostile) honest: Phone,
     /// A record of the attacker's, one of the honest worker's, one of another grid.
-    pub(super) mine: RecordId,
-    pub(super) theirs: RecordId,
-    pub(super) elsewhere: RecordId,
+    pub(in crate::hostile) mine: RecordId,
+    pub(in crate::hostile) theirs: RecordId,
+    pub(in crate::hostile) elsewhere: RecordId,
     /// What `before` prepared.
-    pub(super) ticket: RecordId,
+    pub(in crate::hostile) ticket: RecordId,
     /// A feed whose first entry was refused, of somebody else.
-    pub(super) theirs_refused: FeedId,
+    pub(in crate::hostile) theirs_refused: FeedId,
     rounds: i64,
 }
 
@@ -102,20 +102,20 @@ impl Town {
     }
 
     /// The attacker's next entry: a patrol that is good as it is, but for what it carries.
-    pub(super) fn patrol(&self) -> Entry {
+    pub(in crate::hostile) fn patrol(&self) -> Entry {
         let mut patrol = self.evil.patrol(&self.world);
         patrol.at = self.world.service.now();
         patrol
     }
 
     /// … with the canary in it.
-    pub(super) fn marked(&self) -> Entry {
+    pub(in crate::hostile) fn marked(&self) -> Entry {
         let mut patrol = self.patrol();
         patrol.intents.push(put("coverage_note", json!(CANARY)));
         patrol
     }
 
-    pub(super) fn edit(&self, record: RecordId, intents: Vec<Intent>) -> Entry {
+    pub(in crate::hostile) fn edit(&self, record: RecordId, intents: Vec<Intent>) -> Entry {
         let mut entry = self.evil.entry(Target::Edit { record }, intents);
         entry.at = self.world.service.now();
         entry.cursor = self.head();
@@ -123,29 +123,29 @@ impl Town {
     }
 
     /// Where the log of the grid ends.
-    pub(super) fn head(&self) -> u64 {
+    pub(in crate::hostile) fn head(&self) -> u64 {
         self.world.service.store.head(self.world.area("G1")).unwrap().seq
     }
 
-    pub(super) fn push(&mut self, entry: Entry) -> Vec<Code> {
+    pub(in crate::hostile) fn push(&mut self, entry: Entry) -> Vec<Code> {
         self.push_all(vec![entry])
     }
 
-    pub(super) fn push_all(&mut self, entries: Vec<Entry>) -> Vec<Code> {
+    pub(in crate::hostile) fn push_all(&mut self, entries: Vec<Entry>) -> Vec<Code> {
         self.evil.try_entries(&self.world, entries).codes()
     }
 
-    pub(super) fn send(&mut self, request: &Request) -> Vec<Code> {
+    pub(in crate::hostile) fn send(&mut self, request: &Request) -> Vec<Code> {
         self.evil.send(&self.world, request).codes()
     }
 
     /// Fetches everything there is for the attacker.
-    pub(super) fn fetch(&mut self) {
+    pub(in crate::hostile) fn fetch(&mut self) {
         assert_eq!(self.send(&Request::default()), []);
     }
 
     /// A step of the prepared ticket by the attacker, who has fetched what there is.
-    pub(super) fn step(&mut self, verb: &str, args: Value) -> Vec<Code> {
+    pub(in crate::hostile) fn step(&mut self, verb: &str, args: Value) -> Vec<Code> {
         self.fetch();
         let args: Map<String, Value> = args.as_object().cloned().unwrap_or_default();
         let verb = verb.into();
@@ -154,7 +154,7 @@ impl Town {
     }
 
     /// A step of the prepared ticket by the head of the grid, who has fetched what there is.
-    pub(super) fn head_step(&mut self, verb: &str, args: Value) {
+    pub(in crate::hostile) fn head_step(&mut self, verb: &str, args: Value) {
         std::mem::swap(&mut self.evil, &mut self.head_of_grid);
         self.fetch();
         let args: Map<String, Value> = args.as_object().cloned().unwrap_or_default();
@@ -174,7 +174,7 @@ impl Town {
     }
 
     /// The head of the grid starts a patrol.
-    pub(super) fn head_patrols(&mut self) {
+    pub(in crate::hostile) fn head_patrols(&mut self) {
         std::mem::swap(&mut self.evil, &mut self.head_of_grid);
         let mut patrol = self.patrol();
         patrol.role = "grid_head".into();
@@ -183,7 +183,7 @@ impl Town {
     }
 
     /// Another person takes the attacker's place.
-    pub(super) fn as_user(&mut self, login: &str, seed: u8) {
+    pub(in crate::hostile) fn as_user(&mut self, login: &str, seed: u8) {
         self.evil = Attacker::enrol(&self.world, login, seed);
     }
 
