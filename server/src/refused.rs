@@ -1,11 +1,10 @@
 //! Refused entries at a supervisor's desk: the list, masked like a ledger, and the ruling on one of them.
 
-use gridledger_core::canonical;
+use gridledger_core::{canonical, mask};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
-use gridledger_schema::set::{Field, RecordType};
 use serde_json::{Value, json};
 
 use crate::desk::{DeskVerdict, admit};
@@ -13,7 +12,6 @@ use crate::reading::{ReadError, Reader};
 use crate::store::StoreError;
 use crate::store::people::User;
 use crate::store::refusals::{RefusedQuery, RefusedRow, RulingRow};
-use gridledger_core::mask;
 
 /// Entries of one answer, when nothing else is asked for, and at most.
 const PAGE: usize = 100;
@@ -90,12 +88,14 @@ fn shown(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
     // Of an erased one nothing is left but that it was.
     if let Ok(entry) = canonical::decode(&row.body) {
         let record_type = type_of(reader, row, &entry)?;
+        let reach = reader.reach(row.area);
         let found = record_type
             .as_deref()
             .and_then(|of| reader.service.schema.record_type(of));
-        let reach = reader.reach(row.area);
-        let intents = entry.intents.iter().filter(|intent| reach.reads(intent.facet));
-        let intents: Vec<Value> = intents.map(|intent| masked(found, intent)).collect();
+        let readable = entry.intents.iter().filter(|intent| reach.reads(intent.facet));
+        let readable: Vec<Intent> = readable.cloned().collect();
+        // Of a record of no known type nobody can say what is personal.
+        let intents = found.map(|of| mask::intents(of, &readable)).unwrap_or_default();
         shown["type"] = json!(record_type);
         shown["at"] = json!(entry.at);
         shown["role"] = json!(entry.role);
@@ -113,21 +113,6 @@ fn type_of(reader: &Reader<'_>, row: &RefusedRow, entry: &Entry) -> Result<Optio
             Ok(found.map(|(row, _)| row.record_type))
         }
     }
-}
-
-/// An intent with personal values masked; of a field nobody knows, nothing but the operation.
-fn masked(record_type: Option<&RecordType>, intent: &Intent) -> Value {
-    let field: Option<&Field> = record_type.and_then(|of| of.field(&intent.field));
-    let mut shown = json!(intent);
-    for key in ["value", "insert", "item", "child", "args", "by"] {
-        let Some(value) = shown.get_mut(key) else { continue };
-        *value = match field {
-            None => Value::Null,
-            Some(field) if mask::rule(field).is_none() => continue,
-            Some(field) => mask::masked(field, value).unwrap_or(Value::Null),
-        };
-    }
-    shown
 }
 
 /// A ruling as it is shown.

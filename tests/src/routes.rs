@@ -80,6 +80,15 @@ pub const ROUTES: &[Route] = &[
         "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/erasures",
     ),
     post("/v1/entries"),
+    get("/v1/refused", "/v1/refused"),
+    Route {
+        path: "/v1/refused/00112233445566778899aabbccddeeff/1/admit",
+        ..post("/v1/refused/{feed}/{n}/admit")
+    },
+    Route {
+        path: "/v1/refused/00112233445566778899aabbccddeeff/1/decline",
+        ..post("/v1/refused/{feed}/{n}/decline")
+    },
     post("/v1/territory/plans"),
     get("/v1/territory/plans", "/v1/territory/plans"),
     get("/v1/territory/plans/{plan}", "/v1/territory/plans/1"),
