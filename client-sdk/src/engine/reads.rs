@@ -104,7 +104,7 @@ impl Engine {
         let Some(area) = self.tree.by_code(&record.area).map(|area| area.no) else {
             return Ok(false);
         };
-        let (rights, now) = (self.rights(), self.now()?);
+        let (rights, now) = (self.rights(), self.rights_time(self.now()?)?);
         Ok(match rights.unmasks(area, now) {
             None => false,
             Some(Unmasks::Area) => true,
