@@ -140,11 +140,10 @@ impl Document {
             };
             match message(meta) {
                 Some(Message::Seal) => _ = on.insert(feed, meta.seq),
-                Some(Message::Link(..) | Message::Text) => {}
                 None if known.iter().any(|(k, _)| *k == feed) => {
                     _ = on.insert(feed, count(&feed) + meta.seq);
                 }
-                None => {}
+                Some(Message::Link(..) | Message::Text) | None => {}
             }
         }
         if !covers(&before, known) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::document::Document;
 use crate::epoch::{Unit, written};
-use crate::fold::{Outcome, Verb};
+use crate::fold::{Outcome, State, Verb};
 use crate::project::{View, project};
 
 /// Milliseconds of a day.
@@ -120,7 +120,7 @@ impl Asked<'_> {
 /// When a ticket that owes nothing any more was ended.
 fn closed_at(view: &View) -> Option<i64> {
     let ticket = view.ticket.as_ref()?;
-    if ticket.state.is_none_or(|state| state.is_open()) {
+    if ticket.state.is_none_or(State::is_open) {
         return None;
     }
     let ended = view.events.iter().filter(|event| {

@@ -107,8 +107,9 @@ impl Plan<'_> {
             if !erased.is_empty() {
                 writes.wiped = wiped(&source.bodies(self.wanted.record)?, &erased).collect();
             }
-            let begun = working.begin(record_type, seq, &erased);
-            begun.map_err(|_| StoreError::Damaged("documents"))?;
+            working
+                .begin(record_type, seq, &erased)
+                .map_err(|_| StoreError::Damaged("documents"))?;
         }
         self.tell(&mut writes, area, seq, change, erased);
         self.keep(&mut writes, working, head, seq)?;

@@ -8,9 +8,9 @@ use super::{renew, retain};
 use crate::service::Service;
 
 /// How long after one run the next begins.
-const EVERY: Duration = Duration::from_secs(24 * 3_600);
+const EVERY: Duration = Duration::from_hours(24);
 /// How long after a run that failed.
-const AGAIN: Duration = Duration::from_secs(600);
+const AGAIN: Duration = Duration::from_mins(10);
 
 /// Runs in a thread of its own until it is dropped.
 pub struct Daily {

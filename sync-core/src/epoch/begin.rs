@@ -116,7 +116,7 @@ fn written(place: Place, text: &Text) -> Result<Automerge, AutomergeError> {
     doc.set_actor(place.text(&text.key));
     let mut tx = doc.transaction();
     if let Some((_, id)) = tx.get(ROOT, text.key.as_str())? {
-        tx.splice_text(&id, 0, 0, &text.text)?;
+        tx.splice_text(&id, 0, 0, &text.stands)?;
     }
     tx.commit_with(said(text.at, &Message::Text));
     Ok(doc)

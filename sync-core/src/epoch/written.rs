@@ -46,7 +46,7 @@ pub(super) struct Held {
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) key: String,
-    pub(super) text: String,
+    pub(super) stands: String,
     pub(super) at: i64,
 }
 
@@ -81,9 +81,9 @@ impl Standing {
                 let key = item.key.to_string();
                 let last = match value {
                     Value::Object(ObjType::Text) => {
-                        let text = doc.text(&id).unwrap_or_default();
+                        let stands = doc.text(&id).unwrap_or_default();
                         let at = text_written(doc, &id, &origins).unwrap_or(changed_at);
-                        unit.texts.push(Text { key, text, at });
+                        unit.texts.push(Text { key, stands, at });
                         Some(at)
                     }
                     Value::Scalar(value) => match value.into_owned() {

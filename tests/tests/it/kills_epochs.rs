@@ -16,9 +16,10 @@ const DAY: [&str; 6] = ["sync", "person", "sync", "withdraw", "sync", "sync"];
 
 fn forgets(point: &str) {
     let place = Place::new();
-    let (server_dies, phone_dies) = match point.starts_with("server.") {
-        true => (Some(point), None),
-        false => (None, Some(point)),
+    let (server_dies, phone_dies) = if point.starts_with("server.") {
+        (Some(point), None)
+    } else {
+        (None, Some(point))
     };
     let node = place.node(server_dies);
     let (_, killed) = place.phone(&node, phone_dies, &DAY);

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long a connection waits for another's lock; the pragmas below say the same.
-pub const BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens the file for its one writer; makes it if it is not there.
 pub fn writer(path: &Path) -> Result<Connection, StoreError> {
