@@ -178,6 +178,16 @@ fn what_was_meant_shows_which_field_and_how_but_not_the_value() {
         ),
         (
             "ticket",
+            json!({ "field": "category", "op": "put", "value": { "18613572468": 1 } }),
+            json!({ "field": "category", "op": "put", "value": "***" }),
+        ),
+        (
+            "ticket",
+            json!({ "field": "陆小明", "op": "event", "verb": "18613572468", "args": { "note": "陆小明" } }),
+            json!({ "field": "???", "op": "event", "verb": "***", "args": {} }),
+        ),
+        (
+            "ticket",
             json!({ "field": "gone", "op": "put", "value": "陆小明" }),
             json!({ "field": "gone", "op": "put", "value": "***" }),
         ),

@@ -5,6 +5,7 @@ use gridledger_schema::set::{Field, Kind, Mask, Merge, RecordType};
 use serde_json::{Map, Value};
 
 use super::{GONE, apply, masked, rule, scrub};
+use crate::validate::shorten;
 
 /// A record's view (fields, `_conflicts`, `_ticket`) as it is shown masked. What the type does not declare is left out:
 /// nobody says that it is not personal.
@@ -74,21 +75,46 @@ pub fn intents<'a>(
 
 fn intent(record_type: Option<&RecordType>, intent: &Intent) -> Intent {
     let mut shown = intent.clone();
-    let field = record_type.and_then(|of| Some((of, of.field(&intent.field)?)));
-    match field {
-        Some((of, field)) if field.merge == Merge::Events => {
-            if let Op::Event { args, .. } = &mut shown.op {
-                *args = event_args(of, args);
-            }
-        }
-        Some((_, field)) => {
-            if let Some(mask) = rule(field) {
-                shown.op = operation(field, mask, shown.op);
-            }
-        }
-        None => shown.op = operation_hidden(shown.op),
+    let known = record_type.and_then(|of| Some((of, of.field(&intent.field)?)));
+    let Some((of, field)) = known else {
+        shown.field = shorten(&intent.field);
+        shown.op = operation_hidden(shown.op);
+        return shown;
+    };
+    if let Op::Event { args, .. } = &mut shown.op {
+        *args = event_args(of, args);
+    }
+    // What was refused may be anything, also in a field that holds nothing personal.
+    shown.op = match rule(field) {
+        _ if !fits(field, &shown.op) => operation_hidden(shown.op),
+        Some(mask) => operation(field, mask, shown.op),
+        None => shown.op,
+    };
+    if let Op::SetChild { child, .. } | Op::RemoveChild { child } = &mut shown.op {
+        *child = scrub(child);
     }
     shown
+}
+
+/// Whether an operation writes what the field holds.
+fn fits(field: &Field, op: &Op) -> bool {
+    let holds = |value: &Value| field.kind.check(value).is_ok();
+    match op {
+        Op::Put { value } => value.is_null() || holds(value),
+        Op::Append { value } => holds(value),
+        Op::Add { item } | Op::Remove { item } => holds(&item.as_str().into()),
+        Op::SetChild { value, .. } => field.kind.check_part(value).is_ok(),
+        Op::RemoveChild { .. } => field.merge == Merge::Map,
+        Op::Raise { value } | Op::Increment { by: value } => holds(&(*value).into()),
+        Op::Splice { .. } => field.merge == Merge::Text,
+        Op::Event { verb, .. } => {
+            let Kind::Object { fields, .. } = &field.kind else {
+                return false;
+            };
+            let verbs = fields.get("verb").filter(|_| field.merge == Merge::Events);
+            verbs.is_some_and(|verbs| verbs.check(&verb.as_str().into()).is_ok())
+        }
+    }
 }
 
 fn operation(field: &Field, mask: Mask, op: Op) -> Op {
@@ -116,15 +142,11 @@ fn operation(field: &Field, mask: Mask, op: Op) -> Op {
                 Some(Value::Object(parts)) => parts,
                 _ => Map::new(),
             };
-            Op::SetChild {
-                child: scrub(&child),
-                value: parts,
-            }
+            Op::SetChild { child, value: parts }
         }
-        Op::RemoveChild { child } => Op::RemoveChild { child: scrub(&child) },
         // What is hidden does not show in steps either.
         Op::Raise { .. } | Op::Increment { .. } => Op::Put { value: GONE.into() },
-        other @ (Op::Splice { .. } | Op::Event { .. }) => other,
+        other @ (Op::RemoveChild { .. } | Op::Splice { .. } | Op::Event { .. }) => other,
     }
 }
 
@@ -148,8 +170,8 @@ fn operation_hidden(op: Op) -> Op {
         Op::RemoveChild { .. } => Op::RemoveChild { child: gone() },
         Op::Raise { .. } => Op::Raise { value: 0 },
         Op::Increment { .. } => Op::Increment { by: 0 },
-        Op::Event { verb, .. } => Op::Event {
-            verb,
+        Op::Event { .. } => Op::Event {
+            verb: gone(),
             args: Map::new(),
         },
     }
@@ -159,7 +181,8 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or(GONE).to_owned()
 }
 
-/// What was said with an event: free texts scrubbed, the rest as it is, undeclared arguments left out.
+/// What was said with an event: free texts scrubbed, the rest as it is; what is not declared, or no value of its kind,
+/// left out.
 pub fn event_args(record_type: &RecordType, args: &Map<String, Value>) -> Map<String, Value> {
     let declared = record_type.events_field().and_then(|field| match &field.kind {
         Kind::Object { fields, .. } => fields.get("args"),
@@ -169,7 +192,8 @@ pub fn event_args(record_type: &RecordType, args: &Map<String, Value>) -> Map<St
         return Map::new();
     };
     let shown = args.iter().filter_map(|(name, value)| {
-        let value = match fields.get(name)? {
+        let kind = fields.get(name).filter(|kind| kind.check(value).is_ok())?;
+        let value = match kind {
             Kind::Text { .. } | Kind::List { .. } | Kind::Object { .. } => apply(Mask::Text, value)?,
             _ => value.clone(),
         };
