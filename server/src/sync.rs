@@ -147,7 +147,7 @@ pub fn open_for(
     let receipts = push(service, &device, &request, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
     let own = own_feeds(&device, &request);
-    let ahead = ahead_of(service, &own, &receipts)?;
+    let ahead = ahead_of(service, &own)?;
     ready.extend(receipts.into_iter().chain(ahead).map(Frame::Receipt));
     if !request.asks.is_empty() {
         let rulings = service.store.ask(user.no, &request.asks, now)?;
@@ -277,30 +277,25 @@ fn own_feeds(device: &Device, request: &Request) -> Vec<(FeedId, u64)> {
         .collect()
 }
 
-/// Receipts for feeds of which more is decided here than the phone holds: it came back from a backup, and must not write on
-/// where it stands. What it pushed of a feed is answered already.
-fn ahead_of(
-    service: &Service,
-    own: &[(FeedId, u64)],
-    receipts: &[Receipt],
-) -> Result<Vec<Receipt>, StoreError> {
-    let mut ahead = Vec::new();
-    for (feed, held) in own {
-        let (n, hash) = service.store.feed_head(*feed)?;
-        if n > *held && receipts.iter().all(|receipt| receipt.feed != *feed) {
-            ahead.push(receipt(
-                service,
-                SegmentVerdict {
-                    feed: *feed,
-                    n,
-                    hash,
-                    refused: Vec::new(),
-                    stopped: None,
-                },
-            ));
-        }
+/// A receipt for the feed the phone writes, if more of it is decided here than the phone holds: it came back from a backup,
+/// and must not write on where it stands.
+fn ahead_of(service: &Service, own: &[(FeedId, u64)]) -> Result<Option<Receipt>, StoreError> {
+    // The feeds before the last are not written any more.
+    let Some((feed, held)) = own.last() else {
+        return Ok(None);
+    };
+    let (n, hash) = service.store.feed_head(*feed)?;
+    if n <= *held {
+        return Ok(None);
     }
-    Ok(ahead)
+    let verdict = SegmentVerdict {
+        feed: *feed,
+        n,
+        hash,
+        refused: Vec::new(),
+        stopped: None,
+    };
+    Ok(Some(receipt(service, verdict)))
 }
 
 struct Names<'a> {

@@ -27,9 +27,10 @@ fn comes_back(point: &str) {
         (None, Some(point))
     };
     let node = place.node(None);
-    let (mut heard, _) = place.phone(&node, None, &["sync", "a", "sync"]);
+    // The backup holds work that is sent only after it was made.
+    let (mut heard, _) = place.phone(&node, None, &["sync", "a", "sync", "x", "y"]);
     std::fs::copy(place.file("phone.db"), place.file("backup.db")).expect("a backup");
-    heard.extend(place.phone(&node, None, &["b", "sync"]).0);
+    heard.extend(place.phone(&node, None, &["sync", "b", "sync"]).0);
     assert!(!node.end(), "{point}: the server failed early");
     // The backup comes back, and work goes on; the feed has gone on elsewhere.
     for part in ["phone.db-wal", "phone.db-shm"] {
