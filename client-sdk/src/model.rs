@@ -25,6 +25,8 @@ pub struct Record {
     pub changed_at: i64,
     /// It went to an area that is not held here, and stays until own edits in it are decided.
     pub moving: bool,
+    /// Whether residents' values are left out of `view`, because this phone's lease has ended.
+    pub withheld: bool,
 }
 
 impl Record {
@@ -180,6 +182,8 @@ pub struct Attention {
     pub intents: Vec<Intent>,
     /// Why it was refused.
     pub refusal: Refusal,
+    /// Whether intents with residents' values are left out, because this phone's lease has ended.
+    pub withheld: bool,
     /// Whether it fell by itself, or with an edit it was built on.
     pub why: Why,
     /// What each of its fields holds now; null for nothing, or when the record is not here.
@@ -293,6 +297,10 @@ pub struct Status {
     pub clock_offset_ms: i64,
     /// The last sync that ended well, ms since 1970 by this phone's corrected clock; 0 for never.
     pub synced_at: i64,
+    /// Until when residents' values can be read here without a sync, ms since 1970 by the server's clock.
+    pub lease_until: i64,
+    /// Whether that time is over: they are withheld until the next sync.
+    pub dark: bool,
     /// What stands in the way, if something does (a forked feed …).
     pub trouble: Option<Refusal>,
     /// The areas held.

@@ -87,6 +87,7 @@ codes! {
     OwnWorkCheck => "own_work_check", 403, false, "不能核查自己办理的工单。", "One cannot check one's own work.";
     SeenImpossible => "seen_impossible", 400, false, "操作声称看到了不存在的内容。", "The entry claims to have seen what does not exist.";
     TimeOutOfRange => "time_out_of_range", 400, false, "时间不合理，请检查设备时钟。", "The time is out of range; check the device's clock.";
+    LeaseEnded => "lease_ended", 409, true, "读取期限已过，看不到原有内容；请先同步一次。", "The lease has ended and what is there cannot be read; sync once first.";
     LimitExceeded => "limit_exceeded", 400, false, "超过允许的上限。", "A limit was exceeded.";
     DeriveFailed => "derive_failed", 500, false, "无法合并这次操作。", "The entry could not be merged.";
     PlanInvalid => "plan_invalid", 400, false, "区域调整方案有误。", "The plan contradicts itself or the territory.";

@@ -24,6 +24,7 @@ pub mod http;
 pub mod import;
 pub mod ingest;
 pub mod lang;
+pub mod lease;
 pub mod ledger;
 pub mod pull;
 pub mod reading;

@@ -2,7 +2,7 @@
 
 use gridledger_core::{canonical, mask};
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::entry::{Entry, Intent, Target};
+use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
 use serde_json::{Value, json};
@@ -82,20 +82,18 @@ fn shown(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
         "feed": row.feed, "n": row.n, "author": row.author, "record": row.record, "area": area,
         "received_at": row.received_at,
         "refusal": { "code": code, "rule": rule, "field": field, "message": { "zh": code.zh(), "en": code.en() } },
-        "asked": row.asked.as_ref().map(|(at, note)| json!({ "at": at, "note": note })),
+        "asked": row.asked.as_ref().map(|(at, note)| json!({ "at": at, "note": mask::scrub(note) })),
         "ruling": row.ruling.as_ref().map(ruling_json),
     });
     // Of an erased one nothing is left but that it was.
     if let Ok(entry) = canonical::decode(&row.body) {
         let record_type = type_of(reader, row, &entry)?;
-        let reach = reader.reach(row.area);
         let found = record_type
             .as_deref()
             .and_then(|of| reader.service.schema.record_type(of));
-        let readable = entry.intents.iter().filter(|intent| reach.reads(intent.facet));
-        let readable: Vec<Intent> = readable.cloned().collect();
-        // Of a record of no known type nobody can say what is personal.
-        let intents = found.map(|of| mask::intents(of, &readable)).unwrap_or_default();
+        let reach = reader.reach(row.area);
+        let intents = entry.intents.iter().filter(|intent| reach.reads(intent.facet));
+        let intents = mask::intents(found, intents);
         shown["type"] = json!(record_type);
         shown["at"] = json!(entry.at);
         shown["role"] = json!(entry.role);

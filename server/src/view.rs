@@ -139,7 +139,7 @@ fn entry_json(readable: &Readable<'_>, row: &HistoryRow, mut entry: Entry, masks
     }
     entry.intents.retain(|intent| readable.reach.reads(intent.facet));
     if masks {
-        entry.intents = mask::intents(readable.record_type, &entry.intents);
+        entry.intents = mask::intents(Some(readable.record_type), &entry.intents);
     }
     let seen = row.log.as_ref().map(|line| match &line.seen {
         None => json!("all"),

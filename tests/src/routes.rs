@@ -82,11 +82,11 @@ pub const ROUTES: &[Route] = &[
     post("/v1/entries"),
     get("/v1/refused", "/v1/refused"),
     Route {
-        path: "/v1/refused/00112233445566778899aabbccddeeff/1/admit",
+        path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/admit",
         ..post("/v1/refused/{feed}/{n}/admit")
     },
     Route {
-        path: "/v1/refused/00112233445566778899aabbccddeeff/1/decline",
+        path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/decline",
         ..post("/v1/refused/{feed}/{n}/decline")
     },
     post("/v1/territory/plans"),
@@ -109,11 +109,7 @@ pub const ROUTES: &[Route] = &[
     get("/v1/reads", "/v1/reads"),
     get("/v1/exports", "/v1/exports"),
     post("/v1/exports"),
-    Route {
-        path: "/v1/exports/1/approve",
-        reads: false,
-        ..post("/v1/exports/{id}/approve")
-    },
+    act("/v1/exports/{id}/approve", "/v1/exports/1/approve"),
     get("/v1/shares", "/v1/shares"),
     post("/v1/shares"),
     Route {

@@ -10,8 +10,8 @@ use gridledger_schema::wire::Read;
 use rusqlite::TransactionBehavior;
 use serde_json::{Map, Value};
 
-use super::{Engine, db};
-use crate::error::ClientError;
+use super::{Engine, db, seal};
+use crate::error::{ClientError, lease_ended};
 use crate::model::{Conflict, Purpose, Query, Record};
 
 /// The setting that holds the number given last: it goes on when the rows are gone.
@@ -34,6 +34,14 @@ impl Engine {
         let view = record.view.as_object();
         let view = known.zip(view).map(|(known, view)| mask::view(known, view));
         record.view = Value::Object(view.unwrap_or_default());
+        self.shown_withheld(record)
+    }
+
+    /// In the dark, what a person sees in place of values that are there.
+    fn shown_withheld(&self, mut record: Record) -> Record {
+        if record.withheld {
+            seal::withhold(self.schema.record_type(&record.record_type), &mut record.view);
+        }
         record
     }
 
@@ -49,7 +57,7 @@ impl Engine {
         };
         let fields = self.masked_fields(&found);
         self.note_read(&found, fields, purpose.reason())?;
-        Ok(Some(found))
+        Ok(Some(self.shown_withheld(found)))
     }
 
     /// Some fields of a record as they are, for a reason; those that have no value are left out.
@@ -61,6 +69,9 @@ impl Engine {
     ) -> Result<Map<String, Value>, ClientError> {
         let found = self.plain_get(record)?;
         let found = found.ok_or_else(|| ClientError::Missing(format!("record {record}")))?;
+        if found.withheld {
+            return Err(lease_ended().into());
+        }
         let named = fields.iter().take(limits::READ_FIELDS);
         let shown: Map<String, Value> = named
             .filter_map(|name| Some(((*name).to_owned(), found.view.get(*name)?.clone())))
@@ -104,7 +115,7 @@ impl Engine {
         let Some(area) = self.tree.by_code(&record.area).map(|area| area.no) else {
             return Ok(false);
         };
-        let (rights, now) = (self.rights(), self.now()?);
+        let (rights, now) = (self.rights(), self.rights_time(self.now()?)?);
         Ok(match rights.unmasks(area, now) {
             None => false,
             Some(Unmasks::Area) => true,
@@ -190,6 +201,26 @@ impl ForCheck<'_> {
     /// Records, the last changed first.
     pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
         self.0.plain_list(query)
+    }
+
+    /// Whether these bytes stand somewhere in what this store holds, sealed or not.
+    pub fn holds(&self, bytes: &[u8]) -> Result<bool, ClientError> {
+        let mut select = self.0.db.prepare(
+            "SELECT unseal(confirmed, record, facet) FROM documents UNION ALL
+             SELECT unseal(overlay, record, facet) FROM documents UNION ALL
+             SELECT unseal(sealed, record, 64) FROM records UNION ALL
+             SELECT CAST(view || text AS BLOB) FROM records UNION ALL
+             SELECT unseal(body, record, 65) FROM entries UNION ALL
+             SELECT CAST(refusal AS BLOB) FROM entries UNION ALL SELECT value FROM settings",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let value: Option<Vec<u8>> = row.get(0)?;
+            if value.is_some_and(|value| value.windows(bytes.len()).any(|window| window == bytes)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Every field with several values, of one record or of all.

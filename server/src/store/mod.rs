@@ -81,7 +81,7 @@ pub trait Store:
     fn close(&self);
 }
 
-/// A store's generation and the seed of its receipt key.
+/// A store's generation and its seeds.
 #[derive(Clone)]
 pub struct Identity {
     /// The generation; a restored backup gets a new one.
@@ -90,4 +90,6 @@ pub struct Identity {
     pub receipt_seed: [u8; 32],
     /// Ed25519 seed of the feed that imports and desk users' entries are signed with.
     pub desk_seed: [u8; 32],
+    /// What devices' lease secrets are made from.
+    pub lease_seed: [u8; 32],
 }

@@ -148,7 +148,7 @@ fn what_was_meant_shows_which_field_and_how_but_not_the_value() {
     let schema = SchemaSet::builtin();
     let masked = |of: &str, intent: Value| {
         let intent: Intent = serde_json::from_value(intent).unwrap();
-        serde_json::to_value(&intents(schema.record_type(of).unwrap(), &[intent])[0]).unwrap()
+        serde_json::to_value(&intents(schema.record_type(of), [&intent])[0]).unwrap()
     };
     for (of, meant, shown) in [
         (

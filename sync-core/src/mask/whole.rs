@@ -64,20 +64,24 @@ fn candidate(field: &Field, candidate: &Value) -> Value {
 }
 
 /// What was meant, as it is shown masked: which fields were written stays, personal values are masked, and what may not
-/// be shown at all stands as `***`.
-pub fn intents(record_type: &RecordType, intents: &[Intent]) -> Vec<Intent> {
-    intents.iter().map(|one| intent(record_type, one)).collect()
+/// be shown at all stands as `***`: so does everything of a type that is not known.
+pub fn intents<'a>(
+    record_type: Option<&RecordType>,
+    intents: impl IntoIterator<Item = &'a Intent>,
+) -> Vec<Intent> {
+    intents.into_iter().map(|one| intent(record_type, one)).collect()
 }
 
-fn intent(record_type: &RecordType, intent: &Intent) -> Intent {
+fn intent(record_type: Option<&RecordType>, intent: &Intent) -> Intent {
     let mut shown = intent.clone();
-    match record_type.field(&intent.field) {
-        Some(field) if field.merge == Merge::Events => {
+    let field = record_type.and_then(|of| Some((of, of.field(&intent.field)?)));
+    match field {
+        Some((of, field)) if field.merge == Merge::Events => {
             if let Op::Event { args, .. } = &mut shown.op {
-                *args = event_args(record_type, args);
+                *args = event_args(of, args);
             }
         }
-        Some(field) => {
+        Some((_, field)) => {
             if let Some(mask) = rule(field) {
                 shown.op = operation(field, mask, shown.op);
             }

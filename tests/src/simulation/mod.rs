@@ -46,7 +46,7 @@ struct SavedEdit {
     player: usize,
     n: u64,
     record: RecordId,
-    /// The record as its author saw it; `None` of a new one.
+    /// The record as its author saw it; `None` of a new one, and of one whose author's lease had ended.
     saw: Option<Value>,
 }
 
@@ -277,13 +277,20 @@ impl<'a> Simulation<'a> {
         let mut tickets = self.ids(player, "ticket")?;
         tickets.push(RecordId([9; 16]).to_string());
         let intents = edits::edit(&mut self.rng, &record, &mark, &people, &tickets);
-        self.save(player, record.id, intents, record.view)
+        let saw = (!record.withheld).then_some(record.view);
+        self.save(player, record.id, intents, saw)
     }
 
-    fn save(&mut self, player: usize, record: RecordId, intents: Intents, saw: Value) -> Result<(), String> {
+    fn save(
+        &mut self,
+        player: usize,
+        record: RecordId,
+        intents: Intents,
+        saw: Option<Value>,
+    ) -> Result<(), String> {
         self.note(format!("{player} edits {record}: {intents:?}"));
         let saved = self.players[player].phone.engine().edit(record, intents);
-        self.keep(player, saved, Some(saw))
+        self.keep(player, saved, saw)
     }
 
     /// A refusal on the phone saves nothing; anything else that goes wrong is a fault.
@@ -332,6 +339,7 @@ impl<'a> Simulation<'a> {
             .for_check()
             .get(conflict.record)
             .map_err(text)?
+            .filter(|r| !r.withheld)
             .map(|r| r.view);
         self.note(format!(
             "{player} settles {} of {} with {value}",

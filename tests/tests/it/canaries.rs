@@ -247,6 +247,10 @@ impl Matrix {
             format!("q={canary}"),
             format!("name={canary}"),
             format!("record={canary}"),
+            format!("limit={canary}"),
+            format!("since=s{canary}"),
+            format!("before={canary}"),
+            format!("area={canary}"),
         ];
         if role.unmasks != Some(Unmasks::Area) {
             queries.push(REASON.into());

@@ -1,6 +1,7 @@
 //! Histories end: what is erased is gone everywhere, what stays is the same everywhere, and no edit is lost over it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use gridledger_client::{ClientError, Intents, Query, RecordId, SentState};
 use gridledger_core::document::RULES_VERSION;
@@ -96,8 +97,14 @@ impl Scene {
             .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
             .unwrap();
         drop(connection);
-        for path in [file.as_path(), &copy, self.w1.file(), self.w2.file()] {
+        for path in [file.as_path(), &copy] {
             absent(path, text);
+        }
+        for phone in [&mut self.w1, &mut self.w2] {
+            assert!(
+                !phone.engine().for_check().holds(text.as_bytes()).unwrap(),
+                "{text}"
+            );
         }
         std::fs::remove_file(copy).unwrap();
     }
@@ -301,6 +308,9 @@ fn what_is_due_is_hidden_on_a_phone_that_is_out_and_erased_by_the_daily_run() {
     scene.w1.engine().edit(visit, later).unwrap();
     scene.settle();
     assert_eq!(retain(&scene.world.service, false).unwrap().erased, 0);
+    // Its lease is not what this is about.
+    let now = scene.world.service.now();
+    scene.w2.engine().count_lease_by(Arc::new(move || now));
     scene.world.pass(331 * DAY);
     let shown = view(&mut scene.w2, visit);
     assert_eq!(

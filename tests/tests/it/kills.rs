@@ -14,6 +14,7 @@ use gridledger_server::ingest;
 use gridledger_server::store::people::{NewArea, NewUser};
 use gridledger_server::store::sqlite::SqliteStore;
 use gridledger_server::store::{PeopleStore as _, RecordStore as _, Store as _};
+use gridledger_tests::at_rest;
 use tempfile::TempDir;
 
 const CODE: &str = "TESTCODE1234";
@@ -117,8 +118,20 @@ impl Place {
 
     /// Runs a phone through some steps; the lines it printed, and whether it died.
     pub(super) fn phone(&self, node: &Node, die_at: Option<&str>, steps: &[&str]) -> (Vec<String>, bool) {
+        self.phone_ahead(0, node, die_at, steps)
+    }
+
+    /// … with its clock so many days ahead.
+    pub(super) fn phone_ahead(
+        &self,
+        days: u32,
+        node: &Node,
+        die_at: Option<&str>,
+        steps: &[&str],
+    ) -> (Vec<String>, bool) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_phone"));
         command
+            .env("PHONE_DAYS_AHEAD", days.to_string())
             .arg(self.file("phone.db"))
             .args([&node.address, CODE])
             .args(steps);
@@ -154,6 +167,12 @@ pub(super) fn is_whole(file: &Path) -> bool {
     check == "ok"
 }
 
+pub(super) fn phone_is_whole(place: &Place) -> bool {
+    let file = place.file("phone.db");
+    // Killed while it was made: then there is none yet.
+    !file.exists() || at_rest::is_whole(&file, &at_rest::lock())
+}
+
 /// A day with a death in it, and what is there after everything was started again.
 fn survives(point: &str) {
     let place = Place::new();
@@ -163,10 +182,15 @@ fn survives(point: &str) {
         (None, Some(point))
     };
     let node = place.node(server_dies);
-    let (mut heard, killed) = place.phone(&node, phone_dies, &DAY);
+    let (heard, killed) = place.phone(&node, phone_dies, &DAY);
     assert!(node.end() || killed, "{point}: it was not reached");
+    nothing_is_lost(&place, heard, point);
+}
+
+/// What was there after everything was started again: all that was saved, once.
+pub(super) fn nothing_is_lost(place: &Place, mut heard: Vec<String>, point: &str) {
     assert!(
-        is_whole(&place.file("server.db")) && is_whole(&place.file("phone.db")),
+        is_whole(&place.file("server.db")) && phone_is_whole(place),
         "{point}"
     );
     // A receipt that a phone held before the death is honoured by what the server holds after it.
@@ -206,7 +230,7 @@ fn survives(point: &str) {
             .all(|line| line.ends_with(" 0")),
         "{point}: not all of it is in the ledger: {after:?}"
     );
-    holds_exactly(&place, &held, point);
+    holds_exactly(place, &held, point);
 }
 
 /// The server holds these records, each created once, its counter counted once.
@@ -224,7 +248,7 @@ fn holds_exactly(place: &Place, held: &BTreeSet<RecordId>, point: &str) {
         assert_eq!(row.views[0].1["posters_removed"], 1, "{point}");
     }
     assert!(
-        is_whole(&place.file("server.db")) && is_whole(&place.file("phone.db")),
+        is_whole(&place.file("server.db")) && phone_is_whole(place),
         "{point}"
     );
 }
@@ -262,6 +286,9 @@ fn a_phone_killed_anywhere_keeps_what_it_saved() {
         ("phone.before_receipt", 2),
         ("phone.before_frame_commit", 3),
         ("phone.after_frame", 9),
+        ("phone.before_key_file", 1),
+        ("phone.after_key_file", 1),
+        ("phone.before_store", 1),
     ]);
 }
 

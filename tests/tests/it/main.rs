@@ -1,5 +1,6 @@
 //! The one integration-test binary: each one more would be one more link.
 
+mod at_rest;
 mod canaries;
 mod conformance;
 mod desks;
@@ -14,6 +15,8 @@ mod http_errors;
 mod http_hostile;
 mod kills;
 mod kills_epochs;
+mod kills_lease;
+mod lease;
 mod ledgers;
 mod line;
 mod moves;

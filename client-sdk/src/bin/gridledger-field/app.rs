@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use gridledger_client::{Client, ClientError, Options, Purpose, Record, RecordId, Saved};
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::lang::Lang;
+use crate::lock::lock_of;
 use crate::text;
 
 /// Digits a record's id must be given with, at least.
@@ -66,7 +66,7 @@ impl App {
 
     /// Opens the store, making it if it is not there.
     pub fn create(global: &Global, lang: Lang) -> Result<Self, Failure> {
-        let client = open_client(&global.store, global, lang)?;
+        let client = open_client(global, lang)?;
         let schema = client.schema();
         Ok(Self { client, schema, lang })
     }
@@ -193,13 +193,14 @@ fn roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
     })
 }
 
-fn open_client(path: &Path, global: &Global, lang: Lang) -> Result<Client, Failure> {
+fn open_client(global: &Global, lang: Lang) -> Result<Client, Failure> {
     let options = Options {
         schema: schema_of(global)?,
         roots: roots(global, lang)?,
         ..Options::default()
     };
-    Ok(Client::open(path, options)?)
+    let lock = lock_of(global, &global.store, lang)?;
+    Ok(Client::open(&global.store, &lock, options)?)
 }
 
 /// The refusal of a type that is not in the schema, with those that are.

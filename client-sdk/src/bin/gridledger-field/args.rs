@@ -47,6 +47,10 @@ pub struct Global {
     /// Certificates of the office's own authority, PEM: only servers that these vouch for are trusted
     #[arg(long, global = true, value_name = "FILE", env = "GRIDLEDGER_FIELD_CA")]
     pub ca: Option<PathBuf>,
+    /// Read the store's passphrase from the first line of standard input; else GRIDLEDGER_FIELD_KEY (64 hexadecimal
+    /// digits) or GRIDLEDGER_FIELD_PASSPHRASE opens the store, else the key file beside it
+    #[arg(long, global = true)]
+    pub passphrase_stdin: bool,
     /// Print one JSON value; `watch` prints one a line
     #[arg(long, global = true)]
     pub json: bool,

@@ -14,6 +14,7 @@ mod edit;
 mod exec;
 mod failure;
 mod fields;
+mod lock;
 mod schema;
 mod show;
 mod status;
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
 /// `exec` answers line by line on its own, with errors of its own.
 fn execute(args: &Args, lang: Lang) -> ExitCode {
     match app::schema_of(&args.global) {
-        Ok(schema) => exec::run(schema),
+        Ok(schema) => exec::run(schema, &args.global, lang),
         Err(failure) => {
             failure.print(lang, args.global.json);
             ExitCode::from(failure.exit_code())

@@ -61,6 +61,16 @@ fn facts(app: &App, record: &Record) -> Vec<Vec<String>> {
             row(lang.pick("注意", "note"), flag_sentence(app, &flag));
         }
     }
+    if record.withheld {
+        row(
+            lang.pick("注意", "note"),
+            lang.pick(
+                "读取期限已过，居民信息暂不显示；同步一次即可恢复",
+                "the lease has ended: residents' values are withheld until the next sync",
+            )
+            .to_owned(),
+        );
+    }
     match record.pending {
         0 => {}
         n => row(
