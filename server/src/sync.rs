@@ -151,7 +151,9 @@ pub fn open_for(
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
     let receipts = push(service, &device, &request, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
-    ready.extend(receipts.into_iter().map(Frame::Receipt));
+    let own = own_feeds(&device, &request);
+    let ahead = ahead_of(service, &own)?;
+    ready.extend(receipts.into_iter().chain(ahead).map(Frame::Receipt));
     if !request.asks.is_empty() {
         let rulings = service.store.ask(user.no, &request.asks, now)?;
         ready.extend(rulings.into_iter().map(ruling));
@@ -162,7 +164,7 @@ pub fn open_for(
         service.store.note_told(device.no, user.rights_cut)?;
     }
     let reader = Reader::new(service, &user.login, &grants);
-    let mut pull = Pull::plan(&reader, &request, own_feeds(&device, &request));
+    let mut pull = Pull::plan(&reader, &request, own);
     if told_anew {
         pull.tell_areas();
     }
@@ -278,6 +280,27 @@ fn own_feeds(device: &Device, request: &Request) -> Vec<(FeedId, u64)> {
         .iter()
         .map(|(ordinal, n)| (FeedId::of_key(&device.public_key, *ordinal), *n))
         .collect()
+}
+
+/// A receipt for the feed the phone writes, if more of it is decided here than the phone holds: it came back from a backup,
+/// and must not write on where it stands.
+fn ahead_of(service: &Service, own: &[(FeedId, u64)]) -> Result<Option<Receipt>, StoreError> {
+    // The feeds before the last are not written any more.
+    let Some((feed, held)) = own.last() else {
+        return Ok(None);
+    };
+    let (n, hash) = service.store.feed_head(*feed)?;
+    if n <= *held {
+        return Ok(None);
+    }
+    let verdict = SegmentVerdict {
+        feed: *feed,
+        n,
+        hash,
+        refused: Vec::new(),
+        stopped: None,
+    };
+    Ok(Some(receipt(service, verdict)))
 }
 
 struct Names<'a> {

@@ -140,7 +140,7 @@ impl Engine {
         if receipt.feed != self.me.feed {
             return Ok(());
         }
-        if self.went_on_elsewhere(receipt)? {
+        if self.is_not_ours(receipt)? {
             self.answer_is_void = true;
             return self.start_new_feed();
         }
@@ -160,18 +160,17 @@ impl Engine {
         self.me.decided = self.me.decided.max(receipt.n);
         report.decided += newly;
         report.refused += receipt.refused.len() as u64;
+        let stopped = receipt.stopped.as_ref().map(|refusal| refusal.code);
+        if stopped == Some(Code::FeedForked) {
+            // Up to here the feed is ours, and what was decided of it is noted; the rest went on elsewhere.
+            self.answer_is_void = true;
+            return self.start_new_feed();
+        }
         Ok(())
     }
 
-    /// Whether the server holds another feed under this one's name: it says so, or its last entry is not ours.
-    fn went_on_elsewhere(&self, receipt: &Receipt) -> Result<bool, ClientError> {
-        if receipt
-            .stopped
-            .as_ref()
-            .is_some_and(|r| r.code == Code::FeedForked)
-        {
-            return Ok(true);
-        }
+    /// Whether the server holds another feed under this one's name: its last entry is not ours.
+    fn is_not_ours(&self, receipt: &Receipt) -> Result<bool, ClientError> {
         let mut select = self
             .db
             .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;

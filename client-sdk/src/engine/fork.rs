@@ -7,12 +7,13 @@ use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 use serde_json::Value;
 
 use super::overlay::{self, Row};
 use super::{Engine, db, settings};
 use crate::error::{ClientError, lease_ended};
+use crate::faults;
 
 /// An undecided entry of the old feed.
 struct Left {
@@ -30,7 +31,15 @@ impl Engine {
         let old = self.me.feed;
         let ordinal = self.me.ordinal + 1;
         let new = FeedId::of_key(&self.public_key(), ordinal);
-        let tx = self.db.transaction()?;
+        let tx = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if db::number(&tx, "feed_ordinal")? != i64::from(self.me.ordinal) {
+            // Another process on this file has done it.
+            drop(tx);
+            self.me = settings::identity(&self.db)?;
+            return Ok(());
+        }
         let left = undecided(&tx, old)?;
         let mut renamed = HashMap::new();
         let mut touched = Vec::new();
@@ -61,7 +70,9 @@ impl Engine {
         }
         db::set_number(&tx, "feed_ordinal", i64::from(ordinal))?;
         db::set_number(&tx, "decided", 0)?;
+        faults::reach("phone.before_fork");
         tx.commit().map_err(ClientError::of_store)?;
+        faults::reach("phone.after_fork");
         self.me = settings::identity(&self.db)?;
         Ok(())
     }

@@ -4,7 +4,7 @@ use gridledger_core::canonical;
 use gridledger_core::receipt;
 use gridledger_core::wire::squeeze::{self, Packing};
 use gridledger_core::wire::{envelope, frames};
-use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash};
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{AreaCursor, Enrol, GrantSet, Request, Segment, Want};
 
@@ -48,7 +48,7 @@ impl Engine {
             cursors: self.cursors()?,
             want: self.want()?,
             budget,
-            own: vec![(self.me.ordinal, self.me.head.0)],
+            own: self.own()?,
             segments,
             grants: rights_known,
             enrol,
@@ -119,6 +119,20 @@ impl Engine {
         let last = self.counter.max(db::number(&self.db, "counter")? as u64);
         self.counter = (last + 1).max((self.clock)().max(0) as u64);
         Ok(self.counter)
+    }
+
+    /// The key's feeds, each with the last entry held here; the one written now is the last.
+    fn own(&self) -> Result<Vec<(u32, u64)>, ClientError> {
+        let mut last = self
+            .db
+            .prepare_cached("SELECT coalesce(max(n), 0) FROM entries WHERE feed = ?1")?;
+        let key = self.public_key();
+        let of = |ordinal| {
+            let feed = FeedId::of_key(&key, ordinal);
+            let n: i64 = last.query_row([feed.0], |row| row.get(0))?;
+            Ok((ordinal, n as u64))
+        };
+        (0..=self.me.ordinal).map(of).collect()
     }
 
     fn cursors(&self) -> Result<Vec<AreaCursor>, ClientError> {

@@ -123,13 +123,14 @@ impl Plan<'_> {
         for signed in &segment.entries {
             let n = signed.entry.n;
             if n <= held {
+                // What both sides hold alike ends before this one: so far the feed is decided for this writer.
                 if !self.repeat(feed, signed, &mut verdict)? {
-                    verdict.stopped = Some(Refusal::new(
-                        Code::FeedForked,
-                        format!("entry {n} was another before"),
-                    ));
+                    let rule = format!("entry {n} was another before");
+                    verdict.stopped = Some(Refusal::new(Code::FeedForked, rule));
+                    (verdict.n, verdict.hash) = (n - 1, self.hash_of(feed, n - 1)?);
                     break;
                 }
+                (verdict.n, verdict.hash) = (n, signed.hash);
                 continue;
             }
             if n != verdict.n + 1 {
@@ -191,6 +192,20 @@ impl Plan<'_> {
             }
             _ => Ok(false),
         }
+    }
+
+    /// The hash of an entry decided before.
+    fn hash_of(&mut self, feed: FeedId, n: u64) -> Result<EntryHash, StoreError> {
+        let mut here = self.writes.entries.iter();
+        if let Some((_, known, _)) = here.find(|(of, known, _)| *of == feed && known.entry.n == n) {
+            return Ok(known.hash);
+        }
+        let decided = if n == 0 {
+            None
+        } else {
+            self.source.decided(feed, n)?
+        };
+        Ok(decided.map_or(EntryHash::ZERO, |(hash, _)| hash))
     }
 
     fn entry(&mut self, segment: &CheckedSegment, entry: &Entry, bytes: usize) -> Result<(), Stop> {

@@ -6,6 +6,7 @@ mod conformance;
 mod desks;
 mod doors;
 mod epochs;
+mod forked;
 mod golden;
 mod hostile;
 mod http_desk;
