@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use gridledger_server::store::{PeopleStore as _, RecordStore as _};
 
-use crate::kills::{Place, each, is_whole};
+use crate::kills::{Place, each, phone_is_whole};
 
 /// The notes in lines that begin with a word: `saved ID NOTE`, `holds ID NOTE PENDING`.
 fn notes(lines: &[String], word: &str) -> Vec<String> {
@@ -41,7 +41,7 @@ fn comes_back(point: &str) {
     let (told, killed) = place.phone(&node, phone_dies, &["c", "d", "sync", "e", "sync"]);
     heard.extend(told);
     assert!(node.end() || killed, "{point}: it was not reached");
-    assert!(is_whole(&place.file("phone.db")), "{point}");
+    assert!(phone_is_whole(&place), "{point}");
     let node = place.node(None);
     let (after, _) = place.phone(&node, None, &["sync", "f", "sync", "sync", "list"]);
     assert!(!node.end(), "{point}: the server failed later");
