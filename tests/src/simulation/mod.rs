@@ -387,6 +387,9 @@ impl<'a> Simulation<'a> {
 
     /// An old answer arrives again, or one thought lost arrives late.
     fn repeat_answer(&mut self, player: usize) -> Result<(), String> {
+        if self.players[player].answers.is_empty() {
+            return Ok(());
+        }
         let which = self.rng.below(self.players[player].answers.len());
         self.deliver(player, which)
     }
@@ -441,10 +444,6 @@ impl<'a> Simulation<'a> {
             .receive(&answers[which], &mut report)
             .map_err(|e| format!("an old answer: {e}"));
         self.note(format!("  … {report:?}"));
-        // An answer from before a move names what is elsewhere by now: it is of no use, and does no harm.
-        if self.tally.plans > 0 {
-            return Ok(());
-        }
         if report.healed > 0 {
             return Err("a phone's digest differed from the server's".into());
         }
@@ -468,11 +467,17 @@ impl<'a> Simulation<'a> {
         self.starts += 1;
     }
 
+    /// An answer from before tells of rights and areas as they were: no phone takes one after a newer one.
+    fn old_answers_are_lost(&mut self) {
+        self.players.iter_mut().for_each(|player| player.answers.clear());
+    }
+
     /// Somebody's role ends; one that ended before is given again.
     fn rights(&mut self) {
         let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
         let ended = self.world.take(login, role, area);
         if ended {
+            self.old_answers_are_lost();
             self.ends.push(self.world.service.now());
         } else {
             self.world.give(login, role, area);

@@ -31,6 +31,7 @@ pub(super) fn change(simulation: &mut Simulation<'_>) -> Result<(), String> {
     simulation.ends.extend([now, now + days * DAY]);
     simulation.note(format!("the territory changes: {changes}"));
     planning::carry_out(&simulation.world, &changes);
+    simulation.old_answers_are_lost();
     simulation.tally.plans += 1;
     Ok(())
 }
