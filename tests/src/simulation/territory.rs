@@ -95,7 +95,10 @@ fn merge(simulation: &mut Simulation<'_>) -> Value {
 
 fn reparent(simulation: &mut Simulation<'_>) -> Value {
     let grid = simulation.rng.pick(&simulation.grids).clone();
-    let to = simulation.rng.word(&COMMUNITIES);
+    let tree = simulation.world.service.tree();
+    let above = tree.by_code(&grid).and_then(|info| tree.get(info.parent?));
+    let lies_in = above.map_or("", |info| info.code.as_str());
+    let to = COMMUNITIES.iter().find(|code| **code != lies_in);
     json!({ "moves": [{ "area": grid, "parent": to }] })
 }
 

@@ -208,6 +208,7 @@ fn take_change(c: &Connection, plan: u32, change: &TerritoryChange) -> Result<()
     people::put_areas(c, &change.made)?;
     // Later than every change of rights before: who was told of one was not told of the next.
     let told = change.at.max(people::last_cut(c)? + 1);
+    c.execute("INSERT INTO territory_changes VALUES (?1, ?2)", (told, plan))?;
     for moved in &change.moved {
         let (area, to) = (area_number(c, &moved.area)?, area_number(c, &moved.to)?);
         move_area(c, area, to, change, told)?;

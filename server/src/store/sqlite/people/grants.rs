@@ -98,7 +98,7 @@ pub fn end(
 pub fn last_cut(c: &Connection) -> Result<i64, StoreError> {
     let mut last = c.prepare_cached(
         "SELECT max(coalesce((SELECT max(replaced_at) FROM replaced_grants), 0),
-                    coalesce((SELECT max(ended_at) FROM edges), 0))",
+                    coalesce((SELECT max(told_at) FROM territory_changes), 0))",
     )?;
     Ok(last.query_row([], |row| row.get(0))?)
 }
