@@ -16,7 +16,8 @@ pub struct Record {
     pub record_type: String,
     /// Its area's code.
     pub area: String,
-    /// Field to value; `_conflicts` and `_ticket` where there are such.
+    /// Field to value; `_conflicts` and `_ticket` where there are such. Masked, unless it was opened for a purpose: what
+    /// is masked is for showing, never to be written back.
     pub view: Value,
     /// Own edits in it that the ledger does not hold yet.
     pub pending: u32,
@@ -24,6 +25,53 @@ pub struct Record {
     pub changed_at: i64,
     /// It went to an area that is not held here, and stays until own edits in it are decided.
     pub moving: bool,
+    /// Whether residents' values are left out of `view`, because this phone's lease has ended.
+    pub withheld: bool,
+}
+
+impl Record {
+    /// The fields with several values, masked or whole as the record is.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let fields = self.view["_conflicts"].as_object().into_iter().flatten();
+        let conflicts = fields.map(|(field, values)| Conflict {
+            record: self.id,
+            record_type: self.record_type.clone(),
+            field: field.clone(),
+            values: values.as_array().cloned().unwrap_or_default(),
+        });
+        conflicts.collect()
+    }
+}
+
+/// What a record is opened for: the reason that stands in the read log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A visit at the door.
+    Visit,
+    /// Correcting or completing the record.
+    Edit,
+    /// Working on a ticket.
+    Ticket,
+    /// Calling somebody.
+    Call,
+    /// Settling what several people wrote.
+    Settle,
+    /// Anything else, in 4 to 200 characters.
+    Other(String),
+}
+
+impl Purpose {
+    /// The reason in words.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Visit => "上门走访 visit",
+            Self::Edit => "登记更正 edit",
+            Self::Ticket => "办理事件 ticket",
+            Self::Call => "电话联系 call",
+            Self::Settle => "定夺冲突 settle",
+            Self::Other(reason) => reason,
+        }
+    }
 }
 
 /// What a save gave.
@@ -134,6 +182,8 @@ pub struct Attention {
     pub intents: Vec<Intent>,
     /// Why it was refused.
     pub refusal: Refusal,
+    /// Whether intents with residents' values are left out, because this phone's lease has ended.
+    pub withheld: bool,
     /// Whether it fell by itself, or with an edit it was built on.
     pub why: Why,
     /// What each of its fields holds now; null for nothing, or when the record is not here.
@@ -247,6 +297,10 @@ pub struct Status {
     pub clock_offset_ms: i64,
     /// The last sync that ended well, ms since 1970 by this phone's corrected clock; 0 for never.
     pub synced_at: i64,
+    /// Until when residents' values can be read here without a sync, ms since 1970 by the server's clock.
+    pub lease_until: i64,
+    /// Whether that time is over: they are withheld until the next sync.
+    pub dark: bool,
     /// What stands in the way, if something does (a forked feed …).
     pub trouble: Option<Refusal>,
     /// The areas held.

@@ -69,3 +69,11 @@ pub const LEDGER_PAGE_ROWS: usize = 10_000;
 pub const AREA_DEPTH: usize = 32;
 /// Areas an area lay in, one after another or in a hand-over at once.
 pub const AREA_EDGES: usize = 64;
+/// Characters that a reason to see values unmasked has at least: less says nothing.
+pub const REASON_LEAST_CHARS: usize = 4;
+/// Records whose values one person may see unmasked in ledgers within a day; more needs a second person.
+pub const BULK_RECORDS: usize = 100;
+/// Hours an approved export, and the day of [`BULK_RECORDS`], last.
+pub const EXPORT_HOURS: i64 = 24;
+/// Rows of one page of the read log.
+pub const READ_LOG_PAGE_ROWS: usize = 1_000;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use gridledger_schema::limits::BODY_SECONDS;
 
+use crate::lease::LEASE_DAYS;
+
 /// What the names of environment variables begin with.
 const PREFIX: &str = "GRIDLEDGER_";
 /// Variables of that beginning that are not settings of the server.
@@ -64,6 +66,8 @@ pub struct Settings {
     pub tls_key: Option<PathBuf>,
     /// Seconds to receive a request's head.
     pub head_seconds: u64,
+    /// Days a phone may show residents' values without a sync.
+    pub lease_days: u64,
     /// Seconds to receive a body.
     pub body_seconds: u64,
     /// Seconds that a client may keep an answer waiting in all, beyond what it takes at 1 KiB/s.
@@ -107,6 +111,7 @@ impl Default for Settings {
             tls_cert: None,
             tls_key: None,
             head_seconds: 5,
+            lease_days: LEASE_DAYS,
             body_seconds: BODY_SECONDS,
             send_seconds: 30,
             // Longer than a proxy in front keeps its own (60 s is usual).
@@ -251,6 +256,7 @@ impl Settings {
             "tls_cert" => self.tls_cert = Some(text(value)?.into()),
             "tls_key" => self.tls_key = Some(text(value)?.into()),
             "head_seconds" => self.head_seconds = number(value, 1)?,
+            "lease_days" => self.lease_days = number(value, 1)?,
             "body_seconds" => self.body_seconds = number(value, 1)?,
             "send_seconds" => self.send_seconds = number(value, 1)?,
             "idle_seconds" => self.idle_seconds = number(value, 1)?,

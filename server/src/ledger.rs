@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::reading::{Reaches, ReadError, Reader, handlers};
 use crate::store::records::{LedgerQuery, LedgerRow};
+use crate::unmask;
 use cursor::Cursor;
 use question::Question;
 use row::Cells;
@@ -67,13 +68,15 @@ impl Page<'_> {
 }
 
 /// Answers one pull. The cursor moves over rows that are not shown too, so that no filter makes it skip or stall: a
-/// row comes again exactly when its record changed after it was passed.
+/// row comes again exactly when its record changed after it was passed. Unmasked rows are in the read log when this
+/// returns.
 pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>, ReadError> {
     let areas = reader.areas(question.area.as_deref())?;
-    let masks = question.unmask.is_none();
-    if !masks {
-        may_unmask(reader, &areas)?;
-    }
+    let plain = question.unmask.as_ref();
+    let export = match plain {
+        Some(plain) => unmask::may_in_ledger(reader, question, plain, &areas)?,
+        None => None,
+    };
     let binding = question.binding();
     let mut cursor = match &question.since {
         Some(since) => Cursor::decode(since, binding).map_err(not_a_cursor)?,
@@ -84,12 +87,16 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
         question,
         columns: columns::columns(question.record_type),
         reaches: Reaches::new(reader),
-        masks,
+        masks: plain.is_none(),
         rows: Vec::new(),
         shown: HashSet::new(),
         left: BTreeSet::new(),
+        seen: Vec::new(),
     };
     let more = scan.run(&areas, &mut cursor)?;
+    if let Some(plain) = plain {
+        unmask::ledger(reader, question, (plain, export.as_ref()), &scan.seen)?;
+    }
     Ok(Page {
         record_type: question.record_type,
         rows: scan.rows,
@@ -103,20 +110,6 @@ fn not_a_cursor(error: cursor::CursorError) -> Refusal {
     Refusal::of_field(Code::BadRequest, "since", error.to_string())
 }
 
-/// Values are shown as they are only to who reads every facet in every area asked for.
-fn may_unmask(reader: &Reader<'_>, areas: &[AreaNo]) -> Result<(), ReadError> {
-    let classes = reader.service.schema.read_classes.len() as u8;
-    let reads_all = |area: &AreaNo| {
-        let reach = reader.reach(*area);
-        (0..classes).all(|facet| reach.reads(facet))
-    };
-    if areas.iter().all(reads_all) {
-        return Ok(());
-    }
-    let rule = "unmasked values need a role that reads every field of every area asked for";
-    Err(Refusal::of_field(Code::Forbidden, "unmask", rule).into())
-}
-
 struct Scan<'a, 'q> {
     reader: &'a Reader<'a>,
     question: &'a Question<'q>,
@@ -126,6 +119,8 @@ struct Scan<'a, 'q> {
     rows: Vec<Cells>,
     shown: HashSet<RecordId>,
     left: BTreeSet<RecordId>,
+    /// The records of the rows, and where each is.
+    seen: Vec<(RecordId, AreaNo)>,
 }
 
 impl Scan<'_, '_> {
@@ -171,6 +166,7 @@ impl Scan<'_, '_> {
         if self.shown.remove(&record) {
             let id = json!(record);
             self.rows.retain(|cells| cells.get("id") != Some(&id));
+            self.seen.retain(|(seen, _)| *seen != record);
         }
         self.left.remove(&record);
     }
@@ -206,6 +202,7 @@ impl Scan<'_, '_> {
         if wanted {
             self.shown.insert(record);
             self.rows.push(cells);
+            self.seen.push((row.record.record, row.record.area));
         }
     }
 }

@@ -191,7 +191,8 @@ fn covered(service: &Service, row: &RecordRow, login: &str, reach: Reach) -> Res
     Ok(reach.covers(login, row, view.into_iter().flat_map(handlers)))
 }
 
-/// What is told of a record that is here no longer: `None` when it is here, nothing of it when this phone never had it.
+/// What is told of a record that is here no longer: `None` when it is here, nothing of it when this phone cannot have
+/// had it.
 fn gone(
     row: &RecordNewsRow,
     from: AreaCursor,
@@ -206,8 +207,9 @@ fn gone(
         last: row.at,
         ..record_news(row.row.clone(), news)
     };
-    // Who begins with the area holds of it what he or she made there, and nothing else.
-    let may_be_held = from.reached > 0 || row.row.created_by == login;
+    // Who begins with the area holds of it what he or she made there. Of what was erased a phone may also hold what it is
+    // about to fetch afresh.
+    let may_be_held = from.reached > 0 || row.row.erased || row.row.created_by == login;
     Some(may_be_held.then_some(told))
 }
 

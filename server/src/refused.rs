@@ -1,15 +1,13 @@
 //! Refused entries at a supervisor's desk: the list, masked like a ledger, and the ruling on one of them.
 
-use gridledger_core::canonical;
+use gridledger_core::{canonical, mask};
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::entry::{Entry, Intent, Target};
+use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
-use gridledger_schema::set::{Field, RecordType};
 use serde_json::{Value, json};
 
 use crate::desk::{DeskVerdict, admit};
-use crate::mask;
 use crate::reading::{ReadError, Reader};
 use crate::store::StoreError;
 use crate::store::people::User;
@@ -84,7 +82,7 @@ fn shown(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
         "feed": row.feed, "n": row.n, "author": row.author, "record": row.record, "area": area,
         "received_at": row.received_at,
         "refusal": { "code": code, "rule": rule, "field": field, "message": { "zh": code.zh(), "en": code.en() } },
-        "asked": row.asked.as_ref().map(|(at, note)| json!({ "at": at, "note": note })),
+        "asked": row.asked.as_ref().map(|(at, note)| json!({ "at": at, "note": mask::scrub(note) })),
         "ruling": row.ruling.as_ref().map(ruling_json),
     });
     // Of an erased one nothing is left but that it was.
@@ -95,7 +93,7 @@ fn shown(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
             .and_then(|of| reader.service.schema.record_type(of));
         let reach = reader.reach(row.area);
         let intents = entry.intents.iter().filter(|intent| reach.reads(intent.facet));
-        let intents: Vec<Value> = intents.map(|intent| masked(found, intent)).collect();
+        let intents = mask::intents(found, intents);
         shown["type"] = json!(record_type);
         shown["at"] = json!(entry.at);
         shown["role"] = json!(entry.role);
@@ -113,21 +111,6 @@ fn type_of(reader: &Reader<'_>, row: &RefusedRow, entry: &Entry) -> Result<Optio
             Ok(found.map(|(row, _)| row.record_type))
         }
     }
-}
-
-/// An intent with personal values masked; of a field nobody knows, nothing but the operation.
-fn masked(record_type: Option<&RecordType>, intent: &Intent) -> Value {
-    let field: Option<&Field> = record_type.and_then(|of| of.field(&intent.field));
-    let mut shown = json!(intent);
-    for key in ["value", "insert", "item", "child", "args", "by"] {
-        let Some(value) = shown.get_mut(key) else { continue };
-        *value = match field {
-            None => Value::Null,
-            Some(field) if mask::rule(field).is_none() => continue,
-            Some(field) => mask::masked(field, value).unwrap_or(Value::Null),
-        };
-    }
-    shown
 }
 
 /// A ruling as it is shown.

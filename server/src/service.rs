@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::counters::Counters;
 use crate::desk::Desks;
 use crate::given::Given;
+use crate::lease::LEASE_DAYS;
 use crate::store::{Identity, Store, StoreError};
 
 /// The parts of a running service.
@@ -29,6 +30,8 @@ pub struct Service {
     pub counters: Counters,
     /// How far devices were told of areas' logs.
     pub given: Given,
+    /// Days a phone may show residents' values without a sync.
+    pub lease_days: u64,
     /// The turns of people at desks.
     pub desks: Desks,
     /// The territory and its mark; replaced whole when it changes.
@@ -61,6 +64,7 @@ impl Service {
             receipt_key,
             counters: Counters::default(),
             given: Given::default(),
+            lease_days: LEASE_DAYS,
             desks: Desks::default(),
             tree,
             clock,

@@ -17,8 +17,10 @@ use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Ruling, 
 
 use crate::auth::codes;
 use crate::given::Bounds;
+use crate::lease;
 use crate::pull::Pull;
 use crate::reading::Reader;
+use crate::reads::offline;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, User, UserNo};
@@ -140,6 +142,12 @@ pub fn open_for(
         None => Vec::new(),
     };
     ready.push(Frame::Time(now));
+    // Before everything that a phone without one could not take in.
+    if request.lease || request.enrol.is_some() {
+        ready.push(Frame::Lease(lease::lease(service, &device, now)));
+    }
+    let seen_offline = std::mem::take(&mut request.reads);
+    ready.extend(offline::keep(service, (&device, &user), seen_offline, now)?.map(Frame::ReadsKept));
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
     let receipts = push(service, &device, &request, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();

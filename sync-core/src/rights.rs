@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
-use gridledger_schema::set::{Role, SchemaSet, Scope};
+use gridledger_schema::set::{Role, SchemaSet, Scope, Unmasks};
 use gridledger_schema::wire::{AreaInfo, Grant};
 
 /// The territory, as far as this side knows it.
@@ -195,6 +195,21 @@ impl<'a> Rights<'a> {
     /// Whether the person may have things erased in `area`.
     pub fn may_erase(&self, area: AreaNo, at: i64) -> bool {
         self.here(area, at).any(|role| role.erases)
+    }
+
+    /// Whose values the person may see unmasked at `area`, the widest of the roles held there; `None` for nobody's.
+    pub fn unmasks(&self, area: AreaNo, at: i64) -> Option<Unmasks> {
+        self.here(area, at).filter_map(|role| role.unmasks).max()
+    }
+
+    /// Whether the person may read the read log of `area`.
+    pub fn may_audit(&self, area: AreaNo, at: i64) -> bool {
+        self.here(area, at).any(|role| role.audits)
+    }
+
+    /// Whether the person may share fields of the records of `area`.
+    pub fn may_share(&self, area: AreaNo, at: i64) -> bool {
+        self.here(area, at).any(|role| role.shares)
     }
 
     fn in_force(&self, at: i64) -> impl Iterator<Item = (&'a Role, &'a Grant)> {

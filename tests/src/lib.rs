@@ -1,5 +1,6 @@
 //! Helpers shared by the tests.
 
+pub mod at_rest;
 pub mod attacker;
 pub mod desk;
 pub mod engines;

@@ -80,6 +80,15 @@ pub const ROUTES: &[Route] = &[
         "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/erasures",
     ),
     post("/v1/entries"),
+    get("/v1/refused", "/v1/refused"),
+    Route {
+        path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/admit",
+        ..post("/v1/refused/{feed}/{n}/admit")
+    },
+    Route {
+        path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/decline",
+        ..post("/v1/refused/{feed}/{n}/decline")
+    },
     post("/v1/territory/plans"),
     get("/v1/territory/plans", "/v1/territory/plans"),
     get("/v1/territory/plans/{plan}", "/v1/territory/plans/1"),
@@ -97,6 +106,17 @@ pub const ROUTES: &[Route] = &[
     ),
     act("/v1/territory/plans/{plan}/apply", "/v1/territory/plans/1/apply"),
     get("/v1/territory/lineage", "/v1/territory/lineage"),
+    get("/v1/reads", "/v1/reads"),
+    get("/v1/exports", "/v1/exports"),
+    post("/v1/exports"),
+    act("/v1/exports/{id}/approve", "/v1/exports/1/approve"),
+    get("/v1/shares", "/v1/shares"),
+    post("/v1/shares"),
+    Route {
+        method: "DELETE",
+        ..get("/v1/shares/{id}", "/v1/shares/1")
+    },
+    get("/v1/shares/{id}/feed", "/v1/shares/1/feed"),
 ];
 
 /// Whether some route takes this method at this path.

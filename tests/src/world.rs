@@ -19,6 +19,8 @@ use gridledger_server::store::sqlite::SqliteStore;
 use gridledger_server::sync::{self, SyncError};
 use tempfile::TempDir;
 
+use crate::at_rest::lock;
+
 /// What went wrong in a sync without a network.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncFailure {
@@ -248,8 +250,9 @@ impl Phone {
     /// The phone's engine; opens the store if it is closed.
     pub fn engine(&mut self) -> &mut Engine {
         let (path, schema, clock, seed) = (&self.path, self.schema.clone(), self.clock.clone(), self.seed);
-        self.engine
-            .get_or_insert_with(|| Engine::open(path, Some(schema), clock, seed).expect("the phone's store"))
+        self.engine.get_or_insert_with(|| {
+            Engine::open(path, &lock(), Some(schema), clock, seed).expect("the phone's store")
+        })
     }
 
     /// Another handle on the same file, as a second process has it.

@@ -67,8 +67,8 @@ impl Engine {
             Frame::Granted(area) => self.granted(&area),
             Frame::Withdrawn(area) => self.withdrawn(area),
             Frame::Delta(delta) => self.delta(delta, report),
-            // Told to phones that asked; this one does not yet.
-            Frame::Lease(_) | Frame::ReadsKept(_) => Ok(()),
+            Frame::Lease(lease) => self.renew(lease),
+            Frame::ReadsKept(n) => self.reads_kept(n),
             Frame::Ruling(ruling) => self.ruled(&ruling),
             Frame::End { .. } => self.ended(),
         }
@@ -81,7 +81,12 @@ impl Engine {
         db::set_number(&tx, "synced_at", now)?;
         attention::notes_told(&tx, &self.asked)?;
         tx.commit().map_err(ClientError::of_store)?;
-        epochs::scrub(&self.db)
+        epochs::scrub(&self.db)?;
+        if self.seal.is_dark() {
+            // What was sent is decided all the same; news wait until a lease opens this store.
+            return Err(WireError::Malformed("lease").into());
+        }
+        Ok(())
     }
 
     fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
@@ -100,7 +105,7 @@ impl Engine {
         db::set_number(&tx, "no_dictionary", 0)?;
         tx.commit().map_err(ClientError::of_store)?;
         self.schema = Arc::new(schema);
-        Ok(())
+        self.follow_schema()
     }
 
     fn granted(&mut self, area: &AreaInfo) -> Result<(), ClientError> {
@@ -144,6 +149,9 @@ impl Engine {
         note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
         forget_withdrawn(&tx)?;
         gone::forget_left(&tx)?;
+        if !self.seal.is_dark() {
+            overlay::seal_decided(&tx)?;
+        }
         db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
         let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
         db::set(&tx, "trouble", trouble.unwrap_or_default().as_bytes())?;
@@ -177,6 +185,10 @@ impl Engine {
 
     fn delta(&mut self, delta: Delta, report: &mut SyncReport) -> Result<(), ClientError> {
         let area = delta.from.area;
+        if self.seal.is_dark() {
+            // Nothing can be merged into what cannot be read. The cursor stays: it comes again when there is a lease.
+            return Ok(());
+        }
         // The lock first: a save by another process between the look and the writing would end this transaction.
         let tx = self
             .db
@@ -206,6 +218,7 @@ impl Engine {
             forget_confirmed(&tx, area)?;
             report.healed += 1;
         }
+        overlay::seal_decided(&tx)?;
         faults::reach("phone.before_frame_commit");
         tx.commit().map_err(ClientError::of_store)
     }
@@ -235,7 +248,8 @@ pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientErro
 pub(super) fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
     c.execute("DELETE FROM digests WHERE area = ?1", [area.0])?;
     c.execute(
-        "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16)
+        "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16),
+           overlay_clock = coalesce(overlay_clock, confirmed_clock), confirmed_clock = NULL
          WHERE record IN (SELECT record FROM records WHERE area = ?1)",
         [area.0],
     )?;
@@ -293,12 +307,11 @@ fn note_verdicts(
         .execute((receipt.feed.0, receipt.n as i64, SentState::Sent.number()))?;
     for record in shaken {
         if let Some(row) = overlay::row(c, record)? {
-            let confirmed = overlay::documents(c, record, false)?;
-            if confirmed.is_empty() && was_to_create(receipt, record) {
+            if was_to_create(receipt, record) && !overlay::is_confirmed(c, record)? {
                 // Later edits of it go out too, and are refused for want of it; until then there is nothing to show.
                 forget(c, record)?;
             } else {
-                overlay::rebuild(c, schema, &row, confirmed, author)?;
+                overlay::rebuild_stored(c, schema, &row, author)?;
             }
         }
     }
@@ -385,7 +398,7 @@ fn apply_news(
 
 /// The type of a record that is new here. Of one that this phone created it does not travel.
 fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
-    let sql = "SELECT body FROM entries WHERE record = ?1 ORDER BY n LIMIT 1";
+    let sql = "SELECT unseal(body, record, 65) FROM entries WHERE record = ?1 ORDER BY n LIMIT 1";
     let mut select = c.prepare_cached(sql)?;
     let mut rows = select.query([news.record.0])?;
     if news.record_type.is_empty()
@@ -402,7 +415,8 @@ fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
 fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<i64, ClientError> {
     let own;
     let entry = if logged.own {
-        let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2 RETURNING body";
+        let sql =
+            "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2 RETURNING unseal(body, record, 65)";
         let mut update = c.prepare_cached(sql)?;
         let key = (logged.feed.0, logged.entry.n as i64, SentState::InLedger.number());
         let body: Vec<u8> = update.query_row(key, |row| row.get(0))?;
@@ -430,8 +444,7 @@ fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<
 /// A snapshot that holds own entries has brought them back: they are in the ledger. Of each facet it holds as many as
 /// the facet's document has changes of this feed.
 fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
-    let sql =
-        "SELECT feed, n, body, facets FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
+    let sql = "SELECT feed, n, unseal(body, record, 65), facets FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
     let own = c
         .prepare_cached(sql)?
         .query_map([record.0], |row| {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::entry::{Entry, Op, Target};
+use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Ask, Ruling};
@@ -13,12 +13,15 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Map, Value, json};
 
 use super::query::read_refusal;
-use super::{Engine, fork};
-use crate::error::ClientError;
+use super::{Engine, fork, overlay, seal};
+use crate::error::{ClientError, lease_ended};
 use crate::intents::Intents;
 use crate::model::{Attention, Copied, EntryId, Saved, SentState, Why};
 
-const COLUMNS: &str = "SELECT feed, n, record, body, refusal, asked, ruling, facets IS NOT NULL FROM entries";
+/// A body that is sealed is null in the dark.
+const COLUMNS: &str =
+    "SELECT feed, n, record, opened(body, record, 65), refusal, asked, ruling, facets IS NOT NULL, at
+                       FROM entries";
 
 /// A refused entry as it is kept.
 struct Refused {
@@ -30,11 +33,14 @@ struct Refused {
     ruling: Option<Ruling>,
     /// What it said was erased.
     emptied: bool,
+    /// What it said cannot be read now.
+    withheld: bool,
 }
 
 impl Engine {
     /// What needs attention, the oldest first.
     pub fn attention(&self) -> Result<Vec<Attention>, ClientError> {
+        self.look()?;
         let mut select = self
             .db
             .prepare_cached(&[COLUMNS, " WHERE state = 3 ORDER BY feed <> ?1, n"].concat())?;
@@ -56,9 +62,15 @@ impl Engine {
             Some(after) => Why::GroundGone { after },
             None => Why::Refused,
         };
+        let dark = self.seal.is_dark();
+        let intents = if dark {
+            self.readable(record, entry.intents)?
+        } else {
+            entry.intents
+        };
         let view = self.get(record)?.map(|record| record.view);
         let mut now = Map::new();
-        for intent in &entry.intents {
+        for intent in &intents {
             let there = view.as_ref().and_then(|view| view.get(&intent.field)).cloned();
             now.insert(intent.field.clone(), there.unwrap_or(Value::Null));
         }
@@ -67,8 +79,9 @@ impl Engine {
             id,
             record,
             at: entry.at,
-            intents: entry.intents,
+            intents,
             refusal,
+            withheld: dark,
             why,
             now,
             here: view.is_some(),
@@ -79,12 +92,26 @@ impl Engine {
         })
     }
 
+    /// Of some intents those on fields that hold nothing about a resident.
+    fn readable(&self, record: RecordId, intents: Vec<Intent>) -> Result<Vec<Intent>, ClientError> {
+        let row = overlay::row(&self.db, record)?;
+        let record_type = row.and_then(|row| self.schema.record_type(&row.record_type));
+        let open = |intent: &Intent| {
+            let field = record_type.and_then(|t| t.field(&intent.field));
+            field.is_some_and(|field| !seal::is_personal(field))
+        };
+        Ok(intents.into_iter().filter(open).collect())
+    }
+
     /// Saves the same intents again, as a new edit on what is there now, and takes the refused one off the list: both or
     /// neither. Refused like any other edit if it may still not be done, or if its ground is gone.
     pub fn apply_again(&mut self, id: EntryId) -> Result<Saved, ClientError> {
         let refused = self.refused(id)?;
         if refused.emptied {
             return Err(Refusal::new(Code::Erased, "what it said was erased").into());
+        }
+        if refused.withheld {
+            return Err(lease_ended().into());
         }
         let Refused { record, entry, .. } = refused;
         let renamed = made_again(&self.db)?;
@@ -122,7 +149,11 @@ impl Engine {
 
     /// What was typed, as text and as JSON, to be pasted elsewhere.
     pub fn copy(&self, id: EntryId) -> Result<Copied, ClientError> {
-        let Refused { record, entry, .. } = self.refused(id)?;
+        let refused = self.refused(id)?;
+        if self.seal.is_dark() {
+            return Err(lease_ended().into());
+        }
+        let Refused { record, entry, .. } = refused;
         let of = match &entry.target {
             Target::Create { record_type, .. } => Some(record_type.clone()),
             Target::Edit { .. } => self.get(record)?.map(|record| record.record_type),
@@ -157,6 +188,7 @@ impl Engine {
     }
 
     fn refused(&self, id: EntryId) -> Result<Refused, ClientError> {
+        self.look()?;
         let mut select = self
             .db
             .prepare_cached(&[COLUMNS, " WHERE feed = ?1 AND n = ?2 AND state = 3"].concat())?;
@@ -222,11 +254,12 @@ fn missing(id: EntryId) -> ClientError {
 type Found = (
     EntryId,
     RecordId,
-    Vec<u8>,
+    Option<Vec<u8>>,
     String,
     Option<String>,
     Option<String>,
     bool,
+    Option<i64>,
 );
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
@@ -242,10 +275,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         row.get(5)?,
         row.get(6)?,
         row.get(7)?,
+        row.get(8)?,
     ))
 }
 
-fn decoded((id, record, body, refusal, asked, ruling, emptied): Found) -> Result<Refused, ClientError> {
+fn decoded((id, record, body, refusal, asked, ruling, emptied, at): Found) -> Result<Refused, ClientError> {
     let damaged = || ClientError::NotAStore("a refused entry is damaged".into());
     let ruling = ruling.map(|text| {
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -259,14 +293,27 @@ fn decoded((id, record, body, refusal, asked, ruling, emptied): Found) -> Result
             note: text("note"),
         }
     });
+    let withheld = body.is_none();
+    let entry = match body {
+        Some(body) => canonical::decode(&body).map_err(|_| damaged())?,
+        None => Entry {
+            n: id.n,
+            at: at.unwrap_or_default(),
+            cursor: 0,
+            role: String::new(),
+            target: Target::Edit { record },
+            intents: Vec::new(),
+        },
+    };
     Ok(Refused {
         id,
         record,
-        entry: canonical::decode(&body).map_err(|_| damaged())?,
+        entry,
         refusal: read_refusal(&refusal).ok_or_else(damaged)?,
         asked,
         ruling,
         emptied,
+        withheld,
     })
 }
 

@@ -49,6 +49,7 @@ impl Engine {
         intents: Vec<Intent>,
         also: impl FnOnce(&Connection, Saved) -> Result<(), ClientError>,
     ) -> Result<Saved, ClientError> {
+        self.look()?;
         let done = self.locked(SAVE, |engine, c| {
             let (saved, hash) = engine.save_in(c, target, intents)?;
             also(c, saved)?;
@@ -73,6 +74,9 @@ impl Engine {
         target: Target,
         intents: Vec<Intent>,
     ) -> Result<(Saved, EntryHash), ClientError> {
+        if let Some(unread) = self.unread(&target)? {
+            return self.save_unread(c, target, unread, intents);
+        }
         let (n, at) = (self.me.head.0 + 1, self.now()?);
         let (mut row, facets) = self.ground(&target, n)?;
         let record_type = self.schema.record_type(&row.record_type);
@@ -83,9 +87,7 @@ impl Engine {
             .into_iter()
             .map(|i| plain(i, record_type, &view))
             .collect::<Result<_, _>>()?;
-        let seen = self.area_floor(row.area)?.max(row.held);
-        // Of a record that left, nothing was seen from there on.
-        let cursor = row.leaving.map_or(seen, |left| seen.min(left.saturating_sub(1)));
+        let cursor = self.cursor_of(&row)?;
         let entry = Entry {
             n,
             at,
@@ -114,6 +116,13 @@ impl Engine {
         }
     }
 
+    /// The log position up to which this phone has the record.
+    pub(super) fn cursor_of(&self, row: &Row) -> Result<u64, ClientError> {
+        let seen = self.area_floor(row.area)?.max(row.held);
+        // Of a record that left, nothing was seen from there on.
+        Ok(row.leaving.map_or(seen, |left| seen.min(left.saturating_sub(1))))
+    }
+
     fn area_floor(&self, area: AreaNo) -> Result<u64, ClientError> {
         use rusqlite::OptionalExtension as _;
         let mut select = self
@@ -128,33 +137,46 @@ impl Engine {
     /// The entry under the first of the author's roles that may do it; else the first role's refusal.
     fn under_a_role(
         &self,
-        mut entry: Entry,
+        entry: Entry,
         record_type: &RecordType,
         row: &Row,
         view: &View,
     ) -> Result<Entry, ClientError> {
+        let subject = Subject {
+            record_type,
+            area: row.area,
+            seen: view,
+            now: view,
+            entries: 0,
+        };
+        self.under_some_role(entry, row.record, &subject, |standing, entry| {
+            validate(standing, &self.me.user, entry, &subject)
+        })
+    }
+
+    /// The same, with any check of what a role may do.
+    pub(super) fn under_some_role(
+        &self,
+        mut entry: Entry,
+        record: RecordId,
+        subject: &Subject<'_>,
+        check: impl Fn(&Standing<'_>, &Entry) -> Result<(), Refusal>,
+    ) -> Result<Entry, ClientError> {
         let standing = Standing::acting(self.rights(), self.rights_time(entry.at)?);
         let mut refusal = None;
-        for role in standing.rights.roles_at(row.area, standing.moment.now) {
+        for role in standing.rights.roles_at(subject.area, standing.moment.now) {
             role.clone_into(&mut entry.role);
             check_shape(&entry)?;
-            let subject = Subject {
-                record_type,
-                area: row.area,
-                seen: view,
-                now: view,
-                entries: 0,
-            };
-            match validate(&standing, &self.me.user, &entry, &subject) {
+            match check(&standing, &entry) {
                 Ok(()) => {
-                    self.check_creator(&entry, record_type, row.record)?;
+                    self.check_creator(&entry, subject.record_type, record)?;
                     return Ok(entry);
                 }
                 Err(no) => refusal = refusal.or(Some(no)),
             }
         }
         Err(refusal
-            .unwrap_or_else(|| self.no_role(row.area, standing.moment.now))
+            .unwrap_or_else(|| self.no_role(subject.area, standing.moment.now))
             .into())
     }
 
@@ -172,17 +194,12 @@ impl Engine {
         facets.retain(|facet, _| entry.facets() & (1 << facet) != 0);
         let body = canonical::encode(entry);
         let hash = canonical::hash(self.me.head.1, &body);
-        let mut insert = c.prepare_cached(
-            "INSERT INTO entries (feed, n, record, body, hash, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?;
-        insert
-            .execute((feed.0, entry.n as i64, row.record.0, body, hash.0, seen))
-            .map_err(ClientError::of_store)?;
-        overlay::put_overlay(c, row.record, &facets)?;
+        overlay::put_entry(c, feed, entry, row.record, (&body, hash, &seen))?;
+        overlay::put_overlay(c, row, &facets)?;
         let open = c
             .prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?
             .query_row([row.record.0], |r| r.get::<_, i64>(0))?;
-        overlay::write_view(c, row, &view, open as usize)?;
+        overlay::write_view(c, &self.schema, row, &view, open as usize)?;
         epochs::saved(c, &self.schema, row, &facets)?;
         let (record, n) = (row.record, entry.n);
         Ok((Saved { record, n }, hash))
@@ -190,7 +207,7 @@ impl Engine {
 }
 
 /// Fills in the facet, and turns a plain `put` into what the field's merge kind takes.
-fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<Intent, Refusal> {
+pub(super) fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<Intent, Refusal> {
     let Some(field) = record_type.field(&intent.field) else {
         return Err(Refusal::of_field(
             Code::FieldUnknown,

@@ -13,7 +13,7 @@ use gridledger_schema::set::SchemaSet;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::overlay::{self, Facets, Row};
-use super::{Engine, db};
+use super::{Engine, db, gone};
 use crate::error::ClientError;
 
 /// Records looked at in one go.
@@ -43,6 +43,7 @@ pub(super) fn forget_erased(c: &Connection, record: RecordId, confirmed: &Facets
 /// others still go to the server, whose verdict empties them.
 pub(super) fn forget_record(c: &Connection, row: &Row) -> Result<(), ClientError> {
     overlay::forget_confirmed(c, row)?;
+    gone::keep_name(c, row.record)?;
     for sql in [
         "DELETE FROM records WHERE record = ?1",
         "DELETE FROM due WHERE record = ?1",
@@ -58,7 +59,8 @@ pub(super) fn forget_record(c: &Connection, row: &Row) -> Result<(), ClientError
 
 /// A verdict says that an entry is about what was erased: it loses what it says at once.
 pub(super) fn forget_refused(c: &Connection, feed: FeedId, n: u64) -> Result<(), ClientError> {
-    let mut select = c.prepare_cached("SELECT body FROM entries WHERE feed = ?1 AND n = ?2")?;
+    let mut select =
+        c.prepare_cached("SELECT unseal(body, record, 65) FROM entries WHERE feed = ?1 AND n = ?2")?;
     let body: Option<Vec<u8>> = select
         .query_row((feed.0, n as i64), |row| row.get(0))
         .optional()?;
@@ -70,7 +72,7 @@ pub(super) fn forget_refused(c: &Connection, feed: FeedId, n: u64) -> Result<(),
 
 /// Own entries about a record that the server has decided, and that still say something.
 fn decided(c: &Connection, record: RecordId) -> Result<Vec<(FeedId, Entry)>, ClientError> {
-    let sql = "SELECT feed, body FROM entries WHERE record = ?1 AND state > 0 AND facets IS NULL";
+    let sql = "SELECT feed, unseal(body, record, 65) FROM entries WHERE record = ?1 AND state > 0 AND facets IS NULL";
     let mut select = c.prepare_cached(sql)?;
     let rows = select.query_map([record.0], |row| {
         Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
@@ -147,11 +149,18 @@ fn set_due(c: &Connection, record: RecordId, at: Option<i64>, hides: bool) -> Re
 impl Engine {
     /// Takes from the views what is due by now; nothing is erased by it. Called before anything is read.
     pub(super) fn hide_due(&self) -> Result<(), ClientError> {
+        if !self.db.is_autocommit() {
+            return Ok(()); // Whoever writes looks at whole documents.
+        }
         let now = self.now()?;
         loop {
             let mut select = self
                 .db
-                .prepare_cached("SELECT record FROM due WHERE at <= ?1 ORDER BY at LIMIT ?2")?;
+                // In the dark a resident's values are not shown in any case.
+                .prepare_cached(
+                    "SELECT d.record FROM due d LEFT JOIN records r ON r.record = d.record
+                     WHERE d.at <= ?1 AND NOT is_blind(r.type) ORDER BY d.at LIMIT ?2",
+                )?;
             let rows = select.query_map((now, BATCH), |row| Ok(RecordId(row.get(0)?)))?;
             let due = rows.collect::<Result<Vec<_>, _>>()?;
             if due.is_empty() {

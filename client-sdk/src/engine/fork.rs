@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::overlay::{self, Row};
 use super::{Engine, db, settings};
-use crate::error::ClientError;
+use crate::error::{ClientError, lease_ended};
 
 /// An undecided entry of the old feed.
 struct Left {
@@ -24,6 +24,9 @@ struct Left {
 impl Engine {
     /// Starts the key's next feed; undecided entries move there, with what their author had seen.
     pub(super) fn start_new_feed(&mut self) -> Result<(), ClientError> {
+        if self.seal.is_dark() {
+            return Err(lease_ended().into());
+        }
         let old = self.me.feed;
         let ordinal = self.me.ordinal + 1;
         let new = FeedId::of_key(&self.public_key(), ordinal);
@@ -44,10 +47,7 @@ impl Engine {
             let seen = [seen, own_part(&tx, &entry, moved_to, old, &self.me.user)?].concat();
             let body = canonical::encode(&entry);
             before = canonical::hash(before, &body);
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO entries (feed, n, record, body, hash, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            insert.execute((new.0, n as i64, moved_to.0, body, before.0, seen))?;
+            overlay::put_entry(&tx, new, &entry, moved_to, (&body, before, &seen))?;
             if touched.iter().all(|t: &Row| t.record != moved_to) {
                 touched.push(Row {
                     record: moved_to,

@@ -39,12 +39,21 @@ pub(super) fn forget_left(c: &Connection) -> Result<(), ClientError> {
     let mut select = c.prepare_cached(sql)?;
     let gone = select.query_map([], |row| Ok(RecordId(row.get(0)?)))?;
     for record in gone.collect::<Result<Vec<_>, _>>()? {
+        keep_name(c, record)?;
         for table in ["documents", "records"] {
             c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
                 .execute([record.0])?;
         }
         settle_decided(c, record)?;
     }
+    Ok(())
+}
+
+/// Keeps the short name of a record that goes: an answer that is on its way may still use it.
+pub(super) fn keep_name(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    let sql = "INSERT OR IGNORE INTO gone SELECT area, created, record FROM records
+               WHERE record = ?1 AND created IS NOT NULL";
+    c.prepare_cached(sql)?.execute([record.0])?;
     Ok(())
 }
 

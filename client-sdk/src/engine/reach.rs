@@ -2,10 +2,9 @@
 //! classes lost and gained.
 
 use gridledger_core::calendar::{DAY_MS, minute};
-use gridledger_core::canonical;
 use gridledger_core::validate::check_own;
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::entry::{Entry, Target};
+use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::limits::RIGHTS_GRACE_MS;
 use gridledger_schema::set::{RecordType, Scope};
@@ -197,8 +196,7 @@ fn forget_facets(
             let Some(row) = overlay::row(c, record)? else {
                 continue;
             };
-            let confirmed = overlay::documents(c, record, false)?;
-            overlay::rebuild(c, schema, &row, confirmed, author)?;
+            overlay::rebuild_stored(c, schema, &row, author)?;
         }
     }
     Ok(())
@@ -220,22 +218,11 @@ pub(super) fn note_creator(
 
 /// Who created a record, if this phone knows: its own entry did, or the creating entry came down.
 fn creator_of(c: &Connection, record: RecordId, me: &str) -> Result<Option<String>, ClientError> {
-    let mut select =
-        c.prepare_cached("SELECT feed, n, body FROM entries WHERE record = ?1 ORDER BY n LIMIT 1")?;
+    let mut select = c.prepare_cached("SELECT feed, n FROM entries WHERE record = ?1 ORDER BY n LIMIT 1")?;
     let own = select
-        .query_row([record.0], |row| {
-            Ok((
-                FeedId(row.get(0)?),
-                row.get::<_, i64>(1)?,
-                row.get::<_, Vec<u8>>(2)?,
-            ))
-        })
+        .query_row([record.0], |row| Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)?)))
         .optional()?;
-    let creates = own.is_some_and(|(feed, n, body)| {
-        RecordId::created_by(feed, n as u64) == record
-            && canonical::decode(&body).is_ok_and(|entry| matches!(entry.target, Target::Create { .. }))
-    });
-    if creates {
+    if own.is_some_and(|(feed, n)| RecordId::created_by(feed, n as u64) == record) {
         return Ok(Some(me.to_owned()));
     }
     let mut select = c.prepare_cached("SELECT author FROM creators WHERE record = ?1")?;

@@ -29,6 +29,8 @@ impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
         (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
+        self.lease.server = None;
+        let lease = self.wants_lease()?;
         // Another process may have saved to this file since it was opened.
         self.me = settings::identity(&self.db)?;
         let server = self.server()?.ok_or(ClientError::NotEnrolled)?;
@@ -50,9 +52,9 @@ impl Engine {
             segments,
             grants: rights_known,
             enrol,
-            reads: Vec::new(),
+            reads: self.reads_to_send()?,
             asks: self.asks()?,
-            lease: false,
+            lease,
         };
         let payload = frames::write_request(&request, &Names(&self.db));
         let dictionary = (db::number(&self.db, "no_dictionary")? == 0).then(|| self.schema.dictionary());
@@ -152,7 +154,7 @@ impl Engine {
     }
 
     fn segment(&self) -> Result<Option<Segment>, ClientError> {
-        let sql = "SELECT body, hash FROM entries WHERE feed = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
+        let sql = "SELECT unseal(body, record, 65), hash FROM entries WHERE feed = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
         let mut select = self.db.prepare_cached(sql)?;
         let after = self.me.decided;
         let mut rows = select.query((self.me.feed.0, after as i64, limits::PUSH_ENTRIES as i64))?;

@@ -27,6 +27,7 @@ impl Engine {
     pub(super) fn server_time(&mut self, at: i64) -> Result<(), ClientError> {
         let offset = at - (self.clock)();
         let offset = if offset.abs() < CLOCK_NOISE_MS { 0 } else { offset };
+        self.lease.server = Some(at);
         let tx = self.db.transaction()?;
         db::set_number(&tx, "clock_offset", offset)?;
         db::set_number(&tx, "told_at", at)?;

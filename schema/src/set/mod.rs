@@ -23,7 +23,7 @@ mod workflow;
 
 pub use error::SchemaError;
 pub use kind::{Choice, Kind, TIME_MAX_MS, ValueFault};
-pub use lists::{AreaKind, Category, Evidence, ReadClass, Role, Scope};
+pub use lists::{AreaKind, Category, Evidence, ReadClass, Role, Scope, Unmasks};
 pub use types::{
     CONSENTS, Device, Field, Keep, Label, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, RecordType,
     RetainFrom,

@@ -51,6 +51,7 @@ pub(super) fn field(
     let merge = word(&at.need("x-merge")?, &Merge::ALL, "merge kind")?;
     let (kind, max_items) = value(at, merge, names, workflow)?;
     fits(at, merge, &kind)?;
+    banned::check_series(at, merge.is_collection() || merge == Merge::Map, &kind)?;
     let field = Field {
         name: name.to_owned(),
         label,
@@ -262,6 +263,9 @@ fn guard(at: &At, field: &Field) -> Result<(), SchemaError> {
     }
     if field.ledger.is_some() {
         return at.fail("a sensitive field cannot be a ledger column");
+    }
+    if field.privacy.mask == Some(Mask::Shown) {
+        return at.need("x-privacy")?.fail("a sensitive field cannot be `shown`");
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::bounds::{CHOICES_MAX, READ_CLASSES_MAX, ROLES_MAX};
 use super::json::At;
 use super::names::{check_name, coded, groups, label, name, word};
-use super::{AreaKind, Category, Choice, Evidence, ReadClass, Role, SchemaError, Scope};
+use super::{AreaKind, Category, Choice, Evidence, ReadClass, Role, SchemaError, Scope, Unmasks};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SCOPES: [(&str, Scope); 3] = [
@@ -11,6 +11,8 @@ const SCOPES: [(&str, Scope); 3] = [
     ("assigned", Scope::Assigned),
     ("own", Scope::Own),
 ];
+
+const UNMASKS: [(&str, Unmasks); 2] = [("handled", Unmasks::Handled), ("area", Unmasks::Area)];
 
 const EVIDENCE: [(&str, Evidence); 3] = [
     ("photo", Evidence::Photo),
@@ -67,6 +69,9 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
         "erases",
         "plans",
         "scope",
+        "unmasks",
+        "audits",
+        "shares",
         "account",
     ])?;
     check_name(at, &code)?;
@@ -90,6 +95,12 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
         scope: at
             .get("scope")
             .map_or(Ok(Scope::Area), |scope| word(&scope, &SCOPES, "scope"))?,
+        unmasks: at
+            .get("unmasks")
+            .map(|unmasks| word(&unmasks, &UNMASKS, "reach of unmasking"))
+            .transpose()?,
+        audits: flag(at, "audits", false)?,
+        shares: flag(at, "shares", false)?,
         account: flag(at, "account", true)?,
         code,
         level,

@@ -182,7 +182,8 @@ pub enum Keep {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Privacy {
     pub class: PrivacyClass,
-    /// How lists, exports and logs show it to whoever may not see it unmasked.
+    /// How it is shown where nobody gave a reason to see it; without one, codes, yes-or-no and references are shown as
+    /// they are, every other personal value is hidden.
     pub mask: Option<Mask>,
     /// Days it is kept, counted from `retain_from`; then it is erased.
     pub retain_days: Option<u32>,
@@ -232,16 +233,19 @@ pub enum Mask {
     AgeBand,
     /// Free text, scrubbed of long digit runs.
     Text,
+    /// As it is: said aloud of a personal field whose values everybody with the record may see.
+    Shown,
 }
 
 impl Mask {
     /// Every mask, with its word in files.
-    pub const ALL: [(&'static str, Mask); 6] = [
+    pub const ALL: [(&'static str, Mask); 7] = [
         ("name", Mask::Name),
         ("phone", Mask::Phone),
         ("hidden", Mask::Hidden),
         ("building", Mask::Building),
         ("age-band", Mask::AgeBand),
         ("text", Mask::Text),
+        ("shown", Mask::Shown),
     ];
 }

@@ -97,6 +97,8 @@ pub enum Admin {
     Explain(ExplainArgs),
     /// Erase fields of a record, or the whole record
     Erase(EraseArgs),
+    /// List what was erased: which fields, when, why, for whom
+    Erasures,
     /// What is kept for a time
     Retention {
         /// What to do

@@ -1,7 +1,7 @@
 //! Commands that end histories: erase, retention, rules.
 
 use gridledger_schema::ids::RecordId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::args::{EraseArgs, RetentionCommand};
 use super::say::{CliError, Speaker};
@@ -36,6 +36,25 @@ pub fn erase_one(service: &Service, args: &EraseArgs, speaker: Speaker) -> Resul
     })?;
     let told = json!({ "record": record, "seq": seq, "asked_at": now });
     speaker.done(&told, &format!("已清除：{record}"), &format!("erased: {record}"));
+    Ok(())
+}
+
+/// `admin erasures`
+pub fn erasures(service: &Service, speaker: Speaker) -> Result<(), CliError> {
+    let rows = service.store.erasures(None)?;
+    let items: Vec<Value> = rows
+        .into_iter()
+        .map(|row| {
+            json!({
+                "record": row.record, "fields": row.fields, "reason": row.reason, "by": row.by,
+                "asked_at": row.asked_at, "done_at": row.done_at,
+            })
+        })
+        .collect();
+    speaker.list(
+        &items,
+        &["record", "fields", "reason", "by", "asked_at", "done_at"],
+    );
     Ok(())
 }
 

@@ -125,6 +125,7 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Verify => proof::verify(service, speaker),
         Admin::Explain(explain) => proof::explain(service, &explain.record, speaker),
         Admin::Erase(erase) => epochs::erase_one(service, erase, speaker),
+        Admin::Erasures => epochs::erasures(service, speaker),
         Admin::Retention { retention } => epochs::retention(service, retention, speaker),
         Admin::MigrateRules => epochs::migrate_rules(service, speaker),
     }

@@ -16,7 +16,9 @@ pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
     let schema = schema(settings)?;
     let path = settings.sqlite_path()?;
     let store = SqliteStore::open(&path, ingest::decider(schema.clone())).map_err(explain)?;
-    Ok(Arc::new(Service::new(Arc::new(store), schema)?))
+    let mut service = Service::new(Arc::new(store), schema)?;
+    service.lease_days = settings.lease_days;
+    Ok(Arc::new(service))
 }
 
 /// The schema set of the settings.

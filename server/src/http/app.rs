@@ -17,8 +17,8 @@ use super::observe::{Tls, observe};
 use super::peer::TrustForwarded;
 use super::rates::{Rates, turnstile};
 use super::{
-    ApiError, entries, erasure, health, ledgers, listen, metrics, plans, records, refused, sessions, sync,
-    tls,
+    ApiError, entries, erasure, exports, health, ledgers, listen, metrics, plans, reads, records, refused,
+    sessions, shares, sync, tls,
 };
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
@@ -57,7 +57,15 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
             web::post().to(plans::approve),
         )
         .route("/v1/territory/plans/{plan}/apply", web::post().to(plans::apply))
-        .route("/v1/territory/lineage", web::get().to(plans::lineage));
+        .route("/v1/territory/lineage", web::get().to(plans::lineage))
+        .route("/v1/reads", web::get().to(reads::log))
+        .route("/v1/exports", web::get().to(exports::list))
+        .route("/v1/exports", web::post().to(exports::ask))
+        .route("/v1/exports/{id}/approve", web::post().to(exports::approve))
+        .route("/v1/shares", web::get().to(shares::list))
+        .route("/v1/shares", web::post().to(shares::make))
+        .route("/v1/shares/{id}", web::delete().to(shares::revoke))
+        .route("/v1/shares/{id}/feed", web::get().to(shares::feed));
 }
 
 /// What all workers share.

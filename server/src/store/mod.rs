@@ -6,8 +6,10 @@ pub mod audit;
 pub mod desk;
 pub mod people;
 pub mod plans;
+pub mod reads;
 pub mod records;
 pub mod refusals;
+pub mod shares;
 pub mod sqlite;
 
 use gridledger_schema::ids::ServerEpoch;
@@ -16,8 +18,10 @@ pub use audit::AuditStore;
 pub use desk::DeskStore;
 pub use people::PeopleStore;
 pub use plans::PlanStore;
+pub use reads::ReadLogStore;
 pub use records::RecordStore;
 pub use refusals::RefusalStore;
+pub use shares::ShareStore;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +58,16 @@ impl StoreError {
 
 /// What every engine offers.
 pub trait Store:
-    PeopleStore + RecordStore + RefusalStore + DeskStore + AuditStore + PlanStore + Send + Sync
+    PeopleStore
+    + RecordStore
+    + RefusalStore
+    + DeskStore
+    + AuditStore
+    + PlanStore
+    + ReadLogStore
+    + ShareStore
+    + Send
+    + Sync
 {
     /// The store's generation and keys, made when the store was.
     fn identity(&self) -> Result<Identity, StoreError>;
@@ -68,7 +81,7 @@ pub trait Store:
     fn close(&self);
 }
 
-/// A store's generation and the seed of its receipt key.
+/// A store's generation and its seeds.
 #[derive(Clone)]
 pub struct Identity {
     /// The generation; a restored backup gets a new one.
@@ -77,4 +90,6 @@ pub struct Identity {
     pub receipt_seed: [u8; 32],
     /// Ed25519 seed of the feed that imports and desk users' entries are signed with.
     pub desk_seed: [u8; 32],
+    /// What devices' lease secrets are made from.
+    pub lease_seed: [u8; 32],
 }

@@ -174,6 +174,7 @@ fn read(service: &Service, area: AreaNo) -> Result<BTreeMap<RecordId, Located>, 
         scope: None,
         facets: 1,
         supervises: false,
+        unmasks: None,
     };
     let mut records = BTreeMap::new();
     for record_type in service.schema.types.values() {

@@ -19,6 +19,7 @@ mod shape;
 mod staged;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
@@ -32,6 +33,7 @@ use crate::project::View;
 
 pub(crate) use explain::shorten;
 pub use shape::check_shape;
+pub use unread::{validate_unread, withheld};
 
 /// The record an entry is about, as far as this side knows it.
 pub struct Subject<'a> {

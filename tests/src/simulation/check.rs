@@ -9,7 +9,7 @@ use gridledger_core::document::Document;
 use gridledger_core::project::{View, project};
 use gridledger_core::rights::Rights;
 use gridledger_schema::code::Code;
-use gridledger_schema::entry::Entry;
+use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
@@ -23,6 +23,8 @@ use super::{PEOPLE, Player, Simulation, text};
 /// What the server holds of a record.
 pub(super) struct Held {
     pub(super) area: AreaNo,
+    /// The position at which its generation began.
+    began: u64,
     pub(super) record_type: RecordType,
     documents: BTreeMap<u8, Document>,
     /// Stored and refused entries, the stored in log order.
@@ -34,7 +36,7 @@ type Records = BTreeMap<RecordId, Held>;
 /// Asks everything.
 pub(super) fn promises(simulation: &mut Simulation<'_>) -> Result<(), String> {
     let records = records(simulation)?;
-    all_is_made_again(simulation)?;
+    proven_from_the_entries(simulation)?;
     positions_grow(simulation, &records)?;
     for (id, held) in &records {
         sums(id, held)?;
@@ -67,7 +69,11 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
     for id in ids {
         let history = service.store.history(id).map_err(text)?;
         let decoded = history.into_iter().map(|row| {
-            let entry = canonical::decode(&row.body).map_err(text)?;
+            let entry = if row.body.is_empty() {
+                emptied(id, &row)
+            } else {
+                canonical::decode(&row.body).map_err(text)?
+            };
             Ok((row, entry))
         });
         let history = decoded.collect::<Result<Vec<_>, String>>()?;
@@ -81,6 +87,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
                 id,
                 Held {
                     area,
+                    began: 0,
                     record_type,
                     documents,
                     history,
@@ -101,6 +108,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
             id,
             Held {
                 area,
+                began: row.began,
                 record_type,
                 documents,
                 history,
@@ -110,9 +118,26 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
     Ok(records)
 }
 
+/// An entry whose bytes are gone: what its row still tells.
+fn emptied(record: RecordId, row: &HistoryRow) -> Entry {
+    Entry {
+        n: row.n,
+        at: 0,
+        cursor: 0,
+        role: String::new(),
+        target: Target::Edit { record },
+        intents: Vec::new(),
+    }
+}
+
 impl Held {
     pub(super) fn stored(&self) -> impl Iterator<Item = &(HistoryRow, Entry)> {
         self.history.iter().filter(|(row, _)| row.refusal.is_none())
+    }
+
+    /// Whether any of its entries lost its bytes: what those said cannot be added up any more.
+    pub(super) fn is_emptied(&self) -> bool {
+        self.history.iter().any(|(row, _)| row.body.is_empty())
     }
 
     pub(super) fn view(&self, facets: u64) -> View {
@@ -121,16 +146,16 @@ impl Held {
     }
 }
 
-/// Everything made again from the entries is what is there: logs, documents, digests, ledgers, over every move.
-fn all_is_made_again(simulation: &Simulation<'_>) -> Result<(), String> {
+/// Documents, ledgers, logs and digests follow from bases and entries, and nothing erased is left in those.
+fn proven_from_the_entries(simulation: &Simulation<'_>) -> Result<(), String> {
     let report = verify(&simulation.world.service).map_err(text)?;
-    if report.differences > 0 {
-        return Err(format!("{report:?}"));
+    if report.is_whole() {
+        return Ok(());
     }
-    Ok(())
+    Err(format!("{:?}", report.listed))
 }
 
-/// A record's positions only grow, over moves too; how often it moved.
+/// A record's positions only grow, over moves too; how often records moved.
 fn positions_grow(simulation: &mut Simulation<'_>, records: &Records) -> Result<(), String> {
     for (id, held) in records {
         let lines = held.stored().filter_map(|(row, _)| row.log.as_ref());
@@ -154,6 +179,8 @@ type Fates = BTreeMap<(FeedId, u64), bool>;
 fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, String> {
     let mut fates = Fates::new();
     for (row, entry) in records.values().flat_map(|held| &held.history) {
+        let beaten = row.refusal.as_ref().is_some_and(|r| r.code == Code::Erased);
+        simulation.tally.beaten += usize::from(beaten);
         if fates.insert((row.feed, entry.n), row.refusal.is_some()).is_some() {
             return Err(format!("{}.{} is in the history twice", row.feed, entry.n));
         }
@@ -262,6 +289,15 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
         else {
             continue;
         };
+        // What was there before its generation cannot be shown again.
+        let of_before = stored[place]
+            .0
+            .log
+            .as_ref()
+            .is_some_and(|line| line.seq <= held.began);
+        if of_before || stored[place].1.cursor < held.began {
+            continue;
+        }
         let line = stored[place]
             .0
             .log
@@ -290,7 +326,8 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
 
 fn all_of(before: &[&(HistoryRow, Entry)]) -> Vec<(FeedId, u64)> {
     let mut clock = BTreeMap::new();
-    for (row, _) in before.iter().filter(|(_, entry)| entry.facets() & 1 != 0) {
+    let touched = |row: &HistoryRow| row.log.as_ref().is_some_and(|line| line.facets & 1 != 0);
+    for (row, _) in before.iter().filter(|(row, _)| touched(row)) {
         *clock.entry(row.feed).or_insert(0) += 1;
     }
     clock.into_iter().collect()
@@ -310,6 +347,7 @@ fn refused_stays_home(simulation: &mut Simulation<'_>, records: &Records) -> Res
             let found = player
                 .phone
                 .engine()
+                .for_check()
                 .list(&Query::default().text(mark))
                 .map_err(text)?;
             if let Some(record) = found.first() {
@@ -339,6 +377,7 @@ fn same_views(simulation: &mut Simulation<'_>, player: usize, records: &Records)
     let shown = simulation.players[player]
         .phone
         .engine()
+        .for_check()
         .list(&Query::default())
         .map_err(text)?;
     let wanted = records

@@ -3,6 +3,7 @@
 
 mod check;
 mod edits;
+mod epochs;
 mod of_record;
 mod rng;
 mod territory;
@@ -46,7 +47,7 @@ struct SavedEdit {
     player: usize,
     n: u64,
     record: RecordId,
-    /// The record as its author saw it; `None` of a new one.
+    /// The record as its author saw it; `None` of a new one, and of one whose author's lease had ended.
     saw: Option<Value>,
 }
 
@@ -79,6 +80,12 @@ pub struct Tally {
     pub plans: usize,
     /// Records that moved, each time counted.
     pub moved: usize,
+    /// Records that began anew, nothing erased.
+    pub epochs: usize,
+    /// Erasures asked for.
+    pub erased: usize,
+    /// Edits that an erasure beat.
+    pub beaten: usize,
 }
 
 struct Simulation<'a> {
@@ -198,7 +205,8 @@ impl<'a> Simulation<'a> {
                 Ok(())
             }
             93..=95 => self.attention(player),
-            96..=97 => territory::change(self),
+            96..=97 => self.end_history(),
+            98 => territory::change(self),
             _ => {
                 let most = if self.rng.percent(8) {
                     40 * DAY
@@ -246,6 +254,7 @@ impl<'a> Simulation<'a> {
         let found = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::of_type(kind).limit(20));
         Ok(found.map_err(text)?.iter().map(|r| r.id.to_string()).collect())
     }
@@ -254,6 +263,7 @@ impl<'a> Simulation<'a> {
         let records = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::default().limit(8));
         let records = records.map_err(text)?;
         if records.is_empty() {
@@ -265,20 +275,32 @@ impl<'a> Simulation<'a> {
 
     /// Edits a record, if the player has it.
     fn edit_one(&mut self, player: usize, record: RecordId) -> Result<(), String> {
-        let found = self.players[player].phone.engine().get(record).map_err(text)?;
+        let found = self.players[player]
+            .phone
+            .engine()
+            .for_check()
+            .get(record)
+            .map_err(text)?;
         let Some(record) = found else { return Ok(()) };
         let mark = self.mark();
         let people: Vec<String> = PEOPLE.iter().map(|(login, ..)| (*login).to_owned()).collect();
         let mut tickets = self.ids(player, "ticket")?;
         tickets.push(RecordId([9; 16]).to_string());
         let intents = edits::edit(&mut self.rng, &record, &mark, &people, &tickets);
-        self.save(player, record.id, intents, record.view)
+        let saw = (!record.withheld).then_some(record.view);
+        self.save(player, record.id, intents, saw)
     }
 
-    fn save(&mut self, player: usize, record: RecordId, intents: Intents, saw: Value) -> Result<(), String> {
+    fn save(
+        &mut self,
+        player: usize,
+        record: RecordId,
+        intents: Intents,
+        saw: Option<Value>,
+    ) -> Result<(), String> {
         self.note(format!("{player} edits {record}: {intents:?}"));
         let saved = self.players[player].phone.engine().edit(record, intents);
-        self.keep(player, saved, Some(saw))
+        self.keep(player, saved, saw)
     }
 
     /// A refusal on the phone saves nothing; anything else that goes wrong is a fault.
@@ -314,6 +336,7 @@ impl<'a> Simulation<'a> {
         let conflicts = self.players[player]
             .phone
             .engine()
+            .for_check()
             .conflicts(None)
             .map_err(text)?;
         if conflicts.is_empty() {
@@ -322,7 +345,12 @@ impl<'a> Simulation<'a> {
         let conflict = self.rng.pick(&conflicts);
         let value = self.rng.pick(&conflict.values)["value"].clone();
         let engine = self.players[player].phone.engine();
-        let saw = engine.get(conflict.record).map_err(text)?.map(|r| r.view);
+        let saw = engine
+            .for_check()
+            .get(conflict.record)
+            .map_err(text)?
+            .filter(|r| !r.withheld)
+            .map(|r| r.view);
         self.note(format!(
             "{player} settles {} of {} with {value}",
             conflict.field, conflict.record
@@ -400,6 +428,7 @@ impl<'a> Simulation<'a> {
         let shared = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::default().limit(5));
         let shared: Vec<RecordId> = shared.map_err(text)?.iter().map(|r| r.id).collect();
         if shared.is_empty() {
@@ -426,6 +455,7 @@ impl<'a> Simulation<'a> {
             let arrived = self.players[late]
                 .phone
                 .engine()
+                .for_check()
                 .list(&Query::default())
                 .map_err(text)?;
             for record in arrived.iter().map(|record| record.id).take(3) {

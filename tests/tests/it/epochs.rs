@@ -1,6 +1,7 @@
 //! Histories end: what is erased is gone everywhere, what stays is the same everywhere, and no edit is lost over it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use gridledger_client::{ClientError, Intents, Query, RecordId, SentState};
 use gridledger_core::document::RULES_VERSION;
@@ -96,8 +97,14 @@ impl Scene {
             .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
             .unwrap();
         drop(connection);
-        for path in [file.as_path(), &copy, self.w1.file(), self.w2.file()] {
+        for path in [file.as_path(), &copy] {
             absent(path, text);
+        }
+        for phone in [&mut self.w1, &mut self.w2] {
+            assert!(
+                !phone.engine().for_check().holds(text.as_bytes()).unwrap(),
+                "{text}"
+            );
         }
         std::fs::remove_file(copy).unwrap();
     }
@@ -114,7 +121,7 @@ fn absent(path: &Path, text: &str) {
 }
 
 fn view(phone: &mut Phone, record: RecordId) -> Value {
-    phone.engine().get(record).unwrap().unwrap().view
+    phone.engine().for_check().get(record).unwrap().unwrap().view
 }
 
 fn codes(phone: &mut Phone) -> Vec<Code> {
@@ -153,7 +160,7 @@ fn an_erased_field_is_gone_everywhere_and_beats_a_concurrent_edit() {
         scene.nowhere(text);
     }
     let officer = Clerk::new(&scene.world.service, "p1");
-    let history = gridledger_server::view::history(&officer.reader(), person).unwrap();
+    let history = gridledger_server::view::history(&officer.reader(), person, None).unwrap();
     let entries = history["entries"].as_array().unwrap();
     let erased = entries.iter().filter(|entry| entry["erased"] == json!(true));
     assert_eq!((entries.len(), erased.count()), (3, 2), "{history}");
@@ -180,7 +187,7 @@ fn an_erased_record_leaves_nothing_but_its_row() {
     scene.settle();
     assert_eq!(codes(&mut scene.w2), [Code::Erased]);
     for phone in [&mut scene.w1, &mut scene.w2] {
-        assert_eq!(phone.engine().get(person).unwrap(), None);
+        assert_eq!(phone.engine().for_check().get(person).unwrap(), None);
         let edit = phone.engine().edit(person, Intents::new().put("name", "赵"));
         assert!(matches!(edit, Err(ClientError::Missing(_))), "{edit:?}");
     }
@@ -190,7 +197,7 @@ fn an_erased_record_leaves_nothing_but_its_row() {
     let (row, documents) = scene.world.service.store.record(person).unwrap().unwrap();
     assert!(row.erased && documents.is_empty());
     let officer = Clerk::new(&scene.world.service, "p1");
-    let found = gridledger_server::view::record(&officer.reader(), person);
+    let found = gridledger_server::view::record(&officer.reader(), person, None);
     assert_eq!(found.unwrap_err().code(), Code::Erased);
     let states = scene.w1.engine().receipts(9).unwrap();
     assert!(states.iter().all(|(.., state)| *state == SentState::InLedger));
@@ -221,7 +228,12 @@ fn withdrawn_consent_hides_at_once_and_erases_with_the_next_sync() {
         Value::Null,
         "offline, at once"
     );
-    let found = scene.w1.engine().list(&Query::default().text(CANARY)).unwrap();
+    let found = scene
+        .w1
+        .engine()
+        .for_check()
+        .list(&Query::default().text(CANARY))
+        .unwrap();
     assert!(found.is_empty());
     let refused = scene.w1.engine().edit(
         person,
@@ -296,6 +308,9 @@ fn what_is_due_is_hidden_on_a_phone_that_is_out_and_erased_by_the_daily_run() {
     scene.w1.engine().edit(visit, later).unwrap();
     scene.settle();
     assert_eq!(retain(&scene.world.service, false).unwrap().erased, 0);
+    // Its lease is not what this is about.
+    let now = scene.world.service.now();
+    scene.w2.engine().count_lease_by(Arc::new(move || now));
     scene.world.pass(331 * DAY);
     let shown = view(&mut scene.w2, visit);
     assert_eq!(
@@ -307,6 +322,7 @@ fn what_is_due_is_hidden_on_a_phone_that_is_out_and_erased_by_the_daily_run() {
         scene
             .w2
             .engine()
+            .for_check()
             .list(&Query::default().text("腰疼"))
             .unwrap()
             .is_empty()
@@ -406,7 +422,12 @@ fn a_long_history_begins_anew_by_itself() {
     // Nothing was erased: who wrote what, and when, is all there.
     let history = scene.world.service.store.history(scene.person).unwrap();
     assert!(history.iter().all(|row| !row.body.is_empty()));
-    let conflicts = scene.w1.engine().conflicts(Some(scene.person)).unwrap();
+    let conflicts = scene
+        .w1
+        .engine()
+        .for_check()
+        .conflicts(Some(scene.person))
+        .unwrap();
     assert_eq!(conflicts[0].values.len(), 2, "{conflicts:?}");
 }
 

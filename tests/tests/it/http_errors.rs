@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use gridledger_client::{Client, Options};
 use gridledger_schema::code::Code;
 use gridledger_server::http::{ApiError, block};
+use gridledger_tests::at_rest::lock;
 use gridledger_tests::desk::{Answer, Desk};
 
 /// The answer is `code` in the one shape of errors.
@@ -234,7 +235,7 @@ fn an_answer_to_a_phone_carries_no_header_it_could_do_without() {
     let desk = Desk::open();
     desk.person("w1", "a long enough password", "grid_worker", "G1");
     let dir = tempfile::tempdir().expect("a folder");
-    let phone = Client::open(dir.path().join("phone.db"), Options::default()).expect("a phone");
+    let phone = Client::open(dir.path().join("phone.db"), &lock(), Options::default()).expect("a phone");
     phone.enrol(desk.url(), &desk.code("w1")).expect("noted");
     let request = phone.engine().request(0).expect("a request").body;
     let answer = desk.ask_with("POST", "/v1/sync", &[], &request);

@@ -133,7 +133,13 @@ fn what_was_meant_why_not_and_what_is_there_now() {
     assert_eq!(copied.zh, "户名：改名\n状态：vacant\n");
     assert_eq!(copied.en, "Label: 改名\nStatus: vacant\n");
     assert_eq!(copied.json["intents"].as_array().unwrap().len(), 2);
-    let refused = scene.phone.engine().get(scene.known).unwrap().unwrap();
+    let refused = scene
+        .phone
+        .engine()
+        .for_check()
+        .get(scene.known)
+        .unwrap()
+        .unwrap();
     assert_eq!(refused.view["label"], "老户", "a refused value is not shown");
 }
 
@@ -178,7 +184,14 @@ fn saving_again_and_taking_off_the_list_is_one_thing() {
     let report = scene.phone.sync(&scene.world).unwrap();
     assert_eq!((report.decided, report.refused), (3, 0));
     assert_eq!(scene.phone.engine().attention().unwrap(), []);
-    let view = scene.phone.engine().get(again.record).unwrap().unwrap().view;
+    let view = scene
+        .phone
+        .engine()
+        .for_check()
+        .get(again.record)
+        .unwrap()
+        .unwrap()
+        .view;
     assert_eq!(view["notes"], json!(["家中有老人"]));
     let states = scene.phone.engine().receipts(9).unwrap();
     let states: Vec<SentState> = states.into_iter().map(|(.., state)| state).collect();
@@ -302,7 +315,7 @@ fn an_edit_is_admitted_on_what_its_author_had_seen() {
     assert!(matches!(scene.admit("gg", edit), Ok(Ruled::Stands(_))));
     let mut head = scene.world.phone("gg", 0);
     head.sync(&scene.world).unwrap();
-    let view = head.engine().get(scene.known).unwrap().unwrap().view;
+    let view = head.engine().for_check().get(scene.known).unwrap().unwrap().view;
     assert_eq!(view["_conflicts"]["label"].as_array().unwrap().len(), 2, "{view}");
     assert_eq!(view["status"], "vacant");
     // What was built on a record that never was cannot be admitted.

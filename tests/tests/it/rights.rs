@@ -55,7 +55,7 @@ fn a_day_without_signal_counts_whatever_was_decided_meanwhile() {
     // Now it has: the phone itself says no.
     assert_eq!(code(patrol(&mut a)), Some(Code::GrantEnded));
     assert_eq!(
-        a.engine().list(&Query::default()).unwrap(),
+        a.engine().for_check().list(&Query::default()).unwrap(),
         [],
         "its area was withdrawn"
     );
@@ -239,7 +239,7 @@ fn a_read_class_lost_goes_from_the_phone_and_one_gained_comes() {
     let household = head.engine().create("household", "G1", household).unwrap().record;
     head.sync(&world).unwrap();
     let plan = |phone: &mut Phone| {
-        let found = phone.engine().get(household).unwrap();
+        let found = phone.engine().for_check().get(household).unwrap();
         found.map(|record| record.view["care_plan"].clone())
     };
     let mut a = phone(&world, "w3");
@@ -292,7 +292,7 @@ fn two_processes_on_one_phone_do_not_overtake_each_other() {
     assert_eq!(twin.engine().edit(first.record, bump()).unwrap().n, first.n + 4);
     let report = a.sync(&world).unwrap();
     assert_eq!((report.decided, report.refused, report.healed), (5, 0, 0));
-    let view = a.engine().get(first.record).unwrap().unwrap().view;
+    let view = a.engine().for_check().get(first.record).unwrap().unwrap().view;
     assert_eq!(view["posters_removed"], 6);
     // And what the other learned counts here at once.
     world.take("w1", "grid_worker", "G1");

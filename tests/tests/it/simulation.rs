@@ -84,6 +84,9 @@ fn random_histories_keep_the_promises() {
         ("closed", sum(|t| t.closed)),
         ("plans", sum(|t| t.plans)),
         ("moved", sum(|t| t.moved)),
+        ("epochs", sum(|t| t.epochs)),
+        ("erased", sum(|t| t.erased)),
+        ("beaten", sum(|t| t.beaten)),
     ];
     println!("{} histories: {sums:?}", kept.len());
     for (what, count) in sums {

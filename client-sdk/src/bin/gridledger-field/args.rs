@@ -47,6 +47,10 @@ pub struct Global {
     /// Certificates of the office's own authority, PEM: only servers that these vouch for are trusted
     #[arg(long, global = true, value_name = "FILE", env = "GRIDLEDGER_FIELD_CA")]
     pub ca: Option<PathBuf>,
+    /// Read the store's passphrase from the first line of standard input; else GRIDLEDGER_FIELD_KEY (64 hexadecimal
+    /// digits) or GRIDLEDGER_FIELD_PASSPHRASE opens the store, else the key file beside it
+    #[arg(long, global = true)]
+    pub passphrase_stdin: bool,
     /// Print one JSON value; `watch` prints one a line
     #[arg(long, global = true)]
     pub json: bool,
@@ -73,10 +77,13 @@ pub enum Command {
     Append(Append),
     /// Take a step of a ticket: report, accept, feedback, escalate …  办理
     Event(Event),
-    /// Show a record  查看
+    /// Show a record, personal values masked  查看
     Show {
         /// Its id or the beginning of it
         record: String,
+        /// Show it whole, for this reason (4 to 200 characters), which goes into the read log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// List records, the last changed first  列表
     List(List),

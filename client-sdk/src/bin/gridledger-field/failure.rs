@@ -176,6 +176,7 @@ fn word(error: &ClientError) -> &'static str {
         ClientError::Refused(refusal) => refusal.code.as_str(),
         ClientError::Server { code, .. } => code.as_str(),
         ClientError::Store(_) => "store",
+        ClientError::WrongKey => "wrong_key",
         ClientError::Damaged { .. } => "damaged",
         ClientError::NotAStore(_) => "not_a_store",
         ClientError::Full => "full",
@@ -209,6 +210,7 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
         }
         ClientError::Server { code, .. } => code.zh().to_owned(),
         ClientError::Store(error) => format!("本机数据库出错：{error}"),
+        ClientError::WrongKey => "密钥或口令打不开这个本机数据库；没有改动任何文件。".to_owned(),
         ClientError::Damaged { kept_as } => {
             format!("本机数据库已损坏，原文件保存为 {kept_as}，其中可能有未发送的内容，请勿删除。")
         }

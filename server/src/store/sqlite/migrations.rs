@@ -15,6 +15,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0004_epochs", EPOCHS),
     ("0005_moves", MOVES),
     ("0006_rights", RIGHTS),
+    ("0007_residents", RESIDENTS),
 ];
 
 const FIRST: &str = "
@@ -154,6 +155,30 @@ CREATE TABLE rulings (
 INSERT INTO evidence (feed, n, area, at)
   SELECT e.feed, e.n, coalesce(r.area, 0), e.received_at FROM entries e LEFT JOIN records r USING (record)
   WHERE e.refusal IS NOT NULL;
+";
+
+/// Who saw whose values, and on whose approval. `received_at` never falls from one row to the next, so that a time
+/// bounds the numbers.
+const RESIDENTS: &str = "
+CREATE TABLE read_log (
+  no INTEGER PRIMARY KEY, at INTEGER NOT NULL, received_at INTEGER NOT NULL, user TEXT NOT NULL, device INTEGER,
+  device_n INTEGER, kind TEXT NOT NULL, subject TEXT NOT NULL, area INTEGER, fields TEXT NOT NULL, reason TEXT NOT NULL,
+  records BLOB NOT NULL, share INTEGER, hash BLOB NOT NULL) STRICT;
+CREATE INDEX read_log_user ON read_log (user, no);
+CREATE INDEX read_log_received ON read_log (received_at);
+CREATE INDEX read_log_device ON read_log (device, device_n) WHERE device_n IS NOT NULL;
+CREATE INDEX read_log_share ON read_log (share, no) WHERE share IS NOT NULL;
+CREATE TABLE read_records (
+  record BLOB NOT NULL, no INTEGER NOT NULL, PRIMARY KEY (record, no)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE shares (
+  share INTEGER PRIMARY KEY, login TEXT NOT NULL, type TEXT NOT NULL, fields TEXT NOT NULL, area INTEGER NOT NULL,
+  purpose TEXT NOT NULL, until INTEGER NOT NULL, made_by TEXT NOT NULL, made_at INTEGER NOT NULL,
+  revoked_at INTEGER) STRICT;
+CREATE TABLE exports (
+  export INTEGER PRIMARY KEY, asked_by TEXT NOT NULL, type TEXT NOT NULL, area INTEGER NOT NULL, reason TEXT NOT NULL,
+  asked_at INTEGER NOT NULL, approved_by TEXT, approved_at INTEGER) STRICT;
+CREATE INDEX exports_asked ON exports (asked_at);
 ";
 
 /// Takes the steps not yet taken, each in one transaction with its number.

@@ -10,8 +10,10 @@ mod open;
 mod people;
 mod plans;
 mod pushes;
+mod reads;
 mod records;
 mod refusals;
+mod shares;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -73,7 +75,7 @@ impl SqliteStore {
 }
 
 fn make_identity(connection: &Connection) -> Result<(), StoreError> {
-    let mut random = [0u8; 72];
+    let mut random = [0u8; 104];
     getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
     let insert = "INSERT OR IGNORE INTO settings (key, value) VALUES (?1, ?2)";
     // Seven bytes: an epoch fits a signed integer of every engine.
@@ -81,6 +83,7 @@ fn make_identity(connection: &Connection) -> Result<(), StoreError> {
         ("server_epoch", &random[..7]),
         ("receipt_seed", &random[8..40]),
         ("desk_seed", &random[40..72]),
+        ("lease_seed", &random[72..]),
     ] {
         connection.execute(insert, (key, value))?;
     }
@@ -101,11 +104,11 @@ impl Store for SqliteStore {
             };
             let epoch = setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?;
             let epoch = epoch.iter().fold(0u64, |n, &b| n << 8 | u64::from(b));
-            let (receipt_seed, desk_seed) = (fixed("receipt_seed")?, fixed("desk_seed")?);
             Ok(Identity {
                 epoch: ServerEpoch(epoch),
-                receipt_seed,
-                desk_seed,
+                receipt_seed: fixed("receipt_seed")?,
+                desk_seed: fixed("desk_seed")?,
+                lease_seed: fixed("lease_seed")?,
             })
         })
     }

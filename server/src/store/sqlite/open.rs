@@ -36,6 +36,8 @@ pub fn writer(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::NotAStore(format!("the store is damaged: {check}")));
     }
     migrations::migrate(&mut connection)?;
+    // A process that was ended may have left what was erased in the log of writes.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(connection)
 }
 

@@ -17,6 +17,7 @@ use gridledger_server::config::Settings;
 use gridledger_server::service::Service;
 use gridledger_server::store::Store;
 use gridledger_server::store::people::{NewArea, NewUser, User, UserNo};
+use gridledger_tests::at_rest::lock;
 use gridledger_tests::desk::Door;
 use gridledger_tests::engines;
 use serde_json::json;
@@ -182,7 +183,7 @@ fn sit_at_a_desk(door: Door, canaries: &mut Canaries) {
 
 /// Enrols a phone and syncs; then sends what is no request.
 fn carry_a_phone(door: Door, dir: &Path, code: &str, canaries: &mut Canaries) {
-    let phone = Client::open(dir.join("phone.db"), Options::default()).expect("a phone");
+    let phone = Client::open(dir.join("phone.db"), &lock(), Options::default()).expect("a phone");
     phone.enrol(&format!("http://{}", door.0), code).expect("noted");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");

@@ -7,6 +7,7 @@ mod slow;
 mod tls;
 
 use gridledger_client::{Client, ClientError, Intents, Options, RecordId, SyncReport};
+use gridledger_tests::at_rest::lock;
 use gridledger_tests::desk::Desk;
 use tempfile::TempDir;
 
@@ -24,7 +25,7 @@ impl Phone {
     fn of(desk: &Desk, login: &str, options: Options) -> Self {
         desk.person(login, PASSWORD, "grid_worker", "G1");
         let dir = tempfile::tempdir().expect("a folder");
-        let client = Client::open(dir.path().join("phone.db"), options).expect("a phone");
+        let client = Client::open(dir.path().join("phone.db"), &lock(), options).expect("a phone");
         client.enrol(desk.url(), &desk.code(login)).expect("noted");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Self {

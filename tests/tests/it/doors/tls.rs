@@ -6,6 +6,7 @@ use gridledger_client::{Client, ClientError, Options};
 use gridledger_schema::code::Code;
 use gridledger_server::config::Settings;
 use gridledger_server::http;
+use gridledger_tests::at_rest::lock;
 use gridledger_tests::desk::Desk;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use tempfile::TempDir;
@@ -213,6 +214,6 @@ fn a_phone_says_at_once_that_its_certificates_are_none() {
         roots: b"nothing".to_vec(),
         ..Options::default()
     };
-    let opened = Client::open(dir.path().join("phone.db"), options);
+    let opened = Client::open(dir.path().join("phone.db"), &lock(), options);
     assert!(matches!(opened, Err(ClientError::Certificates(_))));
 }

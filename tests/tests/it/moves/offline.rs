@@ -52,7 +52,7 @@ fn settled(world: &World, phone: &mut Phone) {
 }
 
 fn shows(phone: &mut Phone, home: &Home) -> usize {
-    let mut there = |id: &gridledger_client::RecordId| phone.engine().get(*id).unwrap().is_some();
+    let mut there = |id: &gridledger_client::RecordId| phone.engine().for_check().get(*id).unwrap().is_some();
     let records = home.records();
     records.iter().filter(|id| there(id)).count()
 }
@@ -72,7 +72,7 @@ fn a_record_and_all_that_refers_to_it_move_together() {
     // For the days of the hand-over both see both.
     for phone in [&mut a, &mut b] {
         assert_eq!((shows(phone, &river), shows(phone, &people)), (6, 6));
-        let moved = phone.engine().get(river.household).unwrap().unwrap();
+        let moved = phone.engine().for_check().get(river.household).unwrap().unwrap();
         assert_eq!((moved.area.as_str(), moved.moving), ("N1", false));
     }
     world.pass(7 * DAY);
@@ -100,7 +100,13 @@ fn edits_made_on_the_old_grid_land_on_the_record_where_it_is() {
     settled(&world, &mut b);
     settled(&world, &mut a);
     for phone in [&mut a, &mut b] {
-        let view = phone.engine().get(river.household).unwrap().unwrap().view;
+        let view = phone
+            .engine()
+            .for_check()
+            .get(river.household)
+            .unwrap()
+            .unwrap()
+            .view;
         assert_eq!(
             (&view["label"], &view["status"]),
             (&json!("三楼北"), &json!("vacant"))
@@ -134,7 +140,10 @@ fn what_is_taken_down_in_a_grid_that_is_gone_is_put_where_it_belongs() {
     }
     settled(&world, &mut a);
     assert_eq!((shows(&mut a, &river), shows(&mut a, &lane)), (6, 6));
-    assert_eq!(a.engine().get(lamp).unwrap().unwrap().view["title"], "路灯不亮");
+    assert_eq!(
+        a.engine().for_check().get(lamp).unwrap().unwrap().view["title"],
+        "路灯不亮"
+    );
 }
 
 #[test]
@@ -148,7 +157,7 @@ fn a_phone_out_for_eight_days_loses_nothing_and_keeps_nothing_it_may_not_read() 
     settled(&world, &mut b);
     settled(&world, &mut a);
     assert_eq!(
-        a.engine().get(river.household).unwrap().unwrap().view["notes"]
+        a.engine().for_check().get(river.household).unwrap().unwrap().view["notes"]
             .as_array()
             .unwrap()
             .len(),
@@ -194,7 +203,7 @@ fn a_phone_sheds_nothing_that_is_not_sent() {
         .edit(river.household, Intents::new().put("label", "半路"))
         .unwrap();
     b.receive(&answer, &mut Default::default()).unwrap();
-    let kept = b.engine().get(river.household).unwrap().unwrap();
+    let kept = b.engine().for_check().get(river.household).unwrap().unwrap();
     assert_eq!(
         (kept.view["label"].as_str(), kept.moving, kept.pending),
         (Some("半路"), true, 1)
@@ -204,11 +213,18 @@ fn a_phone_sheds_nothing_that_is_not_sent() {
         .edit(river.household, Intents::new().put("status", "vacant"))
         .unwrap();
     b.close();
-    assert!(b.engine().get(river.household).unwrap().unwrap().moving);
+    assert!(
+        b.engine()
+            .for_check()
+            .get(river.household)
+            .unwrap()
+            .unwrap()
+            .moving
+    );
     settled(&world, &mut b);
-    assert!(b.engine().get(river.household).unwrap().is_none());
+    assert!(b.engine().for_check().get(river.household).unwrap().is_none());
     settled(&world, &mut a);
-    let view = a.engine().get(river.household).unwrap().unwrap().view;
+    let view = a.engine().for_check().get(river.household).unwrap().unwrap().view;
     assert_eq!(
         (&view["label"], &view["status"]),
         (&json!("半路"), &json!("vacant"))
@@ -238,7 +254,7 @@ fn two_grids_become_one() {
         assert!(home.records().iter().all(|record| place(&world, *record) == "G2"));
     }
     assert_eq!(
-        c.engine().get(river.household).unwrap().unwrap().view["label"],
+        c.engine().for_check().get(river.household).unwrap().unwrap().view["label"],
         "老名字"
     );
 }
