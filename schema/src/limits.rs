@@ -69,8 +69,6 @@ pub const LEDGER_PAGE_ROWS: usize = 10_000;
 pub const AREA_DEPTH: usize = 32;
 /// Areas an area lay in, one after another or in a hand-over at once.
 pub const AREA_EDGES: usize = 64;
-/// How long a change of the territory may stay unknown to a phone: what it does later is judged by the change, ms.
-pub const TERRITORY_GRACE_MS: i64 = 30 * 24 * 3_600_000;
 /// Characters that a reason to see values unmasked has at least: less says nothing.
 pub const REASON_LEAST_CHARS: usize = 4;
 /// Records whose values one person may see unmasked in ledgers within a day; more needs a second person.

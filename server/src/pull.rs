@@ -147,7 +147,7 @@ fn delta(
     let all = area.reach.scope == Some(Scope::Area);
     let mut records = Vec::new();
     for row in rows {
-        if let Some(gone) = gone(&row, from, allowed) {
+        if let Some(gone) = gone(&row, from, (login, allowed)) {
             records.extend(gone);
         } else if all {
             records.extend(news(service, row, from.floor, area.reach.facets, own)?);
@@ -193,7 +193,11 @@ fn covered(service: &Service, row: &RecordRow, login: &str, reach: Reach) -> Res
 
 /// What is told of a record that is here no longer: `None` when it is here, nothing of it when this phone cannot have
 /// had it.
-fn gone(row: &RecordNewsRow, from: AreaCursor, allowed: &[AreaNo]) -> Option<Option<RecordNews>> {
+fn gone(
+    row: &RecordNewsRow,
+    from: AreaCursor,
+    (login, allowed): (&str, &[AreaNo]),
+) -> Option<Option<RecordNews>> {
     let news = match row.told {
         Told::Left(to) => News::Left(allowed.binary_search(&to).is_ok().then_some(to)),
         Told::Changed if row.row.erased => News::Erased,
@@ -203,9 +207,10 @@ fn gone(row: &RecordNewsRow, from: AreaCursor, allowed: &[AreaNo]) -> Option<Opt
         last: row.at,
         ..record_news(row.row.clone(), news)
     };
-    // Of what was erased a phone may hold what it had not had from here: its own, or what it fetches afresh.
-    let held = from.reached > 0 || row.row.erased;
-    Some(held.then_some(told))
+    // Who begins with the area holds of it what he or she made there. Of what was erased a phone may also hold what it is
+    // about to fetch afresh.
+    let may_be_held = from.reached > 0 || row.row.erased || row.row.created_by == login;
+    Some(may_be_held.then_some(told))
 }
 
 /// A record that may only now have come into reach: always whole.

@@ -20,7 +20,7 @@ use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{RecordType, SchemaSet};
-use gridledger_schema::wire::Grant;
+use gridledger_schema::wire::{AreaInfo, Grant};
 
 use crate::store::StoreError;
 use crate::store::people::UserNo;
@@ -337,21 +337,25 @@ impl Plan<'_> {
         Ok(then.map_or(row.area, |stay| stay.area))
     }
 
-    /// The ancestry of an area as its author's device knew it: what ended later than it was told had not ended.
-    fn tree(&mut self, area: AreaNo, cursor: u64) -> Result<Arc<AreaTree>, StoreError> {
+    /// The ancestry of an area as its author's device knew it: what ended later than it was told had not ended. With it,
+    /// where the grace for that is over, how it would be without an end of the grace.
+    fn tree(
+        &mut self,
+        area: AreaNo,
+        cursor: u64,
+    ) -> Result<(Arc<AreaTree>, Option<Arc<AreaTree>>), StoreError> {
         let now = self.tree_of(area, i64::MAX)?;
-        if now
-            .iter()
-            .flat_map(|info| &info.edges)
-            .all(|edge| edge.to.is_none())
-        {
-            return Ok(now);
+        let goes_on = |info: &AreaInfo| info.edges.iter().all(|edge| edge.to.is_none());
+        if now.iter().all(goes_on) {
+            return Ok((now, None));
         }
         let told = self.source.last_event(area, EventKind::Rights, cursor)?;
-        let told = told
-            .map_or(0, |event| event.at)
-            .max(self.now - limits::TERRITORY_GRACE_MS);
-        self.tree_of(area, told)
+        let (told, grace) = (
+            told.map_or(0, |event| event.at),
+            self.now - limits::RIGHTS_GRACE_MS,
+        );
+        let late = (told < grace).then(|| self.tree_of(area, told)).transpose()?;
+        Ok((self.tree_of(area, told.max(grace))?, late))
     }
 
     fn tree_of(&mut self, area: AreaNo, known: i64) -> Result<Arc<AreaTree>, StoreError> {
@@ -374,7 +378,7 @@ impl Plan<'_> {
         if let Slot::Vacant(slot) = self.grants.entry(user) {
             slot.insert(self.source.grants(user)?);
         }
-        let tree = self.tree(area, entry.cursor)?;
+        let (tree, late) = self.tree(area, entry.cursor)?;
         let Some(Some(grants)) = self.grants.get(&user) else {
             return Err(refuse(Code::UserRevoked, "the author's account was revoked"));
         };
@@ -412,7 +416,24 @@ impl Plan<'_> {
             replaced: &replaced,
             moment: Moment::of(entry.at, seen_at, self.now),
         };
-        Ok(validate(&standing, author, entry, &subject)?)
+        let refusal = match validate(&standing, author, entry, &subject) {
+            Err(refusal) if refusal.code == Code::RoleNotHeld => refusal,
+            judged => return Ok(judged?),
+        };
+        let held_before = |tree: Arc<AreaTree>| {
+            let rights = Rights {
+                tree: &tree,
+                ..rights
+            };
+            let standing = Standing { rights, ..standing };
+            standing.check(&entry.role, area).is_ok()
+        };
+        if late.is_some_and(held_before) {
+            let days = limits::RIGHTS_GRACE_DAYS;
+            let rule = format!("the territory changed; what was done before had {days} days to arrive");
+            return Err(refuse(Code::GraceOver, &rule));
+        }
+        Err(refusal.into())
     }
 
     /// An entry cannot have seen more of an area's log than there is, nor more than its device was given.

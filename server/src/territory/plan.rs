@@ -332,6 +332,10 @@ impl Place<'_> {
             if self.made(&moved.area).is_some() || moved_to.insert(&moved.area, &moved.parent).is_some() {
                 return Err(flaw("moves", format!("{} has one place in a plan", moved.area)));
             }
+            let above = self.tree.by_code(&moved.area).and_then(|info| info.parent);
+            if above.is_some() && above == self.tree.by_code(&moved.parent).map(|info| info.no) {
+                return Err(flaw("moves", format!("{} lies in {}", moved.area, moved.parent)));
+            }
             let kind = self.kind("moves", &moved.area)?.to_owned();
             self.lies_well("moves", &kind, &moved.parent)?;
             if self.draft.closing().contains(moved.parent.as_str()) {

@@ -6,6 +6,7 @@ mod edits;
 mod epochs;
 mod of_record;
 mod rng;
+mod territory;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -75,6 +76,10 @@ pub struct Tally {
     pub concurrent: usize,
     /// Tickets that ended closed or evaluated.
     pub closed: usize,
+    /// Changes of the territory.
+    pub plans: usize,
+    /// Records that moved, each time counted.
+    pub moved: usize,
     /// Records that began anew, nothing erased.
     pub epochs: usize,
     /// Erasures asked for.
@@ -93,6 +98,8 @@ struct Simulation<'a> {
     requests: VecDeque<Sent>,
     starts: usize,
     marks: usize,
+    /// Codes of the grids that are open.
+    grids: Vec<String>,
     /// When roles were ended.
     ends: Vec<i64>,
     steps: &'a Mutex<Vec<String>>,
@@ -125,11 +132,13 @@ impl<'a> Simulation<'a> {
             requests: VecDeque::new(),
             starts: 0,
             marks: 0,
+            grids: vec!["G1".into(), "G2".into()],
             ends: Vec::new(),
             steps,
             tally: Tally::default(),
             rng: Rng::new(seed),
         };
+        territory::prepare(&simulation);
         for index in 0..simulation.rng.range(3, 5) as usize {
             // The first two share a grid; a person may hold two phones.
             let who = if index < 2 {
@@ -197,6 +206,7 @@ impl<'a> Simulation<'a> {
             }
             93..=95 => self.attention(player),
             96..=97 => self.end_history(),
+            98 => territory::change(self),
             _ => {
                 let most = if self.rng.percent(8) {
                     40 * DAY
@@ -405,6 +415,9 @@ impl<'a> Simulation<'a> {
 
     /// An old answer arrives again, or one thought lost arrives late.
     fn repeat_answer(&mut self, player: usize) -> Result<(), String> {
+        if self.players[player].answers.is_empty() {
+            return Ok(());
+        }
         let which = self.rng.below(self.players[player].answers.len());
         self.deliver(player, which)
     }
@@ -484,11 +497,17 @@ impl<'a> Simulation<'a> {
         self.starts += 1;
     }
 
+    /// An answer from before tells of rights and areas as they were: no phone takes one after a newer one.
+    fn old_answers_are_lost(&mut self) {
+        self.players.iter_mut().for_each(|player| player.answers.clear());
+    }
+
     /// Somebody's role ends; one that ended before is given again.
     fn rights(&mut self) {
         let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
         let ended = self.world.take(login, role, area);
         if ended {
+            self.old_answers_are_lost();
             self.ends.push(self.world.service.now());
         } else {
             self.world.give(login, role, area);

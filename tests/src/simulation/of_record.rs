@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use gridledger_client::RecordId;
 use gridledger_core::fold::{Event, Outcome, State, Verb};
 use gridledger_schema::entry::Op;
-use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
 use serde_json::{Value, json};
 
 use super::check::Held;
+use super::territory::known_in;
 use super::{Simulation, text};
 
 /// Counters are the sum of what was accepted, logs hold what was appended, each once.
@@ -56,8 +56,8 @@ pub(super) fn sums(id: &RecordId, held: &Held) -> Result<(), String> {
 /// Whoever wrote a stored entry held the role it names, at the area or above it, and not too long ago; the role may
 /// write its fields. Whether a phone that was told of an end wrote on is asked where it saves.
 pub(super) fn permitted(simulation: &Simulation<'_>, id: &RecordId, held: &Held) -> Result<(), String> {
-    let (store, tree) = (&simulation.world.service.store, simulation.world.service.tree());
-    let above: Vec<AreaNo> = std::iter::successors(Some(held.area), |area| tree.get(*area)?.parent).collect();
+    let store = &simulation.world.service.store;
+    let above = known_in(simulation, held.area)?;
     for (row, entry) in held.stored().filter(|(row, _)| !row.body.is_empty()) {
         let user = store
             .user_by_login(&row.author)

@@ -82,6 +82,8 @@ fn random_histories_keep_the_promises() {
         ("repeated", sum(|t| t.repeated)),
         ("concurrent", sum(|t| t.concurrent)),
         ("closed", sum(|t| t.closed)),
+        ("plans", sum(|t| t.plans)),
+        ("moved", sum(|t| t.moved)),
         ("epochs", sum(|t| t.epochs)),
         ("erased", sum(|t| t.erased)),
         ("beaten", sum(|t| t.beaten)),

@@ -131,6 +131,7 @@ CREATE TABLE lineage (
 CREATE TABLE routes (
   area INTEGER PRIMARY KEY REFERENCES areas, seq INTEGER NOT NULL, closed INTEGER NOT NULL, parts TEXT NOT NULL) STRICT;
 CREATE TABLE plans (plan INTEGER PRIMARY KEY, state TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE TABLE territory_changes (told_at INTEGER PRIMARY KEY, plan INTEGER NOT NULL REFERENCES plans) STRICT;
 ";
 
 /// Grants as they were before they were cut short, and up to which of a user's cuts each device is known to have been told;

@@ -7,7 +7,7 @@ mod tokens;
 mod users;
 
 pub(super) use areas::{ancestry, number as area_number, put as put_areas};
-pub(super) use grants::{of as grants_of, replaced as replaced_of};
+pub(super) use grants::{last_cut, of as grants_of, replaced as replaced_of};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::wire::{AreaInfo, Grant};

@@ -206,13 +206,12 @@ fn worked(c: &Connection, area: AreaNo, since: i64) -> Result<Vec<WorkRow>, Stor
 
 fn take_change(c: &Connection, plan: u32, change: &TerritoryChange) -> Result<(), StoreError> {
     people::put_areas(c, &change.made)?;
+    // Later than every change of rights before: who was told of one was not told of the next.
+    let told = change.at.max(people::last_cut(c)? + 1);
+    c.execute("INSERT INTO territory_changes VALUES (?1, ?2)", (told, plan))?;
     for moved in &change.moved {
-        move_area(
-            c,
-            area_number(c, &moved.area)?,
-            area_number(c, &moved.to)?,
-            change,
-        )?;
+        let (area, to) = (area_number(c, &moved.area)?, area_number(c, &moved.to)?);
+        move_area(c, area, to, change, told)?;
     }
     for succession in &change.successions {
         let (old, new) = (
@@ -220,7 +219,7 @@ fn take_change(c: &Connection, plan: u32, change: &TerritoryChange) -> Result<()
             area_number(c, &succession.successor)?,
         );
         keep_past(c, new)?;
-        add_edge(c, new, old, change.at, Some(change.until), Some(change.at))?;
+        add_edge(c, new, old, change.at, Some((change.until, told)))?;
         let kind = if succession.merged { "merged" } else { "split" };
         c.execute(
             "INSERT INTO lineage VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -228,16 +227,22 @@ fn take_change(c: &Connection, plan: u32, change: &TerritoryChange) -> Result<()
         )?;
     }
     for code in &change.closed {
-        close(c, area_number(c, code)?, change)?;
+        close(c, area_number(c, code)?, change, told)?;
     }
-    announce(c, change)
+    announce(c, change, told)
 }
 
 /// The area lies in `to` from now on; where it lay it lies until the hand-over ends.
-fn move_area(c: &Connection, area: AreaNo, to: AreaNo, change: &TerritoryChange) -> Result<(), StoreError> {
+fn move_area(
+    c: &Connection,
+    area: AreaNo,
+    to: AreaNo,
+    change: &TerritoryChange,
+    told: i64,
+) -> Result<(), StoreError> {
     keep_past(c, area)?;
-    end_edges(c, area, change)?;
-    add_edge(c, area, to, change.at, None, None)?;
+    end_edges(c, area, change, told)?;
+    add_edge(c, area, to, change.at, None)?;
     c.execute("UPDATE areas SET parent = ?2 WHERE area = ?1", (area.0, to.0))?;
     Ok(())
 }
@@ -252,10 +257,10 @@ fn keep_past(c: &Connection, area: AreaNo) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn end_edges(c: &Connection, area: AreaNo, change: &TerritoryChange) -> Result<(), StoreError> {
+fn end_edges(c: &Connection, area: AreaNo, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
     c.execute(
         "UPDATE edges SET valid_to = ?2, ended_at = ?3 WHERE area = ?1 AND (valid_to IS NULL OR valid_to > ?2)",
-        (area.0, change.until, change.at),
+        (area.0, change.until, told),
     )?;
     Ok(())
 }
@@ -265,9 +270,9 @@ fn add_edge(
     area: AreaNo,
     above: AreaNo,
     from: i64,
-    to: Option<i64>,
-    ended_at: Option<i64>,
+    ends: Option<(i64, i64)>,
 ) -> Result<(), StoreError> {
+    let (to, ended_at) = ends.unzip();
     let sql = "INSERT INTO edges VALUES (?1, ?2, ?3, ?4, ?5)
                ON CONFLICT DO UPDATE SET valid_to = excluded.valid_to, ended_at = excluded.ended_at";
     c.execute(sql, (area.0, above.0, from, to, ended_at))?;
@@ -275,9 +280,9 @@ fn add_edge(
 }
 
 /// After the hand-over the area lies nowhere.
-fn close(c: &Connection, area: AreaNo, change: &TerritoryChange) -> Result<(), StoreError> {
+fn close(c: &Connection, area: AreaNo, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
     keep_past(c, area)?;
-    end_edges(c, area, change)?;
+    end_edges(c, area, change, told)?;
     let closing = "UPDATE areas SET closed = ?2 WHERE area = ?1";
     c.execute(closing, (area.0, change.at))?;
     Ok(())
@@ -285,25 +290,25 @@ fn close(c: &Connection, area: AreaNo, change: &TerritoryChange) -> Result<(), S
 
 /// Writes an event into the log of every area whose place changed and of all below it, and keeps the routes with its
 /// position: whose cursor is there was told.
-fn announce(c: &Connection, change: &TerritoryChange) -> Result<(), StoreError> {
+fn announce(c: &Connection, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
     let moved = change.moved.iter().map(|moved| &moved.area);
     let followed = change
         .successions
         .iter()
         .flat_map(|s| [&s.area, &s.successor])
         .chain(&change.closed);
-    let mut told = BTreeSet::new();
+    let mut concerned = BTreeSet::new();
     for code in moved.chain(followed) {
-        below(c, area_number(c, code)?, &mut told)?;
+        below(c, area_number(c, code)?, &mut concerned)?;
     }
     let mut positions = BTreeMap::new();
-    for area in told {
+    for area in concerned {
         let head = super::pushes::area_head(c, area)?.unwrap_or_default().seq + 1;
         c.execute(
             "UPDATE areas SET head = ?2 WHERE area = ?1",
             (area.0, head as i64),
         )?;
-        let event = (area.0, head as i64, EventKind::Rights.as_str(), change.at);
+        let event = (area.0, head as i64, EventKind::Rights.as_str(), told);
         c.execute(
             "INSERT INTO events (area, seq, kind, at) VALUES (?1, ?2, ?3, ?4)",
             event,

@@ -77,12 +77,9 @@ const LINE: usize = 20;
 /// Records that changed or left after the cursor, in the order in which they did.
 fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
     let (mut found, cut) = changed(c, cursor, bytes)?;
-    // Who begins holds nothing that could have left.
-    if cursor.reached > 0 {
-        let upto = found.last().filter(|_| cut).map(|last| last.at);
-        found.extend(events::left(c, cursor, upto)?);
-        found.sort_by_key(|news| news.at);
-    }
+    let upto = found.last().filter(|_| cut).map(|last| last.at);
+    found.extend(events::left(c, cursor, upto)?);
+    found.sort_by_key(|news| news.at);
     Ok(found)
 }
 

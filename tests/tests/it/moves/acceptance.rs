@@ -336,7 +336,7 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
             answer["detail"].as_str().unwrap_or_default()
         )
     };
-    let cases: [(&str, &dyn Fn(&mut Value)); 11] = [
+    let cases: [(&str, &dyn Fn(&mut Value)); 12] = [
         ("effective", &|plan| plan["effective"] = json!("soon")),
         ("name", &|plan| plan["name"] = json!(" ")),
         ("hand_over_days", &|plan| plan["hand_over_days"] = json!(1_000)),
@@ -344,6 +344,7 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
         ("new_areas", &|plan| plan["new_areas"][2]["parent"] = json!("T")),
         ("moves", &|plan| plan["moves"][0]["parent"] = json!("nowhere")),
         ("moves", &|plan| plan["moves"][1]["area"] = json!("K1b")),
+        ("moves", &|plan| plan["moves"][0]["parent"] = json!("K1")),
         ("splits", &|plan| plan["splits"][1]["area"] = json!("K1a")),
         ("splits", &|plan| {
             plan["splits"][0]["into"][0]["addresses"] = json!([])

@@ -94,6 +94,15 @@ pub fn end(
     cuts.log(c)
 }
 
+/// The time of the latest change of rights or of the territory, ms since 1970; 0 for none.
+pub fn last_cut(c: &Connection) -> Result<i64, StoreError> {
+    let mut last = c.prepare_cached(
+        "SELECT max(coalesce((SELECT max(replaced_at) FROM replaced_grants), 0),
+                    coalesce((SELECT max(told_at) FROM territory_changes), 0))",
+    )?;
+    Ok(last.query_row([], |row| row.get(0))?)
+}
+
 /// The grants cut short in one transaction. They share a time that no other cut has.
 pub struct Cuts {
     at: i64,
@@ -103,10 +112,8 @@ pub struct Cuts {
 impl Cuts {
     /// No cuts yet.
     pub fn begin(c: &Connection, now: i64) -> Result<Self, StoreError> {
-        let mut last = c.prepare_cached("SELECT coalesce(max(replaced_at), 0) FROM replaced_grants")?;
-        let last: i64 = last.query_row([], |row| row.get(0))?;
         Ok(Self {
-            at: now.max(last + 1),
+            at: now.max(last_cut(c)? + 1),
             areas: BTreeSet::new(),
         })
     }
