@@ -214,6 +214,7 @@ pub enum Why {
     },
 }
 
+#[expect(clippy::ref_option, reason = "serde hands the field over like this")]
 fn of_ruling<S: serde::Serializer>(ruling: &Option<Ruling>, s: S) -> Result<S::Ok, S::Error> {
     let shown = ruling.as_ref().map(|ruling| {
         serde_json::json!({

@@ -4,6 +4,7 @@
 //! had no more when the device was met; so a restart makes the check coarser, never wrong.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Mutex;
 
 use gridledger_schema::ids::{AreaNo, DeviceNo};
@@ -35,8 +36,8 @@ impl Given {
         let mut bounds = known.unwrap_or_default();
         let before = bounds.len();
         for cursor in cursors {
-            if !bounds.contains_key(&cursor.area) {
-                bounds.insert(cursor.area, store.head(cursor.area)?.seq);
+            if let Entry::Vacant(slot) = bounds.entry(cursor.area) {
+                slot.insert(store.head(cursor.area)?.seq);
             }
         }
         if bounds.len() > before {

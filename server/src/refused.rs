@@ -200,12 +200,12 @@ fn supervised(reader: &Reader<'_>, (feed, n): (FeedId, u64), note: &str) -> Resu
         return Err(Refusal::of_field(Code::LimitExceeded, "note", rule).into());
     }
     let row = reader.service.store.refused_entry(feed, n)?;
-    let none = || ReadError::refused(Code::NotFound, "no such refused entry");
-    let row = row.filter(|row| row.area != AreaNo(0)).ok_or_else(none)?;
+    let missing = || ReadError::refused(Code::NotFound, "no such refused entry");
+    let row = row.filter(|row| row.area != AreaNo(0)).ok_or_else(missing)?;
     if reader.reach(row.area).supervises {
         Ok(row)
     } else {
-        Err(none())
+        Err(missing())
     }
 }
 

@@ -91,11 +91,11 @@ impl<'a> Standing<'a> {
         Err(match (late, ended) {
             (Some(to), _) => {
                 let days = limits::RIGHTS_GRACE_DAYS;
-                let rule = format!(
+                let sentence = format!(
                     "{role} in area {area} ended {}; what was done before had {days} days to arrive",
                     minute(to)
                 );
-                Refusal::new(Code::GraceOver, rule)
+                Refusal::new(Code::GraceOver, sentence)
             }
             (None, Some(to)) => Refusal::new(
                 Code::GrantEnded,

@@ -256,6 +256,7 @@ impl Phone {
     }
 
     /// Another handle on the same file, as a second process has it.
+    #[must_use]
     pub fn twin(&self) -> Self {
         Self {
             path: self.path.clone(),

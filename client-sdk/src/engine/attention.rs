@@ -166,8 +166,10 @@ impl Engine {
                 .map(|f| &f.label);
             let typed = typed(&intent.op);
             let name = intent.field.as_str();
-            zh.push_str(&format!("{}：{typed}\n", label.map_or(name, |label| &label.zh)));
-            en.push_str(&format!("{}: {typed}\n", label.map_or(name, |label| &label.en)));
+            zh += label.map_or(name, |label| &label.zh);
+            en += label.map_or(name, |label| &label.en);
+            zh.extend(["：", &typed, "\n"]);
+            en.extend([": ", &typed, "\n"]);
         }
         let json = json!({ "record": record, "type": of, "at": entry.at, "intents": entry.intents });
         Ok(Copied { zh, en, json })

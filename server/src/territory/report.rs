@@ -166,12 +166,11 @@ pub fn report(reader: &Reader<'_>, number: u32) -> Result<Value, ReadError> {
         let rule = format!("it is {}: nothing was moved", kept.state.as_str());
         return Err(ReadError::refused(Code::PlanNotReady, rule));
     };
-    let after = match &kept.plan.after {
-        Some(after) => after.clone(),
-        None => {
-            let areas = counted(reader.tree(), &kept.plan, before);
-            count(reader.service, &areas, Some(before), reader.now)?
-        }
+    let after = if let Some(after) = &kept.plan.after {
+        after.clone()
+    } else {
+        let areas = counted(reader.tree(), &kept.plan, before);
+        count(reader.service, &areas, Some(before), reader.now)?
     };
     let total = |counts: &Counts| counts.sums.records.values().sum::<u64>() + counts.erased;
     let made: u64 = after.made.values().sum();

@@ -210,10 +210,7 @@ pub fn references(record_type: &RecordType, view: &Map<String, Value>) -> Vec<Re
         let Some(field) = record_type.field(name) else {
             continue;
         };
-        let target = match &field.kind {
-            Kind::Ref(target) => target,
-            _ => continue,
-        };
+        let Kind::Ref(target) = &field.kind else { continue };
         let Some(rank) = ANCHORS.iter().position(|anchor| anchor == target) else {
             continue;
         };

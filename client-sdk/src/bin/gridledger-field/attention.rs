@@ -110,10 +110,10 @@ fn described(app: &App, one: &Attention) -> Result<String, Failure> {
         "    refused: {why} [{code}]\n"
     ));
     if one.why != Why::Refused || one.ruling.is_some() {
-        out.push_str(&format!("    {}\n", one_line(lang.pick(&one.zh, &one.en))));
+        out.extend(["    ", &one_line(lang.pick(&one.zh, &one.en)), "\n"]);
     } else if one.asked.is_some() {
         let asked = lang.pick("已请示上级，等待答复", "a supervisor was asked");
-        out.push_str(&format!("    {asked}\n"));
+        out.extend(["    ", asked, "\n"]);
     }
     let rows: Vec<Vec<String>> = one
         .intents

@@ -287,7 +287,7 @@ fn every_attack_gets_its_code_and_nobody_notices() {
         } else {
             format!("`{}`", codes.join("`, `"))
         };
-        table.push_str(&format!("| {} | {codes} |\n", attack.name));
+        table.extend(["| ", attack.name, " | ", &codes, " |\n"]);
         assert_eq!(
             attacked.works(),
             calm.works(),

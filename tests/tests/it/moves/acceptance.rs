@@ -128,7 +128,7 @@ impl Street {
                 let text = |key: &str| row[key].as_str().unwrap().to_owned();
                 rows.insert(text("id"), text("area"));
             }
-            since = page["cursor"].as_str().unwrap().to_owned();
+            page["cursor"].as_str().unwrap().clone_into(&mut since);
             if page["more"] == false {
                 return rows;
             }
@@ -322,6 +322,9 @@ fn a_dispatcher_is_told_what_left_when_the_hand_over_is_short() {
     assert_eq!((&last["rows"], &last["left"]), (&json!([]), &json!([])));
 }
 
+/// What makes a good plan a bad one.
+type Spoil<'a> = &'a dyn Fn(&mut Value);
+
 #[test]
 fn what_is_wrong_with_a_plan_is_said_by_name() {
     let street = Street::open();
@@ -336,7 +339,7 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
             answer["detail"].as_str().unwrap_or_default()
         )
     };
-    let cases: [(&str, &dyn Fn(&mut Value)); 12] = [
+    let cases: [(&str, Spoil<'_>); 12] = [
         ("effective", &|plan| plan["effective"] = json!("soon")),
         ("name", &|plan| plan["name"] = json!(" ")),
         ("hand_over_days", &|plan| plan["hand_over_days"] = json!(1_000)),
@@ -347,10 +350,10 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
         ("moves", &|plan| plan["moves"][0]["parent"] = json!("K1")),
         ("splits", &|plan| plan["splits"][1]["area"] = json!("K1a")),
         ("splits", &|plan| {
-            plan["splits"][0]["into"][0]["addresses"] = json!([])
+            plan["splits"][0]["into"][0]["addresses"] = json!([]);
         }),
         ("merges", &|plan| {
-            plan["merges"] = json!([{ "areas": ["K3a", "K3a"], "into": "K3a" }])
+            plan["merges"] = json!([{ "areas": ["K3a", "K3a"], "into": "K3a" }]);
         }),
         ("closures", &|plan| plan["closures"] = json!(["K3"])),
     ];

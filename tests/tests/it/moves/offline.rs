@@ -1,6 +1,6 @@
 //! What phones that are out of signal write while a grid is split, merged, or gone.
 
-use gridledger_client::{Intents, SentState};
+use gridledger_client::{Intents, SentState, SyncReport};
 use gridledger_tests::planning::{Home, apply, approved, carry_out, grid, place, stewards, verified};
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Value, json};
@@ -202,7 +202,7 @@ fn a_phone_sheds_nothing_that_is_not_sent() {
     b.engine()
         .edit(river.household, Intents::new().put("label", "半路"))
         .unwrap();
-    b.receive(&answer, &mut Default::default()).unwrap();
+    b.receive(&answer, &mut SyncReport::default()).unwrap();
     let kept = b.engine().for_check().get(river.household).unwrap().unwrap();
     assert_eq!(
         (kept.view["label"].as_str(), kept.moving, kept.pending),
