@@ -82,7 +82,7 @@ impl Engine {
         attention::notes_told(&tx, &self.asked)?;
         tx.commit().map_err(ClientError::of_store)?;
         epochs::scrub(&self.db)?;
-        if self.seal.is_dark() {
+        if std::mem::take(&mut self.lease.misfit) {
             // What was sent is decided all the same; news wait until a lease opens this store.
             return Err(WireError::Malformed("lease").into());
         }

@@ -52,6 +52,8 @@ pub(super) struct LeaseTime {
     until: Cell<i64>,
     /// The server's time as this answer said it.
     pub(super) server: Option<i64>,
+    /// The answer's lease does not open this store.
+    pub(super) misfit: bool,
 }
 
 impl LeaseTime {
@@ -64,6 +66,7 @@ impl LeaseTime {
             kept: cell(),
             until: cell(),
             server: None,
+            misfit: false,
         }
     }
 
@@ -192,7 +195,10 @@ impl Engine {
                 Some(key) => (key, false),
                 // Only the secret that wrapped it can open it: this is another server's. What is sealed stays so, and the
                 // end of the answer says it.
-                None if db::number(&self.db, GIVEN)? != 0 => return Ok(()),
+                None if db::number(&self.db, GIVEN)? != 0 => {
+                    self.lease.misfit = true;
+                    return Ok(());
+                }
                 None => (key_file::new_key()?, true),
             },
         };
