@@ -74,7 +74,7 @@ impl Passwords {
         self.checks.load(Ordering::Relaxed)
     }
 
-    /// How many hashes were checked at the same time at most: each takes [`MEMORY_KIB`].
+    /// How many hashes were checked at the same time at most: each takes `MEMORY_KIB`.
     pub fn most_at_once(&self) -> u64 {
         self.most.load(Ordering::Relaxed)
     }

@@ -3,7 +3,7 @@
 //! - [`plan`]: what an office writes, and whether it can be carried out;
 //! - [`parts`]: which record of a split area goes where;
 //! - [`survey`]: looks at an area's records and finds that for each;
-//! - [`simulate`]: who would be affected, and by how much;
+//! - [`mod@simulate`]: who would be affected, and by how much;
 //! - [`apply`]: carries it out, in batches a kill can fall between;
 //! - [`moving`]: one batch of records on their way to other areas;
 //! - [`report`]: counts before and after.
