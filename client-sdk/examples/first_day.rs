@@ -2,12 +2,14 @@
 //!
 //! `cargo run -p gridledger-client --example first_day -- https://ledger.example 7KQM-2F4D-9XTA`
 
-use gridledger_client::{Client, ClientError, Intents, Options, Query};
+use gridledger_client::{Client, ClientError, Intents, Lock, Options, Query};
 use serde_json::{Map, json};
 
 #[tokio::main]
 async fn main() -> Result<(), ClientError> {
-    let client = Client::open("first-day.db", Options::default())?;
+    // A phone's keystore gives the key; here a passphrase will do.
+    let lock = Lock::passphrase("a first day only");
+    let client = Client::open("first-day.db", &lock, Options::default())?;
     let mut args = std::env::args().skip(1);
     if let (Some(server), Some(code)) = (args.next(), args.next()) {
         // The code is good once; this phone's own key takes its place.
@@ -30,7 +32,7 @@ async fn main() -> Result<(), ClientError> {
         Err(error) => return Err(error),
     }
     for edit in client.attention()? {
-        println!("edit {} needs attention: {}", edit.n, edit.refusal);
+        println!("edit {} needs attention: {}", edit.id.n, edit.refusal);
     }
     Ok(())
 }

@@ -16,7 +16,10 @@ use tokio::sync::watch;
 use crate::engine::{Clock, Engine};
 use crate::error::ClientError;
 use crate::intents::Intents;
-use crate::model::{Attention, Conflict, Invite, Query, Record, SentState, Status, SyncReport};
+use crate::key_file::{self, Lock};
+use crate::model::{
+    Attention, Conflict, Copied, EntryId, Invite, Purpose, Query, Record, SentState, Status, SyncReport,
+};
 use crate::transport::{Incoming, Transport};
 use crate::{RecordId, Saved};
 
@@ -29,6 +32,9 @@ pub struct Options {
     pub clock: Option<Clock>,
     /// Bytes an answer may have before the phone asks again; 0 for no limit.
     pub budget: u32,
+    /// Certificates of the office's own authority, PEM. Then a server must show one that these vouch for; others, also
+    /// those the system trusts, are refused. Empty: what the system trusts.
+    pub roots: Vec<u8>,
 }
 
 /// A phone.
@@ -71,15 +77,14 @@ fn system_clock() -> Clock {
 }
 
 impl Client {
-    /// Opens the store at `path`, making it if it is not there.
-    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, ClientError> {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|e| ClientError::NotAStore(format!("no random numbers: {e}")))?;
+    /// Opens the store at `path` with its lock, making it if it is not there.
+    pub fn open(path: impl AsRef<Path>, lock: &Lock, options: Options) -> Result<Self, ClientError> {
+        let seed = key_file::new_key()?;
         let clock = options.clock.unwrap_or_else(system_clock);
-        let engine = Engine::open(path.as_ref(), options.schema, clock, seed)?;
+        let engine = Engine::open(path.as_ref(), lock, options.schema, clock, *seed)?;
         let inner = Inner {
             engine: Mutex::new(engine),
-            transport: Transport::default(),
+            transport: Transport::trusting(&options.roots)?,
             budget: options.budget,
             changes: watch::Sender::new(0),
             cut: AtomicBool::new(false),
@@ -93,6 +98,23 @@ impl Client {
     /// The engine, for calls this handle has no shorthand for. Hold it briefly: a sync waits for it between frames.
     pub fn engine(&self) -> MutexGuard<'_, Engine> {
         self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does local work. Where it meets damage, the store's files are set aside, and every later call says so.
+    fn with<T>(&self, work: impl FnOnce(&mut Engine) -> Result<T, ClientError>) -> Result<T, ClientError> {
+        let mut engine = self.engine();
+        if engine.is_set_aside() {
+            return Err(engine.set_aside());
+        }
+        match work(&mut engine) {
+            Err(error) if error.is_damage() => Err(engine.set_aside()),
+            other => other,
+        }
+    }
+
+    /// Locks the store with another key or passphrase from now on.
+    pub fn rewrap(&self, lock: &Lock) -> Result<(), ClientError> {
+        self.with(|engine| engine.rewrap(lock))
     }
 
     /// The schema set in force: types, fields, labels, roles. A sync may bring another.
@@ -111,41 +133,56 @@ impl Client {
 
     /// Remembers the server and the one-time code; the next sync enrols.
     pub fn enrol(&self, server: &str, code: &str) -> Result<(), ClientError> {
-        self.engine().enrol(server, code)
+        self.with(|engine| engine.enrol(server, code))
     }
 
     /// Takes an invite: work can begin at once, the next sync enrols.
     pub fn accept(&self, invite: &Invite) -> Result<(), ClientError> {
-        self.engine().accept(invite)
+        self.with(|engine| engine.accept(invite))
     }
 
     /// Creates a record; durable when this returns.
     pub fn create(&self, record_type: &str, area: &str, intents: Intents) -> Result<RecordId, ClientError> {
-        let saved = self.engine().create(record_type, area, intents)?;
+        let saved = self.with(|engine| engine.create(record_type, area, intents))?;
         self.changed();
         Ok(saved.record)
     }
 
     /// Edits a record; durable when this returns.
     pub fn edit(&self, record: RecordId, intents: Intents) -> Result<Saved, ClientError> {
-        let saved = self.engine().edit(record, intents)?;
+        let saved = self.with(|engine| engine.edit(record, intents))?;
         self.changed();
         Ok(saved)
     }
 
-    /// One record.
-    pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
-        self.engine().get(record)
+    /// Opens a record for a piece of work: all of it as it is. Leaves a row in the read log.
+    pub fn open_record(&self, record: RecordId, purpose: &Purpose) -> Result<Option<Record>, ClientError> {
+        self.with(|engine| engine.open_record(record, purpose))
     }
 
-    /// Records, the last changed first.
+    /// Some fields of a record as they are, for a reason of 4 to 200 characters. Leaves a row in the read log.
+    pub fn reveal(
+        &self,
+        record: RecordId,
+        fields: &[&str],
+        reason: &str,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, ClientError> {
+        self.with(|engine| engine.reveal(record, fields, reason))
+    }
+
+    /// One record, masked.
+    pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        self.with(|engine| engine.get(record))
+    }
+
+    /// Records, masked, the last changed first.
     pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
-        self.engine().list(query)
+        self.with(|engine| engine.list(query))
     }
 
     /// Every field with several values, of one record or of all.
     pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
-        self.engine().conflicts(record)
+        self.with(|engine| engine.conflicts(record))
     }
 
     /// Settles a conflict with a value.
@@ -155,36 +192,46 @@ impl Client {
         field: &str,
         value: serde_json::Value,
     ) -> Result<Saved, ClientError> {
-        let saved = self.engine().settle(record, field, value)?;
+        let saved = self.with(|engine| engine.settle(record, field, value))?;
         self.changed();
         Ok(saved)
     }
 
     /// Own edits that were refused.
     pub fn attention(&self) -> Result<Vec<Attention>, ClientError> {
-        self.engine().attention()
+        self.with(|engine| engine.attention())
     }
 
-    /// Saves a refused edit's intents again, as a new edit.
-    pub fn apply_again(&self, n: u64) -> Result<Saved, ClientError> {
-        let saved = self.engine().apply_again(n)?;
+    /// Saves a refused edit's intents again, as a new edit, and takes the refused one off the list.
+    pub fn apply_again(&self, id: EntryId) -> Result<Saved, ClientError> {
+        let saved = self.with(|engine| engine.apply_again(id))?;
         self.changed();
         Ok(saved)
     }
 
+    /// Asks a supervisor about a refused edit, with the next syncs, until there is a ruling.
+    pub fn ask(&self, id: EntryId, note: &str) -> Result<(), ClientError> {
+        self.with(|engine| engine.ask(id, note))
+    }
+
+    /// What was typed in a refused edit, to be pasted elsewhere.
+    pub fn copy(&self, id: EntryId) -> Result<Copied, ClientError> {
+        self.with(|engine| engine.copy(id))
+    }
+
     /// Takes a refused edit off the list.
-    pub fn dismiss(&self, n: u64) -> Result<(), ClientError> {
-        self.engine().dismiss(n)
+    pub fn dismiss(&self, id: EntryId) -> Result<(), ClientError> {
+        self.with(|engine| engine.dismiss(id))
     }
 
     /// Where this phone stands.
     pub fn status(&self) -> Result<Status, ClientError> {
-        self.engine().status()
+        self.with(|engine| engine.status())
     }
 
     /// Own edits and how far each has come, the last first.
     pub fn receipts(&self, limit: usize) -> Result<Vec<(u64, RecordId, i64, SentState)>, ClientError> {
-        self.engine().receipts(limit)
+        self.with(|engine| engine.receipts(limit))
     }
 
     /// Told of every change, by edit or by sync: wait on it, then read again what is on the screen.
@@ -211,12 +258,17 @@ impl Client {
 
     /// Whether a refused request can be made to pass by sending it another way.
     fn mended(&self, error: &ClientError) -> Result<bool, ClientError> {
-        let ClientError::Server { code, detail } = error else {
+        let ClientError::Server { code, detail, .. } = error else {
             return Ok(false);
         };
         match code {
             Code::DictionaryUnknown => self.engine().without_dictionary()?,
             Code::CounterBehind => self.engine().counter_at_least(detail.parse().unwrap_or(0)),
+            // Who is shut out reads no longer either; a phone let in again gets a new lease.
+            Code::DeviceRevoked | Code::UserRevoked => {
+                self.with(Engine::end_lease)?;
+                return Ok(false);
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -230,7 +282,7 @@ impl Client {
         } else {
             self.inner.budget
         };
-        let outgoing = self.engine().request(budget)?;
+        let outgoing = self.with(|engine| engine.request(budget))?;
         report.round_trips += 1;
         report.bytes_up += outgoing.body.len() as u64;
         let decided_before = report.decided;
@@ -267,7 +319,7 @@ impl Client {
             }
             let before = report.changed;
             // Frames are applied between two reads; whoever edits meanwhile waits for one frame at most.
-            ended = blocking(|| self.engine().apply(&mut arrived, report))?;
+            ended = blocking(|| self.with(|engine| engine.apply(&mut arrived, report)))?;
             if report.changed > before {
                 self.changed();
             }

@@ -1,5 +1,7 @@
 //! What can go wrong on a phone.
 
+use std::time::Duration;
+
 use gridledger_core::wire::WireError;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::SchemaError;
@@ -12,7 +14,10 @@ pub enum ClientError {
     Refused(#[from] Refusal),
     /// The local database said no. What `save` returned from before is safe.
     #[error("local store: {0}")]
-    Store(#[from] rusqlite::Error),
+    Store(rusqlite::Error),
+    /// The key or the passphrase is not the one this store is locked with. Nothing was touched.
+    #[error("the key or passphrase does not open this store; nothing was touched")]
+    WrongKey,
     /// The file is damaged; it was set aside under the name given, not deleted: it may hold unsent work.
     #[error("the local store is damaged; it was kept as {kept_as}")]
     Damaged {
@@ -38,7 +43,12 @@ pub enum ClientError {
         code: Code,
         /// What it said.
         detail: String,
+        /// How long it asks to wait before the next request, where it says.
+        wait: Option<Duration>,
     },
+    /// What was given as certificates to trust is none.
+    #[error("certificates to trust: {0}")]
+    Certificates(String),
     /// The answer is not what the protocol says.
     #[error("the answer is not readable: {0}")]
     Wire(#[from] WireError),
@@ -69,11 +79,54 @@ impl ClientError {
         }
     }
 
+    /// How long the server asks to wait before the next request, where it says.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Server { wait, .. } => *wait,
+            _ => None,
+        }
+    }
+
+    /// Whether the store's file is damaged. [`crate::Client`] sets it aside then; an engine used by itself does with
+    /// [`set_aside`](crate::engine::Engine::set_aside).
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Store(error) => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+            _ => false,
+        }
+    }
+
     /// The same error, with a full disk told apart.
     pub(crate) fn of_store(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            _ => error.into(),
+        }
+    }
+
+    /// What the file system said, with a full disk told apart.
+    pub(crate) fn of_file(error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::NotAStore(error.to_string()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for ClientError {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(_, Some(said)) if said == LEASE_ENDED => lease_ended().into(),
             _ => Self::Store(error),
         }
     }
+}
+
+/// What the functions within SQL say when a value would have to be read without a lease.
+pub(crate) const LEASE_ENDED: &str = "gridledger: the lease has ended";
+
+/// The refusal of what needs residents' values, after the lease.
+pub(crate) fn lease_ended() -> Refusal {
+    Refusal::new(Code::LeaseEnded, "sync once, then it can be read again")
 }

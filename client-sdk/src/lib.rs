@@ -2,9 +2,10 @@
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), gridledger_client::ClientError> {
-//! use gridledger_client::{Client, Intents, Options, Query};
+//! use gridledger_client::{Client, Intents, Lock, Options, Query};
 //!
-//! let client = Client::open("worker.db", Options::default())?;
+//! # let key_from_the_keystore = [0; 32];
+//! let client = Client::open("worker.db", &Lock::host_key(key_from_the_keystore), Options::default())?;
 //! client.enrol("https://ledger.example", "7KQM-2F4D-9XTA")?;
 //! client.sync().await?;
 //!
@@ -33,6 +34,7 @@ pub mod engine;
 mod error;
 mod faults;
 mod intents;
+mod key_file;
 mod model;
 mod transport;
 
@@ -40,4 +42,8 @@ pub use client::{Client, Options};
 pub use error::ClientError;
 pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
-pub use model::{Attention, Conflict, Invite, Query, Record, Saved, SentState, Status, SyncReport};
+pub use key_file::{Lock, PASSPHRASE_CHARS};
+pub use model::{
+    Attention, Conflict, Copied, Ending, EntryId, Invite, Purpose, Query, Record, Saved, SentState, Status,
+    SyncReport, Why,
+};

@@ -2,10 +2,10 @@
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::Intent;
-use gridledger_schema::ids::RecordId;
-use gridledger_schema::wire::{AreaInfo, Grant};
+use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::wire::{AreaInfo, Grant, Ruling};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A record as this phone shows it, undecided edits included.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,12 +16,62 @@ pub struct Record {
     pub record_type: String,
     /// Its area's code.
     pub area: String,
-    /// Field to value; `_conflicts` and `_ticket` where there are such.
+    /// Field to value; `_conflicts` and `_ticket` where there are such. Masked, unless it was opened for a purpose: what
+    /// is masked is for showing, never to be written back.
     pub view: Value,
     /// Own edits in it that the ledger does not hold yet.
     pub pending: u32,
     /// The time of its last edit, ms since 1970; 0 if unknown.
     pub changed_at: i64,
+    /// It went to an area that is not held here, and stays until own edits in it are decided.
+    pub moving: bool,
+    /// Whether residents' values are left out of `view`, because this phone's lease has ended.
+    pub withheld: bool,
+}
+
+impl Record {
+    /// The fields with several values, masked or whole as the record is.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let fields = self.view["_conflicts"].as_object().into_iter().flatten();
+        let conflicts = fields.map(|(field, values)| Conflict {
+            record: self.id,
+            record_type: self.record_type.clone(),
+            field: field.clone(),
+            values: values.as_array().cloned().unwrap_or_default(),
+        });
+        conflicts.collect()
+    }
+}
+
+/// What a record is opened for: the reason that stands in the read log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A visit at the door.
+    Visit,
+    /// Correcting or completing the record.
+    Edit,
+    /// Working on a ticket.
+    Ticket,
+    /// Calling somebody.
+    Call,
+    /// Settling what several people wrote.
+    Settle,
+    /// Anything else, in 4 to 200 characters.
+    Other(String),
+}
+
+impl Purpose {
+    /// The reason in words.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Visit => "上门走访 visit",
+            Self::Edit => "登记更正 edit",
+            Self::Ticket => "办理事件 ticket",
+            Self::Call => "电话联系 call",
+            Self::Settle => "定夺冲突 settle",
+            Self::Other(reason) => reason,
+        }
+    }
 }
 
 /// What a save gave.
@@ -103,11 +153,27 @@ pub struct Conflict {
     pub values: Vec<Value>,
 }
 
-/// An own edit that was refused: what was meant, and why not.
+/// An own edit for ever: its feed and its number there. A phone has another feed after it came back from a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct EntryId {
+    /// The feed.
+    pub feed: FeedId,
+    /// The number in it.
+    pub n: u64,
+}
+
+impl std::fmt::Display for EntryId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.feed, self.n)
+    }
+}
+
+/// An own edit that was refused: what was meant, why not, and what is there now.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attention {
-    /// The entry's number.
-    pub n: u64,
+    /// Which edit.
+    #[serde(flatten)]
+    pub id: EntryId,
     /// The record.
     pub record: RecordId,
     /// When it was done, ms since 1970.
@@ -116,6 +182,57 @@ pub struct Attention {
     pub intents: Vec<Intent>,
     /// Why it was refused.
     pub refusal: Refusal,
+    /// Whether intents with residents' values are left out, because this phone's lease has ended.
+    pub withheld: bool,
+    /// Whether it fell by itself, or with an edit it was built on.
+    pub why: Why,
+    /// What each of its fields holds now; null for nothing, or when the record is not here.
+    pub now: Map<String, Value>,
+    /// Whether the record is on this phone.
+    pub here: bool,
+    /// What the author asked a supervisor, if so.
+    pub asked: Option<String>,
+    /// What came of that.
+    #[serde(serialize_with = "of_ruling")]
+    pub ruling: Option<Ruling>,
+    /// Why, and what came of it: sentences for a person, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
+}
+
+/// Why an edit needs attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Why {
+    /// It was refused.
+    Refused,
+    /// It was built on an edit that was refused: the record, the child, the place in a text or the step is not there.
+    GroundGone {
+        /// That edit.
+        after: EntryId,
+    },
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over like this")]
+fn of_ruling<S: serde::Serializer>(ruling: &Option<Ruling>, s: S) -> Result<S::Ok, S::Error> {
+    let shown = ruling.as_ref().map(|ruling| {
+        serde_json::json!({
+            "admitted": ruling.admitted, "by": ruling.by, "at": ruling.at, "note": ruling.note,
+        })
+    });
+    shown.serialize(s)
+}
+
+/// What was typed in a refused edit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Copied {
+    /// One line a field, with Chinese names.
+    pub zh: String,
+    /// … with English names.
+    pub en: String,
+    /// Record, type, time and intents.
+    pub json: Value,
 }
 
 /// How far an own edit has come.
@@ -181,12 +298,35 @@ pub struct Status {
     pub clock_offset_ms: i64,
     /// The last sync that ended well, ms since 1970 by this phone's corrected clock; 0 for never.
     pub synced_at: i64,
+    /// Until when residents' values can be read here without a sync, ms since 1970 by the server's clock.
+    pub lease_until: i64,
+    /// Whether that time is over: they are withheld until the next sync.
+    pub dark: bool,
     /// What stands in the way, if something does (a forked feed …).
     pub trouble: Option<Refusal>,
     /// The areas held.
     pub areas: Vec<AreaInfo>,
     /// The user's rights.
     pub grants: Vec<Grant>,
+    /// Rights that end within three days, and those that ended within thirty.
+    pub endings: Vec<Ending>,
+}
+
+/// A right that ends soon, or has ended: nothing can be written under it from then on, with or without signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ending {
+    /// The role.
+    pub role: String,
+    /// The code of the area it is held at.
+    pub area: String,
+    /// When it ends or ended, ms since 1970.
+    pub to: i64,
+    /// Whether it has.
+    pub ended: bool,
+    /// A sentence for a person, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
 }
 
 /// What a sync did.
@@ -211,7 +351,7 @@ pub struct SyncReport {
 }
 
 /// All a phone needs to work before its first sync: what an administrator hands over with the code.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Invite {
     /// The server's address.
     pub server: String,
@@ -225,4 +365,15 @@ pub struct Invite {
     pub grants: Vec<Grant>,
     /// The areas those are held in.
     pub areas: Vec<AreaInfo>,
+}
+
+/// The code opens a door, the name is a person's: neither is shown.
+impl std::fmt::Debug for Invite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Invite {{ server: {:?}, user: {:?}, .. }}",
+            self.server, self.user
+        )
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gridledger_schema::code::Code;
+use reqwest::header::RETRY_AFTER;
 
 use crate::error::ClientError;
 
@@ -16,8 +17,9 @@ const SILENCE: Duration = Duration::from_mins(1);
 
 /// The HTTP clients of one phone, each made when it is first needed: a store opens on a machine without network and
 /// without certificates.
-#[derive(Default)]
 pub(crate) struct Transport {
+    /// The only ones trusted; what the system trusts if there are none.
+    roots: Vec<reqwest::Certificate>,
     made: Mutex<HashMap<Way, reqwest::Client>>,
 }
 
@@ -41,12 +43,12 @@ impl Way {
         }
     }
 
-    fn client(self) -> reqwest::Result<reqwest::Client> {
+    fn client(self, roots: &[reqwest::Certificate]) -> reqwest::Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE);
-        if self.plain {
-            builder = builder.tls_certs_only([]);
+        if self.plain || !roots.is_empty() {
+            builder = builder.tls_certs_only(roots.iter().cloned());
         }
         if self.near {
             builder = builder.no_proxy();
@@ -62,22 +64,44 @@ pub(crate) struct Incoming {
 
 /// The cause at the bottom says what happened ("connection refused"); those above it only where.
 fn network(error: reqwest::Error) -> ClientError {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
+    ClientError::Network(cause(&error.without_url()))
+}
+
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    ClientError::Network(cause.to_string())
+    cause.to_string()
 }
 
 impl Transport {
+    /// A transport that trusts these certificates (PEM) alone, or what the system trusts if there are none.
+    pub(crate) fn trusting(pem: &[u8]) -> Result<Self, ClientError> {
+        let unfit = |error: reqwest::Error| ClientError::Certificates(cause(&error));
+        let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(unfit)?;
+        if roots.is_empty() && !pem.is_empty() {
+            return Err(ClientError::Certificates("there is none in PEM form".into()));
+        }
+        let transport = Self {
+            roots,
+            made: Mutex::default(),
+        };
+        if !transport.roots.is_empty() {
+            // They are read when a client is made: now, not when there is signal at last.
+            let way = Way::to("https://server");
+            way.client(&transport.roots).map_err(unfit)?;
+        }
+        Ok(transport)
+    }
+
     fn client(&self, server: &str) -> Result<reqwest::Client, ClientError> {
         let way = Way::to(server);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = made.get(&way) {
             return Ok(client.clone());
         }
-        let client = way.client().map_err(network)?;
+        let client = way.client(&self.roots).map_err(network)?;
         made.insert(way, client.clone());
         Ok(client)
     }
@@ -95,6 +119,8 @@ impl Transport {
             return Ok(Incoming { response });
         }
         let status = response.status();
+        let wait = response.headers().get(RETRY_AFTER);
+        let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let text = response.text().await.unwrap_or_default();
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         match answer["code"].as_str().and_then(Code::parse) {
@@ -106,6 +132,7 @@ impl Transport {
                 Err(ClientError::Server {
                     code,
                     detail: detail.to_owned(),
+                    wait: wait.map(Duration::from_secs),
                 })
             }
             None => Err(ClientError::Network(format!("the server answered {status}"))),
@@ -128,6 +155,16 @@ impl Incoming {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_said_at_once() {
+        let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for pem in ["nothing", "-----BEGIN CERTIFICATE-----\n", damaged] {
+            let refused = Transport::trusting(pem.as_bytes());
+            assert!(matches!(refused, Err(ClientError::Certificates(_))), "{pem}");
+        }
+        assert!(Transport::trusting(b"").is_ok());
+    }
 
     #[test]
     fn a_server_on_this_machine_needs_neither_certificates_nor_proxy() {

@@ -49,6 +49,9 @@ codes! {
     LoginFailed => "login_failed", 401, false, "账号或密码不正确。", "The login or the password is wrong.";
     TokenReused => "token_reused", 401, false, "刷新令牌已被使用过，所有会话已注销。", "This refresh token was used before; every session of it has ended.";
     Forbidden => "forbidden", 403, false, "没有这项权限。", "You do not have the right to do this.";
+    ReasonRequired => "reason_required", 400, false, "查看未脱敏信息须写明理由（4至200字）。", "Seeing unmasked values needs a reason of 4 to 200 characters.";
+    SecondPersonRequired => "second_person_required", 403, false, "一次导出超过100人的未脱敏信息，须由另一人批准。", "Unmasked values of more than 100 records need the approval of a second person.";
+    ShareEnded => "share_ended", 403, false, "这项数据共享已到期或已撤销。", "This share has ended or was revoked.";
     DeviceRevoked => "device_revoked", 401, false, "这台设备已被停用。", "This device has been revoked.";
     UserRevoked => "user_revoked", 401, false, "该账号已被停用。", "This account has been revoked.";
     CodeInvalid => "enrolment_code_invalid", 401, false, "注册码无效、已用过或已过期。", "The enrolment code is wrong, used or expired.";
@@ -71,7 +74,12 @@ codes! {
     OperationMismatch => "operation_mismatch", 400, false, "这个字段不支持这种操作。", "The field does not take this operation.";
     ValueInvalid => "value_invalid", 400, false, "字段的值不符合要求。", "The value does not fit the field.";
     AlreadySet => "already_set", 409, false, "该字段只能填写一次。", "The field can be set only once.";
+    Erased => "erased", 410, false, "这项内容已被依法清除。", "What this is about was erased.";
+    ConsentWithdrawn => "consent_withdrawn", 409, false, "当事人已撤回同意，不能再填写。", "The person concerned has withdrawn consent to this.";
     RoleNotHeld => "role_not_held", 403, false, "在该区域没有所用的岗位。", "You do not hold that role in this area.";
+    GrantEnded => "grant_ended", 403, false, "该岗位授权已经结束，不能再以此岗位填写。", "The role has ended; nothing more can be written under it.";
+    GraceOver => "grace_over", 403, false, "该岗位授权结束已久，结束前离线完成的操作也已过宽限期。", "The role ended too long ago: work from before its end is no longer taken.";
+    AlreadyRuled => "already_ruled", 409, false, "对这条未被接受的操作已有处理意见。", "This refused entry has been ruled on already.";
     FieldForbidden => "field_forbidden", 403, false, "该岗位不能填写这个字段。", "That role may not write this field.";
     CreateForbidden => "create_forbidden", 403, false, "该岗位不能新建这种档案。", "That role may not create this type of record.";
     EventForbidden => "event_forbidden", 403, false, "该岗位不能执行这个环节。", "That role may not take this step.";
@@ -79,8 +87,12 @@ codes! {
     OwnWorkCheck => "own_work_check", 403, false, "不能核查自己办理的工单。", "One cannot check one's own work.";
     SeenImpossible => "seen_impossible", 400, false, "操作声称看到了不存在的内容。", "The entry claims to have seen what does not exist.";
     TimeOutOfRange => "time_out_of_range", 400, false, "时间不合理，请检查设备时钟。", "The time is out of range; check the device's clock.";
+    LeaseEnded => "lease_ended", 409, true, "读取期限已过，看不到原有内容；请先同步一次。", "The lease has ended and what is there cannot be read; sync once first.";
     LimitExceeded => "limit_exceeded", 400, false, "超过允许的上限。", "A limit was exceeded.";
     DeriveFailed => "derive_failed", 500, false, "无法合并这次操作。", "The entry could not be merged.";
+    PlanInvalid => "plan_invalid", 400, false, "区域调整方案有误。", "The plan contradicts itself or the territory.";
+    PlanNotReady => "plan_not_ready", 409, false, "方案目前不能进行这一步。", "The plan is not ready for this step.";
+    SecondPerson => "second_person", 403, false, "须由另一人批准。", "Another person has to approve it.";
     Internal => "internal", 500, true, "服务器内部错误。", "Something went wrong inside the server.";
 }
 

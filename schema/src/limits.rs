@@ -35,6 +35,11 @@ pub const RECORD_ENTRIES: u64 = 10_000;
 /// Bytes of one record's entries in canonical form: a record's news travel in one frame, which a phone must be able to
 /// take ([`FRAME_BYTES`]).
 pub const RECORD_BYTES: u64 = 2 << 20;
+/// Entries of a generation after which a record begins the next by itself.
+pub const EPOCH_ENTRIES: u64 = RECORD_ENTRIES / 2;
+/// Bytes of a generation, its base and its entries, after which a record begins the next by itself, once a quarter of
+/// them are entries.
+pub const EPOCH_BYTES: u64 = RECORD_BYTES / 2;
 /// Events of one ticket.
 pub const TICKET_EVENTS: usize = 1_000;
 /// Records a device holds (the phone warns, the server reports).
@@ -53,5 +58,22 @@ pub const CLOCK_AHEAD_MS: i64 = 10 * 24 * 3_600_000;
 pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = 946_684_800_000..=7_258_118_400_000;
 /// Seconds to receive one request body.
 pub const BODY_SECONDS: u64 = 30;
+/// Days for which work done before a right's end, or without having heard of it, is still taken. As long as a phone may
+/// reasonably be out of signal.
+pub const RIGHTS_GRACE_DAYS: i64 = 30;
+/// The same in ms.
+pub const RIGHTS_GRACE_MS: i64 = RIGHTS_GRACE_DAYS * 24 * 3_600_000;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
+/// Areas one above another, from a territory's outermost to its innermost.
+pub const AREA_DEPTH: usize = 32;
+/// Areas an area lay in, one after another or in a hand-over at once.
+pub const AREA_EDGES: usize = 64;
+/// Characters that a reason to see values unmasked has at least: less says nothing.
+pub const REASON_LEAST_CHARS: usize = 4;
+/// Records whose values one person may see unmasked in ledgers within a day; more needs a second person.
+pub const BULK_RECORDS: usize = 100;
+/// Hours an approved export, and the day of [`BULK_RECORDS`], last.
+pub const EXPORT_HOURS: i64 = 24;
+/// Rows of one page of the read log.
+pub const READ_LOG_PAGE_ROWS: usize = 1_000;

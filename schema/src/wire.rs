@@ -1,5 +1,7 @@
 //! What one sync carries, as data. How it is laid out in bytes is `sync-core`'s `wire` module and `docs/protocol.md`.
 
+use std::fmt;
+
 use crate::code::Refusal;
 use crate::entry::Entry;
 use crate::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId, ServerEpoch};
@@ -74,7 +76,7 @@ pub enum Want {
 }
 
 /// A one-time code and the key it is to be bound to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Enrol {
     /// The one-time code.
     pub code: String,
@@ -82,6 +84,13 @@ pub struct Enrol {
     pub public_key: [u8; 32],
     /// What the device calls itself, for the list of devices.
     pub label: String,
+}
+
+/// The code opens a door: it is not shown.
+impl fmt::Debug for Enrol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Enrol {{ label: {:?}, .. }}", self.label)
+    }
 }
 
 /// What a phone holds of an area: every record that last changed at or before `reached`, and of the others
@@ -182,11 +191,13 @@ pub struct Welcome {
     pub name: String,
 }
 
-/// A user's rights: role at area, from and until.
+/// A user's rights: role at area, from and until, over the territory as it is.
 #[derive(Clone, Debug, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct GrantSet {
     /// Each role held.
     pub grants: Vec<Grant>,
+    /// The territory's mark: when it is another, the areas held are told of anew. 0: none is known.
+    pub territory: u32,
 }
 
 /// One role at one area and all below it.
@@ -224,7 +235,7 @@ pub struct Receipt {
 pub struct AreaInfo {
     /// Its number.
     pub no: AreaNo,
-    /// The area above.
+    /// The area above, as the territory stands now.
     pub parent: Option<AreaNo>,
     /// The office's code.
     pub code: String,
@@ -232,6 +243,28 @@ pub struct AreaInfo {
     pub kind: String,
     /// Its name.
     pub name: String,
+    /// Where it lay and lies, and from when until when, once it was moved. While there are none it has always lain
+    /// in `parent`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<Edge>,
+}
+
+/// An area lies in another for a time. In a hand-over it lies in two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Edge {
+    /// The area above.
+    pub above: AreaNo,
+    /// From then, ms since 1970.
+    pub from: i64,
+    /// Until then (exclusive), if it ends.
+    pub to: Option<i64>,
+}
+
+impl Edge {
+    /// Whether it holds at a time.
+    pub fn is_valid(&self, at: i64) -> bool {
+        self.from <= at && self.to.is_none_or(|to| at < to)
+    }
 }
 
 /// News of an area: records in the order in which they last changed.

@@ -48,6 +48,9 @@ pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), Box<dyn std:
     }
     let settings = Settings {
         listen: format!("127.0.0.1:{}", args.port),
+        // A load that is measured comes as fast as it can.
+        device_rate: 1_000_000,
+        device_burst: 1_000_000,
         ..Settings::default()
     };
     let running = http::start(service, &settings)?;
@@ -90,7 +93,7 @@ fn settle(service: &Service, shared: &Path) -> Result<(), Box<dyn std::error::Er
             grants: vec![grant.clone()],
         })
         .collect();
-    service.store.put_users(&users)?;
+    service.store.put_users(&users, service.now())?;
     let folder = shared.join("invites");
     std::fs::create_dir_all(&folder)?;
     let areas: Vec<_> = tree.iter().cloned().collect();

@@ -1,10 +1,9 @@
 //! The calendar of an office in China: eight hours ahead of UTC, the year round.
 
-use crate::import::Date;
+pub use gridledger_core::calendar::date;
+use gridledger_core::calendar::{DAY_MS, OFFSET_MS};
 
-/// Milliseconds that China is ahead of UTC.
-const OFFSET_MS: i64 = 8 * 3_600_000;
-const DAY_MS: i64 = 24 * 3_600_000;
+use crate::import::Date;
 
 /// The beginning of a day, ms since 1970.
 pub fn midnight(date: Date) -> i64 {
@@ -20,6 +19,13 @@ pub fn today(now: i64) -> Date {
     found.unwrap_or_else(|| Date::new(2199, 12, 31).expect("BUG: a day"))
 }
 
+/// The first moment of the month a time is in, ms since 1970.
+pub fn month_began(now: i64) -> i64 {
+    let day = now.saturating_add(OFFSET_MS).div_euclid(DAY_MS);
+    let (_, _, of_month) = date(day);
+    (day - of_month + 1) * DAY_MS - OFFSET_MS
+}
+
 /// ms since 1970 as `2026-01-05T09:30:00+08:00`.
 pub fn iso(ms: i64) -> String {
     let local = ms.saturating_add(OFFSET_MS);
@@ -29,26 +35,20 @@ pub fn iso(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+08:00")
 }
 
-/// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the last.
-pub fn date(days: i64) -> (i64, i64, i64) {
-    // Days since 1 March of the year 0; 146,097 days are 400 years.
-    let since = days + 719_468;
-    let (era, day) = (since.div_euclid(146_097), since.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 {
-        (year, month + 3)
-    } else {
-        (year + 1, month - 9)
-    };
-    (year + era * 400, month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_month_begins_at_midnight_of_its_first_day() {
+        for now in [1_767_571_200_000, 951_782_399_000, 951_782_400_000, -1] {
+            let began = iso(month_began(now));
+            assert!(
+                began.ends_with("-01T00:00:00+08:00") && began[..7] == iso(now)[..7],
+                "{began}"
+            );
+        }
+    }
 
     #[test]
     fn every_day_has_its_date() {

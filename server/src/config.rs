@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use gridledger_schema::limits::BODY_SECONDS;
 
+use crate::lease::LEASE_DAYS;
+
 /// What the names of environment variables begin with.
 const PREFIX: &str = "GRIDLEDGER_";
 /// Variables of that beginning that are not settings of the server.
@@ -58,10 +60,38 @@ pub struct Settings {
     pub issuer: String,
     /// Worker threads; as many as cores if not set.
     pub workers: Option<usize>,
+    /// PEM file with the server's certificate and those above it; TLS is spoken if this and the key are set.
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the certificate's private key.
+    pub tls_key: Option<PathBuf>,
+    /// Seconds to receive a request's head.
+    pub head_seconds: u64,
+    /// Days a phone may show residents' values without a sync.
+    pub lease_days: u64,
     /// Seconds to receive a body.
     pub body_seconds: u64,
+    /// Seconds that a client may keep an answer waiting in all, beyond what it takes at 1 KiB/s.
+    pub send_seconds: u64,
+    /// Seconds that an idle connection is kept.
+    pub idle_seconds: u64,
     /// Seconds that running requests get to finish when the server stops.
     pub stop_seconds: u64,
+    /// Requests a second of one address that are not signed in.
+    pub peer_rate: u32,
+    /// … and at once.
+    pub peer_burst: u32,
+    /// Requests a second of one signed-in user.
+    pub user_rate: u32,
+    /// … and at once.
+    pub user_burst: u32,
+    /// Syncs a second of one device.
+    pub device_rate: u32,
+    /// … and at once.
+    pub device_burst: u32,
+    /// Syncs that are decided at once; others wait.
+    pub syncs_at_once: usize,
+    /// Seconds that a sync waits for its turn.
+    pub sync_wait_seconds: u64,
     /// Whether the last address of `X-Forwarded-For` counts as the caller's: only behind a proxy that sets it.
     pub trust_forwarded: bool,
 }
@@ -78,8 +108,25 @@ impl Default for Settings {
             max_connections: 20_000,
             issuer: "gridledger".into(),
             workers: None,
+            tls_cert: None,
+            tls_key: None,
+            head_seconds: 5,
+            lease_days: LEASE_DAYS,
             body_seconds: BODY_SECONDS,
+            send_seconds: 30,
+            // Longer than a proxy in front keeps its own (60 s is usual).
+            idle_seconds: 75,
             stop_seconds: 30,
+            // A burst is a morning when everybody starts at once, or a desk that pages through a large ledger.
+            peer_rate: 20,
+            peer_burst: 1_000,
+            user_rate: 50,
+            user_burst: 1_000,
+            device_rate: 20,
+            device_burst: 1_000,
+            // Enough to share a commit; each may hold its request unpacked.
+            syncs_at_once: 64,
+            sync_wait_seconds: 15,
             trust_forwarded: false,
         }
     }
@@ -206,8 +253,22 @@ impl Settings {
             "max_connections" => self.max_connections = number(value, 1)? as usize,
             "issuer" => self.issuer = text(value)?,
             "workers" => self.workers = Some(number(value, 1)? as usize),
+            "tls_cert" => self.tls_cert = Some(text(value)?.into()),
+            "tls_key" => self.tls_key = Some(text(value)?.into()),
+            "head_seconds" => self.head_seconds = number(value, 1)?,
+            "lease_days" => self.lease_days = number(value, 1)?,
             "body_seconds" => self.body_seconds = number(value, 1)?,
+            "send_seconds" => self.send_seconds = number(value, 1)?,
+            "idle_seconds" => self.idle_seconds = number(value, 1)?,
             "stop_seconds" => self.stop_seconds = number(value, 0)?,
+            "peer_rate" => self.peer_rate = number(value, 1)? as u32,
+            "peer_burst" => self.peer_burst = number(value, 1)? as u32,
+            "user_rate" => self.user_rate = number(value, 1)? as u32,
+            "user_burst" => self.user_burst = number(value, 1)? as u32,
+            "device_rate" => self.device_rate = number(value, 1)? as u32,
+            "device_burst" => self.device_burst = number(value, 1)? as u32,
+            "syncs_at_once" => self.syncs_at_once = number(value, 1)? as usize,
+            "sync_wait_seconds" => self.sync_wait_seconds = number(value, 1)?,
             "trust_forwarded" => self.trust_forwarded = flag(value)?,
             _ => return Err(Unset::Unknown),
         }

@@ -1,6 +1,7 @@
 //! Desks: people who write without a phone. The server keeps one feed for each of them; their entries are decided like
 //! a phone's, by the same code in the same transaction.
 
+mod admit;
 mod compose;
 mod feed;
 mod register;
@@ -9,6 +10,7 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Intent;
 use gridledger_schema::ids::RecordId;
 
+pub use admit::admit;
 pub use feed::{DeskFeed, Desks};
 pub use register::{ImportError, ImportReport, import_register};
 
@@ -127,14 +129,18 @@ fn answered(service: &Service, user: &User, entry: &DeskEntry) -> Result<Option<
     let Some(earlier) = service.store.answered(user.no, request)? else {
         return Ok(None);
     };
-    let first = canonical::decode(&earlier.body).map_err(|_| StoreError::Damaged("entries"))?;
-    if !compose::is_same(service, entry, &first) {
-        let refusal = Refusal::of_field(Code::BadRequest, "request_id", "it named another request before");
-        return Ok(Some(DeskVerdict::refused(refusal)));
+    // What it said may have been erased since: the name alone tells then.
+    if !earlier.body.is_empty() {
+        let first = canonical::decode(&earlier.body).map_err(|_| StoreError::Damaged("entries"))?;
+        if !compose::is_same(service, entry, &first) {
+            let refusal =
+                Refusal::of_field(Code::BadRequest, "request_id", "it named another request before");
+            return Ok(Some(DeskVerdict::refused(refusal)));
+        }
     }
     Ok(Some(DeskVerdict {
         n: Some(earlier.n),
-        record: earlier.refusal.is_none().then(|| first.record(earlier.feed)),
+        record: earlier.refusal.is_none().then_some(earlier.record),
         refused: earlier.refusal,
     }))
 }

@@ -11,13 +11,16 @@ pub mod question;
 pub mod row;
 pub mod sheet;
 
+use std::collections::{BTreeSet, HashSet};
+
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::ids::AreaNo;
+use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::RecordType;
 use serde_json::{Value, json};
 
 use crate::reading::{Reaches, ReadError, Reader, handlers};
 use crate::store::records::{LedgerQuery, LedgerRow};
+use crate::unmask;
 use cursor::Cursor;
 use question::Question;
 use row::Cells;
@@ -34,6 +37,9 @@ pub struct Page<'a> {
     pub record_type: &'a RecordType,
     /// The rows, by area and the order of their last change.
     pub rows: Vec<Cells>,
+    /// Records that may have been shown before and are in none of the areas asked for any more: they moved away, or were
+    /// erased.
+    pub left: Vec<RecordId>,
     /// Where the next pull goes on.
     pub cursor: String,
     /// Whether there is more now.
@@ -43,14 +49,18 @@ pub struct Page<'a> {
 impl Page<'_> {
     /// The page as one JSON object.
     pub fn to_json(&self) -> Value {
-        json!({ "rows": self.rows, "cursor": self.cursor, "more": self.more })
+        json!({ "rows": self.rows, "left": self.left, "cursor": self.cursor, "more": self.more })
     }
 
-    /// The rows as JSON, one a line.
+    /// The rows as JSON, one a line, then what left.
     pub fn to_ndjson(&self) -> String {
         let mut lines = String::new();
         for cells in &self.rows {
             lines.push_str(&json!(cells).to_string());
+            lines.push('\n');
+        }
+        for record in &self.left {
+            lines.push_str(&json!({ "id": record, "left": true }).to_string());
             lines.push('\n');
         }
         lines
@@ -58,13 +68,15 @@ impl Page<'_> {
 }
 
 /// Answers one pull. The cursor moves over rows that are not shown too, so that no filter makes it skip or stall: a
-/// row comes again exactly when its record changed after it was passed.
+/// row comes again exactly when its record changed after it was passed. Unmasked rows are in the read log when this
+/// returns.
 pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>, ReadError> {
     let areas = reader.areas(question.area.as_deref())?;
-    let masks = question.unmask.is_none();
-    if !masks {
-        may_unmask(reader, &areas)?;
-    }
+    let plain = question.unmask.as_ref();
+    let export = match plain {
+        Some(plain) => unmask::may_in_ledger(reader, question, plain, &areas)?,
+        None => None,
+    };
     let binding = question.binding();
     let mut cursor = match &question.since {
         Some(since) => Cursor::decode(since, binding).map_err(not_a_cursor)?,
@@ -75,13 +87,20 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
         question,
         columns: columns::columns(question.record_type),
         reaches: Reaches::new(reader),
-        masks,
+        masks: plain.is_none(),
         rows: Vec::new(),
+        shown: HashSet::new(),
+        left: BTreeSet::new(),
+        seen: Vec::new(),
     };
     let more = scan.run(&areas, &mut cursor)?;
+    if let Some(plain) = plain {
+        unmask::ledger(reader, question, (plain, export.as_ref()), &scan.seen)?;
+    }
     Ok(Page {
         record_type: question.record_type,
         rows: scan.rows,
+        left: scan.left.into_iter().collect(),
         cursor: cursor.encode(binding),
         more,
     })
@@ -91,20 +110,6 @@ fn not_a_cursor(error: cursor::CursorError) -> Refusal {
     Refusal::of_field(Code::BadRequest, "since", error.to_string())
 }
 
-/// Values are shown as they are only to who reads every facet in every area asked for.
-fn may_unmask(reader: &Reader<'_>, areas: &[AreaNo]) -> Result<(), ReadError> {
-    let classes = reader.service.schema.read_classes.len() as u8;
-    let reads_all = |area: &AreaNo| {
-        let reach = reader.reach(*area);
-        (0..classes).all(|facet| reach.reads(facet))
-    };
-    if areas.iter().all(reads_all) {
-        return Ok(());
-    }
-    let rule = "unmasked values need a role that reads every field of every area asked for";
-    Err(Refusal::of_field(Code::Forbidden, "unmask", rule).into())
-}
-
 struct Scan<'a, 'q> {
     reader: &'a Reader<'a>,
     question: &'a Question<'q>,
@@ -112,10 +117,15 @@ struct Scan<'a, 'q> {
     reaches: Reaches<'a>,
     masks: bool,
     rows: Vec<Cells>,
+    shown: HashSet<RecordId>,
+    left: BTreeSet<RecordId>,
+    /// The records of the rows, and where each is.
+    seen: Vec<(RecordId, AreaNo)>,
 }
 
 impl Scan<'_, '_> {
-    /// Reads until the page is full, enough was looked at, or nothing is left; whether there may be more.
+    /// Reads until the page is full, enough was looked at, or one look at every area finds nothing more; whether there may
+    /// be more. Records move between areas: only such a look says that each was met.
     fn run(&mut self, areas: &[AreaNo], cursor: &mut Cursor) -> Result<bool, ReadError> {
         let (mut first, mut scanned) = (0, 0);
         loop {
@@ -130,24 +140,51 @@ impl Scan<'_, '_> {
             };
             let found = self.reader.service.store.ledger(&query)?;
             let count = found.len();
+            let whole = first == 0;
             for row in found {
-                cursor.positions.insert(row.record.area, row.record.last);
-                self.take(&row);
+                let (area, position) = row.position();
+                cursor.positions.insert(area, position);
+                self.take(&row, areas);
                 // The areas before it had nothing more when it was read.
-                first = areas.binary_search(&row.record.area).unwrap_or(first);
+                first = areas.binary_search(&area).unwrap_or(first);
             }
             scanned += count;
-            if count < limit {
+            if count < limit && whole {
                 return Ok(false);
             }
             if self.rows.len() >= self.question.limit || scanned >= SCANNED_ROWS {
                 return Ok(true);
             }
+            if count < limit {
+                first = 0;
+            }
         }
     }
 
+    /// Takes away what was shown of a record on this page: it is elsewhere by now, or comes again.
+    fn forget(&mut self, record: RecordId) {
+        if self.shown.remove(&record) {
+            let id = json!(record);
+            self.rows.retain(|cells| cells.get("id") != Some(&id));
+            self.seen.retain(|(seen, _)| *seen != record);
+        }
+        self.left.remove(&record);
+    }
+
     /// Takes a row onto the page if the reader may see it and the question wants it.
-    fn take(&mut self, row: &LedgerRow) {
+    fn take(&mut self, row: &LedgerRow, areas: &[AreaNo]) {
+        let record = row.record.record;
+        if row.left.is_some() && areas.binary_search(&row.record.area).is_ok() {
+            return; // It is among the rows of the area where it is now.
+        }
+        self.forget(record);
+        if row.left.is_some() || row.record.erased {
+            // Who asks for the first time was shown nothing that could be gone.
+            if self.question.since.is_some() {
+                self.left.insert(record);
+            }
+            return;
+        }
         let reach = self.reaches.of(row.record.area);
         let view = Value::Object(row::merged(self.question.record_type, &row.views, reach));
         if !reach.covers(self.reader.login, &row.record, handlers(&view)) {
@@ -163,7 +200,9 @@ impl Scan<'_, '_> {
                 .as_ref()
                 .is_none_or(|text| row::contains(&self.columns, &cells, text));
         if wanted {
+            self.shown.insert(record);
             self.rows.push(cells);
+            self.seen.push((row.record.record, row.record.area));
         }
     }
 }

@@ -92,6 +92,11 @@ impl Pull {
         }
     }
 
+    /// Tells of every area anew: where it lies, what it is called.
+    pub fn tell_areas(&mut self) {
+        self.areas.iter_mut().for_each(|area| area.granted = true);
+    }
+
     /// The next frame; `None` when everything was told.
     pub fn next(&mut self, service: &Service) -> Result<Option<Frame>, StoreError> {
         if let Some(area) = self.withdrawn.pop() {
@@ -142,7 +147,8 @@ fn delta(
     let all = area.reach.scope == Some(Scope::Area);
     let mut records = Vec::new();
     for row in rows {
-        if let Some(gone) = gone(&row, from, allowed) {
+        if let Some(gone) = gone(&row, allowed) {
+            let gone = may_be_held(&row, from, login).then_some(gone);
             records.extend(gone);
         } else if all {
             records.extend(news(service, row, from.floor, area.reach.facets, own)?);
@@ -186,18 +192,23 @@ fn covered(service: &Service, row: &RecordRow, login: &str, reach: Reach) -> Res
     Ok(reach.covers(login, row, view.into_iter().flat_map(handlers)))
 }
 
-/// What is told of a record that is here no longer: `None` when it is here, nothing of it when this phone never had it.
-fn gone(row: &RecordNewsRow, from: AreaCursor, allowed: &[AreaNo]) -> Option<Option<RecordNews>> {
+/// What is told of a record that is here no longer; `None` when it is here.
+fn gone(row: &RecordNewsRow, allowed: &[AreaNo]) -> Option<RecordNews> {
     let news = match row.told {
         Told::Left(to) => News::Left(allowed.binary_search(&to).is_ok().then_some(to)),
         Told::Changed if row.row.erased => News::Erased,
         Told::Changed => return None,
     };
-    let told = RecordNews {
+    Some(RecordNews {
         last: row.at,
         ..record_news(row.row.clone(), news)
-    };
-    Some((from.reached > 0).then_some(told))
+    })
+}
+
+/// Whether a phone may hold a record that is here no longer. Who begins with the area holds of it what he or she made
+/// there; of what was erased a phone may also hold what it is about to fetch afresh.
+fn may_be_held(row: &RecordNewsRow, from: AreaCursor, login: &str) -> bool {
+    from.reached > 0 || row.row.erased || row.row.created_by == login
 }
 
 /// A record that may only now have come into reach: always whole.
@@ -247,6 +258,8 @@ fn news(
         return Ok(Some(record_news(row, snapshot)));
     }
     let bytes: usize = entries.iter().map(|(_, _, body)| body.len()).sum();
+    // Of one that arrived since, all entries are told.
+    let floor = if row.arrived > floor { 0 } else { floor };
     let news = if let Some(snapshot) = snapshot(service, &row, floor, facets, bytes, entries.len())? {
         snapshot
     } else {

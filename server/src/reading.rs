@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::AreaNo;
-use gridledger_schema::set::Scope;
+use gridledger_schema::set::{Scope, Unmasks};
 use gridledger_schema::wire::Grant;
 use serde_json::Value;
 
@@ -75,6 +75,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The grants the rights come from, ended ones included.
+    pub fn grants(&self) -> &[Grant] {
+        self.grants
+    }
+
     /// The territory.
     pub fn tree(&self) -> &AreaTree {
         &self.tree
@@ -90,7 +95,10 @@ impl<'a> Reader<'a> {
         let Some(code) = code else {
             return Ok(areas);
         };
-        let asked = self.tree.by_code(code).map(|info| self.tree.below(info.no));
+        let asked = self
+            .tree
+            .by_code(code)
+            .map(|info| self.tree.below(info.no, self.now));
         areas.retain(|area| {
             asked
                 .as_ref()
@@ -112,6 +120,7 @@ impl<'a> Reader<'a> {
             scope: rights.scope(area, self.now),
             facets: rights.facets(area, self.now),
             supervises: rights.may_supervise(area, self.now),
+            unmasks: rights.unmasks(area, self.now),
         }
     }
 }
@@ -125,6 +134,8 @@ pub struct Reach {
     pub facets: u64,
     /// Whether a role held there supervises.
     pub supervises: bool,
+    /// Whose values may be seen unmasked, for a reason; `None` for nobody's.
+    pub unmasks: Option<Unmasks>,
 }
 
 impl Reach {
@@ -138,15 +149,34 @@ impl Reach {
         self,
         login: &str,
         record: &RecordRow,
-        mut handlers: impl Iterator<Item = &'h str>,
+        handlers: impl Iterator<Item = &'h str>,
     ) -> bool {
         match self.scope {
             None => false,
             Some(Scope::Area) => true,
-            Some(Scope::Assigned) => record.created_by == login || handlers.any(|who| who == login),
+            Some(Scope::Assigned) => is_handled(login, record, handlers),
             Some(Scope::Own) => record.created_by == login,
         }
     }
+
+    /// Whether `login`, who may read a record, may see its values unmasked.
+    pub fn unmasks<'h>(
+        self,
+        login: &str,
+        record: &RecordRow,
+        handlers: impl Iterator<Item = &'h str>,
+    ) -> bool {
+        match self.unmasks {
+            None => false,
+            Some(Unmasks::Area) => true,
+            Some(Unmasks::Handled) => is_handled(login, record, handlers),
+        }
+    }
+}
+
+/// Whether a record is a person's work: created by or assigned to him or her.
+fn is_handled<'h>(login: &str, record: &RecordRow, mut handlers: impl Iterator<Item = &'h str>) -> bool {
+    record.created_by == login || handlers.any(|who| who == login)
 }
 
 /// The people a record's view says it is assigned to: those of its ticket, and those named in its fields.

@@ -10,6 +10,9 @@ use serde::Serialize;
 
 pub use print::cli_verify;
 
+use gridledger_schema::ids::hex;
+
+use crate::reads::chain;
 use crate::service::Service;
 use crate::store::StoreError;
 
@@ -31,6 +34,10 @@ pub struct VerifyReport {
     pub entries: u64,
     /// Differences in all.
     pub differences: u64,
+    /// The read log's last row.
+    pub reads: u64,
+    /// Its hash, in hexadecimal: written down elsewhere, it proves later that no row was taken off the end.
+    pub reads_head: String,
     /// The first of them.
     pub listed: Vec<Difference>,
 }
@@ -68,6 +75,10 @@ pub enum Kind {
     Signature,
     /// A row refers to what is not there.
     Stray,
+    /// Bytes that should be gone, or are and should not be.
+    Erased,
+    /// The read log's chain of hashes is broken.
+    Reads,
 }
 
 impl Kind {
@@ -83,6 +94,8 @@ impl Kind {
             Self::Chain => ("记录链断裂", "hash chain"),
             Self::Signature => ("签名不符", "signature"),
             Self::Stray => ("引用缺失", "missing reference"),
+            Self::Erased => ("清除不符", "erasure"),
+            Self::Reads => ("查阅日志链断裂", "read log"),
         }
     }
 }
@@ -131,6 +144,12 @@ pub fn verify(service: &Service) -> Result<VerifyReport, StoreError> {
     let strays = service.store.strays();
     for (missing, of) in report.take("strays", strays)?.unwrap_or_default() {
         report.note(Kind::Stray, of, format!("there is no {missing}"));
+    }
+    let chain = chain::check(service.store.as_ref());
+    match report.take("read log", chain)? {
+        Some(Ok(head)) => (report.reads, report.reads_head) = (head.no, hex(&head.hash)),
+        Some(Err(broken)) => report.note(Kind::Reads, broken.no, broken.what),
+        None => {}
     }
     Ok(report)
 }

@@ -1,8 +1,8 @@
 //! One record as a person at a desk sees it, and its history. Whoever has no right to a record is told there is none.
 
-use gridledger_core::canonical;
 use gridledger_core::document::Document;
 use gridledger_core::project::{View, project};
+use gridledger_core::{canonical, mask};
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::RecordId;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::reading::{Reach, ReadError, Reader, handlers};
 use crate::store::StoreError;
 use crate::store::records::{HistoryRow, RecordRow};
+use crate::unmask::{self, Unmask};
 
 /// A record within a reader's reach: its row, its type, and the view of the facets that may be read.
 pub struct Readable<'a> {
@@ -23,6 +24,14 @@ pub struct Readable<'a> {
     pub view: View,
     /// What the reader may do here.
     pub reach: Reach,
+}
+
+impl Readable<'_> {
+    /// Whether this reader may see its values unmasked.
+    pub fn may_unmask(&self, login: &str) -> bool {
+        self.reach
+            .unmasks(login, &self.row, handlers(&self.view.to_json()))
+    }
 }
 
 /// Finds a record for a reader.
@@ -49,9 +58,29 @@ pub fn find<'a>(reader: &'a Reader<'_>, record: RecordId) -> Result<Readable<'a>
     })
 }
 
-/// `GET /v1/records/{id}`: the record with the fields the reader may see, unmasked as on a phone.
-pub fn record(reader: &Reader<'_>, record: RecordId) -> Result<Value, ReadError> {
-    let Readable { row, view, .. } = find(reader, record)?;
+/// `GET /v1/records/{id}`: the record with the fields the reader may see, masked but for who may and says why.
+pub fn record(reader: &Reader<'_>, record: RecordId, plain: Option<&Unmask>) -> Result<Value, ReadError> {
+    let readable = find(reader, record)?;
+    if readable.row.erased {
+        return Err(ReadError::refused(Code::Erased, "the record was erased"));
+    }
+    if let Some(why) = plain {
+        unmask::record(reader, &readable, why)?;
+    }
+    let Readable {
+        row,
+        record_type,
+        view,
+        ..
+    } = readable;
+    let Value::Object(mut fields) = view.to_json() else {
+        return Err(StoreError::Damaged("documents").into());
+    };
+    if plain.is_none() {
+        fields = mask::view(record_type, &fields);
+    }
+    let conflicts = fields.remove("_conflicts").unwrap_or_else(|| json!({}));
+    let ticket = fields.remove("_ticket");
     let area = reader.tree().get(row.area);
     let mut shown = json!({
         "id": row.record,
@@ -65,43 +94,53 @@ pub fn record(reader: &Reader<'_>, record: RecordId) -> Result<Value, ReadError>
         "changed_by": row.changed_by,
         "entries": row.entries,
         "last": row.last,
-        "fields": view.fields,
-        "conflicts": view.conflicts,
+        "masked": plain.is_none(),
+        "fields": fields,
+        "conflicts": conflicts,
     });
-    if let Some(ticket) = &view.ticket {
-        let mut ticket_shown = view.to_json()["_ticket"].take();
-        ticket_shown["proposals"] = json!(ticket.proposals());
-        ticket_shown["forwarded"] = json!(ticket.forwarded());
-        shown["ticket"] = ticket_shown;
+    if let (Some(mut shown_ticket), Some(ticket)) = (ticket, &view.ticket) {
+        shown_ticket["proposals"] = json!(ticket.proposals());
+        shown_ticket["forwarded"] = json!(ticket.forwarded());
+        shown["ticket"] = shown_ticket;
     }
     Ok(shown)
 }
 
 /// `GET /v1/records/{id}/history`: who did what, in log order, then what was refused; for a ticket its events and what
 /// became of each. Refused entries are for their author and for who supervises.
-pub fn history(reader: &Reader<'_>, record: RecordId) -> Result<Value, ReadError> {
+pub fn history(reader: &Reader<'_>, record: RecordId, plain: Option<&Unmask>) -> Result<Value, ReadError> {
     let readable = find(reader, record)?;
+    if let Some(why) = plain {
+        unmask::record(reader, &readable, why)?;
+    }
     let mut entries = Vec::new();
     for row in reader.service.store.history(record)? {
         if row.refusal.is_some() && !readable.reach.supervises && row.author != reader.login {
             continue;
         }
+        if row.body.is_empty() {
+            entries.extend(erased_json(&readable, &row));
+            continue;
+        }
         let entry = canonical::decode(&row.body).map_err(|_| StoreError::Damaged("entries"))?;
-        entries.extend(entry_json(&readable, &row, entry));
+        entries.extend(entry_json(&readable, &row, entry, plain.is_none()));
     }
-    let mut shown = json!({ "id": record, "entries": entries });
+    let mut shown = json!({ "id": record, "masked": plain.is_none(), "entries": entries });
     if readable.record_type.events_field().is_some() {
-        shown["events"] = events(&readable.view).into();
+        shown["events"] = events(&readable, plain.is_none()).into();
     }
     Ok(shown)
 }
 
 /// An entry; `None` if it touches only what the reader may not see.
-fn entry_json(readable: &Readable<'_>, row: &HistoryRow, mut entry: Entry) -> Option<Value> {
+fn entry_json(readable: &Readable<'_>, row: &HistoryRow, mut entry: Entry, masks: bool) -> Option<Value> {
     if entry.facets() & readable.reach.facets == 0 {
         return None;
     }
     entry.intents.retain(|intent| readable.reach.reads(intent.facet));
+    if masks {
+        entry.intents = mask::intents(Some(readable.record_type), &entry.intents);
+    }
     let seen = row.log.as_ref().map(|line| match &line.seen {
         None => json!("all"),
         Some(seen) => seen
@@ -128,11 +167,36 @@ fn entry_json(readable: &Readable<'_>, row: &HistoryRow, mut entry: Entry) -> Op
     Some(shown)
 }
 
+/// An entry that held what was erased: ids and times; `None` if it touched only what the reader may not see.
+fn erased_json(readable: &Readable<'_>, row: &HistoryRow) -> Option<Value> {
+    let line = row.log.as_ref();
+    if line.is_some_and(|line| line.facets & readable.reach.facets == 0) {
+        return None;
+    }
+    let mut shown = json!({
+        "seq": line.map(|line| line.seq),
+        "feed": row.feed,
+        "n": row.n,
+        "author": row.author,
+        "device": row.device,
+        "received_at": row.received_at,
+        "erased": true,
+    });
+    if let Some(refusal) = &row.refusal {
+        shown["refusal"] = json!(refusal);
+    }
+    Some(shown)
+}
+
 /// A ticket's events in time order, each with what became of it.
-fn events(view: &View) -> Vec<Value> {
+fn events(readable: &Readable<'_>, masks: bool) -> Vec<Value> {
+    let view = &readable.view;
     let outcome = |id: &str| view.ticket.as_ref().and_then(|ticket| ticket.outcomes.get(id));
     let shown = view.events.iter().map(|event| {
         let mut shown = json!(event);
+        if masks {
+            shown["args"] = mask::event_args(readable.record_type, &event.args).into();
+        }
         shown["outcome"] = json!(outcome(&event.id));
         shown
     });

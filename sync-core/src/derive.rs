@@ -79,7 +79,7 @@ impl Document {
         let Seen::Clock(clock) = seen else {
             return Ok(self.clone());
         };
-        let heads = self.change_hash(clock).ok_or(DeriveError::SeenUnknown)?;
+        let heads = self.latest_of(clock).ok_or(DeriveError::SeenUnknown)?;
         if heads.is_empty() {
             return Ok(Self::new());
         }
@@ -150,8 +150,9 @@ fn ensure_containers(
     Ok(())
 }
 
+/// What is made empty before it is written: several authors may need it at once.
 #[derive(Clone, Copy)]
-enum Container {
+pub(crate) enum Container {
     Counter,
     Text,
 }
@@ -167,19 +168,26 @@ impl Container {
     }
 }
 
-fn genesis(
-    record: RecordId,
-    facet: u8,
-    field: &str,
-    container: Container,
-) -> Result<Automerge, AutomergeError> {
+/// The actor of a genesis change, as a feed: no feed is named so but by a broken hash.
+pub(crate) fn genesis_feed(record: RecordId, facet: u8, field: &str) -> FeedId {
     let mut hash = Sha256::new();
     hash.update(b"gridledger/genesis/v1");
     hash.update(record.0);
     hash.update([facet]);
     hash.update(field.as_bytes());
+    let mut actor = [0; 16];
+    actor.copy_from_slice(&hash.finalize()[..16]);
+    FeedId(actor)
+}
+
+pub(crate) fn genesis(
+    record: RecordId,
+    facet: u8,
+    field: &str,
+    container: Container,
+) -> Result<Automerge, AutomergeError> {
     let mut doc = Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint);
-    doc.set_actor(ActorId::from(&hash.finalize()[..16]));
+    doc.set_actor(ActorId::from(genesis_feed(record, facet, field).0));
     let mut tx = doc.transaction();
     match container {
         Container::Counter => tx.put(ROOT, field, ScalarValue::Counter(0.into()))?,

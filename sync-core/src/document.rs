@@ -12,11 +12,18 @@
 //! | log | `field/TIME.FEED.N.I` | bytes: CBOR of the item |
 //! | map | `field/child`, `field/child/key` | true/false for the child, scalar or bytes for its fields |
 //! | events | `field/TIME.FEED.N.I` | bytes: CBOR of verb, actor, parents, arguments |
+//!
+//! The empty name is the document's own: `/base` holds what a generation says of itself ([`crate::epoch`]).
+
+use std::collections::BTreeMap;
 
 use automerge::{
-    ActorId, Automerge, AutomergeError, ChangeHash, LoadOptions, TextEncoding, VerificationMode,
+    ActorId, Automerge, AutomergeError, ChangeHash, ChangeMetadata, LoadOptions, ROOT, ReadDoc as _,
+    TextEncoding, VerificationMode,
 };
 use gridledger_schema::ids::FeedId;
+
+use crate::epoch::Message;
 
 /// The version of the derivation rules and of the automerge release they run on. A record's epoch remembers it.
 pub const RULES_VERSION: u32 = 1;
@@ -77,13 +84,16 @@ impl Document {
         heads
     }
 
-    /// How many changes each feed has made here: the whole causal past in one table.
+    /// How many changes each feed has made here, in all generations: the whole causal past in one table.
     pub fn clock(&self) -> Vec<(FeedId, u64)> {
-        let mut clock = std::collections::BTreeMap::new();
-        for meta in self.doc.get_changes_meta(&[]) {
+        let before = self.base().map(|base| base.clock).unwrap_or_default();
+        let mut clock = before.clone();
+        let own = self.doc.get_changes_meta(&[]).into_iter();
+        for meta in own.filter(|meta| meta.message.is_none()) {
             if let Some(feed) = feed_of(&meta.actor) {
-                let seq = clock.entry(feed).or_insert(0);
-                *seq = meta.seq.max(*seq);
+                let total = before.get(&feed).copied().unwrap_or(0) + meta.seq;
+                let n = clock.entry(feed).or_insert(0);
+                *n = total.max(*n);
             }
         }
         clock.into_iter().collect()
@@ -100,34 +110,110 @@ impl Document {
         metas.iter().map(|meta| meta.timestamp).max().unwrap_or(0)
     }
 
-    /// The (feed, change number) pairs that the change `hash` was made on, as far as they are in `known`.
+    /// The time of the earliest change, ms since 1970.
+    pub(crate) fn first_at(&self) -> Option<i64> {
+        let metas = self.doc.get_changes_meta(&[]);
+        // Genesis changes have no time.
+        metas.iter().map(|meta| meta.timestamp).filter(|at| *at > 0).min()
+    }
+
+    /// A field that holds one whole number; the smallest where several were written at once.
+    pub(crate) fn number(&self, field: &str) -> Option<i64> {
+        let all = self.doc.get_all(ROOT, field).ok()?;
+        all.iter().filter_map(|(value, _)| value.as_i64()).min()
+    }
+
+    /// What the change `hash` was made on, as (feed, number) pairs, as far as `known` (what its author had seen) has
+    /// them: enough for [`Seen::Clock`](crate::derive::Seen::Clock) to find the same changes in any replica. The seal
+    /// of a base goes by its actor; of a base that was not seen whole, how far its feeds were.
     pub fn made_on(&self, hash: &[u8; 32], known: &[(FeedId, u64)]) -> Vec<(FeedId, u64)> {
         let metas = self.doc.get_changes_meta(&[]);
         let Some(made) = metas.iter().find(|m| m.hash.0 == *hash) else {
             return Vec::new();
         };
-        let mut on: Vec<(FeedId, u64)> = metas
-            .iter()
-            .filter(|m| made.deps.contains(&m.hash))
-            .filter_map(|m| Some((feed_of(&m.actor)?, m.seq)))
-            .filter(|(feed, _)| known.iter().any(|(k, _)| k == feed))
-            .collect();
-        on.sort_unstable();
-        on
+        let before = self.base().map(|base| base.clock).unwrap_or_default();
+        let count = |feed: &FeedId| before.get(feed).copied().unwrap_or(0);
+        let mut on = BTreeMap::new();
+        for meta in metas.iter().filter(|m| made.deps.contains(&m.hash)) {
+            let Some(feed) = feed_of(&meta.actor) else {
+                continue;
+            };
+            match message(meta) {
+                Some(Message::Seal) => _ = on.insert(feed, meta.seq),
+                None if known.iter().any(|(k, _)| *k == feed) => {
+                    _ = on.insert(feed, count(&feed) + meta.seq);
+                }
+                Some(Message::Link(..) | Message::Text) | None => {}
+            }
+        }
+        if !covers(&before, known) {
+            for (feed, n) in known.iter().filter(|(feed, _)| before.contains_key(feed)) {
+                on.entry(*feed).or_insert((*n).min(count(feed)));
+            }
+        }
+        on.into_iter().collect()
     }
 
-    /// The changes that `wanted` names: (feed, its change number) as its number `seq` here.
-    pub(crate) fn change_hash(&self, wanted: &[(FeedId, u64)]) -> Option<Vec<ChangeHash>> {
+    /// The latest changes among those that `wanted` names, (feed, how many of its changes): of the feed's own, the
+    /// one of that number; of a base, the seal if all that it is made of is named, else each feed's last link up to
+    /// there. `None` if one is not here.
+    pub(crate) fn latest_of(&self, wanted: &[(FeedId, u64)]) -> Option<Vec<ChangeHash>> {
+        let before = self.base().map(|base| base.clock).unwrap_or_default();
         let metas = self.doc.get_changes_meta(&[]);
-        wanted
-            .iter()
-            .map(|(feed, seq)| {
-                let found = metas
-                    .iter()
-                    .find(|m| m.seq == *seq && m.actor.to_bytes() == feed.0);
-                found.map(|m| m.hash)
-            })
-            .collect()
+        let whole = covers(&before, wanted);
+        let mut latest = Vec::new();
+        for (feed, n) in wanted {
+            let count = before.get(feed).copied().unwrap_or(0);
+            if let Some(seq) = n.checked_sub(count).filter(|seq| *seq > 0) {
+                let mut found = metas.iter();
+                let found = found.find(|m| m.seq == seq && m.actor.to_bytes() == feed.0)?;
+                latest.push(found.hash);
+            } else if !whole {
+                latest.extend(last_links(&metas, *feed, *n));
+            }
+        }
+        if whole {
+            let seal = |m: &&ChangeMetadata<'_>| matches!(message(m), Some(Message::Seal));
+            latest.extend(metas.iter().find(seal).map(|m| m.hash));
+        }
+        Some(latest)
+    }
+}
+
+/// Whether what someone had seen is all that a base is made of.
+fn covers(base: &BTreeMap<FeedId, u64>, seen: &[(FeedId, u64)]) -> bool {
+    let has = |(feed, count): (&FeedId, &u64)| seen.iter().any(|(f, n)| f == feed && n >= count);
+    !base.is_empty() && base.iter().all(has)
+}
+
+pub(crate) fn message(meta: &ChangeMetadata<'_>) -> Option<Message> {
+    meta.message.as_deref().and_then(Message::of)
+}
+
+/// Of each of a feed's lanes, the last link up to its change `n`.
+fn last_links(metas: &[ChangeMetadata<'_>], feed: FeedId, n: u64) -> impl Iterator<Item = ChangeHash> {
+    let mut last = BTreeMap::new();
+    for meta in metas {
+        if let Some(Message::Link(of, at)) = message(meta)
+            && of == feed
+            && at <= n
+        {
+            let (seq, hash) = last
+                .entry(meta.actor.to_bytes().to_vec())
+                .or_insert((0, meta.hash));
+            if meta.seq > *seq {
+                (*seq, *hash) = (meta.seq, meta.hash);
+            }
+        }
+    }
+    last.into_values().map(|(_, hash)| hash)
+}
+
+/// Whose value a change brought: that of its actor, or in a base that of the feed it came from.
+pub(crate) fn author_of(meta: &ChangeMetadata<'_>) -> Option<FeedId> {
+    match message(meta) {
+        Some(Message::Link(feed, _)) => Some(feed),
+        _ => feed_of(&meta.actor),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Projection: documents become a view. A pure function, the same on a phone and in the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::iter::MapRangeItem;
 use automerge::{ObjType, ROOT, ReadDoc, ScalarValue, ValueRef};
-use gridledger_schema::set::{Merge, RecordType};
+use gridledger_schema::set::{CONSENTS, Merge, RecordType};
 use serde_json::{Map, Value, json};
 
 use crate::canonical;
-use crate::document::{Document, feed_of};
+use crate::document::{Document, author_of};
 use crate::fold::{self, Event, Ticket};
 
 /// A record as a reader sees it.
@@ -22,6 +22,8 @@ pub struct View {
     pub ticket: Option<Ticket>,
     /// A ticket's events, in time order.
     pub events: Vec<Event>,
+    /// Purposes that were consented to no longer, or refused: fields that need them are not shown.
+    pub withdrawn: BTreeSet<String>,
 }
 
 /// One of several values of a field.
@@ -71,7 +73,19 @@ pub fn project<'a>(record_type: &RecordType, facets: impl IntoIterator<Item = &'
             _ => {}
         }
     }
+    if !view.withdrawn.is_empty() {
+        withhold(&mut view, record_type);
+    }
     view
+}
+
+/// What a purpose was needed for is not shown once that was withdrawn, wherever it still stands.
+fn withhold(view: &mut View, record_type: &RecordType) {
+    let needs = |name: &str| record_type.field(name)?.privacy.consent.as_ref();
+    let gone = |name: &str| needs(name).is_some_and(|purpose| view.withdrawn.contains(purpose));
+    view.fields.retain(|name, _| !gone(name));
+    view.conflicts
+        .retain(|key, _| !gone(key.split('/').next().unwrap_or(key)));
 }
 
 fn place(view: &mut View, record_type: &RecordType, document: &Document, item: MapRangeItem<'_>) {
@@ -89,7 +103,10 @@ fn place(view: &mut View, record_type: &RecordType, document: &Document, item: M
         (None, _) => register(view, document, name, &item),
         (Some(inner), Merge::SetAddWins | Merge::SetRemoveWins) => {
             let stays = merge == Merge::SetAddWins;
-            set_item(view, document, &item, name, inner, stays);
+            let inside = set_item(view, document, &item, name, inner, stays);
+            if name == CONSENTS && !inside {
+                view.withdrawn.insert(inner.to_owned());
+            }
         }
         (Some(_), Merge::Log) => _ = list(view, name).map(|list| list.push(plain(&item.value))),
         (Some(inner), Merge::Map) => child(view, document, &item, name, inner),
@@ -130,7 +147,7 @@ fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
         .filter_map(|(value, id)| {
             let hash = document.doc.hash_for_opid(&id)?;
             let meta = document.doc.get_change_meta_by_hash(&hash)?;
-            let feed = feed_of(&meta.actor)?.to_string();
+            let feed = author_of(&meta)?.to_string();
             Some(Candidate {
                 value: plain_scalar(value.as_scalar()?),
                 feed,
@@ -164,7 +181,7 @@ fn set_item(
     name: &str,
     member: &str,
     add_wins: bool,
-) {
+) -> bool {
     let inside = if item.conflict {
         let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
         let mut votes = all.iter().map(|(v, _)| v.as_bool() == Some(true));
@@ -181,6 +198,7 @@ fn set_item(
     {
         list.push(member.into());
     }
+    inside
 }
 
 /// A child stays while anyone who had not seen its removal still writes to it.

@@ -39,6 +39,7 @@ pub fn grants_fingerprint(set: &GrantSet) -> [u8; 4] {
         hash.update(grant.from.to_be_bytes());
         hash.update(grant.to.unwrap_or(i64::MAX).to_be_bytes());
     }
+    hash.update(set.territory.to_be_bytes());
     let bytes = hash.finalize();
     [bytes[0], bytes[1], bytes[2], bytes[3]]
 }

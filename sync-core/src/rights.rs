@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_schema::ids::AreaNo;
-use gridledger_schema::set::{Role, SchemaSet, Scope};
+use gridledger_schema::limits;
+use gridledger_schema::set::{Role, SchemaSet, Scope, Unmasks};
 use gridledger_schema::wire::{AreaInfo, Grant};
 
 /// The territory, as far as this side knows it.
@@ -25,8 +26,8 @@ impl AreaTree {
     /// Adds an area, or replaces the one of that number.
     pub fn insert(&mut self, area: AreaInfo) {
         self.forget(area.no);
-        if let Some(parent) = area.parent {
-            self.children.entry(parent).or_default().insert(area.no);
+        for above in all_above(&area) {
+            self.children.entry(above).or_default().insert(area.no);
         }
         self.by_code.insert(area.code.clone(), area.no);
         self.areas.insert(area.no, area);
@@ -37,8 +38,10 @@ impl AreaTree {
         if self.by_code.get(&old.code) == Some(&no) {
             self.by_code.remove(&old.code);
         }
-        if let Some(siblings) = old.parent.and_then(|parent| self.children.get_mut(&parent)) {
-            siblings.remove(&no);
+        for above in all_above(&old) {
+            if let Some(siblings) = self.children.get_mut(&above) {
+                siblings.remove(&no);
+            }
         }
     }
 
@@ -57,38 +60,61 @@ impl AreaTree {
         self.areas.values()
     }
 
-    /// Whether `area` is `above` or lies below it. An area that is not known here lies in nothing but itself.
-    pub fn is_within(&self, area: AreaNo, above: AreaNo) -> bool {
-        let mut at = area;
-        // As many steps as there are areas end at the root, or have gone round a cycle.
-        for _ in 0..=self.areas.len() {
-            if at == above {
-                return true;
-            }
-            match self.get(at).and_then(|info| info.parent) {
-                Some(parent) => at = parent,
-                None => return false,
-            }
-        }
-        false
+    /// Whether `area` is `above` or lies below it at a time (ms since 1970). An area that is not known here lies in
+    /// nothing but itself.
+    pub fn is_within(&self, area: AreaNo, above: AreaNo, at: i64) -> bool {
+        // As many steps as there are areas end at every root, or have gone round a cycle.
+        let mut steps = self.areas.len() + limits::AREA_DEPTH;
+        self.climbs(area, above, at, limits::AREA_DEPTH, &mut steps)
     }
 
-    /// `area` and all below it, sorted.
-    pub fn below(&self, area: AreaNo) -> Vec<AreaNo> {
+    fn climbs(&self, area: AreaNo, above: AreaNo, at: i64, depth: usize, steps: &mut usize) -> bool {
+        if area == above {
+            return true;
+        }
+        if depth == 0 || *steps == 0 {
+            return false;
+        }
+        *steps -= 1;
+        let next = self.get(area).into_iter().flat_map(|info| lies_in(info, at));
+        next.into_iter()
+            .any(|next| self.climbs(next, above, at, depth - 1, steps))
+    }
+
+    /// `area` and all below it at a time, sorted.
+    pub fn below(&self, area: AreaNo, at: i64) -> Vec<AreaNo> {
         let mut found = BTreeSet::new();
-        self.collect_below(area, &mut found);
+        self.collect_below(area, at, &mut found);
         found.into_iter().collect()
     }
 
     /// Adds `area` and all below it; what is in `found` already is taken to be there with all below.
-    fn collect_below(&self, area: AreaNo, found: &mut BTreeSet<AreaNo>) {
+    fn collect_below(&self, area: AreaNo, at: i64, found: &mut BTreeSet<AreaNo>) {
         let mut waiting = vec![area];
         while let Some(area) = waiting.pop() {
             if found.insert(area) {
-                waiting.extend(self.children.get(&area).into_iter().flatten());
+                let children = self.children.get(&area).into_iter().flatten();
+                let lies_here = |child: &&AreaNo| {
+                    let info = self.get(**child);
+                    info.is_some_and(|info| lies_in(info, at).any(|above| above == area))
+                };
+                waiting.extend(children.filter(lies_here));
             }
         }
     }
+}
+
+/// Every area this one lay in at some time.
+fn all_above(info: &AreaInfo) -> impl Iterator<Item = AreaNo> {
+    let edges = info.edges.iter().map(|edge| edge.above);
+    edges.chain(info.parent)
+}
+
+/// The areas this one lies in at a time: of one that was never moved the one above it.
+fn lies_in(info: &AreaInfo, at: i64) -> impl Iterator<Item = AreaNo> {
+    let edges = info.edges.iter().filter(move |edge| edge.is_valid(at));
+    let always = info.parent.filter(|_| info.edges.is_empty());
+    edges.map(|edge| edge.above).chain(always)
 }
 
 /// One person's grants over a territory. A grant counts from its beginning until just before its end, and only
@@ -109,6 +135,18 @@ impl<'a> Rights<'a> {
         self.here(area, at).any(|held| held.code == role)
     }
 
+    /// Whether one grant gives `role` at `area` or above it at every time from `from` to `to` (ms since 1970).
+    pub fn holds_throughout(&self, role: &str, area: AreaNo, from: i64, to: i64) -> bool {
+        self.schema.role(role).is_some()
+            && self.grants.iter().any(|grant| {
+                grant.role == role
+                    && grant.from <= from
+                    && grant.to.is_none_or(|end| to < end)
+                    && self.tree.is_within(area, grant.area, from)
+                    && self.tree.is_within(area, grant.area, to)
+            })
+    }
+
     /// The codes of the roles held at `area` or above it, sorted, each once.
     pub fn roles_at(&self, area: AreaNo, at: i64) -> Vec<&'a str> {
         let roles: BTreeSet<&str> = self.here(area, at).map(|role| role.code.as_str()).collect();
@@ -120,7 +158,7 @@ impl<'a> Rights<'a> {
     pub fn areas(&self, at: i64) -> Vec<AreaNo> {
         let mut found = BTreeSet::new();
         self.in_force(at)
-            .for_each(|(_, grant)| self.tree.collect_below(grant.area, &mut found));
+            .for_each(|(_, grant)| self.tree.collect_below(grant.area, at, &mut found));
         found.into_iter().collect()
     }
 
@@ -154,6 +192,26 @@ impl<'a> Rights<'a> {
         self.here(area, at).any(|role| role.supervises)
     }
 
+    /// Whether the person may have things erased in `area`.
+    pub fn may_erase(&self, area: AreaNo, at: i64) -> bool {
+        self.here(area, at).any(|role| role.erases)
+    }
+
+    /// Whose values the person may see unmasked at `area`, the widest of the roles held there; `None` for nobody's.
+    pub fn unmasks(&self, area: AreaNo, at: i64) -> Option<Unmasks> {
+        self.here(area, at).filter_map(|role| role.unmasks).max()
+    }
+
+    /// Whether the person may read the read log of `area`.
+    pub fn may_audit(&self, area: AreaNo, at: i64) -> bool {
+        self.here(area, at).any(|role| role.audits)
+    }
+
+    /// Whether the person may share fields of the records of `area`.
+    pub fn may_share(&self, area: AreaNo, at: i64) -> bool {
+        self.here(area, at).any(|role| role.shares)
+    }
+
     fn in_force(&self, at: i64) -> impl Iterator<Item = (&'a Role, &'a Grant)> {
         let schema = self.schema;
         self.grants
@@ -165,7 +223,7 @@ impl<'a> Rights<'a> {
     fn here(&self, area: AreaNo, at: i64) -> impl Iterator<Item = &'a Role> {
         let tree = self.tree;
         self.in_force(at)
-            .filter(move |(_, grant)| tree.is_within(area, grant.area))
+            .filter(move |(_, grant)| tree.is_within(area, grant.area, at))
             .map(|(role, _)| role)
     }
 }

@@ -1,169 +1,15 @@
 //! Derivation is a pure function of the causal past: any order of arrival gives the same heads and the same view.
 
-use std::collections::BTreeMap;
+mod made;
 
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::document::Document;
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
-use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::ids::{AreaNo, RecordId};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
-type Clock = BTreeMap<FeedId, u64>;
-
-/// One entry of a made-up history: who, what, and what had been seen.
-struct Made {
-    feed: FeedId,
-    entry: Entry,
-    seen: Clock,
-}
-
-/// A source of choices, so that proptest can shrink a history.
-struct Choices<'a> {
-    bytes: std::slice::Iter<'a, u8>,
-}
-
-impl Choices<'_> {
-    fn below(&mut self, n: usize) -> usize {
-        self.bytes.next().map_or(0, |&b| usize::from(b)) % n
-    }
-}
-
-fn feed(i: usize) -> FeedId {
-    FeedId([i as u8 + 1; 16])
-}
-
-fn intent(c: &mut Choices<'_>) -> Intent {
-    let item = || ["a", "b", "c"];
-    let (field, op) = match c.below(10) {
-        0 => (
-            "status",
-            Op::Put {
-                value: json!(c.below(3)),
-            },
-        ),
-        1 => (
-            "label",
-            Op::Put {
-                value: json!({ "n": [c.below(3), "值"] }),
-            },
-        ),
-        2 => (
-            "reached",
-            Op::Raise {
-                value: c.below(50) as i64,
-            },
-        ),
-        3 => (
-            "count",
-            Op::Increment {
-                by: c.below(5) as i64 - 2,
-            },
-        ),
-        4 => (
-            "notes",
-            Op::Splice {
-                pos: c.below(9) as u32,
-                delete: c.below(3) as u32,
-                insert: "雨天".into(),
-            },
-        ),
-        5 => (
-            "tags",
-            Op::Add {
-                item: item()[c.below(3)].into(),
-            },
-        ),
-        6 => (
-            "tags",
-            Op::Remove {
-                item: item()[c.below(3)].into(),
-            },
-        ),
-        7 => (
-            "log",
-            Op::Append {
-                value: json!({ "v": c.below(9) }),
-            },
-        ),
-        8 => (
-            "contacts",
-            Op::SetChild {
-                child: item()[c.below(3)].into(),
-                value: json!({ "p": c.below(3) }).as_object().unwrap().clone(),
-            },
-        ),
-        _ => (
-            "contacts",
-            Op::RemoveChild {
-                child: item()[c.below(3)].into(),
-            },
-        ),
-    };
-    Intent {
-        facet: 0,
-        field: field.into(),
-        op,
-    }
-}
-
-fn history(c: &mut Choices<'_>, steps: usize) -> Vec<Made> {
-    let authors = 2 + c.below(4);
-    let mut known: Vec<Clock> = vec![Clock::new(); authors];
-    let mut numbers = vec![0u64; authors];
-    let create = Target::Create {
-        record_type: "household".into(),
-        area: AreaNo(1),
-    };
-    let first = Entry {
-        n: 1,
-        at: 1_000,
-        cursor: 0,
-        role: "w".into(),
-        target: create,
-        intents: vec![intent(c)],
-    };
-    numbers[0] = 1;
-    let record = first.record(feed(0));
-    let mut made = vec![Made {
-        feed: feed(0),
-        entry: first,
-        seen: Clock::new(),
-    }];
-    for clock in &mut known {
-        clock.insert(feed(0), 1);
-    }
-    for _ in 0..steps {
-        let (who, other) = (c.below(authors), c.below(authors));
-        if c.below(3) == 0 {
-            let theirs = known[other].clone();
-            for (feed, n) in theirs {
-                let mine = known[who].entry(feed).or_insert(0);
-                *mine = n.max(*mine);
-            }
-            continue;
-        }
-        numbers[who] += 1;
-        let intents = (0..=c.below(3)).map(|_| intent(c)).collect();
-        let at = 1_000 + c.below(256) as i64;
-        let entry = Entry {
-            n: numbers[who],
-            at,
-            cursor: 0,
-            role: "w".into(),
-            target: Target::Edit { record },
-            intents,
-        };
-        let seen = known[who].clone();
-        *known[who].entry(feed(who)).or_insert(0) += 1;
-        made.push(Made {
-            feed: feed(who),
-            entry,
-            seen,
-        });
-    }
-    made
-}
+use made::{Choices, Clock, Made, feed, history, household};
 
 /// Derives the whole history in an order of the chooser's, causes before effects.
 fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Document {
@@ -198,36 +44,6 @@ fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Doc
         *have.entry(next.feed).or_insert(0) += 1;
     }
     doc
-}
-
-fn household() -> gridledger_schema::set::RecordType {
-    let field = |merge: &str, kind: Value| {
-        let mut field = json!({ "x-merge": merge, "x-label": { "zh": "字段", "en": "Field" }, "x-write": ["grid_worker"] });
-        field
-            .as_object_mut()
-            .unwrap()
-            .extend(kind.as_object().unwrap().clone());
-        field
-    };
-    let text = || json!({ "type": "string", "maxLength": 50 });
-    let properties = json!({
-        "status": field("register", json!({ "type": "integer", "minimum": 0, "maximum": 9 })),
-        "label": field("multi", json!({ "type": "object", "properties": { "n": { "type": "array", "maxItems": 3, "items": text() } } })), "reached": field("max", json!({ "type": "integer", "minimum": 0, "maximum": 99 })),
-        "count": field("counter", json!({ "type": "integer", "minimum": -99, "maximum": 99 })), "notes": field("text", text()),
-        "tags": field("set-add-wins", json!({ "type": "array", "maxItems": 9, "items": text() })),
-        "log": field("log", json!({ "type": "array", "maxItems": 99, "items": text() })),
-        "contacts": field("map", json!({ "type": "object", "maxProperties": 9, "additionalProperties": { "type": "object", "properties": { "p": { "type": "integer", "minimum": 0, "maximum": 9 } } } })),
-    });
-    let file = json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
-        "x-label": { "zh": "试", "en": "Trial" }, "x-create": ["grid_worker"], "properties": properties,
-    });
-    let files = [("records/trial.json".to_owned(), file.to_string())];
-    gridledger_schema::set::SchemaSet::from_files(&files)
-        .unwrap()
-        .record_type("trial")
-        .unwrap()
-        .clone()
 }
 
 proptest! {

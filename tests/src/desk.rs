@@ -2,13 +2,16 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
-use gridledger_server::auth::passwords;
+use gridledger_server::auth::{codes, passwords};
 use gridledger_server::config::Settings;
+use gridledger_server::http::app::More;
 use gridledger_server::http::{self, Running};
 use gridledger_server::service::Service;
 use gridledger_server::store::people::{NewArea, NewUser};
@@ -24,8 +27,10 @@ pub struct Desk {
     /// The service behind it.
     pub service: Arc<Service>,
     running: Option<Running>,
-    addr: SocketAddr,
-    _engine: Engine,
+    door: Door,
+    url: String,
+    settings: Settings,
+    engine: Engine,
 }
 
 impl Desk {
@@ -36,6 +41,11 @@ impl Desk {
 
     /// A server with some settings.
     pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::with_routes(settings, |_| ())
+    }
+
+    /// A server with some settings and with routes of the test's own.
+    pub fn with_routes(settings: &[(&str, &str)], more: More) -> Self {
         let mut all = Settings::default();
         for (key, value) in [("listen", "127.0.0.1:0"), ("workers", "2")]
             .iter()
@@ -47,13 +57,56 @@ impl Desk {
         let service = Service::new(engine.store.clone(), SchemaSet::builtin()).expect("a service");
         let service = Arc::new(service);
         small_town(&service);
-        let running = http::start(service.clone(), &all).expect("a server");
+        let running = http::app::start_with(service.clone(), &all, more).expect("a server");
         Self {
             service,
-            addr: running.addr(),
+            door: Door(running.addr()),
+            url: running.url(),
             running: Some(running),
-            _engine: engine,
+            settings: all,
+            engine,
         }
+    }
+
+    /// Stops the server and starts it again on the same store.
+    pub fn restart(&mut self) {
+        self.stop();
+        // The store's file is locked for as long as the old service lives.
+        let away = engines::sqlite();
+        self.engine.store = away.store.clone();
+        self.service = Arc::new(Service::new(away.store, SchemaSet::builtin()).expect("a service"));
+        self.engine.store = engines::sqlite_in(self.engine.dir.path());
+        let service = Service::new(self.engine.store.clone(), SchemaSet::builtin()).expect("a service");
+        self.service = Arc::new(service);
+        let running = http::start(self.service.clone(), &self.settings).expect("a server");
+        self.door = Door(running.addr());
+        self.url = running.url();
+        self.running = Some(running);
+    }
+
+    /// The store's file.
+    pub fn file(&self) -> PathBuf {
+        self.engine.dir.path().join("server.db")
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.door.0
+    }
+
+    /// The address as a phone is told it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A one-time code for a person's phone.
+    pub fn code(&self, login: &str) -> String {
+        let user = self.service.store.user_by_login(login).expect("users");
+        let code = codes::make().expect("random bytes");
+        let hash = codes::hash(&code).expect("a code is well formed");
+        let user = user.expect("a person of the desk").no;
+        self.service.store.put_code(hash, user, i64::MAX).expect("a code");
+        code
     }
 
     /// Makes a person with a role at an area.
@@ -72,9 +125,33 @@ impl Desk {
             password,
             grants,
         };
-        self.service.store.put_users(&[user]).expect("a user");
+        self.service
+            .store
+            .put_users(&[user], self.service.now())
+            .expect("a user");
     }
 
+    /// Stops the server; returns once it has.
+    pub fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().expect("a good end");
+        }
+    }
+}
+
+impl Deref for Desk {
+    type Target = Door;
+
+    fn deref(&self) -> &Door {
+        &self.door
+    }
+}
+
+/// Where a server listens, asked byte by byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Door(pub SocketAddr);
+
+impl Door {
     /// Sends a request without further headers.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
         self.ask_with(method, path, &[], body.as_bytes())
@@ -94,19 +171,7 @@ impl Desk {
 
     /// Sends these bytes and reads the answer, or what comes of it until the server closes.
     pub fn ask_raw(&self, bytes: &[u8]) -> Answer {
-        let mut line = TcpStream::connect(self.addr).expect("the server listens");
-        line.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        // A server that refuses early may close while we still write.
-        let _ = line.write_all(bytes);
-        let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
-        // The server lingers where it did not read the whole body; its answer is there before it closes.
-        while !Answer::is_whole(&answer) {
-            match line.read(&mut piece) {
-                Ok(0) | Err(_) => break,
-                Ok(bytes) => answer.extend_from_slice(&piece[..bytes]),
-            }
-        }
-        Answer::parse(&answer)
+        ask_at(self.0, bytes)
     }
 
     /// Signs in; the access and the refresh token.
@@ -121,13 +186,23 @@ impl Desk {
     pub fn get_as(&self, token: &str, path: &str) -> Answer {
         self.ask_with("GET", path, &[("authorization", &format!("Bearer {token}"))], b"")
     }
+}
 
-    /// Stops the server; returns once it has.
-    pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.stop().expect("a good end");
+/// Sends these bytes to a server and reads the answer, or what comes of it until the server closes.
+pub fn ask_at(addr: SocketAddr, bytes: &[u8]) -> Answer {
+    let mut line = TcpStream::connect(addr).expect("the server listens");
+    line.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    // A server that refuses early may close while we still write.
+    let _ = line.write_all(bytes);
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    // The server lingers where it did not read the whole body; its answer is there before it closes.
+    while !Answer::is_whole(&answer) {
+        match line.read(&mut piece) {
+            Ok(0) | Err(_) => break,
+            Ok(bytes) => answer.extend_from_slice(&piece[..bytes]),
         }
     }
+    Answer::parse(&answer)
 }
 
 fn small_town(service: &Service) {

@@ -1,5 +1,6 @@
 //! Every engine of the store, empty: one suite runs on all of them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use gridledger_schema::set::SchemaSet;
@@ -29,11 +30,10 @@ pub fn engines() -> Vec<Engine> {
 /// An empty SQLite store.
 pub fn sqlite() -> Engine {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let path = dir.path().join("server.db");
-    let store = SqliteStore::open(&path, ingest::decider(SchemaSet::builtin())).expect("an empty store");
+    let store = sqlite_in(dir.path());
     Engine {
         name: "sqlite",
-        store: Arc::new(store),
+        store,
         dir,
     }
 }
@@ -47,4 +47,11 @@ pub fn postgres() -> Engine {
         store: Arc::new(store),
         dir: tempfile::tempdir().expect("a temporary folder"),
     }
+}
+
+/// The SQLite store in a folder; an empty one if there is none.
+pub fn sqlite_in(dir: &Path) -> Arc<dyn Store> {
+    let path = dir.join("server.db");
+    let store = SqliteStore::open(&path, ingest::decider(SchemaSet::builtin()));
+    Arc::new(store.expect("a store"))
 }

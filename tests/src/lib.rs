@@ -1,10 +1,13 @@
 //! Helpers shared by the tests.
 
+pub mod at_rest;
 pub mod attacker;
 pub mod cluster;
 pub mod desk;
 pub mod engines;
 pub mod office;
+pub mod planning;
+pub mod routes;
 pub mod simulation;
 pub mod tidy;
 pub mod world;

@@ -10,6 +10,7 @@ use gridledger_server::ledger::{self, question::Question};
 use gridledger_server::reading::{ReadError, Reader};
 use gridledger_server::service::Service;
 use gridledger_server::store::people::User;
+use gridledger_server::unmask::Unmask;
 use serde_json::{Value, json};
 
 /// A page as a test sees it.
@@ -17,6 +18,8 @@ use serde_json::{Value, json};
 pub struct Pulled {
     /// The rows.
     pub rows: Vec<Value>,
+    /// Records that left.
+    pub left: Vec<RecordId>,
     /// Where the next pull goes on.
     pub cursor: String,
     /// Whether there is more.
@@ -60,6 +63,7 @@ impl<'a> Clerk<'a> {
         let page = ledger::page(&self.reader(), &question)?;
         Ok(Pulled {
             rows: page.rows.into_iter().map(Value::Object).collect(),
+            left: page.left,
             cursor: page.cursor,
             more: page.more,
         })
@@ -127,6 +131,12 @@ impl<'a> Clerk<'a> {
         let found = self.service.store.record(record).expect("records");
         found.map_or(0, |(row, _)| row.last)
     }
+}
+
+/// A reason to see values as they are.
+pub fn why() -> Unmask {
+    let reason = "核对重复档案".to_owned();
+    Unmask { reason, export: None }
 }
 
 /// An entry that creates a record.

@@ -175,6 +175,21 @@ pub fn tests_do_not_sleep(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
+/// What is shown whole leaves a row in the read log. Only what proves that replicas are equal looks past that.
+pub fn only_checks_look_past_the_read_log(tree: &Tree) -> Vec<Finding> {
+    const CHECKS: &[&str] = &[
+        "client-sdk/src/bin/gridledger-field/exec.rs",
+        "client-sdk/src/engine/reads.rs",
+        "gridledger/src/demo/gather.rs",
+        "tests/",
+    ];
+    let words = [(".for_", "check()")].map(joined);
+    tree.rust_files()
+        .filter(|(path, _)| !CHECKS.iter().any(|known| path.starts_with(known)))
+        .flat_map(|(path, text)| naming(path, text, &words, "open the record for a purpose"))
+        .collect()
+}
+
 fn joined((first, second): (&str, &str)) -> String {
     format!("{first}{second}")
 }

@@ -19,6 +19,8 @@ use gridledger_server::store::sqlite::SqliteStore;
 use gridledger_server::sync::{self, SyncError};
 use tempfile::TempDir;
 
+use crate::at_rest::lock;
+
 /// What went wrong in a sync without a network.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncFailure {
@@ -121,11 +123,16 @@ impl World {
 
     /// A user with one role at one area.
     pub fn user(&self, login: &str, role: &str, area: &str) {
+        self.user_until(login, role, area, None);
+    }
+
+    /// … until a time (ms since 1970).
+    pub fn user_until(&self, login: &str, role: &str, area: &str, to: Option<i64>) {
         let grant = Grant {
             role: role.into(),
             area: self.area(area),
             from: 0,
-            to: None,
+            to,
         };
         let user = NewUser {
             login: login.into(),
@@ -133,7 +140,10 @@ impl World {
             password: None,
             grants: vec![grant],
         };
-        self.service.store.put_users(&[user]).expect("a user");
+        self.service
+            .store
+            .put_users(&[user], self.service.now())
+            .expect("a user");
     }
 
     /// Gives a user a role at an area from now on.
@@ -150,7 +160,10 @@ impl World {
             password: None,
             grants: vec![grant],
         };
-        self.service.store.put_users(&[user]).expect("a user");
+        self.service
+            .store
+            .put_users(&[user], self.service.now())
+            .expect("a user");
     }
 
     /// Ends a role of a user now; whether there was one.
@@ -160,7 +173,7 @@ impl World {
         let (area, now) = (self.area(area), self.service.now());
         self.service
             .store
-            .end_grant(user, role, area, now)
+            .end_grant(user, role, area, now, now)
             .expect("grants")
     }
 
@@ -237,8 +250,24 @@ impl Phone {
     /// The phone's engine; opens the store if it is closed.
     pub fn engine(&mut self) -> &mut Engine {
         let (path, schema, clock, seed) = (&self.path, self.schema.clone(), self.clock.clone(), self.seed);
-        self.engine
-            .get_or_insert_with(|| Engine::open(path, Some(schema), clock, seed).expect("the phone's store"))
+        self.engine.get_or_insert_with(|| {
+            Engine::open(path, &lock(), Some(schema), clock, seed).expect("the phone's store")
+        })
+    }
+
+    /// Another handle on the same file, as a second process has it.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            clock: self.clock.clone(),
+            skew: self.skew.clone(),
+            seed: self.seed,
+            schema: self.schema.clone(),
+            engine: None,
+            last_request: Vec::new(),
+            last_answer: Vec::new(),
+        }
     }
 
     /// Closes the store, as when the app is ended.

@@ -10,7 +10,7 @@ use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
 use gridledger_core::receipt;
 use gridledger_core::wire::{WireError, frames};
-use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::code::Code;
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
@@ -20,13 +20,10 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, db, gone, settings};
+use super::{Engine, attention, db, epochs, gone, reach, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
-
-/// Milliseconds by which a right clock may seem wrong because an answer took its time.
-const CLOCK_NOISE_MS: i64 = 2_000;
 
 impl Engine {
     /// Applies every frame that has arrived whole; leaves the rest in `arrived`. `Some(more)` when the last one was
@@ -39,8 +36,11 @@ impl Engine {
         while !self.answer_is_void
             && let Some(frame) = frames::take_frame(arrived, &Names(&self.db))?
         {
+            if is_news(&frame) && !std::mem::replace(&mut self.reach_settled, true) {
+                self.ask_again |= self.settle_reach()?;
+            }
             let end = if let Frame::End { more } = frame {
-                Some(more)
+                Some(more || self.ask_again)
             } else {
                 None
             };
@@ -67,8 +67,9 @@ impl Engine {
             Frame::Granted(area) => self.granted(&area),
             Frame::Withdrawn(area) => self.withdrawn(area),
             Frame::Delta(delta) => self.delta(delta, report),
-            // Told to phones that asked; this one does not yet.
-            Frame::Lease(_) | Frame::ReadsKept(_) | Frame::Ruling(_) => Ok(()),
+            Frame::Lease(lease) => self.renew(lease),
+            Frame::ReadsKept(n) => self.reads_kept(n),
+            Frame::Ruling(ruling) => self.ruled(&ruling),
             Frame::End { .. } => self.ended(),
         }
     }
@@ -78,18 +79,21 @@ impl Engine {
         let tx = self.db.transaction()?;
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
-        tx.commit().map_err(ClientError::of_store)
-    }
-
-    /// Small differences are the network's, not the clock's.
-    fn server_time(&mut self, at: i64) -> Result<(), ClientError> {
-        let offset = at - (self.clock)();
-        let offset = if offset.abs() < CLOCK_NOISE_MS { 0 } else { offset };
-        db::set_number(&self.db, "clock_offset", offset)
+        attention::notes_told(&tx, &self.asked)?;
+        tx.commit().map_err(ClientError::of_store)?;
+        epochs::scrub(&self.db)?;
+        if std::mem::take(&mut self.lease.misfit) {
+            // What was sent is decided all the same; news wait until a lease opens this store.
+            return Err(WireError::Malformed("lease").into());
+        }
+        Ok(())
     }
 
     fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
-        db::set(&self.db, "grants", json!(set.grants).to_string().as_bytes())?;
+        let tx = self.db.transaction()?;
+        db::set(&tx, "grants", json!(set.grants).to_string().as_bytes())?;
+        db::set_number(&tx, "territory", i64::from(set.territory))?;
+        tx.commit().map_err(ClientError::of_store)?;
         self.grants = set.grants;
         Ok(())
     }
@@ -101,19 +105,23 @@ impl Engine {
         db::set_number(&tx, "no_dictionary", 0)?;
         tx.commit().map_err(ClientError::of_store)?;
         self.schema = Arc::new(schema);
-        Ok(())
+        self.follow_schema()
     }
 
     fn granted(&mut self, area: &AreaInfo) -> Result<(), ClientError> {
         settings::put_area(&self.db, area, true)?;
-        self.reload_tree()
+        self.reload_tree()?;
+        self.note_reach(area.no)
     }
 
     /// The area's records go; those with work that the server has not decided go when it has.
     fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
         let tx = self.db.transaction()?;
         forget_confirmed(&tx, area)?;
-        tx.execute("UPDATE areas SET held = -1 WHERE area = ?1", [area.0])?;
+        tx.execute(
+            "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
+            [area.0],
+        )?;
         forget_withdrawn(&tx)?;
         tx.commit().map_err(ClientError::of_store)?;
         self.reload_tree()
@@ -132,7 +140,7 @@ impl Engine {
         if receipt.feed != self.me.feed {
             return Ok(());
         }
-        if self.went_on_elsewhere(receipt)? {
+        if self.is_not_ours(receipt)? {
             self.answer_is_void = true;
             return self.start_new_feed();
         }
@@ -140,6 +148,10 @@ impl Engine {
         let tx = self.db.transaction()?;
         note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
         forget_withdrawn(&tx)?;
+        gone::forget_left(&tx)?;
+        if !self.seal.is_dark() {
+            overlay::seal_decided(&tx)?;
+        }
         db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
         let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
         db::set(&tx, "trouble", trouble.unwrap_or_default().as_bytes())?;
@@ -148,18 +160,17 @@ impl Engine {
         self.me.decided = self.me.decided.max(receipt.n);
         report.decided += newly;
         report.refused += receipt.refused.len() as u64;
+        let stopped = receipt.stopped.as_ref().map(|refusal| refusal.code);
+        if stopped == Some(Code::FeedForked) {
+            // Up to here the feed is ours, and what was decided of it is noted; the rest went on elsewhere.
+            self.answer_is_void = true;
+            return self.start_new_feed();
+        }
         Ok(())
     }
 
-    /// Whether the server holds another feed under this one's name: it says so, or its last entry is not ours.
-    fn went_on_elsewhere(&self, receipt: &Receipt) -> Result<bool, ClientError> {
-        if receipt
-            .stopped
-            .as_ref()
-            .is_some_and(|r| r.code == Code::FeedForked)
-        {
-            return Ok(true);
-        }
+    /// Whether the server holds another feed under this one's name: its last entry is not ours.
+    fn is_not_ours(&self, receipt: &Receipt) -> Result<bool, ClientError> {
         let mut select = self
             .db
             .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
@@ -173,6 +184,10 @@ impl Engine {
 
     fn delta(&mut self, delta: Delta, report: &mut SyncReport) -> Result<(), ClientError> {
         let area = delta.from.area;
+        if self.seal.is_dark() {
+            // Nothing can be merged into what cannot be read. The cursor stays: it comes again when there is a lease.
+            return Ok(());
+        }
         // The lock first: a save by another process between the look and the writing would end this transaction.
         let tx = self
             .db
@@ -202,16 +217,38 @@ impl Engine {
             forget_confirmed(&tx, area)?;
             report.healed += 1;
         }
+        overlay::seal_decided(&tx)?;
         faults::reach("phone.before_frame_commit");
         tx.commit().map_err(ClientError::of_store)
     }
 }
 
+/// Whether a frame comes after those that say what may be read.
+fn is_news(frame: &Frame) -> bool {
+    matches!(
+        frame,
+        Frame::Granted(_) | Frame::Withdrawn(_) | Frame::Delta(_) | Frame::End { .. }
+    )
+}
+
+/// Forgets an area's records, but for those with edits that the server has not decided.
+pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    forget_confirmed(c, area)?;
+    let gone = "SELECT record FROM records r WHERE r.area = ?1
+                AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
+    for table in ["documents", "records"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
+            .execute([area.0])?;
+    }
+    Ok(())
+}
+
 /// Forgets what is confirmed of an area, so that the next sync fetches it afresh. Own undecided work stays.
-fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+pub(super) fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
     c.execute("DELETE FROM digests WHERE area = ?1", [area.0])?;
     c.execute(
-        "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16)
+        "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16),
+           overlay_clock = coalesce(overlay_clock, confirmed_clock), confirmed_clock = NULL
          WHERE record IN (SELECT record FROM records WHERE area = ?1)",
         [area.0],
     )?;
@@ -249,13 +286,19 @@ fn note_verdicts(
     author: &str,
 ) -> Result<(), ClientError> {
     let mut shaken: BTreeSet<RecordId> = BTreeSet::new();
+    let stood_until = attention::stood_until(c, receipt.feed)?;
     for (n, refusal) in &receipt.refused {
-        let sql = "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n = ?2 AND state < 2 RETURNING record";
+        let sql = "UPDATE entries SET state = ?3, refusal = ?4, stood_until = ?5 WHERE feed = ?1 AND n = ?2 AND state < 2
+                   RETURNING record";
         let mut update = c.prepare_cached(sql)?;
-        let refusal = json!(refusal).to_string();
-        let mut rows = update.query((receipt.feed.0, *n as i64, SentState::Refused.number(), refusal))?;
+        let told = json!(refusal).to_string();
+        let refused = SentState::Refused.number();
+        let mut rows = update.query((receipt.feed.0, *n as i64, refused, told, stood_until))?;
         while let Some(row) = rows.next()? {
             shaken.insert(RecordId(row.get(0)?));
+        }
+        if refusal.code == Code::Erased {
+            epochs::forget_refused(c, receipt.feed, *n)?;
         }
     }
     let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n <= ?2 AND state = 0";
@@ -263,33 +306,27 @@ fn note_verdicts(
         .execute((receipt.feed.0, receipt.n as i64, SentState::Sent.number()))?;
     for record in shaken {
         if let Some(row) = overlay::row(c, record)? {
-            let confirmed = overlay::documents(c, record, false)?;
-            drop_groundless(c, receipt, &confirmed, record)?;
-            overlay::rebuild(c, schema, &row, confirmed, author)?;
+            if was_to_create(receipt, record) && !overlay::is_confirmed(c, record)? {
+                // Later edits of it go out too, and are refused for want of it; until then there is nothing to show.
+                forget(c, record)?;
+            } else {
+                overlay::rebuild_stored(c, schema, &row, author)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Undecided edits of a record whose creating entry was refused have lost their ground.
-fn drop_groundless(
-    c: &Connection,
-    receipt: &Receipt,
-    confirmed: &Facets,
-    record: RecordId,
-) -> Result<(), ClientError> {
-    let created = receipt
-        .refused
-        .iter()
-        .any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record);
-    if created && confirmed.is_empty() {
-        let refusal = json!(Refusal::new(
-            Code::RecordUnknown,
-            "the entry that created the record was refused"
-        ))
-        .to_string();
-        let sql = "UPDATE entries SET state = ?2, refusal = ?3 WHERE record = ?1 AND state = 1";
-        c.execute(sql, (record.0, SentState::Refused.number(), refusal))?;
+/// Whether an entry refused here would have created the record.
+fn was_to_create(receipt: &Receipt, record: RecordId) -> bool {
+    let mut refused = receipt.refused.iter();
+    refused.any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record)
+}
+
+fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    for table in ["documents", "records"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
+            .execute([record.0])?;
     }
     Ok(())
 }
@@ -302,25 +339,25 @@ fn apply_news(
     author: &str,
 ) -> Result<(), ClientError> {
     if matches!(news.news, News::Left(_) | News::Erased) {
-        return gone::apply(c, schema, area, &news, author);
+        return gone::apply(c, area, &news);
     }
     let mut row = match overlay::row(c, news.record)? {
         Some(row) => row,
         None => Row {
-            record: news.record,
-            area,
-            record_type: type_of(c, &news)?,
-            created: None,
             epoch: news.epoch,
-            held: 0,
-            changed_at: 0,
+            ..Row::new(news.record, &type_of(c, &news)?, area)
         },
     };
     if row.area != area {
+        // Positions of a record only grow, over moves too: what is not beyond them is old.
+        if news.created <= row.held {
+            return Ok(());
+        }
         // It moved here, and this area's news came before those of the area it left.
         overlay::forget_confirmed(c, &row)?;
         row.held = 0;
     }
+    row.leaving = None;
     let mut confirmed = Facets::new();
     match news.news {
         News::Snapshot(facets) => {
@@ -334,10 +371,19 @@ fn apply_news(
                 gone::begin_again(c, &row, news.epoch)?;
             }
             note_own_in(c, &confirmed, news.record)?;
+            epochs::forget_erased(c, news.record, &confirmed)?;
         }
         News::Entries(entries) => {
             confirmed = overlay::documents(c, news.record, false)?;
             for logged in entries.iter().filter(|logged| logged.seq > row.held) {
+                if matches!(logged.entry.target, Target::Create { .. }) {
+                    reach::note_creator(
+                        c,
+                        schema.record_type(&row.record_type),
+                        row.record,
+                        &logged.author,
+                    )?;
+                }
                 row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged)?);
             }
         }
@@ -351,7 +397,7 @@ fn apply_news(
 
 /// The type of a record that is new here. Of one that this phone created it does not travel.
 fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
-    let sql = "SELECT body FROM entries WHERE record = ?1 ORDER BY n LIMIT 1";
+    let sql = "SELECT unseal(body, record, 65) FROM entries WHERE record = ?1 ORDER BY n LIMIT 1";
     let mut select = c.prepare_cached(sql)?;
     let mut rows = select.query([news.record.0])?;
     if news.record_type.is_empty()
@@ -368,7 +414,8 @@ fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
 fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<i64, ClientError> {
     let own;
     let entry = if logged.own {
-        let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2 RETURNING body";
+        let sql =
+            "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2 RETURNING unseal(body, record, 65)";
         let mut update = c.prepare_cached(sql)?;
         let key = (logged.feed.0, logged.entry.n as i64, SentState::InLedger.number());
         let body: Vec<u8> = update.query_row(key, |row| row.get(0))?;
@@ -396,7 +443,7 @@ fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<
 /// A snapshot that holds own entries has brought them back: they are in the ledger. Of each facet it holds as many as
 /// the facet's document has changes of this feed.
 fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
-    let sql = "SELECT feed, n, body FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
+    let sql = "SELECT feed, n, unseal(body, record, 65), facets FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
     let own = c
         .prepare_cached(sql)?
         .query_map([record.0], |row| {
@@ -404,6 +451,7 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
                 FeedId(row.get(0)?),
                 row.get::<_, i64>(1)?,
                 row.get::<_, Vec<u8>>(2)?,
+                row.get::<_, Option<i64>>(3)?,
             ))
         })?
         .collect::<Result<Vec<_>, _>>()?;
@@ -416,10 +464,11 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
                 .map(|(feed, changes)| ((*facet, feed), changes)),
         );
     }
-    for (feed, n, body) in own {
+    for (feed, n, body, emptied) in own {
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        let touched = epochs::facets_of(&entry, emptied);
         let mut held = false;
-        for facet in confirmed.keys().filter(|f| entry.facets() & (1 << **f) != 0) {
+        for facet in confirmed.keys().filter(|f| touched & (1 << **f) != 0) {
             if let Some(changes @ 1..) = left.get_mut(&(*facet, feed)) {
                 *changes -= 1;
                 held = true;

@@ -2,20 +2,24 @@
 
 use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
+use gridledger_core::known::Standing;
 use gridledger_core::project::View;
 use gridledger_core::validate::{Subject, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::{AreaNo, EntryHash, RecordId};
 use gridledger_schema::set::{Field, Merge, RecordType};
+use rusqlite::Connection;
 use serde_json::Value;
 
 use super::overlay::{self, Facets, Row};
-use super::{Engine, settings};
+use super::{Engine, epochs};
 use crate::error::ClientError;
-use crate::faults;
 use crate::intents::Intents;
 use crate::model::Saved;
+
+/// The points around a save's commit.
+const SAVE: (&str, &str) = ("phone.before_save", "phone.after_save");
 
 impl Engine {
     /// Creates a record of a type in an area (code).
@@ -35,18 +39,55 @@ impl Engine {
     }
 
     fn save(&mut self, target: Target, intents: Vec<Intent>) -> Result<Saved, ClientError> {
+        self.save_and(target, intents, |_, _| Ok(()))
+    }
+
+    /// Saves, and does something more in the same transaction.
+    pub(super) fn save_and(
+        &mut self,
+        target: Target,
+        intents: Vec<Intent>,
+        also: impl FnOnce(&Connection, Saved) -> Result<(), ClientError>,
+    ) -> Result<Saved, ClientError> {
+        self.look()?;
+        let done = self.locked(SAVE, |engine, c| {
+            let (saved, hash) = engine.save_in(c, target, intents)?;
+            also(c, saved)?;
+            Ok((saved, hash))
+        });
+        match done {
+            Ok((saved, hash)) => {
+                self.me.head = (saved.n, hash);
+                Ok(saved)
+            }
+            Err(error) => {
+                self.note_refusal(&error)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the entry of a save and writes it, inside the store's lock.
+    fn save_in(
+        &self,
+        c: &Connection,
+        target: Target,
+        intents: Vec<Intent>,
+    ) -> Result<(Saved, EntryHash), ClientError> {
+        if let Some(unread) = self.unread(&target)? {
+            return self.save_unread(c, target, unread, intents);
+        }
         let (n, at) = (self.me.head.0 + 1, self.now()?);
         let (mut row, facets) = self.ground(&target, n)?;
         let record_type = self.schema.record_type(&row.record_type);
-        let record_type = record_type
-            .ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?
-            .clone();
-        let view = gridledger_core::project::project(&record_type, facets.values());
+        let record_type =
+            record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?;
+        let view = gridledger_core::project::project(record_type, facets.values());
         let intents = intents
             .into_iter()
-            .map(|i| plain(i, &record_type, &view))
+            .map(|i| plain(i, record_type, &view))
             .collect::<Result<_, _>>()?;
-        let cursor = self.area_floor(row.area)?.max(row.held);
+        let cursor = self.cursor_of(&row)?;
         let entry = Entry {
             n,
             at,
@@ -55,9 +96,9 @@ impl Engine {
             target,
             intents,
         };
-        let entry = self.under_a_role(entry, &record_type, row.area, &view)?;
+        let entry = self.under_a_role(entry, record_type, &row, &view)?;
         row.changed_at = at.max(row.changed_at);
-        self.write(&row, facets, &entry)
+        self.write(c, &row, facets, &entry)
     }
 
     /// What an entry is made on: the record's row and its documents, undecided edits included.
@@ -65,17 +106,7 @@ impl Engine {
         match target {
             Target::Create { record_type, area } => {
                 let record = RecordId::created_by(self.me.feed, n);
-                let record_type = record_type.clone();
-                let row = Row {
-                    record,
-                    area: *area,
-                    record_type,
-                    created: None,
-                    epoch: 0,
-                    held: 0,
-                    changed_at: 0,
-                };
-                Ok((row, Facets::new()))
+                Ok((Row::new(record, record_type, *area), Facets::new()))
             }
             Target::Edit { record } => {
                 let row = overlay::row(&self.db, *record)?
@@ -83,6 +114,13 @@ impl Engine {
                 Ok((row, overlay::documents(&self.db, *record, true)?))
             }
         }
+    }
+
+    /// The log position up to which this phone has the record.
+    pub(super) fn cursor_of(&self, row: &Row) -> Result<u64, ClientError> {
+        let seen = self.area_floor(row.area)?.max(row.held);
+        // Of a record that left, nothing was seen from there on.
+        Ok(row.leaving.map_or(seen, |left| seen.min(left.saturating_sub(1))))
     }
 
     fn area_floor(&self, area: AreaNo) -> Result<u64, ClientError> {
@@ -99,85 +137,77 @@ impl Engine {
     /// The entry under the first of the author's roles that may do it; else the first role's refusal.
     fn under_a_role(
         &self,
-        mut entry: Entry,
+        entry: Entry,
         record_type: &RecordType,
-        area: AreaNo,
+        row: &Row,
         view: &View,
     ) -> Result<Entry, ClientError> {
-        let rights = self.rights();
+        let subject = Subject {
+            record_type,
+            area: row.area,
+            seen: view,
+            now: view,
+            entries: 0,
+        };
+        self.under_some_role(entry, row.record, &subject, |standing, entry| {
+            validate(standing, &self.me.user, entry, &subject)
+        })
+    }
+
+    /// The same, with any check of what a role may do.
+    pub(super) fn under_some_role(
+        &self,
+        mut entry: Entry,
+        record: RecordId,
+        subject: &Subject<'_>,
+        check: impl Fn(&Standing<'_>, &Entry) -> Result<(), Refusal>,
+    ) -> Result<Entry, ClientError> {
+        let standing = Standing::acting(self.rights(), self.rights_time(entry.at)?);
         let mut refusal = None;
-        for role in rights.roles_at(area, entry.at) {
+        for role in standing.rights.roles_at(subject.area, standing.moment.now) {
             role.clone_into(&mut entry.role);
             check_shape(&entry)?;
-            let subject = Subject {
-                record_type,
-                area,
-                seen: view,
-                now: view,
-                entries: 0,
-            };
-            match validate(rights, &self.me.user, &entry, &subject) {
-                Ok(()) => return Ok(entry),
+            match check(&standing, &entry) {
+                Ok(()) => {
+                    self.check_creator(&entry, subject.record_type, record)?;
+                    return Ok(entry);
+                }
                 Err(no) => refusal = refusal.or(Some(no)),
             }
         }
         Err(refusal
-            .unwrap_or_else(|| Refusal::new(Code::RoleNotHeld, "no role is held in this area now"))
+            .unwrap_or_else(|| self.no_role(subject.area, standing.moment.now))
             .into())
     }
 
-    fn write(&mut self, row: &Row, mut facets: Facets, entry: &Entry) -> Result<Saved, ClientError> {
-        let seen = overlay::pack_seen(&facets, entry, |feed| feed != self.me.feed);
-        overlay::derive(&mut facets, self.me.feed, &self.me.user, entry, |_, _| Seen::All)?;
+    fn write(
+        &self,
+        c: &Connection,
+        row: &Row,
+        mut facets: Facets,
+        entry: &Entry,
+    ) -> Result<(Saved, EntryHash), ClientError> {
+        let feed = self.me.feed;
+        let seen = overlay::pack_seen(&facets, entry, |of| of != feed);
+        overlay::derive(&mut facets, feed, &self.me.user, entry, |_, _| Seen::All)?;
         let view = overlay::view(&self.schema, &row.record_type, &facets);
         facets.retain(|facet, _| entry.facets() & (1 << facet) != 0);
         let body = canonical::encode(entry);
         let hash = canonical::hash(self.me.head.1, &body);
-        let written = self.write_all(row, &facets, &view, entry, (&body, hash.0, &seen));
-        if let Err(error) = written {
-            // Whether the commit is durable is unknown: look at what the store holds now.
-            self.me = settings::identity(&self.db)?;
-            return Err(error);
-        }
-        self.me.head = (entry.n, hash);
-        Ok(Saved {
-            record: row.record,
-            n: entry.n,
-        })
-    }
-
-    fn write_all(
-        &mut self,
-        row: &Row,
-        facets: &Facets,
-        view: &View,
-        entry: &Entry,
-        (body, hash, seen): (&[u8], [u8; 32], &[u8]),
-    ) -> Result<(), ClientError> {
-        let feed = self.me.feed;
-        let tx = self.db.transaction().map_err(ClientError::of_store)?;
-        let write = || -> Result<(), rusqlite::Error> {
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO entries (feed, n, record, body, hash, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            insert.execute((feed.0, entry.n as i64, row.record.0, body, hash, seen))?;
-            Ok(())
-        };
-        write().map_err(ClientError::of_store)?;
-        overlay::put_overlay(&tx, row.record, facets)?;
-        let open = tx
+        overlay::put_entry(c, feed, entry, row.record, (&body, hash, &seen))?;
+        overlay::put_overlay(c, row, &facets)?;
+        let open = c
             .prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?
             .query_row([row.record.0], |r| r.get::<_, i64>(0))?;
-        overlay::write_view(&tx, row, view, open as usize)?;
-        faults::reach("phone.before_save");
-        tx.commit().map_err(ClientError::of_store)?;
-        faults::reach("phone.after_save");
-        Ok(())
+        overlay::write_view(c, &self.schema, row, &view, open as usize)?;
+        epochs::saved(c, &self.schema, row, &facets)?;
+        let (record, n) = (row.record, entry.n);
+        Ok((Saved { record, n }, hash))
     }
 }
 
 /// Fills in the facet, and turns a plain `put` into what the field's merge kind takes.
-fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<Intent, Refusal> {
+pub(super) fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<Intent, Refusal> {
     let Some(field) = record_type.field(&intent.field) else {
         return Err(Refusal::of_field(
             Code::FieldUnknown,

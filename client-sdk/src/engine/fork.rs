@@ -7,12 +7,13 @@ use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 use serde_json::Value;
 
 use super::overlay::{self, Row};
 use super::{Engine, db, settings};
-use crate::error::ClientError;
+use crate::error::{ClientError, lease_ended};
+use crate::faults;
 
 /// An undecided entry of the old feed.
 struct Left {
@@ -24,10 +25,21 @@ struct Left {
 impl Engine {
     /// Starts the key's next feed; undecided entries move there, with what their author had seen.
     pub(super) fn start_new_feed(&mut self) -> Result<(), ClientError> {
+        if self.seal.is_dark() {
+            return Err(lease_ended().into());
+        }
         let old = self.me.feed;
         let ordinal = self.me.ordinal + 1;
         let new = FeedId::of_key(&self.public_key(), ordinal);
-        let tx = self.db.transaction()?;
+        let tx = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if db::number(&tx, "feed_ordinal")? != i64::from(self.me.ordinal) {
+            // Another process on this file has done it.
+            drop(tx);
+            self.me = settings::identity(&self.db)?;
+            return Ok(());
+        }
         let left = undecided(&tx, old)?;
         let mut renamed = HashMap::new();
         let mut touched = Vec::new();
@@ -44,10 +56,7 @@ impl Engine {
             let seen = [seen, own_part(&tx, &entry, moved_to, old, &self.me.user)?].concat();
             let body = canonical::encode(&entry);
             before = canonical::hash(before, &body);
-            let mut insert = tx.prepare_cached(
-                "INSERT INTO entries (feed, n, record, body, hash, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            insert.execute((new.0, n as i64, moved_to.0, body, before.0, seen))?;
+            overlay::put_entry(&tx, new, &entry, moved_to, (&body, before, &seen))?;
             if touched.iter().all(|t: &Row| t.record != moved_to) {
                 touched.push(Row {
                     record: moved_to,
@@ -61,7 +70,9 @@ impl Engine {
         }
         db::set_number(&tx, "feed_ordinal", i64::from(ordinal))?;
         db::set_number(&tx, "decided", 0)?;
+        faults::reach("phone.before_fork");
         tx.commit().map_err(ClientError::of_store)?;
+        faults::reach("phone.after_fork");
         self.me = settings::identity(&self.db)?;
         Ok(())
     }
@@ -82,7 +93,7 @@ fn undecided(c: &Connection, feed: FeedId) -> Result<Vec<Left>, ClientError> {
 }
 
 /// The entry under its new number; records that changed their names with it are named anew.
-fn moved(mut entry: Entry, n: u64, renamed: &HashMap<RecordId, RecordId>) -> Entry {
+pub(super) fn moved(mut entry: Entry, n: u64, renamed: &HashMap<RecordId, RecordId>) -> Entry {
     entry.n = n;
     if let Target::Edit { record } = &mut entry.target
         && let Some(new) = renamed.get(record)
@@ -143,13 +154,8 @@ fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
 
 fn row_of(row: Option<Row>, entry: &Entry) -> Row {
     let new = |record_type: &str, area| Row {
-        record: RecordId([0; 16]),
-        area,
-        record_type: record_type.to_owned(),
-        created: None,
-        epoch: 0,
-        held: 0,
         changed_at: entry.at,
+        ..Row::new(RecordId([0; 16]), record_type, area)
     };
     match (&entry.target, row) {
         (Target::Create { record_type, area }, _) => new(record_type, *area),

@@ -1,22 +1,33 @@
 //! The engine: everything on the phone without network, runtime or thread. Synchronous; a shell calls it.
 //!
-//! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `request` says what to
-//! send, `apply` what an answer means, `attention` keeps what was refused,
-//! `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left.
+//! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `reads` masks what is shown
+//! and notes what is seen whole, `request` says what to send, `apply` what an answer means, `attention` keeps what was
+//! refused, `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of
+//! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share
+//! a file. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
+//! without seeing them.
 
 mod apply;
 mod attention;
+mod blind;
 mod db;
 mod edit;
+mod epochs;
 mod fork;
 mod gone;
+mod lease;
+mod lock;
 mod names;
 mod overlay;
 mod query;
+mod reach;
+mod reads;
 mod request;
+mod seal;
 mod settings;
+mod time;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
@@ -25,8 +36,11 @@ use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{AreaInfo, Grant};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use crate::error::ClientError;
+use crate::key_file::{self, FileKey, Lock};
+pub use reads::ForCheck;
 pub use request::Outgoing;
 
 /// The wall clock, ms since 1970; a parameter, so that a test or a replay can say what time it is.
@@ -51,6 +65,12 @@ struct Identity {
 /// A phone's store and its rules.
 pub struct Engine {
     db: Connection,
+    path: PathBuf,
+    file_key: FileKey,
+    /// Where the files were put when they were found damaged.
+    set_aside: Option<String>,
+    seal: seal::Seal,
+    lease: lease::LeaseTime,
     schema: Arc<SchemaSet>,
     clock: Clock,
     me: Identity,
@@ -60,28 +80,62 @@ pub struct Engine {
     counter: u64,
     /// The answer being received is about a feed this phone has left: its frames mean nothing any more.
     answer_is_void: bool,
+    /// What is held was put in step with what may be read, for the answer being received.
+    reach_settled: bool,
+    /// The questions in the request being answered, with their notes.
+    asked: Vec<(crate::model::EntryId, String)>,
+    /// Something must be asked for again, whatever the answer says.
+    ask_again: bool,
+    /// The store's version, as of the last look at what it says about this phone: others may write to it too.
+    version: i64,
 }
 
 impl Engine {
-    /// Opens the store at `path`, making it if it is not there. `seed` is 32 random bytes for a new device's key;
-    /// `schema` replaces the set the store holds.
+    /// Opens the store at `path` with its lock, making it if it is not there. `seed` is 32 random bytes for a new
+    /// device's key; `schema` replaces the set the store holds.
     pub fn open(
+        path: &Path,
+        lock: &Lock,
+        schema: Option<Arc<SchemaSet>>,
+        clock: Clock,
+        seed: [u8; 32],
+    ) -> Result<Self, ClientError> {
+        let (db, file_key) = db::open(path, lock)?;
+        Self::over(db, file_key, path, schema, clock, seed).map_err(|error| {
+            // The connection is closed by now.
+            if error.is_damage() {
+                return put_aside(path);
+            }
+            error
+        })
+    }
+
+    fn over(
+        db: Connection,
+        file_key: FileKey,
         path: &Path,
         schema: Option<Arc<SchemaSet>>,
         clock: Clock,
         seed: [u8; 32],
     ) -> Result<Self, ClientError> {
-        let db = db::open(path)?;
         settings::make_key(&db, seed)?;
         let schema = match schema {
             Some(schema) => schema,
             None => settings::schema(&db)?,
         };
+        let seal = seal::Seal::default();
+        seal.install(&db)?;
+        let version = db::version(&db)?;
         let me = settings::identity(&db)?;
         let grants = settings::grants(&db)?;
         let tree = AreaTree::new(query::areas(&db, false)?);
-        Ok(Self {
+        let mut engine = Self {
             db,
+            path: path.to_owned(),
+            file_key,
+            set_aside: None,
+            seal,
+            lease: lease::LeaseTime::new(clock.clone()),
             schema,
             clock,
             me,
@@ -89,7 +143,51 @@ impl Engine {
             tree,
             counter: 0,
             answer_is_void: false,
-        })
+            reach_settled: false,
+            asked: Vec::new(),
+            ask_again: false,
+            version,
+        };
+        engine.note_latest()?;
+        engine.begin_lease()?;
+        engine.follow_schema()?;
+        Ok(engine)
+    }
+
+    /// Locks the store with another key or passphrase from now on. The one used before opens it no longer; copies made
+    /// before stay as they are.
+    pub fn rewrap(&mut self, lock: &Lock) -> Result<(), ClientError> {
+        key_file::write(&self.path, &lock.wrap(&self.file_key)?)
+    }
+
+    /// Sets the store's files aside, after one of its pages was found damaged: what to tell. This engine is of no use
+    /// from then on; opening again makes a new store.
+    pub fn set_aside(&mut self) -> ClientError {
+        if let Some(kept_as) = &self.set_aside {
+            return ClientError::Damaged {
+                kept_as: kept_as.clone(),
+            };
+        }
+        let nothing = match Connection::open_in_memory() {
+            Ok(nothing) => nothing,
+            Err(error) => return error.into(),
+        };
+        // The files stay as they were found: closing would fold the log into the damaged one.
+        let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        if let Err(error) = self.db.set_db_config(keep, true) {
+            return error.into();
+        }
+        drop(std::mem::replace(&mut self.db, nothing));
+        let told = put_aside(&self.path);
+        if let ClientError::Damaged { kept_as } = &told {
+            self.set_aside = Some(kept_as.clone());
+        }
+        told
+    }
+
+    /// Where the files were put, if they were found damaged.
+    pub(crate) fn is_set_aside(&self) -> bool {
+        self.set_aside.is_some()
     }
 
     /// The schema set in force.
@@ -112,11 +210,6 @@ impl Engine {
         self.me.head.0 > self.me.decided
     }
 
-    /// The time edits carry: this phone's clock, corrected by what the server said last.
-    fn now(&self) -> Result<i64, ClientError> {
-        Ok((self.clock)() + db::number(&self.db, "clock_offset")?)
-    }
-
     fn rights(&self) -> Rights<'_> {
         Rights {
             schema: &self.schema,
@@ -128,5 +221,12 @@ impl Engine {
     fn reload_tree(&mut self) -> Result<(), ClientError> {
         self.tree = AreaTree::new(query::areas(&self.db, false)?);
         Ok(())
+    }
+}
+
+fn put_aside(path: &Path) -> ClientError {
+    match db::set_aside(path) {
+        Ok(kept_as) => ClientError::Damaged { kept_as },
+        Err(error) => error,
     }
 }

@@ -20,7 +20,10 @@ impl RecordNames for Names<'_> {
     fn record(&self, area: AreaNo, created: u64) -> Option<RecordId> {
         let mut select = self
             .0
-            .prepare_cached("SELECT record FROM records WHERE area = ?1 AND created = ?2")
+            .prepare_cached(
+                "SELECT record FROM records WHERE area = ?1 AND created = ?2
+                 UNION ALL SELECT record FROM gone WHERE area = ?1 AND created = ?2 LIMIT 1",
+            )
             .ok()?;
         select
             .query_row((area.0, created as i64), |row| Ok(RecordId(row.get(0)?)))

@@ -9,11 +9,12 @@ use gridledger_core::digest;
 use gridledger_core::document::Document;
 use gridledger_core::project::{View, project};
 use gridledger_schema::entry::Entry;
-use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::set::{RecordType, SchemaSet};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
+use super::{epochs, seal};
 use crate::error::ClientError;
 
 /// A record's row.
@@ -27,11 +28,29 @@ pub(super) struct Row {
     /// The log position up to which the confirmed documents are whole.
     pub(super) held: u64,
     pub(super) changed_at: i64,
+    /// The log position at which it left its area, while it waits here for verdicts on own edits.
+    pub(super) leaving: Option<u64>,
+}
+
+impl Row {
+    /// A record that is new here.
+    pub(super) fn new(record: RecordId, record_type: &str, area: AreaNo) -> Self {
+        Self {
+            record,
+            area,
+            record_type: record_type.to_owned(),
+            created: None,
+            epoch: 0,
+            held: 0,
+            changed_at: 0,
+            leaving: None,
+        }
+    }
 }
 
 pub(super) fn row(c: &Connection, record: RecordId) -> Result<Option<Row>, ClientError> {
     let mut select = c.prepare_cached(
-        "SELECT area, type, created, epoch, held, changed_at FROM records WHERE record = ?1",
+        "SELECT area, type, created, epoch, held, changed_at, leaving FROM records WHERE record = ?1",
     )?;
     let found = select.query_row([record.0], |row| {
         Ok(Row {
@@ -42,6 +61,7 @@ pub(super) fn row(c: &Connection, record: RecordId) -> Result<Option<Row>, Clien
             epoch: row.get(3)?,
             held: row.get::<_, i64>(4)? as u64,
             changed_at: row.get(5)?,
+            leaving: row.get::<_, Option<i64>>(6)?.map(|n| n as u64),
         })
     });
     Ok(found.optional()?)
@@ -58,7 +78,7 @@ pub(super) fn documents(c: &Connection, record: RecordId, with_overlay: bool) ->
         "confirmed"
     };
     let mut select = c.prepare_cached(&format!(
-        "SELECT facet, {column} FROM documents WHERE record = ?1"
+        "SELECT facet, unseal({column}, record, facet) FROM documents WHERE record = ?1"
     ))?;
     let rows = select.query_map([record.0], |row| {
         Ok((row.get::<_, u8>(0)?, row.get::<_, Option<Vec<u8>>>(1)?))
@@ -78,20 +98,49 @@ pub(super) fn documents(c: &Connection, record: RecordId, with_overlay: bool) ->
 pub(super) fn pack_seen(facets: &Facets, entry: &Entry, of: impl Fn(FeedId) -> bool) -> Vec<u8> {
     let mut out = Vec::new();
     for (facet, document) in facets.iter().filter(|(f, _)| entry.facets() & (1 << **f) != 0) {
-        for (feed, n) in document.clock().into_iter().filter(|(feed, _)| of(*feed)) {
-            out.push(*facet);
-            out.extend(feed.0);
-            out.extend(n.to_be_bytes());
-        }
+        pack_clock(&mut out, *facet, document.clock(), &of);
     }
     out
 }
+
+fn pack_clock(out: &mut Vec<u8>, facet: u8, clock: Vec<(FeedId, u64)>, of: impl Fn(FeedId) -> bool) {
+    for (feed, n) in clock.into_iter().filter(|(feed, _)| of(*feed)) {
+        out.push(facet);
+        out.extend(feed.0);
+        out.extend(n.to_be_bytes());
+    }
+}
+
+/// The same for an edit of documents that cannot be read now, from the clocks that stand open beside them.
+pub(super) fn pack_unread(
+    c: &Connection,
+    entry: &Entry,
+    record: RecordId,
+    own: FeedId,
+) -> Result<Vec<u8>, ClientError> {
+    let sql = "SELECT facet, coalesce(overlay_clock, confirmed_clock) FROM documents WHERE record = ?1";
+    let mut select = c.prepare_cached(sql)?;
+    let mut rows = select.query([record.0])?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        let facet: u8 = row.get(0)?;
+        let clock: Vec<u8> = row.get::<_, Option<_>>(1)?.unwrap_or_default();
+        if entry.facets() & (1 << facet) != 0 {
+            let of_others = clock.chunks_exact(SEEN_BYTES).filter(|seen| seen[1..17] != own.0);
+            out.extend(of_others.flatten());
+        }
+    }
+    Ok(out)
+}
+
+/// A facet, a feed, how many changes it had made there.
+const SEEN_BYTES: usize = 25;
 
 /// What an undecided entry is derived on, now: what its author had seen of others, and the author's own that stand.
 fn seen_of(packed: &[u8], facet: u8, document: &Document, own: FeedId) -> Seen {
     let there = document.clock();
     let mut clock: Vec<(FeedId, u64)> = packed
-        .chunks_exact(25)
+        .chunks_exact(SEEN_BYTES)
         .filter(|c| c[0] == facet)
         .filter_map(|c| {
             Some((
@@ -111,6 +160,23 @@ fn seen_of(packed: &[u8], facet: u8, document: &Document, own: FeedId) -> Seen {
     }
 }
 
+/// Keeps an own entry, as it stands until it is decided: open.
+pub(super) fn put_entry(
+    c: &Connection,
+    feed: FeedId,
+    entry: &Entry,
+    record: RecordId,
+    (body, hash, seen): (&[u8], EntryHash, &[u8]),
+) -> Result<(), ClientError> {
+    let mut insert = c.prepare_cached(
+        "INSERT INTO entries (feed, n, record, body, hash, seen, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    insert
+        .execute((feed.0, entry.n as i64, record.0, body, hash.0, seen, entry.at))
+        .map_err(ClientError::of_store)?;
+    Ok(())
+}
+
 /// An own entry that is not in the confirmed documents.
 pub(super) struct Open {
     pub(super) entry: Entry,
@@ -119,7 +185,8 @@ pub(super) struct Open {
 }
 
 pub(super) fn open_entries(c: &Connection, record: RecordId) -> Result<Vec<Open>, ClientError> {
-    let sql = "SELECT feed, body, seen FROM entries WHERE record = ?1 AND state < 2 ORDER BY n";
+    let sql =
+        "SELECT feed, unseal(body, record, 65), seen FROM entries WHERE record = ?1 AND state < 2 ORDER BY n";
     let mut select = c.prepare_cached(sql)?;
     let rows = select.query_map([record.0], |row| {
         Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?, row.get(2)?))
@@ -130,6 +197,15 @@ pub(super) fn open_entries(c: &Connection, record: RecordId) -> Result<Vec<Open>
         Ok(Open { entry, feed, seen })
     })
     .collect()
+}
+
+/// Seals own entries that the server has decided: until then they stand open, so that they can be sent without a lease.
+pub(super) fn seal_decided(c: &Connection) -> Result<(), ClientError> {
+    let sql = "UPDATE entries SET sealed = 1, body = seal(body, record, 65,
+                 (SELECT type FROM records r WHERE r.record = entries.record))
+               WHERE state >= 2 AND sealed = 0";
+    c.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }
 
 /// Derives one entry on every facet it touches.
@@ -161,9 +237,17 @@ pub(super) fn rebuild(
     confirmed: Facets,
     author: &str,
 ) -> Result<(), ClientError> {
+    if seal::is_blind(c, &row.record_type)? {
+        return mark_stale(c, row.record);
+    }
     let open = open_entries(c, row.record)?;
     let mut facets = confirmed;
+    // What an erasure beats is not shown: its verdict is on its way.
+    let erased = epochs::erasures(&facets);
     for Open { entry, feed, seen } in &open {
+        if erased.iter().any(|erasure| erasure.beats(*feed, entry)) {
+            continue;
+        }
         derive(&mut facets, *feed, author, entry, |facet, document| {
             seen_of(seen, facet, document, *feed)
         })?;
@@ -176,24 +260,61 @@ pub(super) fn rebuild(
         return Ok(());
     }
     if open.is_empty() {
-        c.prepare_cached("UPDATE documents SET overlay = NULL WHERE record = ?1")?
+        c.prepare_cached("UPDATE documents SET overlay = NULL, overlay_clock = NULL WHERE record = ?1")?
             .execute([row.record.0])?;
     } else {
-        put_overlay(c, row.record, &facets)?;
+        put_overlay(c, row, &facets)?;
     }
-    put_view(c, schema, row, &facets, open.len())
+    put_view(c, schema, row, &facets, open.len())?;
+    epochs::note_due(c, schema, row, &facets)
+}
+
+/// Whether a record has confirmed documents.
+pub(super) fn is_confirmed(c: &Connection, record: RecordId) -> Result<bool, ClientError> {
+    let some = "SELECT EXISTS (SELECT 1 FROM documents WHERE record = ?1 AND confirmed IS NOT NULL)";
+    Ok(c.prepare_cached(some)?.query_row([record.0], |row| row.get(0))?)
+}
+
+/// Rebuilds a record on what is confirmed of it in the store, or later, if that cannot be read now.
+pub(super) fn rebuild_stored(
+    c: &Connection,
+    schema: &SchemaSet,
+    row: &Row,
+    author: &str,
+) -> Result<(), ClientError> {
+    if seal::is_blind(c, &row.record_type)? {
+        return mark_stale(c, row.record);
+    }
+    rebuild(c, schema, row, documents(c, row.record, false)?, author)
+}
+
+/// What a record shows is to be made again when it can be read; its own entries are counted at once.
+pub(super) fn mark_stale(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    let sql = "UPDATE records SET stale = 1, pending = (SELECT count(*) FROM entries e WHERE e.record = ?1 AND e.state < 2)
+               WHERE record = ?1";
+    c.prepare_cached(sql)?.execute([record.0])?;
+    Ok(())
 }
 
 /// Keeps documents as a record's overlay.
-pub(super) fn put_overlay(c: &Connection, record: RecordId, facets: &Facets) -> Result<(), ClientError> {
+pub(super) fn put_overlay(c: &Connection, row: &Row, facets: &Facets) -> Result<(), ClientError> {
     for (facet, document) in facets {
         let mut upsert = c.prepare_cached(
-            "INSERT INTO documents VALUES (?1, ?2, NULL, zeroblob(16), ?3)
-             ON CONFLICT (record, facet) DO UPDATE SET overlay = ?3",
+            "INSERT INTO documents (record, facet, term, overlay, overlay_clock)
+             VALUES (?1, ?2, zeroblob(16), seal(?3, ?1, ?2, ?4), ?5)
+             ON CONFLICT (record, facet) DO UPDATE SET overlay = excluded.overlay, overlay_clock = ?5",
         )?;
-        upsert.execute((record.0, facet, document.save_fast()))?;
+        let clock = clock_of(*facet, document);
+        upsert.execute((row.record.0, facet, document.save_fast(), &row.record_type, clock))?;
     }
     Ok(())
+}
+
+/// What stands open of a sealed document: how far each feed has come in it.
+fn clock_of(facet: u8, document: &Document) -> Vec<u8> {
+    let mut out = Vec::new();
+    pack_clock(&mut out, facet, document.clock(), |_| true);
+    out
 }
 
 /// Keeps documents as confirmed, and keeps the area's digests in step.
@@ -209,17 +330,35 @@ pub(super) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
             continue;
         }
         let mut upsert = c.prepare_cached(
-            "INSERT INTO documents VALUES (?1, ?2, ?3, ?4, NULL)
-             ON CONFLICT (record, facet) DO UPDATE SET confirmed = ?3, term = ?4",
+            "INSERT INTO documents (record, facet, confirmed, confirmed_clock, term)
+             VALUES (?1, ?2, seal(?3, ?1, ?2, ?5), ?6, ?4)
+             ON CONFLICT (record, facet) DO UPDATE SET confirmed = excluded.confirmed, confirmed_clock = ?6, term = ?4",
         )?;
-        upsert.execute((row.record.0, facet, document.save(), term.to_be_bytes()))?;
+        let clock = clock_of(*facet, document);
+        let bytes = document.save();
+        upsert.execute((
+            row.record.0,
+            facet,
+            bytes,
+            term.to_be_bytes(),
+            &row.record_type,
+            clock,
+        ))?;
         add_digest(c, row.area, *facet, term.wrapping_sub(before))?;
     }
     Ok(())
 }
 
-/// Takes a record's confirmed documents away, and what they add to the area's digests.
+/// Takes a record's documents away, and what they add to the area's digests.
 pub(super) fn forget_confirmed(c: &Connection, row: &Row) -> Result<(), ClientError> {
+    uncount(c, row)?;
+    c.prepare_cached("DELETE FROM documents WHERE record = ?1")?
+        .execute([row.record.0])?;
+    Ok(())
+}
+
+/// Takes what a record's confirmed documents add to its area's digests off again.
+pub(super) fn uncount(c: &Connection, row: &Row) -> Result<(), ClientError> {
     let mut select = c.prepare_cached("SELECT facet, term FROM documents WHERE record = ?1")?;
     let terms = select
         .query_map([row.record.0], |r| {
@@ -229,7 +368,7 @@ pub(super) fn forget_confirmed(c: &Connection, row: &Row) -> Result<(), ClientEr
     for (facet, term) in terms {
         add_digest(c, row.area, facet, 0u128.wrapping_sub(u128::from_be_bytes(term)))?;
     }
-    c.prepare_cached("DELETE FROM documents WHERE record = ?1")?
+    c.prepare_cached("UPDATE documents SET term = zeroblob(16) WHERE record = ?1")?
         .execute([row.record.0])?;
     Ok(())
 }
@@ -266,18 +405,31 @@ pub(super) fn put_view(
     facets: &Facets,
     pending: usize,
 ) -> Result<(), ClientError> {
-    write_view(c, row, &view(schema, &row.record_type, facets), pending)
+    let view = view(schema, &row.record_type, facets);
+    write_view(c, schema, row, &view, pending)
 }
 
-pub(super) fn write_view(c: &Connection, row: &Row, view: &View, pending: usize) -> Result<(), ClientError> {
+/// Writes what a record shows: what is nobody's in the open, residents' values sealed. In the dark those are left out,
+/// and the record is shown anew when there is a lease.
+pub(super) fn write_view(
+    c: &Connection,
+    schema: &SchemaSet,
+    row: &Row,
+    view: &View,
+    pending: usize,
+) -> Result<(), ClientError> {
     let conflicts = view.conflicts.len() as i64;
-    let json = view.to_json();
+    let (open, sealed) = seal::split(schema.record_type(&row.record_type), view.to_json());
+    let stale = seal::is_blind(c, &row.record_type)?;
+    let sealed = sealed.filter(|_| !stale).map(|view| view.to_string());
     let mut text = String::new();
-    gather_text(&json, &mut text);
+    gather_text(&open, &mut text);
     let mut upsert = c.prepare_cached(
-        "INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        "INSERT INTO records (record, area, type, created, epoch, held, view, text, conflicts, pending, changed_at, leaving,
+           sealed, stale)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, seal(?13, ?1, 64, ?3), ?14)
          ON CONFLICT (record) DO UPDATE SET area = ?2, type = ?3, created = ?4, epoch = ?5, held = ?6, view = ?7, text = ?8,
-         conflicts = ?9, pending = ?10, changed_at = ?11",
+         conflicts = ?9, pending = ?10, changed_at = ?11, leaving = ?12, sealed = excluded.sealed, stale = ?14",
     )?;
     let created = row.created.map(|n| n as i64);
     upsert.execute(rusqlite::params![
@@ -287,17 +439,20 @@ pub(super) fn write_view(c: &Connection, row: &Row, view: &View, pending: usize)
         created,
         row.epoch,
         row.held as i64,
-        json.to_string(),
+        open.to_string(),
         text,
         conflicts,
         pending as i64,
-        row.changed_at
+        row.changed_at,
+        row.leaving.map(|n| n as i64),
+        sealed,
+        stale
     ])?;
     Ok(())
 }
 
 /// Every text in a view, for the search, newest form only; conflicts' other values are found too.
-fn gather_text(value: &Value, out: &mut String) {
+pub(super) fn gather_text(value: &Value, out: &mut String) {
     match value {
         Value::String(s) => {
             out.push_str(s);

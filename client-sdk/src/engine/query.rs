@@ -1,6 +1,5 @@
 //! Reading: lists, search, conflicts, status. Everything comes from the local index; no document is loaded.
 
-use gridledger_core::canonical;
 use gridledger_schema::code::Refusal;
 use gridledger_schema::ids::{AreaNo, RecordId, unhex};
 use gridledger_schema::wire::AreaInfo;
@@ -8,14 +7,15 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::Value;
 
-use super::{Engine, db};
+use super::{Engine, db, seal};
 use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::model::{Conflict, Query, Record, Saved, SentState, Status};
 
 /// The areas known, or only those held.
 pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientError> {
-    let sql = "SELECT area, parent, code, kind, name FROM areas WHERE held = 1 OR NOT ?1 ORDER BY area";
+    let sql =
+        "SELECT area, parent, code, kind, name, edges FROM areas WHERE held = 1 OR NOT ?1 ORDER BY area";
     let mut select = c.prepare_cached(sql)?;
     let rows = select.query_map([held], |row| {
         Ok(AreaInfo {
@@ -24,26 +24,35 @@ pub(super) fn areas(c: &Connection, held: bool) -> Result<Vec<AreaInfo>, ClientE
             code: row.get(2)?,
             kind: row.get(3)?,
             name: row.get(4)?,
+            edges: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-const COLUMNS: &str = "r.record, r.type, a.code, r.view, r.pending, r.changed_at FROM records r LEFT JOIN areas a ON a.area = r.area";
+const COLUMNS: &str =
+    "r.record, r.type, a.code, r.view, r.pending, r.changed_at, r.leaving IS NOT NULL, revealed(r.sealed, r.record)
+  FROM records r LEFT JOIN areas a ON a.area = r.area";
 
 /// The area of a code and all below it; `UNION` ends a cycle.
 const BELOW: &str = "r.area IN (WITH RECURSIVE below (area) AS (SELECT area FROM areas WHERE code = ?
   UNION SELECT c.area FROM areas c JOIN below b ON c.parent = b.area) SELECT area FROM below)";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
-    let view: String = row.get(3)?;
+    let of = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
+    let mut view = of(row.get(3)?);
+    if let Some(sealed) = row.get::<_, Option<String>>(7)? {
+        seal::join(&mut view, of(sealed));
+    }
     Ok(Record {
         id: RecordId(row.get(0)?),
         record_type: row.get(1)?,
         area: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
-        view: serde_json::from_str(&view).unwrap_or(Value::Null),
+        view,
         pending: row.get(4)?,
         changed_at: row.get(5)?,
+        moving: row.get(6)?,
+        withheld: false,
     })
 }
 
@@ -54,12 +63,15 @@ fn like(text: &str) -> String {
 }
 
 impl Engine {
-    /// One record.
-    pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+    /// One record with its whole values.
+    pub(super) fn plain_get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        self.look()?;
+        self.hide_due()?;
         let mut select = self
             .db
             .prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
-        Ok(select.query_row([record.0], read).optional()?)
+        let found = select.query_row([record.0], read).optional()?;
+        Ok(found.map(|record| self.told_withheld(record)))
     }
 
     /// Records whose id begins with `digits` (hexadecimal, hyphens left out, at most 32), at most `limit`, in order.
@@ -80,8 +92,10 @@ impl Engine {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Records, the last changed first.
-    pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+    /// Records with their whole values, the last changed first.
+    pub(super) fn plain_list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+        self.look()?;
+        self.hide_due()?;
         let mut wheres = vec!["1".to_owned()];
         let mut values: Vec<Sql> = Vec::new();
         let mut condition = |sql: &str, value: Sql| {
@@ -95,7 +109,8 @@ impl Engine {
             condition(BELOW, area.clone().into());
         }
         if let Some(text) = &query.text {
-            condition("r.text LIKE ? ESCAPE '\\'", like(text).into());
+            let sql = "(r.text LIKE ? ESCAPE '\\' OR revealed_text(r.sealed, r.record) LIKE ? ESCAPE '\\')";
+            condition(sql, like(text).into());
         }
         for (field, value) in &query.fields {
             let known = field
@@ -104,7 +119,13 @@ impl Engine {
             if !known {
                 return Err(ClientError::Missing(format!("field {field}")));
             }
-            condition(&format!("r.view ->> '$.{field}' = ?"), sql_of(value));
+            let sql = if self.may_be_sealed(field) {
+                // Only a value that is not in the open is looked for behind the seal.
+                format!("coalesce(r.view ->> '$.{field}', revealed(r.sealed, r.record) ->> '$.{field}') = ?")
+            } else {
+                format!("r.view ->> '$.{field}' = ?")
+            };
+            condition(&sql, sql_of(value));
         }
         if query.in_conflict {
             wheres.push("r.conflicts > 0".into());
@@ -120,30 +141,37 @@ impl Engine {
             query.offset
         );
         let mut select = self.db.prepare_cached(&sql)?;
-        Ok(select
-            .query_map(rusqlite::params_from_iter(values), read)?
-            .collect::<Result<_, _>>()?)
+        let found = select.query_map(rusqlite::params_from_iter(values), read)?;
+        found.map(|record| Ok(self.told_withheld(record?))).collect()
     }
 
-    /// Every field with several values, of one record or of all.
+    fn told_withheld(&self, mut record: Record) -> Record {
+        record.withheld = self.seal.is_blind(&record.record_type);
+        record
+    }
+
+    /// Whether a field, or the one it lies in, is personal in some type, or unknown.
+    fn may_be_sealed(&self, path: &str) -> bool {
+        let name = path.split('.').next().unwrap_or(path);
+        let mut fields = self
+            .schema
+            .types
+            .values()
+            .filter_map(|t| t.field(name))
+            .peekable();
+        !name.starts_with("_ticket") && (fields.peek().is_none() || fields.any(seal::is_personal))
+    }
+
+    /// Every field with several values, of one record or of all; the values masked, as in lists.
     pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
-        let records = match record {
+        let records: Vec<Record> = match record {
             Some(record) => self.get(record)?.into_iter().collect(),
             None => self.list(&Query {
                 in_conflict: true,
                 ..Query::default()
             })?,
         };
-        let of = |record: Record| {
-            let fields = record.view["_conflicts"].as_object().cloned().unwrap_or_default();
-            fields.into_iter().map(move |(field, values)| Conflict {
-                record: record.id,
-                record_type: record.record_type.clone(),
-                field,
-                values: values.as_array().cloned().unwrap_or_default(),
-            })
-        };
-        Ok(records.into_iter().flat_map(of).collect())
+        Ok(records.iter().flat_map(Record::conflicts).collect())
     }
 
     /// Settles a conflict: this value, by someone who has seen the others.
@@ -166,6 +194,7 @@ impl Engine {
                 .query_row(sql, [], |row| row.get::<_, i64>(0))
                 .map(|n| n as u64)
         };
+        let (lease_until, dark) = self.lease_stands()?;
         let trouble = db::text(&self.db, "trouble")?.and_then(|text| read_refusal(&text));
         Ok(Status {
             user: Some(self.me.user.clone()).filter(|u| !u.is_empty()),
@@ -179,23 +208,25 @@ impl Engine {
             conflicts: count("SELECT count(*) FROM records WHERE conflicts > 0")?,
             clock_offset_ms: db::number(&self.db, "clock_offset")?,
             synced_at: db::number(&self.db, "synced_at")?,
+            lease_until,
+            dark,
             trouble,
             areas: areas(&self.db, true)?,
             grants: self.grants.clone(),
+            endings: self.endings()?,
         })
     }
 
     /// Own edits and how far each has come, the last first: number, record, time, state.
     pub fn receipts(&self, limit: usize) -> Result<Vec<(u64, RecordId, i64, SentState)>, ClientError> {
         let mut select = self.db.prepare_cached(
-            "SELECT n, record, body, state FROM entries WHERE feed = ?1 ORDER BY n DESC LIMIT ?2",
+            "SELECT n, record, at, state FROM entries WHERE feed = ?1 ORDER BY n DESC LIMIT ?2",
         )?;
         let rows = select.query_map((self.me.feed.0, limit as i64), |row| {
-            let at = canonical::decode(&row.get::<_, Vec<u8>>(2)?).map_or(0, |entry| entry.at);
             Ok((
                 row.get::<_, i64>(0)? as u64,
                 RecordId(row.get(1)?),
-                at,
+                row.get::<_, Option<i64>>(2)?.unwrap_or(0),
                 SentState::from_number(row.get(3)?),
             ))
         })?;

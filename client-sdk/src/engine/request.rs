@@ -4,7 +4,7 @@ use gridledger_core::canonical;
 use gridledger_core::receipt;
 use gridledger_core::wire::squeeze::{self, Packing};
 use gridledger_core::wire::{envelope, frames};
-use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash};
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{AreaCursor, Enrol, GrantSet, Request, Segment, Want};
 
@@ -28,7 +28,9 @@ const PUSH_BYTES: usize = 1 << 20;
 impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
-        self.answer_is_void = false;
+        (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
+        self.lease.server = None;
+        let lease = self.wants_lease()?;
         // Another process may have saved to this file since it was opened.
         self.me = settings::identity(&self.db)?;
         let server = self.server()?.ok_or(ClientError::NotEnrolled)?;
@@ -36,34 +38,48 @@ impl Engine {
         if enrol.is_none() && self.me.device.is_none() {
             return Err(ClientError::NotEnrolled);
         }
+        let enrols = enrol.is_some();
         let segments: Vec<Segment> = self.segment()?.into_iter().collect();
         let entries = segments.iter().map(|s| s.entries.len()).sum();
+        let rights_known = self.rights_known(&segments, db::number(&self.db, "territory")? as u32);
         let request = Request {
             server_epoch: self.me.server_epoch,
             schema: self.schema.fingerprint(),
             cursors: self.cursors()?,
             want: self.want()?,
             budget,
-            own: vec![(self.me.ordinal, self.me.head.0)],
+            own: self.own()?,
             segments,
-            grants: receipt::grants_fingerprint(&GrantSet {
-                grants: self.grants.clone(),
-            }),
+            grants: rights_known,
             enrol,
-            reads: Vec::new(),
-            asks: Vec::new(),
-            lease: false,
+            reads: self.reads_to_send()?,
+            asks: self.asks()?,
+            lease,
         };
         let payload = frames::write_request(&request, &Names(&self.db));
         let dictionary = (db::number(&self.db, "no_dictionary")? == 0).then(|| self.schema.dictionary());
         let (packing, payload) = squeeze::pack(&payload, dictionary);
         let counter = self.next_counter()?;
-        let device = self.me.device.unwrap_or(DeviceNo(0));
+        // Who enrols comes as a stranger, even with a number of another server's.
+        let device = self.me.device.filter(|_| !enrols).unwrap_or(DeviceNo(0));
         let body = envelope::seal(&self.me.key, device, counter, packing, request.schema, &payload);
         Ok(Outgoing {
             server,
             body,
             entries,
+        })
+    }
+
+    /// The rights this phone knows. What it has to send beyond this request was made before it came to know them: until
+    /// that is sent, it says it knows of none.
+    fn rights_known(&self, segments: &[Segment], territory: u32) -> [u8; 4] {
+        let last = segments.last().and_then(|segment| segment.entries.last());
+        if last.is_some_and(|last| last.n < self.me.head.0) {
+            return [0; 4];
+        }
+        receipt::grants_fingerprint(&GrantSet {
+            grants: self.grants.clone(),
+            territory,
         })
     }
 
@@ -105,6 +121,20 @@ impl Engine {
         Ok(self.counter)
     }
 
+    /// The key's feeds, each with the last entry held here; the one written now is the last.
+    fn own(&self) -> Result<Vec<(u32, u64)>, ClientError> {
+        let mut last = self
+            .db
+            .prepare_cached("SELECT coalesce(max(n), 0) FROM entries WHERE feed = ?1")?;
+        let key = self.public_key();
+        let of = |ordinal| {
+            let feed = FeedId::of_key(&key, ordinal);
+            let n: i64 = last.query_row([feed.0], |row| row.get(0))?;
+            Ok((ordinal, n as u64))
+        };
+        (0..=self.me.ordinal).map(of).collect()
+    }
+
     fn cursors(&self) -> Result<Vec<AreaCursor>, ClientError> {
         let mut select = self
             .db
@@ -138,7 +168,7 @@ impl Engine {
     }
 
     fn segment(&self) -> Result<Option<Segment>, ClientError> {
-        let sql = "SELECT body, hash FROM entries WHERE feed = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
+        let sql = "SELECT unseal(body, record, 65), hash FROM entries WHERE feed = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
         let mut select = self.db.prepare_cached(sql)?;
         let after = self.me.decided;
         let mut rows = select.query((self.me.feed.0, after as i64, limits::PUSH_ENTRIES as i64))?;

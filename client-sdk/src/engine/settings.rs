@@ -68,8 +68,8 @@ fn fixed<const N: usize>(c: &Connection, key: &str) -> Result<Option<[u8; N]>, C
 
 pub(super) fn put_area(c: &Connection, area: &AreaInfo, held: bool) -> Result<(), ClientError> {
     let mut upsert = c.prepare_cached(
-        "INSERT INTO areas (area, parent, code, kind, name, held) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (area) DO UPDATE SET parent = ?2, code = ?3, kind = ?4, name = ?5, held = max(held, ?6)",
+        "INSERT INTO areas (area, parent, code, kind, name, held, edges) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (area) DO UPDATE SET parent = ?2, code = ?3, kind = ?4, name = ?5, held = max(held, ?6), edges = ?7",
     )?;
     upsert.execute((
         area.no.0,
@@ -78,6 +78,7 @@ pub(super) fn put_area(c: &Connection, area: &AreaInfo, held: bool) -> Result<()
         &area.kind,
         &area.name,
         held,
+        serde_json::json!(area.edges).to_string(),
     ))?;
     Ok(())
 }

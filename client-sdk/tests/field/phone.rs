@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use gridledger_client::Invite;
+use gridledger_client::{Invite, Lock};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ fn area(no: u32, parent: Option<u32>, code: &str, kind: &str, name: &str) -> Are
         code,
         kind,
         name,
+        edges: Vec::new(),
     }
 }
 
@@ -84,6 +85,7 @@ impl Phone {
         let output = Command::new(env!("CARGO_BIN_EXE_gridledger-field"))
             .args(args)
             .env("GRIDLEDGER_STORE", self.path("phone.db"))
+            .env("GRIDLEDGER_FIELD_KEY", "07".repeat(32))
             .env_remove("LC_MESSAGES")
             .env("LC_ALL", "")
             .env("LANG", if self.zh { "zh_CN.UTF-8" } else { "C" })
@@ -133,9 +135,12 @@ impl Phone {
 
     /// What a phone knows after a sync that this test does not make: SQL on its store.
     pub fn as_if_synced(&self, sql: &str) {
-        rusqlite::Connection::open(self.path("phone.db"))
-            .unwrap()
-            .execute_batch(sql)
+        let store = self.path("phone.db");
+        let key = Lock::host_key([7; 32]).file_key(&store).unwrap();
+        let connection = rusqlite::Connection::open(store).unwrap();
+        let digits = gridledger_schema::ids::hex(&key[..]);
+        connection
+            .execute_batch(&format!("PRAGMA key = \"x'{digits}'\"; {sql}"))
             .unwrap();
     }
 }

@@ -98,7 +98,7 @@ fn shown(service: &Service, phone: &Phone) -> Result<Shown, DemoError> {
         .into_iter()
         .map(|area| (area.0, rights.facets(area, now)));
     let status = phone.client.status()?;
-    let records = phone.client.list(&Query::default())?;
+    let records = phone.client.engine().for_check().list(&Query::default())?;
     Ok(Shown {
         name: phone.part.login.clone(),
         facets: facets.collect(),
@@ -111,7 +111,7 @@ fn shown(service: &Service, phone: &Phone) -> Result<Shown, DemoError> {
             .client
             .attention()?
             .iter()
-            .map(|refused| refused.n)
+            .map(|refused| refused.id.n)
             .collect(),
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gridledger_client::engine::Clock;
-use gridledger_client::{Client, ClientError, Intents, Options, Query, Record, RecordId, SyncReport};
+use gridledger_client::{Client, ClientError, Intents, Lock, Options, Query, Record, RecordId, SyncReport};
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::Intent;
 use gridledger_schema::ids::FeedId;
@@ -199,6 +199,7 @@ impl Phone {
         };
         let client = Client::open(
             dir.join(format!("phone-{:02}-{}.db", index + 1, part.login)),
+            &Lock::host_key([index as u8; 32]),
             options,
         )?;
         let feed = FeedId::of_key(&client.engine().public_key(), 0);

@@ -316,13 +316,13 @@ fn refused_by_server(schema: &SchemaSet, day: &Day<'_>) -> Result<Vec<RefusedEdi
                 .diary
                 .kept
                 .iter()
-                .find(|kept| (kept.feed, kept.n) == (phone.feed, refused.n));
+                .find(|kept| (kept.feed, kept.n) == (phone.feed, refused.id.n));
             let record_type = of_type.and_then(|kept| schema.record_type(&kept.record_type));
             let tried = Named {
                 zh: meant(record_type, &refused.intents, true),
                 en: meant(record_type, &refused.intents, false),
             };
-            all.push(refused_edit(phone, Some(refused.n), tried, &refused.refusal));
+            all.push(refused_edit(phone, Some(refused.id.n), tried, &refused.refusal));
         }
     }
     Ok(all)

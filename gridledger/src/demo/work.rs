@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gridledger_client::{ClientError, Intents, Record, RecordId};
+use gridledger_client::{ClientError, Intents, Purpose, Record, RecordId};
 use serde_json::{Map, Value, json};
 
 use super::day::Hot;
@@ -214,7 +214,7 @@ fn family(name: &str) -> String {
 }
 
 fn address(phone: &mut Phone, diary: &mut Diary, hot: &Hot) -> Done {
-    let Some(dwelling) = phone.client.get(hot.dwelling)? else {
+    let Some(dwelling) = phone.client.open_record(hot.dwelling, &Purpose::Edit)? else {
         return Ok(());
     };
     let own = phone.part.areas.first() == Some(&hot.grid);

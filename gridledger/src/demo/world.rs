@@ -77,6 +77,9 @@ impl World {
         let settings = Settings {
             listen: "127.0.0.1:0".into(),
             store: StoreAddress::Sqlite(dir.join("server.db")),
+            // A day is played as fast as it goes.
+            device_rate: 1_000_000,
+            device_burst: 1_000_000,
             ..Settings::default()
         };
         let service = open_service(&settings)?;
@@ -235,7 +238,7 @@ fn put_staff(service: &Service, rows: &[StaffRow], cast: &[Part]) -> Result<(), 
         areas: root,
     };
     users.push(new_user(service, &office)?);
-    service.store.put_users(&users)?;
+    service.store.put_users(&users, service.now())?;
     Ok(())
 }
 
@@ -268,7 +271,7 @@ fn put_supervisor(service: &Service, rows: &[StaffRow]) -> Result<(String, Strin
         password: Some(phc),
         ..new_user(service, &part(row))?
     };
-    service.store.put_users(&[supervisor])?;
+    service.store.put_users(&[supervisor], service.now())?;
     Ok((row.login.clone(), password))
 }
 

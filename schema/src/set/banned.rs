@@ -1,9 +1,10 @@
-//! What no schema may collect, by name: faces, plates, probes, biometrics, faith, politics, scores.
+//! What no schema may collect, by name: faces, voices, plates, probes, tracks, biometrics, faith, politics, scores; and
+//! by shape: a series of coordinates.
 //!
 //! A name is a weak guard, but it stops the honest mistake and makes the dishonest one visible.
 
 use super::json::At;
-use super::{Label, SchemaError};
+use super::{Kind, Label, SchemaError};
 
 /// Words refused wherever they stand alone in a name or an English label.
 const WORDS: &[(&str, &str)] = &[
@@ -12,6 +13,24 @@ const WORDS: &[(&str, &str)] = &[
     ("facial", "faces"),
     ("faceid", "faces"),
     ("faceprint", "faces"),
+    ("faceimage", "faces"),
+    ("facephoto", "faces"),
+    ("facerecognition", "faces"),
+    ("renlian", "faces"),
+    ("voiceprint", "voices"),
+    ("voiceprints", "voices"),
+    ("voiceid", "voices"),
+    ("chepai", "plates"),
+    ("tanzhen", "device probes"),
+    ("macaddr", "device probes"),
+    ("macaddress", "device probes"),
+    ("wifiprobe", "device probes"),
+    ("trajectory", "tracks of people"),
+    ("trajectories", "tracks of people"),
+    ("whereabouts", "tracks of people"),
+    ("gpstrack", "tracks of people"),
+    ("gpstrace", "tracks of people"),
+    ("guiji", "tracks of people"),
     ("plate", "plates"),
     ("plates", "plates"),
     ("numberplate", "plates"),
@@ -26,7 +45,7 @@ const WORDS: &[(&str, &str)] = &[
     ("fingerprint", "biometrics"),
     ("fingerprints", "biometrics"),
     ("palmprint", "biometrics"),
-    ("voiceprint", "biometrics"),
+    ("zhiwen", "biometrics"),
     ("iris", "biometrics"),
     ("retina", "biometrics"),
     ("gait", "biometrics"),
@@ -43,6 +62,30 @@ const WORDS: &[(&str, &str)] = &[
 /// Neighbouring words refused together.
 const PHRASES: &[(&str, &str)] = &[
     ("mac address", "device probes"),
+    ("mac addresses", "device probes"),
+    ("device fingerprint", "device probes"),
+    ("voice print", "voices"),
+    ("voice prints", "voices"),
+    ("voice id", "voices"),
+    ("voice recognition", "voices"),
+    ("voice recording", "voices"),
+    ("voice recordings", "voices"),
+    ("voice sample", "voices"),
+    ("voice samples", "voices"),
+    ("gps track", "tracks of people"),
+    ("gps tracks", "tracks of people"),
+    ("gps trace", "tracks of people"),
+    ("location track", "tracks of people"),
+    ("location trace", "tracks of people"),
+    ("location history", "tracks of people"),
+    ("movement track", "tracks of people"),
+    ("movement history", "tracks of people"),
+    ("track points", "tracks of people"),
+    ("live location", "tracks of people"),
+    ("continuous location", "tracks of people"),
+    ("background location", "tracks of people"),
+    ("electronic fence", "tracks of people"),
+    ("e fence", "tracks of people"),
     ("party member", "political views"),
     ("party membership", "political views"),
     ("risk score", "risk scores"),
@@ -74,6 +117,29 @@ const CHINESE: &[(&str, &str)] = &[
     ("人脸", "faces"),
     ("面容", "faces"),
     ("刷脸", "faces"),
+    ("脸部", "faces"),
+    ("面部", "faces"),
+    ("人像", "faces"),
+    ("人臉", "faces"),
+    ("车辆号码", "plates"),
+    ("車牌", "plates"),
+    ("嗅探", "device probes"),
+    ("mac地址", "device probes"),
+    ("蓝牙地址", "device probes"),
+    ("手机串号", "device probes"),
+    ("设备指纹", "device probes"),
+    ("语音识别", "voices"),
+    ("声音样本", "voices"),
+    ("声音特征", "voices"),
+    ("录音", "voices"),
+    ("轨迹", "tracks of people"),
+    ("行踪", "tracks of people"),
+    ("实时定位", "tracks of people"),
+    ("持续定位", "tracks of people"),
+    ("后台定位", "tracks of people"),
+    ("历史位置", "tracks of people"),
+    ("位置历史", "tracks of people"),
+    ("电子围栏", "tracks of people"),
     ("车牌", "plates"),
     ("号牌", "plates"),
     ("探针", "device probes"),
@@ -81,7 +147,7 @@ const CHINESE: &[(&str, &str)] = &[
     ("生物特征", "biometrics"),
     ("指纹", "biometrics"),
     ("掌纹", "biometrics"),
-    ("声纹", "biometrics"),
+    ("声纹", "voices"),
     ("虹膜", "biometrics"),
     ("步态", "biometrics"),
     ("宗教", "religion"),
@@ -97,16 +163,40 @@ const CHINESE: &[(&str, &str)] = &[
     ("信用评分", "risk scores"),
 ];
 
+/// What the halves of a coordinate are called.
+const LATITUDE: &[&str] = &["lat", "latitude", "y"];
+const LONGITUDE: &[&str] = &["lon", "lng", "long", "longitude", "x"];
+
 /// Refuses a name that asks for what is not collected.
 pub(super) fn check_name(at: &At, name: &str) -> Result<(), SchemaError> {
     report(at, name, english(name))
 }
 
-/// Refuses a label that asks for what is not collected.
+/// Refuses a label that asks for what is not collected, whichever language it asks in.
 pub(super) fn check_label(at: &At, label: &Label) -> Result<(), SchemaError> {
-    report(at, &label.en, english(&label.en))?;
-    let found = CHINESE.iter().find(|(part, _)| label.zh.contains(part));
-    report(at, &label.zh, found.map(|(_, what)| *what))
+    for text in [&label.en, &label.zh] {
+        report(at, text, english(text).or_else(|| chinese(text)))?;
+    }
+    Ok(())
+}
+
+/// Refuses a field that gathers point after point: whatever it is called, it is a track.
+pub(super) fn check_series(at: &At, gathers: bool, kind: &Kind) -> Result<(), SchemaError> {
+    if has_series(gathers, kind) {
+        return at.fail("a series of coordinates is refused: no schema may hold tracks of people");
+    }
+    Ok(())
+}
+
+fn has_series(gathers: bool, kind: &Kind) -> bool {
+    match kind {
+        Kind::List { item, .. } => has_series(true, item),
+        Kind::Object { fields, .. } => {
+            let any = |names: &[&str]| names.iter().any(|name| fields.contains_key(*name));
+            gathers && any(LATITUDE) && any(LONGITUDE) || fields.values().any(|one| has_series(gathers, one))
+        }
+        _ => false,
+    }
 }
 
 fn report(at: &At, name: &str, what: Option<&str>) -> Result<(), SchemaError> {
@@ -116,11 +206,23 @@ fn report(at: &At, name: &str, what: Option<&str>) -> Result<(), SchemaError> {
     }
 }
 
+/// What a Chinese label asks for that is not collected; what stands between the characters plays no part.
+fn chinese(text: &str) -> Option<&'static str> {
+    let lower = text.to_lowercase();
+    let line: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
+    CHINESE
+        .iter()
+        .find(|(part, _)| line.contains(part))
+        .map(|(_, what)| *what)
+}
+
 /// What a name or English label asks for that is not collected.
 fn english(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
-        .split(|c: char| !c.is_alphanumeric())
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        // `face2` is a face, too.
+        .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
         .filter(|word| !word.is_empty())
         .collect();
     let mut line = format!(" {} ", words.join(" "));

@@ -4,6 +4,10 @@ use super::Label;
 
 /// A role a person may hold (`roles.json`).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a yes or no of the role's own in `roles.json`"
+)]
 pub struct Role {
     pub code: String,
     pub label: Label,
@@ -15,8 +19,18 @@ pub struct Role {
     pub reads: Vec<String>,
     /// May pull ledgers of the areas it is granted.
     pub supervises: bool,
+    /// May have records and fields erased, in the areas it is granted.
+    pub erases: bool,
+    /// May change the territory of the areas it is granted: draw up, approve and apply plans.
+    pub plans: bool,
     /// What of an area's records reaches its holder.
     pub scope: Scope,
+    /// Whose values its holder may see unmasked, for a reason and with a row in the read log; `None` for nobody's.
+    pub unmasks: Option<Unmasks>,
+    /// May read the read log of the areas it is granted.
+    pub audits: bool,
+    /// May share fields of the areas it is granted with departments.
+    pub shares: bool,
     /// Whether a person signs in under it; residents act through others.
     pub account: bool,
 }
@@ -31,6 +45,15 @@ pub enum Scope {
     Assigned,
     /// Only the records its holder created.
     Own,
+}
+
+/// Whose values a role may see unmasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unmasks {
+    /// Of records assigned to its holder, and of those he or she created.
+    Handled,
+    /// Of all records it reads.
+    Area,
 }
 
 /// Who reads which fields. Its index is the number of the facet; 0 is `ordinary`.

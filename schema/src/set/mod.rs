@@ -11,6 +11,7 @@ mod lists;
 mod load;
 mod names;
 mod read_field;
+mod read_keeping;
 mod read_kind;
 mod read_lists;
 mod read_record;
@@ -22,8 +23,11 @@ mod workflow;
 
 pub use error::SchemaError;
 pub use kind::{Choice, Kind, TIME_MAX_MS, ValueFault};
-pub use lists::{AreaKind, Category, Evidence, ReadClass, Role, Scope};
-pub use types::{Device, Field, Keep, Label, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, RecordType};
+pub use lists::{AreaKind, Category, Evidence, ReadClass, Role, Scope, Unmasks};
+pub use types::{
+    CONSENTS, Device, Field, Keep, Label, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, RecordType,
+    RetainFrom,
+};
 pub use workflow::{Condition, Party, VerbGrant, VerbRule, Workflow, WorkflowState};
 
 use std::collections::BTreeMap;

@@ -5,8 +5,8 @@ use super::json::{At, Node};
 use super::names::{Names, check_name, label, word};
 use super::read_kind::{kind, max_items, only};
 use super::{
-    Device, Field, Keep, Kind, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, SchemaError, Workflow,
-    banned,
+    Device, Field, Keep, Kind, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, RetainFrom, SchemaError,
+    Workflow, banned,
 };
 use crate::limits::ITEM_CHARS;
 use std::collections::BTreeMap;
@@ -51,6 +51,7 @@ pub(super) fn field(
     let merge = word(&at.need("x-merge")?, &Merge::ALL, "merge kind")?;
     let (kind, max_items) = value(at, merge, names, workflow)?;
     fits(at, merge, &kind)?;
+    banned::check_series(at, merge.is_collection() || merge == Merge::Map, &kind)?;
     let field = Field {
         name: name.to_owned(),
         label,
@@ -176,7 +177,14 @@ fn read_privacy(at: &At) -> Result<Privacy, SchemaError> {
             },
         );
     }
-    at.only(&["class", "mask", "retain_days", "purpose"])?;
+    at.only(&[
+        "class",
+        "mask",
+        "retain_days",
+        "retain_from",
+        "purpose",
+        "consent",
+    ])?;
     let privacy = Privacy {
         class: word(&at.need("class")?, &CLASSES, "privacy class")?,
         mask: at
@@ -188,12 +196,27 @@ fn read_privacy(at: &At) -> Result<Privacy, SchemaError> {
             .map(|days| days.integer(1, 36_500))
             .transpose()?
             .map(|days| days as u32),
+        retain_from: at.get("retain_from").map(|from| retain_from(&from)).transpose()?,
         purpose: at
             .get("purpose")
             .map(|purpose| purpose.text().map(str::to_owned))
             .transpose()?,
+        consent: at
+            .get("consent")
+            .map(|purpose| purpose.text().map(str::to_owned))
+            .transpose()?,
     };
     purposed(at, privacy)
+}
+
+/// `written`, `changed`, `closed`, or the name of a field.
+pub(super) fn retain_from(at: &At) -> Result<RetainFrom, SchemaError> {
+    Ok(match at.text()? {
+        "written" => RetainFrom::Written,
+        "changed" => RetainFrom::Changed,
+        "closed" => RetainFrom::Closed,
+        field => RetainFrom::Field(field.to_owned()),
+    })
 }
 
 /// Personal data without a purpose is not collected.
@@ -240,6 +263,9 @@ fn guard(at: &At, field: &Field) -> Result<(), SchemaError> {
     }
     if field.ledger.is_some() {
         return at.fail("a sensitive field cannot be a ledger column");
+    }
+    if field.privacy.mask == Some(Mask::Shown) {
+        return at.need("x-privacy")?.fail("a sensitive field cannot be `shown`");
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::bounds::{CHOICES_MAX, READ_CLASSES_MAX, ROLES_MAX};
 use super::json::At;
 use super::names::{check_name, coded, groups, label, name, word};
-use super::{AreaKind, Category, Choice, Evidence, ReadClass, Role, SchemaError, Scope};
+use super::{AreaKind, Category, Choice, Evidence, ReadClass, Role, SchemaError, Scope, Unmasks};
 use std::collections::{BTreeMap, BTreeSet};
 
 const SCOPES: [(&str, Scope); 3] = [
@@ -11,6 +11,8 @@ const SCOPES: [(&str, Scope); 3] = [
     ("assigned", Scope::Assigned),
     ("own", Scope::Own),
 ];
+
+const UNMASKS: [(&str, Unmasks); 2] = [("handled", Unmasks::Handled), ("area", Unmasks::Area)];
 
 const EVIDENCE: [(&str, Evidence); 3] = [
     ("photo", Evidence::Photo),
@@ -64,7 +66,12 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
         "max_level",
         "reads",
         "supervises",
+        "erases",
+        "plans",
         "scope",
+        "unmasks",
+        "audits",
+        "shares",
         "account",
     ])?;
     check_name(at, &code)?;
@@ -83,9 +90,17 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
             .get("max_level")
             .map_or(Ok(i64::from(level)), |max| max.integer(level.into(), 4))? as u8,
         supervises: flag(at, "supervises", false)?,
+        erases: flag(at, "erases", false)?,
+        plans: flag(at, "plans", false)?,
         scope: at
             .get("scope")
             .map_or(Ok(Scope::Area), |scope| word(&scope, &SCOPES, "scope"))?,
+        unmasks: at
+            .get("unmasks")
+            .map(|unmasks| word(&unmasks, &UNMASKS, "reach of unmasking"))
+            .transpose()?,
+        audits: flag(at, "audits", false)?,
+        shares: flag(at, "shares", false)?,
         account: flag(at, "account", true)?,
         code,
         level,

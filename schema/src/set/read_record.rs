@@ -3,9 +3,9 @@
 use super::bounds::FIELDS_MAX;
 use super::json::At;
 use super::names::{Names, label};
-use super::read_field::{device, field};
+use super::read_field::{device, field, retain_from};
 use super::read_kind::{closed, required};
-use super::{Kind, Merge, RecordType, SchemaError, Workflow, banned};
+use super::{Kind, Merge, RecordType, RetainFrom, SchemaError, Workflow, banned, read_keeping};
 use std::collections::BTreeMap;
 
 /// The only dialect read.
@@ -23,6 +23,7 @@ const RECORD_KEYS: &[&str] = &[
     "x-title",
     "x-workflow",
     "x-device",
+    "x-retain-from",
 ];
 
 /// Reads the record type `name` from the root of its file.
@@ -65,11 +66,15 @@ pub(super) fn record(
             .transpose()?,
         workflow,
         device: at.get("x-device").map(|stay| device(&stay, names)).transpose()?,
+        retain_from: at
+            .get("x-retain-from")
+            .map_or(Ok(RetainFrom::default()), |from| retain_from(&from))?,
         fields,
         order: declared.iter().map(|(name, _)| (*name).to_owned()).collect(),
     };
     check_title(at, &record)?;
     check_events(at, &record)?;
+    read_keeping::check(at, &record)?;
     check_creators(at, &record)?;
     Ok(record)
 }

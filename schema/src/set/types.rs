@@ -24,6 +24,8 @@ pub struct RecordType {
     pub workflow: Option<String>,
     /// How long phones hold its records (`x-device`); `None` is for ever.
     pub device: Option<Device>,
+    /// What its fields' days of keeping count from, unless they say otherwise (`x-retain-from`).
+    pub retain_from: RetainFrom,
     pub fields: BTreeMap<String, Field>,
     pub(super) order: Vec<String>,
 }
@@ -38,11 +40,25 @@ impl RecordType {
         &self.order
     }
 
+    /// What the days of keeping a field count from.
+    pub fn retain_from<'a>(&'a self, field: &'a Field) -> &'a RetainFrom {
+        field.privacy.retain_from.as_ref().unwrap_or(&self.retain_from)
+    }
+
+    /// The field that says which purposes are consented to, if there is one.
+    pub fn consents_field(&self) -> Option<&Field> {
+        self.field(CONSENTS)
+            .filter(|field| field.merge == Merge::SetRemoveWins)
+    }
+
     /// The field that holds the ticket events, if the type follows a workflow.
     pub fn events_field(&self) -> Option<&Field> {
         self.fields.values().find(|field| field.merge == Merge::Events)
     }
 }
+
+/// The name of the field that holds the purposes consented to: a set in which a withdrawal beats a concurrent consent.
+pub const CONSENTS: &str = "consents";
 
 /// One field of a record type.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,12 +182,31 @@ pub enum Keep {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Privacy {
     pub class: PrivacyClass,
-    /// How lists, exports and logs show it to whoever may not see it unmasked.
+    /// How it is shown where nobody gave a reason to see it; without one, codes, yes-or-no and references are shown as
+    /// they are, every other personal value is hidden.
     pub mask: Option<Mask>,
-    /// Days after the record's last change, then it is erased.
+    /// Days it is kept, counted from `retain_from`; then it is erased.
     pub retain_days: Option<u32>,
+    /// What `retain_days` counts from, where it is not what the record type says.
+    pub retain_from: Option<RetainFrom>,
+    /// The purpose that must be consented to: withdrawing it erases the field.
+    pub consent: Option<String>,
     /// Why it is kept; always present on personal and sensitive fields.
     pub purpose: Option<String>,
+}
+
+/// What the days of keeping a field count from (`retain_from`, or the record type's `x-retain-from`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RetainFrom {
+    /// The last write of the field; of an item or child, its own.
+    #[default]
+    Written,
+    /// The last change of what the same roles read of the record.
+    Changed,
+    /// The end of the record's workflow; not while it is open.
+    Closed,
+    /// The time in this field; not while it is empty.
+    Field(String),
 }
 
 /// Classes of personal data; `Sensitive` is that of PIPL article 28.
@@ -198,16 +233,19 @@ pub enum Mask {
     AgeBand,
     /// Free text, scrubbed of long digit runs.
     Text,
+    /// As it is: said aloud of a personal field whose values everybody with the record may see.
+    Shown,
 }
 
 impl Mask {
     /// Every mask, with its word in files.
-    pub const ALL: [(&'static str, Mask); 6] = [
+    pub const ALL: [(&'static str, Mask); 7] = [
         ("name", Mask::Name),
         ("phone", Mask::Phone),
         ("hidden", Mask::Hidden),
         ("building", Mask::Building),
         ("age-band", Mask::AgeBand),
         ("text", Mask::Text),
+        ("shown", Mask::Shown),
     ];
 }

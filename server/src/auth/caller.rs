@@ -10,6 +10,8 @@ use gridledger_schema::code::Code;
 use gridledger_schema::wire::Grant;
 
 use super::Auth;
+use super::tokens::Claims;
+use crate::http::rates::{self, Rates};
 use crate::http::{ApiError, block};
 use crate::service::Service;
 use crate::store::people::{User, UserNo};
@@ -30,11 +32,21 @@ impl FromRequest for Caller {
         let service = request.app_data::<web::Data<Service>>().cloned();
         let claimed = service.ok_or(Code::Internal).and_then(|service| {
             let token = token(request).ok_or(Code::Unauthorised)?;
-            Ok((user_of(request, token, service.now())?, service))
+            Ok((claims_of(request, token, service.now())?, service))
         });
+        let request = request.clone();
         Box::pin(async move {
-            let (user, service) = claimed?;
-            block(move || look_up(&service, user)).await
+            let (claims, service) = claimed?;
+            let no = claims.user().ok_or(Code::Unauthorised)?;
+            if let Some(rates) = request.app_data::<web::Data<Rates>>()
+                && let Err(wait) = rates.users.take(&no)
+            {
+                rates::signed_in(&request);
+                return Err(ApiError::wait(wait));
+            }
+            let caller = block(move || look_up(&service, no, &claims)).await?;
+            rates::signed_in(&request);
+            Ok(caller)
         })
     }
 }
@@ -47,20 +59,19 @@ pub fn token(request: &HttpRequest) -> Option<&str> {
     (second.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
 }
 
-fn user_of(request: &HttpRequest, token: &str, now: i64) -> Result<UserNo, Code> {
+fn claims_of(request: &HttpRequest, token: &str, now: i64) -> Result<Claims, Code> {
     let auth = request.app_data::<web::Data<Auth>>().ok_or(Code::Internal)?;
-    let claims = auth.keys.read(token, now).ok_or(Code::Unauthorised)?;
-    let session = claims.session().ok_or(Code::Unauthorised)?;
-    if auth.ended.has(&session) {
-        return Err(Code::Unauthorised);
-    }
-    claims.user().ok_or(Code::Unauthorised)
+    auth.keys.read(token, now).ok_or(Code::Unauthorised)
 }
 
-fn look_up(service: &Service, no: UserNo) -> Result<Caller, ApiError> {
+fn look_up(service: &Service, no: UserNo, claims: &Claims) -> Result<Caller, ApiError> {
+    let session = claims.session().ok_or(Code::Unauthorised)?;
     let mut user = service.store.user(no)?.ok_or(Code::Unauthorised)?;
     if user.revoked {
         return Err(Code::UserRevoked.into());
+    }
+    if !service.store.session_lives(session)? {
+        return Err(Code::Unauthorised.into());
     }
     user.password = None;
     let grants = service.store.grants(no)?;

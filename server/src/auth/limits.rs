@@ -5,6 +5,8 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard};
 
+use crate::http::peer::network;
+
 /// Keys remembered of each kind.
 const KEYS: usize = 10_000;
 /// Failures are forgotten after so many ms without another.
@@ -54,14 +56,6 @@ impl LoginLimits {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// An IPv6 customer holds a whole /64.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        v4 @ IpAddr::V4(_) => v4,
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -170,15 +164,6 @@ mod tests {
         }
         assert_eq!(limits.may_try("another", PEER, 0), Err(1_000));
         assert_eq!(limits.may_try("another", None, 0), Ok(()));
-    }
-
-    #[test]
-    fn neighbours_in_one_v6_network_count_together() {
-        let (a, b) = ("2001:db8::1", "2001:db8::ffff:2");
-        let parse = |text: &str| network(text.parse().expect("an address"));
-        assert_eq!(parse(a), parse(b));
-        assert_ne!(parse(a), parse("2001:db8:0:1::1"));
-        assert_eq!(parse("::ffff:192.0.2.7"), PEER.expect("there is one"));
     }
 
     #[test]

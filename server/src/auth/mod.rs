@@ -15,7 +15,6 @@ use crate::store::{Store, StoreError};
 pub use caller::Caller;
 use limits::LoginLimits;
 use passwords::Passwords;
-use sessions::EndedSessions;
 use tokens::Keys;
 
 /// Why signing in could not be set up.
@@ -40,24 +39,17 @@ pub struct Auth {
     pub keys: Keys,
     /// How often one may try.
     pub limits: LoginLimits,
-    /// Sessions that ended before their access tokens did.
-    pub ended: EndedSessions,
 }
 
 impl Auth {
     /// Opens the keys kept in the store, making them at the first start. `issuer` goes into every token.
     pub fn open(store: &dyn Store, issuer: &str, now: i64) -> Result<Self, AuthError> {
         let keys = Keys::open(store, issuer, now)?;
-        let (passwords, limits, ended) = (
-            Passwords::new()?,
-            LoginLimits::default(),
-            EndedSessions::default(),
-        );
+        let (passwords, limits) = (Passwords::new()?, LoginLimits::default());
         Ok(Self {
             passwords,
             keys,
             limits,
-            ended,
         })
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Every path checks exactly one hash, a dummy where there is no user, so that the time says nothing about who exists.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use gridledger_schema::code::Code;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{AuthError, random};
 
@@ -25,9 +26,11 @@ const TURN: Duration = Duration::from_secs(3);
 
 /// Checks and makes password hashes; as many at once as there are cores.
 pub struct Passwords {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     dummy: String,
     checks: AtomicU64,
+    running: AtomicU64,
+    most: AtomicU64,
 }
 
 impl Passwords {
@@ -36,15 +39,17 @@ impl Passwords {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let dummy = hash(&random::<16>()?)?;
         Ok(Self {
-            turns: Semaphore::new(cores),
+            turns: Arc::new(Semaphore::new(cores)),
             dummy,
             checks: AtomicU64::new(0),
+            running: AtomicU64::new(0),
+            most: AtomicU64::new(0),
         })
     }
 
     /// Waits for a turn; keep it until the check is done.
-    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Code> {
-        match tokio::time::timeout(TURN, self.turns.acquire()).await {
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Code> {
+        match tokio::time::timeout(TURN, self.turns.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Code::RateLimited),
         }
@@ -53,17 +58,25 @@ impl Passwords {
     /// Whether `password` is the one of `phc`. Blocks for some 30 ms; takes as long when there is no hash.
     pub fn check(&self, password: &str, phc: Option<&str>) -> bool {
         self.checks.fetch_add(1, Ordering::Relaxed);
+        let at_once = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(at_once, Ordering::Relaxed);
         let fits = password.len() <= LONGEST_BYTES;
         let password = if fits { password.as_bytes() } else { b"" };
         let same = argon2()
             .verify_password(password, phc.unwrap_or(&self.dummy))
             .is_ok();
+        self.running.fetch_sub(1, Ordering::Relaxed);
         same && fits && phc.is_some()
     }
 
     /// How many hashes were checked, the dummy's included.
     pub fn checks(&self) -> u64 {
         self.checks.load(Ordering::Relaxed)
+    }
+
+    /// How many hashes were checked at the same time at most: each takes `MEMORY_KIB`.
+    pub fn most_at_once(&self) -> u64 {
+        self.most.load(Ordering::Relaxed)
     }
 }
 

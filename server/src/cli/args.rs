@@ -76,6 +76,15 @@ pub enum Admin {
         #[command(subcommand)]
         area: AreaCommand,
     },
+    /// Plans that change the territory: split, merge, move, close areas
+    Plan {
+        /// What to do
+        #[command(subcommand)]
+        plan: PlanCommand,
+        /// Who does it: a person with a role that plans
+        #[arg(long = "as", value_name = "LOGIN", global = true, default_value = "")]
+        by: String,
+    },
     /// Sign access tokens with a new key from now on
     RotateKeys,
     /// Take in a spreadsheet of the office (CSV)
@@ -86,6 +95,45 @@ pub enum Admin {
     Verify,
     /// Say why a ticket stands where it stands, event by event
     Explain(ExplainArgs),
+    /// Erase fields of a record, or the whole record
+    Erase(EraseArgs),
+    /// List what was erased: which fields, when, why, for whom
+    Erasures,
+    /// What is kept for a time
+    Retention {
+        /// What to do
+        #[command(subcommand)]
+        retention: RetentionCommand,
+    },
+    /// Have records that were made under older rules go on under these
+    MigrateRules,
+}
+
+/// What to erase.
+#[derive(Debug, clap::Args)]
+pub struct EraseArgs {
+    /// The record's id
+    pub record: String,
+    /// A field; may be said several times. Without one the whole record goes
+    #[arg(long)]
+    pub field: Vec<String>,
+    /// Why: request, consent, objection, mistake, order, retention
+    #[arg(long)]
+    pub reason: String,
+    /// Who asks: a login
+    #[arg(long = "as", value_name = "LOGIN")]
+    pub by: String,
+}
+
+/// What is kept for a time.
+#[derive(Debug, Subcommand)]
+pub enum RetentionCommand {
+    /// Erase what is due; a running server does so daily
+    Run {
+        /// Only count
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// People.
@@ -177,6 +225,43 @@ pub enum AreaCommand {
         /// The code of the area above; none for the outermost
         #[arg(long)]
         parent: Option<String>,
+    },
+}
+
+/// Plans.
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// List every plan
+    List,
+    /// Draw a plan up
+    Add {
+        /// The plan, as JSON
+        file: PathBuf,
+    },
+    /// Show a plan
+    Show {
+        /// Its number
+        number: u32,
+    },
+    /// Compute who would be affected, and by how much
+    Simulate {
+        /// Its number
+        number: u32,
+    },
+    /// Agree to a plan that somebody else drew up
+    Approve {
+        /// Its number
+        number: u32,
+    },
+    /// Carry a plan out, or go on where it was broken off
+    Apply {
+        /// Its number
+        number: u32,
+    },
+    /// Counts before and after
+    Report {
+        /// Its number
+        number: u32,
     },
 }
 

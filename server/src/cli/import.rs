@@ -85,7 +85,7 @@ fn import_staff(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker
         .into_iter()
         .map(|row| user(service, row))
         .collect::<Result<_, _>>()?;
-    let counts = service.store.put_users(&users)?;
+    let counts = service.store.put_users(&users, service.now())?;
     did(users.len(), counts, speaker);
     Ok(())
 }
@@ -170,7 +170,7 @@ fn office(service: &Service) -> Result<User, CliError> {
         password: None,
         grants: grants.collect(),
     };
-    service.store.put_users(&[account])?;
+    service.store.put_users(&[account], service.now())?;
     let missing = || CliError::named("没有办公账号", "the office's account is missing");
     service.store.user_by_login(OFFICE)?.ok_or_else(missing)
 }

@@ -1,13 +1,15 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`import`], [`proof`] hold the commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`] hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
+pub mod epochs;
 pub mod import;
 pub mod log;
 pub mod open;
 pub mod people;
+pub mod plans;
 pub mod proof;
 pub mod say;
 pub mod territory;
@@ -22,6 +24,8 @@ pub use open::{open_service, open_store};
 use say::{CliError, Speaker};
 
 use crate::config::Settings;
+use crate::epochs::Daily;
+use crate::http::tls::TlsError;
 use crate::service::Service;
 
 /// Runs a command line, its first word the program's name. 0: done; 1: failed; 2: not a command line.
@@ -93,10 +97,19 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
-    let running = crate::http::start(service, settings).map_err(CliError::Serve)?;
+    let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
-    println!("http://{}", running.addr());
+    println!("{}", running.url());
+    let _daily = Daily::start(service).map_err(CliError::Serve)?;
     running.serve_until_signal().map_err(CliError::Serve)
+}
+
+/// What is wrong with a certificate is a setting that cannot be used, and is said in both languages.
+fn explain_start(error: std::io::Error) -> CliError {
+    match error.downcast::<TlsError>() {
+        Ok(tls) => CliError::Tls(tls),
+        Err(error) => CliError::Serve(error),
+    }
 }
 
 fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), CliError> {
@@ -105,10 +118,15 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Code { login, days } => people::code(service, login, *days, speaker),
         Admin::Device { device } => people::device(service, device, speaker),
         Admin::Area { area } => territory::area(service, area, speaker),
+        Admin::Plan { plan, by } => plans::plan(service, plan, by, speaker),
         Admin::RotateKeys => people::rotate_keys(service, speaker),
         Admin::Import(import) => import::file(service, import, speaker),
         Admin::SampleTown(town) => import::sample_town(town, speaker),
         Admin::Verify => proof::verify(service, speaker),
         Admin::Explain(explain) => proof::explain(service, &explain.record, speaker),
+        Admin::Erase(erase) => epochs::erase_one(service, erase, speaker),
+        Admin::Erasures => epochs::erasures(service, speaker),
+        Admin::Retention { retention } => epochs::retention(service, retention, speaker),
+        Admin::MigrateRules => epochs::migrate_rules(service, speaker),
     }
 }

@@ -16,7 +16,9 @@ use crate::store::{Store, StoreError};
 pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
     let schema = schema(settings)?;
     let store = open_store(&settings.store, &schema).map_err(explain)?;
-    Ok(Arc::new(Service::new(store, schema)?))
+    let mut service = Service::new(store, schema)?;
+    service.lease_days = settings.lease_days;
+    Ok(Arc::new(service))
 }
 
 /// The store at an address, made if it is not there.

@@ -72,7 +72,7 @@ fn add(
         password,
         grants,
     };
-    let (made, _) = service.store.put_users(&[user])?;
+    let (made, _) = service.store.put_users(&[user], service.now())?;
     let (zh, en) = if made == 1 {
         ("已建立", "made")
     } else {
@@ -161,7 +161,7 @@ fn set_password(service: &Service, login: &str, text: &str, speaker: Speaker) ->
         password,
         grants: Vec::new(),
     };
-    service.store.put_users(&[changed])?;
+    service.store.put_users(&[changed], service.now())?;
     speaker.done(
         &json!({ "login": user.login }),
         &format!("已设置 {} 的密码，原有会话已注销", user.login),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::auth::AuthError;
 use crate::auth::passwords::PasswordError;
 use crate::config::ConfigError;
+use crate::http::tls::TlsError;
 use crate::import::Fault;
 use crate::store::StoreError;
 
@@ -29,6 +30,9 @@ pub enum CliError {
     /// The signing keys.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The certificate that is set cannot be used.
+    #[error(transparent)]
+    Tls(TlsError),
     /// The server could not serve.
     #[error("{0}")]
     Serve(std::io::Error),
@@ -68,7 +72,7 @@ impl CliError {
     /// 2 for what was typed or set wrongly, 1 for what went wrong.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) => 2,
+            Self::Config(_) | Self::Tls(_) => 2,
             _ => 1,
         }
     }
@@ -150,6 +154,7 @@ impl Speaker {
         match error {
             CliError::Named { zh, en } => self.pick(zh, en).to_owned(),
             CliError::Faults(faults) => self.of_faults(faults),
+            CliError::Tls(error) if self.chinese => error.zh(),
             CliError::Password(PasswordError::TooShort) if self.chinese => "密码至少要有 8 个字符".into(),
             CliError::Password(PasswordError::TooLong) if self.chinese => "密码最长 256 字节".into(),
             other => other.to_string(),

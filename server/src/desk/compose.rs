@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use gridledger_core::known::Standing;
 use gridledger_core::project::View;
 use gridledger_core::validate::{Subject, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
@@ -69,6 +70,7 @@ fn draft(reader: &Reader<'_>, entry: DeskEntry) -> Result<Draft, ReadError> {
         intents: with_facets(entry.intents, ground.record_type),
         request: entry.request_id,
         import: None,
+        ruling: None,
     };
     if matches!(draft.target, Target::Edit { .. }) && entry.seen.is_none() && needs_seen(&draft.intents) {
         let rule = "events and splices say what their author had read: the record's `last`";
@@ -151,6 +153,7 @@ fn choose_role(reader: &Reader<'_>, ground: &Ground<'_>, draft: &Draft) -> Resul
         entries: ground.entries,
     };
     let rights = reader.rights();
+    let standing = Standing::acting(rights, reader.now);
     let roles = rights.roles_at(ground.area, reader.now);
     let may = |role: &&&str| {
         let entry = Entry {
@@ -158,7 +161,7 @@ fn choose_role(reader: &Reader<'_>, ground: &Ground<'_>, draft: &Draft) -> Resul
             ..draft.entry(1, reader.now)
         };
         check_shape(&entry)
-            .and_then(|()| validate(rights, reader.login, &entry, &subject))
+            .and_then(|()| validate(&standing, reader.login, &entry, &subject))
             .and_then(|()| check_own(ground.record_type, &entry, reader.login, &ground.created_by))
             .is_ok()
     };

@@ -14,7 +14,8 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::desk::{ImportKey, Notes};
 use crate::store::people::{FeedRow, User, UserNo};
-use crate::store::records::{CheckedSegment, Push, SegmentVerdict, SignedEntry};
+use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
+use crate::store::refusals::RulingRow;
 
 /// Times a push is tried when somebody else wrote the feed meanwhile.
 const TRIES: usize = 3;
@@ -54,6 +55,8 @@ pub(super) struct Draft {
     pub(super) request: Option<String>,
     /// What an import calls the thing it creates.
     pub(super) import: Option<ImportKey>,
+    /// The ruling it carries out.
+    pub(super) ruling: Option<RulingRow>,
 }
 
 impl Draft {
@@ -146,12 +149,17 @@ impl DeskFeed {
                 .requests
                 .extend(request.map(|request| (user, request, feed, n)));
             notes.imports.extend(draft.import.map(|key| (key, feed, n)));
+            notes.rulings.extend(draft.ruling.clone().map(|ruling| RulingRow {
+                admitted_as: Some((feed, n)),
+                ..ruling
+            }));
         }
         let last = held + drafts.len() as u64;
         let segment = CheckedSegment {
             feed: self.row.clone(),
             entries,
             signature: canonical::sign_segment(&self.key, feed, last, hash),
+            heard: Heard::EVERYTHING,
         };
         (segment, notes)
     }

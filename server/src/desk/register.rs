@@ -269,6 +269,7 @@ impl<'a> Thing<'a> {
             intents: self.intents(records),
             request: None,
             import: Some(key),
+            ruling: None,
         }
     }
 

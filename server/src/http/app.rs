@@ -6,25 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, web};
 use gridledger_schema::code::Code;
+use rustls::ServerConfig;
 use tokio::sync::oneshot;
 
 use super::body::BodyTime;
 use super::metrics::{Metrics, MetricsAccess};
-use super::observe::observe;
-use super::sessions::TrustForwarded;
-use super::{ApiError, entries, health, ledgers, metrics, records, sessions, sync};
+use super::observe::{Tls, observe};
+use super::peer::TrustForwarded;
+use super::rates::{Rates, turnstile};
+use super::{
+    ApiError, entries, erasure, exports, health, ledgers, listen, metrics, plans, reads, records, refused,
+    sessions, shares, sync, tls,
+};
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
 use crate::service::Service;
-
-/// Seconds to receive a request's head.
-const HEAD_SECONDS: u64 = 5;
-/// Seconds a connection may take to close.
-const DISCONNECT_SECONDS: u64 = 5;
-/// Seconds an idle connection is kept: longer than a proxy in front keeps its own (60 s is usual).
-const KEEP_ALIVE_SECONDS: u64 = 75;
 
 /// Every route.
 pub fn routes(cfg: &mut web::ServiceConfig) {
@@ -40,7 +38,34 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/ledgers/{type}", web::get().to(ledgers::ledger))
         .route("/v1/records/{id}", web::get().to(records::record))
         .route("/v1/records/{id}/history", web::get().to(records::history))
-        .route("/v1/entries", web::post().to(entries::entries));
+        .route("/v1/records/{id}/erase", web::post().to(erasure::erase_one))
+        .route("/v1/records/{id}/erasures", web::get().to(erasure::erasures))
+        .route("/v1/entries", web::post().to(entries::entries))
+        .route("/v1/refused", web::get().to(refused::list))
+        .route("/v1/refused/{feed}/{n}/admit", web::post().to(refused::admit))
+        .route("/v1/refused/{feed}/{n}/decline", web::post().to(refused::decline))
+        .route("/v1/territory/plans", web::post().to(plans::draw_up))
+        .route("/v1/territory/plans", web::get().to(plans::list))
+        .route("/v1/territory/plans/{plan}", web::get().to(plans::show))
+        .route("/v1/territory/plans/{plan}/report", web::get().to(plans::report))
+        .route(
+            "/v1/territory/plans/{plan}/simulate",
+            web::post().to(plans::simulate),
+        )
+        .route(
+            "/v1/territory/plans/{plan}/approve",
+            web::post().to(plans::approve),
+        )
+        .route("/v1/territory/plans/{plan}/apply", web::post().to(plans::apply))
+        .route("/v1/territory/lineage", web::get().to(plans::lineage))
+        .route("/v1/reads", web::get().to(reads::log))
+        .route("/v1/exports", web::get().to(exports::list))
+        .route("/v1/exports", web::post().to(exports::ask))
+        .route("/v1/exports/{id}/approve", web::post().to(exports::approve))
+        .route("/v1/shares", web::get().to(shares::list))
+        .route("/v1/shares", web::post().to(shares::make))
+        .route("/v1/shares/{id}", web::delete().to(shares::revoke))
+        .route("/v1/shares/{id}/feed", web::get().to(shares::feed));
 }
 
 /// What all workers share.
@@ -52,10 +77,16 @@ struct Shared {
     access: web::Data<MetricsAccess>,
     body_time: web::Data<BodyTime>,
     trust: web::Data<TrustForwarded>,
+    rates: web::Data<Rates>,
+    tls: web::Data<Tls>,
+    more: More,
 }
 
+/// Further routes.
+pub type More = fn(&mut web::ServiceConfig);
+
 impl Shared {
-    fn new(service: Arc<Service>, settings: &Settings) -> io::Result<Self> {
+    fn new(service: Arc<Service>, settings: &Settings, more: More) -> io::Result<Self> {
         let auth = Auth::open(service.store.as_ref(), &settings.issuer, service.now());
         let token = settings.metrics_token.as_ref().map(Secret::reveal);
         Ok(Self {
@@ -65,6 +96,9 @@ impl Shared {
             access: web::Data::new(MetricsAccess::new(token)),
             body_time: web::Data::new(BodyTime(Duration::from_secs(settings.body_seconds))),
             trust: web::Data::new(TrustForwarded(settings.trust_forwarded)),
+            rates: web::Data::new(Rates::new(settings)),
+            tls: web::Data::new(Tls(settings.tls_cert.is_some())),
+            more,
         })
     }
 
@@ -75,11 +109,14 @@ impl Shared {
             .app_data(self.access.clone())
             .app_data(self.body_time.clone())
             .app_data(self.trust.clone())
+            .app_data(self.rates.clone())
+            .app_data(self.tls.clone())
             // Query and path that cannot be read answer like everything else.
             .app_data(web::QueryConfig::default().error_handler(|e, _| unreadable(&e)))
             .app_data(web::PathConfig::default().error_handler(|e, _| unreadable(&e)))
             .default_service(web::to(no_route))
-            .configure(routes);
+            .configure(routes)
+            .configure(self.more);
     }
 }
 
@@ -98,6 +135,7 @@ fn unreadable(error: &dyn std::fmt::Display) -> actix_web::Error {
 /// A server that runs in threads of its own.
 pub struct Running {
     addr: SocketAddr,
+    scheme: &'static str,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<io::Result<()>>>,
 }
@@ -106,6 +144,11 @@ impl Running {
     /// Where it listens; the port is the real one if 0 was asked for.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// The address as a phone is told it; the host is the one bound, not a name.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.addr)
     }
 
     /// Stops taking connections, finishes what runs, closes the store. Blocks until that is done.
@@ -148,19 +191,27 @@ impl Drop for Running {
 
 /// Starts a server over `service` and returns once it listens.
 pub fn start(service: Arc<Service>, settings: &Settings) -> io::Result<Running> {
-    let shared = Shared::new(service, settings)?;
+    start_with(service, settings, |_| ())
+}
+
+/// Starts a server that has `more` routes besides its own.
+pub fn start_with(service: Arc<Service>, settings: &Settings, more: More) -> io::Result<Running> {
+    let tls = tls::server_config(settings).map_err(io::Error::other)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let shared = Shared::new(service, settings, more)?;
     let settings = settings.clone();
     let (stop, stopped) = oneshot::channel();
     let (told, bound) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new()
         .name("http".into())
-        .spawn(move || run(shared, &settings, stopped, &told))?;
+        .spawn(move || run(shared, &settings, tls, stopped, &told))?;
     let addr = bound
         .recv()
         .map_err(|_| io::Error::other("the server did not start"))??;
-    tracing::info!(%addr, "listening");
+    tracing::info!(%addr, scheme, "listening");
     Ok(Running {
         addr,
+        scheme,
         stop: Some(stop),
         thread: Some(thread),
     })
@@ -169,39 +220,32 @@ pub fn start(service: Arc<Service>, settings: &Settings) -> io::Result<Running> 
 fn run(
     shared: Shared,
     settings: &Settings,
+    tls: Option<Arc<ServerConfig>>,
     stopped: oneshot::Receiver<()>,
     told: &std::sync::mpsc::SyncSender<io::Result<SocketAddr>>,
 ) -> io::Result<()> {
     let service = shared.service.clone();
     let result = actix_web::rt::System::new().block_on(async {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = settings.workers.unwrap_or(cores).max(1);
-        let server = HttpServer::new(move || {
+        let app = move || {
             App::new()
+                .wrap(from_fn(turnstile))
                 .wrap(from_fn(observe))
                 .configure(|cfg| shared.configure(cfg))
-        })
-        .workers(workers)
-        .max_connections(settings.max_connections.div_ceil(workers).max(1))
-        .client_request_timeout(Duration::from_secs(HEAD_SECONDS))
-        .client_disconnect_timeout(Duration::from_secs(DISCONNECT_SECONDS))
-        .keep_alive(Duration::from_secs(KEEP_ALIVE_SECONDS))
-        .shutdown_timeout(settings.stop_seconds)
-        .shutdown_signal(async {
+        };
+        let stop = async {
             // A sender that is gone means its owner is: stop as well.
             let _ = stopped.await;
-        });
-        let server = match server.bind(settings.listen.as_str()) {
-            Ok(server) => server,
+        };
+        match listen::serve(settings, tls, app, stop) {
+            Ok((server, addr)) => {
+                let _ = told.send(Ok(addr));
+                server.await
+            }
             Err(error) => {
                 let _ = told.send(Err(error));
-                return Ok(());
+                Ok(())
             }
-        };
-        let addr = server.addrs().first().copied();
-        let running = server.run();
-        let _ = told.send(addr.ok_or_else(|| io::Error::other("no address was bound")));
-        running.await
+        }
     });
     // What the counters did not write down, a phone would have to count past again.
     if let Err(error) = service.counters.save(&*service.store, service.now()) {

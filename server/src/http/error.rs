@@ -1,5 +1,7 @@
 //! The one shape of every answer that is a refusal or a failure.
 
+use std::time::Duration;
+
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -35,7 +37,13 @@ impl ApiError {
 
     /// Too many attempts: come back in so many ms.
     pub fn wait_ms(ms: i64) -> Self {
-        let seconds = ms.clamp(1, i64::from(u32::MAX)).unsigned_abs().div_ceil(1000);
+        Self::wait(Duration::from_millis(ms.max(1).unsigned_abs()))
+    }
+
+    /// Too often: come back after this.
+    pub fn wait(wait: Duration) -> Self {
+        // Whole seconds, rounded up: who comes a moment too early would be turned away again.
+        let seconds = wait.as_millis().div_ceil(1000).clamp(1, u128::from(u32::MAX));
         Self {
             retry_after: Some(seconds as u32),
             ..Code::RateLimited.into()

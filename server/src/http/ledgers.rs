@@ -73,15 +73,6 @@ fn pull(
     let question = Question::read(&service.schema, record_type, pairs)?;
     let reader = Reader::new(service, &caller.user.login, &caller.grants);
     let page = page(&reader, &question)?;
-    if question.unmask.is_some() {
-        tracing::info!(
-            target: "gridledger::read_audit",
-            user = caller.user.no.0,
-            record_type,
-            rows = page.rows.len(),
-            "unmasked values were read"
-        );
-    }
     let (body, kind) = match question.format.unwrap_or(format) {
         Format::Json => {
             return Ok(Sent {

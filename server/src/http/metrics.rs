@@ -199,6 +199,12 @@ pub async fn page(
         auth.passwords.checks(),
     );
     out.single(
+        "gridledger_password_checks_at_once",
+        "gauge",
+        "Password hashes checked at the same time, at most so far.",
+        auth.passwords.most_at_once(),
+    );
+    out.single(
         "gridledger_store_records",
         "gauge",
         "Records in the store.",

@@ -1,20 +1,32 @@
 //! The HTTP side: the application, and what every route shares.
 //!
-//! Reading order: [`app`] builds and runs the server and lists the routes; [`observe`] wraps each request with an id,
-//! a log line, counters and headers; [`error`] is the one shape of every refusal; [`body`] reads bodies within limits.
+//! Reading order: [`app`] builds and runs the server and lists the routes; [`listen`] makes connections, each a [`mod@line`]
+//! with or without [`tls`]; [`observe`] wraps each request with an id, a log line, counters and headers; [`rates`] says
+//! how often one may ask; [`error`] is the one shape of every refusal; [`body`] reads bodies within limits.
 
 pub mod app;
 pub mod body;
 pub mod entries;
+pub mod erasure;
 pub mod error;
+pub mod exports;
 pub mod health;
 pub mod ledgers;
+pub mod line;
+pub mod listen;
 pub mod metrics;
 pub mod observe;
+pub mod peer;
+pub mod plans;
+pub mod rates;
+pub mod reads;
 pub mod records;
+pub mod refused;
 pub mod request_id;
 pub mod sessions;
+pub mod shares;
 pub mod sync;
+pub mod tls;
 
 use actix_web::web;
 use gridledger_schema::code::Code;

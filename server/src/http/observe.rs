@@ -2,24 +2,45 @@
 //!
 //! A log line names the route's pattern, never the path or the query, which can hold what a person typed.
 
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, web};
+use futures_util::FutureExt as _;
+use gridledger_schema::code::Code;
 use tracing::Instrument as _;
 
 use super::ApiError;
+use super::line::Pulse;
 use super::metrics::Metrics;
 use super::request_id::{HEADER, RequestId};
 
-/// The route whose answers carry as few header bytes as possible: phones pay for each.
+/// The route whose good answers carry as few header bytes as possible: phones pay for each.
 pub const BARE_ROUTE: &str = "/v1/sync";
+/// What keeps a browser from making more of an answer than it is.
+const GUARDS: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+];
+/// How long a browser remembers to come with TLS only.
+const TWO_YEARS: &str = "max-age=63072000";
 /// What the log and the counters call a request that no route matches.
 const UNMATCHED: &str = "unmatched";
+
+/// Whether this server speaks TLS itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Tls(pub bool);
 
 /// The middleware.
 pub async fn observe(
@@ -27,23 +48,30 @@ pub async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
+    let _at_work = request.conn_data::<Rc<Pulse>>().map(Pulse::begin);
     let id = RequestId::of(request.headers());
+    let tls = request.app_data::<web::Data<Tls>>().is_some_and(|tls| tls.0);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request_id = %id.0);
-    let mut response = match next.call(request).instrument(span).await {
-        Ok(response) => in_our_shape(response.map_into_boxed_body(), &id),
+    let answering = AssertUnwindSafe(next.call(request))
+        .catch_unwind()
+        .instrument(span);
+    let mut response = match answering.await {
+        Ok(Ok(response)) => in_our_shape(response.map_into_boxed_body(), &id),
         // Handlers and extractors fail inside their response; only other middleware would come here.
-        Err(error) => {
-            let answer = answer_to(&error, &id);
-            return Err(InternalError::from_response(error, answer).into());
+        Ok(Err(error)) => return Err(outside(answer_to(&error, &id), &id, tls)),
+        // The panic itself was told by the panic hook.
+        Err(_) => {
+            tracing::error!(request_id = %id.0, "a request panicked");
+            return Err(outside(ApiError::from(Code::Internal).response(&id.0), &id, tls));
         }
     };
     let route = response
         .request()
         .match_pattern()
         .unwrap_or_else(|| UNMATCHED.to_owned());
-    if route != BARE_ROUTE {
-        dress(&mut response, &id);
+    if route != BARE_ROUTE || !response.status().is_success() {
+        dress(response.headers_mut(), &id, tls);
     }
     record(
         response.request(),
@@ -53,6 +81,12 @@ pub async fn observe(
         started,
     );
     Ok(response)
+}
+
+/// An answer for which there is no request any more.
+fn outside(mut answer: HttpResponse, id: &RequestId, tls: bool) -> Error {
+    dress(answer.headers_mut(), id, tls);
+    InternalError::from_response("outside of a request", answer).into()
 }
 
 /// Gives an error its shape and id, whoever made it.
@@ -73,7 +107,7 @@ fn in_our_shape(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceRe
     }
 }
 
-fn answer_to(error: &Error, id: &RequestId) -> actix_web::HttpResponse {
+fn answer_to(error: &Error, id: &RequestId) -> HttpResponse {
     let status = || error.as_response_error().status_code();
     let error = error
         .as_error::<ApiError>()
@@ -83,22 +117,27 @@ fn answer_to(error: &Error, id: &RequestId) -> actix_web::HttpResponse {
 }
 
 /// Replaces an answer, but for the header that says which methods are taken.
-fn with_allow(old: ServiceResponse<BoxBody>, mut new: actix_web::HttpResponse) -> ServiceResponse<BoxBody> {
+fn with_allow(old: ServiceResponse<BoxBody>, mut new: HttpResponse) -> ServiceResponse<BoxBody> {
     if let Some(allow) = old.headers().get(header::ALLOW).cloned() {
         new.headers_mut().insert(header::ALLOW, allow);
     }
     old.into_response(new)
 }
 
-fn dress(response: &mut ServiceResponse<BoxBody>, id: &RequestId) {
-    let headers = response.headers_mut();
+/// The headers of an answer: its id, and what a browser must not do with it.
+fn dress(headers: &mut HeaderMap, id: &RequestId, tls: bool) {
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         headers.insert(HeaderName::from_static(HEADER), id);
     }
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    for (name, value) in GUARDS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if tls {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static(TWO_YEARS),
+        );
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

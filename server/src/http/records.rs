@@ -9,6 +9,7 @@ use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::reading::{ReadError, Reader};
 use crate::service::Service;
+use crate::unmask::Unmask;
 use crate::view;
 
 /// `GET /v1/records/{id}`
@@ -16,8 +17,9 @@ pub async fn record(
     caller: Caller,
     service: web::Data<Service>,
     id: web::Path<String>,
+    pairs: web::Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, ApiError> {
-    answer(caller, service, &id, view::record).await
+    answer(caller, service, &id, &pairs, view::record).await
 }
 
 /// `GET /v1/records/{id}/history`
@@ -25,20 +27,29 @@ pub async fn history(
     caller: Caller,
     service: web::Data<Service>,
     id: web::Path<String>,
+    pairs: web::Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, ApiError> {
-    answer(caller, service, &id, view::history).await
+    answer(caller, service, &id, &pairs, view::history).await
 }
+
+/// How a record is looked at.
+type Look = fn(&Reader<'_>, RecordId, Option<&Unmask>) -> Result<Value, ReadError>;
 
 async fn answer(
     caller: Caller,
     service: web::Data<Service>,
     id: &str,
-    look: fn(&Reader<'_>, RecordId) -> Result<Value, ReadError>,
+    pairs: &[(String, String)],
+    look: Look,
 ) -> Result<HttpResponse, ApiError> {
     // What is no id names nothing.
     let record: RecordId = id.parse().map_err(|_| Code::NotFound)?;
+    let plain = Unmask::read(pairs)?;
     let service = service.into_inner();
-    let shown =
-        block(move || look(&Reader::new(&service, &caller.user.login, &caller.grants), record)).await?;
+    let shown = block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        look(&reader, record, plain.as_ref())
+    })
+    .await?;
     Ok(HttpResponse::Ok().json(shown))
 }

@@ -1,7 +1,6 @@
 //! Signing in and out over HTTP, and what a signed-in person may know of themselves.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use gridledger_core::rights::Rights;
@@ -10,14 +9,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::Json;
-use super::{ApiError, block};
+use super::{ApiError, block, peer};
 use crate::auth::sessions::{self, Session};
 use crate::auth::{Auth, Caller, tokens};
 use crate::service::Service;
-
-/// Whether the last address of `X-Forwarded-For` is believed: only behind a proxy that sets it.
-#[derive(Clone, Copy, Debug)]
-pub struct TrustForwarded(pub bool);
 
 /// Body of POST /v1/login.
 #[derive(Deserialize)]
@@ -41,7 +36,7 @@ pub async fn login(
     service: web::Data<Service>,
     Json(body): Json<Login>,
 ) -> Result<HttpResponse, ApiError> {
-    let peer = peer(&request);
+    let peer = peer::of(&request);
     let (login, now) = (body.login.trim().to_ascii_lowercase(), service.now());
     auth.limits
         .may_try(&login, peer, now)
@@ -49,6 +44,8 @@ pub async fn login(
     let turn = auth.passwords.turn().await?;
     let checker = auth.clone();
     let session = block(move || {
+        // Held by the work itself: a caller who goes away does not give its turn to another meanwhile.
+        let _turn = turn;
         sessions::login(
             &checker,
             service.store.as_ref(),
@@ -58,9 +55,8 @@ pub async fn login(
             now,
         )
     })
-    .await;
-    drop(turn);
-    Ok(HttpResponse::Ok().json(answer(&session?)))
+    .await?;
+    Ok(HttpResponse::Ok().json(answer(&session)))
 }
 
 /// POST /v1/refresh
@@ -76,11 +72,10 @@ pub async fn refresh(
 
 /// POST /v1/logout
 pub async fn logout(
-    auth: web::Data<Auth>,
     service: web::Data<Service>,
     Json(body): Json<Refresh>,
 ) -> Result<HttpResponse, ApiError> {
-    block(move || sessions::logout(&auth, service.store.as_ref(), &body.refresh, service.now())).await?;
+    block(move || sessions::logout(service.store.as_ref(), &body.refresh)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -125,20 +120,4 @@ fn answer(session: &Session) -> Value {
         "token_type": "Bearer",
         "expires_in": tokens::LIFE_SECONDS,
     })
-}
-
-fn peer(request: &HttpRequest) -> Option<IpAddr> {
-    let trusts = request
-        .app_data::<web::Data<TrustForwarded>>()
-        .is_some_and(|trust| trust.0);
-    let forwarded = request
-        .headers()
-        .get_all("x-forwarded-for")
-        .last()
-        .filter(|_| trusts);
-    let last = forwarded
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.rsplit(',').next());
-    let last = last.and_then(|address| address.trim().parse().ok());
-    last.or_else(|| request.peer_addr().map(|peer| peer.ip()))
 }

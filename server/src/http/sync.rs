@@ -9,6 +9,7 @@ use futures_util::stream;
 use gridledger_schema::limits;
 
 use super::metrics::Metrics;
+use super::rates::{self, Rates};
 use super::{ApiError, block, body};
 use crate::service::Service;
 use crate::sync::{self, Answer, SyncError};
@@ -17,6 +18,7 @@ impl From<SyncError> for ApiError {
     fn from(error: SyncError) -> Self {
         match (error.detail(), error) {
             (_, SyncError::Store(error)) => error.into(),
+            (_, SyncError::TooOften(wait)) => Self::wait(wait),
             (Some(detail), error) => Self::new(error.code(), detail),
             (None, error) => error.code().into(),
         }
@@ -45,22 +47,45 @@ pub async fn route(
     payload: web::Payload,
     service: web::Data<Service>,
     metrics: web::Data<Metrics>,
+    rates: web::Data<Rates>,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(&request, payload, limits::SYNC_BODY_BYTES).await?;
     let service = service.into_inner();
     let up = body.len() as u64;
-    let (sending, first, last) = block(move || {
-        let answer = sync::open(&service, &body)?;
-        let (entries, refused) = answer.counted;
-        metrics.sync(up, 0, entries as u64, refused as u64);
-        Sending {
-            service,
-            metrics,
-            answer,
-        }
-        .next()
+    let shut = rates::shut(&request);
+    if let Some(wait) = shut
+        && !sync::names_a_device(&body)
+    {
+        return Err(ApiError::wait(wait));
+    }
+    let turn = rates.turn().await?;
+    let (opened, proven) = block(move || {
+        // Held by the work itself: a phone that goes away does not give its turn to another meanwhile.
+        let _turn = turn;
+        let mut proven = false;
+        let opened = sync::open_for(&service, &body, |device| {
+            proven = true;
+            rates.devices.take(&device.no)
+        });
+        let opened = opened.map_err(ApiError::from).and_then(|answer| {
+            let (entries, refused) = answer.counted;
+            metrics.sync(up, 0, entries as u64, refused as u64);
+            Sending {
+                service,
+                metrics,
+                answer,
+            }
+            .next()
+        });
+        Ok::<_, ApiError>((opened, proven))
     })
     .await?;
+    match shut {
+        _ if proven => rates::signed_in(&request),
+        Some(wait) => return Err(ApiError::wait(wait)),
+        None => {}
+    }
+    let (sending, first, last) = opened?;
     if last {
         // One piece: its length is known, and a length is shorter than chunks.
         let length = first.len() as u64;

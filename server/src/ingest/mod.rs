@@ -1,14 +1,18 @@
 //! Ingest: decides a push. Plan, then do: this reads through a [`Source`] and returns what to write; the store's engine
 //! does both inside one transaction.
 
+mod epochs;
+mod home;
+mod known;
 mod parallel;
-mod working;
+pub(crate) mod working;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
+use gridledger_core::known::{Moment, Standing};
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_core::validate::{Subject, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
@@ -16,13 +20,15 @@ use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{RecordType, SchemaSet};
-use gridledger_schema::wire::Grant;
+use gridledger_schema::wire::{AreaInfo, Grant};
 
 use crate::store::StoreError;
 use crate::store::people::UserNo;
+use crate::store::plans::RouteRow;
 use crate::store::records::{
-    AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
+    AreaHead, CheckedSegment, Decide, EventKind, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
 };
+use crate::territory::moving::Crossing;
 use parallel::Prepared;
 use working::Working;
 
@@ -38,7 +44,11 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             areas: HashMap::new(),
             grants: HashMap::new(),
             trees: HashMap::new(),
+            cuts: HashMap::new(),
+            routes: HashMap::new(),
+            homes: home::homes(push),
             prepared: parallel::prepare(push),
+            forget: false,
             writes: Writes::default(),
         };
         let verdicts = plan.push(push)?;
@@ -77,8 +87,15 @@ struct Plan<'a> {
     records: BTreeMap<RecordId, Working>,
     areas: HashMap<AreaNo, Option<AreaHead>>,
     grants: HashMap<UserNo, Option<Vec<Grant>>>,
-    trees: HashMap<AreaNo, AreaTree>,
+    /// What users had been granted before it was cut short, and when.
+    cuts: HashMap<UserNo, Vec<(Grant, i64)>>,
+    /// Ancestries, by area and by what was known of them.
+    trees: HashMap<(AreaNo, i64), Arc<AreaTree>>,
+    routes: HashMap<AreaNo, Option<RouteRow>>,
+    homes: home::Homes,
     prepared: Prepared,
+    /// The bytes of the entry being decided are not kept.
+    forget: bool,
     writes: Writes,
 }
 
@@ -106,13 +123,14 @@ impl Plan<'_> {
         for signed in &segment.entries {
             let n = signed.entry.n;
             if n <= held {
+                // What both sides hold alike ends before this one: so far the feed is decided for this writer.
                 if !self.repeat(feed, signed, &mut verdict)? {
-                    verdict.stopped = Some(Refusal::new(
-                        Code::FeedForked,
-                        format!("entry {n} was another before"),
-                    ));
+                    let rule = format!("entry {n} was another before");
+                    verdict.stopped = Some(Refusal::new(Code::FeedForked, rule));
+                    (verdict.n, verdict.hash) = (n - 1, self.hash_of(feed, n - 1)?);
                     break;
                 }
+                (verdict.n, verdict.hash) = (n, signed.hash);
                 continue;
             }
             if n != verdict.n + 1 {
@@ -128,7 +146,11 @@ impl Plan<'_> {
                 Err(Stop::Failed(error)) => return Err(error),
             };
             verdict.refused.extend(refusal.clone().map(|r| (n, r)));
-            self.writes.entries.push((feed, signed.clone(), refusal));
+            let mut kept = signed.clone();
+            if std::mem::take(&mut self.forget) {
+                kept.body.clear();
+            }
+            self.writes.entries.push((feed, kept, refusal));
             (verdict.n, verdict.hash) = (n, signed.hash);
         }
         if verdict.n > held {
@@ -172,20 +194,47 @@ impl Plan<'_> {
         }
     }
 
-    fn entry(&mut self, segment: &CheckedSegment, entry: &Entry, bytes: usize) -> Result<(), Stop> {
-        check_shape(entry)?;
-        if entry.at > self.now + limits::CLOCK_AHEAD_MS {
-            return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
+    /// The hash of an entry decided before.
+    fn hash_of(&mut self, feed: FeedId, n: u64) -> Result<EntryHash, StoreError> {
+        let mut here = self.writes.entries.iter();
+        if let Some((_, known, _)) = here.find(|(of, known, _)| *of == feed && known.entry.n == n) {
+            return Ok(known.hash);
         }
+        let decided = if n == 0 {
+            None
+        } else {
+            self.source.decided(feed, n)?
+        };
+        Ok(decided.map_or(EntryHash::ZERO, |(hash, _)| hash))
+    }
+
+    fn entry(&mut self, segment: &CheckedSegment, entry: &Entry, bytes: usize) -> Result<(), Stop> {
         let feed = segment.feed.feed;
         let record = entry.record(feed);
         let mut working = self.take_record(feed, entry)?;
-        let result = self.entry_on(&mut working, segment, entry, bytes);
+        let result = self
+            .not_erased(&working, feed, entry)
+            .and_then(|()| self.entry_in(&mut working, segment, entry, bytes));
         // A record that the entry would have created is only there if it was stored.
         if result.is_ok() || working.row.entries > 0 {
             self.records.insert(record, working);
         }
         result
+    }
+
+    fn entry_in(
+        &mut self,
+        working: &mut Working,
+        segment: &CheckedSegment,
+        entry: &Entry,
+        bytes: usize,
+    ) -> Result<(), Stop> {
+        check_shape(entry)?;
+        if entry.at > self.now + limits::CLOCK_AHEAD_MS {
+            return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
+        }
+        self.under_these_rules(working)?;
+        self.entry_on(working, segment, entry, bytes)
     }
 
     fn take_record(&mut self, feed: FeedId, entry: &Entry) -> Result<Working, Stop> {
@@ -194,7 +243,10 @@ impl Plan<'_> {
             return Ok(working);
         }
         match &entry.target {
-            Target::Create { record_type, area } => Ok(Working::new(record, record_type, *area)),
+            Target::Create { record_type, area } => {
+                let home = self.home_of(feed, entry)?;
+                Ok(Working::new(record, record_type, *area).at_home(home))
+            }
             Target::Edit { .. } => match self.source.record(record)? {
                 Some((row, documents)) => Working::load(row, documents).map_err(Stop::from),
                 None => Err(refuse(Code::RecordUnknown, "no such record")),
@@ -209,13 +261,10 @@ impl Plan<'_> {
         entry: &Entry,
         bytes: usize,
     ) -> Result<(), Stop> {
-        let area = working.row.area;
-        let head = self.area(area)?;
-        if entry.cursor > head {
-            return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
-        }
-        if working.row.entry_bytes + bytes as u64 > limits::RECORD_BYTES {
-            let rule = format!("at most {} bytes of entries a record", limits::RECORD_BYTES);
+        let known = self.area_known(working, entry.cursor)?;
+        self.can_have_seen(segment, entry, known)?;
+        if working.bytes() + bytes as u64 > limits::RECORD_BYTES {
+            let rule = format!("at most {} bytes a record", limits::RECORD_BYTES);
             return Err(refuse(Code::RecordFull, &rule));
         }
         let record_type = self.schema.record_type(&working.row.record_type);
@@ -224,7 +273,7 @@ impl Plan<'_> {
             .clone();
         let feed = segment.feed.feed;
         let seen = working.seen(self.source, feed, entry)?;
-        self.check(working, &record_type, segment, entry, &seen)?;
+        self.check(working, &record_type, (segment, known), entry, &seen)?;
         let made_on = match self.prepared.remove(&working.row.record) {
             Some(documents) if working.row.entries == 0 => {
                 working.take(documents);
@@ -233,7 +282,7 @@ impl Plan<'_> {
             _ => working.derive(&segment.feed, entry, &seen)?,
         };
         let line = LogRow {
-            seq: head + 1,
+            seq: self.next_position(working)?,
             record: working.row.record,
             feed,
             n: entry.n,
@@ -241,36 +290,102 @@ impl Plan<'_> {
             seen: made_on,
         };
         working.logged(&line, &segment.feed.author, entry, bytes);
-        self.writes.log.push((area, line));
-        if let Some(Some(head)) = self.areas.get_mut(&area) {
+        self.writes.log.push((working.row.area, line));
+        self.withdrawn(working, &record_type, feed, entry)
+    }
+
+    /// The next position of the log of a record's area. A new record whose author named another area crosses over at once.
+    fn next_position(&mut self, working: &mut Working) -> Result<u64, Stop> {
+        let home = working.row.area;
+        self.area(home)?;
+        let Some(named) = working.named.take() else {
+            let head = self.areas.get_mut(&home).and_then(Option::as_mut);
+            let head = head.expect("BUG: the area was just read");
             head.seq += 1;
+            return Ok(head.seq);
+        };
+        self.area(named)?;
+        let [Some(Some(mut old)), Some(Some(mut new))] = [named, home].map(|area| self.areas.remove(&area))
+        else {
+            return Err(refuse(Code::AreaUnknown, "no such area"));
+        };
+        let crossing = Crossing::between(&mut old, &mut new);
+        self.areas.extend([(named, Some(old)), (home, Some(new))]);
+        let record = working.row.record;
+        crossing.note(record, (named, crossing.left), home, self.now, &mut self.writes);
+        working.row.arrived = crossing.arrived;
+        Ok(crossing.arrived)
+    }
+
+    /// The area a record was in for somebody who had seen it up to a position: of one that moved since, the area before.
+    fn area_known(&mut self, working: &Working, cursor: u64) -> Result<AreaNo, StoreError> {
+        let row = &working.row;
+        if let Some(named) = working.named {
+            return Ok(named);
         }
-        Ok(())
+        if cursor >= row.arrived {
+            return Ok(row.area);
+        }
+        let stays = self.source.stays(row.record)?;
+        let crossing = self
+            .writes
+            .stays
+            .iter()
+            .filter(|(record, _)| *record == row.record);
+        let mut stays = stays.iter().chain(crossing.map(|(_, stay)| stay));
+        let then = stays.find(|stay| cursor < stay.until);
+        Ok(then.map_or(row.area, |stay| stay.area))
+    }
+
+    /// The ancestry of an area as its author's device knew it: what ended later than it was told had not ended. With it,
+    /// where the grace for that is over, how it would be without an end of the grace.
+    fn tree(
+        &mut self,
+        area: AreaNo,
+        cursor: u64,
+    ) -> Result<(Arc<AreaTree>, Option<Arc<AreaTree>>), StoreError> {
+        let now = self.tree_of(area, i64::MAX)?;
+        let goes_on = |info: &AreaInfo| info.edges.iter().all(|edge| edge.to.is_none());
+        if now.iter().all(goes_on) {
+            return Ok((now, None));
+        }
+        let told = self.source.last_event(area, EventKind::Rights, cursor)?;
+        let (told, grace) = (
+            told.map_or(0, |event| event.at),
+            self.now - limits::RIGHTS_GRACE_MS,
+        );
+        let late = (told < grace).then(|| self.tree_of(area, told)).transpose()?;
+        Ok((self.tree_of(area, told.max(grace))?, late))
+    }
+
+    fn tree_of(&mut self, area: AreaNo, known: i64) -> Result<Arc<AreaTree>, StoreError> {
+        let tree = match self.trees.entry((area, known)) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => slot.insert(AreaTree::new(self.source.ancestry(area, known)?).into()),
+        };
+        Ok(tree.clone())
     }
 
     fn check(
         &mut self,
         working: &mut Working,
         record_type: &RecordType,
-        segment: &CheckedSegment,
+        (segment, area): (&CheckedSegment, AreaNo),
         entry: &Entry,
         seen: &working::SeenFacets,
     ) -> Result<(), Stop> {
         let user = segment.feed.user;
-        let area = working.row.area;
         if let Slot::Vacant(slot) = self.grants.entry(user) {
             slot.insert(self.source.grants(user)?);
         }
-        if let Slot::Vacant(slot) = self.trees.entry(area) {
-            slot.insert(AreaTree::new(self.source.ancestry(area)?));
-        }
+        let (tree, late) = self.tree(area, entry.cursor)?;
         let Some(Some(grants)) = self.grants.get(&user) else {
             return Err(refuse(Code::UserRevoked, "the author's account was revoked"));
         };
         let author = &segment.feed.author;
         check_own(record_type, entry, author, &working.row.created_by)?;
         let seen_view = working.seen_view(record_type, entry, seen)?;
-        let entries = working.row.entries;
+        let entries = working.since().0;
         let now = working.view(record_type);
         let subject = Subject {
             record_type,
@@ -281,10 +396,59 @@ impl Plan<'_> {
         };
         let rights = Rights {
             schema: self.schema,
-            tree: &self.trees[&area],
+            tree: &tree,
             grants,
         };
-        Ok(validate(rights, author, entry, &subject)?)
+        // Mostly the role is held today and was when the entry was made: nothing else needs to be looked up.
+        let at = entry.at.min(self.now);
+        if rights.holds_throughout(&entry.role, area, at, self.now) {
+            let standing = Standing {
+                rights,
+                replaced: &[],
+                moment: Moment::of(at, None, self.now),
+            };
+            return Ok(validate(&standing, author, entry, &subject)?);
+        }
+        let replaced = known::replaced(self.source, &mut self.cuts, segment, (area, entry.cursor))?;
+        let seen_at = self.source.written_at(area, entry.cursor)?;
+        let standing = Standing {
+            rights,
+            replaced: &replaced,
+            moment: Moment::of(entry.at, seen_at, self.now),
+        };
+        let refusal = match validate(&standing, author, entry, &subject) {
+            Err(refusal) if refusal.code == Code::RoleNotHeld => refusal,
+            judged => return Ok(judged?),
+        };
+        let held_before = |tree: Arc<AreaTree>| {
+            let rights = Rights {
+                tree: &tree,
+                ..rights
+            };
+            let standing = Standing { rights, ..standing };
+            standing.check(&entry.role, area).is_ok()
+        };
+        if late.is_some_and(held_before) {
+            let days = limits::RIGHTS_GRACE_DAYS;
+            let rule = format!("the territory changed; what was done before had {days} days to arrive");
+            return Err(refuse(Code::GraceOver, &rule));
+        }
+        Err(refusal.into())
+    }
+
+    /// An entry cannot have seen more of an area's log than there is, nor more than its device was given.
+    fn can_have_seen(&mut self, segment: &CheckedSegment, entry: &Entry, area: AreaNo) -> Result<(), Stop> {
+        if entry.cursor > self.area(area)? {
+            return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
+        }
+        let given = segment.heard.given.as_ref().and_then(|given| given.get(&area));
+        if given.is_some_and(|given| entry.cursor > *given) {
+            return Err(refuse(
+                Code::SeenImpossible,
+                "the device was not given that much of the log",
+            ));
+        }
+        Ok(())
     }
 
     /// The last position of an area's log.
@@ -299,10 +463,11 @@ impl Plan<'_> {
     }
 
     fn finish(mut self) -> Writes {
+        self.compact();
         let (schema, records) = (self.schema, std::mem::take(&mut self.records));
         let finished = parallel::map(records.into_values().collect(), |working| {
             let record_type = schema.record_type(&working.row.record_type)?;
-            working.finish(record_type)
+            working.finish(Some(record_type))
         });
         for write in finished.into_iter().flatten() {
             let area = write.record.row.area;
@@ -316,7 +481,9 @@ impl Plan<'_> {
             }
             self.writes.records.push(write.record);
         }
-        let changed: Vec<AreaNo> = self.writes.log.iter().map(|(area, _)| *area).collect();
+        let lines = self.writes.log.iter().map(|(area, _)| *area);
+        let events = self.writes.events.iter().map(|(area, _)| *area);
+        let changed: Vec<AreaNo> = lines.chain(events).collect();
         self.writes.areas = self
             .areas
             .into_iter()

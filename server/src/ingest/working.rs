@@ -1,11 +1,14 @@
 //! A record while a push is being decided: its documents, its log, and what changed.
 
+mod generation;
+
 use std::collections::BTreeMap;
 
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::digest;
-use gridledger_core::document::Document;
+use gridledger_core::document::{Document, RULES_VERSION};
 use gridledger_core::project::{View, project};
+use gridledger_core::retention;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
@@ -14,7 +17,7 @@ use gridledger_schema::set::{Merge, RecordType};
 use super::Stop;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
-use crate::store::records::{DocumentRow, LogRow, RecordRow, RecordWrite, SeenHeads, Source};
+use crate::store::records::{Before, DocumentRow, LogRow, RecordRow, RecordWrite, SeenHeads, Source};
 
 /// What an entry's author had seen of each facet it touches.
 pub(super) type SeenFacets = Vec<(u8, Seen)>;
@@ -26,18 +29,27 @@ struct Facet {
     changed: bool,
 }
 
-pub(super) struct Working {
-    pub(super) row: RecordRow,
+pub(crate) struct Working {
+    pub(crate) row: RecordRow,
+    /// The area its author named, of a new record that belongs in another by now.
+    pub(crate) named: Option<AreaNo>,
     facets: BTreeMap<u8, Facet>,
-    /// (position, feed, facets) of every entry; read only when someone had not seen everything.
-    log: Option<Vec<(u64, FeedId, u64)>>,
+    /// The record's log above a position, as stored; read only when someone had not seen everything.
+    log: Option<(u64, Vec<Line>)>,
+    /// Its lines of this push.
+    fresh: Vec<Line>,
+    /// What its generation began with, if it began in this push.
+    base: Option<Vec<(u8, Vec<u8>)>>,
     view: Option<View>,
 }
 
+/// A line of a record's log: position, feed, facets.
+type Line = (u64, FeedId, u64);
+
 /// What a record leaves to be written.
-pub(super) struct Finished {
-    pub(super) record: RecordWrite,
-    pub(super) digest_changes: Vec<(u8, u128)>,
+pub(crate) struct Finished {
+    pub(crate) record: RecordWrite,
+    pub(crate) digest_changes: Vec<(u8, u128)>,
 }
 
 impl Working {
@@ -58,16 +70,29 @@ impl Working {
             began: 0,
             arrived: 0,
             erased: false,
+            before: Before::default(),
+            rules: RULES_VERSION,
+            due_at: None,
         };
         Self {
             row,
+            named: None,
             facets: BTreeMap::new(),
-            log: Some(Vec::new()),
+            log: Some((0, Vec::new())),
+            fresh: Vec::new(),
+            base: None,
             view: None,
         }
     }
 
-    pub(super) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
+    /// The new record in the area where it belongs by now.
+    pub(super) fn at_home(mut self, home: AreaNo) -> Self {
+        let named = std::mem::replace(&mut self.row.area, home);
+        self.named = (named != home).then_some(named);
+        self
+    }
+
+    pub(crate) fn load(row: RecordRow, documents: Vec<DocumentRow>) -> Result<Self, StoreError> {
         let facets = documents
             .into_iter()
             .map(|d| {
@@ -84,8 +109,11 @@ impl Working {
             .collect::<Result<_, StoreError>>()?;
         Ok(Self {
             row,
+            named: None,
             facets,
             log: None,
+            fresh: Vec::new(),
+            base: None,
             view: None,
         })
     }
@@ -102,13 +130,31 @@ impl Working {
         if self.row.last <= entry.cursor {
             return Ok(facets.map(|f| (f, Seen::All)).collect());
         }
-        let log = match &mut self.log {
-            Some(log) => log,
-            None => self.log.insert(source.record_log(self.row.record)?),
+        // Whoever knew that the generation had begun had seen all that its base is made of.
+        let knew = entry.cursor >= self.row.began;
+        let above = if knew { self.row.began } else { 0 };
+        self.read_log(source, above)?;
+        let lines = || {
+            let stored = self.log.iter().flat_map(|(_, lines)| lines);
+            stored.chain(&self.fresh).filter(|(seq, ..)| *seq > above)
         };
+        let base = |facet: u8| self.facets.get(&facet).and_then(|f| f.document.base());
         Ok(facets
-            .map(|facet| (facet, seen_of(log, feed, entry.cursor, facet)))
+            .map(|facet| {
+                let before = base(facet).filter(|_| knew).map(|base| base.clock);
+                (
+                    facet,
+                    seen_of(before.unwrap_or_default(), lines(), feed, entry.cursor, facet),
+                )
+            })
             .collect())
+    }
+
+    fn read_log(&mut self, source: &mut dyn Source, above: u64) -> Result<(), StoreError> {
+        if self.log.as_ref().is_none_or(|(from, _)| *from > above) {
+            self.log = Some((above, source.record_log(self.row.record, above)?));
+        }
+        Ok(())
     }
 
     /// The record as it is now.
@@ -225,12 +271,13 @@ impl Working {
         row.entries += 1;
         row.entry_bytes += bytes as u64;
         (row.changed_by, row.changed_at) = (author.to_owned(), entry.at);
-        if let Some(log) = &mut self.log {
-            log.push((line.seq, line.feed, line.facets));
-        }
+        self.fresh.push((line.seq, line.feed, line.facets));
     }
 
-    pub(super) fn finish(self, record_type: &RecordType) -> Option<Finished> {
+    pub(crate) fn finish(self, record_type: Option<&RecordType>) -> Option<Finished> {
+        if self.row.erased {
+            return Some(self.finish_erased());
+        }
         let (mut documents, mut ledger, mut digest_changes) = (Vec::new(), Vec::new(), Vec::new());
         for (facet, changed) in self.facets.iter().filter(|(_, f)| f.changed) {
             let document = &changed.document;
@@ -241,13 +288,16 @@ impl Working {
                 bytes: document.save(),
                 term,
             });
-            ledger.push((*facet, project(record_type, [document]).to_json().to_string()));
+            if let Some(record_type) = record_type {
+                ledger.push((*facet, project(record_type, [document]).to_json().to_string()));
+            }
         }
+        let due_at = record_type.and_then(|t| retention::not_before(t, self.documents()));
         let record = RecordWrite {
-            row: self.row,
+            row: RecordRow { due_at, ..self.row },
             documents,
             ledger,
-            base: None,
+            base: self.base,
         };
         (!record.documents.is_empty()).then_some(Finished {
             record,
@@ -256,10 +306,16 @@ impl Working {
     }
 }
 
-fn seen_of(log: &[(u64, FeedId, u64)], feed: FeedId, cursor: u64, facet: u8) -> Seen {
-    let mut clock: BTreeMap<FeedId, u64> = BTreeMap::new();
-    let mut all = true;
-    for (seq, author, _) in log.iter().filter(|(_, _, facets)| facets & (1 << facet) != 0) {
+/// What someone had seen, of a generation whose base is made of `before`: entries up to the cursor, and the own ones.
+fn seen_of<'a>(
+    before: BTreeMap<FeedId, u64>,
+    lines: impl Iterator<Item = &'a Line>,
+    feed: FeedId,
+    cursor: u64,
+    facet: u8,
+) -> Seen {
+    let (mut clock, mut all) = (before, true);
+    for (seq, author, _) in lines.filter(|(_, _, facets)| facets & (1 << facet) != 0) {
         if *seq <= cursor || *author == feed {
             *clock.entry(*author).or_insert(0) += 1;
         } else {

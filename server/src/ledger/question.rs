@@ -9,11 +9,12 @@ use gridledger_schema::set::{RecordType, SchemaSet};
 use super::columns::{Source, columns};
 use super::cursor;
 use crate::lang::Lang;
-use crate::mask;
+use crate::unmask::Unmask;
+use gridledger_core::mask;
 
 /// Rows of a page if the question does not say.
 const LIMIT: usize = 1_000;
-/// Characters of a search text, a filter's value and a reason.
+/// Characters of a search text and of a filter's value.
 const TEXT_CHARS: usize = 200;
 /// Filters of one question.
 const FILTERS: usize = 50;
@@ -48,8 +49,8 @@ pub struct Question<'a> {
     pub filters: BTreeMap<String, BTreeSet<String>>,
     /// A text that is part of some shown value, in lower case.
     pub text: Option<String>,
-    /// Why values are to be shown unmasked; `None` if they are not.
-    pub unmask: Option<String>,
+    /// What is asked for beyond masked values; `None` if they will do.
+    pub unmask: Option<Unmask>,
     /// The form asked for, if one is.
     pub format: Option<Format>,
     /// The language asked for, if one is.
@@ -73,16 +74,16 @@ impl<'a> Question<'a> {
             format: None,
             lang: None,
         };
-        let (mut seen, mut reason, mut unmask) = (BTreeSet::new(), None, false);
+        let mut seen = BTreeSet::new();
         for (key, value) in pairs {
             let parameter = matches!(
                 key.as_str(),
-                "area" | "since" | "limit" | "q" | "unmask" | "reason" | "format" | "lang"
+                "area" | "since" | "limit" | "q" | "unmask" | "reason" | "export" | "format" | "lang"
             );
             if parameter && !seen.insert(key.as_str()) {
                 return Err(wrong(key, "is there twice"));
             }
-            if key != "since" && value.chars().count() > TEXT_CHARS {
+            if !matches!(key.as_str(), "since" | "reason") && value.chars().count() > TEXT_CHARS {
                 return Err(Refusal::of_field(
                     Code::LimitExceeded,
                     key,
@@ -94,8 +95,8 @@ impl<'a> Question<'a> {
                 "since" => question.since = Some(value.clone()).filter(|since| !since.is_empty()),
                 "limit" => question.limit = limit(value)?,
                 "q" => question.text = Some(value.trim().to_lowercase()).filter(|text| !text.is_empty()),
-                "unmask" => unmask = flag(value)?,
-                "reason" => reason = Some(value.trim().to_owned()).filter(|text| !text.is_empty()),
+                // Read together, below.
+                "unmask" | "reason" | "export" => {}
                 "format" => question.format = Some(format(value)?),
                 "lang" => {
                     question.lang = Some(Lang::parse(value).ok_or_else(|| wrong("lang", "zh or en"))?);
@@ -103,9 +104,7 @@ impl<'a> Question<'a> {
                 name => question.filter(name.strip_prefix(FIELD_PREFIX).unwrap_or(name), value)?,
             }
         }
-        if unmask {
-            question.unmask = Some(reason.ok_or_else(|| wrong("reason", "unmasked values need a reason"))?);
-        }
+        question.unmask = Unmask::read(pairs)?;
         question.check_masked()?;
         Ok(question)
     }
@@ -152,6 +151,20 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// What it asks for, for the read log: type, area, and the columns it narrows by, but no value.
+    pub fn subject(&self) -> String {
+        let text = self.text.is_some().then_some("q");
+        let by: Vec<&str> = self.filters.keys().map(String::as_str).chain(text).collect();
+        let export = self.unmask.as_ref().and_then(|unmask| unmask.export);
+        let parts = [
+            Some(self.record_type.name.clone()),
+            self.area.as_ref().map(|area| format!("area={area}")),
+            (!by.is_empty()).then(|| format!("by={}", by.join(","))),
+            export.map(|export| format!("export={export}")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
     /// What its cursors are bound to: everything that says which rows there are.
     pub fn binding(&self) -> [u8; 8] {
         let filters = self.filters.iter().flat_map(|(name, values)| {
@@ -184,14 +197,6 @@ fn limit(value: &str) -> Result<usize, Refusal> {
         "limit",
         format!("from 1 to {most} rows"),
     ))
-}
-
-fn flag(value: &str) -> Result<bool, Refusal> {
-    match value {
-        "1" | "true" => Ok(true),
-        "0" | "false" | "" => Ok(false),
-        _ => Err(wrong("unmask", "1 or 0")),
-    }
 }
 
 fn format(value: &str) -> Result<Format, Refusal> {
@@ -295,7 +300,7 @@ mod tests {
             ("ticket", &[("format", "xlsx")], Code::BadRequest, Some("format")),
             ("ticket", &[("lang", "fr")], Code::BadRequest, Some("lang")),
             ("ticket", &[("unmask", "yes")], Code::BadRequest, Some("unmask")),
-            ("ticket", &[("unmask", "1")], Code::BadRequest, Some("reason")),
+            ("ticket", &[("unmask", "1")], Code::ReasonRequired, Some("reason")),
             ("ticket", &[("q", &long)], Code::LimitExceeded, Some("q")),
             ("person", &[("name", "陆小明")], Code::Forbidden, Some("name")),
         ];

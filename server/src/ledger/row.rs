@@ -7,9 +7,9 @@ use gridledger_schema::wire::AreaInfo;
 use serde_json::{Map, Value, json};
 
 use super::columns::{Column, Source};
-use crate::mask;
 use crate::reading::Reach;
 use crate::store::records::{LedgerRow, RecordRow};
+use gridledger_core::mask;
 
 /// A row: column's key to value. A key that is not there has no value.
 pub type Cells = Map<String, Value>;

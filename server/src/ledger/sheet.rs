@@ -109,11 +109,16 @@ fn text(kind: Option<&Kind>, value: &Value, lang: Lang) -> String {
 
 /// A cell that no spreadsheet program takes for a formula: an apostrophe comes before what looks like one.
 fn guarded(text: String, numeric: bool) -> String {
-    let blank = |c: char| matches!(c, ' ' | '\u{a0}' | '\u{3000}' | '\u{feff}');
-    if !numeric && text.trim_start_matches(blank).starts_with(FORMULA) {
+    if !numeric && text.trim_start_matches(is_blank).starts_with(FORMULA) {
         return format!("'{text}");
     }
     text
+}
+
+/// What a program may pass over before it looks for a formula: white space, control characters, marks without width.
+fn is_blank(c: char) -> bool {
+    let unseen = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !FORMULA.contains(&c) && (c.is_whitespace() || c.is_control() || unseen)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 
 use super::StoreError;
 use super::people::FeedRow;
-use super::records::LogRow;
+use super::records::{EventRow, LogRow};
 
 /// A feed and how far it is decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct KeptEntry {
     pub n: u64,
     /// The record it is about.
     pub record: RecordId,
-    /// Its canonical bytes.
+    /// Its canonical bytes; none of one that held what was erased.
     pub body: Vec<u8>,
     /// Its hash, as kept.
     pub hash: Vec<u8>,
@@ -42,6 +42,10 @@ pub trait AuditStore {
     fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
     /// Up to `limit` lines of an area's log after `seq`, in order.
     fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
+    /// An area's events after `after`, up to `upto`, in order.
+    fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError>;
+    /// What a record's generation began with: of each facet an Automerge save. Nothing of its first.
+    fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError>;
     /// Rows that refer to what is not there: (what is missing, the row's key).
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError>;
 }

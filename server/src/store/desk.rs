@@ -6,6 +6,7 @@ use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use super::StoreError;
 use super::people::UserNo;
 use super::records::{Push, SegmentVerdict};
+use super::refusals::RulingRow;
 
 /// The hash of what an office calls a thing.
 pub type ImportKey = [u8; 16];
@@ -17,6 +18,8 @@ pub struct Notes {
     pub requests: Vec<(UserNo, String, FeedId, u64)>,
     /// Things it creates: (key, feed, entry). Only of stored entries.
     pub imports: Vec<(ImportKey, FeedId, u64)>,
+    /// Refused entries it admits, each by the entry named in `admitted_as`. Only of stored entries.
+    pub rulings: Vec<RulingRow>,
 }
 
 /// What became of an earlier request.
@@ -26,7 +29,9 @@ pub struct Answered {
     pub feed: FeedId,
     /// The entry.
     pub n: u64,
-    /// The entry's canonical bytes.
+    /// The record it is about.
+    pub record: RecordId,
+    /// The entry's canonical bytes; none of one that held what was erased.
     pub body: Vec<u8>,
     /// Why it was refused, if it was.
     pub refusal: Option<Refusal>,

@@ -26,6 +26,9 @@ pub trait Engine: Send + Sync + 'static {
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError>;
 
+    /// Clears from the files what was overwritten, as far as that can be done now; whether all of it was.
+    fn scrub(&self) -> Result<bool, StoreError>;
+
     /// Lets what is queued be written, and lets go of the database.
     fn close(&self);
 }

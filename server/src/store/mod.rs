@@ -7,8 +7,12 @@ pub mod desk;
 mod engine;
 mod jobs;
 pub mod people;
+pub mod plans;
 pub mod postgres;
+pub mod reads;
 pub mod records;
+pub mod refusals;
+pub mod shares;
 pub mod sql;
 pub mod sqlite;
 pub mod tables;
@@ -18,7 +22,11 @@ use gridledger_schema::ids::ServerEpoch;
 pub use audit::AuditStore;
 pub use desk::DeskStore;
 pub use people::PeopleStore;
+pub use plans::PlanStore;
+pub use reads::ReadLogStore;
 pub use records::RecordStore;
+pub use refusals::RefusalStore;
+pub use shares::ShareStore;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +62,18 @@ impl StoreError {
 }
 
 /// What every engine offers.
-pub trait Store: PeopleStore + RecordStore + DeskStore + AuditStore + Send + Sync {
+pub trait Store:
+    PeopleStore
+    + RecordStore
+    + RefusalStore
+    + DeskStore
+    + AuditStore
+    + PlanStore
+    + ReadLogStore
+    + ShareStore
+    + Send
+    + Sync
+{
     /// The store's generation and keys, made when the store was.
     fn identity(&self) -> Result<Identity, StoreError>;
     /// Whether the store can be read and written now.
@@ -67,7 +86,7 @@ pub trait Store: PeopleStore + RecordStore + DeskStore + AuditStore + Send + Syn
     fn close(&self);
 }
 
-/// A store's generation and the seed of its receipt key.
+/// A store's generation and its seeds.
 #[derive(Clone)]
 pub struct Identity {
     /// The generation; a restored backup gets a new one.
@@ -76,6 +95,8 @@ pub struct Identity {
     pub receipt_seed: [u8; 32],
     /// Ed25519 seed of the feed that imports and desk users' entries are signed with.
     pub desk_seed: [u8; 32],
+    /// What devices' lease secrets are made from.
+    pub lease_seed: [u8; 32],
 }
 
 impl From<rusqlite::Error> for StoreError {

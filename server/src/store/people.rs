@@ -10,7 +10,7 @@ use super::StoreError;
 pub struct UserNo(pub u32);
 
 /// A user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The number.
     pub no: UserNo,
@@ -22,10 +22,24 @@ pub struct User {
     pub password: Option<String>,
     /// Whether the user was revoked.
     pub revoked: bool,
+    /// When a grant of the user was last cut short, by the server's clock, ms since 1970; 0 for never. Every cut has a
+    /// time of its own.
+    pub rights_cut: i64,
+}
+
+/// Leaves out what is secret (the password's hash) and what is personal (the name).
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (no, login, revoked) = (self.no, &self.login, self.revoked);
+        write!(
+            f,
+            "User {{ no: {no:?}, login: {login:?}, revoked: {revoked}, .. }}"
+        )
+    }
 }
 
 /// A user to be made or changed, as an import or an administrator says it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct NewUser {
     /// The login.
     pub login: String,
@@ -35,6 +49,17 @@ pub struct NewUser {
     pub password: Option<String>,
     /// Grants to hold besides those already held.
     pub grants: Vec<Grant>,
+}
+
+/// As of a [`User`].
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "NewUser {{ login: {:?}, grants: {:?}, .. }}",
+            self.login, self.grants
+        )
+    }
 }
 
 /// An enrolled device.
@@ -56,6 +81,8 @@ pub struct Device {
     pub enrolled_at: i64,
     /// Last sync, ms since 1970; 0 for never.
     pub last_seen: i64,
+    /// The latest of the user's [`rights_cut`](User::rights_cut) that the device has said it was told of.
+    pub told: i64,
 }
 
 /// An area to be made or changed.
@@ -123,8 +150,9 @@ pub trait PeopleStore {
     /// Makes or changes areas, parents first or not; returns (made, changed). All or nothing.
     fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError>;
     /// Makes or changes users and adds grants; returns (made, changed). A new password ends the user's refresh tokens.
-    /// All or nothing.
-    fn put_users(&self, users: &[NewUser]) -> Result<(usize, usize), StoreError>;
+    /// A grant that ends earlier than before is cut, as by [`end_grant`](Self::end_grant). `now` is the server's
+    /// clock, ms. All or nothing.
+    fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError>;
     /// Every user.
     fn users(&self) -> Result<Vec<User>, StoreError>;
     /// A user by login.
@@ -133,8 +161,18 @@ pub trait PeopleStore {
     fn user(&self, no: UserNo) -> Result<Option<User>, StoreError>;
     /// A user's grants.
     fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError>;
-    /// Ends a grant at `at` (ms); returns whether one was ended.
-    fn end_grant(&self, user: UserNo, role: &str, area: AreaNo, at: i64) -> Result<bool, StoreError>;
+    /// Ends a grant at `at` (ms); returns whether one was ended. What was granted before is kept, and the log of the area
+    /// and of every area below it says that rights changed: see `gridledger_core::known`.
+    fn end_grant(
+        &self,
+        user: UserNo,
+        role: &str,
+        area: AreaNo,
+        at: i64,
+        now: i64,
+    ) -> Result<bool, StoreError>;
+    /// Remembers that a device was told of its user's cuts up to this one.
+    fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError>;
     /// Revokes a user or takes that back; revoking ends every refresh token.
     fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError>;
 
@@ -165,8 +203,11 @@ pub trait PeopleStore {
 
     /// Keeps a refresh token.
     fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError>;
-    /// Uses a refresh token up, or ends its family if it was used before.
-    fn use_refresh(&self, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError>;
+    /// Uses a refresh token up and keeps its successor (hash, valid until) in the same family, or ends the family if the
+    /// token was used before. Of two that use the same token at once, one is good and then both are shut out.
+    fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError>;
     /// Ends the family of a refresh token (sign-out).
     fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError>;
+    /// Whether a session, which is a family of refresh tokens, has not ended.
+    fn session_lives(&self, family: [u8; 16]) -> Result<bool, StoreError>;
 }

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::StoreError;
 use super::people::{FeedRow, UserNo};
+use super::plans::RouteRow;
+use crate::given::Bounds;
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
 #[derive(Clone, Debug)]
@@ -31,6 +33,25 @@ pub struct CheckedSegment {
     pub entries: Vec<SignedEntry>,
     /// The author's signature over the last entry's hash.
     pub signature: [u8; 64],
+    /// What the author's device is known to have heard.
+    pub heard: Heard,
+}
+
+/// What a device is known to have heard from the server before it made the entries it pushes.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The latest of its user's [`rights_cut`](super::people::User::rights_cut) that it has said it was told of.
+    pub told: i64,
+    /// The most it can hold of each area's log; `None` where that is not known.
+    pub given: Option<Arc<Bounds>>,
+}
+
+impl Heard {
+    /// Of a feed that the server writes itself.
+    pub const EVERYTHING: Self = Self {
+        told: i64::MAX,
+        given: None,
+    };
 }
 
 /// Entries to be decided.
@@ -108,6 +129,23 @@ pub struct RecordRow {
     pub arrived: u64,
     /// Whether nothing but this row is left of it.
     pub erased: bool,
+    /// What it was when its generation began.
+    pub before: Before,
+    /// The version of the derivation rules of its generation.
+    pub rules: u32,
+    /// No field's time is up before this, ms since 1970; `None` for never.
+    pub due_at: Option<i64>,
+}
+
+/// What a record was when its generation began; all 0 in its first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// Entries it had.
+    pub entries: u64,
+    /// Bytes of those entries.
+    pub entry_bytes: u64,
+    /// Bytes of the generation's base, uncompressed.
+    pub base_bytes: u64,
 }
 
 /// A document's row.
@@ -233,8 +271,16 @@ pub trait Source {
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// A user's grants; `None` if there is no such user or it was revoked.
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
-    /// An area and all above it.
-    fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError>;
+    /// What a user had been granted before it was cut short, and when (the server's clock, ms).
+    fn replaced_grants(&mut self, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError>;
+    /// When the line or event at or next below a position of an area's log was written (the server's clock, ms);
+    /// `None` below the first.
+    fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError>;
+    /// An area and all above it, as who knew the territory as of `known` (ms since 1970) believed it to be: an end of
+    /// lying in another that was set later is not there yet.
+    fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError>;
+    /// Where new records of an area go, if it was split or closed.
+    fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError>;
     /// Where a record was before, the earliest first.
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError>;
     /// The latest event of a kind in an area at or below a position.
@@ -244,8 +290,10 @@ pub trait Source {
         kind: EventKind,
         upto: u64,
     ) -> Result<Option<EventRow>, StoreError>;
-    /// Every log line of a record's generation: (position, feed, facets).
-    fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError>;
+    /// A record's log lines above a position: (position, feed, facets).
+    fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<(u64, FeedId, u64)>, StoreError>;
+    /// The canonical bytes of every entry about a record, refused ones too: (feed, number, bytes). None of wiped ones.
+    fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError>;
 }
 
 /// What a push writes.
@@ -271,6 +319,36 @@ pub struct Writes {
     pub stays: Vec<(RecordId, Stay)>,
     /// Entries whose bytes go: their hashes stay, so that chains still join.
     pub wiped: Vec<(FeedId, u64)>,
+    /// What was erased, and why.
+    pub erasures: Vec<ErasureRow>,
+}
+
+impl Writes {
+    /// Whether bytes are overwritten that must not be found anywhere afterwards.
+    pub fn overwrites(&self) -> bool {
+        !self.erasures.is_empty() || !self.wiped.is_empty()
+    }
+}
+
+/// What was erased, when, why, for whom: ids and names of fields, nothing of what was in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasureRow {
+    /// The record.
+    pub record: RecordId,
+    /// Its area.
+    pub area: AreaNo,
+    /// Position in that area's log that tells of it.
+    pub seq: u64,
+    /// The fields; none for the whole record.
+    pub fields: Vec<String>,
+    /// Why, as one word.
+    pub reason: String,
+    /// The login of who asked; empty where nobody did.
+    pub by: String,
+    /// When it was asked for, ms since 1970.
+    pub asked_at: i64,
+    /// When it was done, ms since 1970.
+    pub done_at: i64,
 }
 
 /// A record made or changed.
@@ -311,13 +389,14 @@ pub struct RecordNewsRow {
     pub at: u64,
     /// The record; of one that left as it is now, in its new area.
     pub row: RecordRow,
-    /// Its documents, where its entries alone would not do: it arrived, or began a new generation, after the floor.
+    /// Its documents, where its entries alone would not do: it began a new generation after the floor, or is of a later one
+    /// and arrived after it.
     pub whole: Option<Vec<DocumentRow>>,
-    /// Its entries after the floor, where they do: the log line, the author's code, the entry's canonical bytes.
+    /// Its entries after the floor, or all when it arrived after it, where they do: the log line, the author's code, the entry's canonical bytes.
     pub entries: Vec<(LogRow, String, Vec<u8>)>,
 }
 
-/// A ledger query. Rows come in (area, position) order.
+/// A ledger query. Rows come in (area, position) order; with them, of areas read before, records that left.
 #[derive(Clone, Debug)]
 pub struct LedgerQuery {
     /// The record type.
@@ -335,6 +414,15 @@ pub struct LedgerRow {
     pub record: RecordRow,
     /// The view of each facet, (facet, JSON object).
     pub views: Vec<(u8, Value)>,
+    /// The area it left, and the position there; its row is as it is now, elsewhere.
+    pub left: Option<(AreaNo, u64)>,
+}
+
+impl LedgerRow {
+    /// The area and the log position it is told of at.
+    pub fn position(&self) -> (AreaNo, u64) {
+        self.left.unwrap_or((self.record.area, self.record.last))
+    }
 }
 
 /// An entry in a record's history.
@@ -344,11 +432,13 @@ pub struct HistoryRow {
     pub log: Option<LogRow>,
     /// The feed.
     pub feed: FeedId,
+    /// The entry's number there.
+    pub n: u64,
     /// The author's code.
     pub author: String,
     /// The device, if one wrote it.
     pub device: Option<DeviceNo>,
-    /// The entry's canonical bytes.
+    /// The entry's canonical bytes; none of one that held what was erased.
     pub body: Vec<u8>,
     /// When the server got it, ms since 1970.
     pub received_at: i64,
@@ -382,6 +472,20 @@ pub trait RecordStore {
     fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError>;
     /// Every record of an area, for `verify`.
     fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError>;
+    /// What was erased of a record, or of all: the earliest first.
+    fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError>;
+    /// Records of which something may be due at a time, the longest due first.
+    fn records_due(&self, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError>;
+    /// Records after one, in order of their ids, whose generation was begun under other rules than these.
+    fn records_under_other_rules(
+        &self,
+        rules: u32,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<RecordId>, StoreError>;
+    /// Folds what was written into the main file and cuts the log of writes, so that nothing overwritten is left in
+    /// it. Whether that was possible now: a long read may be in the way.
+    fn scrub(&self) -> Result<bool, StoreError>;
     /// Counts for metrics: (records, entries, refused).
     fn counts(&self) -> Result<(u64, u64, u64), StoreError>;
 }

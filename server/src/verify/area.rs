@@ -1,4 +1,4 @@
-//! An area: its log without a gap, its digest the sum over its documents, each of its records made again.
+//! An area: its log without a gap but before what arrived, its digest the sum over its documents, each of its records made again.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use gridledger_schema::ids::AreaNo;
 use super::{Kind, VerifyReport, record};
 use crate::service::Service;
 use crate::store::StoreError;
+use crate::store::records::EventKind;
 
 /// Lines read at once.
 const BATCH: usize = 5_000;
@@ -19,6 +20,7 @@ pub(super) fn check(service: &Service, area: AreaNo, report: &mut VerifyReport) 
         return Ok(());
     };
     let last = log(service, area, report)?;
+    let last = through_events(service, area, (last, head.seq), report)?;
     if last != head.seq {
         let what = format!("the log ends at {last}, the area says {}", head.seq);
         report.note(Kind::Log, &of, what);
@@ -54,6 +56,9 @@ fn log(service: &Service, area: AreaNo, report: &mut VerifyReport) -> Result<u64
         };
         for line in &lines {
             if line.seq != last + 1 {
+                last = through_events(service, area, (last, line.seq), report)?;
+            }
+            if line.seq > last + 1 {
                 let what = format!("lines {} to {} are missing", last + 1, line.seq - 1);
                 report.note(Kind::Log, format!("area {area}"), what);
             }
@@ -64,4 +69,21 @@ fn log(service: &Service, area: AreaNo, report: &mut VerifyReport) -> Result<u64
             return Ok(last);
         }
     }
+}
+
+/// Goes on over events that follow `last` without a gap, up to `upto`; the last position reached. A record that comes from
+/// another area arrives beyond everything in both logs: the positions before it are nobody's.
+fn through_events(
+    service: &Service,
+    area: AreaNo,
+    (mut last, upto): (u64, u64),
+    report: &mut VerifyReport,
+) -> Result<u64, StoreError> {
+    let events = service.store.events_between(area, last, upto);
+    for event in report.take(format!("area {area}"), events)?.unwrap_or_default() {
+        if event.seq == last + 1 || event.kind == EventKind::Arrived {
+            last = event.seq;
+        }
+    }
+    Ok(last)
 }

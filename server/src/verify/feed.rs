@@ -33,7 +33,11 @@ pub(super) fn check(service: &Service, head: &FeedHead, report: &mut VerifyRepor
         };
         let count = batch.len();
         for entry in batch {
-            hash = follow(head, n, hash, &entry, report);
+            hash = if entry.body.is_empty() {
+                follow_erased(service, head, &entry, report)?
+            } else {
+                follow(head, n, hash, &entry, report)
+            };
             n = entry.n;
             report.entries += 1;
             while let Some((at, signature)) = signatures.next_if(|(at, _)| *at <= n) {
@@ -103,6 +107,23 @@ fn follow(
         Ok(_) => {}
     }
     hash
+}
+
+/// An entry whose bytes are gone: its hash is believed, and signed for by a later signature; something must say that it
+/// held what was erased.
+fn follow_erased(
+    service: &Service,
+    head: &FeedHead,
+    kept: &KeptEntry,
+    report: &mut VerifyReport,
+) -> Result<EntryHash, StoreError> {
+    let of = format!("{}.{}", head.row.feed, kept.n);
+    let erasures = service.store.erasures(Some(kept.record));
+    if report.take(&of, erasures)?.is_some_and(|rows| rows.is_empty()) {
+        report.note(Kind::Erased, &of, "its bytes are gone, and nothing was erased");
+    }
+    let hash = kept.hash.clone().try_into();
+    Ok(hash.map_or(EntryHash::ZERO, EntryHash))
 }
 
 fn is_signed(key: Option<&VerifyingKey>, feed: FeedId, n: u64, hash: EntryHash, signature: &[u8]) -> bool {

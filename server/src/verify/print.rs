@@ -30,6 +30,8 @@ fn print(report: &VerifyReport, lang: Lang, out: &mut dyn Write) -> io::Result<(
         lines,
         feeds,
         entries,
+        reads,
+        reads_head,
         differences,
         listed,
     } = report;
@@ -42,6 +44,10 @@ fn print(report: &VerifyReport, lang: Lang, out: &mut dyn Write) -> io::Result<(
             out,
             "Checked: {areas} areas, {records} records, {lines} log lines, {feeds} feeds, {entries} entries."
         )?,
+    }
+    match lang {
+        Lang::Zh => writeln!(out, "查阅日志 {reads} 行，末行摘要 {reads_head}")?,
+        Lang::En => writeln!(out, "Read log: {reads} rows, head {reads_head}")?,
     }
     for difference in listed {
         let (zh, en) = difference.kind.label();

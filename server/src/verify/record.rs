@@ -1,11 +1,13 @@
-//! A record: derived again from its entries, in log order, each on what its author had seen.
+//! A record: derived again from what its generation began with and its entries since, in log order, each on what its
+//! author had seen. What was erased must be in none of them.
 
 use std::collections::BTreeMap;
 
 use gridledger_core::canonical;
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::digest;
-use gridledger_core::document::Document;
+use gridledger_core::document::{Document, RULES_VERSION};
+use gridledger_core::epoch::Erasure;
 use gridledger_core::project::project;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::set::RecordType;
@@ -28,11 +30,20 @@ pub(super) fn check(
     let Some(history) = report.take(id, history)? else {
         return Ok(Vec::new());
     };
-    let Some(made) = Made::of(&history) else {
+    let bases = service.store.bases(id);
+    let Some(bases) = report.take(id, bases)? else {
+        return Ok(Vec::new());
+    };
+    let Some(mut made) = Made::of(row, &bases, &history) else {
         report.note(Kind::Record, id, "its entries cannot be derived again");
         return Ok(Vec::new());
     };
     made.compare_row(row, report);
+    made.nothing_erased_is_left(row, &history, report);
+    if row.rules != RULES_VERSION {
+        // No entry is derived under rules that are not its generation's: its documents are taken as they are.
+        made.facets = stored_facets(service, row)?;
+    }
     let terms: Vec<(u8, u128)> = made
         .facets
         .iter()
@@ -62,12 +73,12 @@ struct Made {
 }
 
 /// What its row should say.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct Totals {
     created: u64,
     last: u64,
     entries: u64,
-    entry_bytes: u64,
+    bytes_since: u64,
     created_by: String,
     created_at: i64,
     changed_by: String,
@@ -75,18 +86,27 @@ struct Totals {
 }
 
 impl Made {
-    /// Derives the stored entries; `None` if one cannot be.
-    fn of(history: &[HistoryRow]) -> Option<Self> {
+    /// Derives the entries since the generation began; `None` if that cannot be.
+    fn of(row: &RecordRow, bases: &[(u8, Vec<u8>)], history: &[HistoryRow]) -> Option<Self> {
         let mut made = Self {
             facets: BTreeMap::new(),
             row: Totals::default(),
             create: None,
         };
+        for (facet, bytes) in bases {
+            made.facets.insert(*facet, Document::load_checked(bytes).ok()?);
+        }
         for kept in history {
             let Some(line) = &kept.log else { continue };
+            if kept.body.is_empty() && line.seq <= row.began {
+                made.count_erased(row, kept, line);
+                continue;
+            }
             let entry = canonical::decode(&kept.body).ok()?;
-            made.derive(kept, line, &entry)?;
-            made.count(kept, line, &entry);
+            if line.seq > row.began && row.rules == RULES_VERSION {
+                made.derive(kept, line, &entry)?;
+            }
+            made.count(row, kept, line, &entry);
         }
         Some(made)
     }
@@ -112,7 +132,7 @@ impl Made {
         Some(())
     }
 
-    fn count(&mut self, kept: &HistoryRow, line: &LogRow, entry: &Entry) {
+    fn count(&mut self, of: &RecordRow, kept: &HistoryRow, line: &LogRow, entry: &Entry) {
         let row = &mut self.row;
         if row.entries == 0 {
             (row.created, row.created_by, row.created_at) = (line.seq, kept.author.clone(), entry.at);
@@ -122,8 +142,37 @@ impl Made {
         }
         row.last = line.seq;
         row.entries += 1;
-        row.entry_bytes += kept.body.len() as u64;
+        if line.seq > of.began {
+            row.bytes_since += kept.body.len() as u64;
+        }
         (row.changed_by, row.changed_at) = (kept.author.clone(), entry.at);
+    }
+
+    /// Of an entry whose bytes are gone its place and author are known; for what else it said the record's row is
+    /// believed.
+    fn count_erased(&mut self, of: &RecordRow, kept: &HistoryRow, line: &LogRow) {
+        let row = &mut self.row;
+        if row.entries == 0 {
+            (row.created, row.created_by, row.created_at) = (line.seq, kept.author.clone(), of.created_at);
+            self.create = Some(of.record_type.clone());
+        }
+        row.last = line.seq;
+        row.entries += 1;
+        (row.changed_by, row.changed_at) = (kept.author.clone(), of.changed_at);
+    }
+
+    /// No entry holds what a base says was erased before it, and of an erased record none holds anything.
+    fn nothing_erased_is_left(&self, row: &RecordRow, history: &[HistoryRow], report: &mut VerifyReport) {
+        let bases = self.facets.values().filter_map(Document::base);
+        let erased: Vec<Erasure> = bases.flat_map(|base| base.erased).collect();
+        for kept in history.iter().filter(|kept| !kept.body.is_empty()) {
+            let entry = canonical::decode(&kept.body);
+            let holds = |e: &Erasure| entry.as_ref().is_ok_and(|entry| e.beats(kept.feed, entry));
+            if row.erased || erased.iter().any(holds) {
+                let of = format!("{}.{}", kept.feed, kept.n);
+                report.note(Kind::Erased, of, "holds what was erased");
+            }
+        }
     }
 
     fn compare_row(&self, row: &RecordRow, report: &mut VerifyReport) {
@@ -131,13 +180,19 @@ impl Made {
             created: row.created,
             last: row.last,
             entries: row.entries,
-            entry_bytes: row.entry_bytes,
+            bytes_since: row.entry_bytes.saturating_sub(row.before.entry_bytes),
             created_by: row.created_by.clone(),
             created_at: row.created_at,
             changed_by: row.changed_by.clone(),
             changed_at: row.changed_at,
         };
-        if says != self.row {
+        let mut made = self.row.clone();
+        if row.arrived > 0 {
+            // Its short name is where it arrived; its entries may be of before.
+            (made.created, made.last) = (row.arrived, made.last.max(row.arrived));
+        }
+        made.last = made.last.max(row.began);
+        if says != made {
             report.note(
                 Kind::Record,
                 row.record,
@@ -214,6 +269,14 @@ impl Made {
             }
         }
     }
+}
+
+fn stored_facets(service: &Service, row: &RecordRow) -> Result<BTreeMap<u8, Document>, StoreError> {
+    let documents = service.store.record(row.record)?.map(|(_, documents)| documents);
+    let documents = documents.unwrap_or_default().into_iter();
+    Ok(documents
+        .filter_map(|d| Some((d.facet, Document::load(&d.bytes).ok()?)))
+        .collect())
 }
 
 /// A view as it comes out of the store: some numbers are other ones after a round through text.

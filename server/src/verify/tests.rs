@@ -67,7 +67,7 @@ impl Town {
                 password: None,
                 grants: vec![grant],
             };
-            service.store.put_users(&[user]).unwrap();
+            service.store.put_users(&[user], 0).unwrap();
         }
         Self::work(&service);
         service.store.close();
@@ -317,4 +317,62 @@ fn a_changed_entry_breaks_its_chain_and_its_signature() {
         found.contains(&Kind::Document) && found.contains(&Kind::Ledger),
         "{found:?}"
     );
+}
+
+/// What was erased leaves a store that proves itself; bytes that should be gone, or are and should not be, are found.
+#[test]
+fn a_store_in_which_something_was_erased_is_proven_too() {
+    let town = Town::build();
+    let service = town.open();
+    let area = service.tree().by_code("G1").unwrap().no;
+    let rows = service.store.records_of(area).unwrap();
+    let of = |record_type: &str| {
+        rows.iter()
+            .find(|row| row.record_type == record_type)
+            .unwrap()
+            .record
+    };
+    for (record, fields) in [
+        (of("household"), vec!["notes".to_owned()]),
+        (of("person"), vec![]),
+    ] {
+        let wanted = crate::epochs::Wanted {
+            record,
+            fields,
+            reason: crate::epochs::Reason::Request,
+            by: "h1".into(),
+            asked_at: 0,
+        };
+        crate::epochs::erase(&service, &wanted).unwrap();
+    }
+    let report = verify(&service).unwrap();
+    assert_eq!(report.listed, []);
+    service.store.close();
+    drop(service);
+    let cases: &[(&str, Kind)] = &[
+        ("DELETE FROM erasures", Kind::Erased),
+        (
+            "UPDATE entries SET body = x'' WHERE feed IN (SELECT feed FROM feeds WHERE author = 'h2')
+             AND record IN (SELECT record FROM records WHERE type = 'ticket')",
+            Kind::Erased,
+        ),
+        (
+            "UPDATE records SET erased = 1 WHERE type = 'ticket'",
+            Kind::Erased,
+        ),
+        ("DELETE FROM bases", Kind::Document),
+        (
+            "UPDATE records SET began = began + 1 WHERE type = 'household'",
+            Kind::Record,
+        ),
+        (
+            "UPDATE records SET epoch = epoch + 1 WHERE type = 'household'",
+            Kind::Document,
+        ),
+        ("DELETE FROM events", Kind::Log),
+    ];
+    for (sql, kind) in cases {
+        let found = town.after(sql);
+        assert!(found.contains(kind), "{sql}: {found:?}");
+    }
 }

@@ -6,6 +6,8 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Choice, Kind, ValueFault};
 use serde_json::Value;
 
+use crate::mask;
+
 /// Codes named in a refusal before the list is cut.
 const CODES_NAMED: usize = 12;
 /// Characters of the author's own text quoted in a refusal.
@@ -43,9 +45,12 @@ pub(super) fn invalid(field: &str, rule: &str) -> Refusal {
     Refusal::of_field(Code::ValueInvalid, field, rule)
 }
 
-/// A text from outside, cut so that a refusal stays short.
-pub(super) fn shorten(text: &str) -> String {
-    text.chars().take(QUOTED_CHARS).collect()
+/// A name from outside, cut so that a refusal stays short; what no name is made of stands as `?` and long numbers go,
+/// so that a value that strayed into a name's place is not quoted.
+pub(crate) fn shorten(text: &str) -> String {
+    let of_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '~' | '.' | '-');
+    let name = text.chars().map(|c| if of_a_name(c) { c } else { '?' });
+    mask::scrub(&name.take(QUOTED_CHARS).collect::<String>())
 }
 
 /// The kind a pointer inside a value leads to.

@@ -2,7 +2,7 @@
 //! saves and by the server before it stores, with the same codes.
 //!
 //! A refusal names the code, the rule with its bound, and the field. The first rule broken decides, in this order:
-//! the record has room; the target is this record's; the role is held at the record's area when the entry was made
+//! the record has room; the target is this record's; the role counts at the record's area ([`crate::known`])
 //! and may create; each intent's field, facet, writer, operation, value; what a new record must have; the events.
 //!
 //! What an author did is judged by what he or she had seen (`seen`). Only what must hold of the record as a whole
@@ -10,6 +10,7 @@
 
 mod collection;
 mod conditions;
+mod consent;
 mod events;
 mod explain;
 mod field;
@@ -18,6 +19,7 @@ mod shape;
 mod staged;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
@@ -26,10 +28,12 @@ use gridledger_schema::limits;
 use gridledger_schema::set::{Field, Merge, RecordType};
 
 use crate::fold::Verb;
+use crate::known::Standing;
 use crate::project::View;
-use crate::rights::Rights;
 
+pub(crate) use explain::shorten;
 pub use shape::check_shape;
+pub use unread::{validate_unread, withheld};
 
 /// The record an entry is about, as far as this side knows it.
 pub struct Subject<'a> {
@@ -51,7 +55,7 @@ pub struct Subject<'a> {
 /// Left to the caller: fields that only the record's creator may write ([`check_own`], a view does not tell who
 /// created it), how far a clock may be ahead, and whether `seen` is possible.
 pub fn validate(
-    rights: Rights<'_>,
+    standing: &Standing<'_>,
     author: &str,
     entry: &Entry,
     subject: &Subject<'_>,
@@ -60,16 +64,17 @@ pub fn validate(
         let rule = format!("at most {} entries a record", limits::RECORD_ENTRIES);
         return Err(Refusal::new(Code::RecordFull, rule));
     }
-    target(rights, entry, subject)?;
+    target(standing, entry, subject)?;
     let mut staged = staged::Staged::new(subject);
     for intent in &entry.intents {
         let field = field_of(entry, intent, subject.record_type)?;
         field::check_op(field, &intent.op, &mut staged)?;
     }
+    consent::check(entry, subject)?;
     if matches!(entry.target, Target::Create { .. }) {
         complete(entry, subject.record_type)?;
     }
-    events::check(rights, author, entry, subject, &staged)
+    events::check(standing.rights, author, entry, subject, &staged)
 }
 
 /// Whether `author` may write the fields of `entry` that belong to the record's creator alone (`x-own`). A creating
@@ -97,12 +102,9 @@ pub fn check_own(
     }
 }
 
-fn target(rights: Rights<'_>, entry: &Entry, subject: &Subject<'_>) -> Result<(), Refusal> {
+fn target(standing: &Standing<'_>, entry: &Entry, subject: &Subject<'_>) -> Result<(), Refusal> {
     let role = entry.role.as_str();
-    if !rights.holds(role, subject.area, entry.at) {
-        let text = format!("{} in area {} at that time", explain::shorten(role), subject.area);
-        return Err(Refusal::new(Code::RoleNotHeld, text));
-    }
+    standing.check(role, subject.area)?;
     let Target::Create { record_type, area } = &entry.target else {
         return Ok(());
     };
@@ -136,7 +138,7 @@ fn field_of<'a>(entry: &Entry, intent: &Intent, record_type: &'a RecordType) -> 
         let rule = format!("not a field of {}", record_type.name);
         return Err(Refusal::of_field(
             Code::FieldUnknown,
-            &explain::shorten(&intent.field),
+            &shorten(&intent.field),
             rule,
         ));
     };

@@ -6,7 +6,7 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{
-    AreaCursor, AreaInfo, Enrol, Frame, Grant, GrantSet, Lease, Receipt, Request, Ruling, Want, Welcome,
+    AreaCursor, AreaInfo, Edge, Enrol, Frame, Grant, GrantSet, Lease, Receipt, Request, Ruling, Want, Welcome,
 };
 use minicbor::{Decoder, Encoder};
 
@@ -257,7 +257,39 @@ fn write_area(e: &mut Out<'_>, area: &AreaInfo) -> Written {
         .str(&area.code)?
         .str(&area.kind)?
         .str(&area.name)?;
+    write_edges(e, &area.edges)
+}
+
+/// Flat, and only where an area was moved.
+fn write_edges(e: &mut Out<'_>, edges: &[Edge]) -> Written {
+    if edges.is_empty() {
+        return Ok(());
+    }
+    e.array(edges.len() as u64 * 3)?;
+    for edge in edges {
+        e.u32(edge.above.0)?.i64(edge.from)?;
+        match edge.to {
+            None => e.null()?,
+            Some(to) => e.i64(to)?,
+        };
+    }
     Ok(())
+}
+
+fn read_edges(d: &mut Decoder<'_>) -> Result<Vec<Edge>, WireError> {
+    if d.position() == d.input().len() {
+        return Ok(Vec::new());
+    }
+    let count = length(d.array()?)?;
+    if count > limits::AREA_EDGES * 3 || !count.is_multiple_of(3) {
+        return Err(WireError::TooLarge("edges of an area"));
+    }
+    let edge = |_| {
+        let (above, from) = (AreaNo(d.u32()?), d.i64()?);
+        let to = optional(d, |d| Ok(d.i64()?))?;
+        Ok(Edge { above, from, to })
+    };
+    (0..count / 3).map(edge).collect()
 }
 
 fn write_grants(e: &mut Out<'_>, set: &GrantSet) -> Written {
@@ -269,6 +301,7 @@ fn write_grants(e: &mut Out<'_>, set: &GrantSet) -> Written {
             Some(to) => e.i64(to)?,
         };
     }
+    e.u32(set.territory)?;
     Ok(())
 }
 
@@ -360,6 +393,7 @@ fn read_area(d: &mut Decoder<'_>) -> Result<AreaInfo, WireError> {
         code: d.str()?.to_owned(),
         kind: d.str()?.to_owned(),
         name: d.str()?.to_owned(),
+        edges: read_edges(d)?,
     })
 }
 
@@ -377,5 +411,6 @@ fn read_grants(d: &mut Decoder<'_>) -> Result<GrantSet, WireError> {
             })
         })
         .collect::<Result<_, WireError>>()?;
-    Ok(GrantSet { grants })
+    let territory = d.u32()?;
+    Ok(GrantSet { grants, territory })
 }

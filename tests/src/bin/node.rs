@@ -1,5 +1,5 @@
-//! A server for tests that kill it: serves the store named first on a free port, prints the address, and stops when its
-//! input ends.
+//! A server for tests that kill it or read its log: `node STORE [KEY=VALUE …]` serves a store on a free port, prints the
+//! address, and stops when its input ends. With settings it logs to its standard error, as they say.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -12,13 +12,23 @@ use gridledger_server::{cli, http};
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
+    let mut args = std::env::args().skip(1);
     let mut settings = Settings::default();
-    settings.take("store", &std::env::args().nth(1).ok_or("which store?")?, "test")?;
+    settings.take("store", &args.next().ok_or("which store?")?, "test")?;
     let schema = SchemaSet::builtin();
     let store = cli::open_store(&settings.store, &schema)?;
     let service = Arc::new(Service::new(store, schema)?);
     settings.take("listen", "127.0.0.1:0", "test")?;
     settings.take("workers", "1", "test")?;
+    let mut logs = false;
+    for arg in args {
+        let (key, value) = arg.split_once('=').ok_or("KEY=VALUE")?;
+        settings.take(key, value, "test")?;
+        logs = true;
+    }
+    if logs {
+        cli::log::start(&settings)?;
+    }
     let running = http::start(service, &settings)?;
     println!("{}", running.addr());
     std::io::stdout().flush()?;

@@ -1,9 +1,14 @@
-//! A phone for tests that kill it: `phone STORE SERVER CODE STEP…`. A step is `sync`, `list`, or a text that a new
-//! patrol carries. What is durable is printed the moment the call returned.
+//! A phone for tests that kill it: `phone STORE SERVER CODE STEP…`. A step is `sync`, `list`, `person` (a new one),
+//! `withdraw` (everybody's consent), `people`, or a text that a new patrol carries. What is durable is printed the
+//! moment the call returned. `PHONE_DAYS_AHEAD` puts its clock forward.
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use gridledger_client::engine::Clock;
 use gridledger_client::{Client, ClientError, Intents, Options, Query, RecordId, SentState};
+use gridledger_tests::at_rest;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -18,7 +23,11 @@ async fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     let mut next = || args.next().ok_or("phone STORE SERVER CODE STEP…");
     let (store, server, code) = (next()?, next()?, next()?);
-    let client = Client::open(store, Options::default())?;
+    let options = Options {
+        clock: days_ahead()?,
+        ..Options::default()
+    };
+    let client = Client::open(store, &at_rest::lock(), options)?;
     if client.status()?.enrolled {
         client.engine().set_server(&server)?;
     } else {
@@ -28,6 +37,9 @@ async fn main() -> Result<(), Failure> {
         match step.as_str() {
             "sync" => sync(&client).await?,
             "list" => list(&client)?,
+            "person" => person(&client)?,
+            "withdraw" => withdraw(&client)?,
+            "people" => people(&client)?,
             note => match create(&client, note) {
                 Ok(record) => say(&format!("saved {record} {note}"))?,
                 // Before the first sync there are no areas to create it in.
@@ -37,6 +49,17 @@ async fn main() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn days_ahead() -> Result<Option<Clock>, Failure> {
+    let Ok(days) = std::env::var("PHONE_DAYS_AHEAD") else {
+        return Ok(None);
+    };
+    let ahead = days.parse::<i64>()? * 24 * 3_600_000;
+    Ok(Some(Arc::new(move || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.map_or(0, |now| now.as_millis() as i64) + ahead
+    })))
 }
 
 async fn sync(client: &Client) -> Result<(), Failure> {
@@ -70,4 +93,38 @@ fn create(client: &Client, note: &str) -> Result<RecordId, ClientError> {
         .put("coverage_note", note)
         .increment("posters_removed", 1);
     client.create("patrol", "G1", intents)
+}
+
+/// Somebody who may be called.
+fn person(client: &Client) -> Result<(), Failure> {
+    let number = serde_json::Map::from_iter([("number".to_owned(), "13812340987".into())]);
+    let person = Intents::new()
+        .put("name", "赵某")
+        .add("consents", "phone_contact")
+        .set_child("phones", "m", number);
+    match client.create("person", "G1", person) {
+        Ok(record) => say(&format!("saved {record}")),
+        Err(ClientError::Refused(refusal)) => say(&format!("refused {refusal}")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn withdraw(client: &Client) -> Result<(), Failure> {
+    for person in client.list(&Query::of_type("person"))? {
+        if person.view["consents"][0] == "phone_contact" {
+            let saved = client.edit(person.id, Intents::new().remove("consents", "phone_contact"))?;
+            say(&format!("withdrawn {}", saved.record))?;
+        }
+    }
+    Ok(())
+}
+
+fn people(client: &Client) -> Result<(), Failure> {
+    for person in client.list(&Query::of_type("person"))? {
+        say(&format!(
+            "person {} {} {}",
+            person.id, person.view, person.pending
+        ))?;
+    }
+    Ok(())
 }

@@ -8,10 +8,13 @@ use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
 use gridledger_core::project::{View, project};
 use gridledger_core::rights::Rights;
-use gridledger_schema::entry::Entry;
+use gridledger_schema::code::Code;
+use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
+use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
-use gridledger_server::store::records::HistoryRow;
+use gridledger_server::store::records::{EventKind, HistoryRow};
+use gridledger_server::verify::verify;
 use serde_json::json;
 
 use super::of_record::{nothing_buried, permitted, sums};
@@ -20,6 +23,8 @@ use super::{PEOPLE, Player, Simulation, text};
 /// What the server holds of a record.
 pub(super) struct Held {
     pub(super) area: AreaNo,
+    /// The position at which its generation began.
+    began: u64,
     pub(super) record_type: RecordType,
     documents: BTreeMap<u8, Document>,
     /// Stored and refused entries, the stored in log order.
@@ -31,7 +36,8 @@ type Records = BTreeMap<RecordId, Held>;
 /// Asks everything.
 pub(super) fn promises(simulation: &mut Simulation<'_>) -> Result<(), String> {
     let records = records(simulation)?;
-    log_has_no_gaps(simulation, &records)?;
+    proven_from_the_entries(simulation)?;
+    positions_grow(simulation, &records)?;
     for (id, held) in &records {
         sums(id, held)?;
         permitted(simulation, id, held)?;
@@ -51,20 +57,23 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
     let mut records = Records::new();
     // Records that were refused have a history too.
     let mut ids: BTreeSet<RecordId> = simulation.saved.iter().map(|s| s.record).collect();
+    let mut placed = BTreeSet::new();
     for area in service.tree().iter() {
-        ids.extend(
-            service
-                .store
-                .records_of(area.no)
-                .map_err(text)?
-                .iter()
-                .map(|r| r.record),
-        );
+        for row in service.store.records_of(area.no).map_err(text)? {
+            if !placed.insert(row.record) {
+                return Err(format!("{} is in two areas", row.record));
+            }
+        }
     }
+    ids.extend(placed);
     for id in ids {
         let history = service.store.history(id).map_err(text)?;
         let decoded = history.into_iter().map(|row| {
-            let entry = canonical::decode(&row.body).map_err(text)?;
+            let entry = if row.body.is_empty() {
+                emptied(id, &row)
+            } else {
+                canonical::decode(&row.body).map_err(text)?
+            };
             Ok((row, entry))
         });
         let history = decoded.collect::<Result<Vec<_>, String>>()?;
@@ -78,6 +87,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
                 id,
                 Held {
                     area,
+                    began: 0,
                     record_type,
                     documents,
                     history,
@@ -98,6 +108,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
             id,
             Held {
                 area,
+                began: row.began,
                 record_type,
                 documents,
                 history,
@@ -107,9 +118,26 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
     Ok(records)
 }
 
+/// An entry whose bytes are gone: what its row still tells.
+fn emptied(record: RecordId, row: &HistoryRow) -> Entry {
+    Entry {
+        n: row.n,
+        at: 0,
+        cursor: 0,
+        role: String::new(),
+        target: Target::Edit { record },
+        intents: Vec::new(),
+    }
+}
+
 impl Held {
     pub(super) fn stored(&self) -> impl Iterator<Item = &(HistoryRow, Entry)> {
         self.history.iter().filter(|(row, _)| row.refusal.is_none())
+    }
+
+    /// Whether any of its entries lost its bytes: what those said cannot be added up any more.
+    pub(super) fn is_emptied(&self) -> bool {
+        self.history.iter().any(|(row, _)| row.body.is_empty())
     }
 
     pub(super) fn view(&self, facets: u64) -> View {
@@ -118,20 +146,28 @@ impl Held {
     }
 }
 
-fn log_has_no_gaps(simulation: &Simulation<'_>, records: &Records) -> Result<(), String> {
+/// Documents, ledgers, logs and digests follow from bases and entries, and nothing erased is left in those.
+fn proven_from_the_entries(simulation: &Simulation<'_>) -> Result<(), String> {
+    let report = verify(&simulation.world.service).map_err(text)?;
+    if report.is_whole() {
+        return Ok(());
+    }
+    Err(format!("{:?}", report.listed))
+}
+
+/// A record's positions only grow, over moves too; how often records moved.
+fn positions_grow(simulation: &mut Simulation<'_>, records: &Records) -> Result<(), String> {
+    for (id, held) in records {
+        let lines = held.stored().filter_map(|(row, _)| row.log.as_ref());
+        let positions: Vec<u64> = lines.map(|line| line.seq).collect();
+        if !positions.is_sorted_by(|a, b| a < b) {
+            return Err(format!("{id} is at {positions:?}"));
+        }
+    }
     let service = &simulation.world.service;
     for area in service.tree().iter() {
-        let mut log: Vec<u64> = records
-            .values()
-            .filter(|held| held.area == area.no)
-            .flat_map(Held::stored)
-            .filter_map(|(row, _)| row.log.as_ref().map(|line| line.seq))
-            .collect();
-        log.sort_unstable();
-        let head = service.store.head(area.no).map_err(text)?.seq;
-        if !log.iter().copied().eq(1..=head) {
-            return Err(format!("the log of {} is {log:?}, its head {head}", area.code));
-        }
+        let events = service.store.events_between(area.no, 0, u64::MAX).map_err(text)?;
+        simulation.tally.moved += events.iter().filter(|e| e.kind == EventKind::Left).count();
     }
     Ok(())
 }
@@ -143,10 +179,13 @@ type Fates = BTreeMap<(FeedId, u64), bool>;
 fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, String> {
     let mut fates = Fates::new();
     for (row, entry) in records.values().flat_map(|held| &held.history) {
+        let beaten = row.refusal.as_ref().is_some_and(|r| r.code == Code::Erased);
+        simulation.tally.beaten += usize::from(beaten);
         if fates.insert((row.feed, entry.n), row.refusal.is_some()).is_some() {
             return Err(format!("{}.{} is in the history twice", row.feed, entry.n));
         }
     }
+    blameless(simulation, records)?;
     if fates.len() != simulation.saved.len() {
         return Err(format!(
             "{} edits saved, {} decided",
@@ -162,7 +201,9 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
         for (n, record, _, state) in states {
             let refused = fates.get(&(*feed, n)).copied();
             let fits = match (refused, state) {
-                (Some(true), SentState::Refused) => attention.iter().any(|a| a.n == n && a.record == record),
+                (Some(true), SentState::Refused) => {
+                    attention.iter().any(|a| a.id.n == n && a.record == record)
+                }
                 (Some(true), SentState::Dismissed) => simulation.dealt_with.contains(&(index, n)),
                 (Some(false), SentState::InLedger) => true,
                 // Decided, and its area is no longer this phone's to read.
@@ -177,6 +218,27 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
         }
     }
     Ok(fates)
+}
+
+/// No phone is refused for a right that it could not know had ended, but after the grace.
+fn blameless(simulation: &Simulation<'_>, records: &Records) -> Result<(), String> {
+    let ends: Vec<i64> = simulation.ends.clone();
+    for (row, entry) in records.values().flat_map(|held| &held.history) {
+        let blamed = match row.refusal.as_ref().map(|refusal| refusal.code) {
+            Some(Code::RoleNotHeld | Code::GrantEnded) => true,
+            Some(Code::GraceOver) => ends
+                .iter()
+                .all(|end| row.received_at < end + limits::RIGHTS_GRACE_MS),
+            _ => false,
+        };
+        if blamed {
+            return Err(format!(
+                "{}'s {entry:?} was refused: {:?}",
+                row.author, row.refusal
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The areas a player may read, each with its facets.
@@ -227,6 +289,15 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
         else {
             continue;
         };
+        // What was there before its generation cannot be shown again.
+        let of_before = stored[place]
+            .0
+            .log
+            .as_ref()
+            .is_some_and(|line| line.seq <= held.began);
+        if of_before || stored[place].1.cursor < held.began {
+            continue;
+        }
         let line = stored[place]
             .0
             .log
@@ -255,7 +326,8 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
 
 fn all_of(before: &[&(HistoryRow, Entry)]) -> Vec<(FeedId, u64)> {
     let mut clock = BTreeMap::new();
-    for (row, _) in before.iter().filter(|(_, entry)| entry.facets() & 1 != 0) {
+    let touched = |row: &HistoryRow| row.log.as_ref().is_some_and(|line| line.facets & 1 != 0);
+    for (row, _) in before.iter().filter(|(row, _)| touched(row)) {
         *clock.entry(row.feed).or_insert(0) += 1;
     }
     clock.into_iter().collect()
@@ -275,6 +347,7 @@ fn refused_stays_home(simulation: &mut Simulation<'_>, records: &Records) -> Res
             let found = player
                 .phone
                 .engine()
+                .for_check()
                 .list(&Query::default().text(mark))
                 .map_err(text)?;
             if let Some(record) = found.first() {
@@ -304,6 +377,7 @@ fn same_views(simulation: &mut Simulation<'_>, player: usize, records: &Records)
     let shown = simulation.players[player]
         .phone
         .engine()
+        .for_check()
         .list(&Query::default())
         .map_err(text)?;
     let wanted = records

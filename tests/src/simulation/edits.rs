@@ -8,7 +8,7 @@ use super::rng::Rng;
 
 const CHILDREN: [&str; 3] = ["copy", "form", "photo"];
 const WIRING: [&str; 5] = ["gas", "wiring", "blocked_exit", "fire_load", "structure"];
-const CONSENTS: [&str; 3] = ["register", "phone_contact", "photo"];
+const CONSENTS: [&str; 3] = ["register", "phone_contact", "care_service"];
 const STATUS: [&str; 4] = ["active", "vacant", "moved", "opted_out"];
 /// The usual course of a ticket, and what crosses it.
 const COURSE: [Verb; 6] = [

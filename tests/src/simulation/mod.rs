@@ -3,8 +3,10 @@
 
 mod check;
 mod edits;
+mod epochs;
 mod of_record;
 mod rng;
+mod territory;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -45,7 +47,7 @@ struct SavedEdit {
     player: usize,
     n: u64,
     record: RecordId,
-    /// The record as its author saw it; `None` of a new one.
+    /// The record as its author saw it; `None` of a new one, and of one whose author's lease had ended.
     saw: Option<Value>,
 }
 
@@ -74,6 +76,16 @@ pub struct Tally {
     pub concurrent: usize,
     /// Tickets that ended closed or evaluated.
     pub closed: usize,
+    /// Changes of the territory.
+    pub plans: usize,
+    /// Records that moved, each time counted.
+    pub moved: usize,
+    /// Records that began anew, nothing erased.
+    pub epochs: usize,
+    /// Erasures asked for.
+    pub erased: usize,
+    /// Edits that an erasure beat.
+    pub beaten: usize,
 }
 
 struct Simulation<'a> {
@@ -86,6 +98,10 @@ struct Simulation<'a> {
     requests: VecDeque<Sent>,
     starts: usize,
     marks: usize,
+    /// Codes of the grids that are open.
+    grids: Vec<String>,
+    /// When roles were ended.
+    ends: Vec<i64>,
     steps: &'a Mutex<Vec<String>>,
     tally: Tally,
 }
@@ -116,10 +132,13 @@ impl<'a> Simulation<'a> {
             requests: VecDeque::new(),
             starts: 0,
             marks: 0,
+            grids: vec!["G1".into(), "G2".into()],
+            ends: Vec::new(),
             steps,
             tally: Tally::default(),
             rng: Rng::new(seed),
         };
+        territory::prepare(&simulation);
         for index in 0..simulation.rng.range(3, 5) as usize {
             // The first two share a grid; a person may hold two phones.
             let who = if index < 2 {
@@ -186,8 +205,15 @@ impl<'a> Simulation<'a> {
                 Ok(())
             }
             93..=95 => self.attention(player),
+            96..=97 => self.end_history(),
+            98 => territory::change(self),
             _ => {
-                let ms = self.rng.range(1, 6 * 3_600_000);
+                let most = if self.rng.percent(8) {
+                    40 * DAY
+                } else {
+                    6 * 3_600_000
+                };
+                let ms = self.rng.range(1, most);
                 self.note(format!("{ms} ms pass"));
                 self.world.pass(ms);
                 Ok(())
@@ -228,6 +254,7 @@ impl<'a> Simulation<'a> {
         let found = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::of_type(kind).limit(20));
         Ok(found.map_err(text)?.iter().map(|r| r.id.to_string()).collect())
     }
@@ -236,6 +263,7 @@ impl<'a> Simulation<'a> {
         let records = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::default().limit(8));
         let records = records.map_err(text)?;
         if records.is_empty() {
@@ -247,20 +275,32 @@ impl<'a> Simulation<'a> {
 
     /// Edits a record, if the player has it.
     fn edit_one(&mut self, player: usize, record: RecordId) -> Result<(), String> {
-        let found = self.players[player].phone.engine().get(record).map_err(text)?;
+        let found = self.players[player]
+            .phone
+            .engine()
+            .for_check()
+            .get(record)
+            .map_err(text)?;
         let Some(record) = found else { return Ok(()) };
         let mark = self.mark();
         let people: Vec<String> = PEOPLE.iter().map(|(login, ..)| (*login).to_owned()).collect();
         let mut tickets = self.ids(player, "ticket")?;
         tickets.push(RecordId([9; 16]).to_string());
         let intents = edits::edit(&mut self.rng, &record, &mark, &people, &tickets);
-        self.save(player, record.id, intents, record.view)
+        let saw = (!record.withheld).then_some(record.view);
+        self.save(player, record.id, intents, saw)
     }
 
-    fn save(&mut self, player: usize, record: RecordId, intents: Intents, saw: Value) -> Result<(), String> {
+    fn save(
+        &mut self,
+        player: usize,
+        record: RecordId,
+        intents: Intents,
+        saw: Option<Value>,
+    ) -> Result<(), String> {
         self.note(format!("{player} edits {record}: {intents:?}"));
         let saved = self.players[player].phone.engine().edit(record, intents);
-        self.keep(player, saved, Some(saw))
+        self.keep(player, saved, saw)
     }
 
     /// A refusal on the phone saves nothing; anything else that goes wrong is a fault.
@@ -296,6 +336,7 @@ impl<'a> Simulation<'a> {
         let conflicts = self.players[player]
             .phone
             .engine()
+            .for_check()
             .conflicts(None)
             .map_err(text)?;
         if conflicts.is_empty() {
@@ -304,7 +345,12 @@ impl<'a> Simulation<'a> {
         let conflict = self.rng.pick(&conflicts);
         let value = self.rng.pick(&conflict.values)["value"].clone();
         let engine = self.players[player].phone.engine();
-        let saw = engine.get(conflict.record).map_err(text)?.map(|r| r.view);
+        let saw = engine
+            .for_check()
+            .get(conflict.record)
+            .map_err(text)?
+            .filter(|r| !r.withheld)
+            .map(|r| r.view);
         self.note(format!(
             "{player} settles {} of {} with {value}",
             conflict.field, conflict.record
@@ -369,6 +415,9 @@ impl<'a> Simulation<'a> {
 
     /// An old answer arrives again, or one thought lost arrives late.
     fn repeat_answer(&mut self, player: usize) -> Result<(), String> {
+        if self.players[player].answers.is_empty() {
+            return Ok(());
+        }
         let which = self.rng.below(self.players[player].answers.len());
         self.deliver(player, which)
     }
@@ -379,6 +428,7 @@ impl<'a> Simulation<'a> {
         let shared = self.players[player]
             .phone
             .engine()
+            .for_check()
             .list(&Query::default().limit(5));
         let shared: Vec<RecordId> = shared.map_err(text)?.iter().map(|r| r.id).collect();
         if shared.is_empty() {
@@ -405,6 +455,7 @@ impl<'a> Simulation<'a> {
             let arrived = self.players[late]
                 .phone
                 .engine()
+                .for_check()
                 .list(&Query::default())
                 .map_err(text)?;
             for record in arrived.iter().map(|record| record.id).take(3) {
@@ -446,11 +497,19 @@ impl<'a> Simulation<'a> {
         self.starts += 1;
     }
 
+    /// An answer from before tells of rights and areas as they were: no phone takes one after a newer one.
+    fn old_answers_are_lost(&mut self) {
+        self.players.iter_mut().for_each(|player| player.answers.clear());
+    }
+
     /// Somebody's role ends; one that ended before is given again.
     fn rights(&mut self) {
         let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
         let ended = self.world.take(login, role, area);
-        if !ended {
+        if ended {
+            self.old_answers_are_lost();
+            self.ends.push(self.world.service.now());
+        } else {
             self.world.give(login, role, area);
         }
         self.note(format!(
@@ -474,17 +533,21 @@ impl<'a> Simulation<'a> {
             return self.edit(player);
         };
         if self.rng.percent(50) {
-            self.dealt_with.insert((player, first.n));
-            self.note(format!("{player} dismisses {}", first.n));
-            return self.players[player].phone.engine().dismiss(first.n).map_err(text);
+            self.dealt_with.insert((player, first.id.n));
+            self.note(format!("{player} dismisses {}", first.id.n));
+            return self.players[player]
+                .phone
+                .engine()
+                .dismiss(first.id)
+                .map_err(text);
         }
-        self.note(format!("{player} applies {} again", first.n));
-        match self.players[player].phone.engine().apply_again(first.n) {
+        self.note(format!("{player} applies {} again", first.id.n));
+        match self.players[player].phone.engine().apply_again(first.id) {
             // The record is gone with the refused edit that made it.
             Err(ClientError::Missing(_)) => Ok(()),
             saved => {
                 if saved.is_ok() {
-                    self.dealt_with.insert((player, first.n));
+                    self.dealt_with.insert((player, first.id.n));
                 }
                 self.keep(player, saved, None)
             }

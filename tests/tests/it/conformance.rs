@@ -10,7 +10,9 @@ use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaCursor, Grant};
 use gridledger_server::store::Store;
 use gridledger_server::store::people::{FeedRow, NewArea, NewUser};
-use gridledger_server::store::records::{CheckedSegment, LedgerQuery, Push, SegmentVerdict, SignedEntry};
+use gridledger_server::store::records::{
+    CheckedSegment, Heard, LedgerQuery, Push, SegmentVerdict, SignedEntry,
+};
 use gridledger_tests::engines::engines;
 use serde_json::{Value, json};
 
@@ -62,7 +64,7 @@ impl Author {
             password: None,
             grants: vec![grant],
         };
-        store.put_users(&[user]).expect("a user");
+        store.put_users(&[user], 0).expect("a user");
         let user = store.user_by_login(login).expect("users").expect("the user").no;
         let row = FeedRow {
             feed: FeedId([number; 16]),
@@ -114,6 +116,7 @@ impl Author {
 
     fn segment(&self, entries: Vec<SignedEntry>) -> CheckedSegment {
         CheckedSegment {
+            heard: Heard::EVERYTHING,
             feed: self.row.clone(),
             entries,
             signature: [0; 64],
@@ -199,7 +202,8 @@ fn a_gap_and_a_fork_stop_a_segment_and_leave_nothing() {
         let fork = author.push(store, forked);
         assert_eq!(
             (fork.n, fork.hash, codes(&fork)),
-            (2, author.hash, (vec![], Some(Code::FeedForked)))
+            (0, EntryHash::ZERO, (vec![], Some(Code::FeedForked))),
+            "nothing of it is held alike"
         );
         assert_eq!(store.counts().unwrap(), (2, 2, 0));
     });

@@ -4,7 +4,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::RecordId;
 use gridledger_server::verify::verify;
 use gridledger_server::view;
-use gridledger_tests::office::{Clerk, creating, editing, event, put, ticket};
+use gridledger_tests::office::{Clerk, creating, editing, event, put, ticket, why};
 use gridledger_tests::world::World;
 use serde_json::json;
 
@@ -62,7 +62,7 @@ fn a_desks_entry_is_decided_like_a_phones() {
     let mut phone = world.phone("w1", 0);
     phone.sync(&world).unwrap();
     assert_eq!(
-        phone.engine().get(made).unwrap().unwrap().view["description"],
+        phone.engine().for_check().get(made).unwrap().unwrap().view["description"],
         "灯杆"
     );
     assert_eq!(verify(&world.service).unwrap().listed, []);
@@ -85,17 +85,20 @@ fn a_record_beyond_ones_rights_is_not_there() {
         Some(Code::RecordUnknown)
     );
     for look in [view::record, view::history] {
-        assert_eq!(look(&other.reader(), made).unwrap_err().code(), Code::NotFound);
         assert_eq!(
-            look(&other.reader(), RecordId([9; 16])).unwrap_err().code(),
+            look(&other.reader(), made, None).unwrap_err().code(),
+            Code::NotFound
+        );
+        assert_eq!(
+            look(&other.reader(), RecordId([9; 16]), None).unwrap_err().code(),
             Code::NotFound
         );
     }
     // Of a record that may be read, only the facets that may be.
     let worker = Clerk::new(&world.service, "w1");
     let (seen, all) = (
-        view::record(&worker.reader(), made).unwrap(),
-        view::record(&head.reader(), made).unwrap(),
+        view::record(&worker.reader(), made, Some(&why())).unwrap(),
+        view::record(&head.reader(), made, Some(&why())).unwrap(),
     );
     assert_eq!(seen["fields"], json!({"name": "陆小明"}));
     assert_eq!(
@@ -103,7 +106,7 @@ fn a_record_beyond_ones_rights_is_not_there() {
         json!({"name": "陆小明", "care_tags": ["hardship"]})
     );
     let entries = |clerk: &Clerk<'_>| {
-        view::history(&clerk.reader(), made).unwrap()["entries"]
+        view::history(&clerk.reader(), made, None).unwrap()["entries"]
             .as_array()
             .unwrap()
             .len()
@@ -223,13 +226,13 @@ fn a_desk_claims_to_have_seen_only_what_it_read() {
         .submit(vec![editing(made, Some(read), event("close", json!({})))])
         .remove(0);
     assert_eq!(closed.refused, None, "it was legal by what was read");
-    let shown = view::record(&h1.reader(), made).unwrap();
+    let shown = view::record(&h1.reader(), made, None).unwrap();
     assert_eq!(
         (&shown["ticket"]["state"], &shown["ticket"]["flags"]),
         (&json!("HANDLING"), &json!(["checks_disagree"])),
         "{shown}"
     );
-    let history = view::history(&h1.reader(), made).unwrap();
+    let history = view::history(&h1.reader(), made, None).unwrap();
     let events = history["events"].as_array().unwrap();
     let verbs = |event: &&serde_json::Value| event["verb"] == "close" || event["verb"] == "verify_fail";
     let checks: Vec<_> = events.iter().filter(verbs).collect();
@@ -255,7 +258,7 @@ fn a_desk_claims_to_have_seen_only_what_it_read() {
     assert_eq!(code(&ahead), Some(Code::SeenImpossible));
     // Refused entries are for their author and for supervisors.
     let refused = |clerk: &Clerk<'_>| {
-        let history = view::history(&clerk.reader(), made).unwrap();
+        let history = view::history(&clerk.reader(), made, None).unwrap();
         let entries = history["entries"].as_array().unwrap().clone();
         entries
             .iter()
@@ -285,7 +288,7 @@ fn entries_on_one_record_in_one_request_build_on_each_other() {
         verdicts.iter().all(|verdict| verdict.refused.is_none()),
         "{verdicts:?}"
     );
-    let shown = view::record(&h1.reader(), made).unwrap();
+    let shown = view::record(&h1.reader(), made, None).unwrap();
     assert_eq!(
         (&shown["ticket"]["state"], &shown["ticket"]["assignees"]),
         (&json!("ASSIGNED"), &json!(["w1"]))

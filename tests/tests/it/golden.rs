@@ -340,6 +340,7 @@ fn of_frames() -> Vec<Case> {
         code: "G1".into(),
         kind: "basic_grid".into(),
         name: "第一网格".into(),
+        edges: Vec::new(),
     };
     let grant = |to| Grant {
         role: "grid_worker".into(),
@@ -373,6 +374,7 @@ fn of_frames() -> Vec<Case> {
             "frame-grants",
             Frame::Grants(GrantSet {
                 grants: vec![grant(None), grant(Some(AT))],
+                territory: 7,
             }),
         ),
         ("frame-schema", Frame::Schema("{}".into())),

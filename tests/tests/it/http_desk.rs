@@ -72,7 +72,10 @@ fn what_a_worker_writes_a_dispatcher_reads() {
     assert_eq!(next.json()["rows"], json!([]));
     let shown = signed
         .desk
-        .get_as(&signed.worker, &format!("/v1/records/{record}"))
+        .get_as(
+            &signed.worker,
+            &format!("/v1/records/{record}?unmask=1&reason=door%20check"),
+        )
         .json();
     assert_eq!(
         (&shown["fields"]["address"]["room"], &shown["area"]),
@@ -162,7 +165,8 @@ fn what_is_not_allowed_is_refused_in_the_one_shape() {
         ("/v1/ledgers/dwelling?colour=red", (400, "field_unknown")),
         ("/v1/ledgers/dwelling?area=G1", (404, "area_unknown")),
         ("/v1/ledgers/dwelling?limit=99999", (400, "limit_exceeded")),
-        ("/v1/ledgers/dwelling?unmask=1&reason=x", (403, "forbidden")),
+        ("/v1/ledgers/dwelling?unmask=1&reason=x", (400, "reason_required")),
+        ("/v1/ledgers/dwelling?unmask=1", (400, "reason_required")),
         (&format!("/v1/records/{record}"), (404, "not_found")),
         (&format!("/v1/records/{record}/history"), (404, "not_found")),
         ("/v1/records/nonsense", (404, "not_found")),

@@ -1,6 +1,10 @@
 //! Every refusal has one shape, whoever made it: the routes, the framework, or the limits on bodies.
 
+use actix_web::{HttpResponse, web};
+use gridledger_client::{Client, Options};
 use gridledger_schema::code::Code;
+use gridledger_server::http::{ApiError, block};
+use gridledger_tests::at_rest::lock;
 use gridledger_tests::desk::{Answer, Desk};
 
 /// The answer is `code` in the one shape of errors.
@@ -26,6 +30,23 @@ fn refuses(answer: &Answer, code: Code) {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
+    guarded(answer);
+}
+
+/// A browser may make nothing of the answer but what it is.
+#[track_caller]
+fn guarded(answer: &Answer) {
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        (
+            "content-security-policy",
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{answer:?}");
+    }
 }
 
 #[test]
@@ -124,6 +145,42 @@ fn a_request_keeps_its_own_id_if_it_is_plain() {
 }
 
 #[test]
+fn a_panic_is_answered_like_any_failure_and_the_next_request_is_served() {
+    let desk = Desk::with_routes(&[("workers", "1")], |cfg| {
+        cfg.route("/panics", web::get().to(panics))
+            .route("/panics-within", web::get().to(panics_within));
+    });
+    for path in ["/panics", "/panics-within"] {
+        let answer = desk.ask("GET", path, "");
+        refuses(&answer, Code::Internal);
+        assert!(!answer.body.contains("kanarie"), "{answer:?}");
+        assert_eq!(desk.ask("GET", "/healthz", "").status, 200);
+    }
+}
+
+#[expect(clippy::panic, reason = "what the test is about")]
+async fn panics() -> HttpResponse {
+    panic!("kanarie")
+}
+
+/// On the thread that may block.
+#[expect(clippy::panic, reason = "what the test is about")]
+async fn panics_within() -> Result<HttpResponse, ApiError> {
+    block(|| -> Result<(), ApiError> { panic!("kanarie") }).await?;
+    Ok(HttpResponse::Ok().finish())
+}
+
+#[test]
+fn every_good_answer_but_a_phones_is_guarded() {
+    let desk = Desk::open();
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answer = desk.ask("GET", path, "");
+        assert_eq!(answer.status, 200);
+        guarded(&answer);
+    }
+}
+
+#[test]
 fn a_server_says_whether_it_lives_and_is_ready() {
     let desk = Desk::open();
     assert_eq!(desk.ask("GET", "/healthz", "").json()["status"], "ok");
@@ -176,12 +233,16 @@ fn a_stopped_server_has_closed_its_store() {
 #[test]
 fn an_answer_to_a_phone_carries_no_header_it_could_do_without() {
     let desk = Desk::open();
-    let answer = desk.ask("POST", "/v1/sync", "no sync request");
-    assert_eq!(
-        (answer.status, answer.json()["code"].as_str()),
-        (400, Some("bad_request"))
-    );
+    desk.person("w1", "a long enough password", "grid_worker", "G1");
+    let dir = tempfile::tempdir().expect("a folder");
+    let phone = Client::open(dir.path().join("phone.db"), &lock(), Options::default()).expect("a phone");
+    phone.enrol(desk.url(), &desk.code("w1")).expect("noted");
+    let request = phone.engine().request(0).expect("a request").body;
+    let answer = desk.ask_with("POST", "/v1/sync", &[], &request);
+    assert_eq!(answer.status, 200, "{answer:?}");
     let mut names: Vec<&str> = answer.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
-    assert_eq!(names, ["connection", "content-length", "content-type", "date"]);
+    assert_eq!(names, ["connection", "content-length", "date"]);
+    let again = desk.ask_with("POST", "/v1/sync", &[], &request);
+    refuses(&again, Code::CounterBehind);
 }

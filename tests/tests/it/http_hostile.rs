@@ -4,27 +4,7 @@
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_tests::desk::{Answer, Desk};
-
-/// Every route: its method, a path, and whether it reads a body.
-const ROUTES: [(&str, &str, bool); 13] = [
-    ("POST", "/v1/sync", true),
-    ("GET", "/healthz", false),
-    ("GET", "/readyz", false),
-    ("GET", "/metrics", false),
-    ("POST", "/v1/login", true),
-    ("POST", "/v1/refresh", true),
-    ("POST", "/v1/logout", true),
-    ("GET", "/v1/me", false),
-    ("GET", "/v1/areas", false),
-    ("GET", "/v1/ledgers/patrol", false),
-    ("GET", "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616", false),
-    (
-        "GET",
-        "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/history",
-        false,
-    ),
-    ("POST", "/v1/entries", true),
-];
+use gridledger_tests::routes::{ROUTES, Route, is_taken};
 
 /// The answer is one of these codes, in the shape of errors.
 #[track_caller]
@@ -42,13 +22,34 @@ fn lives(desk: &Desk) {
 }
 
 #[test]
+fn the_table_of_routes_names_every_route_of_the_application() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/src/http/app.rs");
+    let source = std::fs::read_to_string(source).expect("the application's source");
+    let listed: Vec<(String, String)> = source
+        .split(".route(")
+        .skip(1)
+        .map(|rest| {
+            let path = rest.split('"').nth(1).expect("a pattern");
+            let method = rest.split("web::").nth(1).expect("a method");
+            let method = method.split('(').next().expect("a method").to_uppercase();
+            (method, path.to_owned())
+        })
+        .collect();
+    let tested: Vec<(String, String)> = ROUTES
+        .iter()
+        .map(|route| (route.method.to_owned(), route.pattern.to_owned()))
+        .collect();
+    assert_eq!(tested, listed);
+}
+
+#[test]
 fn a_method_that_a_route_does_not_take_is_refused() {
     let desk = Desk::open();
-    for (method, path, _) in ROUTES {
+    for Route { path, .. } in ROUTES {
         for other in [
             "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
         ] {
-            if other != method {
+            if !is_taken(other, path) {
                 refuses(&desk.ask(other, path, ""), &[Code::MethodNotAllowed]);
             }
         }
@@ -60,10 +61,7 @@ fn a_method_that_a_route_does_not_take_is_refused() {
 #[test]
 fn bodies_too_large_too_slow_or_encoded_are_refused_wherever_one_is_read() {
     let desk = Desk::with(&[("body_seconds", "1")]);
-    for (method, path, reads) in ROUTES {
-        if !reads {
-            continue;
-        }
+    for Route { method, path, .. } in ROUTES.iter().filter(|route| route.reads) {
         // A route may ask who is there before it looks at the body.
         let or_first = |code| [code, Code::Unauthorised];
         for encoding in ["gzip", "deflate", "zstd", "identity"] {

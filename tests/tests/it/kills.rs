@@ -14,6 +14,7 @@ use gridledger_server::ingest;
 use gridledger_server::store::people::{NewArea, NewUser};
 use gridledger_server::store::sqlite::SqliteStore;
 use gridledger_server::store::{PeopleStore as _, RecordStore as _, Store as _};
+use gridledger_tests::at_rest;
 use tempfile::TempDir;
 
 const CODE: &str = "TESTCODE1234";
@@ -22,19 +23,36 @@ const DIE_AT: &str = "GRIDLEDGER_DIE_AT";
 const DAY: [&str; 9] = ["sync", "a", "b", "c", "sync", "d", "e", "sync", "sync"];
 
 /// Where one story happens.
-struct Place {
+pub(super) struct Place {
     dir: TempDir,
 }
 
 /// A server process; it ends when this does.
-struct Node {
+pub(crate) struct Node {
     child: Child,
-    address: String,
+    /// Where it listens, with `http://` before it.
+    pub(crate) address: String,
 }
 
 impl Node {
+    /// Serves a store; dies at a point if one is named.
+    pub(crate) fn start(store: &Path, die_at: Option<&str>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        command
+            .arg(format!("sqlite:{}", store.display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = with(&mut command, die_at).spawn().expect("a server process");
+        let mut address = String::new();
+        let out = child.stdout.take().expect("its output");
+        BufReader::new(out).read_line(&mut address).expect("its address");
+        let address = format!("http://{}", address.trim());
+        Self { child, address }
+    }
+
     /// Ends it by ending its input; whether it was dead before.
-    fn end(mut self) -> bool {
+    pub(crate) fn end(mut self) -> bool {
         self.wait()
     }
 
@@ -51,7 +69,7 @@ impl Drop for Node {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let place = Self {
             dir: tempfile::tempdir().expect("a folder"),
         };
@@ -77,7 +95,7 @@ impl Place {
             password: None,
             grants: vec![grant],
         };
-        store.put_users(&[user]).expect("a user");
+        store.put_users(&[user], 0).expect("a user");
         let user = store.user_by_login("w1").expect("users").expect("the user").no;
         let hash = codes::hash(CODE).expect("a code is well formed");
         store.put_code(hash, user, i64::MAX).expect("a code");
@@ -85,34 +103,35 @@ impl Place {
         place
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn store(&self) -> SqliteStore {
+    pub(super) fn store(&self) -> SqliteStore {
         SqliteStore::open(&self.file("server.db"), ingest::decider(SchemaSet::builtin()))
             .expect("the server's store")
     }
 
-    fn node(&self, die_at: Option<&str>) -> Node {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
-        command
-            .arg(format!("sqlite:{}", self.file("server.db").display()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = with(&mut command, die_at).spawn().expect("a server process");
-        let mut address = String::new();
-        let out = child.stdout.take().expect("its output");
-        BufReader::new(out).read_line(&mut address).expect("its address");
-        let address = format!("http://{}", address.trim());
-        Node { child, address }
+    pub(super) fn node(&self, die_at: Option<&str>) -> Node {
+        Node::start(&self.file("server.db"), die_at)
     }
 
     /// Runs a phone through some steps; the lines it printed, and whether it died.
-    fn phone(&self, node: &Node, die_at: Option<&str>, steps: &[&str]) -> (Vec<String>, bool) {
+    pub(super) fn phone(&self, node: &Node, die_at: Option<&str>, steps: &[&str]) -> (Vec<String>, bool) {
+        self.phone_ahead(0, node, die_at, steps)
+    }
+
+    /// … with its clock so many days ahead.
+    pub(super) fn phone_ahead(
+        &self,
+        days: u32,
+        node: &Node,
+        die_at: Option<&str>,
+        steps: &[&str],
+    ) -> (Vec<String>, bool) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_phone"));
         command
+            .env("PHONE_DAYS_AHEAD", days.to_string())
             .arg(self.file("phone.db"))
             .args([&node.address, CODE])
             .args(steps);
@@ -140,12 +159,18 @@ fn ids(lines: &[String], word: &str) -> BTreeSet<RecordId> {
     lines.iter().filter_map(of_line).collect()
 }
 
-fn is_whole(file: &Path) -> bool {
+pub(super) fn is_whole(file: &Path) -> bool {
     let connection = rusqlite::Connection::open(file).expect("a database");
     let check: String = connection
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .expect("a check");
     check == "ok"
+}
+
+pub(super) fn phone_is_whole(place: &Place) -> bool {
+    let file = place.file("phone.db");
+    // Killed while it was made: then there is none yet.
+    !file.exists() || at_rest::is_whole(&file, &at_rest::lock())
 }
 
 /// A day with a death in it, and what is there after everything was started again.
@@ -157,10 +182,15 @@ fn survives(point: &str) {
         (None, Some(point))
     };
     let node = place.node(server_dies);
-    let (mut heard, killed) = place.phone(&node, phone_dies, &DAY);
+    let (heard, killed) = place.phone(&node, phone_dies, &DAY);
     assert!(node.end() || killed, "{point}: it was not reached");
+    nothing_is_lost(&place, heard, point);
+}
+
+/// What was there after everything was started again: all that was saved, once.
+pub(super) fn nothing_is_lost(place: &Place, mut heard: Vec<String>, point: &str) {
     assert!(
-        is_whole(&place.file("server.db")) && is_whole(&place.file("phone.db")),
+        is_whole(&place.file("server.db")) && phone_is_whole(place),
         "{point}"
     );
     // A receipt that a phone held before the death is honoured by what the server holds after it.
@@ -200,7 +230,7 @@ fn survives(point: &str) {
             .all(|line| line.ends_with(" 0")),
         "{point}: not all of it is in the ledger: {after:?}"
     );
-    holds_exactly(&place, &held, point);
+    holds_exactly(place, &held, point);
 }
 
 /// The server holds these records, each created once, its counter counted once.
@@ -218,13 +248,17 @@ fn holds_exactly(place: &Place, held: &BTreeSet<RecordId>, point: &str) {
         assert_eq!(row.views[0].1["posters_removed"], 1, "{point}");
     }
     assert!(
-        is_whole(&place.file("server.db")) && is_whole(&place.file("phone.db")),
+        is_whole(&place.file("server.db")) && phone_is_whole(place),
         "{point}"
     );
 }
 
-/// Plays several stories at a time: they wait for processes more than they compute.
 fn each_survives(points: &[(&str, u32)]) {
+    each(points, survives);
+}
+
+/// Plays several stories at a time: they wait for processes more than they compute.
+pub(super) fn each(points: &[(&str, u32)], story: fn(&str)) {
     let stories: Vec<String> = points
         .iter()
         .flat_map(|(point, most)| (1..=*most).map(move |count| format!("{point}:{count}")))
@@ -235,7 +269,7 @@ fn each_survives(points: &[(&str, u32)]) {
         for _ in 0..4 {
             scope.spawn(|| {
                 while let Some(point) = next() {
-                    survives(point);
+                    story(point);
                 }
             });
         }
@@ -252,6 +286,9 @@ fn a_phone_killed_anywhere_keeps_what_it_saved() {
         ("phone.before_receipt", 2),
         ("phone.before_frame_commit", 3),
         ("phone.after_frame", 9),
+        ("phone.before_key_file", 1),
+        ("phone.after_key_file", 1),
+        ("phone.before_store", 1),
     ]);
 }
 

@@ -117,7 +117,7 @@ fn rows_stay_within_the_callers_rights() {
     world
         .service
         .store
-        .end_grant(nobody.no, "grid_worker", g1, 1)
+        .end_grant(nobody.no, "grid_worker", g1, 1, world.service.now())
         .unwrap();
     assert_eq!(
         Clerk::new(&world.service, "nobody").refused_page("ticket", &[]),
@@ -160,7 +160,10 @@ fn personal_values_are_masked_unless_the_caller_reads_everything_and_says_why() 
     let unmasked = [("unmask", "1"), ("reason", "核对重复档案")];
     assert_eq!(dispatcher.refused_page("person", &unmasked), Code::Forbidden);
     let officer = Clerk::new(&world.service, "po");
-    assert_eq!(officer.refused_page("person", &unmasked[..1]), Code::BadRequest);
+    assert_eq!(
+        officer.refused_page("person", &unmasked[..1]),
+        Code::ReasonRequired
+    );
     let people = officer.page("person", &unmasked).unwrap().rows;
     assert_eq!(column(&people, "name"), ["陆小明"]);
 }

@@ -30,7 +30,10 @@ fn an_offline_day_reaches_the_ledger_and_the_other_phone() {
         "the phone and the server agree on the area's digest"
     );
     b.sync(&world).unwrap();
-    assert_eq!(b.engine().get(household).unwrap().unwrap().view["label"], "3楼北");
+    assert_eq!(
+        b.engine().for_check().get(household).unwrap().unwrap().view["label"],
+        "3楼北"
+    );
 
     // Both edit the same household with no signal.
     a.engine()
@@ -52,8 +55,8 @@ fn an_offline_day_reaches_the_ledger_and_the_other_phone() {
     b.sync(&world).unwrap();
     a.sync(&world).unwrap();
     let (seen_a, seen_b) = (
-        a.engine().get(household).unwrap().unwrap(),
-        b.engine().get(household).unwrap().unwrap(),
+        a.engine().for_check().get(household).unwrap().unwrap(),
+        b.engine().for_check().get(household).unwrap().unwrap(),
     );
     assert_eq!(seen_a, seen_b);
     assert_eq!(seen_a.view["notes"].as_array().unwrap().len(), 2);
@@ -64,8 +67,15 @@ fn an_offline_day_reaches_the_ledger_and_the_other_phone() {
     assert_eq!(settled.record, household);
     a.sync(&world).unwrap();
     b.sync(&world).unwrap();
-    assert!(b.engine().conflicts(None).unwrap().is_empty());
-    assert_eq!(b.engine().list(&Query::default().text("楼北")).unwrap().len(), 1);
+    assert!(b.engine().for_check().conflicts(None).unwrap().is_empty());
+    assert_eq!(
+        b.engine()
+            .for_check()
+            .list(&Query::default().text("楼北"))
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -76,31 +86,23 @@ fn what_the_server_refuses_comes_back_with_its_reason_and_nothing_else_is_lost()
     a.sync(&world).unwrap();
     let started = Intents::new().put("started", gridledger_tests::world::MORNING);
     let kept = a.engine().create("patrol", "G1", started.clone()).unwrap().record;
-    // The right ends while the phone is out of signal; it cannot know.
-    let user = world.service.store.user_by_login("w1").unwrap().unwrap();
-    world
-        .service
-        .store
-        .end_grant(
-            user.no,
-            "grid_worker",
-            world.area("G1"),
-            gridledger_tests::world::MORNING + 1,
-        )
-        .unwrap();
+    a.sync(&world).unwrap();
+    // The right ends while the phone is out of signal; it cannot know, and stays out for longer than the grace.
     world.pass(3_600_000);
+    assert!(world.take("w1", "grid_worker", "G1"));
     let refused = a.engine().create("patrol", "G1", started).unwrap();
     a.engine()
         .edit(refused.record, Intents::new().put("coverage_note", "东侧"))
         .unwrap();
+    world.pass(gridledger_schema::limits::RIGHTS_GRACE_MS);
     let report = a.sync(&world).unwrap();
-    assert_eq!((report.decided, report.refused), (3, 2));
+    assert_eq!((report.decided, report.refused), (2, 2));
     let attention = a.engine().attention().unwrap();
     assert_eq!(attention.len(), 2, "each refused edit is kept with its reason");
-    assert_eq!(attention[0].refusal.code.as_str(), "role_not_held");
+    assert_eq!(attention[0].refusal.code.as_str(), "grace_over");
     assert!(world.service.store.record(kept).unwrap().is_some());
     assert!(world.service.store.record(refused.record).unwrap().is_none());
-    assert!(a.engine().get(refused.record).unwrap().is_none());
+    assert!(a.engine().for_check().get(refused.record).unwrap().is_none());
 }
 
 #[test]
@@ -180,23 +182,29 @@ fn a_phone_restored_from_a_backup_starts_a_new_feed_and_loses_nothing() {
 
     assert_eq!(a.engine().status().unwrap().unsent, 0);
     assert!(a.engine().attention().unwrap().is_empty());
-    let households = a.engine().list(&Query::of_type("household")).unwrap();
-    let dwellings = a.engine().list(&Query::of_type("dwelling")).unwrap();
+    let households = a.engine().for_check().list(&Query::of_type("household")).unwrap();
+    let dwellings = a.engine().for_check().list(&Query::of_type("dwelling")).unwrap();
     assert_eq!((households.len(), dwellings.len()), (1, 2));
     let home = households[0].view["dwelling_id"].as_str().unwrap();
     assert!(
         dwellings.iter().any(|d| d.id.to_string() == home),
         "the household still names its dwelling"
     );
-    let kept = a.engine().get(old).unwrap().unwrap();
+    let kept = a.engine().for_check().get(old).unwrap().unwrap();
     assert_eq!(
         kept.view["floor_area"], 80,
         "what the lost copy had sent is here again"
     );
     let mut other = world.phone("w1", 0);
     other.sync(&world).unwrap();
-    assert_eq!(other.engine().list(&Query::default()).unwrap().len(), 3);
-    assert_eq!(other.engine().get(old).unwrap().unwrap().view, kept.view);
+    assert_eq!(
+        other.engine().for_check().list(&Query::default()).unwrap().len(),
+        3
+    );
+    assert_eq!(
+        other.engine().for_check().get(old).unwrap().unwrap().view,
+        kept.view
+    );
 }
 
 #[test]
@@ -228,12 +236,12 @@ fn a_courier_reports_but_does_not_read_what_others_wrote() {
     a.sync(&world).unwrap();
     b.sync(&world).unwrap();
     a.sync(&world).unwrap();
-    assert_eq!(a.engine().list(&Query::default()).unwrap().len(), 2);
+    assert_eq!(a.engine().for_check().list(&Query::default()).unwrap().len(), 2);
     assert!(
-        b.engine().get(hers).unwrap().is_none(),
+        b.engine().for_check().get(hers).unwrap().is_none(),
         "a courier reads no one else's ticket"
     );
-    let mine = b.engine().get(his).unwrap().unwrap();
+    let mine = b.engine().for_check().get(his).unwrap().unwrap();
     assert_eq!(mine.pending, 0, "his own came back: it is in the ledger");
     a.engine()
         .edit(his, Intents::new().append("comments", "已到现场"))
@@ -241,7 +249,7 @@ fn a_courier_reports_but_does_not_read_what_others_wrote() {
     a.sync(&world).unwrap();
     b.sync(&world).unwrap();
     assert!(
-        b.engine().get(his).unwrap().unwrap().view["comments"]
+        b.engine().for_check().get(his).unwrap().unwrap().view["comments"]
             .to_string()
             .contains("已到现场")
     );

@@ -33,7 +33,7 @@ fn own_edits_of_two_read_classes_come_back_in_a_snapshot_and_count_once() {
     let report = phone.sync(&world).unwrap();
     assert_eq!((report.decided, report.refused, report.healed), (13, 0, 0));
     assert_eq!(states(&mut phone), [SentState::InLedger; 13]);
-    let shown = phone.engine().get(household).unwrap().unwrap();
+    let shown = phone.engine().for_check().get(household).unwrap().unwrap();
     assert_eq!(
         (shown.pending, shown.view["notes"].as_array().unwrap().len()),
         (0, 9)
@@ -58,15 +58,25 @@ fn a_withdrawn_area_leaves_nothing_behind_and_comes_back_whole() {
     world.pass(60_000);
     assert!(world.take("w1", "grid_worker", "G1"));
     phone.sync_over(&world, Line::AnswerLost).unwrap();
-    assert_eq!(phone.engine().list(&Query::default()).unwrap().len(), 2);
+    assert_eq!(
+        phone.engine().for_check().list(&Query::default()).unwrap().len(),
+        2
+    );
     phone.sync(&world).unwrap();
-    assert!(phone.engine().list(&Query::default()).unwrap().is_empty());
+    assert!(
+        phone
+            .engine()
+            .for_check()
+            .list(&Query::default())
+            .unwrap()
+            .is_empty()
+    );
     assert!(world.service.store.record(second).unwrap().is_some());
     world.pass(60_000);
     world.give("w1", "grid_worker", "G1");
     phone.sync(&world).unwrap();
     for record in [first, second] {
-        let shown = phone.engine().get(record).unwrap().unwrap();
+        let shown = phone.engine().for_check().get(record).unwrap().unwrap();
         assert_eq!((shown.record_type.as_str(), shown.pending), ("patrol", 0));
         assert_eq!(shown.view["coverage_note"], "东侧");
     }

@@ -1,5 +1,8 @@
 //! Signing in, going on, signing out; and who is shut out.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+
 use gridledger_schema::code::Code;
 use gridledger_tests::desk::{Answer, Desk};
 use serde_json::{Value, json};
@@ -34,11 +37,14 @@ fn refuses(answer: &Answer, code: Code) {
 }
 
 fn checks(desk: &Desk) -> u64 {
+    counted(desk, "gridledger_password_checks_total")
+}
+
+fn counted(desk: &Desk, metric: &str) -> u64 {
     let page = desk.ask("GET", "/metrics", "").body;
-    let line = page
-        .lines()
-        .find_map(|line| line.strip_prefix("gridledger_password_checks_total "));
-    line.and_then(|count| count.parse().ok()).expect("a count")
+    let mut lines = page.lines().filter_map(|line| line.split_once(' '));
+    let count = lines.find_map(|(name, count)| (name == metric).then(|| count.parse().ok()));
+    count.flatten().expect("a count")
 }
 
 #[test]
@@ -76,12 +82,18 @@ fn every_failure_looks_alike_and_checks_one_password() {
     let desk = desk();
     desk.service
         .store
-        .put_users(&[gridledger_server::store::people::NewUser {
-            login: "phone-only".into(),
-            name: "某".into(),
-            ..Default::default()
-        }])
+        .put_users(
+            &[gridledger_server::store::people::NewUser {
+                login: "phone-only".into(),
+                name: "某".into(),
+                ..Default::default()
+            }],
+            desk.service.now(),
+        )
         .expect("a user");
+    desk.person("left", PASSWORD, "grid_worker", "G1");
+    let left = desk.service.store.user_by_login("left").unwrap().unwrap().no;
+    desk.service.store.set_user_revoked(left, true).unwrap();
     let long = "x".repeat(300);
     let mut answers = Vec::new();
     for (who, password) in [
@@ -90,6 +102,10 @@ fn every_failure_looks_alike_and_checks_one_password() {
         ("phone-only", PASSWORD),
         ("w1", &long),
         ("w1", ""),
+        ("left", PASSWORD),
+        ("left", "wrong password"),
+        (&long, PASSWORD),
+        ("", ""),
     ] {
         let before = checks(&desk);
         let answer = login(&desk, who, password);
@@ -100,9 +116,41 @@ fn every_failure_looks_alike_and_checks_one_password() {
         answers.push(body);
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    // Being slowed down says nothing either: it comes to who is there and to who is not.
+    for who in ["w2", "nobody", "left", &long] {
+        let waits = (0..8).any(|_| login(&desk, who, "wrong password").status == 429);
+        assert!(waits, "{who}");
+    }
     let before = checks(&desk);
     assert_eq!(login(&desk, "w1", PASSWORD).status, 200);
     assert_eq!(checks(&desk) - before, 1);
+}
+
+#[test]
+fn however_many_sign_in_or_go_away_as_many_passwords_as_cores_are_checked_at_once() {
+    let desk = desk();
+    let body = json!({ "login": "w1", "password": PASSWORD }).to_string();
+    let head = format!(
+        "POST /v1/login HTTP/1.1\r\nhost: t\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let request = head + &body;
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let mut line = TcpStream::connect(desk.addr()).expect("the server listens");
+                // Gone before the answer: what was begun goes on, and keeps its turn.
+                line.write_all(request.as_bytes()).expect("bytes");
+            });
+            scope.spawn(|| {
+                let answer = login(&desk, "w1", PASSWORD);
+                assert!([200, 429].contains(&answer.status), "{answer:?}");
+            });
+        }
+    });
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+    let most = counted(&desk, "gridledger_password_checks_at_once");
+    assert!((1..=cores).contains(&most), "{most} at once on {cores} cores");
 }
 
 #[test]
@@ -148,6 +196,50 @@ fn a_refresh_token_is_good_once() {
 }
 
 #[test]
+fn of_two_who_use_a_refresh_token_at_once_one_is_good_and_both_are_shut_out() {
+    let desk = desk();
+    for _ in 0..10 {
+        let (_, token) = desk.sign_in("w1", PASSWORD);
+        let both = std::thread::scope(|scope| {
+            let ask = || refresh(&desk, &token);
+            let threads = [scope.spawn(ask), scope.spawn(ask)];
+            threads.map(|thread| thread.join().expect("an answer"))
+        });
+        let (good, bad): (Vec<_>, Vec<_>) = both.iter().partition(|answer| answer.status == 200);
+        assert_eq!((good.len(), bad.len()), (1, 1), "{both:?}");
+        refuses(bad[0], Code::TokenReused);
+        let (access, next) = good[0].tokens();
+        refuses(&desk.get_as(&access, "/v1/me"), Code::Unauthorised);
+        refuses(&refresh(&desk, &next), Code::Unauthorised);
+    }
+}
+
+#[test]
+fn an_ended_session_stays_ended_when_the_server_starts_again() {
+    let mut desk = desk();
+    let (left, token) = desk.sign_in("w1", PASSWORD);
+    let (stolen, first) = desk.sign_in("w1", PASSWORD);
+    let (stays, _) = desk.sign_in("w1", PASSWORD);
+    let body = json!({ "refresh": token }).to_string();
+    assert_eq!(desk.ask("POST", "/v1/logout", &body).status, 204);
+    assert_eq!(refresh(&desk, &first).status, 200);
+    refuses(&refresh(&desk, &first), Code::TokenReused);
+    desk.restart();
+    refuses(&desk.get_as(&left, "/v1/me"), Code::Unauthorised);
+    refuses(&desk.get_as(&stolen, "/v1/me"), Code::Unauthorised);
+    assert_eq!(desk.get_as(&stays, "/v1/me").status, 200);
+}
+
+#[test]
+fn a_new_password_ends_what_was_signed_in_with_the_old() {
+    let desk = desk();
+    let (access, token) = desk.sign_in("w1", PASSWORD);
+    desk.person("w1", "another password", "grid_worker", "G1");
+    refuses(&desk.get_as(&access, "/v1/me"), Code::Unauthorised);
+    refuses(&refresh(&desk, &token), Code::Unauthorised);
+}
+
+#[test]
 fn signing_out_ends_the_session_at_once() {
     let desk = desk();
     let (access, token) = desk.sign_in("w1", PASSWORD);
@@ -170,9 +262,10 @@ fn a_revoked_person_is_shut_out_at_once() {
     desk.service.store.set_user_revoked(no, true).unwrap();
     refuses(&desk.get_as(&access, "/v1/me"), Code::UserRevoked);
     refuses(&refresh(&desk, &token), Code::Unauthorised);
-    refuses(&login(&desk, "w1", PASSWORD), Code::UserRevoked);
-    refuses(&login(&desk, "w1", "wrong password"), Code::LoginFailed);
+    refuses(&login(&desk, "w1", PASSWORD), Code::LoginFailed);
     desk.service.store.set_user_revoked(no, false).unwrap();
+    refuses(&desk.get_as(&access, "/v1/me"), Code::Unauthorised);
+    let (access, _) = desk.sign_in("w1", PASSWORD);
     assert_eq!(desk.get_as(&access, "/v1/me").status, 200);
 }
 

@@ -82,6 +82,11 @@ fn random_histories_keep_the_promises() {
         ("repeated", sum(|t| t.repeated)),
         ("concurrent", sum(|t| t.concurrent)),
         ("closed", sum(|t| t.closed)),
+        ("plans", sum(|t| t.plans)),
+        ("moved", sum(|t| t.moved)),
+        ("epochs", sum(|t| t.epochs)),
+        ("erased", sum(|t| t.erased)),
+        ("beaten", sum(|t| t.beaten)),
     ];
     println!("{} histories: {sums:?}", kept.len());
     for (what, count) in sums {

@@ -44,7 +44,7 @@ fn user(store: &dyn Store, login: &str) -> UserNo {
         name: "某某".into(),
         ..NewUser::default()
     };
-    store.put_users(&[user]).expect("a user");
+    store.put_users(&[user], 0).expect("a user");
     store.user_by_login(login).expect("users").expect("the user").no
 }
 
@@ -120,8 +120,8 @@ fn users_are_made_changed_and_keep_what_is_not_said() {
             password: Some("$hash".into()),
             grants: vec![grant(community, 0, None)],
         };
-        assert_eq!(store.put_users(std::slice::from_ref(&first)).unwrap(), (1, 0));
-        assert_eq!(store.put_users(&[first]).unwrap(), (0, 0), "nothing differs");
+        assert_eq!(store.put_users(std::slice::from_ref(&first), 0).unwrap(), (1, 0));
+        assert_eq!(store.put_users(&[first], 0).unwrap(), (0, 0), "nothing differs");
         let second = NewUser {
             name: "某乙".into(),
             grants: vec![grant(district, 5, Some(9))],
@@ -129,10 +129,13 @@ fn users_are_made_changed_and_keep_what_is_not_said() {
         };
         assert_eq!(
             store
-                .put_users(&[NewUser {
-                    login: "w1".into(),
-                    ..second
-                }])
+                .put_users(
+                    &[NewUser {
+                        login: "w1".into(),
+                        ..second
+                    }],
+                    0
+                )
                 .unwrap(),
             (0, 1)
         );
@@ -167,7 +170,7 @@ fn one_bad_grant_leaves_no_user() {
             }],
         };
         assert!(is_missing(
-            store.put_users(&[with("w1", community), with("w2", AreaNo(99))])
+            store.put_users(&[with("w1", community), with("w2", AreaNo(99))], 0)
         ));
         assert!(store.users().unwrap().is_empty());
     });
@@ -191,7 +194,7 @@ fn a_grant_held_already_is_not_doubled_and_can_end() {
                 password: None,
                 grants,
             };
-            store.put_users(&[user]).unwrap().1
+            store.put_users(&[user], 0).unwrap().1
         };
         let times = || -> Vec<(i64, Option<i64>)> {
             store
@@ -204,13 +207,13 @@ fn a_grant_held_already_is_not_doubled_and_can_end() {
         assert_eq!(hold(0, None), 1);
         assert_eq!((hold(7, Some(9)), hold(7, None)), (0, 0), "covered");
         assert_eq!(times(), [(0, None)]);
-        assert!(store.end_grant(no, "grid_worker", community, 100).unwrap());
+        assert!(store.end_grant(no, "grid_worker", community, 100, 100).unwrap());
         assert!(
-            !store.end_grant(no, "grid_worker", community, 100).unwrap(),
+            !store.end_grant(no, "grid_worker", community, 100, 100).unwrap(),
             "it is over"
         );
         assert!(
-            !store.end_grant(no, "supervisor", community, 100).unwrap(),
+            !store.end_grant(no, "supervisor", community, 100, 100).unwrap(),
             "never held"
         );
         assert_eq!(times(), [(0, Some(100))]);
@@ -378,22 +381,19 @@ fn token(hash: u8, family: u8, user: UserNo, expires: i64) -> RefreshToken {
 fn a_refresh_token_used_twice_ends_its_family_alone() {
     on_every_engine(|store| {
         let no = user(store, "w1");
+        let swap = |old: u8, new: u8, now| store.use_refresh([old; 32], ([new; 32], 1_000), now).unwrap();
+        let lives = |family: u8| store.session_lives([family; 16]).unwrap();
         store.put_refresh(&token(1, 1, no, 1_000)).unwrap();
         store.put_refresh(&token(9, 2, no, 1_000)).unwrap();
-        assert_eq!(store.use_refresh([1; 32], 10).unwrap(), Refreshed::Good(no));
-        store.put_refresh(&token(2, 1, no, 1_000)).unwrap();
-        assert_eq!(store.use_refresh([1; 32], 20).unwrap(), Refreshed::Reused);
-        assert_eq!(
-            store.use_refresh([2; 32], 30).unwrap(),
-            Refreshed::Unknown,
-            "its successor is gone, too"
-        );
-        assert_eq!(
-            store.use_refresh([9; 32], 40).unwrap(),
-            Refreshed::Good(no),
-            "another sign-in goes on"
-        );
-        assert_eq!(store.use_refresh([8; 32], 40).unwrap(), Refreshed::Unknown);
+        assert_eq!(swap(1, 2, 10), Refreshed::Good(no));
+        assert!(lives(1) && lives(2) && !lives(3));
+        assert_eq!(swap(1, 3, 20), Refreshed::Reused);
+        assert_eq!(swap(2, 4, 30), Refreshed::Unknown, "its successor is gone, too");
+        assert_eq!(swap(3, 4, 30), Refreshed::Unknown, "and the copy got none");
+        assert!(!lives(1), "nor is its access token good");
+        assert_eq!(swap(9, 10, 40), Refreshed::Good(no), "another sign-in goes on");
+        assert!(lives(2));
+        assert_eq!(swap(8, 11, 40), Refreshed::Unknown);
     });
 }
 
@@ -402,7 +402,16 @@ fn refresh_tokens_end_by_time_sign_out_revocation_and_a_new_password() {
     on_every_engine(|store| {
         let no = user(store, "w1");
         let put = |hash, expires| store.put_refresh(&token(hash, hash, no, expires)).unwrap();
-        let is_gone = |hash: u8| store.use_refresh([hash; 32], 500).unwrap() == Refreshed::Unknown;
+        let is_gone = |hash: u8| {
+            let lives = store.session_lives([hash; 16]).unwrap();
+            let used = store.use_refresh([hash; 32], ([hash + 100; 32], 1_000), 500);
+            let gone = used.unwrap() == Refreshed::Unknown;
+            assert!(
+                hash == 1 || lives != gone,
+                "a session lives as long as its tokens"
+            );
+            gone
+        };
         put(1, 500);
         assert!(is_gone(1), "past its time");
         put(2, 1_000);
@@ -416,21 +425,27 @@ fn refresh_tokens_end_by_time_sign_out_revocation_and_a_new_password() {
         put(4, 1_000);
         let password = Some("$hash".to_owned());
         store
-            .put_users(&[NewUser {
-                login: "w1".into(),
-                name: "某某".into(),
-                password,
-                grants: vec![],
-            }])
+            .put_users(
+                &[NewUser {
+                    login: "w1".into(),
+                    name: "某某".into(),
+                    password,
+                    grants: vec![],
+                }],
+                0,
+            )
             .unwrap();
         assert!(is_gone(4), "a new password");
         put(5, 1_000);
         store
-            .put_users(&[NewUser {
-                login: "w1".into(),
-                name: "改名".into(),
-                ..NewUser::default()
-            }])
+            .put_users(
+                &[NewUser {
+                    login: "w1".into(),
+                    name: "改名".into(),
+                    ..NewUser::default()
+                }],
+                0,
+            )
             .unwrap();
         assert!(!is_gone(5), "a new name ends nothing");
         assert!(matches!(

@@ -104,6 +104,19 @@ fn no_test_sleeps() {
 }
 
 #[test]
+fn only_proofs_look_past_the_read_log() {
+    workspace_passes(tidy::only_checks_look_past_the_read_log);
+    let look = "let all = engine.for_check().list(&query)?;\n";
+    assert_eq!(
+        said(
+            tidy::only_checks_look_past_the_read_log,
+            &[("tests/src/a.rs", look), ("client-sdk/src/client.rs", look)]
+        ),
+        ["client-sdk/src/client.rs:1: `.for_check()`: open the record for a purpose"],
+    );
+}
+
+#[test]
 fn every_error_code_is_documented() {
     workspace_passes(tidy::codes_are_documented);
     let codes =

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 
-use gridledger_client::{Client, ClientError, Options, Record, RecordId, Saved};
+use gridledger_client::{Client, ClientError, Options, Purpose, Record, RecordId, Saved};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{RecordType, SchemaSet};
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::lang::Lang;
+use crate::lock::lock_of;
 use crate::text;
 
 /// Digits a record's id must be given with, at least.
@@ -66,7 +66,7 @@ impl App {
 
     /// Opens the store, making it if it is not there.
     pub fn create(global: &Global, lang: Lang) -> Result<Self, Failure> {
-        let client = open_client(&global.store, global)?;
+        let client = open_client(global, lang)?;
         let schema = client.schema();
         Ok(Self { client, schema, lang })
     }
@@ -82,6 +82,13 @@ impl App {
     pub fn record(&self, text: &str) -> Result<Record, Failure> {
         let id = self.record_id(text)?;
         self.client.get(id)?.ok_or_else(|| unknown_record(text))
+    }
+
+    /// A record with its whole values, which leaves a row in the read log.
+    pub fn opened(&self, record: Record, purpose: &Purpose) -> Result<Record, Failure> {
+        let opened = self.client.open_record(record.id, purpose);
+        let opened = opened.map_err(|error| self.about(&record.record_type, error))?;
+        Ok(opened.unwrap_or(record))
     }
 
     fn record_id(&self, text: &str) -> Result<RecordId, Failure> {
@@ -170,12 +177,30 @@ impl App {
     }
 }
 
-fn open_client(path: &Path, global: &Global) -> Result<Client, Failure> {
+/// The certificates to trust, if some were given.
+fn roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
+    let Some(file) = &global.ca else {
+        return Ok(Vec::new());
+    };
+    std::fs::read(file).map_err(|error| {
+        let shown = file.display();
+        let message = say!(
+            lang,
+            "读不了证书文件 {shown}：{error}",
+            "The certificates in {shown} cannot be read: {error}"
+        );
+        Failure::told("certificates", message)
+    })
+}
+
+fn open_client(global: &Global, lang: Lang) -> Result<Client, Failure> {
     let options = Options {
         schema: schema_of(global)?,
+        roots: roots(global, lang)?,
         ..Options::default()
     };
-    Ok(Client::open(path, options)?)
+    let lock = lock_of(global, &global.store, lang)?;
+    Ok(Client::open(&global.store, &lock, options)?)
 }
 
 /// The refusal of a type that is not in the schema, with those that are.

@@ -44,6 +44,13 @@ pub struct Global {
     /// A schema set in place of the store's: DIR/records/*.json, DIR/roles.json …
     #[arg(long, global = true, value_name = "DIR")]
     pub schema: Option<PathBuf>,
+    /// Certificates of the office's own authority, PEM: only servers that these vouch for are trusted
+    #[arg(long, global = true, value_name = "FILE", env = "GRIDLEDGER_FIELD_CA")]
+    pub ca: Option<PathBuf>,
+    /// Read the store's passphrase from the first line of standard input; else GRIDLEDGER_FIELD_KEY (64 hexadecimal
+    /// digits) or GRIDLEDGER_FIELD_PASSPHRASE opens the store, else the key file beside it
+    #[arg(long, global = true)]
+    pub passphrase_stdin: bool,
     /// Print one JSON value; `watch` prints one a line
     #[arg(long, global = true)]
     pub json: bool,
@@ -70,10 +77,13 @@ pub enum Command {
     Append(Append),
     /// Take a step of a ticket: report, accept, feedback, escalate …  办理
     Event(Event),
-    /// Show a record  查看
+    /// Show a record, personal values masked  查看
     Show {
         /// Its id or the beginning of it
         record: String,
+        /// Show it whole, for this reason (4 to 200 characters), which goes into the read log
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
     },
     /// List records, the last changed first  列表
     List(List),
@@ -244,15 +254,27 @@ pub struct Settle {
 
 #[derive(Subcommand)]
 pub enum Refused {
-    /// Save the same edit again, on what is there now
+    /// Save the same edit again, on what is there now  重做
     Again {
-        /// The edit's number
-        n: u64,
+        /// The edit's number; FEED.NUMBER where two feeds have it
+        edit: String,
     },
-    /// Take it off the list
+    /// Ask a supervisor about it, with the next syncs  请示
+    Ask {
+        /// The edit's number; FEED.NUMBER where two feeds have it
+        edit: String,
+        /// What to tell the supervisor
+        note: String,
+    },
+    /// Print what was typed  复制
+    Copy {
+        /// The edit's number; FEED.NUMBER where two feeds have it
+        edit: String,
+    },
+    /// Take it off the list  移出
     Dismiss {
-        /// The edit's number
-        n: u64,
+        /// The edit's number; FEED.NUMBER where two feeds have it
+        edit: String,
     },
 }
 

@@ -1,6 +1,6 @@
 //! Needs attention: own edits that were refused, what was meant, why not, and what is there now.
 
-use gridledger_client::{Attention, Record};
+use gridledger_client::{Attention, EntryId, Record, Why};
 use gridledger_schema::entry::{Intent, Op};
 use gridledger_schema::set::{Field, Kind};
 use serde_json::{Value, json};
@@ -14,13 +14,29 @@ use crate::{show, time, values};
 pub fn run(app: &App, what: Option<&Refused>) -> Result<Answer, Failure> {
     match what {
         None => list(app),
-        Some(Refused::Again { n }) => app.saved(
-            app.client
-                .apply_again(*n)
-                .map_err(|e| missing(app, *n, e.into()))?,
-        ),
-        Some(Refused::Dismiss { n }) => {
-            app.client.dismiss(*n).map_err(|e| missing(app, *n, e.into()))?;
+        Some(Refused::Again { edit }) => app.saved(app.client.apply_again(find(app, edit)?)?),
+        Some(Refused::Ask { edit, note }) => {
+            let id = find(app, edit)?;
+            let n = id.n;
+            app.client.ask(id, note)?;
+            Ok(Answer::new(
+                json!({ "asked": id }),
+                say!(
+                    app.lang,
+                    "第 {n} 笔将在下次同步时请示上级",
+                    "edit {n} goes to a supervisor with the next sync"
+                ),
+            ))
+        }
+        Some(Refused::Copy { edit }) => {
+            let copied = app.client.copy(find(app, edit)?)?;
+            let text = app.lang.pick(&copied.zh, &copied.en).to_owned();
+            Ok(Answer::new(copied.json, text))
+        }
+        Some(Refused::Dismiss { edit }) => {
+            let id = find(app, edit)?;
+            let n = id.n;
+            app.client.dismiss(id)?;
             Ok(Answer::new(
                 json!({ "dismissed": n }),
                 say!(app.lang, "第 {n} 笔已移出列表", "edit {n} is off the list"),
@@ -29,17 +45,31 @@ pub fn run(app: &App, what: Option<&Refused>) -> Result<Answer, Failure> {
     }
 }
 
-fn missing(app: &App, n: u64, failure: Failure) -> Failure {
-    match failure {
-        Failure::Client(gridledger_client::ClientError::Missing(_)) => {
-            let message = say!(
+/// The refused edit of a number, or of the beginning of a feed and a number.
+fn find(app: &App, edit: &str) -> Result<EntryId, Failure> {
+    let (feed, n) = edit.rsplit_once('.').unwrap_or(("", edit));
+    let refused = app.client.attention()?;
+    let fits = |id: &EntryId| n.parse() == Ok(id.n) && id.feed.to_string().starts_with(feed);
+    let found: Vec<EntryId> = refused.iter().map(|one| one.id).filter(fits).collect();
+    match found.as_slice() {
+        [id] => Ok(*id),
+        [] => Err(Failure::told(
+            "missing",
+            say!(
                 app.lang,
-                "待处理列表里没有第 {n} 笔。",
-                "Edit {n} is not on the list of refused ones."
-            );
-            Failure::told("missing", message)
+                "待处理列表里没有第 {edit} 笔。",
+                "Edit {edit} is not on the list of refused ones."
+            ),
+        )),
+        several => {
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+            let names = names.join(" ");
+            Err(Failure::Usage(say!(
+                app.lang,
+                "有几笔都是这个序号，请写全：{names}",
+                "several edits have this number; write one of: {names}"
+            )))
         }
-        other => other,
     }
 }
 
@@ -52,15 +82,15 @@ fn list(app: &App) -> Result<Answer, Failure> {
     match refused.len() {
         0 => out.push_str(app.lang.pick("没有需要处理的内容", "nothing needs attention")),
         _ => out.push_str(app.lang.pick(
-            "再试一次：gridledger-field attention again 序号；不再处理：attention dismiss 序号",
-            "try one again: gridledger-field attention again NUMBER; take it off the list: attention dismiss NUMBER",
+            "再试一次：gridledger-field attention again 序号；请示上级：attention ask 序号 说明；不再处理：attention dismiss 序号",
+            "try one again: gridledger-field attention again NUMBER; ask: attention ask NUMBER NOTE; let go: attention dismiss NUMBER",
         )),
     }
     Ok(Answer::new(json!(refused), out))
 }
 
 fn described(app: &App, one: &Attention) -> Result<String, Failure> {
-    let (n, at, lang) = (one.n, time::local(one.at), app.lang);
+    let (n, at, lang) = (one.id.n, time::local(one.at), app.lang);
     let record = app.client.get(one.record)?;
     let gone = || {
         let id = short(one.record);
@@ -79,6 +109,12 @@ fn described(app: &App, one: &Attention) -> Result<String, Failure> {
         "    被拒绝：{why} [{code}]\n",
         "    refused: {why} [{code}]\n"
     ));
+    if one.why != Why::Refused || one.ruling.is_some() {
+        out.extend(["    ", &one_line(lang.pick(&one.zh, &one.en)), "\n"]);
+    } else if one.asked.is_some() {
+        let asked = lang.pick("已请示上级，等待答复", "a supervisor was asked");
+        out.extend(["    ", asked, "\n"]);
+    }
     let rows: Vec<Vec<String>> = one
         .intents
         .iter()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gridledger_client::{Conflict, Record};
+use gridledger_client::{Conflict, Purpose, Record};
 use gridledger_schema::set::{Field, Kind};
 use serde_json::{Value, json};
 
@@ -113,8 +113,12 @@ fn described(app: &App, conflict: &Conflict) -> Result<String, Failure> {
 }
 
 pub fn settle(app: &App, given: &args::Settle) -> Result<Answer, Failure> {
-    let record = app.record(&given.record)?;
-    let conflicts = app.client.conflicts(Some(record.id))?;
+    let mut record = app.record(&given.record)?;
+    if given.choose.is_some() && !record.conflicts().is_empty() {
+        // What is chosen is written: it must be whole.
+        record = app.opened(record, &Purpose::Settle)?;
+    }
+    let conflicts = record.conflicts();
     let Some(conflict) = conflicts
         .iter()
         .find(|c| c.field == given.field || c.field.replace('/', ".") == given.field)

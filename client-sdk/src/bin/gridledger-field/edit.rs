@@ -1,6 +1,6 @@
 //! Saving: new records, fields, counters, logs, events.
 
-use gridledger_client::{Intents, Record};
+use gridledger_client::{Intents, Purpose, Record};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Merge, RecordType, Workflow};
 use serde_json::{Map, Value};
@@ -87,8 +87,11 @@ fn save(app: &App, record: &Record, intents: Intents) -> Result<Answer, Failure>
 }
 
 pub fn set(app: &App, set: &Set) -> Result<Answer, Failure> {
-    let record = app.record(&set.record)?;
+    let mut record = app.record(&set.record)?;
     let record_type = app.record_type(&record.record_type)?;
+    if fields::needs_whole(record_type, &set.fields) {
+        record = app.opened(record, &Purpose::Edit)?;
+    }
     let intents = fields::intents(app, record_type, &record.view, &set.fields)?;
     save(app, &record, intents)
 }

@@ -9,9 +9,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gridledger_client::engine::Clock;
-use gridledger_client::{Client, Intents, Invite, Options, Query, RecordId};
+use gridledger_client::{Client, Intents, Invite, Options, Query, Record, RecordId};
 use gridledger_schema::set::{Merge, SchemaSet};
 use serde_json::{Map, Value, json};
+
+use crate::args::Global;
+use crate::lang::Lang;
+use crate::lock::lock_of;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -19,12 +23,17 @@ type Failure = Box<dyn std::error::Error>;
 const REF: &str = "ref";
 
 /// Serves requests until `close` or the end of the input.
-pub fn run(schema: Option<Arc<SchemaSet>>) -> std::process::ExitCode {
+pub fn run(schema: Option<Arc<SchemaSet>>, global: &Global, lang: Lang) -> std::process::ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else {
         return std::process::ExitCode::FAILURE;
     };
-    let mut device = Device { schema, open: None };
+    let mut device = Device {
+        schema,
+        global,
+        lang,
+        open: None,
+    };
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let request: Value = serde_json::from_str(&line).unwrap_or_default();
         let answer = runtime
@@ -38,8 +47,10 @@ pub fn run(schema: Option<Arc<SchemaSet>>) -> std::process::ExitCode {
     std::process::ExitCode::SUCCESS
 }
 
-struct Device {
+struct Device<'a> {
     schema: Option<Arc<SchemaSet>>,
+    global: &'a Global,
+    lang: Lang,
     open: Option<Open>,
 }
 
@@ -51,7 +62,7 @@ struct Open {
     records: HashMap<String, RecordId>,
 }
 
-impl Device {
+impl Device<'_> {
     async fn handle(&mut self, request: &Value) -> Result<Value, Failure> {
         match request["cmd"].as_str() {
             Some("open") => self.open(request),
@@ -77,9 +88,13 @@ impl Device {
         let options = Options {
             schema: self.schema.clone(),
             clock: Some(clock(&time)),
-            budget: 0,
+            ..Options::default()
         };
-        let client = Client::open(dir.join("phone.db"), options)?;
+        let store = dir.join("phone.db");
+        let lock = lock_of(self.global, &store, self.lang).map_err(|failure| failure.message(self.lang))?;
+        let client = Client::open(&store, &lock, options)?;
+        // The trace's days go by in seconds; the lease does not.
+        client.engine().count_lease_by(clock(&Arc::default()));
         if client.status()?.server.is_none() {
             client.accept(&claim(Path::new(text(request, "shared")?))?)?;
         }
@@ -139,8 +154,13 @@ fn claim(shared: &Path) -> Result<Invite, Failure> {
 }
 
 impl Open {
+    /// Every record with its whole values: what is measured is compared.
+    fn all(&self) -> Result<Vec<Record>, Failure> {
+        Ok(self.client.engine().for_check().list(&Query::default())?)
+    }
+
     fn index(&mut self) -> Result<(), Failure> {
-        for record in self.client.list(&Query::default())? {
+        for record in self.all()? {
             if let Some(reference) = record.view[REF].as_str() {
                 self.records.insert(reference.to_owned(), record.id);
             }
@@ -233,7 +253,7 @@ impl Open {
 
     fn dump(&self, request: &Value) -> Result<Value, Failure> {
         let mut lines = BTreeMap::new();
-        for record in self.client.list(&Query::default())? {
+        for record in self.all()? {
             let mut v = record.view.as_object().cloned().unwrap_or_default();
             let Some(Value::String(reference)) = v.remove(REF) else {
                 continue;

@@ -176,11 +176,13 @@ fn word(error: &ClientError) -> &'static str {
         ClientError::Refused(refusal) => refusal.code.as_str(),
         ClientError::Server { code, .. } => code.as_str(),
         ClientError::Store(_) => "store",
+        ClientError::WrongKey => "wrong_key",
         ClientError::Damaged { .. } => "damaged",
         ClientError::NotAStore(_) => "not_a_store",
         ClientError::Full => "full",
         ClientError::NotEnrolled => "not_enrolled",
         ClientError::Network(_) => "network",
+        ClientError::Certificates(_) => "certificates",
         ClientError::Wire(_) => "answer",
         ClientError::Schema(_) => "schema",
         ClientError::Missing(_) => "missing",
@@ -192,7 +194,7 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
     if lang == Lang::En {
         return match error {
             ClientError::Refused(refusal) => refused(refusal, None, lang),
-            ClientError::Server { code, detail } if detail != code.en() => {
+            ClientError::Server { code, detail, .. } if detail != code.en() => {
                 format!("{} The server says: {detail}", code.en())
             }
             ClientError::Server { code, .. } => code.en().to_owned(),
@@ -203,11 +205,12 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
     }
     match error {
         ClientError::Refused(refusal) => refused(refusal, None, lang),
-        ClientError::Server { code, detail } if detail != code.en() => {
+        ClientError::Server { code, detail, .. } if detail != code.en() => {
             format!("{}服务器答复：{detail}", code.zh())
         }
         ClientError::Server { code, .. } => code.zh().to_owned(),
         ClientError::Store(error) => format!("本机数据库出错：{error}"),
+        ClientError::WrongKey => "密钥或口令打不开这个本机数据库；没有改动任何文件。".to_owned(),
         ClientError::Damaged { kept_as } => {
             format!("本机数据库已损坏，原文件保存为 {kept_as}，其中可能有未发送的内容，请勿删除。")
         }
@@ -215,6 +218,7 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
         ClientError::Full => "存储空间已满，这次没有保存。".to_owned(),
         ClientError::NotEnrolled => "这台设备还没有注册。".to_owned(),
         ClientError::Network(what) => format!("连接不上服务器（{what}）。"),
+        ClientError::Certificates(what) => format!("信任的证书有误：{what}"),
         ClientError::Wire(error) => format!("看不懂服务器的答复：{error}"),
         ClientError::Schema(error) => format!("档案类型文件有误：{error}"),
         ClientError::Missing(what) => format!("本机没有：{what}"),

@@ -1,6 +1,7 @@
 //! What `field=value` means: which operation on the field, by the way the field merges.
 
 use gridledger_client::Intents;
+use gridledger_core::mask;
 use gridledger_schema::set::{Field, Kind, Merge, RecordType};
 use serde_json::{Map, Value};
 
@@ -110,6 +111,17 @@ pub fn intents(
         intents = intents.put(&field, value);
     }
     Ok(intents)
+}
+
+/// Whether an assignment changes a part of a value that is shown masked: the rest of it is written back as it is.
+pub fn needs_whole(record_type: &RecordType, given: &[String]) -> bool {
+    let paths = given.iter().filter_map(|given| given.split_once('='));
+    let mut fields = paths
+        .filter_map(|(path, _)| path.split_once('.'))
+        .filter_map(|(name, _)| record_type.field(name));
+    fields.any(|field| {
+        field.merge != Merge::Map && matches!(field.kind, Kind::Object { .. }) && mask::rule(field).is_some()
+    })
 }
 
 impl Gathered<'_> {

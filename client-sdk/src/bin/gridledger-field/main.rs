@@ -14,6 +14,7 @@ mod edit;
 mod exec;
 mod failure;
 mod fields;
+mod lock;
 mod schema;
 mod show;
 mod status;
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
 /// `exec` answers line by line on its own, with errors of its own.
 fn execute(args: &Args, lang: Lang) -> ExitCode {
     match app::schema_of(&args.global) {
-        Ok(schema) => exec::run(schema),
+        Ok(schema) => exec::run(schema, &args.global, lang),
         Err(failure) => {
             failure.print(lang, args.global.json);
             ExitCode::from(failure.exit_code())
@@ -78,7 +79,7 @@ async fn run(args: &Args, lang: Lang) -> Result<Answer, Failure> {
         Command::Incr(incr) => edit::increment(&open()?, incr),
         Command::Append(append) => edit::append(&open()?, append),
         Command::Event(event) => edit::event(&open()?, event),
-        Command::Show { record } => show::show(&open()?, record),
+        Command::Show { record, reason } => show::show(&open()?, record, reason.as_deref()),
         Command::List(list) => show::list(&open()?, list),
         Command::Find { text, limit } => show::find(&open()?, text, *limit),
         Command::Conflicts { record } => conflicts::list(&open()?, record.as_deref()),

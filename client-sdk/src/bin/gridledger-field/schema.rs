@@ -12,19 +12,23 @@ use crate::app::{Answer, schema_of, unknown_type};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::lang::Lang;
+use crate::lock::lock_of;
 use crate::text::table;
 
 /// The set of `--schema`, else the store's, else the built-in one.
-fn schema(global: &Global) -> Result<Arc<SchemaSet>, Failure> {
+fn schema(global: &Global, lang: Lang) -> Result<Arc<SchemaSet>, Failure> {
     match schema_of(global)? {
         Some(schema) => Ok(schema),
-        None if global.store.exists() => Ok(Client::open(&global.store, Options::default())?.schema()),
+        None if global.store.exists() => {
+            let lock = lock_of(global, &global.store, lang)?;
+            Ok(Client::open(&global.store, &lock, Options::default())?.schema())
+        }
         None => Ok(SchemaSet::builtin()),
     }
 }
 
 pub fn run(global: &Global, lang: Lang, name: Option<&str>) -> Result<Answer, Failure> {
-    let schema = schema(global)?;
+    let schema = schema(global, lang)?;
     match name {
         None => Ok(types(&schema, lang)),
         Some(name) => {

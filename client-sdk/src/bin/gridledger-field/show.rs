@@ -1,6 +1,6 @@
 //! Reading: one record with its labels, lists, search.
 
-use gridledger_client::{Query, Record};
+use gridledger_client::{Purpose, Query, Record};
 use gridledger_core::fold::{Flag, State};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Field, Merge, RecordType, Workflow};
@@ -13,8 +13,11 @@ use crate::text::{self, clip, headline, one_line, plain, short, table, title, ty
 use crate::values::{self, all_shown, shown};
 use crate::{conflicts, fields, time};
 
-pub fn show(app: &App, given: &str) -> Result<Answer, Failure> {
-    let record = app.record(given)?;
+pub fn show(app: &App, given: &str, reason: Option<&str>) -> Result<Answer, Failure> {
+    let mut record = app.record(given)?;
+    if let Some(reason) = reason {
+        record = app.opened(record, &Purpose::Other(reason.to_owned()))?;
+    }
     let mut out = headline(app, &record) + "\n";
     out.push_str(&table(&facts(app, &record), "  "));
     out.push('\n');
@@ -57,6 +60,16 @@ fn facts(app: &App, record: &Record) -> Vec<Vec<String>> {
         for flag in texts(&ticket["flags"]) {
             row(lang.pick("注意", "note"), flag_sentence(app, &flag));
         }
+    }
+    if record.withheld {
+        row(
+            lang.pick("注意", "note"),
+            lang.pick(
+                "读取期限已过，居民信息暂不显示；同步一次即可恢复",
+                "the lease has ended: residents' values are withheld until the next sync",
+            )
+            .to_owned(),
+        );
     }
     match record.pending {
         0 => {}

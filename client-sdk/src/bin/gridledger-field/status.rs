@@ -52,6 +52,19 @@ fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
             then(status.attention, "gridledger-field attention"),
         ),
     ];
+    let until = time::local(status.lease_until);
+    rows.push((
+        lang.pick("读取期限", "readable until"),
+        if status.dark {
+            say!(
+                lang,
+                "{until}（已过：居民信息暂不显示，同步一次即可恢复）",
+                "{until} (over: residents' values are withheld until the next sync)"
+            )
+        } else {
+            until
+        },
+    ));
     if status.clock_offset_ms.abs() >= CLOCK_OFF_MS {
         rows.push((lang.pick("时钟", "clock"), clock(lang, status.clock_offset_ms)));
     }
@@ -73,7 +86,7 @@ fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
         let granted = status
             .grants
             .iter()
-            .any(|grant| tree.is_within(area.no, grant.area));
+            .any(|grant| tree.is_within(area.no, grant.area, status.synced_at));
         granted && status.areas.iter().all(|held| held.no != area.no)
     };
     for (at, area) in areas.iter().enumerate() {

@@ -2,28 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const ZONE_MS: i64 = 8 * 3_600_000;
-const DAY_MS: i64 = 24 * 3_600_000;
+use gridledger_core::calendar::{DAY_MS, OFFSET_MS as ZONE_MS, date};
+
 /// Days from 0000-03-01 to 1970-01-01; years begin in March, so that the leap day ends one.
 const MARCH_0: i64 = 719_468;
 /// Days of 400 years.
 const ERA: i64 = 146_097;
-
-/// Year, month, day of a number of days since 1970 (proleptic Gregorian calendar).
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + MARCH_0;
-    let (era, of_era) = (days.div_euclid(ERA), days.rem_euclid(ERA));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    (era * 400 + year + i64::from(month <= 2), month, day)
-}
 
 /// Days since 1970 of a date.
 fn days(year: i64, month: i64, day: i64) -> i64 {

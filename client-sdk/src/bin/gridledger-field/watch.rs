@@ -70,7 +70,7 @@ fn tell(app: &App, json: bool, before: &Seen) -> Result<Seen, Failure> {
     for (id, record) in &now {
         match before.get(id) {
             None => said(app, json, "new", '+', record, &Map::new()),
-            Some(old) if old.view != record.view => {
+            Some(old) if old.view != record.view || old.changed_at != record.changed_at => {
                 said(app, json, "changed", '~', record, &difference(old, record));
             }
             Some(old) if old.pending != record.pending => {

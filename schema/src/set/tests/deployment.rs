@@ -129,3 +129,20 @@ fn the_guide_names_every_merge_kind() {
         assert_eq!(Merge::parse(word).unwrap().as_str(), word);
     }
 }
+
+#[test]
+fn what_is_not_collected_is_refused_in_a_deployments_folder_by_file_and_pointer() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = dir.path().join("records");
+    fs::create_dir(&records).unwrap();
+    let text = super::record(
+        r#""gate": { "x-label": { "zh": "人脸抓拍", "en": "Gate" }, "type": "string", "maxLength": 9,
+            "x-merge": "register", "x-write": ["grid_worker"] }"#,
+        "",
+    );
+    fs::write(records.join("gate_log.json"), text).unwrap();
+    assert_eq!(
+        SchemaSet::load_dir(dir.path()).unwrap_err().to_string(),
+        "records/gate_log.json#/properties/gate/x-label: `人脸抓拍` is refused: no schema may hold faces"
+    );
+}

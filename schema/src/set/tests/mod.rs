@@ -3,6 +3,7 @@
 mod builtin;
 mod deployment;
 mod refusals;
+mod refused_keeping;
 mod refused_lists;
 mod refused_names;
 mod values;

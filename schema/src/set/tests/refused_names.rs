@@ -25,6 +25,13 @@ fn what_is_not_collected_cannot_be_named() {
         ("wifi_probe", "device probes"),
         ("mac_address", "device probes"),
         ("fingerprint", "biometrics"),
+        ("face2", "faces"),
+        ("renlian_photo", "faces"),
+        ("voice_print", "voices"),
+        ("voiceprint", "voices"),
+        ("gps_track", "tracks of people"),
+        ("trajectory", "tracks of people"),
+        ("location_history", "tracks of people"),
         ("gait_model", "biometrics"),
         ("religion", "religion"),
         ("political_view", "political views"),
@@ -41,6 +48,10 @@ fn what_is_not_collected_cannot_be_named() {
         "met_face_to_face",
         "risk_level",
         "gas_probe",
+        "track_no",
+        "running_track",
+        "voice_call_made",
+        "location",
     ] {
         assert_eq!(
             about(name),
@@ -77,4 +88,56 @@ fn what_is_not_collected_cannot_hide_in_labels_codes_or_parts() {
         refusal("records/face_log.json", &one_field(TEXT)),
         "records/face_log.json#: `face_log` is refused: no schema may hold faces"
     );
+}
+
+#[test]
+fn what_is_not_collected_is_known_in_either_language_and_however_it_is_spaced() {
+    for (zh, what) in [
+        ("人脸照片", "faces"),
+        ("人 脸", "faces"),
+        ("人·脸", "faces"),
+        ("面部图像", "faces"),
+        ("Face照片", "faces"),
+        ("通话录音", "voices"),
+        ("声纹", "voices"),
+        ("車牌", "plates"),
+        ("WiFi 探针", "device probes"),
+        ("MAC 地址", "device probes"),
+        ("IMEI 号", "device probes"),
+        ("活动轨迹", "tracks of people"),
+        ("实时定位", "tracks of people"),
+        ("电子围栏", "tracks of people"),
+    ] {
+        let told =
+            format!("records/foo.json#/properties/x/x-label: `{zh}` is refused: no schema may hold {what}");
+        assert_eq!(
+            refusal("records/foo.json", &one_field(TEXT).replace("甲", zh)),
+            told
+        );
+    }
+    let english = one_field(TEXT).replace("\"X\"", "\"人脸\"");
+    assert!(refusal("records/foo.json", &english).ends_with("no schema may hold faces"));
+}
+
+#[test]
+fn a_series_of_coordinates_is_a_track_whatever_it_is_called() {
+    let point = r#""type": "object", "properties": {
+        "lat": { "type": "number", "minimum": -90, "maximum": 90 },
+        "lon": { "type": "number", "minimum": -180, "maximum": 180 } }"#;
+    let log = format!(
+        r#""type": "array", "maxItems": 9, "items": {{ {point} }}, "x-merge": "log", "x-write": ["grid_worker"]"#
+    );
+    let list = format!(r#""type": "array", "maxItems": 9, "items": {{ {point} }}, {W}"#);
+    let map = format!(
+        r#""type": "object", "maxProperties": 9, "additionalProperties": {{ {point} }}, "x-merge": "map",
+        "x-write": ["grid_worker"]"#
+    );
+    for series in [&log, &list, &map] {
+        assert_eq!(
+            refusal("records/foo.json", &one_field(series)),
+            "records/foo.json#/properties/x: a series of coordinates is refused: no schema may hold tracks of people",
+            "{series}"
+        );
+    }
+    super::load("records/foo.json", &one_field(&format!("{point}, {W}"))).unwrap();
 }

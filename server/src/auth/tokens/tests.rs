@@ -135,6 +135,14 @@ fn headers_that_say_how_to_check_are_not_followed() {
         ),
         ("an unknown kid", with(good.clone(), "kid", json!(foreign.kid))),
         (
+            "a kid that is a query",
+            with(good.clone(), "kid", json!("' OR 1=1 --")),
+        ),
+        (
+            "a chain it brings along",
+            with(good.clone(), "x5c", json!([BASE64.encode(public_key(&other))])),
+        ),
+        (
             "a kid that is a path",
             with(good.clone(), "kid", json!("../../etc/passwd")),
         ),

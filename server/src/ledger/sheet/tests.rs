@@ -1,6 +1,7 @@
 //! Tests of the sheet: what is written reads back, and nothing in it is a formula.
 
 use gridledger_schema::set::SchemaSet;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::super::Page;
@@ -13,6 +14,7 @@ fn page<'a>(schema: &'a SchemaSet, of: &str, rows: Vec<Value>) -> Page<'a> {
             .into_iter()
             .map(|row| row.as_object().unwrap().clone())
             .collect(),
+        left: Vec::new(),
         cursor: String::new(),
         more: false,
     }
@@ -75,6 +77,10 @@ fn what_looks_like_a_formula_is_text() {
         "＝1",
         "\n=1",
         "\u{a0}@x",
+        "\u{200b}=1",
+        "\u{2003}\u{202e}=1",
+        "\0=1",
+        "\u{b}-1",
     ] {
         assert_eq!(guarded(evil.into(), false), format!("'{evil}"));
     }
@@ -104,4 +110,54 @@ fn texts_read_back() {
     let found = column(&read(&sheet), "Leading body");
     let expected: Vec<String> = texts.into_iter().map(|text| guarded(text, false)).collect();
     assert_eq!(found, expected);
+}
+
+/// A value of any shape, with what spreadsheet programs take for formulas at its beginning.
+fn evil() -> impl Strategy<Value = Value> {
+    let start = "[ \u{a0}\u{3000}\u{200b}\u{feff}]{0,2}[=+@|\t\r\n＝＋－＠-]{0,2}";
+    let text = (start, "[a-z0-9\"',;\r\n=()!路灯]{0,8}").prop_map(|(start, rest)| start + &rest);
+    let one = prop_oneof![
+        text.clone().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-1e9..1e9).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+    ];
+    one.prop_recursive(2, 8, 3, move |inner| {
+        let list = prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from);
+        let object = prop::collection::btree_map(text.clone(), inner, 0..3);
+        prop_oneof![list, object.prop_map(|map| json!(map))]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever stands in whichever column: what is read back begins no formula, unless it is a number of a column of
+    /// numbers.
+    #[test]
+    fn no_cell_begins_a_formula(
+        of in prop::sample::select(vec!["ticket", "dwelling", "person", "patrol", "household"]),
+        values in prop::collection::vec(evil(), 1..40),
+        zh in any::<bool>(),
+    ) {
+        let schema = SchemaSet::builtin();
+        let empty = page(&schema, of, Vec::new());
+        let columns = columns(empty.record_type);
+        let row: serde_json::Map<_, _> = columns
+            .iter()
+            .zip(values.iter().cycle())
+            .map(|(column, value)| (column.key.to_owned(), value.clone()))
+            .collect();
+        let page = page(&schema, of, vec![Value::Object(row.clone())]);
+        let sheet = read(&csv(&schema, &page, if zh { Lang::Zh } else { Lang::En }));
+        prop_assert_eq!(sheet.len(), 2);
+        for (column, cell) in columns.iter().zip(&sheet[1]) {
+            let number = column.is_numeric() && row[column.key].is_number();
+            let bare = cell.trim_start_matches(is_blank);
+            prop_assert!(
+                !bare.starts_with(FORMULA) || number && cell.parse::<f64>().is_ok(),
+                "{}: {:?}", column.key, cell
+            );
+        }
+    }
 }

@@ -23,6 +23,7 @@ const WRITERS: u64 = 4;
 
 /// One Postgres database.
 pub struct PostgresEngine {
+    url: String,
     writers: Vec<Queue>,
     readers: Readers,
 }
@@ -44,6 +45,7 @@ impl PostgresStore {
             })
         });
         let engine = PostgresEngine {
+            url: url.to_owned(),
             writers: writers.collect(),
             readers: Readers::new(url, first),
         };
@@ -69,6 +71,11 @@ impl Engine for PostgresEngine {
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writers[(key % WRITERS) as usize].call(false, write)
+    }
+
+    fn scrub(&self) -> Result<bool, StoreError> {
+        writer::vacuum(&link::open(&self.url)?)?;
+        Ok(true)
     }
 
     fn close(&self) {

@@ -79,11 +79,21 @@ fn transact(link: &PostgresLink, group: Vec<Job>) -> Result<Vec<Job>, StoreError
         crate::faults::reach("server.after_commit");
     }
     answer(replies, committed.is_ok());
+    if link.take_overwrites() && committed.is_ok() && vacuum(link).is_err() {
+        tracing::warn!("what was overwritten could not be cleared yet; the database does it in time");
+    }
     if committed.is_err() {
         fail(std::mem::take(&mut again));
     }
     committed?;
     Ok(again)
+}
+
+/// Frees the rows that were overwritten.
+pub fn vacuum(link: &PostgresLink) -> Result<(), SqlError> {
+    ["entries", "documents", "ledger", "bases"]
+        .iter()
+        .try_for_each(|table| link.batch(&format!("VACUUM {table}")))
 }
 
 fn begin(link: &PostgresLink, alone: bool) -> Result<(), SqlError> {

@@ -81,6 +81,12 @@ pub trait Link {
     fn batch(&self, sql: &str) -> Result<(), SqlError>;
     /// What a query ends with to lock the rows it finds; nothing where writes follow each other anyway.
     fn for_update(&self) -> &'static str;
+    /// An expression: the text at a path of members in a JSON text.
+    fn member(&self, json: &str, path: &[&str]) -> String;
+    /// A query: the numbers in a JSON array.
+    fn numbers(&self, json: &str) -> String;
+    /// Notes that this transaction overwrites what must be gone from the files as well.
+    fn overwrites(&self);
 }
 
 /// A connection, inside a transaction.
@@ -118,6 +124,21 @@ impl<'a> Connection<'a> {
     /// What a query ends with to lock the rows it finds until the transaction ends.
     pub fn for_update(&self) -> &'static str {
         self.link.for_update()
+    }
+
+    /// An expression: the text at a path of members in a JSON text.
+    pub fn member(&self, json: &str, path: &[&str]) -> String {
+        self.link.member(json, path)
+    }
+
+    /// A query: the numbers in a JSON array.
+    pub fn numbers(&self, json: &str) -> String {
+        self.link.numbers(json)
+    }
+
+    /// Notes that this transaction overwrites what must be gone from the files as well.
+    pub fn overwrites(&self) {
+        self.link.overwrites();
     }
 
     /// Runs several statements without parameters.

@@ -1,6 +1,6 @@
 //! Statements over Postgres.
 
-use std::cell::RefCell;
+use std::cell::{self, RefCell};
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use super::{Cell, Link, Row, SqlError, dialect};
 pub struct PostgresLink {
     client: RefCell<Client>,
     prepared: RefCell<HashMap<String, Statement>>,
+    overwrites: cell::Cell<bool>,
 }
 
 impl PostgresLink {
@@ -24,12 +25,18 @@ impl PostgresLink {
         Self {
             client: RefCell::new(client),
             prepared: RefCell::default(),
+            overwrites: cell::Cell::default(),
         }
     }
 
     /// Whether the connection is gone.
     pub fn is_closed(&self) -> bool {
         self.client.borrow().is_closed()
+    }
+
+    /// Whether something was overwritten since the last call that must be gone from the files as well.
+    pub fn take_overwrites(&self) -> bool {
+        self.overwrites.take()
     }
 
     fn prepare(&self, sql: &str) -> Result<Statement, SqlError> {
@@ -87,7 +94,7 @@ impl Link for PostgresLink {
         let mut rows = client.query_raw(&statement, params)?;
         while let Some(row) = rows.next()? {
             let cells = (0..names.len())
-                .map(|at| cell(&row, at))
+                .map(|at| read(&row, at))
                 .collect::<Result<_, _>>()?;
             let names = names.clone();
             if !each(Row { names, cells }) {
@@ -104,9 +111,21 @@ impl Link for PostgresLink {
     fn for_update(&self) -> &'static str {
         " FOR UPDATE"
     }
+
+    fn member(&self, json: &str, path: &[&str]) -> String {
+        format!("CAST({json} AS json) #>> '{{{}}}'", path.join(","))
+    }
+
+    fn numbers(&self, json: &str) -> String {
+        format!("SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST({json} AS json))")
+    }
+
+    fn overwrites(&self) {
+        self.overwrites.set(true);
+    }
 }
 
-fn cell(row: &::postgres::Row, at: usize) -> Result<Cell, SqlError> {
+fn read(row: &::postgres::Row, at: usize) -> Result<Cell, SqlError> {
     let kind = row.columns()[at].type_();
     Ok(match *kind {
         Type::INT8 => row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Int),

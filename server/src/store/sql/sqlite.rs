@@ -8,7 +8,26 @@ use rusqlite::{Statement, ToSql, params_from_iter};
 use super::{Cell, Link, Row, SqlError};
 
 /// A SQLite connection.
-pub struct SqliteLink<'a>(pub &'a rusqlite::Connection);
+pub struct SqliteLink<'a> {
+    connection: &'a rusqlite::Connection,
+    overwrites: std::cell::Cell<bool>,
+}
+
+impl<'a> SqliteLink<'a> {
+    /// Wraps a connection.
+    pub fn new(connection: &'a rusqlite::Connection) -> Self {
+        let overwrites = false.into();
+        Self {
+            connection,
+            overwrites,
+        }
+    }
+
+    /// Whether something was overwritten that must be gone from the file as well.
+    pub fn has_overwritten(&self) -> bool {
+        self.overwrites.get()
+    }
+}
 
 impl ToSql for Cell {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -24,12 +43,12 @@ impl ToSql for Cell {
 
 impl Link for SqliteLink<'_> {
     fn execute(&self, sql: &str, params: &[Cell]) -> Result<u64, SqlError> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.execute(params_from_iter(params))? as u64)
     }
 
     fn visit(&self, sql: &str, params: &[Cell], each: &mut dyn FnMut(Row) -> bool) -> Result<(), SqlError> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let mut statement = self.connection.prepare_cached(sql)?;
         let names = names(&statement);
         let mut rows = statement.query(params_from_iter(params))?;
         while let Some(row) = rows.next()? {
@@ -45,11 +64,23 @@ impl Link for SqliteLink<'_> {
     }
 
     fn batch(&self, sql: &str) -> Result<(), SqlError> {
-        Ok(self.0.execute_batch(sql)?)
+        Ok(self.connection.execute_batch(sql)?)
     }
 
     fn for_update(&self) -> &'static str {
         ""
+    }
+
+    fn member(&self, json: &str, path: &[&str]) -> String {
+        format!("{json} ->> '$.{}'", path.join("."))
+    }
+
+    fn numbers(&self, json: &str) -> String {
+        format!("SELECT value FROM json_each({json})")
+    }
+
+    fn overwrites(&self) {
+        self.overwrites.set(true);
     }
 }
 

@@ -1,10 +1,11 @@
 //! The engine of a single node: one SQLite file, one writer thread, readers beside it.
 
-mod migrations;
+pub(in crate::store) mod migrations;
 mod open;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::engine::{Engine, SqlStore};
@@ -20,6 +21,8 @@ const IDLE_READERS: usize = 8;
 pub struct SqliteEngine {
     path: PathBuf,
     writer: Queue,
+    /// Something was overwritten that may still stand in the log of writes.
+    overwritten: Arc<AtomicBool>,
     readers: Mutex<Vec<rusqlite::Connection>>,
     _lock: open::Lock,
 }
@@ -32,13 +35,17 @@ impl SqliteStore {
     pub fn open(path: &Path, decide: Arc<Decide>) -> Result<Self, StoreError> {
         let lock = open::Lock::take(path)?;
         let connection = open::writer(path)?;
-        tables::make_identity(&Connection::new(&SqliteLink(&connection)))?;
+        tables::make_identity(&Connection::new(&SqliteLink::new(&connection)))?;
+        let overwritten = Arc::new(AtomicBool::new(false));
+        let writer = {
+            let (path, overwritten) = (path.to_owned(), overwritten.clone());
+            let serve = move |jobs: &_| writer::serve(&path, connection, jobs, &overwritten);
+            Queue::start("store-writer", serve)
+        };
         let engine = SqliteEngine {
             path: path.to_owned(),
-            writer: {
-                let path = path.to_owned();
-                Queue::start("store-writer", move |jobs| writer::serve(&path, connection, jobs))
-            },
+            writer,
+            overwritten,
             readers: Mutex::default(),
             _lock: lock,
         };
@@ -54,7 +61,7 @@ impl Engine for SqliteEngine {
             None => open::reader(&self.path)?,
         };
         let tx = connection.transaction()?;
-        let result = read(&Connection::new(&SqliteLink(&tx)));
+        let result = read(&Connection::new(&SqliteLink::new(&tx)));
         drop(tx);
         if let Ok(mut readers) = self.readers.lock()
             && readers.len() < IDLE_READERS
@@ -79,6 +86,13 @@ impl Engine for SqliteEngine {
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.write(write)
+    }
+
+    fn scrub(&self) -> Result<bool, StoreError> {
+        self.overwritten.store(true, Ordering::Release);
+        // It is tried before the next group is written.
+        self.writer.call(true, |_| Ok(()))?;
+        Ok(!self.overwritten.load(Ordering::Acquire))
     }
 
     fn close(&self) {

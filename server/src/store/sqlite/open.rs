@@ -1,6 +1,7 @@
 //! The one way to open a store's file: pragmas, checks, lock.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
@@ -10,6 +11,9 @@ use crate::store::StoreError;
 
 /// The oldest SQLite that is safe here (a WAL-reset fault was mended in it).
 const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// How long a connection waits for another's lock; the pragmas below say the same.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens the file for its one writer; makes it if it is not there.
 pub fn writer(path: &Path) -> Result<Connection, StoreError> {
@@ -25,7 +29,7 @@ pub fn writer(path: &Path) -> Result<Connection, StoreError> {
          PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA foreign_keys = ON;
          PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
          PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA mmap_size = 0;
-         PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+         PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;",
     )?;
     connection.set_prepared_statement_cache_capacity(128);
     add_functions(&connection)?;
@@ -34,6 +38,8 @@ pub fn writer(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::NotAStore(format!("the store is damaged: {check}")));
     }
     migrations::migrate(&mut connection)?;
+    // A process that was ended may have left what was erased in the log of writes.
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(connection)
 }
 

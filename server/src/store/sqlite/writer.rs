@@ -2,7 +2,9 @@
 //! once, and only then lets the callers go: one fsync serves all who wait for it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -12,11 +14,12 @@ use crate::store::jobs::{Job, answer, next_group};
 use crate::store::sql::{self, SqliteLink};
 
 /// Serves the queue until it is closed, then folds the log into the file.
-pub fn serve(path: &Path, connection: Connection, jobs: &Receiver<Job>) {
+pub fn serve(path: &Path, connection: Connection, jobs: &Receiver<Job>, overwritten: &AtomicBool) {
     let mut connection = Some(connection);
     while let Some(group) = next_group(jobs) {
+        cut(connection.as_ref(), overwritten);
         let outcome = match &mut connection {
-            Some(open) => write(open, group),
+            Some(open) => write(open, group, overwritten),
             None => Err(group),
         };
         if let Err(unserved) = outcome {
@@ -27,14 +30,29 @@ pub fn serve(path: &Path, connection: Connection, jobs: &Receiver<Job>) {
             drop(connection.take());
             connection = open::writer(path).ok();
         }
+        cut(connection.as_ref(), overwritten);
     }
     if let Some(connection) = connection {
         let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
     }
 }
 
+/// If something was overwritten, folds the log of writes into the file and cuts it. While somebody still reads what is
+/// in it that cannot be done; it is tried again then.
+fn cut(connection: Option<&Connection>, overwritten: &AtomicBool) {
+    let Some(connection) = connection.filter(|_| overwritten.load(Ordering::Acquire)) else {
+        return;
+    };
+    let patience = connection.busy_timeout(Duration::ZERO);
+    let blocked = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    let patience_again = connection.busy_timeout(open::BUSY_TIMEOUT);
+    if patience.and(patience_again).is_ok() && matches!(blocked, Ok(false)) {
+        overwritten.store(false, Ordering::Release);
+    }
+}
+
 /// Runs a group in one transaction. `Err` gives back jobs that were not run; the connection must then be replaced.
-fn write(connection: &mut Connection, group: Vec<Job>) -> Result<(), Vec<Job>> {
+fn write(connection: &mut Connection, group: Vec<Job>, overwritten: &AtomicBool) -> Result<(), Vec<Job>> {
     let Ok(mut tx) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else {
         return Err(group);
     };
@@ -44,7 +62,9 @@ fn write(connection: &mut Connection, group: Vec<Job>) -> Result<(), Vec<Job>> {
             (job.failed)(StoreError::Busy);
             continue;
         };
-        let outcome = job.run(&sql::Connection::new(&SqliteLink(&savepoint)));
+        let link = SqliteLink::new(&savepoint);
+        let outcome = job.run(&sql::Connection::new(&link));
+        overwritten.fetch_or(link.has_overwritten(), Ordering::AcqRel);
         match outcome {
             Ok(reply) => match savepoint.commit() {
                 Ok(()) => replies.push(reply),

@@ -1,6 +1,5 @@
-//! Reading everything,.
+//! Reading everything.
 
-use crate::store::sql::{Row, SqlError};
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 
 use super::pushes::{entry_hash, read_line};
@@ -8,7 +7,8 @@ use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
 use crate::store::people::{FeedRow, UserNo};
-use crate::store::records::LogRow;
+use crate::store::records::{EventRow, LogRow};
+use crate::store::sql::{Row, SqlError};
 
 /// Rows named of each kind of stray.
 const STRAYS: usize = 100;
@@ -28,7 +28,8 @@ const STRAY_ROWS: &[(&str, &str)] = &[
     (
         "record of a log line",
         "SELECT l.area || '.' || l.seq FROM log l LEFT JOIN records r ON r.record = l.record
-         WHERE r.area IS DISTINCT FROM l.area",
+         WHERE r.area IS DISTINCT FROM l.area AND NOT EXISTS
+           (SELECT 1 FROM stays s WHERE s.record = l.record AND s.area = l.area AND l.seq < s.until)",
     ),
     (
         "record of a document",
@@ -39,6 +40,11 @@ const STRAY_ROWS: &[(&str, &str)] = &[
         "document of a ledger row",
         "SELECT hex(v.record) || '.' || v.facet FROM ledger v
          WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.record = v.record AND d.facet = v.facet)",
+    ),
+    (
+        "record of a base",
+        "SELECT hex(b.record) || '.' || b.facet FROM bases b
+         WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.record = b.record AND r.epoch > 0)",
     ),
     (
         "area of a record",
@@ -121,6 +127,19 @@ impl<E: Engine> AuditStore for SqlStore<E> {
                  ORDER BY seq LIMIT ?3",
             )?;
             let rows = select.query_map((area.0, after as i64, limit as i64), |row| read_line(row, 0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError> {
+        self.engine.read(|c| super::events::between(c, area, after, upto))
+    }
+
+    fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError> {
+        self.engine.read(|c| {
+            let mut select =
+                c.prepare_cached("SELECT facet, bytes FROM bases WHERE record = ?1 ORDER BY facet")?;
+            let rows = select.query_map([record.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }

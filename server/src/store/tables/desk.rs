@@ -1,14 +1,15 @@
 //! Desks and imports.
 
-use crate::store::sql::{Connection, Optional as _};
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 
 use super::pushes::{self, read_refusal};
+use super::refusals;
 use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::desk::{Answered, DeskStore, ImportKey, Notes};
 use crate::store::people::UserNo;
 use crate::store::records::{Push, SegmentVerdict};
+use crate::store::sql::{Connection, Optional as _};
 
 fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<(), StoreError> {
     // A segment that was stopped wrote nothing: what stands at its numbers is another's.
@@ -26,10 +27,16 @@ fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Resul
             }
         }
     }
+    let stored = |feed: FeedId, n: u64| {
+        decided(feed, n).is_some_and(|verdict| verdict.refused.iter().all(|(refused, _)| *refused != n))
+    };
+    for ruling in &notes.rulings {
+        if ruling.admitted_as.is_some_and(|(feed, n)| stored(feed, n)) {
+            refusals::rule(c, ruling)?;
+        }
+    }
     for (key, feed, n) in &notes.imports {
-        let stored =
-            decided(*feed, *n).is_some_and(|verdict| verdict.refused.iter().all(|(refused, _)| refused != n));
-        if stored {
+        if stored(*feed, *n) {
             let mut insert =
                 c.prepare_cached("INSERT INTO import_keys VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
             if insert.execute((key, RecordId::created_by(*feed, *n).0))? == 0 {
@@ -46,8 +53,7 @@ impl<E: Engine> DeskStore for SqlStore<E> {
     }
 
     fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError> {
-        let decide = self.decide.clone();
-        let key = push.key();
+        let (decide, key) = (self.decide.clone(), push.key());
         self.engine.write_beside(key, move |c| {
             let verdicts = pushes::push(c, &push, &*decide)?;
             note(c, &notes, &verdicts)?;
@@ -58,13 +64,14 @@ impl<E: Engine> DeskStore for SqlStore<E> {
     fn answered(&self, user: UserNo, request: &str) -> Result<Option<Answered>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
-                "SELECT r.feed, r.n, e.body, e.refusal FROM requests r JOIN entries e USING (feed, n)
+                "SELECT r.feed, r.n, e.body, e.refusal, e.record FROM requests r JOIN entries e USING (feed, n)
                  WHERE r.user = ?1 AND r.request = ?2",
             )?;
             let found = select.query_row((user.0, request), |row| {
                 Ok(Answered {
                     feed: FeedId(row.get(0)?),
                     n: row.get::<_, i64>(1)? as u64,
+                    record: RecordId(row.get(4)?),
                     body: row.get(2)?,
                     refusal: row.get::<_, Option<String>>(3)?.map(|text| read_refusal(&text)),
                 })

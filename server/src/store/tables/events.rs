@@ -1,12 +1,12 @@
-//! What happens in an area beside entries, in SQLite: events, records that left, where they were before, bases.
+//! What happens in an area beside entries: events, records that left, where they were before, bases.
 
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
 use crate::store::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// Writes what a change says beside records: events, departures, stays, and entries whose bytes go.
 pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
@@ -105,6 +105,34 @@ pub(super) fn last(
         .query_row((area.0, kind.as_str(), upto), read_event)
         .optional()?;
     found.transpose()
+}
+
+/// When what stands at or next below a position of an area's log was written.
+pub(super) fn written_at(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT at FROM (
+           SELECT seq, at FROM (SELECT l.seq, e.received_at AS at FROM log l JOIN entries e USING (feed, n)
+                          WHERE l.area = ?1 AND l.seq <= ?2 ORDER BY l.seq DESC LIMIT 1) entry
+           UNION ALL SELECT seq, at FROM (SELECT seq, at FROM events WHERE area = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1) event) line
+         ORDER BY seq DESC LIMIT 1",
+    )?;
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    Ok(select.query_row((area.0, seq), |row| row.get(0)).optional()?)
+}
+
+/// An area's events after a position, up to another.
+pub(super) fn between(
+    c: &Connection<'_>,
+    area: AreaNo,
+    after: u64,
+    upto: u64,
+) -> Result<Vec<EventRow>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT seq, kind, record, at FROM events WHERE area = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq",
+    )?;
+    let upto = i64::try_from(upto).unwrap_or(i64::MAX);
+    let rows = select.query_map((area.0, after as i64, upto), read_event)?;
+    rows.map(|row| row?).collect()
 }
 
 fn read_event(row: &Row) -> Result<Result<EventRow, StoreError>, SqlError> {

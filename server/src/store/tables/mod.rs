@@ -2,12 +2,17 @@
 
 mod audit;
 mod desk;
+mod epochs;
 mod events;
 mod ledgers;
 mod locks;
 mod people;
+mod plans;
 mod pushes;
+mod reads;
 mod records;
+mod refusals;
+mod shares;
 pub mod steps;
 
 use gridledger_schema::ids::ServerEpoch;
@@ -18,7 +23,7 @@ use super::{Identity, Store, StoreError};
 
 /// Makes the store's generation and keys, where there are none yet.
 pub(super) fn make_identity(c: &Connection<'_>) -> Result<(), StoreError> {
-    let mut random = [0u8; 72];
+    let mut random = [0u8; 104];
     getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
     let insert = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     // Seven bytes: an epoch fits a signed integer of every engine.
@@ -26,6 +31,7 @@ pub(super) fn make_identity(c: &Connection<'_>) -> Result<(), StoreError> {
         ("server_epoch", &random[..7]),
         ("receipt_seed", &random[8..40]),
         ("desk_seed", &random[40..72]),
+        ("lease_seed", &random[72..]),
     ] {
         c.execute(insert, (key, value))?;
     }
@@ -46,11 +52,11 @@ impl<E: Engine> Store for SqlStore<E> {
             };
             let epoch = setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?;
             let epoch = epoch.iter().fold(0u64, |n, &b| n << 8 | u64::from(b));
-            let (receipt_seed, desk_seed) = (fixed("receipt_seed")?, fixed("desk_seed")?);
             Ok(Identity {
                 epoch: ServerEpoch(epoch),
-                receipt_seed,
-                desk_seed,
+                receipt_seed: fixed("receipt_seed")?,
+                desk_seed: fixed("desk_seed")?,
+                lease_seed: fixed("lease_seed")?,
             })
         })
     }

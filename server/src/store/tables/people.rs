@@ -2,11 +2,12 @@
 
 mod areas;
 mod devices;
+mod grants;
 mod tokens;
 mod users;
 
-pub(super) use areas::info as read_area;
-pub(super) use users::grants as grants_of;
+pub(super) use areas::{ancestry, below, number as area_number, put as put_areas};
+pub(super) use grants::{last_cut, of as grants_of, replaced as replaced_of};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::wire::{AreaInfo, Grant};
@@ -27,9 +28,9 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
         self.engine.write(move |c| areas::put(c, &areas))
     }
 
-    fn put_users(&self, users: &[NewUser]) -> Result<(usize, usize), StoreError> {
+    fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
         let users = users.to_vec();
-        self.engine.write(move |c| users::put(c, &users))
+        self.engine.write(move |c| users::put(c, &users, now))
     }
 
     fn users(&self) -> Result<Vec<User>, StoreError> {
@@ -45,13 +46,24 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
     }
 
     fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError> {
-        self.engine.read(|c| users::grants(c, user))
+        self.engine.read(|c| grants::of(c, user))
     }
 
-    fn end_grant(&self, user: UserNo, role: &str, area: AreaNo, at: i64) -> Result<bool, StoreError> {
+    fn end_grant(
+        &self,
+        user: UserNo,
+        role: &str,
+        area: AreaNo,
+        at: i64,
+        now: i64,
+    ) -> Result<bool, StoreError> {
         let role = role.to_owned();
         self.engine
-            .write(move |c| users::end_grant(c, user, &role, area, at))
+            .write(move |c| grants::end(c, user, &role, area, (at, now)))
+    }
+
+    fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
+        self.engine.write(move |c| devices::note_told(c, device, cut))
     }
 
     fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError> {
@@ -109,11 +121,15 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
         self.engine.write(move |c| tokens::put(c, &token))
     }
 
-    fn use_refresh(&self, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError> {
-        self.engine.write(move |c| tokens::use_up(c, hash, now))
+    fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError> {
+        self.engine.write(move |c| tokens::use_up(c, hash, next, now))
     }
 
     fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError> {
         self.engine.write(move |c| tokens::end(c, hash))
+    }
+
+    fn session_lives(&self, family: [u8; 16]) -> Result<bool, StoreError> {
+        self.engine.read(|c| tokens::lives(c, family))
     }
 }

@@ -1,22 +1,24 @@
-//! A push in SQLite: what it reads while it is decided, and its writes, in one savepoint.
+//! A push: what it reads while it is decided, and its writes, in one savepoint.
 
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::json;
 
-use super::events;
 use super::locks;
 use super::people;
+use super::plans;
 use super::records::{documents_of, record_row};
+use super::{epochs, events, refusals};
 use crate::cells;
 use crate::store::StoreError;
 use crate::store::people::UserNo;
+use crate::store::plans::RouteRow;
 use crate::store::records::{
     Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordRow, RecordWrite, SegmentVerdict,
     SignedEntry, Source, Stay, Writes,
 };
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// Decides a push and writes it; runs inside the writer's savepoint.
 pub(super) fn push(
@@ -33,7 +35,8 @@ pub(super) fn push(
 /// Decides what is not a push, and writes it; runs inside the writer's savepoint.
 pub(super) fn act(c: &Connection<'_>, act: &Act) -> Result<(), StoreError> {
     let writes = act(&mut Reading { c })?;
-    write_rest(c, &writes)
+    write_rest(c, &writes)?;
+    Ok(())
 }
 
 struct Reading<'a> {
@@ -82,13 +85,20 @@ impl Source for Reading<'_> {
         }
     }
 
-    fn ancestry(&mut self, area: AreaNo) -> Result<Vec<AreaInfo>, StoreError> {
-        let mut select = self.c.prepare_cached(
-            "WITH RECURSIVE up (area) AS (SELECT CAST(?1 AS BIGINT) UNION SELECT a.parent FROM areas a JOIN up USING (area) WHERE a.parent IS NOT NULL)
-             SELECT a.area, a.parent, a.code, a.kind, a.name FROM up JOIN areas a USING (area)",
-        )?;
-        let rows = select.query_map([area.0], people::read_area)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    fn replaced_grants(&mut self, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
+        people::replaced_of(self.c, user)
+    }
+
+    fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
+        events::written_at(self.c, area, seq)
+    }
+
+    fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError> {
+        people::ancestry(self.c, area, known)
+    }
+
+    fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError> {
+        plans::route(self.c, area)
     }
 
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError> {
@@ -104,12 +114,11 @@ impl Source for Reading<'_> {
         events::last(self.c, area, kind, upto)
     }
 
-    fn record_log(&mut self, record: RecordId) -> Result<Vec<(u64, FeedId, u64)>, StoreError> {
+    fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<(u64, FeedId, u64)>, StoreError> {
         let mut select = self.c.prepare_cached(
-            "SELECT l.seq, l.feed, l.facets FROM log l JOIN records r USING (record)
-             WHERE l.record = ?1 AND l.seq > r.began ORDER BY l.seq",
+            "SELECT seq, feed, facets FROM log WHERE record = ?1 AND seq > ?2 ORDER BY seq",
         )?;
-        let rows = select.query_map([record.0], |row| {
+        let rows = select.query_map((record.0, above as i64), |row| {
             Ok((
                 row.get::<_, i64>(0)? as u64,
                 FeedId(row.get(1)?),
@@ -117,6 +126,10 @@ impl Source for Reading<'_> {
             ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
+        epochs::bodies(self.c, record)
     }
 }
 
@@ -180,6 +193,9 @@ fn write(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreEr
 
 /// Everything but entries and feeds.
 fn write_rest(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
+    if writes.overwrites() {
+        c.overwrites();
+    }
     for (area, head) in &writes.areas {
         let digests: Vec<u8> = head
             .digests
@@ -196,12 +212,16 @@ fn write_rest(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
         .records
         .iter()
         .try_for_each(|record| write_record(c, record))?;
-    events::write(c, writes)
+    events::write(c, writes)?;
+    epochs::write(c, writes)
 }
 
 fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     let carrier = push.carrier.map(|d| d.0);
     for (feed, SignedEntry { entry, body, hash }, refusal) in &writes.entries {
+        if refusal.is_some() {
+            refusals::keep(c, *feed, entry, push.now)?;
+        }
         let refusal = refusal.as_ref().map(|r| json!(r).to_string());
         let mut insert = c.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         insert.execute((
@@ -273,10 +293,12 @@ fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreErro
     } = write;
     let mut upsert = c.prepare_cached(
         "INSERT INTO records (record, area, type, epoch, created, last, entries, entry_bytes, created_by, created_at,
-           changed_by, changed_at, began, arrived, erased)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+           changed_by, changed_at, began, arrived, erased, before_entries, before_bytes, base_bytes,
+           rules, due_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
          ON CONFLICT (record) DO UPDATE SET area = ?2, epoch = ?4, created = ?5, last = ?6, entries = ?7, entry_bytes = ?8,
-         created_by = ?9, changed_by = ?11, changed_at = ?12, began = ?13, arrived = ?14, erased = ?15",
+         created_by = ?9, changed_by = ?11, changed_at = ?12, began = ?13, arrived = ?14, erased = ?15,
+         before_entries = ?16, before_bytes = ?17, base_bytes = ?18, rules = ?19, due_at = ?20",
     )?;
     upsert.execute(cells![
         row.record.0,
@@ -294,6 +316,11 @@ fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreErro
         row.began as i64,
         row.arrived as i64,
         row.erased,
+        row.before.entries as i64,
+        row.before.entry_bytes as i64,
+        row.before.base_bytes as i64,
+        row.rules,
+        row.due_at,
     ])?;
     if let Some(base) = base {
         events::begin_again(c, row.record, base)?;

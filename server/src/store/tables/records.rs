@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
 use super::pushes::{self, read_line, read_refusal};
-use super::{Engine, SqlStore, events, ledgers};
+use super::{Engine, SqlStore, epochs, events, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
-    Act, AreaHead, DocumentRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow, RecordRow,
-    RecordStore, SegmentVerdict, Told,
+    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow,
+    RecordRow, RecordStore, SegmentVerdict, Told,
 };
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// A record's columns, in the order [`read_record`] reads them.
 pub(super) const RECORD_COLUMNS: &str =
     "r.record, r.area, r.type, r.epoch, r.created, r.last, r.entries, r.entry_bytes,
-    r.created_by, r.created_at, r.changed_by, r.changed_at, r.began, r.arrived, r.erased";
+    r.created_by, r.created_at, r.changed_by, r.changed_at, r.began, r.arrived, r.erased,
+    r.before_entries, r.before_bytes, r.base_bytes, r.rules, r.due_at";
 
 /// Reads a record from the columns of [`RECORD_COLUMNS`], starting at the first.
 pub(super) fn read_record(row: &Row) -> Result<RecordRow, SqlError> {
@@ -38,6 +39,13 @@ pub(super) fn read_record(row: &Row) -> Result<RecordRow, SqlError> {
         began: number(12)?,
         arrived: number(13)?,
         erased: row.get(14)?,
+        before: Before {
+            entries: number(15)?,
+            entry_bytes: number(16)?,
+            base_bytes: number(17)?,
+        },
+        rules: row.get(18)?,
+        due_at: row.get(19)?,
     })
 }
 
@@ -64,17 +72,14 @@ pub(super) fn documents_of(c: &Connection<'_>, record: RecordId) -> Result<Vec<D
 
 /// Columns of a log line, its author and the entry's bytes, for [`news`], and the first of them.
 const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.author, e.body";
-const LINE: usize = 15;
+const LINE: usize = 20;
 
 /// Records that changed or left after the cursor, in the order in which they did.
 fn news(c: &Connection<'_>, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
     let (mut found, cut) = changed(c, cursor, bytes)?;
-    // Who begins holds nothing that could have left.
-    if cursor.reached > 0 {
-        let upto = found.last().filter(|_| cut).map(|last| last.at);
-        found.extend(events::left(c, cursor, upto)?);
-        found.sort_by_key(|news| news.at);
-    }
+    let upto = found.last().filter(|_| cut).map(|last| last.at);
+    found.extend(events::left(c, cursor, upto)?);
+    found.sort_by_key(|news| news.at);
     Ok(found)
 }
 
@@ -86,7 +91,8 @@ fn changed(
 ) -> Result<(Vec<RecordNewsRow>, bool), StoreError> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS}, {NEWS_LINE} FROM records r
-         LEFT JOIN log l ON l.record = r.record AND l.seq > ?2 AND greatest(r.began, r.arrived) <= ?2
+         LEFT JOIN log l ON l.record = r.record AND l.seq > CASE WHEN r.arrived > ?2 THEN 0 ELSE ?2 END
+           AND r.began <= ?2 AND (r.began = 0 OR r.arrived <= ?2)
          LEFT JOIN entries e ON e.feed = l.feed AND e.n = l.n LEFT JOIN feeds f ON f.feed = l.feed
          WHERE r.area = ?1 AND r.last > ?3 ORDER BY r.last, l.seq"
     );
@@ -100,21 +106,30 @@ fn changed(
                 cut = true;
                 return Ok(false);
             }
-            found.push(record_news(read_record(row)?));
+            let row = read_record(row)?;
+            taken += if begins_with_more(&row, cursor.floor) {
+                WHOLE_BYTES
+            } else {
+                0
+            };
+            found.push(RecordNewsRow {
+                told: Told::Changed,
+                at: row.last,
+                row,
+                whole: None,
+                entries: Vec::new(),
+            });
         }
         if let (Some(body), Some(last)) = (row.get::<_, Option<Vec<u8>>>(LINE + 7)?, found.last_mut()) {
             taken += body.len();
             last.entries
                 .push((read_line(row, LINE)?, row.get(LINE + 6)?, body));
-        } else {
-            taken += WHOLE_BYTES;
         }
         Ok(true)
     })?;
     for news in &mut found {
-        let row = &news.row;
-        if row.began.max(row.arrived) > cursor.floor && !row.erased {
-            news.whole = Some(documents_of(c, row.record)?);
+        if begins_with_more(&news.row, cursor.floor) {
+            news.whole = Some(documents_of(c, news.row.record)?);
         }
     }
     Ok((found, cut))
@@ -123,14 +138,10 @@ fn changed(
 /// What a record's documents are taken to weigh before they are read.
 const WHOLE_BYTES: usize = 2 << 10;
 
-fn record_news(row: RecordRow) -> RecordNewsRow {
-    RecordNewsRow {
-        told: Told::Changed,
-        at: row.last,
-        row,
-        whole: None,
-        entries: Vec::new(),
-    }
+/// Whether a record's entries are not enough to whom knows up to `floor`. Of one that arrived all are told; of one that
+/// began again they do not begin with nothing.
+fn begins_with_more(row: &RecordRow, floor: u64) -> bool {
+    !row.erased && (row.began > floor || (row.began > 0 && row.arrived > floor))
 }
 
 fn history(c: &Connection<'_>, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
@@ -148,6 +159,7 @@ fn history(c: &Connection<'_>, record: RecordId) -> Result<Vec<HistoryRow>, Stor
         Ok(HistoryRow {
             log: logged.then(|| read_line(row, 0)).transpose()?,
             feed: FeedId(row.get(2)?),
+            n: row.get::<_, i64>(3)? as u64,
             author: row.get(6)?,
             device: row.get::<_, Option<u32>>(7)?.map(DeviceNo),
             body: row.get(8)?,
@@ -160,8 +172,7 @@ fn history(c: &Connection<'_>, record: RecordId) -> Result<Vec<HistoryRow>, Stor
 
 impl<E: Engine> RecordStore for SqlStore<E> {
     fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
-        let decide = self.decide.clone();
-        let key = push.key();
+        let (decide, key) = (self.decide.clone(), push.key());
         self.engine
             .write_beside(key, move |c| pushes::push(c, &push, &*decide))
     }
@@ -233,6 +244,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
             Ok(Some(LedgerRow {
                 record: row,
                 views: ledgers::views(c, record)?,
+                left: None,
             }))
         })
     }
@@ -249,6 +261,28 @@ impl<E: Engine> RecordStore for SqlStore<E> {
                 .query_map([area.0], read_record)?
                 .collect::<Result<_, _>>()?)
         })
+    }
+
+    fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
+        self.engine.read(|c| epochs::erasures(c, record))
+    }
+
+    fn records_due(&self, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError> {
+        self.engine.read(|c| epochs::due(c, now, limit))
+    }
+
+    fn records_under_other_rules(
+        &self,
+        rules: u32,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<RecordId>, StoreError> {
+        self.engine
+            .read(|c| epochs::under_other_rules(c, rules, after, limit))
+    }
+
+    fn scrub(&self) -> Result<bool, StoreError> {
+        self.engine.scrub()
     }
 
     fn counts(&self) -> Result<(u64, u64, u64), StoreError> {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{GRID, NOW, Subject, check_shape, grant, schema, territory, validate};
 use crate::fold::{Event, Verb};
+use crate::known::Standing;
 use crate::project::View;
 use crate::rights::Rights;
 
@@ -234,8 +235,8 @@ proptest! {
         let rights = Rights { schema: &SCHEMA, tree: &tree, grants: &grants };
         let subject = Subject { record_type, area: GRID, seen: &seen, now: &now, entries: 3 };
         prop_assert_eq!(check_shape(&entry), check_shape(&entry));
-        let verdict = validate(rights, "wang", &entry, &subject);
-        prop_assert_eq!(&verdict, &validate(rights, "wang", &entry, &subject));
+        let verdict = validate(&Standing::acting(rights, entry.at), "wang", &entry, &subject);
+        prop_assert_eq!(&verdict, &validate(&Standing::acting(rights, entry.at), "wang", &entry, &subject));
         if let Err(refusal) = verdict {
             prop_assert!(refusal.to_string().len() < 600, "{}", refusal);
         }

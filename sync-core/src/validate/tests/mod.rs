@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::{Subject, check_shape, validate};
 use crate::derive::{Authored, Seen};
 use crate::document::Document;
+use crate::known::Standing;
 use crate::project::{View, project};
 use crate::rights::{AreaTree, Rights};
 
@@ -36,6 +37,7 @@ fn area(no: AreaNo, parent: Option<AreaNo>) -> AreaInfo {
         code: format!("a{no}"),
         kind: "basic_grid".into(),
         name: format!("area {no}"),
+        edges: Vec::new(),
     }
 }
 
@@ -127,7 +129,8 @@ fn judge(
         now,
         entries: 0,
     };
-    let verdict = check_shape(entry).and_then(|()| validate(rights, author, entry, &subject));
+    let verdict = check_shape(entry)
+        .and_then(|()| validate(&Standing::acting(rights, entry.at), author, entry, &subject));
     verdict.map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     COMMUNITY, GRID, OTHER_GRID, STREET, Subject, create, edit, entry, grant, schema, territory, validate,
 };
+use crate::known::Standing;
 use crate::project::View;
 use crate::rights::Rights;
 use crate::validate::check_own;
@@ -35,7 +36,8 @@ fn refused(entry: &Entry, area: AreaNo, entries: u64) -> String {
         now: &none,
         entries,
     };
-    validate(rights, "wang", entry, &subject).map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
+    validate(&Standing::acting(rights, entry.at), "wang", entry, &subject)
+        .map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
 }
 
 #[test]

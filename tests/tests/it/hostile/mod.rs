@@ -1,8 +1,10 @@
 //! Bytes from someone who holds a real key and means no good: each is answered by a stable code, none reaches the
 //! merge machine, none breaks the server, and who works beside it never notices.
 
+mod attacks;
 mod bytes;
 mod judged;
+mod ring;
 
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Op, Target};

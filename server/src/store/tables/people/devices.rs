@@ -1,13 +1,13 @@
 //! The rows of devices, enrolment codes and feeds.
 
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
 
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, UserNo};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 const COLUMNS: &str =
-    "SELECT device, user, public_key, label, revoked, counter, enrolled_at, last_seen FROM devices";
+    "SELECT device, user, public_key, label, revoked, counter, enrolled_at, last_seen, told FROM devices";
 
 fn device(row: &Row) -> Result<Device, SqlError> {
     Ok(Device {
@@ -19,6 +19,7 @@ fn device(row: &Row) -> Result<Device, SqlError> {
         counter: row.get::<_, i64>(5)? as u64,
         enrolled_at: row.get(6)?,
         last_seen: row.get(7)?,
+        told: row.get(8)?,
     })
 }
 
@@ -137,6 +138,13 @@ pub fn touch(c: &Connection<'_>, seen: &[(DeviceNo, u64, i64)]) -> Result<(), St
     for &(no, counter, at) in seen {
         update.execute((no.0, i64::try_from(counter).unwrap_or(i64::MAX), at))?;
     }
+    Ok(())
+}
+
+/// Remembers that a device was told of its user's cuts up to this one.
+pub fn note_told(c: &Connection<'_>, no: DeviceNo, cut: i64) -> Result<(), StoreError> {
+    c.prepare_cached("UPDATE devices SET told = greatest(told, ?2) WHERE device = ?1")?
+        .execute((no.0, cut))?;
     Ok(())
 }
 

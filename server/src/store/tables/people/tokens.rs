@@ -1,9 +1,8 @@
 //! The rows of refresh tokens: hashes only.
 
-use crate::store::sql::{Connection, Optional as _};
-
 use crate::store::StoreError;
 use crate::store::people::{RefreshToken, Refreshed, UserNo};
+use crate::store::sql::{Connection, Optional as _};
 
 /// Keeps a token.
 pub fn put(c: &Connection<'_>, token: &RefreshToken) -> Result<(), StoreError> {
@@ -16,21 +15,35 @@ pub fn put(c: &Connection<'_>, token: &RefreshToken) -> Result<(), StoreError> {
     }
 }
 
-/// Uses a token up. One that was used before ends all of its family: somebody holds a copy.
-pub fn use_up(c: &Connection<'_>, hash: [u8; 32], now: i64) -> Result<Refreshed, StoreError> {
+/// Uses a token up and keeps its successor. One that was used before ends all of its family: somebody holds a copy.
+pub fn use_up(
+    c: &Connection<'_>,
+    hash: [u8; 32],
+    (next, expires): ([u8; 32], i64),
+    now: i64,
+) -> Result<Refreshed, StoreError> {
     c.prepare_cached("DELETE FROM refresh_tokens WHERE expires <= ?1")?
         .execute([now])?;
-    let mut select = c.prepare_cached("SELECT user, used FROM refresh_tokens WHERE hash = ?1")?;
-    let row = select.query_row([hash], |row| Ok((UserNo(row.get(0)?), row.get::<_, bool>(1)?)));
+    let mut select = c.prepare_cached("SELECT user, used, family FROM refresh_tokens WHERE hash = ?1")?;
+    let row = select.query_row([hash], |row| {
+        Ok((UserNo(row.get(0)?), row.get::<_, bool>(1)?, row.get(2)?))
+    });
     match row.optional()? {
         None => Ok(Refreshed::Unknown),
-        Some((_, true)) => {
+        Some((_, true, _)) => {
             end(c, hash)?;
             Ok(Refreshed::Reused)
         }
-        Some((user, false)) => {
+        Some((user, false, family)) => {
             c.prepare_cached("UPDATE refresh_tokens SET used = 1 WHERE hash = ?1")?
                 .execute([hash])?;
+            let successor = RefreshToken {
+                hash: next,
+                family,
+                user,
+                expires,
+            };
+            put(c, &successor)?;
             Ok(Refreshed::Good(user))
         }
     }
@@ -41,4 +54,10 @@ pub fn end(c: &Connection<'_>, hash: [u8; 32]) -> Result<(), StoreError> {
     let sql = "DELETE FROM refresh_tokens WHERE family = (SELECT family FROM refresh_tokens WHERE hash = ?1)";
     c.prepare_cached(sql)?.execute([hash])?;
     Ok(())
+}
+
+/// Whether a family has not ended. An access token is never older than its family's last refresh token.
+pub fn lives(c: &Connection<'_>, family: [u8; 16]) -> Result<bool, StoreError> {
+    let mut select = c.prepare_cached("SELECT 1 FROM refresh_tokens WHERE family = ?1 LIMIT 1")?;
+    Ok(select.query_row([family], |_| Ok(())).optional()?.is_some())
 }

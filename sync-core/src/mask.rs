@@ -1,7 +1,15 @@
-//! Masks: how a ledger shows personal values. Over-masking is a nuisance, under-masking a leak: in doubt, hide.
+//! Masks: how personal values are shown where nobody gave a reason to see them, the same on a phone and at a desk.
+//! Over-masking is a nuisance, under-masking a leak: in doubt, hide.
+//!
+//! [`view`] masks a whole record, [`intents`] what was meant in an entry, [`event_args`] what was said with a ticket's
+//! event; all of them go by [`rule`].
+
+mod whole;
 
 use gridledger_schema::set::{Field, Kind, Mask, PrivacyClass};
 use serde_json::{Map, Value};
+
+pub use whole::{event_args, intents, view};
 
 /// What stands where something was taken out.
 const GONE: &str = "***";
@@ -21,9 +29,26 @@ const BUILDING_WORDS: &[&str] = &["号楼", "栋", "幢", "座"];
 /// The rule a field's values are masked by; `None` for those that are shown as they are.
 pub fn rule(field: &Field) -> Option<Mask> {
     match field.privacy.class {
-        // A sensitive value without a rule of its own is not for lists.
-        PrivacyClass::Sensitive => Some(field.privacy.mask.unwrap_or(Mask::Hidden)),
-        PrivacyClass::Personal | PrivacyClass::None => field.privacy.mask,
+        PrivacyClass::Sensitive => Some(field.privacy.mask.filter(is_rule).unwrap_or(Mask::Hidden)),
+        PrivacyClass::Personal if field.privacy.mask.is_none() => {
+            (!is_closed(&field.kind)).then_some(Mask::Hidden)
+        }
+        PrivacyClass::Personal | PrivacyClass::None => field.privacy.mask.filter(is_rule),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "a filter hands over references")]
+fn is_rule(mask: &Mask) -> bool {
+    *mask != Mask::Shown
+}
+
+/// Whether every value of the kind comes out of a list, or is an id that says nothing by itself: it names nobody.
+fn is_closed(kind: &Kind) -> bool {
+    match kind {
+        Kind::Enum(_) | Kind::Boolean | Kind::Ref(_) => true,
+        Kind::List { item, .. } => is_closed(item),
+        Kind::Object { fields, .. } => fields.values().all(is_closed),
+        Kind::Text { .. } | Kind::Integer { .. } | Kind::Number { .. } | Kind::Time => false,
     }
 }
 
@@ -41,8 +66,9 @@ pub fn masked(field: &Field, value: &Value) -> Option<Value> {
 pub fn apply(mask: Mask, value: &Value) -> Option<Value> {
     match mask {
         Mask::Hidden => None,
+        Mask::Shown => Some(value.clone()),
         Mask::Name => Some(texts(value, &name)),
-        Mask::Phone => Some(texts(value, &phone)),
+        Mask::Phone => Some(phones(value)),
         Mask::Text => Some(texts(value, &scrub)),
         Mask::AgeBand => age_band(value),
         Mask::Building => building(value),
@@ -60,6 +86,21 @@ fn texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
         }
         Value::Number(number) if number.to_string().len() >= SCRUBBED_DIGITS => GONE.into(),
         other => other.clone(),
+    }
+}
+
+/// Numbers as [`phone`] shows them; a contact's `name` as a name; what is said beside them goes.
+fn phones(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let masked = map.iter().map(|(key, one)| match (key.as_str(), one) {
+                ("name", Value::String(text)) => (key.clone(), name(text).into()),
+                _ => (key.clone(), phones(one)),
+            });
+            Value::Object(masked.collect())
+        }
+        Value::Array(items) => items.iter().map(phones).collect(),
+        other => texts(other, &phone),
     }
 }
 
@@ -83,12 +124,13 @@ fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// 138****1234; less of a shorter number, and of a text without one what [`scrub`] leaves.
+/// 138****1234; less of a shorter number, and nothing of a text without one.
 pub fn phone(text: &str) -> String {
     let digits: Vec<char> = text.chars().filter_map(digit).collect();
     let head = |count: usize| digits.iter().take(count).collect::<String>();
     match digits.len() {
-        0..=4 => scrub(text),
+        0 if text.trim().is_empty() => String::new(),
+        0..=4 => GONE.to_owned(),
         5..=6 => "****".to_owned(),
         7..=10 => format!("{}****", head(3)),
         count => format!(

@@ -1,0 +1,237 @@
+//! What an app is shown: lists and records masked; whole values for a purpose, each time with a row that says who, what,
+//! why and when. The row is durable before the values are returned, and goes out first at the next sync.
+
+use gridledger_core::{mask, reason};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::limits;
+use gridledger_schema::set::{Scope, Unmasks};
+use gridledger_schema::wire::Read;
+use rusqlite::TransactionBehavior;
+use serde_json::{Map, Value};
+
+use super::{Engine, db, seal};
+use crate::error::{ClientError, lease_ended};
+use crate::model::{Conflict, Purpose, Query, Record};
+
+/// The setting that holds the number given last: it goes on when the rows are gone.
+const LAST: &str = "reads_last";
+
+impl Engine {
+    /// One record, masked.
+    pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        Ok(self.plain_get(record)?.map(|record| self.masked(record)))
+    }
+
+    /// Records, masked, the last changed first. Conditions and text are looked for in the whole values.
+    pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+        let records = self.plain_list(query)?.into_iter();
+        Ok(records.map(|record| self.masked(record)).collect())
+    }
+
+    fn masked(&self, mut record: Record) -> Record {
+        let known = self.schema.record_type(&record.record_type);
+        let view = record.view.as_object();
+        let view = known.zip(view).map(|(known, view)| mask::view(known, view));
+        record.view = Value::Object(view.unwrap_or_default());
+        self.shown_withheld(record)
+    }
+
+    /// In the dark, what a person sees in place of values that are there.
+    fn shown_withheld(&self, mut record: Record) -> Record {
+        if record.withheld {
+            seal::withhold(self.schema.record_type(&record.record_type), &mut record.view);
+        }
+        record
+    }
+
+    /// Opens a record for a piece of work: all of it as it is, `_conflicts` included. Refused without a role that sees
+    /// unmasked values there.
+    pub fn open_record(
+        &mut self,
+        record: RecordId,
+        purpose: &Purpose,
+    ) -> Result<Option<Record>, ClientError> {
+        let Some(found) = self.plain_get(record)? else {
+            return Ok(None);
+        };
+        let fields = self.masked_fields(&found);
+        self.note_read(&found, fields, purpose.reason())?;
+        Ok(Some(self.shown_withheld(found)))
+    }
+
+    /// Some fields of a record as they are, for a reason; those that have no value are left out.
+    pub fn reveal(
+        &mut self,
+        record: RecordId,
+        fields: &[&str],
+        why: &str,
+    ) -> Result<Map<String, Value>, ClientError> {
+        let found = self.plain_get(record)?;
+        let found = found.ok_or_else(|| ClientError::Missing(format!("record {record}")))?;
+        if found.withheld {
+            return Err(lease_ended().into());
+        }
+        let named = fields.iter().take(limits::READ_FIELDS);
+        let shown: Map<String, Value> = named
+            .filter_map(|name| Some(((*name).to_owned(), found.view.get(*name)?.clone())))
+            .collect();
+        self.note_read(&found, shown.keys().cloned().collect(), why)?;
+        Ok(shown)
+    }
+
+    /// The fields of a record that are masked where nobody says why; without its type, all it has.
+    fn masked_fields(&self, record: &Record) -> Vec<String> {
+        let known = self.schema.record_type(&record.record_type);
+        let names = record.view.as_object().into_iter().flat_map(Map::keys);
+        let masked = |name: &&String| match known.and_then(|known| known.field(name)) {
+            Some(field) => mask::rule(field).is_some(),
+            None => !name.starts_with('_'),
+        };
+        names.filter(masked).take(limits::READ_FIELDS).cloned().collect()
+    }
+
+    fn note_read(&mut self, record: &Record, fields: Vec<String>, why: &str) -> Result<(), ClientError> {
+        let why = reason::checked(Some(why))?;
+        if !self.sees_whole(record)? {
+            let rule =
+                "unmasked values need a role that sees them: in the area, or as who handles the record";
+            return Err(Refusal::new(Code::Forbidden, rule).into());
+        }
+        let at = self.now()?;
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate);
+        let tx = tx.map_err(ClientError::of_store)?;
+        let n = db::number(&tx, LAST)? + 1;
+        db::set_number(&tx, LAST, n)?;
+        let fields = serde_json::json!(fields).to_string();
+        tx.prepare_cached("INSERT INTO reads VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute((n, at, record.id.0, fields, why))
+            .map_err(ClientError::of_store)?;
+        tx.commit().map_err(ClientError::of_store)
+    }
+
+    /// Whether this phone's user may see a record's values unmasked now: the server's rule, with what is known here.
+    fn sees_whole(&self, record: &Record) -> Result<bool, ClientError> {
+        let Some(area) = self.tree.by_code(&record.area).map(|area| area.no) else {
+            return Ok(false);
+        };
+        let (rights, now) = (self.rights(), self.rights_time(self.now()?)?);
+        Ok(match rights.unmasks(area, now) {
+            None => false,
+            Some(Unmasks::Area) => true,
+            // Of a role with a narrower scope the server sends nothing but what its holder handles.
+            Some(Unmasks::Handled) => {
+                rights.scope(area, now) != Some(Scope::Area) || self.is_handled(record)?
+            }
+        })
+    }
+
+    fn is_handled(&self, record: &Record) -> Result<bool, ClientError> {
+        let me = &self.me.user;
+        let lists = [
+            &record.view["_ticket"]["assignees"],
+            &record.view["_ticket"]["co_handlers"],
+            &record.view["co_handlers"],
+        ];
+        let mut named = lists.into_iter().filter_map(Value::as_array).flatten();
+        if named.any(|who| who.as_str() == Some(me)) {
+            return Ok(true);
+        }
+        let mut select = self
+            .db
+            .prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;
+        let mut rows = select.query([record.id.0])?;
+        while let Some(row) = rows.next()? {
+            let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
+            if RecordId::created_by(feed, n) == record.id {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The reads that the server does not have yet, as many as one request carries.
+    pub(super) fn reads_to_send(&self) -> Result<Vec<Read>, ClientError> {
+        let sql = "SELECT n, at, record, fields, reason FROM reads ORDER BY n LIMIT ?1";
+        let mut select = self.db.prepare_cached(sql)?;
+        let rows = select.query_map([limits::REQUEST_NOTES as i64], |row| {
+            Ok(Read {
+                n: row.get::<_, i64>(0)? as u64,
+                at: row.get(1)?,
+                record: RecordId(row.get(2)?),
+                fields: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
+                reason: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The server has them up to `n`: here they have done their work.
+    pub(super) fn reads_kept(&self, n: u64) -> Result<(), ClientError> {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        let gone = self.db.execute("DELETE FROM reads WHERE n <= ?1", [n]);
+        gone.map(|_| ()).map_err(ClientError::of_store)
+    }
+
+    /// Reads that the server does not have yet.
+    pub fn unsent_reads(&self) -> Result<u64, ClientError> {
+        let count = self
+            .db
+            .query_row("SELECT count(*) FROM reads", [], |row| row.get::<_, i64>(0))?;
+        Ok(count as u64)
+    }
+
+    /// Whole values without a trace, to prove that replicas show the same. No app has any business here.
+    #[doc(hidden)]
+    pub fn for_check(&self) -> ForCheck<'_> {
+        ForCheck(self)
+    }
+}
+
+/// See [`Engine::for_check`].
+#[doc(hidden)]
+pub struct ForCheck<'a>(&'a Engine);
+
+impl ForCheck<'_> {
+    /// One record.
+    pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        self.0.plain_get(record)
+    }
+
+    /// Records, the last changed first.
+    pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+        self.0.plain_list(query)
+    }
+
+    /// Whether these bytes stand somewhere in what this store holds, sealed or not.
+    pub fn holds(&self, bytes: &[u8]) -> Result<bool, ClientError> {
+        let mut select = self.0.db.prepare(
+            "SELECT unseal(confirmed, record, facet) FROM documents UNION ALL
+             SELECT unseal(overlay, record, facet) FROM documents UNION ALL
+             SELECT unseal(sealed, record, 64) FROM records UNION ALL
+             SELECT CAST(view || text AS BLOB) FROM records UNION ALL
+             SELECT unseal(body, record, 65) FROM entries UNION ALL
+             SELECT CAST(refusal AS BLOB) FROM entries UNION ALL SELECT value FROM settings",
+        )?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let value: Option<Vec<u8>> = row.get(0)?;
+            if value.is_some_and(|value| value.windows(bytes.len()).any(|window| window == bytes)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Every field with several values, of one record or of all.
+    pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
+        let records = match record {
+            Some(record) => self.get(record)?.into_iter().collect(),
+            None => self.list(&Query {
+                in_conflict: true,
+                ..Query::default()
+            })?,
+        };
+        Ok(records.iter().flat_map(Record::conflicts).collect())
+    }
+}

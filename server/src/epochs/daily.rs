@@ -1,0 +1,68 @@
+//! The daily run beside the service: old rules first, then what is due.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use super::{renew, retain};
+use crate::service::Service;
+
+/// How long after one run the next begins.
+const EVERY: Duration = Duration::from_hours(24);
+/// How long after a run that failed.
+const AGAIN: Duration = Duration::from_mins(10);
+
+/// Runs in a thread of its own until it is dropped.
+pub struct Daily {
+    stop: Option<SyncSender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Daily {
+    /// Begins with a run.
+    pub fn start(service: Arc<Service>) -> std::io::Result<Self> {
+        let (stop, stopped) = sync_channel::<()>(0);
+        let thread = std::thread::Builder::new()
+            .name("retention".into())
+            .spawn(move || {
+                loop {
+                    let wait = if run(&service) { EVERY } else { AGAIN };
+                    if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Daily {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(service: &Service) -> bool {
+    let done = renew(service).and_then(|renewed| Ok((renewed, retain(service, false)?)));
+    match done {
+        Ok((renewed, retained)) => {
+            tracing::info!(
+                renewed,
+                erased = retained.erased,
+                failed = retained.failed,
+                "daily run"
+            );
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the daily run was broken off");
+            false
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Histories that end outside of a push: something is erased because somebody asked, because its time is up, or because
+//! rules changed. Each is one transaction: the new generation, the bytes that go, and the row that says so.
+
+mod change;
+mod daily;
+mod retention;
+mod rules;
+
+use gridledger_core::canonical;
+use gridledger_core::epoch::Erasure;
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::set::Merge;
+
+use crate::reading::ReadError;
+use crate::service::Service;
+use change::{Change, Done};
+
+pub use daily::Daily;
+pub use retention::{Retained, retain};
+pub use rules::renew;
+
+/// Why something was erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The person concerned asked for it.
+    Request,
+    /// Consent was withdrawn.
+    Consent,
+    /// It was objected to.
+    Objection,
+    /// It should not have been written.
+    Mistake,
+    /// An authority or a court ordered it.
+    Order,
+    /// Its time is up.
+    Retention,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 6] = [
+        Self::Request,
+        Self::Consent,
+        Self::Objection,
+        Self::Mistake,
+        Self::Order,
+        Self::Retention,
+    ];
+
+    /// The word it is known by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Consent => "consent",
+            Self::Objection => "objection",
+            Self::Mistake => "mistake",
+            Self::Order => "order",
+            Self::Retention => "retention",
+        }
+    }
+
+    /// The reason of a word.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+/// What is to be erased.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The record.
+    pub record: RecordId,
+    /// These fields; none for the whole record.
+    pub fields: Vec<String>,
+    /// Why.
+    pub reason: Reason,
+    /// The login of who asks.
+    pub by: String,
+    /// When it was asked for, ms since 1970.
+    pub asked_at: i64,
+}
+
+/// Erases fields of a record, or the whole. Returns the position that tells of it, in the log of the record's area.
+/// What was erased before is not erased again: the position is then that of the first time.
+pub fn erase(service: &Service, wanted: &Wanted) -> Result<u64, ReadError> {
+    check(service, wanted)?;
+    let change = if wanted.fields.is_empty() {
+        Change::Everything
+    } else {
+        let fields = wanted.fields.iter().map(|field| (field.clone(), i64::MAX));
+        Change::Fields(fields.collect())
+    };
+    let done = change::make(service, wanted, change)?;
+    service.store.scrub()?;
+    match done {
+        Done::Begun(seq) | Done::Nothing(seq) => Ok(seq),
+        Done::NoRecord => Err(ReadError::refused(Code::RecordUnknown, "no such record")),
+    }
+}
+
+/// Has a record begin a new generation, without anything being erased. Returns the position that tells of it.
+pub fn begin(service: &Service, record: RecordId) -> Result<u64, ReadError> {
+    let wanted = Wanted {
+        record,
+        fields: Vec::new(),
+        reason: Reason::Request,
+        by: String::new(),
+        asked_at: service.now(),
+    };
+    match change::make(service, &wanted, Change::Again)? {
+        Done::Begun(seq) | Done::Nothing(seq) => Ok(seq),
+        Done::NoRecord => Err(ReadError::refused(Code::RecordUnknown, "no such record")),
+    }
+}
+
+fn check(service: &Service, wanted: &Wanted) -> Result<(), ReadError> {
+    let Some((row, _)) = service.store.record(wanted.record)? else {
+        return Err(ReadError::refused(Code::RecordUnknown, "no such record"));
+    };
+    let record_type = service.schema.record_type(&row.record_type);
+    for name in &wanted.fields {
+        let field = record_type.and_then(|record_type| record_type.field(name));
+        let Some(field) = field else {
+            let rule = format!("not a field of {}", row.record_type);
+            return Err(Refusal::of_field(Code::FieldUnknown, name, rule).into());
+        };
+        if field.merge == Merge::Events {
+            let rule = "what was done to a ticket goes with the record alone";
+            return Err(Refusal::of_field(Code::OperationMismatch, name, rule).into());
+        }
+    }
+    Ok(())
+}
+
+/// Of a record's entries those that hold something erased; one that cannot be read goes too.
+pub(crate) fn wiped<'a>(
+    bodies: &'a [(FeedId, u64, Vec<u8>)],
+    erased: &'a [Erasure],
+) -> impl Iterator<Item = (FeedId, u64)> + 'a {
+    let holds =
+        |body: &[u8]| canonical::decode(body).map_or(true, |entry| erased.iter().any(|e| e.covers(&entry)));
+    let gone = bodies.iter().filter(move |(_, _, body)| holds(body));
+    gone.map(|(feed, n, _)| (*feed, *n))
+}

@@ -1,0 +1,55 @@
+//! `/v1/exports`: one asks to see many records unmasked, another says yes.
+
+use actix_web::{HttpResponse, web};
+use gridledger_schema::code::Code;
+use serde_json::json;
+
+use super::body::Json;
+use super::{ApiError, block};
+use crate::auth::Caller;
+use crate::exports::{self, Asked};
+use crate::reading::Reader;
+use crate::service::Service;
+
+/// `POST /v1/exports`
+pub async fn ask(
+    caller: Caller,
+    service: web::Data<Service>,
+    Json(asked): Json<Asked>,
+) -> Result<HttpResponse, ApiError> {
+    let no = block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        exports::ask(&reader, asked)
+    })
+    .await?;
+    Ok(HttpResponse::Created().json(json!({ "id": no })))
+}
+
+/// `GET /v1/exports`
+pub async fn list(caller: Caller, service: web::Data<Service>) -> Result<HttpResponse, ApiError> {
+    let exports =
+        block(move || exports::list(&Reader::new(&service, &caller.user.login, &caller.grants))).await?;
+    Ok(HttpResponse::Ok().json(json!({ "exports": exports })))
+}
+
+/// `POST /v1/exports/{id}/approve`
+pub async fn approve(
+    caller: Caller,
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let no = number(&id)?;
+    block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        exports::approve(&reader, no)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A number in a path; what is none names nothing.
+pub fn number(text: &str) -> Result<u64, ApiError> {
+    text.parse::<u32>()
+        .map(u64::from)
+        .map_err(|_| Code::NotFound.into())
+}

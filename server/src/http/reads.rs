@@ -1,0 +1,24 @@
+//! `GET /v1/reads`: the read log.
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use super::{ApiError, block};
+use crate::auth::Caller;
+use crate::reading::{ReadError, Reader};
+use crate::reads::page;
+use crate::service::Service;
+
+/// `GET /v1/reads`
+pub async fn log(
+    caller: Caller,
+    service: web::Data<Service>,
+    pairs: web::Query<Vec<(String, String)>>,
+) -> Result<HttpResponse, ApiError> {
+    let query = page::question(&pairs)?;
+    let page = block(move || -> Result<_, ReadError> {
+        page::page(&Reader::new(&service, &caller.user.login, &caller.grants), &query)
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "rows": page.rows, "cursor": page.cursor, "more": page.more })))
+}

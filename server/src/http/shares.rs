@@ -1,0 +1,76 @@
+//! `/v1/shares`: fields shared with departments, and their feeds.
+
+use actix_web::{HttpResponse, web};
+use gridledger_schema::code::{Code, Refusal};
+use serde_json::json;
+
+use super::body::Json;
+use super::exports::number;
+use super::{ApiError, block};
+use crate::auth::Caller;
+use crate::reading::Reader;
+use crate::service::Service;
+use crate::shares::{self, Terms};
+
+/// `POST /v1/shares`
+pub async fn make(
+    caller: Caller,
+    service: web::Data<Service>,
+    Json(terms): Json<Terms>,
+) -> Result<HttpResponse, ApiError> {
+    let no = block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        shares::make(&reader, terms)
+    })
+    .await?;
+    Ok(HttpResponse::Created().json(json!({ "id": no })))
+}
+
+/// `GET /v1/shares`
+pub async fn list(caller: Caller, service: web::Data<Service>) -> Result<HttpResponse, ApiError> {
+    let shares =
+        block(move || shares::list(&Reader::new(&service, &caller.user.login, &caller.grants))).await?;
+    Ok(HttpResponse::Ok().json(json!({ "shares": shares })))
+}
+
+/// `DELETE /v1/shares/{id}`
+pub async fn revoke(
+    caller: Caller,
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let no = number(&id)?;
+    block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        shares::revoke(&reader, no)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `GET /v1/shares/{id}/feed`
+pub async fn feed(
+    caller: Caller,
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    pairs: web::Query<Vec<(String, String)>>,
+) -> Result<HttpResponse, ApiError> {
+    let no = number(&id)?;
+    let (mut since, mut limit) = (None, None);
+    for (key, value) in pairs.into_inner() {
+        match key.as_str() {
+            "since" => since = Some(value),
+            "limit" => {
+                let wrong = |_| Refusal::of_field(Code::BadRequest, "limit", "a number");
+                limit = Some(value.parse().map_err(wrong)?);
+            }
+            _ => return Err(ApiError::new(Code::BadRequest, "a feed takes since and limit")),
+        }
+    }
+    let page = block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        shares::feed(&reader, no, since.as_deref(), limit)
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(json!({ "rows": page.rows, "cursor": page.cursor, "more": page.more })))
+}

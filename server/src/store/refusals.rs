@@ -1,0 +1,76 @@
+//! Refused entries kept as evidence, what their authors ask about them, and what supervisors rule.
+
+use gridledger_schema::code::Refusal;
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::wire::Ask;
+
+use super::StoreError;
+use super::people::UserNo;
+
+/// A refused entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// The feed.
+    pub feed: FeedId,
+    /// Its number there.
+    pub n: u64,
+    /// The author's code.
+    pub author: String,
+    /// The record it was about.
+    pub record: RecordId,
+    /// The record's area, also of a record that never came to be.
+    pub area: AreaNo,
+    /// The entry's canonical bytes; none when they were erased.
+    pub body: Vec<u8>,
+    /// Why it was refused.
+    pub refusal: Refusal,
+    /// When the server got it, ms since 1970.
+    pub received_at: i64,
+    /// When its author asked about it, and the author's note.
+    pub asked: Option<(i64, String)>,
+    /// What was ruled.
+    pub ruling: Option<RulingRow>,
+}
+
+/// What a supervisor made of a refused entry. There is one at most, and it stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulingRow {
+    /// The refused entry's feed.
+    pub feed: FeedId,
+    /// Its number there.
+    pub n: u64,
+    /// The supervisor's code.
+    pub by: String,
+    /// When, ms since 1970.
+    pub at: i64,
+    /// The supervisor's words.
+    pub note: String,
+    /// The entry under the supervisor's name by which it was admitted; `None` when it was declined.
+    pub admitted_as: Option<(FeedId, u64)>,
+}
+
+/// Which refused entries.
+#[derive(Clone, Debug)]
+pub struct RefusedQuery {
+    /// Of records in these areas.
+    pub areas: Vec<AreaNo>,
+    /// Only those that were asked about and have no ruling.
+    pub asked: bool,
+    /// Only those before this one, in the order of the answer.
+    pub before: Option<(i64, FeedId, u64)>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Refused entries and rulings.
+pub trait RefusalStore {
+    /// Refused entries, the latest received first.
+    fn refused(&self, query: &RefusedQuery) -> Result<Vec<RefusedRow>, StoreError>;
+    /// One refused entry.
+    fn refused_entry(&self, feed: FeedId, n: u64) -> Result<Option<RefusedRow>, StoreError>;
+    /// Notes what a user asks about refused entries of his or her own; answers with the rulings there are. Asking again
+    /// costs no write; what is not the user's own refused entry is passed over.
+    fn ask(&self, user: UserNo, asks: &[Ask], now: i64) -> Result<Vec<RulingRow>, StoreError>;
+    /// Keeps a ruling that declines; [`StoreError::Taken`] if there is one already.
+    fn decline(&self, ruling: &RulingRow) -> Result<(), StoreError>;
+}

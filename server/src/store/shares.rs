@@ -1,0 +1,90 @@
+//! What takes two to be shown: shares with departments, and exports that a second person approves.
+
+use gridledger_schema::ids::AreaNo;
+
+use super::StoreError;
+
+/// A share: certain fields of the records of one type and area, for one purpose, until a day, to one login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewShare {
+    /// The login it is made for.
+    pub to: String,
+    /// The record type.
+    pub record_type: String,
+    /// The fields.
+    pub fields: Vec<String>,
+    /// The area; all below it count.
+    pub area: AreaNo,
+    /// What the values are for.
+    pub purpose: String,
+    /// Good until (exclusive), ms since 1970.
+    pub until: i64,
+    /// The login of who made it.
+    pub made_by: String,
+    /// When, ms since 1970.
+    pub made_at: i64,
+}
+
+/// A share as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Its number.
+    pub no: u64,
+    /// What it says.
+    pub terms: NewShare,
+    /// When it was revoked, ms since 1970.
+    pub revoked_at: Option<i64>,
+}
+
+impl Share {
+    /// Whether it may be pulled at a time.
+    pub fn is_good(&self, at: i64) -> bool {
+        self.revoked_at.is_none() && at < self.terms.until
+    }
+}
+
+/// A request to see the values of more records than one person may alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewExport {
+    /// The login of who asks.
+    pub asked_by: String,
+    /// The record type.
+    pub record_type: String,
+    /// The area; all below it count.
+    pub area: AreaNo,
+    /// Why.
+    pub reason: String,
+    /// When, ms since 1970.
+    pub asked_at: i64,
+}
+
+/// An export as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// Its number.
+    pub no: u64,
+    /// What was asked.
+    pub asked: NewExport,
+    /// The login of who approved it, and when, ms since 1970.
+    pub approved: Option<(String, i64)>,
+}
+
+/// Shares and exports.
+pub trait ShareStore {
+    /// Makes a share; returns its number.
+    fn put_share(&self, share: NewShare) -> Result<u64, StoreError>;
+    /// A share.
+    fn share(&self, no: u64) -> Result<Option<Share>, StoreError>;
+    /// Every share, the newest first.
+    fn shares(&self) -> Result<Vec<Share>, StoreError>;
+    /// Ends a share; one that has ended stays as it is.
+    fn revoke_share(&self, no: u64, at: i64) -> Result<(), StoreError>;
+    /// Notes a request for an export; returns its number.
+    fn put_export(&self, export: NewExport) -> Result<u64, StoreError>;
+    /// An export.
+    fn export(&self, no: u64) -> Result<Option<Export>, StoreError>;
+    /// Exports asked for at or after a time, the newest first.
+    fn exports(&self, from: i64) -> Result<Vec<Export>, StoreError>;
+    /// Approves an export; `false` if somebody had.
+    fn approve_export(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,148 @@
+//! The rows of grants, and of what was granted before a grant was cut short.
+
+use std::collections::BTreeSet;
+
+use gridledger_schema::ids::AreaNo;
+use gridledger_schema::wire::Grant;
+
+use super::areas;
+use crate::store::StoreError;
+use crate::store::people::UserNo;
+use crate::store::records::EventKind;
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+
+/// Reads a grant from columns role, area, valid_from, valid_to, starting at the first.
+fn grant(row: &Row) -> Result<Grant, SqlError> {
+    Ok(Grant {
+        role: row.get(0)?,
+        area: AreaNo(row.get(1)?),
+        from: row.get(2)?,
+        to: row.get(3)?,
+    })
+}
+
+/// A user's grants, ended ones included.
+pub fn of(c: &Connection<'_>, user: UserNo) -> Result<Vec<Grant>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT role, area, valid_from, valid_to FROM grants WHERE user = ?1 ORDER BY role, area, valid_from",
+    )?;
+    let rows = select.query_map([user.0], grant)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What a user had been granted before it was cut short, and when it was.
+pub fn replaced(c: &Connection<'_>, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT role, area, valid_from, valid_to, replaced_at FROM replaced_grants WHERE user = ?1
+         ORDER BY replaced_at",
+    )?;
+    let rows = select.query_map([user.0], |row| Ok((grant(row)?, row.get(4)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Adds a grant unless one that is held covers it; whether anything changed. A grant with the same beginning gets
+/// the new end.
+pub fn put(c: &Connection<'_>, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> Result<bool, StoreError> {
+    let mut known = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM areas WHERE area = ?1)")?;
+    if !known.query_row([grant.area.0], |row| row.get::<_, bool>(0))? {
+        return Err(StoreError::Missing(format!("area {}", grant.area)));
+    }
+    let mut select = c.prepare_cached(
+        "SELECT valid_to FROM grants WHERE user = ?1 AND role = ?2 AND area = ?3 AND valid_from = ?4",
+    )?;
+    let key = (user.0, &grant.role, grant.area.0, grant.from);
+    let before = select
+        .query_row(key, |row| row.get::<_, Option<i64>>(0))
+        .optional()?;
+    let mut insert = c.prepare_cached(
+        "INSERT INTO grants (user, role, area, valid_from, valid_to) SELECT CAST(?1 AS BIGINT), ?2, CAST(?3 AS BIGINT), CAST(?4 AS BIGINT),
+           CAST(?5 AS BIGINT)
+         WHERE NOT EXISTS (SELECT 1 FROM grants WHERE user = ?1 AND role = ?2 AND area = ?3 AND valid_from <= ?4
+           AND (valid_to IS NULL OR valid_to >= ?5) AND (valid_from < ?4 OR valid_to IS NOT DISTINCT FROM ?5))
+         ON CONFLICT (user, role, area, valid_from) DO UPDATE SET valid_to = excluded.valid_to",
+    )?;
+    let row = (user.0, &grant.role, grant.area.0, grant.from, grant.to);
+    let changed = insert.execute(row)? == 1;
+    let ends = |to: Option<i64>| to.unwrap_or(i64::MAX);
+    if let Some(before) = before.filter(|before| changed && ends(grant.to) < ends(*before)) {
+        let old = Grant {
+            to: before,
+            ..grant.clone()
+        };
+        cuts.note(c, user, &old)?;
+    }
+    Ok(changed)
+}
+
+/// Ends what is held of a role at an area; whether anything was.
+pub fn end(
+    c: &Connection<'_>,
+    user: UserNo,
+    role: &str,
+    area: AreaNo,
+    (at, now): (i64, i64),
+) -> Result<bool, StoreError> {
+    let mut update = c.prepare_cached(
+        "UPDATE grants SET valid_to = ?4
+         WHERE user = ?1 AND role = ?2 AND area = ?3 AND valid_from = ?5 AND (valid_to IS NULL OR valid_to > ?4)",
+    )?;
+    let mut cuts = Cuts::begin(c, now)?;
+    for held in of(c, user)? {
+        let key = (user.0, role, area.0, at, held.from);
+        if held.role == role && held.area == area && update.execute(key)? == 1 {
+            cuts.note(c, user, &held)?;
+        }
+    }
+    cuts.log(c)
+}
+
+/// The time of the latest change of rights or of the territory, ms since 1970; 0 for none.
+pub fn last_cut(c: &Connection<'_>) -> Result<i64, StoreError> {
+    let mut last = c.prepare_cached(
+        "SELECT greatest(coalesce((SELECT max(replaced_at) FROM replaced_grants), 0),
+                    coalesce((SELECT max(told_at) FROM territory_changes), 0))",
+    )?;
+    Ok(last.query_row((), |row| row.get(0))?)
+}
+
+/// The grants cut short in one transaction. They share a time that no other cut has.
+pub struct Cuts {
+    at: i64,
+    areas: BTreeSet<AreaNo>,
+}
+
+impl Cuts {
+    /// No cuts yet.
+    pub fn begin(c: &Connection<'_>, now: i64) -> Result<Self, StoreError> {
+        Ok(Self {
+            at: now.max(last_cut(c)? + 1),
+            areas: BTreeSet::new(),
+        })
+    }
+
+    /// Keeps what had been granted.
+    fn note(&mut self, c: &Connection<'_>, user: UserNo, old: &Grant) -> Result<(), StoreError> {
+        let mut insert = c.prepare_cached("INSERT INTO replaced_grants VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        insert.execute((user.0, &old.role, old.area.0, old.from, old.to, self.at))?;
+        c.prepare_cached("UPDATE users SET rights_cut = ?2 WHERE user = ?1")?
+            .execute((user.0, self.at))?;
+        self.areas.insert(old.area);
+        Ok(())
+    }
+
+    /// Says in the log of each area concerned, and of those below, that rights changed; whether any did.
+    pub fn log(self, c: &Connection<'_>) -> Result<bool, StoreError> {
+        let mut told = BTreeSet::new();
+        for area in &self.areas {
+            areas::below(c, *area, &mut told)?;
+        }
+        let mut advance =
+            c.prepare_cached("UPDATE areas SET head = head + 1 WHERE area = ?1 RETURNING head")?;
+        let mut insert = c.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, NULL, ?4)")?;
+        for area in told {
+            let head: i64 = advance.query_row([area.0], |row| row.get(0))?;
+            insert.execute((area.0, head, EventKind::Rights.as_str(), self.at))?;
+        }
+        Ok(!self.areas.is_empty())
+    }
+}

@@ -1,0 +1,255 @@
+//! The read log: rows numbered and chained inside the transaction that writes them.
+
+use std::collections::BTreeSet;
+
+use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
+
+use super::{Engine, SqlStore};
+use crate::cells;
+use crate::reads::chain;
+use crate::store::StoreError;
+use crate::store::reads::{NewRead, ReadKind, ReadLogStore, ReadQuery, ReadRow};
+use crate::store::sql::{Cell, Connection, Optional as _, Row, SqlError, ToCell as _};
+
+const COLUMNS: &str = "r.no, r.at, r.received_at, r.user, r.device, r.device_n, r.kind, r.subject, r.area, r.fields, \
+                       r.reason, r.records, r.share, r.hash";
+/// `received_at` never falls, so that the first row from a time on has the lowest number of them.
+const FIRST_AT: &str = "SELECT no FROM read_log WHERE received_at >= ?1 ORDER BY received_at, no LIMIT 1";
+const SEEN_IN_LEDGERS: &str = "SELECT records FROM read_log WHERE user = ?1 AND no >= ?2 AND kind = 'ledger'";
+const DAMAGED: StoreError = StoreError::Damaged("read_log");
+
+/// The log's last row: its number, when it was learnt of, its hash.
+struct Head {
+    no: u64,
+    received_at: i64,
+    hash: [u8; 32],
+}
+
+fn head(c: &Connection<'_>) -> Result<Head, StoreError> {
+    let mut select =
+        c.prepare_cached("SELECT no, received_at, hash FROM read_log ORDER BY no DESC LIMIT 1")?;
+    let head = select.query_row((), |row| {
+        let (no, received_at, hash) = (row.get::<_, i64>(0)? as u64, row.get(1)?, row.get(2)?);
+        Ok(Head {
+            no,
+            received_at,
+            hash,
+        })
+    });
+    let nothing = Head {
+        no: 0,
+        received_at: i64::MIN,
+        hash: [0; 32],
+    };
+    Ok(head.optional()?.unwrap_or(nothing))
+}
+
+fn append(c: &Connection<'_>, mut read: NewRead, head: &mut Head) -> Result<(), StoreError> {
+    // A server's clock that was set back does not take the log's order with it.
+    read.received_at = read.received_at.max(head.received_at);
+    let row = ReadRow {
+        no: head.no + 1,
+        hash: chain::hash(&head.hash, head.no + 1, &read),
+        read,
+    };
+    insert(c, &row)?;
+    *head = Head {
+        no: row.no,
+        received_at: row.read.received_at,
+        hash: row.hash,
+    };
+    Ok(())
+}
+
+fn insert(c: &Connection<'_>, row: &ReadRow) -> Result<(), StoreError> {
+    let ReadRow { no, read, hash } = row;
+    let mut insert = c.prepare_cached(
+        "INSERT INTO read_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )?;
+    insert.execute(cells![
+        *no as i64,
+        read.at,
+        read.received_at,
+        read.user,
+        read.device.map(|device| device.0),
+        read.device_n.map(|n| n as i64),
+        read.kind.as_str(),
+        read.subject,
+        read.area.map(|area| area.0),
+        serde_json::json!(read.fields).to_string(),
+        read.reason,
+        read.records
+            .iter()
+            .flat_map(|record| record.0)
+            .collect::<Vec<u8>>(),
+        read.share.map(|share| share as i64),
+        hash,
+    ])?;
+    let mut index = c.prepare_cached("INSERT INTO read_records VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    for record in &read.records {
+        index.execute((record.0, *no as i64))?;
+    }
+    Ok(())
+}
+
+fn read_row(row: &Row) -> Result<Result<ReadRow, StoreError>, SqlError> {
+    let (kind, fields): (String, String) = (row.get(6)?, row.get(9)?);
+    let records: Vec<u8> = row.get(11)?;
+    let (Some(kind), Ok(fields)) = (ReadKind::parse(&kind), serde_json::from_str(&fields)) else {
+        return Ok(Err(DAMAGED));
+    };
+    let (ids, rest) = records.as_chunks::<16>();
+    if !rest.is_empty() {
+        return Ok(Err(DAMAGED));
+    }
+    let number = |column| row.get::<_, Option<i64>>(column).map(|n| n.map(|n| n as u64));
+    let read = NewRead {
+        at: row.get(1)?,
+        received_at: row.get(2)?,
+        user: row.get(3)?,
+        device: row.get::<_, Option<u32>>(4)?.map(DeviceNo),
+        device_n: number(5)?,
+        kind,
+        subject: row.get(7)?,
+        area: row.get::<_, Option<u32>>(8)?.map(AreaNo),
+        fields,
+        reason: row.get(10)?,
+        records: ids.iter().copied().map(RecordId).collect(),
+        share: number(12)?,
+    };
+    Ok(Ok(ReadRow {
+        no: row.get::<_, i64>(0)? as u64,
+        read,
+        hash: row.get(13)?,
+    }))
+}
+
+/// What a device brought, written once; a copy of the phone that numbered something else the same loses nothing.
+fn append_of_device(
+    c: &Connection<'_>,
+    device: DeviceNo,
+    n: u64,
+    read: NewRead,
+    head: &mut Head,
+) -> Result<(), StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM read_log r WHERE r.device = ?1 AND r.device_n = ?2");
+    let mut select = c.prepare_cached(&sql)?;
+    for known in select.query_map((device.0, n as i64), read_row)? {
+        let known = known??.read;
+        if (known.at, &known.records, &known.fields, &known.reason)
+            == (read.at, &read.records, &read.fields, &read.reason)
+        {
+            return Ok(());
+        }
+    }
+    let mut select =
+        c.prepare_cached("SELECT max(device_n) FROM read_log WHERE device = ?1 AND device_n IS NOT NULL")?;
+    let last: Option<i64> = select.query_row([device.0], |row| row.get(0))?;
+    let last = last.unwrap_or(0) as u64;
+    if n > last + 1 {
+        let missing = NewRead {
+            at: read.received_at,
+            device_n: None,
+            kind: ReadKind::Missing,
+            subject: format!("{}-{}", last + 1, n - 1),
+            area: None,
+            fields: Vec::new(),
+            reason: String::new(),
+            records: Vec::new(),
+            ..read.clone()
+        };
+        append(c, missing, head)?;
+    }
+    append(c, read, head)
+}
+
+/// The first row learnt of at or after a time; one past the end if there is none.
+fn first_at(c: &Connection<'_>, time: i64) -> Result<i64, StoreError> {
+    let found = c
+        .prepare_cached(FIRST_AT)?
+        .query_row([time], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(i64::MAX))
+}
+
+/// The statement that finds a query's rows, and its values. The narrowest condition leads; each has an index.
+fn statement(c: &Connection<'_>, query: &ReadQuery) -> Result<(String, Vec<Cell>), StoreError> {
+    let from = query.from.map_or(Ok(0), |time| first_at(c, time))?;
+    let to = query.to.map_or(Ok(i64::MAX), |time| first_at(c, time))?;
+    let after = i64::try_from(query.after)
+        .unwrap_or(i64::MAX)
+        .max(from.saturating_sub(1));
+    let (mut tables, mut no) = ("read_log r", "r.no");
+    let (mut conditions, mut values) = (
+        Vec::new(),
+        vec![after.cell(), to.cell(), (query.limit as i64).cell()],
+    );
+    let mut condition = |column: &str, value: Cell| {
+        values.push(value);
+        conditions.push(format!(" AND {column} = ?{}", values.len()));
+    };
+    if let Some(record) = query.record {
+        (tables, no) = ("read_records x JOIN read_log r ON r.no = x.no", "x.no");
+        condition("x.record", record.0.cell());
+    }
+    if let Some(user) = &query.user {
+        condition("r.user", user.cell());
+    }
+    if let Some(share) = query.share {
+        condition("r.share", (share as i64).cell());
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM {tables} WHERE {no} > ?1 AND {no} < ?2{} ORDER BY {no} LIMIT ?3",
+        conditions.concat()
+    );
+    Ok((sql, values))
+}
+
+impl<E: Engine> ReadLogStore for SqlStore<E> {
+    fn log_reads(&self, reads: Vec<NewRead>) -> Result<(), StoreError> {
+        self.engine.write(move |c| {
+            let mut head = head(c)?;
+            for read in reads.iter().cloned() {
+                match (read.device, read.device_n) {
+                    (Some(device), Some(n)) => append_of_device(c, device, n, read, &mut head)?,
+                    _ => append(c, read, &mut head)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn reads(&self, query: &ReadQuery) -> Result<Vec<ReadRow>, StoreError> {
+        self.engine.read(|c| {
+            let (sql, values) = statement(c, query)?;
+            let mut select = c.prepare_cached(&sql)?;
+            let rows = select.query_map(values, read_row)?;
+            rows.map(|row| row?).collect()
+        })
+    }
+
+    fn log_within(&self, read: NewRead, most: usize, from: i64) -> Result<bool, StoreError> {
+        self.engine.write(move |c| {
+            let mut seen = seen_in_ledgers(c, &read.user, from)?;
+            seen.extend(&read.records);
+            if seen.len() > most {
+                return Ok(false);
+            }
+            append(c, read.clone(), &mut head(c)?)?;
+            Ok(true)
+        })
+    }
+}
+
+/// The records that a person saw in ledgers without a second person, learnt of at or after `from`.
+fn seen_in_ledgers(c: &Connection<'_>, user: &str, from: i64) -> Result<BTreeSet<RecordId>, StoreError> {
+    let mut select = c.prepare_cached(SEEN_IN_LEDGERS)?;
+    let mut seen = BTreeSet::new();
+    for row in select.query_map((user, first_at(c, from)?), |row| row.get::<_, Vec<u8>>(0))? {
+        seen.extend(row?.as_chunks::<16>().0.iter().copied().map(RecordId));
+    }
+    Ok(seen)
+}
+
+#[cfg(test)]
+mod tests;

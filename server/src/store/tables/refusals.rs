@@ -1,0 +1,175 @@
+//! Refused entries, questions and rulings.
+
+use gridledger_schema::entry::{Entry, Target};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::wire::Ask;
+use serde_json::json;
+
+use super::pushes::read_refusal;
+use super::{Engine, SqlStore};
+use crate::store::StoreError;
+use crate::store::people::UserNo;
+use crate::store::refusals::{RefusalStore, RefusedQuery, RefusedRow, RulingRow};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+
+const COLUMNS: &str = "SELECT v.feed, v.n, f.author, e.record, v.area, e.body, e.refusal, e.received_at, v.asked_at, v.note,
+    r.by, r.at, r.note, r.as_feed, r.as_n
+  FROM evidence v JOIN entries e USING (feed, n) JOIN feeds f USING (feed) LEFT JOIN rulings r USING (feed, n)";
+
+fn read(row: &Row) -> Result<RefusedRow, SqlError> {
+    let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
+    let asked_at: Option<i64> = row.get(8)?;
+    let asked = match asked_at {
+        Some(at) => Some((at, row.get::<_, Option<String>>(9)?.unwrap_or_default())),
+        None => None,
+    };
+    Ok(RefusedRow {
+        feed,
+        n,
+        author: row.get(2)?,
+        record: RecordId(row.get(3)?),
+        area: AreaNo(row.get(4)?),
+        body: row.get(5)?,
+        refusal: read_refusal(&row.get::<_, String>(6)?),
+        received_at: row.get(7)?,
+        asked,
+        ruling: read_ruling(row, (feed, n), 10)?,
+    })
+}
+
+/// Reads a ruling from columns by, at, note, as_feed, as_n, starting at column `at`.
+fn read_ruling(row: &Row, (feed, n): (FeedId, u64), at: usize) -> Result<Option<RulingRow>, SqlError> {
+    let Some(by) = row.get::<_, Option<String>>(at)? else {
+        return Ok(None);
+    };
+    let as_feed: Option<[u8; 16]> = row.get(at + 3)?;
+    let as_n = row.get::<_, Option<i64>>(at + 4)?.map(|n| n as u64);
+    Ok(Some(RulingRow {
+        feed,
+        n,
+        by,
+        at: row.get(at + 1)?,
+        note: row.get(at + 2)?,
+        admitted_as: as_feed.map(FeedId).zip(as_n),
+    }))
+}
+
+/// Keeps a refused entry as evidence, under the area its record is in, or would be.
+pub(super) fn keep(c: &Connection<'_>, feed: FeedId, entry: &Entry, now: i64) -> Result<(), StoreError> {
+    let area = match &entry.target {
+        Target::Create { area, .. } => Some(area.0),
+        Target::Edit { record } => {
+            let mut select = c.prepare_cached(
+                "SELECT area FROM records WHERE record = ?1
+                 UNION ALL SELECT v.area FROM entries e JOIN evidence v USING (feed, n)
+                           WHERE e.record = ?1 AND e.refusal IS NOT NULL LIMIT 1",
+            )?;
+            select.query_row([record.0], |row| row.get(0)).optional()?
+        }
+    };
+    // A record that nobody ever made is in no area: nobody supervises it.
+    let mut insert = c.prepare_cached("INSERT INTO evidence (feed, n, area, at) VALUES (?1, ?2, ?3, ?4)")?;
+    insert.execute((feed.0, entry.n as i64, area.unwrap_or(0), now))?;
+    Ok(())
+}
+
+/// Keeps a ruling.
+pub(super) fn rule(c: &Connection<'_>, ruling: &RulingRow) -> Result<(), StoreError> {
+    let mut insert =
+        c.prepare_cached("INSERT INTO rulings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING")?;
+    let (as_feed, as_n) = ruling.admitted_as.unzip();
+    let done = insert.execute((
+        ruling.feed.0,
+        ruling.n as i64,
+        &ruling.by,
+        ruling.at,
+        &ruling.note,
+        as_feed.map(|feed| feed.0),
+        as_n.map(|n| n as i64),
+    ))?;
+    match done {
+        0 => Err(StoreError::Taken("the ruling".into())),
+        _ => Ok(()),
+    }
+}
+
+/// Of a user's own refused entries that are asked about: those not noted yet, and the rulings there are.
+fn asked(c: &Connection<'_>, user: UserNo, asks: &[Ask]) -> Result<(Vec<Ask>, Vec<RulingRow>), StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT v.asked_at, r.by, r.at, r.note, r.as_feed, r.as_n FROM evidence v JOIN feeds f USING (feed)
+         LEFT JOIN rulings r USING (feed, n) WHERE v.feed = ?1 AND v.n = ?2 AND f.user = ?3",
+    )?;
+    let (mut fresh, mut rulings) = (Vec::new(), Vec::new());
+    for ask in asks {
+        let n = i64::try_from(ask.n).unwrap_or(i64::MAX);
+        let found = select
+            .query_row((ask.feed.0, n, user.0), |row| {
+                Ok((
+                    row.get::<_, Option<i64>>(0)?,
+                    read_ruling(row, (ask.feed, ask.n), 1)?,
+                ))
+            })
+            .optional()?;
+        match found {
+            Some((None, _)) => fresh.push(ask.clone()),
+            Some((Some(_), ruling)) => rulings.extend(ruling),
+            None => {}
+        }
+    }
+    Ok((fresh, rulings))
+}
+
+impl<E: Engine> RefusalStore for SqlStore<E> {
+    fn refused(&self, query: &RefusedQuery) -> Result<Vec<RefusedRow>, StoreError> {
+        let areas = json!(query.areas.iter().map(|area| area.0).collect::<Vec<_>>()).to_string();
+        let (at, feed, n) = query
+            .before
+            .unwrap_or((i64::MAX, FeedId([0xff; 16]), u64::MAX >> 1));
+        let only = if query.asked {
+            "AND v.asked_at IS NOT NULL AND r.by IS NULL"
+        } else {
+            ""
+        };
+        self.engine.read(|c| {
+            let among = c.numbers("?1");
+            let sql = format!(
+                "{COLUMNS} WHERE v.area IN ({among}) AND (v.at, v.feed, v.n) < (?2, ?3, ?4) {only}
+             ORDER BY v.at DESC, v.feed DESC, v.n DESC LIMIT ?5"
+            );
+            let mut select = c.prepare_cached(&sql)?;
+            let key = (areas, at, feed.0, n as i64, query.limit as i64);
+            let rows = select.query_map(key, read)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn refused_entry(&self, feed: FeedId, n: u64) -> Result<Option<RefusedRow>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached(&[COLUMNS, " WHERE v.feed = ?1 AND v.n = ?2"].concat())?;
+            let n = i64::try_from(n).unwrap_or(i64::MAX);
+            Ok(select.query_row((feed.0, n), read).optional()?)
+        })
+    }
+
+    fn ask(&self, user: UserNo, asks: &[Ask], now: i64) -> Result<Vec<RulingRow>, StoreError> {
+        let (fresh, rulings) = self.engine.read(|c| asked(c, user, asks))?;
+        if fresh.is_empty() {
+            return Ok(rulings);
+        }
+        let asks = asks.to_vec();
+        self.engine.write(move |c| {
+            let mut update =
+                c.prepare_cached("UPDATE evidence SET asked_at = ?3, note = ?4 WHERE feed = ?1 AND n = ?2")?;
+            for ask in &fresh {
+                update.execute((ask.feed.0, ask.n as i64, now, &ask.note))?;
+            }
+            // It may have been ruled on before anybody asked.
+            Ok(asked(c, user, &asks)?.1)
+        })
+    }
+
+    fn decline(&self, ruling: &RulingRow) -> Result<(), StoreError> {
+        let ruling = ruling.clone();
+        self.engine.write(move |c| rule(c, &ruling))
+    }
+}

@@ -1,0 +1,318 @@
+//! The territory changes by plans: drawn up, simulated, approved by a second person, applied, handed over.
+//!
+//! - [`plan`]: what an office writes, and whether it can be carried out;
+//! - [`parts`]: which record of a split area goes where;
+//! - [`survey`]: looks at an area's records and finds that for each;
+//! - [`mod@simulate`]: who would be affected, and by how much;
+//! - [`apply`]: carries it out, in batches a kill can fall between;
+//! - [`moving`]: one batch of records on their way to other areas;
+//! - [`report`]: counts before and after.
+
+pub mod apply;
+pub mod moving;
+pub mod parts;
+pub mod plan;
+pub mod report;
+pub mod simulate;
+pub mod survey;
+
+use std::collections::BTreeMap;
+
+use gridledger_core::rights::Rights;
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::AreaNo;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::reading::{ReadError, Reader};
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::plans::PlanRow;
+use parts::Part;
+use plan::Draft;
+
+/// How far a plan has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Written down.
+    Draft,
+    /// Its effects were computed.
+    Simulated,
+    /// A second person agreed.
+    Approved,
+    /// It is being carried out.
+    Applying,
+    /// It was carried out; old and new heads share what moved.
+    Applied,
+    /// The hand-over has ended.
+    HandedOver,
+}
+
+impl State {
+    /// Every state, in order.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Draft, "draft"),
+        (Self::Simulated, "simulated"),
+        (Self::Approved, "approved"),
+        (Self::Applying, "applying"),
+        (Self::Applied, "applied"),
+        (Self::HandedOver, "handed_over"),
+    ];
+
+    /// The word it is stored and shown under.
+    pub fn as_str(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(state, _)| *state == self);
+        found.map_or("", |(_, word)| word)
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(_, known)| *known == word);
+        found.map(|(state, _)| *state)
+    }
+}
+
+/// A plan and what was done about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What the office wrote.
+    pub draft: Draft,
+    /// Who wrote it (login) and when, ms since 1970.
+    pub made: Signature,
+    /// What the last simulation found.
+    pub simulation: Option<simulate::Simulation>,
+    /// Who agreed.
+    pub approved: Option<Signature>,
+    /// Who began to apply it.
+    pub begun: Option<Signature>,
+    /// Until when old and new heads share, ms since 1970.
+    pub shared_until: Option<i64>,
+    /// The rule of each area that gives records away, with its part for the rest settled: area and parts.
+    pub rules: Vec<(String, Vec<Part>)>,
+    /// The counts before anything moved.
+    pub before: Option<report::Counts>,
+    /// The counts when the last record had moved.
+    pub after: Option<report::Counts>,
+}
+
+/// Somebody did something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// The login.
+    pub by: String,
+    /// When, ms since 1970.
+    pub at: i64,
+}
+
+/// A plan as it is kept, with its number and state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// As the store has it: what a step asks for.
+    row: PlanRow,
+    /// Its state.
+    pub state: State,
+    /// The plan.
+    pub plan: Plan,
+}
+
+impl Kept {
+    fn read(row: PlanRow, now: i64) -> Result<Self, StoreError> {
+        let plan: Plan = serde_json::from_str(&row.body).map_err(|_| StoreError::Damaged("plans"))?;
+        let state = State::parse(&row.state).ok_or(StoreError::Damaged("plans"))?;
+        let ended = plan.shared_until.is_some_and(|until| until <= now);
+        let state = match state {
+            State::Applied if ended => State::HandedOver,
+            state => state,
+        };
+        Ok(Self { row, state, plan })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u32 {
+        self.row.plan
+    }
+
+    /// The row it becomes.
+    fn next(&self, state: State, plan: &Plan) -> Result<PlanRow, StoreError> {
+        Ok(PlanRow {
+            plan: self.row.plan,
+            state: state.as_str().to_owned(),
+            body: body(plan)?,
+        })
+    }
+
+    /// The plan as people see it.
+    pub fn to_json(&self) -> Value {
+        let mut shown = json!(self.plan);
+        shown["plan"] = self.row.plan.into();
+        shown["state"] = self.state.as_str().into();
+        shown
+    }
+}
+
+fn body(plan: &Plan) -> Result<String, StoreError> {
+    serde_json::to_string(plan).map_err(|_| StoreError::Damaged("plans"))
+}
+
+/// Writes a plan down. It is refused when it contradicts itself or the territory.
+pub fn draw_up(reader: &Reader<'_>, draft: Draft) -> Result<Kept, ReadError> {
+    let service = reader.service;
+    plan::check(&draft, &service.schema, reader.tree(), &closed(service)?)?;
+    may_plan(reader, &draft)?;
+    let made = Signature {
+        by: reader.login.to_owned(),
+        at: reader.now,
+    };
+    let plan = Plan {
+        draft,
+        made,
+        simulation: None,
+        approved: None,
+        begun: None,
+        shared_until: None,
+        rules: Vec::new(),
+        before: None,
+        after: None,
+    };
+    let number = service.store.add_plan(State::Draft.as_str(), &body(&plan)?)?;
+    find(reader, number)
+}
+
+/// A plan, for somebody who may plan where it changes something.
+pub fn find(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
+    let row = reader.service.store.plan(number)?;
+    let row = row.ok_or_else(|| ReadError::refused(Code::NotFound, "no such plan"))?;
+    let kept = Kept::read(row, reader.now)?;
+    may_plan(reader, &kept.plan.draft)?;
+    Ok(kept)
+}
+
+/// The plans that somebody may see, by number.
+pub fn list(reader: &Reader<'_>) -> Result<Vec<Kept>, ReadError> {
+    let mut found = Vec::new();
+    for row in reader.service.store.plans()? {
+        let kept = Kept::read(row, reader.now)?;
+        if may_plan(reader, &kept.plan.draft).is_ok() {
+            found.push(kept);
+        }
+    }
+    Ok(found)
+}
+
+/// Computes what the plan would do, and keeps that.
+pub fn simulate(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
+    let kept = find(reader, number)?;
+    expect(&kept, &[State::Draft, State::Simulated])?;
+    let service = reader.service;
+    plan::check(
+        &kept.plan.draft,
+        &service.schema,
+        reader.tree(),
+        &closed(service)?,
+    )?;
+    let simulation = simulate::simulate(service, &kept.plan.draft, reader.now)?;
+    let plan = Plan {
+        simulation: Some(simulation),
+        ..kept.plan.clone()
+    };
+    step(reader, &kept, State::Simulated, &plan)
+}
+
+/// A second person agrees to what was simulated.
+pub fn approve(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
+    let kept = find(reader, number)?;
+    expect(&kept, &[State::Simulated])?;
+    if kept.plan.made.by == reader.login {
+        return Err(ReadError::refused(Code::SecondPerson, "who drew the plan up"));
+    }
+    let found = kept.plan.simulation.as_ref();
+    let blocking = found.and_then(|s| s.problems.iter().find(|problem| problem.blocks));
+    if let Some(problem) = blocking {
+        return Err(ReadError::refused(Code::PlanNotReady, problem.en.clone()));
+    }
+    let approved = Signature {
+        by: reader.login.to_owned(),
+        at: reader.now,
+    };
+    let plan = Plan {
+        approved: Some(approved),
+        ..kept.plan.clone()
+    };
+    step(reader, &kept, State::Approved, &plan)
+}
+
+fn step(reader: &Reader<'_>, kept: &Kept, state: State, plan: &Plan) -> Result<Kept, ReadError> {
+    let next = kept.next(state, plan)?;
+    if !reader.service.store.step_plan(&kept.row, &next)? {
+        return Err(overtaken());
+    }
+    Ok(Kept::read(next, reader.now)?)
+}
+
+fn overtaken() -> ReadError {
+    ReadError::refused(Code::PlanNotReady, "somebody else changed it just now")
+}
+
+fn expect(kept: &Kept, states: &[State]) -> Result<(), ReadError> {
+    if states.contains(&kept.state) {
+        return Ok(());
+    }
+    let rule = format!("it is {}", kept.state.as_str());
+    Err(ReadError::refused(Code::PlanNotReady, rule))
+}
+
+/// Whether the reader holds a role that plans, at or above every area the draft changes.
+fn may_plan(reader: &Reader<'_>, draft: &Draft) -> Result<(), ReadError> {
+    let areas = draft.touched(reader.tree());
+    let rights = reader.rights();
+    // After a hand-over a closed area lies nowhere: where it lay before counts too.
+    let allowed =
+        |area: &AreaNo| plans(rights, *area, reader.now) || plans(rights, *area, draft.effective() - 1);
+    if !areas.is_empty() && areas.iter().all(allowed) {
+        return Ok(());
+    }
+    let rule = "a role that plans, at or above every area the plan changes";
+    Err(ReadError::refused(Code::Forbidden, rule))
+}
+
+fn plans(rights: Rights<'_>, area: AreaNo, at: i64) -> bool {
+    let roles = rights.roles_at(area, at);
+    let mut roles = roles.iter().filter_map(|code| rights.schema.role(code));
+    roles.any(|role| role.plans)
+}
+
+fn closed(service: &Service) -> Result<Vec<AreaNo>, StoreError> {
+    let closed = service.store.closed_areas()?;
+    Ok(closed.into_iter().map(|(area, _)| area).collect())
+}
+
+/// What became of areas that were split or merged, where the reader may read a successor: names of closed ones stay
+/// readable.
+pub fn lineage(reader: &Reader<'_>) -> Result<Value, ReadError> {
+    let (tree, readable) = (reader.tree(), reader.areas(None)?);
+    let closed: BTreeMap<AreaNo, i64> = reader.service.store.closed_areas()?.into_iter().collect();
+    let named = |area: AreaNo| {
+        let info = tree.get(area);
+        info.map(|info| json!({ "area": area, "code": info.code, "name": info.name, "kind": info.kind }))
+    };
+    let rows = reader.service.store.lineage()?;
+    let rows = rows
+        .iter()
+        .filter(|row| readable.binary_search(&row.successor).is_ok());
+    let shown = rows.map(|row| {
+        json!({
+            "from": named(row.area),
+            "to": named(row.successor),
+            "kind": if row.merged { "merged" } else { "split" },
+            "plan": row.plan,
+            "at": row.at,
+            "closed": closed.get(&row.area),
+        })
+    });
+    Ok(json!({ "lineage": shown.collect::<Vec<_>>() }))
+}
+
+/// A refusal of a draft, with the place in it.
+fn flaw(place: &str, rule: impl Into<String>) -> Refusal {
+    Refusal::of_field(Code::PlanInvalid, place, rule)
+}

@@ -1,0 +1,147 @@
+//! Makes a base.
+
+use std::collections::BTreeMap;
+
+use automerge::transaction::{CommitOptions, Transactable as _};
+use automerge::{Automerge, AutomergeError, ROOT, ReadDoc as _, ScalarValue, TextEncoding};
+use gridledger_schema::ids::FeedId;
+
+use super::written::{Held, Standing, Text};
+use super::{Base, Erasure, KEY, Message, Place, merged};
+use crate::derive::{Container, DeriveError, genesis, genesis_feed};
+use crate::document::{Document, RULES_VERSION};
+
+/// What one entry left standing.
+#[derive(Default)]
+struct Link {
+    at: i64,
+    values: Vec<(String, ScalarValue)>,
+}
+
+/// Of a feed, and a lane, its links in order.
+type Lanes = BTreeMap<(FeedId, u8), BTreeMap<u64, Link>>;
+
+/// The document a new generation begins with: what `document` shows, without what `erased` names. What earlier
+/// generations erased is remembered. The same document gives the same base on every machine.
+pub fn begin(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, DeriveError> {
+    let attempt = std::panic::AssertUnwindSafe(|| base_of(document, place, erased));
+    let made = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)?;
+    Ok(made?)
+}
+
+fn base_of(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, AutomergeError> {
+    let standing = Standing::of(document);
+    let mut clock: BTreeMap<FeedId, u64> = document.clock().into_iter().collect();
+    let (mut lanes, mut sums, mut texts) = (Lanes::new(), Vec::new(), Vec::new());
+    for ((field, _), values) in standing.units {
+        let containers = values.sums.iter().map(|(key, _)| key);
+        for key in containers.chain(values.texts.iter().map(|text| &text.key)) {
+            clock.remove(&genesis_feed(place.record, place.facet, key));
+        }
+        let goes = |e: &Erasure| e.field == field && values.last <= e.until;
+        if erased.iter().any(goes) {
+            continue;
+        }
+        values.held.into_iter().for_each(|held| lay(&mut lanes, held));
+        sums.extend(values.sums);
+        texts.extend(values.texts);
+    }
+    let before = document.base().unwrap_or_default().erased;
+    let base = Base {
+        rules: RULES_VERSION,
+        clock,
+        erased: merged(&before, erased),
+    };
+    let mut doc = empty();
+    for ((feed, lane), links) in lanes {
+        doc.merge(&mut chain(place, feed, lane, links)?)?;
+    }
+    for (key, _) in &sums {
+        doc.merge(&mut genesis(place.record, place.facet, key, Container::Counter)?)?;
+    }
+    for text in &texts {
+        doc.merge(&mut written(place, text)?)?;
+    }
+    seal(&mut doc, place, document.changed_at(), &sums, &base)?;
+    Ok(Document { doc })
+}
+
+fn empty() -> Automerge {
+    Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint)
+}
+
+/// Puts a value into its feed's chain. Two values of one key by one feed stand side by side, in two lanes.
+fn lay(lanes: &mut Lanes, held: Held) {
+    let Held {
+        key,
+        value,
+        feed,
+        n,
+        at,
+    } = held;
+    let taken = |lane: &u8| {
+        let links = lanes.get(&(feed, *lane)).into_iter().flatten();
+        links
+            .flat_map(|(_, link)| &link.values)
+            .any(|(there, _)| *there == key)
+    };
+    let lane = (0..u8::MAX).find(|lane| !taken(lane)).unwrap_or(u8::MAX);
+    let link = lanes.entry((feed, lane)).or_default().entry(n).or_default();
+    link.at = at;
+    link.values.push((key, value));
+}
+
+/// A feed's links, each made on the one before and on nothing else.
+fn chain(
+    place: Place,
+    feed: FeedId,
+    lane: u8,
+    links: BTreeMap<u64, Link>,
+) -> Result<Automerge, AutomergeError> {
+    let mut doc = empty();
+    doc.set_actor(place.actor_of(feed, lane));
+    for (n, link) in links {
+        let mut tx = doc.transaction();
+        for (key, value) in link.values {
+            tx.put(ROOT, key, value)?;
+        }
+        tx.commit_with(said(link.at, &Message::Link(feed, n)));
+    }
+    Ok(doc)
+}
+
+/// A text as it stood, on the same empty one that everybody makes.
+fn written(place: Place, text: &Text) -> Result<Automerge, AutomergeError> {
+    let mut doc = genesis(place.record, place.facet, &text.key, Container::Text)?;
+    doc.set_actor(place.text(&text.key));
+    let mut tx = doc.transaction();
+    if let Some((_, id)) = tx.get(ROOT, text.key.as_str())? {
+        tx.splice_text(&id, 0, 0, &text.stands)?;
+    }
+    tx.commit_with(said(text.at, &Message::Text));
+    Ok(doc)
+}
+
+/// The last change of a base, made on all others: sums, and what it says of itself.
+fn seal(
+    doc: &mut Automerge,
+    place: Place,
+    at: i64,
+    sums: &[(String, i64)],
+    base: &Base,
+) -> Result<(), AutomergeError> {
+    doc.set_actor(place.seal());
+    let mut tx = doc.transaction();
+    for (key, sum) in sums.iter().filter(|(_, sum)| *sum != 0) {
+        tx.increment(ROOT, key.as_str(), *sum)?;
+    }
+    tx.put(ROOT, KEY, ScalarValue::Bytes(base.write()))?;
+    tx.commit_with(said(at, &Message::Seal));
+    Ok(())
+}
+
+fn said(at: i64, message: &Message) -> CommitOptions {
+    CommitOptions::default()
+        .with_time(at)
+        .with_message(message.text())
+}

@@ -1,0 +1,236 @@
+//! Epochs: a record's history ends and what it shows goes on. A new generation begins with a *base*, documents made of
+//! what the ones before showed, without what is to be forgotten.
+//!
+//! A base says the same as the document it replaces: every value that stands, concurrent ones included, each with its
+//! time and the feed that wrote it. Who had seen what stays true over it, because counts go on (`n` of a feed is how
+//! many changes it made in the facet, over all generations) and because values keep their place:
+//!
+//! | change of a base | actor | holds | is seen by whoever |
+//! |---|---|---|---|
+//! | link | hash of record, facet, epoch, feed | what one entry of the feed left standing | had seen that entry |
+//! | genesis | hash of record, facet, field | an empty counter or text, as in every generation | needs it |
+//! | text | hash of record, facet, epoch, field | a text as it stood | had seen all that the base is made of |
+//! | seal | hash of record, facet, epoch | sums, and [`Base`]; made on all others | the same |
+//!
+//! An entry whose author had not seen all of it is therefore concurrent with what that author had not seen, and with
+//! the sums and texts. Nothing of what was left out is in a base.
+
+mod begin;
+mod written;
+
+use std::collections::BTreeMap;
+
+use automerge::{ActorId, ROOT, ReadDoc as _, ScalarValue};
+use gridledger_schema::entry::Entry;
+use gridledger_schema::ids::{FeedId, RecordId};
+use minicbor::{Decoder, Encoder};
+use sha2::{Digest as _, Sha256};
+
+use crate::document::Document;
+
+pub use begin::begin;
+pub use written::{Unit, written};
+
+/// The key of a base's own words in the root map. No field has the empty name.
+pub(crate) const KEY: &str = "/base";
+
+/// What a generation says of itself and of what came before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Base {
+    /// The version of the derivation rules its entries are derived under.
+    pub rules: u32,
+    /// Of each feed, how many changes it had made in the facet before.
+    pub clock: BTreeMap<FeedId, u64>,
+    /// What was erased, in this generation or an earlier one; of a field the last time.
+    pub erased: Vec<Erasure>,
+}
+
+/// A field that was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erasure {
+    /// The field.
+    pub field: String,
+    /// The position in the area's log that tells of it.
+    pub told: u64,
+    /// What was written up to this time went, ms since 1970; `i64::MAX` for everything.
+    pub until: i64,
+    /// The entry that brought it about, where one did: its author knew at once.
+    pub by: Option<(FeedId, u64)>,
+}
+
+impl Erasure {
+    /// Whether it is about what an entry writes: the field, and a time that is up.
+    pub fn covers(&self, entry: &Entry) -> bool {
+        entry.at <= self.until && entry.intents.iter().any(|intent| intent.field == self.field)
+    }
+
+    /// Whether an entry loses against it: it writes what was erased, and its author did not know.
+    pub fn beats(&self, feed: FeedId, entry: &Entry) -> bool {
+        let knew = entry.cursor >= self.told || self.by.is_some_and(|(by, n)| by == feed && entry.n > n);
+        !knew && self.covers(entry)
+    }
+}
+
+/// Adds what is erased now to what was; of a field the last time counts.
+pub fn merged(before: &[Erasure], now: &[Erasure]) -> Vec<Erasure> {
+    let still = before
+        .iter()
+        .filter(|old| now.iter().all(|new| new.field != old.field));
+    let mut all: Vec<Erasure> = still.chain(now).cloned().collect();
+    all.sort_by(|a, b| a.field.cmp(&b.field));
+    all
+}
+
+impl Document {
+    /// What its generation says of itself; `None` in a record's first.
+    pub fn base(&self) -> Option<Base> {
+        let (value, _) = self.doc.get(ROOT, KEY).ok()??;
+        let bytes = value.into_scalar().ok()?;
+        let ScalarValue::Bytes(bytes) = bytes else {
+            return None;
+        };
+        Base::read(&bytes)
+    }
+}
+
+/// The format of the words below.
+const FORM: u8 = 1;
+
+impl Base {
+    fn write(&self) -> Vec<u8> {
+        let mut e = Encoder::new(Vec::new());
+        let written = self.write_into(&mut e);
+        written.expect("BUG: writing to a Vec cannot fail");
+        e.into_writer()
+    }
+
+    fn write_into(
+        &self,
+        e: &mut Encoder<Vec<u8>>,
+    ) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
+        e.array(4)?.u8(FORM)?.u32(self.rules)?;
+        e.array(self.clock.len() as u64 * 2)?;
+        for (feed, n) in &self.clock {
+            e.bytes(&feed.0)?.u64(*n)?;
+        }
+        e.array(self.erased.len() as u64)?;
+        for erasure in &self.erased {
+            e.array(4)?
+                .str(&erasure.field)?
+                .u64(erasure.told)?
+                .i64(erasure.until)?;
+            match erasure.by {
+                Some((feed, n)) => e.array(2)?.bytes(&feed.0)?.u64(n)?,
+                None => e.null()?,
+            };
+        }
+        Ok(())
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut d = Decoder::new(bytes);
+        let (fields, form) = (d.array().ok()??, d.u8().ok()?);
+        if fields != 4 || form != FORM {
+            return None;
+        }
+        let mut base = Self {
+            rules: d.u32().ok()?,
+            ..Self::default()
+        };
+        for _ in 0..d.array().ok()?? / 2 {
+            base.clock.insert(read_feed(&mut d)?, d.u64().ok()?);
+        }
+        for _ in 0..d.array().ok()?? {
+            base.erased.push(read_erasure(&mut d)?);
+        }
+        Some(base)
+    }
+}
+
+fn read_feed(d: &mut Decoder<'_>) -> Option<FeedId> {
+    d.bytes().ok()?.try_into().ok().map(FeedId)
+}
+
+fn read_erasure(d: &mut Decoder<'_>) -> Option<Erasure> {
+    d.array().ok()?;
+    let (field, told, until) = (d.str().ok()?.to_owned(), d.u64().ok()?, d.i64().ok()?);
+    let by = if d.datatype().ok()? == minicbor::data::Type::Null {
+        d.null().ok()?;
+        None
+    } else {
+        d.array().ok()?;
+        Some((read_feed(d)?, d.u64().ok()?))
+    };
+    Some(Erasure {
+        field,
+        told,
+        until,
+        by,
+    })
+}
+
+/// Which generation of which document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The record.
+    pub record: RecordId,
+    /// The facet.
+    pub facet: u8,
+    /// The generation that begins, from 1.
+    pub epoch: u32,
+}
+
+impl Place {
+    /// The actor of a feed's links; `lane` is above 0 only where one feed left two values of a key.
+    fn actor_of(self, feed: FeedId, lane: u8) -> ActorId {
+        self.actor(b"gridledger/link/v1", &[&feed.0[..], &[lane]].concat())
+    }
+
+    fn text(self, field: &str) -> ActorId {
+        self.actor(b"gridledger/text/v1", field.as_bytes())
+    }
+
+    fn seal(self) -> ActorId {
+        self.actor(b"gridledger/seal/v1", &[])
+    }
+
+    fn actor(self, kind: &[u8], rest: &[u8]) -> ActorId {
+        let mut hash = Sha256::new();
+        hash.update(kind);
+        hash.update(self.record.0);
+        hash.update([self.facet]);
+        hash.update(self.epoch.to_be_bytes());
+        hash.update(rest);
+        ActorId::from(&hash.finalize()[..16])
+    }
+}
+
+/// What the message of a base's change says: whose entry it stands for, and which of that feed's in the facet.
+pub(crate) enum Message {
+    Link(FeedId, u64),
+    Text,
+    Seal,
+}
+
+const TEXT: &str = "text";
+const SEAL: &str = "seal";
+
+impl Message {
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        match text {
+            TEXT => return Some(Self::Text),
+            SEAL => return Some(Self::Seal),
+            _ => {}
+        }
+        let (feed, n) = text.split_once(' ')?;
+        Some(Self::Link(feed.parse().ok()?, n.parse().ok()?))
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Link(feed, n) => format!("{feed} {n}"),
+            Self::Text => TEXT.into(),
+            Self::Seal => SEAL.into(),
+        }
+    }
+}

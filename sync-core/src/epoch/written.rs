@@ -1,0 +1,158 @@
+//! What stands in a document, unit by unit, and when it was last written.
+
+use std::collections::{BTreeMap, HashMap};
+
+use automerge::{Automerge, ChangeHash, ObjId, ObjType, ROOT, ReadDoc as _, ScalarValue, Value};
+use gridledger_schema::ids::FeedId;
+
+use super::{KEY, Message};
+use crate::document::{Document, feed_of};
+
+/// The smallest thing that is erased by itself: a field, or one item, child or event of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unit {
+    /// The field.
+    pub field: String,
+    /// Which item or child; empty for the field itself.
+    pub item: String,
+    /// When it was last written, ms since 1970. Of a sum, where single steps leave no time, the document's last change.
+    pub last: i64,
+}
+
+/// Every unit of a document.
+pub fn written(document: &Document) -> Vec<Unit> {
+    let standing = Standing::of(document);
+    let units = standing.units.into_iter();
+    units
+        .map(|((field, item), unit)| Unit {
+            field,
+            item,
+            last: unit.last,
+        })
+        .collect()
+}
+
+/// One value of a key: whose, which of the feed's changes, when.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) key: String,
+    pub(super) value: ScalarValue,
+    pub(super) feed: FeedId,
+    pub(super) n: u64,
+    pub(super) at: i64,
+}
+
+/// A text as it stands, and when it was last written.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    pub(super) key: String,
+    pub(super) stands: String,
+    pub(super) at: i64,
+}
+
+/// A unit's values.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    pub(super) last: i64,
+    pub(super) held: Vec<Held>,
+    pub(super) sums: Vec<(String, i64)>,
+    pub(super) texts: Vec<Text>,
+}
+
+/// Everything that stands, by (field, item).
+pub(super) struct Standing {
+    pub(super) units: BTreeMap<(String, String), Values>,
+}
+
+struct Origin {
+    feed: FeedId,
+    n: u64,
+    at: i64,
+}
+
+impl Standing {
+    pub(super) fn of(document: &Document) -> Self {
+        let (doc, origins) = (&document.doc, origins(document));
+        let changed_at = document.changed_at();
+        let mut units: BTreeMap<(String, String), Values> = BTreeMap::new();
+        for item in doc.map_range(ROOT, ..).filter(|item| item.key != KEY) {
+            let unit = units.entry(unit_of(&item.key)).or_default();
+            for (value, id) in doc.get_all(ROOT, &*item.key).unwrap_or_default() {
+                let key = item.key.to_string();
+                let last = match value {
+                    Value::Object(ObjType::Text) => {
+                        let stands = doc.text(&id).unwrap_or_default();
+                        let at = text_written(doc, &id, &origins).unwrap_or(changed_at);
+                        unit.texts.push(Text { key, stands, at });
+                        Some(at)
+                    }
+                    Value::Scalar(value) => match value.into_owned() {
+                        ScalarValue::Counter(sum) => {
+                            unit.sums.push((key, i64::from(&sum)));
+                            Some(changed_at)
+                        }
+                        value => held(doc, &origins, &id, key, value).map(|held| {
+                            let at = held.at;
+                            unit.held.push(held);
+                            at
+                        }),
+                    },
+                    Value::Object(_) => None,
+                };
+                unit.last = unit.last.max(last.unwrap_or(changed_at));
+            }
+        }
+        Self { units }
+    }
+}
+
+fn held(
+    doc: &Automerge,
+    origins: &HashMap<ChangeHash, Origin>,
+    id: &ObjId,
+    key: String,
+    value: ScalarValue,
+) -> Option<Held> {
+    let Origin { feed, n, at } = origins.get(&doc.hash_for_opid(id)?)?;
+    Some(Held {
+        key,
+        value,
+        feed: *feed,
+        n: *n,
+        at: *at,
+    })
+}
+
+/// `field` or `field/item…` as (field, item); what belongs to a child belongs to the child's unit.
+fn unit_of(key: &str) -> (String, String) {
+    let mut parts = key.splitn(3, '/');
+    let mut part = || parts.next().unwrap_or_default().to_owned();
+    (part(), part())
+}
+
+/// When the latest character that still stands was written.
+fn text_written(doc: &Automerge, id: &ObjId, origins: &HashMap<ChangeHash, Origin>) -> Option<i64> {
+    let written = doc.list_range(id, ..).filter_map(|character| {
+        let hash = doc.hash_for_opid(&character.id())?;
+        origins.get(&hash).map(|origin| origin.at)
+    });
+    written.max()
+}
+
+/// Whose each change is. The changes of a base stand for the entries they came from.
+fn origins(document: &Document) -> HashMap<ChangeHash, Origin> {
+    let before = document.base().map(|base| base.clock).unwrap_or_default();
+    let metas = document.doc.get_changes_meta(&[]);
+    let origin = |meta: automerge::ChangeMetadata<'_>| {
+        let at = meta.timestamp;
+        let (feed, n) = match meta.message.as_deref().and_then(Message::of) {
+            Some(Message::Link(feed, n)) => (feed, n),
+            Some(Message::Text | Message::Seal) | None => {
+                let feed = feed_of(&meta.actor)?;
+                (feed, before.get(&feed).copied().unwrap_or(0) + meta.seq)
+            }
+        };
+        Some((meta.hash, Origin { feed, n, at }))
+    };
+    metas.into_iter().filter_map(origin).collect()
+}

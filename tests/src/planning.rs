@@ -1,0 +1,187 @@
+//! Plans in a [`World`]: an office that draws them up, a second person who approves, homes that move with them.
+
+use gridledger_client::{Intents, RecordId};
+use gridledger_server::reading::{ReadError, Reader};
+use gridledger_server::store::people::NewArea;
+use gridledger_server::territory::{self, Kept, apply, report};
+use serde_json::{Value, json};
+
+use crate::world::{Phone, World};
+
+/// Who draws plans up, and who approves them: data stewards at `D`.
+pub const STEWARDS: [&str; 2] = ["s1", "s2"];
+
+/// Makes the two who plan.
+pub fn stewards(world: &World) {
+    for login in STEWARDS {
+        world.user(login, "data_steward", "D");
+    }
+}
+
+/// Makes areas: code, kind, code of the area above.
+pub fn areas(world: &World, areas: &[(&str, &str, &str)]) {
+    let areas: Vec<NewArea> = areas
+        .iter()
+        .map(|(code, kind, parent)| NewArea {
+            code: (*code).into(),
+            parent: Some((*parent).into()),
+            kind: (*kind).into(),
+            name: format!("{code}区域"),
+            from: None,
+            to: None,
+        })
+        .collect();
+    world.service.store.put_areas(&areas).expect("areas");
+    world.service.reload_tree().expect("territory");
+}
+
+/// A plan with these changes; its other fields are as they usually are.
+pub fn plan(changes: &Value) -> Value {
+    let mut plan = json!({
+        "name": "网格调整",
+        "consultation": { "note": "居民议事会同意", "document": "议〔2026〕1号" },
+        "effective": "2026-01-01",
+    });
+    for (key, value) in changes.as_object().into_iter().flatten() {
+        plan[key] = value.clone();
+    }
+    plan
+}
+
+/// A new grid under `C`.
+pub fn grid(code: &str) -> Value {
+    json!({ "code": code, "name": format!("{code}网格"), "kind": "basic_grid", "parent": "C" })
+}
+
+/// Does something as somebody at a desk.
+pub fn as_user<T>(
+    world: &World,
+    login: &str,
+    work: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>,
+) -> Result<T, ReadError> {
+    let user = world
+        .service
+        .store
+        .user_by_login(login)?
+        .expect("a user of the world");
+    let grants = world.service.store.grants(user.no)?;
+    work(&Reader::new(&world.service, login, &grants))
+}
+
+/// Draws a plan up, simulates and approves it; its number.
+pub fn approved(world: &World, changes: &Value) -> u32 {
+    let draft = serde_json::from_value(plan(changes)).expect("a plan");
+    let [first, second] = STEWARDS;
+    let number = as_user(world, first, |reader| territory::draw_up(reader, draft))
+        .expect("a good plan")
+        .number();
+    as_user(world, first, |reader| territory::simulate(reader, number)).expect("a simulation");
+    as_user(world, second, |reader| territory::approve(reader, number)).expect("an approval");
+    number
+}
+
+/// Applies an approved plan.
+pub fn apply(world: &World, number: u32) -> Kept {
+    as_user(world, STEWARDS[0], |reader| apply::apply(reader, number)).expect("it is applied")
+}
+
+/// Draws up, approves and applies.
+pub fn carry_out(world: &World, changes: &Value) -> u32 {
+    let number = approved(world, changes);
+    apply(world, number);
+    number
+}
+
+/// A plan's report.
+pub fn report(world: &World, number: u32) -> Value {
+    as_user(world, STEWARDS[0], |reader| report::report(reader, number)).expect("a report")
+}
+
+/// A dwelling, its household, somebody who lives there, and a ticket about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Home {
+    /// The dwelling.
+    pub dwelling: RecordId,
+    /// The household.
+    pub household: RecordId,
+    /// The person.
+    pub person: RecordId,
+    /// That the person lives there.
+    pub residency: RecordId,
+    /// A visit to the household.
+    pub visit: RecordId,
+    /// An open ticket.
+    pub ticket: RecordId,
+}
+
+impl Home {
+    /// All of it.
+    pub fn records(&self) -> [RecordId; 6] {
+        let Self {
+            dwelling,
+            household,
+            person,
+            residency,
+            visit,
+            ticket,
+        } = *self;
+        [dwelling, household, person, residency, visit, ticket]
+    }
+
+    /// Takes a home down on a phone.
+    pub fn on(phone: &mut Phone, area: &str, road: &str, number: &str) -> Self {
+        let mut make = |kind: &str, intents: Intents| {
+            let saved = phone.engine().create(kind, area, intents);
+            saved.expect("it is saved").record
+        };
+        let address = json!({ "road": road, "number": number, "room": "101" });
+        let dwelling = make("dwelling", Intents::new().put("address", address));
+        let household = Intents::new()
+            .put("dwelling_id", dwelling.to_string())
+            .put("label", format!("{road}{number}"));
+        let household = make("household", household);
+        let person = make("person", Intents::new().put("name", format!("陆{number}")));
+        let residency = Intents::new()
+            .put("person", person.to_string())
+            .put("household", household.to_string())
+            .put("kind", "resident");
+        let residency = make("residency", residency);
+        let visit = Intents::new()
+            .put("household", household.to_string())
+            .put("result", "met");
+        let visit = make("visit", visit);
+        let ticket = make("ticket", ticket(dwelling, number));
+        Self {
+            dwelling,
+            household,
+            person,
+            residency,
+            visit,
+            ticket,
+        }
+    }
+}
+
+/// A new ticket about a dwelling.
+pub fn ticket(dwelling: RecordId, title: &str) -> Intents {
+    Intents::new()
+        .put("kind", "dispute")
+        .put("title", title)
+        .put("dwelling_id", dwelling.to_string())
+        .put("category", "neighbour_dispute")
+        .event("report", serde_json::Map::new())
+}
+
+/// Makes everything again from the entries, and compares.
+pub fn verified(world: &World) {
+    let report = gridledger_server::verify::verify(&world.service).expect("the store can be read");
+    assert_eq!(report.differences, 0, "{report:?}");
+}
+
+/// The code of the area a record is in on the server.
+pub fn place(world: &World, record: RecordId) -> String {
+    let found = world.service.store.record(record).expect("records");
+    let (row, _) = found.expect("the record is there");
+    let tree = world.service.tree();
+    tree.get(row.area).expect("its area").code.clone()
+}

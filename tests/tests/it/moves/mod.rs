@@ -1,0 +1,6 @@
+//! Territory moves while phones are out: nothing is lost, everything lands where it belongs, the sums balance.
+
+mod acceptance;
+mod kills;
+mod moments;
+mod offline;
