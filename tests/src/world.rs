@@ -1,6 +1,6 @@
 //! A server and phones in one process, joined by plain calls instead of a network, so that a test decides what arrives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -8,18 +8,19 @@ use gridledger_client::engine::{Clock, Engine};
 use gridledger_client::{ClientError, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
-use gridledger_schema::ids::AreaNo;
+use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
-use gridledger_server::ingest;
+use gridledger_server::cli;
+use gridledger_server::config::StoreAddress;
 use gridledger_server::service::Service;
 use gridledger_server::store::people::{NewArea, NewUser};
-use gridledger_server::store::sqlite::SqliteStore;
 use gridledger_server::sync::{self, SyncError};
 use tempfile::TempDir;
 
 use crate::at_rest::lock;
+use crate::engines;
 
 /// What went wrong in a sync without a network.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,7 @@ pub enum Line {
 /// A server, its people, and a clock that only a test moves.
 pub struct World {
     dir: TempDir,
+    address: StoreAddress,
     /// The service.
     pub service: Arc<Service>,
     schema: Arc<SchemaSet>,
@@ -66,9 +68,20 @@ impl World {
 
     /// … with a schema of its own.
     pub fn with_schema(grids: usize, schema: Arc<SchemaSet>) -> Self {
+        Self::made(grids, schema, engines::address_by_environment)
+    }
+
+    /// … in a SQLite file, whatever the others use: for tests that copy it.
+    pub fn in_file(grids: usize) -> Self {
+        let file = |dir: &Path| StoreAddress::Sqlite(dir.join("server.db"));
+        Self::made(grids, SchemaSet::builtin(), file)
+    }
+
+    fn made(grids: usize, schema: Arc<SchemaSet>, address: impl FnOnce(&Path) -> StoreAddress) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let time = Arc::new(AtomicI64::new(MORNING));
-        let service = open_service(&dir.path().join("server.db"), &schema, &time);
+        let address = address(dir.path());
+        let service = open_service(&address, &schema, &time);
         let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
             code: code.into(),
             parent: parent.map(Into::into),
@@ -87,6 +100,7 @@ impl World {
         service.reload_tree().expect("territory");
         Self {
             dir,
+            address,
             service,
             schema,
             time,
@@ -99,12 +113,32 @@ impl World {
         self.dir.path().join("server.db")
     }
 
+    /// Writes a number into a record's row behind the server's back.
+    pub fn set_column(&self, record: RecordId, column: &str, value: i64) {
+        match &self.address {
+            StoreAddress::Sqlite(file) => {
+                let file = rusqlite::Connection::open(file).expect("the server's file");
+                let sql = format!("UPDATE records SET {column} = ?2 WHERE record = ?1");
+                file.execute(&sql, (record.0, value)).expect("the column");
+            }
+            StoreAddress::Postgres(url) => {
+                let mut database =
+                    postgres::Client::connect(url.reveal(), postgres::NoTls).expect("the database");
+                let sql = format!("UPDATE records SET {column} = $2 WHERE record = $1");
+                database
+                    .execute(&sql, &[&&record.0[..], &value])
+                    .expect("the column");
+            }
+        }
+    }
+
     /// Stops the server and starts it again on the same file.
     pub fn restart(&mut self) {
         self.service.store.close();
         // The file is locked for as long as the old service lives.
-        self.service = open_service(&self.dir.path().join("between.db"), &self.schema, &self.time);
-        self.service = open_service(&self.server_file(), &self.schema, &self.time);
+        let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
+        self.service = open_service(&between, &self.schema, &self.time);
+        self.service = open_service(&self.address, &self.schema, &self.time);
     }
 
     /// An area's number.
@@ -222,11 +256,11 @@ impl World {
     }
 }
 
-fn open_service(path: &std::path::Path, schema: &Arc<SchemaSet>, time: &Arc<AtomicI64>) -> Arc<Service> {
-    let store = SqliteStore::open(path, ingest::decider(schema.clone())).expect("the server's store");
+fn open_service(address: &StoreAddress, schema: &Arc<SchemaSet>, time: &Arc<AtomicI64>) -> Arc<Service> {
+    let store = cli::open_store(address, schema).expect("the server's store");
     let time = time.clone();
     let clock = Arc::new(move || time.load(Ordering::Relaxed));
-    Arc::new(Service::with_clock(Arc::new(store), schema.clone(), clock).expect("a service"))
+    Arc::new(Service::with_clock(store, schema.clone(), clock).expect("a service"))
 }
 
 /// One phone.
@@ -291,7 +325,7 @@ impl Phone {
     }
 
     /// The phone's file.
-    pub fn file(&self) -> &std::path::Path {
+    pub fn file(&self) -> &Path {
         &self.path
     }
 
