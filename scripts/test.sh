@@ -4,7 +4,7 @@
 #   scripts/test.sh            everything
 #   scripts/test.sh --quick    format, lints and tests only
 #
-# Works from any directory. On Debian it installs a missing C compiler where it may (as root or with passwordless sudo).
+# Works from any directory. On Debian it installs a missing C compiler, make and perl where it may (as root or with passwordless sudo).
 # Stops at the first step that fails, with that step's exit status. Sets no RUSTFLAGS (every dependency would be built
 # again) and leaves CARGO_TARGET_DIR as it is.
 set -euo pipefail
@@ -83,19 +83,32 @@ compiler_works() {
   return "$status"
 }
 
-install_compiler() {
+install_builders() {
   local -a as_root=()
-  command -v apt-get >/dev/null || die "no working C compiler: install gcc (or clang) and the C library's headers"
+  command -v apt-get >/dev/null || die "$missing: install gcc (or clang), the C library's headers, make and perl"
   if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
-      die "no working C compiler, and no right to install one: have an administrator run 'apt-get install build-essential'"
+      die "$missing, and no right to install it: have an administrator run 'apt-get install build-essential perl'"
     fi
     as_root=(sudo -n)
   fi
-  echo "no working C compiler: installing build-essential"
+  echo "$missing: installing build-essential and perl"
   "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends build-essential
-  compiler_works || die "build-essential is installed, and the C compiler still does not work"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends build-essential perl
+  builders_work || die "build-essential and perl are installed, and still: $missing"
+}
+
+# What builds the C libraries: a compiler, and make and perl for OpenSSL, on which the encryption of the phone's store stands.
+builders_work() {
+  missing=""
+  if ! compiler_works; then
+    missing="no working C compiler"
+  elif ! make --version >/dev/null 2>&1; then
+    missing="no make"
+  elif ! perl -MIPC::Cmd -MFindBin -e 1 >/dev/null 2>&1; then
+    missing="no whole perl"
+  fi
+  [ -z "$missing" ]
 }
 
 check_rust() {
@@ -117,7 +130,7 @@ check_rust() {
 
 heading "What the machine has"
 check_rust
-compiler_works || install_compiler
+builders_work || install_builders
 ${CC:-cc} --version | sed -n 1p
 
 # --- the steps --------------------------------------------------------------------------------------------------------
