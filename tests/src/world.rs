@@ -271,6 +271,7 @@ impl Phone {
     }
 
     /// Another phone with a copy of this one's file, as a clone of the whole device has it.
+    #[must_use]
     pub fn clone_to(&mut self, name: &str) -> Self {
         self.close();
         let path = self.path.with_file_name(name);

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use gridledger_tests::copies::{Tally, run};
 
 /// Histories played when nothing else is said.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 30;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
