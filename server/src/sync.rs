@@ -149,9 +149,9 @@ pub fn open_for(
     let seen_offline = std::mem::take(&mut request.reads);
     ready.extend(offline::keep(service, (&device, &user), seen_offline, now)?.map(Frame::ReadsKept));
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
-    let receipts = push(service, &device, &request, segments, now)?;
-    let refused = receipts.iter().map(|r| r.refused.len()).sum();
     let own = own_feeds(&device, &request);
+    let receipts = push(service, &device, (&request, &own), segments, now)?;
+    let refused = receipts.iter().map(|r| r.refused.len()).sum();
     let ahead = ahead_of(service, &own)?;
     ready.extend(receipts.into_iter().chain(ahead).map(Frame::Receipt));
     if !request.asks.is_empty() {
@@ -320,7 +320,7 @@ impl RecordNames for Names<'_> {
 fn push(
     service: &Service,
     device: &Device,
-    request: &Request,
+    (request, own): (&Request, &[(FeedId, u64)]),
     segments: Vec<Segment>,
     now: i64,
 ) -> Result<Vec<Receipt>, SyncError> {
@@ -332,7 +332,7 @@ fn push(
     let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
     for segment in segments {
         let feed = segment.feed;
-        match check(service, device, &given, segment)? {
+        match check(service, device, (&given, own), segment)? {
             Ok(segment) => checked.push(segment),
             Err(refusal) => {
                 let stopped = Some(refusal);
@@ -368,7 +368,7 @@ fn push(
 fn check(
     service: &Service,
     carrier: &Device,
-    given: &Arc<Bounds>,
+    (given, own): (&Arc<Bounds>, &[(FeedId, u64)]),
     segment: Segment,
 ) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
     let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
@@ -400,6 +400,12 @@ fn check(
         return refused(Code::SignatureInvalid, "the segment is not signed by its author");
     }
     let is_own = feed.device == Some(carrier.no);
+    let earlier = own.iter().take_while(|(of, _)| *of != feed.feed);
+    let before = if is_own {
+        earlier.copied().collect()
+    } else {
+        Vec::new()
+    };
     Ok(Ok(CheckedSegment {
         feed,
         entries,
@@ -407,6 +413,7 @@ fn check(
         heard: Heard {
             told,
             given: is_own.then(|| given.clone()),
+            before,
         },
     }))
 }

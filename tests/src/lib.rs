@@ -3,6 +3,7 @@
 pub mod at_rest;
 pub mod attacker;
 pub mod cluster;
+pub mod copies;
 pub mod desk;
 pub mod engines;
 pub mod office;

@@ -304,6 +304,35 @@ impl Phone {
         }
     }
 
+    /// Another phone with a copy of this one's file, as a clone of the whole device has it.
+    #[must_use]
+    pub fn clone_to(&mut self, name: &str) -> Self {
+        self.close();
+        let path = self.path.with_file_name(name);
+        for part in ["", ".key"] {
+            let of = |path: &std::path::Path| format!("{}{part}", path.display());
+            std::fs::copy(of(&self.path), of(&path)).expect("a copy of the file");
+        }
+        let mut twin = self.twin();
+        twin.path = path;
+        twin
+    }
+
+    /// A copy of the file as it is, to come back to.
+    pub fn back_up(&mut self) -> Vec<u8> {
+        self.close();
+        std::fs::read(&self.path).expect("the phone's file")
+    }
+
+    /// Comes back from a copy.
+    pub fn come_back(&mut self, backup: &[u8]) {
+        self.close();
+        for part in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{part}", self.path.display()));
+        }
+        std::fs::write(&self.path, backup).expect("the phone's file");
+    }
+
     /// Closes the store, as when the app is ended.
     pub fn close(&mut self) {
         self.engine = None;

@@ -30,7 +30,7 @@ use crate::store::records::{
 };
 use crate::territory::moving::Crossing;
 use parallel::Prepared;
-use working::Working;
+use working::{Own, Working};
 
 /// The function a store asks inside each push's transaction.
 pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
@@ -272,7 +272,11 @@ impl Plan<'_> {
             .ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?
             .clone();
         let feed = segment.feed.feed;
-        let seen = working.seen(self.source, feed, entry)?;
+        let own = Own {
+            feed,
+            before: &segment.heard.before,
+        };
+        let seen = working.seen(self.source, &own, entry)?;
         self.check(working, &record_type, (segment, known), entry, &seen)?;
         let made_on = match self.prepared.remove(&working.row.record) {
             Some(documents) if working.row.entries == 0 => {

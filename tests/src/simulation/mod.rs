@@ -5,7 +5,7 @@ mod check;
 mod edits;
 mod epochs;
 mod of_record;
-mod rng;
+pub(crate) mod rng;
 mod territory;
 
 use std::collections::{BTreeSet, VecDeque};
