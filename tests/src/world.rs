@@ -310,7 +310,7 @@ impl Phone {
         self.close();
         let path = self.path.with_file_name(name);
         for part in ["", ".key"] {
-            let of = |path: &std::path::Path| format!("{}{part}", path.display());
+            let of = |path: &Path| format!("{}{part}", path.display());
             std::fs::copy(of(&self.path), of(&path)).expect("a copy of the file");
         }
         let mut twin = self.twin();

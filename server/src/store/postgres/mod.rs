@@ -41,7 +41,7 @@ impl PostgresStore {
         let writers = (0..WRITERS).map(|no| {
             let url = url.to_owned();
             Queue::start(&format!("store-writer-{no}"), move |jobs| {
-                writer::serve(&url, jobs)
+                writer::serve(&url, jobs);
             })
         });
         let engine = PostgresEngine {
