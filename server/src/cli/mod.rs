@@ -27,6 +27,7 @@ use crate::config::Settings;
 use crate::epochs::Daily;
 use crate::http::tls::TlsError;
 use crate::service::Service;
+use crate::tools;
 
 /// Runs a command line, its first word the program's name. 0: done; 1: failed; 2: not a command line.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -97,6 +98,7 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
+    tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
     let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
     println!("{}", running.url());

@@ -16,6 +16,7 @@ pub mod shares;
 pub mod sql;
 pub mod sqlite;
 pub mod tables;
+pub mod tools;
 
 use gridledger_schema::ids::ServerEpoch;
 
@@ -27,6 +28,7 @@ pub use reads::ReadLogStore;
 pub use records::RecordStore;
 pub use refusals::RefusalStore;
 pub use shares::ShareStore;
+pub use tools::ToolStore;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +51,9 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("{0}: another process serves this store")]
     Held(String),
+    /// A tool reads what is to be made anew for tools.
+    #[error("a tool is reading the ledgers for tools, which have to be made anew: end its query and start again")]
+    ToolsRead,
     /// The file is not a store of this program, or of another version of it.
     #[error("{0}")]
     NotAStore(String),
@@ -57,7 +62,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Sql(_))
+        matches!(self, Self::Busy | Self::Sql(_) | Self::ToolsRead)
     }
 }
 
@@ -71,6 +76,7 @@ pub trait Store:
     + PlanStore
     + ReadLogStore
     + ShareStore
+    + ToolStore
     + Send
     + Sync
 {

@@ -374,11 +374,21 @@ pub struct RecordWrite {
     pub row: RecordRow,
     /// Its changed documents.
     pub documents: Vec<DocumentRow>,
-    /// Its ledger row: the view of each facet, (facet, JSON).
-    pub ledger: Vec<(u8, String)>,
+    /// Its ledger row: the view of each changed facet.
+    pub ledger: Vec<LedgerWrite>,
     /// What its generation began with, when it began now: (facet, Automerge save). Documents, ledger row and base of
     /// before that are not named here go.
     pub base: Option<Vec<(u8, Vec<u8>)>>,
+}
+
+/// The part of a ledger row that is one facet's.
+pub struct LedgerWrite {
+    /// The facet.
+    pub facet: u8,
+    /// Its view, JSON.
+    pub view: String,
+    /// What tools may see of it, JSON; `None` for nothing.
+    pub shown: Option<String>,
 }
 
 /// Decides a push: reads through `source`, returns what to write and what to answer.

@@ -9,6 +9,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0005_moves", MOVES),
     ("0006_rights", RIGHTS),
     ("0007_residents", RESIDENTS),
+    ("0008_views", VIEWS),
 ];
 
 const FIRST: &str = "
@@ -172,4 +173,14 @@ CREATE TABLE exports (
   export INTEGER PRIMARY KEY, asked_by TEXT NOT NULL, type TEXT NOT NULL, area INTEGER NOT NULL, reason TEXT NOT NULL,
   asked_at INTEGER NOT NULL, approved_by TEXT, approved_at INTEGER) STRICT;
 CREATE INDEX exports_asked ON exports (asked_at);
+";
+
+/// What tools may see of a record, beside its view. Positions are unique in an area's log already; so that the records can be split
+/// by their ids, no index of theirs says it again.
+const VIEWS: &str = "
+ALTER TABLE ledger ADD COLUMN shown TEXT;
+DROP INDEX records_created;
+DROP INDEX records_last;
+CREATE INDEX records_created ON records (area, created);
+CREATE INDEX records_last ON records (area, last);
 ";
