@@ -105,6 +105,13 @@ pub enum Admin {
         #[command(subcommand)]
         retention: RetentionCommand,
     },
+    /// Let a role of the Postgres database read the ledgers for tools, and nothing else
+    Reader,
+    /// Copy the ledgers for tools into a new SQLite file, beside the service
+    ExportLedgers {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
     /// Have records that were made under older rules go on under these
     MigrateRules,
 }

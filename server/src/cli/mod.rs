@@ -1,7 +1,7 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`] hold the commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`tools`] hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
 pub mod epochs;
@@ -13,6 +13,7 @@ pub mod plans;
 pub mod proof;
 pub mod say;
 pub mod territory;
+pub mod tools;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -27,7 +28,6 @@ use crate::config::Settings;
 use crate::epochs::Daily;
 use crate::http::tls::TlsError;
 use crate::service::Service;
-use crate::tools;
 
 /// Runs a command line, its first word the program's name. 0: done; 1: failed; 2: not a command line.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -73,6 +73,10 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
             }),
             ..
         } => proof::explain_events(&*open::schema(&settings)?, &file, speaker),
+        Command::Admin {
+            json,
+            admin: Admin::ExportLedgers { file },
+        } => tools::export(&settings, &file, speaker.with_json(json)),
         Command::Admin { json, admin } => {
             let service = open_service(&settings)?;
             let result = administer(&service, &admin, speaker.with_json(json));
@@ -98,7 +102,7 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
-    tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
+    crate::tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
     let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
     println!("{}", running.url());
@@ -129,6 +133,8 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Erase(erase) => epochs::erase_one(service, erase, speaker),
         Admin::Erasures => epochs::erasures(service, speaker),
         Admin::Retention { retention } => epochs::retention(service, retention, speaker),
+        Admin::Reader => tools::reader(service, speaker),
+        Admin::ExportLedgers { .. } => Ok(()),
         Admin::MigrateRules => epochs::migrate_rules(service, speaker),
     }
 }

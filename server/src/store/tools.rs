@@ -90,6 +90,8 @@ pub trait ToolStore {
     fn put_tool_views(&self, ledgers: &[ToolLedger], codes: &[[String; 5]]) -> Result<bool, StoreError>;
     /// Up to `limit` ids of records after `after`, in order.
     fn records_after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, StoreError>;
+    /// What tools may see of a record: one JSON object.
+    fn shown(&self, record: RecordId) -> Result<Option<String>, StoreError>;
     /// Writes down what tools may see of records.
     fn put_shown(&self, rows: Vec<Shown>) -> Result<(), StoreError>;
     /// Makes the role that reads the views and nothing else, if it is not there, and lets it read them.

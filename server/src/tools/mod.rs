@@ -5,6 +5,7 @@
 //! ([`columns`] says of what) only spell it in SQL's types. [`renew`] makes them whenever the schema set says something new.
 
 pub mod columns;
+pub mod export;
 pub mod shown;
 
 use std::collections::BTreeMap;
@@ -61,8 +62,7 @@ pub fn renew(store: &dyn Store, schema: &SchemaSet) -> Result<bool, StoreError> 
 /// Writes down anew what tools may see of every record, if the schema set says something new about that. Until a record's turn comes,
 /// columns that changed show nothing of it. Returns how many were written.
 pub fn rewrite(service: &Service) -> Result<usize, StoreError> {
-    let mark = mark(&service.schema);
-    if service.store.setting(WRITTEN)?.as_deref() == Some(&mark) {
+    if is_written(service)? {
         return Ok(0);
     }
     let (mut written, mut after) = (0, None);
@@ -75,8 +75,13 @@ pub fn rewrite(service: &Service) -> Result<usize, StoreError> {
         written += rows.len();
         service.store.put_shown(rows)?;
     }
-    service.store.set_setting(WRITTEN, &mark)?;
+    service.store.set_setting(WRITTEN, &mark(&service.schema))?;
     Ok(written)
+}
+
+/// Whether every row says what this schema set shows.
+pub fn is_written(service: &Service) -> Result<bool, StoreError> {
+    Ok(service.store.setting(WRITTEN)? == Some(mark(&service.schema)))
 }
 
 fn shown_of(service: &Service, record: RecordId) -> Result<Option<Shown>, StoreError> {
@@ -89,12 +94,9 @@ fn shown_of(service: &Service, record: RecordId) -> Result<Option<Shown>, StoreE
         return Ok(None);
     };
     let document = Document::load(&document.bytes).map_err(|_| StoreError::Damaged("documents"))?;
-    let view = project(record_type, [&document]);
-    Ok(Some(Shown {
-        record,
-        last: row.last,
-        shown: shown::shown(record_type, &view),
-    }))
+    let shown = shown::shown(record_type, &project(record_type, [&document]));
+    let last = row.last;
+    Ok(Some(Shown { record, last, shown }))
 }
 
 /// What the rows written under a schema set depend on.

@@ -5,7 +5,7 @@ mod check;
 mod edits;
 mod epochs;
 mod of_record;
-pub(crate) mod rng;
+pub mod rng;
 mod territory;
 
 use std::collections::{BTreeSet, VecDeque};

@@ -32,3 +32,4 @@ mod shares;
 mod simulation;
 mod store_people;
 mod tidy;
+mod tools;

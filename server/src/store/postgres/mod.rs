@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
 use super::records::Decide;
-use super::sql::Connection;
+use super::sql::{Connection, Link as _};
 use super::{StoreError, tables};
 use readers::Readers;
 
@@ -57,6 +57,16 @@ impl PostgresStore {
         };
         Ok(Self { engine, decide })
     }
+}
+
+/// Looks at a database beside the nodes that serve it: one consistent look, as long as it takes, and nothing is written.
+pub fn look<T>(
+    url: &str,
+    read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let link = link::open(url)?;
+    link.batch("SET statement_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+    read(&Connection::new(&link))
 }
 
 impl Engine for PostgresEngine {

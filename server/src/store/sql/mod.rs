@@ -259,6 +259,13 @@ impl Row {
     }
 }
 
+impl Row {
+    /// The value at a place, whatever it is.
+    pub fn cell(&self, at: usize) -> Result<Cell, SqlError> {
+        self.cells.get(at).cloned().ok_or(SqlError::Column(at, "there"))
+    }
+}
+
 /// A column's place or name.
 pub trait Column {
     /// The place among these names.

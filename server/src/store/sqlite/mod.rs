@@ -58,6 +58,17 @@ impl SqliteStore {
     }
 }
 
+/// Looks at a store's file beside whoever serves it: one consistent look, nothing is written.
+pub fn look<T>(
+    path: &Path,
+    read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut connection = open::reader(path)?;
+    migrations::check(&connection)?;
+    let tx = connection.transaction()?;
+    read(&Connection::new(&SqliteLink::new(&tx)))
+}
+
 impl Engine for SqliteEngine {
     fn read<T>(&self, read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let idle = self.readers.lock().ok().and_then(|mut readers| readers.pop());

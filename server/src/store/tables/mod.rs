@@ -14,7 +14,7 @@ mod records;
 mod refusals;
 mod shares;
 pub mod steps;
-mod tools;
+pub mod tools;
 
 use gridledger_schema::ids::ServerEpoch;
 

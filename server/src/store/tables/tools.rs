@@ -1,5 +1,6 @@
 //! The views that tools read, and what stands in them.
 
+pub mod export;
 mod spell;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Engine, SqlStore, setting};
 use crate::store::StoreError;
-use crate::store::sql::{Connection, SqlError, Spelling};
+use crate::store::sql::{Connection, Optional as _, Spelling, SqlError};
 use crate::store::tools::{ReaderRole, Shown, ToolLedger, ToolStore};
 
 /// Where the views that were made are noted: name to the hash of what they are.
@@ -31,6 +32,10 @@ impl<E: Engine> ToolStore for SqlStore<E> {
             let rows = select.query_map((after, limit as i64), |row| Ok(RecordId(row.get(0)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
+    }
+
+    fn shown(&self, record: RecordId) -> Result<Option<String>, StoreError> {
+        self.engine.read(|c| shown(c, record))
     }
 
     fn put_shown(&self, rows: Vec<Shown>) -> Result<(), StoreError> {
@@ -57,7 +62,8 @@ fn put_views(
     codes: &[[String; 5]],
 ) -> Result<bool, StoreError> {
     let spelling = c.spelling();
-    let views: BTreeMap<String, String> = spell::views(spelling, ledgers, codes).into_iter().collect();
+    let views = spell::views(spelling, ledgers, codes).into_iter();
+    let views: BTreeMap<String, String> = views.map(|view| (view.name.clone(), view.create())).collect();
     let wanted: BTreeMap<&str, String> = views
         .iter()
         .map(|(name, sql)| (&**name, hex(&Sha256::digest(sql))))
@@ -95,6 +101,12 @@ fn put_views(
         (MADE, note.into_bytes()),
     )?;
     Ok(true)
+}
+
+/// What tools may see of a record.
+fn shown(c: &Connection<'_>, record: RecordId) -> Result<Option<String>, StoreError> {
+    let mut select = c.prepare_cached("SELECT shown FROM ledger WHERE record = ?1 AND facet = 0")?;
+    Ok(select.query_row([record.0], |row| row.get(0)).optional()?.flatten())
 }
 
 fn while_read(error: SqlError) -> StoreError {

@@ -10,8 +10,36 @@ use gridledger_schema::set::Label;
 use crate::store::sql::Spelling;
 use crate::store::tools::{ToolColumn, ToolKind, ToolLedger};
 
-/// Every view: its name, and the statement that makes it.
-pub fn views(spelling: Spelling, ledgers: &[ToolLedger], codes: &[[String; 5]]) -> Vec<(String, String)> {
+/// A view: its name, its columns, and the query it stands for.
+pub struct View {
+    pub name: String,
+    pub columns: Vec<(String, ToolKind)>,
+    pub select: String,
+}
+
+impl View {
+    fn new(name: &str, columns: &[(&str, ToolKind)], select: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            columns: columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
+            select,
+        }
+    }
+
+    /// The statement that makes it.
+    pub fn create(&self) -> String {
+        let names: Vec<String> = self.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        format!(
+            "CREATE VIEW \"{}\" ({}) AS {}",
+            self.name,
+            names.join(", "),
+            self.select
+        )
+    }
+}
+
+/// Every view.
+pub fn views(spelling: Spelling, ledgers: &[ToolLedger], codes: &[[String; 5]]) -> Vec<View> {
     let mut views = vec![areas(spelling), gone(spelling), names_of_columns(ledgers)];
     if !codes.is_empty() {
         views.push(names_of_codes(codes));
@@ -20,81 +48,102 @@ pub fn views(spelling: Spelling, ledgers: &[ToolLedger], codes: &[[String; 5]]) 
     views
 }
 
-fn ledger(spelling: Spelling, of: &ToolLedger) -> (String, String) {
-    let name = format!("ledger_{}", of.record_type);
-    let mut sql = format!(
-        "CREATE VIEW \"{name}\" AS SELECT {} AS id, r.type AS type, a.code AS area, a.name AS area_name,
-           {} AS created_at, r.created_by AS created_by, {} AS changed_at, r.changed_by AS changed_by,
-           r.last AS changed_position",
+/// What every ledger begins with; [`crate::tools::columns::OF_RECORD`] has the same names.
+const OF_RECORD: &[(&str, ToolKind)] = &[
+    ("id", ToolKind::Text),
+    ("type", ToolKind::Text),
+    ("area", ToolKind::Text),
+    ("area_name", ToolKind::Text),
+    ("created_at", ToolKind::Time),
+    ("created_by", ToolKind::Text),
+    ("changed_at", ToolKind::Time),
+    ("changed_by", ToolKind::Text),
+    ("changed_position", ToolKind::Whole),
+];
+
+fn ledger(spelling: Spelling, of: &ToolLedger) -> View {
+    let mut select = format!(
+        "SELECT {}, r.type, a.code, a.name, {}, r.created_by, {}, r.changed_by, r.last",
         id(spelling, "r.record"),
         time(spelling, "r.created_at"),
         time(spelling, "r.changed_at"),
     );
     for column in &of.columns {
-        let _ = write!(sql, ",\n  {} AS \"{}\"", value(spelling, column), column.name);
+        let _ = write!(select, ",\n  {}", value(spelling, column));
     }
     let _ = write!(
-        sql,
+        select,
         "\nFROM records r JOIN areas a ON a.area = r.area LEFT JOIN ledger l ON l.record = r.record AND l.facet = 0{}
          WHERE r.type = {} AND r.erased = 0",
         members(spelling, &of.columns),
         text(&of.record_type),
     );
-    (name, sql)
+    let mut view = View::new(&format!("ledger_{}", of.record_type), OF_RECORD, select);
+    view.columns
+        .extend(of.columns.iter().map(|column| (column.name.clone(), column.kind)));
+    view
 }
 
 /// The areas, and how far the log of each has come.
-fn areas(spelling: Spelling) -> (String, String) {
-    let sql = format!(
-        "CREATE VIEW ledgers_areas AS SELECT a.code AS area, a.name AS area_name, a.kind AS kind, b.code AS above,
-           {} AS closed_at, a.head AS changed_position FROM areas a LEFT JOIN areas b ON b.area = a.parent",
-        time(spelling, "a.closed")
+fn areas(spelling: Spelling) -> View {
+    let columns = [
+        ("area", ToolKind::Text),
+        ("area_name", ToolKind::Text),
+        ("kind", ToolKind::Text),
+        ("above", ToolKind::Text),
+        ("closed_at", ToolKind::Time),
+        ("changed_position", ToolKind::Whole),
+    ];
+    let closed = time(spelling, "a.closed");
+    let select = format!(
+        "SELECT a.code, a.name, a.kind, b.code, {closed}, a.head FROM areas a LEFT JOIN areas b ON b.area = a.parent"
     );
-    ("ledgers_areas".into(), sql)
+    View::new("ledgers_areas", &columns, select)
 }
 
 /// Records that are in no ledger of an area any more.
-fn gone(spelling: Spelling) -> (String, String) {
+fn gone(spelling: Spelling) -> View {
+    let columns = ["id", "type", "area", "changed_position", "why", "now_in"].map(|name| {
+        let is_position = name == "changed_position";
+        (name, if is_position { ToolKind::Whole } else { ToolKind::Text })
+    });
     let id = id(spelling, "r.record");
-    let sql = format!(
-        "CREATE VIEW ledgers_gone AS
-         SELECT {id} AS id, r.type AS type, a.code AS area, r.last AS changed_position, 'erased' AS why,
-           CAST(NULL AS TEXT) AS now_in
+    let select = format!(
+        "SELECT {id}, r.type, a.code, r.last, 'erased', CAST(NULL AS TEXT)
          FROM records r JOIN areas a ON a.area = r.area WHERE r.erased = 1
-         UNION ALL
-         SELECT {id}, r.type, a.code, d.seq, 'moved', b.code
+         UNION ALL SELECT {id}, r.type, a.code, d.seq, 'moved', b.code
          FROM departures d JOIN records r ON r.record = d.record JOIN areas a ON a.area = d.area
          JOIN areas b ON b.area = d.to_area"
     );
-    ("ledgers_gone".into(), sql)
+    View::new("ledgers_gone", &columns, select)
 }
 
-fn names_of_columns(ledgers: &[ToolLedger]) -> (String, String) {
+fn names_of_columns(ledgers: &[ToolLedger]) -> View {
+    let columns = ["type", "name", "kind", "masked", "zh", "en"].map(|name| {
+        let is_masked = name == "masked";
+        (name, if is_masked { ToolKind::YesNo } else { ToolKind::Text })
+    });
     let row = |of: &ToolLedger, column: &ToolColumn| {
         let Label { zh, en } = &column.label;
         let masked = if column.masked { "TRUE" } else { "FALSE" };
         let [of, name, kind] = [&of.record_type, &*column.name, column.kind.as_str()].map(text);
         format!("({of}, {name}, {kind}, {masked}, {}, {})", text(zh), text(en))
     };
-    let rows: Vec<String> = ledgers
+    let rows = ledgers
         .iter()
-        .flat_map(|of| of.columns.iter().map(move |column| row(of, column)))
-        .collect();
-    let sql = format!(
-        "CREATE VIEW ledgers_columns (type, name, kind, masked, zh, en) AS VALUES {}",
-        rows.join(",\n")
-    );
-    ("ledgers_columns".into(), sql)
+        .flat_map(|of| of.columns.iter().map(move |column| row(of, column)));
+    View::new("ledgers_columns", &columns, rows_of(rows))
 }
 
-fn names_of_codes(codes: &[[String; 5]]) -> (String, String) {
+fn names_of_codes(codes: &[[String; 5]]) -> View {
+    let columns = ["type", "name", "code", "zh", "en"].map(|name| (name, ToolKind::Text));
     let row = |parts: &[String; 5]| format!("({})", parts.each_ref().map(|part| text(part)).join(", "));
-    let rows: Vec<String> = codes.iter().map(row).collect();
-    let sql = format!(
-        "CREATE VIEW ledgers_codes (type, name, code, zh, en) AS VALUES {}",
-        rows.join(",\n")
-    );
-    ("ledgers_codes".into(), sql)
+    View::new("ledgers_codes", &columns, rows_of(codes.iter().map(row)))
+}
+
+fn rows_of(rows: impl Iterator<Item = String>) -> String {
+    let rows: Vec<String> = rows.collect();
+    format!("SELECT * FROM (VALUES {}) AS rows", rows.join(",\n"))
 }
 
 /// What makes the members of `shown` readable by name.
