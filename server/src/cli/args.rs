@@ -36,6 +36,9 @@ pub enum Command {
     /// The server program of the benchmark's line protocol
     #[command(hide = true)]
     BenchServer(crate::bench::BenchServer),
+    /// What a store's size costs
+    #[command(hide = true)]
+    BenchSize(crate::bench::size::BenchSize),
     /// Manage territory, people, devices and keys of a store that no server holds open
     Admin {
         /// Lists as JSON

@@ -50,13 +50,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
-    if let Command::BenchServer(bench) = &args.command {
-        let served = crate::bench::run(bench, args.schema.as_deref());
-        return served.map_err(|error| CliError::Serve(std::io::Error::other(error.to_string())));
+    let measured = match &args.command {
+        Command::BenchServer(bench) => Some(crate::bench::run(bench, args.schema.as_deref())),
+        Command::BenchSize(bench) => Some(crate::bench::size::run(bench)),
+        Command::Serve { .. } | Command::Admin { .. } => None,
+    };
+    if let Some(measured) = measured {
+        return measured.map_err(|error| CliError::Serve(std::io::Error::other(error)));
     }
     let mut settings = settings(&args)?;
     match args.command {
-        Command::BenchServer(_) => Ok(()),
+        Command::BenchServer(_) | Command::BenchSize(_) => Ok(()),
         Command::Serve { listen } => {
             if let Some(listen) = listen {
                 settings.take("listen", &listen, "--listen")?;

@@ -69,6 +69,25 @@ pub fn look<T>(
     read(&Connection::new(&link))
 }
 
+/// Runs `work` in one transaction, as long as it takes; what that wrote is kept or taken back.
+pub fn alone<T>(
+    url: &str,
+    keeps: bool,
+    work: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let link = link::open(url)?;
+    link.batch("SET statement_timeout = 0; BEGIN")?;
+    let result = work(&Connection::new(&link))?;
+    link.batch(if keeps { "COMMIT" } else { "ROLLBACK" })?;
+    Ok(result)
+}
+
+/// Clears what every table no longer needs, and counts its rows for plans.
+pub fn vacuum(url: &str) -> Result<(), StoreError> {
+    let link = link::open(url)?;
+    Ok(link.batch("SET statement_timeout = 0").and_then(|()| link.batch("VACUUM ANALYZE"))?)
+}
+
 impl Engine for PostgresEngine {
     fn read<T>(&self, read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.readers.read(read)

@@ -6,6 +6,7 @@
 
 mod cell;
 pub mod dialect;
+pub mod explaining;
 mod params;
 mod postgres;
 mod sqlite;

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rusqlite::functions::FunctionFlags;
+use sha2::{Digest as _, Sha256};
+
 use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
 use super::records::Decide;
@@ -67,6 +70,25 @@ pub fn look<T>(
     migrations::check(&connection)?;
     let tx = connection.transaction()?;
     read(&Connection::new(&SqliteLink::new(&tx)))
+}
+
+/// For the benchmark: opens a file that nobody serves, and runs `work` in one transaction; what that wrote is kept or taken back.
+pub fn alone<T>(
+    path: &Path,
+    keeps: bool,
+    work: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut connection = open::writer(path)?;
+    connection.create_scalar_function("sha256_16", 1, FunctionFlags::SQLITE_DETERMINISTIC, |args| {
+        let text: String = args.get(0)?;
+        Ok(Sha256::digest(text)[..16].to_vec())
+    })?;
+    let tx = connection.transaction()?;
+    let result = work(&Connection::new(&SqliteLink::new(&tx)))?;
+    if keeps {
+        tx.commit()?;
+    }
+    Ok(result)
 }
 
 impl Engine for SqliteEngine {

@@ -33,24 +33,30 @@ fn changed(
     (area, after): (AreaNo, u64),
     limit: usize,
 ) -> Result<Vec<LedgerRow>, StoreError> {
+    // Whatever is known of the tables' sizes, so few records are looked up, never all of a table.
     let sql = format!(
-        "SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 AND type = ?2 AND last > ?3 ORDER BY last LIMIT ?4"
+        "SELECT {RECORD_COLUMNS}, l.facet, l.view
+         FROM (SELECT * FROM records WHERE area = ?1 AND type = ?2 AND last > ?3 ORDER BY last LIMIT ?4) r
+         LEFT JOIN ledger l ON l.record = r.record ORDER BY r.last, l.facet"
     );
     let mut select = c.prepare_cached(&sql)?;
-    let page = select.query_map(
-        (area.0, &query.record_type, after as i64, limit as i64),
-        read_record,
-    )?;
-    page.map(|record| {
-        let record = record?;
-        let views = views(c, record.record)?;
-        Ok(LedgerRow {
-            record,
-            views,
-            left: None,
-        })
-    })
-    .collect()
+    let mut rows: Vec<LedgerRow> = Vec::new();
+    let from = (area.0, &query.record_type, after as i64, limit as i64);
+    select.visit(from, |row| -> Result<bool, StoreError> {
+        let record = read_record(row)?;
+        if rows.last().is_none_or(|last| last.record.record != record.record) {
+            rows.push(LedgerRow {
+                record,
+                views: Vec::new(),
+                left: None,
+            });
+        }
+        if let (Some(facet), Some(last)) = (row.get::<_, Option<u8>>("facet")?, rows.last_mut()) {
+            last.views.push((facet, read_view(&row.get::<_, String>("view")?)?));
+        }
+        Ok(true)
+    })?;
+    Ok(rows)
 }
 
 /// Records of the type that left the area.
@@ -82,8 +88,11 @@ pub(super) fn views(c: &Connection<'_>, record: RecordId) -> Result<Vec<(u8, Val
     })?;
     rows.map(|row| {
         let (facet, view) = row?;
-        let view = serde_json::from_str(&view).map_err(|_| StoreError::Damaged("ledger"))?;
-        Ok((facet, view))
+        Ok((facet, read_view(&view)?))
     })
     .collect()
+}
+
+fn read_view(view: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(view).map_err(|_| StoreError::Damaged("ledger"))
 }

@@ -1,9 +1,11 @@
 //! The tables' code: what the store's traits do, in SQL, once for every engine.
 
 mod audit;
+pub mod bulk;
 mod desk;
 mod epochs;
 mod events;
+pub mod hot;
 mod ledgers;
 mod locks;
 mod people;
