@@ -1,5 +1,6 @@
 //! What the calls of every day cost as a store grows: pages and milliseconds of each, and ledgers pulled whole and by what changed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use crate::reading::Reader;
 use crate::service::Service;
 use crate::store::people::{FeedRow, NewArea, NewUser, User};
 use crate::store::records::{CheckedSegment, Heard, LedgerQuery, Push, SignedEntry};
+use crate::store::sql::explaining::Step;
 use crate::store::sql::{Connection, Spelling};
 use crate::store::tables::bulk::{self, Size};
 use crate::store::tables::hot::{self, Hot};
@@ -68,7 +70,7 @@ pub fn run(args: &BenchSize) -> Result<(), BenchError> {
     let schema = SchemaSet::builtin();
     make(&settings.store, &schema, size)?;
     println!("{} grids, {} records, {} entries", size.areas, size.records, size.entries);
-    calls(&settings.store, &schema, size, args.plans)?;
+    print(&calls(&settings.store, &schema, size)?, args.plans);
     ledgers(&settings.store, &schema, size)?;
     views(&settings.store, size)
 }
@@ -77,7 +79,8 @@ fn open(address: &StoreAddress, schema: &Arc<SchemaSet>) -> Result<Service, Benc
     Ok(Service::new(cli::open_store(address, schema, Settings::default().commit_group)?, schema.clone())?)
 }
 
-fn make(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Result<(), BenchError> {
+/// Fills the store, unless that was done.
+pub fn make(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Result<(), BenchError> {
     let begin = Instant::now();
     let service = open(address, schema)?;
     if service.tree().by_code("bench").is_some() {
@@ -95,7 +98,7 @@ fn make(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Result<(
         StoreAddress::Sqlite(path) => sqlite::alone(path, true, fill)?,
         StoreAddress::Postgres(url) => {
             postgres::alone(url.reveal(), true, fill)?;
-            postgres::vacuum(url.reveal())?;
+            postgres::vacuum(url.reveal(), bulk::FILLED)?;
         }
     }
     println!("made in {:.0} s", begin.elapsed().as_secs_f64());
@@ -272,13 +275,11 @@ fn day(user: &User, size: Size) -> Push {
     author.push(edits)
 }
 
-/// Each call twice; the second time is told.
-fn calls(
-    address: &StoreAddress,
-    schema: &Arc<SchemaSet>,
-    size: Size,
-    plans: bool,
-) -> Result<(), BenchError> {
+/// A call: its name, what it came to, its statements.
+pub type Told = (&'static str, usize, Vec<Step>);
+
+/// Makes each call of every day twice, and tells of the second time. Nothing of it is kept.
+pub fn calls(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Result<Vec<Told>, BenchError> {
     let service = open(address, schema)?;
     let user = service.store.user_by_login("w1")?.ok_or("the user is missing")?;
     let head = service.store.head(bulk::first_area())?.seq;
@@ -291,7 +292,7 @@ fn calls(
         reached,
     };
     let measure = |c: &Connection<'_>| {
-        let hot = || Hot {
+        let hot = Hot {
             held: cursor(head),
             behind: cursor(head.saturating_sub(DAY)),
             bytes: ANSWER_BYTES,
@@ -303,7 +304,7 @@ fn calls(
             },
             decide: &*decide,
         };
-        hot::calls(c, hot())
+        hot::calls(c, hot)
     };
     let mut told = Vec::new();
     for _ in 0..2 {
@@ -312,21 +313,22 @@ fn calls(
             StoreAddress::Postgres(url) => postgres::alone(url.reveal(), false, measure)?,
         };
     }
+    Ok(told)
+}
+
+fn print(told: &[Told], plans: bool) {
     println!("| call | rows | statements | pages | ms |\n|---|---|---|---|---|");
-    for (name, rows, steps) in &told {
+    for (name, rows, steps) in told {
         let pages: u64 = steps.iter().map(|step| step.buffers).sum();
         let ms: f64 = steps.iter().map(|step| step.ms).sum();
         println!("| {name} | {rows} | {} | {pages} | {ms:.2} |", steps.len());
     }
-    if plans {
-        for (name, _, steps) in &told {
-            let mut seen = std::collections::BTreeSet::new();
-            for step in steps.iter().filter(|step| seen.insert(&step.sql)) {
-                println!("-- {name}\n{}\n{}\n", step.sql, step.plan);
-            }
+    for (name, _, steps) in told.iter().filter(|_| plans) {
+        let mut seen = BTreeSet::new();
+        for step in steps.iter().filter(|step| seen.insert(&step.sql)) {
+            println!("-- {name}\n{}\n{}\n", step.sql, step.plan);
         }
     }
-    Ok(())
 }
 
 /// The ledger of households as a desk pulls it: whole, and what changed of it.

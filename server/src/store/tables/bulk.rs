@@ -14,8 +14,8 @@ use crate::store::sql::{Connection, Spelling};
 pub const FIRST_AREA: u32 = 1_000_000;
 /// Who works in a grid.
 pub const FEEDS: u64 = 3;
-/// Tables whose indexes are made after they are filled.
-const LARGE: &str = "'records', 'documents', 'ledger', 'entries', 'log'";
+/// The tables that are filled; their indexes are made afterwards.
+pub const FILLED: &[&str] = &["records", "documents", "ledger", "entries", "log"];
 
 /// How much to make; `records` is a multiple of `areas`.
 #[derive(Clone, Copy, Debug)]
@@ -177,15 +177,17 @@ fn drop_indexes(c: &Connection<'_>) -> Result<Vec<String>, StoreError> {
     if c.spelling() == Spelling::Sqlite {
         return Ok(Vec::new());
     }
+    let tables: Vec<String> = FILLED.iter().map(|table| format!("'{table}'")).collect();
+    let tables = tables.join(", ");
     let both = [
         format!(
             "SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname,
                     'ALTER TABLE ' || conrelid::regclass || ' ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid)
-             FROM pg_constraint WHERE contype = 'p' AND conrelid::regclass::text IN ({LARGE})"
+             FROM pg_constraint WHERE contype = 'p' AND conrelid::regclass::text IN ({tables})"
         ),
         format!(
             "SELECT 'DROP INDEX ' || indexname, indexdef FROM pg_indexes
-             WHERE schemaname = current_schema() AND tablename IN ({LARGE})"
+             WHERE schemaname = current_schema() AND tablename IN ({tables})"
         ),
     ];
     let mut rebuild = Vec::new();
