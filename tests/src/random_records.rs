@@ -69,7 +69,9 @@ struct Filling<'a> {
 impl Filling<'_> {
     fn submit(&self, role: &str, mut entry: DeskEntry) -> Option<RecordId> {
         entry.role = Some(role.to_owned());
-        let verdict = Clerk::new(&self.world.service, role).submit(vec![entry]).remove(0);
+        let verdict = Clerk::new(&self.world.service, role)
+            .submit(vec![entry])
+            .remove(0);
         verdict.refused.is_none().then_some(verdict.record)?
     }
 
@@ -145,7 +147,9 @@ impl Filling<'_> {
 
     /// The next step of a ticket, by whoever may take it.
     fn step(&mut self, record: RecordId, field: &Field) -> bool {
-        let verb = self.rng.word(&["accept", "start", "feedback", "close", "evaluate", "escalate"]);
+        let verb = self
+            .rng
+            .word(&["accept", "start", "feedback", "close", "evaluate", "escalate"]);
         let args = match verb {
             "feedback" => json!({ "mode": "on_spot" }),
             "evaluate" => json!({ "score": self.rng.range(1, 5) }),

@@ -69,14 +69,20 @@ pub fn run(args: &BenchSize) -> Result<(), BenchError> {
     settings.take("store", &args.store, "--store")?;
     let schema = SchemaSet::builtin();
     make(&settings.store, &schema, size)?;
-    println!("{} grids, {} records, {} entries", size.areas, size.records, size.entries);
+    println!(
+        "{} grids, {} records, {} entries",
+        size.areas, size.records, size.entries
+    );
     print(&calls(&settings.store, &schema, size)?, args.plans);
     ledgers(&settings.store, &schema, size)?;
     views(&settings.store, size)
 }
 
 fn open(address: &StoreAddress, schema: &Arc<SchemaSet>) -> Result<Service, BenchError> {
-    Ok(Service::new(cli::open_store(address, schema, Settings::default().commit_group)?, schema.clone())?)
+    Ok(Service::new(
+        cli::open_store(address, schema, Settings::default().commit_group)?,
+        schema.clone(),
+    )?)
 }
 
 /// Fills the store, unless that was done.
@@ -141,12 +147,7 @@ fn settle(service: &Service) -> Result<(AreaNo, AreaNo), BenchError> {
 }
 
 /// A record of each type with so many entries, written as a phone's push is.
-fn patterns(
-    service: &Service,
-    user: &User,
-    area: AreaNo,
-    entries: u64,
-) -> Result<Vec<RecordId>, BenchError> {
+fn patterns(service: &Service, user: &User, area: AreaNo, entries: u64) -> Result<Vec<RecordId>, BenchError> {
     let mut author = Author::new(user, 9, 0, EntryHash::ZERO);
     service.store.put_feed(&author.row)?;
     let mut records = Vec::new();
@@ -161,7 +162,10 @@ fn patterns(
             signed.push(author.sign(Target::Edit { record }, 0, change(record_type, k)));
         }
         let verdicts = service.store.push(author.push(signed))?;
-        if verdicts.iter().any(|verdict| !verdict.refused.is_empty() || verdict.stopped.is_some()) {
+        if verdicts
+            .iter()
+            .any(|verdict| !verdict.refused.is_empty() || verdict.stopped.is_some())
+        {
             return Err(format!("a pattern was refused: {verdicts:?}").into());
         }
         records.push(record);
@@ -192,7 +196,10 @@ fn creation(record_type: &str) -> Vec<Intent> {
             put("relation_to_head", json!("head")),
         ],
         _ => vec![
-            put("address", json!({ "road": "滨河路", "number": "#号", "building": "3栋", "unit": "2单元", "room": "401" })),
+            put(
+                "address",
+                json!({ "road": "滨河路", "number": "#号", "building": "3栋", "unit": "2单元", "room": "401" }),
+            ),
             put("use", json!("self")),
             put("floor_area", json!(88.5)),
         ],
@@ -269,7 +276,11 @@ fn day(user: &User, size: Size) -> Push {
     let edits = (0..DAY.min(size.records / size.areas)).map(|place| {
         let record = bulk::record(size, place);
         let record_type = TYPES[place as usize % TYPES.len()];
-        author.sign(Target::Edit { record }, size.head(), change(record_type, place + 1))
+        author.sign(
+            Target::Edit { record },
+            size.head(),
+            change(record_type, place + 1),
+        )
     });
     let edits = edits.collect();
     author.push(edits)
@@ -338,13 +349,22 @@ fn ledgers(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Resul
     let grants = service.store.grants(user.no)?;
     let reader = Reader::new(&service, &user.login, &grants);
     println!("| household ledger | rows | MB | s |\n|---|---|---|---|");
-    let parts = [("whole", None), ("1 % changed", Some(1)), ("5 % changed", Some(5))];
+    let parts = [
+        ("whole", None),
+        ("1 % changed", Some(1)),
+        ("5 % changed", Some(5)),
+    ];
     for (name, percent) in parts {
-        let since = percent.map(|percent| since(size, percent, &reader, schema)).transpose()?;
+        let since = percent
+            .map(|percent| since(size, percent, &reader, schema))
+            .transpose()?;
         let begin = Instant::now();
         let (rows, bytes) = pull(&reader, schema, since)?;
         let took = begin.elapsed().as_secs_f64();
-        println!("| pulled, {name} | {rows} | {:.1} | {took:.2} |", bytes as f64 / 1e6);
+        println!(
+            "| pulled, {name} | {rows} | {:.1} | {took:.2} |",
+            bytes as f64 / 1e6
+        );
     }
     service.store.close();
     Ok(())
@@ -365,12 +385,18 @@ fn since(size: Size, percent: u64, reader: &Reader<'_>, schema: &SchemaSet) -> R
     let mut cursor = Cursor::default();
     for area in reader.tree().iter() {
         let head = reader.service.store.head(area.no)?.seq;
-        cursor.positions.insert(area.no, head.saturating_sub(back(size, percent)));
+        cursor
+            .positions
+            .insert(area.no, head.saturating_sub(back(size, percent)));
     }
     Ok(cursor.encode(question(schema, None)?.binding()))
 }
 
-fn pull(reader: &Reader<'_>, schema: &SchemaSet, since: Option<String>) -> Result<(usize, usize), BenchError> {
+fn pull(
+    reader: &Reader<'_>,
+    schema: &SchemaSet,
+    since: Option<String>,
+) -> Result<(usize, usize), BenchError> {
     let (mut since, mut rows, mut bytes) = (since, 0, 0);
     loop {
         let question = question(schema, since)?;
@@ -392,16 +418,21 @@ fn views(address: &StoreAddress, size: Size) -> Result<(), BenchError> {
                 "ledgers_areas h JOIN ledger_household l ON l.area = h.area AND l.changed_position > h.changed_position - {}",
                 back(size, percent)
             );
-            let from = if percent == 100 { "ledger_household l".to_owned() } else { changed };
+            let from = if percent == 100 {
+                "ledger_household l".to_owned()
+            } else {
+                changed
+            };
             let sql = match c.spelling() {
                 Spelling::Sqlite => format!("SELECT l.* FROM {from}"),
                 Spelling::Postgres => format!("SELECT CAST(row_to_json(l) AS text) FROM {from}"),
             };
             let (begin, mut rows) = (Instant::now(), 0);
-            c.prepare_cached(&sql)?.visit((), |_| -> Result<bool, StoreError> {
-                rows += 1;
-                Ok(true)
-            })?;
+            c.prepare_cached(&sql)?
+                .visit((), |_| -> Result<bool, StoreError> {
+                    rows += 1;
+                    Ok(true)
+                })?;
             let took = begin.elapsed().as_secs_f64();
             println!("| view, {name} | {rows} | | {took:.2} |");
         }

@@ -24,7 +24,9 @@ pub fn reader(service: &Service, speaker: Speaker) -> Result<(), CliError> {
             Ok(())
         }
         ReaderRole::MayNotMake => Err(CliError::named(
-            format!("本服务的数据库账号无权建立角色。请由数据库管理员执行 CREATE ROLE {READER} NOLOGIN; 再运行本命令。"),
+            format!(
+                "本服务的数据库账号无权建立角色。请由数据库管理员执行 CREATE ROLE {READER} NOLOGIN; 再运行本命令。"
+            ),
             format!(
                 "the service's account may not make roles: have the database's administrator run \
                  CREATE ROLE {READER} NOLOGIN; and run this command again"

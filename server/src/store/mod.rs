@@ -52,7 +52,9 @@ pub enum StoreError {
     #[error("{0}: another process serves this store")]
     Held(String),
     /// A tool reads what is to be made anew for tools.
-    #[error("a tool is reading the ledgers for tools, which have to be made anew: end its query and start again")]
+    #[error(
+        "a tool is reading the ledgers for tools, which have to be made anew: end its query and start again"
+    )]
     ToolsRead,
     /// The file is not a store of this program, or of another version of it.
     #[error("{0}")]

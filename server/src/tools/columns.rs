@@ -36,7 +36,9 @@ pub fn columns(record_type: &RecordType) -> Vec<ToolColumn> {
     let mut columns: Vec<ToolColumn> = Vec::new();
     let follows = follows(record_type);
     for column in ledger_columns(record_type) {
-        let Some(kind) = kind(&column, follows) else { continue };
+        let Some(kind) = kind(&column, follows) else {
+            continue;
+        };
         columns.push(made(column.key, kind, mask_of(&column), column.label.clone()));
         if column.key == "assignees" && column.source == Source::Ticket {
             let times = OF_TICKET.iter();
@@ -153,7 +155,10 @@ pub fn codes(schema: &SchemaSet, record_type: &RecordType) -> Vec<[String; 5]> {
             continue;
         }
         let named: Vec<(&str, &Label)> = match column.source {
-            Source::Field(field) => choices(&field.kind).iter().map(|c| (&*c.code, &c.label)).collect(),
+            Source::Field(field) => choices(&field.kind)
+                .iter()
+                .map(|c| (&*c.code, &c.label))
+                .collect(),
             Source::State => states(schema, record_type),
             Source::Record | Source::Time | Source::Ticket => Vec::new(),
         };

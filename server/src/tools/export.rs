@@ -17,7 +17,9 @@ pub fn to_file(address: &StoreAddress, schema: &SchemaSet, file: &Path) -> Resul
     let (ledgers, codes) = (ledgers(schema), codes(schema));
     match address {
         StoreAddress::Sqlite(path) => sqlite::look(path, |c| export(c, &ledgers, &codes, &mut copy)),
-        StoreAddress::Postgres(url) => postgres::look(url.reveal(), |c| export(c, &ledgers, &codes, &mut copy)),
+        StoreAddress::Postgres(url) => {
+            postgres::look(url.reveal(), |c| export(c, &ledgers, &codes, &mut copy))
+        }
     }
 }
 

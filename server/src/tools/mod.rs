@@ -71,7 +71,11 @@ pub fn rewrite(service: &Service) -> Result<usize, StoreError> {
         let Some(last) = records.last() else { break };
         after = Some(*last);
         let rows = records.iter().map(|record| shown_of(service, *record));
-        let rows: Vec<Shown> = rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let rows: Vec<Shown> = rows
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect();
         written += rows.len();
         service.store.put_shown(rows)?;
     }

@@ -20,7 +20,9 @@ pub fn shown(record_type: &RecordType, view: &View) -> String {
     let follows = follows(record_type);
     let mut out = Map::new();
     for column in &columns {
-        let Some(kind) = kind(column, follows) else { continue };
+        let Some(kind) = kind(column, follows) else {
+            continue;
+        };
         if let Some(value) = value(column, &fields, true).and_then(|value| fitting(kind, value)) {
             out.insert(key_of(column, kind), value);
         }

@@ -17,9 +17,9 @@ use super::{Kind, VerifyReport};
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::records::{DocumentRow, HistoryRow, LogRow, RecordRow};
+use crate::tools;
 use crate::tools::columns::FACET;
 use crate::tools::shown::shown;
-use crate::tools;
 
 /// Checks one record; the digest term of each facet as its entries make it.
 pub(super) fn check(
@@ -287,7 +287,11 @@ impl Made {
         let document = self.facets.get(&FACET);
         let made = document.map(|document| shown(record_type, &project(record_type, [document])));
         if service.store.shown(row.record)? != made && tools::is_written(service)? {
-            report.note(Kind::Ledger, row.record, "what tools are shown is not what they may see");
+            report.note(
+                Kind::Ledger,
+                row.record,
+                "what tools are shown is not what they may see",
+            );
         }
         Ok(())
     }

@@ -3,12 +3,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gridledger_client::Intents;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::bench::size::{Told, calls, make};
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::store::sql::explaining::Step;
 use gridledger_server::store::tables::bulk::Size;
+use gridledger_server::verify::verify;
+use gridledger_server::{cli, tools};
 use gridledger_tests::cluster::Cluster;
+use gridledger_tests::engines::postgres_address;
+use gridledger_tests::office::Clerk;
+use gridledger_tests::random_records::fill;
+use gridledger_tests::simulation::rng::Rng;
+use gridledger_tests::tool::Tool;
+use gridledger_tests::world::World;
+use serde_json::json;
 
 /// Tables that grow with the records, with the work, or with what is read.
 const LARGE: &[&str] = &[
@@ -48,7 +58,10 @@ fn filled(address: &str, size: Size) -> StoreAddress {
 }
 
 fn in_file(dir: &tempfile::TempDir) -> StoreAddress {
-    filled(&format!("sqlite:{}", dir.path().join("server.db").display()), SMALL)
+    filled(
+        &format!("sqlite:{}", dir.path().join("server.db").display()),
+        SMALL,
+    )
 }
 
 /// Postgres reads a whole table only where there is no other way: in a store this small that would be cheapest.
@@ -132,7 +145,10 @@ fn no_call_of_every_day_reads_a_large_table_from_end_to_end() {
 
 #[test]
 fn no_call_of_every_day_touches_more_pages_of_a_larger_store() {
-    let (small, larger) = (told(&in_database(SMALL), SMALL), told(&in_database(LARGER), LARGER));
+    let (small, larger) = (
+        told(&in_database(SMALL), SMALL),
+        told(&in_database(LARGER), LARGER),
+    );
     assert!(pages(&small)["push of a day"] > 500, "{:?}", pages(&small));
     assert_eq!(
         grown(&small, &larger),
@@ -170,4 +186,56 @@ fn an_index_that_is_missing_is_seen() {
         told(&address, size)
     });
     assert!(grown(&small, &larger).contains("pull of a day"));
+}
+
+/// A piece of SQL out of a page of the documentation.
+fn documented(page: &str, mark: &str) -> String {
+    let begin = page.find(&format!("```sql {mark}\n")).expect("the piece");
+    let rest = &page[begin..];
+    let body = &rest[rest.find('\n').expect("its first line") + 1..];
+    body[..body.find("```").expect("its end")].to_owned()
+}
+
+#[test]
+fn a_store_whose_tables_are_split_keeps_its_promises() {
+    let address = postgres_address();
+    let StoreAddress::Postgres(url) = &address else {
+        panic!("a database was asked for")
+    };
+    cli::open_store(&address, &SchemaSet::builtin(), 1)
+        .expect("the tables")
+        .close();
+    let split = documented(include_str!("../../../docs/operations.md"), "split");
+    let mut database = postgres::Client::connect(url.reveal(), postgres::NoTls).expect("the database");
+    database.batch_execute(&split).expect("split tables");
+    let indexes =
+        "SELECT count(*) FROM pg_indexes WHERE indexname IN ('log_record', 'records_type', 'records_pkey')";
+    assert_eq!(
+        database
+            .query_one(indexes, &[])
+            .expect("a count")
+            .get::<_, i64>(0),
+        3
+    );
+
+    let world = World::at(2, SchemaSet::builtin(), address.clone());
+    tools::renew(&*world.service.store, &world.service.schema).expect("views");
+    fill(&world, &mut Rng::new(5), 2);
+    let address = json!([{ "op": "put", "field": "address", "value": { "road": "滨河路" } }]);
+    let home = Clerk::new(&world.service, "grid_worker").made("dwelling", "G1", address);
+    let mut phone = world.phone("grid_worker", 0);
+    phone.sync(&world).expect("a first sync");
+    phone
+        .engine()
+        .edit(home, Intents::new().put("use", "rented"))
+        .expect("an edit");
+    let report = phone.sync(&world).expect("a sync");
+    assert_eq!(
+        (report.decided, report.refused, report.healed),
+        (1, 0, 0),
+        "{report:?}"
+    );
+    let rented = "SELECT count(*) AS n FROM ledger_dwelling WHERE use = 'rented'";
+    assert!(Tool::of(&world).value(rented).as_i64() >= Some(1));
+    assert_eq!(verify(&world.service).expect("a report").differences, 0);
 }

@@ -60,10 +60,16 @@ fn ms(shown: &Value) -> Value {
         return Value::Null;
     };
     let (day, clock) = text.split_once('T').expect("day and time");
-    let day: Vec<i64> = day.split('-').map(|part| part.parse().expect("a number")).collect();
+    let day: Vec<i64> = day
+        .split('-')
+        .map(|part| part.parse().expect("a number"))
+        .collect();
     let day = days(day[0], day[1], day[2]);
     let clock = clock.trim_end_matches('Z').trim_end_matches("+00:00");
-    let parts: Vec<f64> = clock.split(':').map(|part| part.parse().expect("a number")).collect();
+    let parts: Vec<f64> = clock
+        .split(':')
+        .map(|part| part.parse().expect("a number"))
+        .collect();
     let of_day = ((parts[0] * 60.0 + parts[1]) * 60.0 + parts[2]) * 1000.0;
     (day * 86_400_000 + of_day.round() as i64).into()
 }
@@ -90,9 +96,13 @@ fn as_pulled(row: Cells, kinds: &BTreeMap<String, String>) -> Cells {
 
 /// What the values of a type's columns are.
 fn kinds(tool: &mut Tool, record_type: &str) -> BTreeMap<String, String> {
-    let rows = tool.rows(&format!("SELECT name, kind FROM ledgers_columns WHERE type = '{record_type}'"));
+    let rows = tool.rows(&format!(
+        "SELECT name, kind FROM ledgers_columns WHERE type = '{record_type}'"
+    ));
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    rows.iter().map(|row| (text(&row["name"]), text(&row["kind"]))).collect()
+    rows.iter()
+        .map(|row| (text(&row["name"]), text(&row["kind"])))
+        .collect()
 }
 
 /// What only tools are shown.
@@ -122,7 +132,8 @@ fn every_cell_is_that_of_the_ledger_people_pull() {
             for row in rows {
                 let mut row = as_pulled(row, &kinds);
                 row.retain(|name, _| !TOOLS_ONLY.contains(&name.as_str()));
-                let mut wanted: Cells = serde_json::from_value(pulled[row["id"].as_str().unwrap()].clone()).unwrap();
+                let mut wanted: Cells =
+                    serde_json::from_value(pulled[row["id"].as_str().unwrap()].clone()).unwrap();
                 for (name, value) in &mut wanted {
                     if kinds.get(name).is_some_and(|kind| kind == "number") {
                         *value = json!(value.as_f64());
@@ -133,7 +144,10 @@ fn every_cell_is_that_of_the_ledger_people_pull() {
                 disputed += usize::from(row.contains_key("conflicts"));
             }
         }
-        assert!(cells > 400 && disputed > 2, "{cells} cells, {disputed} rows disputed");
+        assert!(
+            cells > 400 && disputed > 2,
+            "{cells} cells, {disputed} rows disputed"
+        );
     }
 }
 
@@ -200,7 +214,8 @@ fn what_is_erased_or_moved_is_gone_and_said() {
 
 /// The built-in schema set with some record types changed.
 fn changed_schema(changes: &[(&str, &dyn Fn(&mut Value))]) -> Arc<SchemaSet> {
-    let files: BTreeMap<String, Value> = serde_json::from_str(SchemaSet::builtin().bundle()).expect("a bundle");
+    let files: BTreeMap<String, Value> =
+        serde_json::from_str(SchemaSet::builtin().bundle()).expect("a bundle");
     let changed = changes.iter().map(|(record_type, change)| {
         let path = format!("records/{record_type}.json");
         let mut file = files[&path].clone();
@@ -230,7 +245,8 @@ fn another_schema_set_replaces_the_views_while_nodes_serve() {
         assert!(!renewed(&world), "made once");
         let schema = changed_schema(&[
             ("place", &|fields| {
-                fields["name"]["x-privacy"] = json!({ "class": "personal", "mask": "name", "purpose": "find it" });
+                fields["name"]["x-privacy"] =
+                    json!({ "class": "personal", "mask": "name", "purpose": "find it" });
             }),
             ("dwelling", &|fields| {
                 without_use(fields);
@@ -263,7 +279,8 @@ fn a_tool_that_reads_keeps_nobody_from_writing() {
     assert!(renewed(&world));
     world.user("w1", "grid_worker", "G1");
     let mut tool = Tool::of(&world);
-    tool.run("BEGIN; SELECT count(*) FROM ledger_dwelling").expect("a look");
+    tool.run("BEGIN; SELECT count(*) FROM ledger_dwelling")
+        .expect("a look");
     let schema = changed_schema(&[("dwelling", &without_use)]);
     let refused = tools::renew(&*world.service.store, &schema);
     assert!(matches!(refused, Err(StoreError::ToolsRead)), "{refused:?}");
@@ -298,7 +315,9 @@ fn a_tool_reads_whole_entries_while_people_write() {
             });
             let (mut reads, mut last) = (0, 0);
             while !writer.is_finished() {
-                let row = tool.rows("SELECT headcount, guards, changed_position FROM ledger_enterprise").remove(0);
+                let row = tool
+                    .rows("SELECT headcount, guards, changed_position FROM ledger_enterprise")
+                    .remove(0);
                 assert_eq!(row["headcount"], row["guards"]);
                 let position = row["changed_position"].as_i64().unwrap();
                 assert!(position >= last, "{position} after {last}");
@@ -308,7 +327,10 @@ fn a_tool_reads_whole_entries_while_people_write() {
             writer.join().expect("every edit stored");
             assert!(reads > 0);
         });
-        assert_eq!(tool.value("SELECT headcount FROM ledger_enterprise"), json!(WRITES));
+        assert_eq!(
+            tool.value("SELECT headcount FROM ledger_enterprise"),
+            json!(WRITES)
+        );
     }
 }
 
@@ -318,14 +340,22 @@ fn a_position_finds_what_changed_by_an_index() {
         let w1 = Clerk::new(&world.service, "w1");
         let mut homes = Vec::new();
         for n in 0..20 {
-            homes.push(w1.made("dwelling", "G1", put("address", json!({ "road": "滨河路", "number": n.to_string() }))));
+            homes.push(w1.made(
+                "dwelling",
+                "G1",
+                put("address", json!({ "road": "滨河路", "number": n.to_string() })),
+            ));
         }
         let mut tool = Tool::of(&world);
         let position = tool.value("SELECT changed_position FROM ledgers_areas WHERE area = 'G1'");
         assert_eq!(position, 20);
         w1.edit(homes[3], put("use", json!("rented")));
-        let changed = format!("SELECT id FROM ledger_dwelling WHERE area = 'G1' AND changed_position > {position}");
-        assert_eq!(tool.rows(&changed), tool.rows("SELECT id FROM ledger_dwelling WHERE use = 'rented'"));
+        let changed =
+            format!("SELECT id FROM ledger_dwelling WHERE area = 'G1' AND changed_position > {position}");
+        assert_eq!(
+            tool.rows(&changed),
+            tool.rows("SELECT id FROM ledger_dwelling WHERE use = 'rented'")
+        );
         let everywhere = "WITH held (area, position) AS (VALUES ('G1', 20), ('G2', 0))
              SELECT l.id FROM held JOIN ledger_dwelling l ON l.area = held.area AND l.changed_position > held.position";
         assert_eq!(tool.rows(everywhere), tool.rows(&changed));
@@ -335,8 +365,14 @@ fn a_position_finds_what_changed_by_an_index() {
         }
         for sql in [&*changed, everywhere] {
             let plan = tool.plan(sql);
-            assert!(plan.contains("records_type") || plan.contains("records_last"), "{plan}");
-            assert!(!plan.contains("Seq Scan on records") && !plan.contains("SCAN r"), "{plan}");
+            assert!(
+                plan.contains("records_type") || plan.contains("records_last"),
+                "{plan}"
+            );
+            assert!(
+                !plan.contains("Seq Scan on records") && !plan.contains("SCAN r"),
+                "{plan}"
+            );
         }
     }
 }
@@ -349,13 +385,20 @@ fn a_copy_for_tools_holds_what_the_views_show() {
         let file = dir.path().join("ledgers.db");
         let rows = to_file(world.address(), &world.service.schema, &file).expect("a copy");
         assert!(rows > 100, "{rows}");
-        assert!(to_file(world.address(), &world.service.schema, &file).is_err(), "never over another file");
+        assert!(
+            to_file(world.address(), &world.service.schema, &file).is_err(),
+            "never over another file"
+        );
         let mut copy = Tool::File(rusqlite::Connection::open(&file).expect("the copy"));
         let mut tool = Tool::of(&world);
         for record_type in world.service.schema.types.keys() {
             let all = format!("SELECT * FROM ledger_{record_type} ORDER BY id");
             let kinds = kinds(&mut tool, record_type);
-            let read = |rows: Vec<Cells>| rows.into_iter().map(|row| as_pulled(row, &kinds)).collect::<Vec<_>>();
+            let read = |rows: Vec<Cells>| {
+                rows.into_iter()
+                    .map(|row| as_pulled(row, &kinds))
+                    .collect::<Vec<_>>()
+            };
             assert_eq!(read(copy.rows(&all)), read(tool.rows(&all)), "{record_type}");
         }
         let tables = copy.rows("SELECT name FROM sqlite_schema WHERE type = 'table'");
@@ -372,8 +415,37 @@ fn what_tools_are_shown_is_proven() {
         assert_eq!(verify(&world.service).expect("a report").differences, 0);
         let record = world.service.store.records_after(None, 1).unwrap()[0];
         let (row, _) = world.service.store.record(record).unwrap().unwrap();
-        let shown = Shown { record, last: row.last, shown: "{}".into() };
+        let shown = Shown {
+            record,
+            last: row.last,
+            shown: "{}".into(),
+        };
         world.service.store.put_shown(vec![shown]).unwrap();
         assert_eq!(verify(&world.service).expect("a report").differences, 1);
+    }
+}
+
+/// The queries of the documentation that an engine runs.
+fn documented(engine: &str) -> Vec<String> {
+    let page = include_str!("../../../docs/ledgers-for-tools.md");
+    let pieces = page.split("```sql").skip(1).filter_map(|piece| {
+        let (mark, rest) = piece.split_once('\n')?;
+        let mark = mark.trim();
+        (mark.is_empty() || mark == engine).then(|| rest.split("```").next().unwrap_or_default().to_owned())
+    });
+    pieces.collect()
+}
+
+#[test]
+fn the_documented_reports_run() {
+    for world in worlds() {
+        fill(&world, &mut Rng::new(9), 2);
+        let queries = documented(engine(&world));
+        assert!(queries.len() >= 12, "{}", queries.len());
+        let mut tool = Tool::of(&world);
+        tool.run("CREATE TEMP TABLE held (area TEXT, position BIGINT); INSERT INTO held VALUES ('G1', 0), ('G2', 2)")
+            .expect("a table of the tool's own");
+        let filled = queries.iter().filter(|sql| !tool.rows(sql).is_empty()).count();
+        assert!(filled >= 9, "{filled} of {} find something", queries.len());
     }
 }

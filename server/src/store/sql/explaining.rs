@@ -52,7 +52,12 @@ impl Explaining<'_> {
             })?;
         let (sql, buffers, ms) = (sql.to_owned(), buffers(&lines), took(&lines));
         let plan = lines.join("\n");
-        self.steps.borrow_mut().push(Step { sql, plan, buffers, ms });
+        self.steps.borrow_mut().push(Step {
+            sql,
+            plan,
+            buffers,
+            ms,
+        });
         Ok(())
     }
 

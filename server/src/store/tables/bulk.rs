@@ -69,7 +69,9 @@ pub fn fill(
     (user, above): (u32, AreaNo),
 ) -> Result<(), StoreError> {
     let rebuild = drop_indexes(c)?;
-    c.execute_batch("CREATE TEMP TABLE pattern (no BIGINT, k BIGINT, record BYTEA, type TEXT, body BYTEA, facets BIGINT)")?;
+    c.execute_batch(
+        "CREATE TEMP TABLE pattern (no BIGINT, k BIGINT, record BYTEA, type TEXT, body BYTEA, facets BIGINT)",
+    )?;
     for (no, record) in patterns.iter().enumerate() {
         c.execute(
             "INSERT INTO pattern SELECT CAST(?1 AS BIGINT), row_number() OVER (ORDER BY l.seq) - 1, r.record, r.type, e.body, l.facets
@@ -86,12 +88,7 @@ pub fn fill(
     Ok(())
 }
 
-fn statements(
-    spelling: Spelling,
-    size: Size,
-    patterns: usize,
-    (user, above): (u32, AreaNo),
-) -> Vec<String> {
+fn statements(spelling: Spelling, size: Size, patterns: usize, (user, above): (u32, AreaNo)) -> Vec<String> {
     let Size {
         areas,
         records,
@@ -112,7 +109,11 @@ fn statements(
         Spelling::Postgres => "decode(repeat('07', 32), 'hex')",
         Spelling::Sqlite => "x'0707070707070707070707070707070707070707070707070707070707070707'",
     };
-    let user_column = if spelling == Spelling::Postgres { "\"user\"" } else { "user" };
+    let user_column = if spelling == Spelling::Postgres {
+        "\"user\""
+    } else {
+        "user"
+    };
     let first = FIRST_AREA;
     let at = format!("({} + i)", 1_767_571_200_000u64);
     let feed_of_entry = id(&format!("'f' || (i % {areas} * {FEEDS} + i / {areas} % {FEEDS})"));

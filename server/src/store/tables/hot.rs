@@ -25,10 +25,7 @@ pub struct Hot<'a> {
 }
 
 /// Makes the calls in a transaction that the caller takes back. What each is called, how many rows it came to, its statements.
-pub fn calls(
-    c: &Connection<'_>,
-    hot: Hot<'_>,
-) -> Result<Vec<(&'static str, usize, Vec<Step>)>, StoreError> {
+pub fn calls(c: &Connection<'_>, hot: Hot<'_>) -> Result<Vec<(&'static str, usize, Vec<Step>)>, StoreError> {
     let mut calls = Vec::new();
     let mut note = |name, (rows, steps): (usize, Vec<Step>)| calls.push((name, rows, steps));
     let pull = |cursor: AreaCursor| {

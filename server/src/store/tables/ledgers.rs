@@ -52,7 +52,8 @@ fn changed(
             });
         }
         if let (Some(facet), Some(last)) = (row.get::<_, Option<u8>>("facet")?, rows.last_mut()) {
-            last.views.push((facet, read_view(&row.get::<_, String>("view")?)?));
+            last.views
+                .push((facet, read_view(&row.get::<_, String>("view")?)?));
         }
         Ok(true)
     })?;

@@ -75,7 +75,11 @@ const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.autho
 const LINE: usize = 20;
 
 /// Records that changed or left after the cursor, in the order in which they did.
-pub(super) fn news(c: &Connection<'_>, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
+pub(super) fn news(
+    c: &Connection<'_>,
+    cursor: AreaCursor,
+    bytes: usize,
+) -> Result<Vec<RecordNewsRow>, StoreError> {
     let (mut found, cut) = changed(c, cursor, bytes)?;
     let upto = found.last().filter(|_| cut).map(|last| last.at);
     found.extend(events::left(c, cursor, upto)?);
@@ -226,7 +230,8 @@ impl<E: Engine> RecordStore for SqlStore<E> {
     }
 
     fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
-        self.engine.read(|c| Ok(record_named(c, area, created).optional()?))
+        self.engine
+            .read(|c| Ok(record_named(c, area, created).optional()?))
     }
 
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {

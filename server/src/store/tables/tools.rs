@@ -56,11 +56,7 @@ impl<E: Engine> ToolStore for SqlStore<E> {
     }
 }
 
-fn put_views(
-    c: &Connection<'_>,
-    ledgers: &[ToolLedger],
-    codes: &[[String; 5]],
-) -> Result<bool, StoreError> {
+fn put_views(c: &Connection<'_>, ledgers: &[ToolLedger], codes: &[[String; 5]]) -> Result<bool, StoreError> {
     let spelling = c.spelling();
     let views = spell::views(spelling, ledgers, codes).into_iter();
     let views: BTreeMap<String, String> = views.map(|view| (view.name.clone(), view.create())).collect();
@@ -69,7 +65,11 @@ fn put_views(
         .map(|(name, sql)| (&**name, hex(&Sha256::digest(sql))))
         .collect();
     let made = made(c)?;
-    if made.iter().map(|(name, hash)| (&**name, hash)).eq(wanted.iter().map(|(name, hash)| (*name, hash))) {
+    if made
+        .iter()
+        .map(|(name, hash)| (&**name, hash))
+        .eq(wanted.iter().map(|(name, hash)| (*name, hash)))
+    {
         return Ok(false);
     }
     let patience = |c: &Connection<'_>, ms: &str| match spelling {
@@ -78,8 +78,15 @@ fn put_views(
     };
     // Everybody waits while this waits for a tool.
     patience(c, "1000")?;
-    for (name, _) in made.iter().filter(|(name, hash)| wanted.get(&***name) != Some(hash)) {
-        let cascade = if spelling == Spelling::Postgres { " CASCADE" } else { "" };
+    for (name, _) in made
+        .iter()
+        .filter(|(name, hash)| wanted.get(&***name) != Some(hash))
+    {
+        let cascade = if spelling == Spelling::Postgres {
+            " CASCADE"
+        } else {
+            ""
+        };
         c.execute_batch(&format!("DROP VIEW IF EXISTS \"{name}\"{cascade}"))
             .map_err(while_read)?;
     }
@@ -106,7 +113,10 @@ fn put_views(
 /// What tools may see of a record.
 fn shown(c: &Connection<'_>, record: RecordId) -> Result<Option<String>, StoreError> {
     let mut select = c.prepare_cached("SELECT shown FROM ledger WHERE record = ?1 AND facet = 0")?;
-    Ok(select.query_row([record.0], |row| row.get(0)).optional()?.flatten())
+    Ok(select
+        .query_row([record.0], |row| row.get(0))
+        .optional()?
+        .flatten())
 }
 
 fn while_read(error: SqlError) -> StoreError {

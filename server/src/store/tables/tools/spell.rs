@@ -21,14 +21,21 @@ impl View {
     fn new(name: &str, columns: &[(&str, ToolKind)], select: String) -> Self {
         Self {
             name: name.to_owned(),
-            columns: columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
+            columns: columns
+                .iter()
+                .map(|(name, kind)| ((*name).to_owned(), *kind))
+                .collect(),
             select,
         }
     }
 
     /// The statement that makes it.
     pub fn create(&self) -> String {
-        let names: Vec<String> = self.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let names: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(name, _)| format!("\"{name}\""))
+            .collect();
         format!(
             "CREATE VIEW \"{}\" ({}) AS {}",
             self.name,
@@ -105,7 +112,14 @@ fn areas(spelling: Spelling) -> View {
 fn gone(spelling: Spelling) -> View {
     let columns = ["id", "type", "area", "changed_position", "why", "now_in"].map(|name| {
         let is_position = name == "changed_position";
-        (name, if is_position { ToolKind::Whole } else { ToolKind::Text })
+        (
+            name,
+            if is_position {
+                ToolKind::Whole
+            } else {
+                ToolKind::Text
+            },
+        )
     });
     let id = id(spelling, "r.record");
     let select = format!(
@@ -121,7 +135,14 @@ fn gone(spelling: Spelling) -> View {
 fn names_of_columns(ledgers: &[ToolLedger]) -> View {
     let columns = ["type", "name", "kind", "masked", "zh", "en"].map(|name| {
         let is_masked = name == "masked";
-        (name, if is_masked { ToolKind::YesNo } else { ToolKind::Text })
+        (
+            name,
+            if is_masked {
+                ToolKind::YesNo
+            } else {
+                ToolKind::Text
+            },
+        )
     });
     let row = |of: &ToolLedger, column: &ToolColumn| {
         let Label { zh, en } = &column.label;
