@@ -101,7 +101,7 @@ impl Tool {
 
 fn from_file(file: &rusqlite::Connection, sql: &str) -> rusqlite::Result<Vec<Cells>> {
     let mut statement = file.prepare(sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let rows = statement.query_map([], |row| {
         let cell = |(at, name): (usize, &String)| Ok((name.clone(), value(row.get_ref(at)?)));
         names.iter().enumerate().map(cell).collect()

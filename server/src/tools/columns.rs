@@ -68,12 +68,11 @@ pub fn follows(record_type: &RecordType) -> bool {
 /// The type of a column's values; `None` if it has no value that a tool may see.
 pub fn kind(column: &Column<'_>, follows: bool) -> Option<ToolKind> {
     match column.source {
-        Source::Record | Source::Time => None,
         Source::State => follows.then_some(ToolKind::Text),
         Source::Ticket if column.key == "assignees" => follows.then_some(ToolKind::Json),
         Source::Ticket => follows.then_some(ToolKind::Whole),
         Source::Field(field) if field.facet == FACET => of_field(field),
-        Source::Field(_) => None,
+        Source::Record | Source::Time | Source::Field(_) => None,
     }
 }
 

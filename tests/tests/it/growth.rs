@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_client::Intents;
 use gridledger_schema::set::SchemaSet;
-use gridledger_server::bench::size::{Told, calls, make};
+use gridledger_server::bench::size::{calls, make};
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::store::sql::explaining::Step;
 use gridledger_server::store::tables::bulk::Size;
+use gridledger_server::store::tables::hot::Told;
 use gridledger_server::verify::verify;
 use gridledger_server::{cli, tools};
 use gridledger_tests::cluster::Cluster;

@@ -212,17 +212,20 @@ fn what_is_erased_or_moved_is_gone_and_said() {
     }
 }
 
+/// A record type, and what becomes of its fields.
+type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
+
 /// The built-in schema set with some record types changed.
-fn changed_schema(changes: &[(&str, &dyn Fn(&mut Value))]) -> Arc<SchemaSet> {
+fn changed_schema(changes: &[Change<'_>]) -> Arc<SchemaSet> {
     let files: BTreeMap<String, Value> =
         serde_json::from_str(SchemaSet::builtin().bundle()).expect("a bundle");
-    let changed = changes.iter().map(|(record_type, change)| {
+    let overlay = changes.iter().map(|(record_type, change)| {
         let path = format!("records/{record_type}.json");
         let mut file = files[&path].clone();
         change(&mut file["properties"]);
         (path, file.to_string())
     });
-    Arc::new(SchemaSet::from_files(&changed.collect::<Vec<_>>()).expect("a valid set"))
+    Arc::new(SchemaSet::from_files(&overlay.collect::<Vec<_>>()).expect("a valid set"))
 }
 
 /// Without a ledger's column.

@@ -24,8 +24,11 @@ pub struct Hot<'a> {
     pub decide: &'a Decide,
 }
 
-/// Makes the calls in a transaction that the caller takes back. What each is called, how many rows it came to, its statements.
-pub fn calls(c: &Connection<'_>, hot: Hot<'_>) -> Result<Vec<(&'static str, usize, Vec<Step>)>, StoreError> {
+/// A call: its name, how many rows it came to, its statements.
+pub type Told = (&'static str, usize, Vec<Step>);
+
+/// Makes the calls in a transaction that the caller takes back.
+pub fn calls(c: &Connection<'_>, hot: Hot<'_>) -> Result<Vec<Told>, StoreError> {
     let mut calls = Vec::new();
     let mut note = |name, (rows, steps): (usize, Vec<Step>)| calls.push((name, rows, steps));
     let pull = |cursor: AreaCursor| {
