@@ -434,6 +434,15 @@ pub struct LedgerQuery {
     pub limit: usize,
 }
 
+/// A page of a ledger.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LedgerPage {
+    /// The rows, by area and position.
+    pub rows: Vec<LedgerRow>,
+    /// Areas that hold nothing after the rows, each with the head of its log when that was so: the position to go on from.
+    pub read: Vec<(AreaNo, u64)>,
+}
+
 /// A ledger row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LedgerRow {
@@ -492,7 +501,7 @@ pub trait RecordStore {
     /// A record and its documents.
     fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// A page of a ledger.
-    fn ledger(&self, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError>;
+    fn ledger(&self, query: &LedgerQuery) -> Result<LedgerPage, StoreError>;
     /// A record's ledger row.
     fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError>;
     /// Every entry about a record: the stored in log order, then the refused.

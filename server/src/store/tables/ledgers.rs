@@ -1,30 +1,50 @@
 //! Ledgers: pages of a record type's rows, area by area, in the order of their last change.
 
+use std::collections::HashMap;
+
 use gridledger_schema::ids::{AreaNo, RecordId};
 use serde_json::Value;
 
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
-use crate::store::records::{LedgerQuery, LedgerRow};
+use crate::store::records::{LedgerPage, LedgerQuery, LedgerRow};
 use crate::store::sql::Connection;
 
-pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
-    let mut rows = Vec::new();
+pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<LedgerPage, StoreError> {
+    let heads = heads(c, query)?;
+    let mut page = LedgerPage::default();
     for (area, after) in &query.areas {
-        let left = query.limit - rows.len();
+        let head = heads.get(area).copied().unwrap_or_default();
+        if head <= *after {
+            continue;
+        }
+        let left = query.limit - page.rows.len();
         if left == 0 {
             break;
         }
-        let mut page = changed(c, query, (*area, *after), left)?;
+        let mut rows = changed(c, query, (*area, *after), left)?;
         // Of an area that is read for the first time nothing can have left that was shown.
         if *after > 0 {
-            page.extend(departed(c, query, (*area, *after), left)?);
-            page.sort_by_key(LedgerRow::position);
-            page.truncate(left);
+            rows.extend(departed(c, query, (*area, *after), left)?);
+            rows.sort_by_key(LedgerRow::position);
         }
-        rows.extend(page);
+        if rows.len() < left {
+            page.read.push((*area, head));
+        }
+        rows.truncate(left);
+        page.rows.extend(rows);
     }
-    Ok(rows)
+    Ok(page)
+}
+
+/// How far the logs of the areas asked for are.
+fn heads(c: &Connection<'_>, query: &LedgerQuery) -> Result<HashMap<AreaNo, u64>, StoreError> {
+    let areas = || query.areas.iter().map(|(area, _)| area.0);
+    let mut select = c.prepare_cached("SELECT area, head FROM areas WHERE area BETWEEN ?1 AND ?2")?;
+    let rows = select.query_map((areas().min().unwrap_or(0), areas().max().unwrap_or(0)), |row| {
+        Ok((AreaNo(row.get(0)?), row.get::<_, i64>(1)? as u64))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn changed(

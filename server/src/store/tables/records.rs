@@ -9,7 +9,7 @@ use super::pushes::{self, read_line, read_refusal};
 use super::{Engine, SqlStore, epochs, events, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
-    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow,
+    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerPage, LedgerQuery, LedgerRow, Push, RecordNewsRow,
     RecordRow, RecordStore, SegmentVerdict, Told,
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
@@ -260,7 +260,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn ledger(&self, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
+    fn ledger(&self, query: &LedgerQuery) -> Result<LedgerPage, StoreError> {
         self.engine.read(|c| ledgers::page(c, query))
     }
 
