@@ -44,8 +44,8 @@ pub enum LogFormat {
 pub struct Settings {
     /// Address and port to listen at; port 0 for any.
     pub listen: String,
-    /// The store: `sqlite:PATH`.
-    pub store: String,
+    /// The store: `sqlite:PATH` or `postgres://…`.
+    pub store: StoreAddress,
     /// Folder of the deployment's schema files; the built-in set alone without one.
     pub schema: Option<PathBuf>,
     /// `text` or `json`.
@@ -100,7 +100,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:7300".into(),
-            store: "sqlite:gridledger.db".into(),
+            store: StoreAddress::Sqlite("gridledger.db".into()),
             schema: None,
             log_format: LogFormat::Text,
             log_level: "info".into(),
@@ -245,7 +245,7 @@ impl Settings {
     fn set(&mut self, key: &str, value: &str) -> Result<(), Unset> {
         match key {
             "listen" => self.listen = text(value)?,
-            "store" => self.store = text(value)?,
+            "store" => self.store = store(value)?,
             "schema" => self.schema = Some(text(value)?.into()),
             "log_format" => self.log_format = log_format(value)?,
             "log_level" => self.log_level = text(value)?,
@@ -274,17 +274,25 @@ impl Settings {
         }
         Ok(())
     }
+}
 
-    /// The path of a store in one SQLite file.
-    pub fn sqlite_path(&self) -> Result<PathBuf, ConfigError> {
-        match self.store.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(path.into()),
-            _ => Err(ConfigError::Unfit {
-                key: "store".into(),
-                wanted: "sqlite:PATH",
-                place: "settings".into(),
-            }),
+/// Where the store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreAddress {
+    /// In one SQLite file, for one process.
+    Sqlite(PathBuf),
+    /// In a Postgres database, for many; the address may hold a password.
+    Postgres(Secret),
+}
+
+fn store(value: &str) -> Result<StoreAddress, Unset> {
+    let unfit = Unset::Unfit("sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE");
+    match value.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(StoreAddress::Sqlite(path.into())),
+        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+            Ok(StoreAddress::Postgres(Secret(value.to_owned())))
         }
+        _ => Err(unfit),
     }
 }
 

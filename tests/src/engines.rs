@@ -6,8 +6,11 @@ use std::sync::Arc;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::ingest;
 use gridledger_server::store::Store;
+use gridledger_server::store::postgres::PostgresStore;
 use gridledger_server::store::sqlite::SqliteStore;
 use tempfile::TempDir;
+
+use crate::cluster::Cluster;
 
 /// An empty store and what it lies in.
 pub struct Engine {
@@ -21,7 +24,7 @@ pub struct Engine {
 
 /// An empty store of each engine.
 pub fn engines() -> Vec<Engine> {
-    vec![sqlite()]
+    vec![sqlite(), postgres()]
 }
 
 /// An empty SQLite store.
@@ -32,6 +35,17 @@ pub fn sqlite() -> Engine {
         name: "sqlite",
         store,
         dir,
+    }
+}
+
+/// An empty Postgres store, in a database of its own.
+pub fn postgres() -> Engine {
+    let url = Cluster::shared().database();
+    let store = PostgresStore::open(&url, ingest::decider(SchemaSet::builtin())).expect("an empty store");
+    Engine {
+        name: "postgres",
+        store: Arc::new(store),
+        dir: tempfile::tempdir().expect("a temporary folder"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod at_rest;
 pub mod attacker;
+pub mod cluster;
 pub mod desk;
 pub mod engines;
 pub mod office;

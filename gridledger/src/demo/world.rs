@@ -8,7 +8,7 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{codes, passwords};
 use gridledger_server::cli::open_service;
-use gridledger_server::config::Settings;
+use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::desk::import_register;
 use gridledger_server::http::{self, Running};
 use gridledger_server::import::staff::{Role, StaffRow};
@@ -76,7 +76,7 @@ impl World {
     pub fn make(dir: &Path, size: Size, rng: &mut Rng) -> Result<Self, DemoError> {
         let settings = Settings {
             listen: "127.0.0.1:0".into(),
-            store: format!("sqlite:{}", dir.join("server.db").display()),
+            store: StoreAddress::Sqlite(dir.join("server.db")),
             // A day is played as fast as it goes.
             device_rate: 1_000_000,
             device_burst: 1_000_000,

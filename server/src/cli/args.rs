@@ -14,7 +14,7 @@ pub struct Args {
     #[arg(long, global = true, env = "GRIDLEDGER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The store
-    #[arg(long, global = true, value_name = "sqlite:PATH")]
+    #[arg(long, global = true, value_name = "sqlite:PATH|postgres://…")]
     pub store: Option<String>,
     /// Folder of schema files that stand beside the built-in ones
     #[arg(long, global = true, value_name = "DIR")]

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Admin, Args, Command, ExplainArgs};
-pub use open::open_service;
+pub use open::{open_service, open_store};
 use say::{CliError, Speaker};
 
 use crate::config::Settings;

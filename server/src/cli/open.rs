@@ -5,20 +5,29 @@ use std::sync::Arc;
 use gridledger_schema::set::SchemaSet;
 
 use super::say::CliError;
-use crate::config::Settings;
+use crate::config::{Settings, StoreAddress};
 use crate::ingest;
 use crate::service::Service;
-use crate::store::StoreError;
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
 
 /// The service over the store and the schema set of the settings. Makes the store if it is not there.
 pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
     let schema = schema(settings)?;
-    let path = settings.sqlite_path()?;
-    let store = SqliteStore::open(&path, ingest::decider(schema.clone())).map_err(explain)?;
-    let mut service = Service::new(Arc::new(store), schema)?;
+    let store = open_store(&settings.store, &schema).map_err(explain)?;
+    let mut service = Service::new(store, schema)?;
     service.lease_days = settings.lease_days;
     Ok(Arc::new(service))
+}
+
+/// The store at an address, made if it is not there.
+pub fn open_store(address: &StoreAddress, schema: &Arc<SchemaSet>) -> Result<Arc<dyn Store>, StoreError> {
+    let decide = ingest::decider(schema.clone());
+    Ok(match address {
+        StoreAddress::Sqlite(path) => Arc::new(SqliteStore::open(path, decide)?),
+        StoreAddress::Postgres(url) => Arc::new(PostgresStore::open(url.reveal(), decide)?),
+    })
 }
 
 /// The schema set of the settings.

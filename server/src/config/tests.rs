@@ -42,7 +42,7 @@ fn the_later_source_wins() {
         .take("listen", "0.0.0.0:3", "command line")
         .expect("a good value");
     assert_eq!(settings.listen, "0.0.0.0:3");
-    assert_eq!(settings.store, "sqlite:gridledger.db");
+    assert_eq!(settings.store, StoreAddress::Sqlite("gridledger.db".into()));
 }
 
 #[test]
@@ -91,12 +91,18 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn only_sqlite_stores_are_known() {
+fn a_store_is_a_file_or_a_database() {
     let mut settings = Settings::default();
     assert_eq!(
-        settings.sqlite_path().expect("a path"),
-        PathBuf::from("gridledger.db")
+        settings.store,
+        StoreAddress::Sqlite(PathBuf::from("gridledger.db"))
     );
-    settings.store = "mysql:x".into();
-    assert!(settings.sqlite_path().is_err());
+    settings
+        .take("store", "postgres://ledger:kanarie-7@db/office", "test")
+        .expect("a database");
+    assert!(matches!(settings.store, StoreAddress::Postgres(_)));
+    assert!(!format!("{settings:?}").contains("kanarie"));
+    for wrong in ["mysql:x", "sqlite:", "postgres:x", "gridledger.db"] {
+        assert!(settings.take("store", wrong, "test").is_err(), "{wrong}");
+    }
 }

@@ -138,10 +138,7 @@ impl From<StoreError> for ApiError {
             StoreError::Busy => Code::Busy.into(),
             StoreError::Missing(what) => Self::new(Code::NotFound, format!("no such {what}")),
             StoreError::Taken(what) => Self::new(Code::BadRequest, format!("{what} is already there")),
-            StoreError::Sqlite(_)
-            | StoreError::Damaged(_)
-            | StoreError::Held(_)
-            | StoreError::NotAStore(_) => {
+            StoreError::Sql(_) | StoreError::Damaged(_) | StoreError::Held(_) | StoreError::NotAStore(_) => {
                 tracing::error!(error = %Inside(&error), "the store failed");
                 Code::StoreFailed.into()
             }
@@ -155,8 +152,7 @@ struct Inside<'a>(&'a StoreError);
 impl std::fmt::Display for Inside<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => write!(f, "sqlite: {error}"),
-            StoreError::Sqlite(_) => f.write_str("sqlite: a statement or a row is not as expected"),
+            StoreError::Sql(error) => f.write_str(&error.without_values()),
             other => other.fmt(f),
         }
     }

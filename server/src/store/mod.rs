@@ -4,13 +4,18 @@
 
 pub mod audit;
 pub mod desk;
+mod engine;
+mod jobs;
 pub mod people;
 pub mod plans;
+pub mod postgres;
 pub mod reads;
 pub mod records;
 pub mod refusals;
 pub mod shares;
+pub mod sql;
 pub mod sqlite;
+pub mod tables;
 
 use gridledger_schema::ids::ServerEpoch;
 
@@ -26,9 +31,9 @@ pub use shares::ShareStore;
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite said no.
-    #[error("sqlite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    /// The database said no.
+    #[error(transparent)]
+    Sql(#[from] sql::SqlError),
     /// The writer is gone or its queue is full.
     #[error("the store is busy")]
     Busy,
@@ -52,7 +57,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Sqlite(_))
+        matches!(self, Self::Busy | Self::Sql(_))
     }
 }
 
@@ -92,4 +97,10 @@ pub struct Identity {
     pub desk_seed: [u8; 32],
     /// What devices' lease secrets are made from.
     pub lease_seed: [u8; 32],
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
 }

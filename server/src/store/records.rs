@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gridledger_schema::code::Refusal;
-use gridledger_schema::entry::Entry;
+use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaCursor, AreaInfo, Grant};
 use serde_json::Value;
@@ -63,6 +63,22 @@ pub struct Push {
     pub segments: Vec<CheckedSegment>,
     /// The server's clock, ms since 1970.
     pub now: i64,
+}
+
+impl Push {
+    /// The same for pushes that are likely to meet: those of one area.
+    pub fn key(&self) -> u64 {
+        let mut entries = self.segments.iter().flat_map(|segment| &segment.entries);
+        let area = entries.find_map(|signed| match &signed.entry.target {
+            Target::Create { area, .. } => Some(area.0),
+            Target::Edit { .. } => None,
+        });
+        match (area, self.segments.first()) {
+            (Some(area), _) => u64::from(area),
+            (None, Some(segment)) => u64::from(segment.feed.user.0),
+            (None, None) => 0,
+        }
+    }
 }
 
 /// What became of one segment.

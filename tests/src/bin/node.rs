@@ -2,24 +2,22 @@
 //! address, and stops when its input ends. With settings it logs to its standard error, as they say.
 
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::Settings;
 use gridledger_server::service::Service;
-use gridledger_server::store::sqlite::SqliteStore;
-use gridledger_server::{cli, http, ingest};
+use gridledger_server::{cli, http};
 
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
-    let path: PathBuf = args.next().ok_or("which store?")?.into();
-    let schema = SchemaSet::builtin();
-    let store = SqliteStore::open(&path, ingest::decider(schema.clone()))?;
-    let service = Arc::new(Service::new(Arc::new(store), schema)?);
     let mut settings = Settings::default();
+    settings.take("store", &args.next().ok_or("which store?")?, "test")?;
+    let schema = SchemaSet::builtin();
+    let store = cli::open_store(&settings.store, &schema)?;
+    let service = Arc::new(Service::new(store, schema)?);
     settings.take("listen", "127.0.0.1:0", "test")?;
     settings.take("workers", "1", "test")?;
     let mut logs = false;

@@ -39,7 +39,7 @@ impl Node {
     pub(crate) fn start(store: &Path, die_at: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
         command
-            .arg(store)
+            .arg(format!("sqlite:{}", store.display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());

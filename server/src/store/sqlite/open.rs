@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
 
 use super::migrations;
@@ -30,7 +31,8 @@ pub fn writer(path: &Path) -> Result<Connection, StoreError> {
          PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA mmap_size = 0;
          PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON;",
     )?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
+    add_functions(&connection)?;
     let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if check != "ok" {
         return Err(StoreError::NotAStore(format!("the store is damaged: {check}")));
@@ -49,8 +51,18 @@ pub fn reader(path: &Path) -> Result<Connection, StoreError> {
         "PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA query_only = ON;
          PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;",
     )?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
+    add_functions(&connection)?;
     Ok(connection)
+}
+
+/// What the tables' code uses and SQLite does not have.
+fn add_functions(connection: &Connection) -> Result<(), StoreError> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("greatest", 2, flags, |args| {
+        Ok(args.get::<i64>(0)?.max(args.get(1)?))
+    })?;
+    Ok(())
 }
 
 /// Holds the store's lock file for as long as it lives: one process a file.

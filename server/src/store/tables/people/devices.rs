@@ -1,15 +1,15 @@
 //! The rows of devices, enrolment codes and feeds.
 
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, UserNo};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 const COLUMNS: &str =
     "SELECT device, user, public_key, label, revoked, counter, enrolled_at, last_seen, told FROM devices";
 
-fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
+fn device(row: &Row) -> Result<Device, SqlError> {
     Ok(Device {
         no: DeviceNo(row.get(0)?),
         user: UserNo(row.get(1)?),
@@ -24,25 +24,25 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
 }
 
 /// Every device, by number.
-pub fn all(c: &Connection) -> Result<Vec<Device>, StoreError> {
+pub fn all(c: &Connection<'_>) -> Result<Vec<Device>, StoreError> {
     let mut select = c.prepare_cached(&[COLUMNS, " ORDER BY device"].concat())?;
-    let rows = select.query_map([], device)?;
+    let rows = select.query_map((), device)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The device of a number.
-pub fn by_no(c: &Connection, no: DeviceNo) -> Result<Option<Device>, StoreError> {
+pub fn by_no(c: &Connection<'_>, no: DeviceNo) -> Result<Option<Device>, StoreError> {
     let mut select = c.prepare_cached(&[COLUMNS, " WHERE device = ?1"].concat())?;
     Ok(select.query_row([no.0], device).optional()?)
 }
 
-fn by_key(c: &Connection, public_key: &[u8; 32]) -> Result<Option<Device>, StoreError> {
+fn by_key(c: &Connection<'_>, public_key: &[u8; 32]) -> Result<Option<Device>, StoreError> {
     let mut select = c.prepare_cached(&[COLUMNS, " WHERE public_key = ?1"].concat())?;
     Ok(select.query_row([public_key], device).optional()?)
 }
 
 /// Keeps the hash of a one-time code.
-pub fn put_code(c: &Connection, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError> {
+pub fn put_code(c: &Connection<'_>, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError> {
     known_user(c, user)?;
     let mut insert = c.prepare_cached(
         "INSERT INTO enrolment_codes (hash, user, expires) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
@@ -53,7 +53,7 @@ pub fn put_code(c: &Connection, hash: [u8; 32], user: UserNo, expires: i64) -> R
     }
 }
 
-fn known_user(c: &Connection, user: UserNo) -> Result<(), StoreError> {
+fn known_user(c: &Connection<'_>, user: UserNo) -> Result<(), StoreError> {
     let mut select = c.prepare_cached("SELECT 1 FROM users WHERE user = ?1")?;
     let found = select.query_row([user.0], |_| Ok(())).optional()?;
     found.ok_or_else(|| StoreError::Missing(format!("user {}", user.0)))
@@ -69,7 +69,7 @@ struct CodeRow {
 
 /// Uses a code up; see [`PeopleStore::enrol`](crate::store::PeopleStore::enrol).
 pub fn enrol(
-    c: &Connection,
+    c: &Connection<'_>,
     hash: [u8; 32],
     public_key: [u8; 32],
     label: &str,
@@ -104,7 +104,7 @@ pub fn enrol(
     Ok(Some(enrolled))
 }
 
-fn code(c: &Connection, hash: [u8; 32]) -> Result<Option<CodeRow>, StoreError> {
+fn code(c: &Connection<'_>, hash: [u8; 32]) -> Result<Option<CodeRow>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT e.user, e.expires, e.device, u.revoked FROM enrolment_codes e JOIN users u USING (user)
          WHERE e.hash = ?1",
@@ -122,7 +122,7 @@ fn code(c: &Connection, hash: [u8; 32]) -> Result<Option<CodeRow>, StoreError> {
 }
 
 /// Revokes a device or takes that back.
-pub fn set_revoked(c: &Connection, no: DeviceNo, revoked: bool) -> Result<(), StoreError> {
+pub fn set_revoked(c: &Connection<'_>, no: DeviceNo, revoked: bool) -> Result<(), StoreError> {
     let mut update = c.prepare_cached("UPDATE devices SET revoked = ?2 WHERE device = ?1")?;
     match update.execute((no.0, revoked))? {
         0 => Err(StoreError::Missing(format!("device {no}"))),
@@ -131,9 +131,9 @@ pub fn set_revoked(c: &Connection, no: DeviceNo, revoked: bool) -> Result<(), St
 }
 
 /// Remembers devices' latest counters and times; neither ever goes back.
-pub fn touch(c: &Connection, seen: &[(DeviceNo, u64, i64)]) -> Result<(), StoreError> {
+pub fn touch(c: &Connection<'_>, seen: &[(DeviceNo, u64, i64)]) -> Result<(), StoreError> {
     let mut update = c.prepare_cached(
-        "UPDATE devices SET counter = max(counter, ?2), last_seen = max(last_seen, ?3) WHERE device = ?1",
+        "UPDATE devices SET counter = greatest(counter, ?2), last_seen = greatest(last_seen, ?3) WHERE device = ?1",
     )?;
     for &(no, counter, at) in seen {
         update.execute((no.0, i64::try_from(counter).unwrap_or(i64::MAX), at))?;
@@ -142,14 +142,14 @@ pub fn touch(c: &Connection, seen: &[(DeviceNo, u64, i64)]) -> Result<(), StoreE
 }
 
 /// Remembers that a device was told of its user's cuts up to this one.
-pub fn note_told(c: &Connection, no: DeviceNo, cut: i64) -> Result<(), StoreError> {
-    c.prepare_cached("UPDATE devices SET told = max(told, ?2) WHERE device = ?1")?
+pub fn note_told(c: &Connection<'_>, no: DeviceNo, cut: i64) -> Result<(), StoreError> {
+    c.prepare_cached("UPDATE devices SET told = greatest(told, ?2) WHERE device = ?1")?
         .execute((no.0, cut))?;
     Ok(())
 }
 
 /// A feed, if it is known.
-pub fn feed(c: &Connection, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
+pub fn feed(c: &Connection<'_>, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
     let mut select =
         c.prepare_cached("SELECT device, user, author, public_key, ordinal FROM feeds WHERE feed = ?1")?;
     let row = select.query_row([feed.0], |row| {
@@ -166,7 +166,7 @@ pub fn feed(c: &Connection, feed: FeedId) -> Result<Option<FeedRow>, StoreError>
 }
 
 /// Makes a feed known, with nothing decided of it yet.
-pub fn put_feed(c: &Connection, row: &FeedRow) -> Result<(), StoreError> {
+pub fn put_feed(c: &Connection<'_>, row: &FeedRow) -> Result<(), StoreError> {
     match feed(c, row.feed)? {
         Some(there) if there == *row => return Ok(()),
         Some(_) => return Err(StoreError::Taken(format!("feed {}", row.feed))),

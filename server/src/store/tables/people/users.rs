@@ -1,12 +1,11 @@
 //! The rows of users.
 
-use rusqlite::{Connection, OptionalExtension as _, Row};
-
 use super::grants::{self, Cuts};
 use crate::store::StoreError;
 use crate::store::people::{NewUser, User, UserNo};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+fn user(row: &Row) -> Result<User, SqlError> {
     Ok(User {
         no: UserNo(row.get(0)?),
         login: row.get(1)?,
@@ -18,16 +17,16 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
 }
 
 /// Every user, by login.
-pub fn all(c: &Connection) -> Result<Vec<User>, StoreError> {
+pub fn all(c: &Connection<'_>) -> Result<Vec<User>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT user, login, name, password, revoked, rights_cut FROM users ORDER BY login",
     )?;
-    let rows = select.query_map([], user)?;
+    let rows = select.query_map((), user)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The user of a login.
-pub fn by_login(c: &Connection, login: &str) -> Result<Option<User>, StoreError> {
+pub fn by_login(c: &Connection<'_>, login: &str) -> Result<Option<User>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT user, login, name, password, revoked, rights_cut FROM users WHERE login = ?1",
     )?;
@@ -35,7 +34,7 @@ pub fn by_login(c: &Connection, login: &str) -> Result<Option<User>, StoreError>
 }
 
 /// The user of a number.
-pub fn by_no(c: &Connection, no: UserNo) -> Result<Option<User>, StoreError> {
+pub fn by_no(c: &Connection<'_>, no: UserNo) -> Result<Option<User>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT user, login, name, password, revoked, rights_cut FROM users WHERE user = ?1",
     )?;
@@ -43,7 +42,7 @@ pub fn by_no(c: &Connection, no: UserNo) -> Result<Option<User>, StoreError> {
 }
 
 /// Makes or changes users and adds grants; returns (made, changed).
-pub fn put(c: &Connection, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
+pub fn put(c: &Connection<'_>, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
     let (mut made, mut changed) = (0, 0);
     let mut cuts = Cuts::begin(c, now)?;
     for user in users {
@@ -63,23 +62,23 @@ pub fn put(c: &Connection, users: &[NewUser], now: i64) -> Result<(usize, usize)
     Ok((made, changed))
 }
 
-fn insert(c: &Connection, user: &NewUser) -> Result<bool, StoreError> {
+fn insert(c: &Connection<'_>, user: &NewUser) -> Result<bool, StoreError> {
     let mut insert = c.prepare_cached(
         "INSERT INTO users (login, name, password) VALUES (?1, ?2, ?3) ON CONFLICT (login) DO NOTHING",
     )?;
     Ok(insert.execute((&user.login, &user.name, &user.password))? == 1)
 }
 
-fn change(c: &Connection, user: &NewUser) -> Result<bool, StoreError> {
+fn change(c: &Connection<'_>, user: &NewUser) -> Result<bool, StoreError> {
     let mut update = c.prepare_cached(
         "UPDATE users SET name = ?2, password = coalesce(?3, password)
-         WHERE login = ?1 AND (name <> ?2 OR (?3 IS NOT NULL AND password IS NOT ?3))",
+         WHERE login = ?1 AND (name <> ?2 OR (CAST(?3 AS TEXT) IS NOT NULL AND password IS DISTINCT FROM ?3))",
     )?;
     Ok(update.execute((&user.login, &user.name, &user.password))? == 1)
 }
 
 /// Revokes a user, with every refresh token, or takes the revocation back.
-pub fn set_revoked(c: &Connection, user: UserNo, revoked: bool) -> Result<(), StoreError> {
+pub fn set_revoked(c: &Connection<'_>, user: UserNo, revoked: bool) -> Result<(), StoreError> {
     let mut update = c.prepare_cached("UPDATE users SET revoked = ?2 WHERE user = ?1")?;
     if update.execute((user.0, revoked))? == 0 {
         return Err(StoreError::Missing(format!("user {}", user.0)));
@@ -87,7 +86,7 @@ pub fn set_revoked(c: &Connection, user: UserNo, revoked: bool) -> Result<(), St
     if revoked { end_sessions(c, user) } else { Ok(()) }
 }
 
-fn end_sessions(c: &Connection, user: UserNo) -> Result<(), StoreError> {
+fn end_sessions(c: &Connection<'_>, user: UserNo) -> Result<(), StoreError> {
     c.prepare_cached("DELETE FROM refresh_tokens WHERE user = ?1")?
         .execute([user.0])?;
     Ok(())

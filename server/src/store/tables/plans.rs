@@ -1,36 +1,36 @@
-//! Plans in SQLite, and what they do to the territory's rows.
+//! Plans, and what they do to the territory's rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_schema::ids::AreaNo;
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::SqliteStore;
 use super::people::{self, area_number};
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::plans::{
     Census, CensusRow, LineageRow, PlanRow, PlanStore, RouteRow, TerritoryChange, WorkRow,
 };
 use crate::store::records::EventKind;
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
-impl PlanStore for SqliteStore {
+impl<E: Engine> PlanStore for SqlStore<E> {
     fn add_plan(&self, state: &str, body: &str) -> Result<u32, StoreError> {
         let (state, body) = (state.to_owned(), body.to_owned());
-        self.writer.call(move |c| {
-            c.execute("INSERT INTO plans (state, body) VALUES (?1, ?2)", (state, body))?;
-            Ok(c.last_insert_rowid() as u32)
+        self.engine.write(move |c| {
+            let insert = "INSERT INTO plans (state, body) VALUES (?1, ?2) RETURNING plan";
+            Ok(c.query_row(insert, (&state, &body), |row| row.get(0))?)
         })
     }
 
     fn plans(&self) -> Result<Vec<PlanRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT plan, state, body FROM plans ORDER BY plan")?;
-            Ok(select.query_map([], read_plan)?.collect::<Result<_, _>>()?)
+            Ok(select.query_map((), read_plan)?.collect::<Result<_, _>>()?)
         })
     }
 
     fn plan(&self, plan: u32) -> Result<Option<PlanRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT plan, state, body FROM plans WHERE plan = ?1")?;
             Ok(select.query_row([plan], read_plan).optional()?)
         })
@@ -38,12 +38,12 @@ impl PlanStore for SqliteStore {
 
     fn step_plan(&self, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreError> {
         let (was, now) = (was.clone(), now.clone());
-        self.writer.call(move |c| step(c, &was, &now))
+        self.engine.write(move |c| step(c, &was, &now))
     }
 
     fn begin_plan(&self, was: &PlanRow, now: &PlanRow, change: &TerritoryChange) -> Result<bool, StoreError> {
         let (was, now, change) = (was.clone(), now.clone(), change.clone());
-        self.writer.call(move |c| {
+        self.engine.write(move |c| {
             let stepped = step(c, &was, &now)?;
             if stepped {
                 take_change(c, now.plan, &change)?;
@@ -53,11 +53,11 @@ impl PlanStore for SqliteStore {
     }
 
     fn lineage(&self) -> Result<Vec<LineageRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT area, successor, kind = 'merged', plan, at FROM lineage ORDER BY 1, 2, 4",
             )?;
-            let rows = select.query_map([], |row| {
+            let rows = select.query_map((), |row| {
                 Ok(LineageRow {
                     area: AreaNo(row.get(0)?),
                     successor: AreaNo(row.get(1)?),
@@ -71,10 +71,10 @@ impl PlanStore for SqliteStore {
     }
 
     fn closed_areas(&self) -> Result<Vec<(AreaNo, i64)>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT area, closed FROM areas WHERE closed IS NOT NULL ORDER BY area")?;
-            let rows = select.query_map([], |row| Ok((AreaNo(row.get(0)?), row.get(1)?)))?;
+            let rows = select.query_map((), |row| Ok((AreaNo(row.get(0)?), row.get(1)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -86,7 +86,7 @@ impl PlanStore for SqliteStore {
         heads: Option<&[(AreaNo, u64)]>,
     ) -> Result<Census, StoreError> {
         let areas: BTreeSet<AreaNo> = areas.iter().copied().collect();
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut census = Census::default();
             for area in &areas {
                 census.records.extend(counted(c, *area)?);
@@ -104,7 +104,7 @@ impl PlanStore for SqliteStore {
 
 /// Records of these areas that were made after positions in the logs of the areas they were made in, by type.
 fn made_since(
-    c: &Connection,
+    c: &Connection<'_>,
     areas: &BTreeSet<AreaNo>,
     heads: &[(AreaNo, u64)],
 ) -> Result<Vec<(String, u64)>, StoreError> {
@@ -131,7 +131,7 @@ fn made_since(
     Ok(made.into_iter().collect())
 }
 
-fn read_plan(row: &Row<'_>) -> rusqlite::Result<PlanRow> {
+fn read_plan(row: &Row) -> Result<PlanRow, SqlError> {
     Ok(PlanRow {
         plan: row.get(0)?,
         state: row.get(1)?,
@@ -139,14 +139,14 @@ fn read_plan(row: &Row<'_>) -> rusqlite::Result<PlanRow> {
     })
 }
 
-fn step(c: &Connection, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreError> {
+fn step(c: &Connection<'_>, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreError> {
     let sql = "UPDATE plans SET state = ?4, body = ?5 WHERE plan = ?1 AND state = ?2 AND body = ?3";
     let row = (was.plan, &was.state, &was.body, &now.state, &now.body);
     Ok(c.prepare_cached(sql)?.execute(row)? == 1)
 }
 
 /// Where new records of an area go.
-pub(super) fn route(c: &Connection, area: AreaNo) -> Result<Option<RouteRow>, StoreError> {
+pub(super) fn route(c: &Connection<'_>, area: AreaNo) -> Result<Option<RouteRow>, StoreError> {
     let mut select = c.prepare_cached("SELECT seq, closed, parts FROM routes WHERE area = ?1")?;
     let found = select.query_row([area.0], |row| {
         Ok(RouteRow {
@@ -159,22 +159,28 @@ pub(super) fn route(c: &Connection, area: AreaNo) -> Result<Option<RouteRow>, St
     let Some(mut route) = found.optional()? else {
         return Ok(None);
     };
-    let mut select = c.prepare_cached(
-        "SELECT a.code, a.area FROM json_each(?1) part JOIN areas a ON a.code = part.value ->> 'area'",
-    )?;
-    let areas = select.query_map([&route.parts], |row| Ok((row.get(0)?, AreaNo(row.get(1)?))))?;
-    route.areas = areas.collect::<Result<_, _>>()?;
+    let parts: serde_json::Value =
+        serde_json::from_str(&route.parts).map_err(|_| StoreError::Damaged("routes"))?;
+    for code in parts
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|part| part["area"].as_str())
+    {
+        route.areas.push((code.to_owned(), area_number(c, code)?));
+    }
     Ok(Some(route))
 }
 
-fn counted(c: &Connection, area: AreaNo) -> Result<Vec<CensusRow>, StoreError> {
-    let mut select = c.prepare_cached(
-        "SELECT r.type, sum(NOT r.erased), sum(r.erased),
-           sum(NOT r.erased AND coalesce(l.view ->> '$._ticket.state', 'CLOSED')
-             NOT IN ('CLOSED', 'EVALUATED', 'VOID', 'MERGED'))
+fn counted(c: &Connection<'_>, area: AreaNo) -> Result<Vec<CensusRow>, StoreError> {
+    let state = c.member("l.view", &["_ticket", "state"]);
+    let mut select = c.prepare_cached(&format!(
+        "SELECT r.type, CAST(sum(1 - r.erased) AS BIGINT), CAST(sum(r.erased) AS BIGINT),
+           CAST(sum(CASE WHEN r.erased = 0 AND coalesce({state}, 'CLOSED')
+             NOT IN ('CLOSED', 'EVALUATED', 'VOID', 'MERGED') THEN 1 ELSE 0 END) AS BIGINT)
          FROM records r LEFT JOIN ledger l ON l.record = r.record AND l.facet = 0 AND r.type = 'ticket'
-         WHERE r.area = ?1 GROUP BY r.type",
-    )?;
+         WHERE r.area = ?1 GROUP BY r.type"
+    ))?;
     let rows = select.query_map([area.0], |row| {
         let number = |column| row.get::<_, i64>(column).map(|n| n as u64);
         Ok(CensusRow {
@@ -188,10 +194,10 @@ fn counted(c: &Connection, area: AreaNo) -> Result<Vec<CensusRow>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn worked(c: &Connection, area: AreaNo, since: i64) -> Result<Vec<WorkRow>, StoreError> {
+fn worked(c: &Connection<'_>, area: AreaNo, since: i64) -> Result<Vec<WorkRow>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT created_by, type, count(*) FROM records
-         WHERE area = ?1 AND created_at >= ?2 AND NOT erased AND type IN ('visit', 'patrol') GROUP BY created_by, type",
+         WHERE area = ?1 AND created_at >= ?2 AND erased = 0 AND type IN ('visit', 'patrol') GROUP BY created_by, type",
     )?;
     let rows = select.query_map((area.0, since), |row| {
         Ok(WorkRow {
@@ -204,7 +210,7 @@ fn worked(c: &Connection, area: AreaNo, since: i64) -> Result<Vec<WorkRow>, Stor
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn take_change(c: &Connection, plan: u32, change: &TerritoryChange) -> Result<(), StoreError> {
+fn take_change(c: &Connection<'_>, plan: u32, change: &TerritoryChange) -> Result<(), StoreError> {
     people::put_areas(c, &change.made)?;
     // Later than every change of rights before: who was told of one was not told of the next.
     let told = change.at.max(people::last_cut(c)? + 1);
@@ -234,7 +240,7 @@ fn take_change(c: &Connection, plan: u32, change: &TerritoryChange) -> Result<()
 
 /// The area lies in `to` from now on; where it lay it lies until the hand-over ends.
 fn move_area(
-    c: &Connection,
+    c: &Connection<'_>,
     area: AreaNo,
     to: AreaNo,
     change: &TerritoryChange,
@@ -248,7 +254,7 @@ fn move_area(
 }
 
 /// An area without edges has always lain in its parent; once it gets one, that is said by an edge too.
-fn keep_past(c: &Connection, area: AreaNo) -> Result<(), StoreError> {
+fn keep_past(c: &Connection<'_>, area: AreaNo) -> Result<(), StoreError> {
     c.execute(
         "INSERT INTO edges (area, above, valid_from) SELECT area, parent, 0 FROM areas
          WHERE area = ?1 AND parent IS NOT NULL AND NOT EXISTS (SELECT 1 FROM edges WHERE area = ?1)",
@@ -257,7 +263,12 @@ fn keep_past(c: &Connection, area: AreaNo) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn end_edges(c: &Connection, area: AreaNo, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
+fn end_edges(
+    c: &Connection<'_>,
+    area: AreaNo,
+    change: &TerritoryChange,
+    told: i64,
+) -> Result<(), StoreError> {
     c.execute(
         "UPDATE edges SET valid_to = ?2, ended_at = ?3 WHERE area = ?1 AND (valid_to IS NULL OR valid_to > ?2)",
         (area.0, change.until, told),
@@ -266,7 +277,7 @@ fn end_edges(c: &Connection, area: AreaNo, change: &TerritoryChange, told: i64) 
 }
 
 fn add_edge(
-    c: &Connection,
+    c: &Connection<'_>,
     area: AreaNo,
     above: AreaNo,
     from: i64,
@@ -274,13 +285,13 @@ fn add_edge(
 ) -> Result<(), StoreError> {
     let (to, ended_at) = ends.unzip();
     let sql = "INSERT INTO edges VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT DO UPDATE SET valid_to = excluded.valid_to, ended_at = excluded.ended_at";
+               ON CONFLICT (area, above, valid_from) DO UPDATE SET valid_to = excluded.valid_to, ended_at = excluded.ended_at";
     c.execute(sql, (area.0, above.0, from, to, ended_at))?;
     Ok(())
 }
 
 /// After the hand-over the area lies nowhere.
-fn close(c: &Connection, area: AreaNo, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
+fn close(c: &Connection<'_>, area: AreaNo, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
     keep_past(c, area)?;
     end_edges(c, area, change, told)?;
     let closing = "UPDATE areas SET closed = ?2 WHERE area = ?1";
@@ -290,7 +301,7 @@ fn close(c: &Connection, area: AreaNo, change: &TerritoryChange, told: i64) -> R
 
 /// Writes an event into the log of every area whose place changed and of all below it, and keeps the routes with its
 /// position: whose cursor is there was told.
-fn announce(c: &Connection, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
+fn announce(c: &Connection<'_>, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
     let moved = change.moved.iter().map(|moved| &moved.area);
     let followed = change
         .successions
@@ -299,7 +310,7 @@ fn announce(c: &Connection, change: &TerritoryChange, told: i64) -> Result<(), S
         .chain(&change.closed);
     let mut concerned = BTreeSet::new();
     for code in moved.chain(followed) {
-        below(c, area_number(c, code)?, &mut concerned)?;
+        people::below(c, area_number(c, code)?, &mut concerned)?;
     }
     let mut positions = BTreeMap::new();
     for area in concerned {
@@ -322,24 +333,10 @@ fn announce(c: &Connection, change: &TerritoryChange, told: i64) -> Result<(), S
             change.closed.contains(code),
         );
         c.execute(
-            "INSERT OR REPLACE INTO routes VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO routes VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (area) DO UPDATE SET seq = ?2, closed = ?3, parts = ?4",
             (area.0, seq as i64, closed, parts),
         )?;
-    }
-    Ok(())
-}
-
-/// Adds an area and all that lies or lay below it.
-fn below(c: &Connection, area: AreaNo, found: &mut BTreeSet<AreaNo>) -> Result<(), StoreError> {
-    let mut select = c.prepare_cached(
-        "WITH RECURSIVE down (area) AS (SELECT ?1
-           UNION SELECT a.area FROM areas a JOIN down d ON a.parent = d.area
-           UNION SELECT e.area FROM edges e JOIN down d ON e.above = d.area)
-         SELECT area FROM down",
-    )?;
-    let rows = select.query_map([area.0], |row| Ok(AreaNo(row.get(0)?)))?;
-    for row in rows {
-        found.insert(row?);
     }
     Ok(())
 }

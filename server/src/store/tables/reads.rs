@@ -1,15 +1,15 @@
-//! The read log in SQLite: rows numbered and chained inside the transaction that writes them.
+//! The read log: rows numbered and chained inside the transaction that writes them.
 
 use std::collections::BTreeSet;
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
-use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::SqliteStore;
+use super::{Engine, SqlStore};
+use crate::cells;
 use crate::reads::chain;
 use crate::store::StoreError;
 use crate::store::reads::{NewRead, ReadKind, ReadLogStore, ReadQuery, ReadRow};
+use crate::store::sql::{Cell, Connection, Optional as _, Row, SqlError, ToCell as _};
 
 const COLUMNS: &str = "r.no, r.at, r.received_at, r.user, r.device, r.device_n, r.kind, r.subject, r.area, r.fields, \
                        r.reason, r.records, r.share, r.hash";
@@ -25,10 +25,10 @@ struct Head {
     hash: [u8; 32],
 }
 
-fn head(c: &Connection) -> Result<Head, StoreError> {
+fn head(c: &Connection<'_>) -> Result<Head, StoreError> {
     let mut select =
         c.prepare_cached("SELECT no, received_at, hash FROM read_log ORDER BY no DESC LIMIT 1")?;
-    let head = select.query_row([], |row| {
+    let head = select.query_row((), |row| {
         let (no, received_at, hash) = (row.get::<_, i64>(0)? as u64, row.get(1)?, row.get(2)?);
         Ok(Head {
             no,
@@ -44,7 +44,7 @@ fn head(c: &Connection) -> Result<Head, StoreError> {
     Ok(head.optional()?.unwrap_or(nothing))
 }
 
-fn append(c: &Connection, mut read: NewRead, head: &mut Head) -> Result<(), StoreError> {
+fn append(c: &Connection<'_>, mut read: NewRead, head: &mut Head) -> Result<(), StoreError> {
     // A server's clock that was set back does not take the log's order with it.
     read.received_at = read.received_at.max(head.received_at);
     let row = ReadRow {
@@ -61,12 +61,12 @@ fn append(c: &Connection, mut read: NewRead, head: &mut Head) -> Result<(), Stor
     Ok(())
 }
 
-fn insert(c: &Connection, row: &ReadRow) -> Result<(), StoreError> {
+fn insert(c: &Connection<'_>, row: &ReadRow) -> Result<(), StoreError> {
     let ReadRow { no, read, hash } = row;
     let mut insert = c.prepare_cached(
         "INSERT INTO read_log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
-    insert.execute(rusqlite::params![
+    insert.execute(cells![
         *no as i64,
         read.at,
         read.received_at,
@@ -85,14 +85,14 @@ fn insert(c: &Connection, row: &ReadRow) -> Result<(), StoreError> {
         read.share.map(|share| share as i64),
         hash,
     ])?;
-    let mut index = c.prepare_cached("INSERT OR IGNORE INTO read_records VALUES (?1, ?2)")?;
+    let mut index = c.prepare_cached("INSERT INTO read_records VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
     for record in &read.records {
         index.execute((record.0, *no as i64))?;
     }
     Ok(())
 }
 
-fn read_row(row: &Row<'_>) -> rusqlite::Result<Result<ReadRow, StoreError>> {
+fn read_row(row: &Row) -> Result<Result<ReadRow, StoreError>, SqlError> {
     let (kind, fields): (String, String) = (row.get(6)?, row.get(9)?);
     let records: Vec<u8> = row.get(11)?;
     let (Some(kind), Ok(fields)) = (ReadKind::parse(&kind), serde_json::from_str(&fields)) else {
@@ -126,7 +126,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Result<ReadRow, StoreError>> {
 
 /// What a device brought, written once; a copy of the phone that numbered something else the same loses nothing.
 fn append_of_device(
-    c: &Connection,
+    c: &Connection<'_>,
     device: DeviceNo,
     n: u64,
     read: NewRead,
@@ -164,7 +164,7 @@ fn append_of_device(
 }
 
 /// The first row learnt of at or after a time; one past the end if there is none.
-fn first_at(c: &Connection, time: i64) -> Result<i64, StoreError> {
+fn first_at(c: &Connection<'_>, time: i64) -> Result<i64, StoreError> {
     let found = c
         .prepare_cached(FIRST_AT)?
         .query_row([time], |row| row.get(0))
@@ -173,7 +173,7 @@ fn first_at(c: &Connection, time: i64) -> Result<i64, StoreError> {
 }
 
 /// The statement that finds a query's rows, and its values. The narrowest condition leads; each has an index.
-fn statement(c: &Connection, query: &ReadQuery) -> Result<(String, Vec<Sql>), StoreError> {
+fn statement(c: &Connection<'_>, query: &ReadQuery) -> Result<(String, Vec<Cell>), StoreError> {
     let from = query.from.map_or(Ok(0), |time| first_at(c, time))?;
     let to = query.to.map_or(Ok(i64::MAX), |time| first_at(c, time))?;
     let after = i64::try_from(query.after)
@@ -182,21 +182,21 @@ fn statement(c: &Connection, query: &ReadQuery) -> Result<(String, Vec<Sql>), St
     let (mut tables, mut no) = ("read_log r", "r.no");
     let (mut conditions, mut values) = (
         Vec::new(),
-        vec![after.into(), to.into(), (query.limit as i64).into()],
+        vec![after.cell(), to.cell(), (query.limit as i64).cell()],
     );
-    let mut condition = |column: &str, value: Sql| {
+    let mut condition = |column: &str, value: Cell| {
         values.push(value);
         conditions.push(format!(" AND {column} = ?{}", values.len()));
     };
     if let Some(record) = query.record {
-        (tables, no) = ("read_records x CROSS JOIN read_log r ON r.no = x.no", "x.no");
-        condition("x.record", record.0.to_vec().into());
+        (tables, no) = ("read_records x JOIN read_log r ON r.no = x.no", "x.no");
+        condition("x.record", record.0.cell());
     }
     if let Some(user) = &query.user {
-        condition("r.user", user.clone().into());
+        condition("r.user", user.cell());
     }
     if let Some(share) = query.share {
-        condition("r.share", (share as i64).into());
+        condition("r.share", (share as i64).cell());
     }
     let sql = format!(
         "SELECT {COLUMNS} FROM {tables} WHERE {no} > ?1 AND {no} < ?2{} ORDER BY {no} LIMIT ?3",
@@ -205,11 +205,11 @@ fn statement(c: &Connection, query: &ReadQuery) -> Result<(String, Vec<Sql>), St
     Ok((sql, values))
 }
 
-impl ReadLogStore for SqliteStore {
+impl<E: Engine> ReadLogStore for SqlStore<E> {
     fn log_reads(&self, reads: Vec<NewRead>) -> Result<(), StoreError> {
-        self.writer.call(move |c| {
+        self.engine.write(move |c| {
             let mut head = head(c)?;
-            for read in reads {
+            for read in reads.iter().cloned() {
                 match (read.device, read.device_n) {
                     (Some(device), Some(n)) => append_of_device(c, device, n, read, &mut head)?,
                     _ => append(c, read, &mut head)?,
@@ -220,29 +220,29 @@ impl ReadLogStore for SqliteStore {
     }
 
     fn reads(&self, query: &ReadQuery) -> Result<Vec<ReadRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let (sql, values) = statement(c, query)?;
             let mut select = c.prepare_cached(&sql)?;
-            let rows = select.query_map(rusqlite::params_from_iter(values), read_row)?;
+            let rows = select.query_map(values, read_row)?;
             rows.map(|row| row?).collect()
         })
     }
 
     fn log_within(&self, read: NewRead, most: usize, from: i64) -> Result<bool, StoreError> {
-        self.writer.call(move |c| {
+        self.engine.write(move |c| {
             let mut seen = seen_in_ledgers(c, &read.user, from)?;
             seen.extend(&read.records);
             if seen.len() > most {
                 return Ok(false);
             }
-            append(c, read, &mut head(c)?)?;
+            append(c, read.clone(), &mut head(c)?)?;
             Ok(true)
         })
     }
 }
 
 /// The records that a person saw in ledgers without a second person, learnt of at or after `from`.
-fn seen_in_ledgers(c: &Connection, user: &str, from: i64) -> Result<BTreeSet<RecordId>, StoreError> {
+fn seen_in_ledgers(c: &Connection<'_>, user: &str, from: i64) -> Result<BTreeSet<RecordId>, StoreError> {
     let mut select = c.prepare_cached(SEEN_IN_LEDGERS)?;
     let mut seen = BTreeSet::new();
     for row in select.query_map((user, first_at(c, from)?), |row| row.get::<_, Vec<u8>>(0))? {

@@ -1,22 +1,22 @@
-//! Refused entries, questions and rulings in SQLite.
+//! Refused entries, questions and rulings.
 
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::wire::Ask;
-use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::json;
 
-use super::SqliteStore;
 use super::pushes::read_refusal;
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::refusals::{RefusalStore, RefusedQuery, RefusedRow, RulingRow};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 const COLUMNS: &str = "SELECT v.feed, v.n, f.author, e.record, v.area, e.body, e.refusal, e.received_at, v.asked_at, v.note,
     r.by, r.at, r.note, r.as_feed, r.as_n
   FROM evidence v JOIN entries e USING (feed, n) JOIN feeds f USING (feed) LEFT JOIN rulings r USING (feed, n)";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<RefusedRow> {
+fn read(row: &Row) -> Result<RefusedRow, SqlError> {
     let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
     let asked_at: Option<i64> = row.get(8)?;
     let asked = match asked_at {
@@ -38,7 +38,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RefusedRow> {
 }
 
 /// Reads a ruling from columns by, at, note, as_feed, as_n, starting at column `at`.
-fn read_ruling(row: &Row<'_>, (feed, n): (FeedId, u64), at: usize) -> rusqlite::Result<Option<RulingRow>> {
+fn read_ruling(row: &Row, (feed, n): (FeedId, u64), at: usize) -> Result<Option<RulingRow>, SqlError> {
     let Some(by) = row.get::<_, Option<String>>(at)? else {
         return Ok(None);
     };
@@ -55,7 +55,7 @@ fn read_ruling(row: &Row<'_>, (feed, n): (FeedId, u64), at: usize) -> rusqlite::
 }
 
 /// Keeps a refused entry as evidence, under the area its record is in, or would be.
-pub(super) fn keep(c: &Connection, feed: FeedId, entry: &Entry, now: i64) -> Result<(), StoreError> {
+pub(super) fn keep(c: &Connection<'_>, feed: FeedId, entry: &Entry, now: i64) -> Result<(), StoreError> {
     let area = match &entry.target {
         Target::Create { area, .. } => Some(area.0),
         Target::Edit { record } => {
@@ -74,8 +74,9 @@ pub(super) fn keep(c: &Connection, feed: FeedId, entry: &Entry, now: i64) -> Res
 }
 
 /// Keeps a ruling.
-pub(super) fn rule(c: &Connection, ruling: &RulingRow) -> Result<(), StoreError> {
-    let mut insert = c.prepare_cached("INSERT OR IGNORE INTO rulings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+pub(super) fn rule(c: &Connection<'_>, ruling: &RulingRow) -> Result<(), StoreError> {
+    let mut insert =
+        c.prepare_cached("INSERT INTO rulings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING")?;
     let (as_feed, as_n) = ruling.admitted_as.unzip();
     let done = insert.execute((
         ruling.feed.0,
@@ -93,7 +94,7 @@ pub(super) fn rule(c: &Connection, ruling: &RulingRow) -> Result<(), StoreError>
 }
 
 /// Of a user's own refused entries that are asked about: those not noted yet, and the rulings there are.
-fn asked(c: &Connection, user: UserNo, asks: &[Ask]) -> Result<(Vec<Ask>, Vec<RulingRow>), StoreError> {
+fn asked(c: &Connection<'_>, user: UserNo, asks: &[Ask]) -> Result<(Vec<Ask>, Vec<RulingRow>), StoreError> {
     let mut select = c.prepare_cached(
         "SELECT v.asked_at, r.by, r.at, r.note, r.as_feed, r.as_n FROM evidence v JOIN feeds f USING (feed)
          LEFT JOIN rulings r USING (feed, n) WHERE v.feed = ?1 AND v.n = ?2 AND f.user = ?3",
@@ -118,7 +119,7 @@ fn asked(c: &Connection, user: UserNo, asks: &[Ask]) -> Result<(Vec<Ask>, Vec<Ru
     Ok((fresh, rulings))
 }
 
-impl RefusalStore for SqliteStore {
+impl<E: Engine> RefusalStore for SqlStore<E> {
     fn refused(&self, query: &RefusedQuery) -> Result<Vec<RefusedRow>, StoreError> {
         let areas = json!(query.areas.iter().map(|area| area.0).collect::<Vec<_>>()).to_string();
         let (at, feed, n) = query
@@ -129,11 +130,12 @@ impl RefusalStore for SqliteStore {
         } else {
             ""
         };
-        let sql = format!(
-            "{COLUMNS} WHERE v.area IN (SELECT value FROM json_each(?1)) AND (v.at, v.feed, v.n) < (?2, ?3, ?4) {only}
+        self.engine.read(|c| {
+            let among = c.numbers("?1");
+            let sql = format!(
+                "{COLUMNS} WHERE v.area IN ({among}) AND (v.at, v.feed, v.n) < (?2, ?3, ?4) {only}
              ORDER BY v.at DESC, v.feed DESC, v.n DESC LIMIT ?5"
-        );
-        self.read(|c| {
+            );
             let mut select = c.prepare_cached(&sql)?;
             let key = (areas, at, feed.0, n as i64, query.limit as i64);
             let rows = select.query_map(key, read)?;
@@ -142,7 +144,7 @@ impl RefusalStore for SqliteStore {
     }
 
     fn refused_entry(&self, feed: FeedId, n: u64) -> Result<Option<RefusedRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(&[COLUMNS, " WHERE v.feed = ?1 AND v.n = ?2"].concat())?;
             let n = i64::try_from(n).unwrap_or(i64::MAX);
             Ok(select.query_row((feed.0, n), read).optional()?)
@@ -150,12 +152,12 @@ impl RefusalStore for SqliteStore {
     }
 
     fn ask(&self, user: UserNo, asks: &[Ask], now: i64) -> Result<Vec<RulingRow>, StoreError> {
-        let (fresh, rulings) = self.read(|c| asked(c, user, asks))?;
+        let (fresh, rulings) = self.engine.read(|c| asked(c, user, asks))?;
         if fresh.is_empty() {
             return Ok(rulings);
         }
         let asks = asks.to_vec();
-        self.writer.call(move |c| {
+        self.engine.write(move |c| {
             let mut update =
                 c.prepare_cached("UPDATE evidence SET asked_at = ?3, note = ?4 WHERE feed = ?1 AND n = ?2")?;
             for ask in &fresh {
@@ -168,6 +170,6 @@ impl RefusalStore for SqliteStore {
 
     fn decline(&self, ruling: &RulingRow) -> Result<(), StoreError> {
         let ruling = ruling.clone();
-        self.writer.call(move |c| rule(c, &ruling))
+        self.engine.write(move |c| rule(c, &ruling))
     }
 }

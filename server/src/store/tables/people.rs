@@ -1,4 +1,4 @@
-//! Territory, users, grants, devices, codes, feeds and refresh tokens in SQLite.
+//! Territory, users, grants, devices, codes, feeds and refresh tokens.
 
 mod areas;
 mod devices;
@@ -6,47 +6,47 @@ mod grants;
 mod tokens;
 mod users;
 
-pub(super) use areas::{ancestry, number as area_number, put as put_areas};
+pub(super) use areas::{ancestry, below, number as area_number, put as put_areas};
 pub(super) use grants::{last_cut, of as grants_of, replaced as replaced_of};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 
-use super::SqliteStore;
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::people::{
     Device, FeedRow, NewArea, NewUser, PeopleStore, RefreshToken, Refreshed, User, UserNo,
 };
 
-impl PeopleStore for SqliteStore {
+impl<E: Engine> PeopleStore for SqlStore<E> {
     fn areas(&self) -> Result<Vec<AreaInfo>, StoreError> {
-        self.read(areas::all)
+        self.engine.read(areas::all)
     }
 
     fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError> {
         let areas = areas.to_vec();
-        self.writer.call(move |c| areas::put(c, &areas))
+        self.engine.write(move |c| areas::put(c, &areas))
     }
 
     fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
         let users = users.to_vec();
-        self.writer.call(move |c| users::put(c, &users, now))
+        self.engine.write(move |c| users::put(c, &users, now))
     }
 
     fn users(&self) -> Result<Vec<User>, StoreError> {
-        self.read(users::all)
+        self.engine.read(users::all)
     }
 
     fn user_by_login(&self, login: &str) -> Result<Option<User>, StoreError> {
-        self.read(|c| users::by_login(c, login))
+        self.engine.read(|c| users::by_login(c, login))
     }
 
     fn user(&self, no: UserNo) -> Result<Option<User>, StoreError> {
-        self.read(|c| users::by_no(c, no))
+        self.engine.read(|c| users::by_no(c, no))
     }
 
     fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError> {
-        self.read(|c| grants::of(c, user))
+        self.engine.read(|c| grants::of(c, user))
     }
 
     fn end_grant(
@@ -58,21 +58,21 @@ impl PeopleStore for SqliteStore {
         now: i64,
     ) -> Result<bool, StoreError> {
         let role = role.to_owned();
-        self.writer
-            .call(move |c| grants::end(c, user, &role, area, (at, now)))
+        self.engine
+            .write(move |c| grants::end(c, user, &role, area, (at, now)))
     }
 
     fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
-        self.writer.call(move |c| devices::note_told(c, device, cut))
+        self.engine.write(move |c| devices::note_told(c, device, cut))
     }
 
     fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError> {
-        self.writer.call(move |c| users::set_revoked(c, user, revoked))
+        self.engine.write(move |c| users::set_revoked(c, user, revoked))
     }
 
     fn put_code(&self, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError> {
-        self.writer
-            .call(move |c| devices::put_code(c, hash, user, expires))
+        self.engine
+            .write(move |c| devices::put_code(c, hash, user, expires))
     }
 
     fn enrol(
@@ -83,20 +83,20 @@ impl PeopleStore for SqliteStore {
         now: i64,
     ) -> Result<Option<Device>, StoreError> {
         let label = label.to_owned();
-        self.writer
-            .call(move |c| devices::enrol(c, hash, public_key, &label, now))
+        self.engine
+            .write(move |c| devices::enrol(c, hash, public_key, &label, now))
     }
 
     fn device(&self, no: DeviceNo) -> Result<Option<Device>, StoreError> {
-        self.read(|c| devices::by_no(c, no))
+        self.engine.read(|c| devices::by_no(c, no))
     }
 
     fn devices(&self) -> Result<Vec<Device>, StoreError> {
-        self.read(devices::all)
+        self.engine.read(devices::all)
     }
 
     fn set_device_revoked(&self, no: DeviceNo, revoked: bool) -> Result<(), StoreError> {
-        self.writer.call(move |c| devices::set_revoked(c, no, revoked))
+        self.engine.write(move |c| devices::set_revoked(c, no, revoked))
     }
 
     fn touch_devices(&self, seen: &[(DeviceNo, u64, i64)]) -> Result<(), StoreError> {
@@ -104,32 +104,32 @@ impl PeopleStore for SqliteStore {
             return Ok(());
         }
         let seen = seen.to_vec();
-        self.writer.call(move |c| devices::touch(c, &seen))
+        self.engine.write(move |c| devices::touch(c, &seen))
     }
 
     fn feed(&self, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
-        self.read(|c| devices::feed(c, feed))
+        self.engine.read(|c| devices::feed(c, feed))
     }
 
     fn put_feed(&self, feed: &FeedRow) -> Result<(), StoreError> {
         let feed = feed.clone();
-        self.writer.call(move |c| devices::put_feed(c, &feed))
+        self.engine.write(move |c| devices::put_feed(c, &feed))
     }
 
     fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError> {
         let token = token.clone();
-        self.writer.call(move |c| tokens::put(c, &token))
+        self.engine.write(move |c| tokens::put(c, &token))
     }
 
     fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError> {
-        self.writer.call(move |c| tokens::use_up(c, hash, next, now))
+        self.engine.write(move |c| tokens::use_up(c, hash, next, now))
     }
 
     fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError> {
-        self.writer.call(move |c| tokens::end(c, hash))
+        self.engine.write(move |c| tokens::end(c, hash))
     }
 
     fn session_lives(&self, family: [u8; 16]) -> Result<bool, StoreError> {
-        self.read(|c| tokens::lives(c, family))
+        self.engine.read(|c| tokens::lives(c, family))
     }
 }

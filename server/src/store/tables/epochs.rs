@@ -1,13 +1,13 @@
-//! Ended histories in SQLite: what was erased, what may be due, whose rules are old.
+//! Ended histories: what was erased, what may be due, whose rules are old.
 
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
-use rusqlite::Connection;
 
 use crate::store::StoreError;
 use crate::store::records::{ErasureRow, Writes};
+use crate::store::sql::Connection;
 
 /// Writes what a change says of erasures.
-pub(super) fn write(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
+pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
     for row in &writes.erasures {
         let mut insert = c.prepare_cached(
             "INSERT INTO erasures (record, area, seq, fields, reason, asked_by, asked_at, done_at)
@@ -28,12 +28,12 @@ pub(super) fn write(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
 }
 
 /// What was erased, the earliest first.
-pub(super) fn erasures(c: &Connection, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
+pub(super) fn erasures(c: &Connection<'_>, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT record, area, seq, fields, reason, asked_by, asked_at, done_at FROM erasures
-         WHERE ?1 IS NULL OR record = ?1 ORDER BY no",
+         WHERE CAST(?1 AS BIGINT) = 0 OR record = ?2 ORDER BY no",
     )?;
-    let rows = select.query_map([record.map(|r| r.0)], |row| {
+    let rows = select.query_map((record.is_some(), record.map(|r| r.0)), |row| {
         let fields: String = row.get(3)?;
         Ok(ErasureRow {
             record: RecordId(row.get(0)?),
@@ -50,7 +50,10 @@ pub(super) fn erasures(c: &Connection, record: Option<RecordId>) -> Result<Vec<E
 }
 
 /// The canonical bytes of every entry about a record that still has them: stored in its log, or refused.
-pub(super) fn bodies(c: &Connection, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
+pub(super) fn bodies(
+    c: &Connection<'_>,
+    record: RecordId,
+) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT e.feed, e.n, e.body FROM (SELECT feed, n FROM log WHERE record = ?1
            UNION SELECT feed, n FROM entries WHERE record = ?1 AND refusal IS NOT NULL) k
@@ -62,7 +65,7 @@ pub(super) fn bodies(c: &Connection, record: RecordId) -> Result<Vec<(FeedId, u6
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn due(c: &Connection, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError> {
+pub(super) fn due(c: &Connection<'_>, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT record FROM records WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at, record LIMIT ?2",
     )?;
@@ -71,7 +74,7 @@ pub(super) fn due(c: &Connection, now: i64, limit: usize) -> Result<Vec<RecordId
 }
 
 pub(super) fn under_other_rules(
-    c: &Connection,
+    c: &Connection<'_>,
     rules: u32,
     after: Option<RecordId>,
     limit: usize,

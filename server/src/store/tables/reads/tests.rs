@@ -1,10 +1,11 @@
-//! The read log in SQLite: its chain, what devices bring, and how its rows are found among many.
+//! The read log: its chain, what devices bring, and how its rows are found among many.
 
 use gridledger_schema::set::SchemaSet;
 
 use super::*;
 use crate::ingest;
-use crate::store::sqlite::migrations;
+use crate::store::sql::SqliteLink;
+use crate::store::sqlite::{SqliteStore, migrations};
 
 fn read(user: &str, record: u8, at: i64) -> NewRead {
     NewRead {
@@ -54,7 +55,7 @@ impl Opened {
     }
 
     fn spoil(&self, sql: &str) {
-        let c = Connection::open(self.dir.path().join("server.db")).unwrap();
+        let c = rusqlite::Connection::open(self.dir.path().join("server.db")).unwrap();
         c.execute_batch(sql).unwrap();
     }
 }
@@ -206,7 +207,7 @@ fn rows_are_found_by_record_by_person_by_share_and_by_time() {
 
 #[test]
 fn no_question_walks_through_the_whole_log() {
-    let mut c = Connection::open_in_memory().unwrap();
+    let mut c = rusqlite::Connection::open_in_memory().unwrap();
     migrations::migrate(&mut c).unwrap();
     let all = ReadQuery {
         from: Some(1),
@@ -242,24 +243,25 @@ fn no_question_walks_through_the_whole_log() {
         ),
     ];
     for (query, step) in cases {
-        let (sql, values) = statement(&c, &query).unwrap();
+        let link = SqliteLink::new(&c);
+        let (sql, values) = statement(&Connection::new(&link), &query).unwrap();
         let steps = plan(&c, &sql, values);
         assert_eq!(steps[0], step);
         assert!(steps.iter().all(|step| step.starts_with("SEARCH ")), "{steps:?}");
     }
-    let first = plan(&c, FIRST_AT, vec![1.into()]);
+    let first = plan(&c, FIRST_AT, vec![1i64.cell()]);
     assert_eq!(
         first,
         ["SEARCH read_log USING COVERING INDEX read_log_received (received_at>?)"]
     );
-    let bulk = plan(&c, SEEN_IN_LEDGERS, vec!["w1".to_owned().into(), 1.into()]);
+    let bulk = plan(&c, SEEN_IN_LEDGERS, vec!["w1".cell(), 1i64.cell()]);
     assert_eq!(
         bulk,
         ["SEARCH read_log USING INDEX read_log_user (user=? AND no>?)"]
     );
 }
 
-fn plan(c: &Connection, sql: &str, values: Vec<Sql>) -> Vec<String> {
+fn plan(c: &rusqlite::Connection, sql: &str, values: Vec<Cell>) -> Vec<String> {
     let mut explain = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let steps = explain
         .query_map(rusqlite::params_from_iter(values), |row| row.get(3))

@@ -1,17 +1,17 @@
-//! Desks and imports in SQLite.
+//! Desks and imports.
 
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
-use rusqlite::{Connection, OptionalExtension as _};
 
-use super::SqliteStore;
 use super::pushes::{self, read_refusal};
 use super::refusals;
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::desk::{Answered, DeskStore, ImportKey, Notes};
 use crate::store::people::UserNo;
 use crate::store::records::{Push, SegmentVerdict};
+use crate::store::sql::{Connection, Optional as _};
 
-fn note(c: &Connection, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<(), StoreError> {
+fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<(), StoreError> {
     // A segment that was stopped wrote nothing: what stands at its numbers is another's.
     let decided = |feed: FeedId, n: u64| {
         verdicts
@@ -20,7 +20,8 @@ fn note(c: &Connection, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<()
     };
     for (user, request, feed, n) in &notes.requests {
         if decided(*feed, *n).is_some() {
-            let mut insert = c.prepare_cached("INSERT OR IGNORE INTO requests VALUES (?1, ?2, ?3, ?4)")?;
+            let mut insert =
+                c.prepare_cached("INSERT INTO requests VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?;
             if insert.execute((user.0, request, feed.0, *n as i64))? == 0 {
                 return Err(StoreError::Taken("the request".into()));
             }
@@ -36,7 +37,8 @@ fn note(c: &Connection, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<()
     }
     for (key, feed, n) in &notes.imports {
         if stored(*feed, *n) {
-            let mut insert = c.prepare_cached("INSERT OR IGNORE INTO import_keys VALUES (?1, ?2)")?;
+            let mut insert =
+                c.prepare_cached("INSERT INTO import_keys VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
             if insert.execute((key, RecordId::created_by(*feed, *n).0))? == 0 {
                 return Err(StoreError::Taken("the imported thing".into()));
             }
@@ -45,22 +47,22 @@ fn note(c: &Connection, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<()
     Ok(())
 }
 
-impl DeskStore for SqliteStore {
+impl<E: Engine> DeskStore for SqlStore<E> {
     fn feed_head(&self, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
-        self.read(|c| pushes::feed_head(c, feed))
+        self.engine.read(|c| pushes::feed_head(c, feed))
     }
 
     fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError> {
-        let (decide, overwritten) = (self.decide.clone(), self.writer.overwritten());
-        self.writer.call(move |c| {
-            let verdicts = pushes::push(c, &push, &*decide, &overwritten)?;
+        let (decide, key) = (self.decide.clone(), push.key());
+        self.engine.write_beside(key, move |c| {
+            let verdicts = pushes::push(c, &push, &*decide)?;
             note(c, &notes, &verdicts)?;
             Ok(verdicts)
         })
     }
 
     fn answered(&self, user: UserNo, request: &str) -> Result<Option<Answered>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT r.feed, r.n, e.body, e.refusal, e.record FROM requests r JOIN entries e USING (feed, n)
                  WHERE r.user = ?1 AND r.request = ?2",
@@ -79,7 +81,7 @@ impl DeskStore for SqliteStore {
     }
 
     fn imported(&self, keys: &[ImportKey]) -> Result<Vec<Option<RecordId>>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT record FROM import_keys WHERE key = ?1")?;
             keys.iter()
                 .map(|key| {

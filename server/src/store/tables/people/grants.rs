@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::Grant;
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
+use super::areas;
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::records::EventKind;
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// Reads a grant from columns role, area, valid_from, valid_to, starting at the first.
-fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
+fn grant(row: &Row) -> Result<Grant, SqlError> {
     Ok(Grant {
         role: row.get(0)?,
         area: AreaNo(row.get(1)?),
@@ -21,7 +22,7 @@ fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {
 }
 
 /// A user's grants, ended ones included.
-pub fn of(c: &Connection, user: UserNo) -> Result<Vec<Grant>, StoreError> {
+pub fn of(c: &Connection<'_>, user: UserNo) -> Result<Vec<Grant>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT role, area, valid_from, valid_to FROM grants WHERE user = ?1 ORDER BY role, area, valid_from",
     )?;
@@ -30,7 +31,7 @@ pub fn of(c: &Connection, user: UserNo) -> Result<Vec<Grant>, StoreError> {
 }
 
 /// What a user had been granted before it was cut short, and when it was.
-pub fn replaced(c: &Connection, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
+pub fn replaced(c: &Connection<'_>, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT role, area, valid_from, valid_to, replaced_at FROM replaced_grants WHERE user = ?1
          ORDER BY replaced_at",
@@ -41,7 +42,7 @@ pub fn replaced(c: &Connection, user: UserNo) -> Result<Vec<(Grant, i64)>, Store
 
 /// Adds a grant unless one that is held covers it; whether anything changed. A grant with the same beginning gets
 /// the new end.
-pub fn put(c: &Connection, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> Result<bool, StoreError> {
+pub fn put(c: &Connection<'_>, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> Result<bool, StoreError> {
     let mut known = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM areas WHERE area = ?1)")?;
     if !known.query_row([grant.area.0], |row| row.get::<_, bool>(0))? {
         return Err(StoreError::Missing(format!("area {}", grant.area)));
@@ -54,9 +55,10 @@ pub fn put(c: &Connection, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> Resu
         .query_row(key, |row| row.get::<_, Option<i64>>(0))
         .optional()?;
     let mut insert = c.prepare_cached(
-        "INSERT INTO grants (user, role, area, valid_from, valid_to) SELECT ?1, ?2, ?3, ?4, ?5
+        "INSERT INTO grants (user, role, area, valid_from, valid_to) SELECT CAST(?1 AS BIGINT), ?2, CAST(?3 AS BIGINT), CAST(?4 AS BIGINT),
+           CAST(?5 AS BIGINT)
          WHERE NOT EXISTS (SELECT 1 FROM grants WHERE user = ?1 AND role = ?2 AND area = ?3 AND valid_from <= ?4
-           AND (valid_to IS NULL OR valid_to >= ?5) AND (valid_from < ?4 OR valid_to IS ?5))
+           AND (valid_to IS NULL OR valid_to >= ?5) AND (valid_from < ?4 OR valid_to IS NOT DISTINCT FROM ?5))
          ON CONFLICT (user, role, area, valid_from) DO UPDATE SET valid_to = excluded.valid_to",
     )?;
     let row = (user.0, &grant.role, grant.area.0, grant.from, grant.to);
@@ -74,7 +76,7 @@ pub fn put(c: &Connection, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> Resu
 
 /// Ends what is held of a role at an area; whether anything was.
 pub fn end(
-    c: &Connection,
+    c: &Connection<'_>,
     user: UserNo,
     role: &str,
     area: AreaNo,
@@ -95,12 +97,12 @@ pub fn end(
 }
 
 /// The time of the latest change of rights or of the territory, ms since 1970; 0 for none.
-pub fn last_cut(c: &Connection) -> Result<i64, StoreError> {
+pub fn last_cut(c: &Connection<'_>) -> Result<i64, StoreError> {
     let mut last = c.prepare_cached(
-        "SELECT max(coalesce((SELECT max(replaced_at) FROM replaced_grants), 0),
+        "SELECT greatest(coalesce((SELECT max(replaced_at) FROM replaced_grants), 0),
                     coalesce((SELECT max(told_at) FROM territory_changes), 0))",
     )?;
-    Ok(last.query_row([], |row| row.get(0))?)
+    Ok(last.query_row((), |row| row.get(0))?)
 }
 
 /// The grants cut short in one transaction. They share a time that no other cut has.
@@ -111,7 +113,7 @@ pub struct Cuts {
 
 impl Cuts {
     /// No cuts yet.
-    pub fn begin(c: &Connection, now: i64) -> Result<Self, StoreError> {
+    pub fn begin(c: &Connection<'_>, now: i64) -> Result<Self, StoreError> {
         Ok(Self {
             at: now.max(last_cut(c)? + 1),
             areas: BTreeSet::new(),
@@ -119,7 +121,7 @@ impl Cuts {
     }
 
     /// Keeps what had been granted.
-    fn note(&mut self, c: &Connection, user: UserNo, old: &Grant) -> Result<(), StoreError> {
+    fn note(&mut self, c: &Connection<'_>, user: UserNo, old: &Grant) -> Result<(), StoreError> {
         let mut insert = c.prepare_cached("INSERT INTO replaced_grants VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         insert.execute((user.0, &old.role, old.area.0, old.from, old.to, self.at))?;
         c.prepare_cached("UPDATE users SET rights_cut = ?2 WHERE user = ?1")?
@@ -129,24 +131,17 @@ impl Cuts {
     }
 
     /// Says in the log of each area concerned, and of those below, that rights changed; whether any did.
-    pub fn log(self, c: &Connection) -> Result<bool, StoreError> {
-        let mut below = c.prepare_cached(
-            "WITH RECURSIVE below (area) AS (SELECT ?1
-               UNION SELECT a.area FROM areas a JOIN below b ON a.parent = b.area
-               UNION SELECT e.area FROM edges e JOIN below b ON e.above = b.area)
-             SELECT area FROM below",
-        )?;
+    pub fn log(self, c: &Connection<'_>) -> Result<bool, StoreError> {
         let mut told = BTreeSet::new();
         for area in &self.areas {
-            let rows = below.query_map([area.0], |row| row.get::<_, u32>(0))?;
-            told.extend(rows.collect::<Result<Vec<_>, _>>()?);
+            areas::below(c, *area, &mut told)?;
         }
         let mut advance =
             c.prepare_cached("UPDATE areas SET head = head + 1 WHERE area = ?1 RETURNING head")?;
         let mut insert = c.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, NULL, ?4)")?;
         for area in told {
-            let head: i64 = advance.query_row([area], |row| row.get(0))?;
-            insert.execute((area, head, EventKind::Rights.as_str(), self.at))?;
+            let head: i64 = advance.query_row([area.0], |row| row.get(0))?;
+            insert.execute((area.0, head, EventKind::Rights.as_str(), self.at))?;
         }
         Ok(!self.areas.is_empty())
     }

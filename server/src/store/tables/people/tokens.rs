@@ -1,12 +1,11 @@
 //! The rows of refresh tokens: hashes only.
 
-use rusqlite::{Connection, OptionalExtension as _};
-
 use crate::store::StoreError;
 use crate::store::people::{RefreshToken, Refreshed, UserNo};
+use crate::store::sql::{Connection, Optional as _};
 
 /// Keeps a token.
-pub fn put(c: &Connection, token: &RefreshToken) -> Result<(), StoreError> {
+pub fn put(c: &Connection<'_>, token: &RefreshToken) -> Result<(), StoreError> {
     let mut insert = c.prepare_cached(
         "INSERT INTO refresh_tokens (hash, family, user, expires) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
     )?;
@@ -18,7 +17,7 @@ pub fn put(c: &Connection, token: &RefreshToken) -> Result<(), StoreError> {
 
 /// Uses a token up and keeps its successor. One that was used before ends all of its family: somebody holds a copy.
 pub fn use_up(
-    c: &Connection,
+    c: &Connection<'_>,
     hash: [u8; 32],
     (next, expires): ([u8; 32], i64),
     now: i64,
@@ -51,14 +50,14 @@ pub fn use_up(
 }
 
 /// Ends the family of a token.
-pub fn end(c: &Connection, hash: [u8; 32]) -> Result<(), StoreError> {
+pub fn end(c: &Connection<'_>, hash: [u8; 32]) -> Result<(), StoreError> {
     let sql = "DELETE FROM refresh_tokens WHERE family = (SELECT family FROM refresh_tokens WHERE hash = ?1)";
     c.prepare_cached(sql)?.execute([hash])?;
     Ok(())
 }
 
 /// Whether a family has not ended. An access token is never older than its family's last refresh token.
-pub fn lives(c: &Connection, family: [u8; 16]) -> Result<bool, StoreError> {
+pub fn lives(c: &Connection<'_>, family: [u8; 16]) -> Result<bool, StoreError> {
     let mut select = c.prepare_cached("SELECT 1 FROM refresh_tokens WHERE family = ?1 LIMIT 1")?;
-    Ok(select.exists([family])?)
+    Ok(select.query_row([family], |_| Ok(())).optional()?.is_some())
 }

@@ -1,15 +1,15 @@
-//! What happens in an area beside entries, in SQLite: events, records that left, where they were before, bases.
+//! What happens in an area beside entries: events, records that left, where they were before, bases.
 
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::AreaCursor;
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
 use crate::store::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// Writes what a change says beside records: events, departures, stays, and entries whose bytes go.
-pub(super) fn write(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
+pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
     for (area, event) in &writes.events {
         let mut insert = c.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
         let record = event.record.map(|r| r.0);
@@ -29,15 +29,15 @@ pub(super) fn write(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
         insert.execute((stay.area.0, stay.created as i64, record.0, stay.until as i64))?;
     }
     for (feed, n) in &writes.wiped {
-        let mut wipe = c.prepare_cached("UPDATE entries SET body = x'' WHERE feed = ?1 AND n = ?2")?;
-        wipe.execute((feed.0, *n as i64))?;
+        let mut wipe = c.prepare_cached("UPDATE entries SET body = ?3 WHERE feed = ?1 AND n = ?2")?;
+        wipe.execute((feed.0, *n as i64, Vec::<u8>::new()))?;
     }
     Ok(())
 }
 
 /// Takes away what a record was made of before its new generation, and keeps what that begins with.
 pub(super) fn begin_again(
-    c: &Connection,
+    c: &Connection<'_>,
     record: RecordId,
     base: &[(u8, Vec<u8>)],
 ) -> Result<(), StoreError> {
@@ -54,7 +54,7 @@ pub(super) fn begin_again(
 
 /// Records that left the area after the cursor, up to a position.
 pub(super) fn left(
-    c: &Connection,
+    c: &Connection<'_>,
     cursor: AreaCursor,
     upto: Option<u64>,
 ) -> Result<Vec<RecordNewsRow>, StoreError> {
@@ -77,7 +77,7 @@ pub(super) fn left(
 }
 
 /// Where a record was before, the earliest first.
-pub(super) fn stays(c: &Connection, record: RecordId) -> Result<Vec<Stay>, StoreError> {
+pub(super) fn stays(c: &Connection<'_>, record: RecordId) -> Result<Vec<Stay>, StoreError> {
     let mut select =
         c.prepare_cached("SELECT area, created, until FROM stays WHERE record = ?1 ORDER BY until")?;
     let rows = select.query_map([record.0], |row| {
@@ -92,7 +92,7 @@ pub(super) fn stays(c: &Connection, record: RecordId) -> Result<Vec<Stay>, Store
 
 /// The latest event of a kind in an area at or below a position.
 pub(super) fn last(
-    c: &Connection,
+    c: &Connection<'_>,
     area: AreaNo,
     kind: EventKind,
     upto: u64,
@@ -108,12 +108,12 @@ pub(super) fn last(
 }
 
 /// When what stands at or next below a position of an area's log was written.
-pub(super) fn written_at(c: &Connection, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
+pub(super) fn written_at(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT at FROM (
-           SELECT * FROM (SELECT l.seq, e.received_at AS at FROM log l JOIN entries e USING (feed, n)
-                          WHERE l.area = ?1 AND l.seq <= ?2 ORDER BY l.seq DESC LIMIT 1)
-           UNION ALL SELECT * FROM (SELECT seq, at FROM events WHERE area = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1))
+           SELECT seq, at FROM (SELECT l.seq, e.received_at AS at FROM log l JOIN entries e USING (feed, n)
+                          WHERE l.area = ?1 AND l.seq <= ?2 ORDER BY l.seq DESC LIMIT 1) entry
+           UNION ALL SELECT seq, at FROM (SELECT seq, at FROM events WHERE area = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1) event) line
          ORDER BY seq DESC LIMIT 1",
     )?;
     let seq = i64::try_from(seq).unwrap_or(i64::MAX);
@@ -122,7 +122,7 @@ pub(super) fn written_at(c: &Connection, area: AreaNo, seq: u64) -> Result<Optio
 
 /// An area's events after a position, up to another.
 pub(super) fn between(
-    c: &Connection,
+    c: &Connection<'_>,
     area: AreaNo,
     after: u64,
     upto: u64,
@@ -135,7 +135,7 @@ pub(super) fn between(
     rows.map(|row| row?).collect()
 }
 
-fn read_event(row: &Row<'_>) -> rusqlite::Result<Result<EventRow, StoreError>> {
+fn read_event(row: &Row) -> Result<Result<EventRow, StoreError>, SqlError> {
     let kind: String = row.get(1)?;
     let (seq, at) = (row.get::<_, i64>(0)? as u64, row.get(3)?);
     let record = row.get::<_, Option<[u8; 16]>>(2)?.map(RecordId);

@@ -1,14 +1,14 @@
-//! Ledgers in SQLite: pages of a record type's rows, area by area, in the order of their last change.
+//! Ledgers: pages of a record type's rows, area by area, in the order of their last change.
 
 use gridledger_schema::ids::{AreaNo, RecordId};
-use rusqlite::Connection;
 use serde_json::Value;
 
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
 use crate::store::records::{LedgerQuery, LedgerRow};
+use crate::store::sql::Connection;
 
-pub(super) fn page(c: &Connection, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
+pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
     let mut rows = Vec::new();
     for (area, after) in &query.areas {
         let left = query.limit - rows.len();
@@ -28,7 +28,7 @@ pub(super) fn page(c: &Connection, query: &LedgerQuery) -> Result<Vec<LedgerRow>
 }
 
 fn changed(
-    c: &Connection,
+    c: &Connection<'_>,
     query: &LedgerQuery,
     (area, after): (AreaNo, u64),
     limit: usize,
@@ -55,7 +55,7 @@ fn changed(
 
 /// Records of the type that left the area.
 fn departed(
-    c: &Connection,
+    c: &Connection<'_>,
     query: &LedgerQuery,
     (area, after): (AreaNo, u64),
     limit: usize,
@@ -75,7 +75,7 @@ fn departed(
     Ok(page.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn views(c: &Connection, record: RecordId) -> Result<Vec<(u8, Value)>, StoreError> {
+pub(super) fn views(c: &Connection<'_>, record: RecordId) -> Result<Vec<(u8, Value)>, StoreError> {
     let mut select = c.prepare_cached("SELECT facet, view FROM ledger WHERE record = ?1 ORDER BY facet")?;
     let rows = select.query_map([record.0], |row| {
         Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?))

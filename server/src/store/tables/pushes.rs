@@ -1,17 +1,16 @@
-//! A push in SQLite: what it reads while it is decided, and its writes, in one savepoint.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! A push: what it reads while it is decided, and its writes, in one savepoint.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
-use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::json;
 
+use super::locks;
 use super::people;
 use super::plans;
 use super::records::{documents_of, record_row};
 use super::{epochs, events, refusals};
+use crate::cells;
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::plans::RouteRow;
@@ -19,31 +18,29 @@ use crate::store::records::{
     Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordRow, RecordWrite, SegmentVerdict,
     SignedEntry, Source, Stay, Writes,
 };
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
-/// Decides a push and writes it; runs inside the writer's savepoint. Raises `overwritten` if bytes must be gone.
+/// Decides a push and writes it; runs inside the writer's savepoint.
 pub(super) fn push(
-    c: &Connection,
+    c: &Connection<'_>,
     push: &Push,
     decide: &crate::store::records::Decide,
-    overwritten: &AtomicBool,
 ) -> Result<Vec<SegmentVerdict>, StoreError> {
+    locks::take(c, push)?;
     let (writes, verdicts) = decide(&mut Reading { c }, push)?;
     write(c, push, &writes)?;
-    overwritten.fetch_or(writes.overwrites(), Ordering::AcqRel);
     Ok(verdicts)
 }
 
-/// Decides what is not a push, and writes it; runs inside the writer's savepoint. Raises `overwritten` if bytes must be
-/// gone.
-pub(super) fn act(c: &Connection, act: &Act, overwritten: &AtomicBool) -> Result<(), StoreError> {
+/// Decides what is not a push, and writes it; runs inside the writer's savepoint.
+pub(super) fn act(c: &Connection<'_>, act: &Act) -> Result<(), StoreError> {
     let writes = act(&mut Reading { c })?;
     write_rest(c, &writes)?;
-    overwritten.fetch_or(writes.overwrites(), Ordering::AcqRel);
     Ok(())
 }
 
 struct Reading<'a> {
-    c: &'a Connection,
+    c: &'a Connection<'a>,
 }
 
 impl Source for Reading<'_> {
@@ -136,7 +133,7 @@ impl Source for Reading<'_> {
     }
 }
 
-pub(super) fn feed_head(c: &Connection, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
+pub(super) fn feed_head(c: &Connection<'_>, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
     let mut select = c.prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
     let found = select.query_row([feed.0], |row| {
         Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
@@ -147,7 +144,7 @@ pub(super) fn feed_head(c: &Connection, feed: FeedId) -> Result<(u64, EntryHash)
     }
 }
 
-pub(super) fn area_head(c: &Connection, area: AreaNo) -> Result<Option<AreaHead>, StoreError> {
+pub(super) fn area_head(c: &Connection<'_>, area: AreaNo) -> Result<Option<AreaHead>, StoreError> {
     let mut select = c.prepare_cached("SELECT head, digests FROM areas WHERE area = ?1")?;
     let found = select.query_row([area.0], |row| {
         Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
@@ -189,13 +186,16 @@ pub(super) fn read_refusal(text: &str) -> Refusal {
     }
 }
 
-fn write(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
+fn write(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     write_entries(c, push, writes)?;
     write_rest(c, writes)
 }
 
 /// Everything but entries and feeds.
-fn write_rest(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
+fn write_rest(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
+    if writes.overwrites() {
+        c.overwrites();
+    }
     for (area, head) in &writes.areas {
         let digests: Vec<u8> = head
             .digests
@@ -216,7 +216,7 @@ fn write_rest(c: &Connection, writes: &Writes) -> Result<(), StoreError> {
     epochs::write(c, writes)
 }
 
-fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), StoreError> {
+fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     let carrier = push.carrier.map(|d| d.0);
     for (feed, SignedEntry { entry, body, hash }, refusal) in &writes.entries {
         if refusal.is_some() {
@@ -236,7 +236,8 @@ fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), Sto
         ))?;
     }
     for (feed, n, signature) in &writes.signatures {
-        let mut insert = c.prepare_cached("INSERT OR IGNORE INTO signatures VALUES (?1, ?2, ?3)")?;
+        let mut insert =
+            c.prepare_cached("INSERT INTO signatures VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
         insert.execute((feed.0, *n as i64, signature))?;
     }
     for (feed, n, hash) in &writes.feeds {
@@ -248,7 +249,7 @@ fn write_entries(c: &Connection, push: &Push, writes: &Writes) -> Result<(), Sto
     Ok(())
 }
 
-fn write_line(c: &Connection, area: AreaNo, line: &LogRow) -> Result<(), StoreError> {
+fn write_line(c: &Connection<'_>, area: AreaNo, line: &LogRow) -> Result<(), StoreError> {
     let mut insert = c.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
     let seen = line.seen.as_deref().map(pack_seen);
     let (seq, n, facets) = (line.seq as i64, line.n as i64, line.facets as i64);
@@ -272,7 +273,7 @@ fn unpack_seen(bytes: &[u8]) -> Vec<(u8, FeedId, u64)> {
 }
 
 /// Reads a log line from columns seq, record, feed, n, facets, seen, starting at column `at`.
-pub(super) fn read_line(row: &Row<'_>, at: usize) -> rusqlite::Result<LogRow> {
+pub(super) fn read_line(row: &Row, at: usize) -> Result<LogRow, SqlError> {
     Ok(LogRow {
         seq: row.get::<_, i64>(at)? as u64,
         record: RecordId(row.get(at + 1)?),
@@ -283,7 +284,7 @@ pub(super) fn read_line(row: &Row<'_>, at: usize) -> rusqlite::Result<LogRow> {
     })
 }
 
-fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
+fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreError> {
     let RecordWrite {
         row,
         documents,
@@ -299,7 +300,7 @@ fn write_record(c: &Connection, write: &RecordWrite) -> Result<(), StoreError> {
          created_by = ?9, changed_by = ?11, changed_at = ?12, began = ?13, arrived = ?14, erased = ?15,
          before_entries = ?16, before_bytes = ?17, base_bytes = ?18, rules = ?19, due_at = ?20",
     )?;
-    upsert.execute(rusqlite::params![
+    upsert.execute(cells![
         row.record.0,
         row.area.0,
         row.record_type,

@@ -1,14 +1,14 @@
-//! Reading everything, in SQLite.
+//! Reading everything.
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
-use rusqlite::Row;
 
-use super::SqliteStore;
 use super::pushes::{entry_hash, read_line};
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
 use crate::store::people::{FeedRow, UserNo};
 use crate::store::records::{EventRow, LogRow};
+use crate::store::sql::{Row, SqlError};
 
 /// Rows named of each kind of stray.
 const STRAYS: usize = 100;
@@ -23,12 +23,12 @@ const STRAY_ROWS: &[(&str, &str)] = &[
     (
         "entry of a log line",
         "SELECT l.area || '.' || l.seq FROM log l LEFT JOIN entries e ON e.feed = l.feed AND e.n = l.n
-         WHERE e.record IS NOT l.record OR e.refusal IS NOT NULL",
+         WHERE e.record IS DISTINCT FROM l.record OR e.refusal IS NOT NULL",
     ),
     (
         "record of a log line",
         "SELECT l.area || '.' || l.seq FROM log l LEFT JOIN records r ON r.record = l.record
-         WHERE r.area IS NOT l.area AND NOT EXISTS
+         WHERE r.area IS DISTINCT FROM l.area AND NOT EXISTS
            (SELECT 1 FROM stays s WHERE s.record = l.record AND s.area = l.area AND l.seq < s.until)",
     ),
     (
@@ -62,7 +62,7 @@ const STRAY_ROWS: &[(&str, &str)] = &[
     ),
 ];
 
-fn feed(row: &Row<'_>) -> rusqlite::Result<(FeedRow, u64, Vec<u8>)> {
+fn feed(row: &Row) -> Result<(FeedRow, u64, Vec<u8>), SqlError> {
     let feed = FeedRow {
         feed: FeedId(row.get(0)?),
         device: row.get::<_, Option<u32>>(1)?.map(DeviceNo),
@@ -74,13 +74,13 @@ fn feed(row: &Row<'_>) -> rusqlite::Result<(FeedRow, u64, Vec<u8>)> {
     Ok((feed, row.get::<_, i64>(6)? as u64, row.get(7)?))
 }
 
-impl AuditStore for SqliteStore {
+impl<E: Engine> AuditStore for SqlStore<E> {
     fn feeds(&self) -> Result<Vec<FeedHead>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT feed, device, user, author, public_key, ordinal, n, hash FROM feeds ORDER BY feed",
             )?;
-            let rows = select.query_map([], feed)?;
+            let rows = select.query_map((), feed)?;
             rows.map(|row| {
                 let (row, n, hash) = row?;
                 let hash = entry_hash(hash)?;
@@ -91,7 +91,7 @@ impl AuditStore for SqliteStore {
     }
 
     fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT n, record, body, hash, refusal IS NOT NULL FROM entries WHERE feed = ?1 AND n > ?2
                  ORDER BY n LIMIT ?3",
@@ -110,7 +110,7 @@ impl AuditStore for SqliteStore {
     }
 
     fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT n, signature FROM signatures WHERE feed = ?1 ORDER BY n")?;
             let rows = select.query_map([feed.0], |row| {
@@ -121,7 +121,7 @@ impl AuditStore for SqliteStore {
     }
 
     fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT seq, record, feed, n, facets, seen FROM log WHERE area = ?1 AND seq > ?2
                  ORDER BY seq LIMIT ?3",
@@ -132,11 +132,11 @@ impl AuditStore for SqliteStore {
     }
 
     fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError> {
-        self.read(|c| super::events::between(c, area, after, upto))
+        self.engine.read(|c| super::events::between(c, area, after, upto))
     }
 
     fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT facet, bytes FROM bases WHERE record = ?1 ORDER BY facet")?;
             let rows = select.query_map([record.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -145,11 +145,11 @@ impl AuditStore for SqliteStore {
     }
 
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut found = Vec::new();
             for (missing, sql) in STRAY_ROWS {
                 let mut select = c.prepare_cached(&format!("{sql} LIMIT {STRAYS}"))?;
-                let rows = select.query_map([], |row| row.get::<_, String>(0))?;
+                let rows = select.query_map((), |row| row.get::<_, String>(0))?;
                 for row in rows {
                     found.push((*missing, row?.to_lowercase()));
                 }

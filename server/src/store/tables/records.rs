@@ -1,18 +1,18 @@
-//! Records, documents, area logs and history in SQLite.
+//! Records, documents, area logs and history.
 
 use std::sync::Arc;
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::AreaCursor;
-use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::pushes::{self, read_line, read_refusal};
-use super::{SqliteStore, epochs, events, ledgers};
+use super::{Engine, SqlStore, epochs, events, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
     Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow,
     RecordRow, RecordStore, SegmentVerdict, Told,
 };
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// A record's columns, in the order [`read_record`] reads them.
 pub(super) const RECORD_COLUMNS: &str =
@@ -21,7 +21,7 @@ pub(super) const RECORD_COLUMNS: &str =
     r.before_entries, r.before_bytes, r.base_bytes, r.rules, r.due_at";
 
 /// Reads a record from the columns of [`RECORD_COLUMNS`], starting at the first.
-pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
+pub(super) fn read_record(row: &Row) -> Result<RecordRow, SqlError> {
     let number = |column| row.get::<_, i64>(column).map(|n| n as u64);
     Ok(RecordRow {
         record: RecordId(row.get(0)?),
@@ -49,14 +49,14 @@ pub(super) fn read_record(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
     })
 }
 
-pub(super) fn record_row(c: &Connection, record: RecordId) -> Result<Option<RecordRow>, StoreError> {
+pub(super) fn record_row(c: &Connection<'_>, record: RecordId) -> Result<Option<RecordRow>, StoreError> {
     let mut select = c.prepare_cached(&format!(
         "SELECT {RECORD_COLUMNS} FROM records r WHERE record = ?1"
     ))?;
     Ok(select.query_row([record.0], read_record).optional()?)
 }
 
-pub(super) fn documents_of(c: &Connection, record: RecordId) -> Result<Vec<DocumentRow>, StoreError> {
+pub(super) fn documents_of(c: &Connection<'_>, record: RecordId) -> Result<Vec<DocumentRow>, StoreError> {
     let mut select =
         c.prepare_cached("SELECT facet, bytes, term FROM documents WHERE record = ?1 ORDER BY facet")?;
     let rows = select.query_map([record.0], |row| {
@@ -75,7 +75,7 @@ const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.autho
 const LINE: usize = 20;
 
 /// Records that changed or left after the cursor, in the order in which they did.
-fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
+fn news(c: &Connection<'_>, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
     let (mut found, cut) = changed(c, cursor, bytes)?;
     let upto = found.last().filter(|_| cut).map(|last| last.at);
     found.extend(events::left(c, cursor, upto)?);
@@ -85,54 +85,66 @@ fn news(c: &Connection, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNe
 
 /// Records of the area that changed after the cursor, and whether there are more.
 fn changed(
-    c: &Connection,
+    c: &Connection<'_>,
     cursor: AreaCursor,
     bytes: usize,
 ) -> Result<(Vec<RecordNewsRow>, bool), StoreError> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS}, {NEWS_LINE} FROM records r
-         LEFT JOIN log l ON l.record = r.record AND l.seq > iif(r.arrived > ?2, 0, ?2)
+         LEFT JOIN log l ON l.record = r.record AND l.seq > CASE WHEN r.arrived > ?2 THEN 0 ELSE ?2 END
            AND r.began <= ?2 AND (r.began = 0 OR r.arrived <= ?2)
          LEFT JOIN entries e ON e.feed = l.feed AND e.n = l.n LEFT JOIN feeds f ON f.feed = l.feed
          WHERE r.area = ?1 AND r.last > ?3 ORDER BY r.last, l.seq"
     );
     let mut select = c.prepare_cached(&sql)?;
-    let mut rows = select.query((cursor.area.0, cursor.floor as i64, cursor.reached as i64))?;
-    let mut found: Vec<RecordNewsRow> = Vec::new();
-    let mut taken = 0;
-    while let Some(row) = rows.next()? {
+    let (mut found, mut taken, mut cut) = (Vec::<RecordNewsRow>::new(), 0, false);
+    let from = (cursor.area.0, cursor.floor as i64, cursor.reached as i64);
+    select.visit(from, |row| -> Result<bool, SqlError> {
         let record = RecordId(row.get(0)?);
         if found.last().is_none_or(|last| last.row.record != record) {
             if taken >= bytes && !found.is_empty() {
-                return Ok((found, true));
+                cut = true;
+                return Ok(false);
             }
-            let news = record_news(c, read_record(row)?, cursor.floor)?;
-            taken += news.whole.iter().flatten().map(|d| d.bytes.len()).sum::<usize>();
-            found.push(news);
+            let row = read_record(row)?;
+            taken += if begins_with_more(&row, cursor.floor) {
+                WHOLE_BYTES
+            } else {
+                0
+            };
+            found.push(RecordNewsRow {
+                told: Told::Changed,
+                at: row.last,
+                row,
+                whole: None,
+                entries: Vec::new(),
+            });
         }
         if let (Some(body), Some(last)) = (row.get::<_, Option<Vec<u8>>>(LINE + 7)?, found.last_mut()) {
             taken += body.len();
             last.entries
                 .push((read_line(row, LINE)?, row.get(LINE + 6)?, body));
         }
+        Ok(true)
+    })?;
+    for news in &mut found {
+        if begins_with_more(&news.row, cursor.floor) {
+            news.whole = Some(documents_of(c, news.row.record)?);
+        }
     }
-    Ok((found, false))
+    Ok((found, cut))
 }
 
-fn record_news(c: &Connection, row: RecordRow, floor: u64) -> Result<RecordNewsRow, StoreError> {
-    // Of one that arrived all entries are told; they are not enough where they begin with more than nothing.
-    let begins_with_more = row.began > floor || (row.began > 0 && row.arrived > floor);
-    let whole = begins_with_more && !row.erased;
-    Ok(RecordNewsRow {
-        told: Told::Changed,
-        at: row.last,
-        whole: whole.then(|| documents_of(c, row.record)).transpose()?,
-        row,
-        entries: Vec::new(),
-    })
+/// What a record's documents are taken to weigh before they are read.
+const WHOLE_BYTES: usize = 2 << 10;
+
+/// Whether a record's entries are not enough to whom knows up to `floor`. Of one that arrived all are told; of one that
+/// began again they do not begin with nothing.
+fn begins_with_more(row: &RecordRow, floor: u64) -> bool {
+    !row.erased && (row.began > floor || (row.began > 0 && row.arrived > floor))
 }
 
-fn history(c: &Connection, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
+fn history(c: &Connection<'_>, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT l.seq, e.record, e.feed, e.n, coalesce(l.facets, 0), l.seen, f.author, f.device, e.body, e.received_at,
                 e.refusal
@@ -158,23 +170,22 @@ fn history(c: &Connection, record: RecordId) -> Result<Vec<HistoryRow>, StoreErr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-impl RecordStore for SqliteStore {
+impl<E: Engine> RecordStore for SqlStore<E> {
     fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
-        let (decide, overwritten) = (self.decide.clone(), self.writer.overwritten());
-        self.writer
-            .call(move |c| pushes::push(c, &push, &*decide, &overwritten))
+        let (decide, key) = (self.decide.clone(), push.key());
+        self.engine
+            .write_beside(key, move |c| pushes::push(c, &push, &*decide))
     }
 
     fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {
-        let overwritten = self.writer.overwritten();
-        self.writer.call(move |c| pushes::act(c, &*act, &overwritten))
+        self.engine.write(move |c| pushes::act(c, &*act))
     }
 
     fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError> {
         if n == 0 {
             return Ok(Some(EntryHash::ZERO));
         }
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
             let hash = select
                 .query_row((feed.0, n as i64), |row| row.get(0))
@@ -184,7 +195,7 @@ impl RecordStore for SqliteStore {
     }
 
     fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT record FROM records WHERE area = ?1 AND created = ?2
                  UNION ALL SELECT record FROM stays WHERE area = ?1 AND created = ?2 LIMIT 1",
@@ -196,11 +207,12 @@ impl RecordStore for SqliteStore {
     }
 
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
-        self.read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
+        self.engine
+            .read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
     }
 
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let head = pushes::area_head(c, cursor.area)?.unwrap_or_default();
             let rows = if head.seq > cursor.reached {
                 news(c, cursor, bytes)?
@@ -212,7 +224,7 @@ impl RecordStore for SqliteStore {
     }
 
     fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let Some(row) = record_row(c, record)? else {
                 return Ok(None);
             };
@@ -221,11 +233,11 @@ impl RecordStore for SqliteStore {
     }
 
     fn ledger(&self, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
-        self.read(|c| ledgers::page(c, query))
+        self.engine.read(|c| ledgers::page(c, query))
     }
 
     fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let Some(row) = record_row(c, record)? else {
                 return Ok(None);
             };
@@ -238,11 +250,11 @@ impl RecordStore for SqliteStore {
     }
 
     fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
-        self.read(|c| history(c, record))
+        self.engine.read(|c| history(c, record))
     }
 
     fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let sql = format!("SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 ORDER BY created");
             let mut select = c.prepare_cached(&sql)?;
             Ok(select
@@ -252,11 +264,11 @@ impl RecordStore for SqliteStore {
     }
 
     fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
-        self.read(|c| epochs::erasures(c, record))
+        self.engine.read(|c| epochs::erasures(c, record))
     }
 
     fn records_due(&self, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError> {
-        self.read(|c| epochs::due(c, now, limit))
+        self.engine.read(|c| epochs::due(c, now, limit))
     }
 
     fn records_under_other_rules(
@@ -265,16 +277,17 @@ impl RecordStore for SqliteStore {
         after: Option<RecordId>,
         limit: usize,
     ) -> Result<Vec<RecordId>, StoreError> {
-        self.read(|c| epochs::under_other_rules(c, rules, after, limit))
+        self.engine
+            .read(|c| epochs::under_other_rules(c, rules, after, limit))
     }
 
     fn scrub(&self) -> Result<bool, StoreError> {
-        self.writer.scrub()
+        self.engine.scrub()
     }
 
     fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
-        self.read(|c| {
-            let count = |sql: &str| c.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|n| n as u64);
+        self.engine.read(|c| {
+            let count = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0)).map(|n| n as u64);
             let (records, entries) = (
                 count("SELECT count(*) FROM records")?,
                 count("SELECT count(*) FROM entries")?,

@@ -1,18 +1,18 @@
-//! Shares and exports in SQLite.
+//! Shares and exports.
 
 use gridledger_schema::ids::AreaNo;
-use rusqlite::{OptionalExtension as _, Row};
 
-use super::SqliteStore;
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::shares::{Export, NewExport, NewShare, Share, ShareStore};
+use crate::store::sql::{Optional as _, Row, SqlError};
 
 const SHARE: &str =
     "SELECT share, login, type, fields, area, purpose, until, made_by, made_at, revoked_at FROM shares";
 const EXPORT: &str =
     "SELECT export, asked_by, type, area, reason, asked_at, approved_by, approved_at FROM exports";
 
-fn share(row: &Row<'_>) -> rusqlite::Result<Share> {
+fn share(row: &Row) -> Result<Share, SqlError> {
     let fields: String = row.get(3)?;
     Ok(Share {
         no: row.get::<_, i64>(0)? as u64,
@@ -30,7 +30,7 @@ fn share(row: &Row<'_>) -> rusqlite::Result<Share> {
     })
 }
 
-fn export(row: &Row<'_>) -> rusqlite::Result<Export> {
+fn export(row: &Row) -> Result<Export, SqlError> {
     let (by, at): (Option<String>, Option<i64>) = (row.get(6)?, row.get(7)?);
     Ok(Export {
         no: row.get::<_, i64>(0)? as u64,
@@ -45,43 +45,43 @@ fn export(row: &Row<'_>) -> rusqlite::Result<Export> {
     })
 }
 
-impl ShareStore for SqliteStore {
+impl<E: Engine> ShareStore for SqlStore<E> {
     fn put_share(&self, share: NewShare) -> Result<u64, StoreError> {
-        self.writer.call(move |c| {
+        self.engine.write(move |c| {
             let mut insert = c.prepare_cached(
                 "INSERT INTO shares (login, type, fields, area, purpose, until, made_by, made_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING share",
             )?;
-            insert.execute((
-                share.to,
-                share.record_type,
+            let row = (
+                &share.to,
+                &share.record_type,
                 share.fields.join(","),
                 share.area.0,
-                share.purpose,
+                &share.purpose,
                 share.until,
-                share.made_by,
+                &share.made_by,
                 share.made_at,
-            ))?;
-            Ok(c.last_insert_rowid() as u64)
+            );
+            Ok(insert.query_row(row, |row| row.get::<_, i64>(0))? as u64)
         })
     }
 
     fn share(&self, no: u64) -> Result<Option<Share>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(&format!("{SHARE} WHERE share = ?1"))?;
             Ok(select.query_row([no as i64], share).optional()?)
         })
     }
 
     fn shares(&self) -> Result<Vec<Share>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(&format!("{SHARE} ORDER BY share DESC"))?;
-            Ok(select.query_map([], share)?.collect::<Result<_, _>>()?)
+            Ok(select.query_map((), share)?.collect::<Result<_, _>>()?)
         })
     }
 
     fn revoke_share(&self, no: u64, at: i64) -> Result<(), StoreError> {
-        self.writer.call(move |c| {
+        self.engine.write(move |c| {
             let sql = "UPDATE shares SET revoked_at = ?2 WHERE share = ?1 AND revoked_at IS NULL";
             c.execute(sql, (no as i64, at))?;
             Ok(())
@@ -89,30 +89,30 @@ impl ShareStore for SqliteStore {
     }
 
     fn put_export(&self, export: NewExport) -> Result<u64, StoreError> {
-        self.writer.call(move |c| {
+        self.engine.write(move |c| {
             let mut insert = c.prepare_cached(
-                "INSERT INTO exports (asked_by, type, area, reason, asked_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO exports (asked_by, type, area, reason, asked_at) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING export",
             )?;
-            insert.execute((
-                export.asked_by,
-                export.record_type,
+            let row = (
+                &export.asked_by,
+                &export.record_type,
                 export.area.0,
-                export.reason,
+                &export.reason,
                 export.asked_at,
-            ))?;
-            Ok(c.last_insert_rowid() as u64)
+            );
+            Ok(insert.query_row(row, |row| row.get::<_, i64>(0))? as u64)
         })
     }
 
     fn export(&self, no: u64) -> Result<Option<Export>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select = c.prepare_cached(&format!("{EXPORT} WHERE export = ?1"))?;
             Ok(select.query_row([no as i64], export).optional()?)
         })
     }
 
     fn exports(&self, from: i64) -> Result<Vec<Export>, StoreError> {
-        self.read(|c| {
+        self.engine.read(|c| {
             let mut select =
                 c.prepare_cached(&format!("{EXPORT} WHERE asked_at >= ?1 ORDER BY export DESC"))?;
             Ok(select.query_map([from], export)?.collect::<Result<_, _>>()?)
@@ -121,9 +121,9 @@ impl ShareStore for SqliteStore {
 
     fn approve_export(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError> {
         let by = by.to_owned();
-        self.writer.call(move |c| {
+        self.engine.write(move |c| {
             let sql = "UPDATE exports SET approved_by = ?2, approved_at = ?3 WHERE export = ?1 AND approved_by IS NULL";
-            Ok(c.execute(sql, (no as i64, by, at))? == 1)
+            Ok(c.execute(sql, (no as i64, &by, at))? == 1)
         })
     }
 }

@@ -1,0 +1,41 @@
+//! What the tables' code stands on: an engine gives it a connection in a transaction.
+
+use std::sync::Arc;
+
+use super::StoreError;
+use super::records::Decide;
+use super::sql::Connection;
+
+/// A database that holds a store.
+pub trait Engine: Send + Sync + 'static {
+    /// Runs `read` in one consistent look at everything; writes nothing.
+    fn read<T>(&self, read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>) -> Result<T, StoreError>;
+
+    /// Runs `write` in a transaction that no other write runs beside, and returns what it returned when that is durable. It may be
+    /// run more than once, but only one run stays.
+    fn write<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError>;
+
+    /// As [`write`](Self::write), for what locks all that it touches: may run beside others of its kind. Calls with the same
+    /// `key` follow each other and share a commit.
+    fn write_beside<T: Send + 'static>(
+        &self,
+        key: u64,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError>;
+
+    /// Clears from the files what was overwritten, as far as that can be done now; whether all of it was.
+    fn scrub(&self) -> Result<bool, StoreError>;
+
+    /// Lets what is queued be written, and lets go of the database.
+    fn close(&self);
+}
+
+/// A store over an engine.
+pub struct SqlStore<E> {
+    pub(super) engine: E,
+    /// Asked inside each push's transaction.
+    pub(super) decide: Arc<Decide>,
+}

@@ -1,0 +1,115 @@
+//! The queue before a writing thread: callers hand in a job and wait until its transaction is durable.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use super::StoreError;
+use super::sql::Connection;
+
+/// Jobs that may wait; more are told to come back.
+const QUEUE: usize = 1024;
+/// Jobs that share a commit at most.
+const GROUP: usize = 256;
+
+/// Called once the commit has (or has not) happened.
+pub type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// What a job does inside its savepoint. It keeps its own result; an error rolls back the savepoint.
+type Run = Box<dyn Fn(&Connection<'_>) -> Result<Reply, StoreError> + Send>;
+
+/// Something to be written.
+pub struct Job {
+    run: Run,
+    /// Says that it was not written.
+    pub failed: Box<dyn FnOnce(StoreError) + Send>,
+    /// Whether no other write may run beside it.
+    pub alone: bool,
+}
+
+impl Job {
+    /// Runs it. A panic inside is an error of this job.
+    pub fn run(&self, connection: &Connection<'_>) -> Result<Reply, StoreError> {
+        let run = std::panic::AssertUnwindSafe(|| (self.run)(connection));
+        std::panic::catch_unwind(run).unwrap_or(Err(StoreError::Damaged("a job: it panicked")))
+    }
+}
+
+/// A writing thread and its queue.
+pub struct Queue {
+    sender: Mutex<Option<SyncSender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Queue {
+    /// Starts a thread that serves the queue's other end.
+    pub fn start(name: &str, serve: impl FnOnce(&Receiver<Job>) + Send + 'static) -> Self {
+        let (sender, jobs) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || serve(&jobs))
+            .expect("BUG: a thread can be started");
+        Self {
+            sender: Some(sender).into(),
+            thread: Some(thread).into(),
+        }
+    }
+
+    /// Has `job` run in a transaction and returns what it returned, after the commit.
+    pub fn call<T: Send + 'static>(
+        &self,
+        alone: bool,
+        job: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (done, result) = sync_channel::<Result<T, StoreError>>(1);
+        let failed = done.clone();
+        let run: Run = Box::new(move |connection| {
+            let value = job(connection)?;
+            let done = done.clone();
+            Ok(Box::new(move |committed: Result<(), StoreError>| {
+                let _ = done.send(committed.map(|()| value));
+            }))
+        });
+        let failed = Box::new(move |error| _ = failed.send(Err(error)));
+        self.send(Job { run, failed, alone })?;
+        result.recv().map_err(|_| StoreError::Busy)?
+    }
+
+    fn send(&self, job: Job) -> Result<(), StoreError> {
+        let sender = self.sender.lock().map_err(|_| StoreError::Busy)?;
+        let sender = sender.as_ref().ok_or(StoreError::Busy)?;
+        sender.try_send(job).map_err(|e| match e {
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => StoreError::Busy,
+        })
+    }
+
+    /// Lets the queue run dry and ends the thread.
+    pub fn close(&self) {
+        if let Ok(mut sender) = self.sender.lock() {
+            sender.take();
+        }
+        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The next jobs that share a commit: whatever queued up meanwhile. `None` when the queue is closed and empty.
+pub fn next_group(jobs: &Receiver<Job>) -> Option<Vec<Job>> {
+    let mut group = vec![jobs.recv().ok()?];
+    group.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(GROUP - 1));
+    Some(group)
+}
+
+/// Tells everybody whose job ran what became of the commit. One that failed may be durable or not: nobody is told it worked.
+pub fn answer(replies: Vec<Reply>, committed: bool) {
+    for reply in replies {
+        reply(if committed { Ok(()) } else { Err(StoreError::Busy) });
+    }
+}

@@ -1,0 +1,119 @@
+//! A thread that writes: whatever queued up during the last commit shares the next, each job in a savepoint.
+
+use std::sync::mpsc::Receiver;
+
+use super::link;
+use crate::store::StoreError;
+use crate::store::jobs::{Job, Reply, answer, next_group};
+use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError};
+
+/// The advisory lock that writes share, and that a write takes whole when it must be alone.
+const WRITING: i64 = 0x6772_6964;
+/// Times a job is run that meets others.
+const ATTEMPTS: usize = 6;
+
+/// Serves the queue until it is closed. The connection is opened when it is needed, and again when it was lost.
+pub fn serve(url: &str, jobs: &Receiver<Job>) {
+    let mut link = None;
+    while let Some(group) = next_group(jobs) {
+        let (alone, beside): (Vec<Job>, Vec<Job>) = group.into_iter().partition(|job| job.alone);
+        for group in [alone, beside] {
+            if !group.is_empty() && write(url, &mut link, group).is_err() {
+                // The commit's fate is unknown, or there is no connection: nobody was told it worked.
+                link = None;
+            }
+        }
+    }
+}
+
+/// Runs a group in one transaction and answers everybody in it; what met another transaction is run again by itself.
+fn write(url: &str, link: &mut Option<PostgresLink>, group: Vec<Job>) -> Result<(), StoreError> {
+    let open = match link.take().filter(|link| !link.is_closed()) {
+        Some(open) => Ok(open),
+        None => link::open(url),
+    };
+    let open = match open {
+        Ok(open) => link.insert(open),
+        Err(error) => {
+            tracing::error!("the database cannot be reached");
+            fail(group);
+            return Err(error);
+        }
+    };
+    let mut again = transact(open, group)?;
+    for _ in 1..ATTEMPTS {
+        let mut left = Vec::new();
+        for job in again {
+            left.extend(transact(open, vec![job])?);
+        }
+        again = left;
+    }
+    fail(again);
+    Ok(())
+}
+
+fn fail(group: Vec<Job>) {
+    for job in group {
+        (job.failed)(StoreError::Busy);
+    }
+}
+
+/// One transaction. Returns the jobs that met another one and wait to be run again.
+fn transact(link: &PostgresLink, group: Vec<Job>) -> Result<Vec<Job>, StoreError> {
+    let alone = group.iter().any(|job| job.alone);
+    if let Err(error) = begin(link, alone) {
+        fail(group);
+        return Err(error.into());
+    }
+    let (mut replies, mut again): (Vec<Reply>, Vec<Job>) = (Vec::new(), Vec::new());
+    for job in group {
+        match run(link, &job) {
+            Ok(reply) => replies.push(reply),
+            Err(StoreError::Sql(error)) if error.is_collision() => again.push(job),
+            Err(error) => (job.failed)(error),
+        }
+    }
+    crate::faults::reach("server.before_commit");
+    let committed = link.batch("COMMIT");
+    if committed.is_ok() {
+        crate::faults::reach("server.after_commit");
+    }
+    answer(replies, committed.is_ok());
+    if link.take_overwrites() && committed.is_ok() && vacuum(link).is_err() {
+        tracing::warn!("what was overwritten could not be cleared yet; the database does it in time");
+    }
+    if committed.is_err() {
+        fail(std::mem::take(&mut again));
+    }
+    committed?;
+    Ok(again)
+}
+
+/// Frees the rows that were overwritten.
+pub fn vacuum(link: &PostgresLink) -> Result<(), SqlError> {
+    ["entries", "documents", "ledger", "bases"]
+        .iter()
+        .try_for_each(|table| link.batch(&format!("VACUUM {table}")))
+}
+
+fn begin(link: &PostgresLink, alone: bool) -> Result<(), SqlError> {
+    link.batch("BEGIN")?;
+    let shared = if alone { "" } else { "_shared" };
+    link.batch(&format!("SELECT pg_advisory_xact_lock{shared}({WRITING})"))
+}
+
+/// Runs a job in a savepoint: when it fails, the others stand.
+fn run(link: &PostgresLink, job: &Job) -> Result<Reply, StoreError> {
+    link.batch("SAVEPOINT job")?;
+    let outcome = job.run(&Connection::new(link));
+    match outcome {
+        Ok(reply) => {
+            link.batch("RELEASE job")?;
+            Ok(reply)
+        }
+        Err(error) => {
+            link.batch("ROLLBACK TO job; RELEASE job")?;
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! One SQL for every engine: a connection, statements, rows and values that read the same over SQLite and Postgres.
+//!
+//! The tables' code is written once against these types. It keeps to what both engines take: numbered parameters
+//! (`?1`), integers of 64 bits, texts and bytes, `ON CONFLICT`, `RETURNING`, and `greatest(a, b)`. What differs in spelling is
+//! translated in [`dialect`]; what differs in kind (locks, opening, migrating) stays in the engines.
+
+mod cell;
+pub mod dialect;
+mod params;
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+
+pub use cell::{Cell, FromCell};
+pub use params::{Params, ToCell};
+
+pub use self::postgres::PostgresLink;
+pub use self::sqlite::SqliteLink;
+
+/// Why a statement failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    /// A query for one row found none.
+    #[error("no row")]
+    NoRow,
+    /// A column holds another kind of value than the code reads.
+    #[error("column {0} is not {1}")]
+    Column(usize, &'static str),
+    /// SQLite said no.
+    #[error("sqlite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Postgres said no, or is not there.
+    #[error("postgres: {0}")]
+    Postgres(#[from] ::postgres::Error),
+}
+
+impl SqlError {
+    /// Whether a row of this key was there already.
+    pub fn is_taken(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
+            Self::Postgres(error) => error.code() == Some(&::postgres::error::SqlState::UNIQUE_VIOLATION),
+            Self::NoRow | Self::Column(..) => false,
+        }
+    }
+
+    /// What went wrong, without the values it went wrong with: for logs.
+    pub fn without_values(&self) -> String {
+        match self {
+            Self::NoRow | Self::Column(..) => self.to_string(),
+            Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => format!("sqlite: {error}"),
+            Self::Sqlite(_) => "sqlite: a statement or a row is not as expected".into(),
+            Self::Postgres(error) => match error.code() {
+                Some(code) => format!("postgres: state {}", code.code()),
+                None => "postgres: the connection failed".into(),
+            },
+        }
+    }
+
+    /// Whether the same transaction, run again, can succeed: it met another one.
+    pub fn is_collision(&self) -> bool {
+        use ::postgres::error::SqlState;
+        let Self::Postgres(error) = self else { return false };
+        matches!(
+            error.code(),
+            Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE)
+        )
+    }
+}
+
+/// What an engine's connection does.
+pub trait Link {
+    /// Runs a statement; returns how many rows it changed.
+    fn execute(&self, sql: &str, params: &[Cell]) -> Result<u64, SqlError>;
+    /// Runs a query and gives its rows to `each`, until that says it has enough (`false`).
+    fn visit(&self, sql: &str, params: &[Cell], each: &mut dyn FnMut(Row) -> bool) -> Result<(), SqlError>;
+    /// Runs several statements without parameters.
+    fn batch(&self, sql: &str) -> Result<(), SqlError>;
+    /// What a query ends with to lock the rows it finds; nothing where writes follow each other anyway.
+    fn for_update(&self) -> &'static str;
+    /// An expression: the text at a path of members in a JSON text.
+    fn member(&self, json: &str, path: &[&str]) -> String;
+    /// A query: the numbers in a JSON array.
+    fn numbers(&self, json: &str) -> String;
+    /// Notes that this transaction overwrites what must be gone from the files as well.
+    fn overwrites(&self);
+}
+
+/// A connection, inside a transaction.
+pub struct Connection<'a> {
+    link: &'a dyn Link,
+}
+
+impl<'a> Connection<'a> {
+    /// The connection of an engine.
+    pub fn new(link: &'a dyn Link) -> Self {
+        Self { link }
+    }
+
+    /// A statement; the engine keeps it prepared.
+    pub fn prepare_cached(&self, sql: &str) -> Result<Statement<'a>, SqlError> {
+        let (link, sql) = (self.link, sql.to_owned());
+        Ok(Statement { link, sql })
+    }
+
+    /// Runs a statement once.
+    pub fn execute(&self, sql: &str, params: impl Params) -> Result<usize, SqlError> {
+        Ok(self.link.execute(sql, &params.cells())? as usize)
+    }
+
+    /// Runs a query for one row once.
+    pub fn query_row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        self.prepare_cached(sql)?.query_row(params, read)
+    }
+
+    /// What a query ends with to lock the rows it finds until the transaction ends.
+    pub fn for_update(&self) -> &'static str {
+        self.link.for_update()
+    }
+
+    /// An expression: the text at a path of members in a JSON text.
+    pub fn member(&self, json: &str, path: &[&str]) -> String {
+        self.link.member(json, path)
+    }
+
+    /// A query: the numbers in a JSON array.
+    pub fn numbers(&self, json: &str) -> String {
+        self.link.numbers(json)
+    }
+
+    /// Notes that this transaction overwrites what must be gone from the files as well.
+    pub fn overwrites(&self) {
+        self.link.overwrites();
+    }
+
+    /// Runs several statements without parameters.
+    pub fn execute_batch(&self, sql: &str) -> Result<(), SqlError> {
+        self.link.batch(sql)
+    }
+}
+
+/// A statement to be run with parameters.
+pub struct Statement<'c> {
+    link: &'c dyn Link,
+    sql: String,
+}
+
+impl Statement<'_> {
+    /// Runs it; returns how many rows it changed.
+    pub fn execute(&mut self, params: impl Params) -> Result<usize, SqlError> {
+        Ok(self.link.execute(&self.sql, &params.cells())? as usize)
+    }
+
+    /// The first row.
+    pub fn query_row<T>(
+        &mut self,
+        params: impl Params,
+        read: impl FnOnce(&Row) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        let mut found = None;
+        self.link.visit(&self.sql, &params.cells(), &mut |row| {
+            found = Some(row);
+            false
+        })?;
+        read(&found.ok_or(SqlError::NoRow)?)
+    }
+
+    /// Every row, read as it is asked for.
+    pub fn query_map<T, F: FnMut(&Row) -> Result<T, SqlError>>(
+        &mut self,
+        params: impl Params,
+        read: F,
+    ) -> Result<Mapped<F>, SqlError> {
+        let mut rows = Vec::new();
+        self.link.visit(&self.sql, &params.cells(), &mut |row| {
+            rows.push(row);
+            true
+        })?;
+        let rows = rows.into_iter();
+        Ok(Mapped { rows, read })
+    }
+
+    /// Gives each row to `each` as it comes, until that says it has enough (`false`) or fails. For results of which only
+    /// the beginning may be needed.
+    pub fn visit<E: From<SqlError>>(
+        &mut self,
+        params: impl Params,
+        mut each: impl FnMut(&Row) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        self.link
+            .visit(&self.sql, &params.cells(), &mut |row| match each(&row) {
+                Ok(more) => more,
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            })?;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Rows being read.
+pub struct Mapped<F> {
+    rows: std::vec::IntoIter<Row>,
+    read: F,
+}
+
+impl<T, F: FnMut(&Row) -> Result<T, SqlError>> Iterator for Mapped<F> {
+    type Item = Result<T, SqlError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.rows.next().map(|row| (self.read)(&row))
+    }
+}
+
+/// A row that was read.
+#[derive(Clone, Debug)]
+pub struct Row {
+    names: Arc<[String]>,
+    cells: Vec<Cell>,
+}
+
+impl Row {
+    /// The value of a column, by place (from 0) or name.
+    pub fn get<I: Column, T: FromCell>(&self, column: I) -> Result<T, SqlError> {
+        let at = column.place(&self.names);
+        let cell = self.cells.get(at).ok_or(SqlError::Column(at, "there"))?;
+        T::from_cell(cell).ok_or(SqlError::Column(at, T::KIND))
+    }
+}
+
+/// A column's place or name.
+pub trait Column {
+    /// The place among these names.
+    fn place(&self, names: &[String]) -> usize;
+}
+
+impl Column for usize {
+    fn place(&self, _: &[String]) -> usize {
+        *self
+    }
+}
+
+impl Column for &str {
+    fn place(&self, names: &[String]) -> usize {
+        names.iter().position(|name| name == self).unwrap_or(usize::MAX)
+    }
+}
+
+/// A row that may not be there.
+pub trait Optional<T> {
+    /// `None` where no row was found.
+    fn optional(self) -> Result<Option<T>, SqlError>;
+}
+
+impl<T> Optional<T> for Result<T, SqlError> {
+    fn optional(self) -> Result<Option<T>, SqlError> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(SqlError::NoRow) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The tables, as steps that only go forward: the same for every engine.
+
+/// Each step: its name and its SQL, as SQLite reads it. A store counts the steps it has taken.
+pub const STEPS: &[(&str, &str)] = &[
+    ("0001_first", FIRST),
+    ("0002_desk", DESK),
+    ("0003_events", EVENTS),
+    ("0004_epochs", EPOCHS),
+    ("0005_moves", MOVES),
+    ("0006_rights", RIGHTS),
+    ("0007_residents", RESIDENTS),
+];
+
+const FIRST: &str = "
+CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE areas (
+  area INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, parent INTEGER REFERENCES areas, kind TEXT NOT NULL,
+  name TEXT NOT NULL, valid_from INTEGER, valid_to INTEGER,
+  head INTEGER NOT NULL DEFAULT 0, digests BLOB NOT NULL DEFAULT x'') STRICT;
+
+CREATE TABLE users (
+  user INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, password TEXT,
+  revoked INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE grants (
+  user INTEGER NOT NULL REFERENCES users, role TEXT NOT NULL, area INTEGER NOT NULL REFERENCES areas,
+  valid_from INTEGER NOT NULL, valid_to INTEGER, PRIMARY KEY (user, role, area, valid_from)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE devices (
+  device INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, public_key BLOB NOT NULL UNIQUE,
+  label TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0, counter INTEGER NOT NULL DEFAULT 0,
+  enrolled_at INTEGER NOT NULL, last_seen INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE enrolment_codes (
+  hash BLOB PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, expires INTEGER NOT NULL,
+  device INTEGER REFERENCES devices) STRICT, WITHOUT ROWID;
+CREATE TABLE refresh_tokens (
+  hash BLOB PRIMARY KEY, family BLOB NOT NULL, user INTEGER NOT NULL REFERENCES users, expires INTEGER NOT NULL,
+  used INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE INDEX refresh_tokens_family ON refresh_tokens (family);
+
+CREATE TABLE feeds (
+  feed BLOB PRIMARY KEY, device INTEGER REFERENCES devices, user INTEGER NOT NULL REFERENCES users,
+  author TEXT NOT NULL, public_key BLOB NOT NULL, ordinal INTEGER NOT NULL,
+  n INTEGER NOT NULL DEFAULT 0, hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE entries (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, record BLOB NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL,
+  refusal TEXT, carrier INTEGER, received_at INTEGER NOT NULL, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_refused ON entries (record) WHERE refusal IS NOT NULL;
+CREATE TABLE signatures (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE records (
+  record BLOB PRIMARY KEY, area INTEGER NOT NULL, type TEXT NOT NULL, epoch INTEGER NOT NULL,
+  created INTEGER NOT NULL, last INTEGER NOT NULL, entries INTEGER NOT NULL, entry_bytes INTEGER NOT NULL,
+  created_by TEXT NOT NULL, created_at INTEGER NOT NULL, changed_by TEXT NOT NULL, changed_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX records_created ON records (area, created);
+CREATE UNIQUE INDEX records_last ON records (area, last);
+CREATE INDEX records_type ON records (area, type, last);
+CREATE TABLE documents (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, term BLOB NOT NULL,
+  PRIMARY KEY (record, facet)) STRICT;
+CREATE TABLE log (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
+  facets INTEGER NOT NULL, seen BLOB, PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX log_record ON log (record, seq);
+CREATE TABLE ledger (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, view TEXT NOT NULL, PRIMARY KEY (record, facet)) STRICT;
+";
+
+/// What keeps a desk's work from being done twice: requests answered, things imported.
+const DESK: &str = "
+CREATE TABLE requests (
+  user INTEGER NOT NULL REFERENCES users, request TEXT NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY (user, request)) STRICT, WITHOUT ROWID;
+CREATE TABLE import_keys (key BLOB PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// What happens in an area beside entries: rights change, records move, begin new generations, are erased.
+const EVENTS: &str = "
+ALTER TABLE records ADD COLUMN began INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE events (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, record BLOB, at INTEGER NOT NULL,
+  PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX events_kind ON events (area, kind, seq);
+CREATE TABLE departures (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, to_area INTEGER NOT NULL,
+  PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX departures_record ON departures (record, area);
+CREATE TABLE stays (
+  area INTEGER NOT NULL, created INTEGER NOT NULL, record BLOB NOT NULL, until INTEGER NOT NULL,
+  PRIMARY KEY (area, created)) STRICT, WITHOUT ROWID;
+CREATE INDEX stays_record ON stays (record, until);
+CREATE TABLE bases (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (record, facet)) STRICT;
+";
+
+/// What a record had before its generation, when something of it may be due, and what was erased.
+const EPOCHS: &str = "
+ALTER TABLE records ADD COLUMN before_entries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN before_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN base_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN rules INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE records ADD COLUMN due_at INTEGER;
+CREATE INDEX records_due ON records (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE erasures (
+  no INTEGER PRIMARY KEY, record BLOB NOT NULL, area INTEGER NOT NULL, seq INTEGER NOT NULL, fields TEXT NOT NULL,
+  reason TEXT NOT NULL, asked_by TEXT NOT NULL, asked_at INTEGER NOT NULL, done_at INTEGER NOT NULL) STRICT;
+CREATE INDEX erasures_record ON erasures (record);
+";
+
+/// The territory in time, and the plans that change it.
+const MOVES: &str = "
+ALTER TABLE areas ADD COLUMN closed INTEGER;
+CREATE TABLE edges (
+  area INTEGER NOT NULL REFERENCES areas, above INTEGER NOT NULL REFERENCES areas, valid_from INTEGER NOT NULL,
+  valid_to INTEGER, ended_at INTEGER, PRIMARY KEY (area, above, valid_from)) STRICT, WITHOUT ROWID;
+CREATE INDEX edges_above ON edges (above);
+CREATE TABLE lineage (
+  area INTEGER NOT NULL REFERENCES areas, successor INTEGER NOT NULL REFERENCES areas, kind TEXT NOT NULL,
+  plan INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (area, successor, plan)) STRICT, WITHOUT ROWID;
+CREATE TABLE routes (
+  area INTEGER PRIMARY KEY REFERENCES areas, seq INTEGER NOT NULL, closed INTEGER NOT NULL, parts TEXT NOT NULL) STRICT;
+CREATE TABLE plans (plan INTEGER PRIMARY KEY, state TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE TABLE territory_changes (told_at INTEGER PRIMARY KEY, plan INTEGER NOT NULL REFERENCES plans) STRICT;
+";
+
+/// Grants as they were before they were cut short, and up to which of a user's cuts each device is known to have been told;
+/// where refused entries belong, what is asked about them, and the rulings.
+const RIGHTS: &str = "
+CREATE TABLE replaced_grants (
+  user INTEGER NOT NULL REFERENCES users, role TEXT NOT NULL, area INTEGER NOT NULL REFERENCES areas,
+  valid_from INTEGER NOT NULL, valid_to INTEGER, replaced_at INTEGER NOT NULL) STRICT;
+CREATE INDEX replaced_grants_user ON replaced_grants (user, replaced_at);
+CREATE INDEX replaced_grants_at ON replaced_grants (replaced_at);
+ALTER TABLE users ADD COLUMN rights_cut INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE evidence (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, area INTEGER NOT NULL, at INTEGER NOT NULL, asked_at INTEGER, note TEXT,
+  PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+CREATE INDEX evidence_area ON evidence (area, at);
+CREATE INDEX evidence_asked ON evidence (area, asked_at) WHERE asked_at IS NOT NULL;
+CREATE TABLE rulings (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, by TEXT NOT NULL, at INTEGER NOT NULL, note TEXT NOT NULL,
+  as_feed BLOB, as_n INTEGER, PRIMARY KEY (feed, n)) STRICT, WITHOUT ROWID;
+INSERT INTO evidence (feed, n, area, at)
+  SELECT e.feed, e.n, coalesce(r.area, 0), e.received_at FROM entries e LEFT JOIN records r USING (record)
+  WHERE e.refusal IS NOT NULL;
+";
+
+/// Who saw whose values, and on whose approval. `received_at` never falls from one row to the next, so that a time
+/// bounds the numbers.
+const RESIDENTS: &str = "
+CREATE TABLE read_log (
+  no INTEGER PRIMARY KEY, at INTEGER NOT NULL, received_at INTEGER NOT NULL, user TEXT NOT NULL, device INTEGER,
+  device_n INTEGER, kind TEXT NOT NULL, subject TEXT NOT NULL, area INTEGER, fields TEXT NOT NULL, reason TEXT NOT NULL,
+  records BLOB NOT NULL, share INTEGER, hash BLOB NOT NULL) STRICT;
+CREATE INDEX read_log_user ON read_log (user, no);
+CREATE INDEX read_log_received ON read_log (received_at);
+CREATE INDEX read_log_device ON read_log (device, device_n) WHERE device_n IS NOT NULL;
+CREATE INDEX read_log_share ON read_log (share, no) WHERE share IS NOT NULL;
+CREATE TABLE read_records (
+  record BLOB NOT NULL, no INTEGER NOT NULL, PRIMARY KEY (record, no)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE shares (
+  share INTEGER PRIMARY KEY, login TEXT NOT NULL, type TEXT NOT NULL, fields TEXT NOT NULL, area INTEGER NOT NULL,
+  purpose TEXT NOT NULL, until INTEGER NOT NULL, made_by TEXT NOT NULL, made_at INTEGER NOT NULL,
+  revoked_at INTEGER) STRICT;
+CREATE TABLE exports (
+  export INTEGER PRIMARY KEY, asked_by TEXT NOT NULL, type TEXT NOT NULL, area INTEGER NOT NULL, reason TEXT NOT NULL,
+  asked_at INTEGER NOT NULL, approved_by TEXT, approved_at INTEGER) STRICT;
+CREATE INDEX exports_asked ON exports (asked_at);
+";

@@ -1,0 +1,216 @@
+//! A private Postgres cluster for the tests: made in a temporary folder when the first test asks for it, shared by the tests of one
+//! run, each in a database of its own, and gone when the run ends.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::unix::fs::chown;
+use std::os::unix::process::{CommandExt as _, parent_id};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use postgres::{Client, NoTls};
+
+/// Said when there is no Postgres to start.
+const MISSING: &str = "Postgres is not installed: its tests need `initdb` and `pg_ctl` (Debian: apt-get install postgresql). \
+                       scripts/test.sh installs them when it may.";
+
+/// A cluster's folder, and the user its processes run as: `initdb` does not run as root.
+pub struct Cluster {
+    folder: PathBuf,
+    binaries: PathBuf,
+    user: Option<(u32, u32)>,
+    port: u16,
+}
+
+impl Cluster {
+    /// The cluster of this test run, started by whoever comes first.
+    pub fn shared() -> Self {
+        let run = parent_id();
+        let folder = std::env::temp_dir().join(format!("gridledger-postgres-{run}"));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let lock = File::create(folder.join("lock")).expect("a lock file");
+        lock.lock().expect("the lock");
+        if let Ok(port) = std::fs::read_to_string(folder.join("port")) {
+            let port = port.trim().parse().expect("a port");
+            return Self::at(folder, port);
+        }
+        let cluster = Self::make(folder, &[]);
+        cluster.end_with(run);
+        cluster.note_port();
+        cluster
+    }
+
+    /// A cluster of one test's own, with settings (`name = value`) beside those of every cluster.
+    pub fn own(folder: &Path, settings: &[&str]) -> Self {
+        let cluster = Self::make(folder.to_owned(), settings);
+        cluster.end_with(std::process::id());
+        cluster
+    }
+
+    fn at(folder: PathBuf, port: u16) -> Self {
+        Self {
+            folder,
+            binaries: binaries().expect(MISSING),
+            user: unprivileged(),
+            port,
+        }
+    }
+
+    fn make(folder: PathBuf, settings: &[&str]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let cluster = Self::at(folder, port);
+        if let Some((uid, gid)) = cluster.user {
+            chown(&cluster.folder, Some(uid), Some(gid)).expect("the folder handed over");
+        }
+        let data = cluster.data();
+        cluster.run(
+            "initdb",
+            &[
+                "-D",
+                &data,
+                "-U",
+                "gridledger",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-sync",
+                "--locale=C",
+            ],
+        );
+        cluster.settle(settings);
+        cluster.start();
+        cluster
+    }
+
+    fn settle(&self, settings: &[&str]) {
+        let path = Path::new(&self.data()).join("postgresql.conf");
+        let mut conf = File::options().append(true).open(path).expect("the settings");
+        let socket = self.folder.display();
+        let ours = format!(
+            "\nlisten_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{socket}'\nmax_connections = 300\n\
+             fsync = off\nshared_buffers = 64MB\nlogging_collector = off\n{}\n",
+            self.port,
+            settings.join("\n")
+        );
+        conf.write_all(ours.as_bytes()).expect("the settings written");
+    }
+
+    /// Starts the server, and returns when it takes connections.
+    pub fn start(&self) {
+        let log = self.folder.join("server.log").display().to_string();
+        self.run(
+            "pg_ctl",
+            &["-D", &self.data(), "-l", &log, "-w", "-t", "60", "start"],
+        );
+    }
+
+    /// Stops the server: `fast` ends its sessions, `immediate` is a crash.
+    pub fn stop(&self, how: &str) {
+        self.run("pg_ctl", &["-D", &self.data(), "-m", how, "-w", "stop"]);
+    }
+
+    /// Ends the cluster when the process `run` has ended.
+    fn end_with(&self, run: u32) {
+        let (folder, pg_ctl) = (self.folder.display(), self.binaries.join("pg_ctl"));
+        let script = format!(
+            "tail --pid={run} -f /dev/null; {} -D {} -m immediate stop; rm -rf {folder}",
+            pg_ctl.display(),
+            self.data()
+        );
+        let mut watch = self.command("sh");
+        watch.args(["-c", &script]).process_group(0);
+        watch.spawn().expect("a process that waits for the end");
+    }
+
+    fn note_port(&self) {
+        std::fs::write(self.folder.join("port"), self.port.to_string()).expect("the port noted");
+    }
+
+    fn data(&self) -> String {
+        self.folder.join("data").display().to_string()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
+    fn run(&self, program: &str, args: &[&str]) {
+        let path = self.binaries.join(program);
+        let status = self.command(&path.display().to_string()).args(args).status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "{program} failed in {}",
+            self.folder.display()
+        );
+    }
+
+    /// The address of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://gridledger@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A session with one of its databases.
+    pub fn client(&self, database: &str) -> Client {
+        Client::connect(&self.url(database), NoTls).expect("the cluster answers")
+    }
+
+    /// Makes an empty database and returns its address.
+    pub fn database(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        self.client("postgres")
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .expect("a database");
+        self.url(&name)
+    }
+}
+
+/// Where Postgres's programs are: the newest of Debian's folders, or the path.
+fn binaries() -> Option<PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|version| {
+            let version = version.ok()?;
+            let number = version.file_name().to_str()?.parse().ok()?;
+            Some((number, version.path().join("bin")))
+        })
+        .collect();
+    versions.sort();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = versions.into_iter().rev().map(|(_, folder)| folder);
+    folders
+        .find(|folder| folder.join("initdb").exists())
+        .or_else(|| std::env::split_paths(&path).find(|folder| folder.join("initdb").exists()))
+}
+
+/// For root: the ids of `postgres`, or else of `nobody`.
+fn unprivileged() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let me = std::fs::metadata("/proc/self").ok()?.uid();
+    if me != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let ids = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    ids("postgres").or_else(|| ids("nobody"))
+}
