@@ -29,6 +29,7 @@ pub mod ledger;
 pub mod pull;
 pub mod reading;
 pub mod reads;
+pub mod recovery;
 pub mod refused;
 pub mod service;
 pub mod shares;

@@ -20,6 +20,7 @@ const SMALLEST_DELTA_BYTES: usize = 4 << 10;
 const DELTA_BYTES: usize = 1 << 20;
 
 /// What is left to tell one phone.
+#[derive(Default)]
 pub struct Pull {
     login: String,
     /// Areas the user may read in, sorted: of a record that left for another nobody is told where it is.

@@ -1,6 +1,7 @@
 //! The sync: one request, one streamed answer. Opens the envelope, checks every signature before the store is asked,
 //! pushes, then pulls.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use gridledger_core::wire::{RecordNames, WireError, sheet};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Ruling, Segment, Welcome};
+use gridledger_schema::wire::{
+    Frame, Grant, GrantSet, Receipt, Recovery, RecoveryPhase, Request, Ruling, Segment, Welcome,
+};
 
 use crate::auth::codes;
 use crate::given::Bounds;
@@ -21,6 +24,7 @@ use crate::lease;
 use crate::pull::Pull;
 use crate::reading::Reader;
 use crate::reads::offline;
+use crate::recovery;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, User, UserNo};
@@ -69,6 +73,7 @@ impl SyncError {
             Self::Wire(WireError::RecordName { .. }) => Code::RecordUnknown,
             Self::Wire(_) => Code::BadRequest,
             Self::Store(StoreError::Busy) => Code::Busy,
+            Self::Store(StoreError::Recovering) => Code::Recovering,
             Self::Store(_) => Code::StoreFailed,
         }
     }
@@ -130,18 +135,26 @@ pub fn open_for(
     request.schema = envelope.schema;
     let mut ready = Vec::new();
     let (device, user) = door(service, &envelope, &request, known, admit, &mut ready)?;
+    let own = own_feeds(&device, &request);
+    let packing = packing_of(service, &envelope);
     if request
         .server_epoch
         .is_some_and(|epoch| epoch != service.identity.epoch)
     {
-        return Err(SyncError::Refused(Code::ServerEpochChanged));
+        let notice = recovery::notice(service, &request, &own)?;
+        let notice = notice.ok_or(SyncError::Refused(Code::ServerEpochChanged))?;
+        ready.push(Frame::Restored(notice));
+        return Ok(Answer::of_notice((&device, &user), ready, packing));
     }
     let (grants, territory) = (service.store.grants(user.no)?, service.territory().1);
     let segments = match segments {
         Some(sheet) => sheet::read_segments(sheet, &Names { service })?,
         None => Vec::new(),
     };
-    ready.push(Frame::Time(now));
+    ready.push(Frame::Time {
+        at: now,
+        epoch: service.identity.epoch,
+    });
     // Before everything that a phone without one could not take in.
     if request.lease || request.enrol.is_some() {
         ready.push(Frame::Lease(lease::lease(service, &device, now)));
@@ -151,7 +164,11 @@ pub fn open_for(
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
     let receipts = push(service, &device, &request, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
-    let own = own_feeds(&device, &request);
+    let reader = Reader::new(service, &user.login, &grants);
+    let phase = recovery::note(service, (&reader, &device), &request, &receipts, &own)?;
+    if request.recovery.is_some() {
+        ready.push(Frame::Recovery(phase));
+    }
     let ahead = ahead_of(service, &own)?;
     ready.extend(receipts.into_iter().chain(ahead).map(Frame::Receipt));
     if !request.asks.is_empty() {
@@ -163,17 +180,10 @@ pub fn open_for(
     if !told_anew && device.told < user.rights_cut {
         service.store.note_told(device.no, user.rights_cut)?;
     }
-    let reader = Reader::new(service, &user.login, &grants);
     let mut pull = Pull::plan(&reader, &request, own);
     if told_anew {
         pull.tell_areas();
     }
-    // The same packing comes back: what the phone used, it can read.
-    let packing = if envelope.schema == service.schema.fingerprint() {
-        Packing::Dictionary
-    } else {
-        Packing::Zstd
-    };
     let budget = if request.budget == 0 {
         usize::MAX
     } else {
@@ -196,6 +206,15 @@ pub fn open_for(
     })
 }
 
+/// The same packing comes back: what the phone used, it can read.
+fn packing_of(service: &Service, envelope: &Envelope<'_>) -> Packing {
+    if envelope.schema == service.schema.fingerprint() {
+        Packing::Dictionary
+    } else {
+        Packing::Zstd
+    }
+}
+
 fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [u8], WireError> {
     let known = envelope.schema == service.schema.fingerprint();
     if envelope.packing == Packing::Dictionary && !known {
@@ -216,7 +235,11 @@ fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device
     }
     let sealed =
         |device: &Device| VerifyingKey::from_bytes(&device.public_key).is_ok_and(|key| envelope.verify(&key));
-    let device = service.store.device(envelope.device)?.filter(sealed);
+    let device = service.store.device(envelope.device)?;
+    if device.is_none() && service.recovering.restore().is_some() {
+        return Err(SyncError::Refused(Code::DeviceUnknown));
+    }
+    let device = device.filter(sealed);
     let device = device.ok_or(SyncError::Refused(Code::SignatureInvalid))?;
     Ok(Some(device))
 }
@@ -300,7 +323,8 @@ fn ahead_of(service: &Service, own: &[(FeedId, u64)]) -> Result<Option<Receipt>,
         refused: Vec::new(),
         stopped: None,
     };
-    Ok(Some(receipt(service, verdict)))
+    // It tells of no entry.
+    Ok(Some(receipt(service, n + 1, verdict)))
 }
 
 struct Names<'a> {
@@ -330,9 +354,13 @@ fn push(
         return Ok(receipts);
     }
     let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
+    let brought = Brought::of(service, request)?;
+    let mut firsts = HashMap::new();
     for segment in segments {
         let feed = segment.feed;
-        match check(service, device, &given, segment)? {
+        let first = segment.entries.first().map_or(1, |entry| entry.n);
+        firsts.entry(feed).or_insert(first);
+        match check(service, device, (&given, brought.as_ref()), segment)? {
             Ok(segment) => checked.push(segment),
             Err(refusal) => {
                 let stopped = Some(refusal);
@@ -343,7 +371,7 @@ fn push(
                     refused: Vec::new(),
                     stopped,
                 };
-                receipts.push(receipt(service, verdict));
+                receipts.push(receipt(service, first, verdict));
             }
         }
     }
@@ -358,7 +386,7 @@ fn push(
                 .store
                 .push(push)?
                 .into_iter()
-                .map(|verdict| receipt(service, verdict)),
+                .map(|verdict| receipt(service, firsts.get(&verdict.feed).copied().unwrap_or(1), verdict)),
         );
     }
     Ok(receipts)
@@ -368,7 +396,7 @@ fn push(
 fn check(
     service: &Service,
     carrier: &Device,
-    given: &Arc<Bounds>,
+    (given, brought): (&Arc<Bounds>, Option<&Brought<'_>>),
     segment: Segment,
 ) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
     let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
@@ -385,9 +413,17 @@ fn check(
         return refused(Code::FeedForked, "the entry before was another");
     }
     let mut entries = Vec::with_capacity(segment.entries.len());
+    let emptied: HashMap<u64, EntryHash> = brought.into_iter().flat_map(|b| recovery::emptied(b.recovery, feed.feed)).collect();
     for entry in segment.entries {
-        let body = canonical::encode(&entry);
-        before = canonical::hash(before, &body);
+        let (body, hash) = match emptied.get(&entry.n) {
+            Some(hash) => (Vec::new(), *hash),
+            None => {
+                let body = canonical::encode(&entry);
+                let hash = canonical::hash(before, &body);
+                (body, hash)
+            }
+        };
+        before = hash;
         entries.push(SignedEntry {
             entry,
             body,
@@ -400,7 +436,10 @@ fn check(
         return refused(Code::SignatureInvalid, "the segment is not signed by its author");
     }
     let is_own = feed.device == Some(carrier.no);
+    let again = brought.map(|b| recovery::again(service, b.phase, b.recovery, feed.feed, &entries));
+    let again = again.transpose()?;
     Ok(Ok(CheckedSegment {
+        again: again.map(Arc::new),
         feed,
         entries,
         signature: segment.signature,
@@ -453,7 +492,36 @@ fn ruling(row: RulingRow) -> Frame {
     })
 }
 
-fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
+/// What a request brings besides its segments, for a server that was restored.
+struct Brought<'a> {
+    recovery: &'a Recovery,
+    phase: RecoveryPhase,
+}
+
+impl<'a> Brought<'a> {
+    fn of(service: &Service, request: &'a Request) -> Result<Option<Self>, StoreError> {
+        const NOTHING: &Recovery = &Recovery {
+            receipts: Vec::new(),
+            seen: Vec::new(),
+            emptied: Vec::new(),
+            left: 0,
+            missing: Vec::new(),
+        };
+        if service.recovering.restore().is_none() {
+            return Ok(None);
+        }
+        let phase = service.recovering.phase(service)?;
+        let recovery = request.recovery.as_ref();
+        let concerned = recovery.is_some() || phase != RecoveryPhase::Over;
+        Ok(concerned.then_some(Self {
+            recovery: recovery.unwrap_or(NOTHING),
+            phase,
+        }))
+    }
+}
+
+/// The server's word on the entries of a segment that begins with `first`.
+fn receipt(service: &Service, first: u64, verdict: SegmentVerdict) -> Receipt {
     let SegmentVerdict {
         feed,
         n,
@@ -463,6 +531,7 @@ fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
     } = verdict;
     let mut receipt = Receipt {
         feed,
+        first,
         n,
         hash,
         refused,
@@ -495,6 +564,25 @@ fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready:
 const PIECE_BYTES: usize = 32 << 10;
 
 impl Answer {
+    /// An answer that only says that the store is another generation; the phone asks again.
+    fn of_notice((device, user): (&Device, &User), ready: Vec<Frame>, packing: Packing) -> Self {
+        Self {
+            ready,
+            pull: Pull::default(),
+            device: device.no,
+            user: user.no,
+            grants: Vec::new(),
+            territory: 0,
+            packing,
+            packer: None,
+            budget: usize::MAX,
+            piece_bytes: PIECE_BYTES,
+            sent: 0,
+            ask_again: true,
+            counted: (0, 0),
+        }
+    }
+
     /// The next bytes to send, and whether they are the last.
     pub fn next(&mut self, service: &Service) -> Result<(Vec<u8>, bool), StoreError> {
         let mut piece: Vec<u8> = std::mem::take(&mut self.ready)

@@ -4,7 +4,8 @@
 //! and notes what is seen whole, `request` says what to send, `apply` what an answer means, `attention` keeps what was
 //! refused, `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of
 //! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share
-//! a file. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
+//! a file. `restored` moves to a restored server's generation, `shadows` keep what was confirmed before until it comes back,
+//! `lost` is what does not. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
 //! without seeing them.
 
 mod apply;
@@ -17,14 +18,17 @@ mod fork;
 mod gone;
 mod lease;
 mod lock;
+mod lost;
 mod names;
 mod overlay;
 mod query;
 mod reach;
 mod reads;
 mod request;
+mod restored;
 mod seal;
 mod settings;
+mod shadows;
 mod time;
 
 use std::path::{Path, PathBuf};
@@ -84,6 +88,10 @@ pub struct Engine {
     reach_settled: bool,
     /// The questions in the request being answered, with their notes.
     asked: Vec<(crate::model::EntryId, String)>,
+    /// The records of which the request being answered says that something is missing.
+    told_missing: Vec<gridledger_schema::ids::RecordId>,
+    /// The answer being received says that the recovery from a restore is over.
+    recovery_over: bool,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
     /// The store's version, as of the last look at what it says about this phone: others may write to it too.
@@ -145,6 +153,8 @@ impl Engine {
             answer_is_void: false,
             reach_settled: false,
             asked: Vec::new(),
+            told_missing: Vec::new(),
+            recovery_over: false,
             ask_again: false,
             version,
         };
@@ -207,7 +217,7 @@ impl Engine {
 
     /// Whether own entries wait for a verdict.
     pub fn has_unsent(&self) -> bool {
-        self.me.head.0 > self.me.decided
+        self.me.head.0 > self.me.decided || self.former_feeds().is_ok_and(|feeds| !feeds.is_empty())
     }
 
     fn rights(&self) -> Rights<'_> {
