@@ -1,6 +1,6 @@
 //! A server and phones in one process, joined by plain calls instead of a network, so that a test decides what arrives.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -15,7 +15,8 @@ use gridledger_schema::wire::Grant;
 use gridledger_server::ingest;
 use gridledger_server::service::Service;
 use gridledger_server::store::people::{NewArea, NewUser};
-use gridledger_server::store::sqlite::SqliteStore;
+use gridledger_server::store::restores::NewGeneration;
+use gridledger_server::store::sqlite::{SqliteStore, copies};
 use gridledger_server::sync::{self, SyncError};
 use tempfile::TempDir;
 
@@ -104,6 +105,42 @@ impl World {
         self.service.store.close();
         // The file is locked for as long as the old service lives.
         self.service = open_service(&self.dir.path().join("between.db"), &self.schema, &self.time);
+        self.service = open_service(&self.server_file(), &self.schema, &self.time);
+    }
+
+    /// A backup of the server's store as it is now, under a name of its own.
+    pub fn backup(&self, name: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        copies::backup(&self.server_file(), &path).expect("a backup");
+        path
+    }
+
+    /// Puts a backup in the place of the server's store, as a store of a new generation.
+    pub fn restore(&mut self, backup: &Path) {
+        self.restore_keeping(backup, true);
+    }
+
+    /// … or, as a planted fault, as one that does not know it was restored.
+    pub fn restore_keeping(&mut self, backup: &Path, is_told: bool) {
+        self.service.store.close();
+        self.service = open_service(&self.dir.path().join("between.db"), &self.schema, &self.time);
+        for part in ["", "-wal", "-shm"] {
+            let mut name = self.server_file().into_os_string();
+            name.push(part);
+            let _ = std::fs::remove_file(name);
+        }
+        let at = self.time.load(Ordering::Relaxed);
+        let new = NewGeneration {
+            at,
+            until: at + 24 * 3_600_000,
+            active_ms: 7 * 24 * 3_600_000,
+        };
+        if is_told {
+            let decide = ingest::decider(self.schema.clone());
+            copies::restore(backup, &self.server_file(), decide, new).expect("a restored store");
+        } else {
+            std::fs::copy(backup, self.server_file()).expect("a copy");
+        }
         self.service = open_service(&self.server_file(), &self.schema, &self.time);
     }
 
@@ -222,7 +259,7 @@ impl World {
     }
 }
 
-fn open_service(path: &std::path::Path, schema: &Arc<SchemaSet>, time: &Arc<AtomicI64>) -> Arc<Service> {
+fn open_service(path: &Path, schema: &Arc<SchemaSet>, time: &Arc<AtomicI64>) -> Arc<Service> {
     let store = SqliteStore::open(path, ingest::decider(schema.clone())).expect("the server's store");
     let time = time.clone();
     let clock = Arc::new(move || time.load(Ordering::Relaxed));
@@ -291,7 +328,7 @@ impl Phone {
     }
 
     /// The phone's file.
-    pub fn file(&self) -> &std::path::Path {
+    pub fn file(&self) -> &Path {
         &self.path
     }
 
@@ -310,6 +347,7 @@ impl Phone {
             } else {
                 0
             };
+            let decided = report.decided;
             let outgoing = self.engine().request(budget)?;
             report.round_trips += 1;
             report.bytes_up += outgoing.body.len() as u64;
@@ -332,7 +370,8 @@ impl Phone {
             };
             report.bytes_down += arrived as u64;
             let more = self.receive(&answer[..arrived], &mut report)?;
-            if line != Line::Good || !(more || self.engine().has_unsent()) || report.round_trips > 50 {
+            let goes_on = more || (self.engine().has_unsent() && report.decided > decided);
+            if line != Line::Good || !goes_on || report.round_trips > 50 {
                 return Ok(report);
             }
         }

@@ -320,6 +320,7 @@ fn signed_receipt() -> Receipt {
     use ed25519_dalek::Signer as _;
     let mut signed = Receipt {
         feed: FEED,
+        first: 1,
         n: 3,
         hash: EntryHash([0x55; 32]),
         refused: vec![(
@@ -365,7 +366,7 @@ fn of_frames() -> Vec<Case> {
     };
     let frames = vec![
         ("frame-end", Frame::End { more: true }),
-        ("frame-time", Frame::Time(AT)),
+        ("frame-time", Frame::Time { at: AT, epoch: ServerEpoch(1) }),
         ("frame-receipt", Frame::Receipt(signed_receipt())),
         ("frame-delta", Frame::Delta(delta())),
         ("frame-granted", Frame::Granted(area)),

@@ -24,6 +24,7 @@ mod phones;
 mod refused;
 mod register;
 mod residents;
+mod restore;
 mod rights;
 mod sessions;
 mod shares;
