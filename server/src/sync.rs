@@ -164,6 +164,7 @@ pub fn open_for(
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
     let receipts = push(service, &device, &request, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
+    let waits = receipts.iter().any(recovery::waits);
     let reader = Reader::new(service, &user.login, &grants);
     let phase = recovery::note(service, (&reader, &device), &request, &receipts, &own)?;
     if request.recovery.is_some() {
@@ -176,8 +177,8 @@ pub fn open_for(
         ready.extend(rulings.into_iter().map(ruling));
     }
     let told_anew = news_of_rights(service, &request, &grants, &mut ready);
-    // Only now: what this request brought was made before.
-    if !told_anew && device.told < user.rights_cut {
+    // Only now: what this request brought was made before. What waits comes again.
+    if !told_anew && !waits && device.told < user.rights_cut {
         service.store.note_told(device.no, user.rights_cut)?;
     }
     let mut pull = Pull::plan(&reader, &request, own);

@@ -90,7 +90,7 @@ impl Engine {
 
     /// What a request brings besides its segments; `None` when there is nothing to recover.
     pub(super) fn recovery(&mut self, segments: &[Segment]) -> Result<Option<Recovery>, ClientError> {
-        if db::number(&self.db, RECOVERS)? == 0 {
+        if !recovers(&self.db)? {
             return Ok(None);
         }
         let mut recovery = Recovery {
@@ -284,6 +284,11 @@ fn note_former(
         }
     }
     Ok(())
+}
+
+/// Whether there may be something of a former generation left to do.
+pub(super) fn recovers(c: &Connection) -> Result<bool, ClientError> {
+    Ok(db::number(c, RECOVERS)? != 0)
 }
 
 /// Whether this phone has moved to another generation before: then what the server has of its entries may be more than

@@ -223,12 +223,6 @@ impl Engine {
         (0..=self.me.ordinal).map(|ordinal| FeedId::of_key(&key, ordinal)).collect()
     }
 
-    /// Whether there are shadows that are shown.
-    pub(super) fn has_shadows(&self) -> Result<bool, ClientError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM shadows WHERE lost = 0)";
-        Ok(self.db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
-    }
-
     /// What is lost of records, or of one; `untold`: only what the server does not know of.
     pub(super) fn lost_records(&self, of_record: Option<RecordId>, untold: bool) -> Result<Vec<LostRecord>, ClientError> {
         if self.seal.is_dark() {

@@ -198,6 +198,10 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
         let Player { phone, feed, .. } = &mut simulation.players[index];
         let states = phone.engine().receipts(usize::MAX >> 1).map_err(text)?;
         let attention = phone.engine().attention().map_err(text)?;
+        let lost = phone.engine().lost().map_err(text)?;
+        if !lost.is_empty() && simulation.tally.waited_out == 0 {
+            return Err(format!("{index} lost {lost:?}"));
+        }
         for (n, record, _, state) in states {
             let refused = fates.get(&(*feed, n)).copied();
             let fits = match (refused, state) {

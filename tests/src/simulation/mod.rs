@@ -5,6 +5,7 @@ mod check;
 mod edits;
 mod epochs;
 mod of_record;
+mod restores;
 mod rng;
 mod territory;
 
@@ -12,11 +13,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
 use gridledger_client::{ClientError, Intents, Query, RecordId, SyncReport};
+use gridledger_schema::code::Code;
 use gridledger_schema::ids::FeedId;
 use gridledger_server::sync::SyncError;
 use serde_json::Value;
 
-use crate::world::{Line, MORNING, Phone, World, answer};
+use crate::world::{Line, MORNING, Phone, SyncFailure, World, answer};
+pub use restores::Planted;
 use rng::Rng;
 
 /// Milliseconds of a day.
@@ -86,6 +89,10 @@ pub struct Tally {
     pub erased: usize,
     /// Edits that an erasure beat.
     pub beaten: usize,
+    /// Restores from an older backup.
+    pub restored: usize,
+    /// Recoveries that only ended with their time.
+    pub waited_out: usize,
 }
 
 struct Simulation<'a> {
@@ -102,13 +109,24 @@ struct Simulation<'a> {
     grids: Vec<String>,
     /// When roles were ended.
     ends: Vec<i64>,
+    /// Which of the people hold their role.
+    holds: [bool; PEOPLE.len()],
+    backup: Option<restores::Backup>,
+    backups: usize,
+    planted: Option<Planted>,
     steps: &'a Mutex<Vec<String>>,
     tally: Tally,
 }
 
 /// Plays a seed's history; `steps` tells what happened, also after a panic.
 pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
+    run_with(seed, steps, None)
+}
+
+/// … with a fault that should be found.
+pub fn run_with(seed: u64, steps: &Mutex<Vec<String>>, planted: Option<Planted>) -> Result<Tally, String> {
     let mut simulation = Simulation::new(seed, steps)?;
+    simulation.planted = planted;
     let length = 40 + simulation.rng.below(80);
     for _ in 0..length {
         simulation.step()?;
@@ -134,6 +152,10 @@ impl<'a> Simulation<'a> {
             marks: 0,
             grids: vec!["G1".into(), "G2".into()],
             ends: Vec::new(),
+            holds: [true; PEOPLE.len()],
+            backup: None,
+            backups: 0,
+            planted: None,
             steps,
             tally: Tally::default(),
             rng: Rng::new(seed),
@@ -205,7 +227,8 @@ impl<'a> Simulation<'a> {
                 Ok(())
             }
             93..=95 => self.attention(player),
-            96..=97 => self.end_history(),
+            96 => self.end_history(),
+            97 => self.back_up_or_restore(),
             98 => territory::change(self),
             _ => {
                 let most = if self.rng.percent(8) {
@@ -370,9 +393,13 @@ impl<'a> Simulation<'a> {
         self.note(format!("{player} syncs, line {line:?}"));
         self.tally.lost += usize::from(line != Line::Good);
         let phone = &mut self.players[player].phone;
-        let report = phone
-            .sync_over(&self.world, line)
-            .map_err(|e| format!("a sync failed: {e}"))?;
+        let report = match phone.sync_over(&self.world, line) {
+            Err(SyncFailure::Server(SyncError::Refused(Code::DeviceUnknown))) => {
+                self.enrol_again(player)?;
+                return self.sync_told(player, line);
+            }
+            report => report.map_err(|e| format!("a sync failed: {e}"))?,
+        };
         let (arrived, start) = (line != Line::RequestLost, self.starts);
         let body = phone.last_request().to_vec();
         self.requests.push_back(Sent { body, arrived, start });
@@ -405,6 +432,7 @@ impl<'a> Simulation<'a> {
         match answered {
             Err(SyncError::Counter(_)) => {}
             Ok(()) if !old => {}
+            Err(SyncError::Refused(Code::DeviceUnknown)) if !old => {}
             other => return Err(format!("an old request was answered {other:?}")),
         }
         if old && self.counts()? != before {
@@ -504,8 +532,10 @@ impl<'a> Simulation<'a> {
 
     /// Somebody's role ends; one that ended before is given again.
     fn rights(&mut self) {
-        let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
+        let who = self.rng.range(1, PEOPLE.len() as i64 - 1) as usize;
+        let (login, role, area) = PEOPLE[who];
         let ended = self.world.take(login, role, area);
+        self.holds[who] = !ended;
         if ended {
             self.old_answers_are_lost();
             self.ends.push(self.world.service.now());
@@ -554,6 +584,14 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    fn nothing_waits(&mut self) -> Result<bool, String> {
+        let mut waits = false;
+        for player in &mut self.players {
+            waits |= player.phone.engine().status().map_err(text)?.unsent > 0;
+        }
+        Ok(!waits)
+    }
+
     /// Good lines: everyone syncs until nobody has anything new.
     fn heal(&mut self) -> Result<(), String> {
         for player in &self.players {
@@ -566,8 +604,14 @@ impl<'a> Simulation<'a> {
                 let report = self.sync_told(player, Line::Good)?;
                 quiet &= report.round_trips == 1 && report.changed == 0 && report.decided == 0;
             }
-            if quiet {
+            if quiet && self.nothing_waits()? {
                 return Ok(());
+            }
+            if quiet {
+                // What was made on something that is not there any more waits until the time for it is over.
+                self.note("a day passes".into());
+                self.world.pass(25 * 3_600_000);
+                self.tally.waited_out += 1;
             }
         }
         Err(format!("not quiet after {ROUNDS} rounds"))

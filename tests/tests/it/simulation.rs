@@ -87,6 +87,7 @@ fn random_histories_keep_the_promises() {
         ("epochs", sum(|t| t.epochs)),
         ("erased", sum(|t| t.erased)),
         ("beaten", sum(|t| t.beaten)),
+        ("restored", sum(|t| t.restored)),
     ];
     println!("{} histories: {sums:?}", kept.len());
     for (what, count) in sums {

@@ -54,7 +54,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<Rest
     ] {
         numbers = number(sql)?.max(numbers);
     }
-    let seen = number("SELECT coalesce(max(last_seen), 0) FROM devices")?;
+    let seen = number("SELECT coalesce(max(greatest(last_seen, enrolled_at)), 0) FROM devices")?;
     let areas: Vec<i64> = c
         .prepare_cached("SELECT area FROM areas ORDER BY area")?
         .query_map((), |row| row.get(0))?
@@ -97,7 +97,7 @@ fn awaited(c: &Connection<'_>, least: i64) -> Result<Vec<DeviceNo>, StoreError> 
     let mut select = c.prepare_cached(
         "SELECT d.device FROM devices d JOIN users u ON u.user = d.user
          JOIN restores r ON r.no = (SELECT max(no) FROM restores)
-         WHERE d.revoked = 0 AND u.revoked = 0 AND d.enrolled_at <= r.at AND d.last_seen >= r.active_since
+         WHERE d.revoked = 0 AND u.revoked = 0 AND d.enrolled_at <= r.at AND greatest(d.last_seen, d.enrolled_at) >= r.active_since
            AND NOT EXISTS (SELECT 1 FROM offers o WHERE o.restore = r.no AND o.device = d.device AND o.settled >= ?1)
          ORDER BY d.device",
     )?;
