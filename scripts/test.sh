@@ -4,7 +4,8 @@
 #   scripts/test.sh            everything
 #   scripts/test.sh --quick    format, lints and tests only
 #
-# Works from any directory. On Debian it installs a missing C compiler, make and perl where it may (as root or with passwordless sudo).
+# Works from any directory. On Debian it installs what is missing of a C compiler, make, perl and a Postgres server (for
+# private clusters of the tests) where it may (as root or with passwordless sudo).
 # Stops at the first step that fails, with that step's exit status. Sets no RUSTFLAGS (every dependency would be built
 # again) and leaves CARGO_TARGET_DIR as it is.
 set -euo pipefail
@@ -16,7 +17,7 @@ quick=false
 for arg in "$@"; do
   case "$arg" in
     --quick) quick=true ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' scripts/test.sh; exit 0 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' scripts/test.sh; exit 0 ;;
     *) echo "unknown option: $arg (try --help)" >&2; exit 2 ;;
   esac
 done
@@ -83,18 +84,38 @@ compiler_works() {
   return "$status"
 }
 
-install_builders() {
+# Installs Debian packages for what is `missing`.
+install() {
   local -a as_root=()
-  command -v apt-get >/dev/null || die "$missing: install gcc (or clang), the C library's headers, make and perl"
+  command -v apt-get >/dev/null || die "$missing: install what your system calls $*"
   if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
-      die "$missing, and no right to install it: have an administrator run 'apt-get install build-essential perl'"
+      die "$missing, and no right to install it: have an administrator run 'apt-get install $*'"
     fi
     as_root=(sudo -n)
   fi
-  echo "$missing: installing build-essential and perl"
+  echo "$missing: installing $*"
   "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends build-essential perl
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
+# A Postgres server's programs: the tests start a private cluster with them, and end it. A cluster that Debian's package would
+# make and start by itself is not wanted.
+postgres_works() {
+  missing=""
+  if ! { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then
+    missing="no Postgres server"
+  fi
+  [ -z "$missing" ]
+}
+
+install_postgres() {
+  install postgresql
+  postgres_works || die "postgresql is installed, and still: $missing"
+}
+
+install_builders() {
+  install build-essential perl
   builders_work || die "build-essential and perl are installed, and still: $missing"
 }
 
@@ -131,9 +152,13 @@ check_rust() {
 heading "What the machine has"
 check_rust
 builders_work || install_builders
+postgres_works || install_postgres
 ${CC:-cc} --version | sed -n 1p
 
 # --- the steps --------------------------------------------------------------------------------------------------------
+
+# What plays a server's whole life; the store's own suite runs on every engine anyway.
+on_postgres='test(/^(line|simulation|rights|refused|forked|epochs|moves|residents|ledgers|register|desks|phones|http_desk)/)'
 
 heading "Format: cargo fmt"
 cargo fmt --all --check
@@ -144,9 +169,14 @@ cargo clippy --locked --workspace --all-targets -- -D warnings
 if cargo nextest --version >/dev/null 2>&1; then
   heading "Tests: cargo nextest"
   run_tests cargo nextest run --locked --workspace --no-fail-fast
+  heading "Tests: the same server on Postgres"
+  GRIDLEDGER_ENGINE=postgres GRIDLEDGER_SEEDS=20 run_tests cargo nextest run --locked -p gridledger-tests \
+    --no-fail-fast -E "$on_postgres"
 else
   heading "Tests: cargo test (cargo-nextest is not installed)"
   run_tests cargo test --locked --workspace --lib --bins --tests --no-fail-fast
+  heading "Tests: the same server on Postgres"
+  GRIDLEDGER_ENGINE=postgres GRIDLEDGER_SEEDS=20 run_tests cargo test --locked -p gridledger-tests --tests
 fi
 
 if "$quick"; then

@@ -162,7 +162,7 @@ pub fn open_for(
     let seen_offline = std::mem::take(&mut request.reads);
     ready.extend(offline::keep(service, (&device, &user), seen_offline, now)?.map(Frame::ReadsKept));
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
-    let receipts = push(service, &device, &request, segments, now)?;
+    let receipts = push(service, &device, (&request, &own), segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
     let waits = receipts.iter().any(recovery::waits);
     let reader = Reader::new(service, &user.login, &grants);
@@ -345,7 +345,7 @@ impl RecordNames for Names<'_> {
 fn push(
     service: &Service,
     device: &Device,
-    request: &Request,
+    (request, own): (&Request, &[(FeedId, u64)]),
     segments: Vec<Segment>,
     now: i64,
 ) -> Result<Vec<Receipt>, SyncError> {
@@ -361,7 +361,7 @@ fn push(
         let feed = segment.feed;
         let first = segment.entries.first().map_or(1, |entry| entry.n);
         firsts.entry(feed).or_insert(first);
-        match check(service, device, (&given, brought.as_ref()), segment)? {
+        match check(service, device, (&given, own, brought.as_ref()), segment)? {
             Ok(segment) => checked.push(segment),
             Err(refusal) => {
                 let stopped = Some(refusal);
@@ -397,7 +397,7 @@ fn push(
 fn check(
     service: &Service,
     carrier: &Device,
-    (given, brought): (&Arc<Bounds>, Option<&Brought<'_>>),
+    (given, own, brought): (&Arc<Bounds>, &[(FeedId, u64)], Option<&Brought<'_>>),
     segment: Segment,
 ) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
     let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
@@ -439,6 +439,12 @@ fn check(
     let is_own = feed.device == Some(carrier.no);
     let again = brought.map(|b| recovery::again(service, b.phase, b.recovery, feed.feed, &entries));
     let again = again.transpose()?;
+    let earlier = own.iter().take_while(|(of, _)| *of != feed.feed);
+    let before = if is_own {
+        earlier.copied().collect()
+    } else {
+        Vec::new()
+    };
     Ok(Ok(CheckedSegment {
         again: again.map(Arc::new),
         feed,
@@ -447,6 +453,7 @@ fn check(
         heard: Heard {
             told,
             given: is_own.then(|| given.clone()),
+            before,
         },
     }))
 }

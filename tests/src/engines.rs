@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gridledger_schema::set::SchemaSet;
+use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
 use gridledger_server::store::Store;
 use gridledger_server::store::postgres::PostgresStore;
@@ -54,4 +55,21 @@ pub fn sqlite_in(dir: &Path) -> Arc<dyn Store> {
     let path = dir.join("server.db");
     let store = SqliteStore::open(&path, ingest::decider(SchemaSet::builtin()));
     Arc::new(store.expect("a store"))
+}
+
+/// Where a world's server keeps its store: SQLite, unless `GRIDLEDGER_ENGINE` says `postgres`.
+pub fn address_by_environment(dir: &Path) -> StoreAddress {
+    match std::env::var("GRIDLEDGER_ENGINE").as_deref() {
+        Ok("postgres") => postgres_address(),
+        Ok("sqlite") | Err(_) => StoreAddress::Sqlite(dir.join("server.db")),
+        Ok(other) => panic!("GRIDLEDGER_ENGINE: {other} is neither sqlite nor postgres"),
+    }
+}
+
+/// The address of an empty Postgres database.
+pub fn postgres_address() -> StoreAddress {
+    let mut settings = Settings::default();
+    let url = Cluster::shared().database();
+    settings.take("store", &url, "test").expect("an address");
+    settings.store
 }

@@ -2,7 +2,9 @@
 
 pub mod at_rest;
 pub mod attacker;
+pub mod backups;
 pub mod cluster;
+pub mod copies;
 pub mod desk;
 pub mod engines;
 pub mod office;

@@ -8,19 +8,20 @@ use gridledger_client::engine::{Clock, Engine};
 use gridledger_client::{ClientError, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
-use gridledger_schema::ids::AreaNo;
+use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
-use gridledger_server::ingest;
+use gridledger_server::cli;
+use gridledger_server::config::StoreAddress;
 use gridledger_server::service::Service;
+use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::people::{NewArea, NewUser};
-use gridledger_server::store::restores::NewGeneration;
-use gridledger_server::store::sqlite::{SqliteStore, copies};
 use gridledger_server::sync::{self, SyncError};
 use tempfile::TempDir;
 
 use crate::at_rest::lock;
+use crate::engines;
 
 /// What went wrong in a sync without a network.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +49,15 @@ pub enum Line {
 
 /// A server, its people, and a clock that only a test moves.
 pub struct World {
-    dir: TempDir,
+    pub(crate) dir: TempDir,
+    pub(crate) address: StoreAddress,
     /// The service.
     pub service: Arc<Service>,
-    schema: Arc<SchemaSet>,
-    time: Arc<AtomicI64>,
+    pub(crate) schema: Arc<SchemaSet>,
+    pub(crate) time: Arc<AtomicI64>,
     phones: AtomicI64,
+    /// How often its server was restored.
+    pub(crate) generations: u32,
 }
 
 /// The time a world begins at: 2026-01-05 08:00 in Shanghai, ms since 1970.
@@ -67,9 +71,20 @@ impl World {
 
     /// … with a schema of its own.
     pub fn with_schema(grids: usize, schema: Arc<SchemaSet>) -> Self {
+        Self::made(grids, schema, engines::address_by_environment)
+    }
+
+    /// … in a SQLite file, whatever the others use: for tests that copy it.
+    pub fn in_file(grids: usize) -> Self {
+        let file = |dir: &Path| StoreAddress::Sqlite(dir.join("server.db"));
+        Self::made(grids, SchemaSet::builtin(), file)
+    }
+
+    fn made(grids: usize, schema: Arc<SchemaSet>, address: impl FnOnce(&Path) -> StoreAddress) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let time = Arc::new(AtomicI64::new(MORNING));
-        let service = open_service(&dir.path().join("server.db"), &schema, &time);
+        let address = address(dir.path());
+        let service = open_service(&address, &schema, &time);
         let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
             code: code.into(),
             parent: parent.map(Into::into),
@@ -88,10 +103,12 @@ impl World {
         service.reload_tree().expect("territory");
         Self {
             dir,
+            address,
             service,
             schema,
             time,
             phones: AtomicI64::new(0),
+            generations: 0,
         }
     }
 
@@ -100,48 +117,32 @@ impl World {
         self.dir.path().join("server.db")
     }
 
+    /// Writes a number into a record's row behind the server's back.
+    pub fn set_column(&self, record: RecordId, column: &str, value: i64) {
+        match &self.address {
+            StoreAddress::Sqlite(file) => {
+                let file = rusqlite::Connection::open(file).expect("the server's file");
+                let sql = format!("UPDATE records SET {column} = ?2 WHERE record = ?1");
+                file.execute(&sql, (record.0, value)).expect("the column");
+            }
+            StoreAddress::Postgres(url) => {
+                let mut database =
+                    postgres::Client::connect(url.reveal(), postgres::NoTls).expect("the database");
+                let sql = format!("UPDATE records SET {column} = $2 WHERE record = $1");
+                database
+                    .execute(&sql, &[&&record.0[..], &value])
+                    .expect("the column");
+            }
+        }
+    }
+
     /// Stops the server and starts it again on the same file.
     pub fn restart(&mut self) {
         self.service.store.close();
         // The file is locked for as long as the old service lives.
-        self.service = open_service(&self.dir.path().join("between.db"), &self.schema, &self.time);
-        self.service = open_service(&self.server_file(), &self.schema, &self.time);
-    }
-
-    /// A backup of the server's store as it is now, under a name of its own.
-    pub fn backup(&self, name: &str) -> PathBuf {
-        let path = self.dir.path().join(name);
-        copies::backup(&self.server_file(), &path).expect("a backup");
-        path
-    }
-
-    /// Puts a backup in the place of the server's store, as a store of a new generation.
-    pub fn restore(&mut self, backup: &Path) {
-        self.restore_keeping(backup, true);
-    }
-
-    /// … or, as a planted fault, as one that does not know it was restored.
-    pub fn restore_keeping(&mut self, backup: &Path, is_told: bool) {
-        self.service.store.close();
-        self.service = open_service(&self.dir.path().join("between.db"), &self.schema, &self.time);
-        for part in ["", "-wal", "-shm"] {
-            let mut name = self.server_file().into_os_string();
-            name.push(part);
-            let _ = std::fs::remove_file(name);
-        }
-        let at = self.time.load(Ordering::Relaxed);
-        let new = NewGeneration {
-            at,
-            until: at + 24 * 3_600_000,
-            active_ms: 7 * 24 * 3_600_000,
-        };
-        if is_told {
-            let decide = ingest::decider(self.schema.clone());
-            copies::restore(backup, &self.server_file(), decide, new).expect("a restored store");
-        } else {
-            std::fs::copy(backup, self.server_file()).expect("a copy");
-        }
-        self.service = open_service(&self.server_file(), &self.schema, &self.time);
+        let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
+        self.service = open_service(&between, &self.schema, &self.time);
+        self.service = open_service(&self.address, &self.schema, &self.time);
     }
 
     /// An area's number.
@@ -259,11 +260,15 @@ impl World {
     }
 }
 
-fn open_service(path: &Path, schema: &Arc<SchemaSet>, time: &Arc<AtomicI64>) -> Arc<Service> {
-    let store = SqliteStore::open(path, ingest::decider(schema.clone())).expect("the server's store");
+pub(crate) fn open_service(
+    address: &StoreAddress,
+    schema: &Arc<SchemaSet>,
+    time: &Arc<AtomicI64>,
+) -> Arc<Service> {
+    let store = cli::open_store(address, schema, COMMIT_GROUP).expect("the server's store");
     let time = time.clone();
     let clock = Arc::new(move || time.load(Ordering::Relaxed));
-    Arc::new(Service::with_clock(Arc::new(store), schema.clone(), clock).expect("a service"))
+    Arc::new(Service::with_clock(store, schema.clone(), clock).expect("a service"))
 }
 
 /// One phone.
@@ -305,6 +310,35 @@ impl Phone {
             last_request: Vec::new(),
             last_answer: Vec::new(),
         }
+    }
+
+    /// Another phone with a copy of this one's file, as a clone of the whole device has it.
+    #[must_use]
+    pub fn clone_to(&mut self, name: &str) -> Self {
+        self.close();
+        let path = self.path.with_file_name(name);
+        for part in ["", ".key"] {
+            let of = |path: &Path| format!("{}{part}", path.display());
+            std::fs::copy(of(&self.path), of(&path)).expect("a copy of the file");
+        }
+        let mut twin = self.twin();
+        twin.path = path;
+        twin
+    }
+
+    /// A copy of the file as it is, to come back to.
+    pub fn back_up(&mut self) -> Vec<u8> {
+        self.close();
+        std::fs::read(&self.path).expect("the phone's file")
+    }
+
+    /// Comes back from a copy.
+    pub fn come_back(&mut self, backup: &[u8]) {
+        self.close();
+        for part in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{part}", self.path.display()));
+        }
+        std::fs::write(&self.path, backup).expect("the phone's file");
     }
 
     /// Closes the store, as when the app is ended.

@@ -425,15 +425,18 @@ fn apply_news(
 
 /// The type of a record that is new here. Of one that this phone created it does not travel.
 fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
-    let sql = "SELECT unseal(body, record, 65) FROM entries WHERE record = ?1 ORDER BY n LIMIT 1";
+    // Numbers of several feeds: the entry that created it need not have the lowest.
+    let sql = "SELECT unseal(body, record, 65) FROM entries WHERE record = ?1 ORDER BY n";
     let mut select = c.prepare_cached(sql)?;
     let mut rows = select.query([news.record.0])?;
-    if news.record_type.is_empty()
+    while news.record_type.is_empty()
         && let Some(row) = rows.next()?
-        && let Ok(entry) = canonical::decode(&row.get::<_, Vec<u8>>(0)?)
-        && let Target::Create { record_type, .. } = entry.target
     {
-        return Ok(record_type);
+        if let Ok(entry) = canonical::decode(&row.get::<_, Vec<u8>>(0)?)
+            && let Target::Create { record_type, .. } = entry.target
+        {
+            return Ok(record_type);
+        }
     }
     Ok(news.record_type.clone())
 }

@@ -47,24 +47,46 @@ impl Engine {
         &mut self,
         target: Target,
         intents: Vec<Intent>,
-        also: impl FnOnce(&Connection, Saved) -> Result<(), ClientError>,
+        also: impl Fn(&Connection, Saved) -> Result<(), ClientError>,
     ) -> Result<Saved, ClientError> {
         self.look()?;
-        let done = self.locked(SAVE, |engine, c| {
+        let saved = match self.save_once(target.clone(), intents.clone(), &also) {
+            Err(error) if error.code() == Some(Code::FeedForked) => {
+                self.start_new_feed()?;
+                self.save_once(target, intents, &also)
+            }
+            saved => saved,
+        };
+        if let Err(error) = &saved {
+            self.note_refusal(error)?;
+        }
+        saved
+    }
+
+    fn save_once(
+        &mut self,
+        target: Target,
+        intents: Vec<Intent>,
+        also: impl Fn(&Connection, Saved) -> Result<(), ClientError>,
+    ) -> Result<Saved, ClientError> {
+        let (saved, hash) = self.locked(SAVE, |engine, c| {
+            engine.not_used_elsewhere(&target)?;
             let (saved, hash) = engine.save_in(c, target, intents)?;
             also(c, saved)?;
             Ok((saved, hash))
-        });
-        match done {
-            Ok((saved, hash)) => {
-                self.me.head = (saved.n, hash);
-                Ok(saved)
-            }
-            Err(error) => {
-                self.note_refusal(&error)?;
-                Err(error)
-            }
+        })?;
+        self.me.head = (saved.n, hash);
+        Ok(saved)
+    }
+
+    /// A creation takes its record's id from the next number. If that record is here already, another copy of this phone
+    /// has used the number.
+    fn not_used_elsewhere(&self, target: &Target) -> Result<(), ClientError> {
+        let next = RecordId::created_by(self.me.feed, self.me.head.0 + 1);
+        if matches!(target, Target::Create { .. }) && overlay::row(&self.db, next)?.is_some() {
+            return Err(Refusal::new(Code::FeedForked, "the feed went on elsewhere").into());
         }
+        Ok(())
     }
 
     /// Makes the entry of a save and writes it, inside the store's lock.

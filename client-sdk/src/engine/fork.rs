@@ -29,8 +29,7 @@ impl Engine {
             return Err(lease_ended().into());
         }
         let old = self.me.feed;
-        let ordinal = self.me.ordinal + 1;
-        let new = FeedId::of_key(&self.public_key(), ordinal);
+        let key = self.public_key();
         let tx = self
             .db
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -41,6 +40,7 @@ impl Engine {
             return Ok(());
         }
         let left = undecided(&tx, old)?;
+        let (ordinal, new) = next_feed(&tx, &key, self.me.ordinal, left.len() as u64)?;
         let mut renamed = HashMap::new();
         let mut touched = Vec::new();
         let mut before = EntryHash::ZERO;
@@ -51,17 +51,22 @@ impl Engine {
             let moved_to = entry.record(new);
             if moved_to != record {
                 renamed.insert(record, moved_to);
-                forget(&tx, record)?;
+                if !overlay::is_confirmed(&tx, record)? {
+                    forget(&tx, record)?;
+                } else if let Some(row) = row.clone() {
+                    // What the other copy made under that number stays.
+                    touched.push(row);
+                }
             }
             let seen = [seen, own_part(&tx, &entry, moved_to, old, &self.me.user)?].concat();
             let body = canonical::encode(&entry);
             before = canonical::hash(before, &body);
             overlay::put_entry(&tx, new, &entry, moved_to, (&body, before, &seen))?;
             if touched.iter().all(|t: &Row| t.record != moved_to) {
-                touched.push(Row {
+                touched.extend(row_of(row, &entry).map(|row| Row {
                     record: moved_to,
-                    ..row_of(row, &entry)
-                });
+                    ..row
+                }));
             }
         }
         for row in touched {
@@ -75,6 +80,23 @@ impl Engine {
         faults::reach("phone.after_fork");
         self.me = settings::identity(&self.db)?;
         Ok(())
+    }
+}
+
+/// The key's next feed, without those that another copy of this phone is known to write: whose first numbers, as many as
+/// are needed, name records that are here.
+fn next_feed(c: &Connection, key: &[u8; 32], last: u32, left: u64) -> Result<(u32, FeedId), ClientError> {
+    let mut ordinal = last + 1;
+    loop {
+        let feed = FeedId::of_key(key, ordinal);
+        let mut taken = false;
+        for n in 1..=left + 1 {
+            taken |= overlay::row(c, RecordId::created_by(feed, n))?.is_some();
+        }
+        if !taken {
+            return Ok((ordinal, feed));
+        }
+        ordinal += 1;
     }
 }
 
@@ -152,15 +174,13 @@ fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
     Ok(())
 }
 
-fn row_of(row: Option<Row>, entry: &Entry) -> Row {
-    let new = |record_type: &str, area| Row {
-        changed_at: entry.at,
-        ..Row::new(RecordId([0; 16]), record_type, area)
-    };
-    match (&entry.target, row) {
-        (Target::Create { record_type, area }, _) => new(record_type, *area),
-        (Target::Edit { .. }, Some(row)) => row,
-        // The record was made and renamed earlier in this walk; its row is built when its creating entry is.
-        (Target::Edit { .. }, None) => new("", gridledger_schema::ids::AreaNo(0)),
+/// The row under which a moved entry is shown. None is there for an edit whose ground was refused: nothing is shown of it.
+fn row_of(row: Option<Row>, entry: &Entry) -> Option<Row> {
+    match &entry.target {
+        Target::Create { record_type, area } => Some(Row {
+            changed_at: entry.at,
+            ..Row::new(RecordId([0; 16]), record_type, *area)
+        }),
+        Target::Edit { .. } => row,
     }
 }

@@ -186,8 +186,9 @@ pub(super) struct Open {
 }
 
 pub(super) fn open_entries(c: &Connection, record: RecordId) -> Result<Vec<Open>, ClientError> {
-    let sql =
-        "SELECT feed, unseal(body, record, 65), seen FROM entries WHERE record = ?1 AND state < 2 ORDER BY n";
+    // What is decided was made before what is not, also in an earlier feed, where its number may be higher.
+    let sql = "SELECT feed, unseal(body, record, 65), seen FROM entries WHERE record = ?1 AND state < 2
+               ORDER BY state DESC, n";
     let mut select = c.prepare_cached(sql)?;
     let rows = select.query_map([record.0], |row| {
         Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?, row.get(2)?))

@@ -3,6 +3,7 @@
 use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Target};
+use gridledger_schema::ids::FeedId;
 
 use super::compose::{self, Composed};
 use super::{DeskEntry, DeskFeed, DeskTarget, DeskVerdict};
@@ -10,6 +11,7 @@ use crate::reading::{ReadError, Reader};
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::people::User;
+use crate::store::records::HistoryRow;
 use crate::store::refusals::{RefusedRow, RulingRow};
 
 /// Saves a refused entry's intents as an entry of `user`, and the ruling in the same transaction. The verdict says why
@@ -69,11 +71,21 @@ fn meant(reader: &Reader<'_>, refused: &RefusedRow, entry: &Entry) -> Result<Des
     })
 }
 
-/// How far the author had seen the record's log: up to the entry's cursor, and the author's own entries before it.
+/// How far the author had seen the record's log: up to the entry's cursor, the author's own entries before it, and those
+/// that the device's earlier feeds hold, as far as they were made by then.
 fn seen_by_author(service: &Service, refused: &RefusedRow, entry: &Entry) -> Result<u64, StoreError> {
+    let feed = service.store.feed(refused.feed)?;
+    let earlier: Vec<FeedId> = feed.map_or_else(Vec::new, |feed| {
+        let of = |ordinal| FeedId::of_key(&feed.public_key, ordinal);
+        (0..feed.ordinal).map(of).collect()
+    });
+    let by_then = |row: &HistoryRow| canonical::decode(&row.body).is_ok_and(|made| made.at <= entry.at);
     let lines = service.store.history(refused.record)?;
-    let lines = lines.iter().filter_map(|row| row.log.as_ref());
-    let seen =
-        lines.filter(|line| line.seq <= entry.cursor || (line.feed == refused.feed && line.n < refused.n));
-    Ok(seen.map(|line| line.seq).max().unwrap_or(0))
+    let seen = lines.iter().filter_map(|row| {
+        let line = row.log.as_ref()?;
+        let own = (line.feed == refused.feed && line.n < refused.n)
+            || (earlier.contains(&line.feed) && by_then(row));
+        (own || line.seq <= entry.cursor).then_some(line.seq)
+    });
+    Ok(seen.max().unwrap_or(0))
 }

@@ -31,7 +31,7 @@ use crate::store::records::{
 };
 use crate::territory::moving::Crossing;
 use parallel::Prepared;
-use working::Working;
+use working::{Own, Working};
 
 /// The function a store asks inside each push's transaction.
 pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
@@ -289,9 +289,13 @@ impl Plan<'_> {
             .ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?
             .clone();
         let feed = segment.feed.feed;
+        let own = Own {
+            feed,
+            before: &segment.heard.before,
+        };
         let seen = match segment.saw(entry.n) {
             Some(clock) => working.seen_by_clock(feed, entry, clock),
-            None => working.seen(self.source, feed, entry)?,
+            None => working.seen(self.source, &own, entry)?,
         };
         if !was_stored {
             self.check(working, &record_type, (segment, known), entry, &seen)?;

@@ -18,7 +18,9 @@ use gridledger_schema::set::{Merge, RecordType};
 use super::Stop;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
-use crate::store::records::{Before, DocumentRow, LogRow, RecordRow, RecordWrite, SeenHeads, Source};
+use crate::store::records::{
+    Before, DocumentRow, LogRow, RecordLine, RecordRow, RecordWrite, SeenHeads, Source,
+};
 
 /// What an entry's author had seen of each facet it touches.
 pub(super) type SeenFacets = Vec<(u8, Seen)>;
@@ -36,16 +38,26 @@ pub(crate) struct Working {
     pub(crate) named: Option<AreaNo>,
     facets: BTreeMap<u8, Facet>,
     /// The record's log above a position, as stored; read only when someone had not seen everything.
-    log: Option<(u64, Vec<Line>)>,
+    log: Option<(u64, Vec<RecordLine>)>,
     /// Its lines of this push.
-    fresh: Vec<Line>,
+    fresh: Vec<RecordLine>,
     /// What its generation began with, if it began in this push.
     base: Option<Vec<(u8, Vec<u8>)>>,
     view: Option<View>,
 }
 
-/// A line of a record's log: position, feed, facets.
-type Line = (u64, FeedId, u64);
+/// What an author has written: a feed, and the feeds of the same device before it, each up to an entry.
+pub(super) struct Own<'a> {
+    pub(super) feed: FeedId,
+    pub(super) before: &'a [(FeedId, u64)],
+}
+
+impl Own<'_> {
+    fn wrote(&self, line: &RecordLine) -> bool {
+        let mut before = self.before.iter();
+        line.feed == self.feed || before.any(|(feed, last)| *feed == line.feed && line.n <= *last)
+    }
+}
 
 /// What a record leaves to be written.
 pub(crate) struct Finished {
@@ -123,7 +135,7 @@ impl Working {
     pub(super) fn seen(
         &mut self,
         source: &mut dyn Source,
-        feed: FeedId,
+        own: &Own<'_>,
         entry: &Entry,
     ) -> Result<SeenFacets, StoreError> {
         let touched = entry.facets();
@@ -137,7 +149,7 @@ impl Working {
         self.read_log(source, above)?;
         let lines = || {
             let stored = self.log.iter().flat_map(|(_, lines)| lines);
-            stored.chain(&self.fresh).filter(|(seq, ..)| *seq > above)
+            stored.chain(&self.fresh).filter(|line| line.seq > above)
         };
         let base = |facet: u8| self.facets.get(&facet).and_then(|f| f.document.base());
         Ok(facets
@@ -145,7 +157,7 @@ impl Working {
                 let before = base(facet).filter(|_| knew).map(|base| base.clock);
                 (
                     facet,
-                    seen_of(before.unwrap_or_default(), lines(), feed, entry.cursor, facet),
+                    seen_of(before.unwrap_or_default(), lines(), own, entry.cursor, facet),
                 )
             })
             .collect())
@@ -303,7 +315,12 @@ impl Working {
         row.entries += 1;
         row.entry_bytes += bytes as u64;
         (row.changed_by, row.changed_at) = (author.to_owned(), entry.at);
-        self.fresh.push((line.seq, line.feed, line.facets));
+        self.fresh.push(RecordLine {
+            seq: line.seq,
+            feed: line.feed,
+            n: line.n,
+            facets: line.facets,
+        });
     }
 
     pub(crate) fn finish(self, record_type: Option<&RecordType>) -> Option<Finished> {
@@ -346,15 +363,15 @@ fn of_facet(clock: &SeenHeads, facet: u8) -> Vec<(FeedId, u64)> {
 /// What someone had seen, of a generation whose base is made of `before`: entries up to the cursor, and the own ones.
 fn seen_of<'a>(
     before: BTreeMap<FeedId, u64>,
-    lines: impl Iterator<Item = &'a Line>,
-    feed: FeedId,
+    lines: impl Iterator<Item = &'a RecordLine>,
+    own: &Own<'_>,
     cursor: u64,
     facet: u8,
 ) -> Seen {
     let (mut clock, mut all) = (before, true);
-    for (seq, author, _) in lines.filter(|(_, _, facets)| facets & (1 << facet) != 0) {
-        if *seq <= cursor || *author == feed {
-            *clock.entry(*author).or_insert(0) += 1;
+    for line in lines.filter(|line| line.facets & (1 << facet) != 0) {
+        if line.seq <= cursor || own.wrote(line) {
+            *clock.entry(line.feed).or_insert(0) += 1;
         } else {
             all = false;
         }

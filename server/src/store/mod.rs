@@ -5,7 +5,7 @@
 pub mod audit;
 pub mod desk;
 mod engine;
-mod jobs;
+pub mod jobs;
 pub mod people;
 pub mod plans;
 pub mod postgres;

@@ -47,6 +47,9 @@ pub struct Heard {
     pub told: i64,
     /// The most it can hold of each area's log; `None` where that is not known.
     pub given: Option<Arc<Bounds>>,
+    /// The feeds its key wrote before this one, each with the last entry the device holds: its own earlier work. A copy of
+    /// the device may have gone on in them.
+    pub before: Vec<(FeedId, u64)>,
 }
 
 impl Heard {
@@ -54,6 +57,7 @@ impl Heard {
     pub const EVERYTHING: Self = Self {
         told: i64::MAX,
         given: None,
+        before: Vec::new(),
     };
 }
 
@@ -209,6 +213,19 @@ pub struct LogRow {
     pub seen: Option<SeenHeads>,
 }
 
+/// A line of one record's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordLine {
+    /// Position in the log of the area it was in.
+    pub seq: u64,
+    /// The author's feed.
+    pub feed: FeedId,
+    /// The entry's number there.
+    pub n: u64,
+    /// The facets it touched, as a bit set.
+    pub facets: u64,
+}
+
 /// What happened in an area besides entries. Each has a position in the area's log: whose cursor is there was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventKind {
@@ -330,8 +347,8 @@ pub trait Source {
         kind: EventKind,
         upto: u64,
     ) -> Result<Option<EventRow>, StoreError>;
-    /// A record's log lines above a position: (position, feed, facets).
-    fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<(u64, FeedId, u64)>, StoreError>;
+    /// A record's log lines above a position.
+    fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<RecordLine>, StoreError>;
     /// The canonical bytes of every entry about a record, refused ones too: (feed, number, bytes). None of wiped ones.
     fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError>;
 }

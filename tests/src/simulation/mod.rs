@@ -6,7 +6,7 @@ mod edits;
 mod epochs;
 mod of_record;
 mod restores;
-mod rng;
+pub(crate) mod rng;
 mod territory;
 
 use std::collections::{BTreeSet, VecDeque};

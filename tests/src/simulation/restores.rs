@@ -37,7 +37,7 @@ impl Simulation<'_> {
             .push(format!("the server is restored from {}", backup.file.display()));
         // A generation begins at a second of its own.
         self.world.pass(1_000);
-        self.world.restore_keeping(&backup.file, self.planted != Some(Planted::EpochKept));
+        self.world.restore_told(&backup.file, self.planted != Some(Planted::EpochKept));
         self.starts += 1;
         self.tally.restored += 1;
         for (who, (login, role, area)) in PEOPLE.iter().enumerate() {

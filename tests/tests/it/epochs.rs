@@ -386,9 +386,7 @@ fn an_old_phone_returns_after_two_generations_and_its_edits_mean_what_they_meant
 
 /// Has the store say that a record's generation was derived under rules of before.
 fn under_old_rules(world: &World, record: RecordId) {
-    let file = rusqlite::Connection::open(world.server_file()).unwrap();
-    let sql = "UPDATE records SET rules = ?2 WHERE record = ?1";
-    file.execute(sql, (record.0, RULES_VERSION - 1)).unwrap();
+    world.set_column(record, "rules", i64::from(RULES_VERSION - 1));
 }
 
 #[test]
@@ -405,10 +403,9 @@ fn no_entry_is_derived_under_rules_that_are_not_its_generations() {
 #[test]
 fn a_long_history_begins_anew_by_itself() {
     let mut scene = Scene::new();
-    let file = rusqlite::Connection::open(scene.world.server_file()).unwrap();
-    let sql = "UPDATE records SET entries = ?2 WHERE record = ?1";
-    file.execute(sql, (scene.person.0, limits::EPOCH_ENTRIES as i64 - 1))
-        .unwrap();
+    scene
+        .world
+        .set_column(scene.person, "entries", limits::EPOCH_ENTRIES as i64 - 1);
     let edit = |at: &str| Intents::new().put("contact_hours", at);
     scene.w1.engine().edit(scene.person, edit("早")).unwrap();
     scene.w2.engine().edit(scene.person, edit("晚")).unwrap();

@@ -3,6 +3,7 @@
 mod at_rest;
 mod canaries;
 mod conformance;
+mod copies;
 mod desks;
 mod doors;
 mod epochs;

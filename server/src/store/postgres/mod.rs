@@ -12,7 +12,7 @@ mod writer;
 use std::sync::Arc;
 
 use super::engine::{Engine, SqlStore};
-use super::jobs::Queue;
+use super::jobs::{COMMIT_GROUP, Queue};
 use super::records::Decide;
 use super::sql::Connection;
 use super::{StoreError, tables};
@@ -35,13 +35,18 @@ impl PostgresStore {
     /// Opens the store in the database at `url` (`postgres://…`), making its tables if they are not there. `decide` is asked inside
     /// each push's transaction, which may be run more than once.
     pub fn open(url: &str, decide: Arc<Decide>) -> Result<Self, StoreError> {
+        Self::open_sharing(url, decide, COMMIT_GROUP)
+    }
+
+    /// … with so many writes at most that share a commit.
+    pub fn open_sharing(url: &str, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
         let first = link::open(url)?;
         migrations::migrate(&first)?;
         tables::make_identity(&Connection::new(&first))?;
         let writers = (0..WRITERS).map(|no| {
             let url = url.to_owned();
-            Queue::start(&format!("store-writer-{no}"), move |jobs| {
-                writer::serve(&url, jobs)
+            Queue::start(&format!("store-writer-{no}"), group, move |jobs| {
+                writer::serve(&url, jobs);
             })
         });
         let engine = PostgresEngine {

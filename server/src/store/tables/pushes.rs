@@ -15,8 +15,8 @@ use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::plans::RouteRow;
 use crate::store::records::{
-    Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordRow, RecordWrite, SegmentVerdict,
-    SignedEntry, Source, Stay, Writes,
+    Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordLine, RecordRow, RecordWrite,
+    SegmentVerdict, SignedEntry, Source, Stay, Writes,
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
@@ -114,16 +114,18 @@ impl Source for Reading<'_> {
         events::last(self.c, area, kind, upto)
     }
 
-    fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<(u64, FeedId, u64)>, StoreError> {
+    fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<RecordLine>, StoreError> {
         let mut select = self.c.prepare_cached(
-            "SELECT seq, feed, facets FROM log WHERE record = ?1 AND seq > ?2 ORDER BY seq",
+            "SELECT seq, feed, n, facets FROM log WHERE record = ?1 AND seq > ?2 ORDER BY seq",
         )?;
         let rows = select.query_map((record.0, above as i64), |row| {
-            Ok((
-                row.get::<_, i64>(0)? as u64,
-                FeedId(row.get(1)?),
-                row.get::<_, i64>(2)? as u64,
-            ))
+            let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
+            Ok(RecordLine {
+                seq: number(0)?,
+                feed: FeedId(row.get(1)?),
+                n: number(2)?,
+                facets: number(3)?,
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

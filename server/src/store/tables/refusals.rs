@@ -12,9 +12,11 @@ use crate::store::people::UserNo;
 use crate::store::refusals::{RefusalStore, RefusedQuery, RefusedRow, RulingRow};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
-const COLUMNS: &str = "SELECT v.feed, v.n, f.author, e.record, v.area, e.body, e.refusal, e.received_at, v.asked_at, v.note,
+const COLUMNS: &str =
+    "SELECT v.feed, v.n, f.author, e.record, v.area, e.body, e.refusal, e.received_at, v.asked_at, v.note,
     r.by, r.at, r.note, r.as_feed, r.as_n
-  FROM evidence v JOIN entries e USING (feed, n) JOIN feeds f USING (feed) LEFT JOIN rulings r USING (feed, n)";
+  FROM evidence v JOIN entries e ON e.feed = v.feed AND e.n = v.n JOIN feeds f ON f.feed = v.feed
+  LEFT JOIN rulings r ON r.feed = v.feed AND r.n = v.n";
 
 fn read(row: &Row) -> Result<RefusedRow, SqlError> {
     let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
@@ -96,8 +98,8 @@ pub(super) fn rule(c: &Connection<'_>, ruling: &RulingRow) -> Result<(), StoreEr
 /// Of a user's own refused entries that are asked about: those not noted yet, and the rulings there are.
 fn asked(c: &Connection<'_>, user: UserNo, asks: &[Ask]) -> Result<(Vec<Ask>, Vec<RulingRow>), StoreError> {
     let mut select = c.prepare_cached(
-        "SELECT v.asked_at, r.by, r.at, r.note, r.as_feed, r.as_n FROM evidence v JOIN feeds f USING (feed)
-         LEFT JOIN rulings r USING (feed, n) WHERE v.feed = ?1 AND v.n = ?2 AND f.user = ?3",
+        "SELECT v.asked_at, r.by, r.at, r.note, r.as_feed, r.as_n FROM evidence v JOIN feeds f ON f.feed = v.feed
+         LEFT JOIN rulings r ON r.feed = v.feed AND r.n = v.n WHERE v.feed = ?1 AND v.n = ?2 AND f.user = ?3",
     )?;
     let (mut fresh, mut rulings) = (Vec::new(), Vec::new());
     for ask in asks {

@@ -99,7 +99,7 @@ fn settle(dir: &Path, canaries: &mut Canaries) -> String {
 fn start(dir: &Path) -> (Child, Door) {
     let log = std::fs::File::create(dir.join("log")).expect("a file");
     let mut child = Command::new(env!("CARGO_BIN_EXE_node"))
-        .arg(dir.join("server.db"))
+        .arg(format!("sqlite:{}", dir.join("server.db").display()))
         .arg("log_level=trace,actix_server=trace,actix_http=trace,mio=trace")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

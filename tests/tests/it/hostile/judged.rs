@@ -349,10 +349,9 @@ fn a_record_grows_no_larger_than_what_every_phone_can_take() {
     assert!(row.entry_bytes > limits::RECORD_BYTES && row.epoch > 1, "{row:?}");
     scene.works();
     // What stays cannot be had without: a generation that begins large is full soon.
-    let file = rusqlite::Connection::open(scene.world.server_file()).unwrap();
-    let large = "UPDATE records SET base_bytes = ?2 WHERE record = ?1";
-    file.execute(large, (record.0, limits::RECORD_BYTES as i64))
-        .unwrap();
+    scene
+        .world
+        .set_column(record, "base_bytes", limits::RECORD_BYTES as i64);
     let intents = vec![put("coverage_note", json!("好"))];
     let more = scene.attacker.entry(Target::Edit { record }, intents);
     assert_eq!(scene.codes(more), [Code::RecordFull]);

@@ -24,7 +24,7 @@ const HOMES: usize = 120;
 
 /// A grid with many homes, and a plan that is ready to be applied.
 fn ready() -> (World, u32) {
-    let mut world = World::new(1);
+    let mut world = World::in_file(1);
     stewards(&world);
     world.user("w1", "grid_worker", "G1");
     let mut phone = world.phone("w1", 0);
