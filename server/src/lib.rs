@@ -26,6 +26,7 @@ pub mod ingest;
 pub mod lang;
 pub mod lease;
 pub mod ledger;
+pub mod lost;
 pub mod pull;
 pub mod reading;
 pub mod reads;

@@ -218,7 +218,8 @@ impl<'a> Simulation<'a> {
                 self.restart();
                 Ok(())
             }
-            89..=90 => {
+            89 => self.back_up_or_restore(),
+            90 => {
                 self.rights();
                 Ok(())
             }
