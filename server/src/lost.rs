@@ -2,15 +2,18 @@
 //! still missing. Counts and names, never values: those are on the phones.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use gridledger_core::document::Document;
 use gridledger_schema::code::Code;
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::limits;
 use serde_json::{Value, json};
 
 use crate::reading::{ReadError, Reader};
 use crate::service::Service;
 use crate::store::StoreError;
+use crate::store::people::UserNo;
 use crate::store::restores::MissingRow;
 
 /// Which areas are asked about.
@@ -38,15 +41,15 @@ pub fn list(reader: &Reader<'_>, question: &Question) -> Result<Value, ReadError
 /// Each feed's changes in a record that are missing, of the areas that `wanted` names: by area and record.
 pub fn missing(service: &Service, wanted: impl Fn(AreaNo) -> bool) -> Result<Vec<Value>, StoreError> {
     let tree = service.tree();
-    let mut clocks = HashMap::new();
+    let (mut clocks, mut writers) = (HashMap::new(), None);
     let mut lost = Vec::new();
     for told in service.store.told_missing()? {
         if !wanted(told.area) {
             continue;
         }
         let here = match clocks.entry(told.record) {
-            std::collections::hash_map::Entry::Occupied(slot) => slot.into_mut(),
-            std::collections::hash_map::Entry::Vacant(slot) => slot.insert(clock(service, told.record)?),
+            Entry::Occupied(slot) => slot.into_mut(),
+            Entry::Vacant(slot) => slot.insert(clock(service, told.record)?),
         };
         let has = here
             .as_ref()
@@ -57,7 +60,7 @@ pub fn missing(service: &Service, wanted: impl Fn(AreaNo) -> bool) -> Result<Vec
             continue;
         };
         let MissingRow { record, area, facet, feed, device, at, .. } = told;
-        let author = service.store.feed(feed)?.map(|feed| feed.author);
+        let author = author_of(service, feed, &mut writers)?;
         lost.push(json!({
             "area": tree.get(area).map(|info| info.code.clone()), "record": record, "here": here.is_some(),
             "facet": facet, "feed": feed, "author": author, "changes": changes, "told_by": device, "at": at,
@@ -66,7 +69,37 @@ pub fn missing(service: &Service, wanted: impl Fn(AreaNo) -> bool) -> Result<Vec
     Ok(lost)
 }
 
-type Clocks = HashMap<(u8, gridledger_schema::ids::FeedId), u64>;
+/// Who writes feeds that have no entry here, by feed.
+type Writers = HashMap<FeedId, String>;
+
+/// Whose feed it is; `None` of a device that this store does not know.
+fn author_of(
+    service: &Service,
+    feed: FeedId,
+    writers: &mut Option<Writers>,
+) -> Result<Option<String>, StoreError> {
+    if let Some(known) = service.store.feed(feed)? {
+        return Ok(Some(known.author));
+    }
+    let writers = match writers {
+        Some(writers) => writers,
+        None => writers.insert(all_writers(service)?),
+    };
+    Ok(writers.get(&feed).cloned())
+}
+
+fn all_writers(service: &Service) -> Result<Writers, StoreError> {
+    let logins: HashMap<UserNo, String> = service.store.users()?.into_iter().map(|u| (u.no, u.login)).collect();
+    let mut writers = Writers::new();
+    for device in service.store.devices()? {
+        let feeds = (0..limits::DEVICE_FEEDS).map(|ordinal| FeedId::of_key(&device.public_key, ordinal));
+        let login = logins.get(&device.user).cloned().unwrap_or_default();
+        writers.extend(feeds.map(|feed| (feed, login.clone())));
+    }
+    Ok(writers)
+}
+
+type Clocks = HashMap<(u8, FeedId), u64>;
 
 /// How many changes each feed has made in each facet of a record; `None` if there is no such record.
 fn clock(service: &Service, record: RecordId) -> Result<Option<Clocks>, StoreError> {

@@ -46,8 +46,8 @@ impl Engine {
             };
             self.apply_frame(frame, report)?;
             faults::reach("phone.after_frame");
-            if end.is_some() {
-                return Ok(end);
+            if let Some(more) = end {
+                return Ok(Some(more || self.ask_again));
             }
         }
         if self.answer_is_void {

@@ -129,7 +129,9 @@ impl Engine {
         }
         self.give_up_shadows()?;
         let waits = !self.former_feeds()?.is_empty() || self.me.decided < self.proven(self.me.feed, 0)?.0;
-        if !waits && self.lost_records(None, true)?.is_empty() && self.former_entries()? == 0 {
+        let untold = !self.lost_records(None, true)?.is_empty();
+        self.ask_again |= untold;
+        if !waits && !untold && self.former_entries()? == 0 {
             db::set_number(&self.db, RECOVERS, 0)?;
         }
         Ok(())

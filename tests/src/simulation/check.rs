@@ -271,6 +271,10 @@ fn rights(simulation: &Simulation<'_>, player: usize) -> Result<BTreeMap<AreaNo,
 /// No entry claims to have seen what its author had not, nor less: the record as of what the server says the author
 /// had seen is the record that was on the screen.
 fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> Result<(), String> {
+    if simulation.tally.waited_out > 0 {
+        // What was made on something that did not come in time was taken on what was there.
+        return Ok(());
+    }
     for edit in &simulation.saved {
         let Player { who, feed, .. } = &simulation.players[edit.player];
         let held = &records[&edit.record];

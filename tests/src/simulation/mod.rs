@@ -91,7 +91,7 @@ pub struct Tally {
     pub beaten: usize,
     /// Restores from an older backup.
     pub restored: usize,
-    /// Recoveries that only ended with their time.
+    /// Restores up to the last whose recovery ended with its time only.
     pub waited_out: usize,
 }
 
@@ -402,6 +402,11 @@ impl<'a> Simulation<'a> {
             report => report.map_err(|e| format!("a sync failed: {e}"))?,
         };
         let (arrived, start) = (line != Line::RequestLost, self.starts);
+        let restored = self.world.service.store.restored().map_err(text)?;
+        if restored.is_some_and(|restore| restore.ended_at.is_some_and(|at| at >= restore.until)) {
+            self.tally.waited_out = self.tally.restored;
+        }
+        let phone = &mut self.players[player].phone;
         let body = phone.last_request().to_vec();
         self.requests.push_back(Sent { body, arrived, start });
         if self.requests.len() > 12 {
@@ -612,7 +617,6 @@ impl<'a> Simulation<'a> {
                 // What was made on something that is not there any more waits until the time for it is over.
                 self.note("a day passes".into());
                 self.world.pass(25 * 3_600_000);
-                self.tally.waited_out += 1;
             }
         }
         Err(format!("not quiet after {ROUNDS} rounds"))

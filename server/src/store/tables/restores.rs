@@ -172,6 +172,14 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
+    fn displaced(&self) -> Result<Vec<(FeedId, u64)>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached("SELECT feed, n FROM displaced ORDER BY feed, n")?;
+            let rows = select.query_map((), |row| Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     fn told_missing(&self) -> Result<Vec<MissingRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(

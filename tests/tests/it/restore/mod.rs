@@ -1,12 +1,17 @@
 //! A server restored from an older backup: phones bring back what they hold receipts for, once, and what nobody holds is
 //! told by name.
 
+mod kills;
+mod lost;
+mod proofs;
+
 use gridledger_client::{Intents, Query, RecordId};
+use gridledger_schema::code::Code;
 use gridledger_server::verify::verify;
-use gridledger_tests::world::{Phone, World};
+use gridledger_tests::world::{Line, Phone, SyncFailure, World};
 
 /// Two workers of one grid, with their phones.
-pub(super) fn two() -> (World, Phone, Phone) {
+fn two() -> (World, Phone, Phone) {
     let world = World::new(1);
     world.user("w1", "grid_worker", "G1");
     world.user("w2", "grid_worker", "G1");
@@ -145,4 +150,105 @@ fn who_had_seen_a_value_still_overrules_it() {
         assert!(conflicts.is_empty(), "{conflicts:?}");
     }
     assert!(verify(&world.service).expect("the store").is_whole());
+}
+
+#[test]
+fn a_phone_that_was_out_at_backup_and_restore_brings_everything() {
+    let (mut world, mut a, mut b) = two();
+    let (first, mut out) = (patrol(&mut a, "p0"), world.phone("w2", 0));
+    out.sync(&world).expect("a first sync");
+    settle(&world, &mut [&mut a, &mut b]);
+    out.sync(&world).expect("a sync");
+    // Out from here on, with work on what it has and work of its own.
+    count_one_more(&mut out, first, "p1");
+    let own = patrol(&mut out, "o0");
+    let backup = world.backup("backup.db");
+    count_one_more(&mut b, first, "p2");
+    settle(&world, &mut [&mut a, &mut b]);
+    world.restore(&backup);
+    settle(&world, &mut [&mut a, &mut b]);
+    assert_eq!(shown(&mut a, first), (2, 2, 0));
+    settle(&world, &mut [&mut a, &mut b, &mut out]);
+    all_hold(&world, &mut [&mut a, &mut b, &mut out], &[(first, 3), (own, 1)]);
+}
+
+#[test]
+fn a_second_restore_in_the_middle_loses_nothing() {
+    let (mut world, mut a, mut b) = two();
+    let old = patrol(&mut a, "p0");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("backup.db");
+    count_one_more(&mut a, old, "p1");
+    let new = patrol(&mut a, "n0");
+    settle(&world, &mut [&mut a, &mut b]);
+    count_one_more(&mut b, new, "n1");
+    settle(&world, &mut [&mut a, &mut b]);
+    world.pass(60_000);
+    world.restore(&backup);
+    // A has moved and brought its part; B has moved and brought nothing yet.
+    a.sync(&world).expect("a sync");
+    let middle = world.backup("middle.db");
+    b.sync_over(&world, Line::AnswerLost).expect("a sync");
+    count_one_more(&mut b, old, "p2");
+    world.pass(60_000);
+    world.restore(&backup);
+    b.sync(&world).expect("a sync");
+    assert_eq!(shown(&mut b, old), (3, 3, 1));
+    assert_eq!(shown(&mut b, new), (2, 2, 1));
+    world.pass(60_000);
+    world.restore(&middle);
+    b.sync(&world).expect("a sync");
+    assert_eq!(shown(&mut b, old), (3, 3, 1));
+    settle(&world, &mut [&mut a, &mut b]);
+    all_hold(&world, &mut [&mut a, &mut b], &[(old, 3), (new, 2)]);
+}
+
+#[test]
+fn a_phone_enrolled_after_the_backup_enrols_again_and_brings_its_work() {
+    let (mut world, mut a, mut b) = two();
+    let backup = world.backup("backup.db");
+    let mut late = world.phone("w2", 0);
+    late.sync(&world).expect("a first sync");
+    let made = patrol(&mut late, "l0");
+    late.sync(&world).expect("a sync");
+    settle(&world, &mut [&mut a, &mut b]);
+    world.restore(&backup);
+    let refused = late.sync(&world).expect_err("the server does not know it");
+    let SyncFailure::Server(refused) = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(refused.code(), Code::DeviceUnknown);
+    assert_eq!(shown(&mut late, made), (1, 1, 0));
+    // Its number is nobody else's.
+    let mut other = world.phone("w1", 0);
+    other.sync(&world).expect("a first sync");
+    let code = world.code("w2");
+    late.engine().enrol("http://nowhere", &code).expect("enrolment is noted");
+    settle(&world, &mut [&mut a, &mut b, &mut late, &mut other]);
+    all_hold(&world, &mut [&mut a, &mut b, &mut late], &[(made, 1)]);
+}
+
+#[test]
+fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
+    let (mut world, mut a, mut b) = two();
+    let record = patrol(&mut a, "p0");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("backup.db");
+    count_one_more(&mut b, record, "p1");
+    settle(&world, &mut [&mut a, &mut b]);
+    let devices = world.service.store.devices().expect("devices");
+    let lost = devices.last().expect("b's device").no;
+    world.service.store.set_device_revoked(lost, true).expect("revoked");
+    world.restore(&backup);
+    world.service.store.set_device_revoked(lost, true).expect("revoked again");
+    let refused = b.sync(&world).expect_err("it is revoked");
+    assert!(matches!(refused, SyncFailure::Server(refused) if refused.code() == Code::DeviceRevoked));
+    // Nobody waits for it.
+    settle(&world, &mut [&mut a]);
+    let new = patrol(&mut a, "n0");
+    settle(&world, &mut [&mut a]);
+    assert_eq!(shown(&mut a, new), (1, 1, 0));
+    // What it had brought is told to be missing, not silently gone.
+    let told = a.engine().lost().expect("the list");
+    assert_eq!(told.iter().map(|lost| (lost.record, lost.changes)).collect::<Vec<_>>(), [(record, 1)]);
 }
