@@ -32,7 +32,7 @@
 mod client;
 pub mod engine;
 mod error;
-mod faults;
+pub mod faults;
 mod intents;
 mod key_file;
 mod model;

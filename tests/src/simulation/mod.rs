@@ -12,6 +12,7 @@ mod territory;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
+use gridledger_client::faults;
 use gridledger_client::{ClientError, Intents, Query, RecordId, SyncReport};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::FeedId;
@@ -127,6 +128,8 @@ pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
 pub fn run_with(seed: u64, steps: &Mutex<Vec<String>>, planted: Option<Planted>) -> Result<Tally, String> {
     let mut simulation = Simulation::new(seed, steps)?;
     simulation.planted = planted;
+    let dropped = planted == Some(Planted::ShadowDropped);
+    faults::plant(dropped.then_some("shadow_dropped_early"));
     let length = 40 + simulation.rng.below(80);
     for _ in 0..length {
         simulation.step()?;
@@ -393,6 +396,7 @@ impl<'a> Simulation<'a> {
     fn sync_told(&mut self, player: usize, line: Line) -> Result<SyncReport, String> {
         self.note(format!("{player} syncs, line {line:?}"));
         self.tally.lost += usize::from(line != Line::Good);
+        let before = self.screen(player)?;
         let phone = &mut self.players[player].phone;
         let report = match phone.sync_over(&self.world, line) {
             Err(SyncFailure::Server(SyncError::Refused(Code::DeviceUnknown))) => {
@@ -416,6 +420,7 @@ impl<'a> Simulation<'a> {
         self.players[player].answers.push(answer);
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
+        self.nothing_disappeared(player, before)?;
         if report.healed > 0 {
             return Err("a phone's digest differed from the server's".into());
         }

@@ -3,7 +3,11 @@
 //!
 //! A backup from before a change of the territory or an erasure is not used: those an operator has to do again by hand.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+use gridledger_client::{Query, RecordId};
+use serde_json::Value;
 
 use super::{PEOPLE, Simulation, text};
 
@@ -62,9 +66,59 @@ impl Simulation<'_> {
     }
 }
 
+/// What a phone shows: of each record the items of its logs, which nothing takes away again.
+pub(super) type Screen = BTreeMap<RecordId, BTreeSet<String>>;
+
+impl Simulation<'_> {
+    /// What a phone shows while a restore is being made good; `None` where something else may take it away.
+    pub(super) fn screen(&mut self, player: usize) -> Result<Option<Screen>, String> {
+        let tally = self.tally;
+        if tally.restored == 0 || tally.plans + tally.erased + tally.waited_out + self.ends.len() > 0 {
+            return Ok(None);
+        }
+        let shown = self.players[player]
+            .phone
+            .engine()
+            .for_check()
+            .list(&Query::default());
+        let shown = shown.map_err(text)?;
+        let items = |view: &Value| -> BTreeSet<String> {
+            let logs = LOGS.iter().filter_map(|field| view[*field].as_array());
+            logs.flatten().map(ToString::to_string).collect()
+        };
+        Ok(Some(
+            shown
+                .iter()
+                .map(|record| (record.id, items(&record.view)))
+                .collect(),
+        ))
+    }
+
+    /// Nothing that was on the screen is gone, but what its author was told was refused.
+    pub(super) fn nothing_disappeared(&mut self, player: usize, before: Option<Screen>) -> Result<(), String> {
+        let (Some(before), Some(after)) = (before, self.screen(player)?) else {
+            return Ok(());
+        };
+        let attention = self.players[player].phone.engine().attention().map_err(text)?;
+        for (record, items) in before {
+            let there = after.get(&record);
+            let all = there.is_some_and(|there| items.is_subset(there));
+            if !all && attention.iter().all(|item| item.record != record) {
+                return Err(format!("{player} showed {record} with {items:?}, and now {there:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fields to which items are only added.
+const LOGS: [&str; 7] = ["notes", "comments", "needs", "costs", "media", "findings", "checkins"];
+
 /// A fault that is planted to see that it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
     /// The restored server does not know that it was restored.
     EpochKept,
+    /// A phone lets go of what it showed with the first news of it.
+    ShadowDropped,
 }
