@@ -6,6 +6,7 @@
 //! *over*.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ed25519_dalek::Signer as _;
@@ -26,7 +27,12 @@ use crate::store::StoreError;
 pub struct Recovering {
     restore: Option<RestoreRow>,
     over: AtomicBool,
+    /// The phase when it was asked for last, and when that was.
+    known: Mutex<Option<(i64, RecoveryPhase)>>,
 }
+
+/// Milliseconds for which a phase is not asked for again: another node may have moved it on.
+const KNOWN_MS: i64 = 1_000;
 
 impl Recovering {
     /// What the store says.
@@ -35,6 +41,7 @@ impl Recovering {
         Self {
             restore,
             over: AtomicBool::new(over),
+            known: Mutex::default(),
         }
     }
 
@@ -48,18 +55,32 @@ impl Recovering {
         let Some(restore) = self.restore.filter(|_| !self.over.load(Ordering::Acquire)) else {
             return Ok(RecoveryPhase::Over);
         };
+        let now = service.now();
+        let known = self.known.lock().ok().and_then(|known| *known);
+        let known = known.filter(|(at, _)| (*at..*at + KNOWN_MS).contains(&now) && now < restore.until);
+        if let Some((_, phase)) = known {
+            return Ok(phase);
+        }
         let awaited = service.store.awaited()?;
-        if !awaited.to_settle.is_empty() && service.now() < restore.until {
-            return Ok(if awaited.to_offer.is_empty() {
+        if !awaited.to_settle.is_empty() && now < restore.until {
+            let phase = if awaited.to_offer.is_empty() {
                 RecoveryPhase::Settling
             } else {
                 RecoveryPhase::Gathering
-            });
+            };
+            self.know(Some((now, phase)));
+            return Ok(phase);
         }
         service.store.end_recovery(service.now())?;
         self.over.store(true, Ordering::Release);
         tracing::info!(epoch = restore.epoch.0, "the recovery is over");
         Ok(RecoveryPhase::Over)
+    }
+
+    fn know(&self, phase: Option<(i64, RecoveryPhase)>) {
+        if let Ok(mut known) = self.known.lock() {
+            *known = phase;
+        }
     }
 
     /// Whether nothing new is taken now.
@@ -163,8 +184,10 @@ pub fn note(
         for (feed, held) in own {
             settled = settled && service.store.feed_head(*feed)?.0 >= *held;
         }
-        service.store.note_offered(device.no, settled)?;
-        phase = service.recovering.phase(service)?;
+        if service.store.note_offered(device.no, settled)? {
+            service.recovering.know(None);
+            phase = service.recovering.phase(service)?;
+        }
     }
     let missing = brought.map_or(&[][..], |brought| &brought.missing);
     let told: Vec<_> = missing

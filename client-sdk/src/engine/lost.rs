@@ -1,6 +1,7 @@
 //! What a restored server did not give back: shown with the values there were, until it comes back after all, or its
 //! holder saves it again under the own name, or lets it go.
 
+use gridledger_core::mask;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::RecordId;
@@ -14,15 +15,29 @@ use crate::intents::Intents;
 use crate::model::{Lost, LostValue, Saved};
 
 impl Engine {
-    /// Records of which a restored server did not give everything back, with what they showed; nothing while residents'
-    /// values are withheld.
+    /// Records of which a restored server did not give everything back, with what they showed, masked as in lists;
+    /// nothing while residents' values are withheld.
     pub fn lost(&self) -> Result<Vec<Lost>, ClientError> {
         self.look()?;
-        let lost = self.lost_records(None, false)?;
-        lost.into_iter().map(|lost| self.shown_lost(&lost)).collect()
+        let lost = self.lost_records(None, false)?.into_iter();
+        lost.map(|lost| Ok(self.masked_lost(self.whole_lost(&lost)?))).collect()
     }
 
-    fn shown_lost(&self, lost: &LostRecord) -> Result<Lost, ClientError> {
+    fn masked_lost(&self, mut lost: Lost) -> Lost {
+        let Some(known) = self.schema.record_type(&lost.record_type) else {
+            lost.values.clear();
+            return lost;
+        };
+        for value in &mut lost.values {
+            for shown in [&mut value.was, &mut value.now] {
+                let whole = Map::from_iter([(value.field.clone(), shown.take())]);
+                *shown = mask::view(known, &whole).remove(&value.field).unwrap_or_default();
+            }
+        }
+        lost
+    }
+
+    fn whole_lost(&self, lost: &LostRecord) -> Result<Lost, ClientError> {
         let record = lost.row.record;
         let here = self.plain_get(record)?;
         let now = here.as_ref().and_then(|here| here.view.as_object()).cloned();
@@ -53,7 +68,7 @@ impl Engine {
         }
         let lost = self.lost_records(Some(record), false)?.into_iter().next();
         let lost = lost.ok_or_else(|| ClientError::Missing(format!("lost record {record}")))?;
-        let shown = self.shown_lost(&lost)?;
+        let shown = self.whole_lost(&lost)?;
         let record_type = self.schema.record_type(&lost.row.record_type).cloned();
         let record_type = record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?;
         let mut intents = Intents::new();

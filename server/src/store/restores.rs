@@ -71,8 +71,8 @@ pub trait RestoreStore {
     fn begin_generation(&self, new: NewGeneration) -> Result<RestoreRow, StoreError>;
     /// Ends the recovery.
     fn end_recovery(&self, at: i64) -> Result<(), StoreError>;
-    /// Notes that a device has offered all it has receipts for, and whether all of it is decided.
-    fn note_offered(&self, device: DeviceNo, settled: bool) -> Result<(), StoreError>;
+    /// Notes that a device has offered all it has receipts for, and whether all of it is decided. Whether that was news.
+    fn note_offered(&self, device: DeviceNo, settled: bool) -> Result<bool, StoreError>;
     /// The devices that the recovery waits for.
     fn awaited(&self) -> Result<Awaited, StoreError>;
     /// Notes what a device misses.

@@ -124,7 +124,7 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn note_offered(&self, device: DeviceNo, settled: bool) -> Result<(), StoreError> {
+    fn note_offered(&self, device: DeviceNo, settled: bool) -> Result<bool, StoreError> {
         let known = self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT settled FROM offers WHERE device = ?1 AND restore = (SELECT max(no) FROM restores)",
@@ -132,13 +132,13 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
             Ok(select.query_row([device.0], |row| row.get::<_, bool>(0)).optional()?)
         })?;
         if known.is_some_and(|known| known >= settled) {
-            return Ok(());
+            return Ok(false);
         }
         self.engine.write(move |c| {
             let sql = "INSERT INTO offers SELECT max(no), CAST(?1 AS BIGINT), CAST(?2 AS BIGINT) FROM restores WHERE true
                        ON CONFLICT (restore, device) DO UPDATE SET settled = greatest(offers.settled, excluded.settled)";
             c.execute(sql, (device.0, i64::from(settled)))?;
-            Ok(())
+            Ok(true)
         })
     }
 

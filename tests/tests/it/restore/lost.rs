@@ -1,7 +1,9 @@
 //! What nobody brings back is told: to who had it on the phone, with the values; to supervisors and operators by name and
 //! number.
 
+use gridledger_schema::code::Code;
 use gridledger_server::lost;
+use gridledger_tests::office::Clerk;
 use serde_json::json;
 
 use super::{count_one_more, household, label, patrol, settle, shown, shown_label, two};
@@ -46,6 +48,13 @@ fn what_a_lost_phone_had_written_is_told_by_name_and_can_be_saved_again() {
     let sum: u64 = listed.iter().filter_map(|row| row["changes"].as_u64()).sum();
     assert_eq!((listed.len(), sum), (3, 4), "{listed:?}");
     assert!(listed.iter().all(|row| row["author"] == "w2" && row["area"] == "G1"), "{listed:?}");
+    world.user("s1", "general_grid_head", "C");
+    let ask = |login: &str| {
+        let clerk = Clerk::new(&world.service, login);
+        lost::list(&clerk.reader(), &lost::Question::default())
+    };
+    assert_eq!(ask("s1").expect("who supervises is told")["lost"], json!(listed));
+    assert_eq!(ask("w1").expect_err("a worker is not").code(), Code::Forbidden);
 
     // Saved again, or let go.
     a.engine().save_lost(house).expect("saved again");
