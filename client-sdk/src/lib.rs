@@ -44,6 +44,6 @@ pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
 pub use key_file::{Lock, PASSPHRASE_CHARS};
 pub use model::{
-    Attention, Conflict, Copied, Ending, EntryId, Invite, Lost, LostValue, Purpose, Query, Record, Saved, SentState, Status,
-    SyncReport, Why,
+    Attention, Conflict, Copied, Ending, EntryId, Invite, Lost, LostValue, Purpose, Query, Record, Saved,
+    SentState, Status, SyncReport, Why,
 };

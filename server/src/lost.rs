@@ -59,7 +59,15 @@ pub fn missing(service: &Service, wanted: impl Fn(AreaNo) -> bool) -> Result<Vec
         let Some(changes) = told.count.checked_sub(has).filter(|changes| *changes > 0) else {
             continue;
         };
-        let MissingRow { record, area, facet, feed, device, at, .. } = told;
+        let MissingRow {
+            record,
+            area,
+            facet,
+            feed,
+            device,
+            at,
+            ..
+        } = told;
         let author = author_of(service, feed, &mut writers)?;
         lost.push(json!({
             "area": tree.get(area).map(|info| info.code.clone()), "record": record, "here": here.is_some(),
@@ -89,7 +97,12 @@ fn author_of(
 }
 
 fn all_writers(service: &Service) -> Result<Writers, StoreError> {
-    let logins: HashMap<UserNo, String> = service.store.users()?.into_iter().map(|u| (u.no, u.login)).collect();
+    let logins: HashMap<UserNo, String> = service
+        .store
+        .users()?
+        .into_iter()
+        .map(|u| (u.no, u.login))
+        .collect();
     let mut writers = Writers::new();
     for device in service.store.devices()? {
         let feeds = (0..limits::DEVICE_FEEDS).map(|ordinal| FeedId::of_key(&device.public_key, ordinal));

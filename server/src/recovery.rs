@@ -18,10 +18,10 @@ use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Restore
 
 use crate::reading::Reader;
 use crate::service::Service;
+use crate::store::StoreError;
 use crate::store::people::Device;
 use crate::store::records::{Again, SignedEntry};
 use crate::store::restores::RestoreRow;
-use crate::store::StoreError;
 
 /// The last restore of the store, as it was when the service began: a store is restored while nobody serves it.
 pub struct Recovering {
@@ -90,7 +90,11 @@ impl Recovering {
 }
 
 /// The word to a phone of another generation; `None` if this store was never restored.
-pub fn notice(service: &Service, request: &Request, own: &[(FeedId, u64)]) -> Result<Option<Restored>, StoreError> {
+pub fn notice(
+    service: &Service,
+    request: &Request,
+    own: &[(FeedId, u64)],
+) -> Result<Option<Restored>, StoreError> {
     let (Some(restore), Some(former)) = (service.recovering.restore(), request.server_epoch) else {
         return Ok(None);
     };
@@ -129,7 +133,10 @@ pub fn again(
     };
     let (first, last) = (first.entry.n, last.entry.n);
     let key = service.receipt_key.verifying_key();
-    let of_feed = brought.receipts.iter().filter(|(_, receipt)| receipt.feed == feed);
+    let of_feed = brought
+        .receipts
+        .iter()
+        .filter(|(_, receipt)| receipt.feed == feed);
     for (epoch, told) in of_feed.filter(|(_, told)| told.n >= first && told.n <= last) {
         let chained = entries[(told.n - first) as usize].hash == told.hash;
         if chained && receipt::verify(&key, *epoch, told) {
@@ -158,7 +165,9 @@ fn refusals(told: &Receipt) -> impl Iterator<Item = (u64, Refusal)> + '_ {
         if refusal.rule.chars().count() > limits::REASON_CHARS {
             refusal.rule.clear();
         }
-        refusal.field = refusal.field.filter(|field| field.chars().count() <= limits::FIELD_NAME_CHARS);
+        refusal.field = refusal
+            .field
+            .filter(|field| field.chars().count() <= limits::FIELD_NAME_CHARS);
         (*n, refusal)
     })
 }

@@ -414,7 +414,10 @@ fn check(
         return refused(Code::FeedForked, "the entry before was another");
     }
     let mut entries = Vec::with_capacity(segment.entries.len());
-    let emptied: HashMap<u64, EntryHash> = brought.into_iter().flat_map(|b| recovery::emptied(b.recovery, feed.feed)).collect();
+    let emptied: HashMap<u64, EntryHash> = brought
+        .into_iter()
+        .flat_map(|b| recovery::emptied(b.recovery, feed.feed))
+        .collect();
     for entry in segment.entries {
         let (body, hash) = match emptied.get(&entry.n) {
             Some(hash) => (Vec::new(), *hash),

@@ -192,7 +192,16 @@ impl Cluster {
             chown(&part, Some(uid), Some(gid)).expect("the dump handed over");
         }
         let url = self.database();
-        self.run("pg_restore", &["--no-owner", "--exit-on-error", "-d", &url, &part.display().to_string()]);
+        self.run(
+            "pg_restore",
+            &[
+                "--no-owner",
+                "--exit-on-error",
+                "-d",
+                &url,
+                &part.display().to_string(),
+            ],
+        );
         std::fs::remove_file(&part).expect("the dump taken away");
         url
     }

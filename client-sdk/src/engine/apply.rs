@@ -181,7 +181,11 @@ impl Engine {
     /// The verdicts on an earlier feed of this phone, whose entries a restored server had lost.
     fn receipt_of_before(&mut self, receipt: &Receipt, report: &mut SyncReport) -> Result<(), ClientError> {
         let told_at = db::number(&self.db, "told_at")?;
-        let Some((_, decided)) = self.former_feeds()?.into_iter().find(|(feed, _)| *feed == receipt.feed) else {
+        let Some((_, decided)) = self
+            .former_feeds()?
+            .into_iter()
+            .find(|(feed, _)| *feed == receipt.feed)
+        else {
             return Ok(());
         };
         let tx = self.db.unchecked_transaction()?;
@@ -442,7 +446,12 @@ fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
 }
 
 /// Adds one accepted entry to the confirmed documents; returns its time.
-fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry, author: &str) -> Result<i64, ClientError> {
+fn confirm(
+    c: &Connection,
+    confirmed: &mut Facets,
+    logged: &LogEntry,
+    author: &str,
+) -> Result<i64, ClientError> {
     let own;
     let entry = if logged.own {
         let sql =

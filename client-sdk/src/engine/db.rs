@@ -321,3 +321,36 @@ pub(super) fn set_number(c: &Connection, key: &str, value: i64) -> Result<(), Cl
 pub(super) fn text(c: &Connection, key: &str) -> Result<Option<String>, ClientError> {
     Ok(setting(c, key)?.map(|v| String::from_utf8_lossy(&v).into_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_before_restores_is_taken_on_with_what_it_holds() {
+        let mut c = Connection::open_in_memory().expect("a database");
+        for sql in &STEPS[..6] {
+            c.execute_batch(sql).expect("a step");
+        }
+        c.pragma_update(None, "application_id", APPLICATION_ID)
+            .expect("a mark");
+        c.pragma_update(None, "user_version", 6).expect("a mark");
+        let old = "INSERT INTO entries (feed, n, record, body, hash, seen, state)
+                   VALUES (zeroblob(16), 1, zeroblob(16), x'00', zeroblob(32), x'', 2)";
+        c.execute(old, []).expect("an entry");
+        migrate(&mut c).expect("the steps since");
+        let now: (i64, i64) = c
+            .query_row("SELECT state, former FROM entries", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .expect("the entry");
+        assert_eq!(now, (2, 0));
+        for table in ["receipts", "shadows", "former_feeds"] {
+            let count: i64 = c
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+                .expect("a new table");
+            assert_eq!(count, 0, "{table}");
+        }
+        migrate(&mut c).expect("nothing is left to do");
+    }
+}

@@ -8,8 +8,8 @@ use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::{Merge, RecordType};
 use serde_json::{Map, Value};
 
-use super::shadows::LostRecord;
 use super::Engine;
+use super::shadows::LostRecord;
 use crate::error::{ClientError, lease_ended};
 use crate::intents::Intents;
 use crate::model::{Lost, LostValue, Saved};
@@ -20,7 +20,8 @@ impl Engine {
     pub fn lost(&self) -> Result<Vec<Lost>, ClientError> {
         self.look()?;
         let lost = self.lost_records(None, false)?.into_iter();
-        lost.map(|lost| Ok(self.masked_lost(self.whole_lost(&lost)?))).collect()
+        lost.map(|lost| Ok(self.masked_lost(self.whole_lost(&lost)?)))
+            .collect()
     }
 
     fn masked_lost(&self, mut lost: Lost) -> Lost {
@@ -51,7 +52,9 @@ impl Engine {
             here: here.is_some(),
             changes,
             values: differing(&was, &now.unwrap_or_default()),
-            zh: format!("服务器从备份恢复后，这条档案缺少他人填写的 {changes} 笔内容；下面是本机原来看到的值，可以用自己的名义重新填写，也可以放弃。"),
+            zh: format!(
+                "服务器从备份恢复后，这条档案缺少他人填写的 {changes} 笔内容；下面是本机原来看到的值，可以用自己的名义重新填写，也可以放弃。"
+            ),
             en: format!(
                 "After the server was restored, {changes} changes by others are missing in this record. Below is what this \
                  phone had shown: save it again under your own name, or let it go."
@@ -70,7 +73,8 @@ impl Engine {
         let lost = lost.ok_or_else(|| ClientError::Missing(format!("lost record {record}")))?;
         let shown = self.whole_lost(&lost)?;
         let record_type = self.schema.record_type(&lost.row.record_type).cloned();
-        let record_type = record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?;
+        let record_type =
+            record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?;
         let mut intents = Intents::new();
         for value in &shown.values {
             intents = written(intents, &record_type, value);
@@ -127,7 +131,9 @@ fn written(intents: Intents, record_type: &RecordType, value: &LostValue) -> Int
             lacking.fold(intents, |intents, item| intents.add(field, item))
         }
         (Some(Merge::Map), Value::Object(children)) => {
-            let differs = children.iter().filter(|(child, value)| now.get(child) != Some(value));
+            let differs = children
+                .iter()
+                .filter(|(child, value)| now.get(child) != Some(value));
             differs.fold(intents, |intents, (child, value)| match value.as_object() {
                 Some(value) => intents.set_child(field, child, value.clone()),
                 None => intents,

@@ -29,7 +29,10 @@ impl Engine {
     /// The server is of another generation: moves to it, all or nothing. A word that is not the server's, not for the
     /// generation this phone is of, or an old one, voids the answer.
     pub(super) fn restored(&mut self, notice: &Restored) -> Result<(), ClientError> {
-        let key = self.me.server_key.and_then(|key| VerifyingKey::from_bytes(&key).ok());
+        let key = self
+            .me
+            .server_key
+            .and_then(|key| VerifyingKey::from_bytes(&key).ok());
         if !key.is_some_and(|key| recovery::verify(&key, notice)) {
             return Err(WireError::Malformed("notice's signature").into());
         }
@@ -48,7 +51,12 @@ impl Engine {
             for ordinal in 0..=self.me.ordinal {
                 let feed = FeedId::of_key(&public_key, ordinal);
                 let known = notice.known.iter().find(|(of, _)| *of == feed);
-                send_again(&tx, (ordinal, ordinal == self.me.ordinal), feed, known.map_or(0, |(_, n)| *n))?;
+                send_again(
+                    &tx,
+                    (ordinal, ordinal == self.me.ordinal),
+                    feed,
+                    known.map_or(0, |(_, n)| *n),
+                )?;
             }
             faults::reach("phone.before_restored");
             tx.commit().map_err(ClientError::of_store)?;
@@ -149,12 +157,20 @@ impl Engine {
         let Some(ordinal) = (0..self.me.ordinal).find(|o| FeedId::of_key(&key, *o) == receipt.feed) else {
             return Ok(());
         };
-        let forked = receipt.stopped.as_ref().filter(|stopped| stopped.code == Code::FeedForked);
+        let forked = receipt
+            .stopped
+            .as_ref()
+            .filter(|stopped| stopped.code == Code::FeedForked);
         if let Some(refusal) = forked {
             // It went on elsewhere, and is no longer written here: its author says what is to become of the rest.
             c.execute(
                 "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n > ?2 AND state = 0",
-                (receipt.feed.0, receipt.n as i64, SentState::Refused.number(), json!(refusal).to_string()),
+                (
+                    receipt.feed.0,
+                    receipt.n as i64,
+                    SentState::Refused.number(),
+                    json!(refusal).to_string(),
+                ),
             )?;
         }
         c.execute(
@@ -189,10 +205,16 @@ fn begin_again(c: &Connection, notice: &Restored) -> Result<(), ClientError> {
 
 /// A feed's entries after `known` are to be sent again. Those that lost what they said, and those refused, keep what they
 /// are: they go along for the chain's sake.
-fn send_again(c: &Connection, (ordinal, is_last): (u32, bool), feed: FeedId, known: u64) -> Result<(), ClientError> {
+fn send_again(
+    c: &Connection,
+    (ordinal, is_last): (u32, bool),
+    feed: FeedId,
+    known: u64,
+) -> Result<(), ClientError> {
     let after = (feed.0, known as i64);
     c.execute("UPDATE entries SET former = 1 WHERE feed = ?1 AND n > ?2", after)?;
-    let again = "UPDATE entries SET state = 0 WHERE feed = ?1 AND n > ?2 AND state IN (1, 2) AND facets IS NULL";
+    let again =
+        "UPDATE entries SET state = 0 WHERE feed = ?1 AND n > ?2 AND state IN (1, 2) AND facets IS NULL";
     c.execute(again, after)?;
     let sql = "UPDATE records SET pending = (SELECT count(*) FROM entries e WHERE e.record = records.record AND e.state < 2)
                WHERE record IN (SELECT record FROM entries WHERE feed = ?1 AND n > ?2)";
@@ -206,13 +228,23 @@ fn send_again(c: &Connection, (ordinal, is_last): (u32, bool), feed: FeedId, kno
 }
 
 /// Keeps a receipt that tells of entries.
-pub(super) fn keep_receipt(c: &Connection, epoch: ServerEpoch, receipt: &Receipt, now: i64) -> Result<(), ClientError> {
+pub(super) fn keep_receipt(
+    c: &Connection,
+    epoch: ServerEpoch,
+    receipt: &Receipt,
+    now: i64,
+) -> Result<(), ClientError> {
     if receipt.first == 0 || receipt.first > receipt.n {
         return Ok(());
     }
     let sql = "INSERT INTO receipts (feed, n, first, epoch, hash, refused, signature, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                ON CONFLICT (feed, n, first, epoch) DO UPDATE SET refused = ?6, signature = ?7, at = ?8";
-    let key = (receipt.feed.0, receipt.n as i64, receipt.first as i64, epoch.0 as i64);
+    let key = (
+        receipt.feed.0,
+        receipt.n as i64,
+        receipt.first as i64,
+        epoch.0 as i64,
+    );
     let refused = json!(receipt.refused).to_string();
     c.prepare_cached(sql)?.execute((
         key.0,
@@ -230,12 +262,17 @@ pub(super) fn keep_receipt(c: &Connection, epoch: ServerEpoch, receipt: &Receipt
 /// Lets go of receipts that are too old to be of use: a backup is not that old.
 pub(super) fn forget_receipts(c: &Connection, now: i64) -> Result<(), ClientError> {
     let before = now - limits::RECEIPT_DAYS * DAY_MS;
-    c.prepare_cached("DELETE FROM receipts WHERE at < ?1")?.execute([before])?;
+    c.prepare_cached("DELETE FROM receipts WHERE at < ?1")?
+        .execute([before])?;
     Ok(())
 }
 
 /// The receipts that end in a stretch of a feed.
-fn receipts(c: &Connection, feed: FeedId, (first, last): (u64, u64)) -> Result<Vec<(ServerEpoch, Receipt)>, ClientError> {
+fn receipts(
+    c: &Connection,
+    feed: FeedId,
+    (first, last): (u64, u64),
+) -> Result<Vec<(ServerEpoch, Receipt)>, ClientError> {
     let sql = "SELECT epoch, first, n, hash, refused, signature FROM receipts WHERE feed = ?1 AND n BETWEEN ?2 AND ?3
                ORDER BY n, at LIMIT ?4";
     let mut select = c.prepare_cached(sql)?;

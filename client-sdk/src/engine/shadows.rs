@@ -159,7 +159,9 @@ pub(super) fn without_held(
 pub(super) fn held_position(c: &Connection, record: RecordId) -> Result<Option<u64>, ClientError> {
     let sql = "SELECT held FROM shadows WHERE record = ?1 AND lost = 0 ORDER BY no LIMIT 1";
     let mut select = c.prepare_cached(sql)?;
-    let held = select.query_row([record.0], |row| row.get::<_, i64>(0)).optional()?;
+    let held = select
+        .query_row([record.0], |row| row.get::<_, i64>(0))
+        .optional()?;
     Ok(held.map(|held| held as u64))
 }
 
@@ -222,11 +224,17 @@ impl Engine {
     /// The feeds this phone's key has written.
     pub(super) fn own_feeds(&self) -> BTreeSet<FeedId> {
         let key = self.public_key();
-        (0..=self.me.ordinal).map(|ordinal| FeedId::of_key(&key, ordinal)).collect()
+        (0..=self.me.ordinal)
+            .map(|ordinal| FeedId::of_key(&key, ordinal))
+            .collect()
     }
 
     /// What is lost of records, or of one; `untold`: only what the server does not know of.
-    pub(super) fn lost_records(&self, of_record: Option<RecordId>, untold: bool) -> Result<Vec<LostRecord>, ClientError> {
+    pub(super) fn lost_records(
+        &self,
+        of_record: Option<RecordId>,
+        untold: bool,
+    ) -> Result<Vec<LostRecord>, ClientError> {
         if self.seal.is_dark() {
             return Ok(Vec::new());
         }
@@ -243,7 +251,10 @@ impl Engine {
         for row in rows {
             let row = row?;
             let confirmed = overlay::documents(&self.db, row.record, false)?;
-            let Some(shadow) = of(&self.db, row.record)?.into_iter().rfind(|shadow| shadow.lost >= LOST) else {
+            let Some(shadow) = of(&self.db, row.record)?
+                .into_iter()
+                .rfind(|shadow| shadow.lost >= LOST)
+            else {
                 continue;
             };
             let mut lacking = lacking(&self.schema, &row, &confirmed, &shadow.facets);
@@ -257,9 +268,16 @@ impl Engine {
             });
             let missing = missing.collect();
             let record_type = self.schema.record_type(&row.record_type);
-            let was = record_type.map(|of| project(of, shadow.facets.values())).unwrap_or_default();
+            let was = record_type
+                .map(|of| project(of, shadow.facets.values()))
+                .unwrap_or_default();
             let changes = lacking.iter().map(|(_, _, changes, _)| changes).sum();
-            lost.push(LostRecord { row, was, changes, missing });
+            lost.push(LostRecord {
+                row,
+                was,
+                changes,
+                missing,
+            });
         }
         Ok(lost)
     }

@@ -142,7 +142,12 @@ fn erase_again(service: &Service, listed: &[Listed]) -> Result<usize, CliError> 
     let done = service.store.erasures(None)?;
     let mut erased = 0;
     for one in listed {
-        let unfit = || CliError::named("清除清单中有一行无法识别", "a line of the list of erasures is not readable");
+        let unfit = || {
+            CliError::named(
+                "清除清单中有一行无法识别",
+                "a line of the list of erasures is not readable",
+            )
+        };
         let record = one.record.parse().map_err(|_| unfit())?;
         let reason = Reason::parse(&one.reason).ok_or_else(unfit)?;
         let known = |row: &crate::store::records::ErasureRow| {
@@ -212,7 +217,9 @@ pub fn lost(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let items: Vec<Value> = lost::missing(service, |_| true)?;
     speaker.list(
         &items,
-        &["area", "record", "here", "facet", "author", "feed", "changes", "told_by", "at"],
+        &[
+            "area", "record", "here", "facet", "author", "feed", "changes", "told_by", "at",
+        ],
     );
     Ok(())
 }

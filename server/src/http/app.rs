@@ -17,8 +17,8 @@ use super::observe::{Tls, observe};
 use super::peer::TrustForwarded;
 use super::rates::{Rates, turnstile};
 use super::{
-    ApiError, entries, erasure, exports, health, ledgers, listen, lost, metrics, plans, reads, records, refused,
-    sessions, shares, sync, tls,
+    ApiError, entries, erasure, exports, health, ledgers, listen, lost, metrics, plans, reads, records,
+    refused, sessions, shares, sync, tls,
 };
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};

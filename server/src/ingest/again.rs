@@ -11,13 +11,18 @@ use crate::store::records::{CheckedSegment, SignedEntry};
 
 /// Why a segment was stopped.
 pub(super) fn waits() -> Refusal {
-    Refusal::new(Code::Recovering, "its turn comes when others have offered what they hold")
+    Refusal::new(
+        Code::Recovering,
+        "its turn comes when others have offered what they hold",
+    )
 }
 
 impl Plan<'_> {
     /// Gives an entry the verdict that a receipt proves, and has one wait whose turn has not come.
     pub(super) fn from_before(&mut self, segment: &CheckedSegment, entry: &Entry) -> Result<(), Stop> {
-        let Some(again) = &segment.again else { return Ok(()) };
+        let Some(again) = &segment.again else {
+            return Ok(());
+        };
         let emptied = again.emptied.contains(&entry.n);
         self.forget |= emptied;
         if let Some(refusal) = again.refused.get(&entry.n) {

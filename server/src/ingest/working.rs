@@ -174,7 +174,11 @@ impl Working {
             wanted.retain(|(of, _)| *of != feed);
             wanted.extend(here.iter().filter(|(of, _)| *of == feed));
             let held = recovery::held_of(&here, &wanted);
-            if held == here { Seen::All } else { Seen::Clock(held) }
+            if held == here {
+                Seen::All
+            } else {
+                Seen::Clock(held)
+            }
         };
         facets.map(|facet| (facet, seen(facet))).collect()
     }

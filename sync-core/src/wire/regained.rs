@@ -31,7 +31,9 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
     }
     e.u64(recovery.left)?.array(recovery.missing.len() as u64 * 5)?;
     for missing in &recovery.missing {
-        e.bytes(&missing.record.0)?.u32(missing.area.0)?.u8(missing.facet)?;
+        e.bytes(&missing.record.0)?
+            .u32(missing.area.0)?
+            .u8(missing.facet)?;
         e.bytes(&missing.feed.0)?.u64(missing.count)?;
     }
     Ok(())
@@ -69,7 +71,13 @@ pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, Wir
                 count: d.u64()?,
             })
         })?;
-        Ok(Recovery { receipts, seen, emptied, left, missing })
+        Ok(Recovery {
+            receipts,
+            seen,
+            emptied,
+            left,
+            missing,
+        })
     })
 }
 

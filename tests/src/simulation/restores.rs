@@ -41,7 +41,8 @@ impl Simulation<'_> {
             .push(format!("the server is restored from {}", backup.file.display()));
         // A generation begins at a second of its own.
         self.world.pass(1_000);
-        self.world.restore_told(&backup.file, self.planted != Some(Planted::EpochKept));
+        self.world
+            .restore_told(&backup.file, self.planted != Some(Planted::EpochKept));
         self.starts += 1;
         self.tally.restored += 1;
         for (who, (login, role, area)) in PEOPLE.iter().enumerate() {
@@ -95,7 +96,11 @@ impl Simulation<'_> {
     }
 
     /// Nothing that was on the screen is gone, but what its author was told was refused.
-    pub(super) fn nothing_disappeared(&mut self, player: usize, before: Option<Screen>) -> Result<(), String> {
+    pub(super) fn nothing_disappeared(
+        &mut self,
+        player: usize,
+        before: Option<Screen>,
+    ) -> Result<(), String> {
         let (Some(before), Some(after)) = (before, self.screen(player)?) else {
             return Ok(());
         };
@@ -104,7 +109,9 @@ impl Simulation<'_> {
             let there = after.get(&record);
             let all = there.is_some_and(|there| items.is_subset(there));
             if !all && attention.iter().all(|item| item.record != record) {
-                return Err(format!("{player} showed {record} with {items:?}, and now {there:?}"));
+                return Err(format!(
+                    "{player} showed {record} with {items:?}, and now {there:?}"
+                ));
             }
         }
         Ok(())
@@ -112,7 +119,9 @@ impl Simulation<'_> {
 }
 
 /// Fields to which items are only added.
-const LOGS: [&str; 7] = ["notes", "comments", "needs", "costs", "media", "findings", "checkins"];
+const LOGS: [&str; 7] = [
+    "notes", "comments", "needs", "costs", "media", "findings", "checkins",
+];
 
 /// A fault that is planted to see that it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

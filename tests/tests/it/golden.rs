@@ -12,8 +12,9 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId, ServerEpoch, hex};
 use gridledger_schema::wire::{
-    AreaCursor, AreaInfo, Ask, Delta, Enrol, EntrySeen, Frame, Grant, GrantSet, Lease, LogEntry, Missing, News,
-    Read, Receipt, RecordNews, Recovery, RecoveryPhase, Request, Restored, Ruling, Segment, Want, Welcome,
+    AreaCursor, AreaInfo, Ask, Delta, Enrol, EntrySeen, Frame, Grant, GrantSet, Lease, LogEntry, Missing,
+    News, Read, Receipt, RecordNews, Recovery, RecoveryPhase, Request, Restored, Ruling, Segment, Want,
+    Welcome,
 };
 use serde_json::{Map, Value, json};
 
@@ -401,7 +402,13 @@ fn of_frames() -> Vec<Case> {
     };
     let frames = vec![
         ("frame-end", Frame::End { more: true }),
-        ("frame-time", Frame::Time { at: AT, epoch: ServerEpoch(1) }),
+        (
+            "frame-time",
+            Frame::Time {
+                at: AT,
+                epoch: ServerEpoch(1),
+            },
+        ),
         ("frame-receipt", Frame::Receipt(signed_receipt())),
         ("frame-delta", Frame::Delta(delta())),
         ("frame-granted", Frame::Granted(area)),

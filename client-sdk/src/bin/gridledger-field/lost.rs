@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::app::{Answer, App};
 use crate::args::LostRecord;
 use crate::failure::Failure;
-use crate::text::{label_of, one_line, short, table};
 use crate::show;
+use crate::text::{label_of, one_line, short, table};
 
 pub fn run(app: &App, what: Option<&LostRecord>) -> Result<Answer, Failure> {
     match what {
@@ -28,7 +28,10 @@ pub fn run(app: &App, what: Option<&LostRecord>) -> Result<Answer, Failure> {
 /// The lost record whose id begins so.
 fn find(app: &App, text: &str) -> Result<RecordId, Failure> {
     let lost = app.client.lost()?;
-    let mut found = lost.iter().map(|one| one.record).filter(|id| id.to_string().starts_with(text));
+    let mut found = lost
+        .iter()
+        .map(|one| one.record)
+        .filter(|id| id.to_string().starts_with(text));
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id),
         _ => Err(Failure::told(
@@ -68,7 +71,10 @@ fn described(app: &App, one: &Lost) -> String {
     let rows = one.values.iter().map(|value| {
         let field = record_type.and_then(|of| of.field(&value.field));
         let name = label_of(app, field.map(|field| &field.label), &value.field);
-        let (was, now) = (show::line(app, field, &value.was), show::line(app, field, &value.now));
+        let (was, now) = (
+            show::line(app, field, &value.was),
+            show::line(app, field, &value.now),
+        );
         let now = match value.now {
             Value::Null => String::new(),
             _ => say!(app.lang, "现在：{now}", "now: {now}"),

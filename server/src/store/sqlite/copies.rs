@@ -23,7 +23,9 @@ pub fn backup(store: &Path, to: &Path) -> Result<u64, StoreError> {
     let part = named(to, ".part");
     clear(&part)?;
     create(&part)?;
-    let part_name = part.to_str().ok_or_else(|| unfit(&part, "its name is not Unicode"))?;
+    let part_name = part
+        .to_str()
+        .ok_or_else(|| unfit(&part, "its name is not Unicode"))?;
     source.execute("VACUUM INTO ?1", [part_name])?;
     let bytes = settle(&part)?;
     check(&part)?;
@@ -85,7 +87,11 @@ fn check(path: &Path) -> Result<(), StoreError> {
 
 /// A new file that nobody else on the machine reads: it holds residents' values.
 fn create(path: &Path) -> Result<(), StoreError> {
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     made.map(|_| ()).map_err(|error| unfit(path, &error.to_string()))
 }
 

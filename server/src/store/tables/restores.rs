@@ -14,7 +14,8 @@ use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 /// Numbers of devices, people and areas left out at a restore: some may have been handed out since the backup.
 const LEFT_OUT: i64 = 10_000;
 
-const COLUMNS: &str = "SELECT epoch, former, at, first, until, ended_at FROM restores ORDER BY no DESC LIMIT 1";
+const COLUMNS: &str =
+    "SELECT epoch, former, at, first, until, ended_at FROM restores ORDER BY no DESC LIMIT 1";
 
 fn read(row: &Row) -> Result<RestoreRow, SqlError> {
     Ok(RestoreRow {
@@ -60,7 +61,13 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<Rest
         .query_map((), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for area in areas {
-        let event = (area, first as i64, EventKind::Restored.as_str(), None::<Vec<u8>>, new.at);
+        let event = (
+            area,
+            first as i64,
+            EventKind::Restored.as_str(),
+            None::<Vec<u8>>,
+            new.at,
+        );
         c.execute("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)", event)?;
     }
     c.execute("UPDATE areas SET head = ?1", [first as i64])?;
@@ -84,7 +91,10 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<Rest
             seen - new.active_ms
         ],
     )?;
-    c.execute("UPDATE settings SET value = ?1 WHERE key = 'server_epoch'", [epoch.to_vec()])?;
+    c.execute(
+        "UPDATE settings SET value = ?1 WHERE key = 'server_epoch'",
+        [epoch.to_vec()],
+    )?;
     // A session or a code that was ended or used since the backup would be good again.
     c.execute("DELETE FROM refresh_tokens", ())?;
     c.execute("DELETE FROM enrolment_codes WHERE device IS NULL", ())?;
@@ -129,7 +139,9 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
             let mut select = c.prepare_cached(
                 "SELECT settled FROM offers WHERE device = ?1 AND restore = (SELECT max(no) FROM restores)",
             )?;
-            Ok(select.query_row([device.0], |row| row.get::<_, bool>(0)).optional()?)
+            Ok(select
+                .query_row([device.0], |row| row.get::<_, bool>(0))
+                .optional()?)
         })?;
         if known.is_some_and(|known| known >= settled) {
             return Ok(false);

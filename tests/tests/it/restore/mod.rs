@@ -7,8 +7,13 @@ mod proofs;
 
 use gridledger_client::{Intents, Query, RecordId};
 use gridledger_schema::code::Code;
+use gridledger_schema::wire::RecoveryPhase;
+use gridledger_server::desk::submit;
+use gridledger_server::store::StoreError;
 use gridledger_server::verify::verify;
+use gridledger_tests::office::{Clerk, creating, put};
 use gridledger_tests::world::{Line, Phone, SyncFailure, World};
+use serde_json::json;
 
 /// Two workers of one grid, with their phones.
 fn two() -> (World, Phone, Phone) {
@@ -49,7 +54,9 @@ fn shown_label(phone: &mut Phone, record: RecordId) -> Option<String> {
 }
 
 fn count_one_more(phone: &mut Phone, record: RecordId, note: &str) {
-    let intents = Intents::new().increment("posters_removed", 1).add("companions", note);
+    let intents = Intents::new()
+        .increment("posters_removed", 1)
+        .add("companions", note);
     phone.engine().edit(record, intents).expect("an edit");
 }
 
@@ -88,13 +95,22 @@ fn all_hold(world: &World, phones: &mut [&mut Phone], wanted: &[(RecordId, i64)]
         for (record, count) in wanted {
             assert_eq!(shown(phone, *record), (*count, *count as usize, 0));
         }
-        let all = phone.engine().for_check().list(&Query::default()).expect("a list");
+        let all = phone
+            .engine()
+            .for_check()
+            .list(&Query::default())
+            .expect("a list");
         assert_eq!(all.len(), wanted.len());
         let status = phone.engine().status().expect("a status");
         assert_eq!((status.unsent, status.attention), (0, 0), "{status:?}");
     }
     for (record, count) in wanted {
-        let row = world.service.store.ledger_row(*record).expect("the ledger").expect("a row");
+        let row = world
+            .service
+            .store
+            .ledger_row(*record)
+            .expect("the ledger")
+            .expect("a row");
         assert_eq!(row.views[0].1["posters_removed"], *count);
     }
 }
@@ -223,7 +239,9 @@ fn a_phone_enrolled_after_the_backup_enrols_again_and_brings_its_work() {
     let mut other = world.phone("w1", 0);
     other.sync(&world).expect("a first sync");
     let code = world.code("w2");
-    late.engine().enrol("http://nowhere", &code).expect("enrolment is noted");
+    late.engine()
+        .enrol("http://nowhere", &code)
+        .expect("enrolment is noted");
     settle(&world, &mut [&mut a, &mut b, &mut late, &mut other]);
     all_hold(&world, &mut [&mut a, &mut b, &mut late], &[(made, 1)]);
 }
@@ -238,9 +256,17 @@ fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
     settle(&world, &mut [&mut a, &mut b]);
     let devices = world.service.store.devices().expect("devices");
     let lost = devices.last().expect("b's device").no;
-    world.service.store.set_device_revoked(lost, true).expect("revoked");
+    world
+        .service
+        .store
+        .set_device_revoked(lost, true)
+        .expect("revoked");
     world.restore(&backup);
-    world.service.store.set_device_revoked(lost, true).expect("revoked again");
+    world
+        .service
+        .store
+        .set_device_revoked(lost, true)
+        .expect("revoked again");
     let refused = b.sync(&world).expect_err("it is revoked");
     assert!(matches!(refused, SyncFailure::Server(refused) if refused.code() == Code::DeviceRevoked));
     // Nobody waits for it.
@@ -250,5 +276,42 @@ fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
     assert_eq!(shown(&mut a, new), (1, 1, 0));
     // What it had brought is told to be missing, not silently gone.
     let told = a.engine().lost().expect("the list");
-    assert_eq!(told.iter().map(|lost| (lost.record, lost.changes)).collect::<Vec<_>>(), [(record, 1)]);
+    assert_eq!(
+        told.iter()
+            .map(|lost| (lost.record, lost.changes))
+            .collect::<Vec<_>>(),
+        [(record, 1)]
+    );
+}
+
+#[test]
+fn desks_and_new_work_wait_while_the_server_gathers() {
+    let (mut world, mut a, mut b) = two();
+    world.user("d1", "grid_worker", "G1");
+    let record = patrol(&mut a, "p0");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("backup.db");
+    count_one_more(&mut b, record, "p1");
+    settle(&world, &mut [&mut a, &mut b]);
+    world.restore(&backup);
+    let created = |world: &World| {
+        let clerk = Clerk::new(&world.service, "d1");
+        let patrol = creating("patrol", "G1", put("started", json!(1_767_571_200_000_i64)));
+        submit(&world.service, &clerk.user, vec![patrol])
+    };
+    let refused = created(&world).expect_err("it gathers");
+    assert!(matches!(refused, StoreError::Recovering));
+    let new = patrol(&mut a, "n0");
+    a.sync(&world).expect("a sync");
+    let status = a.engine().status().expect("a status");
+    assert_eq!(status.unsent, 1, "what is new waits on the phone");
+    assert_eq!(status.trouble.map(|trouble| trouble.code), Some(Code::Recovering));
+    settle(&world, &mut [&mut b, &mut a]);
+    all_hold(&world, &mut [&mut a, &mut b], &[(record, 2), (new, 1)]);
+    let made = created(&world).expect("it is over").remove(0);
+    assert!(made.record.is_some(), "{made:?}");
+    // Whoever comes late finds it over, and a server that starts again does too.
+    world.restart();
+    let phase = world.service.recovering.phase(&world.service).expect("the phase");
+    assert_eq!(phase, RecoveryPhase::Over);
 }

@@ -36,12 +36,25 @@ fn scene() -> Scene {
         }
         entries.push(entry.clone());
         let outcome = device.try_entries(&world, vec![entry]);
-        receipts.extend(outcome.receipts().into_iter().map(|receipt| (epoch, receipt.clone())));
+        receipts.extend(
+            outcome
+                .receipts()
+                .into_iter()
+                .map(|receipt| (epoch, receipt.clone())),
+        );
     }
-    assert_eq!(receipts.iter().map(|(_, r)| r.refused.len()).collect::<Vec<_>>(), [0, 1, 0]);
+    assert_eq!(
+        receipts.iter().map(|(_, r)| r.refused.len()).collect::<Vec<_>>(),
+        [0, 1, 0]
+    );
     world.pass(1_000);
     world.restore(&backup);
-    Scene { world, device, entries, receipts }
+    Scene {
+        world,
+        device,
+        entries,
+        receipts,
+    }
 }
 
 impl Scene {
@@ -64,7 +77,11 @@ impl Scene {
 fn said(outcome: &Outcome) -> (u64, Vec<(u64, Code)>, Option<Code>) {
     let receipt = outcome.receipts()[0];
     let refused = receipt.refused.iter().map(|(n, refusal)| (*n, refusal.code));
-    (receipt.n, refused.collect(), receipt.stopped.as_ref().map(|stop| stop.code))
+    (
+        receipt.n,
+        refused.collect(),
+        receipt.stopped.as_ref().map(|stop| stop.code),
+    )
 }
 
 #[test]
@@ -74,7 +91,10 @@ fn what_receipts_prove_keeps_its_verdict_and_what_is_new_waits() {
     // Nobody may do it any more: what was stored once is stored all the same, what was refused stays refused.
     assert!(scene.world.take("w1", "grid_worker", "G1"));
     let outcome = scene.offer(receipts[..2].to_vec());
-    assert_eq!(said(&outcome), (2, vec![(2, Code::FieldForbidden)], Some(Code::Recovering)));
+    assert_eq!(
+        said(&outcome),
+        (2, vec![(2, Code::FieldForbidden)], Some(Code::Recovering))
+    );
     let outcome = scene.offer(receipts);
     assert_eq!(said(&outcome), (3, vec![(2, Code::FieldForbidden)], None));
     assert!(verify(&scene.world.service).expect("the store").is_whole());
@@ -158,9 +178,21 @@ fn a_request_of_another_generation_is_told_so_and_nothing_of_it_is_taken() {
     };
     let key = scene.world.service.receipt_key.verifying_key();
     assert!(gridledger_core::recovery::verify(&key, notice));
-    assert_eq!((notice.former, notice.epoch), (former, scene.world.service.identity.epoch));
+    assert_eq!(
+        (notice.former, notice.epoch),
+        (former, scene.world.service.identity.epoch)
+    );
     assert_eq!(notice.known, [(scene.device.feed, 0)]);
-    assert_eq!(scene.world.service.store.feed_head(scene.device.feed).expect("the feed").0, 0);
+    assert_eq!(
+        scene
+            .world
+            .service
+            .store
+            .feed_head(scene.device.feed)
+            .expect("the feed")
+            .0,
+        0
+    );
     let phase = scene.world.service.recovering.phase(&scene.world.service);
     assert_eq!(phase.expect("the phase"), RecoveryPhase::Gathering);
 }

@@ -7,8 +7,8 @@ use gridledger_schema::wire::{AreaInfo, Edge};
 
 use crate::store::StoreError;
 use crate::store::people::NewArea;
-use crate::store::tables::restores;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::store::tables::restores;
 
 /// Every area, by number.
 pub fn all(c: &Connection<'_>) -> Result<Vec<AreaInfo>, StoreError> {

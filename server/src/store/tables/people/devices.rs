@@ -3,9 +3,9 @@
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
 
 use crate::store::StoreError;
-use crate::store::tables::restores;
 use crate::store::people::{Device, FeedRow, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::store::tables::restores;
 
 const COLUMNS: &str =
     "SELECT device, user, public_key, label, revoked, counter, enrolled_at, last_seen, told FROM devices";

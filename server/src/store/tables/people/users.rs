@@ -3,8 +3,8 @@
 use super::grants::{self, Cuts};
 use crate::store::StoreError;
 use crate::store::people::{NewUser, User, UserNo};
-use crate::store::tables::restores;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::store::tables::restores;
 
 fn user(row: &Row) -> Result<User, SqlError> {
     Ok(User {
