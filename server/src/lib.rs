@@ -32,6 +32,7 @@ pub mod reading;
 pub mod reads;
 pub mod recovery;
 pub mod refused;
+pub mod segments;
 pub mod service;
 pub mod shares;
 pub mod store;

@@ -88,10 +88,8 @@ pub struct Engine {
     reach_settled: bool,
     /// The questions in the request being answered, with their notes.
     asked: Vec<(crate::model::EntryId, String)>,
-    /// The records of which the request being answered says that something is missing.
-    told_missing: Vec<gridledger_schema::ids::RecordId>,
-    /// The answer being received says that the recovery from a restore is over.
-    recovery_over: bool,
+    /// What the exchange going on says of the recovery from a restore.
+    recovering: restored::Recovering,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
     /// The store's version, as of the last look at what it says about this phone: others may write to it too.
@@ -153,8 +151,7 @@ impl Engine {
             answer_is_void: false,
             reach_settled: false,
             asked: Vec::new(),
-            told_missing: Vec::new(),
-            recovery_over: false,
+            recovering: restored::Recovering::default(),
             ask_again: false,
             version,
         };

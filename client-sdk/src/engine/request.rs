@@ -29,7 +29,7 @@ impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
         (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
-        self.recovery_over = false;
+        self.recovering.over = false;
         self.lease.server = None;
         let lease = self.wants_lease()?;
         // Another process may have saved to this file since it was opened.

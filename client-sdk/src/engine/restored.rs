@@ -7,7 +7,7 @@ use ed25519_dalek::VerifyingKey;
 use gridledger_core::recovery;
 use gridledger_core::wire::{WireError, unpack_clock};
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::ids::{EntryHash, FeedId, ServerEpoch};
+use gridledger_schema::ids::{EntryHash, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{EntrySeen, Receipt, Recovery, RecoveryPhase, Restored, Segment};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
@@ -24,6 +24,15 @@ const RESTORED_AT: &str = "restored_at";
 const MOVES: &str = "generations";
 /// 1 while there may be something left to do.
 const RECOVERS: &str = "recovers";
+
+/// What one request and its answer say of the recovery.
+#[derive(Default)]
+pub(super) struct Recovering {
+    /// The records of which the request says that something is missing.
+    pub(super) told_missing: Vec<RecordId>,
+    /// The answer says that it is over.
+    pub(super) over: bool,
+}
 
 impl Engine {
     /// The server is of another generation: moves to it, all or nothing. A word that is not the server's, not for the
@@ -126,13 +135,13 @@ impl Engine {
     /// The server says how far the recovery has come.
     pub(super) fn recovery_phase(&mut self, phase: RecoveryPhase) -> Result<(), ClientError> {
         self.missing_told()?;
-        self.recovery_over = phase == RecoveryPhase::Over;
+        self.recovering.over = phase == RecoveryPhase::Over;
         Ok(())
     }
 
     /// An answer has ended, and there is no more: if the recovery is over, so is it here.
     pub(super) fn end_recovery(&mut self, more: bool) -> Result<(), ClientError> {
-        if !std::mem::take(&mut self.recovery_over) || more || self.seal.is_dark() {
+        if !std::mem::take(&mut self.recovering.over) || more || self.seal.is_dark() {
             return Ok(());
         }
         self.give_up_shadows()?;

@@ -285,12 +285,12 @@ impl Engine {
     /// What the server is to be told is missing, as much as goes into one request; remembered until the answer comes.
     pub(super) fn missing_to_tell(&mut self) -> Result<Vec<Missing>, ClientError> {
         let mut missing = Vec::new();
-        self.told_missing.clear();
+        self.recovering.told_missing.clear();
         for lost in self.lost_records(None, true)? {
             if missing.len() + lost.missing.len() > limits::REQUEST_RECEIPTS && !missing.is_empty() {
                 break;
             }
-            self.told_missing.push(lost.row.record);
+            self.recovering.told_missing.push(lost.row.record);
             missing.extend(lost.missing.into_iter().take(limits::REQUEST_RECEIPTS));
         }
         Ok(missing)
@@ -298,7 +298,7 @@ impl Engine {
 
     /// The server knows what this phone told it to be missing.
     pub(super) fn missing_told(&mut self) -> Result<(), ClientError> {
-        for record in std::mem::take(&mut self.told_missing) {
+        for record in std::mem::take(&mut self.recovering.told_missing) {
             let sql = "UPDATE shadows SET lost = 2 WHERE record = ?1 AND lost = 1";
             self.db.prepare_cached(sql)?.execute([record.0])?;
         }

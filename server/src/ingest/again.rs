@@ -19,7 +19,7 @@ pub(super) fn waits() -> Refusal {
 
 impl Plan<'_> {
     /// Gives an entry the verdict that a receipt proves, and has one wait whose turn has not come.
-    pub(super) fn from_before(&mut self, segment: &CheckedSegment, entry: &Entry) -> Result<(), Stop> {
+    pub(super) fn verdict_of_before(&mut self, segment: &CheckedSegment, entry: &Entry) -> Result<(), Stop> {
         let Some(again) = &segment.again else {
             return Ok(());
         };

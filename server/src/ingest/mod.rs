@@ -146,7 +146,7 @@ impl Plan<'_> {
                 break;
             }
             let judged = self
-                .from_before(segment, &signed.entry)
+                .verdict_of_before(segment, &signed.entry)
                 .and_then(|()| self.entry(segment, &signed.entry, signed.body.len()));
             let refusal = match judged {
                 Ok(()) => None,

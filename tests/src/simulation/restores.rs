@@ -19,7 +19,7 @@ pub(super) struct Backup {
 
 impl Simulation<'_> {
     /// Makes a backup, or puts the last one back.
-    pub(super) fn back_up_or_restore(&mut self) -> Result<(), String> {
+    pub(super) fn back_up_or_restore(&mut self) {
         let by_hand = self.tally.plans + self.tally.erased;
         match &self.backup {
             Some(backup) if backup.by_hand == by_hand && self.rng.percent(60) => self.restore(),
@@ -28,13 +28,12 @@ impl Simulation<'_> {
                 let file = self.world.backup(&format!("backup-{}.db", self.backups));
                 self.note(format!("backup {}", self.backups));
                 self.backup = Some(Backup { file, by_hand });
-                Ok(())
             }
         }
     }
 
-    fn restore(&mut self) -> Result<(), String> {
-        let Some(backup) = &self.backup else { return Ok(()) };
+    fn restore(&mut self) {
+        let Some(backup) = &self.backup else { return };
         self.steps
             .lock()
             .expect("the list of steps")
@@ -54,7 +53,6 @@ impl Simulation<'_> {
             }
         }
         self.world.pass(1);
-        Ok(())
     }
 
     /// Whoever the server does not know any more enrols again.

@@ -102,19 +102,20 @@ fn random_histories_keep_the_promises() {
     }
 }
 
-/// The first seed, of a few, whose history shows a planted fault.
-fn finds(planted: Planted) {
-    let found = (1..=SEEDS).find(|seed| play_with(*seed, Some(planted)).is_err());
+/// Plays seeds from one on, all in turn, until a history shows a planted fault.
+fn finds(planted: Planted, from: u64) {
+    let mut seeds = (from..=SEEDS).chain(1..from);
+    let found = seeds.find(|seed| play_with(*seed, Some(planted)).is_err());
     assert!(found.is_some(), "{planted:?} was not found");
     println!("{planted:?}: seed {found:?}");
 }
 
 #[test]
 fn a_restored_server_that_keeps_its_epoch_is_found() {
-    finds(Planted::EpochKept);
+    finds(Planted::EpochKept, 17);
 }
 
 #[test]
 fn a_phone_that_lets_go_of_its_shadows_early_is_found() {
-    finds(Planted::ShadowDropped);
+    finds(Planted::ShadowDropped, 22);
 }
