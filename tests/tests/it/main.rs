@@ -22,6 +22,7 @@ mod ledgers;
 mod line;
 mod moves;
 mod phones;
+mod postgres_tls;
 mod refused;
 mod register;
 mod residents;

@@ -7,6 +7,7 @@
 mod link;
 mod migrations;
 mod readers;
+mod tls;
 mod writer;
 
 use std::sync::Arc;
