@@ -19,8 +19,7 @@ use crate::faults;
 use crate::model::SentState;
 
 const DAY_MS: i64 = 24 * 3_600_000;
-/// Settings: when the server's generation began, if it is a restored one; how often this phone has moved to another.
-const RESTORED_AT: &str = "restored_at";
+/// How often this phone has moved to another generation of its server.
 const MOVES: &str = "generations";
 /// 1 while there may be something left to do.
 const RECOVERS: &str = "recovers";
@@ -35,8 +34,8 @@ pub(super) struct Recovering {
 }
 
 impl Engine {
-    /// The server is of another generation: moves to it, all or nothing. A word that is not the server's, not for the
-    /// generation this phone is of, or an old one, voids the answer.
+    /// The server is of another generation: moves to it, all or nothing. A word to phones of another generation than this
+    /// one's, an old one then, voids the answer.
     pub(super) fn restored(&mut self, notice: &Restored) -> Result<(), ClientError> {
         let key = self
             .me
@@ -45,8 +44,7 @@ impl Engine {
         if !key.is_some_and(|key| recovery::verify(&key, notice)) {
             return Err(WireError::Malformed("notice's signature").into());
         }
-        let is_new = notice.at >= db::number(&self.db, RESTORED_AT)? && notice.epoch != notice.former;
-        if self.me.server_epoch != Some(notice.former) || !is_new {
+        if self.me.server_epoch != Some(notice.former) || notice.epoch == notice.former {
             self.answer_is_void = true;
             return Ok(());
         }
@@ -207,7 +205,6 @@ fn begin_again(c: &Connection, notice: &Restored) -> Result<(), ClientError> {
          DELETE FROM digests; DELETE FROM gone; DELETE FROM former_feeds;",
     )?;
     db::set_number(c, "server_epoch", notice.epoch.0 as i64)?;
-    db::set_number(c, RESTORED_AT, notice.at)?;
     db::set_number(c, MOVES, no)?;
     db::set_number(c, RECOVERS, 1)
 }

@@ -2,6 +2,7 @@
 
 use gridledger_core::recovery;
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId, ServerEpoch};
+use gridledger_schema::limits;
 use gridledger_schema::wire::Missing;
 
 use super::{Engine, SqlStore, epoch_of, setting};
@@ -166,7 +167,11 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
     fn note_missing(&self, device: DeviceNo, missing: &[Missing], at: i64) -> Result<(), StoreError> {
         let missing = missing.to_vec();
         self.engine.write(move |c| {
-            for one in &missing {
+            // More than a device can hold none of them misses.
+            let mut select = c.prepare_cached("SELECT count(*) FROM missing WHERE device = ?1")?;
+            let told: i64 = select.query_row([device.0], |row| row.get(0))?;
+            let left = limits::DEVICE_RECORDS.saturating_sub(told as usize);
+            for one in missing.iter().take(left) {
                 let sql = "INSERT INTO missing VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                            ON CONFLICT (record, facet, feed) DO UPDATE SET count = greatest(missing.count, excluded.count)";
                 let key = cells![

@@ -9,6 +9,7 @@ use gridledger_client::{Intents, Query, RecordId};
 use gridledger_schema::code::Code;
 use gridledger_schema::wire::RecoveryPhase;
 use gridledger_server::desk::submit;
+use gridledger_server::epochs::{Reason, Wanted, erase};
 use gridledger_server::store::StoreError;
 use gridledger_server::verify::verify;
 use gridledger_tests::office::{Clerk, creating, put};
@@ -314,4 +315,55 @@ fn desks_and_new_work_wait_while_the_server_gathers() {
     world.restart();
     let phase = world.service.recovering.phase(&world.service).expect("the phase");
     assert_eq!(phase, RecoveryPhase::Over);
+}
+
+#[test]
+fn what_was_erased_since_the_backup_does_not_come_back_with_its_author() {
+    let (mut world, mut a, mut b) = two();
+    let house = household(&mut a, "one");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("backup.db");
+    label(&mut a, house, "canary");
+    mark_vacant(&mut a, house);
+    settle(&world, &mut [&mut a, &mut b]);
+    let wanted = Wanted {
+        record: house,
+        fields: vec!["label".into()],
+        reason: Reason::Request,
+        by: "p1".into(),
+        asked_at: world.service.now(),
+    };
+    erase(&world.service, &wanted).expect("it is erased");
+    settle(&world, &mut [&mut a, &mut b]);
+    world.restore(&backup);
+    settle(&world, &mut [&mut a, &mut b]);
+    // The entry that held it is an empty place in the chain; the one after it is there.
+    let found = a
+        .engine()
+        .for_check()
+        .get(house)
+        .expect("the store")
+        .expect("the household");
+    assert_eq!(
+        (&found.view["label"], &found.view["status"]),
+        (&json!("one"), &json!("vacant"))
+    );
+    let history = world.service.store.history(house).expect("the history");
+    let canary = |body: &[u8]| body.windows(6).any(|bytes| bytes == b"canary");
+    assert_eq!(history.len(), 3);
+    assert!(!history.iter().any(|row| canary(&row.body)));
+    let report = verify(&world.service).expect("the store");
+    assert!(report.is_whole(), "{:?}", report.listed);
+    // The erasure is done again; a new entry of the same author goes on from there.
+    erase(&world.service, &wanted).expect("it is erased again");
+    settle(&world, &mut [&mut a, &mut b]);
+    label(&mut a, house, "two");
+    settle(&world, &mut [&mut a, &mut b]);
+    assert_eq!(shown_label(&mut b, house).as_deref(), Some("two"));
+    assert!(verify(&world.service).expect("the store").is_whole());
+}
+
+fn mark_vacant(phone: &mut Phone, house: RecordId) {
+    let intents = Intents::new().put("status", "vacant");
+    phone.engine().edit(house, intents).expect("an edit");
 }
