@@ -264,6 +264,32 @@ fn a_store_is_backed_up_while_it_is_served_and_restored_as_another_generation() 
 }
 
 #[test]
+fn a_backup_or_restore_that_is_broken_off_leaves_nothing_in_its_place() {
+    let office = Office::open();
+    office.grid();
+    let dies = |point: &str, words: &[&str], made: &str| {
+        let done = office
+            .command(words)
+            .env("GRIDLEDGER_DIE_AT", point)
+            .output()
+            .expect("the command runs");
+        assert!(!done.status.success(), "{point}: it was not reached");
+        assert!(!office.dir.path().join(made).exists(), "{point}");
+        office.done(words);
+        assert!(office.dir.path().join(made).exists(), "{point}");
+    };
+    dies("server.before_backup", &["admin", "backup", "a.db"], "a.db");
+    for (point, new) in [
+        ("server.before_generation", "b.db"),
+        ("server.before_restore", "c.db"),
+    ] {
+        let store = format!("sqlite:{new}");
+        dies(point, &["admin", "restore", "a.db", "--store", &store], new);
+        office.done(&["admin", "verify", "--store", &store]);
+    }
+}
+
+#[test]
 fn what_is_no_backup_is_not_restored_and_the_erasures_since_are_done_again() {
     let office = Office::open();
     office.grid();
