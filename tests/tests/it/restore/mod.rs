@@ -3,6 +3,7 @@
 
 mod kills;
 mod lost;
+mod operator;
 mod proofs;
 mod since;
 
