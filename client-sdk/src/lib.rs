@@ -32,7 +32,7 @@
 mod client;
 pub mod engine;
 mod error;
-mod faults;
+pub mod faults;
 mod intents;
 mod key_file;
 mod model;
@@ -44,6 +44,6 @@ pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
 pub use key_file::{Lock, PASSPHRASE_CHARS};
 pub use model::{
-    Attention, Conflict, Copied, Ending, EntryId, Invite, Purpose, Query, Record, Saved, SentState, Status,
-    SyncReport, Why,
+    Attention, Conflict, Copied, Ending, EntryId, Invite, Lost, LostValue, Purpose, Query, Record, Saved,
+    SentState, Status, SyncReport, Why,
 };

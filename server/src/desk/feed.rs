@@ -115,6 +115,9 @@ impl DeskFeed {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
+        if service.recovering.gathers(service)? {
+            return Err(StoreError::Recovering);
+        }
         for _ in 0..TRIES {
             let (held, hash) = service.store.feed_head(self.row.feed)?;
             let now = service.now();
@@ -160,6 +163,7 @@ impl DeskFeed {
             entries,
             signature: canonical::sign_segment(&self.key, feed, last, hash),
             heard: Heard::EVERYTHING,
+            again: None,
         };
         (segment, notes)
     }

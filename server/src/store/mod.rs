@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod reads;
 pub mod records;
 pub mod refusals;
+pub mod restores;
 pub mod shares;
 pub mod sql;
 pub mod sqlite;
@@ -27,6 +28,7 @@ pub use plans::PlanStore;
 pub use reads::ReadLogStore;
 pub use records::RecordStore;
 pub use refusals::RefusalStore;
+pub use restores::RestoreStore;
 pub use shares::ShareStore;
 pub use tools::ToolStore;
 
@@ -39,6 +41,9 @@ pub enum StoreError {
     /// The writer is gone or its queue is full.
     #[error("the store is busy")]
     Busy,
+    /// The server was restored, and takes nothing new yet.
+    #[error("the store is gathering what phones hold")]
+    Recovering,
     /// A row that this version cannot read.
     #[error("a damaged row in {0}")]
     Damaged(&'static str),
@@ -64,7 +69,10 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Sql(_) | Self::ToolsRead)
+        matches!(
+            self,
+            Self::Busy | Self::Recovering | Self::Sql(_) | Self::ToolsRead
+        )
     }
 }
 
@@ -73,6 +81,7 @@ pub trait Store:
     PeopleStore
     + RecordStore
     + RefusalStore
+    + RestoreStore
     + DeskStore
     + AuditStore
     + PlanStore

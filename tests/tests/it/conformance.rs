@@ -117,6 +117,7 @@ impl Author {
     fn segment(&self, entries: Vec<SignedEntry>) -> CheckedSegment {
         CheckedSegment {
             heard: Heard::EVERYTHING,
+            again: None,
             feed: self.row.clone(),
             entries,
             signature: [0; 64],
@@ -427,7 +428,11 @@ fn ledger_pages_cover_every_area_once() {
             limit: 9,
         };
         let page = store.ledger(&none).unwrap();
-        assert_eq!((page.rows, page.read), (vec![], vec![(area, 5)]), "all of it was read");
+        assert_eq!(
+            (page.rows, page.read),
+            (vec![], vec![(area, 5)]),
+            "all of it was read"
+        );
     });
 }
 

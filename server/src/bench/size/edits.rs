@@ -137,6 +137,7 @@ impl Author {
             entries,
             signature: [0; 64],
             heard: Heard::EVERYTHING,
+            again: None,
         };
         Push {
             carrier: None,

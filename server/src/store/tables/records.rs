@@ -9,8 +9,8 @@ use super::pushes::{self, read_line, read_refusal};
 use super::{Engine, SqlStore, epochs, events, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
-    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerPage, LedgerQuery, LedgerRow, Push, RecordNewsRow,
-    RecordRow, RecordStore, SegmentVerdict, Told,
+    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerPage, LedgerQuery, LedgerRow, Push,
+    RecordNewsRow, RecordRow, RecordStore, SegmentVerdict, Told,
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
