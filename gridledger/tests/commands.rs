@@ -530,6 +530,26 @@ fn a_store_that_is_served_is_left_alone() {
     drop(server);
 }
 
+#[test]
+fn a_copy_for_tools_is_made_beside_the_server() {
+    let office = Office::open();
+    office.grid();
+    let log = office.dir.path().join("log");
+    let server = Server::start(&office, &log, "text");
+    let copied = office.done(&["admin", "export-ledgers", "copy.db"]);
+    assert!(copied.ends_with("rows copied."), "{copied}");
+    let (code, said) = office.fails(&["admin", "export-ledgers", "copy.db"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("copy.db"), "{said}");
+    drop(server);
+    let (code, said) = office.fails(&["admin", "reader"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("make a copy for tools with admin export-ledgers"),
+        "{said}"
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn a_server_logs_no_secret_and_ends_in_order() {

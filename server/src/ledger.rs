@@ -144,15 +144,16 @@ impl Scan<'_, '_> {
                 limit,
             };
             let found = self.reader.service.store.ledger(&query)?;
-            let count = found.len();
+            let count = found.rows.len();
             let whole = first == 0;
-            for row in found {
+            for row in found.rows {
                 let (area, position) = row.position();
                 cursor.positions.insert(area, position);
                 self.take(&row, areas);
                 // The areas before it had nothing more when it was read.
                 first = areas.binary_search(&area).unwrap_or(first);
             }
+            cursor.positions.extend(found.read);
             scanned += count;
             if count < limit && whole {
                 return Ok(false);

@@ -191,10 +191,12 @@ pub fn feed(
             .collect(),
         limit,
     })?;
-    for row in &found {
+    for row in &found.rows {
         let (area, position) = row.position();
         cursor.positions.insert(area, position);
     }
+    cursor.positions.extend(found.read);
+    let found = found.rows;
     let next = cursor.encode(epoch, bound);
     let (mut rows, mut seen) = (Vec::new(), Vec::new());
     for row in &found {

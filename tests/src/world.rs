@@ -80,6 +80,16 @@ impl World {
         Self::made(grids, SchemaSet::builtin(), file)
     }
 
+    /// … whose server keeps its store at an address.
+    pub fn at(grids: usize, schema: Arc<SchemaSet>, address: StoreAddress) -> Self {
+        Self::made(grids, schema, |_| address)
+    }
+
+    /// Where the server keeps its store.
+    pub fn address(&self) -> &StoreAddress {
+        &self.address
+    }
+
     fn made(grids: usize, schema: Arc<SchemaSet>, address: impl FnOnce(&Path) -> StoreAddress) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let time = Arc::new(AtomicI64::new(MORNING));

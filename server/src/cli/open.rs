@@ -43,8 +43,8 @@ pub fn schema(settings: &Settings) -> Result<Arc<SchemaSet>, CliError> {
     }
 }
 
-/// A store that is held open is the one failure an administrator can end.
-fn explain(error: StoreError) -> CliError {
+/// What an administrator can end is said in both languages.
+pub fn explain(error: StoreError) -> CliError {
     match error {
         StoreError::Held(lock) => CliError::named(
             format!(
@@ -54,6 +54,10 @@ fn explain(error: StoreError) -> CliError {
                 "another process has the store open ({lock}); commands open the store's file themselves: \
                  stop the server, run the command, start the server again"
             ),
+        ),
+        StoreError::ToolsRead => CliError::named(
+            "分析工具正在读取台账视图，而视图须随数据模式更新：请结束该查询后重新启动。".to_owned(),
+            StoreError::ToolsRead.to_string(),
         ),
         other => other.into(),
     }

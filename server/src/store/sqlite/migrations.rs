@@ -30,3 +30,15 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+/// Whether the file is a store that has taken every step.
+pub fn check(connection: &Connection) -> Result<(), StoreError> {
+    let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application != APPLICATION_ID || taken as usize != STEPS.len() {
+        return Err(StoreError::NotAStore(
+            "the file is not a gridledger store of this version; one of an older version is made new when it is served".into(),
+        ));
+    }
+    Ok(())
+}
