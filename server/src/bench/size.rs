@@ -239,7 +239,7 @@ fn since(size: Size, percent: u64, reader: &Reader<'_>, schema: &SchemaSet) -> R
             .positions
             .insert(area.no, head.saturating_sub(back(size, percent)));
     }
-    Ok(cursor.encode(question(schema, None)?.binding()))
+    Ok(cursor.encode(reader.service.identity.epoch, question(schema, None)?.binding()))
 }
 
 fn pull(

@@ -108,13 +108,6 @@ pub enum Admin {
         #[command(subcommand)]
         retention: RetentionCommand,
     },
-    /// Let a role of the Postgres database read the ledgers for tools, and nothing else
-    Reader,
-    /// Copy the ledgers for tools into a new SQLite file, beside the service
-    ExportLedgers {
-        /// The file; it must not be there yet
-        file: PathBuf,
-    },
     /// Write a consistent copy of a SQLite store, also while a server serves it
     Backup {
         /// The copy; it must not be there yet
@@ -126,6 +119,13 @@ pub enum Admin {
     Recovery(RecoveryArgs),
     /// List what some phone holds and the restored store does not
     Lost,
+    /// Let a role of the Postgres database read the ledgers for tools, and nothing else
+    Reader,
+    /// Copy the ledgers for tools into a new SQLite file, beside the service
+    ExportLedgers {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
     /// Have records that were made under older rules go on under these
     MigrateRules,
 }
