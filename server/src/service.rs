@@ -1,6 +1,6 @@
 //! What every route works on: the store, the schema, the keys, the clock, and the territory as it stands.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
@@ -34,8 +34,8 @@ pub struct Service {
     pub lease_days: u64,
     /// The turns of people at desks.
     pub desks: Desks,
-    /// The territory and its mark; replaced whole when it changes.
-    tree: RwLock<(Arc<AreaTree>, u32)>,
+    /// The territory, its mark, and its number in the store; replaced whole when it changes.
+    tree: RwLock<(Arc<AreaTree>, u32, u64)>,
     clock: Clock,
 }
 
@@ -56,7 +56,7 @@ impl Service {
     ) -> Result<Self, StoreError> {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
-        let tree = RwLock::new(territory(store.areas()?));
+        let tree = RwLock::new(territory(store.territory()?));
         Ok(Self {
             store,
             schema,
@@ -71,24 +71,36 @@ impl Service {
         })
     }
 
-    /// The territory.
+    /// The territory as this process saw it last.
     pub fn tree(&self) -> Arc<AreaTree> {
-        self.territory().0
+        self.known().0
     }
 
-    /// The territory, and the mark by which phones know whether they were told of it.
-    pub fn territory(&self) -> (Arc<AreaTree>, u32) {
+    /// The territory as it stands in the store, and the mark by which phones know whether they were told of it. Another
+    /// node may have changed it: each request looks once, and an answer looks again before it tells of an area.
+    pub fn territory(&self) -> Result<(Arc<AreaTree>, u32), StoreError> {
+        let (tree, mark, version) = self.known();
+        if self.store.territory_version()? == version {
+            return Ok((tree, mark));
+        }
+        self.reload_tree()?;
+        let (tree, mark, _) = self.known();
+        Ok((tree, mark))
+    }
+
+    fn known(&self) -> (Arc<AreaTree>, u32, u64) {
         self.tree
             .read()
             .map_or_else(|poisoned| poisoned.into_inner().clone(), |tree| tree.clone())
     }
 
-    /// Reads the territory again, after it was changed.
+    /// Reads the territory again.
     pub fn reload_tree(&self) -> Result<(), StoreError> {
-        let fresh = territory(self.store.areas()?);
-        match self.tree.write() {
-            Ok(mut tree) => *tree = fresh,
-            Err(poisoned) => *poisoned.into_inner() = fresh,
+        let fresh = territory(self.store.territory()?);
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        // Who read later may have been faster here.
+        if fresh.2 >= tree.2 {
+            *tree = fresh;
         }
         Ok(())
     }
@@ -106,9 +118,9 @@ pub fn now() -> i64 {
         .map_or(0, |d| d.as_millis() as i64)
 }
 
-fn territory(areas: Vec<AreaInfo>) -> (Arc<AreaTree>, u32) {
+fn territory((version, areas): (u64, Vec<AreaInfo>)) -> (Arc<AreaTree>, u32, u64) {
     let hash = Sha256::digest(json!(areas).to_string());
     let mark = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
     // 0 says that a phone knows of none.
-    (Arc::new(AreaTree::new(areas)), mark.max(1))
+    (Arc::new(AreaTree::new(areas)), mark.max(1), version)
 }

@@ -74,6 +74,8 @@ fn look_up(service: &Service, no: UserNo, claims: &Claims) -> Result<Caller, Api
         return Err(Code::Unauthorised.into());
     }
     user.password = None;
+    // What is answered goes by the territory as it stands now.
+    service.territory()?;
     let grants = service.store.grants(no)?;
     Ok(Caller { user, grants })
 }

@@ -6,6 +6,8 @@ pub mod audit;
 pub mod desk;
 mod engine;
 mod jobs;
+pub mod nodes;
+pub mod notices;
 pub mod people;
 pub mod plans;
 pub mod postgres;
@@ -21,6 +23,7 @@ use gridledger_schema::ids::ServerEpoch;
 
 pub use audit::AuditStore;
 pub use desk::DeskStore;
+pub use nodes::NodeStore;
 pub use people::PeopleStore;
 pub use plans::PlanStore;
 pub use reads::ReadLogStore;
@@ -71,6 +74,7 @@ pub trait Store:
     + PlanStore
     + ReadLogStore
     + ShareStore
+    + NodeStore
     + Send
     + Sync
 {

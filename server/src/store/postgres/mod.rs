@@ -5,6 +5,7 @@
 //! order.
 
 mod link;
+mod listener;
 mod migrations;
 mod readers;
 mod writer;
@@ -13,9 +14,11 @@ use std::sync::Arc;
 
 use super::engine::{Engine, SqlStore};
 use super::jobs::Queue;
+use super::notices::Notices;
 use super::records::Decide;
 use super::sql::Connection;
 use super::{StoreError, tables};
+use listener::Listener;
 use readers::Readers;
 
 /// Writing connections of one node.
@@ -25,7 +28,9 @@ const WRITERS: u64 = 4;
 pub struct PostgresEngine {
     url: String,
     writers: Vec<Queue>,
-    readers: Readers,
+    readers: Arc<Readers>,
+    notices: Arc<Notices>,
+    listener: Listener,
 }
 
 /// A store in one Postgres database.
@@ -38,16 +43,20 @@ impl PostgresStore {
         let first = link::open(url)?;
         migrations::migrate(&first)?;
         tables::make_identity(&Connection::new(&first))?;
+        let notices = Arc::new(Notices::default());
         let writers = (0..WRITERS).map(|no| {
-            let url = url.to_owned();
+            let (url, notices) = (url.to_owned(), notices.clone());
             Queue::start(&format!("store-writer-{no}"), move |jobs| {
-                writer::serve(&url, jobs)
+                writer::serve(&url, jobs, &notices)
             })
         });
+        let readers = Arc::new(Readers::new(url, first));
         let engine = PostgresEngine {
             url: url.to_owned(),
             writers: writers.collect(),
-            readers: Readers::new(url, first),
+            listener: Listener::start(url, readers.clone(), notices.clone()),
+            readers,
+            notices,
         };
         Ok(Self { engine, decide })
     }
@@ -73,12 +82,28 @@ impl Engine for PostgresEngine {
         self.writers[(key % WRITERS) as usize].call(false, write)
     }
 
+    fn write_soon<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.write(write)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn notices(&self) -> &Arc<Notices> {
+        &self.notices
+    }
+
     fn scrub(&self) -> Result<bool, StoreError> {
         writer::vacuum(&link::open(&self.url)?)?;
         Ok(true)
     }
 
     fn close(&self) {
+        self.listener.close();
         self.writers.iter().for_each(Queue::close);
         self.readers.close();
     }

@@ -2,9 +2,10 @@
 
 use std::sync::mpsc::Receiver;
 
-use super::link;
+use super::{link, listener};
 use crate::store::StoreError;
 use crate::store::jobs::{Job, Reply, answer, next_group};
+use crate::store::notices::Notices;
 use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError};
 
 /// The advisory lock that writes share, and that a write takes whole when it must be alone.
@@ -13,12 +14,12 @@ const WRITING: i64 = 0x6772_6964;
 const ATTEMPTS: usize = 6;
 
 /// Serves the queue until it is closed. The connection is opened when it is needed, and again when it was lost.
-pub fn serve(url: &str, jobs: &Receiver<Job>) {
+pub fn serve(url: &str, jobs: &Receiver<Job>, notices: &Notices) {
     let mut link = None;
     while let Some(group) = next_group(jobs) {
         let (alone, beside): (Vec<Job>, Vec<Job>) = group.into_iter().partition(|job| job.alone);
         for group in [alone, beside] {
-            if !group.is_empty() && write(url, &mut link, group).is_err() {
+            if !group.is_empty() && write(url, &mut link, group, notices).is_err() {
                 // The commit's fate is unknown, or there is no connection: nobody was told it worked.
                 link = None;
             }
@@ -27,7 +28,12 @@ pub fn serve(url: &str, jobs: &Receiver<Job>) {
 }
 
 /// Runs a group in one transaction and answers everybody in it; what met another transaction is run again by itself.
-fn write(url: &str, link: &mut Option<PostgresLink>, group: Vec<Job>) -> Result<(), StoreError> {
+fn write(
+    url: &str,
+    link: &mut Option<PostgresLink>,
+    group: Vec<Job>,
+    notices: &Notices,
+) -> Result<(), StoreError> {
     let open = match link.take().filter(|link| !link.is_closed()) {
         Some(open) => Ok(open),
         None => link::open(url),
@@ -40,11 +46,11 @@ fn write(url: &str, link: &mut Option<PostgresLink>, group: Vec<Job>) -> Result<
             return Err(error);
         }
     };
-    let mut again = transact(open, group)?;
+    let mut again = transact(open, group, notices)?;
     for _ in 1..ATTEMPTS {
         let mut left = Vec::new();
         for job in again {
-            left.extend(transact(open, vec![job])?);
+            left.extend(transact(open, vec![job], notices)?);
         }
         again = left;
     }
@@ -59,7 +65,7 @@ fn fail(group: Vec<Job>) {
 }
 
 /// One transaction. Returns the jobs that met another one and wait to be run again.
-fn transact(link: &PostgresLink, group: Vec<Job>) -> Result<Vec<Job>, StoreError> {
+fn transact(link: &PostgresLink, group: Vec<Job>, notices: &Notices) -> Result<Vec<Job>, StoreError> {
     let alone = group.iter().any(|job| job.alone);
     if let Err(error) = begin(link, alone) {
         fail(group);
@@ -79,6 +85,12 @@ fn transact(link: &PostgresLink, group: Vec<Job>) -> Result<Vec<Job>, StoreError
         crate::faults::reach("server.after_commit");
     }
     answer(replies, committed.is_ok());
+    let news = link.take_notices();
+    if committed.is_ok() {
+        // After the commit: in the transaction, it would have commits of all nodes wait for each other.
+        notices.tell(&news);
+        listener::tell(link, &news)?;
+    }
     if link.take_overwrites() && committed.is_ok() && vacuum(link).is_err() {
         tracing::warn!("what was overwritten could not be cleared yet; the database does it in time");
     }

@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub use cell::{Cell, FromCell};
 pub use params::{Params, ToCell};
 
+use super::notices::Notice;
+
 pub use self::postgres::PostgresLink;
 pub use self::sqlite::SqliteLink;
 
@@ -87,6 +89,8 @@ pub trait Link {
     fn numbers(&self, json: &str) -> String;
     /// Notes that this transaction overwrites what must be gone from the files as well.
     fn overwrites(&self);
+    /// Notes what is to be told when this transaction is durable.
+    fn notice(&self, notice: Notice);
 }
 
 /// A connection, inside a transaction.
@@ -139,6 +143,11 @@ impl<'a> Connection<'a> {
     /// Notes that this transaction overwrites what must be gone from the files as well.
     pub fn overwrites(&self) {
         self.link.overwrites();
+    }
+
+    /// Notes what is to be told when this transaction is durable.
+    pub fn notice(&self, notice: Notice) {
+        self.link.notice(notice);
     }
 
     /// Runs several statements without parameters.

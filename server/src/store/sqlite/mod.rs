@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use super::engine::{Engine, SqlStore};
 use super::jobs::Queue;
+use super::notices::Notices;
 use super::records::Decide;
 use super::sql::{Connection, SqliteLink};
 use super::{StoreError, tables};
@@ -24,6 +25,7 @@ pub struct SqliteEngine {
     /// Something was overwritten that may still stand in the log of writes.
     overwritten: Arc<AtomicBool>,
     readers: Mutex<Vec<rusqlite::Connection>>,
+    notices: Arc<Notices>,
     _lock: open::Lock,
 }
 
@@ -37,9 +39,10 @@ impl SqliteStore {
         let connection = open::writer(path)?;
         tables::make_identity(&Connection::new(&SqliteLink::new(&connection)))?;
         let overwritten = Arc::new(AtomicBool::new(false));
+        let notices = Arc::new(Notices::default());
         let writer = {
-            let (path, overwritten) = (path.to_owned(), overwritten.clone());
-            let serve = move |jobs: &_| writer::serve(&path, connection, jobs, &overwritten);
+            let (path, overwritten, notices) = (path.to_owned(), overwritten.clone(), notices.clone());
+            let serve = move |jobs: &_| writer::serve(&path, connection, jobs, (&overwritten, &notices));
             Queue::start("store-writer", serve)
         };
         let engine = SqliteEngine {
@@ -47,6 +50,7 @@ impl SqliteStore {
             writer,
             overwritten,
             readers: Mutex::default(),
+            notices,
             _lock: lock,
         };
         Ok(Self { engine, decide })
@@ -86,6 +90,21 @@ impl Engine for SqliteEngine {
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.write(write)
+    }
+
+    fn write_soon<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write(write)
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn notices(&self) -> &Arc<Notices> {
+        &self.notices
     }
 
     fn scrub(&self) -> Result<bool, StoreError> {

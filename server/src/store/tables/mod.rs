@@ -6,6 +6,7 @@ mod epochs;
 mod events;
 mod ledgers;
 mod locks;
+mod nodes;
 mod people;
 mod plans;
 mod pushes;
@@ -18,6 +19,7 @@ pub mod steps;
 use gridledger_schema::ids::ServerEpoch;
 
 pub use super::engine::{Engine, SqlStore};
+pub(in crate::store) use nodes::look;
 use super::sql::{Connection, Optional as _};
 use super::{Identity, Store, StoreError};
 

@@ -6,13 +6,13 @@ mod grants;
 mod tokens;
 mod users;
 
-pub(super) use areas::{ancestry, below, number as area_number, put as put_areas};
+pub(super) use areas::{all as all_areas, ancestry, below, number as area_number, put as put_areas};
 pub(super) use grants::{last_cut, of as grants_of, replaced as replaced_of};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 
-use super::{Engine, SqlStore};
+use super::{Engine, SqlStore, nodes};
 use crate::store::StoreError;
 use crate::store::people::{
     Device, FeedRow, NewArea, NewUser, PeopleStore, RefreshToken, Refreshed, User, UserNo,
@@ -25,7 +25,10 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
 
     fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError> {
         let areas = areas.to_vec();
-        self.engine.write(move |c| areas::put(c, &areas))
+        self.engine.write(move |c| {
+            nodes::territory_changes(c)?;
+            areas::put(c, &areas)
+        })
     }
 
     fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {

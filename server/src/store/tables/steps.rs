@@ -9,6 +9,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0005_moves", MOVES),
     ("0006_rights", RIGHTS),
     ("0007_residents", RESIDENTS),
+    ("0008_nodes", NODES),
 ];
 
 const FIRST: &str = "
@@ -172,4 +173,14 @@ CREATE TABLE exports (
   export INTEGER PRIMARY KEY, asked_by TEXT NOT NULL, type TEXT NOT NULL, area INTEGER NOT NULL, reason TEXT NOT NULL,
   asked_at INTEGER NOT NULL, approved_by TEXT, approved_at INTEGER) STRICT;
 CREATE INDEX exports_asked ON exports (asked_at);
+";
+
+/// What nodes share: which territory it is; the counters that devices used and what they were given, which a crash may take.
+const NODES: &str = "
+CREATE TABLE territory (one INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT;
+INSERT INTO territory (one, version) VALUES (1, 1);
+CREATE /*UNLOGGED*/ TABLE counters (
+  device INTEGER NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (device)) STRICT, WITHOUT ROWID;
+CREATE /*UNLOGGED*/ TABLE given (
+  device INTEGER NOT NULL, area INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (device, area)) STRICT, WITHOUT ROWID;
 ";
