@@ -1,29 +1,39 @@
-//! The gridledger command: everything the server does, and the demo, which alone composes phones with a server.
+//! The gridledger command: everything the server does, and what composes phones with a server: the demo and the load.
 
 mod demo;
+mod load;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args as _, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Args as _, Command, CommandFactory as _};
 use gridledger_server::cli;
 
 use demo::DemoArgs;
+use load::LoadArgs;
 
 const DEMO: &str = "demo";
+const LOAD: &str = "load";
 
 fn demo_command() -> Command {
     DemoArgs::augment_args(Command::new(DEMO))
 }
 
+fn load_command() -> Command {
+    LoadArgs::augment_args(Command::new(LOAD).hide(true))
+}
+
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    if args.get(1).is_some_and(|first| first == DEMO) {
-        return run_demo(&args[1..]);
+    match args.get(1).and_then(|first| first.to_str()) {
+        Some(DEMO) => return run_own(demo_command(), &args[1..], demo::run),
+        Some(LOAD) => return run_own(load_command(), &args[1..], load::run),
+        _ => {}
     }
     // Only to list every command in the help, and to refuse what is none; the server's own parser does the rest.
     match cli::args::Args::command()
         .subcommand(demo_command())
+        .subcommand(load_command())
         .try_get_matches_from(&args)
     {
         Ok(_) => cli::run(args),
@@ -31,12 +41,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_demo(args: &[OsString]) -> ExitCode {
-    let matches = demo_command()
-        .bin_name("gridledger demo")
-        .try_get_matches_from(args);
-    match matches.and_then(|matches| DemoArgs::from_arg_matches(&matches)) {
-        Ok(args) => demo::run(&args),
+/// Runs one of the commands that are not the server's.
+fn run_own<A: clap::FromArgMatches>(
+    command: Command,
+    args: &[OsString],
+    run: fn(&A) -> ExitCode,
+) -> ExitCode {
+    let name = format!("gridledger {}", command.get_name());
+    let matches = command.bin_name(name).try_get_matches_from(args);
+    match matches.and_then(|matches| A::from_arg_matches(&matches)) {
+        Ok(args) => run(&args),
         Err(error) => refused(&error),
     }
 }

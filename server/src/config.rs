@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use gridledger_schema::limits::BODY_SECONDS;
 
 use crate::lease::LEASE_DAYS;
+use crate::store::jobs::COMMIT_GROUP;
 
 /// What the names of environment variables begin with.
 const PREFIX: &str = "GRIDLEDGER_";
@@ -90,6 +91,8 @@ pub struct Settings {
     pub device_burst: u32,
     /// Syncs that are decided at once; others wait.
     pub syncs_at_once: usize,
+    /// Writes that share a commit at most.
+    pub commit_group: usize,
     /// Seconds that a sync waits for its turn.
     pub sync_wait_seconds: u64,
     /// Whether the last address of `X-Forwarded-For` counts as the caller's: only behind a proxy that sets it.
@@ -125,6 +128,7 @@ impl Default for Settings {
             device_rate: 20,
             device_burst: 1_000,
             // Enough to share a commit; each may hold its request unpacked.
+            commit_group: COMMIT_GROUP,
             syncs_at_once: 64,
             sync_wait_seconds: 15,
             trust_forwarded: false,
@@ -267,6 +271,7 @@ impl Settings {
             "user_burst" => self.user_burst = number(value, 1)? as u32,
             "device_rate" => self.device_rate = number(value, 1)? as u32,
             "device_burst" => self.device_burst = number(value, 1)? as u32,
+            "commit_group" => self.commit_group = number(value, 1)? as usize,
             "syncs_at_once" => self.syncs_at_once = number(value, 1)? as usize,
             "sync_wait_seconds" => self.sync_wait_seconds = number(value, 1)?,
             "trust_forwarded" => self.trust_forwarded = flag(value)?,

@@ -33,8 +33,12 @@ impl Cluster {
         let lock = File::create(folder.join("lock")).expect("a lock file");
         lock.lock().expect("the lock");
         if let Ok(port) = std::fs::read_to_string(folder.join("port")) {
-            let port = port.trim().parse().expect("a port");
-            return Self::at(folder, port);
+            let cluster = Self::at(folder.clone(), port.trim().parse().expect("a port"));
+            if Client::connect(&cluster.url("postgres"), NoTls).is_ok() {
+                return cluster;
+            }
+            // Left by a run of the same number that was cut off with the machine.
+            std::fs::remove_dir_all(cluster.data()).expect("the old cluster removed");
         }
         let cluster = Self::make(folder, &[]);
         cluster.end_with(run);
@@ -119,13 +123,15 @@ impl Cluster {
     fn end_with(&self, run: u32) {
         let (folder, pg_ctl) = (self.folder.display(), self.binaries.join("pg_ctl"));
         let script = format!(
-            "tail --pid={run} -f /dev/null; {} -D {} -m immediate stop; rm -rf {folder}",
+            "(tail --pid={run} -f /dev/null; {} -D {} -m immediate stop; rm -rf {folder}) >/dev/null 2>&1 &",
             pg_ctl.display(),
             self.data()
         );
         let mut watch = self.command("sh");
         watch.args(["-c", &script]).process_group(0);
-        watch.spawn().expect("a process that waits for the end");
+        // It outlives this process: the shell puts it in the background and is done.
+        let status = watch.status().expect("a process that waits for the end");
+        assert!(status.success(), "{status}");
     }
 
     fn note_port(&self) {

@@ -15,6 +15,7 @@ use gridledger_schema::wire::Grant;
 use gridledger_server::cli;
 use gridledger_server::config::StoreAddress;
 use gridledger_server::service::Service;
+use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::people::{NewArea, NewUser};
 use gridledger_server::sync::{self, SyncError};
 use tempfile::TempDir;
@@ -257,7 +258,7 @@ impl World {
 }
 
 fn open_service(address: &StoreAddress, schema: &Arc<SchemaSet>, time: &Arc<AtomicI64>) -> Arc<Service> {
-    let store = cli::open_store(address, schema).expect("the server's store");
+    let store = cli::open_store(address, schema, COMMIT_GROUP).expect("the server's store");
     let time = time.clone();
     let clock = Arc::new(move || time.load(Ordering::Relaxed));
     Arc::new(Service::with_clock(store, schema.clone(), clock).expect("a service"))
@@ -310,7 +311,7 @@ impl Phone {
         self.close();
         let path = self.path.with_file_name(name);
         for part in ["", ".key"] {
-            let of = |path: &std::path::Path| format!("{}{part}", path.display());
+            let of = |path: &Path| format!("{}{part}", path.display());
             std::fs::copy(of(&self.path), of(&path)).expect("a copy of the file");
         }
         let mut twin = self.twin();

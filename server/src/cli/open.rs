@@ -15,18 +15,23 @@ use crate::store::{Store, StoreError};
 /// The service over the store and the schema set of the settings. Makes the store if it is not there.
 pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
     let schema = schema(settings)?;
-    let store = open_store(&settings.store, &schema).map_err(explain)?;
+    let store = open_store(&settings.store, &schema, settings.commit_group).map_err(explain)?;
     let mut service = Service::new(store, schema)?;
     service.lease_days = settings.lease_days;
     Ok(Arc::new(service))
 }
 
 /// The store at an address, made if it is not there.
-pub fn open_store(address: &StoreAddress, schema: &Arc<SchemaSet>) -> Result<Arc<dyn Store>, StoreError> {
+/// `group` writes at most share a commit.
+pub fn open_store(
+    address: &StoreAddress,
+    schema: &Arc<SchemaSet>,
+    group: usize,
+) -> Result<Arc<dyn Store>, StoreError> {
     let decide = ingest::decider(schema.clone());
     Ok(match address {
-        StoreAddress::Sqlite(path) => Arc::new(SqliteStore::open(path, decide)?),
-        StoreAddress::Postgres(url) => Arc::new(PostgresStore::open(url.reveal(), decide)?),
+        StoreAddress::Sqlite(path) => Arc::new(SqliteStore::open_sharing(path, decide, group)?),
+        StoreAddress::Postgres(url) => Arc::new(PostgresStore::open_sharing(url.reveal(), decide, group)?),
     })
 }
 

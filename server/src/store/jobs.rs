@@ -9,8 +9,8 @@ use super::sql::Connection;
 
 /// Jobs that may wait; more are told to come back.
 const QUEUE: usize = 1024;
-/// Jobs that share a commit at most.
-const GROUP: usize = 256;
+/// Jobs that share a commit at most, unless a deployment says otherwise.
+pub const COMMIT_GROUP: usize = 256;
 
 /// Called once the commit has (or has not) happened.
 pub type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -42,8 +42,9 @@ pub struct Queue {
 
 impl Queue {
     /// Starts a thread that serves the queue's other end.
-    pub fn start(name: &str, serve: impl FnOnce(&Receiver<Job>) + Send + 'static) -> Self {
-        let (sender, jobs) = sync_channel(QUEUE);
+    pub fn start(name: &str, group: usize, serve: impl FnOnce(&Jobs) + Send + 'static) -> Self {
+        let (sender, receiver) = sync_channel(QUEUE);
+        let jobs = Jobs { receiver, group };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || serve(&jobs))
@@ -100,11 +101,21 @@ impl Drop for Queue {
     }
 }
 
-/// The next jobs that share a commit: whatever queued up meanwhile. `None` when the queue is closed and empty.
-pub fn next_group(jobs: &Receiver<Job>) -> Option<Vec<Job>> {
-    let mut group = vec![jobs.recv().ok()?];
-    group.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(GROUP - 1));
-    Some(group)
+/// The queue's other end.
+pub struct Jobs {
+    receiver: Receiver<Job>,
+    /// Jobs that share a commit at most.
+    group: usize,
+}
+
+impl Jobs {
+    /// The next jobs that share a commit: whatever queued up meanwhile. `None` when the queue is closed and empty.
+    pub fn next_group(&self) -> Option<Vec<Job>> {
+        let mut group = vec![self.receiver.recv().ok()?];
+        let more = std::iter::from_fn(|| self.receiver.try_recv().ok());
+        group.extend(more.take(self.group.saturating_sub(1)));
+        Some(group)
+    }
 }
 
 /// Tells everybody whose job ran what became of the commit. One that failed may be durable or not: nobody is told it worked.

@@ -5,7 +5,7 @@
 pub mod audit;
 pub mod desk;
 mod engine;
-mod jobs;
+pub mod jobs;
 pub mod nodes;
 pub mod notices;
 pub mod people;

@@ -16,7 +16,7 @@ fn main() -> Result<(), Failure> {
     let mut settings = Settings::default();
     settings.take("store", &args.next().ok_or("which store?")?, "test")?;
     let schema = SchemaSet::builtin();
-    let store = cli::open_store(&settings.store, &schema)?;
+    let store = cli::open_store(&settings.store, &schema, settings.commit_group)?;
     let service = Arc::new(Service::new(store, schema)?);
     settings.take("listen", "127.0.0.1:0", "test")?;
     settings.take("workers", "1", "test")?;

@@ -13,7 +13,7 @@ mod writer;
 use std::sync::Arc;
 
 use super::engine::{Engine, SqlStore};
-use super::jobs::Queue;
+use super::jobs::{COMMIT_GROUP, Queue};
 use super::notices::Notices;
 use super::records::Decide;
 use super::sql::Connection;
@@ -40,14 +40,19 @@ impl PostgresStore {
     /// Opens the store in the database at `url` (`postgres://…`), making its tables if they are not there. `decide` is asked inside
     /// each push's transaction, which may be run more than once.
     pub fn open(url: &str, decide: Arc<Decide>) -> Result<Self, StoreError> {
+        Self::open_sharing(url, decide, COMMIT_GROUP)
+    }
+
+    /// … with so many writes at most that share a commit.
+    pub fn open_sharing(url: &str, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
         let first = link::open(url)?;
         migrations::migrate(&first)?;
         tables::make_identity(&Connection::new(&first))?;
         let notices = Arc::new(Notices::default());
         let writers = (0..WRITERS).map(|no| {
             let (url, notices) = (url.to_owned(), notices.clone());
-            Queue::start(&format!("store-writer-{no}"), move |jobs| {
-                writer::serve(&url, jobs, &notices)
+            Queue::start(&format!("store-writer-{no}"), group, move |jobs| {
+                writer::serve(&url, jobs, &notices);
             })
         });
         let readers = Arc::new(Readers::new(url, first));

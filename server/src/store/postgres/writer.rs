@@ -1,10 +1,8 @@
 //! A thread that writes: whatever queued up during the last commit shares the next, each job in a savepoint.
 
-use std::sync::mpsc::Receiver;
-
 use super::{link, listener};
 use crate::store::StoreError;
-use crate::store::jobs::{Job, Reply, answer, next_group};
+use crate::store::jobs::{Job, Jobs, Reply, answer};
 use crate::store::notices::Notices;
 use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError};
 
@@ -14,9 +12,9 @@ const WRITING: i64 = 0x6772_6964;
 const ATTEMPTS: usize = 6;
 
 /// Serves the queue until it is closed. The connection is opened when it is needed, and again when it was lost.
-pub fn serve(url: &str, jobs: &Receiver<Job>, notices: &Notices) {
+pub fn serve(url: &str, jobs: &Jobs, notices: &Notices) {
     let mut link = None;
-    while let Some(group) = next_group(jobs) {
+    while let Some(group) = jobs.next_group() {
         let (alone, beside): (Vec<Job>, Vec<Job>) = group.into_iter().partition(|job| job.alone);
         for group in [alone, beside] {
             if !group.is_empty() && write(url, &mut link, group, notices).is_err() {

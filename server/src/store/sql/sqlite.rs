@@ -99,7 +99,7 @@ impl Link for SqliteLink<'_> {
 }
 
 fn names(statement: &Statement<'_>) -> Arc<[String]> {
-    statement.column_names().into_iter().map(str::to_owned).collect()
+    statement.column_names().map(str::to_owned).collect()
 }
 
 fn cell(value: ValueRef<'_>) -> Cell {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::engine::{Engine, SqlStore};
-use super::jobs::Queue;
+use super::jobs::{COMMIT_GROUP, Queue};
 use super::notices::Notices;
 use super::records::Decide;
 use super::sql::{Connection, SqliteLink};
@@ -35,6 +35,11 @@ pub type SqliteStore = SqlStore<SqliteEngine>;
 impl SqliteStore {
     /// Opens the store at `path`, making it if it is not there. `decide` is asked inside each push's transaction.
     pub fn open(path: &Path, decide: Arc<Decide>) -> Result<Self, StoreError> {
+        Self::open_sharing(path, decide, COMMIT_GROUP)
+    }
+
+    /// … with so many writes at most that share a commit.
+    pub fn open_sharing(path: &Path, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
         let lock = open::Lock::take(path)?;
         let connection = open::writer(path)?;
         tables::make_identity(&Connection::new(&SqliteLink::new(&connection)))?;
@@ -43,7 +48,7 @@ impl SqliteStore {
         let writer = {
             let (path, overwritten, notices) = (path.to_owned(), overwritten.clone(), notices.clone());
             let serve = move |jobs: &_| writer::serve(&path, connection, jobs, (&overwritten, &notices));
-            Queue::start("store-writer", serve)
+            Queue::start("store-writer", group, serve)
         };
         let engine = SqliteEngine {
             path: path.to_owned(),

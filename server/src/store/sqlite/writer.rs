@@ -4,22 +4,21 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::open;
 use crate::store::StoreError;
-use crate::store::jobs::{Job, answer, next_group};
+use crate::store::jobs::{Job, Jobs, answer};
 use crate::store::notices::Notices;
 use crate::store::sql::{self, SqliteLink};
 
 /// Serves the queue until it is closed, then folds the log into the file.
-pub fn serve(path: &Path, connection: Connection, jobs: &Receiver<Job>, shared: (&AtomicBool, &Notices)) {
+pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, shared: (&AtomicBool, &Notices)) {
     let overwritten = shared.0;
     let mut connection = Some(connection);
-    while let Some(group) = next_group(jobs) {
+    while let Some(group) = jobs.next_group() {
         cut(connection.as_ref(), overwritten);
         let outcome = match &mut connection {
             Some(open) => write(open, group, shared),

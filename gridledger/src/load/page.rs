@@ -1,0 +1,79 @@
+//! The table of a measurement.
+
+use serde_json::json;
+
+use super::drive::Driven;
+use super::serving::Used;
+
+/// A measurement.
+pub struct Row {
+    at_once: usize,
+    syncs: usize,
+    edits: usize,
+    seconds: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    told_back: u64,
+    used: Used,
+}
+
+/// The table's head.
+pub fn head() -> String {
+    "| at once | syncs | edits | edits/s | syncs/s | p50 ms | p99 ms | told to come back | server CPU s / 1,000 edits | database CPU s / 1,000 edits |\n\
+     |---|---|---|---|---|---|---|---|---|---|\n"
+        .into()
+}
+
+impl Row {
+    /// The row of what was driven.
+    pub fn of(at_once: usize, edits: usize, driven: &Driven, used: Used) -> Self {
+        let ms = |percent| driven.percentile(percent).as_secs_f64() * 1_000.0;
+        Self {
+            at_once,
+            syncs: driven.syncs(),
+            edits: driven.syncs() * edits,
+            seconds: driven.all.as_secs_f64(),
+            p50_ms: ms(50),
+            p99_ms: ms(99),
+            told_back: driven.told_back,
+            used,
+        }
+    }
+
+    fn per_thousand(&self, seconds: f64) -> f64 {
+        seconds * 1_000.0 / self.edits.max(1) as f64
+    }
+
+    /// As a line of the table.
+    pub fn line(&self) -> String {
+        format!(
+            "| {} | {} | {} | {:.0} | {:.0} | {:.1} | {:.1} | {} | {:.3} | {:.3} |\n",
+            self.at_once,
+            self.syncs,
+            self.edits,
+            self.edits as f64 / self.seconds,
+            self.syncs as f64 / self.seconds,
+            self.p50_ms,
+            self.p99_ms,
+            self.told_back,
+            self.per_thousand(self.used.server),
+            self.per_thousand(self.used.database)
+        )
+    }
+
+    /// As a line of JSON.
+    pub fn json(&self) -> String {
+        let row = json!({
+            "at_once": self.at_once,
+            "syncs": self.syncs,
+            "edits": self.edits,
+            "seconds": self.seconds,
+            "p50_ms": self.p50_ms,
+            "p99_ms": self.p99_ms,
+            "told_back": self.told_back,
+            "server_cpu_s": self.used.server,
+            "database_cpu_s": self.used.database,
+        });
+        format!("{row}\n")
+    }
+}
