@@ -97,7 +97,11 @@ impl Given {
         seq: u64,
     ) -> Result<(), StoreError> {
         let has = |bounds: &Bounds| bounds.get(&area).is_some_and(|given| *given >= seq);
-        if self.devices.lock().is_ok_and(|devices| devices.get(&device).is_some_and(has)) {
+        if self
+            .devices
+            .lock()
+            .is_ok_and(|devices| devices.get(&device).is_some_and(has))
+        {
             return Ok(());
         }
         store.give(device, area, seq)?;

@@ -9,12 +9,16 @@ use std::os::unix::process::{CommandExt as _, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
 
 /// Said when there is no Postgres to start.
 const MISSING: &str = "Postgres is not installed: its tests need `initdb` and `pg_ctl` (Debian: apt-get install postgresql). \
                        scripts/test.sh installs them when it may.";
+
+/// How long something in the database may take to come.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster's folder, and the user its processes run as: `initdb` does not run as root.
 pub struct Cluster {
@@ -183,6 +187,28 @@ impl Cluster {
             .batch_execute(&format!("CREATE DATABASE {name}"))
             .expect("a database");
         self.url(&name)
+    }
+}
+
+/// A session with the database at an address.
+pub fn client(url: &str) -> Client {
+    Client::connect(url, NoTls).expect("the database answers")
+}
+
+/// Waits until a query for one number finds more than none.
+///
+/// # Panics
+///
+/// Panics when it has not for a minute.
+pub fn until(database: &mut Client, count: &str) {
+    let begun = Instant::now();
+    loop {
+        let row = database.query_one(count, &[]).expect("a number");
+        if row.get::<_, i64>(0) > 0 {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it does not come: {count}");
+        database.execute("SELECT pg_sleep(0.01)", &[]).expect("a moment");
     }
 }
 

@@ -8,6 +8,7 @@ pub mod desk;
 pub mod engines;
 pub mod office;
 pub mod planning;
+pub mod proxy;
 pub mod routes;
 pub mod simulation;
 pub mod tidy;

@@ -27,6 +27,12 @@ pub trait Engine: Send + Sync + 'static {
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError>;
 
+    /// As [`write_beside`](Self::write_beside), for small things that pushes do not touch: they share commits of their own.
+    fn write_aside<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError>;
+
     /// As [`write`](Self::write), beside everything, for what may be lost with a crash of the database: it locks all that it
     /// touches, and waits for no disk.
     fn write_soon<T: Send + 'static>(

@@ -84,6 +84,8 @@ pub trait Store:
     fn ready(&self) -> Result<(), StoreError>;
     /// A setting kept in the store (JWT keys, the schema last served …).
     fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Keeps a setting that is not there yet; what is kept then, perhaps by another process.
+    fn first_setting(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError>;
     /// Keeps a setting.
     fn set_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
     /// Folds what is pending into the main file and lets go of it; for a graceful stop.

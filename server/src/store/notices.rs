@@ -107,6 +107,11 @@ impl Notices {
         }
     }
 
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.count.receiver_count()
+    }
+
     fn told(&self) -> MutexGuard<'_, Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,15 +125,19 @@ pub struct Listener<'a> {
 }
 
 impl Listener<'_> {
-    /// Waits until the territory or one of these areas was told of since this listener was made, or the service stops.
-    pub async fn news_of(&mut self, areas: &[AreaNo]) {
+    /// Waits until the territory or one of these areas was told of since this listener was made. `false` when the service
+    /// stops.
+    pub async fn news_of(&mut self, areas: &[AreaNo]) -> bool {
         loop {
             self.count.mark_unchanged();
+            if self.notices.told().ended {
+                return false;
+            }
             if self.is_told(areas) {
-                return;
+                return true;
             }
             if self.count.changed().await.is_err() {
-                return;
+                return false;
             }
         }
     }
@@ -136,7 +145,7 @@ impl Listener<'_> {
     fn is_told(&self, areas: &[AreaNo]) -> bool {
         let told = self.notices.told();
         let since = |count: Option<&u64>| count.is_some_and(|count| *count > self.since);
-        told.ended || told.territory > self.since || areas.iter().any(|area| since(told.areas.get(area)))
+        told.territory > self.since || areas.iter().any(|area| since(told.areas.get(area)))
     }
 }
 
@@ -146,7 +155,11 @@ mod tests {
 
     #[test]
     fn a_message_is_read_as_it_was_written() {
-        let notices = [Notice::Territory, Notice::Area(AreaNo(1)), Notice::Area(AreaNo(77))];
+        let notices = [
+            Notice::Territory,
+            Notice::Area(AreaNo(1)),
+            Notice::Area(AreaNo(77)),
+        ];
         assert_eq!(Notice::read(&Notice::write(&notices)), notices);
         assert_eq!(Notice::read("x 5  -1"), [Notice::Area(AreaNo(5))]);
         let many: Vec<Notice> = (100_000..200_000).map(|no| Notice::Area(AreaNo(no))).collect();
@@ -165,12 +178,12 @@ mod tests {
         notices.tell(&[Notice::Area(AreaNo(2))]);
         assert!(!listener.is_told(&[AreaNo(1)]));
         notices.tell(&[Notice::Area(AreaNo(1))]);
-        runtime.block_on(listener.news_of(&[AreaNo(1)]));
+        assert!(runtime.block_on(listener.news_of(&[AreaNo(1)])));
         let mut listener = notices.listen();
         notices.tell(&[Notice::Territory]);
-        runtime.block_on(listener.news_of(&[]));
+        assert!(runtime.block_on(listener.news_of(&[])));
         let mut listener = notices.listen();
         notices.end();
-        runtime.block_on(listener.news_of(&[AreaNo(1)]));
+        assert!(!runtime.block_on(listener.news_of(&[AreaNo(1)])));
     }
 }

@@ -35,11 +35,17 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Serves a store; dies at a point if one is named.
+    /// Serves a file; dies at a point if one is named.
     pub(crate) fn start(store: &Path, die_at: Option<&str>) -> Self {
+        Self::serving(&format!("sqlite:{}", store.display()), &[], die_at)
+    }
+
+    /// Serves the store at an address, with settings (`key=value`).
+    pub(crate) fn serving(store: &str, settings: &[&str], die_at: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
         command
-            .arg(format!("sqlite:{}", store.display()))
+            .arg(store)
+            .args(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
@@ -54,6 +60,12 @@ impl Node {
     /// Ends it by ending its input; whether it was dead before.
     pub(crate) fn end(mut self) -> bool {
         self.wait()
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("a process to end");
+        let _ = self.child.wait();
     }
 
     fn wait(&mut self) -> bool {

@@ -21,6 +21,7 @@ mod lease;
 mod ledgers;
 mod line;
 mod moves;
+mod nodes;
 mod phones;
 mod refused;
 mod register;

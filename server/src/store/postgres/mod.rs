@@ -21,7 +21,7 @@ use super::{StoreError, tables};
 use listener::Listener;
 use readers::Readers;
 
-/// Writing connections of one node.
+/// Connections of one node that write pushes; one more writes what pushes do not touch.
 const WRITERS: u64 = 4;
 
 /// One Postgres database.
@@ -49,7 +49,7 @@ impl PostgresStore {
         migrations::migrate(&first)?;
         tables::make_identity(&Connection::new(&first))?;
         let notices = Arc::new(Notices::default());
-        let writers = (0..WRITERS).map(|no| {
+        let writers = (0..=WRITERS).map(|no| {
             let (url, notices) = (url.to_owned(), notices.clone());
             Queue::start(&format!("store-writer-{no}"), group, move |jobs| {
                 writer::serve(&url, jobs, &notices);
@@ -85,6 +85,13 @@ impl Engine for PostgresEngine {
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writers[(key % WRITERS) as usize].call(false, write)
+    }
+
+    fn write_aside<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writers[WRITERS as usize].call(false, write)
     }
 
     fn write_soon<T: Send + 'static>(

@@ -97,6 +97,13 @@ impl Engine for SqliteEngine {
         self.write(write)
     }
 
+    fn write_aside<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write(write)
+    }
+
     fn write_soon<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,

@@ -9,10 +9,10 @@ use gridledger_schema::wire::{AreaCursor, AreaInfo};
 use super::people;
 use super::{Engine, SqlStore};
 use crate::given::Bounds;
+use crate::store::StoreError;
 use crate::store::nodes::NodeStore;
 use crate::store::notices::{Notice, Notices};
 use crate::store::sql::{Connection, Optional as _};
-use crate::store::StoreError;
 
 /// Notes in a transaction that the territory changes with it.
 pub(super) fn territory_changes(c: &Connection<'_>) -> Result<(), StoreError> {
@@ -43,7 +43,9 @@ fn advance(c: &Connection<'_>, device: DeviceNo, counter: i64, now: i64) -> Resu
         return Ok(0);
     }
     let mut select = c.prepare_cached("SELECT counter FROM counters WHERE device = ?1")?;
-    let used = select.query_row([device.0], |row| row.get::<_, i64>(0)).optional()?;
+    let used = select
+        .query_row([device.0], |row| row.get::<_, i64>(0))
+        .optional()?;
     Ok(used.unwrap_or(0) as u64)
 }
 

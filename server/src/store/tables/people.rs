@@ -66,7 +66,8 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
     }
 
     fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
-        self.engine.write(move |c| devices::note_told(c, device, cut))
+        self.engine
+            .write_aside(move |c| devices::note_told(c, device, cut))
     }
 
     fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError> {
@@ -107,7 +108,7 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
             return Ok(());
         }
         let seen = seen.to_vec();
-        self.engine.write(move |c| devices::touch(c, &seen))
+        self.engine.write_aside(move |c| devices::touch(c, &seen))
     }
 
     fn feed(&self, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
@@ -116,12 +117,12 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
 
     fn put_feed(&self, feed: &FeedRow) -> Result<(), StoreError> {
         let feed = feed.clone();
-        self.engine.write(move |c| devices::put_feed(c, &feed))
+        self.engine.write_aside(move |c| devices::put_feed(c, &feed))
     }
 
     fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError> {
         let token = token.clone();
-        self.engine.write(move |c| tokens::put(c, &token))
+        self.engine.write_aside(move |c| tokens::put(c, &token))
     }
 
     fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError> {

@@ -175,10 +175,12 @@ CREATE TABLE exports (
 CREATE INDEX exports_asked ON exports (asked_at);
 ";
 
-/// What nodes share: which territory it is; the counters that devices used and what they were given, which a crash may take.
+/// What nodes share: which territory it is; what they do one at a time; the counters that devices used and what they were given, which a crash may take.
 const NODES: &str = "
 CREATE TABLE territory (one INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT;
 INSERT INTO territory (one, version) VALUES (1, 1);
+CREATE TABLE turns (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+INSERT INTO turns (name) VALUES ('read_log');
 CREATE /*UNLOGGED*/ TABLE counters (
   device INTEGER NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (device)) STRICT, WITHOUT ROWID;
 CREATE /*UNLOGGED*/ TABLE given (

@@ -1,0 +1,78 @@
+//! Nodes that die, as by a power cut: what was answered is there, and the others go on.
+
+use std::collections::BTreeSet;
+
+use gridledger_client::{RecordId, SentState};
+
+use super::{Farm, held, patrol, sync};
+
+/// Phones work while a node dies at its point; every receipt that was given is honoured.
+fn survives(point: &str) {
+    let mut farm = Farm::dying(&[Some(point), None, None]);
+    farm.person("w1", "grid_worker", "G1");
+    farm.person("w2", "grid_worker", "G2");
+    let phones = [farm.phone("w1", 0), farm.phone("w2", 0)];
+    let mut saved = BTreeSet::new();
+    for round in 0..8 {
+        for (phone, area) in phones.iter().zip(["G1", "G2"]) {
+            // The node that dies gets every request first; what it does not answer, the next one is asked.
+            farm.proxy.only(0);
+            if super::on_network(phone.sync()).is_err() {
+                farm.proxy.in_turn();
+                sync(phone);
+            }
+            for at in 0..2 {
+                let note = format!("{point} {round} {at}");
+                saved.insert(phone.create("patrol", area, patrol(&note)).expect("a patrol"));
+            }
+            honours(&farm, &received(phone), point);
+        }
+    }
+    assert!(farm.take(0).end(), "{point}: it was not reached");
+    farm.proxy.in_turn();
+    farm.proxy.leave_out(0);
+    phones.iter().for_each(|phone| _ = sync(phone));
+    let there = &held(&phones[0]) | &held(&phones[1]);
+    assert_eq!(there, saved, "{point}");
+    for area in ["G1", "G2"] {
+        assert!(
+            farm.records(area).values().all(|entries| *entries == 1),
+            "{point}"
+        );
+    }
+    honours(&farm, &saved, point);
+    farm.start(0);
+    farm.proxy.only(0);
+    phones
+        .iter()
+        .for_each(|phone| assert_eq!(sync(phone).healed, 0, "{point}"));
+    farm.is_sound();
+}
+
+fn received(phone: &gridledger_client::Client) -> BTreeSet<RecordId> {
+    let receipts = phone.receipts(1_000).expect("receipts");
+    let sent = |state: &SentState| matches!(state, SentState::Sent | SentState::InLedger);
+    let sent = receipts.into_iter().filter(|(.., state)| sent(state));
+    sent.map(|(_, record, ..)| record).collect()
+}
+
+fn honours(farm: &Farm, receipts: &BTreeSet<RecordId>, point: &str) {
+    for record in receipts {
+        let found = farm.office.store.record(*record).expect("a record");
+        assert!(found.is_some(), "{point}: {record} had a receipt");
+    }
+}
+
+#[test]
+fn a_node_that_dies_before_its_commit_loses_nothing() {
+    for count in [1, 2, 4, 7] {
+        survives(&format!("server.before_commit:{count}"));
+    }
+}
+
+#[test]
+fn a_node_that_dies_after_its_commit_loses_nothing() {
+    for count in [1, 2, 4, 7] {
+        survives(&format!("server.after_commit:{count}"));
+    }
+}
