@@ -17,7 +17,9 @@ pub fn open_raw(store: &Path, lock: &Lock) -> Connection {
     let digits = gridledger_schema::ids::hex(&key[..]);
     let connection = Connection::open(store).expect("a file");
     connection
-        .execute_batch(&format!("PRAGMA key = \"x'{digits}'\";"))
+        .execute_batch(&format!(
+            "PRAGMA key = \"x'{digits}'\"; PRAGMA cipher_hmac_algorithm = HMAC_SHA256;"
+        ))
         .expect("a key");
     connection
 }

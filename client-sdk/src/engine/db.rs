@@ -215,13 +215,14 @@ fn make(path: &Path, key: &FileKey) -> Result<(), Fault> {
 fn with_key(path: &Path, key: &FileKey) -> Result<Connection, ClientError> {
     let connection = Connection::open(path)?;
     // A raw key: no derivation, it is random already. SQLCipher would write what it finds wrong to standard error.
-    let mut sql = Zeroizing::new(String::with_capacity(128));
+    let mut sql = Zeroizing::new(String::with_capacity(192));
     sql.push_str("PRAGMA cipher_log_level = NONE; PRAGMA key = \"x'");
     for byte in key.iter() {
         let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).expect("BUG: a nibble");
         sql.extend([digit(byte >> 4), digit(byte & 15)]);
     }
-    sql.push_str("'\";");
+    // Each page written carries an authentication code; phones compute this one in hardware.
+    sql.push_str("'\"; PRAGMA cipher_hmac_algorithm = HMAC_SHA256;");
     connection.execute_batch(&sql)?;
     // `secure_delete`: what is sealed or deleted leaves no copy in the pages it was in.
     connection.execute_batch(

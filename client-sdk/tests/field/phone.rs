@@ -140,7 +140,9 @@ impl Phone {
         let connection = rusqlite::Connection::open(store).unwrap();
         let digits = gridledger_schema::ids::hex(&key[..]);
         connection
-            .execute_batch(&format!("PRAGMA key = \"x'{digits}'\"; {sql}"))
+            .execute_batch(&format!(
+                "PRAGMA key = \"x'{digits}'\"; PRAGMA cipher_hmac_algorithm = HMAC_SHA256; {sql}"
+            ))
             .unwrap();
     }
 }

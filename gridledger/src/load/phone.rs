@@ -9,7 +9,7 @@ use gridledger_client::{ClientError, Intents, Lock, RecordId, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
 use gridledger_schema::limits;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::LoadError;
 use super::town::Worker;
@@ -124,11 +124,13 @@ pub fn sync_url(server: &str) -> String {
 }
 
 fn open(path: &Path, key: [u8; 32]) -> Result<Engine, ClientError> {
-    let clock: Clock = Arc::new(|| {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| since.as_millis() as i64)
-    });
+    let clock: Clock = Arc::new(now);
     Engine::open(path, &Lock::host_key(key), None, clock, key)
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
 }
 
 fn apply(engine: &mut Engine, answer: &[u8]) -> Result<(), LoadError> {
@@ -145,7 +147,7 @@ fn apply(engine: &mut Engine, answer: &[u8]) -> Result<(), LoadError> {
     ended.map(|_| ()).ok_or_else(cut)
 }
 
-/// A day's work: homes taken down, visits to them, patrols with check-ins and counts.
+/// A day's work: homes taken down, visits to them, patrols with counts.
 fn work(engine: &mut Engine, grid: &str, no: usize, edits: usize) -> Result<(), ClientError> {
     let mut left = edits;
     let mut spend = |count: usize| {
@@ -171,9 +173,9 @@ fn work(engine: &mut Engine, grid: &str, no: usize, edits: usize) -> Result<(), 
                 }
             }
             1 => {
-                for counted in 0..5 {
+                for more in 0..5 {
                     if spend(1) {
-                        engine.edit(made, checked_in(counted))?;
+                        engine.edit(made, counted(more))?;
                     }
                 }
             }
@@ -214,16 +216,14 @@ fn visit(engine: &mut Engine, grid: &str, household: RecordId) -> Result<RecordI
 
 fn patrol(engine: &mut Engine, grid: &str, at: &str) -> Result<RecordId, ClientError> {
     let patrol = Intents::new()
+        .put("started", now())
         .put("route_kind", "routine")
         .put("coverage_note", format!("{at} 全部走到"));
     Ok(engine.create("patrol", grid, patrol)?.record)
 }
 
-fn checked_in(counted: i64) -> Intents {
-    let mut arrived = Map::new();
-    arrived.insert("method".into(), json!("qr"));
-    arrived.insert("accuracy_band".into(), json!("under_20m"));
+fn counted(more: i64) -> Intents {
     Intents::new()
-        .append("checkins", Value::Object(arrived))
-        .increment("leaflets_given", counted + 1)
+        .increment("posters_removed", 1)
+        .increment("leaflets_given", more + 1)
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use gridledger_schema::entry::Target;
+use gridledger_schema::ids::AreaNo;
 
+use super::plans;
 use crate::store::StoreError;
 use crate::store::records::Push;
 use crate::store::sql::{Cell, Connection, ToCell};
@@ -35,6 +37,12 @@ pub(super) fn take(c: &Connection<'_>, push: &Push) -> Result<(), StoreError> {
         "",
         &records,
     )?);
+    // What is made in an area that was closed goes to another.
+    for closed in numbers(c, "SELECT area FROM routes WHERE area IN", "", &areas)? {
+        let route = plans::route(c, AreaNo(closed as u32))?;
+        let parts = route.into_iter().flat_map(|route| route.areas);
+        areas.extend(parts.map(|(_, area)| i64::from(area.0)));
+    }
     numbers(
         c,
         "SELECT area FROM areas WHERE area IN",
