@@ -55,6 +55,12 @@ fn explain(error: StoreError) -> CliError {
                  stop the server, run the command, start the server again"
             ),
         ),
+        StoreError::Sql(error) if error.is_unreachable() => CliError::named(
+            format!("连不上数据库（{error}）。请检查 store 中的地址，以及数据库是否在运行。"),
+            format!(
+                "the database cannot be reached ({error}): see whether it runs, and the address in `store`"
+            ),
+        ),
         other => other.into(),
     }
 }

@@ -62,6 +62,14 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Busy | Self::Sql(_))
     }
+
+    /// What went wrong, without the values it went wrong with: for logs.
+    pub fn without_values(&self) -> String {
+        match self {
+            Self::Sql(error) => error.without_values(),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// What every engine offers.

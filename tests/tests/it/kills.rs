@@ -270,7 +270,7 @@ fn each_survives(points: &[(&str, u32)]) {
 }
 
 /// Plays several stories at a time: they wait for processes more than they compute.
-pub(super) fn each(points: &[(&str, u32)], story: fn(&str)) {
+pub(crate) fn each(points: &[(&str, u32)], story: fn(&str)) {
     let stories: Vec<String> = points
         .iter()
         .flat_map(|(point, most)| (1..=*most).map(move |count| format!("{point}:{count}")))

@@ -9,6 +9,7 @@ mod doors;
 mod epochs;
 mod forked;
 mod golden;
+mod herd;
 mod hostile;
 mod http_desk;
 mod http_erasure;

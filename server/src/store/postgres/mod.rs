@@ -11,6 +11,7 @@ mod readers;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
@@ -21,6 +22,8 @@ use super::{StoreError, tables};
 use listener::Listener;
 use readers::Readers;
 
+/// How long a write may take: longer than any of its statements. A commit that waits for a lost standby has no other end.
+const PATIENCE: Duration = Duration::from_secs(45);
 /// Connections of one node that write pushes; one more writes what pushes do not touch.
 const WRITERS: u64 = 4;
 
@@ -51,7 +54,7 @@ impl PostgresStore {
         let notices = Arc::new(Notices::default());
         let writers = (0..=WRITERS).map(|no| {
             let (url, notices) = (url.to_owned(), notices.clone());
-            Queue::start(&format!("store-writer-{no}"), group, move |jobs| {
+            Queue::start(&format!("store-writer-{no}"), group, PATIENCE, move |jobs| {
                 writer::serve(&url, jobs, &notices);
             })
         });

@@ -62,6 +62,14 @@ impl SqlError {
         }
     }
 
+    /// Whether the database is not there, rather than that it said no.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Postgres(error) => error.as_db_error().is_none(),
+            Self::NoRow | Self::Column(..) | Self::Sqlite(_) => false,
+        }
+    }
+
     /// Whether the same transaction, run again, can succeed: it met another one.
     pub fn is_collision(&self) -> bool {
         use ::postgres::error::SqlState;

@@ -4,6 +4,7 @@ use std::cell::{self, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ::postgres::fallible_iterator::FallibleIterator as _;
@@ -20,12 +21,14 @@ pub struct PostgresLink {
     prepared: RefCell<HashMap<String, Statement>>,
     overwrites: cell::Cell<bool>,
     notices: RefCell<BTreeSet<Notice>>,
+    warned: Arc<AtomicBool>,
 }
 
 impl PostgresLink {
-    /// Wraps a connection.
-    pub fn new(client: Client) -> Self {
+    /// Wraps a connection. `warned` is set whenever the database warns of something.
+    pub fn new(client: Client, warned: Arc<AtomicBool>) -> Self {
         Self {
+            warned,
             client: RefCell::new(client),
             prepared: RefCell::default(),
             overwrites: cell::Cell::default(),
@@ -46,6 +49,14 @@ impl PostgresLink {
     /// What is to be told of since the last call.
     pub fn take_notices(&self) -> Vec<Notice> {
         self.notices.take().into_iter().collect()
+    }
+
+    /// Ends the transaction; whether that is sure to last. A database that gave up waiting for its standby says that it
+    /// committed, and warns.
+    pub fn commit(&self) -> Result<bool, SqlError> {
+        self.warned.store(false, Ordering::Release);
+        self.batch("COMMIT")?;
+        Ok(!self.warned.load(Ordering::Acquire))
     }
 
     /// The messages of the channels it listens on that arrived within `patience`; empty when there were none.

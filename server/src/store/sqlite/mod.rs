@@ -7,6 +7,7 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
@@ -17,6 +18,8 @@ use super::{StoreError, tables};
 
 /// Read connections kept open between calls.
 const IDLE_READERS: usize = 8;
+/// How long a write may take; what an office imports at once is much, and a file does not fall silent.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// One SQLite file.
 pub struct SqliteEngine {
@@ -48,7 +51,7 @@ impl SqliteStore {
         let writer = {
             let (path, overwritten, notices) = (path.to_owned(), overwritten.clone(), notices.clone());
             let serve = move |jobs: &_| writer::serve(&path, connection, jobs, (&overwritten, &notices));
-            Queue::start("store-writer", group, serve)
+            Queue::start("store-writer", group, PATIENCE, serve)
         };
         let engine = SqliteEngine {
             path: path.to_owned(),

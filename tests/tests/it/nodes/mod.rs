@@ -2,6 +2,8 @@
 
 mod deaths;
 mod desks;
+mod failover;
+mod failures;
 mod hops;
 mod ledgers;
 mod rights;
@@ -10,6 +12,7 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use gridledger_client::{Client, ClientError, Intents, Options, Query, RecordId, SyncReport};
 use gridledger_schema::set::SchemaSet;
@@ -30,6 +33,8 @@ use tokio::runtime::Runtime;
 use crate::kills::Node;
 
 const PASSWORD: &str = "not a real one";
+/// How long a phone may try.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Nobody waits for a rate here.
 const SETTINGS: [&str; 4] = [
     "user_burst=1000000",
@@ -204,7 +209,8 @@ pub(super) fn patrol(note: &str) -> Intents {
 
 /// Syncs until it gets through; what was cut goes on.
 pub(super) fn sync(client: &Client) -> SyncReport {
-    for _ in 0..500 {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         match on_network(client.sync()) {
             Ok(report) => return report,
             Err(ClientError::Network(_)) => {}

@@ -108,7 +108,7 @@ fn a_pull_is_woken_although_the_listening_connections_were_lost() {
 
 #[test]
 fn who_waits_is_looked_up_again_before_he_is_shown_more() {
-    let mut waiting = waiting();
+    let waiting = waiting();
     let user = waiting.farm.office.store.user_by_login("dc").expect("users");
     let user = user.expect("a person").no;
     std::thread::scope(|scope| {
