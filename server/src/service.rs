@@ -16,6 +16,9 @@ use crate::given::Given;
 use crate::lease::LEASE_DAYS;
 use crate::store::{Identity, Store, StoreError};
 
+/// Mebibytes that edits leave free on the disk, unless a deployment says otherwise.
+pub const LEAST_FREE_MIB: u64 = 256;
+
 /// The parts of a running service.
 pub struct Service {
     /// Where everything is kept.
@@ -32,6 +35,8 @@ pub struct Service {
     pub given: Given,
     /// Days a phone may show residents' values without a sync.
     pub lease_days: u64,
+    /// Bytes that edits leave free on the disk of the store's file.
+    pub least_free: u64,
     /// The turns of people at desks.
     pub desks: Desks,
     /// The territory, its mark, and its number in the store; replaced whole when it changes.
@@ -65,6 +70,7 @@ impl Service {
             counters: Counters::default(),
             given: Given::default(),
             lease_days: LEASE_DAYS,
+            least_free: LEAST_FREE_MIB << 20,
             desks: Desks::default(),
             tree,
             clock,
@@ -103,6 +109,11 @@ impl Service {
             *tree = fresh;
         }
         Ok(())
+    }
+
+    /// Whether there is room for edits. Without it they are told to come again, before a disk that is full stops pulls as well.
+    pub fn has_room(&self) -> bool {
+        self.store.free_bytes().is_none_or(|free| free >= self.least_free)
     }
 
     /// The server's clock, ms since 1970.

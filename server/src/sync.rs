@@ -329,22 +329,17 @@ fn push(
     if segments.is_empty() {
         return Ok(receipts);
     }
+    if !service.has_room() {
+        let full = Refusal::new(Code::Busy, "the disk is nearly full");
+        let stopped = |segment: Segment| receipt(service, stopped(segment.feed, full.clone()));
+        return Ok(segments.into_iter().map(stopped).collect());
+    }
     let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
     for segment in segments {
         let feed = segment.feed;
         match check(service, device, (&given, own), segment)? {
             Ok(segment) => checked.push(segment),
-            Err(refusal) => {
-                let stopped = Some(refusal);
-                let verdict = SegmentVerdict {
-                    feed,
-                    n: 0,
-                    hash: EntryHash::ZERO,
-                    refused: Vec::new(),
-                    stopped,
-                };
-                receipts.push(receipt(service, verdict));
-            }
+            Err(refusal) => receipts.push(receipt(service, stopped(feed, refusal))),
         }
     }
     if !checked.is_empty() {
@@ -362,6 +357,17 @@ fn push(
         );
     }
     Ok(receipts)
+}
+
+/// That nothing of a segment was decided, and why.
+fn stopped(feed: FeedId, why: Refusal) -> SegmentVerdict {
+    SegmentVerdict {
+        feed,
+        n: 0,
+        hash: EntryHash::ZERO,
+        refused: Vec::new(),
+        stopped: Some(why),
+    }
 }
 
 /// A segment whose author is known, whose chain joins what the server holds, and whose signature is the author's.

@@ -282,7 +282,7 @@ fn binaries() -> Option<PathBuf> {
 }
 
 /// For root: the ids of `postgres`, or else of `nobody`.
-fn unprivileged() -> Option<(u32, u32)> {
+pub fn unprivileged() -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt as _;
     let me = std::fs::metadata("/proc/self").ok()?.uid();
     if me != 0 {

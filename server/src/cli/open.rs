@@ -18,6 +18,7 @@ pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
     let store = open_store(&settings.store, &schema, settings.commit_group).map_err(explain)?;
     let mut service = Service::new(store, schema)?;
     service.lease_days = settings.lease_days;
+    service.least_free = settings.least_free_mib << 20;
     Ok(Arc::new(service))
 }
 

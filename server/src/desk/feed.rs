@@ -116,6 +116,9 @@ impl DeskFeed {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
+        if !service.has_room() {
+            return Err(StoreError::Busy);
+        }
         for _ in 0..TRIES {
             let (held, hash) = service.store.feed_head(self.row.feed)?;
             let now = service.now();

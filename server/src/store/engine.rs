@@ -43,6 +43,14 @@ pub trait Engine: Send + Sync + 'static {
     /// Whether other processes may write the same store.
     fn is_shared(&self) -> bool;
 
+    /// Whether this version may still serve the store: a newer one may have changed it meanwhile.
+    fn check(&self, _: &Connection<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Bytes that the file system under it has left; `None` where that is another machine's affair, or cannot be known.
+    fn free_bytes(&self) -> Option<u64>;
+
     /// Where it tells what was written, by whatever process.
     fn notices(&self) -> &Arc<Notices>;
 

@@ -58,6 +58,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The store took a step that this version does not know.
+    pub(crate) fn of_newer(step: i64) -> Self {
+        Self::NotAStore(format!("the store was written by a newer version (step {step})"))
+    }
+
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Busy | Self::Sql(_))

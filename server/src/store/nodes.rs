@@ -14,6 +14,8 @@ use crate::given::Bounds;
 pub trait NodeStore {
     /// Whether other processes may serve this store at the same time.
     fn is_shared(&self) -> bool;
+    /// Bytes left for the store's file; `None` where there is none, or it cannot be known.
+    fn free_bytes(&self) -> Option<u64>;
     /// What is told to who waits for news.
     fn notices(&self) -> &Arc<Notices>;
     /// A number that is another one whenever the territory is.

@@ -24,6 +24,7 @@ mod line;
 mod moves;
 mod nodes;
 mod phones;
+mod postgres_tls;
 mod refused;
 mod register;
 mod residents;

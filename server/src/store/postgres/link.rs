@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::postgres::config::SslMode;
 use ::postgres::{Config, NoTls};
 
+use super::tls;
 use crate::store::StoreError;
 use crate::store::sql::{PostgresLink, SqlError};
 
@@ -21,9 +23,15 @@ const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=30s -c lock
     -c idle_in_transaction_session_timeout=60s -c client_min_messages=warning \
     -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2";
 
+/// Said to who wants TLS and names nobody to trust.
+const NO_ROOTS: &str = "sslmode=require needs sslrootcert=FILE, the certificate of the authority to trust";
+
 /// Opens a connection.
 pub fn open(url: &str) -> Result<PostgresLink, StoreError> {
-    let mut config = parse(url)?;
+    let (url, roots) = tls::split(url);
+    let mut config: Config = url
+        .parse()
+        .map_err(|_| StoreError::NotAStore("not an address of a Postgres database".into()))?;
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
     }
@@ -37,12 +45,16 @@ pub fn open(url: &str) -> Result<PostgresLink, StoreError> {
     let warned = Arc::new(AtomicBool::new(false));
     let warns = warned.clone();
     config.notice_callback(move |_| warns.store(true, Ordering::Release));
-    let client = config.connect(NoTls).map_err(SqlError::from)?;
-    Ok(PostgresLink::new(client, warned))
-}
-
-/// Reads an address: one host or several, of which the first that fits is taken.
-pub fn parse(url: &str) -> Result<Config, StoreError> {
-    url.parse()
-        .map_err(|_| StoreError::NotAStore("not an address of a Postgres database".into()))
+    let connected = match roots {
+        Some(roots) => {
+            // Who names an authority does not want to be served by anybody else.
+            config.ssl_mode(SslMode::Require);
+            config.connect(tls::trusting(&roots)?)
+        }
+        None if config.get_ssl_mode() == SslMode::Require => {
+            return Err(StoreError::NotAStore(NO_ROOTS.into()));
+        }
+        None => config.connect(NoTls),
+    };
+    Ok(PostgresLink::new(connected.map_err(SqlError::from)?, warned))
 }

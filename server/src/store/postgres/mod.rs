@@ -8,6 +8,7 @@ mod link;
 mod listener;
 mod migrations;
 mod readers;
+mod tls;
 mod writer;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use super::jobs::{COMMIT_GROUP, Queue};
 use super::notices::Notices;
 use super::records::Decide;
 use super::sql::Connection;
+use super::tables::steps::{STEPS, Steps};
 use super::{StoreError, tables};
 use listener::Listener;
 use readers::Readers;
@@ -40,6 +42,11 @@ pub struct PostgresEngine {
 pub type PostgresStore = SqlStore<PostgresEngine>;
 
 impl PostgresStore {
+    /// Takes the steps of some version that the database at `url` has not taken, and serves nothing.
+    pub fn migrate(url: &str, steps: Steps<'_>) -> Result<(), StoreError> {
+        migrations::migrate(&link::open(url)?, steps)
+    }
+
     /// Opens the store in the database at `url` (`postgres://…`), making its tables if they are not there. `decide` is asked inside
     /// each push's transaction, which may be run more than once.
     pub fn open(url: &str, decide: Arc<Decide>) -> Result<Self, StoreError> {
@@ -49,7 +56,7 @@ impl PostgresStore {
     /// … with so many writes at most that share a commit.
     pub fn open_sharing(url: &str, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
         let first = link::open(url)?;
-        migrations::migrate(&first)?;
+        migrations::migrate(&first, STEPS)?;
         tables::make_identity(&Connection::new(&first))?;
         let notices = Arc::new(Notices::default());
         let writers = (0..=WRITERS).map(|no| {
@@ -106,6 +113,14 @@ impl Engine for PostgresEngine {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn check(&self, c: &Connection<'_>) -> Result<(), StoreError> {
+        migrations::is_served_by(c, STEPS.len())
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
     }
 
     fn notices(&self) -> &Arc<Notices> {

@@ -70,6 +70,13 @@ impl SqlError {
         }
     }
 
+    /// Whether it waited in vain for a lock that others hold.
+    pub fn is_held_up(&self) -> bool {
+        use ::postgres::error::SqlState;
+        let Self::Postgres(error) = self else { return false };
+        error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// Whether the same transaction, run again, can succeed: it met another one.
     pub fn is_collision(&self) -> bool {
         use ::postgres::error::SqlState;

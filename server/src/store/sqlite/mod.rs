@@ -118,6 +118,10 @@ impl Engine for SqliteEngine {
         false
     }
 
+    fn free_bytes(&self) -> Option<u64> {
+        open::free_bytes(&self.path)
+    }
+
     fn notices(&self) -> &Arc<Notices> {
         &self.notices
     }

@@ -65,7 +65,10 @@ impl<E: Engine> Store for SqlStore<E> {
 
     fn ready(&self) -> Result<(), StoreError> {
         self.engine.write(|_| Ok(()))?;
-        self.engine.read(|c| Ok(c.query_row("SELECT 1", (), |_| Ok(()))?))
+        self.engine.read(|c| {
+            c.query_row("SELECT 1", (), |_| Ok(()))?;
+            self.engine.check(c)
+        })
     }
 
     fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -68,6 +68,10 @@ impl<E: Engine> NodeStore for SqlStore<E> {
         self.engine.is_shared()
     }
 
+    fn free_bytes(&self) -> Option<u64> {
+        self.engine.free_bytes()
+    }
+
     fn notices(&self) -> &Arc<Notices> {
         self.engine.notices()
     }

@@ -1,6 +1,18 @@
 //! The tables, as steps that only go forward: the same for every engine.
 
-/// Each step: its name and its SQL, as SQLite reads it. A store counts the steps it has taken.
+/// Steps in their order: names and SQL, as SQLite reads it.
+pub type Steps<'a> = &'a [(&'a str, &'a str)];
+
+/// What the names of steps end with that contract: they take away or change what the version before uses. All others expand: a
+/// node that does not know them goes on serving the store.
+const CONTRACTS: &str = "_contract";
+
+/// Whether a step contracts.
+pub fn contracts(name: &str) -> bool {
+    name.ends_with(CONTRACTS)
+}
+
+/// Each step. A store counts the steps it has taken.
 pub const STEPS: &[(&str, &str)] = &[
     ("0001_first", FIRST),
     ("0002_desk", DESK),
