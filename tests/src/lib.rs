@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod copies;
 pub mod desk;
 pub mod engines;
+pub mod fixtures;
 pub mod herd;
 pub mod office;
 pub mod planning;

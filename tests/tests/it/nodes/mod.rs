@@ -32,7 +32,7 @@ use tokio::runtime::Runtime;
 
 use crate::kills::Node;
 
-const PASSWORD: &str = "not a real one";
+pub(crate) const PASSWORD: &str = "not a real one";
 /// How long a phone may try.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Nobody waits for a rate here.
@@ -44,30 +44,30 @@ const SETTINGS: [&str; 4] = [
 ];
 
 /// Three nodes, the balancer before them, and a hand on the same database.
-pub(super) struct Farm {
+pub(crate) struct Farm {
     /// The database.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// The balancer.
-    pub(super) proxy: Proxy,
+    pub(crate) proxy: Proxy,
     /// What an administrator does, at a process of its own.
-    pub(super) office: Service,
+    pub(crate) office: Service,
     nodes: Vec<Option<Node>>,
     dir: TempDir,
 }
 
 impl Farm {
     /// Three nodes on a fresh database with a small town: district `D`, community `C`, grids `G1` and `G2`.
-    pub(super) fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::dying(&[None, None, None])
     }
 
     /// … each of which dies at its point.
-    pub(super) fn dying(points: &[Option<&str>]) -> Self {
+    pub(crate) fn dying(points: &[Option<&str>]) -> Self {
         Self::on(Cluster::shared().database(), points)
     }
 
     /// … on a given database.
-    pub(super) fn on(url: String, points: &[Option<&str>]) -> Self {
+    pub(crate) fn on(url: String, points: &[Option<&str>]) -> Self {
         let store = PostgresStore::open(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
         let office = Service::new(Arc::new(store), SchemaSet::builtin()).expect("a service");
         small_town(&office);
@@ -86,29 +86,29 @@ impl Farm {
     }
 
     /// A node's own door.
-    pub(super) fn door(&self, node: usize) -> Door {
+    pub(crate) fn door(&self, node: usize) -> Door {
         Door(addr(self.nodes[node].as_ref().expect("a node that runs")))
     }
 
     /// The balancer's.
-    pub(super) fn front(&self) -> Door {
+    pub(crate) fn front(&self) -> Door {
         Door(self.proxy.addr())
     }
 
     /// Takes a node out, to end it.
-    pub(super) fn take(&mut self, node: usize) -> Node {
+    pub(crate) fn take(&mut self, node: usize) -> Node {
         self.nodes[node].take().expect("a node that runs")
     }
 
     /// Starts a node anew at a place.
-    pub(super) fn start(&mut self, node: usize) {
+    pub(crate) fn start(&mut self, node: usize) {
         let started = Node::serving(&self.url, &SETTINGS, None);
         self.proxy.put(node, addr(&started));
         self.nodes[node] = Some(started);
     }
 
     /// Makes a person with a role at an area.
-    pub(super) fn person(&self, login: &str, role: &str, area: &str) {
+    pub(crate) fn person(&self, login: &str, role: &str, area: &str) {
         let tree = self.office.territory().expect("the territory").0;
         let grant = Grant {
             role: role.into(),
@@ -127,7 +127,7 @@ impl Farm {
     }
 
     /// A phone of a person, that knows the balancer.
-    pub(super) fn phone(&self, login: &str, budget: u32) -> Client {
+    pub(crate) fn phone(&self, login: &str, budget: u32) -> Client {
         let user = self.office.store.user_by_login(login).expect("users");
         let code = codes::make().expect("random bytes");
         let hash = codes::hash(&code).expect("a code is well formed");
@@ -146,7 +146,7 @@ impl Farm {
     }
 
     /// The records of an area, with how many entries each has.
-    pub(super) fn records(&self, area: &str) -> BTreeMap<RecordId, u64> {
+    pub(crate) fn records(&self, area: &str) -> BTreeMap<RecordId, u64> {
         let tree = self.office.tree();
         let area = tree.by_code(area).expect("an area").no;
         let rows = self.office.store.records_of(area).expect("records");
@@ -156,7 +156,7 @@ impl Farm {
     }
 
     /// The log of an area has every position once, and `verify` finds nothing.
-    pub(super) fn is_sound(&self) {
+    pub(crate) fn is_sound(&self) {
         let report = gridledger_server::verify::verify(&self.office).expect("it can be read");
         assert!(report.is_whole(), "{report:?}");
     }
@@ -228,7 +228,7 @@ pub(super) fn held(client: &Client) -> BTreeSet<RecordId> {
 }
 
 /// POST as somebody.
-pub(super) fn post(door: Door, token: &str, path: &str, body: &Value) -> Answer {
+pub(crate) fn post(door: Door, token: &str, path: &str, body: &Value) -> Answer {
     let bearer = format!("Bearer {token}");
     let headers = [
         ("authorization", bearer.as_str()),
@@ -238,7 +238,7 @@ pub(super) fn post(door: Door, token: &str, path: &str, body: &Value) -> Answer 
 }
 
 /// An entry that makes a patrol.
-pub(super) fn made(area: &str, note: &str) -> Value {
+pub(crate) fn made(area: &str, note: &str) -> Value {
     json!({
         "create": { "type": "patrol", "area": area },
         "intents": [
