@@ -21,7 +21,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// fell silent are freed. Who knows better says so in the address (`?options=`), which comes after it.
 const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=30s -c lock_timeout=20s \
     -c idle_in_transaction_session_timeout=60s -c client_min_messages=warning \
-    -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2";
+    -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 \
+    -c client_connection_check_interval=5s";
 
 /// Said to who wants TLS and names nobody to trust.
 const NO_ROOTS: &str = "sslmode=require needs sslrootcert=FILE, the certificate of the authority to trust";

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use gridledger_client::{RecordId, SentState};
+use gridledger_tests::cluster;
 
 use crate::kills::each;
 
-use super::{Farm, held, patrol, sync};
+use super::ledgers::HOLD;
+use super::{Farm, PASSWORD, held, made, patrol, post, sync};
 
 /// Phones work while a node dies at its point; every receipt that was given is honoured.
 fn survives(point: &str) {
@@ -73,4 +75,33 @@ fn a_node_that_dies_before_its_commit_loses_nothing() {
 #[test]
 fn a_node_that_dies_after_its_commit_loses_nothing() {
     each(&[("server.after_commit", 4)], survives);
+}
+
+#[test]
+fn a_node_killed_in_the_middle_of_a_push_keeps_no_lock() {
+    let mut farm = Farm::open();
+    farm.person("a0", "grid_worker", "G1");
+    farm.person("a1", "grid_worker", "G1");
+    let [first, second] = ["a0", "a1"].map(|login| farm.front().sign_in(login, PASSWORD).0);
+    let mut database = cluster::client(&farm.url);
+    database.batch_execute(HOLD).expect("a trigger");
+    database
+        .execute("SELECT pg_advisory_lock(4242)", &[])
+        .expect("the lock");
+    let (door, beside) = (farm.door(0), farm.door(1));
+    let node = farm.take(0);
+    std::thread::scope(|scope| {
+        let open = scope.spawn(|| post(door, &first, "/v1/entries", &made("G1", "held")));
+        let waiting =
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4242 AND NOT granted";
+        cluster::until(&mut database, waiting);
+        node.kill();
+        assert_eq!(open.join().expect("a desk").status, 0, "nobody answers");
+        // The area's row is locked by a session whose node is dead; the database finds out.
+        let written = post(beside, &second, "/v1/entries", &made("G1", "after"));
+        assert_eq!(written.status, 200, "{written:?}");
+        assert_eq!(written.json()["verdicts"][0]["stored"], true);
+    });
+    assert_eq!(farm.records("G1").len(), 1, "what was not answered is not there");
+    farm.is_sound();
 }

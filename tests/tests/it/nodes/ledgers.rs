@@ -96,7 +96,7 @@ fn a_cursor_that_hops_skips_nothing_and_repeats_nothing() {
 }
 
 /// A commit that waits as long as a test holds the lock: its rows are written, and nobody sees them.
-const HOLD: &str = "
+pub(super) const HOLD: &str = "
 CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF EXISTS (SELECT 1 FROM ledger WHERE record = NEW.record AND view LIKE '%held%') THEN
     PERFORM pg_advisory_xact_lock_shared(4242);
