@@ -6,6 +6,7 @@ mod failover;
 mod failures;
 mod hops;
 mod ledgers;
+mod plans;
 mod rights;
 mod waits;
 
