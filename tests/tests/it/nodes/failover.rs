@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::ingest;
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 
 use super::deaths::honours;
 use super::failures::wait_for;
-use super::{Farm, held, patrol, sync};
+use super::{Farm, goes_on, held, patrol, sync};
 
 struct Pair {
     primary: Cluster,
@@ -50,6 +51,7 @@ fn a_standby_that_takes_over_has_every_acknowledged_edit() {
     let phones = [farm.phone("w1", 0), farm.phone("w2", 0)];
     phones.iter().for_each(|phone| _ = sync(phone));
     let (stored, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let begun = Instant::now();
     let saved: BTreeSet<_> = std::thread::scope(|scope| {
         let (stored, done) = (&stored, &done);
         let working: Vec<_> = phones
@@ -58,7 +60,7 @@ fn a_standby_that_takes_over_has_every_acknowledged_edit() {
             .map(|(phone, area)| {
                 scope.spawn(move || {
                     let mut saved = BTreeSet::new();
-                    while !done.load(Ordering::Acquire) {
+                    while goes_on(done, begun) {
                         saved.insert(phone.create("patrol", area, patrol("一")).expect("a patrol"));
                         sync(phone);
                         stored.fetch_add(1, Ordering::AcqRel);

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::desk::{Answer, Door};
 use serde_json::json;
 
 use super::deaths::{honours, received};
-use super::{Farm, PASSWORD, held, made, patrol, post, sync};
+use super::{Farm, PASSWORD, goes_on, held, made, patrol, post, sync};
 
 /// An answer is what was asked for, or a code that says to come again; whether it was the first.
 fn is_good(answer: &Answer) -> bool {
@@ -42,6 +43,7 @@ fn a_database_restarted_under_load_loses_nothing() {
     phones.iter().for_each(|phone| _ = sync(phone));
     let (token, _) = farm.front().sign_in("w1", PASSWORD);
     let (stored, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let begun = Instant::now();
     let saved: BTreeSet<_> = std::thread::scope(|scope| {
         let (farm, stored, done) = (&farm, &stored, &done);
         let working: Vec<_> = phones
@@ -50,7 +52,7 @@ fn a_database_restarted_under_load_loses_nothing() {
             .map(|(phone, area)| {
                 scope.spawn(move || {
                     let mut saved = BTreeSet::new();
-                    while !done.load(Ordering::Acquire) {
+                    while goes_on(done, begun) {
                         saved.insert(phone.create("patrol", area, patrol("一")).expect("a patrol"));
                         sync(phone);
                         stored.fetch_add(1, Ordering::AcqRel);
@@ -61,7 +63,7 @@ fn a_database_restarted_under_load_loses_nothing() {
             .collect();
         let desk = scope.spawn(|| {
             let mut written = 0;
-            while !done.load(Ordering::Acquire) {
+            while goes_on(done, begun) {
                 let answer = post(farm.front(), &token, "/v1/entries", &made("G1", "桌"));
                 written += usize::from(is_good(&answer));
                 is_good(&farm.front().get_as(&token, "/v1/ledgers/patrol"));

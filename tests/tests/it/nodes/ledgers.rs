@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use gridledger_tests::cluster;
 use serde_json::{Value, json};
 
-use super::{Farm, PASSWORD, made, post};
+use super::{Farm, PASSWORD, goes_on, made, post};
 
 /// What a puller was shown: how often each note.
 #[derive(Default)]
@@ -63,6 +64,7 @@ fn a_cursor_that_hops_skips_nothing_and_repeats_nothing() {
     let (farm, writers, reader) = farm();
     let mut shown = Shown::default();
     let done = AtomicBool::new(false);
+    let begun = Instant::now();
     std::thread::scope(|scope| {
         let writing: Vec<_> = (0..3)
             .map(|node| {
@@ -77,7 +79,7 @@ fn a_cursor_that_hops_skips_nothing_and_repeats_nothing() {
             })
             .collect();
         let pulling = scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
+            while goes_on(&done, begun) {
                 shown.pull(&farm, &reader);
             }
             shown.pull(&farm, &reader);

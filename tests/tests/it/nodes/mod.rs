@@ -12,6 +12,7 @@ mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -220,6 +221,11 @@ pub(super) fn sync(client: &Client) -> SyncReport {
         }
     }
     panic!("it never gets through");
+}
+
+/// Whether work beside a test goes on: until that is done, or has failed.
+pub(crate) fn goes_on(done: &AtomicBool, begun: Instant) -> bool {
+    !done.load(Ordering::Acquire) && begun.elapsed() < PATIENCE * 3
 }
 
 /// What a phone holds.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use gridledger_client::{Client, Intents, Query, RecordId};
 use gridledger_tests::planning;
 use serde_json::{Value, json};
 
-use super::{Farm, PASSWORD, post, sync};
+use super::{Farm, PASSWORD, goes_on, post, sync};
 use crate::kills::each;
 
 const HOMES: usize = 12;
@@ -64,13 +65,14 @@ fn story(point: &str) {
     step(&farm, 1, &two, &format!("/{number}/approve"), &json!({}));
     let apply = format!("/{number}/apply");
     let done = AtomicBool::new(false);
+    let begun = Instant::now();
     std::thread::scope(|scope| {
         let (farm, done) = (&farm, &done);
         let phones = [&worker, &head].map(|phone| {
             let homes = &homes;
             scope.spawn(move || {
                 let mut round = 0;
-                while !done.load(Ordering::Acquire) {
+                while goes_on(done, begun) {
                     round += 1;
                     for home in homes {
                         let edit = Intents::new().put("floor_area", 40.0 + f64::from(round));
