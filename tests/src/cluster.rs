@@ -58,6 +58,7 @@ impl Cluster {
     }
 
     /// A standby of this cluster in a folder of its own. Once this returns, a commit here waits until it is there as well.
+    #[must_use]
     pub fn standby(&self, folder: &Path) -> Self {
         let standby = Self::at(folder.to_owned(), free_port());
         standby.hand_over();

@@ -116,7 +116,7 @@ fn dump_table(database: &Connection, table: &str, out: &mut String) {
         });
     let rows = rows.as_mut().expect("a table");
     let columns = rows.column_count();
-    let names: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = rows.column_names().map(str::to_owned).collect();
     let names = names.join(", ");
     let mut rows = rows.query([]).expect("rows");
     while let Some(row) = rows.next().expect("a row") {

@@ -27,7 +27,7 @@ impl Notice {
         for notice in notices {
             match notice {
                 Self::Territory => text.push_str("t "),
-                Self::Area(area) => text.push_str(&format!("{} ", area.0)),
+                Self::Area(area) => text.extend([&area.0.to_string(), " "]),
             }
             if text.len() > PAYLOAD {
                 break;

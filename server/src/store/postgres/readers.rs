@@ -91,14 +91,13 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let mut lent = self.lend()?;
         // One that was idle may have been lost meanwhile: nothing was asked of it yet.
-        let begun = lent.link.take().filter(|link| link.batch(begin).is_ok());
-        let link = match begun {
-            Some(link) => link,
-            None => {
-                let link = link::open(&self.url)?;
-                link.batch(begin)?;
-                link
-            }
+        let idle = lent.link.take().filter(|link| link.batch(begin).is_ok());
+        let link = if let Some(link) = idle {
+            link
+        } else {
+            let link = link::open(&self.url)?;
+            link.batch(begin)?;
+            link
         };
         let (result, end) = work(&link);
         let ended = link.batch(end);

@@ -35,7 +35,7 @@ fn survives(point: &str) {
     assert!(farm.take(0).end(), "{point}: it was not reached");
     farm.proxy.in_turn();
     farm.proxy.leave_out(0);
-    phones.iter().for_each(|phone| _ = sync(phone));
+    let _ = phones.each_ref().map(sync);
     let there = &held(&phones[0]) | &held(&phones[1]);
     assert_eq!(there, saved, "{point}");
     for area in ["G1", "G2"] {
@@ -47,9 +47,9 @@ fn survives(point: &str) {
     honours(&farm, &saved, point);
     farm.start(0);
     farm.proxy.only(0);
-    phones
-        .iter()
-        .for_each(|phone| assert_eq!(sync(phone).healed, 0, "{point}"));
+    for phone in &phones {
+        assert_eq!(sync(phone).healed, 0, "{point}");
+    }
     farm.is_sound();
 }
 

@@ -1,6 +1,6 @@
 //! A primary with a synchronous standby: the primary dies, the standby takes over, the nodes find it again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -49,7 +49,7 @@ fn a_standby_that_takes_over_has_every_acknowledged_edit() {
     farm.person("w1", "grid_worker", "G1");
     farm.person("w2", "grid_worker", "G2");
     let phones = [farm.phone("w1", 0), farm.phone("w2", 0)];
-    phones.iter().for_each(|phone| _ = sync(phone));
+    let _ = phones.each_ref().map(sync);
     let (stored, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     let begun = Instant::now();
     let saved: BTreeSet<_> = std::thread::scope(|scope| {
@@ -77,7 +77,7 @@ fn a_standby_that_takes_over_has_every_acknowledged_edit() {
         let ends = working.into_iter().map(|work| work.join().expect("a phone"));
         ends.flatten().collect()
     });
-    phones.iter().for_each(|phone| _ = sync(phone));
+    let _ = phones.each_ref().map(sync);
     honours(&farm, &saved, "failover");
     assert_eq!(&held(&phones[0]) | &held(&phones[1]), saved);
     let entries = ["G1", "G2"].map(|area| farm.records(area));
@@ -87,7 +87,7 @@ fn a_standby_that_takes_over_has_every_acknowledged_edit() {
             .flat_map(|area| area.values())
             .all(|count| *count == 1)
     );
-    assert_eq!(entries.iter().map(|area| area.len()).sum::<usize>(), saved.len());
+    assert_eq!(entries.iter().map(BTreeMap::len).sum::<usize>(), saved.len());
     farm.is_sound();
 }
 

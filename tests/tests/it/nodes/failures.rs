@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use gridledger_schema::code::Code;
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::desk::{Answer, Door};
 use serde_json::json;
@@ -40,7 +41,7 @@ fn a_database_restarted_under_load_loses_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let (cluster, farm) = farm(dir.path(), &[]);
     let phones = [farm.phone("w1", 0), farm.phone("w2", 0)];
-    phones.iter().for_each(|phone| _ = sync(phone));
+    let _ = phones.each_ref().map(sync);
     let (token, _) = farm.front().sign_in("w1", PASSWORD);
     let (stored, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     let begun = Instant::now();
@@ -88,7 +89,7 @@ fn a_database_restarted_under_load_loses_nothing() {
         );
         saved
     });
-    phones.iter().for_each(|phone| _ = sync(phone));
+    let _ = phones.each_ref().map(sync);
     honours(&farm, &saved, "restart");
     assert!(saved.is_subset(&(&held(&phones[0]) | &held(&phones[1]))));
     assert!(received(&phones[0]).len() + received(&phones[1]).len() >= saved.len());
@@ -98,7 +99,7 @@ fn a_database_restarted_under_load_loses_nothing() {
 /// Waits until so many more syncs got through.
 pub(super) fn wait_for(stored: &AtomicUsize, more: usize) {
     let until = stored.load(Ordering::Acquire) + more;
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while stored.load(Ordering::Acquire) < until {
         assert!(
             begun.elapsed() < super::PATIENCE * 2,
@@ -152,10 +153,7 @@ fn a_statement_that_takes_too_long_says_to_come_again() {
         .batch_execute("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
         .expect("the lock");
     let refused = super::on_network(phone.sync()).expect_err("it is held up");
-    assert!(
-        refused.code().is_some_and(|code| code.retry_can_help()),
-        "{refused}"
-    );
+    assert!(refused.code().is_some_and(Code::retry_can_help), "{refused}");
     assert!(!is_good(&post(
         farm.front(),
         &token,
@@ -191,10 +189,7 @@ fn a_full_disk_refuses_edits_and_serves_pulls() {
     let second = phone.create("patrol", "G1", patrol("二")).expect("a patrol");
     for _ in 0..3 {
         let refused = super::on_network(phone.sync()).expect_err("no room");
-        assert!(
-            refused.code().is_some_and(|code| code.retry_can_help()),
-            "{refused}"
-        );
+        assert!(refused.code().is_some_and(Code::retry_can_help), "{refused}");
         assert!(!is_good(&post(
             farm.front(),
             &token,

@@ -41,8 +41,8 @@ impl Shown {
     }
 }
 
-fn write(farm: &Farm, node: usize, token: &str, area: &str, note: &str) -> Value {
-    let answer = post(farm.door(node), token, "/v1/entries", &made(area, note));
+fn write(farm: &Farm, at: usize, token: &str, area: &str, note: &str) -> Value {
+    let answer = post(farm.door(at), token, "/v1/entries", &made(area, note));
     assert_eq!(answer.status, 200, "{answer:?}");
     answer.json()["verdicts"][0].clone()
 }

@@ -75,8 +75,8 @@ impl Farm {
         small_town(&office);
         // What the first node of a store makes, so that one that dies does not die of it.
         Auth::open(&*office.store, "gridledger", office.now()).expect("keys");
-        let node = |die_at: &Option<&str>| Node::serving(&url, &SETTINGS, *die_at);
-        let nodes: Vec<Node> = points.iter().map(node).collect();
+        let node = |die_at: Option<&str>| Node::serving(&url, &SETTINGS, die_at);
+        let nodes: Vec<Node> = points.iter().copied().map(node).collect();
         let proxy = Proxy::before(nodes.iter().map(addr).collect());
         Self {
             url,
@@ -152,9 +152,7 @@ impl Farm {
         let tree = self.office.tree();
         let area = tree.by_code(area).expect("an area").no;
         let rows = self.office.store.records_of(area).expect("records");
-        rows.into_iter()
-            .map(|row| (row.record, row.entries as u64))
-            .collect()
+        rows.into_iter().map(|row| (row.record, row.entries)).collect()
     }
 
     /// The log of an area has every position once, and `verify` finds nothing.

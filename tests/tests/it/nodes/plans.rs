@@ -91,9 +91,9 @@ fn story(point: &str) {
         assert_eq!(cut_off.status, 0, "{point}: it dies of it");
         step(farm, 1, &one, &apply, &json!({}));
         done.store(true, Ordering::Release);
-        phones
-            .into_iter()
-            .for_each(|phone| phone.join().expect("a phone"));
+        for phone in phones {
+            phone.join().expect("a phone");
+        }
     });
     assert!(farm.take(0).end(), "{point}");
     for _ in 0..2 {
