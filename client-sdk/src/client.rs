@@ -19,7 +19,7 @@ use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::key_file::{self, Lock};
 use crate::model::{
-    Attention, Conflict, Copied, EntryId, Invite, Purpose, Query, Record, SentState, Status, SyncReport,
+    Attention, Conflict, Copied, EntryId, Invite, Lost, Purpose, Query, Record, SentState, Status, SyncReport,
 };
 use crate::transport::{Incoming, Transport};
 use crate::{RecordId, Saved};
@@ -223,6 +223,23 @@ impl Client {
     /// Takes a refused edit off the list.
     pub fn dismiss(&self, id: EntryId) -> Result<(), ClientError> {
         self.with(|engine| engine.dismiss(id))
+    }
+
+    /// Records of which a restored server did not give everything back, with what they showed.
+    pub fn lost(&self) -> Result<Vec<Lost>, ClientError> {
+        self.with(|engine| engine.lost())
+    }
+
+    /// Saves what a lost record had shown, as a new edit of one's own, and takes it off the list.
+    pub fn save_lost(&self, record: RecordId) -> Result<Saved, ClientError> {
+        let saved = self.with(|engine| engine.save_lost(record))?;
+        self.changed();
+        Ok(saved)
+    }
+
+    /// Takes a record off the list of what was lost.
+    pub fn dismiss_lost(&self, record: RecordId) -> Result<(), ClientError> {
+        self.with(|engine| engine.dismiss_lost(record))
     }
 
     /// Where this phone stands.

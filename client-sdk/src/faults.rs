@@ -1,5 +1,6 @@
 //! Named points at which a test can end the process, as a power cut would: `GRIDLEDGER_DIE_AT=phone.after_save:3`.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,6 +10,20 @@ fn plan() -> Option<(String, AtomicU64)> {
     let text = std::env::var("GRIDLEDGER_DIE_AT").ok()?;
     let (point, count) = text.split_once(':').unwrap_or((&text, "1"));
     Some((point.to_owned(), AtomicU64::new(count.parse().ok()?)))
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Plants a fault in the stores that this thread uses, or none: for tests that see whether it is found.
+pub fn plant(fault: Option<&'static str>) {
+    PLANTED.set(fault);
+}
+
+/// Whether a test planted this fault.
+pub(crate) fn is_planted(fault: &str) -> bool {
+    PLANTED.get() == Some(fault)
 }
 
 /// Marks a point. Ends the process at once, without unwinding, if a test asked for it.

@@ -33,7 +33,7 @@ mod backoff;
 mod client;
 pub mod engine;
 mod error;
-mod faults;
+pub mod faults;
 mod intents;
 mod key_file;
 mod model;
@@ -46,6 +46,6 @@ pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
 pub use key_file::{Lock, PASSPHRASE_CHARS};
 pub use model::{
-    Attention, Conflict, Copied, Ending, EntryId, Invite, Purpose, Query, Record, Saved, SentState, Status,
-    SyncReport, Why,
+    Attention, Conflict, Copied, Ending, EntryId, Invite, Lost, LostValue, Purpose, Query, Record, Saved,
+    SentState, Status, SyncReport, Why,
 };

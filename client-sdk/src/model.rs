@@ -201,6 +201,38 @@ pub struct Attention {
     pub en: String,
 }
 
+/// A record of which a restored server did not give everything back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Lost {
+    /// The record.
+    pub record: RecordId,
+    /// Its type.
+    pub record_type: String,
+    /// Its area's code.
+    pub area: String,
+    /// Whether the record itself is still here.
+    pub here: bool,
+    /// How many changes of others are missing.
+    pub changes: u64,
+    /// The fields that had shown something else.
+    pub values: Vec<LostValue>,
+    /// A sentence for a person, in Chinese.
+    pub zh: String,
+    /// The same in English.
+    pub en: String,
+}
+
+/// A value that is not there any more.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LostValue {
+    /// The field.
+    pub field: String,
+    /// What this phone had shown.
+    pub was: Value,
+    /// What it shows now; null for nothing.
+    pub now: Value,
+}
+
 /// Why an edit needs attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]

@@ -58,6 +58,8 @@ codes! {
     SignatureInvalid => "signature_invalid", 401, false, "签名验证失败。", "The signature does not match.";
     CounterBehind => "counter_behind", 409, true, "请求序号过旧，请重试。", "The request counter was used before; send again with a higher one.";
     ServerEpochChanged => "server_epoch_changed", 409, false, "服务器已从备份恢复。", "The server was restored from a backup.";
+    DeviceUnknown => "device_unknown", 401, false, "服务器不认识这台设备（可能已从备份恢复），请用新的注册码重新注册；本机内容不会丢失。", "The server does not know this device; it may have been restored from a backup. Enrol again with a new code: nothing on this phone is lost.";
+    Recovering => "recovering", 503, true, "服务器刚从备份恢复，正在收回各手机上的内容；本机内容已保存，稍后会自动上传。", "The server was restored and is gathering what phones hold; this is kept on the phone and goes out later.";
     RateLimited => "rate_limited", 429, true, "请求过于频繁，请稍后再试。", "Too many requests; wait and try again.";
     Busy => "busy", 503, true, "服务器繁忙，请稍后再试。", "The server is busy; try again later.";
     StoreFailed => "store_failed", 503, true, "服务器存储暂时不可用，请稍后再试。", "The server's store is not available; try again later.";

@@ -46,6 +46,10 @@ pub const TICKET_EVENTS: usize = 1_000;
 pub const DEVICE_RECORDS: usize = 20_000;
 /// Reads reported, and refused entries asked about, in one request.
 pub const REQUEST_NOTES: usize = 2_000;
+/// Days a phone keeps receipts, and with them the proof that a restored server asks for.
+pub const RECEIPT_DAYS: i64 = 90;
+/// Receipts, and changes told missing, of one request.
+pub const REQUEST_RECEIPTS: usize = 2_000;
 /// Characters of the reason of a read, and of a note to or from a supervisor.
 pub const REASON_CHARS: usize = 200;
 /// Fields one read names.

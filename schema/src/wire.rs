@@ -37,6 +37,50 @@ pub struct Request {
     pub asks: Vec<Ask>,
     /// Whether a new lease is asked for.
     pub lease: bool,
+    /// What it brings besides while its server recovers what a restore lost.
+    pub recovery: Option<Recovery>,
+}
+
+/// What a phone brings besides its entries after its server was restored from a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// Receipts that prove what entries of this request's segments were decided before, each with the store generation
+    /// that signed it.
+    pub receipts: Vec<(ServerEpoch, Receipt)>,
+    /// What the authors of entries of a former generation had seen of others.
+    pub seen: Vec<EntrySeen>,
+    /// Entries that lost what they said, because that was erased: their hashes stand for them.
+    pub emptied: Vec<(FeedId, u64, EntryHash)>,
+    /// Entries with a receipt that did not fit this request.
+    pub left: u64,
+    /// What this phone holds and the server did not give back.
+    pub missing: Vec<Missing>,
+}
+
+/// What an entry's author had seen of others: a position of a log that was lost says it no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntrySeen {
+    /// The feed the entry stands in.
+    pub feed: FeedId,
+    /// Its number there.
+    pub n: u64,
+    /// Of each facet it touches, how many changes each other feed had made there: (facet, feed, count).
+    pub clock: Vec<(u8, FeedId, u64)>,
+}
+
+/// Changes of a feed that a phone holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Missing {
+    /// The record.
+    pub record: RecordId,
+    /// The area it is in, as the phone knows it.
+    pub area: AreaNo,
+    /// The facet.
+    pub facet: u8,
+    /// Whose changes.
+    pub feed: FeedId,
+    /// How many of them there are in the record's facet.
+    pub count: u64,
 }
 
 /// Somebody saw personal values on the phone: who is the phone's user; what, why and when stand here, never the values.
@@ -123,8 +167,13 @@ pub struct Segment {
 pub enum Frame {
     /// The answer to an enrolment.
     Welcome(Welcome),
-    /// The server's clock, ms since 1970.
-    Time(i64),
+    /// The server's clock, and the store generation that the rest of the answer is of.
+    Time {
+        /// The clock, ms since 1970.
+        at: i64,
+        /// The generation.
+        epoch: ServerEpoch,
+    },
     /// The user's rights, when they changed.
     Grants(GrantSet),
     /// The schema set, when the phone's differs: the bundle's text.
@@ -143,11 +192,42 @@ pub enum Frame {
     ReadsKept(u64),
     /// What a supervisor made of a refused entry.
     Ruling(Ruling),
+    /// The store is another generation than the request's cursors: nothing else of the request was looked at.
+    Restored(Restored),
+    /// How far the recovery has come; an answer to whoever brings something for it.
+    Recovery(RecoveryPhase),
     /// The last frame; `more` when the byte budget ended the answer early.
     End {
         /// Ask again.
         more: bool,
     },
+}
+
+/// A restored server's signed word to a phone of a former generation: what is its generation now, and what it has of
+/// the phone's feeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The generation the request named.
+    pub former: ServerEpoch,
+    /// The generation now.
+    pub epoch: ServerEpoch,
+    /// When it began, ms since 1970.
+    pub at: i64,
+    /// The phone's feeds, each with its last entry here; the feeds are those of the request.
+    pub known: Vec<(FeedId, u64)>,
+    /// Ed25519 by the server's key over all of these.
+    pub signature: [u8; 64],
+}
+
+/// How far a recovery has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecoveryPhase {
+    /// Phones offer again what they have receipts for; what is new waits.
+    Gathering,
+    /// All have offered: what is new is taken; what was made on something that is not here waits for it.
+    Settling,
+    /// It is over: what is not here will not come by itself.
+    Over,
 }
 
 /// How long a phone may show residents' fields.
@@ -214,19 +294,21 @@ pub struct Grant {
 }
 
 /// The server's signed word that a feed is decided up to `n`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The feed.
     pub feed: FeedId,
+    /// The first entry whose verdict is told here.
+    pub first: u64,
     /// Decided up to here; 0 when nothing is.
     pub n: u64,
     /// The hash of entry `n`.
     pub hash: EntryHash,
-    /// Entries of this push that were refused, the rest was stored.
+    /// Entries from `first` to `n` that were refused, the rest of those was stored.
     pub refused: Vec<(u64, Refusal)>,
     /// What stopped the rest of the segment, if something did.
     pub stopped: Option<Refusal>,
-    /// Ed25519 by the server's key over epoch, feed, n, hash and the refusals.
+    /// Ed25519 by the server's key over epoch, feed, first, n, hash and the refusals.
     pub signature: [u8; 64],
 }
 

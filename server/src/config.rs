@@ -70,6 +70,10 @@ pub struct Settings {
     pub head_seconds: u64,
     /// Days a phone may show residents' values without a sync.
     pub lease_days: u64,
+    /// Hours a restored server waits for phones at most.
+    pub restore_window_hours: u64,
+    /// Days within which a device must have been in use before a backup, to be waited for.
+    pub restore_device_days: u64,
     /// Seconds to receive a body.
     pub body_seconds: u64,
     /// Seconds that a client may keep an answer waiting in all, beyond what it takes at 1 KiB/s.
@@ -118,6 +122,8 @@ impl Default for Settings {
             tls_key: None,
             head_seconds: 5,
             lease_days: LEASE_DAYS,
+            restore_window_hours: 24,
+            restore_device_days: 7,
             body_seconds: BODY_SECONDS,
             send_seconds: 30,
             // Longer than a proxy in front keeps its own (60 s is usual).
@@ -265,6 +271,8 @@ impl Settings {
             "tls_key" => self.tls_key = Some(text(value)?.into()),
             "head_seconds" => self.head_seconds = number(value, 1)?,
             "lease_days" => self.lease_days = number(value, 1)?,
+            "restore_window_hours" => self.restore_window_hours = number(value, 0)?,
+            "restore_device_days" => self.restore_device_days = number(value, 0)?,
             "body_seconds" => self.body_seconds = number(value, 1)?,
             "send_seconds" => self.send_seconds = number(value, 1)?,
             "idle_seconds" => self.idle_seconds = number(value, 1)?,

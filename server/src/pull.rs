@@ -20,6 +20,7 @@ const SMALLEST_DELTA_BYTES: usize = 4 << 10;
 const DELTA_BYTES: usize = 1 << 20;
 
 /// What is left to tell one phone.
+#[derive(Default)]
 pub struct Pull {
     login: String,
     /// Areas the user may read in, sorted: of a record that left for another nobody is told where it is.
@@ -27,6 +28,8 @@ pub struct Pull {
     areas: Vec<Area>,
     withdrawn: Vec<AreaNo>,
     own: Vec<(FeedId, u64)>,
+    /// The phone may show, from before a restore, what it does not hold.
+    recovers: bool,
     delta_bytes: usize,
     most_bytes: usize,
 }
@@ -87,6 +90,7 @@ impl Pull {
             areas,
             withdrawn,
             own,
+            recovers: request.recovery.is_some(),
             delta_bytes: first,
             most_bytes: most,
         }
@@ -112,7 +116,7 @@ impl Pull {
         let (delta, whole) = delta(
             service,
             area,
-            (&self.login, &self.allowed),
+            (&self.login, &self.allowed, self.recovers),
             &self.own,
             self.delta_bytes,
         )?;
@@ -129,7 +133,7 @@ impl Pull {
 fn delta(
     service: &Service,
     area: &Area,
-    (login, allowed): (&str, &[AreaNo]),
+    (login, allowed, recovers): (&str, &[AreaNo], bool),
     own: &[(FeedId, u64)],
     bytes: usize,
 ) -> Result<(Delta, bool), StoreError> {
@@ -148,7 +152,7 @@ fn delta(
     let mut records = Vec::new();
     for row in rows {
         if let Some(gone) = gone(&row, allowed) {
-            let gone = may_be_held(&row, from, login).then_some(gone);
+            let gone = (recovers || may_be_held(&row, from, login)).then_some(gone);
             records.extend(gone);
         } else if all {
             records.extend(news(service, row, from.floor, area.reach.facets, own)?);

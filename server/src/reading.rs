@@ -36,6 +36,7 @@ impl ReadError {
         match self {
             Self::Refused(refusal) => refusal.code,
             Self::Store(StoreError::Busy) => Code::Busy,
+            Self::Store(StoreError::Recovering) => Code::Recovering,
             Self::Store(_) => Code::StoreFailed,
         }
     }

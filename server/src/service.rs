@@ -14,6 +14,7 @@ use crate::counters::Counters;
 use crate::desk::Desks;
 use crate::given::Given;
 use crate::lease::LEASE_DAYS;
+use crate::recovery::Recovering;
 use crate::store::{Identity, Store, StoreError};
 
 /// Mebibytes that edits leave free on the disk, unless a deployment says otherwise.
@@ -33,6 +34,8 @@ pub struct Service {
     pub counters: Counters,
     /// How far devices were told of areas' logs.
     pub given: Given,
+    /// What a restore of the store has left to do.
+    pub recovering: Recovering,
     /// Days a phone may show residents' values without a sync.
     pub lease_days: u64,
     /// Bytes that edits leave free on the disk of the store's file.
@@ -62,7 +65,9 @@ impl Service {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
         let tree = RwLock::new(territory(store.territory()?));
+        let recovering = Recovering::new(store.restored()?);
         Ok(Self {
+            recovering,
             store,
             schema,
             identity,

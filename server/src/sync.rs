@@ -1,30 +1,28 @@
 //! The sync: one request, one streamed answer. Opens the envelope, checks every signature before the store is asked,
 //! pushes, then pulls.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use ed25519_dalek::{Signer as _, VerifyingKey};
-use gridledger_core::canonical;
+use ed25519_dalek::VerifyingKey;
 use gridledger_core::wire::envelope::{Envelope, answer_head};
 use gridledger_core::wire::frames::{self, ReadRequest};
 use gridledger_core::wire::squeeze::{self, Packer, Packing};
 use gridledger_core::wire::{RecordNames, WireError, sheet};
-use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::code::Code;
+use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Frame, Grant, GrantSet, Receipt, Request, Ruling, Segment, Welcome};
+use gridledger_schema::wire::{Frame, Grant, GrantSet, Request, Ruling, Welcome};
 
 use crate::auth::codes;
-use crate::given::Bounds;
 use crate::lease;
 use crate::pull::Pull;
 use crate::reading::Reader;
 use crate::reads::offline;
+use crate::recovery;
+use crate::segments::{ahead_of, push};
 use crate::service::Service;
 use crate::store::StoreError;
-use crate::store::people::{Device, FeedRow, User, UserNo};
-use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
+use crate::store::people::{Device, User, UserNo};
 use crate::store::refusals::RulingRow;
 
 /// Why a sync was not answered with frames.
@@ -69,6 +67,7 @@ impl SyncError {
             Self::Wire(WireError::RecordName { .. }) => Code::RecordUnknown,
             Self::Wire(_) => Code::BadRequest,
             Self::Store(StoreError::Busy) => Code::Busy,
+            Self::Store(StoreError::Recovering) => Code::Recovering,
             Self::Store(_) => Code::StoreFailed,
         }
     }
@@ -130,18 +129,26 @@ pub fn open_for(
     request.schema = envelope.schema;
     let mut ready = Vec::new();
     let (device, user) = door(service, &envelope, &request, known, admit, &mut ready)?;
+    let own = own_feeds(&device, &request);
+    let packing = packing_of(service, &envelope);
     if request
         .server_epoch
         .is_some_and(|epoch| epoch != service.identity.epoch)
     {
-        return Err(SyncError::Refused(Code::ServerEpochChanged));
+        let notice = recovery::notice(service, &request, &own)?;
+        let notice = notice.ok_or(SyncError::Refused(Code::ServerEpochChanged))?;
+        ready.push(Frame::Restored(notice));
+        return Ok(Answer::of_notice((&device, &user), ready, packing));
     }
     let (grants, territory) = (service.store.grants(user.no)?, service.territory()?.1);
     let segments = match segments {
         Some(sheet) => sheet::read_segments(sheet, &Names { service })?,
         None => Vec::new(),
     };
-    ready.push(Frame::Time(now));
+    ready.push(Frame::Time {
+        at: now,
+        epoch: service.identity.epoch,
+    });
     // Before everything that a phone without one could not take in.
     if request.lease || request.enrol.is_some() {
         ready.push(Frame::Lease(lease::lease(service, &device, now)));
@@ -149,9 +156,14 @@ pub fn open_for(
     let seen_offline = std::mem::take(&mut request.reads);
     ready.extend(offline::keep(service, (&device, &user), seen_offline, now)?.map(Frame::ReadsKept));
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
-    let own = own_feeds(&device, &request);
     let receipts = push(service, &device, (&request, &own), segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
+    let waits = receipts.iter().any(recovery::waits);
+    let reader = Reader::new(service, &user.login, &grants);
+    let phase = recovery::note(service, (&reader, &device), &request, &receipts, &own)?;
+    if request.recovery.is_some() {
+        ready.push(Frame::Recovery(phase));
+    }
     let ahead = ahead_of(service, &own)?;
     ready.extend(receipts.into_iter().chain(ahead).map(Frame::Receipt));
     if !request.asks.is_empty() {
@@ -159,21 +171,14 @@ pub fn open_for(
         ready.extend(rulings.into_iter().map(ruling));
     }
     let told_anew = news_of_rights(service, &request, (&grants, territory), &mut ready);
-    // Only now: what this request brought was made before.
-    if !told_anew && device.told < user.rights_cut {
+    // Only now: what this request brought was made before. What waits comes again.
+    if !told_anew && !waits && device.told < user.rights_cut {
         service.store.note_told(device.no, user.rights_cut)?;
     }
-    let reader = Reader::new(service, &user.login, &grants);
     let mut pull = Pull::plan(&reader, &request, own);
     if told_anew {
         pull.tell_areas();
     }
-    // The same packing comes back: what the phone used, it can read.
-    let packing = if envelope.schema == service.schema.fingerprint() {
-        Packing::Dictionary
-    } else {
-        Packing::Zstd
-    };
     let budget = if request.budget == 0 {
         usize::MAX
     } else {
@@ -196,6 +201,15 @@ pub fn open_for(
     })
 }
 
+/// The same packing comes back: what the phone used, it can read.
+fn packing_of(service: &Service, envelope: &Envelope<'_>) -> Packing {
+    if envelope.schema == service.schema.fingerprint() {
+        Packing::Dictionary
+    } else {
+        Packing::Zstd
+    }
+}
+
 fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [u8], WireError> {
     let known = envelope.schema == service.schema.fingerprint();
     if envelope.packing == Packing::Dictionary && !known {
@@ -216,7 +230,11 @@ fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device
     }
     let sealed =
         |device: &Device| VerifyingKey::from_bytes(&device.public_key).is_ok_and(|key| envelope.verify(&key));
-    let device = service.store.device(envelope.device)?.filter(sealed);
+    let device = service.store.device(envelope.device)?;
+    if device.is_none() && service.recovering.restore().is_some() {
+        return Err(SyncError::Refused(Code::DeviceUnknown));
+    }
+    let device = device.filter(sealed);
     let device = device.ok_or(SyncError::Refused(Code::SignatureInvalid))?;
     Ok(Some(device))
 }
@@ -282,27 +300,6 @@ fn own_feeds(device: &Device, request: &Request) -> Vec<(FeedId, u64)> {
         .collect()
 }
 
-/// A receipt for the feed the phone writes, if more of it is decided here than the phone holds: it came back from a backup,
-/// and must not write on where it stands.
-fn ahead_of(service: &Service, own: &[(FeedId, u64)]) -> Result<Option<Receipt>, StoreError> {
-    // The feeds before the last are not written any more.
-    let Some((feed, held)) = own.last() else {
-        return Ok(None);
-    };
-    let (n, hash) = service.store.feed_head(*feed)?;
-    if n <= *held {
-        return Ok(None);
-    }
-    let verdict = SegmentVerdict {
-        feed: *feed,
-        n,
-        hash,
-        refused: Vec::new(),
-        stopped: None,
-    };
-    Ok(Some(receipt(service, verdict)))
-}
-
 struct Names<'a> {
     service: &'a Service,
 }
@@ -316,145 +313,6 @@ impl RecordNames for Names<'_> {
     }
 }
 
-/// Checks every segment's chain and signature, has the good ones decided, and signs a receipt for each.
-fn push(
-    service: &Service,
-    device: &Device,
-    (request, own): (&Request, &[(FeedId, u64)]),
-    segments: Vec<Segment>,
-    now: i64,
-) -> Result<Vec<Receipt>, SyncError> {
-    let mut receipts = Vec::new();
-    let mut checked = Vec::new();
-    if segments.is_empty() {
-        return Ok(receipts);
-    }
-    if !service.has_room() {
-        let full = Refusal::new(Code::Busy, "the disk is nearly full");
-        let stopped = |segment: Segment| receipt(service, stopped(segment.feed, full.clone()));
-        return Ok(segments.into_iter().map(stopped).collect());
-    }
-    let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
-    for segment in segments {
-        let feed = segment.feed;
-        match check(service, device, (&given, own), segment)? {
-            Ok(segment) => checked.push(segment),
-            Err(refusal) => receipts.push(receipt(service, stopped(feed, refusal))),
-        }
-    }
-    if !checked.is_empty() {
-        let push = Push {
-            carrier: Some(device.no),
-            segments: checked,
-            now,
-        };
-        receipts.extend(
-            service
-                .store
-                .push(push)?
-                .into_iter()
-                .map(|verdict| receipt(service, verdict)),
-        );
-    }
-    Ok(receipts)
-}
-
-/// That nothing of a segment was decided, and why.
-fn stopped(feed: FeedId, why: Refusal) -> SegmentVerdict {
-    SegmentVerdict {
-        feed,
-        n: 0,
-        hash: EntryHash::ZERO,
-        refused: Vec::new(),
-        stopped: Some(why),
-    }
-}
-
-/// A segment whose author is known, whose chain joins what the server holds, and whose signature is the author's.
-fn check(
-    service: &Service,
-    carrier: &Device,
-    (given, own): (&Arc<Bounds>, &[(FeedId, u64)]),
-    segment: Segment,
-) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
-    let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
-    let Some((feed, told)) = feed_of(service, carrier, segment.feed)? else {
-        return refused(Code::FeedUnknown, "no enrolled device writes this feed");
-    };
-    let Some(first) = segment.entries.first().map(|e| e.n) else {
-        return refused(Code::BadRequest, "an empty segment");
-    };
-    let Some(mut before) = service.store.entry_hash(segment.feed, first - 1)? else {
-        return refused(Code::FeedGap, "the entry before is not here");
-    };
-    if before.0[..8] != segment.before {
-        return refused(Code::FeedForked, "the entry before was another");
-    }
-    let mut entries = Vec::with_capacity(segment.entries.len());
-    for entry in segment.entries {
-        let body = canonical::encode(&entry);
-        before = canonical::hash(before, &body);
-        entries.push(SignedEntry {
-            entry,
-            body,
-            hash: before,
-        });
-    }
-    let last = first + entries.len() as u64 - 1;
-    let key = VerifyingKey::from_bytes(&feed.public_key);
-    if !key.is_ok_and(|key| canonical::verify_segment(&key, segment.feed, last, before, &segment.signature)) {
-        return refused(Code::SignatureInvalid, "the segment is not signed by its author");
-    }
-    let is_own = feed.device == Some(carrier.no);
-    let earlier = own.iter().take_while(|(of, _)| *of != feed.feed);
-    let before = if is_own {
-        earlier.copied().collect()
-    } else {
-        Vec::new()
-    };
-    Ok(Ok(CheckedSegment {
-        feed,
-        entries,
-        signature: segment.signature,
-        heard: Heard {
-            told,
-            given: is_own.then(|| given.clone()),
-            before,
-        },
-    }))
-}
-
-/// The feed's row, and the latest cut of its author's rights that its device was told of. A carrier's own new feed is
-/// made known.
-fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<(FeedRow, i64)>, StoreError> {
-    if let Some(row) = service.store.feed(feed)? {
-        let device = row
-            .device
-            .map(|no| service.store.device(no))
-            .transpose()?
-            .flatten();
-        let told = device.as_ref().map_or(i64::MAX, |device| device.told);
-        return Ok(device.is_none_or(|d| !d.revoked).then_some((row, told)));
-    }
-    let Some(ordinal) = (0..limits::DEVICE_FEEDS).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed)
-    else {
-        return Ok(None);
-    };
-    let Some(user) = service.store.user(carrier.user)? else {
-        return Ok(None);
-    };
-    let row = FeedRow {
-        feed,
-        device: Some(carrier.no),
-        user: user.no,
-        author: user.login,
-        public_key: carrier.public_key,
-        ordinal,
-    };
-    service.store.put_feed(&row)?;
-    Ok(Some((row, carrier.told)))
-}
-
 fn ruling(row: RulingRow) -> Frame {
     Frame::Ruling(Ruling {
         feed: row.feed,
@@ -464,27 +322,6 @@ fn ruling(row: RulingRow) -> Frame {
         at: row.at,
         note: row.note,
     })
-}
-
-fn receipt(service: &Service, verdict: SegmentVerdict) -> Receipt {
-    let SegmentVerdict {
-        feed,
-        n,
-        hash,
-        refused,
-        stopped,
-    } = verdict;
-    let mut receipt = Receipt {
-        feed,
-        n,
-        hash,
-        refused,
-        stopped,
-        signature: [0; 64],
-    };
-    let message = gridledger_core::receipt::message(service.identity.epoch, &receipt);
-    receipt.signature = service.receipt_key.sign(&message).to_bytes();
-    receipt
 }
 
 /// The user's rights and the schema set travel only when the phone's are others. Whether the rights did: then the areas
@@ -513,6 +350,25 @@ fn news_of_rights(
 const PIECE_BYTES: usize = 32 << 10;
 
 impl Answer {
+    /// An answer that only says that the store is another generation; the phone asks again.
+    fn of_notice((device, user): (&Device, &User), ready: Vec<Frame>, packing: Packing) -> Self {
+        Self {
+            ready,
+            pull: Pull::default(),
+            device: device.no,
+            user: user.no,
+            grants: Vec::new(),
+            territory: 0,
+            packing,
+            packer: None,
+            budget: usize::MAX,
+            piece_bytes: PIECE_BYTES,
+            sent: 0,
+            ask_again: true,
+            counted: (0, 0),
+        }
+    }
+
     /// The next bytes to send, and whether they are the last.
     pub fn next(&mut self, service: &Service) -> Result<(Vec<u8>, bool), StoreError> {
         let mut piece: Vec<u8> = std::mem::take(&mut self.ready)

@@ -4,7 +4,7 @@
 //! [`fold`] events into a ticket's state, [`project`] documents into a view; [`epoch`] ends histories, [`retention`] says
 //! when; [`rights`], [`known`] and [`validate`] say what an author may do, [`mask`] how personal values are shown and
 //! [`reason`] what it takes to see them whole; [`digest`] proves two stores equal,
-//! [`receipt`] is the server's word; [`wire`] is how all of it travels.
+//! [`receipt`] is the server's word, [`recovery`] what holds after a restore; [`wire`] is how all of it travels.
 
 pub mod calendar;
 pub mod canonical;
@@ -18,6 +18,7 @@ pub mod mask;
 pub mod project;
 pub mod reason;
 pub mod receipt;
+pub mod recovery;
 pub mod retention;
 pub mod rights;
 pub mod validate;

@@ -5,11 +5,12 @@ use gridledger_schema::ids::ServerEpoch;
 use gridledger_schema::wire::{GrantSet, Receipt};
 use sha2::{Digest as _, Sha256};
 
-/// What a receipt's signature is over: generation, feed, number, hash, and the numbers and codes of what was refused.
+/// What a receipt's signature is over: generation, feed, first, number, hash, and the numbers and codes of what was refused.
 pub fn message(epoch: ServerEpoch, receipt: &Receipt) -> Vec<u8> {
     let mut out = b"gridledger/receipt/v1".to_vec();
     out.extend(epoch.0.to_be_bytes());
     out.extend(receipt.feed.0);
+    out.extend(receipt.first.to_be_bytes());
     out.extend(receipt.n.to_be_bytes());
     out.extend(receipt.hash.0);
     for (n, refusal) in &receipt.refused {

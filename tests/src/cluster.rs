@@ -224,6 +224,37 @@ impl Cluster {
         Client::connect(&self.url(database), NoTls).expect("the cluster answers")
     }
 
+    /// Writes a database into a file with `pg_dump`.
+    pub fn dump(&self, url: &str, file: &Path) {
+        let part = self.folder.join(format!("dump-{}", std::process::id()));
+        let name = part.display().to_string();
+        self.run("pg_dump", &["-Fc", "-f", &name, "-d", url]);
+        std::fs::copy(&part, file).expect("the dump");
+        std::fs::remove_file(&part).expect("the dump taken away");
+    }
+
+    /// Makes a database of such a file with `pg_restore`, and returns its address.
+    pub fn undump(&self, file: &Path) -> String {
+        let part = self.folder.join(format!("undump-{}", std::process::id()));
+        std::fs::copy(file, &part).expect("the dump");
+        if let Some((uid, gid)) = self.user {
+            chown(&part, Some(uid), Some(gid)).expect("the dump handed over");
+        }
+        let url = self.database();
+        self.run(
+            "pg_restore",
+            &[
+                "--no-owner",
+                "--exit-on-error",
+                "-d",
+                &url,
+                &part.display().to_string(),
+            ],
+        );
+        std::fs::remove_file(&part).expect("the dump taken away");
+        url
+    }
+
     /// Makes an empty database and returns its address.
     pub fn database(&self) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -2,6 +2,7 @@
 
 pub mod at_rest;
 pub mod attacker;
+pub mod backups;
 pub mod cluster;
 pub mod copies;
 pub mod desk;

@@ -80,6 +80,7 @@ pub const ROUTES: &[Route] = &[
         "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/erasures",
     ),
     post("/v1/entries"),
+    get("/v1/lost", "/v1/lost"),
     get("/v1/refused", "/v1/refused"),
     Route {
         path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/admit",

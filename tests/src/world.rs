@@ -49,13 +49,15 @@ pub enum Line {
 
 /// A server, its people, and a clock that only a test moves.
 pub struct World {
-    dir: TempDir,
-    address: StoreAddress,
+    pub(crate) dir: TempDir,
+    pub(crate) address: StoreAddress,
     /// The service.
     pub service: Arc<Service>,
-    schema: Arc<SchemaSet>,
-    time: Arc<AtomicI64>,
+    pub(crate) schema: Arc<SchemaSet>,
+    pub(crate) time: Arc<AtomicI64>,
     phones: AtomicI64,
+    /// How often its server was restored.
+    pub(crate) generations: u32,
 }
 
 /// The time a world begins at: 2026-01-05 08:00 in Shanghai, ms since 1970.
@@ -114,6 +116,7 @@ impl World {
             schema,
             time,
             phones: AtomicI64::new(0),
+            generations: 0,
         }
     }
 
@@ -265,7 +268,11 @@ impl World {
     }
 }
 
-fn open_service(address: &StoreAddress, schema: &Arc<SchemaSet>, time: &Arc<AtomicI64>) -> Arc<Service> {
+pub(crate) fn open_service(
+    address: &StoreAddress,
+    schema: &Arc<SchemaSet>,
+    time: &Arc<AtomicI64>,
+) -> Arc<Service> {
     let store = cli::open_store(address, schema, COMMIT_GROUP).expect("the server's store");
     let time = time.clone();
     let clock = Arc::new(move || time.load(Ordering::Relaxed));
@@ -382,6 +389,7 @@ impl Phone {
             } else {
                 0
             };
+            let decided = report.decided;
             let outgoing = self.engine().request(budget)?;
             report.round_trips += 1;
             report.bytes_up += outgoing.body.len() as u64;
@@ -404,7 +412,8 @@ impl Phone {
             };
             report.bytes_down += arrived as u64;
             let more = self.receive(&answer[..arrived], &mut report)?;
-            if line != Line::Good || !(more || self.engine().has_unsent()) || report.round_trips > 50 {
+            let goes_on = more || (self.engine().has_unsent() && report.decided > decided);
+            if line != Line::Good || !goes_on || report.round_trips > 50 {
                 return Ok(report);
             }
         }

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, attention, db, epochs, gone, reach, settings};
+use super::{Engine, attention, db, epochs, gone, reach, restored, settings};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
@@ -46,8 +46,8 @@ impl Engine {
             };
             self.apply_frame(frame, report)?;
             faults::reach("phone.after_frame");
-            if end.is_some() {
-                return Ok(end);
+            if let Some(more) = end {
+                return Ok(Some(more || self.ask_again));
             }
         }
         if self.answer_is_void {
@@ -60,7 +60,8 @@ impl Engine {
     fn apply_frame(&mut self, frame: Frame, report: &mut SyncReport) -> Result<(), ClientError> {
         match frame {
             Frame::Welcome(welcome) => self.welcomed(&welcome),
-            Frame::Time(at) => self.server_time(at),
+            Frame::Time { at, epoch } if self.of_generation(epoch) => self.server_time(at),
+            Frame::Time { .. } => Ok(()),
             Frame::Grants(set) => self.granted_rights(set),
             Frame::Schema(bundle) => self.new_schema(&bundle),
             Frame::Receipt(receipt) => self.receipt(&receipt, report),
@@ -70,16 +71,20 @@ impl Engine {
             Frame::Lease(lease) => self.renew(lease),
             Frame::ReadsKept(n) => self.reads_kept(n),
             Frame::Ruling(ruling) => self.ruled(&ruling),
-            Frame::End { .. } => self.ended(),
+            Frame::Restored(notice) => self.restored(&notice),
+            Frame::Recovery(phase) => self.recovery_phase(phase),
+            Frame::End { more } => self.ended(more || self.ask_again),
         }
     }
 
-    fn ended(&mut self) -> Result<(), ClientError> {
+    fn ended(&mut self, more: bool) -> Result<(), ClientError> {
         let now = self.now()?;
+        self.end_recovery(more)?;
         let tx = self.db.transaction()?;
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
         attention::notes_told(&tx, &self.asked)?;
+        restored::forget_receipts(&tx, now)?;
         tx.commit().map_err(ClientError::of_store)?;
         epochs::scrub(&self.db)?;
         if std::mem::take(&mut self.lease.misfit) {
@@ -138,19 +143,23 @@ impl Engine {
             return Err(WireError::Malformed("receipt's signature").into());
         }
         if receipt.feed != self.me.feed {
-            return Ok(());
+            return self.receipt_of_before(receipt, report);
         }
         if self.is_not_ours(receipt)? {
             self.answer_is_void = true;
             return self.start_new_feed();
         }
         let newly = receipt.n.saturating_sub(self.me.decided);
+        let told_at = db::number(&self.db, "told_at")?;
         let tx = self.db.transaction()?;
         note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
         forget_withdrawn(&tx)?;
         gone::forget_left(&tx)?;
         if !self.seal.is_dark() {
             overlay::seal_decided(&tx)?;
+        }
+        if let Some(epoch) = self.me.server_epoch {
+            restored::keep_receipt(&tx, epoch, receipt, told_at)?;
         }
         db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
         let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
@@ -166,6 +175,29 @@ impl Engine {
             self.answer_is_void = true;
             return self.start_new_feed();
         }
+        Ok(())
+    }
+
+    /// The verdicts on an earlier feed of this phone, whose entries a restored server had lost.
+    fn receipt_of_before(&mut self, receipt: &Receipt, report: &mut SyncReport) -> Result<(), ClientError> {
+        let told_at = db::number(&self.db, "told_at")?;
+        let Some((_, decided)) = self
+            .former_feeds()?
+            .into_iter()
+            .find(|(feed, _)| *feed == receipt.feed)
+        else {
+            return Ok(());
+        };
+        let tx = self.db.unchecked_transaction()?;
+        note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
+        if let Some(epoch) = self.me.server_epoch {
+            restored::keep_receipt(&tx, epoch, receipt, told_at)?;
+        }
+        self.former_receipt(&tx, receipt)?;
+        faults::reach("phone.before_receipt");
+        tx.commit().map_err(ClientError::of_store)?;
+        report.decided += receipt.n.saturating_sub(decided);
+        report.refused += receipt.refused.len() as u64;
         Ok(())
     }
 
@@ -236,7 +268,7 @@ pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientErro
     forget_confirmed(c, area)?;
     let gone = "SELECT record FROM records r WHERE r.area = ?1
                 AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
-    for table in ["documents", "records"] {
+    for table in ["shadows", "documents", "records"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
             .execute([area.0])?;
     }
@@ -272,7 +304,7 @@ fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
     // `state < 2` as well, so that the index over open entries serves.
     let gone = "SELECT r.record FROM records r JOIN areas a ON a.area = r.area AND a.held = -1
                 WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
-    for table in ["documents", "records"] {
+    for table in ["shadows", "documents", "records"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
             .execute([])?;
     }
@@ -384,7 +416,7 @@ fn apply_news(
                         &logged.author,
                     )?;
                 }
-                row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged)?);
+                row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged, author)?);
             }
         }
         News::Left(_) | News::Erased => {}
@@ -414,7 +446,12 @@ fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
 }
 
 /// Adds one accepted entry to the confirmed documents; returns its time.
-fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<i64, ClientError> {
+fn confirm(
+    c: &Connection,
+    confirmed: &mut Facets,
+    logged: &LogEntry,
+    author: &str,
+) -> Result<i64, ClientError> {
     let own;
     let entry = if logged.own {
         let sql =
@@ -425,6 +462,12 @@ fn confirm(c: &Connection, confirmed: &mut Facets, logged: &LogEntry) -> Result<
         own = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
         &own
     } else {
+        // What is the phone's own and came whole is in the ledger as well.
+        if logged.author == author {
+            let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2 AND state < 2";
+            let key = (logged.feed.0, logged.entry.n as i64, SentState::InLedger.number());
+            c.prepare_cached(sql)?.execute(key)?;
+        }
         &logged.entry
     };
     overlay::derive(

@@ -14,7 +14,7 @@ use crate::key_file::{self, FileKey, KeyFault, Lock};
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -90,6 +90,22 @@ ALTER TABLE entries ADD COLUMN at INTEGER;
 ALTER TABLE entries ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX records_stale ON records (stale) WHERE stale = 1;
 CREATE INDEX entries_unsealed ON entries (n) WHERE state >= 2 AND sealed = 0;
+";
+
+/// What a restore of the server needs: receipts, what was confirmed of a former generation, earlier feeds to be sent again;
+/// and which own entries were made on what was confirmed then.
+const RESTORED: &str = "
+CREATE TABLE receipts (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, first INTEGER NOT NULL, epoch INTEGER NOT NULL, hash BLOB NOT NULL,
+  refused TEXT NOT NULL, signature BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (feed, n, first, epoch)
+  ) STRICT, WITHOUT ROWID;
+CREATE TABLE shadows (
+  record BLOB NOT NULL, facet INTEGER NOT NULL, no INTEGER NOT NULL, document BLOB NOT NULL, clock BLOB,
+  held INTEGER NOT NULL, area INTEGER NOT NULL, type TEXT NOT NULL, lost INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (record, facet, no)) STRICT;
+CREATE INDEX shadows_lost ON shadows (lost, record);
+CREATE TABLE former_feeds (ordinal INTEGER PRIMARY KEY, decided INTEGER NOT NULL) STRICT;
+ALTER TABLE entries ADD COLUMN former INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Bytes of a page: a file of less is none.
@@ -304,4 +320,37 @@ pub(super) fn set_number(c: &Connection, key: &str, value: i64) -> Result<(), Cl
 /// A setting that is a text.
 pub(super) fn text(c: &Connection, key: &str) -> Result<Option<String>, ClientError> {
     Ok(setting(c, key)?.map(|v| String::from_utf8_lossy(&v).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_before_restores_is_taken_on_with_what_it_holds() {
+        let mut c = Connection::open_in_memory().expect("a database");
+        for sql in &STEPS[..6] {
+            c.execute_batch(sql).expect("a step");
+        }
+        c.pragma_update(None, "application_id", APPLICATION_ID)
+            .expect("a mark");
+        c.pragma_update(None, "user_version", 6).expect("a mark");
+        let old = "INSERT INTO entries (feed, n, record, body, hash, seen, state)
+                   VALUES (zeroblob(16), 1, zeroblob(16), x'00', zeroblob(32), x'', 2)";
+        c.execute(old, []).expect("an entry");
+        migrate(&mut c).expect("the steps since");
+        let now: (i64, i64) = c
+            .query_row("SELECT state, former FROM entries", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .expect("the entry");
+        assert_eq!(now, (2, 0));
+        for table in ["receipts", "shadows", "former_feeds"] {
+            let count: i64 = c
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+                .expect("a new table");
+            assert_eq!(count, 0, "{table}");
+        }
+        migrate(&mut c).expect("nothing is left to do");
+    }
 }

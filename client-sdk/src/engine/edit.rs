@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::overlay::{self, Facets, Row};
-use super::{Engine, epochs};
+use super::{Engine, epochs, shadows};
 use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::model::Saved;
@@ -140,6 +140,10 @@ impl Engine {
 
     /// The log position up to which this phone has the record.
     pub(super) fn cursor_of(&self, row: &Row) -> Result<u64, ClientError> {
+        // What is shown from before a restore was held up to a position of then.
+        if let Some(held) = shadows::held_position(&self.db, row.record)? {
+            return Ok(held);
+        }
         let seen = self.area_floor(row.area)?.max(row.held);
         // Of a record that left, nothing was seen from there on.
         Ok(row.leaving.map_or(seen, |left| seen.min(left.saturating_sub(1))))

@@ -13,7 +13,7 @@ use gridledger_schema::set::SchemaSet;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::overlay::{self, Facets, Row};
-use super::{Engine, db, gone};
+use super::{Engine, db, gone, shadows};
 use crate::error::ClientError;
 
 /// Records looked at in one go.
@@ -44,6 +44,7 @@ pub(super) fn forget_erased(c: &Connection, record: RecordId, confirmed: &Facets
 pub(super) fn forget_record(c: &Connection, row: &Row) -> Result<(), ClientError> {
     overlay::forget_confirmed(c, row)?;
     gone::keep_name(c, row.record)?;
+    shadows::forget(c, row.record)?;
     for sql in [
         "DELETE FROM records WHERE record = ?1",
         "DELETE FROM due WHERE record = ?1",

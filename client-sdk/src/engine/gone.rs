@@ -40,7 +40,7 @@ pub(super) fn forget_left(c: &Connection) -> Result<(), ClientError> {
     let gone = select.query_map([], |row| Ok(RecordId(row.get(0)?)))?;
     for record in gone.collect::<Result<Vec<_>, _>>()? {
         keep_name(c, record)?;
-        for table in ["documents", "records"] {
+        for table in ["shadows", "documents", "records"] {
             c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
                 .execute([record.0])?;
         }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::overlay::{self, Row};
 use super::seal::{self, ReadingKey};
-use super::{Clock, Engine, db};
+use super::{Clock, Engine, db, restored};
 use crate::error::ClientError;
 use crate::{faults, key_file};
 
@@ -189,6 +189,8 @@ impl Engine {
     /// from now on.
     pub(super) fn renew(&mut self, lease: Lease) -> Result<(), ClientError> {
         let secret = Zeroizing::new(lease.secret);
+        // What is to be sent again stands sealed: it goes with another request.
+        self.ask_again |= self.seal.is_dark() && restored::recovers(&self.db)?;
         let (key, is_new) = match self.seal.key() {
             Some(key) => (key, false),
             None => match wrapped(&self.db, &secret[..])? {

@@ -4,7 +4,8 @@
 //! and notes what is seen whole, `request` says what to send, `apply` what an answer means, `attention` keeps what was
 //! refused, `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of
 //! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share
-//! a file. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
+//! a file. `restored` moves to a restored server's generation, `shadows` keep what was confirmed before until it comes back,
+//! `lost` is what does not. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
 //! without seeing them.
 
 mod apply;
@@ -17,14 +18,17 @@ mod fork;
 mod gone;
 mod lease;
 mod lock;
+mod lost;
 mod names;
 mod overlay;
 mod query;
 mod reach;
 mod reads;
 mod request;
+mod restored;
 mod seal;
 mod settings;
+mod shadows;
 mod time;
 
 use std::path::{Path, PathBuf};
@@ -84,6 +88,8 @@ pub struct Engine {
     reach_settled: bool,
     /// The questions in the request being answered, with their notes.
     asked: Vec<(crate::model::EntryId, String)>,
+    /// What the exchange going on says of the recovery from a restore.
+    recovering: restored::Recovering,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
     /// The store's version, as of the last look at what it says about this phone: others may write to it too.
@@ -145,6 +151,7 @@ impl Engine {
             answer_is_void: false,
             reach_settled: false,
             asked: Vec::new(),
+            recovering: restored::Recovering::default(),
             ask_again: false,
             version,
         };
@@ -207,7 +214,7 @@ impl Engine {
 
     /// Whether own entries wait for a verdict.
     pub fn has_unsent(&self) -> bool {
-        self.me.head.0 > self.me.decided
+        self.me.head.0 > self.me.decided || self.former_feeds().is_ok_and(|feeds| !feeds.is_empty())
     }
 
     fn rights(&self) -> Rights<'_> {

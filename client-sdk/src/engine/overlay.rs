@@ -14,7 +14,7 @@ use gridledger_schema::set::{RecordType, SchemaSet};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
-use super::{epochs, seal};
+use super::{epochs, seal, shadows};
 use crate::error::ClientError;
 
 /// A record's row.
@@ -169,7 +169,8 @@ pub(super) fn put_entry(
     (body, hash, seen): (&[u8], EntryHash, &[u8]),
 ) -> Result<(), ClientError> {
     let mut insert = c.prepare_cached(
-        "INSERT INTO entries (feed, n, record, body, hash, seen, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO entries (feed, n, record, body, hash, seen, at, former) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
+           EXISTS (SELECT 1 FROM shadows WHERE record = ?3 AND lost = 0))",
     )?;
     insert
         .execute((feed.0, entry.n as i64, record.0, body, hash.0, seen, entry.at))
@@ -241,10 +242,17 @@ pub(super) fn rebuild(
     if seal::is_blind(c, &row.record_type)? {
         return mark_stale(c, row.record);
     }
-    let open = open_entries(c, row.record)?;
+    let mut open = open_entries(c, row.record)?;
+    let pending = open.len();
     let mut facets = confirmed;
     // What an erasure beats is not shown: its verdict is on its way.
     let erased = epochs::erasures(&facets);
+    let shadow = shadows::standing(c, schema, row, &facets)?;
+    let from_shadow = shadow.is_some();
+    if let Some(shadow) = shadow {
+        shadows::without_held(c, row.record, &shadow, &mut open)?;
+        facets = shadow;
+    }
     for Open { entry, feed, seen } in &open {
         if erased.iter().any(|erasure| erasure.beats(*feed, entry)) {
             continue;
@@ -260,13 +268,13 @@ pub(super) fn rebuild(
             .execute([row.record.0])?;
         return Ok(());
     }
-    if open.is_empty() {
+    if open.is_empty() && !from_shadow {
         c.prepare_cached("UPDATE documents SET overlay = NULL, overlay_clock = NULL WHERE record = ?1")?
             .execute([row.record.0])?;
     } else {
         put_overlay(c, row, &facets)?;
     }
-    put_view(c, schema, row, &facets, open.len())?;
+    put_view(c, schema, row, &facets, pending)?;
     epochs::note_due(c, schema, row, &facets)
 }
 

@@ -204,7 +204,8 @@ impl Engine {
             records: count("SELECT count(*) FROM records")?,
             unsent: count("SELECT count(*) FROM entries WHERE state = 0")?,
             sent: count("SELECT count(*) FROM entries WHERE state = 1")?,
-            attention: count("SELECT count(*) FROM entries WHERE state = 3")?,
+            attention: count("SELECT count(*) FROM entries WHERE state = 3")?
+                + count("SELECT count(DISTINCT record) FROM shadows WHERE lost > 0")?,
             conflicts: count("SELECT count(*) FROM records WHERE conflicts > 0")?,
             clock_offset_ms: db::number(&self.db, "clock_offset")?,
             synced_at: db::number(&self.db, "synced_at")?,

@@ -182,6 +182,10 @@ fn forget_facets(
 ) -> Result<(), ClientError> {
     for facet in (0..64u8).filter(|facet| lost & (1 << facet) != 0) {
         c.execute(
+            "DELETE FROM shadows WHERE area = ?1 AND facet = ?2",
+            (area.0, facet),
+        )?;
+        c.execute(
             "DELETE FROM digests WHERE area = ?1 AND facet = ?2",
             (area.0, facet),
         )?;

@@ -9,7 +9,7 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::{AreaCursor, Enrol, GrantSet, Request, Segment, Want};
 
 use super::names::Names;
-use super::{Engine, db, settings};
+use super::{Engine, db, restored, settings};
 use crate::error::ClientError;
 
 /// A request ready to be sent.
@@ -29,6 +29,7 @@ impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
         (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
+        self.recovering.over = false;
         self.lease.server = None;
         let lease = self.wants_lease()?;
         // Another process may have saved to this file since it was opened.
@@ -39,9 +40,10 @@ impl Engine {
             return Err(ClientError::NotEnrolled);
         }
         let enrols = enrol.is_some();
-        let segments: Vec<Segment> = self.segment()?.into_iter().collect();
+        let segments = self.segments()?;
         let entries = segments.iter().map(|s| s.entries.len()).sum();
         let rights_known = self.rights_known(&segments, db::number(&self.db, "territory")? as u32);
+        let recovery = self.recovery(&segments)?;
         let request = Request {
             server_epoch: self.me.server_epoch,
             schema: self.schema.fingerprint(),
@@ -55,6 +57,7 @@ impl Engine {
             reads: self.reads_to_send()?,
             asks: self.asks()?,
             lease,
+            recovery,
         };
         let payload = frames::write_request(&request, &Names(&self.db));
         let dictionary = (db::number(&self.db, "no_dictionary")? == 0).then(|| self.schema.dictionary());
@@ -74,7 +77,8 @@ impl Engine {
     /// that is sent, it says it knows of none.
     fn rights_known(&self, segments: &[Segment], territory: u32) -> [u8; 4] {
         let last = segments.last().and_then(|segment| segment.entries.last());
-        if last.is_some_and(|last| last.n < self.me.head.0) {
+        let cut = |segment: &Segment| segment.feed != self.me.feed && self.has_unsent();
+        if segments.last().is_some_and(cut) || last.is_some_and(|last| last.n < self.me.head.0) {
             return [0; 4];
         }
         receipt::grants_fingerprint(&GrantSet {
@@ -126,11 +130,17 @@ impl Engine {
         let mut last = self
             .db
             .prepare_cached("SELECT coalesce(max(n), 0) FROM entries WHERE feed = ?1")?;
-        let key = self.public_key();
+        let (key, moved) = (self.public_key(), restored::has_moved(&self.db)?);
         let of = |ordinal| {
             let feed = FeedId::of_key(&key, ordinal);
             let n: i64 = last.query_row([feed.0], |row| row.get(0))?;
-            Ok((ordinal, n as u64))
+            // A restored server may send what was erased here since: that does not come down by number.
+            let whole = if moved {
+                restored::whole_until(&self.db, feed)?
+            } else {
+                None
+            };
+            Ok((ordinal, (n as u64).min(whole.unwrap_or(u64::MAX))))
         };
         (0..=self.me.ordinal).map(of).collect()
     }
@@ -167,41 +177,78 @@ impl Engine {
         ))
     }
 
-    fn segment(&self) -> Result<Option<Segment>, ClientError> {
-        let sql = "SELECT unseal(body, record, 65), hash FROM entries WHERE feed = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
-        let mut select = self.db.prepare_cached(sql)?;
-        let after = self.me.decided;
-        let mut rows = select.query((self.me.feed.0, after as i64, limits::PUSH_ENTRIES as i64))?;
-        let (mut entries, mut last, mut bytes) = (Vec::new(), EntryHash::ZERO, 0);
-        while let Some(row) = rows.next()?
-            && bytes < PUSH_BYTES
-        {
-            let body: Vec<u8> = row.get(0)?;
-            bytes += body.len();
-            entries.push(canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?);
-            last = EntryHash(row.get(1)?);
+    /// What is not decided, of earlier feeds first: as much as goes into one request.
+    fn segments(&self) -> Result<Vec<Segment>, ClientError> {
+        let mut feeds = self.former_feeds()?;
+        feeds.push((self.me.feed, self.me.decided));
+        let mut left = (limits::PUSH_ENTRIES, PUSH_BYTES);
+        let mut segments = Vec::new();
+        for (feed, after) in feeds {
+            let Some(segment) = self.segment(feed, after, &mut left)? else {
+                continue;
+            };
+            let last = segment.entries.last().map_or(0, |entry| entry.n);
+            segments.push(segment);
+            // What was made later goes later.
+            if self.has_after(feed, last)? {
+                break;
+            }
         }
+        Ok(segments)
+    }
+
+    fn has_after(&self, feed: FeedId, n: u64) -> Result<bool, ClientError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM entries WHERE feed = ?1 AND n > ?2)";
+        let mut select = self.db.prepare_cached(sql)?;
+        Ok(select.query_row((feed.0, n as i64), |row| row.get(0))?)
+    }
+
+    /// A feed's entries after one, as many as are left to a request. Where receipts prove them they end with a receipt; in the
+    /// dark they end before what is sealed.
+    fn segment(
+        &self,
+        feed: FeedId,
+        after: u64,
+        (most, most_bytes): &mut (usize, usize),
+    ) -> Result<Option<Segment>, ClientError> {
+        let sql = "SELECT opened(body, record, 65), hash FROM entries WHERE feed = ?1 AND n > ?2 ORDER BY n LIMIT ?3";
+        let mut select = self.db.prepare_cached(sql)?;
+        let mut rows = select.query((feed.0, after as i64, *most as i64))?;
+        let mut entries = Vec::new();
+        while *most_bytes > 0
+            && let Some(row) = rows.next()?
+            && let Some(body) = row.get::<_, Option<Vec<u8>>>(0)?
+        {
+            *most_bytes = most_bytes.saturating_sub(body.len());
+            entries.push(canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?);
+        }
+        let sent = after + entries.len() as u64;
+        let (proven, whole) = self.proven(feed, sent)?;
+        if sent < proven && whole > after {
+            entries.truncate((whole - after) as usize);
+        }
+        *most -= entries.len();
         let Some(n) = entries.last().map(|e| e.n) else {
             return Ok(None);
         };
         let mut before = [0; 8];
-        before.copy_from_slice(&self.hash_of(after)?.0[..8]);
-        let signature = canonical::sign_segment(&self.me.key, self.me.feed, n, last);
+        before.copy_from_slice(&self.hash_of(feed, after)?.0[..8]);
+        let signature = canonical::sign_segment(&self.me.key, feed, n, self.hash_of(feed, n)?);
         Ok(Some(Segment {
-            feed: self.me.feed,
+            feed,
             before,
             entries,
             signature,
         }))
     }
 
-    fn hash_of(&self, n: u64) -> Result<EntryHash, ClientError> {
+    fn hash_of(&self, feed: FeedId, n: u64) -> Result<EntryHash, ClientError> {
         if n == 0 {
             return Ok(EntryHash::ZERO);
         }
         let mut select = self
             .db
             .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
-        Ok(select.query_row((self.me.feed.0, n as i64), |row| row.get(0).map(EntryHash))?)
+        Ok(select.query_row((feed.0, n as i64), |row| row.get(0).map(EntryHash))?)
     }
 }

@@ -131,7 +131,10 @@ impl Engine {
     pub(super) fn welcomed(&mut self, welcome: &Welcome) -> Result<(), ClientError> {
         let tx = self.db.transaction()?;
         db::set_number(&tx, "device", i64::from(welcome.device.0))?;
-        db::set_number(&tx, "server_epoch", welcome.server_epoch.0 as i64)?;
+        // A generation that is left for another is left when the server says what it has of this phone's.
+        if self.me.server_epoch.is_none() {
+            db::set_number(&tx, "server_epoch", welcome.server_epoch.0 as i64)?;
+        }
         db::set(&tx, "server_key", &welcome.server_key)?;
         db::set(&tx, "user", welcome.user.as_bytes())?;
         db::set(&tx, "name", welcome.name.as_bytes())?;

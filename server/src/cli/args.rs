@@ -105,8 +105,41 @@ pub enum Admin {
         #[command(subcommand)]
         retention: RetentionCommand,
     },
+    /// Write a consistent copy of a SQLite store, also while a server serves it
+    Backup {
+        /// The copy; it must not be there yet
+        file: PathBuf,
+    },
+    /// Make a new store of a backup: the same, in a new generation that phones recognise
+    Restore(RestoreArgs),
+    /// Say how far phones have brought back what a restore lost
+    Recovery(RecoveryArgs),
+    /// List what some phone holds and the restored store does not
+    Lost,
     /// Have records that were made under older rules go on under these
     MigrateRules,
+}
+
+/// What to restore.
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// The backup; the new store is the one that --store names
+    #[arg(required_unless_present = "in_place")]
+    pub backup: Option<PathBuf>,
+    /// The store was put back by its own tools (pg_restore, PITR): only begin the new generation
+    #[arg(long, conflicts_with = "backup")]
+    pub in_place: bool,
+    /// Erasures done since the backup, as `admin erasures --json` lists them: they are done again
+    #[arg(long, value_name = "FILE")]
+    pub erasures: Option<PathBuf>,
+}
+
+/// A recovery.
+#[derive(Debug, clap::Args)]
+pub struct RecoveryArgs {
+    /// Wait for no device any longer
+    #[arg(long)]
+    pub end: bool,
 }
 
 /// What to erase.

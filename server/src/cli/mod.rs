@@ -1,7 +1,7 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`] hold the commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`restore`] hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
 pub mod epochs;
@@ -11,6 +11,7 @@ pub mod open;
 pub mod people;
 pub mod plans;
 pub mod proof;
+pub mod restore;
 pub mod say;
 pub mod territory;
 
@@ -72,6 +73,14 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
             }),
             ..
         } => proof::explain_events(&*open::schema(&settings)?, &file, speaker),
+        Command::Admin {
+            json,
+            admin: Admin::Backup { file },
+        } => restore::backup(&settings, &file, speaker.with_json(json)),
+        Command::Admin {
+            json,
+            admin: Admin::Restore(args),
+        } => restore::restore(&settings, &args, speaker.with_json(json)),
         Command::Admin { json, admin } => {
             let service = open_service(&settings)?;
             let result = administer(&service, &admin, speaker.with_json(json));
@@ -127,6 +136,10 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Erase(erase) => epochs::erase_one(service, erase, speaker),
         Admin::Erasures => epochs::erasures(service, speaker),
         Admin::Retention { retention } => epochs::retention(service, retention, speaker),
+        Admin::Recovery(args) => restore::recovery(service, args, speaker),
+        Admin::Lost => restore::lost(service, speaker),
+        // These open no service.
+        Admin::Backup { .. } | Admin::Restore(_) => Ok(()),
         Admin::MigrateRules => epochs::migrate_rules(service, speaker),
     }
 }

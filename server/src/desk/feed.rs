@@ -119,6 +119,9 @@ impl DeskFeed {
         if !service.has_room() {
             return Err(StoreError::Busy);
         }
+        if service.recovering.gathers(service)? {
+            return Err(StoreError::Recovering);
+        }
         for _ in 0..TRIES {
             let (held, hash) = service.store.feed_head(self.row.feed)?;
             let now = service.now();
@@ -164,6 +167,7 @@ impl DeskFeed {
             entries,
             signature: canonical::sign_segment(&self.key, feed, last, hash),
             heard: Heard::EVERYTHING,
+            again: None,
         };
         (segment, notes)
     }

@@ -17,8 +17,8 @@ use super::observe::{Tls, observe};
 use super::peer::TrustForwarded;
 use super::rates::{Rates, turnstile};
 use super::{
-    ApiError, entries, erasure, exports, health, ledgers, listen, metrics, plans, reads, records, refused,
-    sessions, shares, sync, tls,
+    ApiError, entries, erasure, exports, health, ledgers, listen, lost, metrics, plans, reads, records,
+    refused, sessions, shares, sync, tls,
 };
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
@@ -41,6 +41,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/records/{id}/erase", web::post().to(erasure::erase_one))
         .route("/v1/records/{id}/erasures", web::get().to(erasure::erasures))
         .route("/v1/entries", web::post().to(entries::entries))
+        .route("/v1/lost", web::get().to(lost::list))
         .route("/v1/refused", web::get().to(refused::list))
         .route("/v1/refused/{feed}/{n}/admit", web::post().to(refused::admit))
         .route("/v1/refused/{feed}/{n}/decline", web::post().to(refused::decline))

@@ -14,6 +14,7 @@ pub mod health;
 pub mod ledgers;
 pub mod line;
 pub mod listen;
+pub mod lost;
 pub mod metrics;
 pub mod observe;
 pub mod peer;

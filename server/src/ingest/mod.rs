@@ -1,6 +1,7 @@
 //! Ingest: decides a push. Plan, then do: this reads through a [`Source`] and returns what to write; the store's engine
 //! does both inside one transaction.
 
+mod again;
 mod epochs;
 mod home;
 mod known;
@@ -56,9 +57,12 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
     })
 }
 
-/// Why an entry was not stored: a refusal of its own, or a store that failed and takes the whole push with it.
+/// Why an entry was not stored: a refusal of its own, a recovery that has to come further, or a store that failed and
+/// takes the whole push with it.
 enum Stop {
     Refused(Refusal),
+    /// Its turn comes when the recovery of the store has come further.
+    Waits,
     Failed(StoreError),
 }
 
@@ -125,6 +129,7 @@ impl Plan<'_> {
             if n <= held {
                 // What both sides hold alike ends before this one: so far the feed is decided for this writer.
                 if !self.repeat(feed, signed, &mut verdict)? {
+                    self.displaced(segment, signed);
                     let rule = format!("entry {n} was another before");
                     verdict.stopped = Some(Refusal::new(Code::FeedForked, rule));
                     (verdict.n, verdict.hash) = (n - 1, self.hash_of(feed, n - 1)?);
@@ -140,9 +145,16 @@ impl Plan<'_> {
                 ));
                 break;
             }
-            let refusal = match self.entry(segment, &signed.entry, signed.body.len()) {
+            let judged = self
+                .verdict_of_before(segment, &signed.entry)
+                .and_then(|()| self.entry(segment, &signed.entry, signed.body.len()));
+            let refusal = match judged {
                 Ok(()) => None,
                 Err(Stop::Refused(refusal)) => Some(refusal),
+                Err(Stop::Waits) => {
+                    verdict.stopped = Some(again::waits());
+                    break;
+                }
                 Err(Stop::Failed(error)) => return Err(error),
             };
             verdict.refused.extend(refusal.clone().map(|r| (n, r)));
@@ -230,7 +242,8 @@ impl Plan<'_> {
         bytes: usize,
     ) -> Result<(), Stop> {
         check_shape(entry)?;
-        if entry.at > self.now + limits::CLOCK_AHEAD_MS {
+        let was_stored = segment.was_stored(entry.n);
+        if !was_stored && entry.at > self.now + limits::CLOCK_AHEAD_MS {
             return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
         }
         self.under_these_rules(working)?;
@@ -262,7 +275,11 @@ impl Plan<'_> {
         bytes: usize,
     ) -> Result<(), Stop> {
         let known = self.area_known(working, entry.cursor)?;
-        self.can_have_seen(segment, entry, known)?;
+        // What was stored once was judged then; a log that was lost cannot say any more what its author had seen.
+        let was_stored = segment.was_stored(entry.n);
+        if !was_stored {
+            self.can_have_seen(segment, entry, known)?;
+        }
         if working.bytes() + bytes as u64 > limits::RECORD_BYTES {
             let rule = format!("at most {} bytes a record", limits::RECORD_BYTES);
             return Err(refuse(Code::RecordFull, &rule));
@@ -276,8 +293,13 @@ impl Plan<'_> {
             feed,
             before: &segment.heard.before,
         };
-        let seen = working.seen(self.source, &own, entry)?;
-        self.check(working, &record_type, (segment, known), entry, &seen)?;
+        let seen = match segment.saw(entry.n) {
+            Some(clock) => working.seen_by_clock(feed, entry, clock),
+            None => working.seen(self.source, &own, entry)?,
+        };
+        if !was_stored {
+            self.check(working, &record_type, (segment, known), entry, &seen)?;
+        }
         let made_on = match self.prepared.remove(&working.row.record) {
             Some(documents) if working.row.entries == 0 => {
                 working.take(documents);

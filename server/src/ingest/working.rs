@@ -2,12 +2,13 @@
 
 mod generation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::digest;
 use gridledger_core::document::{Document, RULES_VERSION};
 use gridledger_core::project::{View, project};
+use gridledger_core::recovery;
 use gridledger_core::retention;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op};
@@ -160,6 +161,41 @@ impl Working {
                 )
             })
             .collect())
+    }
+
+    /// What the author of `entry` had seen, where a clock says what of others: as much of that as is here, and the
+    /// author's own.
+    pub(super) fn seen_by_clock(&self, feed: FeedId, entry: &Entry, clock: &SeenHeads) -> SeenFacets {
+        let touched = entry.facets();
+        let facets = (0..64u8).filter(|facet| touched & (1 << facet) != 0);
+        let seen = |facet: u8| {
+            let here = self.clock(facet);
+            let mut wanted = of_facet(clock, facet);
+            wanted.retain(|(of, _)| *of != feed);
+            wanted.extend(here.iter().filter(|(of, _)| *of == feed));
+            let held = recovery::held_of(&here, &wanted);
+            if held == here {
+                Seen::All
+            } else {
+                Seen::Clock(held)
+            }
+        };
+        facets.map(|facet| (facet, seen(facet))).collect()
+    }
+
+    /// Whether something of what a clock says is not here.
+    pub(super) fn lacks(&self, record_type: Option<&RecordType>, clock: &SeenHeads) -> bool {
+        let facets: BTreeSet<u8> = clock.iter().map(|(facet, ..)| *facet).collect();
+        facets.into_iter().any(|facet| {
+            let nobodys = recovery::nobodys(record_type, self.row.record, facet);
+            let lacking = recovery::missing(&self.clock(facet), &of_facet(clock, facet));
+            lacking.iter().any(|(feed, ..)| !nobodys.contains(feed))
+        })
+    }
+
+    fn clock(&self, facet: u8) -> Vec<(FeedId, u64)> {
+        let document = self.facets.get(&facet);
+        document.map_or_else(Vec::new, |held| held.document.clock())
     }
 
     fn read_log(&mut self, source: &mut dyn Source, above: u64) -> Result<(), StoreError> {
@@ -321,6 +357,11 @@ impl Working {
             digest_changes,
         })
     }
+}
+
+fn of_facet(clock: &SeenHeads, facet: u8) -> Vec<(FeedId, u64)> {
+    let of_facet = clock.iter().filter(|(of, ..)| *of == facet);
+    of_facet.map(|(_, feed, count)| (*feed, *count)).collect()
 }
 
 /// What someone had seen, of a generation whose base is made of `before`: entries up to the cursor, and the own ones.

@@ -14,6 +14,7 @@ pub mod postgres;
 pub mod reads;
 pub mod records;
 pub mod refusals;
+pub mod restores;
 pub mod shares;
 pub mod sql;
 pub mod sqlite;
@@ -29,6 +30,7 @@ pub use plans::PlanStore;
 pub use reads::ReadLogStore;
 pub use records::RecordStore;
 pub use refusals::RefusalStore;
+pub use restores::RestoreStore;
 pub use shares::ShareStore;
 
 /// Why the store did not do what was asked.
@@ -40,6 +42,9 @@ pub enum StoreError {
     /// The writer is gone or its queue is full.
     #[error("the store is busy")]
     Busy,
+    /// The server was restored, and takes nothing new yet.
+    #[error("the store is gathering what phones hold")]
+    Recovering,
     /// A row that this version cannot read.
     #[error("a damaged row in {0}")]
     Damaged(&'static str),
@@ -65,7 +70,7 @@ impl StoreError {
 
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Sql(_))
+        matches!(self, Self::Busy | Self::Recovering | Self::Sql(_))
     }
 
     /// What went wrong, without the values it went wrong with: for logs.
@@ -82,6 +87,7 @@ pub trait Store:
     PeopleStore
     + RecordStore
     + RefusalStore
+    + RestoreStore
     + DeskStore
     + AuditStore
     + PlanStore

@@ -1,11 +1,12 @@
 //! Entries, records, documents, area logs and ledgers: the rows and the calls.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
-use gridledger_schema::wire::{AreaCursor, AreaInfo, Grant};
+use gridledger_schema::wire::{AreaCursor, AreaInfo, Grant, RecoveryPhase};
 use serde_json::Value;
 
 use super::StoreError;
@@ -35,6 +36,8 @@ pub struct CheckedSegment {
     pub signature: [u8; 64],
     /// What the author's device is known to have heard.
     pub heard: Heard,
+    /// What is known of its entries from before a restore; `None` for what the server writes itself.
+    pub again: Option<Arc<Again>>,
 }
 
 /// What a device is known to have heard from the server before it made the entries it pushes.
@@ -56,6 +59,33 @@ impl Heard {
         given: None,
         before: Vec::new(),
     };
+}
+
+/// What is known of a segment's entries from before the store was restored, by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// How far the recovery has come.
+    pub phase: RecoveryPhase,
+    /// A receipt proves that they were stored once.
+    pub stored: BTreeSet<u64>,
+    /// A receipt proves that they were refused.
+    pub refused: BTreeMap<u64, Refusal>,
+    /// They lost what they said, because that was erased.
+    pub emptied: BTreeSet<u64>,
+    /// What their authors had seen of others: their cursors are of logs that were lost.
+    pub seen: BTreeMap<u64, SeenHeads>,
+}
+
+impl CheckedSegment {
+    /// Whether a receipt proves that entry `n` was stored once.
+    pub fn was_stored(&self, n: u64) -> bool {
+        self.again.as_ref().is_some_and(|again| again.stored.contains(&n))
+    }
+
+    /// What the author of entry `n` had seen of others, where its cursor does not say it.
+    pub fn saw(&self, n: u64) -> Option<&SeenHeads> {
+        self.again.as_ref().and_then(|again| again.seen.get(&n))
+    }
 }
 
 /// Entries to be decided.
@@ -209,11 +239,20 @@ pub enum EventKind {
     Epoch,
     /// A record was erased.
     Erased,
+    /// The store was restored: this is the first position of its new generation.
+    Restored,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Rights, Self::Arrived, Self::Left, Self::Epoch, Self::Erased];
+    pub const ALL: [Self; 6] = [
+        Self::Rights,
+        Self::Arrived,
+        Self::Left,
+        Self::Epoch,
+        Self::Erased,
+        Self::Restored,
+    ];
 
     /// The word it is stored under.
     pub fn as_str(self) -> &'static str {
@@ -223,6 +262,7 @@ impl EventKind {
             Self::Left => "left",
             Self::Epoch => "epoch",
             Self::Erased => "erased",
+            Self::Restored => "restored",
         }
     }
 
@@ -338,6 +378,8 @@ pub struct Writes {
     pub wiped: Vec<(FeedId, u64)>,
     /// What was erased, and why.
     pub erasures: Vec<ErasureRow>,
+    /// Entries that were stored once and whose place another one took after a restore: (feed, entry).
+    pub displaced: Vec<(FeedId, SignedEntry)>,
 }
 
 impl Writes {

@@ -72,7 +72,8 @@ fn log(service: &Service, area: AreaNo, report: &mut VerifyReport) -> Result<u64
 }
 
 /// Goes on over events that follow `last` without a gap, up to `upto`; the last position reached. A record that comes from
-/// another area arrives beyond everything in both logs: the positions before it are nobody's.
+/// another area arrives beyond everything in both logs, and a restored store goes on far above: the positions before are
+/// nobody's.
 fn through_events(
     service: &Service,
     area: AreaNo,
@@ -81,7 +82,7 @@ fn through_events(
 ) -> Result<u64, StoreError> {
     let events = service.store.events_between(area, last, upto);
     for event in report.take(format!("area {area}"), events)?.unwrap_or_default() {
-        if event.seq == last + 1 || event.kind == EventKind::Arrived {
+        if event.seq == last + 1 || matches!(event.kind, EventKind::Arrived | EventKind::Restored) {
             last = event.seq;
         }
     }

@@ -118,8 +118,10 @@ fn follow_erased(
     report: &mut VerifyReport,
 ) -> Result<EntryHash, StoreError> {
     let of = format!("{}.{}", head.row.feed, kept.n);
+    // A phone brought it back without what was erased since the backup.
+    let brought_back = kept.refused && service.recovering.restore().is_some();
     let erasures = service.store.erasures(Some(kept.record));
-    if report.take(&of, erasures)?.is_some_and(|rows| rows.is_empty()) {
+    if report.take(&of, erasures)?.is_some_and(|rows| rows.is_empty()) && !brought_back {
         report.note(Kind::Erased, &of, "its bytes are gone, and nothing was erased");
     }
     let hash = kept.hash.clone().try_into();

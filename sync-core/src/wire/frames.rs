@@ -11,6 +11,9 @@ use gridledger_schema::wire::{
 use minicbor::{Decoder, Encoder};
 
 use super::notes::{read_asks, read_reads, write_asks, write_reads};
+use super::regained::{
+    read_phase, read_recovery, read_restored, write_phase, write_recovery, write_restored,
+};
 use super::sheet;
 use super::{RecordNames, WireError};
 
@@ -25,7 +28,7 @@ pub fn write_request(request: &Request, names: &dyn RecordNames) -> Vec<u8> {
 }
 
 fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -> Written {
-    e.array(11)?;
+    e.array(12)?;
     match request.server_epoch {
         Some(epoch) => e.u64(epoch.0)?,
         None => e.null()?,
@@ -65,7 +68,7 @@ fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -
     write_reads(e, &request.reads)?;
     write_asks(e, &request.asks)?;
     e.bool(request.lease)?;
-    Ok(())
+    write_recovery(e, request.recovery.as_ref())
 }
 
 /// A request, its segments still unread: reading those needs the records' short names.
@@ -80,7 +83,7 @@ pub struct ReadRequest<'a> {
 /// Reads a request.
 pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let mut d = Decoder::new(payload);
-    if d.array()? != Some(11) {
+    if d.array()? != Some(12) {
         return Err(WireError::Malformed("request"));
     }
     let server_epoch = optional(&mut d, |d| Ok(ServerEpoch(d.u64()?)))?;
@@ -101,6 +104,7 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let own = read_own(&mut d)?;
     let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
     let (reads, asks, lease) = (read_reads(&mut d)?, read_asks(&mut d)?, d.bool()?);
+    let recovery = read_recovery(&mut d)?;
     let schema = [0; 8];
     let request = Request {
         server_epoch,
@@ -115,6 +119,7 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
         reads,
         asks,
         lease,
+        recovery,
     };
     Ok(ReadRequest { request, segments })
 }
@@ -183,6 +188,8 @@ mod kind {
     pub const LEASE: u8 = 9;
     pub const READS_KEPT: u8 = 10;
     pub const RULING: u8 = 11;
+    pub const RESTORED: u8 = 12;
+    pub const RECOVERY: u8 = 13;
 }
 
 /// Writes a frame: a CBOR byte string around its fields, so that a reader knows when it has arrived whole.
@@ -199,7 +206,7 @@ pub fn write_frame(frame: &Frame) -> Vec<u8> {
 fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
     match frame {
         Frame::End { more } => _ = e.u8(kind::END)?.bool(*more)?,
-        Frame::Time(at) => _ = e.u8(kind::TIME)?.i64(*at)?,
+        Frame::Time { at, epoch } => _ = e.u8(kind::TIME)?.i64(*at)?.u64(epoch.0)?,
         Frame::Receipt(receipt) => write_receipt(e.u8(kind::RECEIPT)?, receipt)?,
         Frame::Delta(delta) => _ = e.u8(kind::DELTA)?.bytes(&sheet::write_delta(delta))?,
         Frame::Granted(area) => write_area(e.u8(kind::GRANTED)?, area)?,
@@ -209,6 +216,8 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
         Frame::Lease(lease) => _ = e.u8(kind::LEASE)?.i64(lease.until)?.bytes(&lease.secret)?,
         Frame::ReadsKept(n) => _ = e.u8(kind::READS_KEPT)?.u64(*n)?,
         Frame::Ruling(ruling) => write_ruling(e.u8(kind::RULING)?, ruling)?,
+        Frame::Restored(notice) => write_restored(e.u8(kind::RESTORED)?, notice)?,
+        Frame::Recovery(phase) => write_phase(e.u8(kind::RECOVERY)?, *phase)?,
         Frame::Welcome(w) => {
             e.u8(kind::WELCOME)?
                 .u32(w.device.0)?
@@ -220,8 +229,9 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
     Ok(())
 }
 
-fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
+pub(super) fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
     e.bytes(&receipt.feed.0)?
+        .u64(receipt.first)?
         .u64(receipt.n)?
         .bytes(&receipt.hash.0)?
         .bytes(&receipt.signature)?;
@@ -323,7 +333,10 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
     let mut d = Decoder::new(inner);
     Ok(match d.u8()? {
         kind::END => Frame::End { more: d.bool()? },
-        kind::TIME => Frame::Time(d.i64()?),
+        kind::TIME => Frame::Time {
+            at: d.i64()?,
+            epoch: ServerEpoch(d.u64()?),
+        },
         kind::RECEIPT => Frame::Receipt(read_receipt(&mut d)?),
         kind::DELTA => Frame::Delta(sheet::read_delta(d.bytes()?, names)?),
         kind::GRANTED => Frame::Granted(read_area(&mut d)?),
@@ -343,6 +356,8 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
             at: d.i64()?,
             note: d.str()?.to_owned(),
         }),
+        kind::RESTORED => Frame::Restored(read_restored(&mut d)?),
+        kind::RECOVERY => Frame::Recovery(read_phase(&mut d)?),
         kind::WELCOME => Frame::Welcome(Welcome {
             device: DeviceNo(d.u32()?),
             server_epoch: ServerEpoch(d.u64()?),
@@ -354,8 +369,8 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
     })
 }
 
-fn read_receipt(d: &mut Decoder<'_>) -> Result<Receipt, WireError> {
-    let feed = FeedId(fixed(d.bytes()?)?);
+pub(super) fn read_receipt(d: &mut Decoder<'_>) -> Result<Receipt, WireError> {
+    let (feed, first) = (FeedId(fixed(d.bytes()?)?), d.u64()?);
     let (n, hash, signature) = (d.u64()?, EntryHash(fixed(d.bytes()?)?), fixed(d.bytes()?)?);
     let count = length(d.array()?)? / 2;
     let refused = (0..count)
@@ -364,6 +379,7 @@ fn read_receipt(d: &mut Decoder<'_>) -> Result<Receipt, WireError> {
     let stopped = optional(d, read_refusal)?;
     Ok(Receipt {
         feed,
+        first,
         n,
         hash,
         refused,

@@ -7,10 +7,13 @@ pub mod columns;
 pub mod envelope;
 pub mod frames;
 mod notes;
+mod regained;
 pub mod sheet;
 pub mod squeeze;
 
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+
+pub use regained::{pack as pack_clock, unpack as unpack_clock};
 
 /// Bytes that are not what the protocol says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

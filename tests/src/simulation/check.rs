@@ -198,6 +198,10 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
         let Player { phone, feed, .. } = &mut simulation.players[index];
         let states = phone.engine().receipts(usize::MAX >> 1).map_err(text)?;
         let attention = phone.engine().attention().map_err(text)?;
+        let lost = phone.engine().lost().map_err(text)?;
+        if !lost.is_empty() && simulation.tally.waited_out == 0 {
+            return Err(format!("{index} lost {lost:?}"));
+        }
         for (n, record, _, state) in states {
             let refused = fates.get(&(*feed, n)).copied();
             let fits = match (refused, state) {
@@ -267,6 +271,10 @@ fn rights(simulation: &Simulation<'_>, player: usize) -> Result<BTreeMap<AreaNo,
 /// No entry claims to have seen what its author had not, nor less: the record as of what the server says the author
 /// had seen is the record that was on the screen.
 fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> Result<(), String> {
+    if simulation.tally.waited_out > 0 {
+        // What was made on something that did not come in time was taken on what was there.
+        return Ok(());
+    }
     for edit in &simulation.saved {
         let Player { who, feed, .. } = &simulation.players[edit.player];
         let held = &records[&edit.record];

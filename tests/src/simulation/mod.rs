@@ -4,19 +4,24 @@
 mod check;
 mod edits;
 mod epochs;
+mod lines;
 mod of_record;
+mod restores;
 pub(crate) mod rng;
 mod territory;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
+use gridledger_client::faults;
 use gridledger_client::{ClientError, Intents, Query, RecordId, SyncReport};
+use gridledger_schema::code::Code;
 use gridledger_schema::ids::FeedId;
 use gridledger_server::sync::SyncError;
 use serde_json::Value;
 
-use crate::world::{Line, MORNING, Phone, World, answer};
+use crate::world::{Line, MORNING, Phone, SyncFailure, World};
+pub use restores::Planted;
 use rng::Rng;
 
 /// Milliseconds of a day.
@@ -86,6 +91,10 @@ pub struct Tally {
     pub erased: usize,
     /// Edits that an erasure beat.
     pub beaten: usize,
+    /// Restores from an older backup.
+    pub restored: usize,
+    /// Restores up to the last whose recovery ended with its time only.
+    pub waited_out: usize,
 }
 
 struct Simulation<'a> {
@@ -102,13 +111,26 @@ struct Simulation<'a> {
     grids: Vec<String>,
     /// When roles were ended.
     ends: Vec<i64>,
+    /// Which of the people hold their role.
+    holds: [bool; PEOPLE.len()],
+    backup: Option<restores::Backup>,
+    backups: usize,
+    planted: Option<Planted>,
     steps: &'a Mutex<Vec<String>>,
     tally: Tally,
 }
 
 /// Plays a seed's history; `steps` tells what happened, also after a panic.
 pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
+    run_with(seed, steps, None)
+}
+
+/// … with a fault that should be found.
+pub fn run_with(seed: u64, steps: &Mutex<Vec<String>>, planted: Option<Planted>) -> Result<Tally, String> {
     let mut simulation = Simulation::new(seed, steps)?;
+    simulation.planted = planted;
+    let dropped = planted == Some(Planted::ShadowDropped);
+    faults::plant(dropped.then_some("shadow_dropped_early"));
     let length = 40 + simulation.rng.below(80);
     for _ in 0..length {
         simulation.step()?;
@@ -134,6 +156,10 @@ impl<'a> Simulation<'a> {
             marks: 0,
             grids: vec!["G1".into(), "G2".into()],
             ends: Vec::new(),
+            holds: [true; PEOPLE.len()],
+            backup: None,
+            backups: 0,
+            planted: None,
             steps,
             tally: Tally::default(),
             rng: Rng::new(seed),
@@ -196,7 +222,7 @@ impl<'a> Simulation<'a> {
                 self.restart();
                 Ok(())
             }
-            89..=90 => {
+            90 => {
                 self.rights();
                 Ok(())
             }
@@ -205,7 +231,11 @@ impl<'a> Simulation<'a> {
                 Ok(())
             }
             93..=95 => self.attention(player),
-            96..=97 => self.end_history(),
+            96 => self.end_history(),
+            89 | 97 => {
+                self.back_up_or_restore();
+                Ok(())
+            }
             98 => territory::change(self),
             _ => {
                 let most = if self.rng.percent(8) {
@@ -369,11 +399,21 @@ impl<'a> Simulation<'a> {
     fn sync_told(&mut self, player: usize, line: Line) -> Result<SyncReport, String> {
         self.note(format!("{player} syncs, line {line:?}"));
         self.tally.lost += usize::from(line != Line::Good);
+        let before = self.screen(player)?;
         let phone = &mut self.players[player].phone;
-        let report = phone
-            .sync_over(&self.world, line)
-            .map_err(|e| format!("a sync failed: {e}"))?;
+        let report = match phone.sync_over(&self.world, line) {
+            Err(SyncFailure::Server(SyncError::Refused(Code::DeviceUnknown))) => {
+                self.enrol_again(player)?;
+                return self.sync_told(player, line);
+            }
+            report => report.map_err(|e| format!("a sync failed: {e}"))?,
+        };
         let (arrived, start) = (line != Line::RequestLost, self.starts);
+        let restored = self.world.service.store.restored().map_err(text)?;
+        if restored.is_some_and(|restore| restore.ended_at.is_some_and(|at| at >= restore.until)) {
+            self.tally.waited_out = self.tally.restored;
+        }
+        let phone = &mut self.players[player].phone;
         let body = phone.last_request().to_vec();
         self.requests.push_back(Sent { body, arrived, start });
         if self.requests.len() > 12 {
@@ -383,102 +423,11 @@ impl<'a> Simulation<'a> {
         self.players[player].answers.push(answer);
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
+        self.nothing_disappeared(player, before)?;
         if report.healed > 0 {
             return Err("a phone's digest differed from the server's".into());
         }
         Ok(report)
-    }
-
-    /// An old request arrives again, or one thought lost arrives late.
-    fn repeat(&mut self) -> Result<(), String> {
-        if self.requests.is_empty() {
-            return Ok(());
-        }
-        let sent = &self.requests[self.rng.below(self.requests.len())];
-        let (before, old) = (self.counts()?, sent.arrived && sent.start == self.starts);
-        let answered = answer(&self.world, &sent.body).map(|_| ());
-        self.note(format!(
-            "an old request arrives (first time: {}): {answered:?}",
-            !sent.arrived
-        ));
-        self.tally.repeated += 1;
-        match answered {
-            Err(SyncError::Counter(_)) => {}
-            Ok(()) if !old => {}
-            other => return Err(format!("an old request was answered {other:?}")),
-        }
-        if old && self.counts()? != before {
-            return Err("an old request changed the store".into());
-        }
-        Ok(())
-    }
-
-    /// An old answer arrives again, or one thought lost arrives late.
-    fn repeat_answer(&mut self, player: usize) -> Result<(), String> {
-        if self.players[player].answers.is_empty() {
-            return Ok(());
-        }
-        let which = self.rng.below(self.players[player].answers.len());
-        self.deliver(player, which)
-    }
-
-    /// People go on while an answer is on its way, with a record that somebody else has changed.
-    fn slow_answer(&mut self, player: usize) -> Result<(), String> {
-        let other = self.rng.below(self.players.len());
-        let shared = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .list(&Query::default().limit(5));
-        let shared: Vec<RecordId> = shared.map_err(text)?.iter().map(|r| r.id).collect();
-        if shared.is_empty() {
-            return self.create(player);
-        }
-        let record = *self.rng.pick(&shared);
-        self.edit_one(other, record)?;
-        self.sync(other, Line::Good)?;
-        self.sync(player, Line::AnswerLost)?;
-        self.edit_one(player, record)?;
-        self.edit_one(player, record)?;
-        self.deliver(player, self.players[player].answers.len() - 1)?;
-        self.edit_one(player, record)
-    }
-
-    /// A new phone fetches all there is over a bad line, piece by piece, while others work.
-    fn late_comer(&mut self) -> Result<(), String> {
-        let (who, late) = (self.rng.below(PEOPLE.len()), self.players.len());
-        self.join(who);
-        for _ in 0..4 {
-            let cut = Line::CutAfter(self.rng.range(1_000, 5_000) as usize);
-            self.sync(late, cut)?;
-            // What has arrived changes again before the rest has.
-            let arrived = self.players[late]
-                .phone
-                .engine()
-                .for_check()
-                .list(&Query::default())
-                .map_err(text)?;
-            for record in arrived.iter().map(|record| record.id).take(3) {
-                let other = self.rng.below(late);
-                self.edit_one(other, record)?;
-                self.sync(other, Line::Good)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn deliver(&mut self, player: usize, which: usize) -> Result<(), String> {
-        self.note(format!("answer {which} to {player} arrives"));
-        let (mut report, Player { phone, answers, .. }) = (SyncReport::default(), &mut self.players[player]);
-        let received = phone
-            .receive(&answers[which], &mut report)
-            .map_err(|e| format!("an old answer: {e}"));
-        self.note(format!("  … {report:?}"));
-        if report.healed > 0 {
-            return Err("a phone's digest differed from the server's".into());
-        }
-        self.tally.refused += report.refused as usize;
-        received.map(|_| ())
     }
 
     fn counts(&self) -> Result<(u64, u64, u64), String> {
@@ -504,8 +453,10 @@ impl<'a> Simulation<'a> {
 
     /// Somebody's role ends; one that ended before is given again.
     fn rights(&mut self) {
-        let (login, role, area) = *self.rng.pick(&PEOPLE[1..]);
+        let who = self.rng.range(1, PEOPLE.len() as i64 - 1) as usize;
+        let (login, role, area) = PEOPLE[who];
         let ended = self.world.take(login, role, area);
+        self.holds[who] = !ended;
         if ended {
             self.old_answers_are_lost();
             self.ends.push(self.world.service.now());
@@ -554,6 +505,14 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    fn nothing_waits(&mut self) -> Result<bool, String> {
+        let mut waits = false;
+        for player in &mut self.players {
+            waits |= player.phone.engine().status().map_err(text)?.unsent > 0;
+        }
+        Ok(!waits)
+    }
+
     /// Good lines: everyone syncs until nobody has anything new.
     fn heal(&mut self) -> Result<(), String> {
         for player in &self.players {
@@ -566,8 +525,13 @@ impl<'a> Simulation<'a> {
                 let report = self.sync_told(player, Line::Good)?;
                 quiet &= report.round_trips == 1 && report.changed == 0 && report.decided == 0;
             }
-            if quiet {
+            if quiet && self.nothing_waits()? {
                 return Ok(());
+            }
+            if quiet {
+                // What was made on something that is not there any more waits until the time for it is over.
+                self.note("a day passes".into());
+                self.world.pass(25 * 3_600_000);
             }
         }
         Err(format!("not quiet after {ROUNDS} rounds"))

@@ -117,6 +117,7 @@ impl Author {
     fn segment(&self, entries: Vec<SignedEntry>) -> CheckedSegment {
         CheckedSegment {
             heard: Heard::EVERYTHING,
+            again: None,
             feed: self.row.clone(),
             entries,
             signature: [0; 64],

@@ -7,13 +7,14 @@ use ed25519_dalek::SigningKey;
 use gridledger_core::wire::envelope::{Envelope, seal};
 use gridledger_core::wire::squeeze::Packing;
 use gridledger_core::wire::{NoNames, frames, sheet};
-use gridledger_core::{canonical, receipt};
+use gridledger_core::{canonical, receipt, recovery};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId, ServerEpoch, hex};
 use gridledger_schema::wire::{
-    AreaCursor, AreaInfo, Ask, Delta, Enrol, Frame, Grant, GrantSet, Lease, LogEntry, News, Read, Receipt,
-    RecordNews, Request, Ruling, Segment, Want, Welcome,
+    AreaCursor, AreaInfo, Ask, Delta, Enrol, EntrySeen, Frame, Grant, GrantSet, Lease, LogEntry, Missing,
+    News, Read, Receipt, RecordNews, Recovery, RecoveryPhase, Request, Restored, Ruling, Segment, Want,
+    Welcome,
 };
 use serde_json::{Map, Value, json};
 
@@ -209,11 +210,33 @@ fn requests() -> Vec<(&'static str, Request)> {
         lease: true,
         ..idle.clone()
     };
+    let recovering = Request {
+        segments: vec![segment()],
+        recovery: Some(Recovery {
+            receipts: vec![(ServerEpoch(1), signed_receipt())],
+            seen: vec![EntrySeen {
+                feed: FEED,
+                n: 2,
+                clock: vec![(0, OTHER, 5)],
+            }],
+            emptied: vec![(FEED, 1, EntryHash([0x55; 32]))],
+            left: 12,
+            missing: vec![Missing {
+                record: RecordId([0x33; 16]),
+                area: AreaNo(4),
+                facet: 1,
+                feed: OTHER,
+                count: 7,
+            }],
+        }),
+        ..idle.clone()
+    };
     vec![
         ("request-notes", telling),
         ("request-idle", idle),
         ("request-segment", pushing),
         ("request-enrol", enrolling),
+        ("request-recovery", recovering),
     ]
 }
 
@@ -320,6 +343,7 @@ fn signed_receipt() -> Receipt {
     use ed25519_dalek::Signer as _;
     let mut signed = Receipt {
         feed: FEED,
+        first: 1,
         n: 3,
         hash: EntryHash([0x55; 32]),
         refused: vec![(
@@ -330,6 +354,19 @@ fn signed_receipt() -> Receipt {
         signature: [0; 64],
     };
     signed.signature = key().sign(&receipt::message(ServerEpoch(1), &signed)).to_bytes();
+    signed
+}
+
+fn signed_notice() -> Restored {
+    use ed25519_dalek::Signer as _;
+    let mut signed = Restored {
+        former: ServerEpoch(1),
+        epoch: ServerEpoch(2),
+        at: AT,
+        known: vec![(FEED, 3)],
+        signature: [0; 64],
+    };
+    signed.signature = key().sign(&recovery::message(&signed)).to_bytes();
     signed
 }
 
@@ -365,7 +402,13 @@ fn of_frames() -> Vec<Case> {
     };
     let frames = vec![
         ("frame-end", Frame::End { more: true }),
-        ("frame-time", Frame::Time(AT)),
+        (
+            "frame-time",
+            Frame::Time {
+                at: AT,
+                epoch: ServerEpoch(1),
+            },
+        ),
         ("frame-receipt", Frame::Receipt(signed_receipt())),
         ("frame-delta", Frame::Delta(delta())),
         ("frame-granted", Frame::Granted(area)),
@@ -388,6 +431,8 @@ fn of_frames() -> Vec<Case> {
         ),
         ("frame-reads-kept", Frame::ReadsKept(7)),
         ("frame-ruling", Frame::Ruling(ruling)),
+        ("frame-restored", Frame::Restored(signed_notice())),
+        ("frame-recovery", Frame::Recovery(RecoveryPhase::Settling)),
     ];
     let case = |(name, frame): (&str, Frame)| Case {
         name: name.to_owned(),

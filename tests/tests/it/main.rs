@@ -30,6 +30,7 @@ mod postgres_tls;
 mod refused;
 mod register;
 mod residents;
+mod restore;
 mod rights;
 mod sessions;
 mod shares;

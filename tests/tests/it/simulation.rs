@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gridledger_tests::simulation::{Tally, run};
+use gridledger_tests::simulation::{Planted, Tally, run_with};
 
 /// Histories played when nothing else is said.
 const SEEDS: u64 = 150;
@@ -15,8 +15,12 @@ fn number(name: &str) -> Option<u64> {
 
 /// Plays a seed; on a failure says what happened, step by step.
 fn play(seed: u64) -> Result<Tally, String> {
+    play_with(seed, None)
+}
+
+fn play_with(seed: u64, planted: Option<Planted>) -> Result<Tally, String> {
     let steps = Mutex::new(Vec::new());
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(seed, &steps)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run_with(seed, &steps, planted)));
     let what = match outcome {
         Ok(Ok(tally)) => return Ok(tally),
         Ok(Err(what)) => what,
@@ -87,6 +91,7 @@ fn random_histories_keep_the_promises() {
         ("epochs", sum(|t| t.epochs)),
         ("erased", sum(|t| t.erased)),
         ("beaten", sum(|t| t.beaten)),
+        ("restored", sum(|t| t.restored)),
     ];
     println!("{} histories: {sums:?}", kept.len());
     for (what, count) in sums {
@@ -95,4 +100,22 @@ fn random_histories_keep_the_promises() {
             "no history had anything {what}: {sums:?}"
         );
     }
+}
+
+/// Plays seeds from one on, all in turn, until a history shows a planted fault.
+fn finds(planted: Planted, from: u64) {
+    let mut seeds = (from..=SEEDS).chain(1..from);
+    let found = seeds.find(|seed| play_with(*seed, Some(planted)).is_err());
+    assert!(found.is_some(), "{planted:?} was not found");
+    println!("{planted:?}: seed {found:?}");
+}
+
+#[test]
+fn a_restored_server_that_keeps_its_epoch_is_found() {
+    finds(Planted::EpochKept, 17);
+}
+
+#[test]
+fn a_phone_that_lets_go_of_its_shadows_early_is_found() {
+    finds(Planted::ShadowDropped, 22);
 }

@@ -107,6 +107,11 @@ pub enum Command {
         #[command(subcommand)]
         what: Option<Refused>,
     },
+    /// What a restored server did not get back: what this phone had shown  遗失
+    Lost {
+        #[command(subcommand)]
+        what: Option<LostRecord>,
+    },
     /// Where this phone stands  状态
     Status,
     /// Send what is saved, fetch what is new  同步
@@ -250,6 +255,14 @@ pub struct Settle {
     /// Take the value `conflicts` lists under this number
     #[arg(long, value_name = "NUMBER", conflicts_with = "value")]
     pub choose: Option<usize>,
+}
+
+#[derive(Subcommand)]
+pub enum LostRecord {
+    /// Save what was shown, as an edit of one's own
+    Again { record: String },
+    /// Let it go
+    Dismiss { record: String },
 }
 
 #[derive(Subcommand)]

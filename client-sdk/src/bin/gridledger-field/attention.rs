@@ -86,6 +86,14 @@ fn list(app: &App) -> Result<Answer, Failure> {
             "try one again: gridledger-field attention again NUMBER; ask: attention ask NUMBER NOTE; let go: attention dismiss NUMBER",
         )),
     }
+    let lost = app.client.lost()?.len();
+    if lost > 0 {
+        out.push_str(&say!(
+            app.lang,
+            "\n服务器恢复后遗失的档案：{lost} 条，见 gridledger-field lost",
+            "\nrecords lost with a restore of the server: {lost}, see gridledger-field lost"
+        ));
+    }
     Ok(Answer::new(json!(refused), out))
 }
 

@@ -15,6 +15,7 @@ mod exec;
 mod failure;
 mod fields;
 mod lock;
+mod lost;
 mod schema;
 mod show;
 mod status;
@@ -85,6 +86,7 @@ async fn run(args: &Args, lang: Lang) -> Result<Answer, Failure> {
         Command::Conflicts { record } => conflicts::list(&open()?, record.as_deref()),
         Command::Settle(settle) => conflicts::settle(&open()?, settle),
         Command::Attention { what } => attention::run(&open()?, what.as_ref()),
+        Command::Lost { what } => lost::run(&open()?, what.as_ref()),
         Command::Status => status::status(&open()?),
         Command::Receipts { limit } => status::receipts(&open()?, *limit),
         Command::Sync => sync::sync(&open()?).await,

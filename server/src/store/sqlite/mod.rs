@@ -1,5 +1,6 @@
 //! The engine of a single node: one SQLite file, one writer thread, readers beside it.
 
+pub mod copies;
 pub(in crate::store) mod migrations;
 mod open;
 mod writer;

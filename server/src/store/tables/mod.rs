@@ -13,6 +13,7 @@ mod pushes;
 mod reads;
 mod records;
 mod refusals;
+mod restores;
 mod shares;
 pub mod steps;
 
@@ -40,6 +41,11 @@ pub(super) fn make_identity(c: &Connection<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A generation's number, of its seven bytes.
+fn epoch_of(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |n, &b| n << 8 | u64::from(b))
+}
+
 fn setting(c: &Connection<'_>, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let mut select = c.prepare_cached("SELECT value FROM settings WHERE key = ?1")?;
     Ok(select.query_row([key], |row| row.get(0)).optional()?)
@@ -53,9 +59,8 @@ impl<E: Engine> Store for SqlStore<E> {
                 <[u8; 32]>::try_from(value).map_err(|_| StoreError::Damaged("settings"))
             };
             let epoch = setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?;
-            let epoch = epoch.iter().fold(0u64, |n, &b| n << 8 | u64::from(b));
             Ok(Identity {
-                epoch: ServerEpoch(epoch),
+                epoch: ServerEpoch(epoch_of(&epoch)),
                 receipt_seed: fixed("receipt_seed")?,
                 desk_seed: fixed("desk_seed")?,
                 lease_seed: fixed("lease_seed")?,

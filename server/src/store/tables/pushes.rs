@@ -244,6 +244,11 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
             c.prepare_cached("INSERT INTO signatures VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
         insert.execute((feed.0, *n as i64, signature))?;
     }
+    for (feed, SignedEntry { entry, body, hash }) in &writes.displaced {
+        let mut insert =
+            c.prepare_cached("INSERT INTO displaced VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?;
+        insert.execute((feed.0, entry.n as i64, hash.0, body, push.now))?;
+    }
     for (feed, n, hash) in &writes.feeds {
         let mut update = c.prepare_cached("UPDATE feeds SET n = ?2, hash = ?3 WHERE feed = ?1")?;
         if update.execute((feed.0, *n as i64, hash.0))? != 1 {

@@ -21,7 +21,8 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0005_moves", MOVES),
     ("0006_rights", RIGHTS),
     ("0007_residents", RESIDENTS),
-    ("0008_nodes", NODES),
+    ("0008_restore", RESTORE),
+    ("0009_nodes", NODES),
 ];
 
 const FIRST: &str = "
@@ -185,6 +186,23 @@ CREATE TABLE exports (
   export INTEGER PRIMARY KEY, asked_by TEXT NOT NULL, type TEXT NOT NULL, area INTEGER NOT NULL, reason TEXT NOT NULL,
   asked_at INTEGER NOT NULL, approved_by TEXT, approved_at INTEGER) STRICT;
 CREATE INDEX exports_asked ON exports (asked_at);
+";
+
+/// Restores; which devices offered again what they hold; what they miss; re-offered entries that another one's place was
+/// taken by.
+const RESTORE: &str = "
+CREATE TABLE restores (
+  no INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, former INTEGER NOT NULL, at INTEGER NOT NULL, first INTEGER NOT NULL,
+  until INTEGER NOT NULL, numbers INTEGER NOT NULL, active_since INTEGER NOT NULL, ended_at INTEGER) STRICT;
+CREATE TABLE offers (
+  restore INTEGER NOT NULL, device INTEGER NOT NULL, settled INTEGER NOT NULL, PRIMARY KEY (restore, device)
+  ) STRICT, WITHOUT ROWID;
+CREATE TABLE missing (
+  area INTEGER NOT NULL, record BLOB NOT NULL, facet INTEGER NOT NULL, feed BLOB NOT NULL, count INTEGER NOT NULL,
+  device INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (record, facet, feed)) STRICT, WITHOUT ROWID;
+CREATE TABLE displaced (
+  feed BLOB NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL, at INTEGER NOT NULL,
+  PRIMARY KEY (feed, n, hash)) STRICT, WITHOUT ROWID;
 ";
 
 /// What nodes share: which territory it is; what they do one at a time; the counters that devices used and what they were given, which a crash may take.

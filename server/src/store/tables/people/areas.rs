@@ -8,6 +8,7 @@ use gridledger_schema::wire::{AreaInfo, Edge};
 use crate::store::StoreError;
 use crate::store::people::NewArea;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::store::tables::restores;
 
 /// Every area, by number.
 pub fn all(c: &Connection<'_>) -> Result<Vec<AreaInfo>, StoreError> {
@@ -106,10 +107,11 @@ pub fn put(c: &Connection<'_>, areas: &[NewArea]) -> Result<(usize, usize), Stor
 /// Inserts an area without its edge; `false` if its code is there already.
 fn insert(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
     let mut insert = c.prepare_cached(
-        "INSERT INTO areas (code, kind, name, valid_from, valid_to) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO areas (area, code, kind, name, valid_from, valid_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (code) DO NOTHING",
     )?;
-    Ok(insert.execute((&area.code, &area.kind, &area.name, area.from, area.to))? == 1)
+    let no = restores::next_number(c, "areas", "area")?;
+    Ok(insert.execute((no, &area.code, &area.kind, &area.name, area.from, area.to))? == 1)
 }
 
 /// Brings an area's row to what is wanted; whether anything differed.

@@ -5,6 +5,7 @@ use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::store::tables::restores;
 
 const COLUMNS: &str =
     "SELECT device, user, public_key, label, revoked, counter, enrolled_at, last_seen, told FROM devices";
@@ -94,9 +95,10 @@ pub fn enrol(
     }
     if with_key.is_none() {
         let mut insert = c.prepare_cached(
-            "INSERT INTO devices (user, public_key, label, enrolled_at) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO devices (device, user, public_key, label, enrolled_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
-        insert.execute((code.user.0, public_key, label, now))?;
+        let no = restores::next_number(c, "devices", "device")?;
+        insert.execute((no, code.user.0, public_key, label, now))?;
     }
     let enrolled = by_key(c, &public_key)?.ok_or(StoreError::Damaged("devices"))?;
     c.prepare_cached("UPDATE enrolment_codes SET device = ?2 WHERE hash = ?1")?

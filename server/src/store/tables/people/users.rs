@@ -4,6 +4,7 @@ use super::grants::{self, Cuts};
 use crate::store::StoreError;
 use crate::store::people::{NewUser, User, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::store::tables::restores;
 
 fn user(row: &Row) -> Result<User, SqlError> {
     Ok(User {
@@ -64,9 +65,10 @@ pub fn put(c: &Connection<'_>, users: &[NewUser], now: i64) -> Result<(usize, us
 
 fn insert(c: &Connection<'_>, user: &NewUser) -> Result<bool, StoreError> {
     let mut insert = c.prepare_cached(
-        "INSERT INTO users (login, name, password) VALUES (?1, ?2, ?3) ON CONFLICT (login) DO NOTHING",
+        "INSERT INTO users (user, login, name, password) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (login) DO NOTHING",
     )?;
-    Ok(insert.execute((&user.login, &user.name, &user.password))? == 1)
+    let no = restores::next_number(c, "users", "user")?;
+    Ok(insert.execute((no, &user.login, &user.name, &user.password))? == 1)
 }
 
 fn change(c: &Connection<'_>, user: &NewUser) -> Result<bool, StoreError> {

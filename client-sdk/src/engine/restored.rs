@@ -1,0 +1,354 @@
+//! A restored server: this phone's cursors and positions are of a former generation. What was confirmed becomes a shadow,
+//! cursors begin again, and own entries that the server has no more go out again with the receipts that prove them.
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::VerifyingKey;
+use gridledger_core::recovery;
+use gridledger_core::wire::{WireError, unpack_clock};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{EntryHash, FeedId, RecordId, ServerEpoch};
+use gridledger_schema::limits;
+use gridledger_schema::wire::{EntrySeen, Receipt, Recovery, RecoveryPhase, Restored, Segment};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use serde_json::{Value, json};
+
+use super::{Engine, db, settings, shadows};
+use crate::error::ClientError;
+use crate::faults;
+use crate::model::SentState;
+
+const DAY_MS: i64 = 24 * 3_600_000;
+/// How often this phone has moved to another generation of its server.
+const MOVES: &str = "generations";
+/// 1 while there may be something left to do.
+const RECOVERS: &str = "recovers";
+
+/// What one request and its answer say of the recovery.
+#[derive(Default)]
+pub(super) struct Recovering {
+    /// The records of which the request says that something is missing.
+    pub(super) told_missing: Vec<RecordId>,
+    /// The answer says that it is over.
+    pub(super) over: bool,
+}
+
+impl Engine {
+    /// The server is of another generation: moves to it, all or nothing. A word to phones of another generation than this
+    /// one's, an old one then, voids the answer.
+    pub(super) fn restored(&mut self, notice: &Restored) -> Result<(), ClientError> {
+        let key = self
+            .me
+            .server_key
+            .and_then(|key| VerifyingKey::from_bytes(&key).ok());
+        if !key.is_some_and(|key| recovery::verify(&key, notice)) {
+            return Err(WireError::Malformed("notice's signature").into());
+        }
+        if self.me.server_epoch != Some(notice.former) || notice.epoch == notice.former {
+            self.answer_is_void = true;
+            return Ok(());
+        }
+        let tx = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if db::number(&tx, "server_epoch")? == notice.former.0 as i64 {
+            self.me.ordinal = db::number(&tx, "feed_ordinal")? as u32;
+            let public_key = self.me.key.verifying_key().to_bytes();
+            begin_again(&tx, notice)?;
+            for ordinal in 0..=self.me.ordinal {
+                let feed = FeedId::of_key(&public_key, ordinal);
+                let known = notice.known.iter().find(|(of, _)| *of == feed);
+                send_again(
+                    &tx,
+                    (ordinal, ordinal == self.me.ordinal),
+                    feed,
+                    known.map_or(0, |(_, n)| *n),
+                )?;
+            }
+            faults::reach("phone.before_restored");
+            tx.commit().map_err(ClientError::of_store)?;
+            faults::reach("phone.after_restored");
+        } else {
+            // Another process on this file has done it.
+            drop(tx);
+        }
+        self.me = settings::identity(&self.db)?;
+        Ok(())
+    }
+
+    /// The generation of an answer; one of another voids it.
+    pub(super) fn of_generation(&mut self, epoch: ServerEpoch) -> bool {
+        self.answer_is_void |= self.me.server_epoch != Some(epoch);
+        !self.answer_is_void
+    }
+
+    /// Own earlier feeds of which something is to be sent again, each with the last entry the server has.
+    pub(super) fn former_feeds(&self) -> Result<Vec<(FeedId, u64)>, ClientError> {
+        let mut select = self
+            .db
+            .prepare_cached("SELECT ordinal, decided FROM former_feeds ORDER BY ordinal")?;
+        let key = self.public_key();
+        let rows = select.query_map([], |row| {
+            Ok((FeedId::of_key(&key, row.get(0)?), row.get::<_, i64>(1)? as u64))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The last entry of a feed that a receipt of before proves, and the last such one at or below `upto`.
+    pub(super) fn proven(&self, feed: FeedId, upto: u64) -> Result<(u64, u64), ClientError> {
+        let sql = "SELECT coalesce(max(n), 0), coalesce(max(CASE WHEN n <= ?2 THEN n END), 0) FROM receipts WHERE feed = ?1";
+        let mut select = self.db.prepare_cached(sql)?;
+        Ok(select.query_row((feed.0, upto as i64), |row| {
+            Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
+        })?)
+    }
+
+    /// What a request brings besides its segments; `None` when there is nothing to recover.
+    pub(super) fn recovery(&mut self, segments: &[Segment]) -> Result<Option<Recovery>, ClientError> {
+        if !recovers(&self.db)? {
+            return Ok(None);
+        }
+        let mut recovery = Recovery {
+            missing: self.missing_to_tell()?,
+            ..Recovery::default()
+        };
+        let mut sent: BTreeMap<FeedId, u64> = BTreeMap::new();
+        for segment in segments {
+            let [Some(first), Some(last)] = [segment.entries.first(), segment.entries.last()] else {
+                continue;
+            };
+            let (feed, range) = (segment.feed, (first.n, last.n));
+            sent.insert(feed, last.n);
+            recovery.receipts.extend(receipts(&self.db, feed, range)?);
+            note_former(&self.db, feed, range, &mut recovery)?;
+        }
+        let former = self.former_feeds()?;
+        for (feed, decided) in former.into_iter().chain([(self.me.feed, self.me.decided)]) {
+            let upto = sent.get(&feed).copied().unwrap_or(0).max(decided);
+            recovery.left += self.proven(feed, 0)?.0.saturating_sub(upto);
+        }
+        Ok(Some(recovery))
+    }
+
+    /// The server says how far the recovery has come.
+    pub(super) fn recovery_phase(&mut self, phase: RecoveryPhase) -> Result<(), ClientError> {
+        self.missing_told()?;
+        self.recovering.over = phase == RecoveryPhase::Over;
+        Ok(())
+    }
+
+    /// An answer has ended, and there is no more: if the recovery is over, so is it here.
+    pub(super) fn end_recovery(&mut self, more: bool) -> Result<(), ClientError> {
+        if !std::mem::take(&mut self.recovering.over) || more || self.seal.is_dark() {
+            return Ok(());
+        }
+        self.give_up_shadows()?;
+        let waits = !self.former_feeds()?.is_empty() || self.me.decided < self.proven(self.me.feed, 0)?.0;
+        let untold = !self.lost_records(None, true)?.is_empty();
+        self.ask_again |= untold;
+        if !waits && !untold && self.former_entries()? == 0 {
+            db::set_number(&self.db, RECOVERS, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Own undecided entries that were made before, or on what was confirmed before.
+    fn former_entries(&self) -> Result<u64, ClientError> {
+        let sql = "SELECT count(*) FROM entries WHERE former = 1 AND state = 0";
+        Ok(self.db.query_row(sql, [], |row| row.get::<_, i64>(0))? as u64)
+    }
+
+    /// A receipt about an earlier feed.
+    pub(super) fn former_receipt(&self, c: &Connection, receipt: &Receipt) -> Result<(), ClientError> {
+        let key = self.public_key();
+        let Some(ordinal) = (0..self.me.ordinal).find(|o| FeedId::of_key(&key, *o) == receipt.feed) else {
+            return Ok(());
+        };
+        let forked = receipt
+            .stopped
+            .as_ref()
+            .filter(|stopped| stopped.code == Code::FeedForked);
+        if let Some(refusal) = forked {
+            // It went on elsewhere, and is no longer written here: its author says what is to become of the rest.
+            c.execute(
+                "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n > ?2 AND state = 0",
+                (
+                    receipt.feed.0,
+                    receipt.n as i64,
+                    SentState::Refused.number(),
+                    json!(refusal).to_string(),
+                ),
+            )?;
+        }
+        c.execute(
+            "UPDATE former_feeds SET decided = max(decided, ?2) WHERE ordinal = ?1",
+            (ordinal, receipt.n as i64),
+        )?;
+        c.execute(
+            "DELETE FROM former_feeds WHERE ordinal = ?1 AND (?3 OR decided >= (SELECT coalesce(max(n), 0) FROM entries WHERE feed = ?2))",
+            (ordinal, receipt.feed.0, forked.is_some()),
+        )?;
+        Ok(())
+    }
+}
+
+/// What was confirmed becomes a shadow, and every cursor begins again; names and positions of before mean nothing.
+fn begin_again(c: &Connection, notice: &Restored) -> Result<(), ClientError> {
+    let no = db::number(c, MOVES)? + 1;
+    shadows::cast(c, no)?;
+    c.execute_batch(
+        "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16),
+           overlay_clock = coalesce(overlay_clock, confirmed_clock), confirmed_clock = NULL;
+         UPDATE records SET held = 0, created = NULL;
+         UPDATE areas SET floor = 0, reached = 0;
+         UPDATE entries SET asked_told = 0 WHERE asked IS NOT NULL AND ruling IS NULL;
+         DELETE FROM digests; DELETE FROM gone; DELETE FROM former_feeds;",
+    )?;
+    db::set_number(c, "server_epoch", notice.epoch.0 as i64)?;
+    db::set_number(c, MOVES, no)?;
+    db::set_number(c, RECOVERS, 1)
+}
+
+/// A feed's entries after `known` are to be sent again. Those that lost what they said, and those refused, keep what they
+/// are: they go along for the chain's sake.
+fn send_again(
+    c: &Connection,
+    (ordinal, is_last): (u32, bool),
+    feed: FeedId,
+    known: u64,
+) -> Result<(), ClientError> {
+    let after = (feed.0, known as i64);
+    c.execute("UPDATE entries SET former = 1 WHERE feed = ?1 AND n > ?2", after)?;
+    let again =
+        "UPDATE entries SET state = 0 WHERE feed = ?1 AND n > ?2 AND state IN (1, 2) AND facets IS NULL";
+    c.execute(again, after)?;
+    let sql = "UPDATE records SET pending = (SELECT count(*) FROM entries e WHERE e.record = records.record AND e.state < 2)
+               WHERE record IN (SELECT record FROM entries WHERE feed = ?1 AND n > ?2)";
+    c.execute(sql, after)?;
+    if is_last {
+        return db::set_number(c, "decided", known as i64);
+    }
+    let sql = "INSERT INTO former_feeds SELECT ?1, ?3 WHERE EXISTS (SELECT 1 FROM entries WHERE feed = ?2 AND n > ?3)";
+    c.execute(sql, (ordinal, feed.0, known as i64))?;
+    Ok(())
+}
+
+/// Keeps a receipt that tells of entries.
+pub(super) fn keep_receipt(
+    c: &Connection,
+    epoch: ServerEpoch,
+    receipt: &Receipt,
+    now: i64,
+) -> Result<(), ClientError> {
+    if receipt.first == 0 || receipt.first > receipt.n {
+        return Ok(());
+    }
+    let sql = "INSERT INTO receipts (feed, n, first, epoch, hash, refused, signature, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+               ON CONFLICT (feed, n, first, epoch) DO UPDATE SET refused = ?6, signature = ?7, at = ?8";
+    let key = (
+        receipt.feed.0,
+        receipt.n as i64,
+        receipt.first as i64,
+        epoch.0 as i64,
+    );
+    let refused = json!(receipt.refused).to_string();
+    c.prepare_cached(sql)?.execute((
+        key.0,
+        key.1,
+        key.2,
+        key.3,
+        receipt.hash.0,
+        refused,
+        receipt.signature,
+        now,
+    ))?;
+    Ok(())
+}
+
+/// Lets go of receipts that are too old to be of use: a backup is not that old.
+pub(super) fn forget_receipts(c: &Connection, now: i64) -> Result<(), ClientError> {
+    let before = now - limits::RECEIPT_DAYS * DAY_MS;
+    c.prepare_cached("DELETE FROM receipts WHERE at < ?1")?
+        .execute([before])?;
+    Ok(())
+}
+
+/// The receipts that end in a stretch of a feed.
+fn receipts(
+    c: &Connection,
+    feed: FeedId,
+    (first, last): (u64, u64),
+) -> Result<Vec<(ServerEpoch, Receipt)>, ClientError> {
+    let sql = "SELECT epoch, first, n, hash, refused, signature FROM receipts WHERE feed = ?1 AND n BETWEEN ?2 AND ?3
+               ORDER BY n, at LIMIT ?4";
+    let mut select = c.prepare_cached(sql)?;
+    let most = limits::REQUEST_RECEIPTS as i64 / 4;
+    let rows = select.query_map((feed.0, first as i64, last as i64, most), |row| {
+        let refused: Vec<Value> = serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default();
+        let receipt = Receipt {
+            feed,
+            first: row.get::<_, i64>(1)? as u64,
+            n: row.get::<_, i64>(2)? as u64,
+            hash: EntryHash(row.get(3)?),
+            refused: refused.iter().filter_map(read_refused).collect(),
+            stopped: None,
+            signature: row.get(5)?,
+        };
+        Ok((ServerEpoch(row.get::<_, i64>(0)? as u64), receipt))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read_refused(value: &Value) -> Option<(u64, Refusal)> {
+    let refusal = &value[1];
+    let refusal = Refusal {
+        code: Code::parse(refusal["code"].as_str()?)?,
+        rule: refusal["rule"].as_str()?.to_owned(),
+        field: refusal["field"].as_str().map(str::to_owned),
+    };
+    Some((value[0].as_u64()?, refusal))
+}
+
+/// Of a stretch's entries that were made before: what their authors had seen, and which have lost what they said.
+fn note_former(
+    c: &Connection,
+    feed: FeedId,
+    (first, last): (u64, u64),
+    recovery: &mut Recovery,
+) -> Result<(), ClientError> {
+    let sql = "SELECT n, seen, hash, facets IS NOT NULL FROM entries WHERE feed = ?1 AND n BETWEEN ?2 AND ?3 AND former = 1";
+    let mut select = c.prepare_cached(sql)?;
+    let mut rows = select.query((feed.0, first as i64, last as i64))?;
+    while let Some(row) = rows.next()? {
+        let n = row.get::<_, i64>(0)? as u64;
+        if row.get(3)? {
+            recovery.emptied.push((feed, n, EntryHash(row.get(2)?)));
+        } else {
+            let clock = unpack_clock(&row.get::<_, Vec<u8>>(1)?)?;
+            recovery.seen.push(EntrySeen { feed, n, clock });
+        }
+    }
+    Ok(())
+}
+
+/// Whether there may be something of a former generation left to do.
+pub(super) fn recovers(c: &Connection) -> Result<bool, ClientError> {
+    Ok(db::number(c, RECOVERS)? != 0)
+}
+
+/// Whether this phone has moved to another generation before: then what the server has of its entries may be more than
+/// what this phone has.
+pub(super) fn has_moved(c: &Connection) -> Result<bool, ClientError> {
+    Ok(db::number(c, MOVES)? > 0)
+}
+
+/// The entry of a feed before the first that lost what it said.
+pub(super) fn whole_until(c: &Connection, feed: FeedId) -> Result<Option<u64>, ClientError> {
+    let sql = "SELECT min(n) FROM entries WHERE feed = ?1 AND facets IS NOT NULL";
+    let first = c
+        .prepare_cached(sql)?
+        .query_row([feed.0], |row| row.get::<_, Option<i64>>(0))
+        .optional()?
+        .flatten();
+    Ok(first.map(|n| n as u64 - 1))
+}

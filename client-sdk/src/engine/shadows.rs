@@ -1,0 +1,307 @@
+//! Shadows: what was confirmed before the server was restored. A shadow is shown until the server has given back at
+//! least what it held; what it does not give back at all is *lost*, and its holder is told with the values there were.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gridledger_core::canonical;
+use gridledger_core::document::Document;
+use gridledger_core::project::{View, project};
+use gridledger_core::recovery;
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::limits;
+use gridledger_schema::set::SchemaSet;
+use gridledger_schema::wire::Missing;
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::overlay::{self, Facets, Open, Row};
+use super::{Engine, epochs};
+use crate::error::ClientError;
+use crate::faults;
+
+/// What stands in a shadow's `lost`: it is shown.
+const SHOWN: i64 = 0;
+/// The server did not give it back, and does not know of that yet.
+const LOST: i64 = 1;
+/// … and knows.
+const TOLD: i64 = 2;
+
+/// What a record was in one former generation.
+pub(super) struct Shadow {
+    /// Which time of being moved here it was.
+    no: i64,
+    lost: i64,
+    pub(super) facets: Facets,
+}
+
+/// Moves everything confirmed into shadows. `no` tells this time from others.
+pub(super) fn cast(c: &Connection, no: i64) -> Result<(), ClientError> {
+    c.execute(
+        "INSERT INTO shadows (record, facet, no, document, clock, held, area, type)
+         SELECT d.record, d.facet, ?1, d.confirmed, d.confirmed_clock, max(r.held, coalesce(a.floor, 0)), r.area, r.type
+         FROM documents d JOIN records r ON r.record = d.record LEFT JOIN areas a ON a.area = r.area
+         WHERE d.confirmed IS NOT NULL",
+        [no],
+    )?;
+    Ok(())
+}
+
+/// The record's shadows, the earliest first.
+fn of(c: &Connection, record: RecordId) -> Result<Vec<Shadow>, ClientError> {
+    let sql = "SELECT no, lost, facet, unseal(document, record, facet) FROM shadows WHERE record = ?1 ORDER BY no, facet";
+    let mut select = c.prepare_cached(sql)?;
+    let mut rows = select.query([record.0])?;
+    let mut found: Vec<Shadow> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (no, lost, facet) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let document = Document::load(&row.get::<_, Vec<u8>>(3)?)
+            .map_err(|e| ClientError::NotAStore(format!("a document is damaged: {e}")))?;
+        if found.last().is_none_or(|last| last.no != no) {
+            let facets = Facets::new();
+            found.push(Shadow { no, lost, facets });
+        }
+        if let Some(last) = found.last_mut() {
+            last.facets.insert(facet, document);
+        }
+    }
+    Ok(found)
+}
+
+/// The changes in `wanted` that `held` lacks: (facet, feed, how many are lacking, how many there should be).
+fn lacking(schema: &SchemaSet, row: &Row, held: &Facets, wanted: &Facets) -> Vec<(u8, FeedId, u64, u64)> {
+    let record_type = schema.record_type(&row.record_type);
+    let mut lacking = Vec::new();
+    for (facet, document) in wanted {
+        let here = held.get(facet).map(Document::clock).unwrap_or_default();
+        let nobodys = recovery::nobodys(record_type, row.record, *facet);
+        for (feed, has, should) in recovery::missing(&here, &document.clock()) {
+            if !nobodys.contains(&feed) {
+                lacking.push((*facet, feed, should - has, should));
+            }
+        }
+    }
+    lacking
+}
+
+/// Lets go of the shadows of which `confirmed` holds everything; what is to be shown in the place of `confirmed`, if a
+/// shadow is left.
+pub(super) fn standing(
+    c: &Connection,
+    schema: &SchemaSet,
+    row: &Row,
+    confirmed: &Facets,
+) -> Result<Option<Facets>, ClientError> {
+    let mut standing = None;
+    for shadow in of(c, row.record)? {
+        let early = faults::is_planted("shadow_dropped_early") && !confirmed.is_empty();
+        if early || lacking(schema, row, confirmed, &shadow.facets).is_empty() {
+            c.prepare_cached("DELETE FROM shadows WHERE record = ?1 AND no = ?2")?
+                .execute((row.record.0, shadow.no))?;
+        } else if shadow.lost == SHOWN && standing.is_none() {
+            standing = Some(shadow.facets);
+        }
+    }
+    Ok(standing.map(|mut shown: Facets| {
+        for (facet, document) in confirmed {
+            shown.entry(*facet).or_insert_with(|| document.clone());
+        }
+        shown
+    }))
+}
+
+/// Of the record's own entries those that `shown` holds: (feed, number, facet).
+pub(super) fn held_of_own(
+    c: &Connection,
+    record: RecordId,
+    shown: &Facets,
+) -> Result<BTreeSet<(FeedId, u64, u8)>, ClientError> {
+    let mut left: BTreeMap<(u8, FeedId), u64> = BTreeMap::new();
+    for (facet, document) in shown {
+        let clock = document.clock().into_iter();
+        left.extend(clock.map(|(feed, changes)| ((*facet, feed), changes)));
+    }
+    let sql = "SELECT feed, unseal(body, record, 65), facets FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
+    let mut select = c.prepare_cached(sql)?;
+    let mut rows = select.query([record.0])?;
+    let mut held = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let feed = FeedId(row.get(0)?);
+        let entry = canonical::decode(&row.get::<_, Vec<u8>>(1)?)
+            .map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        let touched = epochs::facets_of(&entry, row.get(2)?);
+        for facet in (0..64u8).filter(|facet| touched & (1 << facet) != 0) {
+            if let Some(changes @ 1..) = left.get_mut(&(facet, feed)) {
+                *changes -= 1;
+                held.insert((feed, entry.n, facet));
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// Leaves out of open entries what `shown` holds already.
+pub(super) fn without_held(
+    c: &Connection,
+    record: RecordId,
+    shown: &Facets,
+    open: &mut [Open],
+) -> Result<(), ClientError> {
+    let held = held_of_own(c, record, shown)?;
+    for Open { entry, feed, .. } in open {
+        let n = entry.n;
+        entry
+            .intents
+            .retain(|intent| !held.contains(&(*feed, n, intent.facet)));
+    }
+    Ok(())
+}
+
+/// The position of the former generation up to which a record that is shown from a shadow was held.
+pub(super) fn held_position(c: &Connection, record: RecordId) -> Result<Option<u64>, ClientError> {
+    let sql = "SELECT held FROM shadows WHERE record = ?1 AND lost = 0 ORDER BY no LIMIT 1";
+    let mut select = c.prepare_cached(sql)?;
+    let held = select
+        .query_row([record.0], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(held.map(|held| held as u64))
+}
+
+/// Takes the shadows of records away that a query finds: they may not be read any more, or are erased.
+pub(super) fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    c.prepare_cached("DELETE FROM shadows WHERE record = ?1")?
+        .execute([record.0])?;
+    Ok(())
+}
+
+/// What the server did not give back of a record.
+pub(super) struct LostRecord {
+    pub(super) row: Row,
+    /// The record as it was.
+    pub(super) was: View,
+    /// How many changes of others are not there.
+    pub(super) changes: u64,
+    missing: Vec<Missing>,
+}
+
+impl Engine {
+    /// The server will give back no more by itself: what is left in shadows is lost. Those whose holders are told by a
+    /// refusal, this phone's own, do not count.
+    pub(super) fn give_up_shadows(&mut self) -> Result<(), ClientError> {
+        let mut select = self
+            .db
+            .prepare("SELECT DISTINCT record, area, type FROM shadows WHERE lost = 0")?;
+        let rows = select.query_map([], |row| {
+            let (record, area) = (RecordId(row.get(0)?), AreaNo(row.get(1)?));
+            Ok(Row::new(record, &row.get::<_, String>(2)?, area))
+        })?;
+        let rows: Vec<Row> = rows.collect::<Result<_, _>>()?;
+        drop(select);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let own = self.own_feeds();
+        let tx = self
+            .db
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for row in rows {
+            let row = overlay::row(&tx, row.record)?.unwrap_or(row);
+            let confirmed = overlay::documents(&tx, row.record, false)?;
+            for shadow in of(&tx, row.record)? {
+                let mut lacking = lacking(&self.schema, &row, &confirmed, &shadow.facets);
+                lacking.retain(|(_, feed, ..)| !own.contains(feed));
+                let sql = if lacking.is_empty() {
+                    "DELETE FROM shadows WHERE record = ?1 AND no = ?2"
+                } else {
+                    "UPDATE shadows SET lost = 1 WHERE record = ?1 AND no = ?2 AND lost = 0"
+                };
+                tx.prepare_cached(sql)?.execute((row.record.0, shadow.no))?;
+            }
+            overlay::rebuild_stored(&tx, &self.schema, &row, &self.me.user)?;
+        }
+        faults::reach("phone.before_lost");
+        tx.commit().map_err(ClientError::of_store)
+    }
+
+    /// The feeds this phone's key has written.
+    pub(super) fn own_feeds(&self) -> BTreeSet<FeedId> {
+        let key = self.public_key();
+        (0..=self.me.ordinal)
+            .map(|ordinal| FeedId::of_key(&key, ordinal))
+            .collect()
+    }
+
+    /// What is lost of records, or of one; `untold`: only what the server does not know of.
+    pub(super) fn lost_records(
+        &self,
+        of_record: Option<RecordId>,
+        untold: bool,
+    ) -> Result<Vec<LostRecord>, ClientError> {
+        if self.seal.is_dark() {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT DISTINCT record, area, type FROM shadows WHERE lost >= 1 AND lost <= ?1 AND (?2 IS NULL OR record = ?2)
+                   ORDER BY record";
+        let mut select = self.db.prepare_cached(sql)?;
+        let upto = if untold { LOST } else { TOLD };
+        let rows = select.query_map((upto, of_record.map(|record| record.0)), |row| {
+            let (record, area) = (RecordId(row.get(0)?), AreaNo(row.get(1)?));
+            Ok(Row::new(record, &row.get::<_, String>(2)?, area))
+        })?;
+        let own = self.own_feeds();
+        let mut lost = Vec::new();
+        for row in rows {
+            let row = row?;
+            let confirmed = overlay::documents(&self.db, row.record, false)?;
+            let Some(shadow) = of(&self.db, row.record)?
+                .into_iter()
+                .rfind(|shadow| shadow.lost >= LOST)
+            else {
+                continue;
+            };
+            let mut lacking = lacking(&self.schema, &row, &confirmed, &shadow.facets);
+            lacking.retain(|(_, feed, ..)| !own.contains(feed));
+            let missing = lacking.iter().map(|(facet, feed, _, should)| Missing {
+                record: row.record,
+                area: row.area,
+                facet: *facet,
+                feed: *feed,
+                count: *should,
+            });
+            let missing = missing.collect();
+            let record_type = self.schema.record_type(&row.record_type);
+            let was = record_type
+                .map(|of| project(of, shadow.facets.values()))
+                .unwrap_or_default();
+            let changes = lacking.iter().map(|(_, _, changes, _)| changes).sum();
+            lost.push(LostRecord {
+                row,
+                was,
+                changes,
+                missing,
+            });
+        }
+        Ok(lost)
+    }
+
+    /// What the server is to be told is missing, as much as goes into one request; remembered until the answer comes.
+    pub(super) fn missing_to_tell(&mut self) -> Result<Vec<Missing>, ClientError> {
+        let mut missing = Vec::new();
+        self.recovering.told_missing.clear();
+        for lost in self.lost_records(None, true)? {
+            if missing.len() + lost.missing.len() > limits::REQUEST_RECEIPTS && !missing.is_empty() {
+                break;
+            }
+            self.recovering.told_missing.push(lost.row.record);
+            missing.extend(lost.missing.into_iter().take(limits::REQUEST_RECEIPTS));
+        }
+        Ok(missing)
+    }
+
+    /// The server knows what this phone told it to be missing.
+    pub(super) fn missing_told(&mut self) -> Result<(), ClientError> {
+        for record in std::mem::take(&mut self.recovering.told_missing) {
+            let sql = "UPDATE shadows SET lost = 2 WHERE record = ?1 AND lost = 1";
+            self.db.prepare_cached(sql)?.execute([record.0])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,24 @@
+//! `GET /v1/lost`: what a restored server did not get back.
+
+use actix_web::{HttpResponse, web};
+
+use super::{ApiError, block};
+use crate::auth::Caller;
+use crate::lost::{self, Question};
+use crate::reading::Reader;
+use crate::service::Service;
+
+/// `GET /v1/lost`
+pub async fn list(
+    caller: Caller,
+    service: web::Data<Service>,
+    question: web::Query<Question>,
+) -> Result<HttpResponse, ApiError> {
+    let service = service.into_inner();
+    let shown = block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        lost::list(&reader, &question)
+    })
+    .await?;
+    Ok(HttpResponse::Ok().json(shown))
+}

@@ -1,0 +1,219 @@
+//! After a restore: what phones of a former generation are told, what they may bring back, and when that is over.
+//!
+//! Phones hold receipts for entries that a restored store has no more, and offer those again. While it *gathers*, the
+//! server takes what a receipt proves and nothing new; once every device in use has offered it *settles*: new entries are
+//! taken, and what was made on something that is not here waits for it. When nothing waits, or the time is up, it is
+//! *over*.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ed25519_dalek::Signer as _;
+use gridledger_core::{receipt, recovery};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{EntryHash, FeedId};
+use gridledger_schema::limits;
+use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Restored};
+
+use crate::reading::Reader;
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::people::Device;
+use crate::store::records::{Again, SignedEntry};
+use crate::store::restores::RestoreRow;
+
+/// The last restore of the store, as it was when the service began: a store is restored while nobody serves it.
+pub struct Recovering {
+    restore: Option<RestoreRow>,
+    over: AtomicBool,
+    /// The phase when it was asked for last, and when that was.
+    known: Mutex<Option<(i64, RecoveryPhase)>>,
+}
+
+/// Milliseconds for which a phase is not asked for again: another node may have moved it on.
+const KNOWN_MS: i64 = 1_000;
+
+impl Recovering {
+    /// What the store says.
+    pub fn new(restore: Option<RestoreRow>) -> Self {
+        let over = restore.is_none_or(|restore| restore.ended_at.is_some());
+        Self {
+            restore,
+            over: AtomicBool::new(over),
+            known: Mutex::default(),
+        }
+    }
+
+    /// The last restore, if there was one.
+    pub fn restore(&self) -> Option<&RestoreRow> {
+        self.restore.as_ref()
+    }
+
+    /// How far the recovery has come.
+    pub fn phase(&self, service: &Service) -> Result<RecoveryPhase, StoreError> {
+        let Some(restore) = self.restore.filter(|_| !self.over.load(Ordering::Acquire)) else {
+            return Ok(RecoveryPhase::Over);
+        };
+        let now = service.now();
+        let known = self.known.lock().ok().and_then(|known| *known);
+        let known = known.filter(|(at, _)| (*at..*at + KNOWN_MS).contains(&now) && now < restore.until);
+        if let Some((_, phase)) = known {
+            return Ok(phase);
+        }
+        let awaited = service.store.awaited()?;
+        if !awaited.to_settle.is_empty() && now < restore.until {
+            let phase = if awaited.to_offer.is_empty() {
+                RecoveryPhase::Settling
+            } else {
+                RecoveryPhase::Gathering
+            };
+            self.know(Some((now, phase)));
+            return Ok(phase);
+        }
+        service.store.end_recovery(service.now())?;
+        self.over.store(true, Ordering::Release);
+        tracing::info!(epoch = restore.epoch.0, "the recovery is over");
+        Ok(RecoveryPhase::Over)
+    }
+
+    fn know(&self, phase: Option<(i64, RecoveryPhase)>) {
+        if let Ok(mut known) = self.known.lock() {
+            *known = phase;
+        }
+    }
+
+    /// Whether nothing new is taken now.
+    pub fn gathers(&self, service: &Service) -> Result<bool, StoreError> {
+        Ok(self.phase(service)? == RecoveryPhase::Gathering)
+    }
+}
+
+/// The word to a phone of another generation; `None` if this store was never restored.
+pub fn notice(
+    service: &Service,
+    request: &Request,
+    own: &[(FeedId, u64)],
+) -> Result<Option<Restored>, StoreError> {
+    let (Some(restore), Some(former)) = (service.recovering.restore(), request.server_epoch) else {
+        return Ok(None);
+    };
+    let known = own.iter().map(|(feed, held)| {
+        let (n, _) = service.store.feed_head(*feed)?;
+        Ok((*feed, n.min(*held)))
+    });
+    let mut notice = Restored {
+        former,
+        epoch: service.identity.epoch,
+        at: restore.at,
+        known: known.collect::<Result<_, StoreError>>()?,
+        signature: [0; 64],
+    };
+    notice.signature = service.receipt_key.sign(&recovery::message(&notice)).to_bytes();
+    Ok(Some(notice))
+}
+
+/// What is known of a segment's entries from before the restore.
+pub fn again(
+    service: &Service,
+    phase: RecoveryPhase,
+    brought: &Recovery,
+    feed: FeedId,
+    entries: &[SignedEntry],
+) -> Result<Again, StoreError> {
+    let mut again = Again {
+        phase,
+        stored: BTreeSet::new(),
+        refused: BTreeMap::new(),
+        emptied: emptied(brought, feed).map(|(n, _)| n).collect(),
+        seen: BTreeMap::new(),
+    };
+    let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+        return Ok(again);
+    };
+    let (first, last) = (first.entry.n, last.entry.n);
+    let key = service.receipt_key.verifying_key();
+    let of_feed = brought
+        .receipts
+        .iter()
+        .filter(|(_, receipt)| receipt.feed == feed);
+    for (epoch, told) in of_feed.filter(|(_, told)| told.n >= first && told.n <= last) {
+        let chained = entries[(told.n - first) as usize].hash == told.hash;
+        if chained && receipt::verify(&key, *epoch, told) {
+            let refused: BTreeMap<_, _> = refusals(told).collect();
+            let covered = told.first.max(first)..=told.n;
+            again.stored.extend(covered.filter(|n| !refused.contains_key(n)));
+            again.refused.extend(refused);
+        }
+    }
+    // Of two receipts the one that refused stands.
+    again.stored.retain(|n| !again.refused.contains_key(n));
+    let former = service.recovering.restore().map_or(0, |restore| restore.first);
+    for seen in brought.seen.iter().filter(|seen| seen.feed == feed) {
+        let entry = seen.n.checked_sub(first).and_then(|at| entries.get(at as usize));
+        if entry.is_some_and(|signed| signed.entry.cursor < former) {
+            again.seen.insert(seen.n, seen.clock.clone());
+        }
+    }
+    Ok(again)
+}
+
+/// A receipt's refusals. Only number and code are signed: of the words no more than a sentence is taken.
+fn refusals(told: &Receipt) -> impl Iterator<Item = (u64, Refusal)> + '_ {
+    told.refused.iter().map(|(n, refusal)| {
+        let mut refusal = refusal.clone();
+        if refusal.rule.chars().count() > limits::REASON_CHARS {
+            refusal.rule.clear();
+        }
+        refusal.field = refusal
+            .field
+            .filter(|field| field.chars().count() <= limits::FIELD_NAME_CHARS);
+        (*n, refusal)
+    })
+}
+
+/// The entries of a feed that lost what they said, with their hashes.
+pub fn emptied(brought: &Recovery, feed: FeedId) -> impl Iterator<Item = (u64, EntryHash)> + '_ {
+    let of_feed = brought.emptied.iter().filter(move |(of, ..)| *of == feed);
+    of_feed.map(|(_, n, hash)| (*n, *hash))
+}
+
+/// Notes what a request of this generation says of the recovery; the phase after it.
+pub fn note(
+    service: &Service,
+    (reader, device): (&Reader<'_>, &Device),
+    request: &Request,
+    receipts: &[Receipt],
+    own: &[(FeedId, u64)],
+) -> Result<RecoveryPhase, StoreError> {
+    let brought = request.recovery.as_ref();
+    let mut phase = service.recovering.phase(service)?;
+    if phase != RecoveryPhase::Over && brought.is_none_or(|brought| brought.left == 0) {
+        let mut settled = receipts.iter().all(|receipt| receipt.stopped.is_none());
+        for (feed, held) in own {
+            settled = settled && service.store.feed_head(*feed)?.0 >= *held;
+        }
+        if service.store.note_offered(device.no, settled)? {
+            service.recovering.know(None);
+            phase = service.recovering.phase(service)?;
+        }
+    }
+    let missing = brought.map_or(&[][..], |brought| &brought.missing);
+    let told: Vec<_> = missing
+        .iter()
+        .filter(|one| reader.reach(one.area).reads(one.facet))
+        .copied()
+        .collect();
+    if !told.is_empty() && service.recovering.restore().is_some() {
+        service.store.note_missing(device.no, &told, service.now())?;
+    }
+    Ok(phase)
+}
+
+/// Whether a receipt says that its segment waits for the recovery.
+pub fn waits(receipt: &Receipt) -> bool {
+    receipt
+        .stopped
+        .as_ref()
+        .is_some_and(|stopped| stopped.code == Code::Recovering)
+}

@@ -1,0 +1,252 @@
+//! A request's segments: whose they are, whether their chains join and are signed, what is known of them from before a
+//! restore; and the receipts for them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ed25519_dalek::{Signer as _, VerifyingKey};
+use gridledger_core::canonical;
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{EntryHash, FeedId};
+use gridledger_schema::limits;
+use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Segment};
+
+use crate::given::Bounds;
+use crate::recovery;
+use crate::service::Service;
+use crate::store::StoreError;
+use crate::store::people::{Device, FeedRow};
+use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
+use crate::sync::SyncError;
+
+/// Checks every segment's chain and signature, has the good ones decided, and signs a receipt for each.
+pub fn push(
+    service: &Service,
+    device: &Device,
+    (request, own): (&Request, &[(FeedId, u64)]),
+    segments: Vec<Segment>,
+    now: i64,
+) -> Result<Vec<Receipt>, SyncError> {
+    let mut receipts = Vec::new();
+    let mut checked = Vec::new();
+    if segments.is_empty() {
+        return Ok(receipts);
+    }
+    if !service.has_room() {
+        let full = Refusal::new(Code::Busy, "the disk is nearly full");
+        let none = |segment: Segment| {
+            let first = segment.entries.first().map_or(1, |entry| entry.n);
+            receipt(service, first, stopped(segment.feed, full.clone()))
+        };
+        return Ok(segments.into_iter().map(none).collect());
+    }
+    let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
+    let brought = Brought::of(service, request)?;
+    let mut firsts = HashMap::new();
+    for segment in segments {
+        let feed = segment.feed;
+        let first = segment.entries.first().map_or(1, |entry| entry.n);
+        firsts.entry(feed).or_insert(first);
+        match check(service, device, (&given, own, brought.as_ref()), segment)? {
+            Ok(segment) => checked.push(segment),
+            Err(refusal) => receipts.push(receipt(service, first, stopped(feed, refusal))),
+        }
+    }
+    if !checked.is_empty() {
+        let push = Push {
+            carrier: Some(device.no),
+            segments: checked,
+            now,
+        };
+        receipts.extend(
+            service
+                .store
+                .push(push)?
+                .into_iter()
+                .map(|verdict| receipt(service, firsts.get(&verdict.feed).copied().unwrap_or(1), verdict)),
+        );
+    }
+    Ok(receipts)
+}
+
+/// That nothing of a segment was decided, and why.
+fn stopped(feed: FeedId, why: Refusal) -> SegmentVerdict {
+    SegmentVerdict {
+        feed,
+        n: 0,
+        hash: EntryHash::ZERO,
+        refused: Vec::new(),
+        stopped: Some(why),
+    }
+}
+
+/// A segment whose author is known, whose chain joins what the server holds, and whose signature is the author's.
+fn check(
+    service: &Service,
+    carrier: &Device,
+    (given, own, brought): (&Arc<Bounds>, &[(FeedId, u64)], Option<&Brought<'_>>),
+    segment: Segment,
+) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
+    let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
+    let Some((feed, told)) = feed_of(service, carrier, segment.feed)? else {
+        return refused(Code::FeedUnknown, "no enrolled device writes this feed");
+    };
+    let Some(first) = segment.entries.first().map(|e| e.n) else {
+        return refused(Code::BadRequest, "an empty segment");
+    };
+    let Some(mut before) = service.store.entry_hash(segment.feed, first - 1)? else {
+        return refused(Code::FeedGap, "the entry before is not here");
+    };
+    if before.0[..8] != segment.before {
+        return refused(Code::FeedForked, "the entry before was another");
+    }
+    let mut entries = Vec::with_capacity(segment.entries.len());
+    let emptied: HashMap<u64, EntryHash> = brought
+        .into_iter()
+        .flat_map(|b| recovery::emptied(b.recovery, feed.feed))
+        .collect();
+    for entry in segment.entries {
+        let (body, hash) = if let Some(hash) = emptied.get(&entry.n) {
+            (Vec::new(), *hash)
+        } else {
+            let body = canonical::encode(&entry);
+            let hash = canonical::hash(before, &body);
+            (body, hash)
+        };
+        before = hash;
+        entries.push(SignedEntry {
+            entry,
+            body,
+            hash: before,
+        });
+    }
+    let last = first + entries.len() as u64 - 1;
+    let key = VerifyingKey::from_bytes(&feed.public_key);
+    if !key.is_ok_and(|key| canonical::verify_segment(&key, segment.feed, last, before, &segment.signature)) {
+        return refused(Code::SignatureInvalid, "the segment is not signed by its author");
+    }
+    let is_own = feed.device == Some(carrier.no);
+    let again = brought.map(|b| recovery::again(service, b.phase, b.recovery, feed.feed, &entries));
+    let again = again.transpose()?;
+    let earlier = own.iter().take_while(|(of, _)| *of != feed.feed);
+    let before = if is_own {
+        earlier.copied().collect()
+    } else {
+        Vec::new()
+    };
+    Ok(Ok(CheckedSegment {
+        again: again.map(Arc::new),
+        feed,
+        entries,
+        signature: segment.signature,
+        heard: Heard {
+            told,
+            given: is_own.then(|| given.clone()),
+            before,
+        },
+    }))
+}
+
+/// The feed's row, and the latest cut of its author's rights that its device was told of. A carrier's own new feed is
+/// made known.
+fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<(FeedRow, i64)>, StoreError> {
+    if let Some(row) = service.store.feed(feed)? {
+        let device = row
+            .device
+            .map(|no| service.store.device(no))
+            .transpose()?
+            .flatten();
+        let told = device.as_ref().map_or(i64::MAX, |device| device.told);
+        return Ok(device.is_none_or(|d| !d.revoked).then_some((row, told)));
+    }
+    let Some(ordinal) = (0..limits::DEVICE_FEEDS).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed)
+    else {
+        return Ok(None);
+    };
+    let Some(user) = service.store.user(carrier.user)? else {
+        return Ok(None);
+    };
+    let row = FeedRow {
+        feed,
+        device: Some(carrier.no),
+        user: user.no,
+        author: user.login,
+        public_key: carrier.public_key,
+        ordinal,
+    };
+    service.store.put_feed(&row)?;
+    Ok(Some((row, carrier.told)))
+}
+
+/// What a request brings besides its segments, for a server that was restored.
+struct Brought<'a> {
+    recovery: &'a Recovery,
+    phase: RecoveryPhase,
+}
+
+impl<'a> Brought<'a> {
+    fn of(service: &Service, request: &'a Request) -> Result<Option<Self>, StoreError> {
+        const NOTHING: &Recovery = &Recovery {
+            receipts: Vec::new(),
+            seen: Vec::new(),
+            emptied: Vec::new(),
+            left: 0,
+            missing: Vec::new(),
+        };
+        if service.recovering.restore().is_none() {
+            return Ok(None);
+        }
+        let phase = service.recovering.phase(service)?;
+        let recovery = request.recovery.as_ref();
+        let concerned = recovery.is_some() || phase != RecoveryPhase::Over;
+        Ok(concerned.then_some(Self {
+            recovery: recovery.unwrap_or(NOTHING),
+            phase,
+        }))
+    }
+}
+
+/// The server's word on the entries of a segment that begins with `first`.
+fn receipt(service: &Service, first: u64, verdict: SegmentVerdict) -> Receipt {
+    let SegmentVerdict {
+        feed,
+        n,
+        hash,
+        refused,
+        stopped,
+    } = verdict;
+    let mut receipt = Receipt {
+        feed,
+        first,
+        n,
+        hash,
+        refused,
+        stopped,
+        signature: [0; 64],
+    };
+    let message = gridledger_core::receipt::message(service.identity.epoch, &receipt);
+    receipt.signature = service.receipt_key.sign(&message).to_bytes();
+    receipt
+}
+
+/// A receipt for the feed the phone writes, if more of it is decided here than the phone holds: it came back from a backup,
+/// and must not write on where it stands.
+pub fn ahead_of(service: &Service, own: &[(FeedId, u64)]) -> Result<Option<Receipt>, StoreError> {
+    // The feeds before the last are not written any more.
+    let Some((feed, held)) = own.last() else {
+        return Ok(None);
+    };
+    let (n, hash) = service.store.feed_head(*feed)?;
+    if n <= *held {
+        return Ok(None);
+    }
+    let verdict = SegmentVerdict {
+        feed: *feed,
+        n,
+        hash,
+        refused: Vec::new(),
+        stopped: None,
+    };
+    // It tells of no entry.
+    Ok(Some(receipt(service, n + 1, verdict)))
+}

@@ -1,0 +1,222 @@
+//! Restores, in SQL.
+
+use gridledger_core::recovery;
+use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId, ServerEpoch};
+use gridledger_schema::limits;
+use gridledger_schema::wire::Missing;
+
+use super::{Engine, SqlStore, epoch_of, setting};
+use crate::cells;
+use crate::store::StoreError;
+use crate::store::records::EventKind;
+use crate::store::restores::{Awaited, MissingRow, NewGeneration, RestoreRow, RestoreStore};
+use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+
+/// Numbers of devices, people and areas left out at a restore: some may have been handed out since the backup.
+const LEFT_OUT: i64 = 10_000;
+
+const COLUMNS: &str =
+    "SELECT epoch, former, at, first, until, ended_at FROM restores ORDER BY no DESC LIMIT 1";
+
+fn read(row: &Row) -> Result<RestoreRow, SqlError> {
+    Ok(RestoreRow {
+        epoch: ServerEpoch(row.get::<_, i64>(0)? as u64),
+        former: ServerEpoch(row.get::<_, i64>(1)? as u64),
+        at: row.get(2)?,
+        first: row.get::<_, i64>(3)? as u64,
+        until: row.get(4)?,
+        ended_at: row.get(5)?,
+    })
+}
+
+fn last(c: &Connection<'_>) -> Result<Option<RestoreRow>, StoreError> {
+    Ok(c.prepare_cached(COLUMNS)?.query_row((), read).optional()?)
+}
+
+/// The next number for a row of a table: none that may have been handed out since a backup, and be known to phones.
+pub(super) fn next_number(c: &Connection<'_>, table: &str, column: &str) -> Result<u32, StoreError> {
+    let sql = format!(
+        "SELECT greatest(coalesce((SELECT max({column}) FROM {table}), 0),
+                         coalesce((SELECT max(numbers) FROM restores), 0)) + 1"
+    );
+    Ok(c.query_row(&sql, (), |row| row.get(0))?)
+}
+
+fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<RestoreRow, StoreError> {
+    let former = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
+    let number = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0));
+    let longest = number("SELECT coalesce(max(head), 0) FROM areas")? as u64;
+    let first = recovery::first_position(new.at, longest);
+    let mut numbers = 0;
+    for sql in [
+        "SELECT coalesce(max(device), 0) FROM devices",
+        "SELECT coalesce(max(user), 0) FROM users",
+        "SELECT coalesce(max(area), 0) FROM areas",
+        "SELECT coalesce(max(numbers), 0) FROM restores",
+    ] {
+        numbers = number(sql)?.max(numbers);
+    }
+    let seen = number("SELECT coalesce(max(greatest(last_seen, enrolled_at)), 0) FROM devices")?;
+    let areas: Vec<i64> = c
+        .prepare_cached("SELECT area FROM areas ORDER BY area")?
+        .query_map((), |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for area in areas {
+        let event = (
+            area,
+            first as i64,
+            EventKind::Restored.as_str(),
+            None::<Vec<u8>>,
+            new.at,
+        );
+        c.execute("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)", event)?;
+    }
+    c.execute("UPDATE areas SET head = ?1", [first as i64])?;
+    // What a dump brought along of it is older than what devices were given since.
+    c.execute("DELETE FROM given", ())?;
+    c.execute("DELETE FROM counters", ())?;
+    let row = RestoreRow {
+        epoch: ServerEpoch(epoch_of(&epoch)),
+        former: ServerEpoch(former),
+        at: new.at,
+        first,
+        until: new.until,
+        ended_at: None,
+    };
+    c.execute(
+        "INSERT INTO restores (epoch, former, at, first, until, numbers, active_since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        cells![
+            row.epoch.0 as i64,
+            row.former.0 as i64,
+            row.at,
+            first as i64,
+            row.until,
+            numbers + LEFT_OUT,
+            seen - new.active_ms
+        ],
+    )?;
+    c.execute(
+        "UPDATE settings SET value = ?1 WHERE key = 'server_epoch'",
+        [epoch.to_vec()],
+    )?;
+    // A session or a code that was ended or used since the backup would be good again.
+    c.execute("DELETE FROM refresh_tokens", ())?;
+    c.execute("DELETE FROM enrolment_codes WHERE device IS NULL", ())?;
+    Ok(row)
+}
+
+/// Devices whose people and they themselves are let in, that were there before the restore and in use shortly before the
+/// backup, and of which no row, or none so far, says what is waited for.
+fn awaited(c: &Connection<'_>, least: i64) -> Result<Vec<DeviceNo>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT d.device FROM devices d JOIN users u ON u.user = d.user
+         JOIN restores r ON r.no = (SELECT max(no) FROM restores)
+         WHERE d.revoked = 0 AND u.revoked = 0 AND d.enrolled_at <= r.at AND greatest(d.last_seen, d.enrolled_at) >= r.active_since
+           AND NOT EXISTS (SELECT 1 FROM offers o WHERE o.restore = r.no AND o.device = d.device AND o.settled >= ?1)
+         ORDER BY d.device",
+    )?;
+    let rows = select.query_map([least], |row| row.get(0).map(DeviceNo))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+impl<E: Engine> RestoreStore for SqlStore<E> {
+    fn restored(&self) -> Result<Option<RestoreRow>, StoreError> {
+        self.engine.read(last)
+    }
+
+    fn begin_generation(&self, new: NewGeneration) -> Result<RestoreRow, StoreError> {
+        let mut epoch = [0; 7];
+        getrandom::fill(&mut epoch).map_err(|_| StoreError::Busy)?;
+        self.engine.write(move |c| begin(c, &new, epoch))
+    }
+
+    fn end_recovery(&self, at: i64) -> Result<(), StoreError> {
+        self.engine.write(move |c| {
+            let sql = "UPDATE restores SET ended_at = ?1 WHERE ended_at IS NULL AND no = (SELECT max(no) FROM restores)";
+            c.execute(sql, [at])?;
+            Ok(())
+        })
+    }
+
+    fn note_offered(&self, device: DeviceNo, settled: bool) -> Result<bool, StoreError> {
+        let known = self.engine.read(|c| {
+            let mut select = c.prepare_cached(
+                "SELECT settled FROM offers WHERE device = ?1 AND restore = (SELECT max(no) FROM restores)",
+            )?;
+            Ok(select
+                .query_row([device.0], |row| row.get::<_, bool>(0))
+                .optional()?)
+        })?;
+        if known.is_some_and(|known| known >= settled) {
+            return Ok(false);
+        }
+        self.engine.write(move |c| {
+            let sql = "INSERT INTO offers SELECT max(no), CAST(?1 AS BIGINT), CAST(?2 AS BIGINT) FROM restores WHERE true
+                       ON CONFLICT (restore, device) DO UPDATE SET settled = greatest(offers.settled, excluded.settled)";
+            c.execute(sql, (device.0, i64::from(settled)))?;
+            Ok(true)
+        })
+    }
+
+    fn awaited(&self) -> Result<Awaited, StoreError> {
+        self.engine.read(|c| {
+            Ok(Awaited {
+                to_offer: awaited(c, 0)?,
+                to_settle: awaited(c, 1)?,
+            })
+        })
+    }
+
+    fn note_missing(&self, device: DeviceNo, missing: &[Missing], at: i64) -> Result<(), StoreError> {
+        let missing = missing.to_vec();
+        self.engine.write(move |c| {
+            // More than a device can hold none of them misses.
+            let mut select = c.prepare_cached("SELECT count(*) FROM missing WHERE device = ?1")?;
+            let told: i64 = select.query_row([device.0], |row| row.get(0))?;
+            let left = limits::DEVICE_RECORDS.saturating_sub(told as usize);
+            for one in missing.iter().take(left) {
+                let sql = "INSERT INTO missing VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                           ON CONFLICT (record, facet, feed) DO UPDATE SET count = greatest(missing.count, excluded.count)";
+                let key = cells![
+                    one.area.0,
+                    one.record.0,
+                    one.facet,
+                    one.feed.0,
+                    one.count as i64,
+                    device.0,
+                    at
+                ];
+                c.prepare_cached(sql)?.execute(key)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn displaced(&self) -> Result<Vec<(FeedId, u64)>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached("SELECT feed, n FROM displaced ORDER BY feed, n")?;
+            let rows = select.query_map((), |row| Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn told_missing(&self) -> Result<Vec<MissingRow>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached(
+                "SELECT area, record, facet, feed, count, device, at FROM missing ORDER BY area, record, facet, feed",
+            )?;
+            let rows = select.query_map((), |row| {
+                Ok(MissingRow {
+                    area: AreaNo(row.get(0)?),
+                    record: RecordId(row.get(1)?),
+                    facet: row.get(2)?,
+                    feed: FeedId(row.get(3)?),
+                    count: row.get::<_, i64>(4)? as u64,
+                    device: DeviceNo(row.get(5)?),
+                    at: row.get(6)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}

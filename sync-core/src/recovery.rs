@@ -1,0 +1,98 @@
+//! What phone and server agree on after a restore: the notice of it, and which changes somebody has that another lacks.
+//!
+//! A restored store is another generation. Its logs go on far above the positions that the former one can have given
+//! out, so that a position tells whether it is of this generation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::set::{Merge, RecordType};
+use gridledger_schema::wire::Restored;
+
+use crate::derive::genesis_feed;
+
+/// What the notice's signature is over: both generations, since when, and what is known of each feed.
+pub fn message(notice: &Restored) -> Vec<u8> {
+    let mut out = b"gridledger/restored/v1".to_vec();
+    out.extend(notice.former.0.to_be_bytes());
+    out.extend(notice.epoch.0.to_be_bytes());
+    out.extend(notice.at.to_be_bytes());
+    for (feed, n) in &notice.known {
+        out.extend(feed.0);
+        out.extend(n.to_be_bytes());
+    }
+    out
+}
+
+/// Whether the notice is the server's.
+pub fn verify(key: &VerifyingKey, notice: &Restored) -> bool {
+    key.verify_strict(&message(notice), &Signature::from_bytes(&notice.signature))
+        .is_ok()
+}
+
+/// The first position of a generation that began at `at` (ms since 1970), where no log was longer than `longest`: above
+/// every position of before, unless a log had grown by 65,536 lines in every second of its life.
+pub fn first_position(at: i64, longest: u64) -> u64 {
+    let by_time = u64::try_from(at / 1_000).unwrap_or(0) << 16;
+    by_time.max(longest + (1 << 16))
+}
+
+/// A clock: how many changes each feed has made in a document.
+pub type Clock = [(FeedId, u64)];
+
+/// The changes that `wanted` names and `held` lacks: (feed, how many `held` has of it, how many it should have).
+pub fn missing(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64, u64)> {
+    let held: BTreeMap<FeedId, u64> = held.iter().copied().collect();
+    let of = |(feed, count): &(FeedId, u64)| {
+        let here = held.get(feed).copied().unwrap_or(0);
+        (here < *count).then_some((*feed, here, *count))
+    };
+    wanted.iter().filter_map(of).collect()
+}
+
+/// What of `wanted` is held.
+pub fn held_of(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64)> {
+    let wanted: BTreeMap<FeedId, u64> = wanted.iter().copied().collect();
+    let of = |(feed, here): &(FeedId, u64)| {
+        let count = (*here).min(*wanted.get(feed)?);
+        (count > 0).then_some((*feed, count))
+    };
+    held.iter().filter_map(of).collect()
+}
+
+/// The names in a facet's clock that are nobody's: counters and texts that several need at once begin with a change of
+/// such a name, and it is made again where it is needed.
+pub fn nobodys(record_type: Option<&RecordType>, record: RecordId, facet: u8) -> BTreeSet<FeedId> {
+    let fields = record_type.into_iter().flat_map(|of| of.fields.values());
+    fields
+        .filter(|field| field.facet == facet && matches!(field.merge, Merge::Counter | Merge::Text))
+        .map(|field| genesis_feed(record, facet, &field.name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: FeedId = FeedId([1; 16]);
+    const B: FeedId = FeedId([2; 16]);
+
+    #[test]
+    fn clocks_are_compared_feed_by_feed() {
+        assert_eq!(missing(&[(A, 2), (B, 5)], &[(A, 2), (B, 4)]), []);
+        assert_eq!(missing(&[(A, 2)], &[(A, 3), (B, 1)]), [(A, 2, 3), (B, 0, 1)]);
+        assert_eq!(held_of(&[(A, 2)], &[(A, 3), (B, 1)]), [(A, 2)]);
+        assert_eq!(held_of(&[(A, 4), (B, 1)], &[(A, 3)]), [(A, 3)]);
+    }
+
+    #[test]
+    fn a_generation_begins_above_every_position_of_before() {
+        let at = 1_767_571_200_000;
+        let first = first_position(at, 1_000);
+        assert_eq!(first, 1_767_571_200 << 16);
+        assert!(first_position(at + 1_000, first + 65_000) > first + 65_000);
+        assert!(first_position(at, first + 7) > first + 7);
+        assert_eq!(first_position(-5, 0), 1 << 16);
+    }
+}

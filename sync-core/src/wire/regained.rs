@@ -1,0 +1,161 @@
+//! What a request and an answer say after a restore: receipts, what authors had seen, the notice of the new generation.
+
+use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId, ServerEpoch};
+use gridledger_schema::limits;
+use gridledger_schema::wire::{EntrySeen, Missing, Recovery, RecoveryPhase, Restored};
+use minicbor::Decoder;
+
+use super::WireError;
+use super::frames::{Out, Written, fixed, length, optional, read_receipt, write_receipt};
+
+/// Bytes of a clock's item: facet, feed, count.
+const CLOCK_ITEM: usize = 25;
+
+pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Written {
+    let Some(recovery) = recovery else {
+        e.null()?;
+        return Ok(());
+    };
+    e.array(5)?.array(recovery.receipts.len() as u64 * 2)?;
+    for (epoch, receipt) in &recovery.receipts {
+        e.u64(epoch.0)?.array(7)?;
+        write_receipt(e, receipt)?;
+    }
+    e.array(recovery.seen.len() as u64 * 3)?;
+    for EntrySeen { feed, n, clock } in &recovery.seen {
+        e.bytes(&feed.0)?.u64(*n)?.bytes(&pack(clock))?;
+    }
+    e.array(recovery.emptied.len() as u64 * 3)?;
+    for (feed, n, hash) in &recovery.emptied {
+        e.bytes(&feed.0)?.u64(*n)?.bytes(&hash.0)?;
+    }
+    e.u64(recovery.left)?.array(recovery.missing.len() as u64 * 5)?;
+    for missing in &recovery.missing {
+        e.bytes(&missing.record.0)?
+            .u32(missing.area.0)?
+            .u8(missing.facet)?;
+        e.bytes(&missing.feed.0)?.u64(missing.count)?;
+    }
+    Ok(())
+}
+
+/// A receipt stands in an array of its seven fields.
+pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, WireError> {
+    optional(d, |d| {
+        if d.array()? != Some(5) {
+            return Err(WireError::Malformed("recovery"));
+        }
+        let receipts = many(d, 2, limits::REQUEST_RECEIPTS, |d| {
+            let epoch = ServerEpoch(d.u64()?);
+            d.array()?;
+            Ok((epoch, read_receipt(d)?))
+        })?;
+        let seen = many(d, 3, limits::PUSH_ENTRIES, |d| {
+            Ok(EntrySeen {
+                feed: FeedId(fixed(d.bytes()?)?),
+                n: d.u64()?,
+                clock: unpack(d.bytes()?)?,
+            })
+        })?;
+        let emptied = many(d, 3, limits::PUSH_ENTRIES, |d| {
+            let feed = FeedId(fixed(d.bytes()?)?);
+            Ok((feed, d.u64()?, EntryHash(fixed(d.bytes()?)?)))
+        })?;
+        let left = d.u64()?;
+        let missing = many(d, 5, limits::REQUEST_RECEIPTS, |d| {
+            Ok(Missing {
+                record: RecordId(fixed(d.bytes()?)?),
+                area: AreaNo(d.u32()?),
+                facet: d.u8()?,
+                feed: FeedId(fixed(d.bytes()?)?),
+                count: d.u64()?,
+            })
+        })?;
+        Ok(Recovery {
+            receipts,
+            seen,
+            emptied,
+            left,
+            missing,
+        })
+    })
+}
+
+/// A flat array of things that take `each` items; at most `most` things.
+fn many<T>(
+    d: &mut Decoder<'_>,
+    each: usize,
+    most: usize,
+    mut read: impl FnMut(&mut Decoder<'_>) -> Result<T, WireError>,
+) -> Result<Vec<T>, WireError> {
+    let count = length(d.array()?)?;
+    if !count.is_multiple_of(each) {
+        return Err(WireError::Malformed("length"));
+    }
+    if count / each > most {
+        return Err(WireError::TooLarge("recovery of a request"));
+    }
+    (0..count / each).map(|_| read(d)).collect()
+}
+
+/// A clock as the phone keeps it and as it travels: one byte of facet, 16 of feed, 8 of count each.
+pub fn pack(clock: &[(u8, FeedId, u64)]) -> Vec<u8> {
+    let item = |(facet, feed, n): &(u8, FeedId, u64)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat();
+    clock.iter().flat_map(item).collect()
+}
+
+/// Reads [`pack`]'s bytes.
+pub fn unpack(bytes: &[u8]) -> Result<Vec<(u8, FeedId, u64)>, WireError> {
+    if !bytes.len().is_multiple_of(CLOCK_ITEM) {
+        return Err(WireError::Malformed("clock"));
+    }
+    let item = |item: &[u8]| {
+        let (feed, n) = (fixed(&item[1..17])?, u64::from_be_bytes(fixed(&item[17..])?));
+        if item[0] < 64 {
+            Ok((item[0], FeedId(feed), n))
+        } else {
+            Err(WireError::Malformed("clock"))
+        }
+    };
+    bytes.chunks_exact(CLOCK_ITEM).map(item).collect()
+}
+
+pub(super) fn write_restored(e: &mut Out<'_>, notice: &Restored) -> Written {
+    e.u64(notice.former.0)?.u64(notice.epoch.0)?.i64(notice.at)?;
+    e.array(notice.known.len() as u64 * 2)?;
+    for (feed, n) in &notice.known {
+        e.bytes(&feed.0)?.u64(*n)?;
+    }
+    e.bytes(&notice.signature)?;
+    Ok(())
+}
+
+pub(super) fn read_restored(d: &mut Decoder<'_>) -> Result<Restored, WireError> {
+    Ok(Restored {
+        former: ServerEpoch(d.u64()?),
+        epoch: ServerEpoch(d.u64()?),
+        at: d.i64()?,
+        known: many(d, 2, limits::DEVICE_FEEDS as usize, |d| {
+            Ok((FeedId(fixed(d.bytes()?)?), d.u64()?))
+        })?,
+        signature: fixed(d.bytes()?)?,
+    })
+}
+
+pub(super) fn write_phase(e: &mut Out<'_>, phase: RecoveryPhase) -> Written {
+    e.u8(match phase {
+        RecoveryPhase::Gathering => 0,
+        RecoveryPhase::Settling => 1,
+        RecoveryPhase::Over => 2,
+    })?;
+    Ok(())
+}
+
+pub(super) fn read_phase(d: &mut Decoder<'_>) -> Result<RecoveryPhase, WireError> {
+    match d.u8()? {
+        0 => Ok(RecoveryPhase::Gathering),
+        1 => Ok(RecoveryPhase::Settling),
+        2 => Ok(RecoveryPhase::Over),
+        _ => Err(WireError::Malformed("recovery phase")),
+    }
+}

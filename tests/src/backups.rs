@@ -1,0 +1,73 @@
+//! Backups of a world's server, and putting them back: each engine by its own tools, as an operator does it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use gridledger_server::cli;
+use gridledger_server::config::{Settings, StoreAddress};
+use gridledger_server::ingest;
+use gridledger_server::store::jobs::COMMIT_GROUP;
+use gridledger_server::store::restores::NewGeneration;
+use gridledger_server::store::sqlite::copies;
+
+use crate::cluster::Cluster;
+use crate::world::{World, open_service};
+
+const HOUR_MS: i64 = 3_600_000;
+
+impl World {
+    /// A backup of the server's store as it is now, under a name of its own.
+    pub fn backup(&self, name: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        match &self.address {
+            StoreAddress::Sqlite(file) => {
+                copies::backup(file, &path).expect("a backup");
+            }
+            StoreAddress::Postgres(url) => Cluster::shared().dump(url.reveal(), &path),
+        }
+        path
+    }
+
+    /// Puts a backup in the place of the server's store, as a store of a new generation.
+    pub fn restore(&mut self, backup: &Path) {
+        self.restore_told(backup, true);
+    }
+
+    /// … or, as a planted fault, as one that does not know that it was restored.
+    pub fn restore_told(&mut self, backup: &Path, is_told: bool) {
+        self.service.store.close();
+        let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
+        self.service = open_service(&between, &self.schema, &self.time);
+        let at = self.time.load(Ordering::Relaxed);
+        let new = NewGeneration {
+            at,
+            until: at + 24 * HOUR_MS,
+            active_ms: 7 * 24 * HOUR_MS,
+        };
+        self.generations += 1;
+        match &self.address {
+            StoreAddress::Sqlite(_) => {
+                let file = self.dir.path().join(format!("restored-{}.db", self.generations));
+                if is_told {
+                    let decide = ingest::decider(self.schema.clone());
+                    copies::restore(backup, &file, decide, new).expect("a restored store");
+                } else {
+                    std::fs::copy(backup, &file).expect("a copy");
+                }
+                self.address = StoreAddress::Sqlite(file);
+            }
+            StoreAddress::Postgres(_) => {
+                let mut settings = Settings::default();
+                let url = Cluster::shared().undump(backup);
+                settings.take("store", &url, "test").expect("an address");
+                self.address = settings.store;
+                if is_told {
+                    let store = cli::open_store(&self.address, &self.schema, COMMIT_GROUP).expect("a store");
+                    store.begin_generation(new).expect("a new generation");
+                    store.close();
+                }
+            }
+        }
+        self.service = open_service(&self.address, &self.schema, &self.time);
+    }
+}

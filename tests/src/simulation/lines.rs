@@ -1,0 +1,102 @@
+//! Bad lines in a simulation: what was sent arrives again, late, or piece by piece while others work.
+
+use gridledger_client::{Query, RecordId, SyncReport};
+use gridledger_schema::code::Code;
+use gridledger_server::sync::SyncError;
+
+use super::{PEOPLE, Player, Simulation, text};
+use crate::world::{Line, answer};
+
+impl Simulation<'_> {
+    /// An old request arrives again, or one thought lost arrives late.
+    pub(super) fn repeat(&mut self) -> Result<(), String> {
+        if self.requests.is_empty() {
+            return Ok(());
+        }
+        let sent = &self.requests[self.rng.below(self.requests.len())];
+        let (before, old) = (self.counts()?, sent.arrived && sent.start == self.starts);
+        let answered = answer(&self.world, &sent.body).map(|_| ());
+        self.note(format!(
+            "an old request arrives (first time: {}): {answered:?}",
+            !sent.arrived
+        ));
+        self.tally.repeated += 1;
+        match answered {
+            Err(SyncError::Counter(_)) => {}
+            Ok(()) | Err(SyncError::Refused(Code::DeviceUnknown)) if !old => {}
+            other => return Err(format!("an old request was answered {other:?}")),
+        }
+        if old && self.counts()? != before {
+            return Err("an old request changed the store".into());
+        }
+        Ok(())
+    }
+
+    /// An old answer arrives again, or one thought lost arrives late.
+    pub(super) fn repeat_answer(&mut self, player: usize) -> Result<(), String> {
+        if self.players[player].answers.is_empty() {
+            return Ok(());
+        }
+        let which = self.rng.below(self.players[player].answers.len());
+        self.deliver(player, which)
+    }
+
+    /// People go on while an answer is on its way, with a record that somebody else has changed.
+    pub(super) fn slow_answer(&mut self, player: usize) -> Result<(), String> {
+        let other = self.rng.below(self.players.len());
+        let shared = self.players[player]
+            .phone
+            .engine()
+            .for_check()
+            .list(&Query::default().limit(5));
+        let shared: Vec<RecordId> = shared.map_err(text)?.iter().map(|r| r.id).collect();
+        if shared.is_empty() {
+            return self.create(player);
+        }
+        let record = *self.rng.pick(&shared);
+        self.edit_one(other, record)?;
+        self.sync(other, Line::Good)?;
+        self.sync(player, Line::AnswerLost)?;
+        self.edit_one(player, record)?;
+        self.edit_one(player, record)?;
+        self.deliver(player, self.players[player].answers.len() - 1)?;
+        self.edit_one(player, record)
+    }
+
+    /// A new phone fetches all there is over a bad line, piece by piece, while others work.
+    pub(super) fn late_comer(&mut self) -> Result<(), String> {
+        let (who, late) = (self.rng.below(PEOPLE.len()), self.players.len());
+        self.join(who);
+        for _ in 0..4 {
+            let cut = Line::CutAfter(self.rng.range(1_000, 5_000) as usize);
+            self.sync(late, cut)?;
+            // What has arrived changes again before the rest has.
+            let arrived = self.players[late]
+                .phone
+                .engine()
+                .for_check()
+                .list(&Query::default())
+                .map_err(text)?;
+            for record in arrived.iter().map(|record| record.id).take(3) {
+                let other = self.rng.below(late);
+                self.edit_one(other, record)?;
+                self.sync(other, Line::Good)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn deliver(&mut self, player: usize, which: usize) -> Result<(), String> {
+        self.note(format!("answer {which} to {player} arrives"));
+        let (mut report, Player { phone, answers, .. }) = (SyncReport::default(), &mut self.players[player]);
+        let received = phone
+            .receive(&answers[which], &mut report)
+            .map_err(|e| format!("an old answer: {e}"));
+        self.note(format!("  … {report:?}"));
+        if report.healed > 0 {
+            return Err("a phone's digest differed from the server's".into());
+        }
+        self.tally.refused += report.refused as usize;
+        received.map(|_| ())
+    }
+}

@@ -1,0 +1,131 @@
+//! A server that is restored from an older backup while people work, as its operator does it: rights that changed since are
+//! put right again, and phones that were enrolled since enrol again.
+//!
+//! A backup from before a change of the territory or an erasure is not used: those an operator has to do again by hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use gridledger_client::{Query, RecordId};
+use serde_json::Value;
+
+use super::{PEOPLE, Simulation, text};
+
+/// A backup, and what had been changed by then that no phone brings back.
+pub(super) struct Backup {
+    file: PathBuf,
+    by_hand: usize,
+}
+
+impl Simulation<'_> {
+    /// Makes a backup, or puts the last one back.
+    pub(super) fn back_up_or_restore(&mut self) {
+        let by_hand = self.tally.plans + self.tally.erased;
+        match &self.backup {
+            Some(backup) if backup.by_hand == by_hand && self.rng.percent(60) => self.restore(),
+            _ => {
+                self.backups += 1;
+                let file = self.world.backup(&format!("backup-{}.db", self.backups));
+                self.note(format!("backup {}", self.backups));
+                self.backup = Some(Backup { file, by_hand });
+            }
+        }
+    }
+
+    fn restore(&mut self) {
+        let Some(backup) = &self.backup else { return };
+        self.steps
+            .lock()
+            .expect("the list of steps")
+            .push(format!("the server is restored from {}", backup.file.display()));
+        // A generation begins at a second of its own.
+        self.world.pass(1_000);
+        self.world
+            .restore_told(&backup.file, self.planted != Some(Planted::EpochKept));
+        self.starts += 1;
+        self.tally.restored += 1;
+        for (who, (login, role, area)) in PEOPLE.iter().enumerate() {
+            if self.holds[who] {
+                self.world.user(login, role, area);
+            } else if self.world.take(login, role, area) {
+                self.old_answers_are_lost();
+                self.ends.push(self.world.service.now());
+            }
+        }
+        self.world.pass(1);
+    }
+
+    /// Whoever the server does not know any more enrols again.
+    pub(super) fn enrol_again(&mut self, player: usize) -> Result<(), String> {
+        let login = PEOPLE[self.players[player].who].0;
+        self.note(format!("{player} enrols again"));
+        let code = self.world.code(login);
+        let engine = self.players[player].phone.engine();
+        engine.enrol("http://nowhere", &code).map_err(text)
+    }
+}
+
+/// What a phone shows: of each record the items of its logs, which nothing takes away again.
+pub(super) type Screen = BTreeMap<RecordId, BTreeSet<String>>;
+
+impl Simulation<'_> {
+    /// What a phone shows while a restore is being made good; `None` where something else may take it away.
+    pub(super) fn screen(&mut self, player: usize) -> Result<Option<Screen>, String> {
+        let tally = self.tally;
+        if tally.restored == 0 || tally.plans + tally.erased + tally.waited_out + self.ends.len() > 0 {
+            return Ok(None);
+        }
+        let shown = self.players[player]
+            .phone
+            .engine()
+            .for_check()
+            .list(&Query::default());
+        let shown = shown.map_err(text)?;
+        let items = |view: &Value| -> BTreeSet<String> {
+            let logs = LOGS.iter().filter_map(|field| view[*field].as_array());
+            logs.flatten().map(ToString::to_string).collect()
+        };
+        Ok(Some(
+            shown
+                .iter()
+                .map(|record| (record.id, items(&record.view)))
+                .collect(),
+        ))
+    }
+
+    /// Nothing that was on the screen is gone, but what its author was told was refused.
+    pub(super) fn nothing_disappeared(
+        &mut self,
+        player: usize,
+        before: Option<Screen>,
+    ) -> Result<(), String> {
+        let (Some(before), Some(after)) = (before, self.screen(player)?) else {
+            return Ok(());
+        };
+        let attention = self.players[player].phone.engine().attention().map_err(text)?;
+        for (record, items) in before {
+            let there = after.get(&record);
+            let all = there.is_some_and(|there| items.is_subset(there));
+            if !all && attention.iter().all(|item| item.record != record) {
+                return Err(format!(
+                    "{player} showed {record} with {items:?}, and now {there:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fields to which items are only added.
+const LOGS: [&str; 7] = [
+    "notes", "comments", "needs", "costs", "media", "findings", "checkins",
+];
+
+/// A fault that is planted to see that it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// The restored server does not know that it was restored.
+    EpochKept,
+    /// A phone lets go of what it showed with the first news of it.
+    ShadowDropped,
+}

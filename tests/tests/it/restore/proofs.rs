@@ -1,0 +1,198 @@
+//! What a receipt proves after a restore, and what it does not.
+
+use gridledger_core::receipt;
+use gridledger_schema::code::Code;
+use gridledger_schema::entry::Entry;
+use gridledger_schema::ids::{EntryHash, ServerEpoch};
+use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request};
+use gridledger_server::verify::verify;
+use gridledger_tests::attacker::{Attacker, Outcome, put};
+use gridledger_tests::world::World;
+use serde_json::json;
+
+/// A worker's device with two patrols and between them an entry that was refused, all of them after the backup; the
+/// server restored.
+struct Scene {
+    world: World,
+    device: Attacker,
+    entries: Vec<Entry>,
+    receipts: Vec<(ServerEpoch, Receipt)>,
+}
+
+fn scene() -> Scene {
+    let mut world = World::new(1);
+    world.user("w1", "grid_worker", "G1");
+    world.user("w2", "grid_worker", "G1");
+    let mut device = Attacker::enrol(&world, "w1", 7);
+    // Somebody else is waited for, so that nothing new is taken.
+    Attacker::enrol(&world, "w2", 8);
+    let backup = world.backup("backup.db");
+    let epoch = world.service.identity.epoch;
+    let (mut entries, mut receipts) = (Vec::new(), Vec::new());
+    for forbidden in [false, true, false] {
+        let mut entry = device.patrol(&world);
+        if forbidden {
+            entry.intents.push(put("review", json!("good")));
+        }
+        entries.push(entry.clone());
+        let outcome = device.try_entries(&world, vec![entry]);
+        receipts.extend(
+            outcome
+                .receipts()
+                .into_iter()
+                .map(|receipt| (epoch, receipt.clone())),
+        );
+    }
+    assert_eq!(
+        receipts.iter().map(|(_, r)| r.refused.len()).collect::<Vec<_>>(),
+        [0, 1, 0]
+    );
+    world.pass(1_000);
+    world.restore(&backup);
+    Scene {
+        world,
+        device,
+        entries,
+        receipts,
+    }
+}
+
+impl Scene {
+    fn offer(&mut self, receipts: Vec<(ServerEpoch, Receipt)>) -> Outcome {
+        let request = Request {
+            server_epoch: Some(self.world.service.identity.epoch),
+            segments: vec![self.device.segment(EntryHash::ZERO, self.entries.clone())],
+            recovery: Some(Recovery {
+                receipts,
+                ..Recovery::default()
+            }),
+            ..Request::default()
+        };
+        self.device.counter += 10;
+        self.device.send(&self.world, &request)
+    }
+}
+
+/// How far the feed is decided, the refusals, and what stopped it.
+fn said(outcome: &Outcome) -> (u64, Vec<(u64, Code)>, Option<Code>) {
+    let receipt = outcome.receipts()[0];
+    let refused = receipt.refused.iter().map(|(n, refusal)| (*n, refusal.code));
+    (
+        receipt.n,
+        refused.collect(),
+        receipt.stopped.as_ref().map(|stop| stop.code),
+    )
+}
+
+#[test]
+fn what_receipts_prove_keeps_its_verdict_and_what_is_new_waits() {
+    let mut scene = scene();
+    let receipts = scene.receipts.clone();
+    // Nobody may do it any more: what was stored once is stored all the same, what was refused stays refused.
+    assert!(scene.world.take("w1", "grid_worker", "G1"));
+    let outcome = scene.offer(receipts[..2].to_vec());
+    assert_eq!(
+        said(&outcome),
+        (2, vec![(2, Code::FieldForbidden)], Some(Code::Recovering))
+    );
+    let outcome = scene.offer(receipts);
+    assert_eq!(said(&outcome), (3, vec![(2, Code::FieldForbidden)], None));
+    assert!(verify(&scene.world.service).expect("the store").is_whole());
+    // Once more: the same verdicts.
+    let outcome = scene.offer(Vec::new());
+    assert_eq!(said(&outcome), (3, vec![(2, Code::FieldForbidden)], None));
+}
+
+#[test]
+fn what_is_not_the_servers_word_about_these_entries_proves_nothing() {
+    let mut scene = scene();
+    let nothing = (0, Vec::new(), Some(Code::Recovering));
+    let good = scene.receipts[0].clone();
+    let changed = |change: fn(&mut (ServerEpoch, Receipt))| {
+        let mut changed = good.clone();
+        change(&mut changed);
+        changed
+    };
+    let other_key = {
+        use ed25519_dalek::{Signer as _, SigningKey};
+        let mut forged = good.clone();
+        let message = receipt::message(forged.0, &forged.1);
+        forged.1.signature = SigningKey::from_bytes(&[9; 32]).sign(&message).to_bytes();
+        forged
+    };
+    for forged in [
+        other_key,
+        changed(|(_, receipt)| receipt.signature[5] ^= 1),
+        changed(|(epoch, _)| epoch.0 += 1),
+        changed(|(_, receipt)| receipt.first = 0),
+        changed(|(_, receipt)| receipt.n = 3),
+        changed(|(_, receipt)| receipt.n = u64::MAX),
+        changed(|(_, receipt)| receipt.hash.0[0] ^= 1),
+    ] {
+        let outcome = scene.offer(vec![forged]);
+        assert_eq!(said(&outcome), nothing);
+    }
+    // A receipt for another chain: the same numbers with other entries.
+    scene.entries[0].at += 1;
+    let outcome = scene.offer(scene.receipts.clone());
+    assert_eq!(said(&outcome), nothing);
+    scene.entries[0].at -= 1;
+    // One that hides the refusal by leaving its receipt out: the later one does not speak of that entry.
+    let outcome = scene.offer(vec![scene.receipts[0].clone(), scene.receipts[2].clone()]);
+    assert_eq!(said(&outcome), (1, Vec::new(), Some(Code::Recovering)));
+}
+
+#[test]
+fn an_offer_that_meets_another_entry_in_its_place_is_kept_as_evidence() {
+    let mut scene = scene();
+    let receipts = scene.receipts.clone();
+    // The time is over, and a copy of the device has written on.
+    scene.world.pass(25 * 3_600_000);
+    let offered = scene.entries.clone();
+    scene.entries.truncate(1);
+    scene.entries[0].at += 1;
+    assert_eq!(said(&scene.offer(Vec::new())), (1, Vec::new(), None));
+    scene.entries = offered;
+    let outcome = scene.offer(receipts);
+    assert_eq!(said(&outcome).2, Some(Code::FeedForked));
+    let kept = scene.world.service.store.displaced().expect("the store");
+    assert_eq!(kept, [(scene.device.feed, 1)]);
+    assert!(verify(&scene.world.service).expect("the store").is_whole());
+}
+
+#[test]
+fn a_request_of_another_generation_is_told_so_and_nothing_of_it_is_taken() {
+    let mut scene = scene();
+    let former = scene.receipts[0].0;
+    let mut request = scene.device.push(Vec::new());
+    request.segments = vec![scene.device.segment(EntryHash::ZERO, scene.entries.clone())];
+    request.server_epoch = Some(former);
+    request.own = vec![(0, 3)];
+    scene.device.counter += 10;
+    let outcome = scene.device.send(&scene.world, &request);
+    let Outcome::Frames(frames) = &outcome else {
+        panic!("{outcome:?}")
+    };
+    let [gridledger_schema::wire::Frame::Restored(notice), _] = frames.as_slice() else {
+        panic!("{frames:?}")
+    };
+    let key = scene.world.service.receipt_key.verifying_key();
+    assert!(gridledger_core::recovery::verify(&key, notice));
+    assert_eq!(
+        (notice.former, notice.epoch),
+        (former, scene.world.service.identity.epoch)
+    );
+    assert_eq!(notice.known, [(scene.device.feed, 0)]);
+    assert_eq!(
+        scene
+            .world
+            .service
+            .store
+            .feed_head(scene.device.feed)
+            .expect("the feed")
+            .0,
+        0
+    );
+    let phase = scene.world.service.recovering.phase(&scene.world.service);
+    assert_eq!(phase.expect("the phase"), RecoveryPhase::Gathering);
+}
