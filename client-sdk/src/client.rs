@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
@@ -13,6 +13,7 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::AreaInfo;
 use tokio::sync::watch;
 
+use crate::backoff::Backoff;
 use crate::engine::{Clock, Engine};
 use crate::error::ClientError;
 use crate::intents::Intents;
@@ -271,6 +272,32 @@ impl Client {
             }
         }
         Ok(report)
+    }
+
+    /// As [`sync`](Self::sync), trying again as [`Backoff`] says until `patience` is over or trying again does not help.
+    pub async fn sync_patiently(&self, patience: Duration) -> Result<SyncReport, ClientError> {
+        let mut backoff = self.backoff()?;
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            let error = match self.sync().await {
+                Ok(report) => return Ok(report),
+                Err(error) => error,
+            };
+            match backoff
+                .after(&error)
+                .map(|wait| tokio::time::Instant::now() + wait)
+            {
+                Some(next) if next <= until => tokio::time::sleep_until(next).await,
+                Some(_) | None => return Err(error),
+            }
+        }
+    }
+
+    /// When to try again after a failed sync, with a chance of its own.
+    pub fn backoff(&self) -> Result<Backoff, ClientError> {
+        let mut seed = [0; 8];
+        seed.copy_from_slice(&key_file::new_key()?[..8]);
+        Ok(Backoff::new(u64::from_be_bytes(seed)))
     }
 
     /// Whether a refused request can be made to pass by sending it another way.

@@ -27,8 +27,9 @@
 //!
 //! Reading order: [`Client`] is the handle an app holds; under it [`engine`] is everything without network, runtime or
 //! thread: `engine/edit` saves, `engine/query` reads, `engine/request` says what to send, `engine/apply` what an answer
-//! means. `transport` is the network.
+//! means. `transport` is the network; [`Backoff`] says when to try it again.
 
+mod backoff;
 mod client;
 pub mod engine;
 mod error;
@@ -38,6 +39,7 @@ mod key_file;
 mod model;
 mod transport;
 
+pub use backoff::Backoff;
 pub use client::{Client, Options};
 pub use error::ClientError;
 pub use gridledger_schema::ids::RecordId;

@@ -81,3 +81,5 @@ pub const BULK_RECORDS: usize = 100;
 pub const EXPORT_HOURS: i64 = 24;
 /// Rows of one page of the read log.
 pub const READ_LOG_PAGE_ROWS: usize = 1_000;
+/// Seconds a ledger pull may wait for news.
+pub const WAIT_SECONDS: u64 = 60;

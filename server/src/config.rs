@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use gridledger_schema::limits::BODY_SECONDS;
 
 use crate::lease::LEASE_DAYS;
+use crate::service::LEAST_FREE_MIB;
 use crate::store::jobs::COMMIT_GROUP;
 
 /// What the names of environment variables begin with.
@@ -97,6 +98,8 @@ pub struct Settings {
     pub syncs_at_once: usize,
     /// Writes that share a commit at most.
     pub commit_group: usize,
+    /// Mebibytes that edits leave free on the disk of a store's file.
+    pub least_free_mib: u64,
     /// Seconds that a sync waits for its turn.
     pub sync_wait_seconds: u64,
     /// Whether the last address of `X-Forwarded-For` counts as the caller's: only behind a proxy that sets it.
@@ -135,6 +138,7 @@ impl Default for Settings {
             device_burst: 1_000,
             // Enough to share a commit; each may hold its request unpacked.
             commit_group: COMMIT_GROUP,
+            least_free_mib: LEAST_FREE_MIB,
             syncs_at_once: 64,
             sync_wait_seconds: 15,
             trust_forwarded: false,
@@ -280,6 +284,7 @@ impl Settings {
             "device_rate" => self.device_rate = number(value, 1)? as u32,
             "device_burst" => self.device_burst = number(value, 1)? as u32,
             "commit_group" => self.commit_group = number(value, 1)? as usize,
+            "least_free_mib" => self.least_free_mib = number(value, 0)?,
             "syncs_at_once" => self.syncs_at_once = number(value, 1)? as usize,
             "sync_wait_seconds" => self.sync_wait_seconds = number(value, 1)?,
             "trust_forwarded" => self.trust_forwarded = flag(value)?,

@@ -1,5 +1,5 @@
-//! Request counters: a sealed request is taken once. The counter a device used last is remembered at once, and written
-//! down for many devices together, so that a sync with nothing new costs no write.
+//! Request counters: a sealed request is taken once. The counter a device used last is remembered at once, by all nodes of a
+//! store, and written down for many devices together, so that a sync with nothing new waits for no disk.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -28,8 +28,28 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Takes a counter if it is higher than any the device used; else says which that is.
-    pub fn advance(&self, device: &Device, counter: u64, now: i64) -> Result<(), u64> {
+    /// Takes a counter if it is higher than any the device used; else the inner error says which that is.
+    pub fn advance(
+        &self,
+        store: &dyn Store,
+        device: &Device,
+        counter: u64,
+        now: i64,
+    ) -> Result<Result<(), u64>, StoreError> {
+        if let Err(used) = self.advance_here(device, counter, now) {
+            return Ok(Err(used));
+        }
+        if store.is_shared() {
+            // It may have been used at another node.
+            let used = store.advance_counter(device.no, counter, now)?;
+            if counter <= used {
+                return Ok(Err(used));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn advance_here(&self, device: &Device, counter: u64, now: i64) -> Result<(), u64> {
         let mut state = self.state.lock().map_err(|_| counter)?;
         let used = state
             .used

@@ -9,6 +9,7 @@ mod register;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Intent;
 use gridledger_schema::ids::RecordId;
+use gridledger_schema::wire::Grant;
 
 pub use admit::admit;
 pub use feed::{DeskFeed, Desks};
@@ -92,26 +93,46 @@ pub fn submit(
     while !left.is_empty() {
         // An entry waits for an earlier one on its record or with its name: it is to see what that one did.
         let round = compose::take_round(&mut left);
-        let reader = Reader::new(service, &user.login, &grants);
-        let mut drafts = Vec::new();
-        for (at, entry) in round {
-            match answered(service, user, &entry)? {
-                Some(verdict) => verdicts[at] = Some(verdict),
-                None => match compose::compose(&reader, entry)? {
-                    Composed::Draft(draft) => drafts.push((at, draft)),
-                    Composed::Refused(refusal) => verdicts[at] = Some(DeskVerdict::refused(refusal)),
-                },
-            }
-        }
-        let (places, drafts): (Vec<usize>, Vec<Draft>) = drafts.into_iter().unzip();
-        for (at, verdict) in places.into_iter().zip(feed.push(service, drafts)?) {
-            verdicts[at] = Some(verdict);
+        let said = match decide_round(service, user, (&feed, &grants), &round) {
+            // The same request came to another node at the same moment: what it was told, this one is told.
+            Err(StoreError::Taken(_)) => decide_round(service, user, (&feed, &grants), &round),
+            said => said,
+        };
+        for ((at, _), verdict) in round.iter().zip(said?) {
+            verdicts[*at] = Some(verdict);
         }
     }
     Ok(verdicts
         .into_iter()
         .map(|verdict| verdict.expect("BUG: an entry without a verdict"))
         .collect())
+}
+
+/// Has the entries of a round decided; a verdict for each.
+fn decide_round(
+    service: &Service,
+    user: &User,
+    (feed, grants): (&DeskFeed, &[Grant]),
+    round: &[(usize, DeskEntry)],
+) -> Result<Vec<DeskVerdict>, StoreError> {
+    let reader = Reader::new(service, &user.login, grants);
+    let mut verdicts: Vec<Option<DeskVerdict>> = vec![None; round.len()];
+    let mut drafts: Vec<(usize, Draft)> = Vec::new();
+    for (place, (_, entry)) in round.iter().enumerate() {
+        match answered(service, user, entry)? {
+            Some(verdict) => verdicts[place] = Some(verdict),
+            None => match compose::compose(&reader, entry.clone())? {
+                Composed::Draft(draft) => drafts.push((place, draft)),
+                Composed::Refused(refusal) => verdicts[place] = Some(DeskVerdict::refused(refusal)),
+            },
+        }
+    }
+    let (places, drafts): (Vec<usize>, Vec<Draft>) = drafts.into_iter().unzip();
+    for (place, verdict) in places.into_iter().zip(feed.push(service, drafts)?) {
+        verdicts[place] = Some(verdict);
+    }
+    let verdict = |verdict: Option<DeskVerdict>| verdict.ok_or(StoreError::Busy);
+    verdicts.into_iter().map(verdict).collect()
 }
 
 /// The verdict of an earlier request of the same name.

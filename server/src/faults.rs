@@ -22,6 +22,11 @@ fn plan() -> Option<Plan> {
     })
 }
 
+/// The pages a SQLite file may have, if a test says so (`GRIDLEDGER_MOST_PAGES`): one more is a full disk.
+pub fn most_pages() -> Option<u32> {
+    std::env::var("GRIDLEDGER_MOST_PAGES").ok()?.parse().ok()
+}
+
 /// Marks a point. Ends the process at once, without unwinding, if a test asked for it.
 pub fn reach(point: &str) {
     if let Some(plan) = PLAN.get_or_init(plan)

@@ -1,7 +1,8 @@
 //! What each device was given of each area's log, so that an entry cannot claim to have seen what its device never got.
 //!
-//! Kept in memory, for as long as this process runs. Of what a device got before, only the bound is known that the log
-//! had no more when the device was met; so a restart makes the check coarser, never wrong.
+//! Kept in memory for as long as this process runs; where several nodes serve a store, in a table that they share, and that a
+//! crash of the database empties. Of what a device got before, only the bound is known that the log had no more when the
+//! device was met; so a restart makes the check coarser, never wrong.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -32,6 +33,9 @@ impl Given {
         device: DeviceNo,
         cursors: &[AreaCursor],
     ) -> Result<Bounds, StoreError> {
+        if store.is_shared() {
+            return store.meet(device, cursors);
+        }
         let known = self.devices.lock().ok().and_then(|d| d.get(&device).cloned());
         let mut bounds = known.unwrap_or_default();
         let before = bounds.len();
@@ -68,6 +72,9 @@ impl Given {
         area: AreaNo,
         seq: u64,
     ) -> Result<(), StoreError> {
+        if store.is_shared() {
+            return self.give_shared(store, device, area, seq);
+        }
         let is_known =
             |given: &HashMap<DeviceNo, Bounds>| given.get(&device).is_some_and(|b| b.contains_key(&area));
         let known = self.devices.lock().is_ok_and(|devices| is_known(&devices));
@@ -77,6 +84,27 @@ impl Given {
         } else {
             store.head(area)?.seq.max(seq)
         };
+        self.keep(device, &Bounds::from([(area, seq)]));
+        Ok(())
+    }
+
+    /// What this node gave before, the table has: only more is written.
+    fn give_shared(
+        &self,
+        store: &dyn Store,
+        device: DeviceNo,
+        area: AreaNo,
+        seq: u64,
+    ) -> Result<(), StoreError> {
+        let has = |bounds: &Bounds| bounds.get(&area).is_some_and(|given| *given >= seq);
+        if self
+            .devices
+            .lock()
+            .is_ok_and(|devices| devices.get(&device).is_some_and(has))
+        {
+            return Ok(());
+        }
+        store.give(device, area, seq)?;
         self.keep(device, &Bounds::from([(area, seq)]));
         Ok(())
     }

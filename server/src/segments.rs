@@ -32,6 +32,14 @@ pub fn push(
     if segments.is_empty() {
         return Ok(receipts);
     }
+    if !service.has_room() {
+        let full = Refusal::new(Code::Busy, "the disk is nearly full");
+        let none = |segment: Segment| {
+            let first = segment.entries.first().map_or(1, |entry| entry.n);
+            receipt(service, first, stopped(segment.feed, full.clone()))
+        };
+        return Ok(segments.into_iter().map(none).collect());
+    }
     let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
     let brought = Brought::of(service, request)?;
     let mut firsts = HashMap::new();
@@ -41,17 +49,7 @@ pub fn push(
         firsts.entry(feed).or_insert(first);
         match check(service, device, (&given, own, brought.as_ref()), segment)? {
             Ok(segment) => checked.push(segment),
-            Err(refusal) => {
-                let stopped = Some(refusal);
-                let verdict = SegmentVerdict {
-                    feed,
-                    n: 0,
-                    hash: EntryHash::ZERO,
-                    refused: Vec::new(),
-                    stopped,
-                };
-                receipts.push(receipt(service, first, verdict));
-            }
+            Err(refusal) => receipts.push(receipt(service, first, stopped(feed, refusal))),
         }
     }
     if !checked.is_empty() {
@@ -69,6 +67,17 @@ pub fn push(
         );
     }
     Ok(receipts)
+}
+
+/// That nothing of a segment was decided, and why.
+fn stopped(feed: FeedId, why: Refusal) -> SegmentVerdict {
+    SegmentVerdict {
+        feed,
+        n: 0,
+        hash: EntryHash::ZERO,
+        refused: Vec::new(),
+        stopped: Some(why),
+    }
 }
 
 /// A segment whose author is known, whose chain joins what the server holds, and whose signature is the author's.

@@ -1,6 +1,6 @@
 //! What every route works on: the store, the schema, the keys, the clock, and the territory as it stands.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
@@ -16,6 +16,9 @@ use crate::given::Given;
 use crate::lease::LEASE_DAYS;
 use crate::recovery::Recovering;
 use crate::store::{Identity, Store, StoreError};
+
+/// Mebibytes that edits leave free on the disk, unless a deployment says otherwise.
+pub const LEAST_FREE_MIB: u64 = 256;
 
 /// The parts of a running service.
 pub struct Service {
@@ -35,10 +38,12 @@ pub struct Service {
     pub recovering: Recovering,
     /// Days a phone may show residents' values without a sync.
     pub lease_days: u64,
+    /// Bytes that edits leave free on the disk of the store's file.
+    pub least_free: u64,
     /// The turns of people at desks.
     pub desks: Desks,
-    /// The territory and its mark; replaced whole when it changes.
-    tree: RwLock<(Arc<AreaTree>, u32)>,
+    /// The territory, its mark, and its number in the store; replaced whole when it changes.
+    tree: RwLock<(Arc<AreaTree>, u32, u64)>,
     clock: Clock,
 }
 
@@ -59,7 +64,7 @@ impl Service {
     ) -> Result<Self, StoreError> {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
-        let tree = RwLock::new(territory(store.areas()?));
+        let tree = RwLock::new(territory(store.territory()?));
         let recovering = Recovering::new(store.restored()?);
         Ok(Self {
             recovering,
@@ -70,32 +75,50 @@ impl Service {
             counters: Counters::default(),
             given: Given::default(),
             lease_days: LEASE_DAYS,
+            least_free: LEAST_FREE_MIB << 20,
             desks: Desks::default(),
             tree,
             clock,
         })
     }
 
-    /// The territory.
+    /// The territory as this process saw it last.
     pub fn tree(&self) -> Arc<AreaTree> {
-        self.territory().0
+        self.known().0
     }
 
-    /// The territory, and the mark by which phones know whether they were told of it.
-    pub fn territory(&self) -> (Arc<AreaTree>, u32) {
+    /// The territory as it stands in the store, and the mark by which phones know whether they were told of it. Another
+    /// node may have changed it: each request looks once, and an answer looks again before it tells of an area.
+    pub fn territory(&self) -> Result<(Arc<AreaTree>, u32), StoreError> {
+        let (tree, mark, version) = self.known();
+        if self.store.territory_version()? == version {
+            return Ok((tree, mark));
+        }
+        self.reload_tree()?;
+        let (tree, mark, _) = self.known();
+        Ok((tree, mark))
+    }
+
+    fn known(&self) -> (Arc<AreaTree>, u32, u64) {
         self.tree
             .read()
             .map_or_else(|poisoned| poisoned.into_inner().clone(), |tree| tree.clone())
     }
 
-    /// Reads the territory again, after it was changed.
+    /// Reads the territory again.
     pub fn reload_tree(&self) -> Result<(), StoreError> {
-        let fresh = territory(self.store.areas()?);
-        match self.tree.write() {
-            Ok(mut tree) => *tree = fresh,
-            Err(poisoned) => *poisoned.into_inner() = fresh,
+        let fresh = territory(self.store.territory()?);
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        // Who read later may have been faster here.
+        if fresh.2 >= tree.2 {
+            *tree = fresh;
         }
         Ok(())
+    }
+
+    /// Whether there is room for edits. Without it they are told to come again, before a disk that is full stops pulls as well.
+    pub fn has_room(&self) -> bool {
+        self.store.free_bytes().is_none_or(|free| free >= self.least_free)
     }
 
     /// The server's clock, ms since 1970.
@@ -111,9 +134,9 @@ pub fn now() -> i64 {
         .map_or(0, |d| d.as_millis() as i64)
 }
 
-fn territory(areas: Vec<AreaInfo>) -> (Arc<AreaTree>, u32) {
+fn territory((version, areas): (u64, Vec<AreaInfo>)) -> (Arc<AreaTree>, u32, u64) {
     let hash = Sha256::digest(json!(areas).to_string());
     let mark = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
     // 0 says that a phone knows of none.
-    (Arc::new(AreaTree::new(areas)), mark.max(1))
+    (Arc::new(AreaTree::new(areas)), mark.max(1), version)
 }

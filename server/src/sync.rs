@@ -140,7 +140,7 @@ pub fn open_for(
         ready.push(Frame::Restored(notice));
         return Ok(Answer::of_notice((&device, &user), ready, packing));
     }
-    let (grants, territory) = (service.store.grants(user.no)?, service.territory().1);
+    let (grants, territory) = (service.store.grants(user.no)?, service.territory()?.1);
     let segments = match segments {
         Some(sheet) => sheet::read_segments(sheet, &Names { service })?,
         None => Vec::new(),
@@ -170,7 +170,7 @@ pub fn open_for(
         let rulings = service.store.ask(user.no, &request.asks, now)?;
         ready.extend(rulings.into_iter().map(ruling));
     }
-    let told_anew = news_of_rights(service, &request, &grants, &mut ready);
+    let told_anew = news_of_rights(service, &request, (&grants, territory), &mut ready);
     // Only now: what this request brought was made before. What waits comes again.
     if !told_anew && !waits && device.told < user.rights_cut {
         service.store.note_told(device.no, user.rights_cut)?;
@@ -276,7 +276,7 @@ fn door(
     admit(&device).map_err(SyncError::TooOften)?;
     service
         .counters
-        .advance(&device, envelope.counter, now)
+        .advance(&*service.store, &device, envelope.counter, now)?
         .map_err(SyncError::Counter)?;
     service.counters.save_some(&*service.store, now)?;
     if request.enrol.is_some() {
@@ -326,10 +326,15 @@ fn ruling(row: RulingRow) -> Frame {
 
 /// The user's rights and the schema set travel only when the phone's are others. Whether the rights did: then the areas
 /// held are told of as well, for the territory may have changed.
-fn news_of_rights(service: &Service, request: &Request, grants: &[Grant], ready: &mut Vec<Frame>) -> bool {
+fn news_of_rights(
+    service: &Service,
+    request: &Request,
+    (grants, territory): (&[Grant], u32),
+    ready: &mut Vec<Frame>,
+) -> bool {
     let set = GrantSet {
         grants: grants.to_vec(),
-        territory: service.territory().1,
+        territory,
     };
     let changed = gridledger_core::receipt::grants_fingerprint(&set) != request.grants;
     if changed {
@@ -418,7 +423,7 @@ impl Answer {
         let Some(Frame::Delta(delta)) = &next else {
             return Ok(next);
         };
-        if service.store.grants(self.user)? != self.grants || service.territory().1 != self.territory {
+        if service.store.grants(self.user)? != self.grants || service.territory()?.1 != self.territory {
             self.ask_again = true;
             return Ok(None);
         }

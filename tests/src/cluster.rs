@@ -9,12 +9,16 @@ use std::os::unix::process::{CommandExt as _, parent_id};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
 
 /// Said when there is no Postgres to start.
 const MISSING: &str = "Postgres is not installed: its tests need `initdb` and `pg_ctl` (Debian: apt-get install postgresql). \
                        scripts/test.sh installs them when it may.";
+
+/// How long something in the database may take to come.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster's folder, and the user its processes run as: `initdb` does not run as root.
 pub struct Cluster {
@@ -53,6 +57,57 @@ impl Cluster {
         cluster
     }
 
+    /// A standby of this cluster in a folder of its own. Once this returns, a commit here waits until it is there as well.
+    #[must_use]
+    pub fn standby(&self, folder: &Path) -> Self {
+        let standby = Self::at(folder.to_owned(), free_port());
+        standby.hand_over();
+        let (from, data) = (self.port.to_string(), standby.data());
+        let of = ["-h", "127.0.0.1", "-p", &from, "-U", "gridledger", "-D", &data];
+        standby.run(
+            "pg_basebackup",
+            &[&of[..], &["-R", "-c", "fast", "--no-sync"]].concat(),
+        );
+        standby.settle(&[]);
+        standby.start();
+        standby.end_with(std::process::id());
+        let mut here = self.client("postgres");
+        let wait = "ALTER SYSTEM SET synchronous_standby_names = '*'";
+        here.batch_execute(wait).expect("a setting");
+        here.batch_execute("SELECT pg_reload_conf()")
+            .expect("the setting read");
+        until(
+            &mut here,
+            "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'",
+        );
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        self.run("pg_ctl", &["-D", &self.data(), "-w", "-t", "60", "promote"]);
+    }
+
+    /// Ends the server's first process as a power cut would; the others notice and end.
+    pub fn kill(&self) {
+        let file = Path::new(&self.data()).join("postmaster.pid");
+        let text = std::fs::read_to_string(file).expect("a server that runs");
+        let pid = text.lines().next().expect("a process");
+        let killed = Command::new("kill").args(["-9", pid]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn hand_over(&self) {
+        if let Some((uid, gid)) = self.user {
+            chown(&self.folder, Some(uid), Some(gid)).expect("the folder handed over");
+        }
+    }
+
     fn at(folder: PathBuf, port: u16) -> Self {
         Self {
             folder,
@@ -63,14 +118,8 @@ impl Cluster {
     }
 
     fn make(folder: PathBuf, settings: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
-        let cluster = Self::at(folder, port);
-        if let Some((uid, gid)) = cluster.user {
-            chown(&cluster.folder, Some(uid), Some(gid)).expect("the folder handed over");
-        }
+        let cluster = Self::at(folder, free_port());
+        cluster.hand_over();
         let data = cluster.data();
         cluster.run(
             "initdb",
@@ -214,6 +263,34 @@ impl Cluster {
             .batch_execute(&format!("CREATE DATABASE {name}"))
             .expect("a database");
         self.url(&name)
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0");
+    let address = listener.and_then(|listener| listener.local_addr());
+    address.expect("a free port").port()
+}
+
+/// A session with the database at an address.
+pub fn client(url: &str) -> Client {
+    Client::connect(url, NoTls).expect("the database answers")
+}
+
+/// Waits until a query for one number finds more than none.
+///
+/// # Panics
+///
+/// Panics when it has not for a minute.
+pub fn until(database: &mut Client, count: &str) {
+    let begun = Instant::now();
+    loop {
+        let row = database.query_one(count, &[]).expect("a number");
+        if row.get::<_, i64>(0) > 0 {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it does not come: {count}");
+        database.execute("SELECT pg_sleep(0.01)", &[]).expect("a moment");
     }
 }
 

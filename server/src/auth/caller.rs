@@ -29,14 +29,11 @@ impl FromRequest for Caller {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let service = request.app_data::<web::Data<Service>>().cloned();
-        let claimed = service.ok_or(Code::Internal).and_then(|service| {
-            let token = token(request).ok_or(Code::Unauthorised)?;
-            Ok((claims_of(request, token, service.now())?, service))
-        });
         let request = request.clone();
         Box::pin(async move {
-            let (claims, service) = claimed?;
+            let service = request.app_data::<web::Data<Service>>().cloned();
+            let service = service.ok_or(Code::Internal)?;
+            let claims = claims_of(&request, &service).await?;
             let no = claims.user().ok_or(Code::Unauthorised)?;
             if let Some(rates) = request.app_data::<web::Data<Rates>>()
                 && let Err(wait) = rates.users.take(&no)
@@ -59,9 +56,14 @@ pub fn token(request: &HttpRequest) -> Option<&str> {
     (second.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
 }
 
-fn claims_of(request: &HttpRequest, token: &str, now: i64) -> Result<Claims, Code> {
+async fn claims_of(request: &HttpRequest, service: &web::Data<Service>) -> Result<Claims, ApiError> {
     let auth = request.app_data::<web::Data<Auth>>().ok_or(Code::Internal)?;
-    auth.keys.read(token, now).ok_or(Code::Unauthorised)
+    let (token, now) = (token(request).ok_or(Code::Unauthorised)?, service.now());
+    if auth.keys.is_strange(token) {
+        let (auth, service) = (auth.clone(), service.clone());
+        block(move || auth.keys.read_again(&*service.store, now)).await?;
+    }
+    Ok(auth.keys.read(token, now).ok_or(Code::Unauthorised)?)
 }
 
 fn look_up(service: &Service, no: UserNo, claims: &Claims) -> Result<Caller, ApiError> {
@@ -74,6 +76,8 @@ fn look_up(service: &Service, no: UserNo, claims: &Claims) -> Result<Caller, Api
         return Err(Code::Unauthorised.into());
     }
     user.password = None;
+    // What is answered goes by the territory as it stands now.
+    service.territory()?;
     let grants = service.store.grants(no)?;
     Ok(Caller { user, grants })
 }

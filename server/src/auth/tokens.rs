@@ -3,6 +3,8 @@
 //! One algorithm, keys only from the own set by `kid`, every claim required: what a token says about how to check
 //! it (`alg`, `jku`, `jwk`, `x5u`) is never followed.
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
 use ed25519_dalek::SigningKey;
 use gridledger_schema::ids::{hex, unhex};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -23,6 +25,8 @@ pub const LIFE_SECONDS: i64 = 15 * 60;
 const LEEWAY_SECONDS: i64 = 30;
 /// Bytes a token may have; ours have some 400.
 const LONGEST_BYTES: usize = 2048;
+/// Milliseconds within which the keys are not read again, however many strange tokens come.
+const READ_AGAIN_MS: i64 = 1_000;
 /// Keys kept: the current one and those whose tokens may still be about.
 const KEPT_KEYS: usize = 3;
 
@@ -96,9 +100,16 @@ fn public_key(seed: &[u8; 32]) -> [u8; 32] {
 pub struct Keys {
     issuer: String,
     validation: Validation,
+    held: RwLock<Held>,
+}
+
+/// The keys as they were read last.
+struct Held {
     signing: EncodingKey,
     signing_kid: String,
     checking: Vec<(String, DecodingKey)>,
+    /// When they were read, ms since 1970.
+    at: i64,
 }
 
 impl Keys {
@@ -106,13 +117,46 @@ impl Keys {
     pub fn open(store: &dyn Store, issuer: &str, now: i64) -> Result<Self, AuthError> {
         let mut kept = read(store)?;
         if kept.is_empty() {
-            kept.push(KeptKey::make(now)?);
-            write(store, &kept)?;
+            // Another node may start at the same moment: the first to write says which key it is.
+            let first = serde_json::to_vec(&[KeptKey::make(now)?]).map_err(|_| AuthError::KeysDamaged)?;
+            kept = parse(&store.first_setting(SETTING, &first)?)?;
         }
-        Self::of(&kept, issuer)
+        Self::of(&kept, issuer, now)
     }
 
-    fn of(kept: &[KeptKey], issuer: &str) -> Result<Self, AuthError> {
+    fn of(kept: &[KeptKey], issuer: &str, now: i64) -> Result<Self, AuthError> {
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            validation: validation(issuer),
+            held: RwLock::new(Held::of(kept, now)?),
+        })
+    }
+
+    /// Whether a token names a key that this process does not know.
+    pub fn is_strange(&self, token: &str) -> bool {
+        let kid = jsonwebtoken::decode_header(token)
+            .ok()
+            .and_then(|header| header.kid);
+        kid.is_some_and(|kid| !self.held().checking.iter().any(|(known, _)| *known == kid))
+    }
+
+    /// Reads the keys again, at most once in a while: they may have been rotated at another node.
+    pub fn read_again(&self, store: &dyn Store, now: i64) -> Result<(), AuthError> {
+        if (self.held().at..self.held().at + READ_AGAIN_MS).contains(&now) {
+            return Ok(());
+        }
+        let held = Held::of(&read(store)?, now)?;
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+        Ok(())
+    }
+
+    fn held(&self) -> RwLockReadGuard<'_, Held> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn of(kept: &[KeptKey], at: i64) -> Result<Self, AuthError> {
         let mut checking = Vec::with_capacity(kept.len());
         let mut signing = None;
         for key in kept {
@@ -124,14 +168,15 @@ impl Keys {
         }
         let (signing, signing_kid) = signing.ok_or(AuthError::KeysDamaged)?;
         Ok(Self {
-            issuer: issuer.to_owned(),
-            validation: validation(issuer),
             signing,
             signing_kid,
             checking,
+            at,
         })
     }
+}
 
+impl Keys {
     /// Signs an access token for a user's session at `now` (ms). `None` if the key does not sign.
     pub fn sign(&self, user: UserNo, session: [u8; 16], now: i64) -> Option<String> {
         let now = now / 1000;
@@ -144,11 +189,12 @@ impl Keys {
             exp: now + LIFE_SECONDS,
             sid: hex(&session),
         };
+        let held = self.held();
         let header = Header {
-            kid: Some(self.signing_kid.clone()),
+            kid: Some(held.signing_kid.clone()),
             ..Header::new(Algorithm::EdDSA)
         };
-        jsonwebtoken::encode(&header, &claims, &self.signing).ok()
+        jsonwebtoken::encode(&header, &claims, &held.signing).ok()
     }
 
     /// What a token says, if it is one of ours and good at `now` (ms).
@@ -162,7 +208,8 @@ impl Keys {
             return None;
         }
         let kid = header.kid?;
-        let (_, key) = self.checking.iter().find(|(known, _)| *known == kid)?;
+        let held = self.held();
+        let (_, key) = held.checking.iter().find(|(known, _)| *known == kid)?;
         let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
             .ok()?
             .claims;
@@ -208,9 +255,13 @@ pub fn rotate(store: &dyn Store, now: i64) -> Result<String, AuthError> {
 
 fn read(store: &dyn Store) -> Result<Vec<KeptKey>, AuthError> {
     match store.setting(SETTING)? {
-        Some(bytes) => serde_json::from_slice(&bytes).map_err(|_| AuthError::KeysDamaged),
+        Some(bytes) => parse(&bytes),
         None => Ok(Vec::new()),
     }
+}
+
+fn parse(bytes: &[u8]) -> Result<Vec<KeptKey>, AuthError> {
+    serde_json::from_slice(bytes).map_err(|_| AuthError::KeysDamaged)
 }
 
 fn write(store: &dyn Store, kept: &[KeptKey]) -> Result<(), AuthError> {

@@ -18,6 +18,7 @@ pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
     let store = open_store(&settings.store, &schema, settings.commit_group).map_err(explain)?;
     let mut service = Service::new(store, schema)?;
     service.lease_days = settings.lease_days;
+    service.least_free = settings.least_free_mib << 20;
     Ok(Arc::new(service))
 }
 
@@ -58,6 +59,12 @@ pub fn explain(error: StoreError) -> CliError {
         StoreError::ToolsRead => CliError::named(
             "分析工具正在读取台账视图，而视图须随数据模式更新：请结束该查询后重新启动。".to_owned(),
             StoreError::ToolsRead.to_string(),
+        ),
+        StoreError::Sql(error) if error.is_unreachable() => CliError::named(
+            format!("连不上数据库（{error}）。请检查 store 中的地址，以及数据库是否在运行。"),
+            format!(
+                "the database cannot be reached ({error}): see whether it runs, and the address in `store`"
+            ),
         ),
         other => other.into(),
     }

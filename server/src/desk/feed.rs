@@ -17,12 +17,13 @@ use crate::store::people::{FeedRow, User, UserNo};
 use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
 use crate::store::refusals::RulingRow;
 
-/// Times a push is tried when somebody else wrote the feed meanwhile.
-const TRIES: usize = 3;
+/// Times a push is tried when another node wrote the feed meanwhile; each miss is a request of the same person that got through.
+const TRIES: usize = 32;
 /// Users who may write at the same time without waiting for each other.
 const TURNS: usize = 64;
 
-/// The turns of desk users: one request of a user at a time, so that its numbers follow each other.
+/// The turns of desk users at this node: one request of a user at a time, so that its numbers follow each other. Two nodes may
+/// write one feed; then one of them signs again.
 pub struct Desks {
     turns: [Mutex<()>; TURNS],
 }
@@ -115,6 +116,9 @@ impl DeskFeed {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
+        if !service.has_room() {
+            return Err(StoreError::Busy);
+        }
         if service.recovering.gathers(service)? {
             return Err(StoreError::Recovering);
         }
@@ -131,7 +135,7 @@ impl DeskFeed {
             let verdict = verdict.ok_or(StoreError::Busy)?;
             match &verdict.stopped {
                 None => return Ok(self.verdicts(held, &drafts, &verdict)),
-                // Another process moved the feed on: look again.
+                // Another node moved the feed on: look again.
                 Some(stop) if matches!(stop.code, Code::FeedGap | Code::FeedForked) => {}
                 Some(_) => return Err(StoreError::Busy),
             }

@@ -233,9 +233,11 @@ fn run(
                 .wrap(from_fn(observe))
                 .configure(|cfg| shared.configure(cfg))
         };
-        let stop = async {
+        let waiting = service.store.notices().clone();
+        let stop = async move {
             // A sender that is gone means its owner is: stop as well.
             let _ = stopped.await;
+            waiting.end();
         };
         match listen::serve(settings, tls, app, stop) {
             Ok((server, addr)) => {

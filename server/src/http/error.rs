@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use gridledger_schema::code::{Code, Refusal};
 use serde_json::{Value, json};
 
+use crate::auth::AuthError;
 use crate::store::StoreError;
 
 /// Characters of a detail; longer ones are cut.
@@ -129,6 +130,18 @@ impl From<Refusal> for ApiError {
             .field
             .map_or(refusal.rule.clone(), |field| format!("{field}: {}", refusal.rule));
         Self::new(refusal.code, detail)
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Store(error) => error.into(),
+            other => {
+                tracing::error!(error = %other, "the signing keys could not be read");
+                Code::Internal.into()
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a ledger pull asks: area, position, filters, form. Read from a query string, refused by name where it is wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::limits;
@@ -55,6 +56,8 @@ pub struct Question<'a> {
     pub format: Option<Format>,
     /// The language asked for, if one is.
     pub lang: Option<Lang>,
+    /// How long an empty page may wait for news.
+    pub wait: Duration,
 }
 
 impl<'a> Question<'a> {
@@ -73,12 +76,22 @@ impl<'a> Question<'a> {
             unmask: None,
             format: None,
             lang: None,
+            wait: Duration::ZERO,
         };
         let mut seen = BTreeSet::new();
         for (key, value) in pairs {
             let parameter = matches!(
                 key.as_str(),
-                "area" | "since" | "limit" | "q" | "unmask" | "reason" | "export" | "format" | "lang"
+                "area"
+                    | "since"
+                    | "limit"
+                    | "q"
+                    | "unmask"
+                    | "reason"
+                    | "export"
+                    | "format"
+                    | "lang"
+                    | "wait"
             );
             if parameter && !seen.insert(key.as_str()) {
                 return Err(wrong(key, "is there twice"));
@@ -97,6 +110,7 @@ impl<'a> Question<'a> {
                 "q" => question.text = Some(value.trim().to_lowercase()).filter(|text| !text.is_empty()),
                 // Read together, below.
                 "unmask" | "reason" | "export" => {}
+                "wait" => question.wait = wait(value)?,
                 "format" => question.format = Some(format(value)?),
                 "lang" => {
                     question.lang = Some(Lang::parse(value).ok_or_else(|| wrong("lang", "zh or en"))?);
@@ -105,6 +119,9 @@ impl<'a> Question<'a> {
             }
         }
         question.unmask = Unmask::read(pairs)?;
+        if question.unmask.is_some() && !question.wait.is_zero() {
+            return Err(wrong("wait", "goes with masked values only"));
+        }
         question.check_masked()?;
         Ok(question)
     }
@@ -184,6 +201,15 @@ impl<'a> Question<'a> {
 
 fn wrong(parameter: &str, rule: &str) -> Refusal {
     Refusal::of_field(Code::BadRequest, parameter, rule)
+}
+
+fn wait(value: &str) -> Result<Duration, Refusal> {
+    let seconds = value
+        .parse()
+        .ok()
+        .filter(|seconds| *seconds <= limits::WAIT_SECONDS);
+    let seconds = seconds.ok_or_else(|| wrong("wait", &format!("0 to {} seconds", limits::WAIT_SECONDS)))?;
+    Ok(Duration::from_secs(seconds))
 }
 
 fn limit(value: &str) -> Result<usize, Refusal> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::StoreError;
+use super::notices::Notices;
 use super::records::Decide;
 use super::sql::Connection;
 
@@ -25,6 +26,33 @@ pub trait Engine: Send + Sync + 'static {
         key: u64,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError>;
+
+    /// As [`write_beside`](Self::write_beside), for small things that pushes do not touch: they share commits of their own.
+    fn write_aside<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError>;
+
+    /// As [`write`](Self::write), beside everything, for what may be lost with a crash of the database: it locks all that it
+    /// touches, and waits for no disk.
+    fn write_soon<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError>;
+
+    /// Whether other processes may write the same store.
+    fn is_shared(&self) -> bool;
+
+    /// Whether this version may still serve the store: a newer one may have changed it meanwhile.
+    fn check(&self, _: &Connection<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Bytes that the file system under it has left; `None` where that is another machine's affair, or cannot be known.
+    fn free_bytes(&self) -> Option<u64>;
+
+    /// Where it tells what was written, by whatever process.
+    fn notices(&self) -> &Arc<Notices>;
 
     /// Clears from the files what was overwritten, as far as that can be done now; whether all of it was.
     fn scrub(&self) -> Result<bool, StoreError>;

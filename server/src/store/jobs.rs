@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::StoreError;
 use super::sql::Connection;
@@ -37,12 +38,19 @@ impl Job {
 /// A writing thread and its queue.
 pub struct Queue {
     sender: Mutex<Option<SyncSender<Job>>>,
+    /// How long a caller waits for the commit.
+    patience: Duration,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Queue {
-    /// Starts a thread that serves the queue's other end.
-    pub fn start(name: &str, group: usize, serve: impl FnOnce(&Jobs) + Send + 'static) -> Self {
+    /// Starts a thread that serves the queue's other end; a caller waits so long for it.
+    pub fn start(
+        name: &str,
+        group: usize,
+        patience: Duration,
+        serve: impl FnOnce(&Jobs) + Send + 'static,
+    ) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
         let jobs = Jobs { receiver, group };
         let thread = std::thread::Builder::new()
@@ -51,6 +59,7 @@ impl Queue {
             .expect("BUG: a thread can be started");
         Self {
             sender: Some(sender).into(),
+            patience,
             thread: Some(thread).into(),
         }
     }
@@ -72,7 +81,8 @@ impl Queue {
         });
         let failed = Box::new(move |error| _ = failed.send(Err(error)));
         self.send(Job { run, failed, alone })?;
-        result.recv().map_err(|_| StoreError::Busy)?
+        // Nobody waits for ever for a database that does not answer: what became of it, the next attempt finds.
+        result.recv_timeout(self.patience).map_err(|_| StoreError::Busy)?
     }
 
     fn send(&self, job: Job) -> Result<(), StoreError> {

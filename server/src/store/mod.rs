@@ -6,6 +6,8 @@ pub mod audit;
 pub mod desk;
 mod engine;
 pub mod jobs;
+pub mod nodes;
+pub mod notices;
 pub mod people;
 pub mod plans;
 pub mod postgres;
@@ -23,6 +25,7 @@ use gridledger_schema::ids::ServerEpoch;
 
 pub use audit::AuditStore;
 pub use desk::DeskStore;
+pub use nodes::NodeStore;
 pub use people::PeopleStore;
 pub use plans::PlanStore;
 pub use reads::ReadLogStore;
@@ -67,12 +70,25 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The store took a step that this version does not know.
+    pub(crate) fn of_newer(step: i64) -> Self {
+        Self::NotAStore(format!("the store was written by a newer version (step {step})"))
+    }
+
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
             Self::Busy | Self::Recovering | Self::Sql(_) | Self::ToolsRead
         )
+    }
+
+    /// What went wrong, without the values it went wrong with: for logs.
+    pub fn without_values(&self) -> String {
+        match self {
+            Self::Sql(error) => error.without_values(),
+            other => other.to_string(),
+        }
     }
 }
 
@@ -88,6 +104,7 @@ pub trait Store:
     + ReadLogStore
     + ShareStore
     + ToolStore
+    + NodeStore
     + Send
     + Sync
 {
@@ -97,6 +114,8 @@ pub trait Store:
     fn ready(&self) -> Result<(), StoreError>;
     /// A setting kept in the store (JWT keys, the schema last served …).
     fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Keeps a setting that is not there yet; what is kept then, perhaps by another process.
+    fn first_setting(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError>;
     /// Keeps a setting.
     fn set_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
     /// Folds what is pending into the main file and lets go of it; for a graceful stop.

@@ -17,7 +17,7 @@ fn main() -> Result<(), Failure> {
     settings.take("store", &args.next().ok_or("which store?")?, "test")?;
     let schema = SchemaSet::builtin();
     let store = cli::open_store(&settings.store, &schema, settings.commit_group)?;
-    let service = Arc::new(Service::new(store, schema)?);
+    let mut service = Service::new(store, schema)?;
     settings.take("listen", "127.0.0.1:0", "test")?;
     settings.take("workers", "1", "test")?;
     let mut logs = false;
@@ -29,7 +29,8 @@ fn main() -> Result<(), Failure> {
     if logs {
         cli::log::start(&settings)?;
     }
-    let running = http::start(service, &settings)?;
+    service.least_free = settings.least_free_mib << 20;
+    let running = http::start(Arc::new(service), &settings)?;
     println!("{}", running.addr());
     std::io::stdout().flush()?;
     // The test holds the other end; when it goes, so does this.

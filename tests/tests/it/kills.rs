@@ -23,7 +23,7 @@ const DIE_AT: &str = "GRIDLEDGER_DIE_AT";
 const DAY: [&str; 9] = ["sync", "a", "b", "c", "sync", "d", "e", "sync", "sync"];
 
 /// Where one story happens.
-pub(super) struct Place {
+pub(crate) struct Place {
     dir: TempDir,
 }
 
@@ -35,15 +35,33 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Serves a store; dies at a point if one is named.
+    /// Serves a file; dies at a point if one is named.
     pub(crate) fn start(store: &Path, die_at: Option<&str>) -> Self {
+        Self::serving(&format!("sqlite:{}", store.display()), &[], die_at)
+    }
+
+    /// Serves the store at an address, with settings (`key=value`).
+    pub(crate) fn serving(store: &str, settings: &[&str], die_at: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        with(&mut command, die_at);
+        Self::spawned(command, store, settings)
+    }
+
+    /// Serves a file that may have so many pages.
+    pub(crate) fn on_small_disk(store: &Path, pages: u32) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
+        command.env("GRIDLEDGER_MOST_PAGES", pages.to_string());
+        Self::spawned(command, &format!("sqlite:{}", store.display()), &[])
+    }
+
+    fn spawned(mut command: Command, store: &str, settings: &[&str]) -> Self {
         command
-            .arg(format!("sqlite:{}", store.display()))
+            .arg(store)
+            .args(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut child = with(&mut command, die_at).spawn().expect("a server process");
+        let mut child = command.spawn().expect("a server process");
         let mut address = String::new();
         let out = child.stdout.take().expect("its output");
         BufReader::new(out).read_line(&mut address).expect("its address");
@@ -54,6 +72,12 @@ impl Node {
     /// Ends it by ending its input; whether it was dead before.
     pub(crate) fn end(mut self) -> bool {
         self.wait()
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("a process to end");
+        let _ = self.child.wait();
     }
 
     fn wait(&mut self) -> bool {
@@ -69,7 +93,7 @@ impl Drop for Node {
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self {
             dir: tempfile::tempdir().expect("a folder"),
         };
@@ -103,26 +127,26 @@ impl Place {
         place
     }
 
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(super) fn store(&self) -> SqliteStore {
+    pub(crate) fn store(&self) -> SqliteStore {
         SqliteStore::open(&self.file("server.db"), ingest::decider(SchemaSet::builtin()))
             .expect("the server's store")
     }
 
-    pub(super) fn node(&self, die_at: Option<&str>) -> Node {
+    pub(crate) fn node(&self, die_at: Option<&str>) -> Node {
         Node::start(&self.file("server.db"), die_at)
     }
 
     /// Runs a phone through some steps; the lines it printed, and whether it died.
-    pub(super) fn phone(&self, node: &Node, die_at: Option<&str>, steps: &[&str]) -> (Vec<String>, bool) {
+    pub(crate) fn phone(&self, node: &Node, die_at: Option<&str>, steps: &[&str]) -> (Vec<String>, bool) {
         self.phone_ahead(0, node, die_at, steps)
     }
 
     /// … with its clock so many days ahead.
-    pub(super) fn phone_ahead(
+    pub(crate) fn phone_ahead(
         &self,
         days: u32,
         node: &Node,
@@ -159,7 +183,7 @@ fn ids(lines: &[String], word: &str) -> BTreeSet<RecordId> {
     lines.iter().filter_map(of_line).collect()
 }
 
-pub(super) fn is_whole(file: &Path) -> bool {
+pub(crate) fn is_whole(file: &Path) -> bool {
     let connection = rusqlite::Connection::open(file).expect("a database");
     let check: String = connection
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
@@ -261,7 +285,7 @@ fn each_survives(points: &[(&str, u32)]) {
 }
 
 /// Plays several stories at a time: they wait for processes more than they compute.
-pub(super) fn each(points: &[(&str, u32)], story: fn(&str)) {
+pub(crate) fn each(points: &[(&str, u32)], story: fn(&str)) {
     let stories: Vec<String> = points
         .iter()
         .flat_map(|(point, most)| (1..=*most).map(move |count| format!("{point}:{count}")))

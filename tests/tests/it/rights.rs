@@ -95,7 +95,7 @@ impl Liar {
         let request = Request {
             grants: receipt::grants_fingerprint(&GrantSet {
                 grants,
-                territory: world.service.territory().1,
+                territory: world.service.territory().expect("territory").1,
             }),
             cursors: vec![AreaCursor {
                 area,

@@ -22,19 +22,25 @@ fn look(app: &App) -> Result<Seen, Failure> {
 /// Runs until ctrl-c. A sync that fails in a way that can pass is reported and tried again.
 pub async fn run(app: &App, json: bool, every: u64) -> Result<Answer, Failure> {
     let mut seen = look(app)?;
-    let mut ticks = tokio::time::interval(Duration::from_secs(every));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut backoff, mut pause) = (app.client.backoff()?, Duration::ZERO);
     let mut failing = None;
     loop {
         // What a sync has applied stays when it is cut off here.
         let outcome = tokio::select! {
-            outcome = async { ticks.tick().await; sync::run(app).await } => outcome,
+            outcome = async { tokio::time::sleep(pause).await; sync::run(app).await } => outcome,
             _ = tokio::signal::ctrl_c() => return Ok(ended(app)),
         };
         seen = tell(app, json, &seen)?;
+        pause = Duration::from_secs(every);
         failing = match outcome {
-            Ok(_) => None,
+            Ok(_) => {
+                backoff.done();
+                None
+            }
             Err(failure @ Failure::Offline(..)) => {
+                if let Failure::Offline(error, _) = &failure {
+                    pause = backoff.after(error).unwrap_or(pause);
+                }
                 let code = failure.code();
                 if failing != Some(code) {
                     let line = format!("{}  ✗ {} [{code}]", clock(), one_line(&failure.message(app.lang)));

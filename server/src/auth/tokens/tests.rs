@@ -19,7 +19,7 @@ fn seed(key: &KeptKey) -> [u8; 32] {
 }
 
 fn keys(kept: &[KeptKey]) -> Keys {
-    Keys::of(kept, ISSUER).expect("good keys")
+    Keys::of(kept, ISSUER, NOW).expect("good keys")
 }
 
 /// 2026-01-05 08:00 in Shanghai, ms since 1970.
@@ -243,6 +243,9 @@ fn keys_without_a_current_one_are_damaged() {
         state: KeyState::Previous,
         ..kept()
     };
-    assert!(matches!(Keys::of(&[old], ISSUER), Err(AuthError::KeysDamaged)));
-    assert!(matches!(Keys::of(&[], ISSUER), Err(AuthError::KeysDamaged)));
+    assert!(matches!(
+        Keys::of(&[old], ISSUER, NOW),
+        Err(AuthError::KeysDamaged)
+    ));
+    assert!(matches!(Keys::of(&[], ISSUER, NOW), Err(AuthError::KeysDamaged)));
 }

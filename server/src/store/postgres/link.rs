@@ -1,5 +1,7 @@
 //! The one way to open a connection to the database.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::postgres::config::SslMode;
@@ -7,14 +9,20 @@ use ::postgres::{Config, NoTls};
 
 use super::tls;
 use crate::store::StoreError;
-use crate::store::sql::{Link as _, PostgresLink, SqlError};
+use crate::store::sql::{PostgresLink, SqlError};
 
 /// How long the database may take to answer a new connection.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long what was sent may stay without an answer of the other machine's network, and how long silence may last before that
+/// machine is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(10);
 
-/// What every session begins with: commits are durable when they return, and nothing waits for ever.
-const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '30s'; SET lock_timeout = '20s';
-    SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning";
+/// What every session begins with: commits are durable when they return, nothing waits for ever, and the locks of a node that
+/// fell silent are freed. Who knows better says so in the address (`?options=`), which comes after it.
+const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=30s -c lock_timeout=20s \
+    -c idle_in_transaction_session_timeout=60s -c client_min_messages=warning \
+    -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 \
+    -c client_connection_check_interval=5s";
 
 /// Said to who wants TLS and names nobody to trust.
 const NO_ROOTS: &str = "sslmode=require needs sslrootcert=FILE, the certificate of the authority to trust";
@@ -28,7 +36,16 @@ pub fn open(url: &str) -> Result<PostgresLink, StoreError> {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
     }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE);
+    }
+    config.keepalives_idle(SILENCE);
+    let options = format!("{SESSION} {}", config.get_options().unwrap_or_default());
+    config.options(&options);
     config.application_name("gridledger");
+    let warned = Arc::new(AtomicBool::new(false));
+    let warns = warned.clone();
+    config.notice_callback(move |_| warns.store(true, Ordering::Release));
     let connected = match roots {
         Some(roots) => {
             // Who names an authority does not want to be served by anybody else.
@@ -40,7 +57,5 @@ pub fn open(url: &str) -> Result<PostgresLink, StoreError> {
         }
         None => config.connect(NoTls),
     };
-    let link = PostgresLink::new(connected.map_err(SqlError::from)?);
-    link.batch(SESSION)?;
-    Ok(link)
+    Ok(PostgresLink::new(connected.map_err(SqlError::from)?, warned))
 }

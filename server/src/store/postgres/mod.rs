@@ -5,34 +5,48 @@
 //! order.
 
 mod link;
+mod listener;
 mod migrations;
 mod readers;
 mod tls;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
+use super::notices::Notices;
 use super::records::Decide;
 use super::sql::{Connection, Link as _};
+use super::tables::steps::{STEPS, Steps};
 use super::{StoreError, tables};
+use listener::Listener;
 use readers::Readers;
 
-/// Writing connections of one node.
+/// How long a write may take: longer than any of its statements. A commit that waits for a lost standby has no other end.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// Connections of one node that write pushes; one more writes what pushes do not touch.
 const WRITERS: u64 = 4;
 
 /// One Postgres database.
 pub struct PostgresEngine {
     url: String,
     writers: Vec<Queue>,
-    readers: Readers,
+    readers: Arc<Readers>,
+    notices: Arc<Notices>,
+    listener: Listener,
 }
 
 /// A store in one Postgres database.
 pub type PostgresStore = SqlStore<PostgresEngine>;
 
 impl PostgresStore {
+    /// Takes the steps of some version that the database at `url` has not taken, and serves nothing.
+    pub fn migrate(url: &str, steps: Steps<'_>) -> Result<(), StoreError> {
+        migrations::migrate(&link::open(url)?, steps)
+    }
+
     /// Opens the store in the database at `url` (`postgres://…`), making its tables if they are not there. `decide` is asked inside
     /// each push's transaction, which may be run more than once.
     pub fn open(url: &str, decide: Arc<Decide>) -> Result<Self, StoreError> {
@@ -42,18 +56,22 @@ impl PostgresStore {
     /// … with so many writes at most that share a commit.
     pub fn open_sharing(url: &str, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
         let first = link::open(url)?;
-        migrations::migrate(&first)?;
+        migrations::migrate(&first, STEPS)?;
         tables::make_identity(&Connection::new(&first))?;
-        let writers = (0..WRITERS).map(|no| {
-            let url = url.to_owned();
-            Queue::start(&format!("store-writer-{no}"), group, move |jobs| {
-                writer::serve(&url, jobs);
+        let notices = Arc::new(Notices::default());
+        let writers = (0..=WRITERS).map(|no| {
+            let (url, notices) = (url.to_owned(), notices.clone());
+            Queue::start(&format!("store-writer-{no}"), group, PATIENCE, move |jobs| {
+                writer::serve(&url, jobs, &notices);
             })
         });
+        let readers = Arc::new(Readers::new(url, first));
         let engine = PostgresEngine {
             url: url.to_owned(),
             writers: writers.collect(),
-            readers: Readers::new(url, first),
+            listener: Listener::start(url, readers.clone(), notices.clone()),
+            readers,
+            notices,
         };
         Ok(Self { engine, decide })
     }
@@ -109,12 +127,43 @@ impl Engine for PostgresEngine {
         self.writers[(key % WRITERS) as usize].call(false, write)
     }
 
+    fn write_aside<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writers[WRITERS as usize].call(false, write)
+    }
+
+    fn write_soon<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.write(write)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn check(&self, c: &Connection<'_>) -> Result<(), StoreError> {
+        migrations::is_served_by(c, STEPS.len())
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn notices(&self) -> &Arc<Notices> {
+        &self.notices
+    }
+
     fn scrub(&self) -> Result<bool, StoreError> {
         writer::vacuum(&link::open(&self.url)?)?;
         Ok(true)
     }
 
     fn close(&self) {
+        self.listener.close();
         self.writers.iter().for_each(Queue::close);
         self.readers.close();
     }

@@ -12,6 +12,9 @@ const READERS: usize = 12;
 /// How long a caller waits for one of them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// One consistent look at everything.
+const LOOK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 struct Pool {
     idle: Vec<PostgresLink>,
     /// Connections there are, idle or lent.
@@ -62,16 +65,48 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.transact(LOOK, |link| {
+            let result = read(&Connection::new(link));
+            (result, "ROLLBACK")
+        })
+    }
+
+    /// Runs `write` in a transaction of its own that waits for no disk.
+    pub fn write<T>(
+        &self,
+        write: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transact("BEGIN; SET LOCAL synchronous_commit = off", |link| {
+            let result = write(&Connection::new(link));
+            let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+            (result, end)
+        })
+    }
+
+    /// Runs `work` in a transaction; it says how that ends.
+    fn transact<T>(
+        &self,
+        begin: &str,
+        work: impl FnOnce(&PostgresLink) -> (Result<T, StoreError>, &'static str),
+    ) -> Result<T, StoreError> {
         let mut lent = self.lend()?;
-        let link = match lent.link.take() {
-            Some(link) => link,
-            None => link::open(&self.url)?,
+        // One that was idle may have been lost meanwhile: nothing was asked of it yet.
+        let idle = lent.link.take().filter(|link| link.batch(begin).is_ok());
+        let link = if let Some(link) = idle {
+            link
+        } else {
+            let link = link::open(&self.url)?;
+            link.batch(begin)?;
+            link
         };
-        link.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
-        let result = read(&Connection::new(&link));
-        // Nothing was written; a connection that does not end its transaction is not used again.
-        if link.batch("ROLLBACK").is_ok() {
+        let (result, end) = work(&link);
+        let ended = link.batch(end);
+        // A connection that does not end its transaction is not used again.
+        if ended.is_ok() {
             lent.link = Some(link);
+        }
+        if end == "COMMIT" {
+            ended?;
         }
         result
     }

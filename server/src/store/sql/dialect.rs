@@ -53,7 +53,8 @@ pub fn postgres_tables(sql: &str) -> String {
         .replace("INTEGER", "BIGINT")
         .replace("BLOB", "BYTEA")
         .replace("REAL", "DOUBLE PRECISION")
-        .replace("x''", "''::bytea");
+        .replace("x''", "''::bytea")
+        .replace("/*UNLOGGED*/", "UNLOGGED");
     sql.replace(") STRICT, WITHOUT ROWID", ")")
         .replace(") STRICT", ")")
 }

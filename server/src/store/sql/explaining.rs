@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use super::{Cell, Connection, Link, Row, Spelling, SqlError};
+use crate::store::notices::Notice;
 
 /// A statement that was run.
 #[derive(Clone, Debug)]
@@ -128,5 +129,9 @@ impl Link for Explaining<'_> {
 
     fn overwrites(&self) {
         self.inner.overwrites();
+    }
+
+    fn notice(&self, notice: Notice) {
+        self.inner.notice(notice);
     }
 }

@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub use cell::{Cell, FromCell};
 pub use params::{Params, ToCell};
 
+use super::notices::Notice;
+
 pub use self::postgres::PostgresLink;
 pub use self::sqlite::SqliteLink;
 
@@ -61,9 +63,19 @@ impl SqlError {
         }
     }
 
-    /// Whether somebody else held a lock for too long.
-    pub fn is_locked(&self) -> bool {
-        matches!(self, Self::Postgres(error) if error.code() == Some(&::postgres::error::SqlState::LOCK_NOT_AVAILABLE))
+    /// Whether the database is not there, rather than that it said no.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Postgres(error) => error.as_db_error().is_none(),
+            Self::NoRow | Self::Column(..) | Self::Sqlite(_) => false,
+        }
+    }
+
+    /// Whether it waited in vain for a lock that others hold.
+    pub fn is_held_up(&self) -> bool {
+        use ::postgres::error::SqlState;
+        let Self::Postgres(error) = self else { return false };
+        error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
     }
 
     /// Whether the same transaction, run again, can succeed: it met another one.
@@ -104,6 +116,8 @@ pub trait Link {
     fn numbers(&self, json: &str) -> String;
     /// Notes that this transaction overwrites what must be gone from the files as well.
     fn overwrites(&self);
+    /// Notes what is to be told when this transaction is durable.
+    fn notice(&self, notice: Notice);
 }
 
 /// A connection, inside a transaction.
@@ -161,6 +175,11 @@ impl<'a> Connection<'a> {
     /// Notes that this transaction overwrites what must be gone from the files as well.
     pub fn overwrites(&self) {
         self.link.overwrites();
+    }
+
+    /// Notes what is to be told when this transaction is durable.
+    pub fn notice(&self, notice: Notice) {
+        self.link.notice(notice);
     }
 
     /// Runs several statements without parameters.

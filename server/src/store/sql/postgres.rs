@@ -1,9 +1,11 @@
 //! Statements over Postgres.
 
 use std::cell::{self, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ::postgres::fallible_iterator::FallibleIterator as _;
 use ::postgres::types::private::BytesMut;
@@ -11,21 +13,26 @@ use ::postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use ::postgres::{Client, Statement};
 
 use super::{Cell, Link, Row, Spelling, SqlError, dialect};
+use crate::store::notices::Notice;
 
 /// A Postgres connection and the statements it has prepared.
 pub struct PostgresLink {
     client: RefCell<Client>,
     prepared: RefCell<HashMap<String, Statement>>,
     overwrites: cell::Cell<bool>,
+    notices: RefCell<BTreeSet<Notice>>,
+    warned: Arc<AtomicBool>,
 }
 
 impl PostgresLink {
-    /// Wraps a connection.
-    pub fn new(client: Client) -> Self {
+    /// Wraps a connection. `warned` is set whenever the database warns of something.
+    pub fn new(client: Client, warned: Arc<AtomicBool>) -> Self {
         Self {
+            warned,
             client: RefCell::new(client),
             prepared: RefCell::default(),
             overwrites: cell::Cell::default(),
+            notices: RefCell::default(),
         }
     }
 
@@ -37,6 +44,40 @@ impl PostgresLink {
     /// Whether something was overwritten since the last call that must be gone from the files as well.
     pub fn take_overwrites(&self) -> bool {
         self.overwrites.take()
+    }
+
+    /// What is to be told of since the last call.
+    pub fn take_notices(&self) -> Vec<Notice> {
+        self.notices.take().into_iter().collect()
+    }
+
+    /// Ends the transaction; whether that is sure to last. A database that gave up waiting for its standby says that it
+    /// committed, and warns.
+    pub fn commit(&self) -> Result<bool, SqlError> {
+        self.warned.store(false, Ordering::Release);
+        self.batch("COMMIT")?;
+        Ok(!self.warned.load(Ordering::Acquire))
+    }
+
+    /// The messages of the channels it listens on that arrived within `patience`; empty when there were none.
+    pub fn hear(&mut self, patience: Duration) -> Result<Vec<String>, SqlError> {
+        let begun = Instant::now();
+        let mut client = self.client.borrow_mut();
+        let mut heard = Vec::new();
+        let mut notifications = client.notifications();
+        let first = notifications.timeout_iter(patience).next()?;
+        if let Some(first) = first {
+            heard.push(first.payload().to_owned());
+            let mut more = notifications.iter();
+            while let Some(next) = more.next()? {
+                heard.push(next.payload().to_owned());
+            }
+        } else if begun.elapsed() < patience {
+            // It said "nothing" before the time was over: it is not there any more.
+            drop(notifications);
+            client.batch_execute("")?;
+        }
+        Ok(heard)
     }
 
     fn prepare(&self, sql: &str) -> Result<Statement, SqlError> {
@@ -126,6 +167,10 @@ impl Link for PostgresLink {
 
     fn overwrites(&self) {
         self.overwrites.set(true);
+    }
+
+    fn notice(&self, notice: Notice) {
+        self.notices.borrow_mut().insert(notice);
     }
 }
 

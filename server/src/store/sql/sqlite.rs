@@ -1,16 +1,20 @@
 //! Statements over SQLite.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Statement, ToSql, params_from_iter};
 
 use super::{Cell, Link, Row, Spelling, SqlError};
+use crate::store::notices::Notice;
 
 /// A SQLite connection.
 pub struct SqliteLink<'a> {
     connection: &'a rusqlite::Connection,
     overwrites: std::cell::Cell<bool>,
+    notices: RefCell<BTreeSet<Notice>>,
 }
 
 impl<'a> SqliteLink<'a> {
@@ -20,12 +24,18 @@ impl<'a> SqliteLink<'a> {
         Self {
             connection,
             overwrites,
+            notices: RefCell::default(),
         }
     }
 
     /// Whether something was overwritten that must be gone from the file as well.
     pub fn has_overwritten(&self) -> bool {
         self.overwrites.get()
+    }
+
+    /// What is to be told of since the last call.
+    pub fn take_notices(&self) -> BTreeSet<Notice> {
+        self.notices.take()
     }
 }
 
@@ -85,6 +95,10 @@ impl Link for SqliteLink<'_> {
 
     fn overwrites(&self) {
         self.overwrites.set(true);
+    }
+
+    fn notice(&self, notice: Notice) {
+        self.notices.borrow_mut().insert(notice);
     }
 }
 

@@ -4,29 +4,31 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::StoreError;
 use crate::store::tables::steps::STEPS;
+use crate::store::tables::steps::Steps;
 
 /// "gldg": the file is a gridledger server store.
 pub const APPLICATION_ID: i32 = 0x676c_6467;
 
 /// Takes the steps not yet taken, each in one transaction with its number.
-pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+pub fn migrate(connection: &mut Connection, steps: Steps<'_>) -> Result<(), StoreError> {
     let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION_ID && tables > 0 {
         return Err(StoreError::NotAStore("the file is not a gridledger store".into()));
     }
-    if taken as usize > STEPS.len() {
-        return Err(StoreError::NotAStore(format!(
-            "the store was written by a newer version (step {taken})"
-        )));
+    // One process serves a file: there is no older one that must go on beside a newer, and a file is not taken back.
+    if taken as usize > steps.len() {
+        return Err(StoreError::of_newer(taken));
     }
-    for (step, (_, sql)) in STEPS.iter().enumerate().skip(taken as usize) {
+    for (step, (_, sql)) in steps.iter().enumerate().skip(taken as usize) {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute_batch(sql)?;
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", step as i64 + 1)?;
+        crate::faults::reach("server.before_step");
         tx.commit()?;
+        crate::faults::reach("server.after_step");
     }
     Ok(())
 }

@@ -8,18 +8,22 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rusqlite::functions::FunctionFlags;
 use sha2::{Digest as _, Sha256};
 
 use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
+use super::notices::Notices;
 use super::records::Decide;
 use super::sql::{Connection, SqliteLink};
 use super::{StoreError, tables};
 
 /// Read connections kept open between calls.
 const IDLE_READERS: usize = 8;
+/// How long a write may take; what an office imports at once is much, and a file does not fall silent.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// One SQLite file.
 pub struct SqliteEngine {
@@ -28,6 +32,7 @@ pub struct SqliteEngine {
     /// Something was overwritten that may still stand in the log of writes.
     overwritten: Arc<AtomicBool>,
     readers: Mutex<Vec<rusqlite::Connection>>,
+    notices: Arc<Notices>,
     _lock: open::Lock,
 }
 
@@ -46,16 +51,18 @@ impl SqliteStore {
         let connection = open::writer(path)?;
         tables::make_identity(&Connection::new(&SqliteLink::new(&connection)))?;
         let overwritten = Arc::new(AtomicBool::new(false));
+        let notices = Arc::new(Notices::default());
         let writer = {
-            let (path, overwritten) = (path.to_owned(), overwritten.clone());
-            let serve = move |jobs: &_| writer::serve(&path, connection, jobs, &overwritten);
-            Queue::start("store-writer", group, serve)
+            let (path, overwritten, notices) = (path.to_owned(), overwritten.clone(), notices.clone());
+            let serve = move |jobs: &_| writer::serve(&path, connection, jobs, (&overwritten, &notices));
+            Queue::start("store-writer", group, PATIENCE, serve)
         };
         let engine = SqliteEngine {
             path: path.to_owned(),
             writer,
             overwritten,
             readers: Mutex::default(),
+            notices,
             _lock: lock,
         };
         Ok(Self { engine, decide })
@@ -125,6 +132,32 @@ impl Engine for SqliteEngine {
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.write(write)
+    }
+
+    fn write_aside<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write(write)
+    }
+
+    fn write_soon<T: Send + 'static>(
+        &self,
+        write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write(write)
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        open::free_bytes(&self.path)
+    }
+
+    fn notices(&self) -> &Arc<Notices> {
+        &self.notices
     }
 
     fn scrub(&self) -> Result<bool, StoreError> {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::migrations;
 use crate::store::StoreError;
+use crate::store::tables::steps::STEPS;
 
 /// The oldest SQLite that is safe here (a WAL-reset fault was mended in it).
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -37,7 +38,10 @@ pub fn writer(path: &Path) -> Result<Connection, StoreError> {
     if check != "ok" {
         return Err(StoreError::NotAStore(format!("the store is damaged: {check}")));
     }
-    migrations::migrate(&mut connection)?;
+    if let Some(pages) = crate::faults::most_pages() {
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    migrations::migrate(&mut connection, STEPS)?;
     // A process that was ended may have left what was erased in the log of writes.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(connection)
@@ -63,6 +67,19 @@ fn add_functions(connection: &Connection) -> Result<(), StoreError> {
         Ok(args.get::<i64>(0)?.max(args.get(1)?))
     })?;
     Ok(())
+}
+
+/// Bytes that the file system has left where the store's file lies.
+#[cfg(unix)]
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let left = rustix::fs::statvfs(path).ok()?;
+    Some(left.f_bavail.saturating_mul(left.f_frsize))
+}
+
+/// Unknown here.
+#[cfg(not(unix))]
+pub fn free_bytes(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Holds the store's lock file for as long as it lives: one process a file.

@@ -1,6 +1,7 @@
 //! The one thread that writes. It takes whatever queued up during the last fsync, runs each job in a savepoint, commits
 //! once, and only then lets the callers go: one fsync serves all who wait for it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,15 +11,17 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::open;
 use crate::store::StoreError;
 use crate::store::jobs::{Job, Jobs, answer};
+use crate::store::notices::Notices;
 use crate::store::sql::{self, SqliteLink};
 
 /// Serves the queue until it is closed, then folds the log into the file.
-pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, overwritten: &AtomicBool) {
+pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, shared: (&AtomicBool, &Notices)) {
+    let overwritten = shared.0;
     let mut connection = Some(connection);
     while let Some(group) = jobs.next_group() {
         cut(connection.as_ref(), overwritten);
         let outcome = match &mut connection {
-            Some(open) => write(open, group, overwritten),
+            Some(open) => write(open, group, shared),
             None => Err(group),
         };
         if let Err(unserved) = outcome {
@@ -51,11 +54,16 @@ fn cut(connection: Option<&Connection>, overwritten: &AtomicBool) {
 }
 
 /// Runs a group in one transaction. `Err` gives back jobs that were not run; the connection must then be replaced.
-fn write(connection: &mut Connection, group: Vec<Job>, overwritten: &AtomicBool) -> Result<(), Vec<Job>> {
+fn write(
+    connection: &mut Connection,
+    group: Vec<Job>,
+    (overwritten, notices): (&AtomicBool, &Notices),
+) -> Result<(), Vec<Job>> {
     let Ok(mut tx) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else {
         return Err(group);
     };
     let mut replies = Vec::with_capacity(group.len());
+    let mut news = BTreeSet::new();
     for job in group {
         let Ok(savepoint) = tx.savepoint() else {
             (job.failed)(StoreError::Busy);
@@ -64,6 +72,7 @@ fn write(connection: &mut Connection, group: Vec<Job>, overwritten: &AtomicBool)
         let link = SqliteLink::new(&savepoint);
         let outcome = job.run(&sql::Connection::new(&link));
         overwritten.fetch_or(link.has_overwritten(), Ordering::AcqRel);
+        news.append(&mut link.take_notices());
         match outcome {
             Ok(reply) => match savepoint.commit() {
                 Ok(()) => replies.push(reply),
@@ -81,5 +90,8 @@ fn write(connection: &mut Connection, group: Vec<Job>, overwritten: &AtomicBool)
         crate::faults::reach("server.after_commit");
     }
     answer(replies, committed.is_ok());
+    if committed.is_ok() {
+        notices.tell(&news.into_iter().collect::<Vec<_>>());
+    }
     committed.map_err(|_| Vec::new())
 }

@@ -8,6 +8,7 @@ mod events;
 pub mod hot;
 mod ledgers;
 mod locks;
+mod nodes;
 mod people;
 mod plans;
 mod pushes;
@@ -24,6 +25,7 @@ use gridledger_schema::ids::ServerEpoch;
 pub use super::engine::{Engine, SqlStore};
 use super::sql::{Connection, Optional as _};
 use super::{Identity, Store, StoreError};
+pub(in crate::store) use nodes::look;
 
 /// Makes the store's generation and keys, where there are none yet.
 pub(super) fn make_identity(c: &Connection<'_>) -> Result<(), StoreError> {
@@ -71,11 +73,23 @@ impl<E: Engine> Store for SqlStore<E> {
 
     fn ready(&self) -> Result<(), StoreError> {
         self.engine.write(|_| Ok(()))?;
-        self.engine.read(|c| Ok(c.query_row("SELECT 1", (), |_| Ok(()))?))
+        self.engine.read(|c| {
+            c.query_row("SELECT 1", (), |_| Ok(()))?;
+            self.engine.check(c)
+        })
     }
 
     fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.engine.read(|c| setting(c, key))
+    }
+
+    fn first_setting(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.engine.write(move |c| {
+            let sql = "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            c.execute(sql, (&key, &value))?;
+            setting(c, &key)?.ok_or(StoreError::Damaged("settings"))
+        })
     }
 
     fn set_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {

@@ -6,13 +6,13 @@ mod grants;
 mod tokens;
 mod users;
 
-pub(super) use areas::{ancestry, below, number as area_number, put as put_areas};
+pub(super) use areas::{all as all_areas, ancestry, below, number as area_number, put as put_areas};
 pub(super) use grants::{last_cut, of as grants_of, replaced as replaced_of};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 
-use super::{Engine, SqlStore};
+use super::{Engine, SqlStore, nodes};
 use crate::store::StoreError;
 use crate::store::people::{
     Device, FeedRow, NewArea, NewUser, PeopleStore, RefreshToken, Refreshed, User, UserNo,
@@ -25,7 +25,10 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
 
     fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError> {
         let areas = areas.to_vec();
-        self.engine.write(move |c| areas::put(c, &areas))
+        self.engine.write(move |c| {
+            nodes::territory_changes(c)?;
+            areas::put(c, &areas)
+        })
     }
 
     fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
@@ -63,7 +66,8 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
     }
 
     fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
-        self.engine.write(move |c| devices::note_told(c, device, cut))
+        self.engine
+            .write_aside(move |c| devices::note_told(c, device, cut))
     }
 
     fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError> {
@@ -104,7 +108,7 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
             return Ok(());
         }
         let seen = seen.to_vec();
-        self.engine.write(move |c| devices::touch(c, &seen))
+        self.engine.write_aside(move |c| devices::touch(c, &seen))
     }
 
     fn feed(&self, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
@@ -113,12 +117,12 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
 
     fn put_feed(&self, feed: &FeedRow) -> Result<(), StoreError> {
         let feed = feed.clone();
-        self.engine.write(move |c| devices::put_feed(c, &feed))
+        self.engine.write_aside(move |c| devices::put_feed(c, &feed))
     }
 
     fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError> {
         let token = token.clone();
-        self.engine.write(move |c| tokens::put(c, &token))
+        self.engine.write_aside(move |c| tokens::put(c, &token))
     }
 
     fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gridledger_schema::ids::AreaNo;
 
 use super::people::{self, area_number};
-use super::{Engine, SqlStore};
+use super::{Engine, SqlStore, nodes};
 use crate::store::StoreError;
 use crate::store::plans::{
     Census, CensusRow, LineageRow, PlanRow, PlanStore, RouteRow, TerritoryChange, WorkRow,
@@ -46,6 +46,7 @@ impl<E: Engine> PlanStore for SqlStore<E> {
         self.engine.write(move |c| {
             let stepped = step(c, &was, &now)?;
             if stepped {
+                nodes::territory_changes(c)?;
                 take_change(c, now.plan, &change)?;
             }
             Ok(stepped)

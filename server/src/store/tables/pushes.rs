@@ -12,6 +12,7 @@ use super::records::{documents_of, record_row};
 use super::{epochs, events, refusals};
 use crate::cells;
 use crate::store::StoreError;
+use crate::store::notices::Notice;
 use crate::store::people::UserNo;
 use crate::store::plans::RouteRow;
 use crate::store::records::{
@@ -206,6 +207,7 @@ fn write_rest(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
             .collect();
         let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
         update.execute((area.0, head.seq as i64, digests))?;
+        c.notice(Notice::Area(*area));
     }
     for (area, line) in &writes.log {
         write_line(c, *area, line)?;

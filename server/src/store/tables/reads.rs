@@ -44,6 +44,14 @@ fn head(c: &Connection<'_>) -> Result<Head, StoreError> {
     Ok(head.optional()?.unwrap_or(nothing))
 }
 
+/// Waits until nobody else appends, at whatever node; from then on this transaction does.
+fn take_turn(c: &Connection<'_>) -> Result<(), StoreError> {
+    let lock = c.for_update();
+    let sql = ["SELECT name FROM turns WHERE name = 'read_log'", lock].concat();
+    c.prepare_cached(&sql)?.query_row((), |_| Ok(()))?;
+    Ok(())
+}
+
 fn append(c: &Connection<'_>, mut read: NewRead, head: &mut Head) -> Result<(), StoreError> {
     // A server's clock that was set back does not take the log's order with it.
     read.received_at = read.received_at.max(head.received_at);
@@ -207,7 +215,8 @@ fn statement(c: &Connection<'_>, query: &ReadQuery) -> Result<(String, Vec<Cell>
 
 impl<E: Engine> ReadLogStore for SqlStore<E> {
     fn log_reads(&self, reads: Vec<NewRead>) -> Result<(), StoreError> {
-        self.engine.write(move |c| {
+        self.engine.write_aside(move |c| {
+            take_turn(c)?;
             let mut head = head(c)?;
             for read in reads.iter().cloned() {
                 match (read.device, read.device_n) {
@@ -229,7 +238,8 @@ impl<E: Engine> ReadLogStore for SqlStore<E> {
     }
 
     fn log_within(&self, read: NewRead, most: usize, from: i64) -> Result<bool, StoreError> {
-        self.engine.write(move |c| {
+        self.engine.write_aside(move |c| {
+            take_turn(c)?;
             let mut seen = seen_in_ledgers(c, &read.user, from)?;
             seen.extend(&read.records);
             if seen.len() > most {

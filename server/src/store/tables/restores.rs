@@ -72,6 +72,9 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<Rest
         c.execute("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)", event)?;
     }
     c.execute("UPDATE areas SET head = ?1", [first as i64])?;
+    // What a dump brought along of it is older than what devices were given since.
+    c.execute("DELETE FROM given", ())?;
+    c.execute("DELETE FROM counters", ())?;
     let row = RestoreRow {
         epoch: ServerEpoch(epoch_of(&epoch)),
         former: ServerEpoch(former),

@@ -1,6 +1,18 @@
 //! The tables, as steps that only go forward: the same for every engine.
 
-/// Each step: its name and its SQL, as SQLite reads it. A store counts the steps it has taken.
+/// Steps in their order: names and SQL, as SQLite reads it.
+pub type Steps<'a> = &'a [(&'a str, &'a str)];
+
+/// What the names of steps end with that contract: they take away or change what the version before uses. All others expand: a
+/// node that does not know them goes on serving the store.
+const CONTRACTS: &str = "_contract";
+
+/// Whether a step contracts.
+pub fn contracts(name: &str) -> bool {
+    name.ends_with(CONTRACTS)
+}
+
+/// Each step. A store counts the steps it has taken.
 pub const STEPS: &[(&str, &str)] = &[
     ("0001_first", FIRST),
     ("0002_desk", DESK),
@@ -11,6 +23,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0007_residents", RESIDENTS),
     ("0008_restore", RESTORE),
     ("0009_views", VIEWS),
+    ("0010_nodes", NODES),
 ];
 
 const FIRST: &str = "
@@ -201,4 +214,16 @@ DROP INDEX records_created;
 DROP INDEX records_last;
 CREATE INDEX records_created ON records (area, created);
 CREATE INDEX records_last ON records (area, last);
+";
+
+/// What nodes share: which territory it is; what they do one at a time; the counters that devices used and what they were given, which a crash may take.
+const NODES: &str = "
+CREATE TABLE territory (one INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT;
+INSERT INTO territory (one, version) VALUES (1, 1);
+CREATE TABLE turns (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+INSERT INTO turns (name) VALUES ('read_log');
+CREATE /*UNLOGGED*/ TABLE counters (
+  device INTEGER NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (device)) STRICT, WITHOUT ROWID;
+CREATE /*UNLOGGED*/ TABLE given (
+  device INTEGER NOT NULL, area INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (device, area)) STRICT, WITHOUT ROWID;
 ";

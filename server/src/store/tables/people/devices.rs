@@ -176,7 +176,7 @@ pub fn put_feed(c: &Connection<'_>, row: &FeedRow) -> Result<(), StoreError> {
     }
     let mut insert = c.prepare_cached(
         "INSERT INTO feeds (feed, device, user, author, public_key, ordinal, n, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) ON CONFLICT DO NOTHING",
     )?;
     let device = row.device.map(|device| device.0);
     let key = (
@@ -188,6 +188,8 @@ pub fn put_feed(c: &Connection<'_>, row: &FeedRow) -> Result<(), StoreError> {
         row.ordinal,
         EntryHash::ZERO.0,
     );
-    insert.execute(key)?;
+    if insert.execute(key)? == 0 && feed(c, row.feed)?.as_ref() != Some(row) {
+        return Err(StoreError::Taken(format!("feed {}", row.feed)));
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::ingest;
 use crate::store::sql::SqliteLink;
 use crate::store::sqlite::{SqliteStore, migrations};
+use crate::store::tables::steps::STEPS;
 
 fn read(user: &str, record: u8, at: i64) -> NewRead {
     NewRead {
@@ -208,7 +209,7 @@ fn rows_are_found_by_record_by_person_by_share_and_by_time() {
 #[test]
 fn no_question_walks_through_the_whole_log() {
     let mut c = rusqlite::Connection::open_in_memory().unwrap();
-    migrations::migrate(&mut c).unwrap();
+    migrations::migrate(&mut c, STEPS).unwrap();
     let all = ReadQuery {
         from: Some(1),
         to: Some(2),

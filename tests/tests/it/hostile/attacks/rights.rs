@@ -127,7 +127,7 @@ fn ended_and_told(town: &mut Town) {
     assert!(town.world.take("ex", "grid_worker", "G1"));
     let user = town.world.service.store.user_by_login("ex").unwrap().unwrap();
     let grants = town.world.service.store.grants(user.no).unwrap();
-    let territory = town.world.service.territory().1;
+    let territory = town.world.service.territory().expect("territory").1;
     let request = Request {
         grants: receipt::grants_fingerprint(&GrantSet { grants, territory }),
         ..Request::default()

@@ -1,0 +1,125 @@
+//! When a phone tries again after a failure: later each time, and by chance, so that phones that failed together do not come back
+//! together.
+
+use std::time::Duration;
+
+use crate::error::ClientError;
+
+/// The window of the first attempt after a failure.
+const FIRST: Duration = Duration::from_secs(2);
+/// The longest window.
+const LONGEST: Duration = Duration::from_mins(5);
+/// A server that says when to come again is believed up to here.
+const BELIEVED: Duration = Duration::from_hours(1);
+
+/// How often one phone failed in a row, and its chance. The same seed and the same failures give the same waits.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    failures: u32,
+    state: u64,
+}
+
+impl Backoff {
+    /// No failure yet. Two phones must not have the same `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            failures: 0,
+            state: seed,
+        }
+    }
+
+    /// How long to wait after a failure; `None` where trying again does not help. Anywhere in a window that doubles with each
+    /// failure in a row; where the server says when to come again, the window begins there.
+    pub fn after(&mut self, error: &ClientError) -> Option<Duration> {
+        if !error.is_retryable() {
+            return None;
+        }
+        let asked = error.wait().unwrap_or_default().min(BELIEVED);
+        let window = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        let within = self.chance() % (window.as_millis() as u64 + 1);
+        Some(asked + Duration::from_millis(within))
+    }
+
+    /// It worked: the next failure is a first one.
+    pub fn done(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The next number of a splitmix64 sequence: even, and no secret.
+    fn chance(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gridledger_schema::code::Code;
+
+    use super::*;
+
+    fn offline() -> ClientError {
+        ClientError::Network("no signal".into())
+    }
+
+    fn said(code: Code, wait: Option<Duration>) -> ClientError {
+        ClientError::Server {
+            code,
+            detail: String::new(),
+            wait,
+        }
+    }
+
+    #[test]
+    fn windows_double_up_to_the_longest_and_begin_anew_after_a_success() {
+        let mut longest = [Duration::ZERO; 12];
+        let mut shortest = [LONGEST; 12];
+        for seed in 0..400 {
+            let mut backoff = Backoff::new(seed);
+            for (longest, shortest) in longest.iter_mut().zip(&mut shortest) {
+                let wait = backoff.after(&offline()).expect("later helps");
+                (*longest, *shortest) = ((*longest).max(wait), (*shortest).min(wait));
+            }
+            backoff.done();
+            assert!(backoff.after(&offline()).expect("later helps") <= FIRST);
+        }
+        for (at, (longest, shortest)) in longest.into_iter().zip(shortest).enumerate() {
+            let window = FIRST.saturating_mul(1 << at).min(LONGEST);
+            assert!(
+                longest <= window && longest > window.mul_f64(0.95),
+                "{at}: {longest:?}"
+            );
+            assert!(shortest < window.mul_f64(0.05), "{at}: {shortest:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_waits_the_same() {
+        let waits = |seed| {
+            let mut backoff = Backoff::new(seed);
+            [(); 8].map(|()| backoff.after(&offline()))
+        };
+        assert_eq!(waits(7), waits(7));
+        assert_ne!(waits(7), waits(8));
+    }
+
+    #[test]
+    fn a_servers_word_is_waited_for_and_what_cannot_help_is_not_tried() {
+        let busy = said(Code::Busy, Some(Duration::from_secs(20)));
+        for seed in 0..100 {
+            let mut backoff = Backoff::new(seed);
+            let wait = backoff.after(&busy).expect("later helps");
+            assert!(
+                wait >= Duration::from_secs(20) && wait <= Duration::from_secs(22),
+                "{wait:?}"
+            );
+        }
+        let for_ever = said(Code::Busy, Some(Duration::MAX));
+        assert!(Backoff::new(1).after(&for_ever).expect("later helps") <= BELIEVED + LONGEST);
+        assert_eq!(Backoff::new(1).after(&said(Code::DeviceRevoked, None)), None);
+        assert_eq!(Backoff::new(1).after(&ClientError::Full), None);
+    }
+}

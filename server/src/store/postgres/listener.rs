@@ -1,0 +1,134 @@
+//! A thread that hears what other nodes wrote: by LISTEN on a connection of its own, and by a poll behind it that finds what was
+//! told while that connection was dead.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gridledger_schema::ids::AreaNo;
+
+use super::link;
+use super::readers::Readers;
+use crate::store::notices::{Notice, Notices};
+use crate::store::sql::{Link as _, PostgresLink, SqlError};
+use crate::store::tables;
+
+/// The channel's name.
+const CHANNEL: &str = "gridledger";
+/// Between two polls.
+const POLL: Duration = Duration::from_secs(3);
+/// Before a connection that was lost is opened again.
+const RETRY: Duration = Duration::from_secs(1);
+/// After this the thread looks whether it is to end.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Tells other nodes.
+pub fn tell(link: &PostgresLink, notices: &[Notice]) -> Result<(), SqlError> {
+    if notices.is_empty() {
+        return Ok(());
+    }
+    // The text is letters and digits of our own.
+    link.batch(&format!("NOTIFY {CHANNEL}, '{}'", Notice::write(notices)))
+}
+
+/// What a poll found last.
+#[derive(Default)]
+struct Known {
+    territory: Option<u64>,
+    heads: HashMap<AreaNo, u64>,
+}
+
+impl Known {
+    /// Tells what is other than at the last poll. The first one only looks.
+    fn poll(&mut self, readers: &Readers, notices: &Notices) {
+        let Ok((territory, heads)) = readers.read(tables::look) else {
+            return;
+        };
+        let mut news = Vec::new();
+        if self.territory.is_some_and(|known| known != territory) {
+            news.push(Notice::Territory);
+        }
+        let first = self.territory.replace(territory).is_none();
+        for (area, head) in heads {
+            if self.heads.insert(area, head) != Some(head) && !first {
+                news.push(Notice::Area(area));
+            }
+        }
+        notices.tell(&news);
+    }
+}
+
+/// Listens on a connection until it is dead or should be.
+fn hear(url: &str, until: &AtomicBool, (readers, notices): (&Readers, &Notices), known: &mut Known) {
+    let Ok(mut link) = link::open(url) else {
+        tracing::warn!("news of other nodes: the database cannot be reached; trying again");
+        return pause(until);
+    };
+    if link.batch(&format!("LISTEN {CHANNEL}")).is_err() {
+        return pause(until);
+    }
+    while !until.load(Ordering::Relaxed) {
+        // Also what was told before this connection listened.
+        known.poll(readers, notices);
+        let polled = Instant::now();
+        while polled.elapsed() < POLL && !until.load(Ordering::Relaxed) {
+            match link.hear(TICK) {
+                Ok(heard) => heard.iter().for_each(|text| notices.tell(&Notice::read(text))),
+                Err(_) => return pause(until),
+            }
+        }
+    }
+}
+
+/// Lets a moment go by.
+fn pause(until: &AtomicBool) {
+    let begun = Instant::now();
+    while begun.elapsed() < RETRY && !until.load(Ordering::Relaxed) {
+        std::thread::park_timeout(TICK);
+    }
+}
+
+/// The thread.
+pub struct Listener {
+    ended: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Listener {
+    /// Starts to listen.
+    pub fn start(url: &str, readers: Arc<Readers>, notices: Arc<Notices>) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (url, until) = (url.to_owned(), ended.clone());
+        let thread = std::thread::Builder::new()
+            .name("store-listener".into())
+            .spawn(move || {
+                let mut known = Known::default();
+                while !until.load(Ordering::Relaxed) {
+                    hear(&url, &until, (&readers, &notices), &mut known);
+                    known.poll(&readers, &notices);
+                }
+            })
+            .expect("BUG: a thread can be started");
+        Self {
+            ended,
+            thread: Some(thread).into(),
+        }
+    }
+
+    /// Ends the thread.
+    pub fn close(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        let thread = self.thread.lock().ok().and_then(|mut thread| thread.take());
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

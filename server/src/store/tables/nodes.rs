@@ -1,0 +1,113 @@
+//! The rows that nodes tell each other by. Counters and what devices were given are a memory that nodes share: no commit of
+//! it waits for a disk, and after a crash of the database it is empty.
+
+use std::sync::Arc;
+
+use gridledger_schema::ids::{AreaNo, DeviceNo};
+use gridledger_schema::wire::{AreaCursor, AreaInfo};
+
+use super::people;
+use super::{Engine, SqlStore};
+use crate::given::Bounds;
+use crate::store::StoreError;
+use crate::store::nodes::NodeStore;
+use crate::store::notices::{Notice, Notices};
+use crate::store::sql::{Connection, Optional as _};
+
+/// Notes in a transaction that the territory changes with it.
+pub(super) fn territory_changes(c: &Connection<'_>) -> Result<(), StoreError> {
+    c.execute("UPDATE territory SET version = version + 1", ())?;
+    c.notice(Notice::Territory);
+    Ok(())
+}
+
+/// The territory's number and the last position of each area's log.
+pub(in crate::store) fn look(c: &Connection<'_>) -> Result<(u64, Vec<(AreaNo, u64)>), StoreError> {
+    let mut select = c.prepare_cached("SELECT area, head FROM areas")?;
+    let heads = select.query_map((), |row| Ok((AreaNo(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
+    Ok((version(c)?, heads.collect::<Result<_, _>>()?))
+}
+
+fn version(c: &Connection<'_>) -> Result<u64, StoreError> {
+    let mut select = c.prepare_cached("SELECT version FROM territory")?;
+    Ok(select.query_row((), |row| row.get::<_, i64>(0))? as u64)
+}
+
+/// Takes a counter that is higher than the one taken last; otherwise says which that is.
+fn advance(c: &Connection<'_>, device: DeviceNo, counter: i64, now: i64) -> Result<u64, StoreError> {
+    let mut upsert = c.prepare_cached(
+        "INSERT INTO counters (device, counter, at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (device) DO UPDATE SET counter = ?2, at = ?3 WHERE counters.counter < ?2",
+    )?;
+    if upsert.execute((device.0, counter, now))? == 1 {
+        return Ok(0);
+    }
+    let mut select = c.prepare_cached("SELECT counter FROM counters WHERE device = ?1")?;
+    let used = select
+        .query_row([device.0], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(used.unwrap_or(0) as u64)
+}
+
+fn given(c: &Connection<'_>, device: DeviceNo) -> Result<Bounds, StoreError> {
+    let mut select = c.prepare_cached("SELECT area, seq FROM given WHERE device = ?1")?;
+    let rows = select.query_map([device.0], |row| {
+        Ok((AreaNo(row.get(0)?), row.get::<_, i64>(1)? as u64))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A device that nothing is known of may have been given as much as there is.
+const GIVE: &str = "
+INSERT INTO given (device, area, seq)
+  SELECT CAST(?1 AS BIGINT), area, greatest(head, CAST(?3 AS BIGINT)) FROM areas WHERE area = ?2
+ON CONFLICT (device, area) DO UPDATE SET seq = greatest(given.seq, ?3)";
+
+impl<E: Engine> NodeStore for SqlStore<E> {
+    fn is_shared(&self) -> bool {
+        self.engine.is_shared()
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.engine.free_bytes()
+    }
+
+    fn notices(&self) -> &Arc<Notices> {
+        self.engine.notices()
+    }
+
+    fn territory_version(&self) -> Result<u64, StoreError> {
+        self.engine.read(version)
+    }
+
+    fn territory(&self) -> Result<(u64, Vec<AreaInfo>), StoreError> {
+        self.engine.read(|c| Ok((version(c)?, people::all_areas(c)?)))
+    }
+
+    fn advance_counter(&self, device: DeviceNo, counter: u64, now: i64) -> Result<u64, StoreError> {
+        let counter = i64::try_from(counter).unwrap_or(i64::MAX);
+        self.engine.write_soon(move |c| advance(c, device, counter, now))
+    }
+
+    fn meet(&self, device: DeviceNo, cursors: &[AreaCursor]) -> Result<Bounds, StoreError> {
+        let known = self.engine.read(|c| given(c, device))?;
+        let areas = cursors.iter().map(|cursor| cursor.area);
+        let missing: Vec<AreaNo> = areas.filter(|area| !known.contains_key(area)).collect();
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        self.engine.write_soon(move |c| {
+            for area in &missing {
+                c.prepare_cached(GIVE)?.execute((device.0, area.0, 0_i64))?;
+            }
+            given(c, device)
+        })
+    }
+
+    fn give(&self, device: DeviceNo, area: AreaNo, seq: u64) -> Result<(), StoreError> {
+        self.engine.write_soon(move |c| {
+            c.prepare_cached(GIVE)?.execute((device.0, area.0, seq as i64))?;
+            Ok(())
+        })
+    }
+}
