@@ -1,4 +1,7 @@
-//! The server program of the benchmark's line protocol: a store with a few areas and a stack of invites.
+//! The server program of the benchmark's line protocol: a store with a few areas and a stack of invites. What a store's size costs is
+//! measured by [`size`].
+
+pub mod size;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +17,9 @@ use crate::service::Service;
 use crate::store::people::{NewArea, NewUser};
 use crate::store::sqlite::SqliteStore;
 use crate::{http, ingest};
+
+/// Why nothing was measured.
+pub type BenchError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the benchmark says on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,7 +41,7 @@ const GRIDS: usize = 10;
 const INVITES: usize = 400;
 
 /// Serves until SIGTERM.
-pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
+pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), BenchError> {
     std::fs::create_dir_all(&args.dir)?;
     let schema = match schema {
         Some(dir) => Arc::new(SchemaSet::load_dir(dir)?),
@@ -60,7 +66,7 @@ pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), Box<dyn std:
 }
 
 /// Makes the areas, one user an invite, and the invites.
-fn settle(service: &Service, shared: &Path) -> Result<(), Box<dyn std::error::Error>> {
+fn settle(service: &Service, shared: &Path) -> Result<(), BenchError> {
     let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
         code: code.to_owned(),
         parent: parent.map(str::to_owned),

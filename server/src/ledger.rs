@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::reading::{Reaches, ReadError, Reader, handlers};
 use crate::store::records::{LedgerQuery, LedgerRow};
 use crate::unmask;
-use cursor::Cursor;
+use cursor::{Cursor, CursorError};
 use question::Question;
 use row::Cells;
 
@@ -77,9 +77,9 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
         Some(plain) => unmask::may_in_ledger(reader, question, plain, &areas)?,
         None => None,
     };
-    let binding = question.binding();
+    let (binding, epoch) = (question.binding(), reader.service.identity.epoch);
     let mut cursor = match &question.since {
-        Some(since) => Cursor::decode(since, binding).map_err(not_a_cursor)?,
+        Some(since) => Cursor::decode(since, epoch, binding).map_err(not_a_cursor)?,
         None => Cursor::default(),
     };
     let mut scan = Scan {
@@ -101,13 +101,18 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
         record_type: question.record_type,
         rows: scan.rows,
         left: scan.left.into_iter().collect(),
-        cursor: cursor.encode(binding),
+        cursor: cursor.encode(epoch, binding),
         more,
     })
 }
 
-fn not_a_cursor(error: cursor::CursorError) -> Refusal {
-    Refusal::of_field(Code::BadRequest, "since", error.to_string())
+/// Why a text is no cursor here.
+pub(crate) fn not_a_cursor(error: CursorError) -> Refusal {
+    let code = match error {
+        CursorError::OtherGeneration => Code::ServerEpochChanged,
+        CursorError::Malformed | CursorError::OtherQuestion => Code::BadRequest,
+    };
+    Refusal::of_field(code, "since", error.to_string())
 }
 
 struct Scan<'a, 'q> {
@@ -139,15 +144,16 @@ impl Scan<'_, '_> {
                 limit,
             };
             let found = self.reader.service.store.ledger(&query)?;
-            let count = found.len();
+            let count = found.rows.len();
             let whole = first == 0;
-            for row in found {
+            for row in found.rows {
                 let (area, position) = row.position();
                 cursor.positions.insert(area, position);
                 self.take(&row, areas);
                 // The areas before it had nothing more when it was read.
                 first = areas.binary_search(&area).unwrap_or(first);
             }
+            cursor.positions.extend(found.read);
             scanned += count;
             if count < limit && whole {
                 return Ok(false);

@@ -4,7 +4,7 @@
 //! entries inside a [`store`] transaction, [`pull`] answers with news. The rest serves people at desks: [`import`] reads
 //! the office's spreadsheets, [`town`] makes up a town of them for trials; [`desk`] takes what they write, [`reading`] says
 //! what they may read, [`ledger`] and [`view`] show it masked, [`unmask`] as it is, with [`exports`] where it takes two;
-//! [`shares`] are what departments get, [`reads`] the log of all that is seen; [`epochs`] ends histories, [`verify`] proves
+//! [`shares`] are what departments get, [`tools`] what programs read in the database, [`reads`] the log of all that is seen; [`epochs`] ends histories, [`verify`] proves
 //! the store, [`explain`] a ticket. [`http`] carries all of it, [`auth`] says who asks, [`config`] and [`cli`] are how an
 //! operator starts and manages it.
 
@@ -38,6 +38,7 @@ pub mod shares;
 pub mod store;
 pub mod sync;
 pub mod territory;
+pub mod tools;
 pub mod town;
 pub mod unmask;
 pub mod verify;

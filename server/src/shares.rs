@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::ledger::cursor::{Cursor, binding};
+use crate::ledger::not_a_cursor;
 use crate::reading::{ReadError, Reader};
 use crate::reads;
 use crate::store::reads::ReadKind;
@@ -175,11 +176,10 @@ pub fn feed(
         let rule = format!("from 1 to {} rows", limits::LEDGER_PAGE_ROWS);
         return Err(Refusal::of_field(Code::LimitExceeded, "limit", rule).into());
     }
-    let bound = binding(["share", &no.to_string()]);
+    let (bound, epoch) = (binding(["share", &no.to_string()]), reader.service.identity.epoch);
     let since = since.filter(|text| !text.is_empty());
     let mut cursor = match since {
-        Some(text) => Cursor::decode(text, bound)
-            .map_err(|error| Refusal::of_field(Code::BadRequest, "since", error.to_string()))?,
+        Some(text) => Cursor::decode(text, epoch, bound).map_err(not_a_cursor)?,
         None => Cursor::default(),
     };
     let areas = reader.tree().below(share.terms.area, reader.now);
@@ -191,11 +191,13 @@ pub fn feed(
             .collect(),
         limit,
     })?;
-    for row in &found {
+    for row in &found.rows {
         let (area, position) = row.position();
         cursor.positions.insert(area, position);
     }
-    let next = cursor.encode(bound);
+    cursor.positions.extend(found.read);
+    let found = found.rows;
+    let next = cursor.encode(epoch, bound);
     let (mut rows, mut seen) = (Vec::new(), Vec::new());
     for row in &found {
         let within = areas.binary_search(&row.record.area).is_ok();

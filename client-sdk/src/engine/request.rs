@@ -76,9 +76,12 @@ impl Engine {
     /// The rights this phone knows. What it has to send beyond this request was made before it came to know them: until
     /// that is sent, it says it knows of none.
     fn rights_known(&self, segments: &[Segment], territory: u32) -> [u8; 4] {
-        let last = segments.last().and_then(|segment| segment.entries.last());
-        let cut = |segment: &Segment| segment.feed != self.me.feed && self.has_unsent();
-        if segments.last().is_some_and(cut) || last.is_some_and(|last| last.n < self.me.head.0) {
+        let last = segments.last();
+        let sent = last.filter(|segment| segment.feed == self.me.feed);
+        let sent = sent
+            .and_then(|segment| segment.entries.last())
+            .map(|entry| entry.n);
+        if self.has_unsent() && sent.is_none_or(|sent| sent < self.me.head.0) {
             return [0; 4];
         }
         receipt::grants_fingerprint(&GrantSet {

@@ -36,6 +36,9 @@ pub enum Command {
     /// The server program of the benchmark's line protocol
     #[command(hide = true)]
     BenchServer(crate::bench::BenchServer),
+    /// What a store's size costs
+    #[command(hide = true)]
+    BenchSize(crate::bench::size::BenchSize),
     /// Manage territory, people, devices and keys of a store that no server holds open
     Admin {
         /// Lists as JSON
@@ -116,6 +119,13 @@ pub enum Admin {
     Recovery(RecoveryArgs),
     /// List what some phone holds and the restored store does not
     Lost,
+    /// Let a role of the Postgres database read the ledgers for tools, and nothing else
+    Reader,
+    /// Copy the ledgers for tools into a new SQLite file, beside the service
+    ExportLedgers {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
     /// Have records that were made under older rules go on under these
     MigrateRules,
 }

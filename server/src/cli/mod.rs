@@ -1,7 +1,8 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`restore`] hold the commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`restore`], [`tools`] hold the
+//! commands; [`say`] speaks Chinese or English.
 
 pub mod args;
 pub mod epochs;
@@ -14,6 +15,7 @@ pub mod proof;
 pub mod restore;
 pub mod say;
 pub mod territory;
+pub mod tools;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,13 +52,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
-    if let Command::BenchServer(bench) = &args.command {
-        let served = crate::bench::run(bench, args.schema.as_deref());
-        return served.map_err(|error| CliError::Serve(std::io::Error::other(error.to_string())));
+    let measured = match &args.command {
+        Command::BenchServer(bench) => Some(crate::bench::run(bench, args.schema.as_deref())),
+        Command::BenchSize(bench) => Some(crate::bench::size::run(bench)),
+        Command::Serve { .. } | Command::Admin { .. } => None,
+    };
+    if let Some(measured) = measured {
+        return measured.map_err(|error| CliError::Serve(std::io::Error::other(error)));
     }
     let mut settings = settings(&args)?;
     match args.command {
-        Command::BenchServer(_) => Ok(()),
+        Command::BenchServer(_) | Command::BenchSize(_) => Ok(()),
         Command::Serve { listen } => {
             if let Some(listen) = listen {
                 settings.take("listen", &listen, "--listen")?;
@@ -81,6 +87,10 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
             json,
             admin: Admin::Restore(args),
         } => restore::restore(&settings, &args, speaker.with_json(json)),
+        Command::Admin {
+            json,
+            admin: Admin::ExportLedgers { file },
+        } => tools::export(&settings, &file, speaker.with_json(json)),
         Command::Admin { json, admin } => {
             let service = open_service(&settings)?;
             let result = administer(&service, &admin, speaker.with_json(json));
@@ -106,6 +116,7 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
+    crate::tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
     let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
     println!("{}", running.url());
@@ -139,7 +150,8 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Recovery(args) => restore::recovery(service, args, speaker),
         Admin::Lost => restore::lost(service, speaker),
         // These open no service.
-        Admin::Backup { .. } | Admin::Restore(_) => Ok(()),
+        Admin::Backup { .. } | Admin::Restore(_) | Admin::ExportLedgers { .. } => Ok(()),
+        Admin::Reader => tools::reader(service, speaker),
         Admin::MigrateRules => epochs::migrate_rules(service, speaker),
     }
 }

@@ -44,8 +44,8 @@ pub fn schema(settings: &Settings) -> Result<Arc<SchemaSet>, CliError> {
     }
 }
 
-/// A store that is held open is the one failure an administrator can end.
-fn explain(error: StoreError) -> CliError {
+/// What an administrator can end is said in both languages.
+pub fn explain(error: StoreError) -> CliError {
     match error {
         StoreError::Held(lock) => CliError::named(
             format!(
@@ -61,6 +61,10 @@ fn explain(error: StoreError) -> CliError {
             format!(
                 "the database cannot be reached ({error}): see whether it runs, and the address in `store`"
             ),
+        ),
+        StoreError::ToolsRead => CliError::named(
+            "分析工具正在读取台账视图，而视图须随数据模式更新：请结束该查询后重新启动。".to_owned(),
+            StoreError::ToolsRead.to_string(),
         ),
         other => other.into(),
     }

@@ -30,7 +30,6 @@ pub fn backup(settings: &Settings, to: &Path, speaker: Speaker) -> Result<(), Cl
     };
     let bytes = copies::backup(store, to)?;
     let (file, at) = (to.display().to_string(), now());
-    tracing::info!(%file, bytes, "backup");
     let told = json!({ "backup": file, "bytes": bytes, "at": at });
     let (zh, en) = (
         format!("已备份到 {file}（{bytes} 字节）。其中有居民信息，请加密保存。"),
@@ -80,7 +79,6 @@ fn tell(service: &Service, row: &RestoreRow, erased: usize, speaker: Speaker) ->
     let (users, devices) = (store.users()?.len(), store.devices()?.len());
     let (areas, erasures) = (store.areas()?.len(), store.erasures(None)?.len());
     let awaited = store.awaited()?.to_offer.len();
-    tracing::info!(epoch = row.epoch.0, former = row.former.0, "restored");
     let told = json!({
         "epoch": row.epoch.0, "former": row.former.0, "at": row.at, "until": row.until, "records": records,
         "entries": entries, "users": users, "devices": devices, "areas": areas, "erasures": erasures,

@@ -1,4 +1,4 @@
-//! The daily run beside the service: old rules first, then what is due.
+//! The daily run beside the service: what tools see first, then old rules, then what is due.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{renew, retain};
 use crate::service::Service;
+use crate::tools;
 
 /// How long after one run the next begins.
 const EVERY: Duration = Duration::from_hours(24);
@@ -49,7 +50,9 @@ impl Drop for Daily {
 }
 
 fn run(service: &Service) -> bool {
-    let done = renew(service).and_then(|renewed| Ok((renewed, retain(service, false)?)));
+    let done = tools::rewrite(service)
+        .and_then(|_| renew(service))
+        .and_then(|renewed| Ok((renewed, retain(service, false)?)));
     match done {
         Ok((renewed, retained)) => {
             tracing::info!(

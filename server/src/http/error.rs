@@ -149,7 +149,7 @@ impl From<StoreError> for ApiError {
     /// What went wrong inside goes to the log, not to the caller.
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy => Code::Busy.into(),
+            StoreError::Busy | StoreError::ToolsRead => Code::Busy.into(),
             StoreError::Recovering => Code::Recovering.into(),
             StoreError::Missing(what) => Self::new(Code::NotFound, format!("no such {what}")),
             StoreError::Taken(what) => Self::new(Code::BadRequest, format!("{what} is already there")),

@@ -19,8 +19,10 @@ use super::Stop;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
 use crate::store::records::{
-    Before, DocumentRow, LogRow, RecordLine, RecordRow, RecordWrite, SeenHeads, Source,
+    Before, DocumentRow, LedgerWrite, LogRow, RecordLine, RecordRow, RecordWrite, SeenHeads, Source,
 };
+use crate::tools::columns::FACET;
+use crate::tools::shown::shown;
 
 /// What an entry's author had seen of each facet it touches.
 pub(super) type SeenFacets = Vec<(u8, Seen)>;
@@ -342,7 +344,12 @@ impl Working {
                 term,
             });
             if let Some(record_type) = record_type {
-                ledger.push((*facet, project(record_type, [document]).to_json().to_string()));
+                let view = project(record_type, [document]);
+                ledger.push(LedgerWrite {
+                    facet: *facet,
+                    view: view.to_json().to_string(),
+                    shown: (*facet == FACET).then(|| shown(record_type, &view)),
+                });
             }
         }
         let due_at = record_type.and_then(|t| retention::not_before(t, self.documents()));

@@ -1,14 +1,17 @@
-//! The opaque cursor of a ledger pull: how far each area's log was read. Positions, never clocks, so it never skips.
+//! The opaque cursor of a ledger pull: how far each area's log was read. Positions, never clocks, so it never skips; of one
+//! generation of the store, since a restored one has other rows at positions of before.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use gridledger_schema::ids::AreaNo;
+use gridledger_schema::ids::{AreaNo, ServerEpoch};
 use sha2::{Digest as _, Sha256};
 
 /// The form's version, its first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// Bytes of the generation.
+const EPOCH: usize = 8;
 /// Bytes of the hash of the question.
 const BINDING: usize = 8;
 /// Characters of a cursor: about ten a grid.
@@ -23,6 +26,9 @@ pub enum CursorError {
     /// It belongs to a pull with another type, area or filter.
     #[error("a cursor of another question: type, area and filters must stay the same")]
     OtherQuestion,
+    /// It is of before the store was restored.
+    #[error("the server was restored: pull from the beginning, in the place of what you have")]
+    OtherGeneration,
 }
 
 /// How far each area was read. An area that is not named was not read at all.
@@ -46,9 +52,10 @@ pub fn binding<'a>(parts: impl IntoIterator<Item = &'a str>) -> [u8; BINDING] {
 }
 
 impl Cursor {
-    /// The cursor as a text, bound to a question.
-    pub fn encode(&self, binding: [u8; BINDING]) -> String {
+    /// The cursor as a text, bound to a question and to a generation of the store.
+    pub fn encode(&self, epoch: ServerEpoch, binding: [u8; BINDING]) -> String {
         let mut out = vec![VERSION];
+        out.extend(epoch.0.to_be_bytes());
         out.extend(binding);
         let mut before = 0;
         for (area, position) in self.positions.iter().filter(|(_, position)| **position > 0) {
@@ -59,20 +66,23 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(out)
     }
 
-    /// Reads a cursor of the same question.
-    pub fn decode(text: &str, binding: [u8; BINDING]) -> Result<Self, CursorError> {
+    /// Reads a cursor of the same question and generation.
+    pub fn decode(text: &str, epoch: ServerEpoch, binding: [u8; BINDING]) -> Result<Self, CursorError> {
         if text.len() > CURSOR_CHARS {
             return Err(CursorError::Malformed);
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
         let (head, mut rest) = bytes
-            .split_at_checked(1 + BINDING)
+            .split_at_checked(1 + EPOCH + BINDING)
             .ok_or(CursorError::Malformed)?;
         if head[0] != VERSION {
             return Err(CursorError::Malformed);
         }
-        if head[1..] != binding {
+        if head[1 + EPOCH..] != binding {
             return Err(CursorError::OtherQuestion);
+        }
+        if head[1..=EPOCH] != epoch.0.to_be_bytes() {
+            return Err(CursorError::OtherGeneration);
         }
         let (mut positions, mut area) = (BTreeMap::new(), 0u64);
         while !rest.is_empty() {
@@ -118,6 +128,8 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
+    const NOW: ServerEpoch = ServerEpoch(7);
+
     #[test]
     fn a_cursor_reads_back() {
         let bound = binding(["ticket", "G1"]);
@@ -129,23 +141,29 @@ mod tests {
         ] {
             let positions = positions.into_iter().map(|(a, p)| (AreaNo(a), p)).collect();
             let cursor = Cursor { positions };
-            assert_eq!(Cursor::decode(&cursor.encode(bound), bound), Ok(cursor));
+            assert_eq!(Cursor::decode(&cursor.encode(NOW, bound), NOW, bound), Ok(cursor));
         }
     }
 
     #[test]
-    fn a_cursor_of_another_question_is_refused() {
-        let cursor = Cursor::default().encode(binding(["ticket", "G1"]));
+    fn a_cursor_of_another_question_or_generation_is_refused() {
+        let bound = binding(["ticket", "G1"]);
+        let cursor = Cursor::default().encode(NOW, bound);
         assert_eq!(
-            Cursor::decode(&cursor, binding(["ticketG", "1"])),
+            Cursor::decode(&cursor, NOW, binding(["ticketG", "1"])),
             Err(CursorError::OtherQuestion)
         );
+        let restored = Cursor::decode(&cursor, ServerEpoch(8), bound);
+        assert_eq!(restored, Err(CursorError::OtherGeneration));
     }
 
     #[test]
     fn what_is_no_cursor_is_refused() {
         let bound = binding([]);
-        let of = |tail: &[u8]| URL_SAFE_NO_PAD.encode([&[VERSION][..], &bound, tail].concat());
+        let of = |tail: &[u8]| {
+            let epoch = NOW.0.to_be_bytes();
+            URL_SAFE_NO_PAD.encode([&[VERSION][..], &epoch, &bound, tail].concat())
+        };
         for text in [
             String::new(),
             "!".into(),
@@ -157,7 +175,7 @@ mod tests {
             "A".repeat(CURSOR_CHARS + 1),
         ] {
             assert_eq!(
-                Cursor::decode(&text, bound),
+                Cursor::decode(&text, NOW, bound),
                 Err(CursorError::Malformed),
                 "{text:.20}"
             );

@@ -47,33 +47,44 @@ pub fn cells(
     for column in columns {
         let value = match column.source {
             Source::Record | Source::Time => of_record(&row.record, column.key, area),
-            Source::State | Source::Ticket => view.get("_ticket").and_then(|t| t.get(column.key)).cloned(),
-            Source::Field(field) => {
-                let value = view.get(column.key);
-                value.and_then(|value| {
-                    if masks {
-                        mask::masked(field, value)
-                    } else {
-                        Some(value.clone())
-                    }
-                })
-            }
+            Source::State | Source::Ticket | Source::Field(_) => value(column, view, masks),
         };
         if let Some(value) = value.filter(|value| !value.is_null()) {
             cells.insert(column.key.to_owned(), value);
         }
     }
-    let disputed = view.get("_conflicts").and_then(Value::as_object);
-    let disputed: BTreeSet<&str> = disputed
-        .into_iter()
-        .flat_map(|map| map.keys())
-        .filter_map(|key| key.split('/').next())
-        .filter(|name| columns.iter().any(|column| column.key == *name))
-        .collect();
+    let disputed = disputed(columns, view);
     if !disputed.is_empty() {
         cells.insert("conflicts".into(), json!(disputed));
     }
     cells
+}
+
+/// A column's value in a merged view.
+pub fn value(column: &Column<'_>, view: &Map<String, Value>, masks: bool) -> Option<Value> {
+    match column.source {
+        Source::Record | Source::Time => None,
+        Source::State | Source::Ticket => view.get("_ticket").and_then(|t| t.get(column.key)).cloned(),
+        Source::Field(field) => {
+            let value = view.get(column.key)?;
+            if masks {
+                mask::masked(field, value)
+            } else {
+                Some(value.clone())
+            }
+        }
+    }
+}
+
+/// The columns whose fields several people wrote at once.
+pub fn disputed<'v>(columns: &[Column<'_>], view: &'v Map<String, Value>) -> BTreeSet<&'v str> {
+    let disputed = view.get("_conflicts").and_then(Value::as_object);
+    disputed
+        .into_iter()
+        .flat_map(|map| map.keys())
+        .filter_map(|key| key.split('/').next())
+        .filter(|name| columns.iter().any(|column| column.key == *name))
+        .collect()
 }
 
 fn of_record(record: &RecordRow, key: &str, area: Option<&AreaInfo>) -> Option<Value> {

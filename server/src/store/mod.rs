@@ -19,6 +19,7 @@ pub mod shares;
 pub mod sql;
 pub mod sqlite;
 pub mod tables;
+pub mod tools;
 
 use gridledger_schema::ids::ServerEpoch;
 
@@ -32,6 +33,7 @@ pub use records::RecordStore;
 pub use refusals::RefusalStore;
 pub use restores::RestoreStore;
 pub use shares::ShareStore;
+pub use tools::ToolStore;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,11 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("{0}: another process serves this store")]
     Held(String),
+    /// A tool reads what is to be made anew for tools.
+    #[error(
+        "a tool is reading the ledgers for tools, which have to be made anew: end its query and start again"
+    )]
+    ToolsRead,
     /// The file is not a store of this program, or of another version of it.
     #[error("{0}")]
     NotAStore(String),
@@ -70,7 +77,10 @@ impl StoreError {
 
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Recovering | Self::Sql(_))
+        matches!(
+            self,
+            Self::Busy | Self::Recovering | Self::Sql(_) | Self::ToolsRead
+        )
     }
 
     /// What went wrong, without the values it went wrong with: for logs.
@@ -94,6 +104,7 @@ pub trait Store:
     + ReadLogStore
     + ShareStore
     + NodeStore
+    + ToolStore
     + Send
     + Sync
 {

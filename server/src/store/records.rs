@@ -416,11 +416,21 @@ pub struct RecordWrite {
     pub row: RecordRow,
     /// Its changed documents.
     pub documents: Vec<DocumentRow>,
-    /// Its ledger row: the view of each facet, (facet, JSON).
-    pub ledger: Vec<(u8, String)>,
+    /// Its ledger row: the view of each changed facet.
+    pub ledger: Vec<LedgerWrite>,
     /// What its generation began with, when it began now: (facet, Automerge save). Documents, ledger row and base of
     /// before that are not named here go.
     pub base: Option<Vec<(u8, Vec<u8>)>>,
+}
+
+/// The part of a ledger row that is one facet's.
+pub struct LedgerWrite {
+    /// The facet.
+    pub facet: u8,
+    /// Its view, JSON.
+    pub view: String,
+    /// What tools may see of it, JSON; `None` for nothing.
+    pub shown: Option<String>,
 }
 
 /// Decides a push: reads through `source`, returns what to write and what to answer.
@@ -464,6 +474,15 @@ pub struct LedgerQuery {
     pub areas: Vec<(AreaNo, u64)>,
     /// At most so many rows.
     pub limit: usize,
+}
+
+/// A page of a ledger.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LedgerPage {
+    /// The rows, by area and position.
+    pub rows: Vec<LedgerRow>,
+    /// Areas that hold nothing after the rows, each with the head of its log when that was so: the position to go on from.
+    pub read: Vec<(AreaNo, u64)>,
 }
 
 /// A ledger row.
@@ -524,7 +543,7 @@ pub trait RecordStore {
     /// A record and its documents.
     fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// A page of a ledger.
-    fn ledger(&self, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError>;
+    fn ledger(&self, query: &LedgerQuery) -> Result<LedgerPage, StoreError>;
     /// A record's ledger row.
     fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError>;
     /// Every entry about a record: the stored in log order, then the refused.

@@ -183,8 +183,8 @@ fn read(service: &Service, area: AreaNo) -> Result<BTreeMap<RecordId, Located>, 
             areas: vec![(area, 0)],
             limit: usize::MAX >> 1,
         };
-        let rows = service.store.ledger(&query)?;
-        for row in rows.into_iter().filter(|row| !row.record.erased) {
+        let page = service.store.ledger(&query)?;
+        for row in page.rows.into_iter().filter(|row| !row.record.erased) {
             let located = Located {
                 record: row.record.record,
                 record_type: record_type.name.clone(),

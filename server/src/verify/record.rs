@@ -17,6 +17,9 @@ use super::{Kind, VerifyReport};
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::records::{DocumentRow, HistoryRow, LogRow, RecordRow};
+use crate::tools;
+use crate::tools::columns::FACET;
+use crate::tools::shown::shown;
 
 /// Checks one record; the digest term of each facet as its entries make it.
 pub(super) fn check(
@@ -59,6 +62,7 @@ pub(super) fn check(
             let ledger = service.store.ledger_row(id);
             if let Some(Some(ledger)) = report.take(id, ledger)? {
                 made.compare_ledger(row, record_type, &ledger.views, report);
+                made.compare_shown(service, row, record_type, report)?;
             }
         }
     }
@@ -268,6 +272,28 @@ impl Made {
                 differ(*facet, "no entry touches it");
             }
         }
+    }
+}
+
+impl Made {
+    /// What tools may see is what the schema set shows of the document, once every row was written down by it.
+    fn compare_shown(
+        &self,
+        service: &Service,
+        row: &RecordRow,
+        record_type: &RecordType,
+        report: &mut VerifyReport,
+    ) -> Result<(), StoreError> {
+        let document = self.facets.get(&FACET);
+        let made = document.map(|document| shown(record_type, &project(record_type, [document])));
+        if service.store.shown(row.record)? != made && tools::is_written(service)? {
+            report.note(
+                Kind::Ledger,
+                row.record,
+                "what tools are shown is not what they may see",
+            );
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ mod epochs;
 mod lines;
 mod of_record;
 mod restores;
-pub(crate) mod rng;
+pub mod rng;
 mod territory;
 
 use std::collections::{BTreeSet, VecDeque};

@@ -18,7 +18,7 @@ use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
 use super::notices::Notices;
 use super::records::Decide;
-use super::sql::Connection;
+use super::sql::{Connection, Link as _};
 use super::tables::steps::{STEPS, Steps};
 use super::{StoreError, tables};
 use listener::Listener;
@@ -75,6 +75,36 @@ impl PostgresStore {
         };
         Ok(Self { engine, decide })
     }
+}
+
+/// Looks at a database beside the nodes that serve it: one consistent look, as long as it takes, and nothing is written.
+pub fn look<T>(
+    url: &str,
+    read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let link = link::open(url)?;
+    link.batch("SET statement_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+    read(&Connection::new(&link))
+}
+
+/// Runs `work` in one transaction, as long as it takes; what that wrote is kept or taken back.
+pub fn alone<T>(
+    url: &str,
+    keeps: bool,
+    work: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let link = link::open(url)?;
+    link.batch("SET statement_timeout = 0; BEGIN")?;
+    let result = work(&Connection::new(&link))?;
+    link.batch(if keeps { "COMMIT" } else { "ROLLBACK" })?;
+    Ok(result)
+}
+
+/// For the benchmark: clears what tables no longer need, and counts their rows for plans.
+pub fn vacuum(url: &str, tables: &[&str]) -> Result<(), StoreError> {
+    let link = link::open(url)?;
+    link.batch("SET statement_timeout = 0")?;
+    Ok(link.batch(&format!("VACUUM (ANALYZE) {}", tables.join(", ")))?)
 }
 
 impl Engine for PostgresEngine {

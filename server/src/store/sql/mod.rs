@@ -6,6 +6,7 @@
 
 mod cell;
 pub mod dialect;
+pub mod explaining;
 mod params;
 mod postgres;
 mod sqlite;
@@ -70,11 +71,9 @@ impl SqlError {
         }
     }
 
-    /// Whether it waited in vain for a lock that others hold.
-    pub fn is_held_up(&self) -> bool {
-        use ::postgres::error::SqlState;
-        let Self::Postgres(error) = self else { return false };
-        error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    /// Whether somebody else held a lock for too long.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&::postgres::error::SqlState::LOCK_NOT_AVAILABLE))
     }
 
     /// Whether the same transaction, run again, can succeed: it met another one.
@@ -88,8 +87,19 @@ impl SqlError {
     }
 }
 
+/// Whose SQL an engine reads, where one spelling does not do for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// SQLite's.
+    Sqlite,
+    /// Postgres's.
+    Postgres,
+}
+
 /// What an engine's connection does.
 pub trait Link {
+    /// Whose SQL it reads.
+    fn spelling(&self) -> Spelling;
     /// Runs a statement; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Cell]) -> Result<u64, SqlError>;
     /// Runs a query and gives its rows to `each`, until that says it has enough (`false`).
@@ -138,6 +148,11 @@ impl<'a> Connection<'a> {
         read: impl FnOnce(&Row) -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
         self.prepare_cached(sql)?.query_row(params, read)
+    }
+
+    /// Whose SQL it reads, for the little that is not the same.
+    pub fn spelling(&self) -> Spelling {
+        self.link.spelling()
     }
 
     /// What a query ends with to lock the rows it finds until the transaction ends.
@@ -259,6 +274,13 @@ impl Row {
         let at = column.place(&self.names);
         let cell = self.cells.get(at).ok_or(SqlError::Column(at, "there"))?;
         T::from_cell(cell).ok_or(SqlError::Column(at, T::KIND))
+    }
+}
+
+impl Row {
+    /// The value at a place, whatever it is.
+    pub fn cell(&self, at: usize) -> Result<Cell, SqlError> {
+        self.cells.get(at).cloned().ok_or(SqlError::Column(at, "there"))
     }
 }
 

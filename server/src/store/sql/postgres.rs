@@ -12,7 +12,7 @@ use ::postgres::types::private::BytesMut;
 use ::postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use ::postgres::{Client, Statement};
 
-use super::{Cell, Link, Row, SqlError, dialect};
+use super::{Cell, Link, Row, Spelling, SqlError, dialect};
 use crate::store::notices::Notice;
 
 /// A Postgres connection and the statements it has prepared.
@@ -119,6 +119,10 @@ fn borrowed(params: &[Cell]) -> Vec<&(dyn ToSql + Sync)> {
 }
 
 impl Link for PostgresLink {
+    fn spelling(&self) -> Spelling {
+        Spelling::Postgres
+    }
+
     fn execute(&self, sql: &str, params: &[Cell]) -> Result<u64, SqlError> {
         let statement = self.prepare(sql)?;
         Ok(self.client.borrow_mut().execute(&statement, &borrowed(params))?)

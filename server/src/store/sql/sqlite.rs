@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Statement, ToSql, params_from_iter};
 
-use super::{Cell, Link, Row, SqlError};
+use super::{Cell, Link, Row, Spelling, SqlError};
 use crate::store::notices::Notice;
 
 /// A SQLite connection.
@@ -52,6 +52,10 @@ impl ToSql for Cell {
 }
 
 impl Link for SqliteLink<'_> {
+    fn spelling(&self) -> Spelling {
+        Spelling::Sqlite
+    }
+
     fn execute(&self, sql: &str, params: &[Cell]) -> Result<u64, SqlError> {
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.execute(params_from_iter(params))? as u64)

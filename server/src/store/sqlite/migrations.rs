@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::StoreError;
-use crate::store::tables::steps::Steps;
+use crate::store::tables::steps::{STEPS, Steps};
 
 /// "gldg": the file is a gridledger server store.
 pub const APPLICATION_ID: i32 = 0x676c_6467;
@@ -28,6 +28,18 @@ pub fn migrate(connection: &mut Connection, steps: Steps<'_>) -> Result<(), Stor
         crate::faults::reach("server.before_step");
         tx.commit()?;
         crate::faults::reach("server.after_step");
+    }
+    Ok(())
+}
+
+/// Whether the file is a store that has taken every step.
+pub fn check(connection: &Connection) -> Result<(), StoreError> {
+    let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application != APPLICATION_ID || taken as usize != STEPS.len() {
+        return Err(StoreError::NotAStore(
+            "the file is not a gridledger store of this version; one of an older version is made new when it is served".into(),
+        ));
     }
     Ok(())
 }

@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rusqlite::functions::FunctionFlags;
+use sha2::{Digest as _, Sha256};
+
 use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
 use super::notices::Notices;
@@ -64,6 +67,36 @@ impl SqliteStore {
         };
         Ok(Self { engine, decide })
     }
+}
+
+/// Looks at a store's file beside whoever serves it: one consistent look, nothing is written.
+pub fn look<T>(
+    path: &Path,
+    read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut connection = open::reader(path)?;
+    migrations::check(&connection)?;
+    let tx = connection.transaction()?;
+    read(&Connection::new(&SqliteLink::new(&tx)))
+}
+
+/// For the benchmark: opens a file that nobody serves, and runs `work` in one transaction; what that wrote is kept or taken back.
+pub fn alone<T>(
+    path: &Path,
+    keeps: bool,
+    work: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let mut connection = open::writer(path)?;
+    connection.create_scalar_function("sha256_16", 1, FunctionFlags::SQLITE_DETERMINISTIC, |args| {
+        let text: String = args.get(0)?;
+        Ok(Sha256::digest(text)[..16].to_vec())
+    })?;
+    let tx = connection.transaction()?;
+    let result = work(&Connection::new(&SqliteLink::new(&tx)))?;
+    if keeps {
+        tx.commit()?;
+    }
+    Ok(result)
 }
 
 impl Engine for SqliteEngine {

@@ -1,30 +1,50 @@
 //! Ledgers: pages of a record type's rows, area by area, in the order of their last change.
 
+use std::collections::HashMap;
+
 use gridledger_schema::ids::{AreaNo, RecordId};
 use serde_json::Value;
 
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
-use crate::store::records::{LedgerQuery, LedgerRow};
+use crate::store::records::{LedgerPage, LedgerQuery, LedgerRow};
 use crate::store::sql::Connection;
 
-pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
-    let mut rows = Vec::new();
+pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<LedgerPage, StoreError> {
+    let heads = heads(c, query)?;
+    let mut page = LedgerPage::default();
     for (area, after) in &query.areas {
-        let left = query.limit - rows.len();
+        let head = heads.get(area).copied().unwrap_or_default();
+        if head <= *after {
+            continue;
+        }
+        let left = query.limit - page.rows.len();
         if left == 0 {
             break;
         }
-        let mut page = changed(c, query, (*area, *after), left)?;
+        let mut rows = changed(c, query, (*area, *after), left)?;
         // Of an area that is read for the first time nothing can have left that was shown.
         if *after > 0 {
-            page.extend(departed(c, query, (*area, *after), left)?);
-            page.sort_by_key(LedgerRow::position);
-            page.truncate(left);
+            rows.extend(departed(c, query, (*area, *after), left)?);
+            rows.sort_by_key(LedgerRow::position);
         }
-        rows.extend(page);
+        if rows.len() < left {
+            page.read.push((*area, head));
+        }
+        rows.truncate(left);
+        page.rows.extend(rows);
     }
-    Ok(rows)
+    Ok(page)
+}
+
+/// How far the logs of the areas asked for are.
+fn heads(c: &Connection<'_>, query: &LedgerQuery) -> Result<HashMap<AreaNo, u64>, StoreError> {
+    let areas = || query.areas.iter().map(|(area, _)| area.0);
+    let mut select = c.prepare_cached("SELECT area, head FROM areas WHERE area BETWEEN ?1 AND ?2")?;
+    let rows = select.query_map((areas().min().unwrap_or(0), areas().max().unwrap_or(0)), |row| {
+        Ok((AreaNo(row.get(0)?), row.get::<_, i64>(1)? as u64))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn changed(
@@ -33,24 +53,31 @@ fn changed(
     (area, after): (AreaNo, u64),
     limit: usize,
 ) -> Result<Vec<LedgerRow>, StoreError> {
+    // Whatever is known of the tables' sizes, so few records are looked up, never all of a table.
     let sql = format!(
-        "SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 AND type = ?2 AND last > ?3 ORDER BY last LIMIT ?4"
+        "SELECT {RECORD_COLUMNS}, l.facet, l.view
+         FROM (SELECT * FROM records WHERE area = ?1 AND type = ?2 AND last > ?3 ORDER BY last LIMIT ?4) r
+         LEFT JOIN ledger l ON l.record = r.record ORDER BY r.last, l.facet"
     );
     let mut select = c.prepare_cached(&sql)?;
-    let page = select.query_map(
-        (area.0, &query.record_type, after as i64, limit as i64),
-        read_record,
-    )?;
-    page.map(|record| {
-        let record = record?;
-        let views = views(c, record.record)?;
-        Ok(LedgerRow {
-            record,
-            views,
-            left: None,
-        })
-    })
-    .collect()
+    let mut rows: Vec<LedgerRow> = Vec::new();
+    let from = (area.0, &query.record_type, after as i64, limit as i64);
+    select.visit(from, |row| -> Result<bool, StoreError> {
+        let record = read_record(row)?;
+        if rows.last().is_none_or(|last| last.record.record != record.record) {
+            rows.push(LedgerRow {
+                record,
+                views: Vec::new(),
+                left: None,
+            });
+        }
+        if let (Some(facet), Some(last)) = (row.get::<_, Option<u8>>("facet")?, rows.last_mut()) {
+            last.views
+                .push((facet, read_view(&row.get::<_, String>("view")?)?));
+        }
+        Ok(true)
+    })?;
+    Ok(rows)
 }
 
 /// Records of the type that left the area.
@@ -82,8 +109,11 @@ pub(super) fn views(c: &Connection<'_>, record: RecordId) -> Result<Vec<(u8, Val
     })?;
     rows.map(|row| {
         let (facet, view) = row?;
-        let view = serde_json::from_str(&view).map_err(|_| StoreError::Damaged("ledger"))?;
-        Ok((facet, view))
+        Ok((facet, read_view(&view)?))
     })
     .collect()
+}
+
+fn read_view(view: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(view).map_err(|_| StoreError::Damaged("ledger"))
 }

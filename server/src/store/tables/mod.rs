@@ -1,9 +1,11 @@
 //! The tables' code: what the store's traits do, in SQL, once for every engine.
 
 mod audit;
+pub mod bulk;
 mod desk;
 mod epochs;
 mod events;
+pub mod hot;
 mod ledgers;
 mod locks;
 mod nodes;
@@ -16,6 +18,7 @@ mod refusals;
 mod restores;
 mod shares;
 pub mod steps;
+pub mod tools;
 
 use gridledger_schema::ids::ServerEpoch;
 

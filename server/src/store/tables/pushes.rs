@@ -346,11 +346,12 @@ fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreErro
             document.term.to_be_bytes(),
         ))?;
     }
-    for (facet, view) in ledger {
+    for part in ledger {
         let mut upsert = c.prepare_cached(
-            "INSERT INTO ledger VALUES (?1, ?2, ?3) ON CONFLICT (record, facet) DO UPDATE SET view = ?3",
+            "INSERT INTO ledger VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (record, facet) DO UPDATE SET view = ?3, shown = ?4",
         )?;
-        upsert.execute((row.record.0, facet, view))?;
+        upsert.execute((row.record.0, part.facet, &part.view, &part.shown))?;
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use super::pushes::{self, read_line, read_refusal};
 use super::{Engine, SqlStore, epochs, events, ledgers};
 use crate::store::StoreError;
 use crate::store::records::{
-    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerQuery, LedgerRow, Push, RecordNewsRow,
-    RecordRow, RecordStore, SegmentVerdict, Told,
+    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerPage, LedgerQuery, LedgerRow, Push,
+    RecordNewsRow, RecordRow, RecordStore, SegmentVerdict, Told,
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
@@ -75,7 +75,11 @@ const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.autho
 const LINE: usize = 20;
 
 /// Records that changed or left after the cursor, in the order in which they did.
-fn news(c: &Connection<'_>, cursor: AreaCursor, bytes: usize) -> Result<Vec<RecordNewsRow>, StoreError> {
+pub(super) fn news(
+    c: &Connection<'_>,
+    cursor: AreaCursor,
+    bytes: usize,
+) -> Result<Vec<RecordNewsRow>, StoreError> {
     let (mut found, cut) = changed(c, cursor, bytes)?;
     let upto = found.last().filter(|_| cut).map(|last| last.at);
     found.extend(events::left(c, cursor, upto)?);
@@ -83,31 +87,58 @@ fn news(c: &Connection<'_>, cursor: AreaCursor, bytes: usize) -> Result<Vec<Reco
     Ok(found)
 }
 
+/// Records looked up at once: so few that no engine thinks of reading a whole table, whatever it knows of its size.
+const RECORDS_AT_ONCE: usize = 250;
+
 /// Records of the area that changed after the cursor, and whether there are more.
 fn changed(
     c: &Connection<'_>,
     cursor: AreaCursor,
     bytes: usize,
 ) -> Result<(Vec<RecordNewsRow>, bool), StoreError> {
+    let (mut found, mut taken, mut cut) = (Vec::<RecordNewsRow>::new(), 0, false);
+    loop {
+        let (before, after) = (found.len(), found.last().map_or(cursor.reached, |last| last.at));
+        cut |= changed_after(c, cursor, after, (&mut found, &mut taken, bytes))?;
+        if cut || found.len() - before < RECORDS_AT_ONCE {
+            break;
+        }
+    }
+    for news in &mut found {
+        if begins_with_more(&news.row, cursor.floor) {
+            news.whole = Some(documents_of(c, news.row.record)?);
+        }
+    }
+    Ok((found, cut))
+}
+
+/// The next records after a position, until there are enough bytes; whether there were.
+fn changed_after(
+    c: &Connection<'_>,
+    cursor: AreaCursor,
+    after: u64,
+    (found, taken, bytes): (&mut Vec<RecordNewsRow>, &mut usize, usize),
+) -> Result<bool, StoreError> {
     let sql = format!(
-        "SELECT {RECORD_COLUMNS}, {NEWS_LINE} FROM records r
+        "SELECT {RECORD_COLUMNS}, {NEWS_LINE}
+         FROM (SELECT * FROM records WHERE area = ?1 AND last > ?3 ORDER BY last LIMIT {RECORDS_AT_ONCE}) r
          LEFT JOIN log l ON l.record = r.record AND l.seq > CASE WHEN r.arrived > ?2 THEN 0 ELSE ?2 END
            AND r.began <= ?2 AND (r.began = 0 OR r.arrived <= ?2)
          LEFT JOIN entries e ON e.feed = l.feed AND e.n = l.n LEFT JOIN feeds f ON f.feed = l.feed
-         WHERE r.area = ?1 AND r.last > ?3 ORDER BY r.last, l.seq"
+         ORDER BY r.last, l.seq"
     );
     let mut select = c.prepare_cached(&sql)?;
-    let (mut found, mut taken, mut cut) = (Vec::<RecordNewsRow>::new(), 0, false);
-    let from = (cursor.area.0, cursor.floor as i64, cursor.reached as i64);
+    let mut cut = false;
+    let from = (cursor.area.0, cursor.floor as i64, after as i64);
     select.visit(from, |row| -> Result<bool, SqlError> {
         let record = RecordId(row.get(0)?);
         if found.last().is_none_or(|last| last.row.record != record) {
-            if taken >= bytes && !found.is_empty() {
+            if *taken >= bytes && !found.is_empty() {
                 cut = true;
                 return Ok(false);
             }
             let row = read_record(row)?;
-            taken += if begins_with_more(&row, cursor.floor) {
+            *taken += if begins_with_more(&row, cursor.floor) {
                 WHOLE_BYTES
             } else {
                 0
@@ -121,18 +152,13 @@ fn changed(
             });
         }
         if let (Some(body), Some(last)) = (row.get::<_, Option<Vec<u8>>>(LINE + 7)?, found.last_mut()) {
-            taken += body.len();
+            *taken += body.len();
             last.entries
                 .push((read_line(row, LINE)?, row.get(LINE + 6)?, body));
         }
         Ok(true)
     })?;
-    for news in &mut found {
-        if begins_with_more(&news.row, cursor.floor) {
-            news.whole = Some(documents_of(c, news.row.record)?);
-        }
-    }
-    Ok((found, cut))
+    Ok(cut)
 }
 
 /// What a record's documents are taken to weigh before they are read.
@@ -142,6 +168,15 @@ const WHOLE_BYTES: usize = 2 << 10;
 /// began again they do not begin with nothing.
 fn begins_with_more(row: &RecordRow, floor: u64) -> bool {
     !row.erased && (row.began > floor || (row.began > 0 && row.arrived > floor))
+}
+
+/// The record that has, or had, a number in an area's log as its short name.
+pub(super) fn record_named(c: &Connection<'_>, area: AreaNo, created: u64) -> Result<RecordId, SqlError> {
+    let mut select = c.prepare_cached(
+        "SELECT record FROM records WHERE area = ?1 AND created = ?2
+         UNION ALL SELECT record FROM stays WHERE area = ?1 AND created = ?2 LIMIT 1",
+    )?;
+    select.query_row((area.0, created as i64), |row| Ok(RecordId(row.get(0)?)))
 }
 
 fn history(c: &Connection<'_>, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
@@ -195,15 +230,8 @@ impl<E: Engine> RecordStore for SqlStore<E> {
     }
 
     fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
-        self.engine.read(|c| {
-            let mut select = c.prepare_cached(
-                "SELECT record FROM records WHERE area = ?1 AND created = ?2
-                 UNION ALL SELECT record FROM stays WHERE area = ?1 AND created = ?2 LIMIT 1",
-            )?;
-            Ok(select
-                .query_row((area.0, created as i64), |row| Ok(RecordId(row.get(0)?)))
-                .optional()?)
-        })
+        self.engine
+            .read(|c| Ok(record_named(c, area, created).optional()?))
     }
 
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
@@ -232,7 +260,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn ledger(&self, query: &LedgerQuery) -> Result<Vec<LedgerRow>, StoreError> {
+    fn ledger(&self, query: &LedgerQuery) -> Result<LedgerPage, StoreError> {
         self.engine.read(|c| ledgers::page(c, query))
     }
 

@@ -22,7 +22,8 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0006_rights", RIGHTS),
     ("0007_residents", RESIDENTS),
     ("0008_restore", RESTORE),
-    ("0009_nodes", NODES),
+    ("0009_views", VIEWS),
+    ("0010_nodes", NODES),
 ];
 
 const FIRST: &str = "
@@ -203,6 +204,16 @@ CREATE TABLE missing (
 CREATE TABLE displaced (
   feed BLOB NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL, at INTEGER NOT NULL,
   PRIMARY KEY (feed, n, hash)) STRICT, WITHOUT ROWID;
+";
+
+/// What tools may see of a record, beside its view. Positions are unique in an area's log already; so that the records can be split
+/// by their ids, no index of theirs says it again.
+const VIEWS: &str = "
+ALTER TABLE ledger ADD COLUMN shown TEXT;
+DROP INDEX records_created;
+DROP INDEX records_last;
+CREATE INDEX records_created ON records (area, created);
+CREATE INDEX records_last ON records (area, last);
 ";
 
 /// What nodes share: which territory it is; what they do one at a time; the counters that devices used and what they were given, which a crash may take.

@@ -1,11 +1,14 @@
 //! What was done since the backup and is in no phone's entries: devices enrolled and revoked, values erased.
 
+use std::collections::BTreeMap;
+
 use gridledger_client::{Intents, RecordId};
 use gridledger_schema::code::Code;
 use gridledger_server::epochs::{Reason, Wanted, erase};
 use gridledger_server::verify::verify;
+use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{Phone, SyncFailure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{all_hold, count_one_more, household, label, patrol, settle, shown, shown_label, two};
 
@@ -123,4 +126,31 @@ fn what_was_erased_since_the_backup_does_not_come_back_with_its_author() {
 fn mark_vacant(phone: &mut Phone, house: RecordId) {
     let intents = Intents::new().put("status", "vacant");
     phone.engine().edit(house, intents).expect("an edit");
+}
+
+#[test]
+fn a_desk_that_pulled_since_the_backup_is_told_to_begin_again() {
+    let (mut world, mut a, mut b) = two();
+    world.user("s1", "general_grid_head", "C");
+    let record = patrol(&mut a, "p0");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("backup.db");
+    count_one_more(&mut a, record, "p1");
+    settle(&world, &mut [&mut a, &mut b]);
+    let clerk = Clerk::new(&world.service, "s1");
+    let (rows, cursor) = clerk.pull("patrol", &[], "", 10);
+    assert_eq!(rows.len(), 1);
+    world.restore(&backup);
+    let clerk = Clerk::new(&world.service, "s1");
+    assert_eq!(
+        clerk.refused_page("patrol", &[("since", &cursor)]),
+        Code::ServerEpochChanged
+    );
+    let (rows, cursor) = clerk.pull("patrol", &[], "", 10);
+    let count =
+        |rows: &BTreeMap<String, Value>| rows.values().next().map(|row| row["posters_removed"].clone());
+    assert_eq!(count(&rows), Some(json!(1)));
+    settle(&world, &mut [&mut a, &mut b]);
+    let (rows, _) = Clerk::new(&world.service, "s1").pull("patrol", &[], &cursor, 10);
+    assert_eq!(count(&rows), Some(json!(2)));
 }

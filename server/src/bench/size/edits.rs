@@ -1,0 +1,165 @@
+//! The edits of the measurement: records that are repeated, and a worker's day.
+
+use gridledger_core::canonical;
+use gridledger_schema::entry::{Entry, Intent, Op, Target};
+use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
+use serde_json::json;
+
+use super::super::BenchError;
+use crate::service::Service;
+use crate::store::people::{FeedRow, User};
+use crate::store::records::{CheckedSegment, Heard, Push, SignedEntry};
+use crate::store::tables::bulk::{self, Size};
+
+/// The time everything was written, ms since 1970.
+const AT: i64 = 1_767_571_200_000;
+/// Edits of a day's push.
+pub(super) const DAY: u64 = 60;
+/// The types that are repeated, in turn.
+pub(super) const TYPES: [&str; 3] = ["household", "person", "dwelling"];
+
+/// A record of each type with so many entries, written as a phone's push is.
+pub(super) fn patterns(
+    service: &Service,
+    user: &User,
+    area: AreaNo,
+    entries: u64,
+) -> Result<Vec<RecordId>, BenchError> {
+    let mut author = Author::new(user, 9, 0, EntryHash::ZERO);
+    service.store.put_feed(&author.row)?;
+    let mut records = Vec::new();
+    for record_type in TYPES {
+        let target = Target::Create {
+            record_type: record_type.to_owned(),
+            area,
+        };
+        let mut signed = vec![author.sign(target, 0, creation(record_type))];
+        let record = signed[0].entry.record(author.row.feed);
+        for k in 1..entries {
+            signed.push(author.sign(Target::Edit { record }, 0, change(record_type, k)));
+        }
+        let verdicts = service.store.push(author.push(signed))?;
+        if verdicts
+            .iter()
+            .any(|verdict| !verdict.refused.is_empty() || verdict.stopped.is_some())
+        {
+            return Err(format!("a pattern was refused: {verdicts:?}").into());
+        }
+        records.push(record);
+    }
+    Ok(records)
+}
+
+fn put(field: &str, value: serde_json::Value) -> Intent {
+    Intent {
+        facet: 0,
+        field: field.to_owned(),
+        op: Op::Put { value },
+    }
+}
+
+fn creation(record_type: &str) -> Vec<Intent> {
+    let none = "00000000-0000-8000-8000-000000000000";
+    match record_type {
+        "household" => vec![
+            put("dwelling_id", json!(none)),
+            put("label", json!("#户 三楼北")),
+            put("status", json!("active")),
+        ],
+        "person" => vec![
+            put("name", json!("陆#")),
+            put("gender", json!("female")),
+            put("birth_year", json!(1957)),
+            put("relation_to_head", json!("head")),
+        ],
+        _ => vec![
+            put(
+                "address",
+                json!({ "road": "滨河路", "number": "#号", "building": "3栋", "unit": "2单元", "room": "401" }),
+            ),
+            put("use", json!("self")),
+            put("floor_area", json!(88.5)),
+        ],
+    }
+}
+
+fn change(record_type: &str, k: u64) -> Vec<Intent> {
+    let pick = |codes: [&str; 2]| json!(codes[k as usize % 2]);
+    match record_type {
+        "household" => vec![put("status", pick(["active", "vacant"]))],
+        "person" => vec![put("relation_to_head", pick(["head", "spouse"]))],
+        _ => vec![put("use", pick(["self", "rented"]))],
+    }
+}
+
+/// A feed, and how far it is written.
+struct Author {
+    row: FeedRow,
+    n: u64,
+    hash: EntryHash,
+}
+
+impl Author {
+    fn new(user: &User, number: u8, n: u64, hash: EntryHash) -> Self {
+        let row = FeedRow {
+            feed: FeedId([number; 16]),
+            device: None,
+            user: user.no,
+            author: user.login.clone(),
+            public_key: bulk::FILLER,
+            ordinal: 0,
+        };
+        Self { row, n, hash }
+    }
+
+    fn sign(&mut self, target: Target, cursor: u64, intents: Vec<Intent>) -> SignedEntry {
+        self.n += 1;
+        let entry = Entry {
+            n: self.n,
+            at: AT,
+            cursor,
+            role: "grid_worker".into(),
+            target,
+            intents,
+        };
+        let body = canonical::encode(&entry);
+        self.hash = canonical::hash(self.hash, &body);
+        SignedEntry {
+            entry,
+            body,
+            hash: self.hash,
+        }
+    }
+
+    fn push(&self, entries: Vec<SignedEntry>) -> Push {
+        let segment = CheckedSegment {
+            feed: self.row.clone(),
+            entries,
+            signature: [0; 64],
+            heard: Heard::EVERYTHING,
+            again: None,
+        };
+        Push {
+            carrier: None,
+            segments: vec![segment],
+            now: AT,
+        }
+    }
+}
+
+/// A day's push in the first grid, by somebody who knows all of it.
+pub(super) fn day(user: &User, size: Size) -> Push {
+    let mut author = Author::new(user, 0, size.feed_head(), EntryHash(bulk::FILLER));
+    author.row.feed = bulk::feed(0);
+    let edits = (0..DAY.min(size.records / size.areas)).map(|place| {
+        let record = bulk::record(size, place);
+        let record_type = TYPES[place as usize % TYPES.len()];
+        author.sign(
+            Target::Edit { record },
+            size.head(),
+            change(record_type, place + 1),
+        )
+    });
+    let edits = edits.collect();
+    author.push(edits)
+}

@@ -1,0 +1,99 @@
+//! What programs read in the database itself: typed views, and what of each record stands in them.
+
+use gridledger_schema::ids::RecordId;
+use gridledger_schema::set::Label;
+
+use super::StoreError;
+
+/// The ledger of a record type, for tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolLedger {
+    /// The type; its view is `ledger_` and this.
+    pub record_type: String,
+    /// Its columns, beside those that every record has.
+    pub columns: Vec<ToolColumn>,
+}
+
+/// A column of a ledger for tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolColumn {
+    /// Its name in the view.
+    pub name: String,
+    /// What its values are.
+    pub kind: ToolKind,
+    /// Whether a mask lies over them.
+    pub masked: bool,
+    /// The member of [`Shown::shown`] that holds its value.
+    pub key: String,
+    /// Its heading.
+    pub label: Label,
+}
+
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolKind {
+    /// A text, or a code.
+    Text,
+    /// A whole number.
+    Whole,
+    /// A number.
+    Number,
+    /// Yes or no.
+    YesNo,
+    /// A time: in what is written down ms since 1970.
+    Time,
+    /// A list or an object, as JSON.
+    Json,
+}
+
+impl ToolKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Whole => "whole",
+            Self::Number => "number",
+            Self::YesNo => "yes_no",
+            Self::Time => "time",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// What tools may see of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The record.
+    pub record: RecordId,
+    /// The log position it was read at; of a record that changed since it is not written.
+    pub last: u64,
+    /// One JSON object: key of a column to value.
+    pub shown: String,
+}
+
+/// Whether a role of the database reads the views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReaderRole {
+    /// It does.
+    Reads,
+    /// There is none, and this account may not make one.
+    MayNotMake,
+    /// A file has no roles.
+    NoRoles,
+}
+
+/// The views, and what stands in them.
+pub trait ToolStore {
+    /// Makes the views of these ledgers, of the codes' names in them (record type, column, code, zh, en), of areas and of what is gone,
+    /// all or nothing; takes away those of before that are not among them. Whether anything changed.
+    /// [`StoreError::ToolsRead`] while a tool reads one that is to change.
+    fn put_tool_views(&self, ledgers: &[ToolLedger], codes: &[[String; 5]]) -> Result<bool, StoreError>;
+    /// Up to `limit` ids of records after `after`, in order.
+    fn records_after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, StoreError>;
+    /// What tools may see of a record: one JSON object.
+    fn shown(&self, record: RecordId) -> Result<Option<String>, StoreError>;
+    /// Writes down what tools may see of records.
+    fn put_shown(&self, rows: Vec<Shown>) -> Result<(), StoreError>;
+    /// Makes the role that reads the views and nothing else, if it is not there, and lets it read them.
+    fn make_reader(&self) -> Result<ReaderRole, StoreError>;
+}
