@@ -80,6 +80,14 @@ impl World {
         Self::made(grids, SchemaSet::builtin(), file)
     }
 
+    /// … in a store that a world of two grids left.
+    pub fn found(address: StoreAddress) -> Self {
+        let world = Self::at(2, SchemaSet::builtin(), address);
+        // Codes and keys of phones are made from their number: these are new ones.
+        world.phones.store(1_000, Ordering::Relaxed);
+        world
+    }
+
     /// … whose server keeps its store at an address.
     pub fn at(grids: usize, schema: Arc<SchemaSet>, address: StoreAddress) -> Self {
         Self::made(grids, schema, |_| address)
@@ -88,14 +96,6 @@ impl World {
     /// Where the server keeps its store.
     pub fn address(&self) -> &StoreAddress {
         &self.address
-    }
-
-    /// … in a store that a world of two grids left.
-    pub fn found(address: StoreAddress) -> Self {
-        let world = Self::made(2, SchemaSet::builtin(), |_| address);
-        // Codes and keys of phones are made from their number: these are new ones.
-        world.phones.store(1_000, Ordering::Relaxed);
-        world
     }
 
     fn made(grids: usize, schema: Arc<SchemaSet>, address: impl FnOnce(&Path) -> StoreAddress) -> Self {

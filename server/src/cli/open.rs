@@ -56,15 +56,15 @@ pub fn explain(error: StoreError) -> CliError {
                  stop the server, run the command, start the server again"
             ),
         ),
-        StoreError::ToolsRead => CliError::named(
-            "分析工具正在读取台账视图，而视图须随数据模式更新：请结束该查询后重新启动。".to_owned(),
-            StoreError::ToolsRead.to_string(),
-        ),
         StoreError::Sql(error) if error.is_unreachable() => CliError::named(
             format!("连不上数据库（{error}）。请检查 store 中的地址，以及数据库是否在运行。"),
             format!(
                 "the database cannot be reached ({error}): see whether it runs, and the address in `store`"
             ),
+        ),
+        StoreError::ToolsRead => CliError::named(
+            "分析工具正在读取台账视图，而视图须随数据模式更新：请结束该查询后重新启动。".to_owned(),
+            StoreError::ToolsRead.to_string(),
         ),
         other => other.into(),
     }

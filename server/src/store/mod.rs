@@ -103,8 +103,8 @@ pub trait Store:
     + PlanStore
     + ReadLogStore
     + ShareStore
-    + ToolStore
     + NodeStore
+    + ToolStore
     + Send
     + Sync
 {

@@ -42,7 +42,7 @@ fn take_steps(link: &PostgresLink, steps: Steps<'_>) -> Result<(), StoreError> {
         let contracts = steps::contracts(name);
         let mut taken = take_step(link, (step, name, contracts), sql);
         for _ in 1..ATTEMPTS {
-            if !matches!(&taken, Err(error) if error.is_held_up()) {
+            if !matches!(&taken, Err(error) if error.is_locked()) {
                 break;
             }
             taken = take_step(link, (step, name, contracts), sql);

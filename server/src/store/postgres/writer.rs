@@ -92,11 +92,18 @@ fn transact(
         }
     };
     let (mut replies, mut again): (Vec<Reply>, Vec<Job>) = (Vec::new(), Vec::new());
-    for job in group {
+    let mut group = group.into_iter();
+    while let Some(job) = group.next() {
         match run(link, &job) {
-            Ok(reply) => replies.push(reply),
-            Err(StoreError::Sql(error)) if error.is_collision() => again.push(job),
-            Err(error) => (job.failed)(error),
+            Ok(Ok(reply)) => replies.push(reply),
+            Ok(Err(StoreError::Sql(error))) if error.is_collision() => again.push(job),
+            Ok(Err(error)) => (job.failed)(error),
+            Err(error) => {
+                // The transaction is broken: a commit of it would say that it worked, and roll back.
+                answer(replies, false);
+                fail(again.into_iter().chain([job]).chain(group).collect());
+                return Err(error.into());
+            }
         }
     }
     crate::faults::reach("server.before_commit");
@@ -133,18 +140,15 @@ pub fn vacuum(link: &PostgresLink) -> Result<(), SqlError> {
         .try_for_each(|table| link.batch(&format!("VACUUM {table}")))
 }
 
-/// Runs a job in a savepoint: when it fails, the others stand.
-fn run(link: &PostgresLink, job: &Job) -> Result<Reply, StoreError> {
+/// Runs a job in a savepoint: when it fails, the others stand. The outer error is the savepoint's own.
+fn run(link: &PostgresLink, job: &Job) -> Result<Result<Reply, StoreError>, SqlError> {
     link.batch("SAVEPOINT job")?;
     let outcome = job.run(&Connection::new(link));
-    match outcome {
-        Ok(reply) => {
-            link.batch("RELEASE job")?;
-            Ok(reply)
-        }
-        Err(error) => {
-            link.batch("ROLLBACK TO job; RELEASE job")?;
-            Err(error)
-        }
-    }
+    let end = if outcome.is_ok() {
+        "RELEASE job"
+    } else {
+        "ROLLBACK TO job; RELEASE job"
+    };
+    link.batch(end)?;
+    Ok(outcome)
 }

@@ -71,11 +71,9 @@ impl SqlError {
         }
     }
 
-    /// Whether it waited in vain for a lock that others hold.
-    pub fn is_held_up(&self) -> bool {
-        use ::postgres::error::SqlState;
-        let Self::Postgres(error) = self else { return false };
-        error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    /// Whether somebody else held a lock for too long.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&::postgres::error::SqlState::LOCK_NOT_AVAILABLE))
     }
 
     /// Whether the same transaction, run again, can succeed: it met another one.

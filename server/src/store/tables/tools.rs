@@ -120,7 +120,7 @@ fn shown(c: &Connection<'_>, record: RecordId) -> Result<Option<String>, StoreEr
 }
 
 fn while_read(error: SqlError) -> StoreError {
-    if error.is_held_up() {
+    if error.is_locked() {
         StoreError::ToolsRead
     } else {
         error.into()
