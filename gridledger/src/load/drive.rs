@@ -3,6 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use gridledger_client::{Backoff, ClientError};
+use gridledger_schema::code::Code;
+use reqwest::header::RETRY_AFTER;
 use tokio::task::JoinSet;
 
 use super::LoadError;
@@ -38,14 +41,28 @@ impl Driven {
 
     /// Has every phone take its answer in: all of its edits must be acknowledged.
     pub fn acknowledged(&self, edits: usize) -> Result<(), LoadError> {
-        for (at, (phone, answer)) in self.phones.iter().enumerate() {
-            let open = phone.take_in(answer)?;
-            if open > 0 {
-                let open = format!("phone {at}: {open} of {edits} edits not acknowledged");
-                return Err(LoadError::Wrong(open));
-            }
-        }
-        Ok(())
+        let half = self.phones.len().div_ceil(2).max(1);
+        let take_in = |phones: &[(Ready, Vec<u8>)]| {
+            phones
+                .iter()
+                .try_for_each(|(phone, answer)| match phone.take_in(answer)? {
+                    0 => Ok(()),
+                    open => Err(LoadError::Wrong(format!(
+                        "{open} of {edits} edits not acknowledged"
+                    ))),
+                })
+        };
+        std::thread::scope(|scope| {
+            let parts: Vec<_> = self
+                .phones
+                .chunks(half)
+                .map(|phones| scope.spawn(move || take_in(phones)))
+                .collect();
+            parts.into_iter().try_for_each(|part| {
+                let panicked = |_| LoadError::Wrong("a phone panicked".into());
+                part.join().map_err(panicked)?
+            })
+        })
     }
 }
 
@@ -56,13 +73,14 @@ pub async fn drive(server: &str, phones: Vec<Ready>, at_once: usize) -> Result<D
     let done = Arc::new(Mutex::new(Driven::default()));
     let began = Instant::now();
     let mut lines: JoinSet<Result<(), LoadError>> = JoinSet::new();
-    for line in 0..at_once {
+    for _ in 0..at_once {
         let (http, url, waiting, done) = (http.clone(), url.clone(), waiting.clone(), done.clone());
         lines.spawn(async move {
             loop {
                 let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let Some(phone) = next else { return Ok(()) };
-                sync((&http, &url), phone, line as u64, &done).await?;
+                let seed = phone.seed();
+                sync((&http, &url), phone, seed, &done).await?;
             }
         });
     }
@@ -78,24 +96,25 @@ pub async fn drive(server: &str, phones: Vec<Ready>, at_once: usize) -> Result<D
 async fn sync(
     (http, url): (&reqwest::Client, &str),
     mut phone: Ready,
-    line: u64,
+    seed: u64,
     done: &Mutex<Driven>,
 ) -> Result<(), LoadError> {
     let began = Instant::now();
-    for tried in 0..TRIES {
-        let sent = http.post(url).body(phone.body.clone()).send().await;
-        if let Ok(answer) = sent
-            && answer.status().is_success()
-            && let Ok(answer) = answer.bytes().await
-        {
-            let took = began.elapsed();
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.took.push(took);
-            done.phones.push((phone, answer.to_vec()));
-            return Ok(());
-        }
+    let mut backoff = Backoff::new(seed);
+    for _ in 0..TRIES {
+        let error = match post(http, url, &phone).await {
+            Ok(answer) => {
+                let took = began.elapsed();
+                let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                done.took.push(took);
+                done.phones.push((phone, answer));
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let wait = backoff.after(&error).ok_or(error)?;
         done.lock().unwrap_or_else(PoisonError::into_inner).told_back += 1;
-        tokio::time::sleep(back_off(tried, line)).await;
+        tokio::time::sleep(wait).await;
         phone.again()?;
     }
     Err(LoadError::Wrong(format!(
@@ -103,8 +122,28 @@ async fn sync(
     )))
 }
 
-/// Longer each time, and another for every phone.
-fn back_off(tried: u32, line: u64) -> Duration {
-    let most = 250u64 << tried.min(6);
-    Duration::from_millis(most / 2 + line.wrapping_mul(2_654_435_761) % most)
+/// One request, and its answer or why there is none.
+async fn post(http: &reqwest::Client, url: &str, phone: &Ready) -> Result<Vec<u8>, ClientError> {
+    let cut = |error: reqwest::Error| ClientError::Network(error.to_string());
+    let answer = http
+        .post(url)
+        .body(phone.body.clone())
+        .send()
+        .await
+        .map_err(cut)?;
+    if answer.status().is_success() {
+        return Ok(answer.bytes().await.map_err(cut)?.to_vec());
+    }
+    let wait = answer.headers().get(RETRY_AFTER);
+    let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+    let text = answer.text().await.map_err(cut)?;
+    let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    Err(ClientError::Server {
+        code: said["code"]
+            .as_str()
+            .and_then(Code::parse)
+            .unwrap_or(Code::Internal),
+        detail: String::new(),
+        wait: wait.map(Duration::from_secs),
+    })
 }

@@ -98,6 +98,11 @@ impl Line {
 }
 
 impl Ready {
+    /// The seed of its chance: another for every phone.
+    pub fn seed(&self) -> u64 {
+        u64::from_be_bytes(std::array::from_fn(|at| self.key[at]))
+    }
+
     /// The request once more, as a phone makes it that was told to come back.
     pub fn again(&mut self) -> Result<(), LoadError> {
         self.body = open(&self.path, self.key)?.request(0)?.body;

@@ -200,6 +200,11 @@ pub fn recovery(service: &Service, args: &RecoveryArgs, speaker: Speaker) -> Res
         let numbers: Vec<String> = devices.iter().map(ToString::to_string).collect();
         numbers.join(", ")
     };
+    if phase == RecoveryPhase::Over {
+        let over = "the recovery after the restore is over: admin lost says what nobody brought back";
+        speaker.done(&told, "恢复已结束；没有人补回的内容见 admin lost", over);
+        return Ok(());
+    }
     let (offer, settle) = (numbers(&awaited.to_offer), numbers(&awaited.to_settle));
     let until = gridledger_core::calendar::minute(restore.until);
     speaker.done(

@@ -34,8 +34,17 @@ pub enum SqlError {
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// Postgres said no, or is not there.
-    #[error("postgres: {0}")]
+    #[error("postgres: {}", said(.0))]
     Postgres(#[from] ::postgres::Error),
+}
+
+/// What the database said, or why it could not be asked.
+fn said(error: &::postgres::Error) -> String {
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    match error.as_db_error() {
+        Some(said) => said.message().to_owned(),
+        None => cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")),
+    }
 }
 
 impl SqlError {

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrations::APPLICATION_ID;
 use super::{SqliteStore, open};
@@ -68,7 +68,11 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(open::BUSY_TIMEOUT)?;
-    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let application = connection.pragma_query_value(None, "application_id", |row| row.get(0));
+    let application: i32 = application.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => unfit(path, "it is not a gridledger store"),
+        _ => error.into(),
+    })?;
     if application != APPLICATION_ID {
         return Err(unfit(path, "it is not a gridledger store"));
     }
