@@ -150,7 +150,7 @@ fn a_statement_that_takes_too_long_says_to_come_again() {
     let mut database = cluster::client(&url);
     let mut held_up = database.transaction().expect("a transaction");
     held_up
-        .batch_execute("LOCK TABLE records IN ACCESS EXCLUSIVE MODE")
+        .batch_execute("LOCK TABLE records, grants IN ACCESS EXCLUSIVE MODE")
         .expect("the lock");
     let refused = super::on_network(phone.sync()).expect_err("it is held up");
     assert!(refused.code().is_some_and(Code::retry_can_help), "{refused}");
