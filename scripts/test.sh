@@ -158,7 +158,7 @@ ${CC:-cc} --version | sed -n 1p
 # --- the steps --------------------------------------------------------------------------------------------------------
 
 # What plays a server's whole life; the store's own suite runs on every engine anyway.
-on_postgres='test(/^(line|simulation|rights|refused|forked|epochs|moves|residents|ledgers|register|desks|phones|http_desk)/)'
+on_postgres='test(/^(line|simulation|rights|refused|forked|epochs|moves|residents|ledgers|register|desks|phones|http_desk|restore|tools)/) and not test(operator)'
 
 heading "Format: cargo fmt"
 cargo fmt --all --check
