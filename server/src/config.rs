@@ -11,8 +11,18 @@ use crate::store::jobs::COMMIT_GROUP;
 
 /// What the names of environment variables begin with.
 const PREFIX: &str = "GRIDLEDGER_";
-/// Variables of that beginning that are not settings of the server.
-const NOT_SETTINGS: [&str; 4] = ["CONFIG", "PASSWORD", "DIE_AT", "FIELD_"];
+/// Variables of that beginning that are not settings of the server. The last ones are the tests' own.
+const NOT_SETTINGS: [&str; 9] = [
+    "CONFIG",
+    "PASSWORD",
+    "FIELD_",
+    "DIE_AT",
+    "PLANTED",
+    "MOST_PAGES",
+    "ENGINE",
+    "SEED",
+    "TEST_",
+];
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]

@@ -27,6 +27,18 @@ pub fn most_pages() -> Option<u32> {
     std::env::var("GRIDLEDGER_MOST_PAGES").ok()?.parse().ok()
 }
 
+static PLANTED: OnceLock<Option<String>> = OnceLock::new();
+
+/// Whether a test planted this fault (`GRIDLEDGER_PLANTED`), to see that it is found: a mend is left out while it is. Builds
+/// for use have no such switch.
+pub fn is_planted(fault: &str) -> bool {
+    cfg!(debug_assertions)
+        && PLANTED
+            .get_or_init(|| std::env::var("GRIDLEDGER_PLANTED").ok())
+            .as_deref()
+            == Some(fault)
+}
+
 /// Marks a point. Ends the process at once, without unwinding, if a test asked for it.
 pub fn reach(point: &str) {
     if let Some(plan) = PLAN.get_or_init(plan)
