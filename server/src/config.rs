@@ -12,7 +12,7 @@ use crate::store::jobs::COMMIT_GROUP;
 /// What the names of environment variables begin with.
 const PREFIX: &str = "GRIDLEDGER_";
 /// Variables of that beginning that are not settings of the server. The last ones are the tests' own.
-const NOT_SETTINGS: [&str; 9] = [
+const NOT_SETTINGS: [&str; 10] = [
     "CONFIG",
     "PASSWORD",
     "FIELD_",
@@ -21,6 +21,7 @@ const NOT_SETTINGS: [&str; 9] = [
     "MOST_PAGES",
     "ENGINE",
     "SEED",
+    "SEEDS",
     "TEST_",
 ];
 
