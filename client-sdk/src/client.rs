@@ -307,6 +307,7 @@ impl Client {
         };
         match code {
             Code::DictionaryUnknown => self.engine().without_dictionary()?,
+            Code::ServerBehind => return self.engine().doubt(),
             Code::CounterBehind => self.engine().counter_at_least(detail.parse().unwrap_or(0)),
             // Who is shut out reads no longer either; a phone let in again gets a new lease.
             Code::DeviceRevoked | Code::UserRevoked => {

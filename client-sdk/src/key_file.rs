@@ -1,9 +1,10 @@
 //! What opens a phone's file: a key the platform keeps for the app, or a passphrase.
 //!
 //! The file is encrypted under a random file key. The lock wraps that key; the wrapped key stands beside the store in
-//! `STORE.key`, 122 bytes: version, kind of lock, 16 bytes of salt, Argon2's memory (KiB), passes and lanes (three
+//! `STORE.key`, 123 bytes: version, number of the suite, kind of lock, 16 bytes of salt, Argon2's memory (KiB), passes and lanes (three
 //! big-endian u32; 0 for a host key), 12 bytes of nonce, 48 of ChaCha20-Poly1305, and the SHA-256 of all before it. That
-//! hash tells a damaged file from a wrong lock: where it holds and the key does not open, the lock is another.
+//! hash tells a damaged file from a wrong lock: where it holds and the key does not open, the lock is another. Version 1 has no
+//! suite: it is of the first.
 
 use std::fmt;
 use std::fs::File;
@@ -14,6 +15,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::suite::Suite;
 use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -36,11 +38,13 @@ pub enum Lock {
 /// Characters a passphrase has at least.
 pub const PASSPHRASE_CHARS: usize = 8;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// The version without a suite.
+const WITHOUT_SUITE: u8 = 1;
 const HOST_KEY: u8 = 1;
 const PASSPHRASE: u8 = 2;
-/// Version, kind, salt, costs.
-const HEAD: usize = 30;
+/// Version, suite, kind, salt, costs.
+const HEAD: usize = 31;
 const NONCE: usize = 12;
 const WRAPPED: usize = 48;
 const LENGTH: usize = HEAD + NONCE + WRAPPED + 32;
@@ -57,7 +61,7 @@ pub(crate) enum KeyFault {
     Damaged,
     /// Another lock was used.
     Wrong,
-    /// A later version wrote it.
+    /// A later version wrote it, or one that runs another suite.
     Newer(u8),
 }
 
@@ -96,7 +100,7 @@ impl Lock {
             }
             Self::Passphrase(_) => (PASSPHRASE, COSTS),
         };
-        let mut out = vec![VERSION, kind];
+        let mut out = vec![VERSION, Suite::default().number(), kind];
         out.extend(salt);
         out.extend(costs.iter().flat_map(|cost| cost.to_be_bytes()));
         let cipher = self.cipher(salt, costs).ok_or_else(no_memory)?;
@@ -120,15 +124,21 @@ impl Lock {
         if Sha256::digest(body)[..] != check[..] {
             return Err(KeyFault::Damaged);
         }
-        match body.first() {
-            Some(&VERSION) if bytes.len() == LENGTH => {}
+        // Bytes before the kind of lock.
+        let before = match body.first() {
+            Some(&WITHOUT_SUITE) if bytes.len() == LENGTH - 1 => 1,
+            Some(&VERSION) if bytes.len() == LENGTH => 2,
             Some(&version) if version > VERSION => return Err(KeyFault::Newer(version)),
             _ => return Err(KeyFault::Damaged),
+        };
+        if before == 2 && Suite::of_number(body[1].into()).is_none() {
+            return Err(KeyFault::Newer(VERSION));
         }
-        let (head, rest) = body.split_at(HEAD);
+        let (head, rest) = body.split_at(HEAD - 2 + before);
+        let fields = &head[before..];
         let (nonce, wrapped) = rest.split_at(NONCE);
         let mut costs = [0; 3];
-        for (cost, bytes) in costs.iter_mut().zip(head[18..].chunks_exact(4)) {
+        for (cost, bytes) in costs.iter_mut().zip(fields[17..].chunks_exact(4)) {
             *cost = u32::from_be_bytes(bytes.try_into().expect("BUG: chunks of four"));
         }
         if costs.iter().zip(MOST).any(|(cost, most)| *cost > most) {
@@ -138,10 +148,10 @@ impl Lock {
             Self::HostKey(_) => HOST_KEY,
             Self::Passphrase(_) => PASSPHRASE,
         };
-        if head[1] != kind {
+        if fields[0] != kind {
             return Err(KeyFault::Wrong);
         }
-        let cipher = self.cipher(&head[2..18], costs).ok_or(KeyFault::Damaged)?;
+        let cipher = self.cipher(&fields[1..17], costs).ok_or(KeyFault::Damaged)?;
         let message = Payload {
             msg: wrapped,
             aad: head,
@@ -300,10 +310,37 @@ mod tests {
             );
         }
         let mut later = whole[..LENGTH - 32].to_vec();
-        later[0] = 2;
+        later[0] = 3;
         let check = Sha256::digest(&later);
         later.extend(check);
-        assert!(matches!(lock.unwrap(&later), Err(KeyFault::Newer(2))));
+        assert!(matches!(lock.unwrap(&later), Err(KeyFault::Newer(3))));
+    }
+
+    #[test]
+    fn a_key_file_without_a_suite_is_read_and_one_of_another_suite_is_not() {
+        // The head is authenticated: a file of version 1 is wrapped as that version did.
+        let (lock, key) = (Lock::host_key([7; 32]), new_key().unwrap());
+        let mut old = vec![WITHOUT_SUITE, HOST_KEY];
+        old.extend([9; 16]);
+        old.extend([0; 12]);
+        let message = Payload {
+            msg: &key[..],
+            aad: &old,
+        };
+        let cipher = lock.cipher(&[9; 16], [0; 3]).unwrap();
+        let wrapped = cipher.encrypt(&nonce_of(&[3; NONCE]), message).unwrap();
+        old.extend([3; NONCE]);
+        old.extend(wrapped);
+        let check = Sha256::digest(&old);
+        old.extend(check);
+        assert_eq!(lock.unwrap(&old).unwrap(), key);
+
+        let whole = lock.wrap(&key).unwrap();
+        let mut other = whole[..LENGTH - 32].to_vec();
+        other[1] = 2;
+        let check = Sha256::digest(&other);
+        other.extend(check);
+        assert!(matches!(lock.unwrap(&other), Err(KeyFault::Newer(VERSION))));
     }
 
     #[test]

@@ -44,6 +44,7 @@ codes! {
     BodyTooSlow => "body_too_slow", 408, true, "内容接收超时。", "The body did not arrive in time.";
     EncodingUnsupported => "encoding_unsupported", 415, false, "不支持这种内容编码。", "This content encoding is not taken.";
     VersionUnsupported => "version_unsupported", 400, false, "协议版本不受支持，请更新应用。", "This protocol version is not supported; update the app.";
+    SuiteUnknown => "suite_unknown", 400, false, "不支持这种加密算法，请更新应用或服务器。", "This algorithm suite is not supported; update the app or the server.";
     DictionaryUnknown => "dictionary_unknown", 409, true, "服务器没有这个版本的字典。", "The server does not hold this dictionary; send without it.";
     Unauthorised => "unauthorised", 401, false, "需要登录，或登录已失效。", "Sign in first, or sign in again.";
     LoginFailed => "login_failed", 401, false, "账号或密码不正确。", "The login or the password is wrong.";
@@ -59,6 +60,7 @@ codes! {
     CounterBehind => "counter_behind", 409, true, "请求序号过旧，请重试。", "The request counter was used before; send again with a higher one.";
     ServerEpochChanged => "server_epoch_changed", 409, false, "服务器已从备份恢复。", "The server was restored from a backup.";
     DeviceUnknown => "device_unknown", 401, false, "服务器不认识这台设备（可能已从备份恢复），请用新的注册码重新注册；本机内容不会丢失。", "The server does not know this device; it may have been restored from a backup. Enrol again with a new code: nothing on this phone is lost.";
+    ServerBehind => "server_behind", 503, true, "服务器上的内容比本机已确认的少（可能被恢复到旧快照）；本机内容已保存，请联系管理员。", "The server has less than it confirmed to this phone; it may have been set back to an old snapshot. Everything is kept on this phone; tell the operator.";
     Recovering => "recovering", 503, true, "服务器刚从备份恢复，正在收回各手机上的内容；本机内容已保存，稍后会自动上传。", "The server was restored and is gathering what phones hold; this is kept on the phone and goes out later.";
     RateLimited => "rate_limited", 429, true, "请求过于频繁，请稍后再试。", "Too many requests; wait and try again.";
     Busy => "busy", 503, true, "服务器繁忙，请稍后再试。", "The server is busy; try again later.";

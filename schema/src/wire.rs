@@ -5,9 +5,12 @@ use std::fmt;
 use crate::code::Refusal;
 use crate::entry::Entry;
 use crate::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId, ServerEpoch};
+use crate::suite::Suite;
 
 /// The protocol's version, the first byte of every body.
-pub const PROTOCOL: u8 = 1;
+pub const PROTOCOL: u8 = 2;
+/// The oldest version that a server still answers, in that version's own form.
+pub const OLDEST_PROTOCOL: u8 = 1;
 
 /// What a phone sends.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -154,11 +157,13 @@ pub struct AreaCursor {
 pub struct Segment {
     /// Whose feed.
     pub feed: FeedId,
+    /// The feed's suite: by it entries are hashed and the segment is signed.
+    pub suite: Suite,
     /// First 8 bytes of the hash before the first entry.
     pub before: [u8; 8],
     /// The entries, in order.
     pub entries: Vec<Entry>,
-    /// Ed25519 over the last entry's hash.
+    /// The author's signature over the last entry's hash.
     pub signature: [u8; 64],
 }
 
@@ -207,6 +212,8 @@ pub enum Frame {
 /// the phone's feeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
+    /// The suite of the signature; `None` in the form of protocol 1.
+    pub suite: Option<Suite>,
     /// The generation the request named.
     pub former: ServerEpoch,
     /// The generation now.
@@ -215,7 +222,7 @@ pub struct Restored {
     pub at: i64,
     /// The phone's feeds, each with its last entry here; the feeds are those of the request.
     pub known: Vec<(FeedId, u64)>,
-    /// Ed25519 by the server's key over all of these.
+    /// The server's signature over all of these.
     pub signature: [u8; 64],
 }
 
@@ -259,6 +266,8 @@ pub struct Ruling {
 /// What a newly enrolled device is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {
+    /// The suite of the server's key; `None` in the form of protocol 1.
+    pub suite: Option<Suite>,
     /// Its number.
     pub device: DeviceNo,
     /// The store's generation.
@@ -296,6 +305,9 @@ pub struct Grant {
 /// The server's signed word that a feed is decided up to `n`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
+    /// The suite of the signature. `None` for a receipt in the form of protocol 1: its `first` proves nothing, it speaks of
+    /// entry `n` alone.
+    pub suite: Option<Suite>,
     /// The feed.
     pub feed: FeedId,
     /// The first entry whose verdict is told here.
@@ -308,7 +320,7 @@ pub struct Receipt {
     pub refused: Vec<(u64, Refusal)>,
     /// What stopped the rest of the segment, if something did.
     pub stopped: Option<Refusal>,
-    /// Ed25519 by the server's key over epoch, feed, first, n, hash and the refusals.
+    /// The server's signature over epoch, feed, first, n, hash and the refusals.
     pub signature: [u8; 64],
 }
 

@@ -34,6 +34,7 @@ pub mod recovery;
 pub mod refused;
 pub mod segments;
 pub mod service;
+pub mod set_back;
 pub mod shares;
 pub mod store;
 pub mod sync;

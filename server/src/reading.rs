@@ -37,6 +37,7 @@ impl ReadError {
             Self::Refused(refusal) => refusal.code,
             Self::Store(StoreError::Busy) => Code::Busy,
             Self::Store(StoreError::Recovering) => Code::Recovering,
+            Self::Store(StoreError::SetBack) => Code::ServerBehind,
             Self::Store(_) => Code::StoreFailed,
         }
     }

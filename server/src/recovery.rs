@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ed25519_dalek::Signer as _;
 use gridledger_core::{receipt, recovery};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Restored};
 
+use crate::faults;
 use crate::reading::Reader;
 use crate::service::Service;
 use crate::store::StoreError;
@@ -92,6 +92,7 @@ impl Recovering {
 /// The word to a phone of another generation; `None` if this store was never restored.
 pub fn notice(
     service: &Service,
+    version: u8,
     request: &Request,
     own: &[(FeedId, u64)],
 ) -> Result<Option<Restored>, StoreError> {
@@ -103,36 +104,43 @@ pub fn notice(
         Ok((*feed, n.min(*held)))
     });
     let mut notice = Restored {
+        suite: service.suite_of(version),
         former,
         epoch: service.identity.epoch,
         at: restore.at,
         known: known.collect::<Result<_, StoreError>>()?,
         signature: [0; 64],
     };
-    notice.signature = service.receipt_key.sign(&recovery::message(&notice)).to_bytes();
+    recovery::sign(&service.receipt_key, &mut notice);
     Ok(Some(notice))
 }
 
-/// What is known of a segment's entries from before the restore.
+/// What is known of a segment's entries from before the restore. `emptied` are those whose hash its author claims.
 pub fn again(
     service: &Service,
     phase: RecoveryPhase,
     brought: &Recovery,
-    feed: FeedId,
+    (feed, emptied): (FeedId, &BTreeSet<u64>),
     entries: &[SignedEntry],
-) -> Result<Again, StoreError> {
+) -> Again {
     let mut again = Again {
         phase,
         stored: BTreeSet::new(),
         refused: BTreeMap::new(),
-        emptied: emptied(brought, feed).map(|(n, _)| n).collect(),
+        emptied: emptied.clone(),
+        bound: BTreeSet::new(),
         seen: BTreeMap::new(),
     };
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
-        return Ok(again);
+        return again;
     };
     let (first, last) = (first.entry.n, last.entry.n);
     let key = service.receipt_key.verifying_key();
+    let unbound = if faults::is_planted("07") {
+        &BTreeSet::new()
+    } else {
+        emptied
+    };
     let of_feed = brought
         .receipts
         .iter()
@@ -140,10 +148,13 @@ pub fn again(
     for (epoch, told) in of_feed.filter(|(_, told)| told.n >= first && told.n <= last) {
         let chained = entries[(told.n - first) as usize].hash == told.hash;
         if chained && receipt::verify(&key, *epoch, told) {
-            let refused: BTreeMap<_, _> = refusals(told).collect();
-            let covered = told.first.max(first)..=told.n;
+            let proven = receipt::proven(told, unbound);
+            let refusals = refusals(told).filter(|(n, _)| proven.contains(n));
+            let refused: BTreeMap<_, _> = refusals.collect();
+            let covered = (*proven.start()).max(first)..=told.n;
             again.stored.extend(covered.filter(|n| !refused.contains_key(n)));
             again.refused.extend(refused);
+            again.bound.insert(told.n);
         }
     }
     // Of two receipts the one that refused stands.
@@ -155,7 +166,7 @@ pub fn again(
             again.seen.insert(seen.n, seen.clock.clone());
         }
     }
-    Ok(again)
+    again
 }
 
 /// A receipt's refusals. Only number and code are signed: of the words no more than a sentence is taken.

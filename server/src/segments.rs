@@ -1,16 +1,17 @@
 //! A request's segments: whose they are, whether their chains join and are signed, what is known of them from before a
 //! restore; and the receipts for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ed25519_dalek::{Signer as _, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Segment};
 
+use crate::faults;
 use crate::given::Bounds;
 use crate::recovery;
 use crate::service::Service;
@@ -23,7 +24,7 @@ use crate::sync::SyncError;
 pub fn push(
     service: &Service,
     device: &Device,
-    (request, own): (&Request, &[(FeedId, u64)]),
+    (version, request, own): (u8, &Request, &[(FeedId, u64)]),
     segments: Vec<Segment>,
     now: i64,
 ) -> Result<Vec<Receipt>, SyncError> {
@@ -32,24 +33,26 @@ pub fn push(
     if segments.is_empty() {
         return Ok(receipts);
     }
+    if has_doubles(&segments) {
+        return Err(SyncError::Refused(Code::BadRequest));
+    }
     if !service.has_room() {
         let full = Refusal::new(Code::Busy, "the disk is nearly full");
-        let none = |segment: Segment| {
-            let first = segment.entries.first().map_or(1, |entry| entry.n);
-            receipt(service, first, stopped(segment.feed, full.clone()))
-        };
+        let none = |segment: Segment| receipt(service, version, stopped(&segment, full.clone()));
         return Ok(segments.into_iter().map(none).collect());
     }
     let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
     let brought = Brought::of(service, request)?;
-    let mut firsts = HashMap::new();
+    let first_shown = segments[0].entries.first().map(|entry| entry.n);
+    let planted = first_shown.filter(|_| faults::is_planted("08"));
     for segment in segments {
-        let feed = segment.feed;
-        let first = segment.entries.first().map_or(1, |entry| entry.n);
-        firsts.entry(feed).or_insert(first);
+        let nothing = stopped(&segment, Refusal::new(Code::BadRequest, ""));
         match check(service, device, (&given, own, brought.as_ref()), segment)? {
             Ok(segment) => checked.push(segment),
-            Err(refusal) => receipts.push(receipt(service, first, stopped(feed, refusal))),
+            Err(refusal) => {
+                let stopped = Some(refusal);
+                receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
+            }
         }
     }
     if !checked.is_empty() {
@@ -58,21 +61,30 @@ pub fn push(
             segments: checked,
             now,
         };
+        let mut verdicts = service.store.push(push)?;
+        if let Some(first) = planted {
+            verdicts.iter_mut().for_each(|verdict| verdict.first = first);
+        }
         receipts.extend(
-            service
-                .store
-                .push(push)?
+            verdicts
                 .into_iter()
-                .map(|verdict| receipt(service, firsts.get(&verdict.feed).copied().unwrap_or(1), verdict)),
+                .map(|verdict| receipt(service, version, verdict)),
         );
     }
     Ok(receipts)
 }
 
+/// Whether a request brings two segments of one feed. Each would be judged alone, and a receipt speaks of one stretch.
+fn has_doubles(segments: &[Segment]) -> bool {
+    let feeds: BTreeSet<FeedId> = segments.iter().map(|segment| segment.feed).collect();
+    feeds.len() < segments.len() && !faults::is_planted("08")
+}
+
 /// That nothing of a segment was decided, and why.
-fn stopped(feed: FeedId, why: Refusal) -> SegmentVerdict {
+fn stopped(segment: &Segment, why: Refusal) -> SegmentVerdict {
     SegmentVerdict {
-        feed,
+        feed: segment.feed,
+        first: segment.entries.first().map_or(1, |entry| entry.n),
         n: 0,
         hash: EntryHash::ZERO,
         refused: Vec::new(),
@@ -100,8 +112,14 @@ fn check(
     if before.0[..8] != segment.before {
         return refused(Code::FeedForked, "the entry before was another");
     }
+    if segment.suite != feed.suite {
+        return refused(Code::SuiteUnknown, "the feed is of another suite");
+    }
+    let is_own = feed.device == Some(carrier.no);
     let mut entries = Vec::with_capacity(segment.entries.len());
-    let emptied: HashMap<u64, EntryHash> = brought
+    // Only its own device says that an entry lost what it said: nobody else may take words out of a feed.
+    let emptied: BTreeMap<u64, EntryHash> = brought
+        .filter(|_| is_own)
         .into_iter()
         .flat_map(|b| recovery::emptied(b.recovery, feed.feed))
         .collect();
@@ -110,7 +128,7 @@ fn check(
             (Vec::new(), *hash)
         } else {
             let body = canonical::encode(&entry);
-            let hash = canonical::hash(before, &body);
+            let hash = canonical::hash(feed.suite, before, &body);
             (body, hash)
         };
         before = hash;
@@ -122,12 +140,20 @@ fn check(
     }
     let last = first + entries.len() as u64 - 1;
     let key = VerifyingKey::from_bytes(&feed.public_key);
-    if !key.is_ok_and(|key| canonical::verify_segment(&key, segment.feed, last, before, &segment.signature)) {
+    if !key.is_ok_and(|key| {
+        canonical::verify_segment(feed.suite, &key, segment.feed, last, before, &segment.signature)
+    }) {
         return refused(Code::SignatureInvalid, "the segment is not signed by its author");
     }
-    let is_own = feed.device == Some(carrier.no);
-    let again = brought.map(|b| recovery::again(service, b.phase, b.recovery, feed.feed, &entries));
-    let again = again.transpose()?;
+    let emptied: BTreeSet<u64> = emptied.into_keys().collect();
+    let again =
+        brought.map(|b| recovery::again(service, b.phase, b.recovery, (feed.feed, &emptied), &entries));
+    if again.as_ref().is_some_and(|again| !again.is_bound(first)) {
+        return refused(
+            Code::SignatureInvalid,
+            "nothing binds the entries before one that lost what it said",
+        );
+    }
     let earlier = own.iter().take_while(|(of, _)| *of != feed.feed);
     let before = if is_own {
         earlier.copied().collect()
@@ -172,6 +198,7 @@ fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<(
         user: user.no,
         author: user.login,
         public_key: carrier.public_key,
+        suite: carrier.suite,
         ordinal,
     };
     service.store.put_feed(&row)?;
@@ -206,16 +233,18 @@ impl<'a> Brought<'a> {
     }
 }
 
-/// The server's word on the entries of a segment that begins with `first`.
-fn receipt(service: &Service, first: u64, verdict: SegmentVerdict) -> Receipt {
+/// The server's word on a segment, in the form of the request's protocol version.
+fn receipt(service: &Service, version: u8, verdict: SegmentVerdict) -> Receipt {
     let SegmentVerdict {
         feed,
+        first,
         n,
         hash,
         refused,
         stopped,
     } = verdict;
     let mut receipt = Receipt {
+        suite: service.suite_of(version),
         feed,
         first,
         n,
@@ -224,14 +253,17 @@ fn receipt(service: &Service, first: u64, verdict: SegmentVerdict) -> Receipt {
         stopped,
         signature: [0; 64],
     };
-    let message = gridledger_core::receipt::message(service.identity.epoch, &receipt);
-    receipt.signature = service.receipt_key.sign(&message).to_bytes();
+    gridledger_core::receipt::sign(&service.receipt_key, service.identity.epoch, &mut receipt);
     receipt
 }
 
 /// A receipt for the feed the phone writes, if more of it is decided here than the phone holds: it came back from a backup,
 /// and must not write on where it stands.
-pub fn ahead_of(service: &Service, own: &[(FeedId, u64)]) -> Result<Option<Receipt>, StoreError> {
+pub fn ahead_of(
+    service: &Service,
+    version: u8,
+    own: &[(FeedId, u64)],
+) -> Result<Option<Receipt>, StoreError> {
     // The feeds before the last are not written any more.
     let Some((feed, held)) = own.last() else {
         return Ok(None);
@@ -242,11 +274,12 @@ pub fn ahead_of(service: &Service, own: &[(FeedId, u64)]) -> Result<Option<Recei
     }
     let verdict = SegmentVerdict {
         feed: *feed,
+        // It tells of no entry.
+        first: n + 1,
         n,
         hash,
         refused: Vec::new(),
         stopped: None,
     };
-    // It tells of no entry.
-    Ok(Some(receipt(service, n + 1, verdict)))
+    Ok(Some(receipt(service, version, verdict)))
 }

@@ -6,7 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ed25519_dalek::SigningKey;
 use gridledger_core::rights::AreaTree;
 use gridledger_schema::set::SchemaSet;
-use gridledger_schema::wire::AreaInfo;
+use gridledger_schema::suite::Suite;
+use gridledger_schema::wire::{AreaInfo, OLDEST_PROTOCOL};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +16,7 @@ use crate::desk::Desks;
 use crate::given::Given;
 use crate::lease::LEASE_DAYS;
 use crate::recovery::Recovering;
+use crate::set_back::SetBack;
 use crate::store::{Identity, Store, StoreError};
 
 /// Mebibytes that edits leave free on the disk, unless a deployment says otherwise.
@@ -34,6 +36,8 @@ pub struct Service {
     pub counters: Counters,
     /// How far devices were told of areas' logs.
     pub given: Given,
+    /// Whether the store was set back to an older state.
+    pub set_back: SetBack,
     /// What a restore of the store has left to do.
     pub recovering: Recovering,
     /// Days a phone may show residents' values without a sync.
@@ -66,7 +70,9 @@ impl Service {
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
         let tree = RwLock::new(territory(store.territory()?));
         let recovering = Recovering::new(store.restored()?);
+        let set_back = SetBack::new(&*store)?;
         Ok(Self {
+            set_back,
             recovering,
             store,
             schema,
@@ -119,6 +125,11 @@ impl Service {
     /// Whether there is room for edits. Without it they are told to come again, before a disk that is full stops pulls as well.
     pub fn has_room(&self) -> bool {
         self.store.free_bytes().is_none_or(|free| free >= self.least_free)
+    }
+
+    /// The suite by which receipts and notices are signed, in the form of a protocol version.
+    pub fn suite_of(&self, version: u8) -> Option<Suite> {
+        (version > OLDEST_PROTOCOL).then_some(Suite::default())
     }
 
     /// The server's clock, ms since 1970.

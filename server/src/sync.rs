@@ -21,6 +21,7 @@ use crate::reads::offline;
 use crate::recovery;
 use crate::segments::{ahead_of, push};
 use crate::service::Service;
+use crate::set_back;
 use crate::store::StoreError;
 use crate::store::people::{Device, User, UserNo};
 use crate::store::refusals::RulingRow;
@@ -62,12 +63,14 @@ impl SyncError {
             Self::Counter(_) => Code::CounterBehind,
             Self::TooOften(_) => Code::RateLimited,
             Self::Wire(WireError::Version(_)) => Code::VersionUnsupported,
+            Self::Wire(WireError::Suite(_)) => Code::SuiteUnknown,
             Self::Wire(WireError::Dictionary) => Code::DictionaryUnknown,
             Self::Wire(WireError::TooLarge(_)) => Code::BodyTooLarge,
             Self::Wire(WireError::RecordName { .. }) => Code::RecordUnknown,
             Self::Wire(_) => Code::BadRequest,
             Self::Store(StoreError::Busy) => Code::Busy,
             Self::Store(StoreError::Recovering) => Code::Recovering,
+            Self::Store(StoreError::SetBack) => Code::ServerBehind,
             Self::Store(_) => Code::StoreFailed,
         }
     }
@@ -83,6 +86,8 @@ pub struct Answer {
     grants: Vec<Grant>,
     /// The fingerprint of the territory as the answer tells it.
     territory: u32,
+    /// The first two bytes: the request's version, and how the answer is packed.
+    version: u8,
     packing: Packing,
     packer: Option<Packer>,
     budget: usize,
@@ -131,18 +136,20 @@ pub fn open_for(
     let (device, user) = door(service, &envelope, &request, known, admit, &mut ready)?;
     let own = own_feeds(&device, &request);
     let packing = packing_of(service, &envelope);
+    let version = envelope.version;
+    set_back::look(service, &request)?;
     if request
         .server_epoch
         .is_some_and(|epoch| epoch != service.identity.epoch)
     {
-        let notice = recovery::notice(service, &request, &own)?;
+        let notice = recovery::notice(service, version, &request, &own)?;
         let notice = notice.ok_or(SyncError::Refused(Code::ServerEpochChanged))?;
         ready.push(Frame::Restored(notice));
-        return Ok(Answer::of_notice((&device, &user), ready, packing));
+        return Ok(Answer::of_notice((&device, &user), ready, (version, packing)));
     }
     let (grants, territory) = (service.store.grants(user.no)?, service.territory()?.1);
     let segments = match segments {
-        Some(sheet) => sheet::read_segments(sheet, &Names { service })?,
+        Some(sheet) => sheet::read_segments(version, sheet, &Names { service })?,
         None => Vec::new(),
     };
     ready.push(Frame::Time {
@@ -156,15 +163,15 @@ pub fn open_for(
     let seen_offline = std::mem::take(&mut request.reads);
     ready.extend(offline::keep(service, (&device, &user), seen_offline, now)?.map(Frame::ReadsKept));
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
-    let receipts = push(service, &device, (&request, &own), segments, now)?;
+    let receipts = push(service, &device, (version, &request, &own), segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
     let waits = receipts.iter().any(recovery::waits);
     let reader = Reader::new(service, &user.login, &grants);
     let phase = recovery::note(service, (&reader, &device), &request, &receipts, &own)?;
-    if request.recovery.is_some() {
+    if request.recovery.is_some() && service.recovering.restore().is_some() {
         ready.push(Frame::Recovery(phase));
     }
-    let ahead = ahead_of(service, &own)?;
+    let ahead = ahead_of(service, version, &own)?;
     ready.extend(receipts.into_iter().chain(ahead).map(Frame::Receipt));
     if !request.asks.is_empty() {
         let rulings = service.store.ask(user.no, &request.asks, now)?;
@@ -191,6 +198,7 @@ pub fn open_for(
         user: user.no,
         grants,
         territory,
+        version,
         packing,
         packer: None,
         budget,
@@ -228,8 +236,10 @@ fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device
     if envelope.device == STRANGER {
         return Ok(None);
     }
-    let sealed =
-        |device: &Device| VerifyingKey::from_bytes(&device.public_key).is_ok_and(|key| envelope.verify(&key));
+    let sealed = |device: &Device| {
+        let key = VerifyingKey::from_bytes(&device.public_key);
+        device.suite == envelope.suite && key.is_ok_and(|key| envelope.verify(&key))
+    };
     let device = service.store.device(envelope.device)?;
     if device.is_none() && service.recovering.restore().is_some() {
         return Err(SyncError::Refused(Code::DeviceUnknown));
@@ -261,7 +271,8 @@ fn door(
                 return refused(Code::CodeInvalid);
             };
             let label: String = enrol.label.chars().take(limits::ITEM_CHARS).collect();
-            match service.store.enrol(hash, enrol.public_key, &label, now)? {
+            let key = (enrol.public_key, envelope.suite);
+            match service.store.enrol(hash, key, &label, now)? {
                 Some(device) => device,
                 None => return refused(Code::CodeInvalid),
             }
@@ -281,6 +292,7 @@ fn door(
     service.counters.save_some(&*service.store, now)?;
     if request.enrol.is_some() {
         ready.push(Frame::Welcome(Welcome {
+            suite: service.suite_of(envelope.version),
             device: device.no,
             server_epoch: service.identity.epoch,
             server_key: service.receipt_key.verifying_key().to_bytes(),
@@ -351,7 +363,11 @@ const PIECE_BYTES: usize = 32 << 10;
 
 impl Answer {
     /// An answer that only says that the store is another generation; the phone asks again.
-    fn of_notice((device, user): (&Device, &User), ready: Vec<Frame>, packing: Packing) -> Self {
+    fn of_notice(
+        (device, user): (&Device, &User),
+        ready: Vec<Frame>,
+        (version, packing): (u8, Packing),
+    ) -> Self {
         Self {
             ready,
             pull: Pull::default(),
@@ -359,6 +375,7 @@ impl Answer {
             user: user.no,
             grants: Vec::new(),
             territory: 0,
+            version,
             packing,
             packer: None,
             budget: usize::MAX,
@@ -379,7 +396,7 @@ impl Answer {
         let out = match (self.packer.take(), last) {
             (None, true) => self.whole(service, &piece),
             (None, false) => {
-                let mut out = answer_head(self.packing).to_vec();
+                let mut out = answer_head(self.version, self.packing).to_vec();
                 let mut packer = Packer::new(self.packing, service.schema.dictionary(), ANSWER_LEVEL);
                 out.extend(packer.push(&piece));
                 out.extend(packer.flush());
@@ -438,6 +455,6 @@ impl Answer {
     fn whole(&self, service: &Service, piece: &[u8]) -> Vec<u8> {
         let dictionary = (self.packing == Packing::Dictionary).then(|| service.schema.dictionary());
         let (packing, packed) = squeeze::pack(piece, dictionary);
-        [&answer_head(packing)[..], &packed].concat()
+        [&answer_head(self.version, packing)[..], &packed].concat()
     }
 }

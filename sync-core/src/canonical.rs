@@ -1,12 +1,14 @@
 //! An entry's one true byte form (deterministic CBOR, RFC 8949 section 4.2), its hash, and a segment's signature.
 
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
+use gridledger_schema::suite::Suite;
 use minicbor::{Decoder, Encoder};
 use serde_json::{Map, Number, Value};
-use sha2::{Digest as _, Sha256};
+
+use crate::suite::{self, Kind};
 
 /// Bytes that are not an entry in canonical form.
 #[derive(Debug, thiserror::Error)]
@@ -53,33 +55,26 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, CanonicalError> {
 }
 
 /// The hash of an entry, chained to the one before it.
-pub fn hash(before: EntryHash, canonical: &[u8]) -> EntryHash {
-    let mut hash = Sha256::new();
-    hash.update(b"gridledger/entry/v1");
-    hash.update(before.0);
-    hash.update(canonical);
-    EntryHash(hash.finalize().into())
-}
-
-fn segment_message(feed: FeedId, n: u64, last: EntryHash) -> Vec<u8> {
-    [&b"gridledger/segment/v1"[..], &feed.0, &n.to_be_bytes(), &last.0].concat()
+pub fn hash(suite: Suite, before: EntryHash, canonical: &[u8]) -> EntryHash {
+    EntryHash(suite::digest(suite, Kind::Entry, &[&before.0, canonical]))
 }
 
 /// Signs a feed up to entry `n`, whose hash is `last`.
-pub fn sign_segment(key: &SigningKey, feed: FeedId, n: u64, last: EntryHash) -> [u8; 64] {
-    key.sign(&segment_message(feed, n, last)).to_bytes()
+pub fn sign_segment(suite: Suite, key: &SigningKey, feed: FeedId, n: u64, last: EntryHash) -> [u8; 64] {
+    suite::sign(suite, key, Kind::Segment, &[&feed.0, &n.to_be_bytes(), &last.0])
 }
 
-/// Whether `signature` is the author's over the feed up to `n` (strict: no malleable or small-order keys).
+/// Whether `signature` is the author's over the feed up to `n`.
 pub fn verify_segment(
+    suite: Suite,
     key: &VerifyingKey,
     feed: FeedId,
     n: u64,
     last: EntryHash,
     signature: &[u8; 64],
 ) -> bool {
-    key.verify_strict(&segment_message(feed, n, last), &Signature::from_bytes(signature))
-        .is_ok()
+    let parts: [&[u8]; 3] = [&feed.0, &n.to_be_bytes(), &last.0];
+    suite::verify(suite, key, Kind::Segment, &parts, signature)
 }
 
 fn write_entry(e: &mut Out, entry: &Entry) -> Written {

@@ -4,7 +4,7 @@
 //! [`fold`] events into a ticket's state, [`project`] documents into a view; [`epoch`] ends histories, [`retention`] says
 //! when; [`rights`], [`known`] and [`validate`] say what an author may do, [`mask`] how personal values are shown and
 //! [`reason`] what it takes to see them whole; [`digest`] proves two stores equal,
-//! [`receipt`] is the server's word, [`recovery`] what holds after a restore; [`wire`] is how all of it travels.
+//! [`suite`] hashes and signs, [`receipt`] is the server's word, [`recovery`] what holds after a restore; [`wire`] is how all of it travels.
 
 pub mod calendar;
 pub mod canonical;
@@ -21,5 +21,6 @@ pub mod receipt;
 pub mod recovery;
 pub mod retention;
 pub mod rights;
+pub mod suite;
 pub mod validate;
 pub mod wire;

@@ -5,17 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::set::{Merge, RecordType};
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::Restored;
 
 use crate::derive::genesis_feed;
+use crate::suite::{self, Kind};
 
-/// What the notice's signature is over: both generations, since when, and what is known of each feed.
-pub fn message(notice: &Restored) -> Vec<u8> {
-    let mut out = b"gridledger/restored/v1".to_vec();
-    out.extend(notice.former.0.to_be_bytes());
+/// The bytes of a notice that are signed: both generations (u64), since when (i64), and of each feed its id and last entry
+/// (u64).
+fn signed(notice: &Restored) -> Vec<u8> {
+    let mut out = notice.former.0.to_be_bytes().to_vec();
     out.extend(notice.epoch.0.to_be_bytes());
     out.extend(notice.at.to_be_bytes());
     for (feed, n) in &notice.known {
@@ -25,10 +27,25 @@ pub fn message(notice: &Restored) -> Vec<u8> {
     out
 }
 
+/// The suite and the kind under which a notice is signed.
+fn form(notice: &Restored) -> (Suite, Kind) {
+    notice
+        .suite
+        .map_or((Suite::Ed25519Sha256, Kind::Restored), |suite| {
+            (suite, Kind::Notice)
+        })
+}
+
+/// Signs a notice in the form that its suite names.
+pub fn sign(key: &SigningKey, notice: &mut Restored) {
+    let (suite, kind) = form(notice);
+    notice.signature = suite::sign(suite, key, kind, &[&signed(notice)]);
+}
+
 /// Whether the notice is the server's.
 pub fn verify(key: &VerifyingKey, notice: &Restored) -> bool {
-    key.verify_strict(&message(notice), &Signature::from_bytes(&notice.signature))
-        .is_ok()
+    let (suite, kind) = form(notice);
+    suite::verify(suite, key, kind, &[&signed(notice)], &notice.signature)
 }
 
 /// The first position of a generation that began at `at` (ms since 1970), where no log was longer than `longest`: above

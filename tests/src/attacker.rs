@@ -11,6 +11,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId};
 use gridledger_schema::limits;
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{Enrol, Frame, Receipt, Request, Segment};
 use serde_json::json;
 
@@ -120,7 +121,15 @@ impl Attacker {
     pub fn seal_packed(&mut self, world: &World, packing: Packing, packed: &[u8]) -> Vec<u8> {
         self.counter += 1;
         let schema = world.service.schema.fingerprint();
-        seal(&self.key, self.device, self.counter, packing, schema, packed)
+        seal(
+            Suite::default(),
+            &self.key,
+            self.device,
+            self.counter,
+            packing,
+            schema,
+            packed,
+        )
     }
 
     /// Sends a request.
@@ -146,13 +155,14 @@ impl Attacker {
     /// Entries of this device's feed after the one whose hash is `before`, signed.
     pub fn segment(&self, before: EntryHash, entries: Vec<Entry>) -> Segment {
         let last = entries.iter().fold(before, |hash, entry| {
-            canonical::hash(hash, &canonical::encode(entry))
+            canonical::hash(Suite::default(), hash, &canonical::encode(entry))
         });
         let n = entries.last().map_or(0, |entry| entry.n);
         Segment {
             feed: self.feed,
+            suite: Suite::default(),
             before: before.0[..8].try_into().expect("BUG: 8 of 32 bytes"),
-            signature: canonical::sign_segment(&self.key, self.feed, n, last),
+            signature: canonical::sign_segment(Suite::default(), &self.key, self.feed, n, last),
             entries,
         }
     }

@@ -70,4 +70,33 @@ impl World {
         }
         self.service = open_service(&self.address, &self.schema, &self.time);
     }
+
+    /// Makes the store as it is another generation, as `admin restore --in-place` does.
+    pub fn restore_in_place(&mut self) {
+        let at = self.time.load(Ordering::Relaxed);
+        let new = NewGeneration {
+            at,
+            until: at + 24 * HOUR_MS,
+            active_ms: 7 * 24 * HOUR_MS,
+        };
+        let store = &self.service.store;
+        store.begin_generation(new).expect("a new generation");
+        store.put_position_beside(store.position().expect("the store"));
+        self.restart();
+    }
+
+    /// Puts an older copy of the store's file in its place, beside what else lies there.
+    pub fn put_back_by_hand(&mut self, copy: &Path) {
+        let StoreAddress::Sqlite(file) = self.address.clone() else {
+            panic!("the store is no file");
+        };
+        self.service.store.close();
+        let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
+        self.service = open_service(&between, &self.schema, &self.time);
+        for part in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{part}", file.display()));
+        }
+        std::fs::copy(copy, &file).expect("a copy");
+        self.service = open_service(&self.address, &self.schema, &self.time);
+    }
 }

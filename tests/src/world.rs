@@ -8,6 +8,7 @@ use gridledger_client::engine::{Clock, Engine};
 use gridledger_client::{ClientError, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
+use gridledger_schema::code::Code;
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
@@ -412,6 +413,8 @@ impl Phone {
                     self.engine().counter_at_least(used);
                     continue;
                 }
+                // The server seems to have less than it confirmed: the phone asks once more, with its receipts.
+                Err(SyncError::Refused(Code::ServerBehind)) if self.engine().doubt()? => continue,
                 other => other?,
             };
             self.last_answer.clone_from(&answer);

@@ -88,7 +88,7 @@ impl Engine {
         let (feed, record) = (self.me.feed, unread.row.record);
         let seen = overlay::pack_unread(c, &entry, record, feed)?;
         let body = canonical::encode(&entry);
-        let hash = canonical::hash(self.me.head.1, &body);
+        let hash = canonical::hash(self.me.suite, self.me.head.1, &body);
         overlay::put_entry(c, feed, &entry, record, (&body, hash, &seen))?;
         if is_new {
             let view = self.first_view(&unread.record_type, &entry)?;

@@ -14,7 +14,7 @@ use crate::key_file::{self, FileKey, KeyFault, Lock};
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -106,6 +106,11 @@ CREATE TABLE shadows (
 CREATE INDEX shadows_lost ON shadows (lost, record);
 CREATE TABLE former_feeds (ordinal INTEGER PRIMARY KEY, decided INTEGER NOT NULL) STRICT;
 ALTER TABLE entries ADD COLUMN former INTEGER NOT NULL DEFAULT 0;
+";
+
+/// The suite of each receipt; 0 for one in the form of protocol 1.
+const SUITES: &str = "
+ALTER TABLE receipts ADD COLUMN suite INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Bytes of a page: a file of less is none.

@@ -219,7 +219,7 @@ impl Engine {
         let view = overlay::view(&self.schema, &row.record_type, &facets);
         facets.retain(|facet, _| entry.facets() & (1 << facet) != 0);
         let body = canonical::encode(entry);
-        let hash = canonical::hash(self.me.head.1, &body);
+        let hash = canonical::hash(self.me.suite, self.me.head.1, &body);
         overlay::put_entry(c, feed, entry, row.record, (&body, hash, &seen))?;
         overlay::put_overlay(c, row, &facets)?;
         let open = c

@@ -60,7 +60,7 @@ impl Engine {
             }
             let seen = [seen, own_part(&tx, &entry, moved_to, old, &self.me.user)?].concat();
             let body = canonical::encode(&entry);
-            before = canonical::hash(before, &body);
+            before = canonical::hash(self.me.suite, before, &body);
             overlay::put_entry(&tx, new, &entry, moved_to, (&body, before, &seen))?;
             if touched.iter().all(|t: &Row| t.record != moved_to) {
                 touched.extend(row_of(row, &entry).map(|row| Row {

@@ -38,6 +38,7 @@ use ed25519_dalek::SigningKey;
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::set::SchemaSet;
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaInfo, Grant};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -57,7 +58,11 @@ struct Identity {
     ordinal: u32,
     device: Option<DeviceNo>,
     server_epoch: Option<ServerEpoch>,
+    /// The suite of this phone's key, and so of its feeds.
+    suite: Suite,
     server_key: Option<[u8; 32]>,
+    /// The suite of the server's key.
+    server_suite: Suite,
     /// The user's login; the author in entries.
     user: String,
     /// The last entry of the feed: its number and hash.
@@ -90,6 +95,8 @@ pub struct Engine {
     asked: Vec<(crate::model::EntryId, String)>,
     /// What the exchange going on says of the recovery from a restore.
     recovering: restored::Recovering,
+    /// The request being answered showed the server its last receipts.
+    shows_receipts: bool,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
     /// The store's version, as of the last look at what it says about this phone: others may write to it too.
@@ -152,6 +159,7 @@ impl Engine {
             reach_settled: false,
             asked: Vec::new(),
             recovering: restored::Recovering::default(),
+            shows_receipts: false,
             ask_again: false,
             version,
         };

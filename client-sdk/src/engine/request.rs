@@ -65,7 +65,15 @@ impl Engine {
         let counter = self.next_counter()?;
         // Who enrols comes as a stranger, even with a number of another server's.
         let device = self.me.device.filter(|_| !enrols).unwrap_or(DeviceNo(0));
-        let body = envelope::seal(&self.me.key, device, counter, packing, request.schema, &payload);
+        let body = envelope::seal(
+            self.me.suite,
+            &self.me.key,
+            device,
+            counter,
+            packing,
+            request.schema,
+            &payload,
+        );
         Ok(Outgoing {
             server,
             body,
@@ -227,6 +235,11 @@ impl Engine {
         }
         let sent = after + entries.len() as u64;
         let (proven, whole) = self.proven(feed, sent)?;
+        // An entry that lost what it said begins a request of its own: nothing binds what stands before it.
+        if let Some(emptied) = self.next_emptied(feed, (after, sent))? {
+            entries.truncate((emptied - 1 - after) as usize);
+        }
+        let sent = after + entries.len() as u64;
         if sent < proven && whole > after {
             entries.truncate((whole - after) as usize);
         }
@@ -236,13 +249,25 @@ impl Engine {
         };
         let mut before = [0; 8];
         before.copy_from_slice(&self.hash_of(feed, after)?.0[..8]);
-        let signature = canonical::sign_segment(&self.me.key, feed, n, self.hash_of(feed, n)?);
+        let signature = canonical::sign_segment(self.me.suite, &self.me.key, feed, n, self.hash_of(feed, n)?);
         Ok(Some(Segment {
             feed,
+            suite: self.me.suite,
             before,
             entries,
             signature,
         }))
+    }
+
+    /// The first entry that lost what it said after one that did not, in a stretch of a feed.
+    fn next_emptied(&self, feed: FeedId, (after, upto): (u64, u64)) -> Result<Option<u64>, ClientError> {
+        let sql = "SELECT min(e.n) FROM entries e JOIN entries b ON b.feed = e.feed AND b.n = e.n - 1
+                   WHERE e.feed = ?1 AND e.n > ?2 + 1 AND e.n <= ?3 AND e.facets IS NOT NULL AND b.facets IS NULL";
+        let mut select = self.db.prepare_cached(sql)?;
+        let found = select.query_row((feed.0, after as i64, upto as i64), |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
+        Ok(found.map(|n| n as u64))
     }
 
     fn hash_of(&self, feed: FeedId, n: u64) -> Result<EntryHash, ClientError> {

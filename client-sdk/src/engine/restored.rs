@@ -9,6 +9,7 @@ use gridledger_core::wire::{WireError, unpack_clock};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{EntrySeen, Receipt, Recovery, RecoveryPhase, Restored, Segment};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use serde_json::{Value, json};
@@ -23,6 +24,9 @@ const DAY_MS: i64 = 24 * 3_600_000;
 const MOVES: &str = "generations";
 /// 1 while there may be something left to do.
 const RECOVERS: &str = "recovers";
+
+/// 1 while the server seems to have less than it confirmed.
+const DOUBTS: &str = "doubts";
 
 /// What one request and its answer say of the recovery.
 #[derive(Default)]
@@ -105,8 +109,9 @@ impl Engine {
 
     /// What a request brings besides its segments; `None` when there is nothing to recover.
     pub(super) fn recovery(&mut self, segments: &[Segment]) -> Result<Option<Recovery>, ClientError> {
+        self.shows_receipts = db::number(&self.db, DOUBTS)? != 0;
         if !recovers(&self.db)? {
-            return Ok(None);
+            return self.doubted();
         }
         let mut recovery = Recovery {
             missing: self.missing_to_tell()?,
@@ -125,9 +130,45 @@ impl Engine {
         let former = self.former_feeds()?;
         for (feed, decided) in former.into_iter().chain([(self.me.feed, self.me.decided)]) {
             let upto = sent.get(&feed).copied().unwrap_or(0).max(decided);
-            recovery.left += self.proven(feed, 0)?.0.saturating_sub(upto);
+            // What stands behind an entry that no receipt proves waits with it.
+            let (proven, whole) = self.proven(feed, upto)?;
+            if whole == upto {
+                recovery.left += proven.saturating_sub(upto);
+            }
+        }
+        let doubted = self.doubted()?.into_iter().flat_map(|shown| shown.receipts);
+        for shown in doubted {
+            if !recovery.receipts.contains(&shown) {
+                recovery.receipts.push(shown);
+            }
         }
         Ok(Some(recovery))
+    }
+
+    /// The last receipts, for a server that seems to have less than it confirmed; it compares them with what it has.
+    fn doubted(&self) -> Result<Option<Recovery>, ClientError> {
+        if !self.shows_receipts {
+            return Ok(None);
+        }
+        Ok(Some(Recovery {
+            receipts: last_receipts(&self.db)?,
+            ..Recovery::default()
+        }))
+    }
+
+    /// The server seems to have less than it confirmed: the next request shows it the last receipts. Whether that is news: the
+    /// request of the answer at hand did not show them.
+    pub fn doubt(&mut self) -> Result<bool, ClientError> {
+        db::set_number(&self.db, DOUBTS, 1)?;
+        Ok(!self.shows_receipts)
+    }
+
+    /// An answer has come to its end: whatever was shown to the server, it can account for.
+    pub(super) fn end_doubt(&mut self) -> Result<(), ClientError> {
+        if std::mem::take(&mut self.shows_receipts) {
+            db::set_number(&self.db, DOUBTS, 0)?;
+        }
+        Ok(())
     }
 
     /// The server says how far the recovery has come.
@@ -243,8 +284,8 @@ pub(super) fn keep_receipt(
     if receipt.first == 0 || receipt.first > receipt.n {
         return Ok(());
     }
-    let sql = "INSERT INTO receipts (feed, n, first, epoch, hash, refused, signature, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-               ON CONFLICT (feed, n, first, epoch) DO UPDATE SET refused = ?6, signature = ?7, at = ?8";
+    let sql = "INSERT INTO receipts (feed, n, first, epoch, hash, refused, signature, at, suite) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+               ON CONFLICT (feed, n, first, epoch) DO UPDATE SET refused = ?6, signature = ?7, at = ?8, suite = ?9";
     let key = (
         receipt.feed.0,
         receipt.n as i64,
@@ -261,6 +302,7 @@ pub(super) fn keep_receipt(
         refused,
         receipt.signature,
         now,
+        receipt.suite.map_or(0, Suite::number),
     ))?;
     Ok(())
 }
@@ -273,29 +315,45 @@ pub(super) fn forget_receipts(c: &Connection, now: i64) -> Result<(), ClientErro
     Ok(())
 }
 
+/// What [`read_receipt`] reads.
+const RECEIPT: &str = "SELECT epoch, first, n, hash, refused, signature, suite, feed FROM receipts";
+
+/// A kept receipt, with the generation that signed it.
+fn read_receipt(row: &rusqlite::Row<'_>) -> rusqlite::Result<(ServerEpoch, Receipt)> {
+    let refused: Vec<Value> = serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default();
+    let receipt = Receipt {
+        suite: Suite::of_number(row.get::<_, i64>(6)? as u64),
+        feed: FeedId(row.get(7)?),
+        first: row.get::<_, i64>(1)? as u64,
+        n: row.get::<_, i64>(2)? as u64,
+        hash: EntryHash(row.get(3)?),
+        refused: refused.iter().filter_map(read_refused).collect(),
+        stopped: None,
+        signature: row.get(5)?,
+    };
+    Ok((ServerEpoch(row.get::<_, i64>(0)? as u64), receipt))
+}
+
 /// The receipts that end in a stretch of a feed.
 fn receipts(
     c: &Connection,
     feed: FeedId,
     (first, last): (u64, u64),
 ) -> Result<Vec<(ServerEpoch, Receipt)>, ClientError> {
-    let sql = "SELECT epoch, first, n, hash, refused, signature FROM receipts WHERE feed = ?1 AND n BETWEEN ?2 AND ?3
-               ORDER BY n, at LIMIT ?4";
-    let mut select = c.prepare_cached(sql)?;
+    let sql = format!("{RECEIPT} WHERE feed = ?1 AND n BETWEEN ?2 AND ?3 ORDER BY n, at LIMIT ?4");
+    let mut select = c.prepare_cached(&sql)?;
     let most = limits::REQUEST_RECEIPTS as i64 / 4;
-    let rows = select.query_map((feed.0, first as i64, last as i64, most), |row| {
-        let refused: Vec<Value> = serde_json::from_str(&row.get::<_, String>(4)?).unwrap_or_default();
-        let receipt = Receipt {
-            feed,
-            first: row.get::<_, i64>(1)? as u64,
-            n: row.get::<_, i64>(2)? as u64,
-            hash: EntryHash(row.get(3)?),
-            refused: refused.iter().filter_map(read_refused).collect(),
-            stopped: None,
-            signature: row.get(5)?,
-        };
-        Ok((ServerEpoch(row.get::<_, i64>(0)? as u64), receipt))
-    })?;
+    let rows = select.query_map((feed.0, first as i64, last as i64, most), read_receipt)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The last receipt for each feed: what shows that a server has less than it confirmed.
+pub(super) fn last_receipts(c: &Connection) -> Result<Vec<(ServerEpoch, Receipt)>, ClientError> {
+    let sql = format!(
+        "{RECEIPT} r WHERE n = (SELECT max(n) FROM receipts o WHERE o.feed = r.feed) ORDER BY at DESC LIMIT ?1"
+    );
+    let mut select = c.prepare_cached(&sql)?;
+    let rows = select.query_map([limits::REQUEST_RECEIPTS as i64 / 4], read_receipt)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

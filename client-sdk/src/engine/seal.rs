@@ -4,7 +4,7 @@
 //! SQL does the sealing, so that no statement has to be told about keys: `seal(bytes, record, slot, type)` as a value is
 //! written, `unseal(bytes, record, slot)` as it is read; `opened` does the same, and `revealed` and `revealed_text` give the
 //! sealed part of a view, but null when there is no lease. Slots below 64 are documents, by facet; 64 is a view, 65 an
-//! entry. A sealed value is byte 1, 24 bytes of nonce, and XChaCha20-Poly1305 over the value, bound
+//! entry. A sealed value is the number of its suite (1), 24 bytes of nonce, and XChaCha20-Poly1305 over the value, bound
 //! to its record and slot. No Automerge document and no entry begins with byte 1: what is not sealed stands as it is.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use gridledger_schema::set::{Field, Kind, Mask, Merge, PrivacyClass, RecordType, SchemaSet};
+use gridledger_schema::suite::Suite;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, Error};
 use serde_json::{Map, Value, json};
@@ -31,7 +32,8 @@ const FACETS: u8 = 64;
 /// The sealed part of a view.
 pub(super) const VIEW: u8 = 64;
 
-const SEALED: u8 = 1;
+/// The first byte of a sealed value: the number of the suite that sealed it.
+const SEALED: u8 = Suite::Ed25519Sha256 as u8;
 const NONCE: usize = 24;
 /// What stands where a text is withheld.
 const WITHHELD: &str = "***";
@@ -247,7 +249,8 @@ pub(super) fn seal(key: &ReadingKey, value: &[u8], place: &[u8]) -> Result<Vec<u
 
 /// What was sealed for a place; `None` for another key, another place, or damage.
 pub(super) fn open(key: &ReadingKey, sealed: &[u8], place: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, sealed) = sealed.get(1..)?.split_first_chunk::<NONCE>()?;
+    let (_, sealed) = sealed.split_first().filter(|(suite, _)| **suite == SEALED)?;
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
     let cipher = XChaCha20Poly1305::new_from_slice(&key[..]).ok()?;
     let message = Payload {
         msg: sealed,

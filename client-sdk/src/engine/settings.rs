@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::set::SchemaSet;
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaInfo, Grant, Welcome};
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -16,6 +17,7 @@ use crate::model::Invite;
 pub(super) fn make_key(c: &Connection, seed: [u8; 32]) -> Result<(), ClientError> {
     if db::setting(c, "key")?.is_none() {
         db::set(c, "key", &seed)?;
+        db::set_number(c, "suite", Suite::default().number().into())?;
     }
     Ok(())
 }
@@ -55,11 +57,25 @@ pub(super) fn identity(c: &Connection) -> Result<Identity, ClientError> {
             .map(|()| db::number(c, "server_epoch"))
             .transpose()?
             .map(|e| ServerEpoch(e as u64)),
+        suite: suite(c, "suite")?,
         server_key: fixed(c, "server_key")?,
+        server_suite: suite(c, "server_suite")?,
         user: db::text(c, "user")?.unwrap_or_default(),
         head: head.unwrap_or((0, EntryHash::ZERO)),
         decided: db::number(c, "decided")? as u64,
     })
+}
+
+/// The suite of a key; what was kept without one is of the first.
+fn suite(c: &Connection, key: &str) -> Result<Suite, ClientError> {
+    match db::number(c, key)? {
+        0 => Ok(Suite::Ed25519Sha256),
+        number => Suite::of_number(number as u64).ok_or_else(|| {
+            ClientError::NotAStore(format!(
+                "the store uses suite {number}, which this version does not run"
+            ))
+        }),
+    }
 }
 
 fn fixed<const N: usize>(c: &Connection, key: &str) -> Result<Option<[u8; N]>, ClientError> {
@@ -136,6 +152,8 @@ impl Engine {
             db::set_number(&tx, "server_epoch", welcome.server_epoch.0 as i64)?;
         }
         db::set(&tx, "server_key", &welcome.server_key)?;
+        let suite = welcome.suite.unwrap_or(Suite::Ed25519Sha256);
+        db::set_number(&tx, "server_suite", suite.number().into())?;
         db::set(&tx, "user", welcome.user.as_bytes())?;
         db::set(&tx, "name", welcome.name.as_bytes())?;
         tx.execute("DELETE FROM settings WHERE key = 'code'", [])?;

@@ -30,6 +30,7 @@ use crate::config::Settings;
 use crate::epochs::Daily;
 use crate::http::tls::TlsError;
 use crate::service::Service;
+use crate::set_back::{self, Beside};
 
 /// Runs a command line, its first word the program's name. 0: done; 1: failed; 2: not a command line.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -117,6 +118,9 @@ fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
     crate::tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
+    set_back::look_beside(&service)?;
+    service.set_back.say(&service)?;
+    let _beside = Beside::start(service.clone()).map_err(CliError::Serve)?;
     let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
     println!("{}", running.url());

@@ -66,6 +66,7 @@ pub fn restore(settings: &Settings, args: &RestoreArgs, speaker: Speaker) -> Res
         }
     };
     let service = open_service(settings)?;
+    service.store.put_position_beside(service.store.position()?);
     let told = erasures.map_or(Ok(0), |erasures| erase_again(&service, &erasures));
     let said = told.and_then(|erased| tell(&service, &row, erased, speaker));
     service.store.close();

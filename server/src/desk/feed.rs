@@ -7,6 +7,7 @@ use gridledger_core::canonical;
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Intent, Target};
 use gridledger_schema::ids::{EntryHash, FeedId};
+use gridledger_schema::suite::Suite;
 use sha2::{Digest as _, Sha256};
 
 use super::DeskVerdict;
@@ -98,6 +99,7 @@ impl DeskFeed {
             user: user.no,
             author: user.login.clone(),
             public_key,
+            suite: Suite::default(),
             ordinal: 0,
         };
         if service.store.feed(feed)?.is_none() {
@@ -119,6 +121,7 @@ impl DeskFeed {
         if !service.has_room() {
             return Err(StoreError::Busy);
         }
+        service.set_back.check(service)?;
         if service.recovering.gathers(service)? {
             return Err(StoreError::Recovering);
         }
@@ -149,7 +152,7 @@ impl DeskFeed {
         for (n, draft) in (held + 1..).zip(drafts) {
             let entry = draft.entry(n, at);
             let body = canonical::encode(&entry);
-            hash = canonical::hash(hash, &body);
+            hash = canonical::hash(self.row.suite, hash, &body);
             entries.push(SignedEntry { entry, body, hash });
             let request = draft.request.clone();
             notes
@@ -165,7 +168,7 @@ impl DeskFeed {
         let segment = CheckedSegment {
             feed: self.row.clone(),
             entries,
-            signature: canonical::sign_segment(&self.key, feed, last, hash),
+            signature: canonical::sign_segment(self.row.suite, &self.key, feed, last, hash),
             heard: Heard::EVERYTHING,
             again: None,
         };

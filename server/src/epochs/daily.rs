@@ -50,6 +50,10 @@ impl Drop for Daily {
 }
 
 fn run(service: &Service) -> bool {
+    if let Err(error) = service.set_back.check(service) {
+        tracing::warn!(%error, "the daily run waits");
+        return false;
+    }
     let done = tools::rewrite(service)
         .and_then(|_| renew(service))
         .and_then(|renewed| Ok((renewed, retain(service, false)?)));

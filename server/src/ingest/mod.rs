@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use gridledger_core::known::{Moment, Standing};
 use gridledger_core::rights::{AreaTree, Rights};
-use gridledger_core::validate::{Subject, check_own, check_shape, validate};
+use gridledger_core::validate::{Subject, check_fit, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
@@ -119,6 +119,7 @@ impl Plan<'_> {
         };
         let mut verdict = SegmentVerdict {
             feed,
+            first: segment.entries.first().map_or(1, |signed| signed.entry.n),
             n: held,
             hash,
             refused: Vec::new(),
@@ -297,7 +298,9 @@ impl Plan<'_> {
             Some(clock) => working.seen_by_clock(feed, entry, clock),
             None => working.seen(self.source, &own, entry)?,
         };
-        if !was_stored {
+        if was_stored {
+            check_fit(&record_type, entry)?;
+        } else {
             self.check(working, &record_type, (segment, known), entry, &seen)?;
         }
         let made_on = match self.prepared.remove(&working.row.record) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::StoreError;
 use super::notices::Notices;
 use super::records::Decide;
+use super::restores::Position;
 use super::sql::Connection;
 
 /// A database that holds a store.
@@ -50,6 +51,14 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Bytes that the file system under it has left; `None` where that is another machine's affair, or cannot be known.
     fn free_bytes(&self) -> Option<u64>;
+
+    /// How far the store had come by the file beside it; `None` where the engine keeps no such file, or none is there.
+    fn position_beside(&self) -> Option<Position> {
+        None
+    }
+
+    /// Writes that file.
+    fn put_position_beside(&self, _: Position) {}
 
     /// Where it tells what was written, by whatever process.
     fn notices(&self) -> &Arc<Notices>;

@@ -47,6 +47,9 @@ pub enum StoreError {
     /// The server was restored, and takes nothing new yet.
     #[error("the store is gathering what phones hold")]
     Recovering,
+    /// The store was set back to an older state, and takes nothing until that is put right.
+    #[error("the store was set back: run `gridledger admin restore --in-place`")]
+    SetBack,
     /// A row that this version cannot read.
     #[error("a damaged row in {0}")]
     Damaged(&'static str),
@@ -79,7 +82,7 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::Recovering | Self::Sql(_) | Self::ToolsRead
+            Self::Busy | Self::Recovering | Self::SetBack | Self::Sql(_) | Self::ToolsRead
         )
     }
 

@@ -1,6 +1,7 @@
 //! Territory, users, grants, devices, enrolment codes, refresh tokens: the rows and the calls.
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaInfo, Grant};
 
 use super::StoreError;
@@ -69,8 +70,10 @@ pub struct Device {
     pub no: DeviceNo,
     /// Whose it is.
     pub user: UserNo,
-    /// Its Ed25519 public key.
+    /// Its public key.
     pub public_key: [u8; 32],
+    /// The key's suite.
+    pub suite: Suite,
     /// What it calls itself.
     pub label: String,
     /// Whether it was revoked.
@@ -115,6 +118,8 @@ pub struct FeedRow {
     pub author: String,
     /// The key its segments are signed with.
     pub public_key: [u8; 32],
+    /// The suite by which its entries are hashed and signed: one for the feed's whole life.
+    pub suite: Suite,
     /// The key's feed number: 0 for the first.
     pub ordinal: u32,
 }
@@ -179,11 +184,11 @@ pub trait PeopleStore {
     /// Keeps a one-time enrolment code (its SHA-256) for a user until `expires` (ms).
     fn put_code(&self, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError>;
     /// Uses a code up and enrols the device; the same code with the same key again gives the same device (a lost
-    /// answer). `None`: no such code, used by another key, expired, or its user was revoked.
+    /// answer). `None`: no such code, used by another key, expired, its user was revoked, or the key is of another suite.
     fn enrol(
         &self,
         hash: [u8; 32],
-        public_key: [u8; 32],
+        key: ([u8; 32], Suite),
         label: &str,
         now: i64,
     ) -> Result<Option<Device>, StoreError>;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::StoreError;
 use super::people::{FeedRow, UserNo};
 use super::plans::RouteRow;
+use crate::faults;
 use crate::given::Bounds;
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
@@ -72,8 +73,20 @@ pub struct Again {
     pub refused: BTreeMap<u64, Refusal>,
     /// They lost what they said, because that was erased.
     pub emptied: BTreeSet<u64>,
+    /// A receipt holds the hash of the chain up to there.
+    pub bound: BTreeSet<u64>,
     /// What their authors had seen of others: their cursors are of logs that were lost.
     pub seen: BTreeMap<u64, SeenHeads>,
+}
+
+impl Again {
+    /// Whether the server's word or the author's signature binds every entry of a segment that begins with `first`. The
+    /// signature binds what follows the last emptied entry; what stands before an emptied one needs a receipt that ends there.
+    pub fn is_bound(&self, first: u64) -> bool {
+        let begins = |n: &&u64| **n > first && !self.emptied.contains(&(**n - 1));
+        let mut runs = self.emptied.iter().filter(begins);
+        faults::is_planted("07") || runs.all(|n| self.bound.contains(&(n - 1)))
+    }
 }
 
 impl CheckedSegment {
@@ -120,6 +133,8 @@ impl Push {
 pub struct SegmentVerdict {
     /// The feed.
     pub feed: FeedId,
+    /// The first entry of the segment that was judged.
+    pub first: u64,
     /// Decided up to here.
     pub n: u64,
     /// The hash of entry `n`.
@@ -537,6 +552,8 @@ pub trait RecordStore {
     fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError>;
     /// An area's head.
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError>;
+    /// The last positions of these areas' logs; of those that are not there, none.
+    fn heads(&self, areas: &[AreaNo]) -> Result<BTreeMap<AreaNo, u64>, StoreError>;
     /// One consistent look at an area: its head, and the records changed after the cursor in the order of their last
     /// change, up to about `bytes` of entries (at least one record).
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError>;

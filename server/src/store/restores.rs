@@ -17,6 +17,17 @@ pub struct NewGeneration {
     pub active_ms: i64,
 }
 
+/// How far a store has come. Within a generation no number ever falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The generation.
+    pub epoch: ServerEpoch,
+    /// Entries decided, of all feeds together.
+    pub entries: u64,
+    /// The longest log.
+    pub longest: u64,
+}
+
 /// A restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestoreRow {
@@ -69,6 +80,16 @@ pub trait RestoreStore {
     /// Makes this store another generation: every log goes on far above, numbers handed out before are not handed out
     /// again, sessions end, and codes that were not used are void.
     fn begin_generation(&self, new: NewGeneration) -> Result<RestoreRow, StoreError>;
+    /// Every generation of this store: the one now, those before, and those that were lost with a state it was set back from.
+    fn epochs(&self) -> Result<Vec<ServerEpoch>, StoreError>;
+    /// Notes that the store was set back, and the generation that was lost with it, if one was.
+    fn note_set_back(&self, why: &str, lost: Option<ServerEpoch>) -> Result<(), StoreError>;
+    /// How far the store has come.
+    fn position(&self) -> Result<Position, StoreError>;
+    /// How far it had come by the file beside it; `None` where there is none.
+    fn position_beside(&self) -> Option<Position>;
+    /// Writes that file, where the engine keeps one.
+    fn put_position_beside(&self, at: Position);
     /// Ends the recovery.
     fn end_recovery(&self, at: i64) -> Result<(), StoreError>;
     /// Notes that a device has offered all it has receipts for, and whether all of it is decided. Whether that was news.

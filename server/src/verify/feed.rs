@@ -3,6 +3,7 @@
 use ed25519_dalek::VerifyingKey;
 use gridledger_core::canonical;
 use gridledger_schema::ids::{EntryHash, FeedId};
+use gridledger_schema::suite::Suite;
 
 use super::{Kind, VerifyReport};
 use crate::service::Service;
@@ -25,6 +26,7 @@ pub(super) fn check(service: &Service, head: &FeedHead, report: &mut VerifyRepor
         .into_iter()
         .peekable();
     let key = VerifyingKey::from_bytes(&head.row.public_key).ok();
+    let key = key.as_ref().map(|key| (head.row.suite, key));
     let (mut n, mut hash, mut signed) = (0, EntryHash::ZERO, 0);
     loop {
         let batch = service.store.kept_entries(feed, n, BATCH);
@@ -41,7 +43,7 @@ pub(super) fn check(service: &Service, head: &FeedHead, report: &mut VerifyRepor
             n = entry.n;
             report.entries += 1;
             while let Some((at, signature)) = signatures.next_if(|(at, _)| *at <= n) {
-                let good = at == n && is_signed(key.as_ref(), feed, n, hash, &signature);
+                let good = at == n && is_signed(key, feed, n, hash, &signature);
                 if good {
                     signed = n;
                 } else {
@@ -91,7 +93,7 @@ fn follow(
     if kept.n != before + 1 {
         report.note(Kind::Chain, &of, format!("entry {} is missing", before + 1));
     }
-    let hash = canonical::hash(hash, &kept.body);
+    let hash = canonical::hash(head.row.suite, hash, &kept.body);
     if hash.0[..] != kept.hash[..] {
         report.note(
             Kind::Chain,
@@ -128,9 +130,15 @@ fn follow_erased(
     Ok(hash.map_or(EntryHash::ZERO, EntryHash))
 }
 
-fn is_signed(key: Option<&VerifyingKey>, feed: FeedId, n: u64, hash: EntryHash, signature: &[u8]) -> bool {
+fn is_signed(
+    key: Option<(Suite, &VerifyingKey)>,
+    feed: FeedId,
+    n: u64,
+    hash: EntryHash,
+    signature: &[u8],
+) -> bool {
     let Ok(signature) = <[u8; 64]>::try_from(signature) else {
         return false;
     };
-    key.is_some_and(|key| canonical::verify_segment(key, feed, n, hash, &signature))
+    key.is_some_and(|(suite, key)| canonical::verify_segment(suite, key, feed, n, hash, &signature))
 }

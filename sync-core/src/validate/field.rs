@@ -37,7 +37,7 @@ pub(super) fn check_op(field: &Field, op: &Op, staged: &mut Staged<'_>) -> Resul
     }
 }
 
-fn mismatch(field: &Field, op: &Op) -> Refusal {
+pub(super) fn mismatch(field: &Field, op: &Op) -> Refusal {
     let takes = match field.merge {
         Merge::Once | Merge::Register | Merge::Multi => "put",
         Merge::Max => "raise",

@@ -8,6 +8,7 @@
 //! What an author did is judged by what he or she had seen (`seen`). Only what must hold of the record as a whole
 //! looks at it as it is (`now`): a field that is set once, and how much it holds.
 
+mod again;
 mod collection;
 mod conditions;
 mod consent;
@@ -31,6 +32,7 @@ use crate::fold::Verb;
 use crate::known::Standing;
 use crate::project::View;
 
+pub use again::check_fit;
 pub(crate) use explain::shorten;
 pub use shape::check_shape;
 pub use unread::{validate_unread, withheld};
@@ -134,6 +136,16 @@ fn includes(roles: &[String], role: &str) -> bool {
 /// The field an intent is about, if the role may write it. A field nobody may write is the server's own. Of events
 /// the workflow says who may.
 fn field_of<'a>(entry: &Entry, intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field, Refusal> {
+    let field = of_type(intent, record_type)?;
+    if field.merge != Merge::Events && !includes(&field.write, &entry.role) {
+        let rule = format!("{} may not write it", entry.role);
+        return Err(Refusal::of_field(Code::FieldForbidden, &field.name, rule));
+    }
+    Ok(field)
+}
+
+/// The field an intent is about, in the facet that the intent names.
+fn of_type<'a>(intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field, Refusal> {
     let Some(field) = record_type.field(&intent.field) else {
         let rule = format!("not a field of {}", record_type.name);
         return Err(Refusal::of_field(
@@ -147,10 +159,6 @@ fn field_of<'a>(entry: &Entry, intent: &Intent, record_type: &'a RecordType) -> 
             &field.name,
             &format!("facet: must be {}", field.facet),
         ));
-    }
-    if field.merge != Merge::Events && !includes(&field.write, &entry.role) {
-        let rule = format!("{} may not write it", entry.role);
-        return Err(Refusal::of_field(Code::FieldForbidden, &field.name, rule));
     }
     Ok(field)
 }

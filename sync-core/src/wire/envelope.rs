@@ -1,17 +1,23 @@
 //! The signed envelope of a request, and the head of an answer.
 
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use gridledger_schema::ids::DeviceNo;
-use gridledger_schema::wire::PROTOCOL;
+use gridledger_schema::suite::Suite;
+use gridledger_schema::wire::{OLDEST_PROTOCOL, PROTOCOL};
 use minicbor::{Decoder, Encoder};
 use sha2::{Digest as _, Sha256};
 
 use super::WireError;
 use super::squeeze::Packing;
+use crate::suite::{self, Kind};
 
 /// A request as it arrived: who says it is from whom, and the packed payload.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Envelope<'a> {
+    /// The protocol's version: the answer is of the same.
+    pub version: u8,
+    /// The suite by which it is sealed.
+    pub suite: Suite,
     /// The device that sends it; 0 while it has no number.
     pub device: DeviceNo,
     /// Higher than any the device used before.
@@ -26,12 +32,41 @@ pub struct Envelope<'a> {
     signature: [u8; 64],
 }
 
-fn message(signed: &[u8]) -> Vec<u8> {
-    [&b"gridledger/sync/v1"[..], &Sha256::digest(signed)].concat()
+/// The kind under which an envelope of a version is sealed.
+fn kind(version: u8) -> Kind {
+    if version == OLDEST_PROTOCOL {
+        Kind::Sync
+    } else {
+        Kind::Request
+    }
+}
+
+/// The hash of the envelope's bytes that is signed.
+fn hashed(suite: Suite, version: u8, bytes: &[u8]) -> [u8; 32] {
+    if version == OLDEST_PROTOCOL {
+        Sha256::digest(bytes).into()
+    } else {
+        suite::digest(suite, kind(version), &[bytes])
+    }
 }
 
 /// Seals a payload: everything in the envelope is under the device's signature.
 pub fn seal(
+    suite: Suite,
+    key: &SigningKey,
+    device: DeviceNo,
+    counter: u64,
+    packing: Packing,
+    schema: [u8; 8],
+    payload: &[u8],
+) -> Vec<u8> {
+    seal_as(PROTOCOL, suite, key, device, counter, packing, schema, payload)
+}
+
+/// Seals a payload as a phone of a version does.
+pub fn seal_as(
+    version: u8,
+    suite: Suite,
     key: &SigningKey,
     device: DeviceNo,
     counter: u64,
@@ -40,20 +75,23 @@ pub fn seal(
     payload: &[u8],
 ) -> Vec<u8> {
     let mut e = Encoder::new(Vec::with_capacity(payload.len() + 100));
-    e.array(7)
-        .and_then(|e| {
-            e.u8(PROTOCOL)?
-                .u8(packing.number())?
-                .u32(device.0)?
-                .u64(counter)?
-                .bytes(&schema)?
-                .bytes(payload)
-        })
-        .expect("BUG: writing to a Vec cannot fail");
+    let head = if version == OLDEST_PROTOCOL {
+        e.array(7).and_then(|e| e.u8(version))
+    } else {
+        e.array(8).and_then(|e| e.u8(version)?.u8(suite.number()))
+    };
+    head.and_then(|e| {
+        e.u8(packing.number())?
+            .u32(device.0)?
+            .u64(counter)?
+            .bytes(&schema)?
+            .bytes(payload)
+    })
+    .expect("BUG: writing to a Vec cannot fail");
     let mut out = e.into_writer();
-    let signature = key.sign(&message(&out));
+    let signature = suite::sign(suite, key, kind(version), &[&hashed(suite, version, &out)]);
     Encoder::new(&mut out)
-        .bytes(&signature.to_bytes())
+        .bytes(&signature)
         .expect("BUG: writing to a Vec cannot fail");
     out
 }
@@ -62,13 +100,14 @@ impl<'a> Envelope<'a> {
     /// Opens an envelope. Nothing is believed before [`verify`](Self::verify).
     pub fn open(bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut d = Decoder::new(bytes);
-        if d.array()? != Some(7) {
-            return Err(WireError::Malformed("envelope"));
-        }
+        let length = d.array()?;
         let version = d.u8()?;
-        if version != PROTOCOL {
-            return Err(WireError::Version(version));
-        }
+        let suite = match (version, length) {
+            (OLDEST_PROTOCOL, Some(7)) => Suite::default(),
+            (PROTOCOL, Some(8)) => super::suite_of(d.u64()?)?,
+            (OLDEST_PROTOCOL | PROTOCOL, _) => return Err(WireError::Malformed("envelope")),
+            _ => return Err(WireError::Version(version)),
+        };
         let packing = Packing::from_number(d.u8()?)?;
         let (device, counter) = (DeviceNo(d.u32()?), d.u64()?);
         let schema = d
@@ -85,6 +124,8 @@ impl<'a> Envelope<'a> {
             return Err(WireError::Malformed("envelope"));
         }
         Ok(Self {
+            version,
+            suite,
             device,
             counter,
             packing,
@@ -97,19 +138,19 @@ impl<'a> Envelope<'a> {
 
     /// Whether the holder of `key` sealed it.
     pub fn verify(&self, key: &VerifyingKey) -> bool {
-        key.verify_strict(&message(self.signed), &Signature::from_bytes(&self.signature))
-            .is_ok()
+        let hashed = hashed(self.suite, self.version, self.signed);
+        suite::verify(self.suite, key, kind(self.version), &[&hashed], &self.signature)
     }
 }
 
-/// The first two bytes of an answer: the protocol's version and how the frames are packed.
-pub fn answer_head(packing: Packing) -> [u8; 2] {
-    [PROTOCOL, packing.number()]
+/// The first two bytes of an answer: the version of the request, and how the frames are packed.
+pub fn answer_head(version: u8, packing: Packing) -> [u8; 2] {
+    [version, packing.number()]
 }
 
 /// Reads the first two bytes of an answer.
 pub fn read_answer_head(head: [u8; 2]) -> Result<Packing, WireError> {
-    if head[0] == PROTOCOL {
+    if (OLDEST_PROTOCOL..=PROTOCOL).contains(&head[0]) {
         Packing::from_number(head[1])
     } else {
         Err(WireError::Version(head[0]))

@@ -5,8 +5,10 @@ use std::convert::Infallible;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::limits;
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{
-    AreaCursor, AreaInfo, Edge, Enrol, Frame, Grant, GrantSet, Lease, Receipt, Request, Ruling, Want, Welcome,
+    AreaCursor, AreaInfo, Edge, Enrol, Frame, Grant, GrantSet, Lease, PROTOCOL, Receipt, Request, Ruling,
+    Want, Welcome,
 };
 use minicbor::{Decoder, Encoder};
 
@@ -15,19 +17,25 @@ use super::regained::{
     read_phase, read_recovery, read_restored, write_phase, write_recovery, write_restored,
 };
 use super::sheet;
-use super::{RecordNames, WireError};
+use super::{RecordNames, WireError, suite_of};
 
 pub(super) type Out<'a> = Encoder<&'a mut Vec<u8>>;
 pub(super) type Written = Result<(), minicbor::encode::Error<Infallible>>;
 
 /// Writes a request (the payload of an envelope).
 pub fn write_request(request: &Request, names: &dyn RecordNames) -> Vec<u8> {
+    write_request_as(PROTOCOL, request, names)
+}
+
+/// Writes a request as a phone of a version does.
+pub fn write_request_as(version: u8, request: &Request, names: &dyn RecordNames) -> Vec<u8> {
     let mut out = Vec::new();
-    request_fields(&mut Encoder::new(&mut out), request, names).expect("BUG: writing to a Vec cannot fail");
+    request_fields(&mut Encoder::new(&mut out), version, request, names)
+        .expect("BUG: writing to a Vec cannot fail");
     out
 }
 
-fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -> Written {
+fn request_fields(e: &mut Out<'_>, version: u8, request: &Request, names: &dyn RecordNames) -> Written {
     e.array(12)?;
     match request.server_epoch {
         Some(epoch) => e.u64(epoch.0)?,
@@ -63,7 +71,7 @@ fn request_fields(e: &mut Out<'_>, request: &Request, names: &dyn RecordNames) -
     }
     match request.segments.as_slice() {
         [] => e.null()?,
-        segments => e.bytes(&sheet::write_segments(segments, names))?,
+        segments => e.bytes(&sheet::write_segments(version, segments, names))?,
     };
     write_reads(e, &request.reads)?;
     write_asks(e, &request.asks)?;
@@ -190,6 +198,12 @@ mod kind {
     pub const RULING: u8 = 11;
     pub const RESTORED: u8 = 12;
     pub const RECOVERY: u8 = 13;
+    /// A receipt with its suite; 2 is that of protocol 1.
+    pub const VERDICTS: u8 = 14;
+    /// A notice with its suite; 12 is that of protocol 1.
+    pub const NOTICE: u8 = 15;
+    /// A welcome with the suite of the server's key; 8 is that of protocol 1.
+    pub const WELCOME_SUITE: u8 = 16;
 }
 
 /// Writes a frame: a CBOR byte string around its fields, so that a reader knows when it has arrived whole.
@@ -207,7 +221,14 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
     match frame {
         Frame::End { more } => _ = e.u8(kind::END)?.bool(*more)?,
         Frame::Time { at, epoch } => _ = e.u8(kind::TIME)?.i64(*at)?.u64(epoch.0)?,
-        Frame::Receipt(receipt) => write_receipt(e.u8(kind::RECEIPT)?, receipt)?,
+        Frame::Receipt(receipt) => {
+            let kind = if receipt.suite.is_some() {
+                kind::VERDICTS
+            } else {
+                kind::RECEIPT
+            };
+            write_receipt(e.u8(kind)?, receipt)?;
+        }
         Frame::Delta(delta) => _ = e.u8(kind::DELTA)?.bytes(&sheet::write_delta(delta))?,
         Frame::Granted(area) => write_area(e.u8(kind::GRANTED)?, area)?,
         Frame::Withdrawn(area) => _ = e.u8(kind::WITHDRAWN)?.u32(area.0)?,
@@ -216,20 +237,34 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
         Frame::Lease(lease) => _ = e.u8(kind::LEASE)?.i64(lease.until)?.bytes(&lease.secret)?,
         Frame::ReadsKept(n) => _ = e.u8(kind::READS_KEPT)?.u64(*n)?,
         Frame::Ruling(ruling) => write_ruling(e.u8(kind::RULING)?, ruling)?,
-        Frame::Restored(notice) => write_restored(e.u8(kind::RESTORED)?, notice)?,
+        Frame::Restored(notice) => {
+            let kind = if notice.suite.is_some() {
+                kind::NOTICE
+            } else {
+                kind::RESTORED
+            };
+            write_restored(e.u8(kind)?, notice)?;
+        }
         Frame::Recovery(phase) => write_phase(e.u8(kind::RECOVERY)?, *phase)?,
         Frame::Welcome(w) => {
-            e.u8(kind::WELCOME)?
-                .u32(w.device.0)?
-                .u64(w.server_epoch.0)?
-                .bytes(&w.server_key)?;
+            match w.suite {
+                None => e.u8(kind::WELCOME)?,
+                Some(suite) => e.u8(kind::WELCOME_SUITE)?.u8(suite.number())?,
+            }
+            .u32(w.device.0)?
+            .u64(w.server_epoch.0)?
+            .bytes(&w.server_key)?;
             e.str(&w.user)?.str(&w.name)?;
         }
     }
     Ok(())
 }
 
+/// The fields of a receipt: seven, and its suite before them if it has one.
 pub(super) fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
+    if let Some(suite) = receipt.suite {
+        e.u8(suite.number())?;
+    }
     e.bytes(&receipt.feed.0)?
         .u64(receipt.first)?
         .u64(receipt.n)?
@@ -337,7 +372,8 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
             at: d.i64()?,
             epoch: ServerEpoch(d.u64()?),
         },
-        kind::RECEIPT => Frame::Receipt(read_receipt(&mut d)?),
+        kind::RECEIPT => Frame::Receipt(read_receipt(&mut d, false)?),
+        kind::VERDICTS => Frame::Receipt(read_receipt(&mut d, true)?),
         kind::DELTA => Frame::Delta(sheet::read_delta(d.bytes()?, names)?),
         kind::GRANTED => Frame::Granted(read_area(&mut d)?),
         kind::WITHDRAWN => Frame::Withdrawn(AreaNo(d.u32()?)),
@@ -356,9 +392,11 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
             at: d.i64()?,
             note: d.str()?.to_owned(),
         }),
-        kind::RESTORED => Frame::Restored(read_restored(&mut d)?),
+        kind::RESTORED => Frame::Restored(read_restored(&mut d, false)?),
+        kind::NOTICE => Frame::Restored(read_restored(&mut d, true)?),
         kind::RECOVERY => Frame::Recovery(read_phase(&mut d)?),
-        kind::WELCOME => Frame::Welcome(Welcome {
+        kind @ (kind::WELCOME | kind::WELCOME_SUITE) => Frame::Welcome(Welcome {
+            suite: suite_if(&mut d, kind == kind::WELCOME_SUITE)?,
             device: DeviceNo(d.u32()?),
             server_epoch: ServerEpoch(d.u64()?),
             server_key: fixed(d.bytes()?)?,
@@ -369,7 +407,17 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
     })
 }
 
-pub(super) fn read_receipt(d: &mut Decoder<'_>) -> Result<Receipt, WireError> {
+/// The suite that stands next, where one does.
+pub(super) fn suite_if(d: &mut Decoder<'_>, stands: bool) -> Result<Option<Suite>, WireError> {
+    if stands {
+        suite_of(d.u64()?).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+pub(super) fn read_receipt(d: &mut Decoder<'_>, with_suite: bool) -> Result<Receipt, WireError> {
+    let suite = suite_if(d, with_suite)?;
     let (feed, first) = (FeedId(fixed(d.bytes()?)?), d.u64()?);
     let (n, hash, signature) = (d.u64()?, EntryHash(fixed(d.bytes()?)?), fixed(d.bytes()?)?);
     let count = length(d.array()?)? / 2;
@@ -378,6 +426,7 @@ pub(super) fn read_receipt(d: &mut Decoder<'_>) -> Result<Receipt, WireError> {
         .collect::<Result<_, WireError>>()?;
     let stopped = optional(d, read_refusal)?;
     Ok(Receipt {
+        suite,
         feed,
         first,
         n,

@@ -12,6 +12,7 @@ pub mod sheet;
 pub mod squeeze;
 
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::suite::Suite;
 
 pub use regained::{pack as pack_clock, unpack as unpack_clock};
 
@@ -27,6 +28,9 @@ pub enum WireError {
     /// A limit of `gridledger_schema::limits`.
     #[error("over the limit of {0}")]
     TooLarge(&'static str),
+    /// An algorithm suite that this version does not run.
+    #[error("suite {0} is not supported")]
+    Suite(u64),
     /// Another protocol version.
     #[error("protocol version {0} is not supported")]
     Version(u8),
@@ -51,6 +55,11 @@ impl From<minicbor::decode::Error> for WireError {
             Self::Malformed("CBOR")
         }
     }
+}
+
+/// The suite of a number that came over the wire.
+pub(crate) fn suite_of(number: u64) -> Result<Suite, WireError> {
+    Suite::of_number(number).ok_or(WireError::Suite(number))
 }
 
 /// A record's short name: its area, and the log position there of the entry that created it.

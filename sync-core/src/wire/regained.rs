@@ -6,7 +6,7 @@ use gridledger_schema::wire::{EntrySeen, Missing, Recovery, RecoveryPhase, Resto
 use minicbor::Decoder;
 
 use super::WireError;
-use super::frames::{Out, Written, fixed, length, optional, read_receipt, write_receipt};
+use super::frames::{Out, Written, fixed, length, optional, read_receipt, suite_if, write_receipt};
 
 /// Bytes of a clock's item: facet, feed, count.
 const CLOCK_ITEM: usize = 25;
@@ -18,7 +18,8 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
     };
     e.array(5)?.array(recovery.receipts.len() as u64 * 2)?;
     for (epoch, receipt) in &recovery.receipts {
-        e.u64(epoch.0)?.array(7)?;
+        e.u64(epoch.0)?
+            .array(if receipt.suite.is_some() { 8 } else { 7 })?;
         write_receipt(e, receipt)?;
     }
     e.array(recovery.seen.len() as u64 * 3)?;
@@ -39,7 +40,7 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
     Ok(())
 }
 
-/// A receipt stands in an array of its seven fields.
+/// A receipt stands in an array of its fields: eight, or seven in the form of protocol 1.
 pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, WireError> {
     optional(d, |d| {
         if d.array()? != Some(5) {
@@ -47,8 +48,8 @@ pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, Wir
         }
         let receipts = many(d, 2, limits::REQUEST_RECEIPTS, |d| {
             let epoch = ServerEpoch(d.u64()?);
-            d.array()?;
-            Ok((epoch, read_receipt(d)?))
+            let with_suite = d.array()? == Some(8);
+            Ok((epoch, read_receipt(d, with_suite)?))
         })?;
         let seen = many(d, 3, limits::PUSH_ENTRIES, |d| {
             Ok(EntrySeen {
@@ -121,6 +122,9 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<(u8, FeedId, u64)>, WireError> {
 }
 
 pub(super) fn write_restored(e: &mut Out<'_>, notice: &Restored) -> Written {
+    if let Some(suite) = notice.suite {
+        e.u8(suite.number())?;
+    }
     e.u64(notice.former.0)?.u64(notice.epoch.0)?.i64(notice.at)?;
     e.array(notice.known.len() as u64 * 2)?;
     for (feed, n) in &notice.known {
@@ -130,8 +134,9 @@ pub(super) fn write_restored(e: &mut Out<'_>, notice: &Restored) -> Written {
     Ok(())
 }
 
-pub(super) fn read_restored(d: &mut Decoder<'_>) -> Result<Restored, WireError> {
+pub(super) fn read_restored(d: &mut Decoder<'_>, with_suite: bool) -> Result<Restored, WireError> {
     Ok(Restored {
+        suite: suite_if(d, with_suite)?,
         former: ServerEpoch(d.u64()?),
         epoch: ServerEpoch(d.u64()?),
         at: d.i64()?,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{AreaCursor, Delta, LogEntry, News, RecordNews, Segment};
+use gridledger_schema::suite::Suite;
+use gridledger_schema::wire::{AreaCursor, Delta, LogEntry, News, OLDEST_PROTOCOL, RecordNews, Segment};
 
 use super::columns::{Reader, Writer};
 use super::{RecordNames, WireError};
@@ -26,11 +27,14 @@ mod name {
     pub const WHOLE: u64 = 2;
 }
 
-/// Writes segments. `names` shortens the records that the server named.
-pub fn write_segments(segments: &[Segment], names: &dyn RecordNames) -> Vec<u8> {
+/// Writes segments in the form of a protocol version. `names` shortens the records that the server named.
+pub fn write_segments(version: u8, segments: &[Segment], names: &dyn RecordNames) -> Vec<u8> {
     let mut w = Writer::new();
     w.uint("segments", segments.len() as u64);
     for segment in segments {
+        if version > OLDEST_PROTOCOL {
+            w.uint("segments", segment.suite.number().into());
+        }
         w.raw("feed", &segment.feed.0);
         w.raw("before", &segment.before);
         w.raw("signature", &segment.signature);
@@ -86,7 +90,7 @@ fn write_name(w: &mut Writer, record: RecordId, names: &dyn RecordNames) {
 }
 
 /// Reads segments. Own records are named by their entry; short names are looked up in `names`.
-pub fn read_segments(bytes: &[u8], names: &dyn RecordNames) -> Result<Vec<Segment>, WireError> {
+pub fn read_segments(version: u8, bytes: &[u8], names: &dyn RecordNames) -> Result<Vec<Segment>, WireError> {
     let mut r = Reader::new(bytes)?;
     let count = r.uint("segments")?;
     if count > limits::PUSH_SEGMENTS as u64 {
@@ -94,11 +98,22 @@ pub fn read_segments(bytes: &[u8], names: &dyn RecordNames) -> Result<Vec<Segmen
     }
     let mut left = limits::PUSH_ENTRIES as u64;
     (0..count)
-        .map(|_| read_segment(&mut r, &mut left, names))
+        .map(|_| {
+            let suite = match version {
+                OLDEST_PROTOCOL => Suite::default(),
+                _ => super::suite_of(r.uint("segments")?)?,
+            };
+            read_segment(&mut r, suite, &mut left, names)
+        })
         .collect()
 }
 
-fn read_segment(r: &mut Reader<'_>, left: &mut u64, names: &dyn RecordNames) -> Result<Segment, WireError> {
+fn read_segment(
+    r: &mut Reader<'_>,
+    suite: Suite,
+    left: &mut u64,
+    names: &dyn RecordNames,
+) -> Result<Segment, WireError> {
     let feed = FeedId(array(r.raw("feed", 16)?));
     let (before, signature) = (array(r.raw("before", 8)?), array(r.raw("signature", 64)?));
     let (count, first) = (r.uint("entries")?, r.uint("first")?);
@@ -114,6 +129,7 @@ fn read_segment(r: &mut Reader<'_>, left: &mut u64, names: &dyn RecordNames) -> 
         .collect::<Result<_, _>>()?;
     Ok(Segment {
         feed,
+        suite,
         before,
         entries,
         signature,

@@ -7,6 +7,7 @@ use gridledger_core::document::Document;
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaCursor, Grant};
 use gridledger_server::store::Store;
 use gridledger_server::store::people::{FeedRow, NewArea, NewUser};
@@ -72,6 +73,7 @@ impl Author {
             user,
             author: login.into(),
             public_key: [number; 32],
+            suite: Suite::default(),
             ordinal: 0,
         };
         store.put_feed(&row).expect("a feed");
@@ -86,7 +88,7 @@ impl Author {
     fn sign(&mut self, mut entry: Entry) -> SignedEntry {
         entry.n = self.n + 1;
         let body = canonical::encode(&entry);
-        (self.n, self.hash) = (entry.n, canonical::hash(self.hash, &body));
+        (self.n, self.hash) = (entry.n, canonical::hash(Suite::default(), self.hash, &body));
         SignedEntry {
             entry,
             body,

@@ -1,25 +1,27 @@
-//! The bytes of every message, as they were when the protocol was written down: today's code writes the same and reads
-//! them back. `GRIDLEDGER_BLESS=1` writes the fixtures anew; do that only with a new protocol version.
+//! The bytes of every message of every protocol version, as they were when it was written down: today's code writes the same
+//! and reads them back. `GRIDLEDGER_BLESS=1` writes the fixtures anew; do that only with a new protocol version.
 
 use std::path::PathBuf;
 
 use ed25519_dalek::SigningKey;
-use gridledger_core::wire::envelope::{Envelope, seal};
+use gridledger_core::wire::envelope::{Envelope, seal_as};
 use gridledger_core::wire::squeeze::Packing;
 use gridledger_core::wire::{NoNames, frames, sheet};
 use gridledger_core::{canonical, receipt, recovery};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId, ServerEpoch, hex};
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{
     AreaCursor, AreaInfo, Ask, Delta, Enrol, EntrySeen, Frame, Grant, GrantSet, Lease, LogEntry, Missing,
-    News, Read, Receipt, RecordNews, Recovery, RecoveryPhase, Request, Restored, Ruling, Segment, Want,
-    Welcome,
+    News, OLDEST_PROTOCOL, PROTOCOL, Read, Receipt, RecordNews, Recovery, RecoveryPhase, Request, Restored,
+    Ruling, Segment, Want, Welcome,
 };
 use serde_json::{Map, Value, json};
 
 const FEED: FeedId = FeedId([0x11; 16]);
 const OTHER: FeedId = FeedId([0x22; 16]);
+const SUITE: Suite = Suite::Ed25519Sha256;
 const AT: i64 = 1_767_571_200_000;
 
 /// Whether a fixture's bytes read back as what was written.
@@ -126,13 +128,14 @@ fn entries() -> Vec<Entry> {
 }
 
 fn segment() -> Segment {
-    let hash = |hash, entry: &Entry| canonical::hash(hash, &canonical::encode(entry));
+    let hash = |hash, entry: &Entry| canonical::hash(SUITE, hash, &canonical::encode(entry));
     let last = entries().iter().fold(EntryHash::ZERO, hash);
     Segment {
         feed: FEED,
+        suite: SUITE,
         before: [0; 8],
         entries: entries(),
-        signature: canonical::sign_segment(&key(), FEED, 3, last),
+        signature: canonical::sign_segment(SUITE, &key(), FEED, 3, last),
     }
 }
 
@@ -161,7 +164,7 @@ fn of_entries() -> Vec<Case> {
     single.chain([create]).map(case).collect()
 }
 
-fn requests() -> Vec<(&'static str, Request)> {
+fn requests(version: u8) -> Vec<(&'static str, Request)> {
     let idle = Request {
         server_epoch: Some(ServerEpoch(0x00ab_cdef_0123_4567)),
         cursors: vec![
@@ -213,7 +216,7 @@ fn requests() -> Vec<(&'static str, Request)> {
     let recovering = Request {
         segments: vec![segment()],
         recovery: Some(Recovery {
-            receipts: vec![(ServerEpoch(1), signed_receipt())],
+            receipts: vec![(ServerEpoch(1), signed_receipt(version))],
             seen: vec![EntrySeen {
                 feed: FEED,
                 n: 2,
@@ -240,32 +243,41 @@ fn requests() -> Vec<(&'static str, Request)> {
     ]
 }
 
-fn read_request(payload: &[u8]) -> Option<Request> {
+fn read_request(version: u8, payload: &[u8]) -> Option<Request> {
     let frames::ReadRequest {
         mut request,
         segments,
     } = frames::read_request(payload).ok()?;
     if let Some(sheet) = segments {
-        request.segments = sheet::read_segments(sheet, &NoNames).ok()?;
+        request.segments = sheet::read_segments(version, sheet, &NoNames).ok()?;
     }
     Some(request)
 }
 
-fn of_requests() -> Vec<Case> {
+fn of_requests(version: u8) -> Vec<Case> {
     let case = |(name, request): (&str, Request)| Case {
         name: name.to_owned(),
         what: "the payload of a request",
         value: json!(format!("{request:?}")),
-        bytes: frames::write_request(&request, &NoNames),
-        reads_back: Box::new(move |bytes| read_request(bytes).as_ref() == Some(&request)),
+        bytes: frames::write_request_as(version, &request, &NoNames),
+        reads_back: Box::new(move |bytes| read_request(version, bytes).as_ref() == Some(&request)),
     };
-    let mut cases: Vec<Case> = requests().into_iter().map(case).collect();
+    let mut cases: Vec<Case> = requests(version).into_iter().map(case).collect();
     let payload = cases[1].bytes.clone();
     cases.push(Case {
         name: "envelope".into(),
         what: "request-idle in its envelope, packed as it is, sealed by the key of 32 bytes 07",
         value: json!({ "device": 3, "counter": AT, "schema": "0505050505050505" }),
-        bytes: seal(&key(), DeviceNo(3), AT as u64, Packing::Plain, [5; 8], &payload),
+        bytes: seal_as(
+            version,
+            SUITE,
+            &key(),
+            DeviceNo(3),
+            AT as u64,
+            Packing::Plain,
+            [5; 8],
+            &payload,
+        ),
         reads_back: Box::new(move |bytes| {
             let opened = Envelope::open(bytes);
             opened.is_ok_and(|e| {
@@ -339,9 +351,14 @@ fn delta() -> Delta {
     }
 }
 
-fn signed_receipt() -> Receipt {
-    use ed25519_dalek::Signer as _;
+/// The suite that messages of a version name; `None` in the first.
+fn named(version: u8) -> Option<Suite> {
+    (version > OLDEST_PROTOCOL).then_some(SUITE)
+}
+
+fn signed_receipt(version: u8) -> Receipt {
     let mut signed = Receipt {
+        suite: named(version),
         feed: FEED,
         first: 1,
         n: 3,
@@ -353,24 +370,24 @@ fn signed_receipt() -> Receipt {
         stopped: Some(Refusal::new(Code::FeedGap, "entry 4 comes first")),
         signature: [0; 64],
     };
-    signed.signature = key().sign(&receipt::message(ServerEpoch(1), &signed)).to_bytes();
+    receipt::sign(&key(), ServerEpoch(1), &mut signed);
     signed
 }
 
-fn signed_notice() -> Restored {
-    use ed25519_dalek::Signer as _;
+fn signed_notice(version: u8) -> Restored {
     let mut signed = Restored {
+        suite: named(version),
         former: ServerEpoch(1),
         epoch: ServerEpoch(2),
         at: AT,
         known: vec![(FEED, 3)],
         signature: [0; 64],
     };
-    signed.signature = key().sign(&recovery::message(&signed)).to_bytes();
+    recovery::sign(&key(), &mut signed);
     signed
 }
 
-fn of_frames() -> Vec<Case> {
+fn of_frames(version: u8) -> Vec<Case> {
     let area = AreaInfo {
         no: AreaNo(4),
         parent: Some(AreaNo(3)),
@@ -386,6 +403,7 @@ fn of_frames() -> Vec<Case> {
         to,
     };
     let welcome = Welcome {
+        suite: named(version),
         device: DeviceNo(3),
         server_epoch: ServerEpoch(1),
         server_key: key().verifying_key().to_bytes(),
@@ -409,7 +427,7 @@ fn of_frames() -> Vec<Case> {
                 epoch: ServerEpoch(1),
             },
         ),
-        ("frame-receipt", Frame::Receipt(signed_receipt())),
+        ("frame-receipt", Frame::Receipt(signed_receipt(version))),
         ("frame-delta", Frame::Delta(delta())),
         ("frame-granted", Frame::Granted(area)),
         ("frame-withdrawn", Frame::Withdrawn(AreaNo(4))),
@@ -431,7 +449,7 @@ fn of_frames() -> Vec<Case> {
         ),
         ("frame-reads-kept", Frame::ReadsKept(7)),
         ("frame-ruling", Frame::Ruling(ruling)),
-        ("frame-restored", Frame::Restored(signed_notice())),
+        ("frame-restored", Frame::Restored(signed_notice(version))),
         ("frame-recovery", Frame::Recovery(RecoveryPhase::Settling)),
     ];
     let case = |(name, frame): (&str, Frame)| Case {
@@ -447,9 +465,9 @@ fn of_frames() -> Vec<Case> {
     frames.into_iter().map(case).collect()
 }
 
-fn fixture(name: &str) -> PathBuf {
+fn fixture(version: u8, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/wire")
+        .join(format!("fixtures/wire/{version}"))
         .join(name)
 }
 
@@ -472,21 +490,25 @@ fn lines_of(bytes: &[u8]) -> String {
 
 #[test]
 fn every_message_has_the_bytes_it_always_had() {
+    (OLDEST_PROTOCOL..=PROTOCOL).for_each(compare);
+}
+
+fn compare(version: u8) {
     let cases: Vec<Case> = of_entries()
         .into_iter()
-        .chain(of_requests())
-        .chain(of_frames())
+        .chain(of_requests(version))
+        .chain(of_frames(version))
         .collect();
     let bless = std::env::var_os("GRIDLEDGER_BLESS").is_some();
     for case in &cases {
         let (bytes, text) = (
-            fixture(&format!("{}.hex", case.name)),
-            fixture(&format!("{}.json", case.name)),
+            fixture(version, &format!("{}.hex", case.name)),
+            fixture(version, &format!("{}.json", case.name)),
         );
         let described = json!({ "what": case.what, "bytes": case.bytes.len(), "value": case.value });
         let described = serde_json::to_string_pretty(&described).expect("JSON") + "\n";
         if bless {
-            std::fs::create_dir_all(fixture("")).expect("the folder of fixtures");
+            std::fs::create_dir_all(fixture(version, "")).expect("the folder of fixtures");
             std::fs::write(&bytes, lines_of(&case.bytes)).expect("a fixture");
             std::fs::write(&text, &described).expect("a description");
         }
@@ -507,6 +529,6 @@ fn every_message_has_the_bytes_it_always_had() {
             case.name
         );
     }
-    let there = std::fs::read_dir(fixture("")).expect("fixtures").count();
+    let there = std::fs::read_dir(fixture(version, "")).expect("fixtures").count();
     assert_eq!(there, cases.len() * 2, "fixtures that no case names");
 }

@@ -1,6 +1,7 @@
 //! Territory, people, devices, codes and tokens: what every engine of the store promises.
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::Grant;
 use gridledger_server::store::people::{FeedRow, NewArea, NewUser, RefreshToken, Refreshed, UserNo};
 use gridledger_server::store::{Store, StoreError};
@@ -237,9 +238,20 @@ fn a_code_enrols_one_device_and_the_same_one_again() {
             Err(StoreError::Taken(_))
         ));
         assert!(is_missing(store.put_code([9; 32], UserNo(99), 1_000)));
-        assert_eq!(store.enrol([7; 32], KEY, "a", 10).unwrap(), None, "no such code");
-        assert_eq!(store.enrol([1; 32], KEY, "a", 1_000).unwrap(), None, "too late");
-        let device = store.enrol([1; 32], KEY, "手机", 999).unwrap().expect("enrolled");
+        assert_eq!(
+            store.enrol([7; 32], (KEY, Suite::default()), "a", 10).unwrap(),
+            None,
+            "no such code"
+        );
+        assert_eq!(
+            store.enrol([1; 32], (KEY, Suite::default()), "a", 1_000).unwrap(),
+            None,
+            "too late"
+        );
+        let device = store
+            .enrol([1; 32], (KEY, Suite::default()), "手机", 999)
+            .unwrap()
+            .expect("enrolled");
         assert_eq!(
             (device.user, device.public_key, device.label.as_str()),
             (no, KEY, "手机")
@@ -253,10 +265,14 @@ fn a_code_enrols_one_device_and_the_same_one_again() {
             ),
             (false, 0, 999, 0)
         );
-        let again = store.enrol([1; 32], KEY, "another", 2_000).unwrap();
+        let again = store
+            .enrol([1; 32], (KEY, Suite::default()), "another", 2_000)
+            .unwrap();
         assert_eq!(again.as_ref(), Some(&device), "the answer was lost");
         assert_eq!(
-            store.enrol([1; 32], OTHER_KEY, "b", 999).unwrap(),
+            store
+                .enrol([1; 32], (OTHER_KEY, Suite::default()), "b", 999)
+                .unwrap(),
             None,
             "the code is used up"
         );
@@ -273,14 +289,17 @@ fn a_key_belongs_to_one_person() {
         for (hash, no) in [([1; 32], first), ([2; 32], first), ([3; 32], second)] {
             store.put_code(hash, no, 1_000).unwrap();
         }
-        let device = store.enrol([1; 32], KEY, "a", 1).unwrap().expect("enrolled");
+        let device = store
+            .enrol([1; 32], (KEY, Suite::default()), "a", 1)
+            .unwrap()
+            .expect("enrolled");
         assert_eq!(
-            store.enrol([2; 32], KEY, "a", 2).unwrap(),
+            store.enrol([2; 32], (KEY, Suite::default()), "a", 2).unwrap(),
             Some(device),
             "a second code for one phone"
         );
         assert_eq!(
-            store.enrol([3; 32], KEY, "a", 3).unwrap(),
+            store.enrol([3; 32], (KEY, Suite::default()), "a", 3).unwrap(),
             None,
             "somebody else's code"
         );
@@ -295,18 +314,24 @@ fn who_was_revoked_does_not_enrol() {
         store.put_code([1; 32], no, 1_000).unwrap();
         store.put_code([2; 32], no, 1_000).unwrap();
         store.set_user_revoked(no, true).unwrap();
-        assert_eq!(store.enrol([1; 32], KEY, "a", 1).unwrap(), None);
+        assert_eq!(
+            store.enrol([1; 32], (KEY, Suite::default()), "a", 1).unwrap(),
+            None
+        );
         store.set_user_revoked(no, false).unwrap();
-        let device = store.enrol([1; 32], KEY, "a", 1).unwrap().expect("enrolled");
+        let device = store
+            .enrol([1; 32], (KEY, Suite::default()), "a", 1)
+            .unwrap()
+            .expect("enrolled");
         store.set_device_revoked(device.no, true).unwrap();
         assert!(store.device(device.no).unwrap().unwrap().revoked);
         assert_eq!(
-            store.enrol([1; 32], KEY, "a", 1).unwrap(),
+            store.enrol([1; 32], (KEY, Suite::default()), "a", 1).unwrap(),
             None,
             "a stolen phone with its old code"
         );
         assert_eq!(
-            store.enrol([2; 32], KEY, "a", 1).unwrap(),
+            store.enrol([2; 32], (KEY, Suite::default()), "a", 1).unwrap(),
             None,
             "or with another"
         );
@@ -322,7 +347,11 @@ fn a_devices_counter_never_goes_back() {
     on_every_engine(|store| {
         let no = user(store, "w1");
         store.put_code([1; 32], no, 1_000).unwrap();
-        let device = store.enrol([1; 32], KEY, "a", 1).unwrap().expect("enrolled").no;
+        let device = store
+            .enrol([1; 32], (KEY, Suite::default()), "a", 1)
+            .unwrap()
+            .expect("enrolled")
+            .no;
         store.touch_devices(&[]).unwrap();
         store
             .touch_devices(&[(device, 5, 50), (DeviceNo(99), 1, 1)])
@@ -338,7 +367,11 @@ fn a_feed_is_known_once() {
     on_every_engine(|store| {
         let no = user(store, "w1");
         store.put_code([1; 32], no, 1_000).unwrap();
-        let device = store.enrol([1; 32], KEY, "a", 1).unwrap().expect("enrolled").no;
+        let device = store
+            .enrol([1; 32], (KEY, Suite::default()), "a", 1)
+            .unwrap()
+            .expect("enrolled")
+            .no;
         let feed = FeedId::of_key(&KEY, 0);
         let author = "w1".to_owned();
         let row = FeedRow {
@@ -347,6 +380,7 @@ fn a_feed_is_known_once() {
             user: no,
             author,
             public_key: KEY,
+            suite: Suite::default(),
             ordinal: 0,
         };
         assert_eq!(store.feed(feed).unwrap(), None);

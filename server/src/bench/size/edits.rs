@@ -3,6 +3,7 @@
 use gridledger_core::canonical;
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::suite::Suite;
 use serde_json::json;
 
 use super::super::BenchError;
@@ -107,6 +108,7 @@ impl Author {
             user: user.no,
             author: user.login.clone(),
             public_key: bulk::FILLER,
+            suite: Suite::default(),
             ordinal: 0,
         };
         Self { row, n, hash }
@@ -123,7 +125,7 @@ impl Author {
             intents,
         };
         let body = canonical::encode(&entry);
-        self.hash = canonical::hash(self.hash, &body);
+        self.hash = canonical::hash(self.row.suite, self.hash, &body);
         SignedEntry {
             entry,
             body,

@@ -1,5 +1,7 @@
 //! Values as every engine stores them: integers of 64 bits, texts, bytes, nothing.
 
+use gridledger_schema::suite::Suite;
+
 /// A value of a row or a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
@@ -38,6 +40,16 @@ macro_rules! integers {
 }
 
 integers!(i64, i32, u8, u16, u32);
+
+impl FromCell for Suite {
+    const KIND: &'static str = "the number of a suite that this version runs";
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        match cell {
+            Cell::Int(value) => Self::of_number(u64::try_from(*value).ok()?),
+            _ => None,
+        }
+    }
+}
 
 impl FromCell for bool {
     const KIND: &'static str = "0 or 1";

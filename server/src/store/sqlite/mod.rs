@@ -3,6 +3,7 @@
 pub mod copies;
 pub(in crate::store) mod migrations;
 mod open;
+pub(in crate::store) mod position;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use super::engine::{Engine, SqlStore};
 use super::jobs::{COMMIT_GROUP, Queue};
 use super::notices::Notices;
 use super::records::Decide;
+use super::restores::Position;
 use super::sql::{Connection, SqliteLink};
 use super::{StoreError, tables};
 
@@ -158,6 +160,16 @@ impl Engine for SqliteEngine {
 
     fn notices(&self) -> &Arc<Notices> {
         &self.notices
+    }
+
+    fn position_beside(&self) -> Option<Position> {
+        position::read(&self.path)
+    }
+
+    fn put_position_beside(&self, at: Position) {
+        if let Err(error) = position::write(&self.path, at) {
+            tracing::debug!(%error, "the position beside the store could not be written");
+        }
     }
 
     fn scrub(&self) -> Result<bool, StoreError> {

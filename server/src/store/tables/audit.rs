@@ -70,6 +70,7 @@ fn feed(row: &Row) -> Result<(FeedRow, u64, Vec<u8>), SqlError> {
         author: row.get(3)?,
         public_key: row.get(4)?,
         ordinal: row.get(5)?,
+        suite: row.get(8)?,
     };
     Ok((feed, row.get::<_, i64>(6)? as u64, row.get(7)?))
 }
@@ -78,7 +79,7 @@ impl<E: Engine> AuditStore for SqlStore<E> {
     fn feeds(&self) -> Result<Vec<FeedHead>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
-                "SELECT feed, device, user, author, public_key, ordinal, n, hash FROM feeds ORDER BY feed",
+                "SELECT feed, device, user, author, public_key, ordinal, n, hash, suite FROM feeds ORDER BY feed",
             )?;
             let rows = select.query_map((), feed)?;
             rows.map(|row| {

@@ -10,6 +10,7 @@ pub(super) use areas::{all as all_areas, ancestry, below, number as area_number,
 pub(super) use grants::{last_cut, of as grants_of, replaced as replaced_of};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaInfo, Grant};
 
 use super::{Engine, SqlStore, nodes};
@@ -82,13 +83,13 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
     fn enrol(
         &self,
         hash: [u8; 32],
-        public_key: [u8; 32],
+        key: ([u8; 32], Suite),
         label: &str,
         now: i64,
     ) -> Result<Option<Device>, StoreError> {
         let label = label.to_owned();
         self.engine
-            .write(move |c| devices::enrol(c, hash, public_key, &label, now))
+            .write(move |c| devices::enrol(c, hash, key, &label, now))
     }
 
     fn device(&self, no: DeviceNo) -> Result<Option<Device>, StoreError> {

@@ -1,5 +1,6 @@
 //! Records, documents, area logs and history.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
@@ -237,6 +238,20 @@ impl<E: Engine> RecordStore for SqlStore<E> {
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
         self.engine
             .read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
+    }
+
+    fn heads(&self, areas: &[AreaNo]) -> Result<BTreeMap<AreaNo, u64>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached("SELECT head FROM areas WHERE area = ?1")?;
+            let mut heads = BTreeMap::new();
+            for area in areas {
+                let head = select
+                    .query_row([area.0], |row| row.get::<_, i64>(0))
+                    .optional()?;
+                heads.extend(head.map(|head| (*area, head as u64)));
+            }
+            Ok(heads)
+        })
     }
 
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {

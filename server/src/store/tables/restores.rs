@@ -7,9 +7,10 @@ use gridledger_schema::wire::Missing;
 
 use super::{Engine, SqlStore, epoch_of, setting};
 use crate::cells;
+use crate::set_back::SET_BACK;
 use crate::store::StoreError;
 use crate::store::records::EventKind;
-use crate::store::restores::{Awaited, MissingRow, NewGeneration, RestoreRow, RestoreStore};
+use crate::store::restores::{Awaited, MissingRow, NewGeneration, Position, RestoreRow, RestoreStore};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// Numbers of devices, people and areas left out at a restore: some may have been handed out since the backup.
@@ -99,6 +100,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<Rest
         "UPDATE settings SET value = ?1 WHERE key = 'server_epoch'",
         [epoch.to_vec()],
     )?;
+    c.execute("DELETE FROM settings WHERE key = ?1", [SET_BACK])?;
     // A session or a code that was ended or used since the backup would be good again.
     c.execute("DELETE FROM refresh_tokens", ())?;
     c.execute("DELETE FROM enrolment_codes WHERE device IS NULL", ())?;
@@ -128,6 +130,52 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         let mut epoch = [0; 7];
         getrandom::fill(&mut epoch).map_err(|_| StoreError::Busy)?;
         self.engine.write(move |c| begin(c, &new, epoch))
+    }
+
+    fn epochs(&self) -> Result<Vec<ServerEpoch>, StoreError> {
+        self.engine.read(|c| {
+            let now = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
+            let mut select = c.prepare_cached(
+                "SELECT epoch FROM restores UNION SELECT former FROM restores UNION SELECT epoch FROM lost_generations",
+            )?;
+            let rows = select.query_map((), |row| Ok(ServerEpoch(row.get::<_, i64>(0)? as u64)))?;
+            let mut epochs: Vec<ServerEpoch> = rows.collect::<Result<_, _>>()?;
+            epochs.push(ServerEpoch(now));
+            Ok(epochs)
+        })
+    }
+
+    fn note_set_back(&self, why: &str, lost: Option<ServerEpoch>) -> Result<(), StoreError> {
+        let why = why.as_bytes().to_owned();
+        self.engine.write(move |c| {
+            if let Some(lost) = lost {
+                let sql = "INSERT INTO lost_generations VALUES (?1) ON CONFLICT DO NOTHING";
+                c.execute(sql, [lost.0 as i64])?;
+            }
+            let sql = "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            c.execute(sql, (SET_BACK, &why))?;
+            Ok(())
+        })
+    }
+
+    fn position(&self) -> Result<Position, StoreError> {
+        self.engine.read(|c| {
+            let epoch = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
+            let number = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0));
+            Ok(Position {
+                epoch: ServerEpoch(epoch),
+                entries: number("SELECT CAST(coalesce(sum(n), 0) AS BIGINT) FROM feeds")? as u64,
+                longest: number("SELECT coalesce(max(head), 0) FROM areas")? as u64,
+            })
+        })
+    }
+
+    fn position_beside(&self) -> Option<Position> {
+        self.engine.position_beside()
+    }
+
+    fn put_position_beside(&self, at: Position) {
+        self.engine.put_position_beside(at);
     }
 
     fn end_recovery(&self, at: i64) -> Result<(), StoreError> {

@@ -24,6 +24,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0008_restore", RESTORE),
     ("0009_views", VIEWS),
     ("0010_nodes", NODES),
+    ("0011_suites", SUITES),
 ];
 
 const FIRST: &str = "
@@ -226,4 +227,12 @@ CREATE /*UNLOGGED*/ TABLE counters (
   device INTEGER NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (device)) STRICT, WITHOUT ROWID;
 CREATE /*UNLOGGED*/ TABLE given (
   device INTEGER NOT NULL, area INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (device, area)) STRICT, WITHOUT ROWID;
+";
+
+/// The suite of each key; whatever was there before is of the first. Generations that began and were lost, when the store was
+/// set back to a state before them.
+const SUITES: &str = "
+ALTER TABLE devices ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE feeds ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE lost_generations (epoch INTEGER PRIMARY KEY) STRICT;
 ";

@@ -7,6 +7,7 @@ use gridledger_core::wire::squeeze::{Packer, Packing};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::DeviceNo;
 use gridledger_schema::limits;
+use gridledger_schema::suite::Suite;
 use gridledger_tests::desk::{Answer, Desk};
 use proptest::prelude::*;
 
@@ -258,7 +259,17 @@ fn a_request_that_its_device_did_not_seal_is_not_unpacked() {
     let mut bomb = packer.push(&vec![0; limits::SYNC_INFLATED_BYTES + 1]);
     bomb.extend(packer.finish());
     let key = SigningKey::from_bytes(&[7; 32]);
-    let sealed = |device| seal(&key, DeviceNo(device), u64::MAX, Packing::Zstd, schema, &bomb);
+    let sealed = |device| {
+        seal(
+            Suite::default(),
+            &key,
+            DeviceNo(device),
+            u64::MAX,
+            Packing::Zstd,
+            schema,
+            &bomb,
+        )
+    };
     let code = |body: &[u8]| {
         let answer = desk.ask_with("POST", "/v1/sync", &[], body);
         Code::parse(answer.json()["code"].as_str().unwrap_or_default())

@@ -6,7 +6,8 @@ use gridledger_schema::code::Code;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, DeviceNo, ServerEpoch};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{AreaCursor, Enrol, Request, Want};
+use gridledger_schema::suite::Suite;
+use gridledger_schema::wire::{AreaCursor, Enrol, PROTOCOL, Request, Want};
 use gridledger_tests::attacker::{Outcome, deliver, put};
 use serde_json::{Value, json};
 
@@ -86,13 +87,13 @@ fn a_changed_payload_under_a_good_seal_is_answered_and_harmless() {
 #[test]
 fn changed_entries_under_good_signatures_are_judged_like_any_others() {
     let mut scene = Scene::new();
-    let sheet = sheet::write_segments(&scene.attacker.push(rich(&scene)).segments, &NoNames);
+    let sheet = sheet::write_segments(PROTOCOL, &scene.attacker.push(rich(&scene)).segments, &NoNames);
     let mut judged = 0;
     for at in 0..sheet.len() {
         for change in [1u8, 4, 32, 128] {
             let mut changed = sheet.clone();
             changed[at] ^= change;
-            let Ok(segments) = sheet::read_segments(&changed, &NoNames) else {
+            let Ok(segments) = sheet::read_segments(PROTOCOL, &changed, &NoNames) else {
                 continue;
             };
             let (before, first) = (scene.attacker.head.1, scene.attacker.head.0 + 1);
@@ -132,7 +133,15 @@ fn envelopes_that_lie_are_refused() {
     let fingerprint = scene.world.service.schema.fingerprint();
     let with = |device, counter, packing, schema, payload: &[u8]| {
         let key = &scene.attacker.key;
-        let body = gridledger_core::wire::envelope::seal(key, device, counter, packing, schema, payload);
+        let body = gridledger_core::wire::envelope::seal(
+            Suite::default(),
+            key,
+            device,
+            counter,
+            packing,
+            schema,
+            payload,
+        );
         deliver(&scene.world, &body).codes()
     };
     let me = scene.attacker.device;

@@ -5,6 +5,7 @@ mod kills;
 mod lost;
 mod operator;
 mod proofs;
+mod set_back;
 mod since;
 
 use std::sync::Barrier;

@@ -1,9 +1,10 @@
 //! What a receipt proves after a restore, and what it does not.
 
-use gridledger_core::receipt;
+use gridledger_core::{canonical, receipt};
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{EntryHash, ServerEpoch};
+use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request};
 use gridledger_server::verify::verify;
 use gridledger_tests::attacker::{Attacker, Outcome, put};
@@ -114,10 +115,9 @@ fn what_is_not_the_servers_word_about_these_entries_proves_nothing() {
         changed
     };
     let other_key = {
-        use ed25519_dalek::{Signer as _, SigningKey};
         let mut forged = good.clone();
-        let message = receipt::message(forged.0, &forged.1);
-        forged.1.signature = SigningKey::from_bytes(&[9; 32]).sign(&message).to_bytes();
+        let key = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+        receipt::sign(&key, forged.0, &mut forged.1);
         forged
     };
     for forged in [
@@ -195,4 +195,101 @@ fn a_request_of_another_generation_is_told_so_and_nothing_of_it_is_taken() {
     );
     let phase = scene.world.service.recovering.phase(&scene.world.service);
     assert_eq!(phase.expect("the phase"), RecoveryPhase::Gathering);
+}
+
+#[test]
+fn an_entry_before_one_that_lost_what_it_said_is_not_proven_by_what_comes_after() {
+    let mut scene = scene();
+    // The third entry's receipt, and one over all three as one push would have had.
+    let (epoch, last) = scene.receipts[2].clone();
+    let mut over_all = Receipt {
+        first: 1,
+        refused: scene.receipts[1].1.refused.clone(),
+        ..last
+    };
+    receipt::sign(&scene.world.service.receipt_key, epoch, &mut over_all);
+    let hash_of_second = scene.receipts[1].1.hash;
+    let recovery = |receipts: Vec<(ServerEpoch, Receipt)>, feed| Recovery {
+        receipts,
+        emptied: vec![(feed, 2, hash_of_second)],
+        ..Recovery::default()
+    };
+    let mut forged = scene.entries.clone();
+    forged[0].intents.push(put("review", json!("forged")));
+    forged[0].intents.push(put("no_such_field", json!(1)));
+    let feed = scene.device.feed;
+    // The hash of the second entry is claimed, so that the chain seems to hold whatever the first one says.
+    for entries in [forged, scene.entries.clone()] {
+        let mut segment = scene.device.segment(EntryHash::ZERO, entries);
+        segment.signature =
+            canonical::sign_segment(Suite::default(), &scene.device.key, feed, 3, over_all.hash);
+        let request = Request {
+            server_epoch: Some(scene.world.service.identity.epoch),
+            segments: vec![segment],
+            recovery: Some(recovery(vec![(epoch, over_all.clone())], feed)),
+            ..Request::default()
+        };
+        scene.device.counter += 10;
+        let outcome = scene.device.send(&scene.world, &request);
+        assert_eq!(said(&outcome), (0, Vec::new(), Some(Code::SignatureInvalid)));
+    }
+    // A receipt that ends before the emptied entry binds what stands there.
+    let mut segment = scene.device.segment(EntryHash::ZERO, scene.entries.clone());
+    segment.signature = canonical::sign_segment(Suite::default(), &scene.device.key, feed, 3, over_all.hash);
+    let request = Request {
+        server_epoch: Some(scene.world.service.identity.epoch),
+        segments: vec![segment],
+        recovery: Some(recovery(vec![scene.receipts[0].clone(), (epoch, over_all)], feed)),
+        ..Request::default()
+    };
+    scene.device.counter += 10;
+    let outcome = scene.device.send(&scene.world, &request);
+    assert_eq!(said(&outcome), (3, vec![(2, Code::Erased)], None));
+    assert!(verify(&scene.world.service).expect("the store").is_whole());
+}
+
+#[test]
+fn two_segments_of_one_feed_are_refused_and_a_receipt_speaks_of_its_own() {
+    let mut scene = scene();
+    let rubbish = scene
+        .device
+        .segment(EntryHash([9; 32]), scene.entries[..1].to_vec());
+    let good = scene.device.segment(EntryHash::ZERO, scene.entries.clone());
+    let request = Request {
+        server_epoch: Some(scene.world.service.identity.epoch),
+        segments: vec![rubbish, good],
+        ..Request::default()
+    };
+    scene.device.counter += 10;
+    let outcome = scene.device.send(&scene.world, &request);
+    assert_eq!(outcome, Outcome::Code(Code::BadRequest));
+    // A push whose first entry was decided before: the receipt begins where the segment does.
+    scene.world.pass(25 * 3_600_000);
+    assert_eq!(said(&scene.offer(Vec::new())).0, 3);
+    let mut next = scene.device.patrol(&scene.world);
+    next.n = 4;
+    let before = scene.receipts[2].1.hash;
+    let request = Request {
+        server_epoch: Some(scene.world.service.identity.epoch),
+        segments: vec![scene.device.segment(before, vec![next])],
+        ..Request::default()
+    };
+    scene.device.counter += 10;
+    let outcome = scene.device.send(&scene.world, &request);
+    assert_eq!((outcome.receipts()[0].first, outcome.receipts()[0].n), (4, 4));
+}
+
+#[test]
+fn a_receipt_in_the_form_of_protocol_1_proves_its_last_entry_alone() {
+    let mut scene = scene();
+    let (epoch, last) = scene.receipts[2].clone();
+    let mut old = Receipt {
+        suite: None,
+        first: 1,
+        ..last
+    };
+    receipt::sign(&scene.world.service.receipt_key, epoch, &mut old);
+    // It would hide that the second entry was refused.
+    let outcome = scene.offer(vec![(epoch, old)]);
+    assert_eq!(said(&outcome), (0, Vec::new(), Some(Code::Recovering)));
 }

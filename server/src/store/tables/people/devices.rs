@@ -1,14 +1,14 @@
 //! The rows of devices, enrolment codes and feeds.
 
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
+use gridledger_schema::suite::Suite;
 
 use crate::store::StoreError;
 use crate::store::people::{Device, FeedRow, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use crate::store::tables::restores;
 
-const COLUMNS: &str =
-    "SELECT device, user, public_key, label, revoked, counter, enrolled_at, last_seen, told FROM devices";
+const COLUMNS: &str = "SELECT device, user, public_key, label, revoked, counter, enrolled_at, last_seen, told, suite FROM devices";
 
 fn device(row: &Row) -> Result<Device, SqlError> {
     Ok(Device {
@@ -21,6 +21,7 @@ fn device(row: &Row) -> Result<Device, SqlError> {
         enrolled_at: row.get(6)?,
         last_seen: row.get(7)?,
         told: row.get(8)?,
+        suite: row.get(9)?,
     })
 }
 
@@ -72,7 +73,7 @@ struct CodeRow {
 pub fn enrol(
     c: &Connection<'_>,
     hash: [u8; 32],
-    public_key: [u8; 32],
+    (public_key, suite): ([u8; 32], Suite),
     label: &str,
     now: i64,
 ) -> Result<Option<Device>, StoreError> {
@@ -80,10 +81,11 @@ pub fn enrol(
         return Ok(None);
     };
     let with_key = by_key(c, &public_key)?;
+    // A key is of one suite for ever.
     if code.revoked
         || with_key
             .as_ref()
-            .is_some_and(|device| device.revoked || device.user != code.user)
+            .is_some_and(|device| device.revoked || device.user != code.user || device.suite != suite)
     {
         return Ok(None);
     }
@@ -95,10 +97,10 @@ pub fn enrol(
     }
     if with_key.is_none() {
         let mut insert = c.prepare_cached(
-            "INSERT INTO devices (device, user, public_key, label, enrolled_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO devices (device, user, public_key, label, enrolled_at, suite) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
         let no = restores::next_number(c, "devices", "device")?;
-        insert.execute((no, code.user.0, public_key, label, now))?;
+        insert.execute((no, code.user.0, public_key, label, now, suite.number()))?;
     }
     let enrolled = by_key(c, &public_key)?.ok_or(StoreError::Damaged("devices"))?;
     c.prepare_cached("UPDATE enrolment_codes SET device = ?2 WHERE hash = ?1")?
@@ -152,8 +154,9 @@ pub fn note_told(c: &Connection<'_>, no: DeviceNo, cut: i64) -> Result<(), Store
 
 /// A feed, if it is known.
 pub fn feed(c: &Connection<'_>, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
-    let mut select =
-        c.prepare_cached("SELECT device, user, author, public_key, ordinal FROM feeds WHERE feed = ?1")?;
+    let mut select = c.prepare_cached(
+        "SELECT device, user, author, public_key, ordinal, suite FROM feeds WHERE feed = ?1",
+    )?;
     let row = select.query_row([feed.0], |row| {
         Ok(FeedRow {
             feed,
@@ -162,6 +165,7 @@ pub fn feed(c: &Connection<'_>, feed: FeedId) -> Result<Option<FeedRow>, StoreEr
             author: row.get(2)?,
             public_key: row.get(3)?,
             ordinal: row.get(4)?,
+            suite: row.get(5)?,
         })
     });
     Ok(row.optional()?)
@@ -175,8 +179,8 @@ pub fn put_feed(c: &Connection<'_>, row: &FeedRow) -> Result<(), StoreError> {
         None => known_user(c, row.user)?,
     }
     let mut insert = c.prepare_cached(
-        "INSERT INTO feeds (feed, device, user, author, public_key, ordinal, n, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7) ON CONFLICT DO NOTHING",
+        "INSERT INTO feeds (feed, device, user, author, public_key, ordinal, n, hash, suite)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8) ON CONFLICT DO NOTHING",
     )?;
     let device = row.device.map(|device| device.0);
     let key = (
@@ -187,6 +191,7 @@ pub fn put_feed(c: &Connection<'_>, row: &FeedRow) -> Result<(), StoreError> {
         row.public_key,
         row.ordinal,
         EntryHash::ZERO.0,
+        row.suite.number(),
     );
     if insert.execute(key)? == 0 && feed(c, row.feed)?.as_ref() != Some(row) {
         return Err(StoreError::Taken(format!("feed {}", row.feed)));

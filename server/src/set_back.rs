@@ -1,0 +1,248 @@
+//! A store that was set back: it holds less than it once confirmed, and nobody has said so. A virtual machine's snapshot
+//! does that, a file copied back by hand, a database that fails over to a server that lags behind.
+//!
+//! Three things give it away: a receipt that this store has signed and cannot account for, which a phone brings; a cursor
+//! beyond an area's log, which a phone claims; and the position beside the store's file (`store/sqlite/position.rs`). What
+//! is proven is kept in the store. From then on it takes nothing and tells nothing, until `admin restore --in-place` makes it
+//! another generation, in which phones offer again what was lost.
+
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gridledger_core::receipt;
+use gridledger_schema::code::Code;
+use gridledger_schema::ids::{AreaNo, FeedId, ServerEpoch};
+use gridledger_schema::wire::{AreaCursor, Receipt, Request};
+
+use crate::faults;
+use crate::service::Service;
+use crate::store::restores::Position;
+use crate::store::{Store, StoreError};
+use crate::sync::SyncError;
+
+/// The setting that says so.
+pub const SET_BACK: &str = "set_back";
+/// Milliseconds for which a node does not ask again whether another has found the store set back.
+const KNOWN_MS: i64 = 1_000;
+
+/// How often the position beside the store is written.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What this node knows of it.
+pub struct SetBack {
+    /// Why the store is held to be set back, and when that was looked up.
+    known: Mutex<(Option<String>, i64)>,
+}
+
+impl SetBack {
+    /// What the store says of itself.
+    pub fn new(store: &dyn Store) -> Result<Self, StoreError> {
+        Ok(Self {
+            known: Mutex::new((read(store)?, i64::MIN)),
+        })
+    }
+
+    /// Why the store is held to be set back; `None` if it is not.
+    pub fn why(&self, service: &Service) -> Result<Option<String>, StoreError> {
+        let now = service.now();
+        if let Ok(known) = self.known.lock() {
+            let fresh = (known.1..known.1.saturating_add(KNOWN_MS)).contains(&now);
+            if known.0.is_some() || fresh || !service.store.is_shared() {
+                return Ok(known.0.clone());
+            }
+        }
+        let why = read(&*service.store)?;
+        self.know(why.clone(), now);
+        Ok(why)
+    }
+
+    /// Fails while the store is held to be set back: nothing is taken then, and nothing is done that cannot be undone.
+    pub fn check(&self, service: &Service) -> Result<(), StoreError> {
+        match self.why(service)? {
+            Some(_) => Err(StoreError::SetBack),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that the store was set back, for this node and every other, also after a restart.
+    pub fn note(&self, service: &Service, why: &str, lost: Option<ServerEpoch>) -> Result<(), StoreError> {
+        if faults::is_planted("22") {
+            return Ok(());
+        }
+        service.store.note_set_back(why, lost)?;
+        self.know(Some(why.to_owned()), service.now());
+        self.say(service)
+    }
+
+    /// Says in the log that the store was set back, if it was, and what to do.
+    pub fn say(&self, service: &Service) -> Result<(), StoreError> {
+        if let Some(why) = self.why(service)? {
+            tracing::error!(
+                why,
+                "the store was set back to an older state and takes no edits: stop the server and run \
+                 `gridledger admin restore --in-place`; phones keep what they hold and bring back what was lost"
+            );
+        }
+        Ok(())
+    }
+
+    fn know(&self, why: Option<String>, at: i64) {
+        if let Ok(mut known) = self.known.lock() {
+            *known = (why, at);
+        }
+    }
+}
+
+fn read(store: &dyn Store) -> Result<Option<String>, StoreError> {
+    let why = store.setting(SET_BACK)?;
+    Ok(why.map(|why| String::from_utf8_lossy(&why).into_owned()))
+}
+
+/// Compares the store with the position kept beside it, and notes if it was set back.
+pub fn look_beside(service: &Service) -> Result<(), StoreError> {
+    let Some(kept) = service.store.position_beside() else {
+        return Ok(());
+    };
+    let here = service.store.position()?;
+    if !service.store.epochs()?.contains(&kept.epoch) {
+        let why = format!(
+            "the position beside the store is of generation {}, which is not known here",
+            kept.epoch.0
+        );
+        return service.set_back.note(service, &why, Some(kept.epoch));
+    }
+    if kept.epoch == here.epoch && (here.entries < kept.entries || here.longest < kept.longest) {
+        let why = format!(
+            "the position beside the store counts {} entries, and {} are here",
+            kept.entries, here.entries
+        );
+        return service.set_back.note(service, &why, None);
+    }
+    Ok(())
+}
+
+/// Writes the position beside the store now and then, in a thread of its own, until it is dropped; once more then.
+pub struct Beside {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Beside {
+    /// Begins.
+    pub fn start(service: Arc<Service>) -> std::io::Result<Self> {
+        let (stop, stopped) = sync_channel::<()>(0);
+        let thread = std::thread::Builder::new()
+            .name("position".into())
+            .spawn(move || {
+                let mut last = None;
+                loop {
+                    let waits = stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout);
+                    last = put(&service, last);
+                    if !waits {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Writes the position if it is another than the last; what stands there now. A store that was set back writes none: the
+/// file is what shows it.
+fn put(service: &Service, last: Option<Position>) -> Option<Position> {
+    let sound = matches!(service.set_back.why(service), Ok(None));
+    match service.store.position() {
+        Ok(at) if sound && last != Some(at) => {
+            service.store.put_position_beside(at);
+            Some(at)
+        }
+        _ => last,
+    }
+}
+
+/// Refuses a phone's request, for now, while the store is held to be set back, and when the phone shows that it is.
+pub fn look(service: &Service, request: &Request) -> Result<(), SyncError> {
+    service.set_back.check(service)?;
+    let receipts = request.recovery.iter().flat_map(|brought| &brought.receipts);
+    for (epoch, told) in receipts {
+        if let Some(why) = contradicts(service, *epoch, told)? {
+            let lost = (*epoch != service.identity.epoch).then_some(*epoch);
+            service.set_back.note(service, &why, lost)?;
+            service.set_back.check(service)?;
+        }
+    }
+    if faults::is_planted("22") {
+        return Ok(());
+    }
+    if let Some(epoch) = request.server_epoch
+        && epoch != service.identity.epoch
+    {
+        // A generation that this store has never heard of began after the state it is in.
+        let known = service.store.epochs()?.contains(&epoch);
+        let restored = service.recovering.restore().is_some();
+        return if known || !restored {
+            Ok(())
+        } else {
+            Err(SyncError::Refused(Code::ServerBehind))
+        };
+    }
+    match beyond(service, &request.cursors)? {
+        None => Ok(()),
+        Some(area) => {
+            // The claim alone proves nothing: the phone is asked for a receipt.
+            tracing::warn!(%area, "a phone holds more of an area's log than there is");
+            Err(SyncError::Refused(Code::ServerBehind))
+        }
+    }
+}
+
+/// Why a receipt of this server's shows that the store was set back; `None` if the store can account for it.
+fn contradicts(service: &Service, epoch: ServerEpoch, told: &Receipt) -> Result<Option<String>, StoreError> {
+    if told.n == 0 || !receipt::verify(&service.receipt_key.verifying_key(), epoch, told) {
+        return Ok(None);
+    }
+    let (feed, n) = (told.feed, told.n);
+    if epoch != service.identity.epoch {
+        let known = service.store.epochs()?.contains(&epoch);
+        return Ok((!known).then(|| format!("a receipt of generation {}, which is not known here", epoch.0)));
+    }
+    Ok(match held(service, feed, n)? {
+        Some(hash) if hash == told.hash.0 => None,
+        Some(_) => Some(format!(
+            "entry {n} of feed {feed} was confirmed, and another is here"
+        )),
+        None => Some(format!("entry {n} of feed {feed} was confirmed, and is not here")),
+    })
+}
+
+fn held(service: &Service, feed: FeedId, n: u64) -> Result<Option<[u8; 32]>, StoreError> {
+    Ok(service.store.entry_hash(feed, n)?.map(|hash| hash.0))
+}
+
+/// An area of whose log the phone holds more than there is.
+fn beyond(service: &Service, cursors: &[AreaCursor]) -> Result<Option<AreaNo>, StoreError> {
+    if cursors.is_empty() {
+        return Ok(None);
+    }
+    let areas: Vec<AreaNo> = cursors.iter().map(|cursor| cursor.area).collect();
+    let heads = service.store.heads(&areas)?;
+    let short = |cursor: &&AreaCursor| {
+        let head = heads.get(&cursor.area);
+        head.is_some_and(|head| cursor.reached > *head || cursor.floor > *head)
+    };
+    Ok(cursors.iter().find(short).map(|cursor| cursor.area))
+}

@@ -1,0 +1,200 @@
+//! A store that was set back to an older state, and nobody said so: it is noticed by what phones hold, takes nothing until the
+//! operator's command, and loses nothing then.
+
+use ed25519_dalek::SigningKey;
+use gridledger_core::receipt;
+use gridledger_schema::ids::{EntryHash, FeedId};
+use gridledger_schema::suite::Suite;
+use gridledger_schema::wire::{AreaCursor, Receipt, Recovery, Request};
+use gridledger_server::set_back::look_beside;
+use gridledger_server::sync::SyncError;
+use gridledger_tests::attacker::{Attacker, Outcome};
+use gridledger_tests::world::SyncFailure;
+
+use super::*;
+
+/// The server is answered for by a copy of an older state, as after a snapshot of a virtual machine.
+fn set_back(world: &mut World, backup: &std::path::Path) {
+    world.pass(1_000);
+    world.restore_told(backup, false);
+}
+
+fn is_behind(result: Result<gridledger_client::SyncReport, SyncFailure>) -> bool {
+    matches!(
+        result,
+        Err(SyncFailure::Server(SyncError::Refused(Code::ServerBehind)))
+    )
+}
+
+fn is_set_back(world: &World) -> bool {
+    world
+        .service
+        .set_back
+        .why(&world.service)
+        .expect("the store")
+        .is_some()
+}
+
+#[test]
+fn a_store_set_back_takes_nothing_and_loses_nothing() {
+    let (mut world, mut a, mut b) = two();
+    world.user("d1", "dispatcher_community", "C");
+    let house = household(&mut a, "before");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("snapshot.db");
+    label(&mut a, house, "after");
+    let walk = patrol(&mut a, "old");
+    settle(&world, &mut [&mut a, &mut b]);
+    set_back(&mut world, &backup);
+
+    // The one whose work is gone proves it; from then on nobody is answered, and nobody's phone changes.
+    assert!(is_behind(a.sync(&world)));
+    assert!(is_set_back(&world));
+    assert!(is_behind(b.sync(&world)));
+    world.restart();
+    assert!(is_set_back(&world), "a restart does not forget it");
+    let clerk = Clerk::new(&world.service, "d1");
+    let at_a_desk = creating("patrol", "G1", put("started", json!(1_767_571_200_000_i64)));
+    let refused = submit(&world.service, &clerk.user, vec![at_a_desk]).expect_err("it takes nothing");
+    assert!(matches!(refused, StoreError::SetBack));
+    let new = patrol(&mut b, "new");
+    assert!(is_behind(b.sync(&world)));
+    for phone in [&mut a, &mut b] {
+        assert_eq!(shown_label(phone, house).as_deref(), Some("after"));
+        assert_eq!(shown(phone, walk).0, 1);
+    }
+
+    world.restore_in_place();
+    assert!(!is_set_back(&world));
+    settle(&world, &mut [&mut a, &mut b]);
+    assert!(verify(&world.service).expect("the store").is_whole());
+    for phone in [&mut a, &mut b] {
+        assert_eq!(shown_label(phone, house).as_deref(), Some("after"));
+        for record in [walk, new] {
+            assert_eq!(shown(phone, record), (1, 1, 0));
+        }
+        let status = phone.engine().status().expect("a status");
+        assert_eq!((status.unsent, status.attention), (0, 0), "{status:?}");
+    }
+}
+
+#[test]
+fn a_store_set_back_that_went_on_is_noticed_before_a_phone_lets_go_of_anything() {
+    let (mut world, mut a, mut b) = two();
+    let house = household(&mut a, "before");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("snapshot.db");
+    label(&mut a, house, "after");
+    a.sync(&world).expect("a sync");
+    set_back(&mut world, &backup);
+    // The other phone has heard of nothing and works on: the log grows beyond what was lost.
+    let walks: Vec<RecordId> = (0..4).map(|i| patrol(&mut b, &format!("walk {i}"))).collect();
+    b.sync(&world).expect("a sync");
+    assert!(!is_set_back(&world));
+    // Equal in length, other in content: the sums differ, and the phone shows its receipts before it heals.
+    assert!(is_behind(a.sync(&world)));
+    assert_eq!(shown_label(&mut a, house).as_deref(), Some("after"));
+    assert!(is_set_back(&world));
+
+    world.restore_in_place();
+    settle(&world, &mut [&mut a, &mut b]);
+    for phone in [&mut a, &mut b] {
+        assert_eq!(shown_label(phone, house).as_deref(), Some("after"));
+        for record in &walks {
+            assert_eq!(shown(phone, *record), (1, 1, 0));
+        }
+    }
+    assert!(verify(&world.service).expect("the store").is_whole());
+}
+
+#[test]
+fn a_snapshot_from_before_a_restore_is_noticed() {
+    let (mut world, mut a, mut b) = two();
+    let walk = patrol(&mut a, "walk");
+    settle(&world, &mut [&mut a, &mut b]);
+    let snapshot = world.backup("snapshot.db");
+    world.pass(1_000);
+    world.restore(&snapshot);
+    settle(&world, &mut [&mut a, &mut b]);
+    count_one_more(&mut a, walk, "more");
+    settle(&world, &mut [&mut a, &mut b]);
+    // The state of before the restore knows nothing of the generation that the phones are of.
+    set_back(&mut world, &snapshot);
+    let told = a.sync(&world);
+    assert!(
+        is_behind(told) || is_set_back(&world),
+        "a generation that is not known here is no reason to go on"
+    );
+    world.restore_in_place();
+    settle(&world, &mut [&mut a, &mut b]);
+    all_hold(&world, &mut [&mut a, &mut b], &[(walk, 2)]);
+}
+
+#[test]
+fn a_device_that_only_claims_stops_nobody() {
+    let (world, mut a, _) = two();
+    let mut liar = Attacker::enrol(&world, "w2", 9);
+    let area = world.area("G1");
+    let head = world.service.store.head(area).expect("the area").seq;
+    let epoch = world.service.identity.epoch;
+    let beyond = Request {
+        server_epoch: Some(epoch),
+        cursors: vec![AreaCursor {
+            area,
+            floor: head + 9,
+            reached: head + 9,
+        }],
+        ..Request::default()
+    };
+    assert_eq!(liar.send(&world, &beyond), Outcome::Code(Code::ServerBehind));
+    let mut forged = Receipt {
+        suite: Some(Suite::default()),
+        feed: FeedId([3; 16]),
+        first: 1,
+        n: 7,
+        hash: EntryHash([5; 32]),
+        refused: Vec::new(),
+        stopped: None,
+        signature: [0; 64],
+    };
+    receipt::sign(&SigningKey::from_bytes(&[9; 32]), epoch, &mut forged);
+    let shown = Request {
+        server_epoch: Some(epoch),
+        recovery: Some(Recovery {
+            receipts: vec![(epoch, forged)],
+            ..Recovery::default()
+        }),
+        ..Request::default()
+    };
+    assert!(matches!(liar.send(&world, &shown), Outcome::Frames(_)));
+    assert!(!is_set_back(&world));
+    patrol(&mut a, "walk");
+    assert_eq!(a.sync(&world).expect("a sync").decided, 1);
+}
+
+#[test]
+fn the_position_beside_a_file_shows_that_an_older_file_was_put_back() {
+    let mut world = World::in_file(1);
+    world.user("w1", "grid_worker", "G1");
+    let mut a = world.phone("w1", 0);
+    patrol(&mut a, "first");
+    a.sync(&world).expect("a sync");
+    let keep = |world: &World| {
+        let store = &world.service.store;
+        store.put_position_beside(store.position().expect("the store"));
+    };
+    keep(&world);
+    look_beside(&world.service).expect("the store");
+    assert!(!is_set_back(&world));
+    let snapshot = world.backup("snapshot.db");
+    patrol(&mut a, "second");
+    a.sync(&world).expect("a sync");
+    keep(&world);
+    world.put_back_by_hand(&snapshot);
+    look_beside(&world.service).expect("the store");
+    assert!(is_set_back(&world), "before any phone has come");
+    world.restore_in_place();
+    settle(&world, &mut [&mut a]);
+    look_beside(&world.service).expect("the store");
+    assert!(!is_set_back(&world));
+}
