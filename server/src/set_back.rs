@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use gridledger_core::receipt;
+use gridledger_core::{receipt, recovery};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::{AreaNo, FeedId, ServerEpoch};
 use gridledger_schema::wire::{AreaCursor, Receipt, Request};
@@ -188,18 +188,7 @@ pub fn look(service: &Service, request: &Request) -> Result<(), SyncError> {
     if faults::is_planted("22") {
         return Ok(());
     }
-    if let Some(epoch) = request.server_epoch
-        && epoch != service.identity.epoch
-    {
-        // A generation that this store has never heard of began after the state it is in.
-        let known = service.store.epochs()?.contains(&epoch);
-        let restored = service.recovering.restore().is_some();
-        return if known || !restored {
-            Ok(())
-        } else {
-            Err(SyncError::Refused(Code::ServerBehind))
-        };
-    }
+    // Positions of former generations lie below those of this one.
     match beyond(service, &request.cursors)? {
         None => Ok(()),
         Some(area) => {
@@ -217,8 +206,8 @@ fn contradicts(service: &Service, epoch: ServerEpoch, told: &Receipt) -> Result<
     }
     let (feed, n) = (told.feed, told.n);
     if epoch != service.identity.epoch {
-        let known = service.store.epochs()?.contains(&epoch);
-        return Ok((!known).then(|| format!("a receipt of generation {}, which is not known here", epoch.0)));
+        let lost = is_later(service, epoch)? && !service.store.epochs()?.contains(&epoch);
+        return Ok(lost.then(|| format!("a receipt of generation {}, which is not known here", epoch.0)));
     }
     Ok(match held(service, feed, n)? {
         Some(hash) if hash == told.hash.0 => None,
@@ -227,6 +216,14 @@ fn contradicts(service: &Service, epoch: ServerEpoch, told: &Receipt) -> Result<
         )),
         None => Some(format!("entry {n} of feed {feed} was confirmed, and is not here")),
     })
+}
+
+/// Whether a generation began after the last one that is known here. One that began before it may have been lost with an
+/// older backup, and that is known. Generations of before protocol 2 do not tell when they began.
+fn is_later(service: &Service, epoch: ServerEpoch) -> Result<bool, StoreError> {
+    let began = recovery::began(epoch, service.now());
+    let last = service.store.restored()?.map_or(0, |restore| restore.at / 1_000);
+    Ok(began.is_some_and(|began| began > last))
 }
 
 fn held(service: &Service, feed: FeedId, n: u64) -> Result<Option<[u8; 32]>, StoreError> {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::ids::{FeedId, RecordId, ServerEpoch};
 use gridledger_schema::set::{Merge, RecordType};
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::Restored;
@@ -47,6 +47,25 @@ pub fn verify(key: &VerifyingKey, notice: &Restored) -> bool {
     let (suite, kind) = form(notice);
     suite::verify(suite, key, kind, &[&signed(notice)], &notice.signature)
 }
+
+/// The number of a generation that began at `at` (ms since 1970): the second, then 24 random bits.
+pub fn epoch(at: i64, random: [u8; 3]) -> ServerEpoch {
+    let [a, b, c] = random;
+    let second = u32::try_from(at / 1_000).unwrap_or(0);
+    ServerEpoch(u64::from(second) << 24 | u64::from(u32::from_be_bytes([0, a, b, c])))
+}
+
+/// The second (since 1970) in which a generation began; `None` for a number that holds no time between 2026 and a day after
+/// `now` (ms): generations used to be random numbers.
+pub fn began(epoch: ServerEpoch, now: i64) -> Option<i64> {
+    let second = i64::try_from(epoch.0 >> 24).ok()?;
+    (FIRST_SECOND..=now / 1_000 + 86_400)
+        .contains(&second)
+        .then_some(second)
+}
+
+/// The first second of 2026.
+const FIRST_SECOND: i64 = 1_767_225_600;
 
 /// The first position of a generation that began at `at` (ms since 1970), where no log was longer than `longest`: above
 /// every position of before, unless a log had grown by 65,536 lines in every second of its life.
@@ -101,6 +120,20 @@ mod tests {
         assert_eq!(missing(&[(A, 2)], &[(A, 3), (B, 1)]), [(A, 2, 3), (B, 0, 1)]);
         assert_eq!(held_of(&[(A, 2)], &[(A, 3), (B, 1)]), [(A, 2)]);
         assert_eq!(held_of(&[(A, 4), (B, 1)], &[(A, 3)]), [(A, 3)]);
+    }
+
+    #[test]
+    fn a_generation_says_when_it_began() {
+        let at = 1_767_571_200_000;
+        let begun = epoch(at, [1, 2, 255]);
+        assert_eq!(began(begun, at), Some(1_767_571_200));
+        assert_eq!(began(begun, at - 2 * 86_400_000), None, "a time to come");
+        assert_eq!(
+            began(ServerEpoch(0x00ff_ffff_0123_4567), at),
+            None,
+            "a random number"
+        );
+        assert_eq!(began(ServerEpoch(5), at), None);
     }
 
     #[test]

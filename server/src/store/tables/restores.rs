@@ -43,7 +43,8 @@ pub(super) fn next_number(c: &Connection<'_>, table: &str, column: &str) -> Resu
     Ok(c.query_row(&sql, (), |row| row.get(0))?)
 }
 
-fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<RestoreRow, StoreError> {
+fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<RestoreRow, StoreError> {
+    let epoch = recovery::epoch(new.at, random);
     let former = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
     let number = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0));
     let longest = number("SELECT coalesce(max(head), 0) FROM areas")? as u64;
@@ -77,7 +78,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<Rest
     c.execute("DELETE FROM given", ())?;
     c.execute("DELETE FROM counters", ())?;
     let row = RestoreRow {
-        epoch: ServerEpoch(epoch_of(&epoch)),
+        epoch,
         former: ServerEpoch(former),
         at: new.at,
         first,
@@ -98,7 +99,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, epoch: [u8; 7]) -> Result<Rest
     )?;
     c.execute(
         "UPDATE settings SET value = ?1 WHERE key = 'server_epoch'",
-        [epoch.to_vec()],
+        [epoch.0.to_be_bytes()[1..].to_vec()],
     )?;
     c.execute("DELETE FROM settings WHERE key = ?1", [SET_BACK])?;
     // A session or a code that was ended or used since the backup would be good again.
@@ -127,9 +128,9 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
     }
 
     fn begin_generation(&self, new: NewGeneration) -> Result<RestoreRow, StoreError> {
-        let mut epoch = [0; 7];
-        getrandom::fill(&mut epoch).map_err(|_| StoreError::Busy)?;
-        self.engine.write(move |c| begin(c, &new, epoch))
+        let mut random = [0; 3];
+        getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
+        self.engine.write(move |c| begin(c, &new, random))
     }
 
     fn epochs(&self) -> Result<Vec<ServerEpoch>, StoreError> {

@@ -62,11 +62,12 @@ fn feeds_that_lie_are_stopped() {
     for (what, request, codes) in cases {
         assert_eq!(scene.request(&request), codes, "{what}");
     }
-    // Good at last; the same again twice in one request; then another entry of the same number.
+    // Good at last; the same again; two segments of the feed in one request; then another entry of the same number.
     assert_eq!(scene.push(vec![entry.clone()]).codes(), []);
+    assert_eq!(scene.request(&good), []);
     let mut twice = good.clone();
     twice.segments.push(good.segments[0].clone());
-    assert_eq!(scene.request(&twice), []);
+    assert_eq!(scene.request(&twice), [Code::BadRequest]);
     let mut fork = entry.clone();
     fork.at += 1;
     let fork = Request {
@@ -74,10 +75,12 @@ fn feeds_that_lie_are_stopped() {
         ..Request::default()
     };
     assert_eq!(scene.request(&fork), [Code::FeedForked]);
-    // A new entry, twice in one request.
+    // A new entry, twice in one request: neither is taken, and alone it is.
     let next = scene.attacker.patrol(&scene.world);
     let mut twice = scene.attacker.push(vec![next]);
     twice.segments.push(twice.segments[0].clone());
+    assert_eq!(scene.request(&twice), [Code::BadRequest]);
+    twice.segments.truncate(1);
     assert_eq!(scene.request(&twice), []);
     assert_eq!(scene.world.service.store.counts().unwrap(), (2, 2, 0));
     scene.works();
@@ -322,6 +325,9 @@ fn every_limit_is_refused_one_past_it() {
     segments.segments = vec![segments.segments[0].clone(); limits::PUSH_SEGMENTS + 1];
     assert_eq!(scene.request(&segments), [Code::BodyTooLarge]);
     segments.segments.pop();
+    // As many segments as may be, but all of one feed.
+    assert_eq!(scene.request(&segments), [Code::BadRequest]);
+    segments.segments.truncate(1);
     assert_eq!(scene.request(&segments), []);
     scene.works();
 }
