@@ -63,7 +63,9 @@ pub fn push(
         };
         let mut verdicts = service.store.push(push)?;
         if let Some(first) = planted {
-            verdicts.iter_mut().for_each(|verdict| verdict.first = first);
+            for verdict in &mut verdicts {
+                verdict.first = first;
+            }
         }
         receipts.extend(
             verdicts

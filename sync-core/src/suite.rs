@@ -53,7 +53,9 @@ pub fn digest(suite: Suite, kind: Kind, parts: &[&[u8]]) -> [u8; 32] {
         Suite::Ed25519Sha256 => {
             let mut hash = Sha256::new();
             hash.update(domain(suite, kind));
-            parts.iter().for_each(|part| hash.update(part));
+            for part in parts {
+                hash.update(part);
+            }
             hash.finalize().into()
         }
     }
@@ -61,7 +63,9 @@ pub fn digest(suite: Suite, kind: Kind, parts: &[&[u8]]) -> [u8; 32] {
 
 fn message(suite: Suite, kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
     let mut message = domain(suite, kind).into_bytes();
-    parts.iter().for_each(|part| message.extend_from_slice(part));
+    for part in parts {
+        message.extend_from_slice(part);
+    }
     message
 }
 

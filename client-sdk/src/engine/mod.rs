@@ -95,8 +95,6 @@ pub struct Engine {
     asked: Vec<(crate::model::EntryId, String)>,
     /// What the exchange going on says of the recovery from a restore.
     recovering: restored::Recovering,
-    /// The request being answered showed the server its last receipts.
-    shows_receipts: bool,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
     /// The store's version, as of the last look at what it says about this phone: others may write to it too.
@@ -159,7 +157,6 @@ impl Engine {
             reach_settled: false,
             asked: Vec::new(),
             recovering: restored::Recovering::default(),
-            shows_receipts: false,
             ask_again: false,
             version,
         };

@@ -35,6 +35,8 @@ pub(super) struct Recovering {
     pub(super) told_missing: Vec<RecordId>,
     /// The answer says that it is over.
     pub(super) over: bool,
+    /// The request shows the server this phone's last receipts.
+    pub(super) shows_receipts: bool,
 }
 
 impl Engine {
@@ -109,7 +111,7 @@ impl Engine {
 
     /// What a request brings besides its segments; `None` when there is nothing to recover.
     pub(super) fn recovery(&mut self, segments: &[Segment]) -> Result<Option<Recovery>, ClientError> {
-        self.shows_receipts = db::number(&self.db, DOUBTS)? != 0;
+        self.recovering.shows_receipts = db::number(&self.db, DOUBTS)? != 0;
         if !recovers(&self.db)? {
             return self.doubted();
         }
@@ -147,7 +149,7 @@ impl Engine {
 
     /// The last receipts, for a server that seems to have less than it confirmed; it compares them with what it has.
     fn doubted(&self) -> Result<Option<Recovery>, ClientError> {
-        if !self.shows_receipts {
+        if !self.recovering.shows_receipts {
             return Ok(None);
         }
         Ok(Some(Recovery {
@@ -160,12 +162,12 @@ impl Engine {
     /// request of the answer at hand did not show them.
     pub fn doubt(&mut self) -> Result<bool, ClientError> {
         db::set_number(&self.db, DOUBTS, 1)?;
-        Ok(!self.shows_receipts)
+        Ok(!self.recovering.shows_receipts)
     }
 
     /// An answer has come to its end: whatever was shown to the server, it can account for.
     pub(super) fn end_doubt(&mut self) -> Result<(), ClientError> {
-        if std::mem::take(&mut self.shows_receipts) {
+        if std::mem::take(&mut self.recovering.shows_receipts) {
             db::set_number(&self.db, DOUBTS, 0)?;
         }
         Ok(())

@@ -50,6 +50,23 @@ fn hashed(suite: Suite, version: u8, bytes: &[u8]) -> [u8; 32] {
     }
 }
 
+/// What an envelope says beside its payload.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// The protocol's version.
+    pub version: u8,
+    /// The suite of the device's key.
+    pub suite: Suite,
+    /// The device that sends it; 0 while it has no number.
+    pub device: DeviceNo,
+    /// Higher than any the device used before.
+    pub counter: u64,
+    /// How the payload is packed.
+    pub packing: Packing,
+    /// The first 8 bytes of the schema set's SHA-256.
+    pub schema: [u8; 8],
+}
+
 /// Seals a payload: everything in the envelope is under the device's signature.
 pub fn seal(
     suite: Suite,
@@ -60,34 +77,35 @@ pub fn seal(
     schema: [u8; 8],
     payload: &[u8],
 ) -> Vec<u8> {
-    seal_as(PROTOCOL, suite, key, device, counter, packing, schema, payload)
+    let head = Head {
+        version: PROTOCOL,
+        suite,
+        device,
+        counter,
+        packing,
+        schema,
+    };
+    seal_as(key, &head, payload)
 }
 
-/// Seals a payload as a phone of a version does.
-pub fn seal_as(
-    version: u8,
-    suite: Suite,
-    key: &SigningKey,
-    device: DeviceNo,
-    counter: u64,
-    packing: Packing,
-    schema: [u8; 8],
-    payload: &[u8],
-) -> Vec<u8> {
+/// Seals a payload under a head, of whichever version.
+pub fn seal_as(key: &SigningKey, head: &Head, payload: &[u8]) -> Vec<u8> {
+    let Head { version, suite, .. } = *head;
     let mut e = Encoder::new(Vec::with_capacity(payload.len() + 100));
-    let head = if version == OLDEST_PROTOCOL {
+    let begun = if version == OLDEST_PROTOCOL {
         e.array(7).and_then(|e| e.u8(version))
     } else {
         e.array(8).and_then(|e| e.u8(version)?.u8(suite.number()))
     };
-    head.and_then(|e| {
-        e.u8(packing.number())?
-            .u32(device.0)?
-            .u64(counter)?
-            .bytes(&schema)?
-            .bytes(payload)
-    })
-    .expect("BUG: writing to a Vec cannot fail");
+    begun
+        .and_then(|e| {
+            e.u8(head.packing.number())?
+                .u32(head.device.0)?
+                .u64(head.counter)?
+                .bytes(&head.schema)?
+                .bytes(payload)
+        })
+        .expect("BUG: writing to a Vec cannot fail");
     let mut out = e.into_writer();
     let signature = suite::sign(suite, key, kind(version), &[&hashed(suite, version, &out)]);
     Encoder::new(&mut out)

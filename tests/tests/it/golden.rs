@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use ed25519_dalek::SigningKey;
-use gridledger_core::wire::envelope::{Envelope, seal_as};
+use gridledger_core::wire::envelope::{Envelope, Head, seal_as};
 use gridledger_core::wire::squeeze::Packing;
 use gridledger_core::wire::{NoNames, frames, sheet};
 use gridledger_core::{canonical, receipt, recovery};
@@ -264,20 +264,19 @@ fn of_requests(version: u8) -> Vec<Case> {
     };
     let mut cases: Vec<Case> = requests(version).into_iter().map(case).collect();
     let payload = cases[1].bytes.clone();
+    let head = Head {
+        version,
+        suite: SUITE,
+        device: DeviceNo(3),
+        counter: AT as u64,
+        packing: Packing::Plain,
+        schema: [5; 8],
+    };
     cases.push(Case {
         name: "envelope".into(),
         what: "request-idle in its envelope, packed as it is, sealed by the key of 32 bytes 07",
         value: json!({ "device": 3, "counter": AT, "schema": "0505050505050505" }),
-        bytes: seal_as(
-            version,
-            SUITE,
-            &key(),
-            DeviceNo(3),
-            AT as u64,
-            Packing::Plain,
-            [5; 8],
-            &payload,
-        ),
+        bytes: seal_as(&key(), &head, &payload),
         reads_back: Box::new(move |bytes| {
             let opened = Envelope::open(bytes);
             opened.is_ok_and(|e| {
