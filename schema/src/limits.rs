@@ -79,6 +79,15 @@ pub const REASON_LEAST_CHARS: usize = 4;
 pub const BULK_RECORDS: usize = 100;
 /// Hours an approved export, and the day of [`BULK_RECORDS`], last.
 pub const EXPORT_HOURS: i64 = 24;
+/// Days for which what a refused entry said is kept, and what was displaced after a restore: half a year, for a question, its
+/// ruling, and a complaint about that. Longer than a phone can prove anything about it ([`RECEIPT_DAYS`]).
+pub const EVIDENCE_DAYS: i64 = 180;
+/// The same in ms.
+pub const EVIDENCE_MS: i64 = EVIDENCE_DAYS * 24 * 3_600_000;
+/// Days for which a plan may be drawn up, approved and begun after its day: the longest public holiday, and a day more.
+pub const PLAN_LATE_DAYS: i64 = 10;
+/// Days that a plan's day may lie ahead: what is further off is drawn up when it comes.
+pub const PLAN_AHEAD_DAYS: i64 = 366;
 /// Rows of one page of the read log.
 pub const READ_LOG_PAGE_ROWS: usize = 1_000;
 /// Seconds a ledger pull may wait for news.

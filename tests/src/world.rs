@@ -178,6 +178,11 @@ impl World {
         self.time.fetch_add(ms, Ordering::Relaxed);
     }
 
+    /// Moves the clock to the machine's, for a test that goes on with a server of its own.
+    pub fn pass_until_today(&self) {
+        self.pass(gridledger_server::service::now() - self.service.now());
+    }
+
     /// A user with one role at one area.
     pub fn user(&self, login: &str, role: &str, area: &str) {
         self.user_until(login, role, area, None);

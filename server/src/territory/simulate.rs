@@ -285,7 +285,8 @@ fn staff(
         .collect();
     found.problems.extend(alone);
     for posting in &draft.staff {
-        if service.store.user_by_login(&posting.login)?.is_none() {
+        let user = service.store.user_by_login(&posting.login)?;
+        if user.is_none_or(|user| user.revoked) {
             let said = ("没有这个账号", "there is no such login");
             found
                 .problems
