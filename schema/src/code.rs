@@ -51,8 +51,8 @@ codes! {
     TokenReused => "token_reused", 401, false, "刷新令牌已被使用过，所有会话已注销。", "This refresh token was used before; every session of it has ended.";
     Forbidden => "forbidden", 403, false, "没有这项权限。", "You do not have the right to do this.";
     ReasonRequired => "reason_required", 400, false, "查看未脱敏信息须写明理由（4至200字）。", "Seeing unmasked values needs a reason of 4 to 200 characters.";
-    SecondPersonRequired => "second_person_required", 403, false, "一次导出超过100人的未脱敏信息，须由另一人批准。", "Unmasked values of more than 100 records need the approval of a second person.";
-    ShareEnded => "share_ended", 403, false, "这项数据共享已到期或已撤销。", "This share has ended or was revoked.";
+    SecondPersonRequired => "second_person_required", 403, false, "一天内查看超过100条档案的未脱敏信息，或向外共享，须由另一人批准。", "Seeing the unmasked values of more than 100 records in a day, or sharing them, needs the approval of a second person.";
+    ShareEnded => "share_ended", 403, false, "这项数据共享已到期、已撤销，或设立人已无此权限。", "This share has ended, was revoked, or was made by somebody who may not share any more.";
     DeviceRevoked => "device_revoked", 401, false, "这台设备已被停用。", "This device has been revoked.";
     UserRevoked => "user_revoked", 401, false, "该账号已被停用。", "This account has been revoked.";
     CodeInvalid => "enrolment_code_invalid", 401, false, "注册码无效、已用过或已过期。", "The enrolment code is wrong, used or expired.";

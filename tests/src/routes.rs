@@ -113,6 +113,7 @@ pub const ROUTES: &[Route] = &[
     act("/v1/exports/{id}/approve", "/v1/exports/1/approve"),
     get("/v1/shares", "/v1/shares"),
     post("/v1/shares"),
+    act("/v1/shares/{id}/approve", "/v1/shares/1/approve"),
     Route {
         method: "DELETE",
         ..get("/v1/shares/{id}", "/v1/shares/1")

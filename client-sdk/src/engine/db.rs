@@ -14,7 +14,7 @@ use crate::key_file::{self, FileKey, KeyFault, Lock};
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, SEEN];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -111,6 +111,13 @@ ALTER TABLE entries ADD COLUMN former INTEGER NOT NULL DEFAULT 0;
 /// The suite of each receipt; 0 for one in the form of protocol 1.
 const SUITES: &str = "
 ALTER TABLE receipts ADD COLUMN suite INTEGER NOT NULL DEFAULT 0;
+";
+
+/// The records whose whole values were seen, and when last: they go on counting when the server knows of the reads.
+const SEEN: &str = "
+CREATE TABLE seen_whole (record BLOB PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX seen_whole_at ON seen_whole (at);
+INSERT INTO seen_whole SELECT record, max(at) FROM reads GROUP BY record;
 ";
 
 /// Bytes of a page: a file of less is none.

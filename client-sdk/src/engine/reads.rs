@@ -7,7 +7,7 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{Scope, Unmasks};
 use gridledger_schema::wire::Read;
-use rusqlite::TransactionBehavior;
+use rusqlite::{Transaction, TransactionBehavior};
 use serde_json::{Map, Value};
 
 use super::{Engine, db, seal};
@@ -16,6 +16,8 @@ use crate::model::{Conflict, Purpose, Query, Record};
 
 /// The setting that holds the number given last: it goes on when the rows are gone.
 const LAST: &str = "reads_last";
+/// How long a whole value that was seen counts.
+const DAY_MS: i64 = limits::EXPORT_HOURS * 3_600_000;
 
 impl Engine {
     /// One record, masked.
@@ -101,6 +103,7 @@ impl Engine {
         let at = self.now()?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate);
         let tx = tx.map_err(ClientError::of_store)?;
+        count_in(&tx, record.id, at)?;
         let n = db::number(&tx, LAST)? + 1;
         db::set_number(&tx, LAST, n)?;
         let fields = serde_json::json!(fields).to_string();
@@ -186,6 +189,30 @@ impl Engine {
     pub fn for_check(&self) -> ForCheck<'_> {
         ForCheck(self)
     }
+}
+
+/// Counts a record among those whose whole values were seen within a day: the server's limit, which holds with no signal too.
+fn count_in(tx: &Transaction<'_>, record: RecordId, at: i64) -> Result<(), ClientError> {
+    let count = seen_with(tx, record, at).map_err(ClientError::of_store)?;
+    if count as usize <= limits::BULK_RECORDS {
+        return Ok(());
+    }
+    let (most, hours) = (limits::BULK_RECORDS, limits::EXPORT_HOURS);
+    let rule = format!("at most {most} records in {hours} hours alone");
+    Err(Refusal::new(Code::SecondPersonRequired, rule).into())
+}
+
+/// How many records were seen whole within a day, this one included.
+fn seen_with(tx: &Transaction<'_>, record: RecordId, at: i64) -> rusqlite::Result<i64> {
+    tx.prepare_cached("DELETE FROM seen_whole WHERE at <= ?1")?
+        .execute([at.saturating_sub(DAY_MS)])?;
+    // A clock that was ahead and was corrected does not make a day longer.
+    tx.prepare_cached("UPDATE seen_whole SET at = ?1 WHERE at > ?1")?
+        .execute([at])?;
+    tx.prepare_cached("INSERT INTO seen_whole VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET at = ?2")?
+        .execute((record.0, at))?;
+    tx.prepare_cached("SELECT count(*) FROM seen_whole")?
+        .query_row([], |row| row.get(0))
 }
 
 /// See [`Engine::for_check`].

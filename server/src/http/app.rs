@@ -65,6 +65,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/exports/{id}/approve", web::post().to(exports::approve))
         .route("/v1/shares", web::get().to(shares::list))
         .route("/v1/shares", web::post().to(shares::make))
+        .route("/v1/shares/{id}/approve", web::post().to(shares::approve))
         .route("/v1/shares/{id}", web::delete().to(shares::revoke))
         .route("/v1/shares/{id}/feed", web::get().to(shares::feed));
 }

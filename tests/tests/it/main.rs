@@ -4,6 +4,7 @@ mod at_rest;
 mod canaries;
 mod conformance;
 mod copies;
+mod counts;
 mod desks;
 mod doors;
 mod epochs;

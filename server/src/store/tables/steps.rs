@@ -25,6 +25,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0009_views", VIEWS),
     ("0010_nodes", NODES),
     ("0011_suites", SUITES),
+    ("0012_rights_now", RIGHTS_NOW),
 ];
 
 const FIRST: &str = "
@@ -235,4 +236,27 @@ const SUITES: &str = "
 ALTER TABLE devices ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE feeds ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 CREATE TABLE lost_generations (epoch INTEGER PRIMARY KEY) STRICT;
+";
+
+/// The records whose values each person saw without a second person, and when last; who agreed to a share; since when what a
+/// refused entry said is gone; which refused entry was erased by itself, and about which record an entry was whose place another took.
+const RIGHTS_NOW: &str = "
+CREATE TABLE seen_alone (
+  user TEXT NOT NULL, record BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, record)) STRICT, WITHOUT ROWID;
+CREATE INDEX seen_alone_at ON seen_alone (user, at);
+INSERT INTO seen_alone (user, record, at)
+  SELECT r.user, x.record, max(CASE WHEN r.at < r.received_at THEN r.at ELSE r.received_at END)
+  FROM read_log r JOIN read_records x ON x.no = r.no
+  WHERE r.kind IN ('view', 'ledger', 'offline')
+    AND r.received_at > (SELECT max(received_at) - 172800000 FROM read_log)
+  GROUP BY r.user, x.record;
+CREATE INDEX read_log_kind ON read_log (kind, no);
+ALTER TABLE shares ADD COLUMN approved_by TEXT;
+ALTER TABLE shares ADD COLUMN approved_at INTEGER;
+ALTER TABLE evidence ADD COLUMN ended_at INTEGER;
+CREATE INDEX evidence_kept ON evidence (at) WHERE ended_at IS NULL;
+ALTER TABLE erasures ADD COLUMN feed BLOB;
+ALTER TABLE erasures ADD COLUMN n INTEGER;
+ALTER TABLE displaced ADD COLUMN record BLOB;
+CREATE INDEX displaced_record ON displaced (record);
 ";
