@@ -90,6 +90,10 @@ pub const ROUTES: &[Route] = &[
         path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/decline",
         ..post("/v1/refused/{feed}/{n}/decline")
     },
+    Route {
+        path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/erase",
+        ..post("/v1/refused/{feed}/{n}/erase")
+    },
     post("/v1/territory/plans"),
     get("/v1/territory/plans", "/v1/territory/plans"),
     get("/v1/territory/plans/{plan}", "/v1/territory/plans/1"),

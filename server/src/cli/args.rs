@@ -155,7 +155,7 @@ pub struct RecoveryArgs {
 /// What to erase.
 #[derive(Debug, clap::Args)]
 pub struct EraseArgs {
-    /// The record's id
+    /// The record's id; or FEED.N, a refused entry that goes alone
     pub record: String,
     /// A field; may be said several times. Without one the whole record goes
     #[arg(long)]

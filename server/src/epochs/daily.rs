@@ -62,6 +62,7 @@ fn run(service: &Service) -> bool {
             tracing::info!(
                 renewed,
                 erased = retained.erased,
+                evidence = retained.evidence,
                 failed = retained.failed,
                 "daily run"
             );

@@ -45,6 +45,10 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/refused", web::get().to(refused::list))
         .route("/v1/refused/{feed}/{n}/admit", web::post().to(refused::admit))
         .route("/v1/refused/{feed}/{n}/decline", web::post().to(refused::decline))
+        .route(
+            "/v1/refused/{feed}/{n}/erase",
+            web::post().to(erasure::erase_entry),
+        )
         .route("/v1/territory/plans", web::post().to(plans::draw_up))
         .route("/v1/territory/plans", web::get().to(plans::list))
         .route("/v1/territory/plans/{plan}", web::get().to(plans::show))

@@ -85,6 +85,7 @@ impl Plan<'_> {
             by: working.row.changed_by.clone(),
             asked_at: entry.at,
             done_at: self.now,
+            entry: None,
         });
         Ok(())
     }

@@ -30,6 +30,8 @@ pub struct KeptEntry {
     pub hash: Vec<u8>,
     /// Whether it was refused.
     pub refused: bool,
+    /// Whether what it said went with its time.
+    pub ended: bool,
 }
 
 /// Reading everything.

@@ -423,6 +423,8 @@ pub struct ErasureRow {
     pub asked_at: i64,
     /// When it was done, ms since 1970.
     pub done_at: i64,
+    /// The refused entry that was erased alone; `None` for a record or its fields.
+    pub entry: Option<(FeedId, u64)>,
 }
 
 /// A record made or changed.

@@ -8,6 +8,7 @@ mod counts;
 mod desks;
 mod doors;
 mod epochs;
+mod evidence;
 mod forked;
 mod full_disk;
 mod golden;

@@ -31,6 +31,8 @@ pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreErro
     for (feed, n) in &writes.wiped {
         let mut wipe = c.prepare_cached("UPDATE entries SET body = ?3 WHERE feed = ?1 AND n = ?2")?;
         wipe.execute((feed.0, *n as i64, Vec::<u8>::new()))?;
+        c.prepare_cached("UPDATE evidence SET note = NULL WHERE feed = ?1 AND n = ?2")?
+            .execute((feed.0, *n as i64))?;
     }
     Ok(())
 }

@@ -223,15 +223,20 @@ fn write_rest(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
 fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     let carrier = push.carrier.map(|d| d.0);
     for (feed, SignedEntry { entry, body, hash }, refusal) in &writes.entries {
+        let record = entry.record(*feed);
+        let mut body = &body[..];
         if refusal.is_some() {
             refusals::keep(c, *feed, entry, push.now)?;
+            if epochs::is_erased(c, (record, entry), true)? {
+                body = &[];
+            }
         }
         let refusal = refusal.as_ref().map(|r| json!(r).to_string());
         let mut insert = c.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         insert.execute((
             feed.0,
             entry.n as i64,
-            entry.record(*feed).0,
+            record.0,
             body,
             hash.0,
             refusal,
@@ -246,8 +251,14 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
     }
     for (feed, SignedEntry { entry, body, hash }) in &writes.displaced {
         let mut insert =
-            c.prepare_cached("INSERT INTO displaced VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?;
-        insert.execute((feed.0, entry.n as i64, hash.0, body, push.now))?;
+            c.prepare_cached("INSERT INTO displaced VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")?;
+        let record = entry.record(*feed);
+        let body = if epochs::is_erased(c, (record, entry), false)? {
+            &[][..]
+        } else {
+            body
+        };
+        insert.execute((feed.0, entry.n as i64, hash.0, body, push.now, record.0))?;
     }
     for (feed, n, hash) in &writes.feeds {
         let mut update = c.prepare_cached("UPDATE feeds SET n = ?2, hash = ?3 WHERE feed = ?1")?;

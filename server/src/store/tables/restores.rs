@@ -241,10 +241,12 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn displaced(&self) -> Result<Vec<(FeedId, u64)>, StoreError> {
+    fn displaced(&self) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
         self.engine.read(|c| {
-            let mut select = c.prepare_cached("SELECT feed, n FROM displaced ORDER BY feed, n")?;
-            let rows = select.query_map((), |row| Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
+            let mut select = c.prepare_cached("SELECT feed, n, body FROM displaced ORDER BY feed, n")?;
+            let rows = select.query_map((), |row| {
+                Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64, row.get(2)?))
+            })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
