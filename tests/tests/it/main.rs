@@ -38,6 +38,7 @@ mod rights;
 mod sessions;
 mod shares;
 mod simulation;
+mod standing;
 mod store_people;
 mod tidy;
 mod tools;
