@@ -32,6 +32,8 @@ pub struct Pull {
     recovers: bool,
     delta_bytes: usize,
     most_bytes: usize,
+    /// The first moment at which other areas may be read: a role begins or ends, or an area comes to lie elsewhere.
+    until: Option<i64>,
 }
 
 struct Area {
@@ -93,7 +95,13 @@ impl Pull {
             recovers: request.recovery.is_some(),
             delta_bytes: first,
             most_bytes: most,
+            until: next_change(reader),
         }
+    }
+
+    /// Whether what may be read is still what was planned by.
+    pub fn holds(&self, now: i64) -> bool {
+        self.until.is_none_or(|until| now < until)
     }
 
     /// Tells of every area anew: where it lies, what it is called.
@@ -127,6 +135,18 @@ impl Pull {
         }
         Ok(Some(Frame::Delta(delta)))
     }
+}
+
+/// When the reader's rights change next by a date that is known already.
+fn next_change(reader: &Reader<'_>) -> Option<i64> {
+    let grants = reader
+        .grants()
+        .iter()
+        .flat_map(|grant| [Some(grant.from), grant.to]);
+    let edges = reader.tree().iter().flat_map(|area| &area.edges);
+    let edges = edges.flat_map(|edge| [Some(edge.from), edge.to]);
+    let dates = grants.chain(edges).flatten();
+    dates.filter(|at| *at > reader.now).min()
 }
 
 /// The next piece of an area's news, and whether it is the last.

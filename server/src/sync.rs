@@ -434,13 +434,16 @@ impl Answer {
         Ok(false)
     }
 
-    /// News of an area, unless the user's rights changed since they were told: whoever holds a log up to an event of
+    /// News of an area, unless the user's rights changed since they were told, or a date came at which they change: whoever holds a log up to an event of
     /// rights was told of it. The phone then asks again.
     fn still_true(&mut self, service: &Service, next: Option<Frame>) -> Result<Option<Frame>, StoreError> {
         let Some(Frame::Delta(delta)) = &next else {
             return Ok(next);
         };
-        if service.store.grants(self.user)? != self.grants || service.territory()?.1 != self.territory {
+        if !self.pull.holds(service.now())
+            || service.store.grants(self.user)? != self.grants
+            || service.territory()?.1 != self.territory
+        {
             self.ask_again = true;
             return Ok(None);
         }
