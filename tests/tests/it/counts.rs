@@ -99,7 +99,7 @@ fn one_by_one_page_by_page_or_by_their_histories_it_is_the_same_hundred() {
     assert_eq!(code(look(&world, "po", next, None)), alone);
     assert_eq!(code(history(&world, "po", next)), alone);
     assert_eq!(code(ledger(&world, "po", BULK_RECORDS + 20)), alone);
-    // What was seen is seen, and another person has a count of his or her own.
+    // A record that was counted may be seen again, and another person has another count.
     look(&world, "po", people[0], None).unwrap();
     assert_eq!(ledger(&world, "po", BULK_RECORDS).unwrap(), BULK_RECORDS);
     look(&world, "desk", next, None).unwrap();

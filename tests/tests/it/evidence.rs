@@ -1,4 +1,4 @@
-//! What refused entries said can be erased, by itself or with its record, and does not stay for ever. Their numbers, hashes
+//! The content of refused entries can be erased, by itself or with its record, and does not stay for ever. Numbers, hashes
 //! and verdicts stay, so that chains still join.
 
 use gridledger_client::Intents;
@@ -96,7 +96,7 @@ fn what_was_said_of_a_record_that_never_came_to_be_is_erased_by_its_id() {
         .collect();
     let area = scene.world.area("G1");
     assert_eq!(told, [(area, 0, 1), (area, 0, 0)]);
-    // What comes about it later is refused as before, and is not kept.
+    // A later entry about it is refused as before, and its content is not kept.
     scene.world.user("w2", "grid_worker", "G1");
     let mut other = Attacker::enrol(&scene.world, "w2", 7);
     let mut entry = other.patrol(&scene.world);

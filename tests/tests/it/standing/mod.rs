@@ -1,4 +1,4 @@
-//! Who may do what: every route, every frame of a sync and every step of a plan is asked by every role, held now, held
+//! Rights, asked all at once: every route, every frame of a sync and every step of a plan is asked by every role, held now, held
 //! elsewhere, ended and not yet begun, by nobody and by a revoked account. One table says what each is told.
 
 mod requests;

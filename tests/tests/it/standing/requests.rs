@@ -326,7 +326,7 @@ fn known(town: &Town, at: usize) -> [(&'static str, RecordId); 3] {
     ]
 }
 
-/// What is told of a record, and whether what is sensitive is among it.
+/// The answer about a record, and whether what is sensitive is among it.
 fn record(town: &Town, at: usize, record: RecordId, rest: &str) -> String {
     let answer = get(town, at, &format!("/v1/records/{record}{rest}"));
     let sensitive = answer.body.contains("lone_elder");
@@ -442,7 +442,7 @@ fn facets_of(news: &News) -> Vec<u8> {
     }
 }
 
-/// What becomes of an entry that a phone brings, made under the persona's role now.
+/// The verdict on an entry that a phone brings, made under the persona's role now.
 fn pushed(town: &mut Town, at: usize) -> String {
     let Town { world, personas, .. } = town;
     let persona = &mut personas[at];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What each persona is told, by request.
+/// The answers that each persona gets, by request.
 #[derive(Debug, Default)]
 pub struct Table(BTreeMap<String, BTreeMap<String, String>>);
 
@@ -44,7 +44,7 @@ impl Table {
         self.0.keys().cloned().collect()
     }
 
-    /// What somebody is told, by request.
+    /// The answers that somebody gets, by request.
     pub fn of(&self, persona: &str) -> BTreeMap<&str, &str> {
         self.0
             .iter()
