@@ -19,39 +19,36 @@ pub fn erase_one(service: &Service, args: &EraseArgs, speaker: Speaker) -> Resul
         )
     })?;
     let now = service.now();
-    let (done, what) = match args.record.split_once('.') {
-        Some((feed, n)) => {
-            let entry = feed.parse().ok().zip(n.parse().ok());
-            let wanted = WantedEntry {
-                entry: entry.ok_or_else(no_id)?,
-                reason,
-                by: args.by.clone(),
-                asked_at: now,
-            };
-            if !args.field.is_empty() {
-                return Err(CliError::named(
-                    "未被接受的操作只能整条清除",
-                    "a refused entry goes as a whole",
-                ));
-            }
-            let told = json!({ "entry": args.record, "asked_at": now });
-            (
-                erase_refused(service, &wanted).map(|()| told),
-                args.record.clone(),
-            )
+    let (done, what) = if let Some((feed, n)) = args.record.split_once('.') {
+        let entry = feed.parse().ok().zip(n.parse().ok());
+        let wanted = WantedEntry {
+            entry: entry.ok_or_else(no_id)?,
+            reason,
+            by: args.by.clone(),
+            asked_at: now,
+        };
+        if !args.field.is_empty() {
+            return Err(CliError::named(
+                "未被接受的操作只能整条清除",
+                "a refused entry goes as a whole",
+            ));
         }
-        None => {
-            let record: RecordId = args.record.parse().map_err(|_| no_id())?;
-            let wanted = Wanted {
-                record,
-                fields: args.field.clone(),
-                reason,
-                by: args.by.clone(),
-                asked_at: now,
-            };
-            let told = |seq| json!({ "record": record, "seq": seq, "asked_at": now });
-            (erase(service, &wanted).map(told), record.to_string())
-        }
+        let told = json!({ "entry": args.record, "asked_at": now });
+        (
+            erase_refused(service, &wanted).map(|()| told),
+            args.record.clone(),
+        )
+    } else {
+        let record: RecordId = args.record.parse().map_err(|_| no_id())?;
+        let wanted = Wanted {
+            record,
+            fields: args.field.clone(),
+            reason,
+            by: args.by.clone(),
+            asked_at: now,
+        };
+        let told = |seq| json!({ "record": record, "seq": seq, "asked_at": now });
+        (erase(service, &wanted).map(told), record.to_string())
     };
     let told = done.map_err(|error| match error {
         ReadError::Store(error) => CliError::Store(error),

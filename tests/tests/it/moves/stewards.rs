@@ -101,9 +101,10 @@ fn a_plans_day_has_bounds_when_it_is_drawn_up_approved_and_begun() {
     let world = town();
     for (days, taken) in [(-30, false), (-11, false), (-10, true), (366, true), (367, false)] {
         let drawn = draw_up(&world, FIRST, on(&world, days, &json!([])));
-        match taken {
-            true => assert!(drawn.is_ok(), "{days}: {drawn:?}"),
-            false => assert_eq!(code(drawn), Code::PlanInvalid, "{days}"),
+        if taken {
+            assert!(drawn.is_ok(), "{days}: {drawn:?}");
+        } else {
+            assert_eq!(code(drawn), Code::PlanInvalid, "{days}");
         }
     }
     let (waits, late) = (

@@ -194,7 +194,7 @@ pub const REQUESTS: &[(&str, Ask)] = &[
             }
         }
     }),
-    ("SYNC pushing a person", |town, at| pushed(town, at)),
+    ("SYNC pushing a person", pushed),
     ("POST /v1/entries creating a person", |town, at| {
         let body = json!({ "create": { "type": "person", "area": "G1" },
             "intents": [{ "op": "put", "field": "name", "value": "新人" }] });
