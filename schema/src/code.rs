@@ -62,6 +62,7 @@ codes! {
     DeviceUnknown => "device_unknown", 401, false, "服务器不认识这台设备（可能已从备份恢复），请用新的注册码重新注册；本机内容不会丢失。", "The server does not know this device; it may have been restored from a backup. Enrol again with a new code: nothing on this phone is lost.";
     ServerBehind => "server_behind", 503, true, "服务器上的内容比本机已确认的少（可能被恢复到旧快照）；本机内容已保存，请联系管理员。", "The server has less than it confirmed to this phone; it may have been set back to an old snapshot. Everything is kept on this phone; tell the operator.";
     Recovering => "recovering", 503, true, "服务器刚从备份恢复，正在收回各手机上的内容；本机内容已保存，稍后会自动上传。", "The server was restored and is gathering what phones hold; this is kept on the phone and goes out later.";
+    ClockUnsure => "clock_unsure", 503, true, "服务器的时钟可能不准，暂不收发数据；本机内容已保存，稍后会自动上传。", "The server is not sure of its clock and takes nothing for now; this is kept on the phone and goes out later.";
     RateLimited => "rate_limited", 429, true, "请求过于频繁，请稍后再试。", "Too many requests; wait and try again.";
     Busy => "busy", 503, true, "服务器繁忙，请稍后再试。", "The server is busy; try again later.";
     StoreFailed => "store_failed", 503, true, "服务器存储暂时不可用，请稍后再试。", "The server's store is not available; try again later.";
@@ -91,6 +92,7 @@ codes! {
     OwnWorkCheck => "own_work_check", 403, false, "不能核查自己办理的工单。", "One cannot check one's own work.";
     SeenImpossible => "seen_impossible", 400, false, "操作声称看到了不存在的内容。", "The entry claims to have seen what does not exist.";
     TimeOutOfRange => "time_out_of_range", 400, false, "时间不合理，请检查设备时钟。", "The time is out of range; check the device's clock.";
+    TimeAhead => "time_ahead", 409, true, "操作时间晚于服务器时间；手机校正时间后会自动重新发送。", "The edit's time is ahead of the server's clock; the phone corrects it and sends the edit again.";
     LeaseEnded => "lease_ended", 409, true, "读取期限已过，看不到原有内容；请先同步一次。", "The lease has ended and what is there cannot be read; sync once first.";
     LimitExceeded => "limit_exceeded", 400, false, "超过允许的上限。", "A limit was exceeded.";
     DeriveFailed => "derive_failed", 500, false, "无法合并这次操作。", "The entry could not be merged.";

@@ -56,8 +56,22 @@ pub const REASON_CHARS: usize = 200;
 pub const READ_FIELDS: usize = 100;
 /// Areas of one request.
 pub const REQUEST_AREAS: usize = 5_000;
-/// Milliseconds a device clock may be ahead of the server's when an entry arrives; further is refused.
-pub const CLOCK_AHEAD_MS: i64 = 10 * 24 * 3_600_000;
+/// Milliseconds an entry's time may be ahead of the server's clock when it arrives; one further ahead waits until its phone has
+/// corrected it. More than [`CLOCK_AGREES_MS`], by which a trusted clock may be behind.
+pub const CLOCK_AHEAD_MS: i64 = 3_600_000;
+/// Milliseconds by which the time of an entry whose phone cannot correct it may be ahead of its arrival, and still be shown in
+/// lists: further ahead, lists show when it arrived.
+pub const CLOCK_SHOWN_AHEAD_MS: i64 = 10 * 24 * 3_600_000;
+/// Milliseconds by which two clocks may differ and still say the same time. A clock behind what its store knows by more is wrong:
+/// it would take rights for not yet given.
+pub const CLOCK_AGREES_MS: i64 = 15 * 60_000;
+/// Milliseconds by which a server's clock may be later than the latest time it was sure of. A server may be off for a weekend
+/// without a word; after a longer pause phones or an operator confirm the time.
+pub const CLOCK_JUMP_MS: i64 = 3 * 24 * 3_600_000;
+/// People whose phones settle a doubt about the server's clock: one hostile phone, or two, must not.
+pub const CLOCK_WITNESSES: usize = 3;
+/// Days before the last sync within which a phone counts as in use, where fewer people have one.
+pub const CLOCK_WITNESS_DAYS: i64 = 30;
 /// The earliest and the latest time an entry may carry, in ms since 1970: the years 2000 to 2200.
 pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = 946_684_800_000..=7_258_118_400_000;
 /// Seconds to receive one request body.

@@ -12,6 +12,7 @@ pub mod auth;
 pub mod bench;
 pub mod calendar;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod counters;
 pub mod desk;

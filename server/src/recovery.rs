@@ -71,7 +71,12 @@ impl Recovering {
             self.know(Some((now, phase)));
             return Ok(phase);
         }
-        service.store.end_recovery(service.now())?;
+        let phase = RecoveryPhase::Settling;
+        let Ok(now) = service.trusted_now() else {
+            // Whether the time is up is not known.
+            return Ok(phase);
+        };
+        service.store.end_recovery(now)?;
         self.over.store(true, Ordering::Release);
         tracing::info!(epoch = restore.epoch.0, "the recovery is over");
         Ok(RecoveryPhase::Over)
@@ -221,10 +226,10 @@ pub fn note(
     Ok(phase)
 }
 
-/// Whether a receipt says that its segment waits for the recovery.
+/// Whether a receipt says that its segment comes again: it waits for the recovery, or for its phone to correct its times.
 pub fn waits(receipt: &Receipt) -> bool {
     receipt
         .stopped
         .as_ref()
-        .is_some_and(|stopped| stopped.code == Code::Recovering)
+        .is_some_and(|stopped| matches!(stopped.code, Code::Recovering | Code::TimeAhead))
 }

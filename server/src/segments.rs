@@ -9,7 +9,7 @@ use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Segment};
+use gridledger_schema::wire::{OLDEST_PROTOCOL, Receipt, Recovery, RecoveryPhase, Request, Segment};
 
 use crate::faults;
 use crate::given::Bounds;
@@ -48,7 +48,11 @@ pub fn push(
     for segment in segments {
         let nothing = stopped(&segment, Refusal::new(Code::BadRequest, ""));
         match check(service, device, (&given, own, brought.as_ref()), segment)? {
-            Ok(segment) => checked.push(segment),
+            Ok(mut segment) => {
+                // An app of before does not know how: what it brings is taken as it is.
+                segment.heard.corrects &= version > OLDEST_PROTOCOL;
+                checked.push(segment);
+            }
             Err(refusal) => {
                 let stopped = Some(refusal);
                 receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
@@ -171,6 +175,7 @@ fn check(
             told,
             given: is_own.then(|| given.clone()),
             before,
+            corrects: is_own,
         },
     }))
 }

@@ -11,6 +11,7 @@ use gridledger_schema::wire::{AreaInfo, OLDEST_PROTOCOL};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::clock::{ClockWatch, Clocks};
 use crate::counters::Counters;
 use crate::desk::Desks;
 use crate::given::Given;
@@ -48,7 +49,8 @@ pub struct Service {
     pub desks: Desks,
     /// The territory, its mark, and its number in the store; replaced whole when it changes.
     tree: RwLock<(Arc<AreaTree>, u32, u64)>,
-    clock: Clock,
+    /// Whether the clock is to be trusted.
+    pub clock: ClockWatch,
 }
 
 /// A wall clock, ms since 1970; a parameter, so that a test can say what time it is.
@@ -57,14 +59,25 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 impl Service {
     /// A service over an open store.
     pub fn new(store: Arc<dyn Store>, schema: Arc<SchemaSet>) -> Result<Self, StoreError> {
-        Self::with_clock(store, schema, Arc::new(now))
+        let asks_database = store.is_shared();
+        let clock = ClockWatch::new(Clocks::of_machine(), asks_database);
+        Self::with_watch(store, schema, clock)
     }
 
-    /// A service whose time is told by `clock`.
-    pub fn with_clock(
+    /// A service whose time is told by `clocks`, and by nothing else.
+    pub fn with_clocks(
         store: Arc<dyn Store>,
         schema: Arc<SchemaSet>,
-        clock: Clock,
+        clocks: Clocks,
+    ) -> Result<Self, StoreError> {
+        Self::with_watch(store, schema, ClockWatch::new(clocks, false))
+    }
+
+    /// A service with a watch over its clock.
+    pub fn with_watch(
+        store: Arc<dyn Store>,
+        schema: Arc<SchemaSet>,
+        clock: ClockWatch,
     ) -> Result<Self, StoreError> {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
@@ -132,9 +145,10 @@ impl Service {
         (version > OLDEST_PROTOCOL).then_some(Suite::default())
     }
 
-    /// The server's clock, ms since 1970.
+    /// The server's clock, ms since 1970, right or wrong: for what does no harm if it is wrong. See
+    /// [`trusted_now`](Self::trusted_now).
     pub fn now(&self) -> i64 {
-        (self.clock)()
+        self.clock.wall()
     }
 }
 

@@ -71,6 +71,7 @@ impl SyncError {
             Self::Store(StoreError::Busy) => Code::Busy,
             Self::Store(StoreError::Recovering) => Code::Recovering,
             Self::Store(StoreError::SetBack) => Code::ServerBehind,
+            Self::Store(StoreError::ClockUnsure) => Code::ClockUnsure,
             Self::Store(_) => Code::StoreFailed,
         }
     }
@@ -116,10 +117,14 @@ pub fn open_for(
     body: &[u8],
     admit: impl FnOnce(&Device) -> Result<(), Duration>,
 ) -> Result<Answer, SyncError> {
-    let now = service.now();
     let envelope = Envelope::open(body)?;
     let dictionary = dictionary(service, &envelope)?;
     let known = sealed_by(service, &envelope)?;
+    if let Some(device) = &known {
+        service.hear_clock(device, envelope.counter)?;
+    }
+    // Without a clock nothing is judged, and nothing told: a phone would believe it.
+    let now = service.trusted_now()?;
     // A stranger's is unpacked too: an enrolling device's key is inside. Its own limit bounds it.
     let payload = squeeze::unpack(
         envelope.packing,
@@ -133,7 +138,7 @@ pub fn open_for(
     } = frames::read_request(&payload)?;
     request.schema = envelope.schema;
     let mut ready = Vec::new();
-    let (device, user) = door(service, &envelope, &request, known, admit, &mut ready)?;
+    let (device, user) = door(service, (&envelope, now), &request, known, admit, &mut ready)?;
     let own = own_feeds(&device, &request);
     let packing = packing_of(service, &envelope);
     let version = envelope.version;
@@ -252,14 +257,13 @@ fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device
 /// Who is at the door: the device that sealed the request, and its user; enrols a new one.
 fn door(
     service: &Service,
-    envelope: &Envelope<'_>,
+    (envelope, now): (&Envelope<'_>, i64),
     request: &Request,
     known: Option<Device>,
     admit: impl FnOnce(&Device) -> Result<(), Duration>,
     ready: &mut Vec<Frame>,
 ) -> Result<(Device, User), SyncError> {
     let refused = |code| Err(SyncError::Refused(code));
-    let now = service.now();
     let device = match &request.enrol {
         None => known.ok_or(SyncError::Refused(Code::SignatureInvalid))?,
         Some(enrol) => {

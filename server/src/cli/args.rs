@@ -119,6 +119,12 @@ pub enum Admin {
     Recovery(RecoveryArgs),
     /// List what some phone holds and the restored store does not
     Lost,
+    /// Say whether the server's clock is trusted, and if not, why
+    Clock {
+        /// What to do
+        #[command(subcommand)]
+        clock: Option<ClockCommand>,
+    },
     /// Let a role of the Postgres database read the ledgers for tools, and nothing else
     Reader,
     /// Copy the ledgers for tools into a new SQLite file, beside the service
@@ -166,6 +172,13 @@ pub struct EraseArgs {
     /// Who asks: a login
     #[arg(long = "as", value_name = "LOGIN")]
     pub by: String,
+}
+
+/// The server's clock.
+#[derive(Debug, Subcommand)]
+pub enum ClockCommand {
+    /// Say that this machine's clock is right, whatever the store knows
+    Confirm,
 }
 
 /// What is kept for a time.

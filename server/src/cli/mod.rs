@@ -1,10 +1,11 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`restore`], [`tools`] hold the
-//! commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`restore`], [`clock`], [`tools`]
+//! hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
+pub mod clock;
 pub mod epochs;
 pub mod import;
 pub mod log;
@@ -117,6 +118,8 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
+    // What is wrong with the clock is in the log from the start.
+    service.clock_doubt()?;
     crate::tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
     set_back::look_beside(&service)?;
     service.set_back.say(&service)?;
@@ -137,6 +140,9 @@ fn explain_start(error: std::io::Error) -> CliError {
 }
 
 fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), CliError> {
+    if clock::needs_it(admin) {
+        clock::check(service)?;
+    }
     match admin {
         Admin::User { user } => people::user(service, user, speaker),
         Admin::Code { login, days } => people::code(service, login, *days, speaker),
@@ -153,6 +159,7 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Retention { retention } => epochs::retention(service, retention, speaker),
         Admin::Recovery(args) => restore::recovery(service, args, speaker),
         Admin::Lost => restore::lost(service, speaker),
+        Admin::Clock { clock } => clock::clock(service, clock.as_ref(), speaker),
         // These open no service.
         Admin::Backup { .. } | Admin::Restore(_) | Admin::ExportLedgers { .. } => Ok(()),
         Admin::Reader => tools::reader(service, speaker),

@@ -127,7 +127,7 @@ impl DeskFeed {
         }
         for _ in 0..TRIES {
             let (held, hash) = service.store.feed_head(self.row.feed)?;
-            let now = service.now();
+            let now = service.trusted_now()?;
             let (segment, notes) = self.sign(held, hash, &drafts, now);
             let push = Push {
                 carrier: None,

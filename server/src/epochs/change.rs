@@ -39,7 +39,7 @@ pub(super) enum Done {
 /// Makes a change.
 pub(super) fn make(service: &Service, wanted: &Wanted, change: Change) -> Result<Done, StoreError> {
     let outcome = Arc::new(Mutex::new(Done::NoRecord));
-    let (schema, told, now) = (service.schema.clone(), outcome.clone(), service.now());
+    let (schema, told, now) = (service.schema.clone(), outcome.clone(), service.trusted_now()?);
     let wanted = wanted.clone();
     service.store.act(Arc::new(move |source| {
         let plan = Plan {

@@ -26,7 +26,7 @@ pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> 
         return count(service);
     }
     loop {
-        let now = service.now();
+        let now = service.trusted_now()?;
         let records = service.store.records_due(now, BATCH)?;
         let before = (told.looked_at, told.failed);
         for record in records {
@@ -40,7 +40,7 @@ pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> 
             };
             match settle(service, &wanted) {
                 Ok(erased) => told.erased += u64::from(erased),
-                Err(StoreError::Busy) => return Err(StoreError::Busy),
+                Err(error @ (StoreError::Busy | StoreError::ClockUnsure)) => return Err(error),
                 Err(error) => {
                     tracing::error!(%record, %error, "retention");
                     told.failed += 1;

@@ -254,6 +254,9 @@ fn run(
     if let Err(error) = service.counters.save(&*service.store, service.now()) {
         tracing::warn!(%error, "request counters were not saved");
     }
+    if let Err(error) = service.rest_clock() {
+        tracing::warn!(%error, "the time was not written down");
+    }
     service.store.close();
     tracing::info!("stopped");
     result

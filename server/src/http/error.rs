@@ -78,7 +78,7 @@ impl ApiError {
         let usual = match self.code {
             Code::RateLimited => Some(5),
             Code::Busy | Code::StoreFailed => Some(2),
-            Code::Recovering | Code::ServerBehind => Some(60),
+            Code::Recovering | Code::ServerBehind | Code::ClockUnsure => Some(60),
             _ => None,
         };
         self.retry_after.or(usual)
@@ -152,6 +152,7 @@ impl From<StoreError> for ApiError {
             StoreError::Busy | StoreError::ToolsRead => Code::Busy.into(),
             StoreError::Recovering => Code::Recovering.into(),
             StoreError::SetBack => Code::ServerBehind.into(),
+            StoreError::ClockUnsure => Code::ClockUnsure.into(),
             StoreError::Missing(what) => Self::new(Code::NotFound, format!("no such {what}")),
             StoreError::Taken(what) => Self::new(Code::BadRequest, format!("{what} is already there")),
             StoreError::Sql(_) | StoreError::Damaged(_) | StoreError::Held(_) | StoreError::NotAStore(_) => {

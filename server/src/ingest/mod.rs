@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
+use gridledger_core::calendar::minute;
 use gridledger_core::known::{Moment, Standing};
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_core::validate::{Subject, check_fit, check_own, check_shape, validate};
@@ -23,6 +24,8 @@ use gridledger_schema::limits;
 use gridledger_schema::set::{RecordType, SchemaSet};
 use gridledger_schema::wire::{AreaInfo, Grant};
 
+use crate::clock;
+use crate::faults;
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::plans::RouteRow;
@@ -63,6 +66,8 @@ enum Stop {
     Refused(Refusal),
     /// Its turn comes when the recovery of the store has come further.
     Waits,
+    /// Its time is ahead of the server's clock: its phone corrects it.
+    Ahead,
     Failed(StoreError),
 }
 
@@ -80,6 +85,17 @@ impl From<StoreError> for Stop {
 
 fn refuse(code: Code, rule: &str) -> Stop {
     Stop::Refused(Refusal::new(code, rule))
+}
+
+/// Why an entry of the future is not looked at yet.
+fn ahead(entry: &Entry, now: i64) -> Refusal {
+    let rule = format!(
+        "entry {} is of {}; here it is {}",
+        entry.n,
+        minute(entry.at),
+        minute(now)
+    );
+    Refusal::new(Code::TimeAhead, rule)
 }
 
 struct Plan<'a> {
@@ -154,6 +170,10 @@ impl Plan<'_> {
                 Err(Stop::Refused(refusal)) => Some(refusal),
                 Err(Stop::Waits) => {
                     verdict.stopped = Some(again::waits());
+                    break;
+                }
+                Err(Stop::Ahead) => {
+                    verdict.stopped = Some(ahead(&signed.entry, self.now));
                     break;
                 }
                 Err(Stop::Failed(error)) => return Err(error),
@@ -245,7 +265,12 @@ impl Plan<'_> {
         check_shape(entry)?;
         let was_stored = segment.was_stored(entry.n);
         if !was_stored && entry.at > self.now + limits::CLOCK_AHEAD_MS {
-            return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
+            if faults::is_planted("25") {
+                return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
+            }
+            if segment.heard.corrects {
+                return Err(Stop::Ahead);
+            }
         }
         self.under_these_rules(working)?;
         self.entry_on(working, segment, entry, bytes)
@@ -318,7 +343,8 @@ impl Plan<'_> {
             facets: entry.facets(),
             seen: made_on,
         };
-        working.logged(&line, &segment.feed.author, entry, bytes);
+        let at = clock::shown_time(entry.at, self.now);
+        working.logged(&line, &segment.feed.author, at, bytes);
         self.writes.log.push((working.row.area, line));
         self.withdrawn(working, &record_type, feed, entry)
     }

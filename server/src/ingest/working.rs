@@ -311,16 +311,16 @@ impl Working {
         self.view = None;
     }
 
-    /// Notes the entry's line in the log.
-    pub(super) fn logged(&mut self, line: &LogRow, author: &str, entry: &Entry, bytes: usize) {
+    /// Notes the line in the log of an entry that was made `at`.
+    pub(super) fn logged(&mut self, line: &LogRow, author: &str, at: i64, bytes: usize) {
         let row = &mut self.row;
         if row.entries == 0 {
-            (row.created, row.created_by, row.created_at) = (line.seq, author.to_owned(), entry.at);
+            (row.created, row.created_by, row.created_at) = (line.seq, author.to_owned(), at);
         }
         row.last = line.seq;
         row.entries += 1;
         row.entry_bytes += bytes as u64;
-        (row.changed_by, row.changed_at) = (author.to_owned(), entry.at);
+        (row.changed_by, row.changed_at) = (author.to_owned(), at);
         self.fresh.push(RecordLine {
             seq: line.seq,
             feed: line.feed,

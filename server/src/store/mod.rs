@@ -3,6 +3,7 @@
 //! Nothing here decides anything: [`RecordStore::push`] asks `ingest` under its locks, everything else reads or writes rows.
 
 pub mod audit;
+pub mod clock;
 pub mod desk;
 mod engine;
 pub mod jobs;
@@ -24,6 +25,7 @@ pub mod tools;
 use gridledger_schema::ids::ServerEpoch;
 
 pub use audit::AuditStore;
+pub use clock::ClockStore;
 pub use desk::DeskStore;
 pub use nodes::NodeStore;
 pub use people::PeopleStore;
@@ -50,6 +52,9 @@ pub enum StoreError {
     /// The store was set back to an older state, and takes nothing until that is put right.
     #[error("the store was set back: run `gridledger admin restore --in-place`")]
     SetBack,
+    /// The server's clock is not to be trusted now.
+    #[error("the server's clock is not to be trusted: see `gridledger admin clock`")]
+    ClockUnsure,
     /// A row that this version cannot read.
     #[error("a damaged row in {0}")]
     Damaged(&'static str),
@@ -82,7 +87,7 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::Recovering | Self::SetBack | Self::Sql(_) | Self::ToolsRead
+            Self::Busy | Self::Recovering | Self::SetBack | Self::ClockUnsure | Self::Sql(_) | Self::ToolsRead
         )
     }
 
@@ -103,6 +108,7 @@ pub trait Store:
     + RestoreStore
     + DeskStore
     + AuditStore
+    + ClockStore
     + PlanStore
     + ReadLogStore
     + ShareStore

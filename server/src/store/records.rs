@@ -51,6 +51,8 @@ pub struct Heard {
     /// The feeds its key wrote before this one, each with the last entry the device holds: its own earlier work. A copy of
     /// the device may have gone on in them.
     pub before: Vec<(FeedId, u64)>,
+    /// Whether its phone corrects the times of what is not decided, once it hears that its clock was wrong.
+    pub corrects: bool,
 }
 
 impl Heard {
@@ -59,6 +61,7 @@ impl Heard {
         told: i64::MAX,
         given: None,
         before: Vec::new(),
+        corrects: false,
     };
 }
 

@@ -166,7 +166,7 @@ fn staff(service: &Service, plan: &Plan) -> Result<(), StoreError> {
             password: None,
             grants: vec![grant],
         };
-        service.store.put_users(&[user], service.now())?;
+        service.store.put_users(&[user], service.trusted_now()?)?;
     }
     let closing: Vec<AreaNo> = plan.draft.closing().into_iter().filter_map(number).collect();
     for user in service.store.users()? {
@@ -174,7 +174,7 @@ fn staff(service: &Service, plan: &Plan) -> Result<(), StoreError> {
         for grant in grants.iter().filter(|grant| closing.contains(&grant.area)) {
             service
                 .store
-                .end_grant(user.no, &grant.role, grant.area, until, service.now())?;
+                .end_grant(user.no, &grant.role, grant.area, until, service.trusted_now()?)?;
         }
     }
     Ok(())
@@ -204,7 +204,7 @@ fn part(service: &Service, area: &str, parts: &[Part]) -> Result<(), ReadError> 
         moves.sort_unstable();
         let moves: Vec<(RecordId, AreaNo)> = moves.into_iter().map(|(_, record, to)| (record, to)).collect();
         for batch in moves.chunks(BATCH) {
-            let (batch, now) = (batch.to_vec(), service.now());
+            let (batch, now) = (batch.to_vec(), service.trusted_now()?);
             service
                 .store
                 .act(Arc::new(move |source| moving::batch(source, from, &batch, now)))?;

@@ -2,6 +2,7 @@
 
 mod audit;
 pub mod bulk;
+mod clock;
 mod desk;
 mod epochs;
 mod events;

@@ -5,7 +5,7 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
 use gridledger_schema::wire::Missing;
 
-use super::{Engine, SqlStore, epoch_of, setting};
+use super::{Engine, SqlStore, clock, epoch_of, setting};
 use crate::cells;
 use crate::set_back::SET_BACK;
 use crate::store::StoreError;
@@ -77,6 +77,8 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
     // What a dump brought along of it is older than what devices were given since.
     c.execute("DELETE FROM given", ())?;
     c.execute("DELETE FROM counters", ())?;
+    // An operator puts the backup in place, and vouches for the time.
+    clock::confirm(c, new.at)?;
     let row = RestoreRow {
         epoch,
         former: ServerEpoch(former),

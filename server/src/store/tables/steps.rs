@@ -25,6 +25,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0009_views", VIEWS),
     ("0010_nodes", NODES),
     ("0011_suites", SUITES),
+    ("0012_clock", CLOCK),
 ];
 
 const FIRST: &str = "
@@ -235,4 +236,10 @@ const SUITES: &str = "
 ALTER TABLE devices ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE feeds ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 CREATE TABLE lost_generations (epoch INTEGER PRIMARY KEY) STRICT;
+";
+
+/// The time: the latest at which a trusted clock was looked at, how often a time was confirmed, and when the last daily run was over.
+const CLOCK: &str = "
+CREATE TABLE clock (one INTEGER PRIMARY KEY, beat INTEGER, confirmed INTEGER NOT NULL, daily INTEGER) STRICT;
+INSERT INTO clock (one, beat, confirmed, daily) VALUES (1, NULL, 0, NULL);
 ";
