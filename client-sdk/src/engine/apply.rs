@@ -20,6 +20,7 @@ use serde_json::json;
 
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
+use super::times::Which;
 use super::{Engine, attention, db, epochs, gone, reach, restored, settings};
 use crate::error::ClientError;
 use crate::faults;
@@ -45,6 +46,7 @@ impl Engine {
                 None
             };
             self.apply_frame(frame, report)?;
+            report.corrected += std::mem::take(&mut self.times.corrected);
             faults::reach("phone.after_frame");
             if let Some(more) = end {
                 return Ok(Some(more || self.ask_again));
@@ -84,7 +86,8 @@ impl Engine {
         db::set_number(&tx, "counter", self.counter as i64)?;
         db::set_number(&tx, "synced_at", now)?;
         attention::notes_told(&tx, &self.asked)?;
-        restored::forget_receipts(&tx, now)?;
+        // Neither a server's clock nor the phone's alone makes a receipt old.
+        restored::forget_receipts(&tx, now.min((self.clock)()))?;
         tx.commit().map_err(ClientError::of_store)?;
         self.end_doubt()?;
         epochs::scrub(&self.db)?;
@@ -146,6 +149,11 @@ impl Engine {
         if receipt.feed != self.me.feed {
             return self.receipt_of_before(receipt, report);
         }
+        if !self.holds_what_was_sent(receipt.feed)? {
+            // The verdicts are on what is not here any more: what is goes out with the next request.
+            self.answer_is_void = true;
+            return Ok(());
+        }
         if self.is_not_ours(receipt)? {
             self.answer_is_void = true;
             return self.start_new_feed();
@@ -179,6 +187,20 @@ impl Engine {
             self.answer_is_void = true;
             return self.start_new_feed();
         }
+        if stopped == Some(Code::TimeAhead) {
+            return self.correct_undecided((receipt.feed, receipt.n.max(self.me.decided)));
+        }
+        Ok(())
+    }
+
+    /// The server has stopped at an entry of the future: what it has not decided gets right times, and goes out again at once.
+    fn correct_undecided(&mut self, feed: (FeedId, u64)) -> Result<(), ClientError> {
+        let Some(now) = self.lease.server else {
+            return Ok(());
+        };
+        let corrected = self.correct_times(feed, Which::Undecided, now)?;
+        self.times.corrected += corrected;
+        self.ask_again |= corrected > 0;
         Ok(())
     }
 
@@ -202,6 +224,13 @@ impl Engine {
         tx.commit().map_err(ClientError::of_store)?;
         report.decided += receipt.n.saturating_sub(decided);
         report.refused += receipt.refused.len() as u64;
+        if receipt
+            .stopped
+            .as_ref()
+            .is_some_and(|stop| stop.code == Code::TimeAhead)
+        {
+            return self.correct_undecided((receipt.feed, receipt.n.max(decided)));
+        }
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::key_file::{self, FileKey, KeyFault, Lock};
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES];
+const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, CLOCKED];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -111,6 +111,15 @@ ALTER TABLE entries ADD COLUMN former INTEGER NOT NULL DEFAULT 0;
 /// The suite of each receipt; 0 for one in the form of protocol 1.
 const SUITES: &str = "
 ALTER TABLE receipts ADD COLUMN suite INTEGER NOT NULL DEFAULT 0;
+";
+
+/// By what clock own entries were saved: what the phone's clock said, the server's time told last, and whether the clock was
+/// known to be wrong.
+const CLOCKED: &str = "
+ALTER TABLE entries ADD COLUMN clock INTEGER;
+ALTER TABLE entries ADD COLUMN told INTEGER;
+ALTER TABLE entries ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX entries_doubted ON entries (n) WHERE doubted = 1 AND state = 0;
 ";
 
 /// Bytes of a page: a file of less is none.

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::overlay::{self, Facets, Row};
+use super::time::Made;
 use super::{Engine, epochs, shadows};
 use crate::error::ClientError;
 use crate::intents::Intents;
@@ -99,7 +100,8 @@ impl Engine {
         if let Some(unread) = self.unread(&target)? {
             return self.save_unread(c, target, unread, intents);
         }
-        let (n, at) = (self.me.head.0 + 1, self.now()?);
+        let (n, made) = (self.me.head.0 + 1, self.made()?);
+        let at = made.at;
         let (mut row, facets) = self.ground(&target, n)?;
         let record_type = self.schema.record_type(&row.record_type);
         let record_type =
@@ -120,7 +122,7 @@ impl Engine {
         };
         let entry = self.under_a_role(entry, record_type, &row, &view)?;
         row.changed_at = at.max(row.changed_at);
-        self.write(c, &row, facets, &entry)
+        self.write(c, &row, facets, (&entry, made))
     }
 
     /// What an entry is made on: the record's row and its documents, undecided edits included.
@@ -211,7 +213,7 @@ impl Engine {
         c: &Connection,
         row: &Row,
         mut facets: Facets,
-        entry: &Entry,
+        (entry, made): (&Entry, Made),
     ) -> Result<(Saved, EntryHash), ClientError> {
         let feed = self.me.feed;
         let seen = overlay::pack_seen(&facets, entry, |of| of != feed);
@@ -220,7 +222,7 @@ impl Engine {
         facets.retain(|facet, _| entry.facets() & (1 << facet) != 0);
         let body = canonical::encode(entry);
         let hash = canonical::hash(self.me.suite, self.me.head.1, &body);
-        overlay::put_entry(c, feed, entry, row.record, (&body, hash, &seen))?;
+        overlay::put_entry(c, feed, entry, row.record, (&body, hash, &seen), made)?;
         overlay::put_overlay(c, row, &facets)?;
         let open = c
             .prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?

@@ -167,6 +167,8 @@ impl Engine {
             if due.is_empty() {
                 return Ok(());
             }
+            // If the clock turns out to have been ahead, it is shown again.
+            self.note_latest()?;
             let tx = self.db.unchecked_transaction()?;
             for record in due {
                 self.hide_due_of(record, now)?;

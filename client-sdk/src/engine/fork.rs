@@ -11,6 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use serde_json::Value;
 
 use super::overlay::{self, Row};
+use super::time::Made;
 use super::{Engine, db, settings};
 use crate::error::{ClientError, lease_ended};
 use crate::faults;
@@ -20,6 +21,7 @@ struct Left {
     entry: Entry,
     record: RecordId,
     seen: Vec<u8>,
+    made: Made,
 }
 
 impl Engine {
@@ -45,7 +47,13 @@ impl Engine {
         let mut touched = Vec::new();
         let mut before = EntryHash::ZERO;
         tx.execute("DELETE FROM entries WHERE feed = ?1 AND state = 0", [old.0])?;
-        for (n, Left { entry, record, seen }) in (1..).zip(left) {
+        for (n, one) in (1..).zip(left) {
+            let Left {
+                entry,
+                record,
+                seen,
+                made,
+            } = one;
             let row = overlay::row(&tx, record)?;
             let entry = moved(entry, n, &renamed);
             let moved_to = entry.record(new);
@@ -61,7 +69,7 @@ impl Engine {
             let seen = [seen, own_part(&tx, &entry, moved_to, old, &self.me.user)?].concat();
             let body = canonical::encode(&entry);
             before = canonical::hash(self.me.suite, before, &body);
-            overlay::put_entry(&tx, new, &entry, moved_to, (&body, before, &seen))?;
+            overlay::put_entry(&tx, new, &entry, moved_to, (&body, before, &seen), made)?;
             if touched.iter().all(|t: &Row| t.record != moved_to) {
                 touched.extend(row_of(row, &entry).map(|row| Row {
                     record: moved_to,
@@ -102,16 +110,25 @@ fn next_feed(c: &Connection, key: &[u8; 32], last: u32, left: u64) -> Result<(u3
 
 fn undecided(c: &Connection, feed: FeedId) -> Result<Vec<Left>, ClientError> {
     let mut select =
-        c.prepare("SELECT body, record, seen FROM entries WHERE feed = ?1 AND state = 0 ORDER BY n")?;
-    let rows = select.query_map([feed.0], |row| {
-        Ok((row.get::<_, Vec<u8>>(0)?, RecordId(row.get(1)?), row.get(2)?))
-    })?;
-    rows.map(|row| {
-        let (body, record, seen) = row?;
+        c.prepare("SELECT body, record, seen, clock, told, doubted FROM entries WHERE feed = ?1 AND state = 0 ORDER BY n")?;
+    let mut rows = select.query([feed.0])?;
+    let mut left = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body: Vec<u8> = row.get(0)?;
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
-        Ok(Left { entry, record, seen })
-    })
-    .collect()
+        left.push(Left {
+            record: RecordId(row.get(1)?),
+            seen: row.get(2)?,
+            made: Made {
+                at: entry.at,
+                clock: row.get(3)?,
+                told: row.get::<_, Option<i64>>(4)?.unwrap_or(0),
+                doubted: row.get(5)?,
+            },
+            entry,
+        });
+    }
+    Ok(left)
 }
 
 /// The entry under its new number; records that changed their names with it are named anew.

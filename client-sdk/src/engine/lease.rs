@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 
+use gridledger_schema::limits;
 use gridledger_schema::wire::Lease;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
@@ -177,6 +178,12 @@ impl Engine {
     pub(super) fn wants_lease(&self) -> Result<bool, ClientError> {
         self.look()?;
         if self.seal.is_dark() || db::number(&self.db, GIVEN)? == 0 {
+            return Ok(true);
+        }
+        // A wrong clock had moved the lease's time on: the next lease sets it right.
+        let clock = (self.lease.clock)();
+        let right = clock.max(clock.saturating_add(db::number(&self.db, "clock_offset")?));
+        if self.lease.time.get() > right.saturating_add(limits::CLOCK_AHEAD_MS) {
             return Ok(true);
         }
         let (from, until) = (db::number(&self.db, FROM)?, self.lease.until.get());

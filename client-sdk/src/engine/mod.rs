@@ -3,7 +3,7 @@
 //! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `reads` masks what is shown
 //! and notes what is seen whole, `request` says what to send, `apply` what an answer means, `attention` keeps what was
 //! refused, `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of
-//! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share
+//! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `times` puts right what a wrong clock said, `lock` lets two processes share
 //! a file. `restored` moves to a restored server's generation, `shadows` keep what was confirmed before until it comes back,
 //! `lost` is what does not. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
 //! without seeing them.
@@ -30,6 +30,7 @@ mod seal;
 mod settings;
 mod shadows;
 mod time;
+mod times;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +96,8 @@ pub struct Engine {
     asked: Vec<(crate::model::EntryId, String)>,
     /// What the exchange going on says of the recovery from a restore.
     recovering: restored::Recovering,
+    /// What the exchange going on says of the times of own entries.
+    times: times::Times,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
     /// The store's version, as of the last look at what it says about this phone: others may write to it too.
@@ -157,6 +160,7 @@ impl Engine {
             reach_settled: false,
             asked: Vec::new(),
             recovering: restored::Recovering::default(),
+            times: times::Times::default(),
             ask_again: false,
             version,
         };

@@ -9,7 +9,7 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::{AreaCursor, Enrol, GrantSet, Request, Segment, Want};
 
 use super::names::Names;
-use super::{Engine, db, restored, settings};
+use super::{Engine, db, restored, settings, times};
 use crate::error::ClientError;
 
 /// A request ready to be sent.
@@ -29,6 +29,7 @@ impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
         (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
+        self.times.held_back = self.doubts_times()?;
         self.recovering.over = false;
         self.lease.server = None;
         let lease = self.wants_lease()?;
@@ -40,7 +41,12 @@ impl Engine {
             return Err(ClientError::NotEnrolled);
         }
         let enrols = enrol.is_some();
-        let segments = self.segments()?;
+        let segments = if self.times.held_back {
+            Vec::new()
+        } else {
+            self.segments()?
+        };
+        self.times.sent = self.ends_of(&segments)?;
         let entries = segments.iter().map(|s| s.entries.len()).sum();
         let rights_known = self.rights_known(&segments, db::number(&self.db, "territory")? as u32);
         let recovery = self.recovery(&segments)?;
@@ -270,13 +276,28 @@ impl Engine {
         Ok(found.map(|n| n as u64))
     }
 
+    /// The last entry of each segment, with its hash.
+    fn ends_of(&self, segments: &[Segment]) -> Result<Vec<(FeedId, u64, EntryHash)>, ClientError> {
+        let last = |segment: &Segment| Some((segment.feed, segment.entries.last()?.n));
+        let ends = segments.iter().filter_map(last);
+        ends.map(|(feed, n)| Ok((feed, n, self.hash_of(feed, n)?)))
+            .collect()
+    }
+
+    /// Whether what was sent of a feed is what it holds now: another process on this file may have corrected its times since.
+    pub(super) fn holds_what_was_sent(&self, feed: FeedId) -> Result<bool, ClientError> {
+        let Some((_, n, hash)) = self.times.sent.iter().find(|(of, ..)| *of == feed) else {
+            return Ok(true);
+        };
+        let held = times::hash_of(&self.db, feed, *n)?;
+        Ok(held == Some(*hash))
+    }
+
     fn hash_of(&self, feed: FeedId, n: u64) -> Result<EntryHash, ClientError> {
         if n == 0 {
             return Ok(EntryHash::ZERO);
         }
-        let mut select = self
-            .db
-            .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
-        Ok(select.query_row((feed.0, n as i64), |row| row.get(0).map(EntryHash))?)
+        let held = times::hash_of(&self.db, feed, n)?;
+        held.ok_or_else(|| ClientError::NotAStore(format!("entry {n} is not there")))
     }
 }
