@@ -14,6 +14,7 @@ use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::cli;
+use gridledger_server::clock::Clocks;
 use gridledger_server::config::StoreAddress;
 use gridledger_server::service::Service;
 use gridledger_server::store::jobs::COMMIT_GROUP;
@@ -56,6 +57,8 @@ pub struct World {
     pub service: Arc<Service>,
     pub(crate) schema: Arc<SchemaSet>,
     pub(crate) time: Arc<AtomicI64>,
+    /// How far the server's clock is off, ms.
+    pub(crate) server_skew: Arc<AtomicI64>,
     phones: AtomicI64,
     /// How often its server was restored.
     pub(crate) generations: u32,
@@ -84,6 +87,11 @@ impl World {
     /// … in a store that a world of two grids left.
     pub fn found(address: StoreAddress) -> Self {
         let world = Self::at(2, SchemaSet::builtin(), address);
+        // It goes on after the last thing that happened in it.
+        let newest = world.service.store.newest().expect("the store");
+        world
+            .time
+            .store(newest.unwrap_or(MORNING).max(MORNING), Ordering::Relaxed);
         // Codes and keys of phones are made from their number: these are new ones.
         world.phones.store(1_000, Ordering::Relaxed);
         world
@@ -103,7 +111,8 @@ impl World {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let time = Arc::new(AtomicI64::new(MORNING));
         let address = address(dir.path());
-        let service = open_service(&address, &schema, &time);
+        let server_skew = Arc::new(AtomicI64::new(0));
+        let service = open_service(&address, &schema, (&time, &server_skew));
         let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
             code: code.into(),
             parent: parent.map(Into::into),
@@ -126,6 +135,7 @@ impl World {
             service,
             schema,
             time,
+            server_skew,
             phones: AtomicI64::new(0),
             generations: 0,
         }
@@ -157,11 +167,33 @@ impl World {
 
     /// Stops the server and starts it again on the same file.
     pub fn restart(&mut self) {
+        // As when a server is told to stop.
+        self.service.rest_clock().expect("the time is written down");
         self.service.store.close();
+        self.reopen();
+    }
+
+    /// Stops the server for so long; when it starts again its clock is wrong by `skew` ms.
+    pub fn off_for(&mut self, ms: i64, skew: i64) {
+        self.service.rest_clock().expect("the time is written down");
+        self.service.store.close();
+        self.pass(ms);
+        self.set_server_skew(skew);
+        self.reopen();
+    }
+
+    /// Opens the server's store afresh.
+    pub(crate) fn reopen(&mut self) {
+        let clocks = (&self.time, &self.server_skew);
         // The file is locked for as long as the old service lives.
         let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(&between, &self.schema, &self.time);
-        self.service = open_service(&self.address, &self.schema, &self.time);
+        self.service = open_service(&between, &self.schema, clocks);
+        self.service = open_service(&self.address, &self.schema, clocks);
+    }
+
+    /// Sets the server's clock wrong by so many ms, as somebody does who sets it; `pass` moves it on evenly.
+    pub fn set_server_skew(&self, ms: i64) {
+        self.server_skew.store(ms, Ordering::Relaxed);
     }
 
     /// An area's number.
@@ -282,12 +314,15 @@ impl World {
 pub(crate) fn open_service(
     address: &StoreAddress,
     schema: &Arc<SchemaSet>,
-    time: &Arc<AtomicI64>,
+    (time, skew): (&Arc<AtomicI64>, &Arc<AtomicI64>),
 ) -> Arc<Service> {
     let store = cli::open_store(address, schema, COMMIT_GROUP).expect("the server's store");
-    let time = time.clone();
-    let clock = Arc::new(move || time.load(Ordering::Relaxed));
-    Arc::new(Service::with_clock(store, schema.clone(), clock).expect("a service"))
+    let (time, steady, skew) = (time.clone(), time.clone(), skew.clone());
+    let clocks = Clocks {
+        wall: Arc::new(move || time.load(Ordering::Relaxed) + skew.load(Ordering::Relaxed)),
+        steady: Arc::new(move || steady.load(Ordering::Relaxed)),
+    };
+    Arc::new(Service::with_clocks(store, schema.clone(), clocks).expect("a service"))
 }
 
 /// One phone.

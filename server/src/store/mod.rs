@@ -87,7 +87,12 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::Recovering | Self::SetBack | Self::ClockUnsure | Self::Sql(_) | Self::ToolsRead
+            Self::Busy
+                | Self::Recovering
+                | Self::SetBack
+                | Self::ClockUnsure
+                | Self::Sql(_)
+                | Self::ToolsRead
         )
     }
 

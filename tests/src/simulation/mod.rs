@@ -54,6 +54,8 @@ struct SavedEdit {
     record: RecordId,
     /// The record as its author saw it; `None` of a new one, and of one whose author's lease had ended.
     saw: Option<Value>,
+    /// Times of entries on that screen were corrected since.
+    retimed: bool,
 }
 
 /// A request as it was sent.
@@ -350,6 +352,7 @@ impl<'a> Simulation<'a> {
                     n,
                     record,
                     saw,
+                    retimed: false,
                 });
                 Ok(())
             }
@@ -423,6 +426,10 @@ impl<'a> Simulation<'a> {
         self.players[player].answers.push(answer);
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
+        if report.corrected > 0 {
+            let own = self.saved.iter_mut().filter(|edit| edit.player == player);
+            own.for_each(|edit| edit.retimed = true);
+        }
         self.nothing_disappeared(player, before)?;
         if report.healed > 0 {
             return Err("a phone's digest differed from the server's".into());
@@ -471,7 +478,7 @@ impl<'a> Simulation<'a> {
         self.world.pass(1);
     }
 
-    /// A phone's clock jumps. By more than ten days ahead its edits are refused until it has synced.
+    /// A phone's clock jumps. What is saved by it gets right times with the next sync.
     fn wrong_clock(&mut self, player: usize) {
         let days = self.rng.range(-9, 11);
         self.note(format!("{player}'s clock is now {days} days off"));

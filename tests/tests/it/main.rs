@@ -2,6 +2,7 @@
 
 mod at_rest;
 mod canaries;
+mod clocks;
 mod conformance;
 mod copies;
 mod desks;
