@@ -279,16 +279,23 @@ impl Client {
         let mut backoff = self.backoff()?;
         let until = tokio::time::Instant::now() + patience;
         loop {
-            let error = match self.sync().await {
-                Ok(report) => return Ok(report),
+            let outcome = self.sync().await;
+            let error = match &outcome {
+                Ok(_) if !self.engine().is_put_off()? => return outcome,
+                // What the server had no time for waits as after a refusal of the whole request.
+                Ok(_) => &ClientError::Server {
+                    code: Code::Busy,
+                    detail: String::new(),
+                    wait: None,
+                },
                 Err(error) => error,
             };
             match backoff
-                .after(&error)
+                .after(error)
                 .map(|wait| tokio::time::Instant::now() + wait)
             {
                 Some(next) if next <= until => tokio::time::sleep_until(next).await,
-                Some(_) | None => return Err(error),
+                Some(_) | None => return outcome,
             }
         }
     }

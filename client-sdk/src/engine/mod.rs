@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use gridledger_core::rights::{AreaTree, Rights};
+use gridledger_schema::code::Code;
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::suite::Suite;
@@ -220,6 +221,12 @@ impl Engine {
     /// Whether own entries wait for a verdict.
     pub fn has_unsent(&self) -> bool {
         self.me.head.0 > self.me.decided || self.former_feeds().is_ok_and(|feeds| !feeds.is_empty())
+    }
+
+    /// Whether the server put off what was sent last: it was busy, and decided nothing more.
+    pub fn is_put_off(&self) -> Result<bool, ClientError> {
+        let trouble = query::trouble(&self.db)?;
+        Ok(self.has_unsent() && trouble.is_some_and(|trouble| trouble.code == Code::Busy))
     }
 
     fn rights(&self) -> Rights<'_> {
