@@ -40,6 +40,9 @@ pub const EPOCH_ENTRIES: u64 = RECORD_ENTRIES / 2;
 /// Bytes of a generation, its base and its entries, after which a record begins the next by itself, once a quarter of
 /// them are entries.
 pub const EPOCH_BYTES: u64 = RECORD_BYTES / 2;
+/// Operations of a record's documents after which it begins the next generation by itself, once a quarter of them are
+/// entries'. A text of [`TEXT_CHARS`] characters has one for each; deriving and loading take time with their number.
+pub const EPOCH_OPERATIONS: u64 = 50_000;
 /// Events of one ticket.
 pub const TICKET_EVENTS: usize = 1_000;
 /// Records a device holds (the phone warns, the server reports).
@@ -67,6 +70,19 @@ pub const BODY_SECONDS: u64 = 30;
 pub const RIGHTS_GRACE_DAYS: i64 = 30;
 /// The same in ms.
 pub const RIGHTS_GRACE_MS: i64 = RIGHTS_GRACE_DAYS * 24 * 3_600_000;
+/// Milliseconds that one push may hold the writer of a store. What is decided by then is kept; the rest comes again.
+pub const PUSH_MS: u64 = 250;
+/// Units of work that one push may take, counted: about as many microseconds on two cores. It bounds a push where a clock
+/// says nothing.
+pub const PUSH_WORK: u64 = 250_000;
+/// Milliseconds after which a writer takes no further push into a commit: those before are answered first.
+pub const WRITER_MS: u64 = PUSH_MS;
+/// Bytes of the entries of one request in canonical form. It bounds what one push writes; a phone sends half of it at a time.
+pub const PUSH_BYTES: usize = 2 << 20;
+/// Splits and mergers followed one after another to place a new record, and references from record to record.
+pub const PLACING_HOPS: usize = 8;
+/// Records looked at to place one new record; after that it goes where the rest goes.
+pub const PLACING_RECORDS: usize = 200;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
 /// Areas one above another, from a territory's outermost to its innermost.

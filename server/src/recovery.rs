@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gridledger_core::{receipt, recovery};
-use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::code::Refusal;
 use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Restored};
@@ -219,12 +219,4 @@ pub fn note(
         service.store.note_missing(device.no, &told, service.now())?;
     }
     Ok(phase)
-}
-
-/// Whether a receipt says that its segment waits for the recovery.
-pub fn waits(receipt: &Receipt) -> bool {
-    receipt
-        .stopped
-        .as_ref()
-        .is_some_and(|stopped| stopped.code == Code::Recovering)
 }

@@ -45,10 +45,24 @@ pub fn push(
     let brought = Brought::of(service, request)?;
     let first_shown = segments[0].entries.first().map(|entry| entry.n);
     let planted = first_shown.filter(|_| faults::is_planted("08"));
+    let mut bytes = 0;
     for segment in segments {
         let nothing = stopped(&segment, Refusal::new(Code::BadRequest, ""));
         match check(service, device, (&given, own, brought.as_ref()), segment)? {
-            Ok(segment) => checked.push(segment),
+            Ok(segment) => {
+                bytes += segment
+                    .entries
+                    .iter()
+                    .map(|signed| signed.body.len())
+                    .sum::<usize>();
+                if bytes <= limits::PUSH_BYTES {
+                    checked.push(segment);
+                } else {
+                    let rule = format!("at most {} bytes of entries a request", limits::PUSH_BYTES);
+                    let stopped = Some(Refusal::new(Code::BodyTooLarge, rule));
+                    receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
+                }
+            }
             Err(refusal) => {
                 let stopped = Some(refusal);
                 receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));

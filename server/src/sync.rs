@@ -165,7 +165,8 @@ pub fn open_for(
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
     let receipts = push(service, &device, (version, &request, &own), segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
-    let waits = receipts.iter().any(recovery::waits);
+    // What was not decided comes again.
+    let waits = receipts.iter().any(|receipt| receipt.stopped.is_some());
     let reader = Reader::new(service, &user.login, &grants);
     let phase = recovery::note(service, (&reader, &device), &request, &receipts, &own)?;
     if request.recovery.is_some() && service.recovering.restore().is_some() {

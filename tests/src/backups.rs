@@ -37,7 +37,7 @@ impl World {
     pub fn restore_told(&mut self, backup: &Path, is_told: bool) {
         self.service.store.close();
         let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(&between, &self.schema, &self.time);
+        self.service = open_service(&between, &self.schema, &self.time, &self.costs);
         let at = self.time.load(Ordering::Relaxed);
         let new = NewGeneration {
             at,
@@ -68,7 +68,7 @@ impl World {
                 }
             }
         }
-        self.service = open_service(&self.address, &self.schema, &self.time);
+        self.service = open_service(&self.address, &self.schema, &self.time, &self.costs);
     }
 
     /// Makes the store as it is another generation, as `admin restore --in-place` does.

@@ -1,8 +1,8 @@
 //! A server and phones in one process, joined by plain calls instead of a network, so that a test decides what arrives.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gridledger_client::engine::{Clock, Engine};
 use gridledger_client::{ClientError, SyncReport};
@@ -15,6 +15,8 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::cli;
 use gridledger_server::config::StoreAddress;
+use gridledger_server::ingest;
+use gridledger_server::ingest::cost::{Cost, Watch};
 use gridledger_server::service::Service;
 use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::people::{NewArea, NewUser};
@@ -59,7 +61,12 @@ pub struct World {
     phones: AtomicI64,
     /// How often its server was restored.
     pub(crate) generations: u32,
+    /// What each push since the last look cost.
+    pub(crate) costs: Costs,
 }
+
+/// What pushes cost, the earliest first.
+pub(crate) type Costs = Arc<Mutex<Vec<Cost>>>;
 
 /// The time a world begins at: 2026-01-05 08:00 in Shanghai, ms since 1970.
 pub const MORNING: i64 = 1_767_571_200_000;
@@ -103,7 +110,8 @@ impl World {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let time = Arc::new(AtomicI64::new(MORNING));
         let address = address(dir.path());
-        let service = open_service(&address, &schema, &time);
+        let costs = Costs::default();
+        let service = open_service(&address, &schema, &time, &costs);
         let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
             code: code.into(),
             parent: parent.map(Into::into),
@@ -128,7 +136,15 @@ impl World {
             time,
             phones: AtomicI64::new(0),
             generations: 0,
+            costs,
         }
+    }
+
+    /// What each push since the last call took to be decided: entries, questions to the store, changes copied, units of work. The
+    /// server's clock for this stands still, so that the same history costs the same on any machine; a push ends by
+    /// [`PUSH_WORK`](limits::PUSH_WORK) alone.
+    pub fn take_costs(&self) -> Vec<Cost> {
+        std::mem::take(&mut *self.costs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The server's file.
@@ -155,13 +171,30 @@ impl World {
         }
     }
 
+    /// Changes rows behind the server's back.
+    pub fn change_behind(&self, sql: &str) {
+        match &self.address {
+            StoreAddress::Sqlite(file) => {
+                let file = rusqlite::Connection::open(file).expect("the server's file");
+                file.execute_batch(sql).expect("the rows");
+            }
+            StoreAddress::Postgres(url) => {
+                let database = postgres::Client::connect(url.reveal(), postgres::NoTls);
+                database
+                    .expect("the database")
+                    .batch_execute(sql)
+                    .expect("the rows");
+            }
+        }
+    }
+
     /// Stops the server and starts it again on the same file.
     pub fn restart(&mut self) {
         self.service.store.close();
         // The file is locked for as long as the old service lives.
         let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(&between, &self.schema, &self.time);
-        self.service = open_service(&self.address, &self.schema, &self.time);
+        self.service = open_service(&between, &self.schema, &self.time, &self.costs);
+        self.service = open_service(&self.address, &self.schema, &self.time, &self.costs);
     }
 
     /// An area's number.
@@ -283,8 +316,14 @@ pub(crate) fn open_service(
     address: &StoreAddress,
     schema: &Arc<SchemaSet>,
     time: &Arc<AtomicI64>,
+    costs: &Costs,
 ) -> Arc<Service> {
-    let store = cli::open_store(address, schema, COMMIT_GROUP).expect("the server's store");
+    let costs = costs.clone();
+    let watch = Watch::counting(Some(Arc::new(move |cost| {
+        costs.lock().unwrap_or_else(PoisonError::into_inner).push(cost);
+    })));
+    let decide = ingest::watched(schema.clone(), watch);
+    let store = cli::open_store_deciding(address, decide, COMMIT_GROUP).expect("the server's store");
     let time = time.clone();
     let clock = Arc::new(move || time.load(Ordering::Relaxed));
     Arc::new(Service::with_clock(store, schema.clone(), clock).expect("a service"))

@@ -96,6 +96,12 @@ pub enum Admin {
     SampleTown(TownArgs),
     /// Make everything again from the stored entries and compare
     Verify,
+    /// Make again what follows from something else, where `verify` found that it does not
+    Repair {
+        /// What to make again
+        #[command(subcommand)]
+        repair: RepairCommand,
+    },
     /// Say why a ticket stands where it stands, event by event
     Explain(ExplainArgs),
     /// Erase fields of a record, or the whole record
@@ -128,6 +134,13 @@ pub enum Admin {
     },
     /// Have records that were made under older rules go on under these
     MigrateRules,
+}
+
+/// What is made again.
+#[derive(Debug, Subcommand)]
+pub enum RepairCommand {
+    /// The digest of each area, from the area's documents
+    Digests,
 }
 
 /// What to restore.

@@ -22,8 +22,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Admin, Args, Command, ExplainArgs};
-pub use open::{open_service, open_store};
+use args::{Admin, Args, Command, ExplainArgs, RepairCommand};
+pub use open::{open_service, open_store, open_store_deciding};
 use say::{CliError, Speaker};
 
 use crate::config::Settings;
@@ -147,6 +147,9 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Import(import) => import::file(service, import, speaker),
         Admin::SampleTown(town) => import::sample_town(town, speaker),
         Admin::Verify => proof::verify(service, speaker),
+        Admin::Repair {
+            repair: RepairCommand::Digests,
+        } => proof::repair_digests(service, speaker),
         Admin::Explain(explain) => proof::explain(service, &explain.record, speaker),
         Admin::Erase(erase) => epochs::erase_one(service, erase, speaker),
         Admin::Erasures => epochs::erasures(service, speaker),

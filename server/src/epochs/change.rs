@@ -155,7 +155,7 @@ impl Plan<'_> {
         let area = working.row.area;
         let record_type = self.schema.record_type(&working.row.record_type);
         let finished = working
-            .finish(record_type)
+            .finish(record_type)?
             .ok_or(StoreError::Damaged("documents"))?;
         head.seq = seq;
         for (facet, change) in finished.digest_changes {

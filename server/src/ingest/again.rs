@@ -49,9 +49,9 @@ impl Plan<'_> {
             return Ok(false);
         };
         match self.take_record(feed, entry) {
-            Ok(working) => {
+            Ok(mut working) => {
                 let record_type = self.schema.record_type(&working.row.record_type);
-                let lacks = !working.row.erased && working.lacks(record_type, clock);
+                let lacks = !working.row.erased && working.lacks(record_type, clock)?;
                 self.records.insert(*record, working);
                 Ok(lacks)
             }

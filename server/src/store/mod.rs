@@ -21,7 +21,7 @@ pub mod sqlite;
 pub mod tables;
 pub mod tools;
 
-use gridledger_schema::ids::ServerEpoch;
+use gridledger_schema::ids::{AreaNo, ServerEpoch};
 
 pub use audit::AuditStore;
 pub use desk::DeskStore;
@@ -62,6 +62,15 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("{0}: another process serves this store")]
     Held(String),
+    /// A write to an area that its transaction has not locked. It runs again with that area locked as well.
+    #[error("area {0} is written and not locked")]
+    Unlocked(AreaNo),
+    /// A write that must run alone, in a transaction beside which others run.
+    #[error("BUG: a write that must be alone runs beside others")]
+    NotAlone,
+    /// Changes that were derived could not be merged together. The push is decided again, merging each by itself.
+    #[error("changes could not be merged")]
+    Unsettled,
     /// A tool reads what is to be made anew for tools.
     #[error(
         "a tool is reading the ledgers for tools, which have to be made anew: end its query and start again"
@@ -82,8 +91,22 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::Recovering | Self::SetBack | Self::Sql(_) | Self::ToolsRead
+            Self::Busy
+                | Self::Recovering
+                | Self::SetBack
+                | Self::Sql(_)
+                | Self::ToolsRead
+                | Self::Unlocked(_)
         )
+    }
+
+    /// Whether the same transaction, run again by itself, can succeed: it met another one, or lacked a lock.
+    pub(crate) fn is_collision(&self) -> bool {
+        match self {
+            Self::Unlocked(_) => true,
+            Self::Sql(error) => error.is_collision(),
+            _ => false,
+        }
     }
 
     /// What went wrong, without the values it went wrong with: for logs.

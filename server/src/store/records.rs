@@ -333,7 +333,8 @@ pub struct AreaHead {
 
 /// What a push reads while it is decided, inside the transaction that will hold its writes.
 pub trait Source {
-    /// An area's head, locked; `None` if there is no such area.
+    /// An area's head; `None` if there is no such area. Of an area that is written it was read under its lock: the store
+    /// refuses writes to an area that is not locked.
     fn area_head(&mut self, area: AreaNo) -> Result<Option<AreaHead>, StoreError>;
     /// A feed's last decided entry: its number and hash; (0, zero) when nothing is.
     fn feed_head(&mut self, feed: FeedId) -> Result<(u64, EntryHash), StoreError>;
@@ -341,6 +342,8 @@ pub trait Source {
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError>;
     /// A record and its documents.
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
+    /// Where a record is, its type, and its view that everybody with a role there reads (JSON).
+    fn located(&mut self, record: RecordId) -> Result<Option<(AreaNo, String, String)>, StoreError>;
     /// A user's grants; `None` if there is no such user or it was revoked.
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
     /// What a user had been granted before it was cut short, and when (the server's clock, ms).
@@ -375,6 +378,8 @@ pub struct Writes {
     pub entries: Vec<(FeedId, SignedEntry, Option<Refusal>)>,
     /// Segments' signatures: (feed, n, signature).
     pub signatures: Vec<(FeedId, u64, [u8; 64])>,
+    /// Entries of feeds that are the last decided ones, though the signature that stands for them is over later ones.
+    pub halts: Vec<(FeedId, u64)>,
     /// New heads of feeds.
     pub feeds: Vec<(FeedId, u64, EntryHash)>,
     /// New heads of areas.

@@ -5,10 +5,10 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 use super::pushes::{entry_hash, read_line};
 use super::{Engine, SqlStore};
 use crate::store::StoreError;
-use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
+use crate::store::audit::{AuditStore, FeedHead, KeptEntry, Repaired};
 use crate::store::people::{FeedRow, UserNo};
 use crate::store::records::{EventRow, LogRow};
-use crate::store::sql::{Row, SqlError};
+use crate::store::sql::{Optional as _, Row, SqlError};
 
 /// Rows named of each kind of stray.
 const STRAYS: usize = 100;
@@ -121,6 +121,16 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         })
     }
 
+    fn halted(&self, feed: FeedId) -> Result<Option<u64>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached("SELECT n FROM halts WHERE feed = ?1")?;
+            let n = select
+                .query_row([feed.0], |row| row.get::<_, i64>(0))
+                .optional()?;
+            Ok(n.map(|n| n as u64))
+        })
+    }
+
     fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
@@ -157,5 +167,9 @@ impl<E: Engine> AuditStore for SqlStore<E> {
             }
             Ok(found)
         })
+    }
+
+    fn repair_digests(&self, area: AreaNo) -> Result<Repaired, StoreError> {
+        self.engine.write(move |c| super::repair::digests(c, area))
     }
 }

@@ -3,19 +3,22 @@
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
+use super::locks::Locked;
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
 use crate::store::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// Writes what a change says beside records: events, departures, stays, and entries whose bytes go.
-pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
+pub(super) fn write(c: &Connection<'_>, locked: &Locked, writes: &Writes) -> Result<(), StoreError> {
     for (area, event) in &writes.events {
+        locked.expect(*area)?;
         let mut insert = c.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
         let record = event.record.map(|r| r.0);
         insert.execute((area.0, event.seq as i64, event.kind.as_str(), record, event.at))?;
     }
     for (area, departure) in &writes.departures {
+        locked.expect(*area)?;
         let sql = "INSERT INTO departures VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (record, area) DO UPDATE SET seq = ?2, to_area = ?4";
         c.prepare_cached(sql)?

@@ -15,6 +15,7 @@ mod pushes;
 mod reads;
 mod records;
 mod refusals;
+mod repair;
 mod restores;
 mod shares;
 pub mod steps;

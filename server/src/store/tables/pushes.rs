@@ -5,7 +5,7 @@ use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::json;
 
-use super::locks;
+use super::locks::{self, Discovered, Locked};
 use super::people;
 use super::plans;
 use super::records::{documents_of, record_row};
@@ -21,23 +21,27 @@ use crate::store::records::{
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
-/// Decides a push and writes it; runs inside the writer's savepoint.
+/// Decides a push and writes it; runs inside the writer's savepoint. Where it would write an area that it has not locked,
+/// it notes that area in `discovered` and fails: the writer runs it again.
 pub(super) fn push(
     c: &Connection<'_>,
     push: &Push,
+    discovered: &Discovered,
     decide: &crate::store::records::Decide,
 ) -> Result<Vec<SegmentVerdict>, StoreError> {
-    locks::take(c, push)?;
+    let locked = locks::take(c, push, discovered)?;
     let (writes, verdicts) = decide(&mut Reading { c }, push)?;
-    write(c, push, &writes)?;
+    locked.covers(&writes, discovered)?;
+    write_entries(c, push, &writes)?;
+    write_rest(c, &locked, &writes)?;
     Ok(verdicts)
 }
 
-/// Decides what is not a push, and writes it; runs inside the writer's savepoint.
+/// Decides what is not a push, and writes it; runs inside the writer's savepoint, alone.
 pub(super) fn act(c: &Connection<'_>, act: &Act) -> Result<(), StoreError> {
+    let locked = Locked::everything(c)?;
     let writes = act(&mut Reading { c })?;
-    write_rest(c, &writes)?;
-    Ok(())
+    write_rest(c, &locked, &writes)
 }
 
 struct Reading<'a> {
@@ -71,6 +75,17 @@ impl Source for Reading<'_> {
             return Ok(None);
         };
         Ok(Some((row, documents_of(self.c, record)?)))
+    }
+
+    fn located(&mut self, record: RecordId) -> Result<Option<(AreaNo, String, String)>, StoreError> {
+        let mut select = self.c.prepare_cached(
+            "SELECT r.area, r.type, coalesce(l.view, '{}') FROM records r
+             LEFT JOIN ledger l ON l.record = r.record AND l.facet = 0 WHERE r.record = ?1",
+        )?;
+        let found = select.query_row([record.0], |row| {
+            Ok((AreaNo(row.get(0)?), row.get(1)?, row.get(2)?))
+        });
+        Ok(found.optional()?)
     }
 
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError> {
@@ -189,35 +204,42 @@ pub(super) fn read_refusal(text: &str) -> Refusal {
     }
 }
 
-fn write(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreError> {
-    write_entries(c, push, writes)?;
-    write_rest(c, writes)
-}
-
 /// Everything but entries and feeds.
-fn write_rest(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
+fn write_rest(c: &Connection<'_>, locked: &Locked, writes: &Writes) -> Result<(), StoreError> {
     if writes.overwrites() {
         c.overwrites();
     }
     for (area, head) in &writes.areas {
-        let digests: Vec<u8> = head
-            .digests
-            .iter()
-            .flat_map(|(f, d)| [&[*f][..], &d.to_be_bytes()].concat())
-            .collect();
-        let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
-        update.execute((area.0, head.seq as i64, digests))?;
-        c.notice(Notice::Area(*area));
+        write_head(c, locked, *area, head)?;
     }
     for (area, line) in &writes.log {
+        locked.expect(*area)?;
         write_line(c, *area, line)?;
     }
-    writes
-        .records
-        .iter()
-        .try_for_each(|record| write_record(c, record))?;
-    events::write(c, writes)?;
+    for record in &writes.records {
+        locked.expect(record.row.area)?;
+        write_record(c, record)?;
+    }
+    events::write(c, locked, writes)?;
     epochs::write(c, writes)
+}
+
+/// Writes an area's head and digests, which were read in this transaction under its lock.
+pub(super) fn write_head(
+    c: &Connection<'_>,
+    locked: &Locked,
+    area: AreaNo,
+    head: &AreaHead,
+) -> Result<(), StoreError> {
+    locked.expect(area)?;
+    let digests = head.digests.iter();
+    let digests: Vec<u8> = digests
+        .flat_map(|(facet, digest)| [&[*facet][..], &digest.to_be_bytes()].concat())
+        .collect();
+    let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
+    update.execute((area.0, head.seq as i64, digests))?;
+    c.notice(Notice::Area(area));
+    Ok(())
 }
 
 fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreError> {
@@ -243,6 +265,12 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
         let mut insert =
             c.prepare_cached("INSERT INTO signatures VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
         insert.execute((feed.0, *n as i64, signature))?;
+    }
+    for (feed, n) in &writes.halts {
+        let mut insert = c.prepare_cached(
+            "INSERT INTO halts VALUES (?1, ?2) ON CONFLICT (feed) DO UPDATE SET n = excluded.n",
+        )?;
+        insert.execute((feed.0, *n as i64))?;
     }
     for (feed, SignedEntry { entry, body, hash }) in &writes.displaced {
         let mut insert =

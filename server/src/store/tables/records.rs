@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
+use super::locks::Discovered;
 use super::pushes::{self, read_line, read_refusal};
 use super::{Engine, SqlStore, epochs, events, ledgers};
 use crate::store::StoreError;
@@ -209,8 +210,9 @@ fn history(c: &Connection<'_>, record: RecordId) -> Result<Vec<HistoryRow>, Stor
 impl<E: Engine> RecordStore for SqlStore<E> {
     fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
         let (decide, key) = (self.decide.clone(), push.key());
+        let discovered = Discovered::default();
         self.engine
-            .write_beside(key, move |c| pushes::push(c, &push, &*decide))
+            .write_beside(key, move |c| pushes::push(c, &push, &discovered, &*decide))
     }
 
     fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
 use gridledger_schema::wire::Missing;
 
+use super::locks::Locked;
 use super::{Engine, SqlStore, epoch_of, setting};
 use crate::cells;
 use crate::set_back::SET_BACK;
@@ -44,6 +45,8 @@ pub(super) fn next_number(c: &Connection<'_>, table: &str, column: &str) -> Resu
 }
 
 fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<RestoreRow, StoreError> {
+    // Every area's log gets a position.
+    Locked::everything(c)?;
     let epoch = recovery::epoch(new.at, random);
     let former = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
     let number = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0));

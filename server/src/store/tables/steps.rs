@@ -25,6 +25,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0009_views", VIEWS),
     ("0010_nodes", NODES),
     ("0011_suites", SUITES),
+    ("0012_halts", HALTS),
 ];
 
 const FIRST: &str = "
@@ -235,4 +236,9 @@ const SUITES: &str = "
 ALTER TABLE devices ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE feeds ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 CREATE TABLE lost_generations (epoch INTEGER PRIMARY KEY) STRICT;
+";
+
+/// Pushes that ended before the entry that their author signed: the last entry decided, a feed at a time.
+const HALTS: &str = "
+CREATE TABLE halts (feed BLOB PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
