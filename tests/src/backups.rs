@@ -92,11 +92,11 @@ impl World {
         };
         self.service.store.close();
         let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(&between, &self.schema, &self.time);
+        self.service = open_service(&between, &self.schema, &self.time, &self.costs);
         for part in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{part}", file.display()));
         }
         std::fs::copy(copy, &file).expect("a copy");
-        self.service = open_service(&self.address, &self.schema, &self.time);
+        self.service = open_service(&self.address, &self.schema, &self.time, &self.costs);
     }
 }
