@@ -335,10 +335,13 @@ impl Client {
         let mut incoming = self.inner.transport.post(&outgoing.server, outgoing.body).await?;
         crate::faults::reach("phone.after_send");
         let received = self.receive(&mut incoming, report).await;
-        self.inner.cut.store(
-            matches!(received, Err(ClientError::Network(_))),
-            Ordering::Relaxed,
-        );
+        let too_large = received.as_ref().is_err_and(ClientError::is_too_large);
+        let cut = too_large || matches!(received, Err(ClientError::Network(_)));
+        self.inner.cut.store(cut, Ordering::Relaxed);
+        // What this phone cannot take at once it asks for again, in small pieces.
+        if too_large && budget == 0 {
+            return Ok(true);
+        }
         let more = received?;
         let unsent = self.engine().has_unsent();
         Ok(more || (unsent && report.decided > decided_before))

@@ -2,8 +2,21 @@
 
 /// Bytes of one sync request as received. A worker's week of full days stays under 100 kB.
 pub const SYNC_BODY_BYTES: usize = 4 << 20;
-/// Bytes of a request's payload once inflated. Sixteen times the body bounds a decompression bomb.
-pub const SYNC_INFLATED_BYTES: usize = 64 << 20;
+/// Bytes of a request's payload once inflated, of a device that has proven itself. Four times the body bounds a decompression
+/// bomb; a phone's largest request has a tenth of it.
+pub const SYNC_INFLATED_BYTES: usize = 16 << 20;
+/// Bytes of a request that enrols, as received: who sends it is not known yet.
+pub const STRANGER_BODY_BYTES: usize = 256 << 10;
+/// The same once inflated. An enrolment is a few hundred bytes; a phone with more work than this enrols first.
+pub const STRANGER_INFLATED_BYTES: usize = 256 << 10;
+/// Requests that enrol and are opened at once; others wait for their turn. With the limit above this is 1 MiB.
+pub const STRANGERS_AT_ONCE: usize = 4;
+/// Bytes of a JSON request body of somebody who is not signed in: a login and a password.
+pub const STRANGER_JSON_BYTES: usize = 16 << 10;
+/// Bytes of request bodies beyond the first [`STRANGER_JSON_BYTES`] of each that are received at once, of all callers.
+pub const BODIES_BYTES: usize = 256 << 20;
+/// Answers to syncs that are sent in pieces at once. Each holds the state of its compression, up to 17 MiB.
+pub const ANSWERS_AT_ONCE: usize = 128;
 /// Bytes of one answer frame once inflated: what a phone holds in memory at once.
 pub const FRAME_BYTES: usize = 8 << 20;
 /// Bytes of any JSON request body.
@@ -12,8 +25,10 @@ pub const JSON_BODY_BYTES: usize = 1 << 20;
 pub const PUSH_ENTRIES: usize = 1_000;
 /// Segments (feeds) of one push: one's own and those carried for colleagues.
 pub const PUSH_SEGMENTS: usize = 64;
-/// Feeds of one device key: the first, and one for each fork.
+/// Feeds of a device key that one request names: the one it writes, and the latest of those before.
 pub const DEVICE_FEEDS: u32 = 64;
+/// Feeds of one device key: the first, and one for each fork. A phone forks when a copy of it comes back.
+pub const DEVICE_FORKS: u32 = 4_096;
 /// Intents of one entry: one form save.
 pub const ENTRY_INTENTS: usize = 200;
 /// Bytes of one entry in canonical form.
@@ -69,6 +84,15 @@ pub const RIGHTS_GRACE_DAYS: i64 = 30;
 pub const RIGHTS_GRACE_MS: i64 = RIGHTS_GRACE_DAYS * 24 * 3_600_000;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
+/// Entries that one device may bring in a day; more is told to come tomorrow. A worker makes some dozens.
+pub const DEVICE_DAY_ENTRIES: u64 = 50_000;
+/// Bytes of entries, in canonical form, that one device may bring in a day.
+pub const DEVICE_DAY_BYTES: u64 = 64 << 20;
+/// Bytes of refused entries that are kept of one device and day. Of more, number, hash and verdict are kept and not the words:
+/// those stay on the phone.
+pub const REFUSED_DAY_BYTES: u64 = 1 << 20;
+/// Positions of logs, and of records, that a node remembers to have given to devices: 32 bytes each. Past them it forgets all.
+pub const GIVEN_POSITIONS: usize = 1_000_000;
 /// Areas one above another, from a territory's outermost to its innermost.
 pub const AREA_DEPTH: usize = 32;
 /// Areas an area lay in, one after another or in a hand-over at once.

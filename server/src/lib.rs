@@ -8,6 +8,7 @@
 //! the store, [`explain`] a ticket. [`http`] carries all of it, [`auth`] says who asks, [`config`] and [`cli`] are how an
 //! operator starts and manages it.
 
+pub mod answers;
 pub mod auth;
 pub mod bench;
 pub mod calendar;

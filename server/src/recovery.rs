@@ -221,10 +221,8 @@ pub fn note(
     Ok(phase)
 }
 
-/// Whether a receipt says that its segment waits for the recovery.
+/// Whether a receipt says that its segment comes again: what is in it was made before the answer was heard.
 pub fn waits(receipt: &Receipt) -> bool {
-    receipt
-        .stopped
-        .as_ref()
-        .is_some_and(|stopped| stopped.code == Code::Recovering)
+    let stopped = receipt.stopped.as_ref();
+    stopped.is_some_and(|stopped| matches!(stopped.code, Code::Recovering | Code::RateLimited | Code::Busy))
 }

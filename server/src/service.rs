@@ -11,6 +11,7 @@ use gridledger_schema::wire::{AreaInfo, OLDEST_PROTOCOL};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::answers::Answers;
 use crate::counters::Counters;
 use crate::desk::Desks;
 use crate::given::Given;
@@ -34,6 +35,8 @@ pub struct Service {
     pub receipt_key: SigningKey,
     /// The request counters devices used.
     pub counters: Counters,
+    /// The requests being opened, and the answers being sent.
+    pub answers: Arc<Answers>,
     /// How far devices were told of areas' logs.
     pub given: Given,
     /// Whether the store was set back to an older state.
@@ -79,6 +82,7 @@ impl Service {
             identity,
             receipt_key,
             counters: Counters::default(),
+            answers: Arc::default(),
             given: Given::default(),
             lease_days: LEASE_DAYS,
             least_free: LEAST_FREE_MIB << 20,
@@ -96,8 +100,14 @@ impl Service {
     /// The territory as it stands in the store, and the mark by which phones know whether they were told of it. Another
     /// node may have changed it: each request looks once, and an answer looks again before it tells of an area.
     pub fn territory(&self) -> Result<(Arc<AreaTree>, u32), StoreError> {
-        let (tree, mark, version) = self.known();
-        if self.store.territory_version()? == version {
+        let version = self.store.territory_version()?;
+        self.territory_of(version)
+    }
+
+    /// The territory where its number in the store is `version`.
+    pub fn territory_of(&self, version: u64) -> Result<(Arc<AreaTree>, u32), StoreError> {
+        let (tree, mark, known) = self.known();
+        if known == version {
             return Ok((tree, mark));
         }
         self.reload_tree()?;

@@ -205,6 +205,8 @@ pub fn feed(
             // It is among the rows of the area where it is now.
             (Some(_), _) if within => {}
             (Some(_), _) => rows.push(json!({ "id": row.record.record, "left": true })),
+            // A first pull was shown nothing that could be gone.
+            (None, true) if since.is_none() => {}
             (None, true) => rows.push(json!({ "id": row.record.record, "erased": true })),
             (None, false) => {
                 rows.push(granted(reader, &share, row));

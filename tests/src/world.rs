@@ -9,7 +9,7 @@ use gridledger_client::{ClientError, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
 use gridledger_schema::code::Code;
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
@@ -138,19 +138,26 @@ impl World {
 
     /// Writes a number into a record's row behind the server's back.
     pub fn set_column(&self, record: RecordId, column: &str, value: i64) {
+        self.set("records", "record", (record.0, column, value));
+    }
+
+    /// Writes a number into a feed's row behind the server's back.
+    pub fn set_feed_column(&self, feed: FeedId, column: &str, value: i64) {
+        self.set("feeds", "feed", (feed.0, column, value));
+    }
+
+    fn set(&self, table: &str, key: &str, (id, column, value): ([u8; 16], &str, i64)) {
         match &self.address {
             StoreAddress::Sqlite(file) => {
                 let file = rusqlite::Connection::open(file).expect("the server's file");
-                let sql = format!("UPDATE records SET {column} = ?2 WHERE record = ?1");
-                file.execute(&sql, (record.0, value)).expect("the column");
+                let sql = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
+                file.execute(&sql, (id, value)).expect("the column");
             }
             StoreAddress::Postgres(url) => {
                 let mut database =
                     postgres::Client::connect(url.reveal(), postgres::NoTls).expect("the database");
-                let sql = format!("UPDATE records SET {column} = $2 WHERE record = $1");
-                database
-                    .execute(&sql, &[&&record.0[..], &value])
-                    .expect("the column");
+                let sql = format!("UPDATE {table} SET {column} = $2 WHERE {key} = $1");
+                database.execute(&sql, &[&&id[..], &value]).expect("the column");
             }
         }
     }

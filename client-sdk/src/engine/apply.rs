@@ -275,7 +275,12 @@ fn is_news(frame: &Frame) -> bool {
 }
 
 /// Forgets an area's records, but for those with edits that the server has not decided.
+/// Those leave when it has: what was seen of them was seen up to where they were held.
 pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    let sql = "UPDATE records SET leaving = coalesce(leaving, 1 + max(held, (
+                 SELECT CASE WHEN scope = 2 THEN floor ELSE 0 END FROM areas a WHERE a.area = ?1)))
+               WHERE area = ?1 AND held > 0";
+    c.prepare_cached(sql)?.execute([area.0])?;
     forget_confirmed(c, area)?;
     let gone = "SELECT record FROM records r WHERE r.area = ?1
                 AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";

@@ -14,7 +14,9 @@ use crate::key_file::{self, FileKey, KeyFault, Lock};
 /// "gldp": the file is a gridledger phone store.
 const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES];
+const STEPS: &[&str] = &[
+    FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, SCOPES,
+];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -112,6 +114,10 @@ ALTER TABLE entries ADD COLUMN former INTEGER NOT NULL DEFAULT 0;
 const SUITES: &str = "
 ALTER TABLE receipts ADD COLUMN suite INTEGER NOT NULL DEFAULT 0;
 ";
+
+/// Where the version before held some records of an area, it may have gone on holding what it was not to read any more: those
+/// areas are fetched afresh, as if the scope had changed.
+const SCOPES: &str = "UPDATE areas SET scope = -1 WHERE scope < 2;";
 
 /// Bytes of a page: a file of less is none.
 const PAGE: u64 = 4096;

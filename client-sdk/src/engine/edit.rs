@@ -13,8 +13,9 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::overlay::{self, Facets, Row};
-use super::{Engine, epochs, shadows};
+use super::{Engine, epochs, reach, shadows};
 use crate::error::ClientError;
+use crate::faults;
 use crate::intents::Intents;
 use crate::model::Saved;
 
@@ -144,20 +145,32 @@ impl Engine {
         if let Some(held) = shadows::held_position(&self.db, row.record)? {
             return Ok(held);
         }
-        let seen = self.area_floor(row.area)?.max(row.held);
+        let (floor, whole) = self.area_held(row.area)?;
+        // Where this phone holds some of an area's records, the area's log says nothing of one of them.
+        let seen = match row.held {
+            held @ 1.. if !whole && !faults::is_planted("02") => held,
+            held => floor.max(held),
+        };
         // Of a record that left, nothing was seen from there on.
         Ok(row.leaving.map_or(seen, |left| seen.min(left.saturating_sub(1))))
     }
 
-    fn area_floor(&self, area: AreaNo) -> Result<u64, ClientError> {
+    /// The floor of an area, and whether its records are held all or only some.
+    fn area_held(&self, area: AreaNo) -> Result<(u64, bool), ClientError> {
         use rusqlite::OptionalExtension as _;
         let mut select = self
             .db
-            .prepare_cached("SELECT floor FROM areas WHERE area = ?1")?;
-        let floor = select
-            .query_row([area.0], |row| row.get::<_, i64>(0))
+            .prepare_cached("SELECT floor, scope FROM areas WHERE area = ?1")?;
+        let held = select
+            .query_row([area.0], |row| {
+                let scope: Option<i64> = row.get(1)?;
+                Ok((
+                    row.get::<_, i64>(0)? as u64,
+                    scope.is_none_or(|scope| scope == reach::WHOLE),
+                ))
+            })
             .optional()?;
-        Ok(floor.unwrap_or(0) as u64)
+        Ok(held.unwrap_or((0, true)))
     }
 
     /// The entry under the first of the author's roles that may do it; else the first role's refusal.

@@ -18,6 +18,9 @@ use crate::model::Ending;
 /// Milliseconds before a right's end at which its holder is warned.
 pub const ENDING_SOON_MS: i64 = 3 * DAY_MS;
 
+/// The number of the scope that reads all of an area.
+pub(super) const WHOLE: i64 = 2;
+
 impl Engine {
     /// Rights that end within three days, and those that ended within thirty, the earliest first.
     pub fn endings(&self) -> Result<Vec<Ending>, ClientError> {
@@ -114,7 +117,7 @@ impl Engine {
         let scope = match rights.scope(area, now)? {
             Scope::Own => 0,
             Scope::Assigned => 1,
-            Scope::Area => 2,
+            Scope::Area => WHOLE,
         };
         Some((rights.facets(area, now), scope))
     }
@@ -155,10 +158,11 @@ impl Engine {
             }
             let tx = self.db.transaction()?;
             if let (Some(facets_before), Some(scope_before)) = (facets_before, scope_before) {
-                if scope != scope_before {
+                let gains = facets & !facets_before != 0;
+                if scope != scope_before || (gains && scope != WHOLE) {
                     super::apply::forget_area(&tx, area)?;
                     ask = true;
-                } else if facets & !facets_before != 0 {
+                } else if gains {
                     super::apply::forget_confirmed(&tx, area)?;
                     ask = true;
                 }

@@ -1,5 +1,7 @@
 //! What to send next: everything the server has not decided, and where this phone stands in each area.
 
+use std::collections::BTreeSet;
+
 use gridledger_core::canonical;
 use gridledger_core::receipt;
 use gridledger_core::wire::squeeze::{self, Packing};
@@ -24,6 +26,20 @@ pub struct Outgoing {
 
 /// Bytes of entries (canonical) in one push; more goes with the next.
 const PUSH_BYTES: usize = 1 << 20;
+
+/// A request that enrols and says nothing else.
+fn bare(request: Request) -> Request {
+    Request {
+        server_epoch: request.server_epoch,
+        schema: request.schema,
+        want: Want::Only(Vec::new()),
+        own: request.own,
+        budget: request.budget,
+        enrol: request.enrol,
+        lease: request.lease,
+        ..Request::default()
+    }
+}
 
 impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
@@ -59,7 +75,13 @@ impl Engine {
             lease,
             recovery,
         };
-        let payload = frames::write_request(&request, &Names(&self.db));
+        let mut payload = frames::write_request(&request, &Names(&self.db));
+        let (mut entries, schema) = (entries, request.schema);
+        if enrols && payload.len() > limits::STRANGER_INFLATED_BYTES {
+            // Whoever is not known yet may bring so much and no more: the rest goes once this phone is known.
+            payload = frames::write_request(&bare(request), &Names(&self.db));
+            (entries, self.ask_again) = (0, true);
+        }
         let dictionary = (db::number(&self.db, "no_dictionary")? == 0).then(|| self.schema.dictionary());
         let (packing, payload) = squeeze::pack(&payload, dictionary);
         let counter = self.next_counter()?;
@@ -71,7 +93,7 @@ impl Engine {
             device,
             counter,
             packing,
-            request.schema,
+            schema,
             &payload,
         );
         Ok(Outgoing {
@@ -153,7 +175,26 @@ impl Engine {
             };
             Ok((ordinal, (n as u64).min(whole.unwrap_or(u64::MAX))))
         };
-        (0..=self.me.ordinal).map(of).collect()
+        self.ordinals()?.into_iter().map(of).collect()
+    }
+
+    /// The ordinals of the feeds that a request names: the one written now, those that are sent again, and of the others the
+    /// latest, as many as a request names. What was written in others comes down as anybody's.
+    fn ordinals(&self) -> Result<BTreeSet<u32>, ClientError> {
+        let most = limits::DEVICE_FEEDS as usize;
+        let mut ordinals = BTreeSet::from([self.me.ordinal]);
+        let sql = "SELECT ordinal FROM former_feeds ORDER BY ordinal LIMIT ?1";
+        let mut select = self.db.prepare_cached(sql)?;
+        for ordinal in select.query_map([most as i64 - 1], |row| row.get(0))? {
+            ordinals.insert(ordinal?);
+        }
+        for ordinal in (0..self.me.ordinal).rev() {
+            if ordinals.len() == most {
+                break;
+            }
+            ordinals.insert(ordinal);
+        }
+        Ok(ordinals)
     }
 
     fn cursors(&self) -> Result<Vec<AreaCursor>, ClientError> {
@@ -180,6 +221,7 @@ impl Engine {
             return Ok(Want::All);
         }
         let held = super::query::areas(&self.db, true)?;
+        let codes: BTreeSet<String> = codes.into_iter().collect();
         Ok(Want::Only(
             codes
                 .into_iter()

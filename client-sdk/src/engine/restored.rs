@@ -92,7 +92,7 @@ impl Engine {
     pub(super) fn former_feeds(&self) -> Result<Vec<(FeedId, u64)>, ClientError> {
         let mut select = self
             .db
-            .prepare_cached("SELECT ordinal, decided FROM former_feeds ORDER BY ordinal")?;
+            .prepare_cached("SELECT ordinal, decided FROM former_feeds ORDER BY ordinal LIMIT 63")?;
         let key = self.public_key();
         let rows = select.query_map([], |row| {
             Ok((FeedId::of_key(&key, row.get(0)?), row.get::<_, i64>(1)? as u64))

@@ -169,7 +169,7 @@ impl DeskFeed {
             feed: self.row.clone(),
             entries,
             signature: canonical::sign_segment(self.row.suite, &self.key, feed, last, hash),
-            heard: Heard::EVERYTHING,
+            heard: Heard::everything(),
             again: None,
         };
         (segment, notes)

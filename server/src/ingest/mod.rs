@@ -6,6 +6,8 @@ mod epochs;
 mod home;
 mod known;
 mod parallel;
+mod quota;
+mod sent;
 pub(crate) mod working;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,7 @@ use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_core::validate::{Subject, check_fit, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Target};
-use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{RecordType, SchemaSet};
 use gridledger_schema::wire::{AreaInfo, Grant};
@@ -27,7 +29,8 @@ use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::plans::RouteRow;
 use crate::store::records::{
-    AreaHead, CheckedSegment, Decide, EventKind, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
+    AreaHead, CheckedSegment, Decide, EventKind, LogRow, Push, SegmentVerdict, SignedEntry, Source, Spent,
+    Writes,
 };
 use crate::territory::moving::Crossing;
 use parallel::Prepared;
@@ -50,6 +53,10 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             homes: home::homes(push),
             prepared: parallel::prepare(push),
             forget: false,
+            claimed: 0,
+            spent: HashMap::new(),
+            spent_before: HashMap::new(),
+            parts: HashMap::new(),
             writes: Writes::default(),
         };
         let verdicts = plan.push(push)?;
@@ -100,6 +107,13 @@ struct Plan<'a> {
     prepared: Prepared,
     /// The bytes of the entry being decided are not kept.
     forget: bool,
+    /// The cursor that the entry being decided claims; it is judged by what its device was sent, which may be less.
+    claimed: u64,
+    /// What this push brought in feeds, and what their devices had brought on this day before.
+    spent: HashMap<FeedId, Spent>,
+    spent_before: HashMap<Option<DeviceNo>, Spent>,
+    /// Whether users read only some records of areas.
+    parts: HashMap<(UserNo, AreaNo), bool>,
     writes: Writes,
 }
 
@@ -130,7 +144,7 @@ impl Plan<'_> {
             if n <= held {
                 // What both sides hold alike ends before this one: so far the feed is decided for this writer.
                 if !self.repeat(feed, signed, &mut verdict)? {
-                    self.displaced(segment, signed);
+                    self.displaced(segment, signed)?;
                     let rule = format!("entry {n} was another before");
                     verdict.stopped = Some(Refusal::new(Code::FeedForked, rule));
                     (verdict.n, verdict.hash) = (n - 1, self.hash_of(feed, n - 1)?);
@@ -144,6 +158,10 @@ impl Plan<'_> {
                     Code::FeedGap,
                     format!("entry {} comes first", verdict.n + 1),
                 ));
+                break;
+            }
+            if let Some(enough) = self.brought(segment, signed)? {
+                verdict.stopped = Some(enough);
                 break;
             }
             let judged = self
@@ -162,6 +180,9 @@ impl Plan<'_> {
             let mut kept = signed.clone();
             if std::mem::take(&mut self.forget) {
                 kept.body.clear();
+            } else if refusal.is_some() && !self.keeps_words(segment, signed)? {
+                kept.body.clear();
+                self.writes.unkept.insert((feed, n));
             }
             self.writes.entries.push((feed, kept, refusal));
             (verdict.n, verdict.hash) = (n, signed.hash);
@@ -225,6 +246,8 @@ impl Plan<'_> {
         let feed = segment.feed.feed;
         let record = entry.record(feed);
         let mut working = self.take_record(feed, entry)?;
+        self.claimed = entry.cursor;
+        let entry = &*self.as_sent(&mut working, segment, entry)?;
         let result = self
             .not_erased(&working, feed, entry)
             .and_then(|()| self.entry_in(&mut working, segment, entry, bytes));
@@ -279,7 +302,7 @@ impl Plan<'_> {
         // What was stored once was judged then; a log that was lost cannot say any more what its author had seen.
         let was_stored = segment.was_stored(entry.n);
         if !was_stored {
-            self.can_have_seen(segment, entry, known)?;
+            self.can_have_seen(segment, known)?;
         }
         if working.bytes() + bytes as u64 > limits::RECORD_BYTES {
             let rule = format!("at most {} bytes a record", limits::RECORD_BYTES);
@@ -466,12 +489,12 @@ impl Plan<'_> {
     }
 
     /// An entry cannot have seen more of an area's log than there is, nor more than its device was given.
-    fn can_have_seen(&mut self, segment: &CheckedSegment, entry: &Entry, area: AreaNo) -> Result<(), Stop> {
-        if entry.cursor > self.area(area)? {
+    fn can_have_seen(&mut self, segment: &CheckedSegment, area: AreaNo) -> Result<(), Stop> {
+        if self.claimed > self.area(area)? {
             return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
         }
         let given = segment.heard.given.as_ref().and_then(|given| given.get(&area));
-        if given.is_some_and(|given| entry.cursor > *given) {
+        if given.is_some_and(|given| self.claimed > *given) {
             return Err(refuse(
                 Code::SeenImpossible,
                 "the device was not given that much of the log",
@@ -493,6 +516,7 @@ impl Plan<'_> {
 
     fn finish(mut self) -> Writes {
         self.compact();
+        self.count_spent();
         let (schema, records) = (self.schema, std::mem::take(&mut self.records));
         let finished = parallel::map(records.into_values().collect(), |working| {
             let record_type = schema.record_type(&working.row.record_type)?;

@@ -16,6 +16,7 @@ use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::{Merge, RecordType};
 
 use super::Stop;
+use crate::reading::handlers;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
 use crate::store::records::{
@@ -345,9 +346,12 @@ impl Working {
             });
             if let Some(record_type) = record_type {
                 let view = project(record_type, [document]);
+                let json = view.to_json();
+                let named = || handlers(&json).map(str::to_owned).collect();
                 ledger.push(LedgerWrite {
                     facet: *facet,
-                    view: view.to_json().to_string(),
+                    handlers: (*facet == FACET && names_handlers(record_type)).then(named),
+                    view: json.to_string(),
                     shown: (*facet == FACET).then(|| shown(record_type, &view)),
                 });
             }
@@ -364,6 +368,14 @@ impl Working {
             digest_changes,
         })
     }
+}
+
+/// Whether a view of this type may name people who handle the record.
+fn names_handlers(record_type: &RecordType) -> bool {
+    record_type
+        .fields
+        .values()
+        .any(|field| field.merge == Merge::Events || field.name == "co_handlers")
 }
 
 fn of_facet(clock: &SeenHeads, facet: u8) -> Vec<(FeedId, u64)> {

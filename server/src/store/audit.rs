@@ -30,6 +30,8 @@ pub struct KeptEntry {
     pub hash: Vec<u8>,
     /// Whether it was refused.
     pub refused: bool,
+    /// Whether what it said was not kept, because its device had its share of the day.
+    pub unkept: bool,
 }
 
 /// Reading everything.

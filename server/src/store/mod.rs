@@ -8,6 +8,7 @@ mod engine;
 pub mod jobs;
 pub mod nodes;
 pub mod notices;
+pub mod parts;
 pub mod people;
 pub mod plans;
 pub mod postgres;

@@ -122,8 +122,9 @@ fn follow_erased(
     let of = format!("{}.{}", head.row.feed, kept.n);
     // A phone brought it back without what was erased since the backup.
     let brought_back = kept.refused && service.recovering.restore().is_some();
+    let unkept = kept.refused && kept.unkept;
     let erasures = service.store.erasures(Some(kept.record));
-    if report.take(&of, erasures)?.is_some_and(|rows| rows.is_empty()) && !brought_back {
+    if report.take(&of, erasures)?.is_some_and(|rows| rows.is_empty()) && !brought_back && !unkept {
         report.note(Kind::Erased, &of, "its bytes are gone, and nothing was erased");
     }
     let hash = kept.hash.clone().try_into();

@@ -1,6 +1,7 @@
 //! The one integration-test binary: each one more would be one more link.
 
 mod at_rest;
+mod bounds;
 mod canaries;
 mod conformance;
 mod copies;
@@ -11,6 +12,7 @@ mod forked;
 mod full_disk;
 mod golden;
 mod growth;
+mod heavy;
 mod herd;
 mod hostile;
 mod http_desk;
@@ -26,6 +28,7 @@ mod line;
 mod migrations;
 mod moves;
 mod nodes;
+mod parts;
 mod phones;
 mod postgres_tls;
 mod refused;

@@ -138,7 +138,7 @@ impl Author {
             feed: self.row.clone(),
             entries,
             signature: [0; 64],
-            heard: Heard::EVERYTHING,
+            heard: Heard::everything(),
             again: None,
         };
         Push {

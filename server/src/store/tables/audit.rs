@@ -94,8 +94,9 @@ impl<E: Engine> AuditStore for SqlStore<E> {
     fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
-                "SELECT n, record, body, hash, refusal IS NOT NULL FROM entries WHERE feed = ?1 AND n > ?2
-                 ORDER BY n LIMIT ?3",
+                "SELECT e.n, e.record, e.body, e.hash, e.refusal IS NOT NULL, coalesce(v.unkept, 0) <> 0
+                 FROM entries e LEFT JOIN evidence v ON v.feed = e.feed AND v.n = e.n
+                 WHERE e.feed = ?1 AND e.n > ?2 ORDER BY e.n LIMIT ?3",
             )?;
             let rows = select.query_map((feed.0, after as i64, limit as i64), |row| {
                 Ok(KeptEntry {
@@ -104,6 +105,7 @@ impl<E: Engine> AuditStore for SqlStore<E> {
                     body: row.get(2)?,
                     hash: row.get(3)?,
                     refused: row.get(4)?,
+                    unkept: row.get(5)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)

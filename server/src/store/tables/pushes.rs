@@ -9,15 +9,15 @@ use super::locks;
 use super::people;
 use super::plans;
 use super::records::{documents_of, record_row};
-use super::{epochs, events, refusals};
+use super::{epochs, events, handled, quotas, refusals};
 use crate::cells;
 use crate::store::StoreError;
 use crate::store::notices::Notice;
-use crate::store::people::UserNo;
+use crate::store::people::{FeedRow, UserNo};
 use crate::store::plans::RouteRow;
 use crate::store::records::{
-    Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordLine, RecordRow, RecordWrite,
-    SegmentVerdict, SignedEntry, Source, Stay, Writes,
+    Act, AreaHead, DocumentRow, EventKind, EventRow, Handled, LogRow, Push, RecordLine, RecordRow,
+    RecordWrite, SegmentVerdict, SignedEntry, Source, Spent, Stay, Writes,
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
@@ -51,6 +51,10 @@ impl Source for Reading<'_> {
 
     fn feed_head(&mut self, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
         feed_head(self.c, feed)
+    }
+
+    fn spent(&mut self, feed: &FeedRow, day: i64) -> Result<Spent, StoreError> {
+        quotas::spent(self.c, feed, day)
     }
 
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError> {
@@ -129,6 +133,10 @@ impl Source for Reading<'_> {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn handled(&mut self, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError> {
+        handled::by(self.c, record, login)
     }
 
     fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
@@ -224,7 +232,8 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
     let carrier = push.carrier.map(|d| d.0);
     for (feed, SignedEntry { entry, body, hash }, refusal) in &writes.entries {
         if refusal.is_some() {
-            refusals::keep(c, *feed, entry, push.now)?;
+            let unkept = writes.unkept.contains(&(*feed, entry.n));
+            refusals::keep(c, *feed, (entry, unkept), push.now)?;
         }
         let refusal = refusal.as_ref().map(|r| json!(r).to_string());
         let mut insert = c.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
@@ -250,10 +259,14 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
         insert.execute((feed.0, entry.n as i64, hash.0, body, push.now))?;
     }
     for (feed, n, hash) in &writes.feeds {
-        let mut update = c.prepare_cached("UPDATE feeds SET n = ?2, hash = ?3 WHERE feed = ?1")?;
-        if update.execute((feed.0, *n as i64, hash.0))? != 1 {
+        let spent = writes.spent.iter().find(|(of, ..)| of == feed);
+        if !quotas::advance(c, *feed, (*n, *hash), spent.map(|(_, day, spent)| (*day, *spent)))? {
             return Err(StoreError::Missing(format!("feed {feed}")));
         }
+    }
+    let decided = |feed: &FeedId| writes.feeds.iter().any(|(of, ..)| of == feed);
+    for (feed, day, spent) in writes.spent.iter().filter(|(feed, ..)| !decided(feed)) {
+        quotas::count(c, *feed, *day, *spent)?;
     }
     Ok(())
 }
@@ -294,6 +307,7 @@ pub(super) fn read_line(row: &Row, at: usize) -> Result<LogRow, SqlError> {
 }
 
 fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreError> {
+    handled::note(c, write)?;
     let RecordWrite {
         row,
         documents,

@@ -57,7 +57,12 @@ fn read_ruling(row: &Row, (feed, n): (FeedId, u64), at: usize) -> Result<Option<
 }
 
 /// Keeps a refused entry as evidence, under the area its record is in, or would be.
-pub(super) fn keep(c: &Connection<'_>, feed: FeedId, entry: &Entry, now: i64) -> Result<(), StoreError> {
+pub(super) fn keep(
+    c: &Connection<'_>,
+    feed: FeedId,
+    (entry, unkept): (&Entry, bool),
+    now: i64,
+) -> Result<(), StoreError> {
     let area = match &entry.target {
         Target::Create { area, .. } => Some(area.0),
         Target::Edit { record } => {
@@ -70,8 +75,9 @@ pub(super) fn keep(c: &Connection<'_>, feed: FeedId, entry: &Entry, now: i64) ->
         }
     };
     // A record that nobody ever made is in no area: nobody supervises it.
-    let mut insert = c.prepare_cached("INSERT INTO evidence (feed, n, area, at) VALUES (?1, ?2, ?3, ?4)")?;
-    insert.execute((feed.0, entry.n as i64, area.unwrap_or(0), now))?;
+    let mut insert =
+        c.prepare_cached("INSERT INTO evidence (feed, n, area, at, unkept) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    insert.execute((feed.0, entry.n as i64, area.unwrap_or(0), now, unkept))?;
     Ok(())
 }
 

@@ -76,6 +76,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
     c.execute("UPDATE areas SET head = ?1", [first as i64])?;
     // What a dump brought along of it is older than what devices were given since.
     c.execute("DELETE FROM given", ())?;
+    c.execute("DELETE FROM sent", ())?;
     c.execute("DELETE FROM counters", ())?;
     let row = RestoreRow {
         epoch,

@@ -25,6 +25,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0009_views", VIEWS),
     ("0010_nodes", NODES),
     ("0011_suites", SUITES),
+    ("0012_handlers", HANDLERS),
 ];
 
 const FIRST: &str = "
@@ -235,4 +236,24 @@ const SUITES: &str = "
 ALTER TABLE devices ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE feeds ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 CREATE TABLE lost_generations (epoch INTEGER PRIMARY KEY) STRICT;
+";
+
+/// When people handled records, in log positions; the records that devices were sent by themselves, which a crash may take.
+/// What was brought in a feed on a day; whether what a refused entry said was not kept. Refused entries belong to the area where their record is now.
+const HANDLERS: &str = "
+CREATE TABLE handlers (
+  record BLOB NOT NULL, login TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER,
+  PRIMARY KEY (record, login, since)) STRICT, WITHOUT ROWID;
+CREATE /*UNLOGGED*/ TABLE sent (
+  device INTEGER NOT NULL, record BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (device, record)) STRICT, WITHOUT ROWID;
+ALTER TABLE feeds ADD COLUMN day INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN day_entries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN day_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN day_refused INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX feeds_device ON feeds (device);
+ALTER TABLE evidence ADD COLUMN unkept INTEGER NOT NULL DEFAULT 0;
+UPDATE evidence SET area = (
+    SELECT r.area FROM entries e JOIN records r ON r.record = e.record WHERE e.feed = evidence.feed AND e.n = evidence.n)
+  WHERE EXISTS (
+    SELECT 1 FROM entries e JOIN records r ON r.record = e.record WHERE e.feed = evidence.feed AND e.n = evidence.n);
 ";

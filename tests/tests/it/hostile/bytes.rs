@@ -216,18 +216,27 @@ fn requests_that_ask_for_too_much_or_for_nonsense_are_answered() {
         cursors,
         ..Request::default()
     };
-    // Cursors of the future, of foreign and unknown areas, of one area twice: answered, nothing to tell.
-    let odd = vec![
+    // Cursors of the future, of foreign and unknown areas: answered, nothing to tell.
+    let future = [
         cursor(area, 0, u64::MAX >> 1),
         cursor(area, u64::MAX >> 1, u64::MAX >> 1),
         cursor(area, u64::MAX, u64::MAX),
-        cursor(scene.world.area("G2"), 1, 1),
-        cursor(AreaNo(u32::MAX), 0, 5),
     ];
-    assert_eq!(scene.request(&with_cursors(odd)), []);
-    let most = vec![cursor(AreaNo(9), 0, 0); limits::REQUEST_AREAS];
-    assert_eq!(scene.request(&with_cursors(most)), []);
-    let more = vec![cursor(AreaNo(9), 0, 0); limits::REQUEST_AREAS + 1];
+    for odd in future {
+        let odd = vec![
+            odd,
+            cursor(scene.world.area("G2"), 1, 1),
+            cursor(AreaNo(u32::MAX), 0, 5),
+        ];
+        assert_eq!(scene.request(&with_cursors(odd)), []);
+    }
+    let many = |count: usize| {
+        (0..count)
+            .map(|no| cursor(AreaNo(900 + no as u32), 0, 0))
+            .collect()
+    };
+    assert_eq!(scene.request(&with_cursors(many(limits::REQUEST_AREAS))), []);
+    let more = many(limits::REQUEST_AREAS + 1);
     assert_eq!(scene.request(&with_cursors(more)), [Code::BodyTooLarge]);
     let want = |codes| Request {
         want: Want::Only(codes),
