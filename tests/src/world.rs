@@ -35,6 +35,23 @@ pub enum SyncFailure {
     Phone(#[from] ClientError),
 }
 
+impl SyncFailure {
+    /// Whether the server does not know this device.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Server(SyncError::Refused(Code::DeviceUnknown)))
+    }
+
+    /// Whether the phone's lease has ended.
+    pub fn is_dark(&self) -> bool {
+        matches!(self, Self::Phone(error) if error.code() == Some(Code::LeaseEnded))
+    }
+
+    /// Whether the server says that its store was set back.
+    pub fn is_behind(&self) -> bool {
+        matches!(self, Self::Server(error) if error.code() == Code::ServerBehind)
+    }
+}
+
 /// What a test lets through of one sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -298,8 +315,8 @@ pub struct Phone {
     seed: [u8; 32],
     schema: Arc<SchemaSet>,
     engine: Option<Engine>,
-    last_request: Vec<u8>,
-    last_answer: Vec<u8>,
+    pub(crate) last_request: Vec<u8>,
+    pub(crate) last_answer: Vec<u8>,
 }
 
 impl Phone {

@@ -2,7 +2,6 @@
 //! before it or after it, and the next sync goes on from there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
 use gridledger_core::canonical;
@@ -15,9 +14,10 @@ use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{AreaInfo, Delta, Frame, GrantSet, LogEntry, News, Receipt, RecordNews};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::json;
 
+use super::lock::UNNAMED;
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
 use super::{Engine, attention, db, epochs, gone, reach, restored, settings};
@@ -34,7 +34,7 @@ impl Engine {
         report: &mut SyncReport,
     ) -> Result<Option<bool>, ClientError> {
         while !self.answer_is_void
-            && let Some(frame) = frames::take_frame(arrived, &Names(&self.db))?
+            && let Some(frame) = self.next_frame(arrived)?
         {
             if is_news(&frame) && !std::mem::replace(&mut self.reach_settled, true) {
                 self.ask_again |= self.settle_reach()?;
@@ -47,7 +47,7 @@ impl Engine {
             self.apply_frame(frame, report)?;
             faults::reach("phone.after_frame");
             if let Some(more) = end {
-                return Ok(Some(more || self.ask_again));
+                return Ok(Some(more || self.ask_again || self.answer_is_void));
             }
         }
         if self.answer_is_void {
@@ -57,12 +57,22 @@ impl Engine {
         Ok(None)
     }
 
+    /// The next whole frame. Another process may have changed what an answer's names stand for: then it is void.
+    fn next_frame(&mut self, arrived: &mut Vec<u8>) -> Result<Option<Frame>, ClientError> {
+        match frames::take_frame(arrived, &Names(&self.db)) {
+            Err(error) => match self.of_answer(UNNAMED, |_, _| Ok(()))? {
+                Some(()) => Err(error.into()),
+                None => Ok(None),
+            },
+            frame => Ok(frame?),
+        }
+    }
+
     fn apply_frame(&mut self, frame: Frame, report: &mut SyncReport) -> Result<(), ClientError> {
         match frame {
             Frame::Welcome(welcome) => self.welcomed(&welcome),
-            Frame::Time { at, epoch } if self.of_generation(epoch) => self.server_time(at),
-            Frame::Time { .. } => Ok(()),
-            Frame::Grants(set) => self.granted_rights(set),
+            Frame::Time { at, epoch } => self.server_time(at, epoch),
+            Frame::Grants(set) => self.granted_rights(&set),
             Frame::Schema(bundle) => self.new_schema(&bundle),
             Frame::Receipt(receipt) => self.receipt(&receipt, report),
             Frame::Granted(area) => self.granted(&area),
@@ -79,14 +89,16 @@ impl Engine {
 
     fn ended(&mut self, more: bool) -> Result<(), ClientError> {
         let now = self.now()?;
-        self.end_recovery(more)?;
-        let tx = self.db.transaction()?;
-        db::set_number(&tx, "counter", self.counter as i64)?;
-        db::set_number(&tx, "synced_at", now)?;
-        attention::notes_told(&tx, &self.asked)?;
-        restored::forget_receipts(&tx, now)?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.end_doubt()?;
+        let is_over = std::mem::take(&mut self.recovering.over);
+        let untold = self.of_answer(UNNAMED, |engine, c| {
+            db::set_number(c, "synced_at", now)?;
+            attention::notes_told(c, &engine.asked)?;
+            restored::forget_receipts(c, now)?;
+            engine.end_doubt(c)?;
+            engine.end_recovery(c, is_over && !more)
+        })?;
+        self.ask_again |= untold.unwrap_or_default();
+        self.recovering.shows_receipts = false;
         epochs::scrub(&self.db)?;
         if std::mem::take(&mut self.lease.misfit) {
             // What was sent is decided all the same; news wait until a lease opens this store.
@@ -95,47 +107,66 @@ impl Engine {
         Ok(())
     }
 
-    fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
-        let tx = self.db.transaction()?;
-        db::set(&tx, "grants", json!(set.grants).to_string().as_bytes())?;
-        db::set_number(&tx, "territory", i64::from(set.territory))?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.grants = set.grants;
+    fn granted_rights(&mut self, set: &GrantSet) -> Result<(), ClientError> {
+        self.of_newest_answer(UNNAMED, |_, c| {
+            db::set(c, "grants", json!(set.grants).to_string().as_bytes())?;
+            db::set_number(c, "territory", i64::from(set.territory))
+        })?;
         Ok(())
     }
 
     fn new_schema(&mut self, bundle: &str) -> Result<(), ClientError> {
-        let schema = SchemaSet::from_bundle(bundle)?;
-        let tx = self.db.transaction()?;
-        db::set(&tx, "schema", bundle.as_bytes())?;
-        db::set_number(&tx, "no_dictionary", 0)?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.schema = Arc::new(schema);
+        SchemaSet::from_bundle(bundle)?;
+        self.of_newest_answer(UNNAMED, |engine, c| {
+            db::set(c, "schema", bundle.as_bytes())?;
+            db::set_number(c, settings::SCHEMA_NO, engine.schema_no + 1)?;
+            db::set_number(c, "no_dictionary", 0)
+        })?;
         self.follow_schema()
     }
 
     fn granted(&mut self, area: &AreaInfo) -> Result<(), ClientError> {
-        settings::put_area(&self.db, area, true)?;
-        self.reload_tree()?;
-        self.note_reach(area.no)
+        self.of_newest_answer(UNNAMED, |_, c| settings::put_area(c, area, true))?;
+        self.of_answer(UNNAMED, |engine, _| engine.note_reach(area.no))?;
+        Ok(())
     }
 
     /// The area's records go; those with work that the server has not decided go when it has.
     fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
-        let tx = self.db.transaction()?;
-        forget_confirmed(&tx, area)?;
-        tx.execute(
-            "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
-            [area.0],
-        )?;
-        forget_withdrawn(&tx)?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.reload_tree()
+        self.of_newest_answer(UNNAMED, |_, c| {
+            forget_confirmed(c, area)?;
+            c.execute(
+                "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
+                [area.0],
+            )?;
+            forget_withdrawn(c)
+        })?;
+        Ok(())
     }
 
     fn receipt(&mut self, receipt: &Receipt, report: &mut SyncReport) -> Result<(), ClientError> {
-        let signed = match (self.me.server_key, self.me.server_epoch) {
-            (Some(key), Some(epoch)) if receipt.suite.is_none_or(|suite| suite == self.me.server_suite) => {
+        let points = ("phone.before_receipt", "");
+        let Some(noted) = self.of_answer(points, |engine, c| engine.note_receipt(c, receipt))? else {
+            return Ok(());
+        };
+        self.me.decided = noted.decided;
+        report.decided += noted.newly;
+        if noted.is_ours {
+            report.refused += receipt.refused.len() as u64;
+        }
+        if noted.forked {
+            // Up to here the feed is ours, and what was decided of it is noted; the rest went on elsewhere.
+            self.answer_is_void = true;
+            return self.start_new_feed(receipt.feed);
+        }
+        Ok(())
+    }
+
+    /// Notes the verdicts on entries of the feed that is written now, or of an earlier one.
+    fn note_receipt(&self, c: &Connection, receipt: &Receipt) -> Result<Noted, ClientError> {
+        let me = &self.me;
+        let signed = match (me.server_key, me.server_epoch) {
+            (Some(key), Some(epoch)) if receipt.suite.is_none_or(|suite| suite == me.server_suite) => {
                 VerifyingKey::from_bytes(&key).is_ok_and(|key| receipt::verify(&key, epoch, receipt))
             }
             _ => false,
@@ -143,66 +174,59 @@ impl Engine {
         if !signed {
             return Err(WireError::Malformed("receipt's signature").into());
         }
-        if receipt.feed != self.me.feed {
-            return self.receipt_of_before(receipt, report);
+        let mut noted = Noted {
+            decided: me.decided,
+            ..Noted::default()
+        };
+        if receipt.feed != me.feed {
+            let newly = self.receipt_of_before(c, receipt)?;
+            (noted.is_ours, noted.newly) = (newly.is_some(), newly.unwrap_or_default());
+            return Ok(noted);
         }
         if self.is_not_ours(receipt)? {
-            self.answer_is_void = true;
-            return self.start_new_feed();
+            noted.forked = true;
+            return Ok(noted);
         }
-        let newly = receipt.n.saturating_sub(self.me.decided);
-        let told_at = db::number(&self.db, "told_at")?;
-        let tx = self.db.transaction()?;
-        note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
-        forget_withdrawn(&tx)?;
-        gone::forget_left(&tx)?;
+        note_verdicts(c, receipt, &self.schema, &me.user)?;
+        forget_withdrawn(c)?;
+        gone::forget_left(c)?;
         if !self.seal.is_dark() {
-            overlay::seal_decided(&tx)?;
+            overlay::seal_decided(c)?;
         }
-        if let Some(epoch) = self.me.server_epoch {
-            restored::keep_receipt(&tx, epoch, receipt, told_at)?;
+        if let Some(epoch) = me.server_epoch {
+            restored::keep_receipt(c, epoch, receipt, db::number(c, "told_at")?)?;
         }
-        db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
+        noted = Noted {
+            is_ours: true,
+            newly: receipt.n.saturating_sub(me.decided),
+            decided: receipt.n.max(me.decided),
+            forked: receipt
+                .stopped
+                .as_ref()
+                .is_some_and(|r| r.code == Code::FeedForked),
+        };
+        settings::set_decided(c, me.ordinal, noted.decided)?;
         let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
-        db::set(&tx, "trouble", trouble.unwrap_or_default().as_bytes())?;
-        faults::reach("phone.before_receipt");
-        tx.commit().map_err(ClientError::of_store)?;
-        self.me.decided = self.me.decided.max(receipt.n);
-        report.decided += newly;
-        report.refused += receipt.refused.len() as u64;
-        let stopped = receipt.stopped.as_ref().map(|refusal| refusal.code);
-        if stopped == Some(Code::FeedGap) {
-            self.doubt()?;
+        db::set(c, "trouble", trouble.unwrap_or_default().as_bytes())?;
+        if receipt.stopped.as_ref().is_some_and(|r| r.code == Code::FeedGap) {
+            restored::doubt(c)?;
         }
-        if stopped == Some(Code::FeedForked) {
-            // Up to here the feed is ours, and what was decided of it is noted; the rest went on elsewhere.
-            self.answer_is_void = true;
-            return self.start_new_feed();
-        }
-        Ok(())
+        Ok(noted)
     }
 
-    /// The verdicts on an earlier feed of this phone, whose entries a restored server had lost.
-    fn receipt_of_before(&mut self, receipt: &Receipt, report: &mut SyncReport) -> Result<(), ClientError> {
-        let told_at = db::number(&self.db, "told_at")?;
-        let Some((_, decided)) = self
-            .former_feeds()?
-            .into_iter()
-            .find(|(feed, _)| *feed == receipt.feed)
-        else {
-            return Ok(());
+    /// The verdicts on an earlier feed of this phone, whose entries a restored server had lost; how many are new. `None`:
+    /// nothing of that feed waits.
+    fn receipt_of_before(&self, c: &Connection, receipt: &Receipt) -> Result<Option<u64>, ClientError> {
+        let mut feeds = self.former_feeds()?.into_iter();
+        let Some((_, decided)) = feeds.find(|(feed, _)| *feed == receipt.feed) else {
+            return Ok(None);
         };
-        let tx = self.db.unchecked_transaction()?;
-        note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
+        note_verdicts(c, receipt, &self.schema, &self.me.user)?;
         if let Some(epoch) = self.me.server_epoch {
-            restored::keep_receipt(&tx, epoch, receipt, told_at)?;
+            restored::keep_receipt(c, epoch, receipt, db::number(c, "told_at")?)?;
         }
-        self.former_receipt(&tx, receipt)?;
-        faults::reach("phone.before_receipt");
-        tx.commit().map_err(ClientError::of_store)?;
-        report.decided += receipt.n.saturating_sub(decided);
-        report.refused += receipt.refused.len() as u64;
-        Ok(())
+        self.former_receipt(c, receipt)?;
+        Ok(Some(receipt.n.saturating_sub(decided)))
     }
 
     /// Whether the server holds another feed under this one's name: its last entry is not ours.
@@ -219,51 +243,86 @@ impl Engine {
     }
 
     fn delta(&mut self, delta: Delta, report: &mut SyncReport) -> Result<(), ClientError> {
-        let area = delta.from.area;
         if self.seal.is_dark() {
             // Nothing can be merged into what cannot be read. The cursor stays: it comes again when there is a lease.
             return Ok(());
         }
-        // The lock first: a save by another process between the look and the writing would end this transaction.
-        let tx = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let here = tx
+        let points = ("phone.before_frame_commit", "");
+        let came = self.of_answer(points, |engine, c| engine.take_delta(c, delta))?;
+        let came = came.unwrap_or_default();
+        report.changed += came.changed;
+        report.proven += u32::from(came.proven);
+        report.healed += u32::from(came.healed);
+        self.ask_again |= came.doubted;
+        Ok(())
+    }
+
+    fn take_delta(&self, c: &Connection, delta: Delta) -> Result<Came, ClientError> {
+        let area = delta.from.area;
+        let mut came = Came::default();
+        let here = c
             .prepare_cached("SELECT floor, reached FROM areas WHERE area = ?1 AND held = 1")?
             .query_row([area.0], |row| {
                 Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
             });
         if here != Ok((delta.from.floor, delta.from.reached)) {
-            return Ok(()); // News for a cursor this phone is not at: an old answer. The next sync asks from here.
+            return Ok(came); // News for a cursor this phone is not at: an old answer. The next sync asks from here.
         }
+        c.execute_batch("SAVEPOINT delta")?;
         for news in delta.records {
-            apply_news(&tx, &self.schema, area, news, &self.me.user)?;
-            report.changed += 1;
+            apply_news(c, &self.schema, area, news, &self.me.user)?;
+            came.changed += 1;
         }
         let mut equal = true;
         for (facet, digest) in &delta.digests {
-            equal &= overlay::digest_of(&tx, area, *facet)? == u128::from_be_bytes(*digest);
+            equal &= overlay::digest_of(c, area, *facet)? == u128::from_be_bytes(*digest);
         }
         if equal {
             let (floor, reached) = (delta.to.floor as i64, delta.to.reached as i64);
             let sql = "UPDATE areas SET floor = ?2, reached = ?3 WHERE area = ?1";
-            tx.prepare_cached(sql)?.execute((area.0, floor, reached))?;
-            report.proven += u32::from(!delta.digests.is_empty());
+            c.prepare_cached(sql)?.execute((area.0, floor, reached))?;
+            came.proven = !delta.digests.is_empty();
         } else if self.recovering.shows_receipts || faults::is_planted("05") {
             // The server can account for all that it confirmed to this phone, and the sums still differ.
-            forget_confirmed(&tx, area)?;
-            report.healed += 1;
+            forget_confirmed(c, area)?;
+            came.healed = true;
         } else {
             // A store that was set back differs as well. What is here stays until the server has seen the receipts.
-            drop(tx);
-            self.doubt()?;
-            self.ask_again = true;
-            return Ok(());
+            c.execute_batch("ROLLBACK TO delta; RELEASE delta")?;
+            restored::doubt(c)?;
+            return Ok(Came {
+                doubted: true,
+                ..Came::default()
+            });
         }
-        overlay::seal_decided(&tx)?;
-        faults::reach("phone.before_frame_commit");
-        tx.commit().map_err(ClientError::of_store)
+        overlay::seal_decided(c)?;
+        c.execute_batch("RELEASE delta")?;
+        Ok(came)
     }
+}
+
+/// What a receipt brought.
+#[derive(Default)]
+struct Noted {
+    /// It is about what this phone sent.
+    is_ours: bool,
+    newly: u64,
+    /// The last entry decided of the feed that is written now.
+    decided: u64,
+    /// The feed went on elsewhere.
+    forked: bool,
+}
+
+/// What a delta brought.
+#[derive(Default)]
+struct Came {
+    changed: u64,
+    /// The digests were compared, and are equal.
+    proven: bool,
+    /// They differed: the area is fetched afresh.
+    healed: bool,
+    /// They differed, and the server may have been set back.
+    doubted: bool,
 }
 
 /// Whether a frame comes after those that say what may be read.

@@ -322,6 +322,24 @@ pub(super) fn set_number(c: &Connection, key: &str, value: i64) -> Result<(), Cl
     set(c, key, &value.to_be_bytes())
 }
 
+/// Keeps a number that is not negative, unless a greater one is kept.
+pub(super) fn raise_number(c: &Connection, key: &str, value: i64) -> Result<(), ClientError> {
+    let sql = "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = max(value, ?2)";
+    c.prepare_cached(sql)?.execute((key, &value.to_be_bytes()[..]))?;
+    Ok(())
+}
+
+/// Writes without waiting for the disk: for what may be forgotten by a power cut.
+pub(super) fn lightly<T>(
+    c: &Connection,
+    write: impl FnOnce(&Connection) -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
+    c.execute_batch("PRAGMA synchronous = NORMAL")?;
+    let written = write(c);
+    c.execute_batch("PRAGMA synchronous = FULL")?;
+    written
+}
+
 /// A setting that is a text.
 pub(super) fn text(c: &Connection, key: &str) -> Result<Option<String>, ClientError> {
     Ok(setting(c, key)?.map(|v| String::from_utf8_lossy(&v).into_owned()))

@@ -52,7 +52,7 @@ impl Engine {
         self.look()?;
         let saved = match self.save_once(target.clone(), intents.clone(), &also) {
             Err(error) if error.code() == Some(Code::FeedForked) => {
-                self.start_new_feed()?;
+                self.start_new_feed(self.me.feed)?;
                 self.save_once(target, intents, &also)
             }
             saved => saved,

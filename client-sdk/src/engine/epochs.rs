@@ -10,7 +10,7 @@ use gridledger_core::retention;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::overlay::{self, Facets, Row};
 use super::{Engine, db, gone, shadows};
@@ -167,7 +167,7 @@ impl Engine {
             if due.is_empty() {
                 return Ok(());
             }
-            let tx = self.db.unchecked_transaction()?;
+            let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
             for record in due {
                 self.hide_due_of(record, now)?;
             }

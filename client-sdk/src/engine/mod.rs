@@ -81,6 +81,8 @@ pub struct Engine {
     seal: seal::Seal,
     lease: lease::LeaseTime,
     schema: Arc<SchemaSet>,
+    /// Which of the schema sets that came with answers it is.
+    schema_no: i64,
     clock: Clock,
     me: Identity,
     grants: Vec<Grant>,
@@ -89,10 +91,14 @@ pub struct Engine {
     counter: u64,
     /// The answer being received is about a feed this phone has left: its frames mean nothing any more.
     answer_is_void: bool,
+    /// The generation of the server that the answer being received is of, once it has said so.
+    answer_epoch: Option<ServerEpoch>,
+    /// The feed that was written when the request being answered was made.
+    answer_feed: Option<FeedId>,
     /// What is held was put in step with what may be read, for the answer being received.
     reach_settled: bool,
     /// The questions in the request being answered, with their notes.
-    asked: Vec<(crate::model::EntryId, String)>,
+    asked: Vec<gridledger_schema::wire::Ask>,
     /// What the exchange going on says of the recovery from a restore.
     recovering: restored::Recovering,
     /// Something must be asked for again, whatever the answer says.
@@ -141,12 +147,13 @@ impl Engine {
         let grants = settings::grants(&db)?;
         let tree = AreaTree::new(query::areas(&db, false)?);
         let mut engine = Self {
-            db,
             path: path.to_owned(),
             file_key,
             set_aside: None,
             seal,
             lease: lease::LeaseTime::new(clock.clone()),
+            schema_no: db::number(&db, settings::SCHEMA_NO)?,
+            db,
             schema,
             clock,
             me,
@@ -154,6 +161,8 @@ impl Engine {
             tree,
             counter: 0,
             answer_is_void: false,
+            answer_epoch: None,
+            answer_feed: None,
             reach_settled: false,
             asked: Vec::new(),
             recovering: restored::Recovering::default(),

@@ -11,6 +11,7 @@ use gridledger_schema::set::{RecordType, Scope};
 use gridledger_schema::wire::Grant;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::lock::UNNAMED;
 use super::{Engine, db, overlay};
 use crate::error::ClientError;
 use crate::model::Ending;
@@ -133,11 +134,14 @@ impl Engine {
     /// Puts what is held in step with what may be read now: facets and records lost go, gained ones are asked for from
     /// the beginning. Whether anything must be asked for. Expects the answer's rights and time to be applied.
     pub(super) fn settle_reach(&mut self) -> Result<bool, ClientError> {
-        let now = db::number(&self.db, "told_at")?;
+        let ask = self.of_answer(UNNAMED, |engine, c| engine.settle_reach_in(c))?;
+        Ok(ask.unwrap_or_default())
+    }
+
+    fn settle_reach_in(&self, c: &Connection) -> Result<bool, ClientError> {
+        let now = db::number(c, "told_at")?;
         let held: Vec<(AreaNo, Option<u64>, Option<i64>)> = {
-            let mut select = self
-                .db
-                .prepare_cached("SELECT area, facets, scope FROM areas WHERE held = 1")?;
+            let mut select = c.prepare_cached("SELECT area, facets, scope FROM areas WHERE held = 1")?;
             let rows = select.query_map([], |row| {
                 let facets = row.get::<_, Option<i64>>(1)?.map(|bits| bits as u64);
                 Ok((AreaNo(row.get(0)?), facets, row.get(2)?))
@@ -153,20 +157,18 @@ impl Engine {
             if facets_before == Some(facets) && scope_before == Some(scope) {
                 continue;
             }
-            let tx = self.db.transaction()?;
             if let (Some(facets_before), Some(scope_before)) = (facets_before, scope_before) {
                 if scope != scope_before {
-                    super::apply::forget_area(&tx, area)?;
+                    super::apply::forget_area(c, area)?;
                     ask = true;
                 } else if facets & !facets_before != 0 {
-                    super::apply::forget_confirmed(&tx, area)?;
+                    super::apply::forget_confirmed(c, area)?;
                     ask = true;
                 }
-                forget_facets(&tx, (&self.schema, &self.me.user), area, facets_before & !facets)?;
+                forget_facets(c, (&self.schema, &self.me.user), area, facets_before & !facets)?;
             }
             let sql = "UPDATE areas SET facets = ?2, scope = ?3 WHERE area = ?1";
-            tx.prepare_cached(sql)?.execute((area.0, facets as i64, scope))?;
-            tx.commit().map_err(ClientError::of_store)?;
+            c.prepare_cached(sql)?.execute((area.0, facets as i64, scope))?;
         }
         Ok(ask)
     }

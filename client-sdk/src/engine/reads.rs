@@ -7,9 +7,9 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{Scope, Unmasks};
 use gridledger_schema::wire::Read;
-use rusqlite::TransactionBehavior;
 use serde_json::{Map, Value};
 
+use super::lock::UNNAMED;
 use super::{Engine, db, seal};
 use crate::error::{ClientError, lease_ended};
 use crate::model::{Conflict, Purpose, Query, Record};
@@ -56,7 +56,7 @@ impl Engine {
             return Ok(None);
         };
         let fields = self.masked_fields(&found);
-        self.note_read(&found, fields, purpose.reason())?;
+        self.note_read(&found, &fields, purpose.reason())?;
         Ok(Some(self.shown_withheld(found)))
     }
 
@@ -76,7 +76,8 @@ impl Engine {
         let shown: Map<String, Value> = named
             .filter_map(|name| Some(((*name).to_owned(), found.view.get(*name)?.clone())))
             .collect();
-        self.note_read(&found, shown.keys().cloned().collect(), why)?;
+        let names: Vec<String> = shown.keys().cloned().collect();
+        self.note_read(&found, &names, why)?;
         Ok(shown)
     }
 
@@ -91,23 +92,22 @@ impl Engine {
         names.filter(masked).take(limits::READ_FIELDS).cloned().collect()
     }
 
-    fn note_read(&mut self, record: &Record, fields: Vec<String>, why: &str) -> Result<(), ClientError> {
+    fn note_read(&mut self, record: &Record, fields: &[String], why: &str) -> Result<(), ClientError> {
         let why = reason::checked(Some(why))?;
-        if !self.sees_whole(record)? {
-            let rule =
-                "unmasked values need a role that sees them: in the area, or as who handles the record";
-            return Err(Refusal::new(Code::Forbidden, rule).into());
-        }
-        let at = self.now()?;
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate);
-        let tx = tx.map_err(ClientError::of_store)?;
-        let n = db::number(&tx, LAST)? + 1;
-        db::set_number(&tx, LAST, n)?;
-        let fields = serde_json::json!(fields).to_string();
-        tx.prepare_cached("INSERT INTO reads VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute((n, at, record.id.0, fields, why))
-            .map_err(ClientError::of_store)?;
-        tx.commit().map_err(ClientError::of_store)
+        self.locked(UNNAMED, |engine, c| {
+            if !engine.sees_whole(record)? {
+                let rule =
+                    "unmasked values need a role that sees them: in the area, or as who handles the record";
+                return Err(Refusal::new(Code::Forbidden, rule).into());
+            }
+            let n = db::number(c, LAST)? + 1;
+            db::set_number(c, LAST, n)?;
+            let fields = serde_json::json!(fields).to_string();
+            c.prepare_cached("INSERT INTO reads VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute((n, engine.now()?, record.id.0, fields, why))
+                .map_err(ClientError::of_store)?;
+            Ok(())
+        })
     }
 
     /// Whether this phone's user may see a record's values unmasked now: the server's rule, with what is known here.
@@ -167,10 +167,13 @@ impl Engine {
     }
 
     /// The server has them up to `n`: here they have done their work.
-    pub(super) fn reads_kept(&self, n: u64) -> Result<(), ClientError> {
+    pub(super) fn reads_kept(&mut self, n: u64) -> Result<(), ClientError> {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
-        let gone = self.db.execute("DELETE FROM reads WHERE n <= ?1", [n]);
-        gone.map(|_| ()).map_err(ClientError::of_store)
+        self.of_answer(UNNAMED, |_, c| {
+            c.execute("DELETE FROM reads WHERE n <= ?1", [n])?;
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// Reads that the server does not have yet.

@@ -4,12 +4,13 @@ use gridledger_core::canonical;
 use gridledger_core::receipt;
 use gridledger_core::wire::squeeze::{self, Packing};
 use gridledger_core::wire::{envelope, frames};
-use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId};
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{AreaCursor, Enrol, GrantSet, Request, Segment, Want};
+use gridledger_schema::wire::{AreaCursor, Ask, Enrol, GrantSet, Request, Segment, Want};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::names::Names;
-use super::{Engine, db, restored, settings};
+use super::{Engine, db, restored};
 use crate::error::ClientError;
 
 /// A request ready to be sent.
@@ -22,6 +23,8 @@ pub struct Outgoing {
     pub entries: usize,
 }
 
+/// The setting that holds the counter used last.
+const COUNTER: &str = "counter";
 /// Bytes of entries (canonical) in one push; more goes with the next.
 const PUSH_BYTES: usize = 1 << 20;
 
@@ -31,9 +34,27 @@ impl Engine {
         (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
         self.recovering.over = false;
         self.lease.server = None;
+        self.answer_epoch = None;
         let lease = self.wants_lease()?;
-        // Another process may have saved to this file since it was opened.
-        self.me = settings::identity(&self.db)?;
+        // Before the look at what there is: a doubt that comes up later is told with the next request.
+        self.recovering.shows_receipts = restored::is_in_doubt(&self.db)?;
+        // First: what has a higher counter tells of a later moment.
+        self.counter = self.next_counter()?;
+        let (outgoing, asked, told_missing) =
+            self.at_one_moment(|engine, c| engine.sealed_request(c, budget, lease))?;
+        self.answer_feed = Some(self.me.feed);
+        self.asked = asked;
+        self.recovering.told_missing = told_missing;
+        Ok(outgoing)
+    }
+
+    /// Makes a request; with it the questions in it, and the records of which it says that something is missing.
+    fn sealed_request(
+        &self,
+        c: &Connection,
+        budget: u32,
+        lease: bool,
+    ) -> Result<(Outgoing, Vec<Ask>, Vec<RecordId>), ClientError> {
         let server = self.server()?.ok_or(ClientError::NotEnrolled)?;
         let enrol = self.enrolment()?;
         if enrol.is_none() && self.me.device.is_none() {
@@ -42,8 +63,8 @@ impl Engine {
         let enrols = enrol.is_some();
         let segments = self.segments()?;
         let entries = segments.iter().map(|s| s.entries.len()).sum();
-        let rights_known = self.rights_known(&segments, db::number(&self.db, "territory")? as u32);
-        let recovery = self.recovery(&segments)?;
+        let rights_known = self.rights_known(&segments, db::number(c, "territory")? as u32);
+        let (recovery, told_missing) = self.recovery(&segments)?.unzip();
         let request = Request {
             server_epoch: self.me.server_epoch,
             schema: self.schema.fingerprint(),
@@ -59,26 +80,26 @@ impl Engine {
             lease,
             recovery,
         };
-        let payload = frames::write_request(&request, &Names(&self.db));
-        let dictionary = (db::number(&self.db, "no_dictionary")? == 0).then(|| self.schema.dictionary());
+        let payload = frames::write_request(&request, &Names(c));
+        let dictionary = (db::number(c, "no_dictionary")? == 0).then(|| self.schema.dictionary());
         let (packing, payload) = squeeze::pack(&payload, dictionary);
-        let counter = self.next_counter()?;
         // Who enrols comes as a stranger, even with a number of another server's.
         let device = self.me.device.filter(|_| !enrols).unwrap_or(DeviceNo(0));
         let body = envelope::seal(
             self.me.suite,
             &self.me.key,
             device,
-            counter,
+            self.counter,
             packing,
             request.schema,
             &payload,
         );
-        Ok(Outgoing {
+        let outgoing = Outgoing {
             server,
             body,
             entries,
-        })
+        };
+        Ok((outgoing, request.asks, told_missing.unwrap_or_default()))
     }
 
     /// The rights this phone knows. What it has to send beyond this request was made before it came to know them: until
@@ -129,11 +150,25 @@ impl Engine {
         }))
     }
 
-    /// Higher than any counter used before, also by an older copy of this phone: the clock serves as one.
+    /// Higher than any counter used before, also by another process, or an older copy of this phone: the clock serves as
+    /// one. Lost in a power cut, it is told by the server.
     fn next_counter(&mut self) -> Result<u64, ClientError> {
-        let last = self.counter.max(db::number(&self.db, "counter")? as u64);
-        self.counter = (last + 1).max((self.clock)().max(0) as u64);
-        Ok(self.counter)
+        let now = (self.clock)().max(0) as u64;
+        let after = |last: u64| (last + 1).max(now);
+        let used = self.counter;
+        let kept = db::lightly(&self.db, |c| {
+            let tx = Transaction::new_unchecked(c, TransactionBehavior::Immediate)?;
+            let next = after(used.max(db::number(&tx, COUNTER)? as u64));
+            db::set_number(&tx, COUNTER, next as i64)?;
+            tx.commit().map_err(ClientError::of_store)?;
+            Ok(next)
+        });
+        match kept {
+            Err(error) if error.is_damage() => Err(error),
+            // On a full disk what waits can be sent all the same.
+            Err(_) => Ok(after(used.max(db::number(&self.db, COUNTER)? as u64))),
+            kept => kept,
+        }
     }
 
     /// The key's feeds, each with the last entry held here; the one written now is the last.

@@ -2,7 +2,9 @@
 //! the second not behind what it has seen, so that a clock set back gives no right back.
 
 use gridledger_schema::code::Code;
+use gridledger_schema::ids::ServerEpoch;
 
+use super::lock::UNNAMED;
 use super::{Engine, db};
 use crate::error::ClientError;
 
@@ -23,24 +25,31 @@ impl Engine {
         Ok(now.max(db::number(&self.db, "latest")?))
     }
 
-    /// The server's clock: small differences are the network's.
-    pub(super) fn server_time(&mut self, at: i64) -> Result<(), ClientError> {
+    /// The server's clock, and its generation: another one than the store's voids the answer. Small differences of clocks
+    /// are the network's. A later answer has said it better.
+    pub(super) fn server_time(&mut self, at: i64, epoch: ServerEpoch) -> Result<(), ClientError> {
         let offset = at - (self.clock)();
         let offset = if offset.abs() < CLOCK_NOISE_MS { 0 } else { offset };
         self.lease.server = Some(at);
-        let tx = self.db.transaction()?;
-        db::set_number(&tx, "clock_offset", offset)?;
-        db::set_number(&tx, "told_at", at)?;
-        // Whatever a wrong clock had shown is put right.
-        db::set_number(&tx, "latest", at)?;
-        tx.commit().map_err(ClientError::of_store)
+        self.answer_epoch = Some(epoch);
+        self.of_answer(UNNAMED, |engine, c| {
+            if engine.is_overtaken()? {
+                return Ok(());
+            }
+            db::set_number(c, "clock_offset", offset)?;
+            db::set_number(c, "told_at", at)?;
+            // Whatever a wrong clock had shown is put right.
+            db::set_number(c, "latest", at)?;
+            engine.note_answered(c)
+        })?;
+        Ok(())
     }
 
     /// Writes down how late it is. Asked for at every opening and whenever a right is found to have ended.
     pub(super) fn note_latest(&self) -> Result<(), ClientError> {
         let now = self.now()?;
         if now > db::number(&self.db, "latest")? + LATEST_STEP_MS {
-            db::set_number(&self.db, "latest", now)?;
+            db::raise_number(&self.db, "latest", now)?;
         }
         Ok(())
     }
@@ -49,7 +58,7 @@ impl Engine {
     pub(super) fn note_refusal(&self, error: &ClientError) -> Result<(), ClientError> {
         if error.code() == Some(Code::GrantEnded) {
             let at = self.rights_time(self.now()?)?;
-            db::set_number(&self.db, "latest", at)?;
+            db::raise_number(&self.db, "latest", at)?;
         }
         Ok(())
     }
