@@ -109,7 +109,7 @@ impl Client {
         }
         match work(&mut engine) {
             Err(error) if error.is_damage() => Err(engine.set_aside()),
-            other => other,
+            done => done.map_err(|error| engine.told(error)),
         }
     }
 

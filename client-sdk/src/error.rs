@@ -1,10 +1,13 @@
 //! What can go wrong on a phone.
 
+use std::path::Path;
 use std::time::Duration;
 
 use gridledger_core::wire::WireError;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::SchemaError;
+
+use crate::key_file;
 
 /// What can go wrong on a phone.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,23 @@ pub enum ClientError {
     /// The key or the passphrase is not the one this store is locked with. Nothing was touched.
     #[error("the key or passphrase does not open this store; nothing was touched")]
     WrongKey,
+    /// The key file beside the store is missing, damaged or another store's. Nothing was touched: with the right key file
+    /// put back the store opens.
+    #[error("{}", fault.en(file))]
+    KeyFile {
+        /// What is wrong with it.
+        fault: KeyFileFault,
+        /// Where it belongs.
+        file: String,
+    },
+    /// The store's file is missing and its log is there. Nothing was touched: with the file put back the store opens.
+    #[error(
+        "the store's file {file} is missing, but its log is there: put the file back; nothing was touched"
+    )]
+    LostFile {
+        /// Where it belongs.
+        file: String,
+    },
     /// The file is damaged; it was set aside under the name given, not deleted: it may hold unsent work.
     #[error("the local store is damaged; it was kept as {kept_as}")]
     Damaged {
@@ -30,6 +50,9 @@ pub enum ClientError {
     /// There is no space left; nothing was saved.
     #[error("no space is left on this device; nothing was saved")]
     Full,
+    /// The store can be read and not written to; nothing was saved.
+    #[error("the store can be read here and not written to; nothing was saved")]
+    ReadOnly,
     /// No device key yet: enrol first.
     #[error("this device is not enrolled")]
     NotEnrolled,
@@ -58,6 +81,49 @@ pub enum ClientError {
     /// Something asked for is not here.
     #[error("there is no {0} here")]
     Missing(String),
+}
+
+/// What is wrong with a key file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFileFault {
+    /// It is not there.
+    Missing,
+    /// Its bytes are not what was written.
+    Damaged,
+    /// It opens no page of the store.
+    Misfit,
+}
+
+impl KeyFileFault {
+    /// A sentence in English.
+    pub fn en(self, file: &str) -> String {
+        match self {
+            Self::Missing => format!(
+                "the key file {file} is missing, and the store cannot be opened without it: put it back beside the \
+                 store; nothing was touched"
+            ),
+            Self::Damaged => {
+                format!("the key file {file} is damaged: put a copy of it back; nothing was touched")
+            }
+            Self::Misfit => format!(
+                "the key file {file} opens no page of the store: it is another store's, or the store is damaged; \
+                 nothing was touched"
+            ),
+        }
+    }
+
+    /// A sentence in Chinese.
+    pub fn zh(self, file: &str) -> String {
+        match self {
+            Self::Missing => format!(
+                "找不到密钥文件 {file}，没有它就打不开本机数据库：请把它放回数据库文件旁边。没有改动任何文件。"
+            ),
+            Self::Damaged => format!("密钥文件 {file} 已损坏：请放回它的备份。没有改动任何文件。"),
+            Self::Misfit => format!(
+                "密钥文件 {file} 打不开这个本机数据库：它可能属于另一个数据库，也可能数据库已损坏。没有改动任何文件。"
+            ),
+        }
+    }
 }
 
 impl ClientError {
@@ -99,23 +165,45 @@ impl ClientError {
 
     /// The same error, with a full disk told apart.
     pub(crate) fn of_store(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
-            _ => error.into(),
+        error.into()
+    }
+
+    /// What the file system said, with a full disk and a place that cannot be written to told apart.
+    pub(crate) fn of_file(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::Full,
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::NotAStore(error.to_string()),
         }
     }
 
-    /// What the file system said, with a full disk told apart.
-    pub(crate) fn of_file(error: &std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::Full,
-            _ => Self::NotAStore(error.to_string()),
+    /// Something is wrong with the key file of the store at `store`.
+    pub(crate) fn key_file(store: &Path, fault: KeyFileFault) -> Self {
+        let file = key_file::beside(store).display().to_string();
+        Self::KeyFile { fault, file }
+    }
+
+    /// Whether it may be that nothing can be written now, while what is there can be read.
+    pub(crate) fn may_be_of_writing(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, SystemIoFailure};
+        match self {
+            Self::Full | Self::ReadOnly => true,
+            Self::Store(error) => {
+                matches!(error.sqlite_error_code(), Some(CannotOpen | SystemIoFailure))
+            }
+            _ => false,
         }
     }
 }
 
 impl From<rusqlite::Error> for ClientError {
     fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => return Self::Full,
+            Some(rusqlite::ErrorCode::ReadOnly) => return Self::ReadOnly,
+            _ => {}
+        }
         match &error {
             rusqlite::Error::SqliteFailure(_, Some(said)) if said == LEASE_ENDED => lease_ended().into(),
             _ => Self::Store(error),

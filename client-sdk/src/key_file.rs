@@ -20,7 +20,7 @@ use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::error::ClientError;
+use crate::error::{ClientError, KeyFileFault};
 use crate::faults;
 
 /// The key a store's file is encrypted under.
@@ -79,11 +79,11 @@ impl Lock {
     /// The file key of the store at `path`, for tools that look into a file with SQLCipher itself. Everything but
     /// residents' values can be read with it.
     pub fn file_key(&self, path: &Path) -> Result<Zeroizing<[u8; 32]>, ClientError> {
-        let bytes = read(path)?.ok_or_else(|| ClientError::Missing("key file".into()))?;
+        let bytes = read(path)?.ok_or_else(|| ClientError::key_file(path, KeyFileFault::Missing))?;
         self.unwrap(&bytes).map_err(|fault| match fault {
             KeyFault::Wrong => ClientError::WrongKey,
             KeyFault::Newer(version) => newer(version),
-            KeyFault::Damaged => ClientError::NotAStore("the key file is damaged".into()),
+            KeyFault::Damaged => ClientError::key_file(path, KeyFileFault::Damaged),
         })
     }
 

@@ -41,7 +41,8 @@ mod transport;
 
 pub use backoff::Backoff;
 pub use client::{Client, Options};
-pub use error::ClientError;
+pub use engine::set_aside;
+pub use error::{ClientError, KeyFileFault};
 pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
 pub use key_file::{Lock, PASSPHRASE_CHARS};

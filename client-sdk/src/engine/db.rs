@@ -1,20 +1,13 @@
-//! The phone's file: the one way to open it, its tables, its settings. What opens it is `key_file`'s.
-
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
-use std::path::Path;
+//! The tables and the settings of the phone's file. `opening` opens it.
 
 use rusqlite::{Connection, OptionalExtension as _};
-use zeroize::Zeroizing;
 
 use crate::error::ClientError;
-use crate::faults;
-use crate::key_file::{self, FileKey, KeyFault, Lock};
 
 /// "gldp": the file is a gridledger phone store.
-const APPLICATION_ID: i32 = 0x676c_6470;
+pub(super) const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES];
+pub(super) const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -113,154 +106,20 @@ const SUITES: &str = "
 ALTER TABLE receipts ADD COLUMN suite INTEGER NOT NULL DEFAULT 0;
 ";
 
-/// Bytes of a page: a file of less is none.
-const PAGE: u64 = 4096;
-/// The first bytes of a file that is not encrypted.
-const PLAIN: &[u8] = b"SQLite format 3\0";
-/// The files of a store.
-const PARTS: [&str; 4] = ["", "-wal", "-shm", ".key"];
-
-/// Why a file did not open.
-enum Fault {
-    /// It is damaged.
-    Damage,
-    /// Anything else.
-    Other(ClientError),
-}
-
-impl<E: Into<ClientError>> From<E> for Fault {
-    fn from(error: E) -> Self {
-        match error.into() {
-            error if error.is_damage() => Self::Damage,
-            error => Self::Other(error),
-        }
-    }
-}
-
-/// Opens the file with its lock, making it if it is not there. A damaged one is set aside and reported, never deleted;
-/// a lock that does not fit changes nothing.
-pub(super) fn open(path: &Path, lock: &Lock) -> Result<(Connection, FileKey), ClientError> {
-    open_checked(path, lock).map_err(|fault| match fault {
-        Fault::Damage => match set_aside(path) {
-            Ok(kept_as) => ClientError::Damaged { kept_as },
-            Err(error) => error,
-        },
-        Fault::Other(error) => error,
-    })
-}
-
-/// Gives the files of a store other names, all with the same ending; the name of the first.
-pub(super) fn set_aside(path: &Path) -> Result<String, ClientError> {
-    let free = (1..u32::MAX)
-        .map(|i| key_file::named(path, &format!(".damaged-{i}")))
-        .find(|name| PARTS.iter().all(|part| !key_file::named(name, part).exists()));
-    let aside = free.expect("BUG: some name is free");
-    for part in PARTS {
-        let from = key_file::named(path, part);
-        if from.exists() {
-            std::fs::rename(&from, key_file::named(&aside, part)).map_err(|e| ClientError::of_file(&e))?;
-        }
-    }
-    Ok(aside.display().to_string())
-}
-
-fn open_checked(path: &Path, lock: &Lock) -> Result<(Connection, FileKey), Fault> {
-    let length = match std::fs::metadata(path) {
-        Ok(found) => Some(found.len()),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(ClientError::of_file(&error).into()),
-    };
-    let key = match (length, key_file::read(path)?) {
-        (_, Some(wrapped)) => unwrap(lock, &wrapped)?,
-        (Some(_), None) if is_plain(path)? => {
-            let what = "the file is not encrypted: it is no store of this version";
-            return Err(ClientError::NotAStore(what.into()).into());
-        }
-        (Some(_), None) => return Err(Fault::Damage),
-        (None, None) => {
-            let key = key_file::new_key()?;
-            key_file::write(path, &lock.wrap(&key)?)?;
-            key
-        }
-    };
-    match length {
-        Some(length) if length < PAGE => return Err(Fault::Damage),
-        // What was never folded into a file is gone with it.
-        None if key_file::named(path, "-wal").exists() => return Err(Fault::Damage),
-        None => make(path, &key)?,
-        Some(_) => {}
-    }
-    let mut connection = with_key(path, &key)?;
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 1000;")?;
-    connection.set_prepared_statement_cache_capacity(64);
-    migrate(&mut connection)?;
-    Ok((connection, key))
-}
-
-fn unwrap(lock: &Lock, wrapped: &[u8]) -> Result<FileKey, Fault> {
-    lock.unwrap(wrapped).map_err(|fault| match fault {
-        KeyFault::Damaged => Fault::Damage,
-        KeyFault::Wrong => Fault::Other(ClientError::WrongKey),
-        KeyFault::Newer(version) => Fault::Other(key_file::newer(version)),
-    })
-}
-
-fn is_plain(path: &Path) -> Result<bool, ClientError> {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(PLAIN.len() as u64).read_to_end(&mut head));
-    read.map_err(|e| ClientError::of_file(&e))?;
-    Ok(head == PLAIN)
-}
-
-/// Makes a store under another name and puts it in place whole: a file that is there and short is a damaged one.
-fn make(path: &Path, key: &FileKey) -> Result<(), Fault> {
-    let new = key_file::named(path, ".new");
-    for part in ["", "-journal"] {
-        match std::fs::remove_file(key_file::named(&new, part)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(ClientError::of_file(&error).into());
-            }
-            _ => {}
-        }
-    }
-    let mut connection = with_key(&new, key)?;
-    migrate(&mut connection)?;
-    connection.close().map_err(|(_, error)| error)?;
-    faults::reach("phone.before_store");
-    let placed = std::fs::rename(&new, path).and_then(|()| key_file::sync_folder(path));
-    placed.map_err(|e| ClientError::of_file(&e))?;
-    Ok(())
-}
-
-/// A connection under a key. That the key fits shows at the first read.
-fn with_key(path: &Path, key: &FileKey) -> Result<Connection, ClientError> {
-    let connection = Connection::open(path)?;
-    // A raw key: no derivation, it is random already. SQLCipher would write what it finds wrong to standard error.
-    let mut sql = Zeroizing::new(String::with_capacity(192));
-    sql.push_str("PRAGMA cipher_log_level = NONE; PRAGMA key = \"x'");
-    for byte in key.iter() {
-        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).expect("BUG: a nibble");
-        sql.extend([digit(byte >> 4), digit(byte & 15)]);
-    }
-    // Each page written carries an authentication code; phones compute this one in hardware.
-    sql.push_str("'\"; PRAGMA cipher_hmac_algorithm = HMAC_SHA256;");
-    connection.execute_batch(&sql)?;
-    // `secure_delete`: what is sealed or deleted leaves no copy in the pages it was in.
-    connection.execute_batch(
-        "PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA secure_delete = ON;
-         PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;
-         PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;",
-    )?;
-    Ok(connection)
-}
-
 /// Folds the log into the file and empties it, so that nothing of what was deleted stays in it.
 pub(super) fn fold_log(c: &Connection) -> Result<(), ClientError> {
     c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(())
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
+/// Whether every step has been taken.
+pub(super) fn is_current(connection: &Connection) -> Result<bool, ClientError> {
+    let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(taken as usize == STEPS.len())
+}
+
+/// Takes the steps that the file has not taken yet.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
     let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;

@@ -225,8 +225,13 @@ impl Engine {
         self.freshen()
     }
 
-    /// Derives and shows what could not be while it was dark, and seals what is to be sealed.
+    /// Derives and shows what could not be while it was dark, and seals what is to be sealed. Where there is no room for
+    /// that, the next opening does it.
     pub(super) fn freshen(&self) -> Result<(), ClientError> {
+        self.where_room(self.freshen_now())
+    }
+
+    fn freshen_now(&self) -> Result<(), ClientError> {
         let some = "SELECT EXISTS (SELECT 1 FROM records WHERE stale = 1)
                     OR EXISTS (SELECT 1 FROM entries WHERE state >= 2 AND sealed = 0)";
         if self.seal.is_dark() || !self.db.query_row(some, [], |row| row.get::<_, bool>(0))? {
@@ -256,11 +261,15 @@ impl Engine {
         if before.as_deref() == Some(&says[..]) {
             return self.freshen();
         }
-        let tx = self.db.transaction()?;
-        tx.execute("UPDATE records SET stale = 1", [])?;
-        db::set(&tx, SEALED_BY, &says)?;
-        tx.commit().map_err(ClientError::of_store)?;
+        self.where_room(self.seal_anew(&says))?;
         self.freshen()
+    }
+
+    fn seal_anew(&self, says: &[u8]) -> Result<(), ClientError> {
+        let tx = self.db.unchecked_transaction()?;
+        tx.execute("UPDATE records SET stale = 1", [])?;
+        db::set(&tx, SEALED_BY, says)?;
+        tx.commit().map_err(ClientError::of_store)
     }
 }
 

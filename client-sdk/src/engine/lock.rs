@@ -33,6 +33,15 @@ impl Engine {
     /// Does something in one transaction, on what is there now. `before` and `after` name the points around its commit.
     pub(super) fn locked<T>(
         &mut self,
+        points: (&str, &str),
+        work: impl FnOnce(&Self, &Connection) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let done = self.in_lock(points, work);
+        done.map_err(|error| self.told(error))
+    }
+
+    fn in_lock<T>(
+        &mut self,
         (before, after): (&str, &str),
         work: impl FnOnce(&Self, &Connection) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {

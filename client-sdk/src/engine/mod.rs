@@ -6,7 +6,7 @@
 //! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share
 //! a file. `restored` moves to a restored server's generation, `shadows` keep what was confirmed before until it comes back,
 //! `lost` is what does not. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
-//! without seeing them.
+//! without seeing them. `opening` opens the store's file, `db` has its tables.
 
 mod apply;
 mod attention;
@@ -20,6 +20,7 @@ mod lease;
 mod lock;
 mod lost;
 mod names;
+mod opening;
 mod overlay;
 mod query;
 mod reach;
@@ -45,6 +46,7 @@ use rusqlite::config::DbConfig;
 
 use crate::error::ClientError;
 use crate::key_file::{self, FileKey, Lock};
+pub use opening::set_aside;
 pub use reads::ForCheck;
 pub use request::Outgoing;
 
@@ -111,7 +113,7 @@ impl Engine {
         clock: Clock,
         seed: [u8; 32],
     ) -> Result<Self, ClientError> {
-        let (db, file_key) = db::open(path, lock)?;
+        let (db, file_key) = opening::open(path, lock)?;
         Self::over(db, file_key, path, schema, clock, seed).map_err(|error| {
             // The connection is closed by now.
             if error.is_damage() {
@@ -160,7 +162,7 @@ impl Engine {
             ask_again: false,
             version,
         };
-        engine.note_latest()?;
+        engine.where_room(engine.note_latest())?;
         engine.begin_lease()?;
         engine.follow_schema()?;
         Ok(engine)
@@ -222,6 +224,19 @@ impl Engine {
         self.me.head.0 > self.me.decided || self.former_feeds().is_ok_and(|feeds| !feeds.is_empty())
     }
 
+    /// An error with a full disk, and a place that cannot be written to, told apart.
+    pub(crate) fn told(&self, error: ClientError) -> ClientError {
+        opening::told(&self.path, error)
+    }
+
+    /// What can wait until there is room: where nothing can be written now, what is there is read all the same.
+    fn where_room(&self, done: Result<(), ClientError>) -> Result<(), ClientError> {
+        match done.map_err(|error| self.told(error)) {
+            Err(ClientError::Full | ClientError::ReadOnly) => Ok(()),
+            done => done,
+        }
+    }
+
     fn rights(&self) -> Rights<'_> {
         Rights {
             schema: &self.schema,
@@ -237,7 +252,7 @@ impl Engine {
 }
 
 fn put_aside(path: &Path) -> ClientError {
-    match db::set_aside(path) {
+    match set_aside(path) {
         Ok(kept_as) => ClientError::Damaged { kept_as },
         Err(error) => error,
     }

@@ -105,3 +105,40 @@ fn a_key_that_is_none_is_not_understood() {
     );
     assert!(!phone.path("phone.db").exists());
 }
+
+#[test]
+fn a_store_without_its_key_file_waits_for_it() {
+    let phone = Phone::blank();
+    assert_eq!(run(&phone, &[], "", &ENROL).status, 0);
+    let names = || {
+        let entries = std::fs::read_dir(phone.dir.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    for part in [".key", ".hostkey"] {
+        let file = phone.path(&format!("phone.db{part}"));
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        for (lang, said) in [("en", "put"), ("zh", "放回")] {
+            let did = run(&phone, &[], "", &["status", "--lang", lang]);
+            let told = did.err.contains(file.to_str().unwrap()) && did.err.contains(said);
+            assert!(
+                did.status == 1 && told && did.err.contains("[wrong_key]"),
+                "{}",
+                did.err
+            );
+            assert_eq!(names().len(), before.len() - 1);
+        }
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(run(&phone, &[], "", &["status"]).status, 0);
+        assert_eq!(names(), before);
+    }
+    // Neither is made again beside a store that is there.
+    for part in [".key", ".hostkey"] {
+        std::fs::remove_file(phone.path(&format!("phone.db{part}"))).unwrap();
+    }
+    assert_eq!(run(&phone, &[], "", &["status"]).status, 1);
+    assert_eq!(names().len(), before.len() - 2);
+}

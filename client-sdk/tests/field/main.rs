@@ -3,5 +3,6 @@
 
 mod locked;
 mod phone;
+mod room;
 mod work;
 mod wrong;

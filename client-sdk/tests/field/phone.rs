@@ -9,6 +9,8 @@ use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_gridledger-field");
+
 /// A phone in a folder of its own.
 pub struct Phone {
     pub dir: TempDir,
@@ -82,8 +84,17 @@ impl Phone {
     }
 
     pub fn run(&self, args: &[&str]) -> Did {
-        let output = Command::new(env!("CARGO_BIN_EXE_gridledger-field"))
-            .args(args)
+        self.run_as(Command::new(PROGRAM).args(args))
+    }
+
+    /// Runs a command where no file can grow, as on a full disk.
+    pub fn run_without_room(&self, args: &[&str]) -> Did {
+        let script = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+        self.run_as(Command::new("sh").args(["-c", script, "sh", PROGRAM]).args(args))
+    }
+
+    fn run_as(&self, command: &mut Command) -> Did {
+        let output = command
             .env("GRIDLEDGER_STORE", self.path("phone.db"))
             .env("GRIDLEDGER_FIELD_KEY", "07".repeat(32))
             .env_remove("LC_MESSAGES")

@@ -195,9 +195,11 @@ fn a_phone_that_is_not_enrolled_says_so() {
 
 #[test]
 fn a_damaged_store_is_kept_and_a_foreign_one_left_alone() {
-    let phone = Phone::blank();
+    let phone = Phone::new();
     let store = phone.path("phone.db");
-    std::fs::write(&store, vec![0x55; 8192]).unwrap();
+    let half = std::fs::metadata(&store).unwrap().len() / 2;
+    let file = std::fs::File::options().write(true).open(&store).unwrap();
+    file.set_len(half).unwrap();
     let did = phone.run(&["status"]);
     assert!(did.status == 1 && did.err.contains("[damaged]"), "{}", did.err);
     assert!(phone.path("phone.db.damaged-1").exists());

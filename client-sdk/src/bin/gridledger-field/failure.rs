@@ -176,10 +176,12 @@ fn word(error: &ClientError) -> &'static str {
         ClientError::Refused(refusal) => refusal.code.as_str(),
         ClientError::Server { code, .. } => code.as_str(),
         ClientError::Store(_) => "store",
-        ClientError::WrongKey => "wrong_key",
+        ClientError::WrongKey | ClientError::KeyFile { .. } => "wrong_key",
+        ClientError::LostFile { .. } => "store_missing",
         ClientError::Damaged { .. } => "damaged",
         ClientError::NotAStore(_) => "not_a_store",
         ClientError::Full => "full",
+        ClientError::ReadOnly => "read_only",
         ClientError::NotEnrolled => "not_enrolled",
         ClientError::Network(_) => "network",
         ClientError::Certificates(_) => "certificates",
@@ -211,11 +213,16 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
         ClientError::Server { code, .. } => code.zh().to_owned(),
         ClientError::Store(error) => format!("本机数据库出错：{error}"),
         ClientError::WrongKey => "密钥或口令打不开这个本机数据库；没有改动任何文件。".to_owned(),
+        ClientError::KeyFile { fault, file } => fault.zh(file),
+        ClientError::LostFile { file } => {
+            format!("找不到本机数据库文件 {file}，只有它的日志还在：请把它放回原处。没有改动任何文件。")
+        }
         ClientError::Damaged { kept_as } => {
             format!("本机数据库已损坏，原文件保存为 {kept_as}，其中可能有未发送的内容，请勿删除。")
         }
         ClientError::NotAStore(what) => format!("这个文件不能作为本机数据库：{what}"),
         ClientError::Full => "存储空间已满，这次没有保存。".to_owned(),
+        ClientError::ReadOnly => "本机数据库所在的位置不能写入，只能查看；这次没有保存。".to_owned(),
         ClientError::NotEnrolled => "这台设备还没有注册。".to_owned(),
         ClientError::Network(what) => format!("连接不上服务器（{what}）。"),
         ClientError::Certificates(what) => format!("信任的证书有误：{what}"),

@@ -61,11 +61,12 @@ fn host_key(store: &Path, lang: Lang) -> Result<Lock, Failure> {
             Failure::told("wrong_key", message)
         }),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&error)),
-        Err(_) if beside(store, ".key").exists() => {
+        Err(_) if store.exists() || beside(store, ".key").exists() => {
             let message = say!(
                 lang,
-                "打开本机数据库需要密钥：请设置 {KEY} 或 {PASSPHRASE}，或用 --passphrase-stdin 输入口令。",
-                "The store is locked: give its key in {KEY}, or its passphrase in {PASSPHRASE} or with --passphrase-stdin."
+                "打开本机数据库需要密钥：请把 {shown} 放回原处，或设置 {KEY} 或 {PASSPHRASE}，或用 --passphrase-stdin 输入口令。",
+                "The store is locked: put {shown} back, or give its key in {KEY}, or its passphrase in {PASSPHRASE} or with \
+                 --passphrase-stdin."
             );
             Err(Failure::told("wrong_key", message))
         }
