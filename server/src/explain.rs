@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use gridledger_core::document::Document;
-use gridledger_core::fold::{Event, FoldError, Outcome, Ticket, fold};
+use gridledger_core::fold::{Event, FoldError, Outcome, Ticket, fold, reading_order};
 use gridledger_core::project::project;
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::RecordId;
@@ -25,7 +25,7 @@ const WORKFLOW: &str = "ticket";
 pub struct Explanation {
     /// The ticket, folded.
     pub ticket: Ticket,
-    /// The events in time order, each with the openings a closing of no effect had not seen.
+    /// The events, causes first, each with the openings a closing of no effect had not seen.
     pub steps: Vec<Step>,
 }
 
@@ -45,31 +45,31 @@ pub struct Step {
 /// Folds events and says what became of each.
 pub fn explain(events: &[Event]) -> Result<Explanation, FoldError> {
     let ticket = fold(events)?;
-    let by_id: BTreeMap<&str, &Event> = events.iter().map(|event| (event.id.as_str(), event)).collect();
+    let order = reading_order(events);
     let applied: BTreeSet<&str> = ticket.applied.iter().map(String::as_str).collect();
-    let mut steps: Vec<Step> = events
+    let steps: Vec<Step> = order
         .iter()
         .map(|event| {
             let outcome = ticket.outcomes.get(&event.id).copied();
             let outcome = outcome.unwrap_or(Outcome::Superseded { state: None });
             let unseen = if outcome == Outcome::Proposal && event.verb.is_closing() {
-                unseen_openings(event, &by_id, &applied)
+                unseen_openings(event, &order, &applied)
             } else {
                 Vec::new()
             };
             Step {
-                event: event.clone(),
+                event: (*event).clone(),
                 outcome,
                 was_applied: applied.contains(event.id.as_str()),
                 unseen,
             }
         })
         .collect();
-    steps.sort_by(|a, b| (a.event.at, &a.event.id).cmp(&(b.event.at, &b.event.id)));
     Ok(Explanation { ticket, steps })
 }
 
-fn unseen_openings(event: &Event, by_id: &BTreeMap<&str, &Event>, applied: &BTreeSet<&str>) -> Vec<Event> {
+fn unseen_openings(event: &Event, order: &[&Event], applied: &BTreeSet<&str>) -> Vec<Event> {
+    let by_id: BTreeMap<&str, &Event> = order.iter().map(|event| (event.id.as_str(), *event)).collect();
     let (mut seen, mut waiting) = (BTreeSet::new(), vec![event]);
     while let Some(event) = waiting.pop() {
         if seen.insert(event.id.as_str()) {
@@ -77,7 +77,7 @@ fn unseen_openings(event: &Event, by_id: &BTreeMap<&str, &Event>, applied: &BTre
             waiting.extend(parents.filter_map(|parent| by_id.get(parent.as_str())));
         }
     }
-    let openings = by_id.values().filter(|one| one.verb.is_opening());
+    let openings = order.iter().filter(|one| one.verb.is_opening());
     openings
         .filter(|one| applied.contains(one.id.as_str()) && !seen.contains(one.id.as_str()))
         .map(|one| (*one).clone())

@@ -1,6 +1,7 @@
 //! One record as a person at a desk sees it, and its history. Whoever has no right to a record is told there is none.
 
 use gridledger_core::document::Document;
+use gridledger_core::fold::reading_order;
 use gridledger_core::project::{View, project};
 use gridledger_core::{canonical, mask};
 use gridledger_schema::code::Code;
@@ -99,8 +100,8 @@ pub fn record(reader: &Reader<'_>, record: RecordId, plain: Option<&Unmask>) -> 
         "conflicts": conflicts,
     });
     if let (Some(mut shown_ticket), Some(ticket)) = (ticket, &view.ticket) {
-        shown_ticket["proposals"] = json!(ticket.proposals());
-        shown_ticket["forwarded"] = json!(ticket.forwarded());
+        shown_ticket["proposals"] = json!(in_order(&view, &ticket.proposals()));
+        shown_ticket["forwarded"] = json!(in_order(&view, &ticket.forwarded()));
         shown["ticket"] = shown_ticket;
     }
     Ok(shown)
@@ -188,11 +189,19 @@ fn erased_json(readable: &Readable<'_>, row: &HistoryRow) -> Option<Value> {
     Some(shown)
 }
 
-/// A ticket's events in time order, each with what became of it.
+/// Ids of events, in the order in which they are read.
+fn in_order<'a>(view: &'a View, ids: &[&str]) -> Vec<&'a str> {
+    let ordered = reading_order(&view.events)
+        .into_iter()
+        .map(|event| event.id.as_str());
+    ordered.filter(|id| ids.contains(id)).collect()
+}
+
+/// A ticket's events, causes first, each with what became of it.
 fn events(readable: &Readable<'_>, masks: bool) -> Vec<Value> {
     let view = &readable.view;
     let outcome = |id: &str| view.ticket.as_ref().and_then(|ticket| ticket.outcomes.get(id));
-    let shown = view.events.iter().map(|event| {
+    let shown = reading_order(&view.events).into_iter().map(|event| {
         let mut shown = json!(event);
         if masks {
             shown["args"] = mask::event_args(readable.record_type, &event.args).into();

@@ -134,6 +134,50 @@ fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, 
     }
 }
 
+/// Events as a person reads them: what an author had seen before what he or she did; of those that had not seen each
+/// other the earlier first, then by feed and number. Events that make no history are in order of time.
+pub fn reading_order(events: &[Event]) -> Vec<&Event> {
+    let mut sorted: Vec<&Event> = events.iter().collect();
+    sorted.sort_by_cached_key(|event| (event.at, by_numbers(&event.id)));
+    let positions: HashMap<&str, usize> = sorted
+        .iter()
+        .enumerate()
+        .map(|(at, e)| (e.id.as_str(), at))
+        .collect();
+    let mut children = vec![Vec::new(); sorted.len()];
+    let mut waiting_for = vec![0_usize; sorted.len()];
+    for (child, event) in sorted.iter().enumerate() {
+        for parent in event.parents.iter().filter_map(|id| positions.get(id.as_str())) {
+            children[*parent].push(child);
+            waiting_for[child] += 1;
+        }
+    }
+    let first = (0..sorted.len()).filter(|at| waiting_for[*at] == 0).map(Reverse);
+    let mut ready: BinaryHeap<Reverse<usize>> = first.collect();
+    let mut order = Vec::with_capacity(sorted.len());
+    while let Some(Reverse(at)) = ready.pop() {
+        order.push(sorted[at]);
+        for &child in &children[at] {
+            waiting_for[child] -= 1;
+            if waiting_for[child] == 0 {
+                ready.push(Reverse(child));
+            }
+        }
+    }
+    if order.len() == sorted.len() {
+        order
+    } else {
+        sorted
+    }
+}
+
+/// An id's parts, numbers as numbers: `a.18.7` comes before `a.18.10`.
+fn by_numbers(id: &str) -> Vec<(Option<u64>, String)> {
+    id.split('.')
+        .map(|part| (part.parse().ok(), part.to_owned()))
+        .collect()
+}
+
 /// An event that is its own ancestor, if some still wait for a parent that never became ready.
 fn on_a_cycle(parents: &[Vec<usize>], waiting_for: &[usize]) -> Option<usize> {
     let is_stuck = |at: &usize| waiting_for[*at] > 0;
@@ -158,4 +202,49 @@ fn ancestors(parents: &[Vec<usize>], order: &[usize]) -> Vec<Bits> {
         seen[at] = mine;
     }
     seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verb;
+    use super::*;
+
+    fn event(id: &str, at: i64, parents: &[&str]) -> Event {
+        Event {
+            id: id.to_owned(),
+            verb: Verb::Escalate,
+            actor: "w1".to_owned(),
+            at,
+            parents: parents.iter().map(|id| (*id).to_owned()).collect(),
+            args: serde_json::Map::new(),
+        }
+    }
+
+    fn read(events: &[Event]) -> Vec<&str> {
+        reading_order(events)
+            .into_iter()
+            .map(|event| event.id.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn events_are_read_by_cause_then_by_time_and_never_by_the_text_of_ids() {
+        let events = [
+            event("a.18.10", 5, &["a.18.7"]),
+            event("a.18.7", 5, &["a.3.0"]),
+            event("a.3.0", 9, &[]),
+            event("b.2.0", 4, &[]),
+        ];
+        assert_eq!(read(&events), ["b.2.0", "a.3.0", "a.18.7", "a.18.10"]);
+        // At one time and without a cause, numbers count as numbers.
+        let events = [
+            event("a.18.10", 5, &[]),
+            event("a.18.7", 5, &[]),
+            event("a.4.0", 5, &[]),
+        ];
+        assert_eq!(read(&events), ["a.4.0", "a.18.7", "a.18.10"]);
+        // What is no history is all there all the same.
+        let events = [event("a.2.0", 1, &["a.1.0"]), event("a.1.0", 2, &["a.2.0"])];
+        assert_eq!(read(&events), ["a.2.0", "a.1.0"]);
+    }
 }
