@@ -2,7 +2,7 @@
 //!
 //! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `reads` masks what is shown
 //! and notes what is seen whole, `request` says what to send, `apply` what an answer means, `attention` keeps what was
-//! refused, `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of
+//! refused, `empty` settles what says nothing, `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of
 //! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share
 //! a file. `restored` moves to a restored server's generation, `shadows` keep what was confirmed before until it comes back,
 //! `lost` is what does not. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
@@ -13,6 +13,7 @@ mod attention;
 mod blind;
 mod db;
 mod edit;
+mod empty;
 mod epochs;
 mod fork;
 mod gone;
@@ -163,6 +164,7 @@ impl Engine {
             version,
         };
         engine.where_room(engine.note_latest())?;
+        engine.where_room(engine.settle_empty())?;
         engine.begin_lease()?;
         engine.follow_schema()?;
         Ok(engine)

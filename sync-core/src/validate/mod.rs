@@ -76,6 +76,7 @@ pub fn validate(
     if matches!(entry.target, Target::Create { .. }) {
         complete(entry, subject.record_type)?;
     }
+    says_something(entry)?;
     events::check(standing.rights, author, entry, subject, &staged)
 }
 
@@ -102,6 +103,14 @@ pub fn check_own(
         )),
         None => Ok(()),
     }
+}
+
+/// An entry without intents touches no facet: no replica would ever be told of it.
+fn says_something(entry: &Entry) -> Result<(), Refusal> {
+    if entry.intents.is_empty() {
+        return Err(Refusal::of_field(Code::BadRequest, "intents", "at least one"));
+    }
+    Ok(())
 }
 
 fn target(standing: &Standing<'_>, entry: &Entry, subject: &Subject<'_>) -> Result<(), Refusal> {

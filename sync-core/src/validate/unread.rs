@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::explain::{invalid, of_part, shorten};
 use super::staged::Staged;
-use super::{Subject, field, field_of, target};
+use super::{Subject, field, field_of, says_something, target};
 use crate::known::Standing;
 use crate::project::View;
 use crate::rights::Rights;
@@ -23,6 +23,7 @@ pub fn validate_unread(
     state: Option<&str>,
     unread: impl Fn(&Field) -> bool,
 ) -> Result<(), Refusal> {
+    says_something(entry)?;
     target(standing, entry, subject)?;
     let mut staged = Staged::new(subject);
     let mut course = Course { state };
