@@ -75,6 +75,8 @@ pub enum Kind {
     Signature,
     /// A row refers to what is not there.
     Stray,
+    /// A field names a record that is not there or is of another type, or somebody who has no login.
+    Reference,
     /// Bytes that should be gone, or are and should not be.
     Erased,
     /// The read log's chain of hashes is broken.
@@ -94,6 +96,7 @@ impl Kind {
             Self::Chain => ("记录链断裂", "hash chain"),
             Self::Signature => ("签名不符", "signature"),
             Self::Stray => ("引用缺失", "missing reference"),
+            Self::Reference => ("字段所指的档案或人员不存在", "dangling reference"),
             Self::Erased => ("清除不符", "erasure"),
             Self::Reads => ("查阅日志链断裂", "read log"),
         }

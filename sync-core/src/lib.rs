@@ -19,6 +19,7 @@ pub mod project;
 pub mod reason;
 pub mod receipt;
 pub mod recovery;
+pub mod references;
 pub mod retention;
 pub mod rights;
 pub mod suite;

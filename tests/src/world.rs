@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 use crate::at_rest::lock;
 use crate::engines;
+use crate::office::{self, Clerk};
 
 /// What went wrong in a sync without a network.
 #[derive(Debug, thiserror::Error)]
@@ -232,6 +233,25 @@ impl World {
             .store
             .end_grant(user, role, area, now, now)
             .expect("grants")
+    }
+
+    /// A dwelling in an area, which its own worker notes at a desk.
+    pub fn dwelling(&self, area: &str) -> String {
+        let address = serde_json::json!({ "road": "滨河路", "number": "1" });
+        self.noted("dwelling", area, "address", address)
+    }
+
+    /// A household in such a dwelling.
+    pub fn household(&self, area: &str) -> String {
+        let dwelling = self.dwelling(area);
+        self.noted("household", area, "dwelling_id", dwelling.into())
+    }
+
+    fn noted(&self, of: &str, area: &str, field: &str, value: serde_json::Value) -> String {
+        let login = format!("clerk-{}", area.to_lowercase());
+        self.user(&login, "grid_worker", area);
+        let clerk = Clerk::new(&self.service, &login);
+        clerk.made(of, area, office::put(field, value)).to_string()
     }
 
     /// A one-time code for a user.

@@ -4,6 +4,7 @@ use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_core::known::Standing;
 use gridledger_core::project::View;
+use gridledger_core::references::{self, Named};
 use gridledger_core::validate::{Subject, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
@@ -196,6 +197,7 @@ impl Engine {
             match check(&standing, &entry) {
                 Ok(()) => {
                     self.check_creator(&entry, subject.record_type, record)?;
+                    self.check_references(&entry, subject.record_type)?;
                     return Ok(entry);
                 }
                 Err(no) => refusal = refusal.or(Some(no)),
@@ -204,6 +206,19 @@ impl Engine {
         Err(refusal
             .unwrap_or_else(|| self.no_role(subject.area, standing.moment.now))
             .into())
+    }
+
+    /// A record that is here must be what the field that names it says. Of one that is not here the server judges, as of
+    /// people.
+    fn check_references(&self, entry: &Entry, record_type: &RecordType) -> Result<(), ClientError> {
+        for reference in references::of_entry(&self.schema, record_type, entry) {
+            if let Named::Record(record, _) = &reference.to
+                && let Some(row) = overlay::row(&self.db, *record)?
+            {
+                reference.check_type(Some(&row.record_type))?;
+            }
+        }
+        Ok(())
     }
 
     fn write(

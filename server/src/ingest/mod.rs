@@ -5,12 +5,13 @@ mod again;
 mod epochs;
 mod home;
 mod known;
+mod named;
 mod parallel;
 pub(crate) mod working;
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use gridledger_core::known::{Moment, Standing};
@@ -48,6 +49,8 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
             cuts: HashMap::new(),
             routes: HashMap::new(),
             homes: home::homes(push),
+            types: HashMap::new(),
+            logins: HashSet::new(),
             prepared: parallel::prepare(push),
             forget: false,
             writes: Writes::default(),
@@ -97,6 +100,10 @@ struct Plan<'a> {
     trees: HashMap<(AreaNo, i64), Arc<AreaTree>>,
     routes: HashMap<AreaNo, Option<RouteRow>>,
     homes: home::Homes,
+    /// The types of records that entries name.
+    types: HashMap<RecordId, String>,
+    /// Logins that entries name.
+    logins: HashSet<String>,
     prepared: Prepared,
     /// The bytes of the entry being decided are not kept.
     forget: bool,
@@ -302,6 +309,7 @@ impl Plan<'_> {
             check_fit(&record_type, entry)?;
         } else {
             self.check(working, &record_type, (segment, known), entry, &seen)?;
+            self.names_what_is_there(working, &record_type, entry)?;
         }
         let made_on = match self.prepared.remove(&working.row.record) {
             Some(documents) if working.row.entries == 0 => {

@@ -46,6 +46,10 @@ pub trait AuditStore {
     fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError>;
     /// What a record's generation began with: of each facet an Automerge save. Nothing of its first.
     fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError>;
+    /// The type of a record; `None` if there is no such record.
+    fn type_of(&self, record: RecordId) -> Result<Option<String>, StoreError>;
+    /// Whether somebody has this login.
+    fn has_login(&self, login: &str) -> Result<bool, StoreError>;
     /// Rows that refer to what is not there: (what is missing, the row's key).
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError>;
 }

@@ -341,6 +341,10 @@ pub trait Source {
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError>;
     /// A record and its documents.
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
+    /// The type of a record; `None` if there is no such record.
+    fn type_of(&mut self, record: RecordId) -> Result<Option<String>, StoreError>;
+    /// Whether somebody has this login.
+    fn has_login(&mut self, login: &str) -> Result<bool, StoreError>;
     /// A user's grants; `None` if there is no such user or it was revoked.
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
     /// What a user had been granted before it was cut short, and when (the server's clock, ms).

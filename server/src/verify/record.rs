@@ -9,6 +9,7 @@ use gridledger_core::digest;
 use gridledger_core::document::{Document, RULES_VERSION};
 use gridledger_core::epoch::Erasure;
 use gridledger_core::project::project;
+use gridledger_core::references::{self, Named};
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::set::RecordType;
 use serde_json::Value;
@@ -64,6 +65,7 @@ pub(super) fn check(
                 made.compare_ledger(row, record_type, &ledger.views, report);
                 made.compare_shown(service, row, record_type, report)?;
             }
+            made.look_up_references(service, row, record_type, report)?;
         }
     }
     Ok(terms)
@@ -292,6 +294,31 @@ impl Made {
                 row.record,
                 "what tools are shown is not what they may see",
             );
+        }
+        Ok(())
+    }
+}
+
+impl Made {
+    /// Everything that the record names is there, and is of the type that the schema set says.
+    fn look_up_references(
+        &self,
+        service: &Service,
+        row: &RecordRow,
+        record_type: &RecordType,
+        report: &mut VerifyReport,
+    ) -> Result<(), StoreError> {
+        let view = project(record_type, self.facets.values());
+        for reference in references::of_view(&service.schema, record_type, &view) {
+            let refused = match &reference.to {
+                Named::Record(record, _) => reference.check_type(service.store.type_of(*record)?.as_deref()),
+                Named::Person(login) if !service.store.has_login(login)? => Err(reference.no_such_person()),
+                Named::Person(_) => Ok(()),
+            };
+            if let Err(refusal) = refused {
+                let what = format!("{}: {}", reference.field, refusal.rule);
+                report.note(Kind::Reference, row.record, what);
+            }
         }
         Ok(())
     }

@@ -25,8 +25,16 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
+/// What is there to be named by new records.
+pub struct Homes {
+    /// Ids of dwellings.
+    pub dwellings: Vec<String>,
+    /// Ids of households.
+    pub households: Vec<String>,
+}
+
 /// A new record: its type and what is in it. `mark` is a text that only this edit writes.
-pub fn create(rng: &mut Rng, mark: &str, households: &[String], now: i64) -> (&'static str, Intents) {
+pub fn create(rng: &mut Rng, mark: &str, homes: &Homes, now: i64) -> (&'static str, Intents) {
     match rng.below(6) {
         0 => (
             "dwelling",
@@ -39,18 +47,19 @@ pub fn create(rng: &mut Rng, mark: &str, households: &[String], now: i64) -> (&'
                 .put("coverage_note", mark)
                 .increment("posters_removed", rng.range(1, 5)),
         ),
-        2 if !households.is_empty() => {
-            let household = rng.pick(households).clone();
+        2 if !homes.households.is_empty() => {
+            let household = rng.pick(&homes.households).clone();
             let visit = Intents::new().put("household", household).put("result", "met");
             ("visit", visit.append("needs", mark))
         }
         3 | 4 => ("ticket", ticket(rng, mark)),
-        _ => (
-            "household",
-            Intents::new()
-                .put("dwelling_id", "00000000-0000-8000-8000-000000000000")
-                .put("label", mark),
-        ),
+        _ => {
+            // Where no dwelling is known yet the server refuses the household.
+            let nowhere = || "00000000-0000-8000-8000-000000000000".to_owned();
+            let dwelling = (!homes.dwellings.is_empty()).then(|| rng.pick(&homes.dwellings).clone());
+            let household = Intents::new().put("dwelling_id", dwelling.unwrap_or_else(nowhere));
+            ("household", household.put("label", mark))
+        }
     }
 }
 

@@ -271,10 +271,13 @@ impl<'a> Simulation<'a> {
             return Ok(());
         }
         let area = self.rng.pick(&areas).code.clone();
-        let households = self.ids(player, "household")?;
+        let homes = edits::Homes {
+            dwellings: self.ids(player, "dwelling")?,
+            households: self.ids(player, "household")?,
+        };
         let mark = self.mark();
         let now = MORNING + self.marks as i64;
-        let (kind, intents) = edits::create(&mut self.rng, &mark, &households, now);
+        let (kind, intents) = edits::create(&mut self.rng, &mark, &homes, now);
         self.note(format!("{player} creates a {kind} in {area}: {intents:?}"));
         let saved = self.players[player].phone.engine().create(kind, &area, intents);
         self.keep(player, saved, None)

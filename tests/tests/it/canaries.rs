@@ -2,6 +2,7 @@
 //! everything that every role gets from every route, headers and log lines included. Fields come from the schema set,
 //! routes from the route table, so that a new one is looked at without being named here.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -52,8 +53,8 @@ const SHOWN: &[&str] = &[
     "visit.visitors",
 ];
 
-/// The texts that must not be seen, each once.
-struct Canaries(Vec<String>);
+/// The texts that must not be seen, each once; and the records that others can name, by type.
+struct Canaries(Vec<String>, BTreeMap<String, RecordId>);
 
 impl Canaries {
     /// A number as long as a phone's: what every mask takes out.
@@ -85,7 +86,7 @@ impl Canaries {
             Kind::Boolean => json!(true),
             Kind::Time => json!(1_767_571_200_000_i64),
             Kind::Enum(choices) => json!(choices[0].code),
-            Kind::Ref(_) => json!(RecordId([7; 16])),
+            Kind::Ref(of) => json!(self.1[of]),
             Kind::List { item, .. } => json!([self.value(mask, item)]),
             Kind::Object { fields, .. } => self.parts(mask, fields.iter()),
         }
@@ -138,7 +139,7 @@ fn planted(clerk: &Clerk<'_>, canaries: &mut Canaries, of: &RecordType) -> Recor
     {
         first.push(match mask::rule(field) {
             Some(mask) => intent(canaries, field, mask),
-            None => json!({ "op": "put", "field": field.name, "value": free(&field.kind) }),
+            None => json!({ "op": "put", "field": field.name, "value": free(canaries, &field.kind) }),
         });
     }
     if let Some(events) = of.events_field() {
@@ -161,10 +162,10 @@ fn planted(clerk: &Clerk<'_>, canaries: &mut Canaries, of: &RecordType) -> Recor
 }
 
 /// A value that is nobody's.
-fn free(kind: &Kind) -> Value {
+fn free(canaries: &Canaries, kind: &Kind) -> Value {
     match kind {
         Kind::Text { .. } => "无".into(),
-        closed => Canaries(Vec::new()).value(Mask::Shown, closed),
+        closed => Canaries(Vec::new(), canaries.1.clone()).value(Mask::Shown, closed),
     }
 }
 
@@ -365,12 +366,16 @@ fn planted_town() -> Matrix {
         .put_users(&[maker], desk.service.now())
         .unwrap();
     let clerk = Clerk::new(&desk.service, "maker");
-    let mut canaries = Canaries(Vec::new());
+    let mut canaries = Canaries(Vec::new(), BTreeMap::new());
     let schema = desk.service.schema.clone();
     let records = schema
         .types
         .values()
-        .map(|of| planted(&clerk, &mut canaries, of))
+        .map(|of| {
+            let record = planted(&clerk, &mut canaries, of);
+            canaries.1.insert(of.name.clone(), record);
+            record
+        })
         .collect();
     let (token, _) = desk.sign_in("reader", PASSWORD);
     Matrix {

@@ -296,7 +296,7 @@ fn whoever_withdraws_and_gives_anew_while_out_keeps_what_came_after() {
 fn what_is_due_is_hidden_on_a_phone_that_is_out_and_erased_by_the_daily_run() {
     let mut scene = Scene::new();
     let visit = Intents::new()
-        .put("household", "00000000-0000-8000-8000-000000000000")
+        .put("household", scene.world.household("G1"))
         .put("result", "met")
         .put("summary", "老人说腰疼")
         .append("needs", "扶手")

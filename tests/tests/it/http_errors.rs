@@ -246,3 +246,21 @@ fn an_answer_to_a_phone_carries_no_header_it_could_do_without() {
     let again = desk.ask_with("POST", "/v1/sync", &[], &request);
     refuses(&again, Code::CounterBehind);
 }
+
+#[test]
+fn what_is_no_http_is_refused_in_the_same_shape() {
+    let desk = Desk::open();
+    for address in [
+        "/v1/ledgers/patrol?q=路灯",
+        "/v1/ledgers/巡查",
+        "/v1/me?a b=c",
+        "/v1/me?a=\u{1}",
+    ] {
+        let request = format!("GET {address} HTTP/1.1\r\nhost: t\r\n\r\n");
+        let answer = desk.ask_raw(request.as_bytes());
+        refuses(&answer, Code::BadRequest);
+        assert!(answer.body.contains("percent-encoded"), "{answer:?}");
+        assert!(answer.header("x-request-id").is_some(), "{answer:?}");
+    }
+    refuses(&desk.ask_raw(b"no http at all\r\n\r\n"), Code::BadRequest);
+}

@@ -28,6 +28,7 @@ mod moves;
 mod nodes;
 mod phones;
 mod postgres_tls;
+mod references;
 mod refused;
 mod register;
 mod residents;

@@ -12,9 +12,9 @@ fn states(phone: &mut Phone) -> Vec<SentState> {
 fn own_edits_of_two_read_classes_come_back_in_a_snapshot_and_count_once() {
     let world = World::new(1);
     world.user("h1", "grid_head", "G1");
+    let dwelling = world.dwelling("G1");
     let mut phone = world.phone("h1", 0);
     phone.sync(&world).unwrap();
-    let dwelling = "00000000-0000-8000-8000-000000000000";
     let household = Intents::new().put("dwelling_id", dwelling);
     let household = phone
         .engine()

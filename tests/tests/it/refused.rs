@@ -12,8 +12,6 @@ use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{Line, Phone, World};
 use serde_json::{Value, json};
 
-const DWELLING: &str = "00000000-0000-8000-8000-000000000000";
-
 /// A town in which a worker has come back after the grace was over: a household and two edits of it were refused, and
 /// an edit of what was there before.
 struct Scene {
@@ -30,7 +28,11 @@ fn scene() -> Scene {
     world.user("g2", "general_grid_head", "G2");
     let mut phone = world.phone("w1", 0);
     phone.sync(&world).unwrap();
-    let household = |label: &str| Intents::new().put("dwelling_id", DWELLING).put("label", label);
+    let dwelling = world.dwelling("G1");
+    let household = |label: &str| {
+        let at = Intents::new().put("dwelling_id", dwelling.as_str());
+        at.put("label", label)
+    };
     let known = phone
         .engine()
         .create("household", "G1", household("老户"))

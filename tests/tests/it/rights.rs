@@ -232,7 +232,7 @@ fn a_read_class_lost_goes_from_the_phone_and_one_gained_comes() {
     let world = world();
     world.user("w3", "grid_worker", "G1");
     let mut head = phone(&world, "h1");
-    let dwelling = "00000000-0000-8000-8000-000000000000";
+    let dwelling = world.dwelling("G1");
     let household = Intents::new()
         .put("dwelling_id", dwelling)
         .put("care_plan", "每周探望");

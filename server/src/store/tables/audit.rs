@@ -2,7 +2,7 @@
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 
-use super::pushes::{entry_hash, read_line};
+use super::pushes::{self, entry_hash, read_line};
 use super::{Engine, SqlStore};
 use crate::store::StoreError;
 use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
@@ -143,6 +143,14 @@ impl<E: Engine> AuditStore for SqlStore<E> {
             let rows = select.query_map([record.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
+    }
+
+    fn type_of(&self, record: RecordId) -> Result<Option<String>, StoreError> {
+        self.engine.read(|c| pushes::type_of(c, record))
+    }
+
+    fn has_login(&self, login: &str) -> Result<bool, StoreError> {
+        self.engine.read(|c| pushes::has_login(c, login))
     }
 
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {

@@ -40,6 +40,18 @@ pub(super) fn act(c: &Connection<'_>, act: &Act) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The type of a record.
+pub(super) fn type_of(c: &Connection<'_>, record: RecordId) -> Result<Option<String>, StoreError> {
+    let mut select = c.prepare_cached("SELECT type FROM records WHERE record = ?1")?;
+    Ok(select.query_row([record.0], |row| row.get(0)).optional()?)
+}
+
+/// Whether somebody has a login.
+pub(super) fn has_login(c: &Connection<'_>, login: &str) -> Result<bool, StoreError> {
+    let mut select = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM users WHERE login = ?1)")?;
+    Ok(select.query_row([login], |row| row.get(0))?)
+}
+
 struct Reading<'a> {
     c: &'a Connection<'a>,
 }
@@ -71,6 +83,14 @@ impl Source for Reading<'_> {
             return Ok(None);
         };
         Ok(Some((row, documents_of(self.c, record)?)))
+    }
+
+    fn type_of(&mut self, record: RecordId) -> Result<Option<String>, StoreError> {
+        type_of(self.c, record)
+    }
+
+    fn has_login(&mut self, login: &str) -> Result<bool, StoreError> {
+        has_login(self.c, login)
     }
 
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError> {
