@@ -5,7 +5,8 @@
 #   scripts/test.sh --quick    format, lints and tests only
 #
 # Works from any directory. On Debian it installs what is missing of a C compiler, make, perl and a Postgres server (for
-# private clusters of the tests) where it may (as root or with passwordless sudo).
+# private clusters of the tests) where it may (as root or with passwordless sudo); with rustup it adds rustfmt and clippy.
+# Tests run with cargo-nextest, or with cargo test where that is missing: the same tests either way.
 # Stops at the first step that fails, with that step's exit status. Sets no RUSTFLAGS (every dependency would be built
 # again) and leaves CARGO_TARGET_DIR as it is.
 set -euo pipefail
@@ -17,7 +18,7 @@ quick=false
 for arg in "$@"; do
   case "$arg" in
     --quick) quick=true ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' scripts/test.sh; exit 0 ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' scripts/test.sh; exit 0 ;;
     *) echo "unknown option: $arg (try --help)" >&2; exit 2 ;;
   esac
 done
@@ -39,7 +40,7 @@ skipped() { printf '\n=== SKIPPED: %s: %s\n' "$1" "$2"; }
 die() { echo "error: $*" >&2; exit 1; }
 
 # Runs a test command, showing its output and keeping it for the summary.
-run_tests() { "$@" --color never 2>&1 | tee -a "$log"; }
+run_tests() { CARGO_TERM_COLOR=never "$@" 2>&1 | tee -a "$log"; }
 
 # The test runner's closing lines once more, and their sum. Nothing where no test ran.
 summary() {
@@ -132,6 +133,13 @@ builders_work() {
   [ -z "$missing" ]
 }
 
+# Adds a part of the Rust tools.
+install_component() {
+  command -v rustup >/dev/null || die "$1 is missing, and rustup, which installs it: install what your system calls $1"
+  echo "no $1: installing it with rustup"
+  rustup component add "$1"
+}
+
 check_rust() {
   local wanted have
   if ! command -v cargo >/dev/null && [ -x "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo" ]; then
@@ -144,8 +152,8 @@ check_rust() {
   if [ "$(printf '%s\n%s\n' "$wanted" "${have%%-*}" | sort -V | head -n 1)" != "$wanted" ]; then
     die "cargo is $have and $wanted or later is needed: run 'rustup update stable'"
   fi
-  cargo fmt --version >/dev/null 2>&1 || die "rustfmt is missing: run 'rustup component add rustfmt'"
-  cargo clippy --version >/dev/null 2>&1 || die "clippy is missing: run 'rustup component add clippy'"
+  cargo fmt --version >/dev/null 2>&1 || install_component rustfmt
+  cargo clippy --version >/dev/null 2>&1 || install_component clippy
   cargo --version
 }
 
@@ -157,8 +165,18 @@ ${CC:-cc} --version | sed -n 1p
 
 # --- the steps --------------------------------------------------------------------------------------------------------
 
-# What plays a server's whole life; the store's own suite runs on every engine anyway.
-on_postgres='test(/^(line|simulation|rights|refused|forked|epochs|moves|residents|ledgers|register|desks|phones|http_desk|restore|tools)/) and not test(operator)'
+# What plays a server's whole life, as a regular expression for both test runners: modules of the one integration-test
+# binary. The store's own suite runs on every engine anyway.
+on_postgres='^(line|simulation|rights|references|refused|forked|epochs|moves|residents|ledgers|register|desks|phones|http_desk|restore|tools)::'
+in_binary=(--locked -p gridledger-tests --test it)
+
+# Runs what `on_postgres` names with cargo test, which takes whole names and no expression.
+cargo_test_on_postgres() {
+  local -a names
+  mapfile -t names < <(cargo test -q "${in_binary[@]}" -- --list --format terse | sed -n 's/: test$//p' | grep -E "$on_postgres")
+  [ "${#names[@]}" -gt 0 ] || die "no test is named $on_postgres"
+  run_tests cargo test "${in_binary[@]}" --no-fail-fast -- --exact "${names[@]}"
+}
 
 heading "Format: cargo fmt"
 cargo fmt --all --check
@@ -170,13 +188,13 @@ if cargo nextest --version >/dev/null 2>&1; then
   heading "Tests: cargo nextest"
   run_tests cargo nextest run --locked --workspace --no-fail-fast
   heading "Tests: the same server on Postgres"
-  GRIDLEDGER_ENGINE=postgres GRIDLEDGER_SEEDS=20 run_tests cargo nextest run --locked -p gridledger-tests \
-    --no-fail-fast -E "$on_postgres"
+  GRIDLEDGER_ENGINE=postgres GRIDLEDGER_SEEDS=20 run_tests cargo nextest run "${in_binary[@]}" --no-fail-fast \
+    -E "test(/$on_postgres/)"
 else
   heading "Tests: cargo test (cargo-nextest is not installed)"
   run_tests cargo test --locked --workspace --lib --bins --tests --no-fail-fast
   heading "Tests: the same server on Postgres"
-  GRIDLEDGER_ENGINE=postgres GRIDLEDGER_SEEDS=20 run_tests cargo test --locked -p gridledger-tests --tests
+  GRIDLEDGER_ENGINE=postgres GRIDLEDGER_SEEDS=20 cargo_test_on_postgres
 fi
 
 if "$quick"; then

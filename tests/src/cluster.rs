@@ -226,7 +226,7 @@ impl Cluster {
 
     /// Writes a database into a file with `pg_dump`.
     pub fn dump(&self, url: &str, file: &Path) {
-        let part = self.folder.join(format!("dump-{}", std::process::id()));
+        let part = self.folder.join(unique("dump"));
         let name = part.display().to_string();
         self.run("pg_dump", &["-Fc", "-f", &name, "-d", url]);
         std::fs::copy(&part, file).expect("the dump");
@@ -235,7 +235,7 @@ impl Cluster {
 
     /// Makes a database of such a file with `pg_restore`, and returns its address.
     pub fn undump(&self, file: &Path) -> String {
-        let part = self.folder.join(format!("undump-{}", std::process::id()));
+        let part = self.folder.join(unique("undump"));
         std::fs::copy(file, &part).expect("the dump");
         if let Some((uid, gid)) = self.user {
             chown(&part, Some(uid), Some(gid)).expect("the dump handed over");
@@ -257,13 +257,19 @@ impl Cluster {
 
     /// Makes an empty database and returns its address.
     pub fn database(&self) -> String {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = unique("t");
         self.client("postgres")
             .batch_execute(&format!("CREATE DATABASE {name}"))
             .expect("a database");
         self.url(&name)
     }
+}
+
+/// A name that no other test has, whether it runs in this process or in another.
+fn unique(what: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{what}{}_{number}", std::process::id())
 }
 
 fn free_port() -> u16 {

@@ -73,7 +73,14 @@ fn look_up(service: &Service, no: UserNo, claims: &Claims) -> Result<Caller, Api
         return Err(Code::UserRevoked.into());
     }
     if !service.store.session_lives(session)? {
-        return Err(Code::Unauthorised.into());
+        // A revocation between the two looks ends the session as well: it is the reason then.
+        let revoked = service.store.user(no)?.is_some_and(|user| user.revoked);
+        let code = if revoked {
+            Code::UserRevoked
+        } else {
+            Code::Unauthorised
+        };
+        return Err(code.into());
     }
     user.password = None;
     // What is answered goes by the territory as it stands now.
