@@ -2,12 +2,13 @@
 
 mod demo;
 mod load;
+mod scrub;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args as _, Command, CommandFactory as _};
-use gridledger_server::cli;
+use gridledger_server::{cli, print};
 
 use demo::DemoArgs;
 use load::LoadArgs;
@@ -25,6 +26,7 @@ fn load_command() -> Command {
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
+    scrub::command_line(&args);
     match args.get(1).and_then(|first| first.to_str()) {
         Some(DEMO) => return run_own(demo_command(), &args[1..], demo::run),
         Some(LOAD) => return run_own(load_command(), &args[1..], load::run),
@@ -50,7 +52,10 @@ fn run_own<A: clap::FromArgMatches>(
     let name = format!("gridledger {}", command.get_name());
     let matches = command.bin_name(name).try_get_matches_from(args);
     match matches.and_then(|matches| A::from_arg_matches(&matches)) {
-        Ok(args) => run(&args),
+        Ok(args) => {
+            let code = run(&args);
+            if print::finish() { code } else { ExitCode::FAILURE }
+        }
         Err(error) => refused(&error),
     }
 }

@@ -60,7 +60,7 @@ pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), BenchError> 
         ..Settings::default()
     };
     let running = http::start(service, &settings)?;
-    println!("READY");
+    crate::put_line!("READY");
     running.serve_until_signal()?;
     Ok(())
 }

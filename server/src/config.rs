@@ -1,5 +1,7 @@
 //! The server's settings: defaults, then the file, then the environment, then the command line.
 
+mod address;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +10,7 @@ use gridledger_schema::limits::BODY_SECONDS;
 use crate::lease::LEASE_DAYS;
 use crate::service::LEAST_FREE_MIB;
 use crate::store::jobs::COMMIT_GROUP;
+pub use address::{StoreAddress, without_password};
 
 /// What the names of environment variables begin with.
 const PREFIX: &str = "GRIDLEDGER_";
@@ -59,6 +62,8 @@ pub struct Settings {
     pub listen: String,
     /// The store: `sqlite:PATH` or `postgres://…`.
     pub store: StoreAddress,
+    /// The password of a Postgres database whose address has none.
+    pub store_password: Option<Secret>,
     /// Folder of the deployment's schema files; the built-in set alone without one.
     pub schema: Option<PathBuf>,
     /// `text` or `json`.
@@ -122,6 +127,7 @@ impl Default for Settings {
         Self {
             listen: "127.0.0.1:7300".into(),
             store: StoreAddress::Sqlite("gridledger.db".into()),
+            store_password: None,
             schema: None,
             log_format: LogFormat::Text,
             log_level: "info".into(),
@@ -271,6 +277,8 @@ impl Settings {
         match key {
             "listen" => self.listen = text(value)?,
             "store" => self.store = store(value)?,
+            "store_file" => self.store = store(&first_line(value)?)?,
+            "store_password" => self.store_password = Some(Secret(text(value)?)),
             "schema" => self.schema = Some(text(value)?.into()),
             "log_format" => self.log_format = log_format(value)?,
             "log_level" => self.log_level = text(value)?,
@@ -305,13 +313,10 @@ impl Settings {
     }
 }
 
-/// Where the store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreAddress {
-    /// In one SQLite file, for one process.
-    Sqlite(PathBuf),
-    /// In a Postgres database, for many; the address may hold a password.
-    Postgres(Secret),
+/// The first line of a file that holds a secret.
+fn first_line(path: &str) -> Result<String, Unset> {
+    let text = std::fs::read_to_string(path).map_err(|_| Unset::Unfit("a file that can be read"))?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 fn store(value: &str) -> Result<StoreAddress, Unset> {

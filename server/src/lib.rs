@@ -27,6 +27,7 @@ pub mod lang;
 pub mod lease;
 pub mod ledger;
 pub mod lost;
+pub mod print;
 pub mod pull;
 pub mod reading;
 pub mod reads;

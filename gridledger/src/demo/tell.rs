@@ -35,9 +35,9 @@ impl Tell {
         let text = if self.zh { zh } else { en };
         let seconds = self.begun.elapsed().as_secs_f64();
         if self.aside {
-            eprintln!("[{seconds:5.1} s] {text}");
+            gridledger_server::note_line!("[{seconds:5.1} s] {text}");
         } else {
-            println!("[{seconds:5.1} s] {text}");
+            gridledger_server::put_line!("[{seconds:5.1} s] {text}");
         }
     }
 }

@@ -89,7 +89,7 @@ pub fn run(args: &LoadArgs) -> ExitCode {
     match measure(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gridledger load: {error}");
+            gridledger_server::note_line!("gridledger load: {error}");
             ExitCode::FAILURE
         }
     }
@@ -108,10 +108,10 @@ fn measure(args: &LoadArgs) -> Result<(), LoadError> {
     let town = town::make(&args.store, total, args.share)?;
     let serving = Serving::start(&args.store, args.commit_group, args.database_pid)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    eprintln!("{total} phones make ready");
+    gridledger_server::note_line!("{total} phones make ready");
     let mut ready = phone::make_ready(&town, &serving.url, folder.path(), args.edits)?;
     if !args.json {
-        print!("{}", page::head());
+        gridledger_server::print::text(format_args!("{}", page::head()));
     }
     for (&at_once, &size) in args.at_once.iter().zip(&sizes) {
         let phones: Vec<Ready> = ready.drain(..size).collect();
@@ -119,7 +119,10 @@ fn measure(args: &LoadArgs) -> Result<(), LoadError> {
         let driven = runtime.block_on(drive::drive(&serving.url, phones, at_once))?;
         let used = serving.used()?.since(before);
         let row = Row::of(at_once, args.edits, &driven, used);
-        print!("{}", if args.json { row.json() } else { row.line() });
+        gridledger_server::print::text(format_args!(
+            "{}",
+            if args.json { row.json() } else { row.line() }
+        ));
         driven.acknowledged(args.edits)?;
     }
     let stored = serving.end(&args.store)?;
@@ -129,7 +132,7 @@ fn measure(args: &LoadArgs) -> Result<(), LoadError> {
             "{wanted} edits were acknowledged; stored, refused: {stored:?}"
         )));
     }
-    eprintln!("{wanted} edits acknowledged, {wanted} stored, 0 refused, 0 lost");
+    gridledger_server::note_line!("{wanted} edits acknowledged, {wanted} stored, 0 refused, 0 lost");
     Ok(())
 }
 

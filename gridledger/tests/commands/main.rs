@@ -1,6 +1,7 @@
 //! The binary as an operator runs it: commands on a store, a server, its log, and a graceful end.
 
 mod office;
+mod quiet;
 mod restoring;
 
 use std::path::Path;

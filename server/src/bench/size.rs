@@ -62,9 +62,11 @@ pub fn run(args: &BenchSize) -> Result<(), BenchError> {
     settings.take("store", &args.store, "--store")?;
     let schema = SchemaSet::builtin();
     make(&settings.store, &schema, size)?;
-    println!(
+    crate::put_line!(
         "{} grids, {} records, {} entries",
-        size.areas, size.records, size.entries
+        size.areas,
+        size.records,
+        size.entries
     );
     print(&calls(&settings.store, &schema, size)?, args.plans);
     ledgers(&settings.store, &schema, size)?;
@@ -100,7 +102,7 @@ pub fn make(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Resu
             postgres::vacuum(url.reveal(), bulk::FILLED)?;
         }
     }
-    println!("made in {:.0} s", begin.elapsed().as_secs_f64());
+    crate::put_line!("made in {:.0} s", begin.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -178,16 +180,16 @@ pub fn calls(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Res
 }
 
 fn print(told: &[Told], plans: bool) {
-    println!("| call | rows | statements | pages | ms |\n|---|---|---|---|---|");
+    crate::put_line!("| call | rows | statements | pages | ms |\n|---|---|---|---|---|");
     for (name, rows, steps) in told {
         let pages: u64 = steps.iter().map(|step| step.buffers).sum();
         let ms: f64 = steps.iter().map(|step| step.ms).sum();
-        println!("| {name} | {rows} | {} | {pages} | {ms:.2} |", steps.len());
+        crate::put_line!("| {name} | {rows} | {} | {pages} | {ms:.2} |", steps.len());
     }
     for (name, _, steps) in told.iter().filter(|_| plans) {
         let mut seen = BTreeSet::new();
         for step in steps.iter().filter(|step| seen.insert(&step.sql)) {
-            println!("-- {name}\n{}\n{}\n", step.sql, step.plan);
+            crate::put_line!("-- {name}\n{}\n{}\n", step.sql, step.plan);
         }
     }
 }
@@ -198,7 +200,7 @@ fn ledgers(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Resul
     let user = service.store.user_by_login("d1")?.ok_or("the user is missing")?;
     let grants = service.store.grants(user.no)?;
     let reader = Reader::new(&service, &user.login, &grants);
-    println!("| household ledger | rows | MB | s |\n|---|---|---|---|");
+    crate::put_line!("| household ledger | rows | MB | s |\n|---|---|---|---|");
     let parts = [
         ("whole", None),
         ("1 % changed", Some(1)),
@@ -211,7 +213,7 @@ fn ledgers(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Resul
         let begin = Instant::now();
         let (rows, bytes) = pull(&reader, schema, since)?;
         let took = begin.elapsed().as_secs_f64();
-        println!(
+        crate::put_line!(
             "| pulled, {name} | {rows} | {:.1} | {took:.2} |",
             bytes as f64 / 1e6
         );
@@ -284,7 +286,7 @@ fn views(address: &StoreAddress, size: Size) -> Result<(), BenchError> {
                     Ok(true)
                 })?;
             let took = begin.elapsed().as_secs_f64();
-            println!("| view, {name} | {rows} | | {took:.2} |");
+            crate::put_line!("| view, {name} | {rows} | | {took:.2} |");
         }
         Ok(())
     };

@@ -13,9 +13,12 @@ pub struct Args {
     /// Settings, in TOML
     #[arg(long, global = true, env = "GRIDLEDGER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The store
+    /// The store; give a database's password in GRIDLEDGER_STORE_PASSWORD or --store-file, where no process list shows it
     #[arg(long, global = true, value_name = "sqlite:PATH|postgres://…")]
     pub store: Option<String>,
+    /// A file whose first line is the store's address: for one with a password
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "store")]
+    pub store_file: Option<PathBuf>,
     /// Folder of schema files that stand beside the built-in ones
     #[arg(long, global = true, value_name = "DIR")]
     pub schema: Option<PathBuf>,

@@ -33,7 +33,7 @@ pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<()
 fn rows<T>(parsed: Result<Parsed<T>, Vec<Fault>>, speaker: Speaker) -> Result<T, CliError> {
     let parsed = parsed.map_err(CliError::Faults)?;
     for warning in &parsed.warnings {
-        eprintln!("{}", speaker.of_fault(warning));
+        crate::note_line!("{}", speaker.of_fault(warning));
     }
     Ok(parsed.rows)
 }
@@ -144,7 +144,7 @@ fn import_register(
         let percent = done * 100 / of.max(1);
         if percent >= told + 10 {
             told = percent;
-            eprintln!("{percent}% ({done}/{of})");
+            crate::note_line!("{percent}% ({done}/{of})");
         }
     });
     tell(&report.map_err(not_imported)?, speaker);
@@ -200,7 +200,7 @@ fn tell(report: &ImportReport, speaker: Speaker) {
     let (line_zh, line_en) = (|line| format!("第 {line} 行"), |line| format!("line {line}"));
     for (line, refusal) in &report.refused {
         let (zh, en): (String, String) = (line_zh(line), line_en(line));
-        eprintln!("{}: {refusal}", speaker.pick(&zh, &en));
+        crate::note_line!("{}: {refusal}", speaker.pick(&zh, &en));
     }
     for (line, field) in &report.left_out {
         let zh = format!("{}：{field} 早于 1970 年，未导入该值", line_zh(line));
@@ -208,7 +208,7 @@ fn tell(report: &ImportReport, speaker: Speaker) {
             "{}: {field} is before 1970, this value was left out",
             line_en(line)
         );
-        eprintln!("{}", speaker.pick(&zh, &en));
+        crate::note_line!("{}", speaker.pick(&zh, &en));
     }
     let made: usize = report.created.values().sum();
     let (unchanged, refused) = (report.unchanged, report.refused.len());

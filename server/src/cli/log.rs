@@ -27,7 +27,9 @@ where
     let base = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        .with_ansi(false);
+        .with_ansi(false)
+        // Of a log that nobody takes there is nobody to tell.
+        .log_internal_errors(false);
     Ok(match settings.log_format {
         LogFormat::Text => Box::new(base.finish()),
         LogFormat::Json => Box::new(base.json().flatten_event(true).with_current_span(false).finish()),

@@ -29,6 +29,7 @@ use say::{CliError, Speaker};
 use crate::config::Settings;
 use crate::epochs::Daily;
 use crate::http::tls::TlsError;
+use crate::print;
 use crate::service::Service;
 use crate::set_back::{self, Beside};
 
@@ -44,9 +45,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let speaker = Speaker::of_environment();
     match carry_out(args, speaker) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) if print::finish() => ExitCode::SUCCESS,
+        Ok(()) => {
+            let (zh, en) = ("结果没有全部写出", "not everything could be printed");
+            crate::note_line!("gridledger: {}", speaker.pick(zh, en));
+            ExitCode::FAILURE
+        }
         Err(error) => {
-            eprintln!("gridledger: {}", speaker.of_error(&error));
+            crate::note_line!("gridledger: {}", speaker.of_error(&error));
             ExitCode::from(error.exit_code())
         }
     }
@@ -92,6 +98,15 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
             json,
             admin: Admin::ExportLedgers { file },
         } => tools::export(&settings, &file, speaker.with_json(json)),
+        Command::Admin {
+            json,
+            admin: admin @ (Admin::Verify | Admin::Explain(_)),
+        } => {
+            let reads = open::open_to_read(&settings)?;
+            let result = administer(&reads.service, &admin, speaker.with_json(json));
+            reads.service.store.close();
+            result
+        }
         Command::Admin { json, admin } => {
             let service = open_service(&settings)?;
             let result = administer(&service, &admin, speaker.with_json(json));
@@ -108,6 +123,10 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
     if let Some(store) = &args.store {
         settings.take("store", store, "--store")?;
     }
+    if let Some(file) = &args.store_file {
+        settings.take("store_file", &file.display().to_string(), "--store-file")?;
+    }
+    settings.store = settings.store.with_password(settings.store_password.as_ref());
     if let Some(schema) = &args.schema {
         settings.schema = Some(schema.clone());
     }
@@ -123,7 +142,7 @@ fn serve(settings: &Settings) -> Result<(), CliError> {
     let _beside = Beside::start(service.clone()).map_err(CliError::Serve)?;
     let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
-    println!("{}", running.url());
+    crate::put_line!("{}", running.url());
     let _daily = Daily::start(service).map_err(CliError::Serve)?;
     running.serve_until_signal().map_err(CliError::Serve)
 }

@@ -35,11 +35,11 @@ fn carry_out(reader: &Reader<'_>, command: &PlanCommand, speaker: Speaker) -> Re
         }
         PlanCommand::Show { number } => {
             let kept = territory::find(reader, *number).map_err(refused)?;
-            println!("{}", kept.to_json());
+            crate::put_line!("{}", kept.to_json());
             return Ok(());
         }
         PlanCommand::Report { number } => {
-            println!("{}", report::report(reader, *number).map_err(refused)?);
+            crate::put_line!("{}", report::report(reader, *number).map_err(refused)?);
             return Ok(());
         }
         PlanCommand::Add { file } => territory::draw_up(reader, read(file)?),

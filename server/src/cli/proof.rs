@@ -1,12 +1,13 @@
 //! Commands that prove the store and explain a ticket.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use gridledger_schema::set::SchemaSet;
 
 use super::say::{CliError, Speaker};
 use crate::lang::Lang;
+use crate::print::Out;
 use crate::service::Service;
 use crate::{explain, verify};
 
@@ -16,7 +17,6 @@ fn lang(speaker: Speaker) -> Lang {
 
 /// What went wrong was printed; this says so in a line.
 fn finish(code: io::Result<u8>, zh: &str, en: &str) -> Result<(), CliError> {
-    io::stdout().flush().map_err(CliError::Serve)?;
     match code.map_err(CliError::Serve)? {
         0 => Ok(()),
         _ => Err(CliError::named(zh, en)),
@@ -25,7 +25,7 @@ fn finish(code: io::Result<u8>, zh: &str, en: &str) -> Result<(), CliError> {
 
 /// `admin verify`
 pub fn verify(service: &Service, speaker: Speaker) -> Result<(), CliError> {
-    let code = verify::cli_verify(service, speaker.is_json(), lang(speaker), &mut io::stdout());
+    let code = verify::cli_verify(service, speaker.is_json(), lang(speaker), &mut Out);
     finish(code, "存储中有差异", "the store is not as it should be")
 }
 
@@ -38,7 +38,7 @@ pub fn explain(service: &Service, record: &[String], speaker: Speaker) -> Result
         let (zh, en) = (format!("不能解释“{kind}”"), format!("cannot explain a `{kind}`"));
         return Err(CliError::named(zh, en));
     }
-    let code = explain::cli_explain_ticket(service, id, lang(speaker), &mut io::stdout());
+    let code = explain::cli_explain_ticket(service, id, lang(speaker), &mut Out);
     finish(code, "无法解释", "there is nothing to explain")
 }
 
@@ -48,6 +48,6 @@ pub fn explain_events(schema: &SchemaSet, file: &Path, speaker: Speaker) -> Resu
         path: file.to_owned(),
         error,
     })?;
-    let code = explain::cli_explain_events(schema, &text, lang(speaker), &mut io::stdout());
+    let code = explain::cli_explain_events(schema, &text, lang(speaker), &mut Out);
     finish(code, "无法解释", "there is nothing to explain")
 }

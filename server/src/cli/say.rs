@@ -125,13 +125,13 @@ impl Speaker {
 
     /// A line on the standard output.
     pub fn line(self, zh: &str, en: &str) {
-        println!("{}", self.pick(zh, en));
+        crate::put_line!("{}", self.pick(zh, en));
     }
 
     /// What a command did: a JSON object on one line, or a sentence.
     pub fn done(self, object: &Value, zh: &str, en: &str) {
         if self.json {
-            println!("{object}");
+            crate::put_line!("{object}");
         } else {
             self.line(zh, en);
         }
@@ -140,12 +140,12 @@ impl Speaker {
     /// A list: as a JSON array, or one line an item with tabs between `columns`.
     pub fn list(self, items: &[Value], columns: &[&str]) {
         if self.json {
-            println!("{}", Value::from(items.to_vec()));
+            crate::put_line!("{}", Value::from(items.to_vec()));
             return;
         }
         for item in items {
             let cells: Vec<String> = columns.iter().map(|column| cell(&item[*column])).collect();
-            println!("{}", cells.join("\t"));
+            crate::put_line!("{}", cells.join("\t"));
         }
     }
 
@@ -154,6 +154,9 @@ impl Speaker {
         match error {
             CliError::Named { zh, en } => self.pick(zh, en).to_owned(),
             CliError::Faults(faults) => self.of_faults(faults),
+            CliError::Store(error) if self.chinese && error.is_damage() => {
+                "存储文件已损坏，有一部分读不出来：请用备份恢复（见 docs/operations.md）。".into()
+            }
             CliError::Tls(error) if self.chinese => error.zh(),
             CliError::Password(PasswordError::TooShort) if self.chinese => "密码至少要有 8 个字符".into(),
             CliError::Password(PasswordError::TooLong) if self.chinese => "密码最长 256 字节".into(),

@@ -78,12 +78,17 @@ impl StoreError {
         Self::NotAStore(format!("the store was written by a newer version (step {step})"))
     }
 
+    /// Whether the store's file is damaged.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Sql(sql::SqlError::DamagedFile))
+    }
+
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
             Self::Busy | Self::Recovering | Self::SetBack | Self::Sql(_) | Self::ToolsRead
-        )
+        ) && !self.is_damage()
     }
 
     /// What went wrong, without the values it went wrong with: for logs.

@@ -1,8 +1,9 @@
 //! What a command works on: the phone's client, its schema, the language; and how an answer is printed.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gridledger_client::{Client, ClientError, Options, Purpose, Record, RecordId, Saved};
 use gridledger_schema::code::{Code, Refusal};
@@ -227,9 +228,26 @@ pub fn print(answer: &Answer, json: bool) {
     }
 }
 
-/// Prints a line; whoever closed the pipe does not want it.
+/// Whether whoever read the standard output has gone.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line; whoever closed the pipe does not want it. Where the line cannot be written for another reason, what
+/// follows would be of no use: the program ends with 1.
 pub fn print_line(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => READER_GONE.store(true, Ordering::Relaxed),
+        Err(error) => {
+            complain(&error.to_string());
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Whether nobody reads what is printed any more.
+pub fn reader_is_gone() -> bool {
+    READER_GONE.load(Ordering::Relaxed)
 }
 
 /// Prints a line on standard error.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gridledger_client::{Query, Record, RecordId};
 use serde_json::{Map, Value, json};
 
-use crate::app::{Answer, App, print_line};
+use crate::app::{Answer, App, print_line, reader_is_gone};
 use crate::failure::Failure;
 use crate::text::{headline, label_of, one_line};
 use crate::{show, sync, time};
@@ -31,6 +31,9 @@ pub async fn run(app: &App, json: bool, every: u64) -> Result<Answer, Failure> {
             _ = tokio::signal::ctrl_c() => return Ok(ended(app)),
         };
         seen = tell(app, json, &seen)?;
+        if reader_is_gone() {
+            return Ok(ended(app));
+        }
         pause = Duration::from_secs(every);
         failing = match outcome {
             Ok(_) => {

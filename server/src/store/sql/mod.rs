@@ -30,9 +30,15 @@ pub enum SqlError {
     /// A column holds another kind of value than the code reads.
     #[error("column {0} is not {1}")]
     Column(usize, &'static str),
+    /// A page of the store's file is not what was written there.
+    #[error("the store's file is damaged: a part of it cannot be read; restore a backup")]
+    DamagedFile,
+    /// The file is no database.
+    #[error("the file is not a gridledger store")]
+    NotADatabase,
     /// SQLite said no.
     #[error("sqlite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     /// Postgres said no, or is not there.
     #[error("postgres: {}", said(.0))]
     Postgres(#[from] ::postgres::Error),
@@ -47,6 +53,16 @@ fn said(error: &::postgres::Error) -> String {
     }
 }
 
+impl From<rusqlite::Error> for SqlError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::DamagedFile,
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotADatabase,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
 impl SqlError {
     /// Whether a row of this key was there already.
     pub fn is_taken(&self) -> bool {
@@ -55,14 +71,14 @@ impl SqlError {
                 error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
             }
             Self::Postgres(error) => error.code() == Some(&::postgres::error::SqlState::UNIQUE_VIOLATION),
-            Self::NoRow | Self::Column(..) => false,
+            Self::NoRow | Self::Column(..) | Self::DamagedFile | Self::NotADatabase => false,
         }
     }
 
     /// What went wrong, without the values it went wrong with: for logs.
     pub fn without_values(&self) -> String {
         match self {
-            Self::NoRow | Self::Column(..) => self.to_string(),
+            Self::NoRow | Self::Column(..) | Self::DamagedFile | Self::NotADatabase => self.to_string(),
             Self::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => format!("sqlite: {error}"),
             Self::Sqlite(_) => "sqlite: a statement or a row is not as expected".into(),
             Self::Postgres(error) => match error.code() {
@@ -76,7 +92,9 @@ impl SqlError {
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Postgres(error) => error.as_db_error().is_none(),
-            Self::NoRow | Self::Column(..) | Self::Sqlite(_) => false,
+            Self::NoRow | Self::Column(..) | Self::DamagedFile | Self::NotADatabase | Self::Sqlite(_) => {
+                false
+            }
         }
     }
 

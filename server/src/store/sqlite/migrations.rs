@@ -32,6 +32,13 @@ pub fn migrate(connection: &mut Connection, steps: Steps<'_>) -> Result<(), Stor
     Ok(())
 }
 
+/// Whether the file is a store that has steps to take.
+pub fn is_older(connection: &Connection) -> Result<bool, StoreError> {
+    let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    Ok(application == APPLICATION_ID && (taken as usize) < STEPS.len())
+}
+
 /// Whether the file is a store that has taken every step.
 pub fn check(connection: &Connection) -> Result<(), StoreError> {
     let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;

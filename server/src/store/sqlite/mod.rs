@@ -35,7 +35,9 @@ pub struct SqliteEngine {
     overwritten: Arc<AtomicBool>,
     readers: Mutex<Vec<rusqlite::Connection>>,
     notices: Arc<Notices>,
-    _lock: open::Lock,
+    /// It is only read, and nobody writes to it.
+    resting: bool,
+    _lock: Option<open::Lock>,
 }
 
 /// A store in one SQLite file.
@@ -65,10 +67,38 @@ impl SqliteStore {
             overwritten,
             readers: Mutex::default(),
             notices,
+            resting: false,
+            _lock: Some(lock),
+        };
+        Ok(Self { engine, decide })
+    }
+}
+
+impl SqliteStore {
+    /// Opens a store that nobody serves to read it, as it lies there: nothing is written, to it or beside it. It must have
+    /// taken every step.
+    pub fn open_to_read(path: &Path, decide: Arc<Decide>) -> Result<Self, StoreError> {
+        let lock = open::Lock::take_if_there(path)?;
+        let connection = open::resting(path)?;
+        migrations::check(&connection)?;
+        open::check(&connection)?;
+        let engine = SqliteEngine {
+            path: path.to_owned(),
+            // Nobody takes what is to be written.
+            writer: Queue::start("store-writer", 1, PATIENCE, |_| ()),
+            overwritten: Arc::default(),
+            readers: Mutex::new(vec![connection]),
+            resting: true,
+            notices: Arc::default(),
             _lock: lock,
         };
         Ok(Self { engine, decide })
     }
+}
+
+/// Whether a file is a store that an older version left: it has steps to take.
+pub fn is_older(path: &Path) -> Result<bool, StoreError> {
+    migrations::is_older(&open::resting(path)?)
 }
 
 /// Looks at a store's file beside whoever serves it: one consistent look, nothing is written.
@@ -106,6 +136,7 @@ impl Engine for SqliteEngine {
         let idle = self.readers.lock().ok().and_then(|mut readers| readers.pop());
         let mut connection = match idle {
             Some(connection) => connection,
+            None if self.resting => open::resting(&self.path)?,
             None => open::reader(&self.path)?,
         };
         let tx = connection.transaction()?;
