@@ -7,7 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
@@ -22,6 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use super::bare;
 use super::line::{Line, Pace, Pulse};
 use crate::config::Settings;
 
@@ -40,6 +41,33 @@ impl<T: AsyncRead + AsyncWrite> Duplex for T {}
 pub struct Connection {
     bytes: Pin<Box<dyn Duplex>>,
     pulse: Rc<Pulse>,
+    /// What goes out in place of an answer of the framework's own.
+    instead: Option<Instead>,
+}
+
+struct Instead {
+    ours: Vec<u8>,
+    sent: usize,
+    /// Bytes of the answer it stands for.
+    replaces: usize,
+}
+
+impl Connection {
+    fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        while let Some(instead) = &mut self.instead {
+            let left = &instead.ours[instead.sent..];
+            if left.is_empty() {
+                let replaced = instead.replaces;
+                self.instead = None;
+                return Poll::Ready(Ok(replaced));
+            }
+            match ready!(self.bytes.as_mut().poll_write(cx, left))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => instead.sent += sent,
+            }
+        }
+        Poll::Ready(Ok(0))
+    }
 }
 
 impl AsyncRead for Connection {
@@ -54,6 +82,15 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.instead.is_none()
+            && let Some(ours) = bare::in_our_shape(buf)
+        {
+            let (sent, replaces) = (0, buf.len());
+            self.instead = Some(Instead { ours, sent, replaces });
+        }
+        if self.instead.is_some() {
+            return self.poll_instead(cx);
+        }
         self.bytes.as_mut().poll_write(cx, buf)
     }
 
@@ -85,7 +122,13 @@ impl Greeter {
                 Err(_) => return Err(DispatchError::Io(io::ErrorKind::TimedOut.into())),
             },
         };
-        Ok((Connection { bytes, pulse }, peer))
+        let instead = None;
+        let connection = Connection {
+            bytes,
+            pulse,
+            instead,
+        };
+        Ok((connection, peer))
     }
 }
 

@@ -5,6 +5,7 @@
 //! how often one may ask; [`error`] is the one shape of every refusal; [`body`] reads bodies within limits.
 
 pub mod app;
+mod bare;
 pub mod body;
 pub mod entries;
 pub mod erasure;

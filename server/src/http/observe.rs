@@ -24,7 +24,7 @@ use super::request_id::{HEADER, RequestId};
 /// The route whose good answers carry as few header bytes as possible: phones pay for each.
 pub const BARE_ROUTE: &str = "/v1/sync";
 /// What keeps a browser from making more of an answer than it is.
-const GUARDS: [(HeaderName, &str); 4] = [
+pub const GUARDS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (
         header::CONTENT_SECURITY_POLICY,
