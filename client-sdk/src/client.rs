@@ -12,6 +12,7 @@ use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::AreaInfo;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
 use crate::engine::{Clock, Engine};
@@ -33,6 +34,9 @@ pub struct Options {
     pub clock: Option<Clock>,
     /// Bytes an answer may have before the phone asks again; 0 for no limit.
     pub budget: u32,
+    /// 32 bytes that a new device's key is made of, in place of random ones: for replays, where the same phone is to be the
+    /// same device.
+    pub device_seed: Option<[u8; 32]>,
     /// Certificates of the office's own authority, PEM. Then a server must show one that these vouch for; others, also
     /// those the system trusts, are refused. Empty: what the system trusts.
     pub roots: Vec<u8>,
@@ -80,7 +84,10 @@ fn system_clock() -> Clock {
 impl Client {
     /// Opens the store at `path` with its lock, making it if it is not there.
     pub fn open(path: impl AsRef<Path>, lock: &Lock, options: Options) -> Result<Self, ClientError> {
-        let seed = key_file::new_key()?;
+        let seed = match options.device_seed {
+            Some(seed) => Zeroizing::new(seed),
+            None => key_file::new_key()?,
+        };
         let clock = options.clock.unwrap_or_else(system_clock);
         let engine = Engine::open(path.as_ref(), lock, options.schema, clock, *seed)?;
         let inner = Inner {

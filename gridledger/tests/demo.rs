@@ -95,6 +95,17 @@ fn the_day_of_seed_1_ends_well() {
 }
 
 #[test]
+fn a_seed_plays_the_same_day_again() {
+    let [first, second] = [4, 4].map(|seed| {
+        let mut day = played(seed);
+        // The time it took.
+        day.as_object_mut().expect("an object").remove("ms");
+        day
+    });
+    assert_eq!(first, second);
+}
+
+#[test]
 fn the_day_of_seed_2_ends_well() {
     check_day(2);
 }

@@ -34,11 +34,34 @@ impl Signal {
     }
 }
 
-/// Bytes carried, HTTP heads included.
-#[derive(Default)]
+/// One direction: bytes carried, HTTP heads included, and how many more the signal lets through.
+struct Way {
+    carried: AtomicU64,
+    left: AtomicU64,
+}
+
+impl Way {
+    fn open() -> Self {
+        Self {
+            carried: AtomicU64::new(0),
+            left: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// How many of these bytes pass.
+    fn pass(&self, bytes: u64) -> u64 {
+        let left = self.left.load(Ordering::Relaxed);
+        let passed = bytes.min(left);
+        self.left.store(left - passed, Ordering::Relaxed);
+        self.carried.fetch_add(passed, Ordering::Relaxed);
+        passed
+    }
+}
+
+/// Both directions.
 struct Carried {
-    up: AtomicU64,
-    down: AtomicU64,
+    up: Way,
+    down: Way,
 }
 
 /// A line. It ends when it is dropped.
@@ -54,7 +77,10 @@ impl Line {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
         let (signal, told) = watch::channel(Signal::Good);
-        let carried = Arc::new(Carried::default());
+        let carried = Arc::new(Carried {
+            up: Way::open(),
+            down: Way::open(),
+        });
         tokio::spawn(listen(listener, server, told, carried.clone()));
         Ok(Self {
             addr,
@@ -68,16 +94,22 @@ impl Line {
         format!("http://{}", self.addr)
     }
 
-    /// Changes what the line lets through; connections made under another signal drop.
+    /// Changes what the line lets through from here on. A connection drops when something is sent that does not get through,
+    /// never while nobody sends: what a phone meets depends on the signal alone.
     pub fn set(&self, signal: Signal) {
-        self.signal
-            .send_if_modified(|now| std::mem::replace(now, signal) != signal);
+        let (up, down) = signal.limits();
+        self.carried.up.left.store(up, Ordering::Relaxed);
+        self.carried.down.left.store(down, Ordering::Relaxed);
+        self.signal.send_replace(signal);
     }
 
     /// Bytes carried so far: (up, down).
     pub fn carried(&self) -> (u64, u64) {
         let Carried { up, down } = &*self.carried;
-        (up.load(Ordering::Relaxed), down.load(Ordering::Relaxed))
+        (
+            up.carried.load(Ordering::Relaxed),
+            down.carried.load(Ordering::Relaxed),
+        )
     }
 }
 
@@ -92,7 +124,7 @@ async fn listen(
             arrived = listener.accept() => {
                 let signal = *told.borrow_and_update();
                 if let Ok((phone, _)) = arrived && signal != Signal::None {
-                    tokio::spawn(carry(phone, server, told.clone(), signal, carried.clone()));
+                    tokio::spawn(carry(phone, server, told.clone(), carried.clone()));
                 }
             }
             changed = told.changed() => if changed.is_err() { return },
@@ -100,12 +132,11 @@ async fn listen(
     }
 }
 
-/// Carries one connection until a side closes it, a limit is reached or the signal changes.
+/// Carries one connection until a side closes it, the signal lets no more through, or the line ends.
 async fn carry(
     mut phone: TcpStream,
     server: SocketAddr,
     mut told: watch::Receiver<Signal>,
-    signal: Signal,
     carried: Arc<Carried>,
 ) {
     let Ok(mut server) = TcpStream::connect(server).await else {
@@ -113,35 +144,30 @@ async fn carry(
     };
     // Small pieces go at once, as on the phone's own connection.
     let _ = phone.set_nodelay(true).and(server.set_nodelay(true));
-    let (most_up, most_down) = signal.limits();
     let (mut from_phone, mut to_phone) = phone.split();
     let (mut from_server, mut to_server) = server.split();
     tokio::select! {
-        _ = pump(&mut from_phone, &mut to_server, most_up, &carried.up) => {}
-        _ = pump(&mut from_server, &mut to_phone, most_down, &carried.down) => {}
-        _ = told.changed() => {}
+        _ = pump(&mut from_phone, &mut to_server, &carried.up) => {}
+        _ = pump(&mut from_server, &mut to_phone, &carried.down) => {}
+        () = async { while told.changed().await.is_ok() {} } => {}
     }
 }
 
-/// Carries one direction for `most` bytes.
+/// Carries one direction as far as the signal lets it.
 async fn pump(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    most: u64,
-    count: &AtomicU64,
+    way: &Way,
 ) -> io::Result<()> {
-    let (mut left, mut buffer) = (most, vec![0; 16 << 10]);
-    while left > 0 {
+    let mut buffer = vec![0; 16 << 10];
+    loop {
         let read = from.read(&mut buffer).await? as u64;
-        if read == 0 {
-            break;
-        }
-        let passed = read.min(left);
+        let passed = way.pass(read);
         to.write_all(&buffer[..passed as usize]).await?;
-        count.fetch_add(passed, Ordering::Relaxed);
-        left -= passed;
+        if read == 0 || passed < read {
+            return to.flush().await;
+        }
     }
-    to.flush().await
 }
 
 #[cfg(test)]

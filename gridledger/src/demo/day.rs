@@ -62,8 +62,9 @@ impl<'a> Day<'a> {
                 index if index % FAST_CLOCK.0 == 5 => FAST_CLOCK.1,
                 _ => 0,
             };
-            let (code, url) = (world.code(&part.login)?, line.url());
-            let phone = Phone::new(index, part, dir, line, rng.branch(), skew)?;
+            let mut own = rng.branch();
+            let (code, url) = (world.played_code(&part.login, &mut own)?, line.url());
+            let phone = Phone::new(index, part, dir, line, own, (&world.clock, skew))?;
             phone.client.enrol(&url, &code)?;
             phones.push(phone);
         }

@@ -5,6 +5,7 @@
 //! [`report`] counts, [`page`] prints.
 
 mod check;
+mod clock;
 mod cut;
 mod day;
 mod differ;
@@ -19,7 +20,6 @@ mod tickets;
 mod work;
 mod world;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -27,7 +27,9 @@ use gridledger_client::ClientError;
 use gridledger_server::cli::say::{CliError, Speaker};
 use gridledger_server::desk::ImportError;
 use gridledger_server::store::StoreError;
+use gridledger_server::{note_line, print, put_line};
 
+use clock::DayClock;
 use day::Day;
 use report::Report;
 use rng::Rng;
@@ -40,7 +42,7 @@ pub struct DemoArgs {
     /// Phones that play
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=60))]
     phones: u32,
-    /// The same seed plays the same day
+    /// The same seed plays the same day; with --once also at the same time of day
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Households of each grid
@@ -93,7 +95,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("gridledger demo: {error}");
+            note_line!("gridledger demo: {error}");
             ExitCode::FAILURE
         }
     }
@@ -107,7 +109,12 @@ fn play(args: &DemoArgs, tell: &Tell) -> Result<bool, DemoError> {
         grids: args.phones.max(12),
         households: args.households,
     };
-    let world = World::make(folder.path(), size, &mut rng)?;
+    let clock = if args.once {
+        DayClock::of_a_day()
+    } else {
+        DayClock::of_today()
+    };
+    let world = World::make(folder.path(), size, &mut rng, clock)?;
     tell_world(tell, &world);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -117,9 +124,9 @@ fn play(args: &DemoArgs, tell: &Tell) -> Result<bool, DemoError> {
     let well = report.check.differences.is_empty();
     if args.json {
         let document = serde_json::to_string_pretty(&report).map_err(std::io::Error::other)?;
-        writeln!(std::io::stdout(), "{document}")?;
+        put_line!("{document}");
     } else {
-        write!(std::io::stdout(), "{}", page::page(&report, tell.is_chinese()))?;
+        print::text(format_args!("{}", page::page(&report, tell.is_chinese())));
     }
     if args.once {
         world.running.stop()?;
@@ -170,6 +177,7 @@ fn tell_world(tell: &Tell, world: &World) {
 /// The server goes on until Ctrl-C, with the folder kept.
 fn stay_up(world: World, folder: tempfile::TempDir, aside: bool, tell: &Tell) -> Result<(), DemoError> {
     let kept = folder.keep();
+    world.clock.go_live();
     let url = format!("http://{}", world.addr());
     let worker = world.cast.iter().find(|part| part.role == "grid_worker");
     let code = world.code(worker.map_or(world.supervisor.0.as_str(), |part| &part.login))?;
@@ -181,9 +189,9 @@ fn stay_up(world: World, folder: tempfile::TempDir, aside: bool, tell: &Tell) ->
         &code,
     );
     if aside {
-        eprint!("{text}");
+        print::aside(format_args!("{text}"));
     } else {
-        write!(std::io::stdout(), "{text}")?;
+        print::text(format_args!("{text}"));
     }
     world.running.serve_until_signal()?;
     tell.line("服务器已停止", "the server has stopped");

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use gridledger_client::engine::Clock;
 use gridledger_client::{Client, ClientError, Intents, Lock, Options, Query, Record, RecordId, SyncReport};
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::Intent;
 use gridledger_schema::ids::FeedId;
 use serde_json::Value;
 
+use super::clock::DayClock;
 use super::cut::{Line, Signal};
 use super::rng::Rng;
 use super::world::Part;
@@ -143,6 +142,8 @@ pub struct Phone {
     pub feed: FeedId,
     /// Its chance.
     pub rng: Rng,
+    /// The time of the day.
+    pub clock: DayClock,
     /// What syncs are for at present.
     pub stage: Stage,
     /// What the first sync needed.
@@ -174,14 +175,8 @@ pub enum Synced {
     Broken,
 }
 
-fn clock(skew_ms: i64) -> Clock {
-    Arc::new(move || {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis() as i64)
-            + skew_ms
-    })
-}
+/// How long a save takes, in the time of the day.
+const SAVE_MS: i64 = 7_000;
 
 impl Phone {
     /// A new phone with a clock that is `skew_ms` off.
@@ -190,11 +185,13 @@ impl Phone {
         part: Part,
         dir: &Path,
         line: Line,
-        rng: Rng,
-        skew_ms: i64,
+        mut rng: Rng,
+        (clock, skew_ms): (&DayClock, i64),
     ) -> Result<Self, ClientError> {
+        let time = clock.clone();
         let options = Options {
-            clock: Some(clock(skew_ms)),
+            clock: Some(Arc::new(move || time.now() + skew_ms)),
+            device_seed: Some(rng.bytes()),
             ..Options::default()
         };
         let client = Client::open(
@@ -210,6 +207,7 @@ impl Phone {
             line,
             feed,
             rng,
+            clock: clock.clone(),
             stage: Stage::First,
             first: Traffic::default(),
             push: Traffic::default(),
@@ -286,6 +284,7 @@ impl Phone {
         intents: Intents,
     ) {
         self.saves += 1;
+        self.clock.pass(SAVE_MS);
         diary.kept.push(Kept {
             phone: self.index,
             feed: self.feed,

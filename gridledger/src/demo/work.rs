@@ -1,7 +1,5 @@
 //! What people do with no signal, tickets apart: patrols with check-ins, visits, the register, counting together.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use gridledger_client::{ClientError, Intents, Purpose, Record, RecordId};
 use serde_json::{Map, Value, json};
 
@@ -29,12 +27,6 @@ const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Result of one piece of work.
 pub type Done = Result<(), ClientError>;
-
-pub(super) fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as i64)
-}
 
 /// An object from pairs.
 pub(super) fn object<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
@@ -95,7 +87,7 @@ pub fn head_forenoon(phone: &mut Phone, diary: &mut Diary, hot: &[Hot]) -> Done 
         let detail = object([
             ("kind", json!("lone_elder")),
             ("purpose", json!("每周上门看望")),
-            ("expires", json!(now() + 90 * DAY_MS)),
+            ("expires", json!(phone.clock.now() + 90 * DAY_MS)),
         ]);
         let care = Intents::new()
             .add("care_tags", "lone_elder")
@@ -107,7 +99,7 @@ pub fn head_forenoon(phone: &mut Phone, diary: &mut Diary, hot: &[Hot]) -> Done 
 
 fn patrol(phone: &mut Phone, diary: &mut Diary, grid: &str) -> Done {
     let start = Intents::new()
-        .put("started", now())
+        .put("started", phone.clock.now())
         .put("route_kind", "routine")
         .add("line_tags", "fire_safety");
     let id = phone.create(diary, "patrol", grid, start)?;
@@ -164,7 +156,7 @@ fn visit(phone: &mut Phone, diary: &mut Diary, household: &Record) -> Done {
     if let Some(dwelling) = dwelling.map(|id| phone.client.get(id)).transpose()?.flatten() {
         let hazard = *phone.rng.pick(&HAZARDS);
         let seen = Intents::new()
-            .put("last_verified", now())
+            .put("last_verified", phone.clock.now())
             .add("safety_notes", hazard);
         phone.edit(diary, &dwelling, seen)?;
     }
@@ -240,7 +232,7 @@ pub fn count_together(phone: &mut Phone, diary: &mut Diary, patrols: &[(String, 
         }
         if phone.patrol == Some(*id) {
             let end = Intents::new()
-                .put("finished", now())
+                .put("finished", phone.clock.now())
                 .put("coverage_note", format!("{grid} 全部走到"));
             phone.edit(diary, &patrol, end)?;
         } else if phone.is("grid_head") {

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gridledger_schema::ids::AreaNo;
+use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{codes, passwords};
-use gridledger_server::cli::open_service;
+use gridledger_server::cli::open_store;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::desk::import_register;
 use gridledger_server::http::{self, Running};
@@ -18,6 +19,7 @@ use gridledger_server::store::people::{NewArea, NewUser, User};
 use gridledger_server::town::{self, Town, TownCounts, TownSize};
 
 use super::DemoError;
+use super::clock::DayClock;
 use super::rng::Rng;
 
 /// How large a town, and how many phones in it.
@@ -44,6 +46,8 @@ pub struct Part {
     pub areas: Vec<String>,
 }
 
+/// What codes of playing phones are made of.
+const DIGITS: [char; 8] = ['2', '3', '4', '5', '6', '7', '8', '9'];
 /// The login of who brings in the register.
 const REGISTRAR: &str = "office";
 
@@ -61,6 +65,8 @@ pub struct World {
     pub cast: Vec<Part>,
     /// Login and password of a supervisor of the district.
     pub supervisor: (String, String),
+    /// The time of the day.
+    pub clock: DayClock,
 }
 
 /// A fault of a made-up sheet is a fault of the program.
@@ -73,16 +79,18 @@ fn sound<T>(parsed: Result<gridledger_server::import::Parsed<T>, Vec<Fault>>) ->
 
 impl World {
     /// Makes the town in `dir` and starts the server.
-    pub fn make(dir: &Path, size: Size, rng: &mut Rng) -> Result<Self, DemoError> {
+    pub fn make(dir: &Path, size: Size, rng: &mut Rng, clock: DayClock) -> Result<Self, DemoError> {
         let settings = Settings {
             listen: "127.0.0.1:0".into(),
             store: StoreAddress::Sqlite(dir.join("server.db")),
             // A day is played as fast as it goes.
             device_rate: 1_000_000,
             device_burst: 1_000_000,
+            // No connection ends because a phone was quiet for long.
+            idle_seconds: 3_600,
             ..Settings::default()
         };
-        let service = open_service(&settings)?;
+        let service = open(&settings, rng, &clock)?;
         let town_size = TownSize {
             grids: size.grids,
             households_per_grid: size.households,
@@ -102,6 +110,7 @@ impl World {
             registered,
             cast,
             supervisor,
+            clock,
         })
     }
 
@@ -113,6 +122,16 @@ impl World {
     /// A one-time code with which a phone of `login` enrols.
     pub fn code(&self, login: &str) -> Result<String, DemoError> {
         let code = codes::make().map_err(|error| DemoError::Town(error.to_string()))?;
+        self.put_code(login, code)
+    }
+
+    /// The code of a phone that plays: of the seed, like everything else of the day.
+    pub fn played_code(&self, login: &str, rng: &mut Rng) -> Result<String, DemoError> {
+        let digits: String = (0..12).map(|_| DIGITS[rng.below(DIGITS.len())]).collect();
+        self.put_code(login, digits)
+    }
+
+    fn put_code(&self, login: &str, code: String) -> Result<String, DemoError> {
         let hash = codes::hash(&code).ok_or_else(|| DemoError::Town("no code".into()))?;
         let expires = self.service.now() + i64::from(codes::DAYS) * 24 * 3_600_000;
         self.service
@@ -120,6 +139,21 @@ impl World {
             .put_code(hash, user(&self.service, login)?.no, expires)?;
         Ok(code)
     }
+}
+
+/// The service over a new store whose generation and keys are of the seed, so that what phones send and get is, too.
+fn open(settings: &Settings, rng: &mut Rng, clock: &DayClock) -> Result<Arc<Service>, DemoError> {
+    let schema = SchemaSet::builtin();
+    let store = open_store(&settings.store, &schema, settings.commit_group)?;
+    store.set_setting("server_epoch", &rng.bytes::<7>())?;
+    for key in ["receipt_seed", "desk_seed", "lease_seed"] {
+        store.set_setting(key, &rng.bytes::<32>())?;
+    }
+    let time = clock.clone();
+    let mut service = Service::with_clock(store, schema, Arc::new(move || time.now()))?;
+    service.lease_days = settings.lease_days;
+    service.least_free = settings.least_free_mib << 20;
+    Ok(Arc::new(service))
 }
 
 fn user(service: &Service, login: &str) -> Result<User, DemoError> {

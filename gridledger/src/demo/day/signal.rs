@@ -1,8 +1,6 @@
-//! Back into signal: phones sync in a random order, some at the same time, over lines that break, until nothing is new.
+//! Back into signal: phones sync in a random order, over lines that break, until nothing is new.
 
 use std::collections::VecDeque;
-
-use tokio::task::JoinSet;
 
 use super::Day;
 use crate::demo::DemoError;
@@ -11,11 +9,13 @@ use crate::demo::phone::{Phone, Stage, Synced, Traffic};
 
 /// Attempts a phone with good signal has before the demo gives up.
 const ATTEMPTS: u32 = 5;
+/// How long a sync takes, in the time of the day.
+const SYNC_MS: i64 = 3_000;
 /// Rounds in which everybody must have become quiet.
 const QUIET_ROUNDS: u32 = 10;
 
 impl Day<'_> {
-    /// Everybody finds signal, in a random order, some at the same time; so many percent of the first attempts break.
+    /// Everybody finds signal, in a random order, some together; so many percent of the first attempts break.
     pub(super) fn come_back(&mut self, cuts_percent: usize, what: (&str, &str)) -> Result<(), DemoError> {
         let broken = self.broken();
         self.stage(Stage::Push);
@@ -122,7 +122,7 @@ impl Day<'_> {
         self.sync_all(who).map(|_| ())
     }
 
-    /// Syncs phones at the same time; returns those whose line broke.
+    /// Syncs phones; returns those whose line broke.
     fn sync_broken(&mut self, who: &[usize]) -> Result<Vec<usize>, DemoError> {
         let all = self.sync_all(who)?;
         let broken = all
@@ -137,15 +137,11 @@ impl Day<'_> {
             .iter()
             .map(|&at| (at, self.phones[at].client.clone()))
             .collect();
-        let ended = self.runtime.block_on(async {
-            let mut all = JoinSet::new();
-            for (at, client) in clients {
-                all.spawn(async move { (at, client.sync().await) });
-            }
-            all.join_all().await
-        });
         let mut out = Vec::new();
-        for (at, result) in ended {
+        for (at, client) in clients {
+            // One after another: who comes first decides what comes of it, and the seed alone decides who does.
+            let result = self.runtime.block_on(client.sync());
+            self.world.clock.pass(SYNC_MS);
             let synced = match result {
                 Ok(report) => Synced::Whole(report),
                 Err(error) if error.is_retryable() => Synced::Broken,
