@@ -6,6 +6,7 @@
 #   scripts/bench-load.sh rates           1 to 64 phones, 60 edits each
 #   scripts/bench-load.sh commits         syncs of one edit, with commits shared and with one each
 #   scripts/bench-load.sh storm [PHONES]  all phones at the same moment
+#   scripts/bench-load.sh hostile         honest phones alone, and beside a phone that does its worst
 #
 # Stores lie in a temporary folder of TMPDIR (a disk, or fsync costs nothing); phones' files in memory. Starts a Postgres of its own
 # and ends it. Loopback only.
@@ -65,4 +66,5 @@ case "$what" in commits | all)
   load --at-once 1,16,64 --phones 640 --edits 1 --commit-group 1
   ;;
 esac
+case "$what" in hostile | all) load --at-once 8 --phones 256 --hostile ;; esac
 case "$what" in storm | all) load --at-once "$phones" --phones "$phones" ;; esac

@@ -65,6 +65,10 @@ const CAREFUL_BUDGET: u32 = 64 << 10;
 /// Requests one sync makes at most; what is left goes with the next.
 const ROUND_TRIPS: u32 = 1_000;
 
+/// Refused requests one sync sends again another way: once for a dictionary, and for the counter, which another process on
+/// this file may take between.
+const MENDS: u32 = 4;
+
 /// Runs a stretch of local work; on a runtime with several threads the others go on meanwhile.
 fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match tokio::runtime::Handle::current().runtime_flavor() {
@@ -269,12 +273,12 @@ impl Client {
     pub async fn sync(&self) -> Result<SyncReport, ClientError> {
         let _one = self.inner.syncing.lock().await;
         let mut report = SyncReport::default();
-        let mut retried = false;
+        let mut mends = 0;
         while report.round_trips < ROUND_TRIPS {
             match self.round_trip(&mut report).await {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) if !retried && self.mended(&error)? => retried = true,
+                Err(error) if mends < MENDS && self.mended(&error)? => mends += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -286,16 +290,23 @@ impl Client {
         let mut backoff = self.backoff()?;
         let until = tokio::time::Instant::now() + patience;
         loop {
-            let error = match self.sync().await {
-                Ok(report) => return Ok(report),
+            let outcome = self.sync().await;
+            let error = match &outcome {
+                Ok(_) if !self.engine().is_put_off()? => return outcome,
+                // What the server had no time for waits as after a refusal of the whole request.
+                Ok(_) => &ClientError::Server {
+                    code: Code::Busy,
+                    detail: String::new(),
+                    wait: None,
+                },
                 Err(error) => error,
             };
             match backoff
-                .after(&error)
+                .after(error)
                 .map(|wait| tokio::time::Instant::now() + wait)
             {
                 Some(next) if next <= until => tokio::time::sleep_until(next).await,
-                Some(_) | None => return Err(error),
+                Some(_) | None => return outcome,
             }
         }
     }
@@ -342,10 +353,13 @@ impl Client {
         let mut incoming = self.inner.transport.post(&outgoing.server, outgoing.body).await?;
         crate::faults::reach("phone.after_send");
         let received = self.receive(&mut incoming, report).await;
-        self.inner.cut.store(
-            matches!(received, Err(ClientError::Network(_))),
-            Ordering::Relaxed,
-        );
+        let too_large = received.as_ref().is_err_and(ClientError::is_too_large);
+        let cut = too_large || matches!(received, Err(ClientError::Network(_)));
+        self.inner.cut.store(cut, Ordering::Relaxed);
+        // What this phone cannot take at once it asks for again, in small pieces.
+        if too_large && budget == 0 {
+            return Ok(true);
+        }
         let more = received?;
         let unsent = self.engine().has_unsent();
         Ok(more || (unsent && report.decided > decided_before))

@@ -145,6 +145,11 @@ impl ClientError {
         }
     }
 
+    /// Whether an answer was more than this phone takes at once.
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self, Self::Wire(WireError::TooLarge(_)))
+    }
+
     /// How long the server asks to wait before the next request, where it says.
     pub fn wait(&self) -> Option<Duration> {
         match self {

@@ -380,6 +380,8 @@ pub struct SyncReport {
     pub proven: u32,
     /// Areas found to differ; they are fetched afresh by the next sync.
     pub healed: u32,
+    /// Own entries saved under a wrong clock whose times were corrected.
+    pub corrected: u64,
 }
 
 /// All a phone needs to work before its first sync: what an administrator hands over with the code.

@@ -51,8 +51,8 @@ codes! {
     TokenReused => "token_reused", 401, false, "刷新令牌已被使用过，所有会话已注销。", "This refresh token was used before; every session of it has ended.";
     Forbidden => "forbidden", 403, false, "没有这项权限。", "You do not have the right to do this.";
     ReasonRequired => "reason_required", 400, false, "查看未脱敏信息须写明理由（4至200字）。", "Seeing unmasked values needs a reason of 4 to 200 characters.";
-    SecondPersonRequired => "second_person_required", 403, false, "一次导出超过100人的未脱敏信息，须由另一人批准。", "Unmasked values of more than 100 records need the approval of a second person.";
-    ShareEnded => "share_ended", 403, false, "这项数据共享已到期或已撤销。", "This share has ended or was revoked.";
+    SecondPersonRequired => "second_person_required", 403, false, "一天内查看超过100条档案的未脱敏信息，或向外共享，须由另一人批准。", "Seeing the unmasked values of more than 100 records in a day, or sharing them, needs the approval of a second person.";
+    ShareEnded => "share_ended", 403, false, "这项数据共享已到期、已撤销，或设立人已无此权限。", "This share has ended, was revoked, or was made by somebody who may not share any more.";
     DeviceRevoked => "device_revoked", 401, false, "这台设备已被停用。", "This device has been revoked.";
     UserRevoked => "user_revoked", 401, false, "该账号已被停用。", "This account has been revoked.";
     CodeInvalid => "enrolment_code_invalid", 401, false, "注册码无效、已用过或已过期。", "The enrolment code is wrong, used or expired.";
@@ -62,6 +62,7 @@ codes! {
     DeviceUnknown => "device_unknown", 401, false, "服务器不认识这台设备（可能已从备份恢复），请用新的注册码重新注册；本机内容不会丢失。", "The server does not know this device; it may have been restored from a backup. Enrol again with a new code: nothing on this phone is lost.";
     ServerBehind => "server_behind", 503, true, "服务器上的内容比本机已确认的少（可能被恢复到旧快照）；本机内容已保存，请联系管理员。", "The server has less than it confirmed to this phone; it may have been set back to an old snapshot. Everything is kept on this phone; tell the operator.";
     Recovering => "recovering", 503, true, "服务器刚从备份恢复，正在收回各手机上的内容；本机内容已保存，稍后会自动上传。", "The server was restored and is gathering what phones hold; this is kept on the phone and goes out later.";
+    ClockUnsure => "clock_unsure", 503, true, "服务器的时钟可能不准，暂不收发数据；本机内容已保存，稍后会自动上传。", "The server is not sure of its clock and takes nothing for now; this is kept on the phone and goes out later.";
     RateLimited => "rate_limited", 429, true, "请求过于频繁，请稍后再试。", "Too many requests; wait and try again.";
     Busy => "busy", 503, true, "服务器繁忙，请稍后再试。", "The server is busy; try again later.";
     StoreFailed => "store_failed", 503, true, "服务器存储暂时不可用，请稍后再试。", "The server's store is not available; try again later.";
@@ -91,6 +92,7 @@ codes! {
     OwnWorkCheck => "own_work_check", 403, false, "不能核查自己办理的工单。", "One cannot check one's own work.";
     SeenImpossible => "seen_impossible", 400, false, "操作声称看到了不存在的内容。", "The entry claims to have seen what does not exist.";
     TimeOutOfRange => "time_out_of_range", 400, false, "时间不合理，请检查设备时钟。", "The time is out of range; check the device's clock.";
+    TimeAhead => "time_ahead", 409, true, "操作时间晚于服务器时间；手机校正时间后会自动重新发送。", "The edit's time is ahead of the server's clock; the phone corrects it and sends the edit again.";
     LeaseEnded => "lease_ended", 409, true, "读取期限已过，看不到原有内容；请先同步一次。", "The lease has ended and what is there cannot be read; sync once first.";
     LimitExceeded => "limit_exceeded", 400, false, "超过允许的上限。", "A limit was exceeded.";
     DeriveFailed => "derive_failed", 500, false, "无法合并这次操作。", "The entry could not be merged.";

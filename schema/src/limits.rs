@@ -2,8 +2,21 @@
 
 /// Bytes of one sync request as received. A worker's week of full days stays under 100 kB.
 pub const SYNC_BODY_BYTES: usize = 4 << 20;
-/// Bytes of a request's payload once inflated. Sixteen times the body bounds a decompression bomb.
-pub const SYNC_INFLATED_BYTES: usize = 64 << 20;
+/// Bytes of a request's payload once inflated, of a device that has proven itself. Four times the body bounds a decompression
+/// bomb; a phone's largest request has a tenth of it.
+pub const SYNC_INFLATED_BYTES: usize = 16 << 20;
+/// Bytes of a request that enrols, as received: who sends it is not known yet.
+pub const STRANGER_BODY_BYTES: usize = 256 << 10;
+/// The same once inflated. An enrolment is a few hundred bytes; a phone with more work than this enrols first.
+pub const STRANGER_INFLATED_BYTES: usize = 256 << 10;
+/// Requests that enrol and are opened at once; others wait for their turn. With the limit above this is 1 MiB.
+pub const STRANGERS_AT_ONCE: usize = 4;
+/// Bytes of a JSON request body of somebody who is not signed in: a login and a password.
+pub const STRANGER_JSON_BYTES: usize = 16 << 10;
+/// Bytes of request bodies beyond the first [`STRANGER_JSON_BYTES`] of each that are received at once, of all callers.
+pub const BODIES_BYTES: usize = 256 << 20;
+/// Answers to syncs that are sent in pieces at once. Each holds the state of its compression, up to 17 MiB.
+pub const ANSWERS_AT_ONCE: usize = 128;
 /// Bytes of one answer frame once inflated: what a phone holds in memory at once.
 pub const FRAME_BYTES: usize = 8 << 20;
 /// Bytes of any JSON request body.
@@ -12,8 +25,10 @@ pub const JSON_BODY_BYTES: usize = 1 << 20;
 pub const PUSH_ENTRIES: usize = 1_000;
 /// Segments (feeds) of one push: one's own and those carried for colleagues.
 pub const PUSH_SEGMENTS: usize = 64;
-/// Feeds of one device key: the first, and one for each fork.
+/// Feeds of a device key that one request names: the one it writes, and the latest of those before.
 pub const DEVICE_FEEDS: u32 = 64;
+/// Feeds of one device key: the first, and one for each fork. A phone forks when a copy of it comes back.
+pub const DEVICE_FORKS: u32 = 4_096;
 /// Intents of one entry: one form save.
 pub const ENTRY_INTENTS: usize = 200;
 /// Bytes of one entry in canonical form.
@@ -40,6 +55,9 @@ pub const EPOCH_ENTRIES: u64 = RECORD_ENTRIES / 2;
 /// Bytes of a generation, its base and its entries, after which a record begins the next by itself, once a quarter of
 /// them are entries.
 pub const EPOCH_BYTES: u64 = RECORD_BYTES / 2;
+/// Operations of a record's documents after which it begins the next generation by itself, once a quarter of them are
+/// entries'. A text of [`TEXT_CHARS`] characters has one for each; deriving and loading take time with their number.
+pub const EPOCH_OPERATIONS: u64 = 50_000;
 /// Events of one ticket.
 pub const TICKET_EVENTS: usize = 1_000;
 /// Records a device holds (the phone warns, the server reports).
@@ -56,8 +74,22 @@ pub const REASON_CHARS: usize = 200;
 pub const READ_FIELDS: usize = 100;
 /// Areas of one request.
 pub const REQUEST_AREAS: usize = 5_000;
-/// Milliseconds a device clock may be ahead of the server's when an entry arrives; further is refused.
-pub const CLOCK_AHEAD_MS: i64 = 10 * 24 * 3_600_000;
+/// Milliseconds an entry's time may be ahead of the server's clock when it arrives; one further ahead waits until its phone has
+/// corrected it. More than [`CLOCK_AGREES_MS`], by which a trusted clock may be behind.
+pub const CLOCK_AHEAD_MS: i64 = 3_600_000;
+/// Milliseconds by which the time of an entry whose phone cannot correct it may be ahead of its arrival, and still be shown in
+/// lists: further ahead, lists show when it arrived.
+pub const CLOCK_SHOWN_AHEAD_MS: i64 = 10 * 24 * 3_600_000;
+/// Milliseconds by which two clocks may differ and still say the same time. A clock behind what its store knows by more is wrong:
+/// it would take rights for not yet given.
+pub const CLOCK_AGREES_MS: i64 = 15 * 60_000;
+/// Milliseconds by which a server's clock may be later than the latest time it was sure of. A server may be off for a weekend
+/// without a word; after a longer pause phones or an operator confirm the time.
+pub const CLOCK_JUMP_MS: i64 = 3 * 24 * 3_600_000;
+/// People whose phones settle a doubt about the server's clock: one hostile phone, or two, must not.
+pub const CLOCK_WITNESSES: usize = 3;
+/// Days before the last sync within which a phone counts as in use, where fewer people have one.
+pub const CLOCK_WITNESS_DAYS: i64 = 30;
 /// The earliest and the latest time an entry may carry, in ms since 1970: the years 2000 to 2200.
 pub const TIME_RANGE_MS: std::ops::RangeInclusive<i64> = 946_684_800_000..=7_258_118_400_000;
 /// Seconds to receive one request body.
@@ -67,8 +99,30 @@ pub const BODY_SECONDS: u64 = 30;
 pub const RIGHTS_GRACE_DAYS: i64 = 30;
 /// The same in ms.
 pub const RIGHTS_GRACE_MS: i64 = RIGHTS_GRACE_DAYS * 24 * 3_600_000;
+/// Milliseconds that one push may hold the writer of a store. What is decided by then is kept; the rest comes again.
+pub const PUSH_MS: u64 = 250;
+/// Units of work that one push may take, counted: about as many microseconds on two cores. It bounds a push where a clock
+/// says nothing.
+pub const PUSH_WORK: u64 = 250_000;
+/// Milliseconds after which a writer takes no further push into a commit: those before are answered first.
+pub const WRITER_MS: u64 = PUSH_MS;
+/// Bytes of the entries of one request in canonical form. It bounds what one push writes; a phone sends half of it at a time.
+pub const PUSH_BYTES: usize = 2 << 20;
+/// Splits and mergers followed one after another to place a new record, and references from record to record.
+pub const PLACING_HOPS: usize = 8;
+/// Records looked at to place one new record; after that it goes where the rest goes.
+pub const PLACING_RECORDS: usize = 200;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
+/// Entries that one device may bring in a day; more is told to come tomorrow. A worker makes some dozens.
+pub const DEVICE_DAY_ENTRIES: u64 = 50_000;
+/// Bytes of entries, in canonical form, that one device may bring in a day.
+pub const DEVICE_DAY_BYTES: u64 = 64 << 20;
+/// Bytes of refused entries that are kept of one device and day. Of more, number, hash and verdict are kept and not the words:
+/// those stay on the phone.
+pub const REFUSED_DAY_BYTES: u64 = 1 << 20;
+/// Positions of logs, and of records, that a node remembers to have given to devices: 32 bytes each. Past them it forgets all.
+pub const GIVEN_POSITIONS: usize = 1_000_000;
 /// Areas one above another, from a territory's outermost to its innermost.
 pub const AREA_DEPTH: usize = 32;
 /// Areas an area lay in, one after another or in a hand-over at once.
@@ -79,6 +133,15 @@ pub const REASON_LEAST_CHARS: usize = 4;
 pub const BULK_RECORDS: usize = 100;
 /// Hours an approved export, and the day of [`BULK_RECORDS`], last.
 pub const EXPORT_HOURS: i64 = 24;
+/// Days for which what a refused entry said is kept, and what was displaced after a restore: half a year, for a question, its
+/// ruling, and a complaint about that. Longer than a phone can prove anything about it ([`RECEIPT_DAYS`]).
+pub const EVIDENCE_DAYS: i64 = 180;
+/// The same in ms.
+pub const EVIDENCE_MS: i64 = EVIDENCE_DAYS * 24 * 3_600_000;
+/// Days for which a plan may be drawn up, approved and begun after its day: the longest public holiday, and a day more.
+pub const PLAN_LATE_DAYS: i64 = 10;
+/// Days that a plan's day may lie ahead: what is further off is drawn up when it comes.
+pub const PLAN_AHEAD_DAYS: i64 = 366;
 /// Rows of one page of the read log.
 pub const READ_LOG_PAGE_ROWS: usize = 1_000;
 /// Seconds a ledger pull may wait for news.

@@ -49,6 +49,8 @@ pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), BenchError> 
     };
     let store = SqliteStore::open(&args.dir.join("server.db"), ingest::decider(schema.clone()))?;
     let service = Arc::new(Service::new(Arc::new(store), schema)?);
+    // It may have been filled long ago; nothing in it is anybody's.
+    service.confirm_clock()?;
     if service.tree().by_code("bench").is_none() {
         settle(&service, &args.shared)?;
     }

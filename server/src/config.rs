@@ -5,7 +5,7 @@ mod address;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use gridledger_schema::limits::BODY_SECONDS;
+use gridledger_schema::limits::{self, BODY_SECONDS};
 
 use crate::lease::LEASE_DAYS;
 use crate::service::LEAST_FREE_MIB;
@@ -112,6 +112,8 @@ pub struct Settings {
     pub device_burst: u32,
     /// Syncs that are decided at once; others wait.
     pub syncs_at_once: usize,
+    /// Answers to syncs that are sent in pieces at once; more are told to come back.
+    pub answers_at_once: usize,
     /// Writes that share a commit at most.
     pub commit_group: usize,
     /// Mebibytes that edits leave free on the disk of a store's file.
@@ -157,6 +159,7 @@ impl Default for Settings {
             commit_group: COMMIT_GROUP,
             least_free_mib: LEAST_FREE_MIB,
             syncs_at_once: 64,
+            answers_at_once: limits::ANSWERS_AT_ONCE,
             sync_wait_seconds: 15,
             trust_forwarded: false,
         }
@@ -305,6 +308,7 @@ impl Settings {
             "commit_group" => self.commit_group = number(value, 1)? as usize,
             "least_free_mib" => self.least_free_mib = number(value, 0)?,
             "syncs_at_once" => self.syncs_at_once = number(value, 1)? as usize,
+            "answers_at_once" => self.answers_at_once = number(value, 1)? as usize,
             "sync_wait_seconds" => self.sync_wait_seconds = number(value, 1)?,
             "trust_forwarded" => self.trust_forwarded = flag(value)?,
             _ => return Err(Unset::Unknown),

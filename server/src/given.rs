@@ -1,4 +1,5 @@
-//! What each device was given of each area's log, so that an entry cannot claim to have seen what its device never got.
+//! What each device was given of each area's log, and of records by themselves, so that an entry cannot claim to have seen
+//! what its device never got.
 //!
 //! Kept in memory for as long as this process runs; where several nodes serve a store, in a table that they share, and that a
 //! crash of the database empties. Of what a device got before, only the bound is known that the log had no more when the
@@ -6,27 +7,75 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gridledger_schema::ids::{AreaNo, DeviceNo};
+use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
+use gridledger_schema::limits;
 use gridledger_schema::wire::AreaCursor;
 
 use crate::store::{Store, StoreError};
 
-/// Devices remembered; past that all are forgotten and met anew.
-const DEVICES: usize = 100_000;
-
 /// The highest position of each area's log a device can hold.
 pub type Bounds = HashMap<AreaNo, u64>;
+/// Of records that a device was sent by themselves: the position of the last change that was among it.
+pub type Sent = HashMap<RecordId, u64>;
 
 /// What devices were given since the start.
 #[derive(Default)]
 pub struct Given {
-    devices: Mutex<HashMap<DeviceNo, Bounds>>,
+    areas: Mutex<Positions<AreaNo>>,
+    records: Mutex<Positions<RecordId>>,
+}
+
+/// Positions of devices, in bounded memory.
+struct Positions<K> {
+    devices: HashMap<DeviceNo, HashMap<K, u64>>,
+    count: usize,
+}
+
+impl<K> Default for Positions<K> {
+    fn default() -> Self {
+        Self {
+            devices: HashMap::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<K: Copy + Eq + std::hash::Hash> Positions<K> {
+    /// Notes that a device was given more. Past the bound all is forgotten, and devices are met anew.
+    fn raise(&mut self, device: DeviceNo, given: &HashMap<K, u64>) {
+        if self.count + given.len() > limits::GIVEN_POSITIONS {
+            *self = Self::default();
+        }
+        let known = self.devices.entry(device).or_default();
+        for (key, seq) in given {
+            match known.entry(*key) {
+                Entry::Occupied(mut held) => *held.get_mut() = (*held.get()).max(*seq),
+                Entry::Vacant(slot) => {
+                    slot.insert(*seq);
+                    self.count += 1;
+                }
+            }
+        }
+    }
+
+    fn of(&self, device: DeviceNo, key: K) -> Option<u64> {
+        self.devices.get(&device)?.get(&key).copied()
+    }
+}
+
+fn locked<K>(positions: &Mutex<Positions<K>>) -> MutexGuard<'_, Positions<K>> {
+    positions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Given {
-    /// What a device can hold, as its request arrives that says where it stands.
+    /// How many positions are remembered, of areas and of records.
+    pub fn positions(&self) -> (usize, usize) {
+        (locked(&self.areas).count, locked(&self.records).count)
+    }
+
+    /// What a device can hold, as its request arrives that says where it stands. The cursors are of areas that it may read.
     pub fn meet(
         &self,
         store: &dyn Store,
@@ -36,32 +85,19 @@ impl Given {
         if store.is_shared() {
             return store.meet(device, cursors);
         }
-        let known = self.devices.lock().ok().and_then(|d| d.get(&device).cloned());
+        let known = locked(&self.areas).devices.get(&device).cloned();
         let mut bounds = known.unwrap_or_default();
-        let before = bounds.len();
+        let mut met = Bounds::new();
         for cursor in cursors {
             if let Entry::Vacant(slot) = bounds.entry(cursor.area) {
-                slot.insert(store.head(cursor.area)?.seq);
+                let head = store.head(cursor.area)?.seq;
+                met.insert(cursor.area, *slot.insert(head));
             }
         }
-        if bounds.len() > before {
-            self.keep(device, &bounds);
+        if !met.is_empty() {
+            locked(&self.areas).raise(device, &met);
         }
         Ok(bounds)
-    }
-
-    fn keep(&self, device: DeviceNo, bounds: &Bounds) {
-        let Ok(mut devices) = self.devices.lock() else {
-            return;
-        };
-        if devices.len() >= DEVICES && !devices.contains_key(&device) {
-            devices.clear();
-        }
-        let kept = devices.entry(device).or_default();
-        for (area, seq) in bounds {
-            let held = kept.entry(*area).or_default();
-            *held = (*held).max(*seq);
-        }
     }
 
     /// Notes that a device is being given an area's log up to `seq`.
@@ -72,40 +108,74 @@ impl Given {
         area: AreaNo,
         seq: u64,
     ) -> Result<(), StoreError> {
+        let known = locked(&self.areas).of(device, area);
         if store.is_shared() {
-            return self.give_shared(store, device, area, seq);
+            // What this node gave before, the table has: only more is written.
+            if known.is_some_and(|given| given >= seq) {
+                return Ok(());
+            }
+            store.give(device, area, seq)?;
+            locked(&self.areas).raise(device, &Bounds::from([(area, seq)]));
+            return Ok(());
         }
-        let is_known =
-            |given: &HashMap<DeviceNo, Bounds>| given.get(&device).is_some_and(|b| b.contains_key(&area));
-        let known = self.devices.lock().is_ok_and(|devices| is_known(&devices));
         // Before this process it may have been given more than this piece: as much as there was.
-        let seq = if known {
-            seq
-        } else {
-            store.head(area)?.seq.max(seq)
+        let seq = match known {
+            Some(_) => seq,
+            None => store.head(area)?.seq.max(seq),
         };
-        self.keep(device, &Bounds::from([(area, seq)]));
+        locked(&self.areas).raise(device, &Bounds::from([(area, seq)]));
         Ok(())
     }
 
-    /// What this node gave before, the table has: only more is written.
-    fn give_shared(
+    /// The positions at which a device was sent these records by themselves, of those that are known.
+    pub fn sent(
         &self,
         store: &dyn Store,
         device: DeviceNo,
-        area: AreaNo,
-        seq: u64,
-    ) -> Result<(), StoreError> {
-        let has = |bounds: &Bounds| bounds.get(&area).is_some_and(|given| *given >= seq);
-        if self
-            .devices
-            .lock()
-            .is_ok_and(|devices| devices.get(&device).is_some_and(has))
-        {
+        records: &[RecordId],
+    ) -> Result<Sent, StoreError> {
+        if store.is_shared() {
+            return store.sent(device, records);
+        }
+        let known = locked(&self.records);
+        let sent = records
+            .iter()
+            .filter_map(|record| Some((*record, known.of(device, *record)?)));
+        Ok(sent.collect())
+    }
+
+    /// Notes that a device is being sent records by themselves.
+    pub fn send(&self, store: &dyn Store, device: DeviceNo, records: &Sent) -> Result<(), StoreError> {
+        if records.is_empty() {
             return Ok(());
         }
-        store.give(device, area, seq)?;
-        self.keep(device, &Bounds::from([(area, seq)]));
+        if store.is_shared() {
+            return store.send(device, records);
+        }
+        locked(&self.records).raise(device, records);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_and_a_device_that_was_forgotten_is_met_anew() {
+        let mut positions = Positions::<AreaNo>::default();
+        let many: Bounds = (0..1_000).map(|area| (AreaNo(area), 7)).collect();
+        for device in 0..=(limits::GIVEN_POSITIONS / many.len()) as u32 {
+            positions.raise(DeviceNo(device), &many);
+            assert!(positions.count <= limits::GIVEN_POSITIONS);
+        }
+        assert_eq!(positions.of(DeviceNo(0), AreaNo(0)), None, "all were forgotten");
+        positions.raise(DeviceNo(0), &many);
+        positions.raise(DeviceNo(0), &Bounds::from([(AreaNo(0), 3)]));
+        assert_eq!(
+            positions.of(DeviceNo(0), AreaNo(0)),
+            Some(7),
+            "a position never falls"
+        );
     }
 }

@@ -11,13 +11,14 @@ pub mod question;
 pub mod row;
 pub mod sheet;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, RecordId};
-use gridledger_schema::set::RecordType;
+use gridledger_schema::set::{RecordType, Scope};
 use serde_json::{Value, json};
 
+use crate::faults::is_planted;
 use crate::reading::{Reaches, ReadError, Reader, handlers};
 use crate::store::records::{LedgerQuery, LedgerRow};
 use crate::unmask;
@@ -37,8 +38,8 @@ pub struct Page<'a> {
     pub record_type: &'a RecordType,
     /// The rows, by area and the order of their last change.
     pub rows: Vec<Cells>,
-    /// Records that may have been shown before and are in none of the areas asked for any more: they moved away, or were
-    /// erased.
+    /// Records that may have been shown before and are not wanted any more: they moved away, were erased, are out of the
+    /// reader's reach, or match the question no longer.
     pub left: Vec<RecordId>,
     /// Where the next pull goes on.
     pub cursor: String,
@@ -92,6 +93,7 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
         shown: HashSet::new(),
         left: BTreeSet::new(),
         seen: Vec::new(),
+        began: cursor.positions.clone(),
     };
     let more = scan.run(&areas, &mut cursor)?;
     if let Some(plain) = plain {
@@ -126,6 +128,8 @@ struct Scan<'a, 'q> {
     left: BTreeSet<RecordId>,
     /// The records of the rows, and where each is.
     seen: Vec<(RecordId, AreaNo)>,
+    /// How far each area had been read when the pull began.
+    began: BTreeMap<AreaNo, u64>,
 }
 
 impl Scan<'_, '_> {
@@ -149,7 +153,7 @@ impl Scan<'_, '_> {
             for row in found.rows {
                 let (area, position) = row.position();
                 cursor.positions.insert(area, position);
-                self.take(&row, areas);
+                self.take(&row, areas)?;
                 // The areas before it had nothing more when it was read.
                 first = areas.binary_search(&area).unwrap_or(first);
             }
@@ -178,25 +182,23 @@ impl Scan<'_, '_> {
     }
 
     /// Takes a row onto the page if the reader may see it and the question wants it.
-    fn take(&mut self, row: &LedgerRow, areas: &[AreaNo]) {
+    fn take(&mut self, row: &LedgerRow, areas: &[AreaNo]) -> Result<(), ReadError> {
         let record = row.record.record;
         if row.left.is_some() && areas.binary_search(&row.record.area).is_ok() {
-            return; // It is among the rows of the area where it is now.
+            return Ok(()); // It is among the rows of the area where it is now.
         }
         self.forget(record);
         if row.left.is_some() || row.record.erased {
-            // Who asks for the first time was shown nothing that could be gone.
-            if self.question.since.is_some() {
-                self.left.insert(record);
-            }
-            return;
+            return self.note_left(row);
         }
         let reach = self.reaches.of(row.record.area);
         let view = Value::Object(row::merged(self.question.record_type, &row.views, reach));
         if !reach.covers(self.reader.login, &row.record, handlers(&view)) {
-            return;
+            return self.note_left(row);
         }
-        let Value::Object(view) = view else { return };
+        let Value::Object(view) = view else {
+            return Ok(());
+        };
         let area = self.reader.tree().get(row.record.area);
         let cells = row::cells(&self.columns, row, &view, area, self.masks);
         let wanted = row::matches(&cells, &self.question.filters)
@@ -209,6 +211,38 @@ impl Scan<'_, '_> {
             self.shown.insert(record);
             self.rows.push(cells);
             self.seen.push((row.record.record, row.record.area));
+            return Ok(());
         }
+        self.note_left(row)
+    }
+
+    /// Notes that a record is not wanted any more, if it may have been shown before.
+    fn note_left(&mut self, row: &LedgerRow) -> Result<(), ReadError> {
+        let is_here = row.left.is_none() && !row.record.erased;
+        if self.question.since.is_some() && !(is_here && is_planted("04")) && self.was_shown(row)? {
+            self.left.insert(row.record.record);
+        }
+        Ok(())
+    }
+
+    /// Whether a record was within the reader's reach where this pull goes on.
+    fn was_shown(&mut self, row: &LedgerRow) -> Result<bool, ReadError> {
+        let (area, _) = row.position();
+        let after = self.began.get(&area).copied().unwrap_or(0);
+        let record = &row.record;
+        let is_new = row.left.is_none() && record.arrived == 0 && record.created > after;
+        if is_new {
+            return Ok(false);
+        }
+        let login = self.reader.login;
+        Ok(match self.reaches.of(area).scope {
+            Some(Scope::Area) => true,
+            Some(Scope::Own) | None => record.created_by == login,
+            Some(Scope::Assigned) if record.created_by == login => true,
+            Some(Scope::Assigned) => {
+                let handled = self.reader.service.store.handled(record.record, login)?;
+                handled.into_iter().any(|handled| handled.covers(after, after))
+            }
+        })
     }
 }

@@ -8,10 +8,12 @@
 //! the store, [`explain`] a ticket. [`http`] carries all of it, [`auth`] says who asks, [`config`] and [`cli`] are how an
 //! operator starts and manages it.
 
+pub mod answers;
 pub mod auth;
 pub mod bench;
 pub mod calendar;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod counters;
 pub mod desk;

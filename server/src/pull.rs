@@ -6,10 +6,12 @@ use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::set::Scope;
 use gridledger_schema::wire::{AreaCursor, Delta, Frame, LogEntry, News, RecordNews, Request, Want};
 
+use crate::faults::is_planted;
+use crate::given::Sent;
 use crate::reading::{Reach, Reader, handlers};
 use crate::service::Service;
 use crate::store::StoreError;
-use crate::store::records::{AreaHead, RecordNewsRow, RecordRow, Told};
+use crate::store::records::{AreaHead, Changes, Handled, RecordNewsRow, RecordRow, Told};
 
 /// Bytes of entries in an answer's first delta; each one after may be twice as large. A phone on a bad line names a
 /// budget, and gets pieces that are small against it: what is lost at a cut is at most one.
@@ -32,6 +34,10 @@ pub struct Pull {
     recovers: bool,
     delta_bytes: usize,
     most_bytes: usize,
+    /// The first moment at which other areas may be read: a role begins or ends, or an area comes to lie elsewhere.
+    until: Option<i64>,
+    /// The records that the last delta holds by themselves.
+    sent: Sent,
 }
 
 struct Area {
@@ -93,7 +99,19 @@ impl Pull {
             recovers: request.recovery.is_some(),
             delta_bytes: first,
             most_bytes: most,
+            until: next_change(reader),
+            sent: Sent::new(),
         }
+    }
+
+    /// Whether what may be read is still what was planned by.
+    pub fn holds(&self, now: i64) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// Takes the records that the last delta holds by themselves, with the positions they are sent at.
+    pub fn take_sent(&mut self) -> Sent {
+        std::mem::take(&mut self.sent)
     }
 
     /// Tells of every area anew: where it lies, what it is called.
@@ -113,13 +131,22 @@ impl Pull {
             let info = service.tree().get(area.cursor.area).cloned();
             return Ok(info.map(Frame::Granted));
         }
-        let (delta, whole) = delta(
+        let to = Receiver {
             service,
-            area,
-            (&self.login, &self.allowed, self.recovers),
-            &self.own,
-            self.delta_bytes,
-        )?;
+            login: &self.login,
+            allowed: &self.allowed,
+            own: &self.own,
+            recovers: self.recovers,
+        };
+        let (delta, whole) = if area.reach.scope == Some(Scope::Area) {
+            to.delta(area, self.delta_bytes)?
+        } else {
+            let (delta, whole) = to.part(area, self.delta_bytes)?;
+            let by_itself = |news: &&RecordNews| matches!(news.news, News::Snapshot(_));
+            let sent = delta.records.iter().filter(by_itself);
+            self.sent = sent.map(|news| (news.record, news.last)).collect();
+            (delta, whole)
+        };
         self.delta_bytes = (self.delta_bytes * 2).min(self.most_bytes);
         area.cursor = delta.to;
         if whole {
@@ -129,52 +156,141 @@ impl Pull {
     }
 }
 
-/// The next piece of an area's news, and whether it is the last.
-fn delta(
-    service: &Service,
-    area: &Area,
-    (login, allowed, recovers): (&str, &[AreaNo], bool),
-    own: &[(FeedId, u64)],
-    bytes: usize,
-) -> Result<(Delta, bool), StoreError> {
-    let from = area.cursor;
-    let (head, rows) = service.store.news(from, bytes)?;
-    let reached = rows.last().map_or(head.seq, |row| row.at).max(from.reached);
-    let whole = reached >= head.seq;
-    let floor = if whole { head.seq } else { from.floor };
-    let reached = if whole { head.seq } else { reached };
+/// When the reader's rights change next by a date that is known already.
+fn next_change(reader: &Reader<'_>) -> Option<i64> {
+    let grants = reader
+        .grants()
+        .iter()
+        .flat_map(|grant| [Some(grant.from), grant.to]);
+    let edges = reader.tree().iter().flat_map(|area| &area.edges);
+    let edges = edges.flat_map(|edge| [Some(edge.from), edge.to]);
+    let dates = grants.chain(edges).flatten();
+    dates.filter(|at| *at > reader.now).min()
+}
+
+/// The phone that a piece of an area's news is made for.
+struct Receiver<'a> {
+    service: &'a Service,
+    login: &'a str,
+    allowed: &'a [AreaNo],
+    own: &'a [(FeedId, u64)],
+    recovers: bool,
+}
+
+impl Receiver<'_> {
+    /// The next piece of the news of an area that is read whole, and whether it is the last.
+    fn delta(&self, area: &Area, bytes: usize) -> Result<(Delta, bool), StoreError> {
+        let (from, facets) = (area.cursor, area.reach.facets);
+        let (head, rows) = self.service.store.news(from, bytes)?;
+        let reached = rows.last().map_or(head.seq, |row| row.at);
+        let mut records = Vec::new();
+        for row in rows {
+            if let Some(gone) = gone(&row, self.allowed) {
+                let gone = (self.recovers || may_be_held(&row, from, self.login)).then_some(gone);
+                records.extend(gone);
+            } else {
+                records.extend(news(self.service, row, from.floor, facets, self.own)?);
+            }
+        }
+        let (mut delta, whole) = piece(from, reached, head.seq, records);
+        if whole {
+            delta.digests = digests(&head, facets);
+        }
+        Ok((delta, whole))
+    }
+
+    /// The next piece of the news of an area of which the user reads some records: each by itself and whole. A phone that
+    /// holds a part of an area cannot compare a digest over all of it.
+    fn part(&self, area: &Area, bytes: usize) -> Result<(Delta, bool), StoreError> {
+        let from = area.cursor;
+        let changes = self
+            .service
+            .store
+            .changes(from.area, from.reached, ROWS_AT_ONCE)?;
+        let Changes { head, rows, more } = changes;
+        let (mut records, mut taken) = (Vec::new(), 0);
+        let mut reached = if more { from.reached } else { head.seq };
+        for row in rows {
+            if taken >= bytes {
+                return Ok(piece(from, reached.min(row.at - 1), head.seq, records));
+            }
+            if more {
+                reached = row.at;
+            }
+            let news = self.news_of_part(area, &row)?;
+            taken += news.as_ref().map_or(0, weight);
+            records.extend(news);
+        }
+        Ok(piece(from, reached, head.seq, records))
+    }
+
+    /// The news of a record for a reader of some records: all of it, or that it is out of reach.
+    fn news_of_part(&self, area: &Area, row: &RecordNewsRow) -> Result<Option<RecordNews>, StoreError> {
+        if let Some(gone) = gone(row, self.allowed) {
+            let told = self.was_in_reach(area, &row.row)?;
+            return Ok(told.then_some(gone));
+        }
+        if covered(self.service, &row.row, self.login, area.reach)? {
+            return whole_record(self.service, &row.row, area.reach.facets);
+        }
+        let left = RecordNews {
+            last: row.at,
+            ..record_news(row.row.clone(), News::Left(None))
+        };
+        let told = !is_planted("02") && self.was_in_reach(area, &row.row)?;
+        Ok(told.then_some(left))
+    }
+
+    /// Whether the phone may hold a record that it may not read now. It holds what was in reach at its floor, and what was in
+    /// reach at a change up to where it has reached.
+    fn was_in_reach(&self, area: &Area, row: &RecordRow) -> Result<bool, StoreError> {
+        if row.created_by == self.login {
+            return Ok(true);
+        }
+        if area.reach.scope != Some(Scope::Assigned) {
+            return Ok(false);
+        }
+        let AreaCursor { floor, reached, .. } = area.cursor;
+        // A phone that comes from before a restore shows what it was given under other positions.
+        let (from, to) = if self.recovers {
+            (0, u64::MAX)
+        } else {
+            (floor, reached)
+        };
+        let handled = self.service.store.handled(row.record, self.login)?;
+        Ok(handled
+            .into_iter()
+            .any(|handled: Handled| handled.covers(from, to)))
+    }
+}
+
+/// Records of an area that are looked at for one piece of news.
+const ROWS_AT_ONCE: usize = 1_000;
+
+/// A piece of an area's news that reaches a position of its log, and whether it is the last.
+fn piece(from: AreaCursor, reached: u64, head: u64, records: Vec<RecordNews>) -> (Delta, bool) {
+    let reached = reached.max(from.reached);
+    let whole = reached >= head;
     let to = AreaCursor {
         area: from.area,
-        floor,
-        reached,
+        floor: if whole { head } else { from.floor },
+        reached: if whole { head } else { reached },
     };
-    let all = area.reach.scope == Some(Scope::Area);
-    let mut records = Vec::new();
-    for row in rows {
-        if let Some(gone) = gone(&row, allowed) {
-            let gone = (recovers || may_be_held(&row, from, login)).then_some(gone);
-            records.extend(gone);
-        } else if all {
-            records.extend(news(service, row, from.floor, area.reach.facets, own)?);
-        } else if covered(service, &row.row, login, area.reach)? {
-            records.extend(whole_record(service, row.row, area.reach.facets)?);
-        }
+    let delta = Delta {
+        from,
+        to,
+        records,
+        digests: Vec::new(),
+    };
+    (delta, whole)
+}
+
+/// The bytes of what is sent of a record by itself.
+fn weight(news: &RecordNews) -> usize {
+    match &news.news {
+        News::Snapshot(documents) => documents.iter().map(|(_, bytes)| bytes.len()).sum(),
+        News::Entries(_) | News::Left(_) | News::Erased => 0,
     }
-    // Who holds a part of an area cannot compare a digest over all of it.
-    let digests = if whole && all {
-        digests(&head, area.reach.facets)
-    } else {
-        Vec::new()
-    };
-    Ok((
-        Delta {
-            from,
-            to,
-            records,
-            digests,
-        },
-        whole,
-    ))
 }
 
 fn digests(head: &AreaHead, facets: u64) -> Vec<(u8, [u8; 16])> {
@@ -210,16 +326,20 @@ fn gone(row: &RecordNewsRow, allowed: &[AreaNo]) -> Option<RecordNews> {
 }
 
 /// Whether a phone may hold a record that is here no longer. Who begins with the area holds of it what he or she made
-/// there; of what was erased a phone may also hold what it is about to fetch afresh.
+/// there; of what was erased a phone may also hold what it is about to fetch afresh. Only for areas that are read whole.
 fn may_be_held(row: &RecordNewsRow, from: AreaCursor, login: &str) -> bool {
     from.reached > 0 || row.row.erased || row.row.created_by == login
 }
 
-/// A record that may only now have come into reach: always whole.
-fn whole_record(service: &Service, row: RecordRow, facets: u64) -> Result<Option<RecordNews>, StoreError> {
-    let Some((row, documents)) = service.store.record(row.record)? else {
+/// A record that may only now have come into reach: always whole. One that changed since the look has its turn at its
+/// new position.
+fn whole_record(service: &Service, seen: &RecordRow, facets: u64) -> Result<Option<RecordNews>, StoreError> {
+    let Some((row, documents)) = service.store.record(seen.record)? else {
         return Ok(None);
     };
+    if row.last != seen.last {
+        return Ok(None);
+    }
     let documents = documents.into_iter().filter(|d| facets & (1 << d.facet) != 0);
     let snapshot = News::Snapshot(documents.map(|d| (d.facet, d.bytes)).collect());
     Ok(Some(record_news(row, snapshot)))

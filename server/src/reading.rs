@@ -38,6 +38,7 @@ impl ReadError {
             Self::Store(StoreError::Busy) => Code::Busy,
             Self::Store(StoreError::Recovering) => Code::Recovering,
             Self::Store(StoreError::SetBack) => Code::ServerBehind,
+            Self::Store(StoreError::ClockUnsure) => Code::ClockUnsure,
             Self::Store(_) => Code::StoreFailed,
         }
     }

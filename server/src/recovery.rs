@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gridledger_core::{receipt, recovery};
-use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::code::Refusal;
 use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Restored};
@@ -71,7 +71,12 @@ impl Recovering {
             self.know(Some((now, phase)));
             return Ok(phase);
         }
-        service.store.end_recovery(service.now())?;
+        let phase = RecoveryPhase::Settling;
+        let Ok(now) = service.trusted_now() else {
+            // Whether the time is up is not known.
+            return Ok(phase);
+        };
+        service.store.end_recovery(now)?;
         self.over.store(true, Ordering::Release);
         tracing::info!(epoch = restore.epoch.0, "the recovery is over");
         Ok(RecoveryPhase::Over)
@@ -219,12 +224,4 @@ pub fn note(
         service.store.note_missing(device.no, &told, service.now())?;
     }
     Ok(phase)
-}
-
-/// Whether a receipt says that its segment waits for the recovery.
-pub fn waits(receipt: &Receipt) -> bool {
-    receipt
-        .stopped
-        .as_ref()
-        .is_some_and(|stopped| stopped.code == Code::Recovering)
 }

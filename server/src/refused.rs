@@ -54,8 +54,13 @@ pub fn list(reader: &Reader<'_>, question: &Question) -> Result<Value, ReadError
     let next = (rows.len() == limit).then(|| rows.last().map(place)).flatten();
     let shown = rows
         .iter()
-        .map(|row| shown(reader, row))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|row| {
+            is_supervised(reader, row)?
+                .then(|| shown(reader, row))
+                .transpose()
+        })
+        .filter_map(Result::transpose)
+        .collect::<Result<Vec<_>, ReadError>>()?;
     Ok(json!({ "refused": shown, "before": next }))
 }
 
@@ -202,11 +207,17 @@ fn supervised(reader: &Reader<'_>, (feed, n): (FeedId, u64), note: &str) -> Resu
     let row = reader.service.store.refused_entry(feed, n)?;
     let missing = || ReadError::refused(Code::NotFound, "no such refused entry");
     let row = row.filter(|row| row.area != AreaNo(0)).ok_or_else(missing)?;
-    if reader.reach(row.area).supervises {
+    if is_supervised(reader, &row)? {
         Ok(row)
     } else {
         Err(missing())
     }
+}
+
+/// Whether the reader supervises the area in which the record is now; where there is no record, the one it was to be in.
+fn is_supervised(reader: &Reader<'_>, row: &RefusedRow) -> Result<bool, StoreError> {
+    let found = reader.service.store.record_area(row.record)?;
+    Ok(reader.reach(found.unwrap_or(row.area)).supervises)
 }
 
 fn standing(reader: &Reader<'_>, (feed, n): (FeedId, u64), admits: bool) -> Result<Ruled, ReadError> {

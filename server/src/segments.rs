@@ -7,12 +7,17 @@ use std::sync::Arc;
 use ed25519_dalek::VerifyingKey;
 use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::ids::{EntryHash, FeedId};
+use gridledger_schema::entry::Target;
+use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Segment};
+use gridledger_schema::set::{SchemaSet, Scope};
+use gridledger_schema::wire::{
+    AreaCursor, Grant, OLDEST_PROTOCOL, Receipt, Recovery, RecoveryPhase, Request, Segment,
+};
 
 use crate::faults;
-use crate::given::Bounds;
+use crate::given::{Bounds, Sent};
+use crate::reading::Reader;
 use crate::recovery;
 use crate::service::Service;
 use crate::store::StoreError;
@@ -23,7 +28,7 @@ use crate::sync::SyncError;
 /// Checks every segment's chain and signature, has the good ones decided, and signs a receipt for each.
 pub fn push(
     service: &Service,
-    device: &Device,
+    (reader, device): (&Reader<'_>, &Device),
     (version, request, own): (u8, &Request, &[(FeedId, u64)]),
     segments: Vec<Segment>,
     now: i64,
@@ -41,14 +46,31 @@ pub fn push(
         let none = |segment: Segment| receipt(service, version, stopped(&segment, full.clone()));
         return Ok(segments.into_iter().map(none).collect());
     }
-    let given = Arc::new(service.given.meet(&*service.store, device.no, &request.cursors)?);
+    let given = given(service, (reader, device), request, &segments)?;
     let brought = Brought::of(service, request)?;
     let first_shown = segments[0].entries.first().map(|entry| entry.n);
     let planted = first_shown.filter(|_| faults::is_planted("08"));
+    let mut bytes = 0;
     for segment in segments {
         let nothing = stopped(&segment, Refusal::new(Code::BadRequest, ""));
-        match check(service, device, (&given, own, brought.as_ref()), segment)? {
-            Ok(segment) => checked.push(segment),
+        let known = (&given, (&*request.own, own), brought.as_ref());
+        match check(service, device, known, segment)? {
+            Ok(mut segment) => {
+                // An app of before does not know how: what it brings is taken as it is.
+                segment.heard.corrects &= version > OLDEST_PROTOCOL;
+                bytes += segment
+                    .entries
+                    .iter()
+                    .map(|signed| signed.body.len())
+                    .sum::<usize>();
+                if bytes <= limits::PUSH_BYTES {
+                    checked.push(segment);
+                } else {
+                    let rule = format!("at most {} bytes of entries a request", limits::PUSH_BYTES);
+                    let stopped = Some(Refusal::new(Code::BodyTooLarge, rule));
+                    receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
+                }
+            }
             Err(refusal) => {
                 let stopped = Some(refusal);
                 receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
@@ -82,6 +104,40 @@ fn has_doubles(segments: &[Segment]) -> bool {
     feeds.len() < segments.len() && !faults::is_planted("08")
 }
 
+/// What a device was given: of areas that it may read, and of records where it reads only some of an area's.
+fn given(
+    service: &Service,
+    (reader, device): (&Reader<'_>, &Device),
+    request: &Request,
+    segments: &[Segment],
+) -> Result<(Arc<Bounds>, Arc<Sent>), StoreError> {
+    let allowed = reader.rights().areas(reader.now);
+    let readable = |cursor: &&AreaCursor| allowed.binary_search(&cursor.area).is_ok();
+    let cursors: Vec<AreaCursor> = request.cursors.iter().filter(readable).copied().collect();
+    let bounds = service.given.meet(&*service.store, device.no, &cursors)?;
+    let mut sent = Sent::new();
+    if reads_parts(&service.schema, reader.grants()) {
+        let entries = segments.iter().flat_map(|segment| &segment.entries);
+        let edited = entries.filter_map(|entry| match entry.target {
+            Target::Edit { record } => Some(record),
+            Target::Create { .. } => None,
+        });
+        let records: BTreeSet<RecordId> = edited.collect();
+        let records: Vec<RecordId> = records.into_iter().collect();
+        sent = service.given.sent(&*service.store, device.no, &records)?;
+    }
+    Ok((Arc::new(bounds), Arc::new(sent)))
+}
+
+/// Whether some of these grants reads only some of an area's records.
+pub(crate) fn reads_parts(schema: &SchemaSet, grants: &[Grant]) -> bool {
+    let scope = |grant: &Grant| schema.role(&grant.role).map(|role| role.scope);
+    grants.iter().filter_map(scope).any(|scope| scope != Scope::Area)
+}
+
+/// The feeds that a request names as its device's own: by ordinal, and in the same order by id.
+type OwnFeeds<'a> = (&'a [(u32, u64)], &'a [(FeedId, u64)]);
+
 /// That nothing of a segment was decided, and why.
 fn stopped(segment: &Segment, why: Refusal) -> SegmentVerdict {
     SegmentVerdict {
@@ -98,11 +154,15 @@ fn stopped(segment: &Segment, why: Refusal) -> SegmentVerdict {
 fn check(
     service: &Service,
     carrier: &Device,
-    (given, own, brought): (&Arc<Bounds>, &[(FeedId, u64)], Option<&Brought<'_>>),
+    ((given, sent), (ordinals, own), brought): (
+        &(Arc<Bounds>, Arc<Sent>),
+        OwnFeeds<'_>,
+        Option<&Brought<'_>>,
+    ),
     segment: Segment,
 ) -> Result<Result<CheckedSegment, Refusal>, StoreError> {
     let refused = |code, rule: &str| Ok(Err(Refusal::new(code, rule)));
-    let Some((feed, told)) = feed_of(service, carrier, segment.feed)? else {
+    let Some((feed, told)) = feed_of(service, carrier, (ordinals, own), segment.feed)? else {
         return refused(Code::FeedUnknown, "no enrolled device writes this feed");
     };
     let Some(first) = segment.entries.first().map(|e| e.n) else {
@@ -170,14 +230,21 @@ fn check(
         heard: Heard {
             told,
             given: is_own.then(|| given.clone()),
+            sent: if is_own { sent.clone() } else { Arc::default() },
             before,
+            corrects: is_own,
         },
     }))
 }
 
 /// The feed's row, and the latest cut of its author's rights that its device was told of. A carrier's own new feed is
 /// made known.
-fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<(FeedRow, i64)>, StoreError> {
+fn feed_of(
+    service: &Service,
+    carrier: &Device,
+    (ordinals, own): OwnFeeds<'_>,
+    feed: FeedId,
+) -> Result<Option<(FeedRow, i64)>, StoreError> {
     if let Some(row) = service.store.feed(feed)? {
         let device = row
             .device
@@ -187,7 +254,14 @@ fn feed_of(service: &Service, carrier: &Device, feed: FeedId) -> Result<Option<(
         let told = device.as_ref().map_or(i64::MAX, |device| device.told);
         return Ok(device.is_none_or(|d| !d.revoked).then_some((row, told)));
     }
-    let Some(ordinal) = (0..limits::DEVICE_FEEDS).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed)
+    let named = own.iter().position(|(of, _)| *of == feed);
+    let named = named
+        .and_then(|place| ordinals.get(place))
+        .map(|(ordinal, _)| *ordinal);
+    let usual = || (0..limits::DEVICE_FEEDS).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed);
+    let Some(ordinal) = named
+        .or_else(usual)
+        .filter(|ordinal| *ordinal < limits::DEVICE_FORKS)
     else {
         return Ok(None);
     };

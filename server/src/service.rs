@@ -11,6 +11,8 @@ use gridledger_schema::wire::{AreaInfo, OLDEST_PROTOCOL};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::answers::Answers;
+use crate::clock::{ClockWatch, Clocks};
 use crate::counters::Counters;
 use crate::desk::Desks;
 use crate::given::Given;
@@ -34,6 +36,8 @@ pub struct Service {
     pub receipt_key: SigningKey,
     /// The request counters devices used.
     pub counters: Counters,
+    /// The requests being opened, and the answers being sent.
+    pub answers: Arc<Answers>,
     /// How far devices were told of areas' logs.
     pub given: Given,
     /// Whether the store was set back to an older state.
@@ -48,7 +52,8 @@ pub struct Service {
     pub desks: Desks,
     /// The territory, its mark, and its number in the store; replaced whole when it changes.
     tree: RwLock<(Arc<AreaTree>, u32, u64)>,
-    clock: Clock,
+    /// Whether the clock is to be trusted.
+    pub clock: ClockWatch,
 }
 
 /// A wall clock, ms since 1970; a parameter, so that a test can say what time it is.
@@ -57,14 +62,25 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 impl Service {
     /// A service over an open store.
     pub fn new(store: Arc<dyn Store>, schema: Arc<SchemaSet>) -> Result<Self, StoreError> {
-        Self::with_clock(store, schema, Arc::new(now))
+        let asks_database = store.is_shared();
+        let clock = ClockWatch::new(Clocks::of_machine(), asks_database);
+        Self::with_watch(store, schema, clock)
     }
 
-    /// A service whose time is told by `clock`.
-    pub fn with_clock(
+    /// A service whose time is told by `clocks`, and by nothing else.
+    pub fn with_clocks(
         store: Arc<dyn Store>,
         schema: Arc<SchemaSet>,
-        clock: Clock,
+        clocks: Clocks,
+    ) -> Result<Self, StoreError> {
+        Self::with_watch(store, schema, ClockWatch::new(clocks, false))
+    }
+
+    /// A service with a watch over its clock.
+    pub fn with_watch(
+        store: Arc<dyn Store>,
+        schema: Arc<SchemaSet>,
+        clock: ClockWatch,
     ) -> Result<Self, StoreError> {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
@@ -79,6 +95,7 @@ impl Service {
             identity,
             receipt_key,
             counters: Counters::default(),
+            answers: Arc::default(),
             given: Given::default(),
             lease_days: LEASE_DAYS,
             least_free: LEAST_FREE_MIB << 20,
@@ -96,8 +113,14 @@ impl Service {
     /// The territory as it stands in the store, and the mark by which phones know whether they were told of it. Another
     /// node may have changed it: each request looks once, and an answer looks again before it tells of an area.
     pub fn territory(&self) -> Result<(Arc<AreaTree>, u32), StoreError> {
-        let (tree, mark, version) = self.known();
-        if self.store.territory_version()? == version {
+        let version = self.store.territory_version()?;
+        self.territory_of(version)
+    }
+
+    /// The territory where its number in the store is `version`.
+    pub fn territory_of(&self, version: u64) -> Result<(Arc<AreaTree>, u32), StoreError> {
+        let (tree, mark, known) = self.known();
+        if known == version {
             return Ok((tree, mark));
         }
         self.reload_tree()?;
@@ -132,9 +155,10 @@ impl Service {
         (version > OLDEST_PROTOCOL).then_some(Suite::default())
     }
 
-    /// The server's clock, ms since 1970.
+    /// The server's clock, ms since 1970, right or wrong: for what does no harm if it is wrong. See
+    /// [`trusted_now`](Self::trusted_now).
     pub fn now(&self) -> i64 {
-        (self.clock)()
+        self.clock.wall()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Shares: certain fields, of the records of one type and area, to one department's login, for a purpose, until a day.
-//! What is pulled is in the read log before it leaves; expiry and revocation count at the next pull.
+//! A second person agrees to it. What is pulled is in the read log before it leaves. At the next pull count: its end, its
+//! revocation, and the right of whoever made it.
 
 use gridledger_core::reason;
 use gridledger_schema::code::{Code, Refusal};
@@ -17,6 +18,7 @@ use crate::reads;
 use crate::store::reads::ReadKind;
 use crate::store::records::{LedgerQuery, LedgerRow};
 use crate::store::shares::{NewShare, Share};
+use crate::unmask;
 
 /// Days a share lasts at most; then somebody looks again whether it is still needed.
 const MOST_DAYS: i64 = 366;
@@ -62,6 +64,14 @@ pub fn make(reader: &Reader<'_>, terms: Terms) -> Result<u64, ReadError> {
     may_be_shared(record_type, &terms.fields)?;
     let purpose = reason::checked(Some(&terms.purpose))
         .map_err(|refusal| Refusal::of_field(Code::BadRequest, "purpose", refusal.rule))?;
+    if terms.to == reader.login {
+        return Err(Refusal::of_field(
+            Code::SecondPersonRequired,
+            "to",
+            "somebody else than who makes it",
+        )
+        .into());
+    }
     let known = reader.service.store.user_by_login(&terms.to)?;
     if known.is_none_or(|user| user.revoked) {
         return wrong("to", "nobody with this login");
@@ -107,15 +117,47 @@ fn may_be_shared(record_type: &RecordType, fields: &[String]) -> Result<(), Refu
     Ok(())
 }
 
+/// Whether the reader answers for what leaves an area: who shares there, or watches over its read log.
+fn answers_for(reader: &Reader<'_>, area: AreaNo) -> bool {
+    let rights = reader.rights();
+    rights.may_share(area, reader.now) || rights.may_audit(area, reader.now)
+}
+
+/// A second person agrees. Neither who made the share does so, nor who gets it.
+pub fn approve(reader: &Reader<'_>, no: u64) -> Result<(), ReadError> {
+    let share = reader.service.store.share(no)?;
+    let share = share.filter(|share| answers_for(reader, share.terms.area));
+    let share = share.ok_or_else(no_such_share)?;
+    if share.terms.made_by == reader.login || share.terms.to == reader.login {
+        let rule = "somebody else than who made the share and who gets it";
+        return Err(ReadError::refused(Code::SecondPersonRequired, rule));
+    }
+    goes_on(reader, &share)?;
+    reader.service.store.approve_share(no, reader.login, reader.now)?;
+    Ok(())
+}
+
+/// Whether a share lasts: its day has not come, nobody ended it, and whoever made it could make it now.
+fn goes_on(reader: &Reader<'_>, share: &Share) -> Result<(), ReadError> {
+    let ended = |rule: &str| Err(ReadError::refused(Code::ShareEnded, rule));
+    if !share.is_good(reader.now) {
+        return ended("it has ended or was revoked");
+    }
+    let maker = reader.service.store.user_by_login(&share.terms.made_by)?;
+    let Some(maker) = maker.filter(|user| !user.revoked) else {
+        return ended("the account that made it was revoked");
+    };
+    let grants = reader.service.store.grants(maker.no)?;
+    let maker = Reader::new(reader.service, &maker.login, &grants);
+    if !maker.rights().may_share(share.terms.area, reader.now) {
+        return ended("who made it shares nothing there any more");
+    }
+    Ok(())
+}
+
 /// The shares that the reader may make or audit, and those made for him or her, the newest first.
 pub fn list(reader: &Reader<'_>) -> Result<Vec<Value>, ReadError> {
-    let rights = reader.rights();
-    let shows = |share: &Share| {
-        let area = share.terms.area;
-        share.terms.to == reader.login
-            || rights.may_share(area, reader.now)
-            || rights.may_audit(area, reader.now)
-    };
+    let shows = |share: &Share| share.terms.to == reader.login || answers_for(reader, share.terms.area);
     let shares = reader.service.store.shares()?;
     Ok(shares
         .iter()
@@ -136,6 +178,8 @@ fn to_json(reader: &Reader<'_>, share: &Share) -> Value {
         "until": terms.until,
         "made_by": terms.made_by,
         "made_at": terms.made_at,
+        "approved_by": share.approved.as_ref().map(|(by, _)| by),
+        "approved_at": share.approved.as_ref().map(|(_, at)| at),
         "revoked_at": share.revoked_at,
     })
 }
@@ -165,11 +209,10 @@ pub fn feed(
         .share(no)?
         .filter(|share| share.terms.to == reader.login)
         .ok_or_else(no_such_share)?;
-    if !share.is_good(reader.now) {
-        return Err(ReadError::refused(
-            Code::ShareEnded,
-            "it has ended or was revoked",
-        ));
+    goes_on(reader, &share)?;
+    if share.approved.is_none() {
+        let rule = "nobody has approved this share";
+        return Err(ReadError::refused(Code::SecondPersonRequired, rule));
     }
     let limit = limit.unwrap_or(LIMIT);
     if !(1..=limits::LEDGER_PAGE_ROWS).contains(&limit) {
@@ -205,6 +248,8 @@ pub fn feed(
             // It is among the rows of the area where it is now.
             (Some(_), _) if within => {}
             (Some(_), _) => rows.push(json!({ "id": row.record.record, "left": true })),
+            // A first pull was shown nothing that could be gone.
+            (None, true) if since.is_none() => {}
             (None, true) => rows.push(json!({ "id": row.record.record, "erased": true })),
             (None, false) => {
                 rows.push(granted(reader, &share, row));
@@ -244,7 +289,7 @@ fn note(
         seen,
     );
     (read.area, read.share) = (Some(terms.area), Some(share.no));
-    Ok(reader.service.store.log_reads(vec![read])?)
+    unmask::note(reader, read)
 }
 
 /// A row with the granted fields and nothing else.

@@ -1,6 +1,7 @@
 //! The sync: one request, one streamed answer. Opens the envelope, checks every signature before the store is asked,
 //! pushes, then pulls.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
@@ -11,8 +12,9 @@ use gridledger_core::wire::{RecordNames, WireError, sheet};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Frame, Grant, GrantSet, Request, Ruling, Welcome};
+use gridledger_schema::wire::{Frame, Grant, GrantSet, Request, Ruling, Segment, Welcome};
 
+use crate::answers::Answering;
 use crate::auth::codes;
 use crate::lease;
 use crate::pull::Pull;
@@ -23,7 +25,7 @@ use crate::segments::{ahead_of, push};
 use crate::service::Service;
 use crate::set_back;
 use crate::store::StoreError;
-use crate::store::people::{Device, User, UserNo};
+use crate::store::people::{Device, User};
 use crate::store::refusals::RulingRow;
 
 /// Why a sync was not answered with frames.
@@ -71,6 +73,7 @@ impl SyncError {
             Self::Store(StoreError::Busy) => Code::Busy,
             Self::Store(StoreError::Recovering) => Code::Recovering,
             Self::Store(StoreError::SetBack) => Code::ServerBehind,
+            Self::Store(StoreError::ClockUnsure) => Code::ClockUnsure,
             Self::Store(_) => Code::StoreFailed,
         }
     }
@@ -81,7 +84,9 @@ pub struct Answer {
     ready: Vec<Frame>,
     pull: Pull,
     device: DeviceNo,
-    user: UserNo,
+    answering: Answering,
+    /// The counter of the request that is answered.
+    counter: u64,
     /// The user's grants as the answer tells them.
     grants: Vec<Grant>,
     /// The fingerprint of the territory as the answer tells it.
@@ -116,24 +121,38 @@ pub fn open_for(
     body: &[u8],
     admit: impl FnOnce(&Device) -> Result<(), Duration>,
 ) -> Result<Answer, SyncError> {
-    let now = service.now();
     let envelope = Envelope::open(body)?;
     let dictionary = dictionary(service, &envelope)?;
     let known = sealed_by(service, &envelope)?;
-    // A stranger's is unpacked too: an enrolling device's key is inside. Its own limit bounds it.
-    let payload = squeeze::unpack(
-        envelope.packing,
-        envelope.payload,
-        dictionary,
-        limits::SYNC_INFLATED_BYTES,
-    )?;
+    if let Some(device) = &known {
+        service.hear_clock(device, envelope.counter)?;
+    }
+    // Without a clock nothing is judged, and nothing told: a phone would believe it.
+    let now = service.trusted_now()?;
+    let mut admit = Some(admit);
+    if let Some(device) = known.as_ref().filter(|device| !device.revoked)
+        && let Some(admit) = admit.take()
+    {
+        admit(device).map_err(SyncError::TooOften)?;
+    }
+    let opening = known.as_ref().map(|device| service.answers.open(device.no));
+    if matches!(opening, Some(None)) {
+        return Err(SyncError::Refused(Code::Busy));
+    }
+    // A stranger's is unpacked too: an enrolling device's key is inside. A small limit of its own bounds it.
+    let most = match known {
+        Some(_) => limits::SYNC_INFLATED_BYTES,
+        None => limits::STRANGER_INFLATED_BYTES,
+    };
+    let payload = squeeze::unpack(envelope.packing, envelope.payload, dictionary, most)?;
     let ReadRequest {
         mut request,
         segments,
     } = frames::read_request(&payload)?;
     request.schema = envelope.schema;
     let mut ready = Vec::new();
-    let (device, user) = door(service, &envelope, &request, known, admit, &mut ready)?;
+    let (device, user) = door(service, (&envelope, now), &request, known, admit, &mut ready)?;
+    let answering = service.answers.answer(device.no);
     let own = own_feeds(&device, &request);
     let packing = packing_of(service, &envelope);
     let version = envelope.version;
@@ -145,11 +164,11 @@ pub fn open_for(
         let notice = recovery::notice(service, version, &request, &own)?;
         let notice = notice.ok_or(SyncError::Refused(Code::ServerEpochChanged))?;
         ready.push(Frame::Restored(notice));
-        return Ok(Answer::of_notice((&device, &user), ready, (version, packing)));
+        return Ok(Answer::of_notice((&device, answering), ready, (version, packing)));
     }
     let (grants, territory) = (service.store.grants(user.no)?, service.territory()?.1);
     let segments = match segments {
-        Some(sheet) => sheet::read_segments(version, sheet, &Names { service })?,
+        Some(sheet) => Names::new(service).read(version, sheet)?,
         None => Vec::new(),
     };
     ready.push(Frame::Time {
@@ -163,10 +182,12 @@ pub fn open_for(
     let seen_offline = std::mem::take(&mut request.reads);
     ready.extend(offline::keep(service, (&device, &user), seen_offline, now)?.map(Frame::ReadsKept));
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
-    let receipts = push(service, &device, (version, &request, &own), segments, now)?;
-    let refused = receipts.iter().map(|r| r.refused.len()).sum();
-    let waits = receipts.iter().any(recovery::waits);
     let reader = Reader::new(service, &user.login, &grants);
+    let known = (version, &request, &own[..]);
+    let receipts = push(service, (&reader, &device), known, segments, now)?;
+    let refused = receipts.iter().map(|r| r.refused.len()).sum();
+    // What was not decided comes again.
+    let waits = receipts.iter().any(|receipt| receipt.stopped.is_some());
     let phase = recovery::note(service, (&reader, &device), &request, &receipts, &own)?;
     if request.recovery.is_some() && service.recovering.restore().is_some() {
         ready.push(Frame::Recovery(phase));
@@ -195,7 +216,8 @@ pub fn open_for(
         ready,
         pull,
         device: device.no,
-        user: user.no,
+        answering,
+        counter: envelope.counter,
         grants,
         territory,
         version,
@@ -231,6 +253,11 @@ pub fn names_a_device(body: &[u8]) -> bool {
     Envelope::open(body).is_ok_and(|envelope| envelope.device != STRANGER)
 }
 
+/// Whether the first bytes of a request say that nobody who is known sealed it.
+pub fn begins_as_stranger(begins: &[u8]) -> bool {
+    gridledger_core::wire::envelope::device_of(begins) == Some(STRANGER)
+}
+
 /// The device that sealed a request, if it is one with a number; checked before anything is unpacked.
 fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device>, SyncError> {
     if envelope.device == STRANGER {
@@ -252,14 +279,13 @@ fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device
 /// Who is at the door: the device that sealed the request, and its user; enrols a new one.
 fn door(
     service: &Service,
-    envelope: &Envelope<'_>,
+    (envelope, now): (&Envelope<'_>, i64),
     request: &Request,
     known: Option<Device>,
-    admit: impl FnOnce(&Device) -> Result<(), Duration>,
+    admit: Option<impl FnOnce(&Device) -> Result<(), Duration>>,
     ready: &mut Vec<Frame>,
 ) -> Result<(Device, User), SyncError> {
     let refused = |code| Err(SyncError::Refused(code));
-    let now = service.now();
     let device = match &request.enrol {
         None => known.ok_or(SyncError::Refused(Code::SignatureInvalid))?,
         Some(enrol) => {
@@ -284,7 +310,9 @@ fn door(
     let Some(user) = service.store.user(device.user)?.filter(|user| !user.revoked) else {
         return refused(Code::UserRevoked);
     };
-    admit(&device).map_err(SyncError::TooOften)?;
+    if let Some(admit) = admit {
+        admit(&device).map_err(SyncError::TooOften)?;
+    }
     service
         .counters
         .advance(&*service.store, &device, envelope.counter, now)?
@@ -312,8 +340,26 @@ fn own_feeds(device: &Device, request: &Request) -> Vec<(FeedId, u64)> {
         .collect()
 }
 
+/// Looks short names up. A store that failed is no name that means nothing.
 struct Names<'a> {
     service: &'a Service,
+    failed: RefCell<Option<StoreError>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(service: &'a Service) -> Self {
+        let failed = RefCell::default();
+        Self { service, failed }
+    }
+
+    /// Reads the segments of a push.
+    fn read(self, version: u8, sheet: &[u8]) -> Result<Vec<Segment>, SyncError> {
+        let read = sheet::read_segments(version, sheet, &self);
+        match self.failed.into_inner() {
+            Some(error) => Err(error.into()),
+            None => Ok(read?),
+        }
+    }
 }
 
 impl RecordNames for Names<'_> {
@@ -321,7 +367,13 @@ impl RecordNames for Names<'_> {
         None
     }
     fn record(&self, area: AreaNo, created: u64) -> Option<RecordId> {
-        self.service.store.record_named(area, created).ok().flatten()
+        match self.service.store.record_named(area, created) {
+            Ok(found) => found,
+            Err(error) => {
+                *self.failed.borrow_mut() = Some(error);
+                None
+            }
+        }
     }
 }
 
@@ -364,7 +416,7 @@ const PIECE_BYTES: usize = 32 << 10;
 impl Answer {
     /// An answer that only says that the store is another generation; the phone asks again.
     fn of_notice(
-        (device, user): (&Device, &User),
+        (device, answering): (&Device, Answering),
         ready: Vec<Frame>,
         (version, packing): (u8, Packing),
     ) -> Self {
@@ -372,7 +424,8 @@ impl Answer {
             ready,
             pull: Pull::default(),
             device: device.no,
-            user: user.no,
+            answering,
+            counter: 0,
             grants: Vec::new(),
             territory: 0,
             version,
@@ -434,13 +487,22 @@ impl Answer {
         Ok(false)
     }
 
-    /// News of an area, unless the user's rights changed since they were told: whoever holds a log up to an event of
-    /// rights was told of it. The phone then asks again.
+    /// News of an area, unless the phone is not let in any more, has asked again, or its user's rights changed since they were
+    /// told, or a date came at which they change: whoever holds a log up to an event of rights was told of it. The phone then asks again.
     fn still_true(&mut self, service: &Service, next: Option<Frame>) -> Result<Option<Frame>, StoreError> {
         let Some(Frame::Delta(delta)) = &next else {
             return Ok(next);
         };
-        if service.store.grants(self.user)? != self.grants || service.territory()?.1 != self.territory {
+        let admission = service.store.admission(self.device)?;
+        let admission = admission.filter(|admission| admission.is_in && admission.counter <= self.counter);
+        let stands = match admission {
+            _ if !self.pull.holds(service.now()) => false,
+            Some(admission) if self.answering.is_last() && admission.grants == self.grants => {
+                service.territory_of(admission.territory)?.1 == self.territory
+            }
+            _ => false,
+        };
+        if !stands {
             self.ask_again = true;
             return Ok(None);
         }
@@ -448,6 +510,8 @@ impl Answer {
         service
             .given
             .give(&*service.store, self.device, to.area, to.reached)?;
+        let sent = self.pull.take_sent();
+        service.given.send(&*service.store, self.device, &sent)?;
         Ok(next)
     }
 

@@ -9,7 +9,7 @@ use gridledger_schema::set::{RecordType, Unmasks};
 use crate::ledger::question::Question;
 use crate::reading::{ReadError, Reader};
 use crate::reads;
-use crate::store::reads::ReadKind;
+use crate::store::reads::{NewRead, ReadKind};
 use crate::store::shares::Export;
 use crate::view::Readable;
 
@@ -82,9 +82,35 @@ pub fn record(reader: &Reader<'_>, readable: &Readable<'_>, unmask: &Unmask) -> 
         })
         .map(str::to_owned)
         .collect();
-    let of = (ReadKind::View, row.record_type.clone());
+    let kind = match unmask.export {
+        None => ReadKind::View,
+        Some(no) => {
+            approved(reader, (no, &row.record_type), &[row.area])?;
+            ReadKind::Export
+        }
+    };
+    let of = (kind, row.record_type.clone());
     let read = reads::note(reader, of, fields, &unmask.reason, &[(row.record, row.area)]);
-    Ok(reader.service.store.log_reads(vec![read])?)
+    note(reader, read)
+}
+
+/// Writes down that values are about to be seen: the one way by which they leave. What no second person agreed to is
+/// counted, in whatever way it is seen, and ends at what one person may see alone in a day.
+pub fn note(reader: &Reader<'_>, read: NewRead) -> Result<(), ReadError> {
+    let store = &reader.service.store;
+    if !read.kind.is_alone() {
+        return Ok(store.log_reads(vec![read])?);
+    }
+    let since = reader.now.saturating_sub(EXPORT_MS);
+    if store.log_within(read, limits::BULK_RECORDS, since)? {
+        return Ok(());
+    }
+    let rule = format!(
+        "at most {} records in {} hours alone, however they are seen",
+        limits::BULK_RECORDS,
+        limits::EXPORT_HOURS
+    );
+    Err(second_person(&rule))
 }
 
 /// Whether values may be seen in a ledger of these areas; the export that allows more than one person may alone.
@@ -102,23 +128,28 @@ pub fn may_in_ledger(
     let Some(no) = unmask.export else {
         return Ok(None);
     };
-    let export = reader.service.store.export(no)?;
+    approved(reader, (no, &question.record_type.name), areas).map(Some)
+}
+
+/// An approved export of the reader for a type and areas, if it is not older than a day.
+fn approved(
+    reader: &Reader<'_>,
+    (no, record_type): (u64, &str),
+    areas: &[AreaNo],
+) -> Result<Export, ReadError> {
+    let within = |area: &AreaNo, above: AreaNo| reader.tree().is_within(*area, above, reader.now);
     let fits = |export: &Export| {
         let asked = &export.asked;
         let in_time = |(_, at): &(String, i64)| (*at..*at + EXPORT_MS).contains(&reader.now);
         asked.asked_by == reader.login
-            && asked.record_type == question.record_type.name
-            && areas
-                .iter()
-                .all(|area| reader.tree().is_within(*area, asked.area, reader.now))
+            && asked.record_type == record_type
+            && areas.iter().all(|area| within(area, asked.area))
             && export.approved.as_ref().is_some_and(in_time)
     };
-    match export.filter(fits) {
-        Some(export) => Ok(Some(export)),
-        None => Err(second_person(
-            "no approved export of yours for this type and area, not older than a day",
-        )),
-    }
+    let export = reader.service.store.export(no)?.filter(fits);
+    export.ok_or_else(|| {
+        second_person("no approved export of yours for this type and area, not older than a day")
+    })
 }
 
 /// Notes that a page's values are about to be seen: under an export, or within what one person may see alone in a day.
@@ -142,16 +173,7 @@ pub fn ledger(
             .and_then(|code| reader.tree().by_code(code));
         read.area = asked.map(|area| area.no);
     }
-    let store = &reader.service.store;
-    if export.is_some() {
-        return Ok(store.log_reads(vec![read])?);
-    }
-    let since = reader.now.saturating_sub(EXPORT_MS);
-    if store.log_within(read, limits::BULK_RECORDS, since)? {
-        return Ok(());
-    }
-    let rule = format!("at most {} records a day alone", limits::BULK_RECORDS);
-    Err(second_person(&rule))
+    note(reader, read)
 }
 
 /// A second person has to say yes.

@@ -32,6 +32,8 @@ pub struct VerifyReport {
     pub feeds: u64,
     /// Entries whose chain was followed.
     pub entries: u64,
+    /// Feeds of which a push ended before the entry that its author signed: the last entries' signature comes with the rest.
+    pub halted: u64,
     /// Differences in all.
     pub differences: u64,
     /// The read log's last row.

@@ -10,6 +10,7 @@ use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::RecordType;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::reading::{Reach, ReadError, Reader, handlers};
 use crate::store::StoreError;
 use crate::store::records::{HistoryRow, RecordRow};
@@ -162,6 +163,9 @@ fn entry_json(readable: &Readable<'_>, row: &HistoryRow, mut entry: Entry, masks
         "intents": entry.intents,
         "seen": seen,
     });
+    if clock::is_uncertain(entry.at, row.received_at) {
+        shown["uncertain_time"] = json!(true);
+    }
     if let Some(refusal) = &row.refusal {
         shown["refusal"] = json!(refusal);
     }

@@ -18,6 +18,7 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::branch::forked;
 use crate::canonical;
 use crate::document::{Document, inner_key, intent_id, time_key};
 
@@ -64,13 +65,27 @@ impl Document {
         facet: u8,
         seen: &Seen,
     ) -> Result<[u8; 32], DeriveError> {
+        let hash = self.derive_ahead(authored, facet, seen)?;
+        let settled = self.settle();
+        if settled.is_err() {
+            // What cannot be merged goes with its branch.
+            self.branch = None;
+        }
+        settled.map(|()| hash)
+    }
+
+    /// Derives an entry whose author had seen everything.
+    pub(crate) fn derive_on_all(
+        &mut self,
+        authored: Authored<'_>,
+        facet: u8,
+    ) -> Result<[u8; 32], DeriveError> {
         let attempt = std::panic::AssertUnwindSafe(|| {
-            let mut next = self.clone();
-            next.derive_in_place(authored, facet, seen)
-                .map(|hash| (next, hash))
+            let mut next = self.doc.clone();
+            commit(&mut next, authored, facet).map(|hash| (next, hash))
         });
         let (next, hash) = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
-        *self = next;
+        self.doc = next;
         Ok(hash)
     }
 
@@ -80,12 +95,7 @@ impl Document {
             return Ok(self.clone());
         };
         let heads = self.latest_of(clock).ok_or(DeriveError::SeenUnknown)?;
-        if heads.is_empty() {
-            return Ok(Self::new());
-        }
-        Ok(Self {
-            doc: self.doc.fork_at(&heads)?,
-        })
+        Ok(Self::of(forked(&self.doc, &heads)?))
     }
 
     /// What was seen, spelled out.
@@ -95,24 +105,13 @@ impl Document {
             Seen::Clock(clock) => clock.clone(),
         }
     }
-
-    fn derive_in_place(
-        &mut self,
-        authored: Authored<'_>,
-        facet: u8,
-        seen: &Seen,
-    ) -> Result<[u8; 32], DeriveError> {
-        if *seen == Seen::All {
-            return commit(&mut self.doc, authored, facet);
-        }
-        let mut past = self.at(seen)?;
-        let hash = commit(&mut past.doc, authored, facet)?;
-        self.doc.merge(&mut past.doc)?;
-        Ok(hash)
-    }
 }
 
-fn commit(doc: &mut Automerge, authored: Authored<'_>, facet: u8) -> Result<[u8; 32], DeriveError> {
+pub(crate) fn commit(
+    doc: &mut Automerge,
+    authored: Authored<'_>,
+    facet: u8,
+) -> Result<[u8; 32], DeriveError> {
     let Authored { feed, entry, .. } = authored;
     let creates = matches!(entry.target, Target::Create { .. });
     let record = entry.record(feed);

@@ -23,6 +23,7 @@ use automerge::{
 };
 use gridledger_schema::ids::FeedId;
 
+use crate::branch::Branch;
 use crate::epoch::Message;
 
 /// The version of the derivation rules and of the automerge release they run on. A record's epoch remembers it.
@@ -32,6 +33,8 @@ pub const RULES_VERSION: u32 = 1;
 #[derive(Clone)]
 pub struct Document {
     pub(crate) doc: Automerge,
+    /// The document as the author of the last entry had seen it.
+    pub(crate) branch: Option<Box<Branch>>,
 }
 
 impl Default for Document {
@@ -43,9 +46,11 @@ impl Default for Document {
 impl Document {
     /// An empty document.
     pub fn new() -> Self {
-        Self {
-            doc: Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint),
-        }
+        Self::of(Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint))
+    }
+
+    pub(crate) fn of(doc: Automerge) -> Self {
+        Self { doc, branch: None }
     }
 
     /// Reads what [`save`](Self::save) wrote on this side, from our own database: its checksum is checked, its change
@@ -54,21 +59,18 @@ impl Document {
         let options = LoadOptions::new()
             .text_encoding(TextEncoding::UnicodeCodePoint)
             .verification_mode(VerificationMode::DontCheck);
-        Ok(Self {
-            doc: Automerge::load_with_options(bytes, options)?,
-        })
+        Ok(Self::of(Automerge::load_with_options(bytes, options)?))
     }
 
     /// Reads a snapshot that came over the network; every hash is computed and checked.
     pub fn load_checked(bytes: &[u8]) -> Result<Self, AutomergeError> {
         let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
-        Ok(Self {
-            doc: Automerge::load_with_options(bytes, options)?,
-        })
+        Ok(Self::of(Automerge::load_with_options(bytes, options)?))
     }
 
     /// The document in one piece.
     pub fn save(&self) -> Vec<u8> {
+        debug_assert!(self.is_settled(), "BUG: a branch is ahead");
         self.doc.save()
     }
 
@@ -79,6 +81,7 @@ impl Document {
 
     /// The hashes of the latest changes, sorted.
     pub fn heads(&self) -> Vec<[u8; 32]> {
+        debug_assert!(self.is_settled(), "BUG: a branch is ahead");
         let mut heads: Vec<[u8; 32]> = self.doc.get_heads().iter().map(|h| h.0).collect();
         heads.sort_unstable();
         heads
@@ -86,6 +89,7 @@ impl Document {
 
     /// How many changes each feed has made here, in all generations: the whole causal past in one table.
     pub fn clock(&self) -> Vec<(FeedId, u64)> {
+        debug_assert!(self.is_settled(), "BUG: a branch is ahead");
         let before = self.base().map(|base| base.clock).unwrap_or_default();
         let mut clock = before.clone();
         let own = self.doc.get_changes_meta(&[]).into_iter();
@@ -101,7 +105,20 @@ impl Document {
 
     /// How many changes the document holds.
     pub fn change_count(&self) -> usize {
-        self.doc.get_changes_meta(&[]).len()
+        self.doc.stats().num_changes as usize
+    }
+
+    /// How many operations the document holds: what loading, forking and projecting it takes grows with them.
+    pub fn operation_count(&self) -> u64 {
+        self.doc.stats().num_ops
+    }
+
+    /// How many of them make up the base of its generation.
+    pub fn base_operation_count(&self) -> u64 {
+        let metas = self.doc.get_changes_meta(&[]);
+        let base = metas.iter().filter(|meta| meta.message.is_some());
+        base.map(|meta| (meta.max_op + 1).saturating_sub(meta.start_op))
+            .sum()
     }
 
     /// The time of the latest change, ms since 1970; 0 for an empty document.
@@ -127,14 +144,21 @@ impl Document {
     /// them: enough for [`Seen::Clock`](crate::derive::Seen::Clock) to find the same changes in any replica. The seal
     /// of a base goes by its actor; of a base that was not seen whole, how far its feeds were.
     pub fn made_on(&self, hash: &[u8; 32], known: &[(FeedId, u64)]) -> Vec<(FeedId, u64)> {
-        let metas = self.doc.get_changes_meta(&[]);
-        let Some(made) = metas.iter().find(|m| m.hash.0 == *hash) else {
+        // The change may be on the branch alone.
+        let branch = self.branch.as_ref().map(|branch| branch.doc());
+        let on_branch = branch.filter(|doc| doc.get_change_meta_by_hash(&ChangeHash(*hash)).is_some());
+        let doc = on_branch.unwrap_or(&self.doc);
+        let Some(made) = doc.get_change_meta_by_hash(&ChangeHash(*hash)) else {
             return Vec::new();
         };
         let before = self.base().map(|base| base.clock).unwrap_or_default();
         let count = |feed: &FeedId| before.get(feed).copied().unwrap_or(0);
         let mut on = BTreeMap::new();
-        for meta in metas.iter().filter(|m| made.deps.contains(&m.hash)) {
+        let deps = made
+            .deps
+            .iter()
+            .filter_map(|hash| doc.get_change_meta_by_hash(hash));
+        for meta in &deps.collect::<Vec<_>>() {
             let Some(feed) = feed_of(&meta.actor) else {
                 continue;
             };

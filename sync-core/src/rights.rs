@@ -61,24 +61,18 @@ impl AreaTree {
     }
 
     /// Whether `area` is `above` or lies below it at a time (ms since 1970). An area that is not known here lies in
-    /// nothing but itself.
+    /// nothing but itself. Plans may lead back to where they began: each area is looked at once.
     pub fn is_within(&self, area: AreaNo, above: AreaNo, at: i64) -> bool {
-        // As many steps as there are areas end at every root, or have gone round a cycle.
-        let mut steps = self.areas.len() + limits::AREA_DEPTH;
-        self.climbs(area, above, at, limits::AREA_DEPTH, &mut steps)
-    }
-
-    fn climbs(&self, area: AreaNo, above: AreaNo, at: i64, depth: usize, steps: &mut usize) -> bool {
-        if area == above {
-            return true;
+        let (mut layer, mut seen) = (vec![area], BTreeSet::from([area]));
+        for _ in 0..=limits::AREA_DEPTH {
+            if layer.contains(&above) {
+                return true;
+            }
+            let infos = layer.iter().filter_map(|area| self.get(*area));
+            let next = infos.flat_map(|info| lies_in(info, at));
+            layer = next.filter(|area| seen.insert(*area)).collect();
         }
-        if depth == 0 || *steps == 0 {
-            return false;
-        }
-        *steps -= 1;
-        let next = self.get(area).into_iter().flat_map(|info| lies_in(info, at));
-        next.into_iter()
-            .any(|next| self.climbs(next, above, at, depth - 1, steps))
+        false
     }
 
     /// `area` and all below it at a time, sorted.
@@ -227,3 +221,6 @@ impl<'a> Rights<'a> {
             .map(|(role, _)| role)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ mod made;
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::document::Document;
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -186,4 +186,104 @@ fn a_reader_of_one_facet_derives_the_same_change_from_its_intents_alone() {
         document.heads()
     };
     assert_eq!(heads(&whole), heads(&part));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// Whether every entry forks the document, or an author's entries go on from one fork, or changes come in late: the same
+    /// changes, on the same ground, in the same document.
+    #[test]
+    fn a_kept_branch_derives_what_a_fresh_fork_derives(bytes in proptest::collection::vec(any::<u8>(), 300..900)) {
+        let mut c = Choices { bytes: bytes.iter() };
+        let made = history(&mut c, 25);
+        let record_type = household();
+        let [mut forking, mut kept, mut late] = [(); 3].map(|()| Document::new());
+        for one in &made {
+            let clock: Vec<(FeedId, u64)> = one.seen.iter().map(|(f, n)| (*f, *n)).collect();
+            let seen = Seen::Clock(clock.clone());
+            let authored = Authored { feed: one.feed, author: "w", entry: &one.entry };
+            let past = forking.at(&seen).unwrap();
+            let view = |document: &Document| gridledger_core::project::project(&record_type, [document]);
+            prop_assert_eq!(view(late.seen_by(&seen).unwrap()), view(&past));
+            forking.forget_branch().unwrap();
+            let hash = forking.derive(authored, 0, &seen).unwrap();
+            prop_assert_eq!(kept.derive(authored, 0, &seen).unwrap(), hash);
+            prop_assert_eq!(late.derive_ahead(authored, 0, &seen).unwrap(), hash);
+            let ground = forking.made_on(&hash, &clock);
+            prop_assert_eq!(&kept.made_on(&hash, &clock), &ground);
+            prop_assert_eq!(&late.made_on(&hash, &clock), &ground);
+            if c.below(4) == 0 {
+                late.settle().unwrap();
+                prop_assert_eq!(late.heads(), forking.heads());
+            }
+        }
+        late.settle().unwrap();
+        for document in [&kept, &late] {
+            prop_assert_eq!(document.heads(), forking.heads());
+            let again = Document::load_checked(&document.save()).unwrap();
+            prop_assert_eq!(again.heads(), forking.heads());
+        }
+    }
+}
+
+#[test]
+fn an_authors_entries_fork_the_document_once() {
+    let create = Target::Create {
+        record_type: "household".into(),
+        area: AreaNo(1),
+    };
+    let first = Entry {
+        n: 1,
+        at: 1,
+        cursor: 0,
+        role: "w".into(),
+        target: create,
+        intents: vec![],
+    };
+    let record = first.record(feed(0));
+    let splice = |n| Entry {
+        n,
+        at: 2,
+        cursor: 1,
+        role: "w".into(),
+        target: Target::Edit { record },
+        intents: vec![Intent {
+            facet: 0,
+            field: "notes".into(),
+            op: Op::Splice {
+                pos: 0,
+                delete: 0,
+                insert: "雨".into(),
+            },
+        }],
+    };
+    let mut document = Document::new();
+    let mut derive = |by: usize, entry: &Entry, seen: &Seen| {
+        let copied = document.changes_to_copy(seen);
+        let authored = Authored {
+            feed: feed(by),
+            author: "w",
+            entry,
+        };
+        document.derive_ahead(authored, 0, seen).unwrap();
+        copied
+    };
+    derive(0, &first, &Seen::All);
+    // Somebody else writes, and the author has not seen it.
+    derive(1, &splice(1), &Seen::All);
+    let copied: Vec<u64> = (0..100)
+        .map(|done| {
+            let mut clock = vec![(feed(0), 1)];
+            clock.extend((done > 0).then_some((feed(2), done)));
+            derive(2, &splice(done + 1), &Seen::Clock(clock))
+        })
+        .collect();
+    assert_eq!(copied.iter().filter(|copied| **copied > 0).count(), 1);
+    document.settle().unwrap();
+    let clock = document.clock();
+    assert!(
+        clock.contains(&(feed(1), 1)) && clock.contains(&(feed(2), 100)),
+        "{clock:?}"
+    );
 }

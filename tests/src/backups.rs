@@ -37,7 +37,12 @@ impl World {
     pub fn restore_told(&mut self, backup: &Path, is_told: bool) {
         self.service.store.close();
         let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(&between, &self.schema, &self.time);
+        self.service = open_service(
+            &between,
+            &self.schema,
+            (&self.time, &self.server_skew),
+            &self.costs,
+        );
         let at = self.time.load(Ordering::Relaxed);
         let new = NewGeneration {
             at,
@@ -68,7 +73,12 @@ impl World {
                 }
             }
         }
-        self.service = open_service(&self.address, &self.schema, &self.time);
+        self.service = open_service(
+            &self.address,
+            &self.schema,
+            (&self.time, &self.server_skew),
+            &self.costs,
+        );
     }
 
     /// Makes the store as it is another generation, as `admin restore --in-place` does.
@@ -92,11 +102,21 @@ impl World {
         };
         self.service.store.close();
         let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(&between, &self.schema, &self.time);
+        self.service = open_service(
+            &between,
+            &self.schema,
+            (&self.time, &self.server_skew),
+            &self.costs,
+        );
         for part in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{part}", file.display()));
         }
         std::fs::copy(copy, &file).expect("a copy");
-        self.service = open_service(&self.address, &self.schema, &self.time);
+        self.service = open_service(
+            &self.address,
+            &self.schema,
+            (&self.time, &self.server_skew),
+            &self.costs,
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! Random histories of phones that are copied: backups come back, whole phones are cloned, rights end for longer than
-//! the grace, refused edits are saved again, asked about, admitted. Each edit carries a mark of its own; at the end each
-//! mark is where it belongs, as often as somebody meant it. A seed repeats its history.
+//! Random histories of phones that are copied, and of two processes on each phone's file: backups come back, whole phones
+//! are cloned, rights end for longer than the grace, refused edits are saved again, asked about, admitted. Each edit carries
+//! a mark of its own; at the end each mark is where it belongs, as often as somebody meant it. A seed repeats its history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -13,6 +13,7 @@ use gridledger_server::refused::{self, Ruled};
 use serde_json::json;
 
 use crate::office::Clerk;
+use crate::receiving::Receiving;
 use crate::simulation::rng::Rng;
 use crate::world::{Line, MORNING, Phone, World};
 
@@ -42,17 +43,52 @@ pub struct Tally {
     pub forks: usize,
     /// Backups that came back.
     pub came_back: usize,
+    /// Pieces of answers that were taken with something else between them.
+    pub between: usize,
     /// Edits that were on a phone alone when a backup took its place.
     pub gone_with_it: usize,
 }
 
 struct Holder {
     who: usize,
+    /// The phone it is a copy of, or itself: copies share a key.
+    device: usize,
+    /// The process that is in front, and the answer it is receiving.
     phone: Phone,
+    answer: Option<Receiving>,
+    /// The other process on the same file.
+    other: (Phone, Option<Receiving>),
     /// A copy, and the marks that were saved when it was made.
     backup: Option<(Vec<u8>, BTreeSet<usize>)>,
     /// Marks saved here, or in what this phone is a copy of.
     marks: BTreeSet<usize>,
+}
+
+impl Holder {
+    fn new((who, device): (usize, usize), phone: Phone, marks: BTreeSet<usize>) -> Self {
+        Self {
+            who,
+            device,
+            other: (phone.twin(), None),
+            phone,
+            answer: None,
+            backup: None,
+            marks,
+        }
+    }
+
+    /// The other process comes to the front.
+    fn take_turns(&mut self) {
+        std::mem::swap(&mut self.phone, &mut self.other.0);
+        std::mem::swap(&mut self.answer, &mut self.other.1);
+    }
+
+    /// Both processes end; what they were receiving is lost.
+    fn close(&mut self) {
+        self.phone.close();
+        self.other.0.close();
+        (self.answer, self.other.1) = (None, None);
+    }
 }
 
 struct Histories<'a> {
@@ -86,12 +122,9 @@ pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
     };
     for (who, login) in WORKERS.iter().enumerate() {
         let phone = histories.world.phone(login, 0);
-        histories.holders.push(Holder {
-            who,
-            phone,
-            backup: None,
-            marks: BTreeSet::new(),
-        });
+        histories
+            .holders
+            .push(Holder::new((who, who), phone, BTreeSet::new()));
         histories.sync(who, Line::Good)?;
     }
     for _ in 0..50 + histories.rng.below(60) {
@@ -124,7 +157,13 @@ impl Histories<'_> {
 
     fn step(&mut self) -> Result<(), String> {
         let holder = self.rng.below(self.holders.len());
-        match self.rng.below(100) {
+        if self.rng.percent(40) {
+            self.note(format!("{holder}'s other process comes to the front"));
+            self.holders[holder].take_turns();
+        }
+        match self.rng.below(118) {
+            100..=111 => self.receive_some(holder),
+            112.. => self.answer_crosses_a_fork(holder),
             0..=19 => self.create(holder),
             20..=54 => self.edit(holder),
             55..=72 => {
@@ -138,6 +177,7 @@ impl Histories<'_> {
             }
             73..=76 => {
                 self.note(format!("{holder} is backed up"));
+                self.holders[holder].close();
                 let Holder { phone, marks, .. } = &mut self.holders[holder];
                 let copy = (phone.back_up(), marks.clone());
                 self.holders[holder].backup = Some(copy);
@@ -217,6 +257,8 @@ impl Histories<'_> {
 
     fn sync_told(&mut self, holder: usize, line: Line) -> Result<bool, String> {
         self.note(format!("{holder} syncs, line {line:?}"));
+        // A process makes one exchange at a time.
+        self.holders[holder].answer = None;
         let phone = &mut self.holders[holder].phone;
         let report = phone
             .sync_over(&self.world, line)
@@ -232,6 +274,63 @@ impl Histories<'_> {
         }
         // Two copies of a device use each other's counters up, and have to ask twice.
         Ok(report.changed == 0 && report.decided == 0)
+    }
+
+    /// A process sends, or takes a little of the answer it is receiving.
+    fn receive_some(&mut self, holder: usize) -> Result<(), String> {
+        let bytes = self.rng.range(1, 400) as usize;
+        let Holder { phone, answer, .. } = &mut self.holders[holder];
+        let Some(mut receiving) = answer.take() else {
+            *answer = Some(phone.send(&self.world, 0).map_err(text)?);
+            self.note(format!("{holder} sends"));
+            return Ok(());
+        };
+        let ended = match phone.take(&mut receiving, bytes) {
+            // The lease that this answer brought is over: the process asks again.
+            Err(error) if error.is_dark() => {
+                self.note(format!("{holder} is dark"));
+                return Ok(());
+            }
+            ended => ended,
+        };
+        let ended = ended.map_err(|error| format!("an answer: {error}"))?;
+        let report = receiving.report.clone();
+        if report.healed > 0 {
+            return Err("a phone's digest differed from the server's".into());
+        }
+        self.tally.between += 1;
+        if ended.is_none() {
+            *answer = Some(receiving);
+        } else {
+            self.tally.refused += report.refused as usize;
+        }
+        self.note(format!("{holder} takes {bytes} bytes: {ended:?} {report:?}"));
+        Ok(())
+    }
+
+    /// While one process waits for its answer, a copy of the phone writes on in the same feed, and the other process meets
+    /// the fork.
+    fn answer_crosses_a_fork(&mut self, holder: usize) -> Result<(), String> {
+        let device = self.holders[holder].device;
+        let copies = (0..self.holders.len()).filter(|of| *of != holder && self.holders[*of].device == device);
+        let copies: Vec<usize> = copies.collect();
+        if copies.is_empty() {
+            return self.edit(holder);
+        }
+        let copy = *self.rng.pick(&copies);
+        self.edit(holder)?;
+        self.holders[holder].answer = None;
+        self.receive_some(holder)?;
+        self.edit(copy)?;
+        self.sync(copy, Line::Good)?;
+        self.holders[holder].take_turns();
+        self.edit(holder)?;
+        self.sync(holder, Line::Good)?;
+        self.holders[holder].take_turns();
+        while self.holders[holder].answer.is_some() {
+            self.receive_some(holder)?;
+        }
+        self.edit(holder)
     }
 
     /// What was saved since the copy was made and is in no ledger is gone with the phone; of what was refused the server
@@ -262,6 +361,7 @@ impl Histories<'_> {
             self.meant.insert(*number, 0);
         }
         self.tally.gone_with_it += lost.len();
+        self.holders[holder].close();
         let Holder { phone, marks, .. } = &mut self.holders[holder];
         phone.come_back(&file);
         *marks = then;
@@ -271,17 +371,17 @@ impl Histories<'_> {
     fn clone_phone(&mut self, holder: usize) {
         let name = format!("clone-{}.db", self.holders.len());
         self.note(format!("{holder} is cloned as {}", self.holders.len()));
+        self.holders[holder].close();
         let Holder {
-            who, phone, marks, ..
-        } = &mut self.holders[holder];
-        let (who, marks) = (*who, marks.clone());
-        let phone = phone.clone_to(&name);
-        self.holders.push(Holder {
             who,
+            device,
             phone,
-            backup: None,
             marks,
-        });
+            ..
+        } = &mut self.holders[holder];
+        let (who, device, marks) = (*who, *device, marks.clone());
+        let phone = phone.clone_to(&name);
+        self.holders.push(Holder::new((who, device), phone, marks));
     }
 
     /// A role ends for longer than the grace, or is given again.
@@ -416,6 +516,7 @@ impl Histories<'_> {
         for _ in 0..ROUNDS {
             let mut quiet = true;
             for holder in 0..self.holders.len() {
+                self.holders[holder].take_turns();
                 quiet &= self.sync_told(holder, Line::Good)?;
             }
             if quiet {

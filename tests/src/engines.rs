@@ -6,8 +6,10 @@ use std::sync::Arc;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
+use gridledger_server::ingest::cost::Watch;
 use gridledger_server::store::Store;
 use gridledger_server::store::postgres::PostgresStore;
+use gridledger_server::store::records::Decide;
 use gridledger_server::store::sqlite::SqliteStore;
 use tempfile::TempDir;
 
@@ -21,6 +23,11 @@ pub struct Engine {
     pub store: Arc<dyn Store>,
     /// Its folder, which goes when this does.
     pub dir: TempDir,
+}
+
+/// Decides pushes by counted work alone.
+fn decide() -> Arc<Decide> {
+    ingest::watched(SchemaSet::builtin(), Watch::counting(None))
 }
 
 /// An empty store of each engine.
@@ -42,7 +49,7 @@ pub fn sqlite() -> Engine {
 /// An empty Postgres store, in a database of its own.
 pub fn postgres() -> Engine {
     let url = Cluster::shared().database();
-    let store = PostgresStore::open(&url, ingest::decider(SchemaSet::builtin())).expect("an empty store");
+    let store = PostgresStore::open(&url, decide()).expect("an empty store");
     Engine {
         name: "postgres",
         store: Arc::new(store),
@@ -53,7 +60,7 @@ pub fn postgres() -> Engine {
 /// The SQLite store in a folder; an empty one if there is none.
 pub fn sqlite_in(dir: &Path) -> Arc<dyn Store> {
     let path = dir.join("server.db");
-    let store = SqliteStore::open(&path, ingest::decider(SchemaSet::builtin()));
+    let store = SqliteStore::open(&path, decide());
     Arc::new(store.expect("a store"))
 }
 

@@ -1,6 +1,7 @@
 //! Plans in a [`World`]: an office that draws them up, a second person who approves, homes that move with them.
 
 use gridledger_client::{Intents, RecordId};
+use gridledger_server::calendar;
 use gridledger_server::reading::{ReadError, Reader};
 use gridledger_server::store::people::NewArea;
 use gridledger_server::territory::{self, Kept, apply, report};
@@ -11,11 +12,12 @@ use crate::world::{Phone, World};
 /// Who draws plans up, and who approves them: data stewards at `D`.
 pub const STEWARDS: [&str; 2] = ["s1", "s2"];
 
-/// Makes the two who plan.
+/// Makes the two who plan. The second also reads what heads of grids read, and so may give a head's role.
 pub fn stewards(world: &World) {
     for login in STEWARDS {
         world.user(login, "data_steward", "D");
     }
+    world.user(STEWARDS[1], "privacy_officer", "D");
 }
 
 /// Makes areas: code, kind, code of the area above.
@@ -35,12 +37,17 @@ pub fn areas(world: &World, areas: &[(&str, &str, &str)]) {
     world.service.reload_tree().expect("territory");
 }
 
-/// A plan with these changes; its other fields are as they usually are.
-pub fn plan(changes: &Value) -> Value {
+/// The day it is in the office at a time (ms since 1970), as a plan names it.
+pub fn day(at: i64) -> String {
+    calendar::iso(at)[..10].to_owned()
+}
+
+/// A plan of today with these changes; its other fields are as they usually are.
+pub fn plan(now: i64, changes: &Value) -> Value {
     let mut plan = json!({
         "name": "网格调整",
         "consultation": { "note": "居民议事会同意", "document": "议〔2026〕1号" },
-        "effective": "2026-01-01",
+        "effective": day(now),
     });
     for (key, value) in changes.as_object().into_iter().flatten() {
         plan[key] = value.clone();
@@ -70,7 +77,7 @@ pub fn as_user<T>(
 
 /// Draws a plan up, simulates and approves it; its number.
 pub fn approved(world: &World, changes: &Value) -> u32 {
-    let draft = serde_json::from_value(plan(changes)).expect("a plan");
+    let draft = serde_json::from_value(plan(world.service.now(), changes)).expect("a plan");
     let [first, second] = STEWARDS;
     let number = as_user(world, first, |reader| territory::draw_up(reader, draft))
         .expect("a good plan")

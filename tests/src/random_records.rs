@@ -45,8 +45,9 @@ pub fn fill(world: &World, rng: &mut Rng, of_each: usize) -> usize {
     }
     let mut made: BTreeMap<String, Vec<RecordId>> = BTreeMap::new();
     let mut stored = 0;
-    for record_type in schema.types.values() {
-        for _ in 0..of_each {
+    // In rounds, so that from the second on there is a record of each type to refer to.
+    for _ in 0..of_each {
+        for record_type in schema.types.values() {
             let mut filling = Filling {
                 world,
                 rng,

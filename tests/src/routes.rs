@@ -90,6 +90,10 @@ pub const ROUTES: &[Route] = &[
         path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/decline",
         ..post("/v1/refused/{feed}/{n}/decline")
     },
+    Route {
+        path: "/v1/refused/4cf387f1c18088688c86b19e9ea7f616/1/erase",
+        ..post("/v1/refused/{feed}/{n}/erase")
+    },
     post("/v1/territory/plans"),
     get("/v1/territory/plans", "/v1/territory/plans"),
     get("/v1/territory/plans/{plan}", "/v1/territory/plans/1"),
@@ -113,6 +117,7 @@ pub const ROUTES: &[Route] = &[
     act("/v1/exports/{id}/approve", "/v1/exports/1/approve"),
     get("/v1/shares", "/v1/shares"),
     post("/v1/shares"),
+    act("/v1/shares/{id}/approve", "/v1/shares/1/approve"),
     Route {
         method: "DELETE",
         ..get("/v1/shares/{id}", "/v1/shares/1")

@@ -1,20 +1,23 @@
 //! A server and phones in one process, joined by plain calls instead of a network, so that a test decides what arrives.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gridledger_client::engine::{Clock, Engine};
 use gridledger_client::{ClientError, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
 use gridledger_schema::code::Code;
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::cli;
+use gridledger_server::clock::Clocks;
 use gridledger_server::config::StoreAddress;
+use gridledger_server::ingest;
+use gridledger_server::ingest::cost::{Cost, Watch};
 use gridledger_server::service::Service;
 use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::people::{NewArea, NewUser};
@@ -34,6 +37,23 @@ pub enum SyncFailure {
     /// The phone could not make or apply something.
     #[error("phone: {0}")]
     Phone(#[from] ClientError),
+}
+
+impl SyncFailure {
+    /// Whether the server does not know this device.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Server(SyncError::Refused(Code::DeviceUnknown)))
+    }
+
+    /// Whether the phone's lease has ended.
+    pub fn is_dark(&self) -> bool {
+        matches!(self, Self::Phone(error) if error.code() == Some(Code::LeaseEnded))
+    }
+
+    /// Whether the server says that its store was set back.
+    pub fn is_behind(&self) -> bool {
+        matches!(self, Self::Server(error) if error.code() == Code::ServerBehind)
+    }
 }
 
 /// What a test lets through of one sync.
@@ -57,10 +77,17 @@ pub struct World {
     pub service: Arc<Service>,
     pub(crate) schema: Arc<SchemaSet>,
     pub(crate) time: Arc<AtomicI64>,
+    /// How far the server's clock is off, ms.
+    pub(crate) server_skew: Arc<AtomicI64>,
     phones: AtomicI64,
     /// How often its server was restored.
     pub(crate) generations: u32,
+    /// What each push since the last look cost.
+    pub(crate) costs: Costs,
 }
+
+/// What pushes cost, the earliest first.
+pub(crate) type Costs = Arc<Mutex<Vec<Cost>>>;
 
 /// The time a world begins at: 2026-01-05 08:00 in Shanghai, ms since 1970.
 pub const MORNING: i64 = 1_767_571_200_000;
@@ -85,6 +112,11 @@ impl World {
     /// … in a store that a world of two grids left.
     pub fn found(address: StoreAddress) -> Self {
         let world = Self::at(2, SchemaSet::builtin(), address);
+        // It goes on after the last thing that happened in it.
+        let newest = world.service.store.newest().expect("the store");
+        world
+            .time
+            .store(newest.unwrap_or(MORNING).max(MORNING), Ordering::Relaxed);
         // Codes and keys of phones are made from their number: these are new ones.
         world.phones.store(1_000, Ordering::Relaxed);
         world
@@ -104,7 +136,9 @@ impl World {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let time = Arc::new(AtomicI64::new(MORNING));
         let address = address(dir.path());
-        let service = open_service(&address, &schema, &time);
+        let server_skew = Arc::new(AtomicI64::new(0));
+        let costs = Costs::default();
+        let service = open_service(&address, &schema, (&time, &server_skew), &costs);
         let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
             code: code.into(),
             parent: parent.map(Into::into),
@@ -127,9 +161,18 @@ impl World {
             service,
             schema,
             time,
+            server_skew,
             phones: AtomicI64::new(0),
             generations: 0,
+            costs,
         }
+    }
+
+    /// What each push since the last call took to be decided: entries, questions to the store, changes copied, units of work. The
+    /// server's clock for this stands still, so that the same history costs the same on any machine; a push ends by
+    /// [`PUSH_WORK`](limits::PUSH_WORK) alone.
+    pub fn take_costs(&self) -> Vec<Cost> {
+        std::mem::take(&mut *self.costs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The server's file.
@@ -139,30 +182,76 @@ impl World {
 
     /// Writes a number into a record's row behind the server's back.
     pub fn set_column(&self, record: RecordId, column: &str, value: i64) {
+        self.set("records", "record", (record.0, column, value));
+    }
+
+    /// Writes a number into a feed's row behind the server's back.
+    pub fn set_feed_column(&self, feed: FeedId, column: &str, value: i64) {
+        self.set("feeds", "feed", (feed.0, column, value));
+    }
+
+    fn set(&self, table: &str, key: &str, (id, column, value): ([u8; 16], &str, i64)) {
         match &self.address {
             StoreAddress::Sqlite(file) => {
                 let file = rusqlite::Connection::open(file).expect("the server's file");
-                let sql = format!("UPDATE records SET {column} = ?2 WHERE record = ?1");
-                file.execute(&sql, (record.0, value)).expect("the column");
+                let sql = format!("UPDATE {table} SET {column} = ?2 WHERE {key} = ?1");
+                file.execute(&sql, (id, value)).expect("the column");
             }
             StoreAddress::Postgres(url) => {
                 let mut database =
                     postgres::Client::connect(url.reveal(), postgres::NoTls).expect("the database");
-                let sql = format!("UPDATE records SET {column} = $2 WHERE record = $1");
+                let sql = format!("UPDATE {table} SET {column} = $2 WHERE {key} = $1");
+                database.execute(&sql, &[&&id[..], &value]).expect("the column");
+            }
+        }
+    }
+
+    /// Changes rows behind the server's back.
+    pub fn change_behind(&self, sql: &str) {
+        match &self.address {
+            StoreAddress::Sqlite(file) => {
+                let file = rusqlite::Connection::open(file).expect("the server's file");
+                file.execute_batch(sql).expect("the rows");
+            }
+            StoreAddress::Postgres(url) => {
+                let database = postgres::Client::connect(url.reveal(), postgres::NoTls);
                 database
-                    .execute(&sql, &[&&record.0[..], &value])
-                    .expect("the column");
+                    .expect("the database")
+                    .batch_execute(sql)
+                    .expect("the rows");
             }
         }
     }
 
     /// Stops the server and starts it again on the same file.
     pub fn restart(&mut self) {
+        // As when a server is told to stop.
+        self.service.rest_clock().expect("the time is written down");
         self.service.store.close();
+        self.reopen();
+    }
+
+    /// Stops the server for so long; when it starts again its clock is wrong by `skew` ms.
+    pub fn off_for(&mut self, ms: i64, skew: i64) {
+        self.service.rest_clock().expect("the time is written down");
+        self.service.store.close();
+        self.pass(ms);
+        self.set_server_skew(skew);
+        self.reopen();
+    }
+
+    /// Opens the server's store afresh.
+    pub(crate) fn reopen(&mut self) {
+        let clocks = (&self.time, &self.server_skew);
         // The file is locked for as long as the old service lives.
         let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(&between, &self.schema, &self.time);
-        self.service = open_service(&self.address, &self.schema, &self.time);
+        self.service = open_service(&between, &self.schema, clocks, &self.costs);
+        self.service = open_service(&self.address, &self.schema, clocks, &self.costs);
+    }
+
+    /// Sets the server's clock wrong by so many ms, as somebody does who sets it; `pass` moves it on evenly.
+    pub fn set_server_skew(&self, ms: i64) {
+        self.server_skew.store(ms, Ordering::Relaxed);
     }
 
     /// An area's number.
@@ -177,6 +266,11 @@ impl World {
     /// Moves the clock.
     pub fn pass(&self, ms: i64) {
         self.time.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Moves the clock to the machine's, for a test that goes on with a server of its own.
+    pub fn pass_until_today(&self) {
+        self.pass(gridledger_server::service::now() - self.service.now());
     }
 
     /// A user with one role at one area.
@@ -302,12 +396,21 @@ impl World {
 pub(crate) fn open_service(
     address: &StoreAddress,
     schema: &Arc<SchemaSet>,
-    time: &Arc<AtomicI64>,
+    (time, skew): (&Arc<AtomicI64>, &Arc<AtomicI64>),
+    costs: &Costs,
 ) -> Arc<Service> {
-    let store = cli::open_store(address, schema, COMMIT_GROUP).expect("the server's store");
-    let time = time.clone();
-    let clock = Arc::new(move || time.load(Ordering::Relaxed));
-    Arc::new(Service::with_clock(store, schema.clone(), clock).expect("a service"))
+    let costs = costs.clone();
+    let watch = Watch::counting(Some(Arc::new(move |cost| {
+        costs.lock().unwrap_or_else(PoisonError::into_inner).push(cost);
+    })));
+    let decide = ingest::watched(schema.clone(), watch);
+    let store = cli::open_store_deciding(address, decide, COMMIT_GROUP).expect("the server's store");
+    let (time, steady, skew) = (time.clone(), time.clone(), skew.clone());
+    let clocks = Clocks {
+        wall: Arc::new(move || time.load(Ordering::Relaxed) + skew.load(Ordering::Relaxed)),
+        steady: Arc::new(move || steady.load(Ordering::Relaxed)),
+    };
+    Arc::new(Service::with_clocks(store, schema.clone(), clocks).expect("a service"))
 }
 
 /// One phone.
@@ -318,8 +421,8 @@ pub struct Phone {
     seed: [u8; 32],
     schema: Arc<SchemaSet>,
     engine: Option<Engine>,
-    last_request: Vec<u8>,
-    last_answer: Vec<u8>,
+    pub(crate) last_request: Vec<u8>,
+    pub(crate) last_answer: Vec<u8>,
 }
 
 impl Phone {

@@ -1,23 +1,20 @@
 //! What an answer means. Each frame is one transaction together with its cursor: a kill at any point leaves the state
 //! before it or after it, and the next sync goes on from there.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use ed25519_dalek::VerifyingKey;
 use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
-use gridledger_core::receipt;
 use gridledger_core::wire::{WireError, frames};
-use gridledger_schema::code::Code;
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
-use gridledger_schema::wire::{AreaInfo, Delta, Frame, GrantSet, LogEntry, News, Receipt, RecordNews};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use gridledger_schema::wire::{AreaInfo, Delta, Frame, GrantSet, LogEntry, News, RecordNews};
+use rusqlite::Connection;
 use serde_json::json;
 
+use super::lock::UNNAMED;
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
 use super::{Engine, attention, db, epochs, gone, reach, restored, settings};
@@ -34,7 +31,7 @@ impl Engine {
         report: &mut SyncReport,
     ) -> Result<Option<bool>, ClientError> {
         while !self.answer_is_void
-            && let Some(frame) = frames::take_frame(arrived, &Names(&self.db))?
+            && let Some(frame) = self.next_frame(arrived)?
         {
             if is_news(&frame) && !std::mem::replace(&mut self.reach_settled, true) {
                 self.ask_again |= self.settle_reach()?;
@@ -45,9 +42,10 @@ impl Engine {
                 None
             };
             self.apply_frame(frame, report)?;
+            report.corrected += std::mem::take(&mut self.times.corrected);
             faults::reach("phone.after_frame");
             if let Some(more) = end {
-                return Ok(Some(more || self.ask_again));
+                return Ok(Some(more || self.ask_again || self.answer_is_void));
             }
         }
         if self.answer_is_void {
@@ -57,12 +55,22 @@ impl Engine {
         Ok(None)
     }
 
+    /// The next whole frame. Another process may have changed what an answer's names stand for: then it is void.
+    fn next_frame(&mut self, arrived: &mut Vec<u8>) -> Result<Option<Frame>, ClientError> {
+        match frames::take_frame(arrived, &Names(&self.db)) {
+            Err(error) => match self.of_answer(UNNAMED, |_, _| Ok(()))? {
+                Some(()) => Err(error.into()),
+                None => Ok(None),
+            },
+            frame => Ok(frame?),
+        }
+    }
+
     fn apply_frame(&mut self, frame: Frame, report: &mut SyncReport) -> Result<(), ClientError> {
         match frame {
             Frame::Welcome(welcome) => self.welcomed(&welcome),
-            Frame::Time { at, epoch } if self.of_generation(epoch) => self.server_time(at),
-            Frame::Time { .. } => Ok(()),
-            Frame::Grants(set) => self.granted_rights(set),
+            Frame::Time { at, epoch } => self.server_time(at, epoch),
+            Frame::Grants(set) => self.granted_rights(&set),
             Frame::Schema(bundle) => self.new_schema(&bundle),
             Frame::Receipt(receipt) => self.receipt(&receipt, report),
             Frame::Granted(area) => self.granted(&area),
@@ -79,14 +87,18 @@ impl Engine {
 
     fn ended(&mut self, more: bool) -> Result<(), ClientError> {
         let now = self.now()?;
-        self.end_recovery(more)?;
-        let tx = self.db.transaction()?;
-        db::set_number(&tx, "counter", self.counter as i64)?;
-        db::set_number(&tx, "synced_at", now)?;
-        attention::notes_told(&tx, &self.asked)?;
-        restored::forget_receipts(&tx, now)?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.end_doubt()?;
+        let is_over = std::mem::take(&mut self.recovering.over);
+        // Neither a server's clock nor the phone's alone makes a receipt old.
+        let oldest = now.min((self.clock)());
+        let untold = self.of_answer(UNNAMED, |engine, c| {
+            db::set_number(c, "synced_at", now)?;
+            attention::notes_told(c, &engine.asked)?;
+            restored::forget_receipts(c, oldest)?;
+            engine.end_doubt(c)?;
+            engine.end_recovery(c, is_over && !more)
+        })?;
+        self.ask_again |= untold.unwrap_or_default();
+        self.recovering.shows_receipts = false;
         epochs::scrub(&self.db)?;
         if std::mem::take(&mut self.lease.misfit) {
             // What was sent is decided all the same; news wait until a lease opens this store.
@@ -95,175 +107,112 @@ impl Engine {
         Ok(())
     }
 
-    fn granted_rights(&mut self, set: GrantSet) -> Result<(), ClientError> {
-        let tx = self.db.transaction()?;
-        db::set(&tx, "grants", json!(set.grants).to_string().as_bytes())?;
-        db::set_number(&tx, "territory", i64::from(set.territory))?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.grants = set.grants;
+    fn granted_rights(&mut self, set: &GrantSet) -> Result<(), ClientError> {
+        self.of_newest_answer(UNNAMED, |_, c| {
+            db::set(c, "grants", json!(set.grants).to_string().as_bytes())?;
+            db::set_number(c, "territory", i64::from(set.territory))
+        })?;
         Ok(())
     }
 
     fn new_schema(&mut self, bundle: &str) -> Result<(), ClientError> {
-        let schema = SchemaSet::from_bundle(bundle)?;
-        let tx = self.db.transaction()?;
-        db::set(&tx, "schema", bundle.as_bytes())?;
-        db::set_number(&tx, "no_dictionary", 0)?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.schema = Arc::new(schema);
+        SchemaSet::from_bundle(bundle)?;
+        self.of_newest_answer(UNNAMED, |engine, c| {
+            db::set(c, "schema", bundle.as_bytes())?;
+            db::set_number(c, settings::SCHEMA_NO, engine.schema_no + 1)?;
+            db::set_number(c, "no_dictionary", 0)
+        })?;
         self.follow_schema()
     }
 
     fn granted(&mut self, area: &AreaInfo) -> Result<(), ClientError> {
-        settings::put_area(&self.db, area, true)?;
-        self.reload_tree()?;
-        self.note_reach(area.no)
+        self.of_newest_answer(UNNAMED, |_, c| settings::put_area(c, area, true))?;
+        self.of_answer(UNNAMED, |engine, _| engine.note_reach(area.no))?;
+        Ok(())
     }
 
     /// The area's records go; those with work that the server has not decided go when it has.
     fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
-        let tx = self.db.transaction()?;
-        forget_confirmed(&tx, area)?;
-        tx.execute(
-            "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
-            [area.0],
-        )?;
-        forget_withdrawn(&tx)?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.reload_tree()
-    }
-
-    fn receipt(&mut self, receipt: &Receipt, report: &mut SyncReport) -> Result<(), ClientError> {
-        let signed = match (self.me.server_key, self.me.server_epoch) {
-            (Some(key), Some(epoch)) if receipt.suite.is_none_or(|suite| suite == self.me.server_suite) => {
-                VerifyingKey::from_bytes(&key).is_ok_and(|key| receipt::verify(&key, epoch, receipt))
-            }
-            _ => false,
-        };
-        if !signed {
-            return Err(WireError::Malformed("receipt's signature").into());
-        }
-        if receipt.feed != self.me.feed {
-            return self.receipt_of_before(receipt, report);
-        }
-        if self.is_not_ours(receipt)? {
-            self.answer_is_void = true;
-            return self.start_new_feed();
-        }
-        let newly = receipt.n.saturating_sub(self.me.decided);
-        let told_at = db::number(&self.db, "told_at")?;
-        let tx = self.db.transaction()?;
-        note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
-        forget_withdrawn(&tx)?;
-        gone::forget_left(&tx)?;
-        if !self.seal.is_dark() {
-            overlay::seal_decided(&tx)?;
-        }
-        if let Some(epoch) = self.me.server_epoch {
-            restored::keep_receipt(&tx, epoch, receipt, told_at)?;
-        }
-        db::set_number(&tx, "decided", receipt.n.max(self.me.decided) as i64)?;
-        let trouble = receipt.stopped.as_ref().map(|r| json!(r).to_string());
-        db::set(&tx, "trouble", trouble.unwrap_or_default().as_bytes())?;
-        faults::reach("phone.before_receipt");
-        tx.commit().map_err(ClientError::of_store)?;
-        self.me.decided = self.me.decided.max(receipt.n);
-        report.decided += newly;
-        report.refused += receipt.refused.len() as u64;
-        let stopped = receipt.stopped.as_ref().map(|refusal| refusal.code);
-        if stopped == Some(Code::FeedGap) {
-            self.doubt()?;
-        }
-        if stopped == Some(Code::FeedForked) {
-            // Up to here the feed is ours, and what was decided of it is noted; the rest went on elsewhere.
-            self.answer_is_void = true;
-            return self.start_new_feed();
-        }
+        self.of_newest_answer(UNNAMED, |_, c| {
+            forget_confirmed(c, area)?;
+            c.execute(
+                "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
+                [area.0],
+            )?;
+            forget_withdrawn(c)
+        })?;
         Ok(())
-    }
-
-    /// The verdicts on an earlier feed of this phone, whose entries a restored server had lost.
-    fn receipt_of_before(&mut self, receipt: &Receipt, report: &mut SyncReport) -> Result<(), ClientError> {
-        let told_at = db::number(&self.db, "told_at")?;
-        let Some((_, decided)) = self
-            .former_feeds()?
-            .into_iter()
-            .find(|(feed, _)| *feed == receipt.feed)
-        else {
-            return Ok(());
-        };
-        let tx = self.db.unchecked_transaction()?;
-        note_verdicts(&tx, receipt, &self.schema, &self.me.user)?;
-        if let Some(epoch) = self.me.server_epoch {
-            restored::keep_receipt(&tx, epoch, receipt, told_at)?;
-        }
-        self.former_receipt(&tx, receipt)?;
-        faults::reach("phone.before_receipt");
-        tx.commit().map_err(ClientError::of_store)?;
-        report.decided += receipt.n.saturating_sub(decided);
-        report.refused += receipt.refused.len() as u64;
-        Ok(())
-    }
-
-    /// Whether the server holds another feed under this one's name: its last entry is not ours.
-    fn is_not_ours(&self, receipt: &Receipt) -> Result<bool, ClientError> {
-        let mut select = self
-            .db
-            .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
-        let ours = select
-            .query_row((receipt.feed.0, receipt.n as i64), |row| {
-                row.get::<_, [u8; 32]>(0)
-            })
-            .optional()?;
-        Ok(receipt.n > 0 && ours != Some(receipt.hash.0))
     }
 
     fn delta(&mut self, delta: Delta, report: &mut SyncReport) -> Result<(), ClientError> {
-        let area = delta.from.area;
         if self.seal.is_dark() {
             // Nothing can be merged into what cannot be read. The cursor stays: it comes again when there is a lease.
             return Ok(());
         }
-        // The lock first: a save by another process between the look and the writing would end this transaction.
-        let tx = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let here = tx
+        let points = ("phone.before_frame_commit", "");
+        let came = self.of_answer(points, |engine, c| engine.take_delta(c, delta))?;
+        let came = came.unwrap_or_default();
+        report.changed += came.changed;
+        report.proven += u32::from(came.proven);
+        report.healed += u32::from(came.healed);
+        self.ask_again |= came.doubted;
+        Ok(())
+    }
+
+    fn take_delta(&self, c: &Connection, delta: Delta) -> Result<Came, ClientError> {
+        let area = delta.from.area;
+        let mut came = Came::default();
+        let here = c
             .prepare_cached("SELECT floor, reached FROM areas WHERE area = ?1 AND held = 1")?
             .query_row([area.0], |row| {
                 Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
             });
         if here != Ok((delta.from.floor, delta.from.reached)) {
-            return Ok(()); // News for a cursor this phone is not at: an old answer. The next sync asks from here.
+            return Ok(came); // News for a cursor this phone is not at: an old answer. The next sync asks from here.
         }
+        c.execute_batch("SAVEPOINT delta")?;
         for news in delta.records {
-            apply_news(&tx, &self.schema, area, news, &self.me.user)?;
-            report.changed += 1;
+            apply_news(c, &self.schema, area, news, &self.me.user)?;
+            came.changed += 1;
         }
         let mut equal = true;
         for (facet, digest) in &delta.digests {
-            equal &= overlay::digest_of(&tx, area, *facet)? == u128::from_be_bytes(*digest);
+            equal &= overlay::digest_of(c, area, *facet)? == u128::from_be_bytes(*digest);
         }
         if equal {
             let (floor, reached) = (delta.to.floor as i64, delta.to.reached as i64);
             let sql = "UPDATE areas SET floor = ?2, reached = ?3 WHERE area = ?1";
-            tx.prepare_cached(sql)?.execute((area.0, floor, reached))?;
-            report.proven += u32::from(!delta.digests.is_empty());
+            c.prepare_cached(sql)?.execute((area.0, floor, reached))?;
+            came.proven = !delta.digests.is_empty();
         } else if self.recovering.shows_receipts || faults::is_planted("05") {
             // The server can account for all that it confirmed to this phone, and the sums still differ.
-            forget_confirmed(&tx, area)?;
-            report.healed += 1;
+            forget_confirmed(c, area)?;
+            came.healed = true;
         } else {
             // A store that was set back differs as well. What is here stays until the server has seen the receipts.
-            drop(tx);
-            self.doubt()?;
-            self.ask_again = true;
-            return Ok(());
+            c.execute_batch("ROLLBACK TO delta; RELEASE delta")?;
+            restored::doubt(c)?;
+            return Ok(Came {
+                doubted: true,
+                ..Came::default()
+            });
         }
-        overlay::seal_decided(&tx)?;
-        faults::reach("phone.before_frame_commit");
-        tx.commit().map_err(ClientError::of_store)
+        overlay::seal_decided(c)?;
+        c.execute_batch("RELEASE delta")?;
+        Ok(came)
     }
+}
+
+/// What a delta brought.
+#[derive(Default)]
+struct Came {
+    changed: u64,
+    /// The digests were compared, and are equal.
+    proven: bool,
+    /// They differed: the area is fetched afresh.
+    healed: bool,
+    /// They differed, and the server may have been set back.
+    doubted: bool,
 }
 
 /// Whether a frame comes after those that say what may be read.
@@ -275,7 +224,12 @@ fn is_news(frame: &Frame) -> bool {
 }
 
 /// Forgets an area's records, but for those with edits that the server has not decided.
+/// Those leave when it has: what was seen of them was seen up to where they were held.
 pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    let sql = "UPDATE records SET leaving = coalesce(leaving, 1 + max(held, (
+                 SELECT CASE WHEN scope = 2 THEN floor ELSE 0 END FROM areas a WHERE a.area = ?1)))
+               WHERE area = ?1 AND held > 0";
+    c.prepare_cached(sql)?.execute([area.0])?;
     forget_confirmed(c, area)?;
     let gone = "SELECT record FROM records r WHERE r.area = ?1
                 AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
@@ -304,7 +258,7 @@ pub(super) fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), Clien
 }
 
 /// Forgets the records of withdrawn areas, but for those with edits that the server has not decided.
-fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
+pub(super) fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
     let some = "SELECT EXISTS (SELECT 1 FROM areas WHERE held = -1)";
     if !c
         .prepare_cached(some)?
@@ -322,51 +276,7 @@ fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
     Ok(())
 }
 
-fn note_verdicts(
-    c: &Connection,
-    receipt: &Receipt,
-    schema: &SchemaSet,
-    author: &str,
-) -> Result<(), ClientError> {
-    let mut shaken: BTreeSet<RecordId> = BTreeSet::new();
-    let stood_until = attention::stood_until(c, receipt.feed)?;
-    for (n, refusal) in &receipt.refused {
-        let sql = "UPDATE entries SET state = ?3, refusal = ?4, stood_until = ?5 WHERE feed = ?1 AND n = ?2 AND state < 2
-                   RETURNING record";
-        let mut update = c.prepare_cached(sql)?;
-        let told = json!(refusal).to_string();
-        let refused = SentState::Refused.number();
-        let mut rows = update.query((receipt.feed.0, *n as i64, refused, told, stood_until))?;
-        while let Some(row) = rows.next()? {
-            shaken.insert(RecordId(row.get(0)?));
-        }
-        if refusal.code == Code::Erased {
-            epochs::forget_refused(c, receipt.feed, *n)?;
-        }
-    }
-    let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n <= ?2 AND state = 0";
-    c.prepare_cached(sql)?
-        .execute((receipt.feed.0, receipt.n as i64, SentState::Sent.number()))?;
-    for record in shaken {
-        if let Some(row) = overlay::row(c, record)? {
-            if was_to_create(receipt, record) && !overlay::is_confirmed(c, record)? {
-                // Later edits of it go out too, and are refused for want of it; until then there is nothing to show.
-                forget(c, record)?;
-            } else {
-                overlay::rebuild_stored(c, schema, &row, author)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether an entry refused here would have created the record.
-fn was_to_create(receipt: &Receipt, record: RecordId) -> bool {
-    let mut refused = receipt.refused.iter();
-    refused.any(|(n, _)| RecordId::created_by(receipt.feed, *n) == record)
-}
-
-fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+pub(super) fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
     for table in ["documents", "records"] {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
             .execute([record.0])?;

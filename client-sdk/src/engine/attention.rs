@@ -12,6 +12,7 @@ use gridledger_schema::wire::{Ask, Ruling};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::{Map, Value, json};
 
+use super::lock::UNNAMED;
 use super::query::read_refusal;
 use super::{Engine, fork, overlay, seal};
 use crate::error::{ClientError, lease_ended};
@@ -199,33 +200,19 @@ impl Engine {
     }
 
     /// The questions that have no ruling yet. A note travels until an answer has come whole after it.
-    pub(super) fn asks(&mut self) -> Result<Vec<Ask>, ClientError> {
+    pub(super) fn asks(&self) -> Result<Vec<Ask>, ClientError> {
         let mut select = self.db.prepare_cached(
             "SELECT feed, n, CASE asked_told WHEN 0 THEN asked ELSE '' END FROM entries
              WHERE asked IS NOT NULL AND ruling IS NULL AND state = 3 ORDER BY feed, n LIMIT ?1",
         )?;
-        let asks = select
-            .query_map([limits::REQUEST_NOTES as i64], |row| {
-                Ok(Ask {
-                    feed: FeedId(row.get(0)?),
-                    n: row.get::<_, i64>(1)? as u64,
-                    note: row.get(2)?,
-                })
-            })?
-            .collect::<Result<Vec<_>, _>>()?;
-        self.asked = asks
-            .iter()
-            .map(|ask| {
-                (
-                    EntryId {
-                        feed: ask.feed,
-                        n: ask.n,
-                    },
-                    ask.note.clone(),
-                )
+        let asks = select.query_map([limits::REQUEST_NOTES as i64], |row| {
+            Ok(Ask {
+                feed: FeedId(row.get(0)?),
+                n: row.get::<_, i64>(1)? as u64,
+                note: row.get(2)?,
             })
-            .collect();
-        Ok(asks)
+        })?;
+        Ok(asks.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// A supervisor's ruling; the item stays until its author has seen it and takes it off.
@@ -233,18 +220,21 @@ impl Engine {
         let kept =
             json!({ "admitted": ruling.admitted, "by": ruling.by, "at": ruling.at, "note": ruling.note });
         let sql = "UPDATE entries SET ruling = ?3 WHERE feed = ?1 AND n = ?2 AND state IN (3, 4)";
-        self.db
-            .prepare_cached(sql)?
-            .execute((ruling.feed.0, ruling.n as i64, kept.to_string()))?;
+        self.of_answer(UNNAMED, |_, c| {
+            c.prepare_cached(sql)?
+                .execute((ruling.feed.0, ruling.n as i64, kept.to_string()))?;
+            Ok(())
+        })?;
         Ok(())
     }
 }
 
 /// The answer has come whole: the notes in its request need not travel again.
-pub(super) fn notes_told(c: &Connection, asked: &[(EntryId, String)]) -> Result<(), ClientError> {
+pub(super) fn notes_told(c: &Connection, asked: &[Ask]) -> Result<(), ClientError> {
     let sql = "UPDATE entries SET asked_told = 1 WHERE feed = ?1 AND n = ?2 AND asked = ?3";
-    for (id, note) in asked.iter().filter(|(_, note)| !note.is_empty()) {
-        c.prepare_cached(sql)?.execute((id.feed.0, id.n as i64, note))?;
+    for ask in asked.iter().filter(|ask| !ask.note.is_empty()) {
+        c.prepare_cached(sql)?
+            .execute((ask.feed.0, ask.n as i64, &ask.note))?;
     }
     Ok(())
 }

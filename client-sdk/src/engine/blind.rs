@@ -74,7 +74,8 @@ impl Engine {
             plain(intent, &unread.record_type, &unread.view)
         };
         let intents = intents.into_iter().map(read).collect::<Result<_, _>>()?;
-        let (n, at) = (self.me.head.0 + 1, self.now()?);
+        let (n, made) = (self.me.head.0 + 1, self.made()?);
+        let at = made.at;
         let entry = Entry {
             n,
             at,
@@ -89,7 +90,7 @@ impl Engine {
         let seen = overlay::pack_unread(c, &entry, record, feed)?;
         let body = canonical::encode(&entry);
         let hash = canonical::hash(self.me.suite, self.me.head.1, &body);
-        overlay::put_entry(c, feed, &entry, record, (&body, hash, &seen))?;
+        overlay::put_entry(c, feed, &entry, record, (&body, hash, &seen), made)?;
         if is_new {
             let view = self.first_view(&unread.record_type, &entry)?;
             overlay::write_view(c, &self.schema, &unread.row, &view, 1)?;

@@ -7,7 +7,9 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 pub(super) const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-pub(super) const STEPS: &[&str] = &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES];
+pub(super) const STEPS: &[&str] = &[
+    FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, SEEN, CLOCKED, SCOPES,
+];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -106,6 +108,26 @@ const SUITES: &str = "
 ALTER TABLE receipts ADD COLUMN suite INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// The records whose whole values were seen, and when last: they go on counting when the server knows of the reads.
+const SEEN: &str = "
+CREATE TABLE seen_whole (record BLOB PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX seen_whole_at ON seen_whole (at);
+INSERT INTO seen_whole SELECT record, max(at) FROM reads GROUP BY record;
+";
+
+/// Where the version before held some records of an area, it may have gone on holding what it was not to read any more: those
+/// areas are fetched afresh, as if the scope had changed.
+const SCOPES: &str = "UPDATE areas SET scope = -1 WHERE scope < 2;";
+
+/// By what clock own entries were saved: what the phone's clock said, the server's time told last, and whether the clock was
+/// known to be wrong.
+const CLOCKED: &str = "
+ALTER TABLE entries ADD COLUMN clock INTEGER;
+ALTER TABLE entries ADD COLUMN told INTEGER;
+ALTER TABLE entries ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX entries_doubted ON entries (n) WHERE doubted = 1 AND state = 0;
+";
+
 /// Folds the log into the file and empties it, so that nothing of what was deleted stays in it.
 pub(super) fn fold_log(c: &Connection) -> Result<(), ClientError> {
     c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -179,6 +201,24 @@ pub(super) fn unset(c: &Connection, key: &str) -> Result<(), ClientError> {
 /// Keeps a number.
 pub(super) fn set_number(c: &Connection, key: &str, value: i64) -> Result<(), ClientError> {
     set(c, key, &value.to_be_bytes())
+}
+
+/// Keeps a number that is not negative, unless a greater one is kept.
+pub(super) fn raise_number(c: &Connection, key: &str, value: i64) -> Result<(), ClientError> {
+    let sql = "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = max(value, ?2)";
+    c.prepare_cached(sql)?.execute((key, &value.to_be_bytes()[..]))?;
+    Ok(())
+}
+
+/// Writes without waiting for the disk: for what may be forgotten by a power cut.
+pub(super) fn lightly<T>(
+    c: &Connection,
+    write: impl FnOnce(&Connection) -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
+    c.execute_batch("PRAGMA synchronous = NORMAL")?;
+    let written = write(c);
+    c.execute_batch("PRAGMA synchronous = FULL")?;
+    written
 }
 
 /// A setting that is a text.

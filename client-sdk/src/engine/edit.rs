@@ -14,8 +14,10 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::overlay::{self, Facets, Row};
-use super::{Engine, epochs, shadows};
+use super::time::Made;
+use super::{Engine, epochs, reach, shadows};
 use crate::error::ClientError;
+use crate::faults;
 use crate::intents::Intents;
 use crate::model::Saved;
 
@@ -53,7 +55,7 @@ impl Engine {
         self.look()?;
         let saved = match self.save_once(target.clone(), intents.clone(), &also) {
             Err(error) if error.code() == Some(Code::FeedForked) => {
-                self.start_new_feed()?;
+                self.start_new_feed(self.me.feed)?;
                 self.save_once(target, intents, &also)
             }
             saved => saved,
@@ -100,7 +102,8 @@ impl Engine {
         if let Some(unread) = self.unread(&target)? {
             return self.save_unread(c, target, unread, intents);
         }
-        let (n, at) = (self.me.head.0 + 1, self.now()?);
+        let (n, made) = (self.me.head.0 + 1, self.made()?);
+        let at = made.at;
         let (mut row, facets) = self.ground(&target, n)?;
         let record_type = self.schema.record_type(&row.record_type);
         let record_type =
@@ -121,7 +124,7 @@ impl Engine {
         };
         let entry = self.under_a_role(entry, record_type, &row, &view)?;
         row.changed_at = at.max(row.changed_at);
-        self.write(c, &row, facets, &entry)
+        self.write(c, &row, facets, (&entry, made))
     }
 
     /// What an entry is made on: the record's row and its documents, undecided edits included.
@@ -145,20 +148,32 @@ impl Engine {
         if let Some(held) = shadows::held_position(&self.db, row.record)? {
             return Ok(held);
         }
-        let seen = self.area_floor(row.area)?.max(row.held);
+        let (floor, whole) = self.area_held(row.area)?;
+        // Where this phone holds some of an area's records, the area's log says nothing of one of them.
+        let seen = match row.held {
+            held @ 1.. if !whole && !faults::is_planted("02") => held,
+            held => floor.max(held),
+        };
         // Of a record that left, nothing was seen from there on.
         Ok(row.leaving.map_or(seen, |left| seen.min(left.saturating_sub(1))))
     }
 
-    fn area_floor(&self, area: AreaNo) -> Result<u64, ClientError> {
+    /// The floor of an area, and whether its records are held all or only some.
+    fn area_held(&self, area: AreaNo) -> Result<(u64, bool), ClientError> {
         use rusqlite::OptionalExtension as _;
         let mut select = self
             .db
-            .prepare_cached("SELECT floor FROM areas WHERE area = ?1")?;
-        let floor = select
-            .query_row([area.0], |row| row.get::<_, i64>(0))
+            .prepare_cached("SELECT floor, scope FROM areas WHERE area = ?1")?;
+        let held = select
+            .query_row([area.0], |row| {
+                let scope: Option<i64> = row.get(1)?;
+                Ok((
+                    row.get::<_, i64>(0)? as u64,
+                    scope.is_none_or(|scope| scope == reach::WHOLE),
+                ))
+            })
             .optional()?;
-        Ok(floor.unwrap_or(0) as u64)
+        Ok(held.unwrap_or((0, true)))
     }
 
     /// The entry under the first of the author's roles that may do it; else the first role's refusal.
@@ -226,7 +241,7 @@ impl Engine {
         c: &Connection,
         row: &Row,
         mut facets: Facets,
-        entry: &Entry,
+        (entry, made): (&Entry, Made),
     ) -> Result<(Saved, EntryHash), ClientError> {
         let feed = self.me.feed;
         let seen = overlay::pack_seen(&facets, entry, |of| of != feed);
@@ -235,7 +250,7 @@ impl Engine {
         facets.retain(|facet, _| entry.facets() & (1 << facet) != 0);
         let body = canonical::encode(entry);
         let hash = canonical::hash(self.me.suite, self.me.head.1, &body);
-        overlay::put_entry(c, feed, entry, row.record, (&body, hash, &seen))?;
+        overlay::put_entry(c, feed, entry, row.record, (&body, hash, &seen), made)?;
         overlay::put_overlay(c, row, &facets)?;
         let open = c
             .prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?

@@ -10,7 +10,7 @@ use gridledger_core::retention;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use super::overlay::{self, Facets, Row};
 use super::{Engine, db, gone, shadows};
@@ -48,14 +48,21 @@ pub(super) fn forget_record(c: &Connection, row: &Row) -> Result<(), ClientError
     for sql in [
         "DELETE FROM records WHERE record = ?1",
         "DELETE FROM due WHERE record = ?1",
-        "UPDATE entries SET state = 2 WHERE record = ?1 AND state = 1",
     ] {
         c.prepare_cached(sql)?.execute([row.record.0])?;
     }
-    for (feed, entry) in decided(c, row.record)? {
+    forget_own(c, row.record)?;
+    db::set_number(c, SCRUB, 1)
+}
+
+/// Own entries about a record that was erased lose what they say, as far as they are decided.
+pub(super) fn forget_own(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    c.prepare_cached("UPDATE entries SET state = 2 WHERE record = ?1 AND state = 1")?
+        .execute([record.0])?;
+    for (feed, entry) in decided(c, record)? {
         empty(c, feed, entry)?;
     }
-    db::set_number(c, SCRUB, 1)
+    Ok(())
 }
 
 /// A verdict says that an entry is about what was erased: it loses what it says at once.
@@ -167,7 +174,9 @@ impl Engine {
             if due.is_empty() {
                 return Ok(());
             }
-            let tx = self.db.unchecked_transaction()?;
+            // If the clock turns out to have been ahead, it is shown again.
+            self.note_latest()?;
+            let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
             for record in due {
                 self.hide_due_of(record, now)?;
             }

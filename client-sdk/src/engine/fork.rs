@@ -7,61 +7,71 @@ use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use serde_json::Value;
 
 use super::overlay::{self, Row};
+use super::time::Made;
 use super::{Engine, db, settings};
 use crate::error::{ClientError, lease_ended};
-use crate::faults;
 
 /// An undecided entry of the old feed.
 struct Left {
     entry: Entry,
     record: RecordId,
     seen: Vec<u8>,
+    made: Made,
 }
 
 impl Engine {
-    /// Starts the key's next feed; undecided entries move there, with what their author had seen.
-    pub(super) fn start_new_feed(&mut self) -> Result<(), ClientError> {
+    /// Starts the key's next feed, if `old` is still the one written; undecided entries move there, with what their author
+    /// had seen.
+    pub(super) fn start_new_feed(&mut self, old: FeedId) -> Result<(), ClientError> {
         if self.seal.is_dark() {
             return Err(lease_ended().into());
         }
-        let old = self.me.feed;
-        let key = self.public_key();
-        let tx = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if db::number(&tx, "feed_ordinal")? != i64::from(self.me.ordinal) {
-            // Another process on this file has done it.
-            drop(tx);
-            self.me = settings::identity(&self.db)?;
-            return Ok(());
-        }
-        let left = undecided(&tx, old)?;
-        let (ordinal, new) = next_feed(&tx, &key, self.me.ordinal, left.len() as u64)?;
+        let points = ("phone.before_fork", "phone.after_fork");
+        self.locked(points, |engine, c| {
+            // Another process on this file may have done it.
+            if engine.me.feed == old {
+                engine.move_undecided(c)?;
+            }
+            Ok(())
+        })?;
+        self.look_again()
+    }
+
+    fn move_undecided(&self, c: &Connection) -> Result<(), ClientError> {
+        let (old, user) = (self.me.feed, &self.me.user);
+        let left = undecided(c, old)?;
+        let (ordinal, new) = next_feed(c, &self.public_key(), self.me.ordinal, left.len() as u64)?;
         let mut renamed = HashMap::new();
         let mut touched = Vec::new();
         let mut before = EntryHash::ZERO;
-        tx.execute("DELETE FROM entries WHERE feed = ?1 AND state = 0", [old.0])?;
-        for (n, Left { entry, record, seen }) in (1..).zip(left) {
-            let row = overlay::row(&tx, record)?;
+        c.execute("DELETE FROM entries WHERE feed = ?1 AND state = 0", [old.0])?;
+        for (n, one) in (1..).zip(left) {
+            let Left {
+                entry,
+                record,
+                seen,
+                made,
+            } = one;
+            let row = overlay::row(c, record)?;
             let entry = moved(entry, n, &renamed);
             let moved_to = entry.record(new);
             if moved_to != record {
                 renamed.insert(record, moved_to);
-                if !overlay::is_confirmed(&tx, record)? {
-                    forget(&tx, record)?;
+                if !overlay::is_confirmed(c, record)? {
+                    forget(c, record)?;
                 } else if let Some(row) = row.clone() {
                     // What the other copy made under that number stays.
                     touched.push(row);
                 }
             }
-            let seen = [seen, own_part(&tx, &entry, moved_to, old, &self.me.user)?].concat();
+            let seen = [seen, own_part(c, &entry, moved_to, old, user)?].concat();
             let body = canonical::encode(&entry);
             before = canonical::hash(self.me.suite, before, &body);
-            overlay::put_entry(&tx, new, &entry, moved_to, (&body, before, &seen))?;
+            overlay::put_entry(c, new, &entry, moved_to, (&body, before, &seen), made)?;
             if touched.iter().all(|t: &Row| t.record != moved_to) {
                 touched.extend(row_of(row, &entry).map(|row| Row {
                     record: moved_to,
@@ -70,16 +80,11 @@ impl Engine {
             }
         }
         for row in touched {
-            let confirmed = overlay::documents(&tx, row.record, false)?;
-            overlay::rebuild(&tx, &self.schema, &row, confirmed, &self.me.user)?;
+            let confirmed = overlay::documents(c, row.record, false)?;
+            overlay::rebuild(c, &self.schema, &row, confirmed, user)?;
         }
-        db::set_number(&tx, "feed_ordinal", i64::from(ordinal))?;
-        db::set_number(&tx, "decided", 0)?;
-        faults::reach("phone.before_fork");
-        tx.commit().map_err(ClientError::of_store)?;
-        faults::reach("phone.after_fork");
-        self.me = settings::identity(&self.db)?;
-        Ok(())
+        settings::set_decided(c, ordinal, 0)?;
+        db::set_number(c, "feed_ordinal", i64::from(ordinal))
     }
 }
 
@@ -102,16 +107,25 @@ fn next_feed(c: &Connection, key: &[u8; 32], last: u32, left: u64) -> Result<(u3
 
 fn undecided(c: &Connection, feed: FeedId) -> Result<Vec<Left>, ClientError> {
     let mut select =
-        c.prepare("SELECT body, record, seen FROM entries WHERE feed = ?1 AND state = 0 ORDER BY n")?;
-    let rows = select.query_map([feed.0], |row| {
-        Ok((row.get::<_, Vec<u8>>(0)?, RecordId(row.get(1)?), row.get(2)?))
-    })?;
-    rows.map(|row| {
-        let (body, record, seen) = row?;
+        c.prepare("SELECT body, record, seen, clock, told, doubted FROM entries WHERE feed = ?1 AND state = 0 ORDER BY n")?;
+    let mut rows = select.query([feed.0])?;
+    let mut left = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body: Vec<u8> = row.get(0)?;
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
-        Ok(Left { entry, record, seen })
-    })
-    .collect()
+        left.push(Left {
+            record: RecordId(row.get(1)?),
+            seen: row.get(2)?,
+            made: Made {
+                at: entry.at,
+                clock: row.get(3)?,
+                told: row.get::<_, Option<i64>>(4)?.unwrap_or(0),
+                doubted: row.get(5)?,
+            },
+            entry,
+        });
+    }
+    Ok(left)
 }
 
 /// The entry under its new number; records that changed their names with it are named anew.

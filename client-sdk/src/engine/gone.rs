@@ -11,14 +11,14 @@ use crate::model::SentState;
 
 /// A record left `area`, or was erased.
 pub(super) fn apply(c: &Connection, area: AreaNo, news: &RecordNews) -> Result<(), ClientError> {
-    let Some(row) = overlay::row(c, news.record)? else {
-        return Ok(());
-    };
-    match news.news {
-        News::Erased => epochs::forget_record(c, &row),
+    let row = overlay::row(c, news.record)?;
+    match (&news.news, row) {
+        (News::Erased, Some(row)) => epochs::forget_record(c, &row),
+        // Its area may have been withdrawn since; what the phone's holder wrote about it is here all the same.
+        (News::Erased, None) => epochs::forget_own(c, news.record),
         // It may be known in its new area already, when that area's news came first.
-        News::Left(_) if row.area == area => left(c, &row, news.last),
-        News::Left(_) | News::Entries(_) | News::Snapshot(_) => Ok(()),
+        (News::Left(_), Some(row)) if row.area == area => left(c, &row, news.last),
+        _ => Ok(()),
     }
 }
 

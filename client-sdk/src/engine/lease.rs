@@ -6,10 +6,12 @@
 
 use std::cell::Cell;
 
+use gridledger_schema::limits;
 use gridledger_schema::wire::Lease;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
+use super::lock::UNNAMED;
 use super::overlay::{self, Row};
 use super::seal::{self, ReadingKey};
 use super::{Clock, Engine, db, restored};
@@ -50,6 +52,10 @@ pub(super) struct LeaseTime {
     /// The time as written down.
     kept: Cell<i64>,
     until: Cell<i64>,
+    /// From when the lease in force counts.
+    from: Cell<i64>,
+    /// The store's version, as of the last look at the lease.
+    version: Cell<i64>,
     /// The server's time as this answer said it.
     pub(super) server: Option<i64>,
     /// The answer's lease does not open this store.
@@ -65,6 +71,8 @@ impl LeaseTime {
             seen: cell(),
             kept: cell(),
             until: cell(),
+            from: cell(),
+            version: cell(),
             server: None,
             misfit: false,
         }
@@ -82,6 +90,16 @@ impl LeaseTime {
     }
 }
 
+/// What came of an answer's lease.
+enum Taken {
+    /// A later answer has brought one.
+    Nothing,
+    /// It does not open this store.
+    Misfit,
+    /// It is in force, and this is the reading key.
+    Held(ReadingKey),
+}
+
 impl Engine {
     /// Makes the reading key and the first lease of a new store, or reads what there is.
     pub(super) fn begin_lease(&mut self) -> Result<(), ClientError> {
@@ -90,20 +108,51 @@ impl Engine {
             key_file::fill(&mut key[..])?;
             key_file::fill(&mut secret[..])?;
             let now = (self.lease.clock)();
-            let tx = self.db.transaction()?;
-            keep(&tx, &key, &secret, (now, now.saturating_add(FIRST_LEASE_MS)))?;
-            db::set_number(&tx, TIME, now)?;
-            db::set_number(&tx, CLOCK, now)?;
-            tx.commit().map_err(ClientError::of_store)?;
+            self.locked(UNNAMED, |_, c| {
+                // Another process may have made them since.
+                if db::setting(c, READING_KEY)?.is_some() {
+                    return Ok(());
+                }
+                keep(c, &key, &secret, (now, now.saturating_add(FIRST_LEASE_MS)))?;
+                db::set_number(c, TIME, now)?;
+                db::set_number(c, CLOCK, now)
+            })?;
         }
+        self.take_kept_time()?;
+        self.look()
+    }
+
+    fn take_kept_time(&self) -> Result<(), ClientError> {
+        self.lease.from.set(db::number(&self.db, FROM)?);
+        self.lease.until.set(db::number(&self.db, UNTIL)?);
         self.lease.time.set(db::number(&self.db, TIME)?);
         self.lease.seen.set(db::number(&self.db, CLOCK)?);
         self.lease.kept.set(self.lease.time.get());
-        self.look()
+        Ok(())
+    }
+
+    /// Another process has written to this file: it may have renewed or ended the lease. A new one sets the time right.
+    pub(super) fn catch_up_lease(&self) -> Result<(), ClientError> {
+        let stored = (db::number(&self.db, FROM)?, db::number(&self.db, UNTIL)?);
+        if stored != (self.lease.from.get(), self.lease.until.get()) {
+            self.take_kept_time()?;
+        }
+        let Some(secret) = db::setting(&self.db, SECRET)? else {
+            self.seal.forget();
+            return Ok(());
+        };
+        if let Some(key) = wrapped(&self.db, &secret)? {
+            self.seal.hold(key);
+        }
+        Ok(())
     }
 
     /// Looks at the time: a lease that is over ends here. Every call that reads or writes begins with this.
     pub(super) fn look(&self) -> Result<(), ClientError> {
+        let version = db::version(&self.db)?;
+        if self.lease.version.replace(version) != version {
+            self.catch_up_lease()?;
+        }
         self.lease.go_on(db::number(&self.db, "clock_offset")?);
         let now = self.lease.time.get();
         if now.saturating_sub(self.lease.kept.get()) >= KEEP_EVERY_MS {
@@ -136,6 +185,9 @@ impl Engine {
     /// A store that cannot be written to now has to be read all the same.
     fn keep_time(&self) {
         let (time, seen) = (self.lease.time.get(), self.lease.seen.get());
+        if db::number(&self.db, TIME).is_ok_and(|kept| kept > time) {
+            return; // Another process on this file is ahead.
+        }
         if db::set_number(&self.db, TIME, time).is_ok() && db::set_number(&self.db, CLOCK, seen).is_ok() {
             self.lease.kept.set(time);
         }
@@ -179,6 +231,12 @@ impl Engine {
         if self.seal.is_dark() || db::number(&self.db, GIVEN)? == 0 {
             return Ok(true);
         }
+        // A wrong clock had moved the lease's time on: the next lease sets it right.
+        let clock = (self.lease.clock)();
+        let right = clock.max(clock.saturating_add(db::number(&self.db, "clock_offset")?));
+        if self.lease.time.get() > right.saturating_add(limits::CLOCK_AHEAD_MS) {
+            return Ok(true);
+        }
         let (from, until) = (db::number(&self.db, FROM)?, self.lease.until.get());
         let (part, of) = RENEW_BELOW;
         let left = until.saturating_sub(self.lease.time.get());
@@ -191,38 +249,56 @@ impl Engine {
         let secret = Zeroizing::new(lease.secret);
         // What is to be sent again stands sealed: it goes with another request.
         self.ask_again |= self.seal.is_dark() && restored::recovers(&self.db)?;
-        let (key, is_new) = match self.seal.key() {
-            Some(key) => (key, false),
-            None => match wrapped(&self.db, &secret[..])? {
-                Some(key) => (key, false),
-                // Only the secret that wrapped it can open it: this is another server's. What is sealed stays so, and the
-                // end of the answer says it.
-                None if db::number(&self.db, GIVEN)? != 0 => {
-                    self.lease.misfit = true;
-                    return Ok(());
-                }
-                None => (key_file::new_key()?, true),
-            },
-        };
         let clock = (self.lease.clock)();
         let now = self.lease.server.unwrap_or_else(|| self.lease.time.get());
-        let tx = self.db.transaction()?;
-        if is_new {
-            begin_sealing(&tx)?;
+        let points = ("phone.before_lease", "phone.after_lease");
+        let taken = self.of_answer(points, |engine, c| {
+            if engine.is_overtaken()? {
+                return Ok(Taken::Nothing);
+            }
+            let Some((key, is_new)) = engine.key_under(c, &secret)? else {
+                return Ok(Taken::Misfit);
+            };
+            if is_new {
+                begin_sealing(c)?;
+            }
+            keep(c, &key, &secret, (now, lease.until))?;
+            db::set_number(c, GIVEN, 1)?;
+            db::set_number(c, TIME, now)?;
+            db::set_number(c, CLOCK, clock)?;
+            Ok(Taken::Held(key))
+        })?;
+        match taken {
+            None | Some(Taken::Nothing) => Ok(()),
+            Some(Taken::Misfit) => {
+                self.lease.misfit = true;
+                Ok(())
+            }
+            Some(Taken::Held(key)) => {
+                self.take_kept_time()?;
+                self.seal.hold(key);
+                self.freshen()
+            }
         }
-        keep(&tx, &key, &secret, (now, lease.until))?;
-        db::set_number(&tx, GIVEN, 1)?;
-        db::set_number(&tx, TIME, now)?;
-        db::set_number(&tx, CLOCK, clock)?;
-        faults::reach("phone.before_lease");
-        tx.commit().map_err(ClientError::of_store)?;
-        faults::reach("phone.after_lease");
-        self.lease.time.set(now);
-        self.lease.seen.set(clock);
-        self.lease.kept.set(now);
-        self.lease.until.set(lease.until);
-        self.seal.hold(key);
-        self.freshen()
+    }
+
+    /// The reading key that a lease's secret is to wrap, and whether it is a new one. Only the secret that wrapped the one
+    /// there is can open it: another is another server's. What is sealed stays so, and the end of the answer says it.
+    fn key_under(
+        &self,
+        c: &Connection,
+        secret: &ReadingKey,
+    ) -> Result<Option<(ReadingKey, bool)>, ClientError> {
+        if let Some(key) = self.seal.key() {
+            return Ok(Some((key, false)));
+        }
+        if let Some(key) = wrapped(c, &secret[..])? {
+            return Ok(Some((key, false)));
+        }
+        if db::number(c, GIVEN)? != 0 {
+            return Ok(None);
+        }
+        Ok(Some((key_file::new_key()?, true)))
     }
 
     /// Derives and shows what could not be while it was dark, and seals what is to be sealed. Where there is no room for
@@ -237,7 +313,7 @@ impl Engine {
         if self.seal.is_dark() || !self.db.query_row(some, [], |row| row.get::<_, bool>(0))? {
             return Ok(());
         }
-        let tx = self.db.unchecked_transaction()?;
+        let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
         for row in stale(&tx)? {
             // Sealed by what the schema says today.
             let sql =

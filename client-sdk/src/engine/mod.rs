@@ -1,9 +1,9 @@
 //! The engine: everything on the phone without network, runtime or thread. Synchronous; a shell calls it.
 //!
 //! `edit` saves, `overlay` shows undecided edits on top of what is confirmed, `query` reads, `reads` masks what is shown
-//! and notes what is seen whole, `request` says what to send, `apply` what an answer means, `attention` keeps what was
+//! and notes what is seen whole, `request` says what to send, `apply` what an answer means, `receipts` what became of own entries, `attention` keeps what was
 //! refused, `empty` settles what says nothing, `fork` starts a new feed when this one went on elsewhere, `gone` lets go of records that left, `epochs` of
-//! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `lock` lets two processes share
+//! what was erased or is due, `reach` follows the user's rights, `time` says how late it is, `times` puts right what a wrong clock said, `lock` lets two processes share
 //! a file. `restored` moves to a restored server's generation, `shadows` keep what was confirmed before until it comes back,
 //! `lost` is what does not. `lease` says how long residents' values may be read, `seal` keeps them from being read otherwise, `blind` saves
 //! without seeing them. `opening` opens the store's file, `db` has its tables.
@@ -26,18 +26,21 @@ mod overlay;
 mod query;
 mod reach;
 mod reads;
+mod receipts;
 mod request;
 mod restored;
 mod seal;
 mod settings;
 mod shadows;
 mod time;
+mod times;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use gridledger_core::rights::{AreaTree, Rights};
+use gridledger_schema::code::Code;
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::suite::Suite;
@@ -84,6 +87,8 @@ pub struct Engine {
     seal: seal::Seal,
     lease: lease::LeaseTime,
     schema: Arc<SchemaSet>,
+    /// Which of the schema sets that came with answers it is.
+    schema_no: i64,
     clock: Clock,
     me: Identity,
     grants: Vec<Grant>,
@@ -92,12 +97,18 @@ pub struct Engine {
     counter: u64,
     /// The answer being received is about a feed this phone has left: its frames mean nothing any more.
     answer_is_void: bool,
+    /// The generation of the server that the answer being received is of, once it has said so.
+    answer_epoch: Option<ServerEpoch>,
+    /// The feed that was written when the request being answered was made.
+    answer_feed: Option<FeedId>,
     /// What is held was put in step with what may be read, for the answer being received.
     reach_settled: bool,
     /// The questions in the request being answered, with their notes.
-    asked: Vec<(crate::model::EntryId, String)>,
+    asked: Vec<gridledger_schema::wire::Ask>,
     /// What the exchange going on says of the recovery from a restore.
     recovering: restored::Recovering,
+    /// What the exchange going on says of the times of own entries.
+    times: times::Times,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
     /// The store's version, as of the last look at what it says about this phone: others may write to it too.
@@ -144,12 +155,13 @@ impl Engine {
         let grants = settings::grants(&db)?;
         let tree = AreaTree::new(query::areas(&db, false)?);
         let mut engine = Self {
-            db,
             path: path.to_owned(),
             file_key,
             set_aside: None,
             seal,
             lease: lease::LeaseTime::new(clock.clone()),
+            schema_no: db::number(&db, settings::SCHEMA_NO)?,
+            db,
             schema,
             clock,
             me,
@@ -157,9 +169,12 @@ impl Engine {
             tree,
             counter: 0,
             answer_is_void: false,
+            answer_epoch: None,
+            answer_feed: None,
             reach_settled: false,
             asked: Vec::new(),
             recovering: restored::Recovering::default(),
+            times: times::Times::default(),
             ask_again: false,
             version,
         };
@@ -237,6 +252,12 @@ impl Engine {
             Err(ClientError::Full | ClientError::ReadOnly) => Ok(()),
             done => done,
         }
+    }
+
+    /// Whether the server put off what was sent last: it was busy, and decided nothing more.
+    pub fn is_put_off(&self) -> Result<bool, ClientError> {
+        let trouble = query::trouble(&self.db)?;
+        Ok(self.has_unsent() && trouble.is_some_and(|trouble| trouble.code == Code::Busy))
     }
 
     fn rights(&self) -> Rights<'_> {

@@ -14,6 +14,7 @@ use gridledger_schema::set::{RecordType, SchemaSet};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
+use super::time::Made;
 use super::{epochs, seal, shadows};
 use crate::error::ClientError;
 
@@ -167,13 +168,25 @@ pub(super) fn put_entry(
     entry: &Entry,
     record: RecordId,
     (body, hash, seen): (&[u8], EntryHash, &[u8]),
+    made: Made,
 ) -> Result<(), ClientError> {
     let mut insert = c.prepare_cached(
-        "INSERT INTO entries (feed, n, record, body, hash, seen, at, former) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
-           EXISTS (SELECT 1 FROM shadows WHERE record = ?3 AND lost = 0))",
+        "INSERT INTO entries (feed, n, record, body, hash, seen, at, clock, told, doubted, former)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, EXISTS (SELECT 1 FROM shadows WHERE record = ?3 AND lost = 0))",
     )?;
     insert
-        .execute((feed.0, entry.n as i64, record.0, body, hash.0, seen, entry.at))
+        .execute(rusqlite::params![
+            feed.0,
+            entry.n as i64,
+            record.0,
+            body,
+            hash.0,
+            seen,
+            made.at,
+            made.clock,
+            made.told,
+            made.doubted
+        ])
         .map_err(ClientError::of_store)?;
     Ok(())
 }

@@ -195,7 +195,7 @@ impl Engine {
                 .map(|n| n as u64)
         };
         let (lease_until, dark) = self.lease_stands()?;
-        let trouble = db::text(&self.db, "trouble")?.and_then(|text| read_refusal(&text));
+        let trouble = trouble(&self.db)?;
         Ok(Status {
             user: Some(self.me.user.clone()).filter(|u| !u.is_empty()),
             name: db::text(&self.db, "name")?.filter(|name| !name.is_empty()),
@@ -257,4 +257,9 @@ pub(super) fn read_refusal(text: &str) -> Option<Refusal> {
         rule: value["rule"].as_str()?.to_owned(),
         field,
     })
+}
+
+/// Why the server did not look at all that was sent last.
+pub(super) fn trouble(c: &Connection) -> Result<Option<Refusal>, ClientError> {
+    Ok(db::text(c, "trouble")?.and_then(|text| read_refusal(&text)))
 }

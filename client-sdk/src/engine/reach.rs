@@ -11,12 +11,16 @@ use gridledger_schema::set::{RecordType, Scope};
 use gridledger_schema::wire::Grant;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::lock::UNNAMED;
 use super::{Engine, db, overlay};
 use crate::error::ClientError;
 use crate::model::Ending;
 
 /// Milliseconds before a right's end at which its holder is warned.
 pub const ENDING_SOON_MS: i64 = 3 * DAY_MS;
+
+/// The number of the scope that reads all of an area.
+pub(super) const WHOLE: i64 = 2;
 
 impl Engine {
     /// Rights that end within three days, and those that ended within thirty, the earliest first.
@@ -114,7 +118,7 @@ impl Engine {
         let scope = match rights.scope(area, now)? {
             Scope::Own => 0,
             Scope::Assigned => 1,
-            Scope::Area => 2,
+            Scope::Area => WHOLE,
         };
         Some((rights.facets(area, now), scope))
     }
@@ -133,11 +137,14 @@ impl Engine {
     /// Puts what is held in step with what may be read now: facets and records lost go, gained ones are asked for from
     /// the beginning. Whether anything must be asked for. Expects the answer's rights and time to be applied.
     pub(super) fn settle_reach(&mut self) -> Result<bool, ClientError> {
-        let now = db::number(&self.db, "told_at")?;
+        let ask = self.of_answer(UNNAMED, Self::settle_reach_in)?;
+        Ok(ask.unwrap_or_default())
+    }
+
+    fn settle_reach_in(&self, c: &Connection) -> Result<bool, ClientError> {
+        let now = db::number(c, "told_at")?;
         let held: Vec<(AreaNo, Option<u64>, Option<i64>)> = {
-            let mut select = self
-                .db
-                .prepare_cached("SELECT area, facets, scope FROM areas WHERE held = 1")?;
+            let mut select = c.prepare_cached("SELECT area, facets, scope FROM areas WHERE held = 1")?;
             let rows = select.query_map([], |row| {
                 let facets = row.get::<_, Option<i64>>(1)?.map(|bits| bits as u64);
                 Ok((AreaNo(row.get(0)?), facets, row.get(2)?))
@@ -153,20 +160,19 @@ impl Engine {
             if facets_before == Some(facets) && scope_before == Some(scope) {
                 continue;
             }
-            let tx = self.db.transaction()?;
             if let (Some(facets_before), Some(scope_before)) = (facets_before, scope_before) {
-                if scope != scope_before {
-                    super::apply::forget_area(&tx, area)?;
+                let gains = facets & !facets_before != 0;
+                if scope != scope_before || (gains && scope != WHOLE) {
+                    super::apply::forget_area(c, area)?;
                     ask = true;
-                } else if facets & !facets_before != 0 {
-                    super::apply::forget_confirmed(&tx, area)?;
+                } else if gains {
+                    super::apply::forget_confirmed(c, area)?;
                     ask = true;
                 }
-                forget_facets(&tx, (&self.schema, &self.me.user), area, facets_before & !facets)?;
+                forget_facets(c, (&self.schema, &self.me.user), area, facets_before & !facets)?;
             }
             let sql = "UPDATE areas SET facets = ?2, scope = ?3 WHERE area = ?1";
-            tx.prepare_cached(sql)?.execute((area.0, facets as i64, scope))?;
-            tx.commit().map_err(ClientError::of_store)?;
+            c.prepare_cached(sql)?.execute((area.0, facets as i64, scope))?;
         }
         Ok(ask)
     }

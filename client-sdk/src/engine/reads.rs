@@ -7,15 +7,18 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{Scope, Unmasks};
 use gridledger_schema::wire::Read;
-use rusqlite::TransactionBehavior;
+use rusqlite::Connection;
 use serde_json::{Map, Value};
 
+use super::lock::UNNAMED;
 use super::{Engine, db, seal};
 use crate::error::{ClientError, lease_ended};
 use crate::model::{Conflict, Purpose, Query, Record};
 
 /// The setting that holds the number given last: it goes on when the rows are gone.
 const LAST: &str = "reads_last";
+/// How long a whole value that was seen counts.
+const DAY_MS: i64 = limits::EXPORT_HOURS * 3_600_000;
 
 impl Engine {
     /// One record, masked.
@@ -56,7 +59,7 @@ impl Engine {
             return Ok(None);
         };
         let fields = self.masked_fields(&found);
-        self.note_read(&found, fields, purpose.reason())?;
+        self.note_read(&found, &fields, purpose.reason())?;
         Ok(Some(self.shown_withheld(found)))
     }
 
@@ -72,11 +75,12 @@ impl Engine {
         if found.withheld {
             return Err(lease_ended().into());
         }
-        let named = fields.iter().take(limits::READ_FIELDS);
-        let shown: Map<String, Value> = named
+        let wanted = fields.iter().take(limits::READ_FIELDS);
+        let shown: Map<String, Value> = wanted
             .filter_map(|name| Some(((*name).to_owned(), found.view.get(*name)?.clone())))
             .collect();
-        self.note_read(&found, shown.keys().cloned().collect(), why)?;
+        let names: Vec<String> = shown.keys().cloned().collect();
+        self.note_read(&found, &names, why)?;
         Ok(shown)
     }
 
@@ -91,23 +95,24 @@ impl Engine {
         names.filter(masked).take(limits::READ_FIELDS).cloned().collect()
     }
 
-    fn note_read(&mut self, record: &Record, fields: Vec<String>, why: &str) -> Result<(), ClientError> {
+    fn note_read(&mut self, record: &Record, fields: &[String], why: &str) -> Result<(), ClientError> {
         let why = reason::checked(Some(why))?;
-        if !self.sees_whole(record)? {
-            let rule =
-                "unmasked values need a role that sees them: in the area, or as who handles the record";
-            return Err(Refusal::new(Code::Forbidden, rule).into());
-        }
-        let at = self.now()?;
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate);
-        let tx = tx.map_err(ClientError::of_store)?;
-        let n = db::number(&tx, LAST)? + 1;
-        db::set_number(&tx, LAST, n)?;
-        let fields = serde_json::json!(fields).to_string();
-        tx.prepare_cached("INSERT INTO reads VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute((n, at, record.id.0, fields, why))
-            .map_err(ClientError::of_store)?;
-        tx.commit().map_err(ClientError::of_store)
+        self.locked(UNNAMED, |engine, c| {
+            if !engine.sees_whole(record)? {
+                let rule =
+                    "unmasked values need a role that sees them: in the area, or as who handles the record";
+                return Err(Refusal::new(Code::Forbidden, rule).into());
+            }
+            let at = engine.now()?;
+            count_in(c, record.id, at)?;
+            let n = db::number(c, LAST)? + 1;
+            db::set_number(c, LAST, n)?;
+            let fields = serde_json::json!(fields).to_string();
+            c.prepare_cached("INSERT INTO reads VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute((n, at, record.id.0, fields, why))
+                .map_err(ClientError::of_store)?;
+            Ok(())
+        })
     }
 
     /// Whether this phone's user may see a record's values unmasked now: the server's rule, with what is known here.
@@ -167,10 +172,13 @@ impl Engine {
     }
 
     /// The server has them up to `n`: here they have done their work.
-    pub(super) fn reads_kept(&self, n: u64) -> Result<(), ClientError> {
+    pub(super) fn reads_kept(&mut self, n: u64) -> Result<(), ClientError> {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
-        let gone = self.db.execute("DELETE FROM reads WHERE n <= ?1", [n]);
-        gone.map(|_| ()).map_err(ClientError::of_store)
+        self.of_answer(UNNAMED, |_, c| {
+            c.execute("DELETE FROM reads WHERE n <= ?1", [n])?;
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// Reads that the server does not have yet.
@@ -186,6 +194,30 @@ impl Engine {
     pub fn for_check(&self) -> ForCheck<'_> {
         ForCheck(self)
     }
+}
+
+/// Counts a record among those whose whole values were seen within a day: the server's limit, which holds with no signal too.
+fn count_in(tx: &Connection, record: RecordId, at: i64) -> Result<(), ClientError> {
+    let count = seen_with(tx, record, at).map_err(ClientError::of_store)?;
+    if count as usize <= limits::BULK_RECORDS {
+        return Ok(());
+    }
+    let (most, hours) = (limits::BULK_RECORDS, limits::EXPORT_HOURS);
+    let rule = format!("at most {most} records in {hours} hours alone");
+    Err(Refusal::new(Code::SecondPersonRequired, rule).into())
+}
+
+/// How many records were seen whole within a day, this one included.
+fn seen_with(tx: &Connection, record: RecordId, at: i64) -> rusqlite::Result<i64> {
+    tx.prepare_cached("DELETE FROM seen_whole WHERE at <= ?1")?
+        .execute([at.saturating_sub(DAY_MS)])?;
+    // A clock that was ahead and was corrected does not make a day longer.
+    tx.prepare_cached("UPDATE seen_whole SET at = ?1 WHERE at > ?1")?
+        .execute([at])?;
+    tx.prepare_cached("INSERT INTO seen_whole VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET at = ?2")?
+        .execute((record.0, at))?;
+    tx.prepare_cached("SELECT count(*) FROM seen_whole")?
+        .query_row([], |row| row.get(0))
 }
 
 /// See [`Engine::for_check`].

@@ -1,15 +1,18 @@
 //! What to send next: everything the server has not decided, and where this phone stands in each area.
 
+use std::collections::BTreeSet;
+
 use gridledger_core::canonical;
 use gridledger_core::receipt;
 use gridledger_core::wire::squeeze::{self, Packing};
 use gridledger_core::wire::{envelope, frames};
-use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId};
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{AreaCursor, Enrol, GrantSet, Request, Segment, Want};
+use gridledger_schema::wire::{AreaCursor, Ask, Enrol, GrantSet, Request, Segment, Want};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::names::Names;
-use super::{Engine, db, restored, settings};
+use super::{Engine, db, restored, times};
 use crate::error::ClientError;
 
 /// A request ready to be sent.
@@ -22,28 +25,77 @@ pub struct Outgoing {
     pub entries: usize,
 }
 
+/// A request, and what has to be known of it when its answer comes.
+struct Sealed {
+    outgoing: Outgoing,
+    /// The questions in it.
+    asked: Vec<Ask>,
+    /// The records of which it says that something is missing.
+    told_missing: Vec<RecordId>,
+    /// The last entry of each segment, with its hash.
+    ends: Vec<(FeedId, u64, EntryHash)>,
+    /// It enrols and leaves out the rest.
+    is_bare: bool,
+}
+
+/// The setting that holds the counter used last.
+pub(super) const COUNTER: &str = "counter";
 /// Bytes of entries (canonical) in one push; more goes with the next.
 const PUSH_BYTES: usize = 1 << 20;
+
+/// A request that enrols and says nothing else.
+fn bare(request: Request) -> Request {
+    Request {
+        server_epoch: request.server_epoch,
+        schema: request.schema,
+        want: Want::Only(Vec::new()),
+        own: request.own,
+        budget: request.budget,
+        enrol: request.enrol,
+        lease: request.lease,
+        ..Request::default()
+    }
+}
 
 impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
         (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
+        self.times.held_back = self.doubts_times()?;
         self.recovering.over = false;
         self.lease.server = None;
+        self.answer_epoch = None;
         let lease = self.wants_lease()?;
-        // Another process may have saved to this file since it was opened.
-        self.me = settings::identity(&self.db)?;
+        // Before the look at what there is: a doubt that comes up later is told with the next request.
+        self.recovering.shows_receipts = restored::is_in_doubt(&self.db)?;
+        // First: what has a higher counter tells of a later moment.
+        self.counter = self.next_counter()?;
+        let sealed = self.at_one_moment(|engine, c| engine.sealed_request(c, budget, lease))?;
+        self.answer_feed = Some(self.me.feed);
+        self.asked = sealed.asked;
+        self.times.sent = sealed.ends;
+        self.recovering.told_missing = sealed.told_missing;
+        self.ask_again = sealed.is_bare;
+        Ok(sealed.outgoing)
+    }
+
+    /// Makes a request.
+    fn sealed_request(&self, c: &Connection, budget: u32, lease: bool) -> Result<Sealed, ClientError> {
         let server = self.server()?.ok_or(ClientError::NotEnrolled)?;
         let enrol = self.enrolment()?;
         if enrol.is_none() && self.me.device.is_none() {
             return Err(ClientError::NotEnrolled);
         }
         let enrols = enrol.is_some();
-        let segments = self.segments()?;
+        let segments = if self.times.held_back {
+            Vec::new()
+        } else {
+            self.segments()?
+        };
+        let ends = self.ends_of(&segments)?;
         let entries = segments.iter().map(|s| s.entries.len()).sum();
-        let rights_known = self.rights_known(&segments, db::number(&self.db, "territory")? as u32);
-        let recovery = self.recovery(&segments)?;
+        let rights_known = self.rights_known(&segments, db::number(c, "territory")? as u32);
+        let (recovery, told_missing) = self.recovery(&segments)?.unzip();
         let request = Request {
             server_epoch: self.me.server_epoch,
             schema: self.schema.fingerprint(),
@@ -59,25 +111,38 @@ impl Engine {
             lease,
             recovery,
         };
-        let payload = frames::write_request(&request, &Names(&self.db));
-        let dictionary = (db::number(&self.db, "no_dictionary")? == 0).then(|| self.schema.dictionary());
+        let mut payload = frames::write_request(&request, &Names(c));
+        let (mut entries, schema, asks) = (entries, request.schema, request.asks.clone());
+        let is_bare = enrols && payload.len() > limits::STRANGER_INFLATED_BYTES;
+        if is_bare {
+            // Whoever is not known yet may bring so much and no more: the rest goes once this phone is known.
+            payload = frames::write_request(&bare(request), &Names(c));
+            entries = 0;
+        }
+        let dictionary = (db::number(c, "no_dictionary")? == 0).then(|| self.schema.dictionary());
         let (packing, payload) = squeeze::pack(&payload, dictionary);
-        let counter = self.next_counter()?;
         // Who enrols comes as a stranger, even with a number of another server's.
         let device = self.me.device.filter(|_| !enrols).unwrap_or(DeviceNo(0));
         let body = envelope::seal(
             self.me.suite,
             &self.me.key,
             device,
-            counter,
+            self.counter,
             packing,
-            request.schema,
+            schema,
             &payload,
         );
-        Ok(Outgoing {
+        let outgoing = Outgoing {
             server,
             body,
             entries,
+        };
+        Ok(Sealed {
+            outgoing,
+            asked: asks,
+            told_missing: told_missing.unwrap_or_default(),
+            ends,
+            is_bare,
         })
     }
 
@@ -129,11 +194,25 @@ impl Engine {
         }))
     }
 
-    /// Higher than any counter used before, also by an older copy of this phone: the clock serves as one.
+    /// Higher than any counter used before, also by another process, or an older copy of this phone: the clock serves as
+    /// one. Lost in a power cut, it is told by the server.
     fn next_counter(&mut self) -> Result<u64, ClientError> {
-        let last = self.counter.max(db::number(&self.db, "counter")? as u64);
-        self.counter = (last + 1).max((self.clock)().max(0) as u64);
-        Ok(self.counter)
+        let now = (self.clock)().max(0) as u64;
+        let after = |last: u64| (last + 1).max(now);
+        let used = self.counter;
+        let kept = db::lightly(&self.db, |c| {
+            let tx = Transaction::new_unchecked(c, TransactionBehavior::Immediate)?;
+            let next = after(used.max(db::number(&tx, COUNTER)? as u64));
+            db::set_number(&tx, COUNTER, next as i64)?;
+            tx.commit().map_err(ClientError::of_store)?;
+            Ok(next)
+        });
+        match kept {
+            Err(error) if error.is_damage() => Err(error),
+            // On a full disk what waits can be sent all the same.
+            Err(_) => Ok(after(used.max(db::number(&self.db, COUNTER)? as u64))),
+            kept => kept,
+        }
     }
 
     /// The key's feeds, each with the last entry held here; the one written now is the last.
@@ -153,7 +232,26 @@ impl Engine {
             };
             Ok((ordinal, (n as u64).min(whole.unwrap_or(u64::MAX))))
         };
-        (0..=self.me.ordinal).map(of).collect()
+        self.ordinals()?.into_iter().map(of).collect()
+    }
+
+    /// The ordinals of the feeds that a request names: the one written now, those that are sent again, and of the others the
+    /// latest, as many as a request names. What was written in others comes down as anybody's.
+    fn ordinals(&self) -> Result<BTreeSet<u32>, ClientError> {
+        let most = limits::DEVICE_FEEDS as usize;
+        let mut ordinals = BTreeSet::from([self.me.ordinal]);
+        let sql = "SELECT ordinal FROM former_feeds ORDER BY ordinal LIMIT ?1";
+        let mut select = self.db.prepare_cached(sql)?;
+        for ordinal in select.query_map([most as i64 - 1], |row| row.get(0))? {
+            ordinals.insert(ordinal?);
+        }
+        for ordinal in (0..self.me.ordinal).rev() {
+            if ordinals.len() == most {
+                break;
+            }
+            ordinals.insert(ordinal);
+        }
+        Ok(ordinals)
     }
 
     fn cursors(&self) -> Result<Vec<AreaCursor>, ClientError> {
@@ -180,6 +278,7 @@ impl Engine {
             return Ok(Want::All);
         }
         let held = super::query::areas(&self.db, true)?;
+        let codes: BTreeSet<String> = codes.into_iter().collect();
         Ok(Want::Only(
             codes
                 .into_iter()
@@ -270,13 +369,28 @@ impl Engine {
         Ok(found.map(|n| n as u64))
     }
 
+    /// The last entry of each segment, with its hash.
+    fn ends_of(&self, segments: &[Segment]) -> Result<Vec<(FeedId, u64, EntryHash)>, ClientError> {
+        let last = |segment: &Segment| Some((segment.feed, segment.entries.last()?.n));
+        let ends = segments.iter().filter_map(last);
+        ends.map(|(feed, n)| Ok((feed, n, self.hash_of(feed, n)?)))
+            .collect()
+    }
+
+    /// Whether what was sent of a feed is what it holds now: another process on this file may have corrected its times since.
+    pub(super) fn holds_what_was_sent(&self, feed: FeedId) -> Result<bool, ClientError> {
+        let Some((_, n, hash)) = self.times.sent.iter().find(|(of, ..)| *of == feed) else {
+            return Ok(true);
+        };
+        let held = times::hash_of(&self.db, feed, *n)?;
+        Ok(held == Some(*hash))
+    }
+
     fn hash_of(&self, feed: FeedId, n: u64) -> Result<EntryHash, ClientError> {
         if n == 0 {
             return Ok(EntryHash::ZERO);
         }
-        let mut select = self
-            .db
-            .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
-        Ok(select.query_row((feed.0, n as i64), |row| row.get(0).map(EntryHash))?)
+        let held = times::hash_of(&self.db, feed, n)?;
+        held.ok_or_else(|| ClientError::NotAStore(format!("entry {n} is not there")))
     }
 }

@@ -11,12 +11,12 @@ use gridledger_schema::ids::{EntryHash, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{EntrySeen, Receipt, Recovery, RecoveryPhase, Restored, Segment};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::{Value, json};
 
+use super::lock::UNNAMED;
 use super::{Engine, db, settings, shadows};
 use crate::error::ClientError;
-use crate::faults;
 use crate::model::SentState;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -50,49 +50,39 @@ impl Engine {
         if !key.is_some_and(|key| recovery::verify(&key, notice)) {
             return Err(WireError::Malformed("notice's signature").into());
         }
-        if self.me.server_epoch != Some(notice.former) || notice.epoch == notice.former {
-            self.answer_is_void = true;
-            return Ok(());
-        }
-        let tx = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if db::number(&tx, "server_epoch")? == notice.former.0 as i64 {
-            self.me.ordinal = db::number(&tx, "feed_ordinal")? as u32;
-            let public_key = self.me.key.verifying_key().to_bytes();
-            begin_again(&tx, notice)?;
-            for ordinal in 0..=self.me.ordinal {
-                let feed = FeedId::of_key(&public_key, ordinal);
-                let known = notice.known.iter().find(|(of, _)| *of == feed);
-                send_again(
-                    &tx,
-                    (ordinal, ordinal == self.me.ordinal),
-                    feed,
-                    known.map_or(0, |(_, n)| *n),
-                )?;
+        let points = ("phone.before_restored", "phone.after_restored");
+        let fits = self.locked(points, |engine, c| {
+            let at = engine.me.server_epoch;
+            if at == Some(notice.former) && notice.epoch != notice.former {
+                engine.move_to(c, notice)?;
+                return Ok(true);
             }
-            faults::reach("phone.before_restored");
-            tx.commit().map_err(ClientError::of_store)?;
-            faults::reach("phone.after_restored");
-        } else {
-            // Another process on this file has done it.
-            drop(tx);
-        }
-        self.me = settings::identity(&self.db)?;
+            // Another process on this file may have done it.
+            Ok(at == Some(notice.epoch) && notice.epoch != notice.former)
+        })?;
+        self.look_again()?;
+        self.answer_epoch = Some(notice.epoch);
+        self.answer_is_void |= !fits;
         Ok(())
     }
 
-    /// The generation of an answer; one of another voids it.
-    pub(super) fn of_generation(&mut self, epoch: ServerEpoch) -> bool {
-        self.answer_is_void |= self.me.server_epoch != Some(epoch);
-        !self.answer_is_void
+    fn move_to(&self, c: &Connection, notice: &Restored) -> Result<(), ClientError> {
+        begin_again(c, notice)?;
+        let key = self.public_key();
+        for ordinal in 0..=self.me.ordinal {
+            let feed = FeedId::of_key(&key, ordinal);
+            let known = notice.known.iter().find(|(of, _)| *of == feed);
+            let known = known.map_or(0, |(_, n)| *n);
+            send_again(c, (ordinal, ordinal == self.me.ordinal), feed, known)?;
+        }
+        Ok(())
     }
 
     /// Own earlier feeds of which something is to be sent again, each with the last entry the server has.
     pub(super) fn former_feeds(&self) -> Result<Vec<(FeedId, u64)>, ClientError> {
         let mut select = self
             .db
-            .prepare_cached("SELECT ordinal, decided FROM former_feeds ORDER BY ordinal")?;
+            .prepare_cached("SELECT ordinal, decided FROM former_feeds ORDER BY ordinal LIMIT 63")?;
         let key = self.public_key();
         let rows = select.query_map([], |row| {
             Ok((FeedId::of_key(&key, row.get(0)?), row.get::<_, i64>(1)? as u64))
@@ -109,14 +99,18 @@ impl Engine {
         })?)
     }
 
-    /// What a request brings besides its segments; `None` when there is nothing to recover.
-    pub(super) fn recovery(&mut self, segments: &[Segment]) -> Result<Option<Recovery>, ClientError> {
-        self.recovering.shows_receipts = db::number(&self.db, DOUBTS)? != 0;
+    /// What a request brings besides its segments, and the records of which it says that something is missing; `None` when
+    /// there is nothing to recover.
+    pub(super) fn recovery(
+        &self,
+        segments: &[Segment],
+    ) -> Result<Option<(Recovery, Vec<RecordId>)>, ClientError> {
         if !recovers(&self.db)? {
-            return self.doubted();
+            return Ok(self.doubted()?.map(|shown| (shown, Vec::new())));
         }
+        let (missing, told) = self.missing_to_tell()?;
         let mut recovery = Recovery {
-            missing: self.missing_to_tell()?,
+            missing,
             ..Recovery::default()
         };
         let mut sent: BTreeMap<FeedId, u64> = BTreeMap::new();
@@ -144,7 +138,7 @@ impl Engine {
                 recovery.receipts.push(shown);
             }
         }
-        Ok(Some(recovery))
+        Ok(Some((recovery, told)))
     }
 
     /// The last receipts, for a server that seems to have less than it confirmed; it compares them with what it has.
@@ -161,38 +155,39 @@ impl Engine {
     /// The server seems to have less than it confirmed: the next request shows it the last receipts. Whether that is news: the
     /// request of the answer at hand did not show them.
     pub fn doubt(&mut self) -> Result<bool, ClientError> {
-        db::set_number(&self.db, DOUBTS, 1)?;
+        doubt(&self.db)?;
         Ok(!self.recovering.shows_receipts)
     }
 
     /// An answer has come to its end: whatever was shown to the server, it can account for.
-    pub(super) fn end_doubt(&mut self) -> Result<(), ClientError> {
-        if std::mem::take(&mut self.recovering.shows_receipts) {
-            db::set_number(&self.db, DOUBTS, 0)?;
+    pub(super) fn end_doubt(&self, c: &Connection) -> Result<(), ClientError> {
+        if self.recovering.shows_receipts {
+            db::set_number(c, DOUBTS, 0)?;
         }
         Ok(())
     }
 
     /// The server says how far the recovery has come.
     pub(super) fn recovery_phase(&mut self, phase: RecoveryPhase) -> Result<(), ClientError> {
-        self.missing_told()?;
-        self.recovering.over = phase == RecoveryPhase::Over;
+        let records = std::mem::take(&mut self.recovering.told_missing);
+        let told = self.of_answer(UNNAMED, |_, c| shadows::missing_told(c, &records))?;
+        self.recovering.over = told.is_some() && phase == RecoveryPhase::Over;
         Ok(())
     }
 
-    /// An answer has ended, and there is no more: if the recovery is over, so is it here.
-    pub(super) fn end_recovery(&mut self, more: bool) -> Result<(), ClientError> {
-        if !std::mem::take(&mut self.recovering.over) || more || self.seal.is_dark() {
-            return Ok(());
+    /// An answer has ended, and there is no more: if the recovery is over, so is it here. Whether there is something to
+    /// tell the server.
+    pub(super) fn end_recovery(&self, c: &Connection, is_over: bool) -> Result<bool, ClientError> {
+        if !is_over || self.seal.is_dark() {
+            return Ok(false);
         }
-        self.give_up_shadows()?;
+        self.give_up_shadows(c)?;
         let waits = !self.former_feeds()?.is_empty() || self.me.decided < self.proven(self.me.feed, 0)?.0;
         let untold = !self.lost_records(None, true)?.is_empty();
-        self.ask_again |= untold;
         if !waits && !untold && self.former_entries()? == 0 {
-            db::set_number(&self.db, RECOVERS, 0)?;
+            db::set_number(c, RECOVERS, 0)?;
         }
-        Ok(())
+        Ok(untold)
     }
 
     /// Own undecided entries that were made before, or on what was confirmed before.
@@ -260,6 +255,12 @@ fn send_again(
     feed: FeedId,
     known: u64,
 ) -> Result<(), ClientError> {
+    // What was decided without this phone's having heard of it goes again as well: the verdict comes back.
+    let unheard = "SELECT min(n) FROM entries WHERE feed = ?1 AND n <= ?2 AND state = 0";
+    let unheard = c.query_row(unheard, (feed.0, known as i64), |row| {
+        row.get::<_, Option<i64>>(0)
+    })?;
+    let known = unheard.map_or(known, |n| n as u64 - 1);
     let after = (feed.0, known as i64);
     c.execute("UPDATE entries SET former = 1 WHERE feed = ?1 AND n > ?2", after)?;
     let again =
@@ -269,7 +270,7 @@ fn send_again(
                WHERE record IN (SELECT record FROM entries WHERE feed = ?1 AND n > ?2)";
     c.execute(sql, after)?;
     if is_last {
-        return db::set_number(c, "decided", known as i64);
+        return settings::set_decided(c, ordinal, known);
     }
     let sql = "INSERT INTO former_feeds SELECT ?1, ?3 WHERE EXISTS (SELECT 1 FROM entries WHERE feed = ?2 AND n > ?3)";
     c.execute(sql, (ordinal, feed.0, known as i64))?;
@@ -389,6 +390,16 @@ fn note_former(
         }
     }
     Ok(())
+}
+
+/// The server seems to have less than it confirmed.
+pub(super) fn doubt(c: &Connection) -> Result<(), ClientError> {
+    db::set_number(c, DOUBTS, 1)
+}
+
+/// Whether the server seems to have less than it confirmed.
+pub(super) fn is_in_doubt(c: &Connection) -> Result<bool, ClientError> {
+    Ok(db::number(c, DOUBTS)? != 0)
 }
 
 /// Whether there may be something of a former generation left to do.

@@ -9,14 +9,41 @@ use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaInfo, Grant, Welcome};
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::lock::UNNAMED;
 use super::{Engine, Identity, db};
 use crate::error::ClientError;
+use crate::faults;
 use crate::model::Invite;
+
+/// How many schema sets have come with answers.
+pub(super) const SCHEMA_NO: &str = "schema_no";
+/// The last entry decided of the feed written at first; files of before have it of whichever feed was written last.
+const DECIDED: &str = "decided";
+
+/// The last entry that the server has decided of one of the key's feeds.
+fn decided(c: &Connection, ordinal: u32) -> Result<u64, ClientError> {
+    let of_feed = db::setting(c, &decided_key(ordinal))?.is_some();
+    let key = if of_feed { &decided_key(ordinal) } else { DECIDED };
+    Ok(db::number(c, key)? as u64)
+}
+
+/// Keeps the last entry that the server has decided of one of the key's feeds.
+pub(super) fn set_decided(c: &Connection, ordinal: u32, n: u64) -> Result<(), ClientError> {
+    db::set_number(c, &decided_key(ordinal), n as i64)
+}
+
+fn decided_key(ordinal: u32) -> String {
+    if ordinal == 0 || faults::is_planted("03") {
+        return DECIDED.to_owned();
+    }
+    format!("{DECIDED}_{ordinal}")
+}
 
 /// Makes the device's key if there is none.
 pub(super) fn make_key(c: &Connection, seed: [u8; 32]) -> Result<(), ClientError> {
-    if db::setting(c, "key")?.is_none() {
-        db::set(c, "key", &seed)?;
+    // In one statement: another process may be making the store as well.
+    let sql = "INSERT OR IGNORE INTO settings VALUES ('key', ?1)";
+    if c.execute(sql, [&seed[..]])? > 0 {
         db::set_number(c, "suite", Suite::default().number().into())?;
     }
     Ok(())
@@ -62,7 +89,7 @@ pub(super) fn identity(c: &Connection) -> Result<Identity, ClientError> {
         server_suite: suite(c, "server_suite")?,
         user: db::text(c, "user")?.unwrap_or_default(),
         head: head.unwrap_or((0, EntryHash::ZERO)),
-        decided: db::number(c, "decided")? as u64,
+        decided: decided(c, ordinal)?,
     })
 }
 
@@ -145,20 +172,19 @@ impl Engine {
     }
 
     pub(super) fn welcomed(&mut self, welcome: &Welcome) -> Result<(), ClientError> {
-        let tx = self.db.transaction()?;
-        db::set_number(&tx, "device", i64::from(welcome.device.0))?;
-        // A generation that is left for another is left when the server says what it has of this phone's.
-        if self.me.server_epoch.is_none() {
-            db::set_number(&tx, "server_epoch", welcome.server_epoch.0 as i64)?;
-        }
-        db::set(&tx, "server_key", &welcome.server_key)?;
-        let suite = welcome.suite.unwrap_or(Suite::Ed25519Sha256);
-        db::set_number(&tx, "server_suite", suite.number().into())?;
-        db::set(&tx, "user", welcome.user.as_bytes())?;
-        db::set(&tx, "name", welcome.name.as_bytes())?;
-        tx.execute("DELETE FROM settings WHERE key = 'code'", [])?;
-        tx.commit().map_err(ClientError::of_store)?;
-        self.me = identity(&self.db)?;
-        Ok(())
+        self.of_answer(UNNAMED, |engine, c| {
+            db::set_number(c, "device", i64::from(welcome.device.0))?;
+            // A generation that is left for another is left when the server says what it has of this phone's.
+            if engine.me.server_epoch.is_none() {
+                db::set_number(c, "server_epoch", welcome.server_epoch.0 as i64)?;
+            }
+            db::set(c, "server_key", &welcome.server_key)?;
+            let suite = welcome.suite.unwrap_or(Suite::Ed25519Sha256);
+            db::set_number(c, "server_suite", suite.number().into())?;
+            db::set(c, "user", welcome.user.as_bytes())?;
+            db::set(c, "name", welcome.name.as_bytes())?;
+            db::unset(c, "code")
+        })?;
+        self.look_again()
     }
 }

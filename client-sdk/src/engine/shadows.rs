@@ -185,7 +185,7 @@ pub(super) struct LostRecord {
 impl Engine {
     /// The server will give back no more by itself: what is left in shadows is lost. Those whose holders are told by a
     /// refusal, this phone's own, do not count.
-    pub(super) fn give_up_shadows(&mut self) -> Result<(), ClientError> {
+    pub(super) fn give_up_shadows(&self, tx: &Connection) -> Result<(), ClientError> {
         let mut select = self
             .db
             .prepare("SELECT DISTINCT record, area, type FROM shadows WHERE lost = 0")?;
@@ -199,13 +199,10 @@ impl Engine {
             return Ok(());
         }
         let own = self.own_feeds();
-        let tx = self
-            .db
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         for row in rows {
-            let row = overlay::row(&tx, row.record)?.unwrap_or(row);
-            let confirmed = overlay::documents(&tx, row.record, false)?;
-            for shadow in of(&tx, row.record)? {
+            let row = overlay::row(tx, row.record)?.unwrap_or(row);
+            let confirmed = overlay::documents(tx, row.record, false)?;
+            for shadow in of(tx, row.record)? {
                 let mut lacking = lacking(&self.schema, &row, &confirmed, &shadow.facets);
                 lacking.retain(|(_, feed, ..)| !own.contains(feed));
                 let sql = if lacking.is_empty() {
@@ -215,10 +212,10 @@ impl Engine {
                 };
                 tx.prepare_cached(sql)?.execute((row.record.0, shadow.no))?;
             }
-            overlay::rebuild_stored(&tx, &self.schema, &row, &self.me.user)?;
+            overlay::rebuild_stored(tx, &self.schema, &row, &self.me.user)?;
         }
         faults::reach("phone.before_lost");
-        tx.commit().map_err(ClientError::of_store)
+        Ok(())
     }
 
     /// The feeds this phone's key has written.
@@ -282,26 +279,25 @@ impl Engine {
         Ok(lost)
     }
 
-    /// What the server is to be told is missing, as much as goes into one request; remembered until the answer comes.
-    pub(super) fn missing_to_tell(&mut self) -> Result<Vec<Missing>, ClientError> {
-        let mut missing = Vec::new();
-        self.recovering.told_missing.clear();
+    /// What the server is to be told is missing, as much as goes into one request, and of which records.
+    pub(super) fn missing_to_tell(&self) -> Result<(Vec<Missing>, Vec<RecordId>), ClientError> {
+        let (mut missing, mut told) = (Vec::new(), Vec::new());
         for lost in self.lost_records(None, true)? {
             if missing.len() + lost.missing.len() > limits::REQUEST_RECEIPTS && !missing.is_empty() {
                 break;
             }
-            self.recovering.told_missing.push(lost.row.record);
+            told.push(lost.row.record);
             missing.extend(lost.missing.into_iter().take(limits::REQUEST_RECEIPTS));
         }
-        Ok(missing)
+        Ok((missing, told))
     }
+}
 
-    /// The server knows what this phone told it to be missing.
-    pub(super) fn missing_told(&mut self) -> Result<(), ClientError> {
-        for record in std::mem::take(&mut self.recovering.told_missing) {
-            let sql = "UPDATE shadows SET lost = 2 WHERE record = ?1 AND lost = 1";
-            self.db.prepare_cached(sql)?.execute([record.0])?;
-        }
-        Ok(())
+/// The server knows what this phone told it to be missing.
+pub(super) fn missing_told(c: &Connection, records: &[RecordId]) -> Result<(), ClientError> {
+    for record in records {
+        let sql = "UPDATE shadows SET lost = 2 WHERE record = ?1 AND lost = 1";
+        c.prepare_cached(sql)?.execute([record.0])?;
     }
+    Ok(())
 }

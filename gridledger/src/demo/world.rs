@@ -9,6 +9,7 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{codes, passwords};
 use gridledger_server::cli::open_store;
+use gridledger_server::clock::Clocks;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::desk::import_register;
 use gridledger_server::http::{self, Running};
@@ -150,7 +151,12 @@ fn open(settings: &Settings, rng: &mut Rng, clock: &DayClock) -> Result<Arc<Serv
         store.set_setting(key, &rng.bytes::<32>())?;
     }
     let time = clock.clone();
-    let mut service = Service::with_clock(store, schema, Arc::new(move || time.now()))?;
+    let steady = clock.clone();
+    let clocks = Clocks {
+        wall: Arc::new(move || time.now()),
+        steady: Arc::new(move || steady.now()),
+    };
+    let mut service = Service::with_clocks(store, schema, clocks)?;
     service.lease_days = settings.lease_days;
     service.least_free = settings.least_free_mib << 20;
     Ok(Arc::new(service))

@@ -103,6 +103,12 @@ async fn sync(
     let mut backoff = Backoff::new(seed);
     for _ in 0..TRIES {
         let error = match post(http, url, &phone).await {
+            Ok(answer) if !phone::is_whole(&answer)? => {
+                // A part was decided: the rest goes at once.
+                phone.take_in(&answer)?;
+                phone.again()?;
+                continue;
+            }
             Ok(answer) => {
                 let took = began.elapsed();
                 let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,16 +2,20 @@
 //! a second it makes durable, what that costs, and that none is lost.
 //!
 //! Reading order: [`town`] makes the people; [`phone`] has each phone do its work beforehand and keep the bytes of its sync;
-//! [`serving`] is the server process; [`drive`] sends what the phones kept, so many at a time; [`page`] prints.
+//! [`serving`] is the server process; [`drive`] sends what the phones kept, so many at a time; [`hostile`] is a phone that does its
+//! worst meanwhile; [`page`] prints.
 
 mod drive;
+mod hostile;
 mod page;
 mod phone;
 mod serving;
 mod town;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gridledger_client::ClientError;
 use gridledger_core::wire::WireError;
@@ -19,9 +23,11 @@ use gridledger_server::cli::say::CliError;
 use gridledger_server::config::ConfigError;
 use gridledger_server::store::StoreError;
 
+use hostile::Done;
 use page::Row;
 use phone::Ready;
 use serving::Serving;
+use town::Worker;
 
 /// Measure how many edits a second a server takes, with phones that come back all at once
 #[derive(Debug, clap::Args)]
@@ -47,6 +53,9 @@ pub struct LoadArgs {
     /// Process id of the database on this machine, to count what it uses
     #[arg(long)]
     database_pid: Option<u32>,
+    /// Measure twice: honest phones alone, and beside a phone that does its worst
+    #[arg(long)]
+    hostile: bool,
     /// Folder for the phones' files; best in memory
     #[arg(long, default_value = "/dev/shm")]
     folder: PathBuf,
@@ -104,6 +113,9 @@ fn measure(args: &LoadArgs) -> Result<(), LoadError> {
         .iter()
         .map(|&at_once| phones(args, at_once))
         .collect();
+    if args.hostile {
+        return beside_hostile(args, folder.path(), &sizes);
+    }
     let total: usize = sizes.iter().sum();
     let town = town::make(&args.store, total, args.share)?;
     let serving = Serving::start(&args.store, args.commit_group, args.database_pid)?;
@@ -133,6 +145,53 @@ fn measure(args: &LoadArgs) -> Result<(), LoadError> {
         )));
     }
     gridledger_server::note_line!("{wanted} edits acknowledged, {wanted} stored, 0 refused, 0 lost");
+    Ok(())
+}
+
+/// Measures honest phones alone and beside a hostile one, which shares a grid with some of them.
+fn beside_hostile(args: &LoadArgs, folder: &Path, sizes: &[usize]) -> Result<(), LoadError> {
+    let honest = sizes.iter().sum::<usize>() * 2;
+    let mut town = town::make(&args.store, honest + 2, args.share)?;
+    // The first two are hostile; those after them work in the same grid.
+    let rest = town.split_off(2);
+    let hostile: [Worker; 2] = town
+        .try_into()
+        .map_err(|_| LoadError::Wrong("too few workers".into()))?;
+    let serving = Serving::start(&args.store, args.commit_group, args.database_pid)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    eprintln!("{honest} phones make ready");
+    let mut ready = phone::make_ready(&rest, &serving.url, folder, args.edits)?;
+    let mut alone = Vec::new();
+    for (&at_once, &size) in args.at_once.iter().zip(sizes) {
+        let phones: Vec<Ready> = ready.drain(..size).collect();
+        let driven = runtime.block_on(drive::drive(&serving.url, phones, at_once))?;
+        driven.acknowledged(args.edits)?;
+        alone.push(driven);
+    }
+    let (done, ended) = (Arc::new(Done::default()), Arc::new(AtomicBool::new(false)));
+    let rage = hostile::rage(serving.url.clone(), hostile, done.clone(), ended.clone());
+    let rage = runtime.spawn(rage);
+    // Its first requests are under way.
+    while done.requests.load(Ordering::Relaxed) == 0 && !rage.is_finished() {
+        std::thread::yield_now();
+    }
+    print!("{}", page::hostile_head());
+    for ((&at_once, &size), alone) in args.at_once.iter().zip(sizes).zip(&alone) {
+        let phones: Vec<Ready> = ready.drain(..size).collect();
+        let driven = runtime.block_on(drive::drive(&serving.url, phones, at_once))?;
+        print!("{}", page::hostile_line(at_once, alone, &driven, &done));
+        driven.acknowledged(args.edits)?;
+    }
+    ended.store(true, Ordering::Relaxed);
+    let raged = runtime.block_on(rage);
+    raged.map_err(|error| LoadError::Wrong(error.to_string()))??;
+    let (stored, _) = serving.end(&args.store)?;
+    let wanted = (honest * args.edits) as u64;
+    if stored < wanted + done.decided.load(Ordering::Relaxed) {
+        return Err(LoadError::Wrong(format!(
+            "{wanted} honest edits, {stored} stored in all"
+        )));
+    }
     Ok(())
 }
 

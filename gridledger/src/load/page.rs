@@ -1,8 +1,11 @@
 //! The table of a measurement.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::json;
 
 use super::drive::Driven;
+use super::hostile::Done;
 use super::serving::Used;
 
 /// A measurement.
@@ -22,6 +25,30 @@ pub fn head() -> String {
     "| at once | syncs | edits | edits/s | syncs/s | p50 ms | p99 ms | told to come back | server CPU s / 1,000 edits | database CPU s / 1,000 edits |\n\
      |---|---|---|---|---|---|---|---|---|---|\n"
         .into()
+}
+
+/// The head of the table beside a hostile phone.
+pub fn hostile_head() -> String {
+    "| at once | syncs | honest p50 ms alone, beside | honest p99 ms alone | honest p99 ms beside | ratio | hostile requests | hostile entries decided | its longest request ms |\n\
+     |---|---|---|---|---|---|---|---|---|\n"
+        .into()
+}
+
+/// A line of it.
+pub fn hostile_line(at_once: usize, alone: &Driven, beside: &Driven, done: &Done) -> String {
+    let ms = |driven: &Driven, percent| driven.percentile(percent).as_secs_f64() * 1_000.0;
+    let (before, after) = (ms(alone, 99), ms(beside, 99));
+    let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    format!(
+        "| {at_once} | {} | {:.1}, {:.1} | {before:.1} | {after:.1} | {:.1} | {} | {} | {} |\n",
+        beside.syncs(),
+        ms(alone, 50),
+        ms(beside, 50),
+        after / before.max(0.1),
+        count(&done.requests),
+        count(&done.decided),
+        count(&done.longest),
+    )
 }
 
 impl Row {

@@ -7,8 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use gridledger_client::engine::{Clock, Engine};
 use gridledger_client::{ClientError, Intents, Lock, RecordId, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
-use gridledger_core::wire::squeeze::Unpacker;
+use gridledger_core::wire::squeeze::{self, Unpacker};
+use gridledger_core::wire::{NoNames, frames};
 use gridledger_schema::limits;
+use gridledger_schema::set::SchemaSet;
+use gridledger_schema::wire::Frame;
 use serde_json::json;
 
 use super::LoadError;
@@ -116,6 +119,21 @@ impl Ready {
         let status = engine.status()?;
         Ok(status.unsent + status.attention)
     }
+}
+
+/// Whether the server decided all that was pushed.
+pub fn is_whole(answer: &[u8]) -> Result<bool, LoadError> {
+    let cut = || LoadError::Wrong("an answer that was cut".into());
+    let (head, rest) = answer.split_first_chunk::<2>().ok_or_else(cut)?;
+    let schema = SchemaSet::builtin();
+    let packing = read_answer_head(*head)?;
+    let mut rest = squeeze::unpack(packing, rest, schema.dictionary(), limits::FRAME_BYTES * 8)?;
+    while let Some(frame) = frames::take_frame(&mut rest, &NoNames)? {
+        if let Frame::Receipt(receipt) = frame {
+            return Ok(receipt.stopped.is_none());
+        }
+    }
+    Ok(true)
 }
 
 /// An HTTP client of the load.

@@ -12,7 +12,7 @@ use gridledger_schema::wire::Grant;
 use super::Auth;
 use super::tokens::Claims;
 use crate::http::rates::{self, Rates};
-use crate::http::{ApiError, block};
+use crate::http::{ApiError, block, trusted_now};
 use crate::service::Service;
 use crate::store::people::{User, UserNo};
 
@@ -58,7 +58,9 @@ pub fn token(request: &HttpRequest) -> Option<&str> {
 
 async fn claims_of(request: &HttpRequest, service: &web::Data<Service>) -> Result<Claims, ApiError> {
     let auth = request.app_data::<web::Data<Auth>>().ok_or(Code::Internal)?;
-    let (token, now) = (token(request).ok_or(Code::Unauthorised)?, service.now());
+    let token = token(request).ok_or(Code::Unauthorised)?;
+    // A wrong clock would take a good token for an old one, and ended rights for good ones.
+    let now = trusted_now(service).await?;
     if auth.keys.is_strange(token) {
         let (auth, service) = (auth.clone(), service.clone());
         block(move || auth.keys.read_again(&*service.store, now)).await?;

@@ -74,10 +74,11 @@ pub fn run(args: &BenchSize) -> Result<(), BenchError> {
 }
 
 fn open(address: &StoreAddress, schema: &Arc<SchemaSet>) -> Result<Service, BenchError> {
-    Ok(Service::new(
-        cli::open_store(address, schema, Settings::default().commit_group)?,
-        schema.clone(),
-    )?)
+    let store = cli::open_store(address, schema, Settings::default().commit_group)?;
+    let service = Service::new(store, schema.clone())?;
+    // It may have been filled long ago; nothing in it is anybody's.
+    service.confirm_clock()?;
+    Ok(service)
 }
 
 /// Fills the store, unless that was done.

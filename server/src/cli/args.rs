@@ -99,6 +99,12 @@ pub enum Admin {
     SampleTown(TownArgs),
     /// Make everything again from the stored entries and compare
     Verify,
+    /// Make again what follows from something else, where `verify` found that it does not
+    Repair {
+        /// What to make again
+        #[command(subcommand)]
+        repair: RepairCommand,
+    },
     /// Say why a ticket stands where it stands, event by event
     Explain(ExplainArgs),
     /// Erase fields of a record, or the whole record
@@ -122,6 +128,12 @@ pub enum Admin {
     Recovery(RecoveryArgs),
     /// List what some phone holds and the restored store does not
     Lost,
+    /// Say whether the server's clock is trusted, and if not, why
+    Clock {
+        /// What to do
+        #[command(subcommand)]
+        clock: Option<ClockCommand>,
+    },
     /// Let a role of the Postgres database read the ledgers for tools, and nothing else
     Reader,
     /// Copy the ledgers for tools into a new SQLite file, beside the service
@@ -131,6 +143,13 @@ pub enum Admin {
     },
     /// Have records that were made under older rules go on under these
     MigrateRules,
+}
+
+/// What is made again.
+#[derive(Debug, Subcommand)]
+pub enum RepairCommand {
+    /// The digest of each area, from the area's documents
+    Digests,
 }
 
 /// What to restore.
@@ -158,7 +177,7 @@ pub struct RecoveryArgs {
 /// What to erase.
 #[derive(Debug, clap::Args)]
 pub struct EraseArgs {
-    /// The record's id
+    /// The record's id; or FEED.N, a refused entry that goes alone
     pub record: String,
     /// A field; may be said several times. Without one the whole record goes
     #[arg(long)]
@@ -169,6 +188,13 @@ pub struct EraseArgs {
     /// Who asks: a login
     #[arg(long = "as", value_name = "LOGIN")]
     pub by: String,
+}
+
+/// The server's clock.
+#[derive(Debug, Subcommand)]
+pub enum ClockCommand {
+    /// Say that this machine's clock is right, whatever the store knows
+    Confirm,
 }
 
 /// What is kept for a time.

@@ -1,10 +1,11 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`restore`], [`tools`] hold the
-//! commands; [`say`] speaks Chinese or English.
+//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`restore`], [`clock`], [`tools`]
+//! hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
+pub mod clock;
 pub mod epochs;
 pub mod import;
 pub mod log;
@@ -22,8 +23,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Admin, Args, Command, ExplainArgs};
-pub use open::{open_service, open_store};
+use args::{Admin, Args, Command, ExplainArgs, RepairCommand};
+pub use open::{open_service, open_store, open_store_deciding};
 use say::{CliError, Speaker};
 
 use crate::config::Settings;
@@ -136,6 +137,8 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
+    // What is wrong with the clock is in the log from the start.
+    service.clock_doubt()?;
     crate::tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
     set_back::look_beside(&service)?;
     service.set_back.say(&service)?;
@@ -156,6 +159,9 @@ fn explain_start(error: std::io::Error) -> CliError {
 }
 
 fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), CliError> {
+    if clock::needs_it(admin) {
+        clock::check(service)?;
+    }
     match admin {
         Admin::User { user } => people::user(service, user, speaker),
         Admin::Code { login, days } => people::code(service, login, *days, speaker),
@@ -166,12 +172,16 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Import(import) => import::file(service, import, speaker),
         Admin::SampleTown(town) => import::sample_town(town, speaker),
         Admin::Verify => proof::verify(service, speaker),
+        Admin::Repair {
+            repair: RepairCommand::Digests,
+        } => proof::repair_digests(service, speaker),
         Admin::Explain(explain) => proof::explain(service, &explain.record, speaker),
         Admin::Erase(erase) => epochs::erase_one(service, erase, speaker),
         Admin::Erasures => epochs::erasures(service, speaker),
         Admin::Retention { retention } => epochs::retention(service, retention, speaker),
         Admin::Recovery(args) => restore::recovery(service, args, speaker),
         Admin::Lost => restore::lost(service, speaker),
+        Admin::Clock { clock } => clock::clock(service, clock.as_ref(), speaker),
         // These open no service.
         Admin::Backup { .. } | Admin::Restore(_) | Admin::ExportLedgers { .. } => Ok(()),
         Admin::Reader => tools::reader(service, speaker),

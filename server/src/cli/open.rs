@@ -10,6 +10,7 @@ use crate::config::{Settings, StoreAddress};
 use crate::ingest;
 use crate::service::Service;
 use crate::store::postgres::PostgresStore;
+use crate::store::records::Decide;
 use crate::store::sqlite::{SqliteStore, is_older};
 use crate::store::{Store, StoreError};
 
@@ -101,7 +102,15 @@ pub fn open_store(
     schema: &Arc<SchemaSet>,
     group: usize,
 ) -> Result<Arc<dyn Store>, StoreError> {
-    let decide = ingest::decider(schema.clone());
+    open_store_deciding(address, ingest::decider(schema.clone()), group)
+}
+
+/// … whose pushes are decided by a function of the caller's.
+pub fn open_store_deciding(
+    address: &StoreAddress,
+    decide: Arc<Decide>,
+    group: usize,
+) -> Result<Arc<dyn Store>, StoreError> {
     Ok(match address {
         StoreAddress::Sqlite(path) => Arc::new(SqliteStore::open_sharing(path, decide, group)?),
         StoreAddress::Postgres(url) => Arc::new(PostgresStore::open_sharing(url.reveal(), decide, group)?),

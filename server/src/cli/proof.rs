@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use gridledger_schema::set::SchemaSet;
+use serde_json::json;
 
 use super::say::{CliError, Speaker};
 use crate::lang::Lang;
@@ -27,6 +28,23 @@ fn finish(code: io::Result<u8>, zh: &str, en: &str) -> Result<(), CliError> {
 pub fn verify(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let code = verify::cli_verify(service, speaker.is_json(), lang(speaker), &mut Out);
     finish(code, "存储中有差异", "the store is not as it should be")
+}
+
+/// `admin repair digests`
+pub fn repair_digests(service: &Service, speaker: Speaker) -> Result<(), CliError> {
+    let (mut areas, mut documents) = (0, 0);
+    for area in service.store.areas()? {
+        let repaired = service.store.repair_digests(area.no)?;
+        areas += u64::from(repaired.digests > 0);
+        documents += repaired.terms;
+    }
+    let (zh, en) = (
+        format!("已重算区域摘要：更正 {areas} 个区域、{documents} 份文档"),
+        format!("digests made again: {areas} areas and {documents} documents were put right"),
+    );
+    let told = json!({ "areas": areas, "documents": documents });
+    speaker.done(&told, &zh, &en);
+    Ok(())
 }
 
 /// `admin explain ticket ID`

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gridledger_schema::ids::FeedId;
 use gridledger_schema::wire::RecoveryPhase;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use super::args::{RecoveryArgs, RestoreArgs};
 use super::open::{open_service, schema};
 use super::say::{CliError, Speaker};
 use crate::config::{Settings, StoreAddress};
-use crate::epochs::{Reason, Wanted, erase};
+use crate::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused};
 use crate::ingest;
 use crate::lost;
 use crate::reading::ReadError;
@@ -121,6 +122,16 @@ struct Listed {
     reason: String,
     by: String,
     asked_at: i64,
+    /// FEED.N of a refused entry that was erased alone.
+    #[serde(default)]
+    entry: Option<String>,
+}
+
+impl Listed {
+    fn entry(&self) -> Option<(FeedId, u64)> {
+        let (feed, n) = self.entry.as_ref()?.split_once('.')?;
+        feed.parse().ok().zip(n.parse().ok())
+    }
 }
 
 fn read_erasures(file: &Path) -> Result<Vec<Listed>, CliError> {
@@ -150,7 +161,8 @@ fn erase_again(service: &Service, listed: &[Listed]) -> Result<usize, CliError> 
         let record = one.record.parse().map_err(|_| unfit())?;
         let reason = Reason::parse(&one.reason).ok_or_else(unfit)?;
         let known = |row: &crate::store::records::ErasureRow| {
-            row.record == record && row.asked_at == one.asked_at && row.fields == one.fields
+            (row.record, row.asked_at, row.entry) == (record, one.asked_at, one.entry())
+                && row.fields == one.fields
         };
         if done.iter().any(known) {
             continue;
@@ -162,8 +174,20 @@ fn erase_again(service: &Service, listed: &[Listed]) -> Result<usize, CliError> 
             by: one.by.clone(),
             asked_at: one.asked_at,
         };
-        match erase(service, &wanted) {
-            Ok(_) => erased += 1,
+        let done = match one.entry() {
+            None => erase(service, &wanted).map(|_| ()),
+            Some(entry) => erase_refused(
+                service,
+                &WantedEntry {
+                    entry,
+                    reason,
+                    by: one.by.clone(),
+                    asked_at: one.asked_at,
+                },
+            ),
+        };
+        match done {
+            Ok(()) => erased += 1,
             Err(ReadError::Refused(_)) => {}
             Err(ReadError::Store(error)) => return Err(error.into()),
         }

@@ -125,10 +125,12 @@ impl DeskFeed {
         if service.recovering.gathers(service)? {
             return Err(StoreError::Recovering);
         }
-        for _ in 0..TRIES {
+        let (mut told, mut misses) = (Vec::with_capacity(drafts.len()), 0);
+        while told.len() < drafts.len() {
+            let left = &drafts[told.len()..];
             let (held, hash) = service.store.feed_head(self.row.feed)?;
-            let now = service.now();
-            let (segment, notes) = self.sign(held, hash, &drafts, now);
+            let now = service.trusted_now()?;
+            let (segment, notes) = self.sign(held, hash, left, now);
             let push = Push {
                 carrier: None,
                 segments: vec![segment],
@@ -137,13 +139,20 @@ impl DeskFeed {
             let verdict = service.store.push_noting(push, notes)?.into_iter().next();
             let verdict = verdict.ok_or(StoreError::Busy)?;
             match &verdict.stopped {
-                None => return Ok(self.verdicts(held, &drafts, &verdict)),
+                None => told.extend(self.verdicts(held, left, &verdict)),
+                // The writer has others to serve: the rest is a push of its own.
+                Some(stop) if stop.code == Code::Busy && verdict.n > held => {
+                    let decided = (verdict.n - held) as usize;
+                    told.extend(self.verdicts(held, &left[..decided], &verdict));
+                }
                 // Another node moved the feed on: look again.
-                Some(stop) if matches!(stop.code, Code::FeedGap | Code::FeedForked) => {}
+                Some(stop) if matches!(stop.code, Code::FeedGap | Code::FeedForked) && misses < TRIES => {
+                    misses += 1;
+                }
                 Some(_) => return Err(StoreError::Busy),
             }
         }
-        Err(StoreError::Busy)
+        Ok(told)
     }
 
     fn sign(&self, held: u64, mut hash: EntryHash, drafts: &[Draft], at: i64) -> (CheckedSegment, Notes) {
@@ -169,7 +178,7 @@ impl DeskFeed {
             feed: self.row.clone(),
             entries,
             signature: canonical::sign_segment(self.row.suite, &self.key, feed, last, hash),
-            heard: Heard::EVERYTHING,
+            heard: Heard::everything(),
             again: None,
         };
         (segment, notes)

@@ -39,12 +39,14 @@ pub(super) enum Done {
 /// Makes a change.
 pub(super) fn make(service: &Service, wanted: &Wanted, change: Change) -> Result<Done, StoreError> {
     let outcome = Arc::new(Mutex::new(Done::NoRecord));
-    let (schema, told, now) = (service.schema.clone(), outcome.clone(), service.now());
+    let refused_in = service.store.refused_in(wanted.record)?;
+    let (schema, told, now) = (service.schema.clone(), outcome.clone(), service.trusted_now()?);
     let wanted = wanted.clone();
     service.store.act(Arc::new(move |source| {
         let plan = Plan {
             schema: &schema,
             wanted: &wanted,
+            refused_in,
             now,
         };
         let (done, writes) = plan.of(source, &change)?;
@@ -58,13 +60,25 @@ pub(super) fn make(service: &Service, wanted: &Wanted, change: Change) -> Result
 struct Plan<'a> {
     schema: &'a SchemaSet,
     wanted: &'a Wanted,
+    /// The area that refused entries about the record name, should it never have come to be.
+    refused_in: Option<AreaNo>,
     now: i64,
+}
+
+/// A field goes, as far as it was written up to a time; a position tells of it.
+fn erasure((field, until): (String, i64), told: u64) -> Erasure {
+    Erasure {
+        field,
+        told,
+        until,
+        by: None,
+    }
 }
 
 impl Plan<'_> {
     fn of(&self, source: &mut dyn Source, change: &Change) -> Result<(Done, Writes), StoreError> {
         let Some((row, documents)) = source.record(self.wanted.record)? else {
-            return Ok((Done::NoRecord, Writes::default()));
+            return self.never_made(source, change);
         };
         if row.erased {
             return Ok((Done::Nothing(row.began), Writes::default()));
@@ -89,15 +103,7 @@ impl Plan<'_> {
         let area = working.row.area;
         let head = source.area_head(area)?.ok_or(StoreError::Damaged("areas"))?;
         let seq = head.seq + 1;
-        let erased: Vec<Erasure> = fields
-            .into_iter()
-            .map(|(field, until)| Erasure {
-                field,
-                told: seq,
-                until,
-                by: None,
-            })
-            .collect();
+        let erased: Vec<Erasure> = fields.into_iter().map(|field| erasure(field, seq)).collect();
         let mut writes = Writes::default();
         if matches!(change, Change::Everything) {
             let bodies = source.bodies(self.wanted.record)?;
@@ -116,6 +122,46 @@ impl Plan<'_> {
         Ok((Done::Begun(seq), writes))
     }
 
+    /// Erases what was said of a record that never came to be: refused entries alone are about it. No log tells of that:
+    /// nobody but their author ever had them.
+    fn never_made(&self, source: &mut dyn Source, change: &Change) -> Result<(Done, Writes), StoreError> {
+        let fields = match change {
+            Change::Everything => &[][..],
+            Change::Fields(fields) => fields,
+            Change::Due | Change::Again => return Ok((Done::NoRecord, Writes::default())),
+        };
+        let Some(area) = self.refused_in else {
+            return Ok((Done::NoRecord, Writes::default()));
+        };
+        let erased: Vec<Erasure> = fields.iter().map(|field| erasure(field.clone(), 0)).collect();
+        let bodies = source.bodies(self.wanted.record)?;
+        let wiped = if erased.is_empty() {
+            bodies.into_iter().map(|(feed, n, _)| (feed, n)).collect()
+        } else {
+            wiped(&bodies, &erased).collect()
+        };
+        let mut writes = Writes {
+            wiped,
+            ..Writes::default()
+        };
+        writes.erasures.push(self.row(area, 0, erased));
+        Ok((Done::Begun(0), writes))
+    }
+
+    fn row(&self, area: AreaNo, seq: u64, erased: Vec<Erasure>) -> ErasureRow {
+        ErasureRow {
+            record: self.wanted.record,
+            area,
+            seq,
+            fields: erased.into_iter().map(|erasure| erasure.field).collect(),
+            reason: self.wanted.reason.as_str().to_owned(),
+            by: self.wanted.by.clone(),
+            asked_at: self.wanted.asked_at,
+            done_at: self.now,
+            entry: None,
+        }
+    }
+
     fn tell(&self, writes: &mut Writes, area: AreaNo, seq: u64, change: &Change, erased: Vec<Erasure>) {
         let record = self.wanted.record;
         let kind = match change {
@@ -132,16 +178,7 @@ impl Plan<'_> {
         if matches!(change, Change::Again) {
             return;
         }
-        writes.erasures.push(ErasureRow {
-            record,
-            area,
-            seq,
-            fields: erased.into_iter().map(|erasure| erasure.field).collect(),
-            reason: self.wanted.reason.as_str().to_owned(),
-            by: self.wanted.by.clone(),
-            asked_at: self.wanted.asked_at,
-            done_at: self.now,
-        });
+        writes.erasures.push(self.row(area, seq, erased));
     }
 
     /// Writes the record, and its area's new head with what that changes in the digests.
@@ -155,7 +192,7 @@ impl Plan<'_> {
         let area = working.row.area;
         let record_type = self.schema.record_type(&working.row.record_type);
         let finished = working
-            .finish(record_type)
+            .finish(record_type)?
             .ok_or(StoreError::Damaged("documents"))?;
         head.seq = seq;
         for (facet, change) in finished.digest_changes {

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use super::{renew, retain};
 use crate::service::Service;
+use crate::store::StoreError;
 use crate::tools;
 
 /// How long after one run the next begins.
 const EVERY: Duration = Duration::from_hours(24);
 /// How long after a run that failed.
 const AGAIN: Duration = Duration::from_mins(10);
+/// How often the clock is looked at between runs, so that the time written down is not old when nobody comes.
+const LOOK: Duration = Duration::from_mins(10);
 
 /// Runs in a thread of its own until it is dropped.
 pub struct Daily {
@@ -27,9 +30,14 @@ impl Daily {
             .name("retention".into())
             .spawn(move || {
                 loop {
-                    let wait = if run(&service) { EVERY } else { AGAIN };
-                    if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
-                        return;
+                    let mut wait = if run(&service) { EVERY } else { AGAIN };
+                    while !wait.is_zero() {
+                        let nap = wait.min(LOOK);
+                        if stopped.recv_timeout(nap) != Err(RecvTimeoutError::Timeout) {
+                            return;
+                        }
+                        wait -= nap;
+                        let _ = service.trusted_now();
                     }
                 }
             })?;
@@ -49,23 +57,35 @@ impl Drop for Daily {
     }
 }
 
+/// One run; whether it was done. On a clock that is in doubt it waits: what it erases is gone for good.
 fn run(service: &Service) -> bool {
     if let Err(error) = service.set_back.check(service) {
         tracing::warn!(%error, "the daily run waits");
         return false;
     }
-    let done = tools::rewrite(service)
+    let done = service
+        .trusted_now()
+        .and_then(|_| tools::rewrite(service))
         .and_then(|_| renew(service))
-        .and_then(|renewed| Ok((renewed, retain(service, false)?)));
+        .and_then(|renewed| Ok((renewed, retain(service, false)?)))
+        .and_then(|done| {
+            service.store.note_daily_run(service.trusted_now()?)?;
+            Ok(done)
+        });
     match done {
         Ok((renewed, retained)) => {
             tracing::info!(
                 renewed,
                 erased = retained.erased,
+                evidence = retained.evidence,
                 failed = retained.failed,
                 "daily run"
             );
             true
+        }
+        Err(StoreError::ClockUnsure) => {
+            tracing::warn!("the daily run waits until the clock is sure");
+            false
         }
         Err(error) => {
             tracing::warn!(%error, "the daily run was broken off");

@@ -6,14 +6,17 @@ mod daily;
 mod retention;
 mod rules;
 
+use std::sync::Arc;
+
 use gridledger_core::canonical;
 use gridledger_core::epoch::Erasure;
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::Merge;
 
 use crate::reading::ReadError;
 use crate::service::Service;
+use crate::store::records::{ErasureRow, Writes};
 use change::{Change, Done};
 
 pub use daily::Daily;
@@ -81,7 +84,20 @@ pub struct Wanted {
     pub asked_at: i64,
 }
 
-/// Erases fields of a record, or the whole. Returns the position that tells of it, in the log of the record's area.
+/// A refused entry, what it said is to be erased.
+#[derive(Clone, Debug)]
+pub struct WantedEntry {
+    /// The feed and the number.
+    pub entry: (FeedId, u64),
+    /// Why.
+    pub reason: Reason,
+    /// The login of who asks.
+    pub by: String,
+    /// When it was asked for, ms since 1970.
+    pub asked_at: i64,
+}
+
+/// Erases fields of a record, or the whole; of a record that never came to be what refused entries said of it. Returns the position that tells of it, in the log of the record's area.
 /// What was erased before is not erased again: the position is then that of the first time.
 pub fn erase(service: &Service, wanted: &Wanted) -> Result<u64, ReadError> {
     check(service, wanted)?;
@@ -114,9 +130,39 @@ pub fn begin(service: &Service, record: RecordId) -> Result<u64, ReadError> {
     }
 }
 
+/// Erases what one refused entry said. Its number, its hash and the verdict stay.
+pub fn erase_refused(service: &Service, wanted: &WantedEntry) -> Result<(), ReadError> {
+    let (feed, n) = wanted.entry;
+    let unknown = || ReadError::refused(Code::NotFound, "no such refused entry");
+    let (record, area) = service.store.refused_place(feed, n)?.ok_or_else(unknown)?;
+    let row = ErasureRow {
+        record,
+        area: area.unwrap_or(AreaNo(0)),
+        seq: 0,
+        fields: Vec::new(),
+        reason: wanted.reason.as_str().to_owned(),
+        by: wanted.by.clone(),
+        asked_at: wanted.asked_at,
+        done_at: service.now(),
+        entry: Some(wanted.entry),
+    };
+    service.store.act(Arc::new(move |_| {
+        Ok(Writes {
+            erasures: vec![row.clone()],
+            ..Writes::default()
+        })
+    }))?;
+    service.store.scrub()?;
+    Ok(())
+}
+
 fn check(service: &Service, wanted: &Wanted) -> Result<(), ReadError> {
     let Some((row, _)) = service.store.record(wanted.record)? else {
-        return Err(ReadError::refused(Code::RecordUnknown, "no such record"));
+        // Refused entries may be about a record that never came to be.
+        return match service.store.refused_in(wanted.record)? {
+            Some(_) => Ok(()),
+            None => Err(ReadError::refused(Code::RecordUnknown, "no such record")),
+        };
     };
     let record_type = service.schema.record_type(&row.record_type);
     for name in &wanted.fields {

@@ -1,5 +1,7 @@
 //! Retention: what is due goes, record by record. Runs daily beside the service, in small batches.
 
+use gridledger_schema::limits;
+
 use super::change::{Change, Done, make};
 use super::{Reason, Wanted};
 use crate::service::Service;
@@ -15,9 +17,14 @@ pub struct Retained {
     pub looked_at: u64,
     /// Of those, records of which something was (or would be) erased.
     pub erased: u64,
+    /// Refused and displaced entries whose content went (or would go).
+    pub evidence: u64,
     /// Records that could not be changed; they are looked at again by the next run.
     pub failed: u64,
 }
+
+/// Entries of one batch.
+const ENTRIES: usize = 500;
 
 /// Erases what is due now. A `dry_run` only counts.
 pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> {
@@ -26,7 +33,7 @@ pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> 
         return count(service);
     }
     loop {
-        let now = service.now();
+        let now = service.trusted_now()?;
         let records = service.store.records_due(now, BATCH)?;
         let before = (told.looked_at, told.failed);
         for record in records {
@@ -40,7 +47,7 @@ pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> 
             };
             match settle(service, &wanted) {
                 Ok(erased) => told.erased += u64::from(erased),
-                Err(StoreError::Busy) => return Err(StoreError::Busy),
+                Err(error @ (StoreError::Busy | StoreError::ClockUnsure)) => return Err(error),
                 Err(error) => {
                     tracing::error!(%record, %error, "retention");
                     told.failed += 1;
@@ -49,10 +56,27 @@ pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> 
         }
         // What fails stays due: a batch of nothing else would go round for ever.
         if told.looked_at - before.0 == told.failed - before.1 {
+            told.evidence = end_evidence(service)?;
             service.store.scrub()?;
             return Ok(told);
         }
     }
+}
+
+/// Takes away what refused and displaced entries said, once its time is up.
+fn end_evidence(service: &Service) -> Result<u64, StoreError> {
+    let (mut ended, now) = (0, service.now());
+    loop {
+        let batch = service.store.end_evidence(evidence_upto(now), ENTRIES, now)?;
+        if batch == 0 {
+            return Ok(ended);
+        }
+        ended += batch as u64;
+    }
+}
+
+fn evidence_upto(now: i64) -> i64 {
+    now.saturating_sub(limits::EVIDENCE_MS)
 }
 
 /// Erases what is due of one record, and has it looked at again when something else is.
@@ -79,5 +103,6 @@ fn count(service: &Service) -> Result<Retained, StoreError> {
         let (due, _) = gridledger_core::retention::due(record_type, working.documents(), now);
         told.erased += u64::from(!due.is_empty());
     }
+    told.evidence = service.store.evidence_due(evidence_upto(now))?;
     Ok(told)
 }

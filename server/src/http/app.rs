@@ -45,6 +45,10 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/refused", web::get().to(refused::list))
         .route("/v1/refused/{feed}/{n}/admit", web::post().to(refused::admit))
         .route("/v1/refused/{feed}/{n}/decline", web::post().to(refused::decline))
+        .route(
+            "/v1/refused/{feed}/{n}/erase",
+            web::post().to(erasure::erase_entry),
+        )
         .route("/v1/territory/plans", web::post().to(plans::draw_up))
         .route("/v1/territory/plans", web::get().to(plans::list))
         .route("/v1/territory/plans/{plan}", web::get().to(plans::show))
@@ -65,6 +69,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/exports/{id}/approve", web::post().to(exports::approve))
         .route("/v1/shares", web::get().to(shares::list))
         .route("/v1/shares", web::post().to(shares::make))
+        .route("/v1/shares/{id}/approve", web::post().to(shares::approve))
         .route("/v1/shares/{id}", web::delete().to(shares::revoke))
         .route("/v1/shares/{id}/feed", web::get().to(shares::feed));
 }
@@ -253,6 +258,9 @@ fn run(
     // What the counters did not write down, a phone would have to count past again.
     if let Err(error) = service.counters.save(&*service.store, service.now()) {
         tracing::warn!(%error, "request counters were not saved");
+    }
+    if let Err(error) = service.rest_clock() {
+        tracing::warn!(%error, "the time was not written down");
     }
     service.store.close();
     tracing::info!("stopped");

@@ -1,25 +1,51 @@
 //! Reads a request's body: bounded in bytes and in time, never inflated.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::StreamExt as _;
 use gridledger_schema::code::Code;
-use gridledger_schema::limits::{BODY_SECONDS, JSON_BODY_BYTES};
+use gridledger_schema::limits::{BODY_SECONDS, JSON_BODY_BYTES, STRANGER_JSON_BYTES};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::ApiError;
+use super::rates::{self, Rates};
 
 /// How long a body may take, when the application says otherwise than [`BODY_SECONDS`].
 #[derive(Clone, Copy, Debug)]
 pub struct BodyTime(pub Duration);
 
+/// A body that was received, and the room it takes among all that are.
+pub struct Body {
+    bytes: Vec<u8>,
+    _room: Vec<OwnedSemaphorePermit>,
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Reads a body of at most `limit` bytes.
-pub async fn read(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<Bytes, ApiError> {
+pub async fn read(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<Body, ApiError> {
+    read_within(request, payload, |_| limit).await
+}
+
+/// Reads a body. Its limit may depend on how it begins; it is asked for again with each piece.
+pub async fn read_within(
+    request: &HttpRequest,
+    payload: web::Payload,
+    limit: impl Fn(&[u8]) -> usize,
+) -> Result<Body, ApiError> {
     if request.headers().contains_key(CONTENT_ENCODING) {
         return Err(Code::EncodingUnsupported.into());
     }
@@ -27,22 +53,45 @@ pub async fn read(request: &HttpRequest, payload: web::Payload, limit: usize) ->
         .headers()
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok());
-    if said
-        .and_then(|value| value.parse::<u64>().ok())
-        .is_some_and(|bytes| bytes > limit as u64)
-    {
+    let said = said.and_then(|value| value.parse::<u64>().ok());
+    if said.is_some_and(|bytes| bytes > limit(&[]) as u64) {
         return Err(Code::BodyTooLarge.into());
     }
     let time = request
         .app_data::<web::Data<BodyTime>>()
         .map_or(Duration::from_secs(BODY_SECONDS), |time| time.0);
-    match tokio::time::timeout(time, payload.to_bytes_limited(limit)).await {
+    match tokio::time::timeout(time, receive(request, payload, limit)).await {
         Err(_) => Err(Code::BodyTooSlow.into()),
-        Ok(Err(_)) => Err(Code::BodyTooLarge.into()),
-        Ok(Ok(Err(_))) => Err(ApiError::new(Code::BadRequest, "the body broke off")),
-        Ok(Ok(Ok(bytes))) => Ok(bytes),
+        Ok(received) => received,
     }
 }
+
+async fn receive(
+    request: &HttpRequest,
+    mut payload: web::Payload,
+    limit: impl Fn(&[u8]) -> usize,
+) -> Result<Body, ApiError> {
+    let rates = request.app_data::<web::Data<Rates>>();
+    let (mut bytes, mut room, mut has) = (Vec::new(), Vec::new(), STRANGER_JSON_BYTES);
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|_| ApiError::new(Code::BadRequest, "the body broke off"))?;
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > limit(&bytes) {
+            return Err(Code::BodyTooLarge.into());
+        }
+        if bytes.len() > has
+            && let Some(rates) = rates
+        {
+            let more = (bytes.len() - has).max(ROOM_STEP);
+            room.push(rates.room(more)?);
+            has += more;
+        }
+    }
+    Ok(Body { bytes, _room: room })
+}
+
+/// Bytes of room that a body asks for at a time.
+const ROOM_STEP: usize = 64 << 10;
 
 /// A JSON body.
 pub struct Json<T>(pub T);
@@ -67,7 +116,13 @@ async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: web::Payload)
             "the content type must be application/json",
         ));
     }
-    let bytes = read(request, payload, JSON_BODY_BYTES).await?;
+    // Whoever is not signed in has a login to send, or a token.
+    let limit = if rates::has_good_token(request) {
+        JSON_BODY_BYTES
+    } else {
+        STRANGER_JSON_BYTES
+    };
+    let bytes = read(request, payload, limit).await?;
     // serde_json stops at 128 levels.
     serde_json::from_slice(&bytes).map_err(|error| ApiError::new(Code::BadRequest, explain(&error)))
 }

@@ -1,15 +1,16 @@
-//! `POST /v1/records/{id}/erase` and `GET /v1/records/{id}/erasures`: what a person may have taken out again, and what was.
+//! `POST /v1/records/{id}/erase`, `POST /v1/refused/{feed}/{n}/erase` and `GET /v1/records/{id}/erasures`: what a person may
+//! have taken out again, and what was.
 
 use actix_web::{HttpResponse, web};
 use gridledger_schema::code::Code;
-use gridledger_schema::ids::RecordId;
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::Json;
 use super::{ApiError, block};
 use crate::auth::Caller;
-use crate::epochs::{Reason, Wanted, erase};
+use crate::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused};
 use crate::reading::{ReadError, Reader};
 use crate::service::Service;
 use crate::store::records::ErasureRow;
@@ -47,6 +48,38 @@ pub async fn erase_one(
     Ok(HttpResponse::Ok().json(done.await?))
 }
 
+/// `POST /v1/refused/{feed}/{n}/erase`
+pub async fn erase_entry(
+    caller: Caller,
+    service: web::Data<Service>,
+    which: web::Path<(String, String)>,
+    Json(body): Json<Body>,
+) -> Result<HttpResponse, ApiError> {
+    let feed: FeedId = which.0.parse().map_err(|_| Code::NotFound)?;
+    let n: u64 = which.1.parse().map_err(|_| Code::NotFound)?;
+    let service = service.into_inner();
+    let done = block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        let place = service.store.refused_place(feed, n)?;
+        let (record, area) = place.ok_or_else(|| missing("no such refused entry"))?;
+        may_erase_in(&reader, area)?;
+        if body.fields.is_some() {
+            let rule = "a refused entry goes as a whole";
+            return Err(ReadError::refused(Code::BadRequest, rule));
+        }
+        let (reason, asked_at) = (body.reason()?, body.asked_at(&reader)?);
+        let wanted = WantedEntry {
+            entry: (feed, n),
+            reason,
+            by: reader.login.to_owned(),
+            asked_at,
+        };
+        erase_refused(&service, &wanted)?;
+        Ok::<_, ReadError>(json!({ "feed": feed, "n": n, "record": record, "asked_at": asked_at }))
+    });
+    Ok(HttpResponse::Ok().json(done.await?))
+}
+
 /// `GET /v1/records/{id}/erasures`
 pub async fn erasures(
     caller: Caller,
@@ -72,18 +105,44 @@ fn shown(row: &ErasureRow) -> Value {
         "asked_at": row.asked_at,
         "done_at": row.done_at,
         "seq": row.seq,
+        "entry": row.entry.map(|(feed, n)| json!({ "feed": feed, "n": n })),
     })
 }
 
-/// Who has no role where the record is learns nothing of it; who has one, but not this right, is told so.
+fn missing(rule: &str) -> ReadError {
+    ReadError::refused(Code::NotFound, rule)
+}
+
+/// Whether the reader may have a record erased. Of a record that never came to be, the area counts that refused entries name.
 fn may_erase(reader: &Reader<'_>, record: RecordId) -> Result<(), ReadError> {
-    let found = reader.service.store.record(record)?;
-    let area = found.map(|(row, _)| row.area);
-    let Some(area) = area.filter(|area| reader.reach(*area).scope.is_some()) else {
-        return Err(ReadError::refused(Code::NotFound, "no such record"));
+    let store = &reader.service.store;
+    if let Some((row, _)) = store.record(record)? {
+        return may_erase_in(reader, Some(row.area));
+    }
+    let area = store
+        .refused_in(record)?
+        .ok_or_else(|| missing("no such record"))?;
+    may_erase_in(reader, Some(area))
+}
+
+/// A person without a role there learns nothing; one who has a role, but not this right, is told so. What lies in no area that
+/// stands is for who erases in an area with none above it.
+fn may_erase_in(reader: &Reader<'_>, area: Option<AreaNo>) -> Result<(), ReadError> {
+    let rights = reader.rights();
+    let erases = |area: AreaNo| rights.may_erase(area, reader.now);
+    let tree = reader.tree();
+    let outermost = tree.iter().filter(|info| info.parent.is_none());
+    let roots: Vec<AreaNo> = outermost.map(|info| info.no).collect();
+    let lies = |area: &AreaNo| roots.iter().any(|root| tree.is_within(*area, *root, reader.now));
+    let allowed = match area.filter(lies) {
+        Some(area) => erases(area),
+        None => roots.iter().any(|root| erases(*root)),
     };
-    if reader.rights().may_erase(area, reader.now) {
+    if allowed {
         return Ok(());
+    }
+    if area.is_none_or(|area| reader.reach(area).scope.is_none()) {
+        return Err(missing("no such record"));
     }
     Err(ReadError::refused(
         Code::Forbidden,
@@ -91,19 +150,30 @@ fn may_erase(reader: &Reader<'_>, record: RecordId) -> Result<(), ReadError> {
     ))
 }
 
+impl Body {
+    fn reason(&self) -> Result<Reason, ReadError> {
+        let words = || Reason::ALL.map(Reason::as_str).join(", ");
+        Reason::parse(&self.reason).ok_or_else(|| {
+            let rule = format!("`reason` is one of {}", words());
+            ReadError::refused(Code::BadRequest, rule)
+        })
+    }
+
+    fn asked_at(&self, reader: &Reader<'_>) -> Result<i64, ReadError> {
+        let asked_at = self.asked_at.unwrap_or(reader.now);
+        if (0..=reader.now).contains(&asked_at) {
+            return Ok(asked_at);
+        }
+        Err(ReadError::refused(Code::BadRequest, "`asked_at` lies ahead"))
+    }
+}
+
 fn wanted(reader: &Reader<'_>, record: RecordId, body: Body) -> Result<Wanted, ReadError> {
-    let refused = |rule: String| Err(ReadError::refused(Code::BadRequest, rule));
+    let (reason, asked_at) = (body.reason()?, body.asked_at(reader)?);
     let fields = body.fields.unwrap_or_default();
     if fields.len() > FIELDS {
-        return refused(format!("at most {FIELDS} fields"));
-    }
-    let Some(reason) = Reason::parse(&body.reason) else {
-        let words: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-        return refused(format!("`reason` is one of {}", words.join(", ")));
-    };
-    let asked_at = body.asked_at.unwrap_or(reader.now);
-    if !(0..=reader.now).contains(&asked_at) {
-        return refused("`asked_at` lies ahead".into());
+        let rule = format!("at most {FIELDS} fields");
+        return Err(ReadError::refused(Code::BadRequest, rule));
     }
     Ok(Wanted {
         record,

@@ -78,7 +78,7 @@ impl ApiError {
         let usual = match self.code {
             Code::RateLimited => Some(5),
             Code::Busy | Code::StoreFailed => Some(2),
-            Code::Recovering | Code::ServerBehind => Some(60),
+            Code::Recovering | Code::ServerBehind | Code::ClockUnsure => Some(60),
             _ => None,
         };
         self.retry_after.or(usual)
@@ -149,12 +149,18 @@ impl From<StoreError> for ApiError {
     /// What went wrong inside goes to the log, not to the caller.
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy | StoreError::ToolsRead => Code::Busy.into(),
+            StoreError::Busy | StoreError::ToolsRead | StoreError::Unlocked(_) => Code::Busy.into(),
             StoreError::Recovering => Code::Recovering.into(),
             StoreError::SetBack => Code::ServerBehind.into(),
+            StoreError::ClockUnsure => Code::ClockUnsure.into(),
             StoreError::Missing(what) => Self::new(Code::NotFound, format!("no such {what}")),
             StoreError::Taken(what) => Self::new(Code::BadRequest, format!("{what} is already there")),
-            StoreError::Sql(_) | StoreError::Damaged(_) | StoreError::Held(_) | StoreError::NotAStore(_) => {
+            StoreError::Sql(_)
+            | StoreError::Damaged(_)
+            | StoreError::Held(_)
+            | StoreError::NotAStore(_)
+            | StoreError::Unsettled
+            | StoreError::NotAlone => {
                 tracing::error!(error = %Inside(&error), "the store failed");
                 Code::StoreFailed.into()
             }

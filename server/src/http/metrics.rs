@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::{ApiError, block};
 use crate::auth::{Auth, caller};
 use crate::service::Service;
+use crate::store::StoreError;
 
 /// What the process counted since it started.
 #[derive(Default)]
@@ -189,7 +190,8 @@ pub async fn page(
     if !access.allows(&request) {
         return Err(Code::Forbidden.into());
     }
-    let (records, entries, refused) = block(move || service.store.counts()).await?;
+    let counted = block(move || Ok::<_, StoreError>((service.store.counts()?, service.clock_doubt()?)));
+    let ((records, entries, refused), doubt) = counted.await?;
     let mut out = Page::default();
     metrics.write(&mut out);
     out.single(
@@ -221,6 +223,12 @@ pub async fn page(
         "gauge",
         "Refused entries in the store.",
         refused,
+    );
+    out.single(
+        "gridledger_clock_trusted",
+        "gauge",
+        "Whether the server is sure of its clock.",
+        u64::from(doubt.is_none()),
     );
     if let Some(bytes) = resident_bytes() {
         out.single(

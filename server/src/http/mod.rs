@@ -33,6 +33,8 @@ pub mod tls;
 use actix_web::web;
 use gridledger_schema::code::Code;
 
+use crate::service::Service;
+
 pub use app::{Running, start};
 pub use error::ApiError;
 pub use metrics::Metrics;
@@ -47,4 +49,13 @@ where
         Ok(result) => result.map_err(Into::into),
         Err(_) => Err(Code::Internal.into()),
     }
+}
+
+/// The server's clock, if it is to be trusted, ms since 1970.
+pub async fn trusted_now(service: &web::Data<Service>) -> Result<i64, ApiError> {
+    if let Some(now) = service.clock.at_once() {
+        return Ok(now);
+    }
+    let service = service.clone();
+    block(move || service.trusted_now()).await
 }

@@ -22,6 +22,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::DeviceNo;
+use gridledger_schema::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::observe::BARE_ROUTE;
@@ -43,6 +44,9 @@ pub struct Rates {
     /// Devices that sealed their request.
     pub devices: Rate<DeviceNo>,
     turns: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
     turn_wait: Duration,
 }
 
@@ -58,16 +62,34 @@ impl Rates {
                 DefaultClock::default(),
             ),
             turns: Arc::new(Semaphore::new(settings.syncs_at_once)),
+            strangers: Arc::new(Semaphore::new(limits::STRANGERS_AT_ONCE)),
+            answers: Arc::new(Semaphore::new(settings.answers_at_once)),
+            bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
             turn_wait: Duration::from_secs(settings.sync_wait_seconds),
         }
     }
 
-    /// A turn to have a sync decided; to be kept until it is.
-    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Code> {
-        match tokio::time::timeout(self.turn_wait, self.turns.clone().acquire_owned()).await {
+    /// A turn to have a sync decided; to be kept until it is. Those who enrol have turns of their own, few.
+    pub async fn turn(&self, enrols: bool) -> Result<OwnedSemaphorePermit, Code> {
+        let turns = if enrols { &self.strangers } else { &self.turns };
+        match tokio::time::timeout(self.turn_wait, turns.clone().acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(Code::Busy),
         }
+    }
+
+    /// A place among the answers that are sent in pieces; to be kept until the last was sent.
+    pub fn place_to_answer(&self) -> Result<OwnedSemaphorePermit, Code> {
+        self.answers.clone().try_acquire_owned().map_err(|_| Code::Busy)
+    }
+
+    /// Room for so many more bytes of a body; to be kept as long as the body.
+    pub fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Code> {
+        let bytes = u32::try_from(bytes).map_err(|_| Code::BodyTooLarge)?;
+        self.bodies
+            .clone()
+            .try_acquire_many_owned(bytes)
+            .map_err(|_| Code::Busy)
     }
 }
 
@@ -185,14 +207,16 @@ pub async fn turnstile(
 
 /// Whether a request has a good access token, or is a sync, which looks at its seal itself.
 fn may_be_proven(request: &ServiceRequest) -> bool {
-    if request.path() == BARE_ROUTE {
-        return true;
-    }
+    request.path() == BARE_ROUTE || has_good_token(request.request())
+}
+
+/// Whether a request has a good access token. Whether its session lives is asked later.
+pub fn has_good_token(request: &HttpRequest) -> bool {
     let (auth, service) = (
         request.app_data::<web::Data<Auth>>(),
         request.app_data::<web::Data<Service>>(),
     );
-    let token = caller::token(request.request());
+    let token = caller::token(request);
     let claims = auth
         .zip(service)
         .zip(token)
@@ -228,6 +252,37 @@ mod tests {
             (rate.take(&1), rate.take(&1), rate.take(&1)),
             (Ok(()), Ok(()), Ok(()))
         );
+    }
+
+    #[actix_web::test]
+    async fn turns_of_strangers_places_to_answer_and_room_for_bodies_are_counted() {
+        let settings = Settings {
+            syncs_at_once: 1,
+            answers_at_once: 2,
+            sync_wait_seconds: 0,
+            ..Settings::default()
+        };
+        let rates = Rates::new(&settings);
+        let mut strangers = Vec::new();
+        for _ in 0..limits::STRANGERS_AT_ONCE {
+            strangers.push(rates.turn(true).await.expect("a turn"));
+        }
+        assert_eq!(rates.turn(true).await.err(), Some(Code::Busy));
+        let device = rates
+            .turn(false)
+            .await
+            .expect("strangers do not hold up a device");
+        assert_eq!(rates.turn(false).await.err(), Some(Code::Busy));
+        strangers.pop();
+        assert!(rates.turn(true).await.is_ok());
+        drop(device);
+        let places = [rates.place_to_answer(), rates.place_to_answer()];
+        assert!(places.iter().all(Result::is_ok));
+        assert_eq!(rates.place_to_answer().err(), Some(Code::Busy));
+        let room = rates.room(limits::BODIES_BYTES).expect("all of it");
+        assert_eq!(rates.room(1).err(), Some(Code::Busy));
+        drop(room);
+        assert!(rates.room(1).is_ok());
     }
 
     #[test]

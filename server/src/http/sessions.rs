@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::body::Json;
-use super::{ApiError, block, peer};
+use super::{ApiError, block, peer, trusted_now};
 use crate::auth::sessions::{self, Session};
 use crate::auth::{Auth, Caller, tokens};
 use crate::service::Service;
@@ -37,7 +37,10 @@ pub async fn login(
     Json(body): Json<Login>,
 ) -> Result<HttpResponse, ApiError> {
     let peer = peer::of(&request);
-    let (login, now) = (body.login.trim().to_ascii_lowercase(), service.now());
+    let (login, now) = (
+        body.login.trim().to_ascii_lowercase(),
+        trusted_now(&service).await?,
+    );
     auth.limits
         .may_try(&login, peer, now)
         .map_err(ApiError::wait_ms)?;
@@ -65,8 +68,8 @@ pub async fn refresh(
     service: web::Data<Service>,
     Json(body): Json<Refresh>,
 ) -> Result<HttpResponse, ApiError> {
-    let session =
-        block(move || sessions::refresh(&auth, service.store.as_ref(), &body.refresh, service.now())).await?;
+    let now = trusted_now(&service).await?;
+    let session = block(move || sessions::refresh(&auth, service.store.as_ref(), &body.refresh, now)).await?;
     Ok(HttpResponse::Ok().json(answer(&session)))
 }
 

@@ -33,6 +33,21 @@ pub async fn list(caller: Caller, service: web::Data<Service>) -> Result<HttpRes
     Ok(HttpResponse::Ok().json(json!({ "shares": shares })))
 }
 
+/// `POST /v1/shares/{id}/approve`
+pub async fn approve(
+    caller: Caller,
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let no = number(&id)?;
+    block(move || {
+        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+        shares::approve(&reader, no)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// `DELETE /v1/shares/{id}`
 pub async fn revoke(
     caller: Caller,

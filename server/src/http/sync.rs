@@ -41,6 +41,15 @@ impl Sending {
     }
 }
 
+/// The bytes that a request may have which begins like this.
+fn most_bytes(begins: &[u8]) -> usize {
+    if sync::begins_as_stranger(begins) {
+        limits::STRANGER_BODY_BYTES
+    } else {
+        limits::SYNC_BODY_BYTES
+    }
+}
+
 /// `POST /v1/sync`
 pub async fn route(
     request: HttpRequest,
@@ -49,7 +58,7 @@ pub async fn route(
     metrics: web::Data<Metrics>,
     rates: web::Data<Rates>,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(&request, payload, limits::SYNC_BODY_BYTES).await?;
+    let body = body::read_within(&request, payload, most_bytes).await?;
     let service = service.into_inner();
     let up = body.len() as u64;
     let shut = rates::shut(&request);
@@ -58,7 +67,9 @@ pub async fn route(
     {
         return Err(ApiError::wait(wait));
     }
-    let turn = rates.turn().await?;
+    let enrols = !sync::names_a_device(&body);
+    let turn = rates.turn(enrols).await?;
+    let answers = rates.clone();
     let (opened, proven) = block(move || {
         // Held by the work itself: a phone that goes away does not give its turn to another meanwhile.
         let _turn = turn;
@@ -92,10 +103,13 @@ pub async fn route(
         let whole = stream::once(async { Ok::<_, ApiError>(first) });
         return Ok(HttpResponse::Ok().body(SizedStream::new(length, whole)));
     }
-    let rest = stream::try_unfold(Some(sending), |sending| async {
-        let Some(sending) = sending else { return Ok(None) };
+    let place = answers.place_to_answer()?;
+    let rest = stream::try_unfold(Some((sending, place)), |sending| async {
+        let Some((sending, place)) = sending else {
+            return Ok(None);
+        };
         let (sending, piece, last) = block(|| sending.next()).await?;
-        Ok::<_, ApiError>(Some((piece, (!last).then_some(sending))))
+        Ok::<_, ApiError>(Some((piece, (!last).then_some((sending, place)))))
     });
     let all = stream::StreamExt::chain(stream::once(async { Ok(first) }), rest);
     Ok(HttpResponse::Ok().streaming(Box::pin(all)))

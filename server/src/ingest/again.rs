@@ -7,6 +7,7 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::wire::RecoveryPhase;
 
 use super::{Plan, Stop, refuse};
+use crate::store::StoreError;
 use crate::store::records::{CheckedSegment, SignedEntry};
 
 /// Why a segment was stopped.
@@ -49,9 +50,9 @@ impl Plan<'_> {
             return Ok(false);
         };
         match self.take_record(feed, entry) {
-            Ok(working) => {
+            Ok(mut working) => {
                 let record_type = self.schema.record_type(&working.row.record_type);
-                let lacks = !working.row.erased && working.lacks(record_type, clock);
+                let lacks = !working.row.erased && working.lacks(record_type, clock)?;
                 self.records.insert(*record, working);
                 Ok(lacks)
             }
@@ -63,12 +64,19 @@ impl Plan<'_> {
 
     /// Keeps an entry that was stored once, where another took its place after the restore: its author appends it to
     /// another feed, and what was signed here stays as evidence.
-    pub(super) fn displaced(&mut self, segment: &CheckedSegment, signed: &SignedEntry) {
+    pub(super) fn displaced(
+        &mut self,
+        segment: &CheckedSegment,
+        signed: &SignedEntry,
+    ) -> Result<(), StoreError> {
         if segment.was_stored(signed.entry.n) {
             let (feed, n) = (segment.feed.feed, signed.entry.n);
             tracing::warn!(%feed, n, "another entry has the place of one that was stored before the restore");
-            self.writes.displaced.push((feed, signed.clone()));
+            if self.keeps_words(segment, signed)? {
+                self.writes.displaced.push((feed, signed.clone()));
+            }
         }
+        Ok(())
     }
 }
 

@@ -15,6 +15,9 @@ use crate::epochs::{Reason, wiped};
 use crate::store::StoreError;
 use crate::store::records::{ErasureRow, EventKind, EventRow};
 
+/// How many times as many operations a record may hold whose author was interrupted.
+const HALTED_TIMES: u64 = 4;
+
 impl Plan<'_> {
     /// Refuses what an erasure beats, and forgets its bytes: they hold what had to go.
     pub(super) fn not_erased(&mut self, working: &Working, feed: FeedId, entry: &Entry) -> Result<(), Stop> {
@@ -55,7 +58,10 @@ impl Plan<'_> {
             _ => None,
         };
         let mut purposes: Vec<String> = entry.intents.iter().filter_map(removes).collect();
-        purposes.retain(|purpose| working.view(record_type).withdrawn.contains(purpose));
+        if !purposes.is_empty() {
+            let withdrawn = &working.view(record_type)?.withdrawn;
+            purposes.retain(|purpose| withdrawn.contains(purpose));
+        }
         let needs = record_type.fields.values().filter(|field| {
             let consent = field.privacy.consent.as_ref();
             consent.is_some_and(|purpose| purposes.contains(purpose))
@@ -85,35 +91,34 @@ impl Plan<'_> {
             by: working.row.changed_by.clone(),
             asked_at: entry.at,
             done_at: self.now,
+            entry: None,
         });
         Ok(())
     }
 
-    /// Records whose generation has grown long begin the next.
-    pub(super) fn compact(&mut self) {
-        let long = |working: &Working| {
-            let (entries, bytes) = working.since();
-            // Nothing is won where the base itself is what is large.
-            let large = working.bytes() >= limits::EPOCH_BYTES && bytes >= limits::EPOCH_BYTES / 4;
-            entries >= limits::EPOCH_ENTRIES || large
-        };
-        let records: Vec<RecordId> = self
-            .records
-            .iter()
-            .filter(|(_, working)| long(working))
-            .map(|(record, _)| *record)
-            .collect();
-        for record in records {
-            if let Some(mut working) = self.records.remove(&record) {
-                // What cannot begin anew goes on: it has room left.
-                let _ = self.begin(&mut working, &[]);
-                self.records.insert(record, working);
-            }
+    /// A record whose generation has grown long begins the next; one a push, so that no push is held up by many.
+    pub(super) fn compact(&mut self) -> Result<(), StoreError> {
+        for working in self.records.values_mut() {
+            working.settle()?;
         }
+        // What an author goes on writing in the next request is made on this generation.
+        let operations = limits::EPOCH_OPERATIONS * if self.halted { HALTED_TIMES } else { 1 };
+        let mut records = self.records.iter();
+        let long = records.find(|(_, working)| is_long(working, operations));
+        let Some(record) = long.map(|(record, _)| *record) else {
+            return Ok(());
+        };
+        if let Some(mut working) = self.records.remove(&record) {
+            // What cannot begin anew goes on: it has room left.
+            let _ = self.begin(&mut working, &[]);
+            self.records.insert(record, working);
+        }
+        Ok(())
     }
 
     /// Begins a record's next generation at the next position of its area's log; `None` if that cannot be made.
     fn begin(&mut self, working: &mut Working, erased: &[Erasure]) -> Result<Option<u64>, Stop> {
+        working.settle()?;
         let area = working.row.area;
         let seq = self.area(area)? + 1;
         let record_type = self.schema.record_type(&working.row.record_type);
@@ -146,4 +151,14 @@ impl Plan<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a record's generation has grown so long that the next is to begin.
+fn is_long(working: &Working, operations: u64) -> bool {
+    let (entries, bytes) = working.since();
+    // Nothing is won where the base itself is what is large.
+    let large = working.bytes() >= limits::EPOCH_BYTES && bytes >= limits::EPOCH_BYTES / 4;
+    let (all, since) = working.operations_since();
+    let slow = all >= operations && since >= operations / 4;
+    entries >= limits::EPOCH_ENTRIES || large || slow
 }

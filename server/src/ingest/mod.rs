@@ -2,62 +2,91 @@
 //! does both inside one transaction.
 
 mod again;
+pub mod cost;
 mod epochs;
 mod home;
+mod judge;
 mod known;
 mod named;
 mod parallel;
+mod quota;
+mod sent;
 pub(crate) mod working;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
-use gridledger_core::known::{Moment, Standing};
-use gridledger_core::rights::{AreaTree, Rights};
-use gridledger_core::validate::{Subject, check_fit, check_own, check_shape, validate};
+use gridledger_core::calendar::minute;
+use gridledger_core::rights::AreaTree;
+use gridledger_core::validate::{check_fit, check_shape};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Target};
-use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::set::{RecordType, SchemaSet};
-use gridledger_schema::wire::{AreaInfo, Grant};
+use gridledger_schema::set::SchemaSet;
+use gridledger_schema::wire::Grant;
 
+use crate::clock;
+use crate::faults;
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::plans::RouteRow;
 use crate::store::records::{
-    AreaHead, CheckedSegment, Decide, EventKind, LogRow, Push, SegmentVerdict, SignedEntry, Source, Writes,
+    AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Spent, Writes,
 };
 use crate::territory::moving::Crossing;
+use cost::{Cost, Meter, Metered, Watch};
+pub(crate) use home::leads_on;
 use parallel::Prepared;
 use working::{Own, Working};
 
 /// The function a store asks inside each push's transaction.
 pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
+    watched(schema, Watch::machine())
+}
+
+/// … with a clock of the caller's, who is told what each push cost.
+pub fn watched(schema: Arc<SchemaSet>, watch: Watch) -> Arc<Decide> {
     Arc::new(move |source, push| {
-        let mut plan = Plan {
-            schema: &schema,
-            source,
-            now: push.now,
-            heads: HashMap::new(),
-            records: BTreeMap::new(),
-            areas: HashMap::new(),
-            grants: HashMap::new(),
-            trees: HashMap::new(),
-            cuts: HashMap::new(),
-            routes: HashMap::new(),
-            homes: home::homes(push),
-            types: HashMap::new(),
-            logins: HashSet::new(),
-            prepared: parallel::prepare(push),
-            forget: false,
-            writes: Writes::default(),
+        let (decided, cost) = decide(&schema, source, push, (&watch, false));
+        let (decided, cost) = match decided {
+            Err(StoreError::Unsettled) => decide(&schema, source, push, (&watch, true)),
+            decided => (decided, cost),
         };
-        let verdicts = plan.push(push)?;
-        Ok((plan.finish(), verdicts))
+        if let Some(told) = &watch.told {
+            told(cost);
+        }
+        decided
     })
+}
+
+/// Decides a push. `eager` merges each change by itself, so that one which cannot be merged is refused alone.
+fn decide(
+    schema: &SchemaSet,
+    source: &mut dyn Source,
+    push: &Push,
+    (watch, eager): (&Watch, bool),
+) -> (Result<(Writes, Vec<SegmentVerdict>), StoreError>, Cost) {
+    let meter = Meter::new(&watch.clock);
+    let decided = Plan::of(
+        schema,
+        &mut Metered {
+            source,
+            meter: &meter,
+        },
+        push,
+        (&meter, eager),
+    )
+    .decide(push);
+    (decided, meter.cost())
+}
+
+/// Why the rest of a push is not decided now.
+fn comes_again() -> Refusal {
+    Refusal::new(Code::Busy, "the rest comes with the next request")
 }
 
 /// Why an entry was not stored: a refusal of its own, a recovery that has to come further, or a store that failed and
@@ -66,6 +95,8 @@ enum Stop {
     Refused(Refusal),
     /// Its turn comes when the recovery of the store has come further.
     Waits,
+    /// Its time is ahead of the server's clock: its phone corrects it.
+    Ahead,
     Failed(StoreError),
 }
 
@@ -85,9 +116,23 @@ fn refuse(code: Code, rule: &str) -> Stop {
     Stop::Refused(Refusal::new(code, rule))
 }
 
+/// Why an entry of the future is not looked at yet.
+fn ahead(entry: &Entry, now: i64) -> Refusal {
+    let rule = format!(
+        "entry {} is of {}; here it is {}",
+        entry.n,
+        minute(entry.at),
+        minute(now)
+    );
+    Refusal::new(Code::TimeAhead, rule)
+}
+
 struct Plan<'a> {
     schema: &'a SchemaSet,
     source: &'a mut dyn Source,
+    meter: &'a Meter<'a>,
+    /// Whether each change is merged at once.
+    eager: bool,
     now: i64,
     /// Of each feed that this push has decided entries of: the last.
     heads: HashMap<FeedId, (u64, EntryHash)>,
@@ -100,14 +145,66 @@ struct Plan<'a> {
     trees: HashMap<(AreaNo, i64), Arc<AreaTree>>,
     routes: HashMap<AreaNo, Option<RouteRow>>,
     homes: home::Homes,
+    /// Records that placing looked at, by id.
+    near: HashMap<RecordId, Option<Rc<home::Near>>>,
     /// The types of records that entries name.
     types: HashMap<RecordId, String>,
     /// Logins that entries name.
     logins: HashSet<String>,
-    prepared: Prepared,
+    prepared: Prepared<'a>,
+    /// Whether the push ended early.
+    halted: bool,
     /// The bytes of the entry being decided are not kept.
     forget: bool,
+    /// The cursor that the entry being decided claims; it is judged by what its device was sent, which may be less.
+    claimed: u64,
+    /// What this push brought in feeds, and what their devices had brought on this day before.
+    spent: HashMap<FeedId, Spent>,
+    spent_before: HashMap<Option<DeviceNo>, Spent>,
+    /// Whether users read only some records of areas.
+    parts: HashMap<(UserNo, AreaNo), bool>,
     writes: Writes,
+}
+
+impl<'a> Plan<'a> {
+    fn of(
+        schema: &'a SchemaSet,
+        source: &'a mut dyn Source,
+        push: &'a Push,
+        (meter, eager): (&'a Meter<'a>, bool),
+    ) -> Self {
+        Self {
+            schema,
+            source,
+            meter,
+            eager,
+            now: push.now,
+            heads: HashMap::new(),
+            records: BTreeMap::new(),
+            areas: HashMap::new(),
+            grants: HashMap::new(),
+            trees: HashMap::new(),
+            cuts: HashMap::new(),
+            routes: HashMap::new(),
+            homes: home::homes(push),
+            near: HashMap::new(),
+            types: HashMap::new(),
+            logins: HashSet::new(),
+            prepared: Prepared::of(push),
+            halted: false,
+            forget: false,
+            claimed: 0,
+            spent: HashMap::new(),
+            spent_before: HashMap::new(),
+            parts: HashMap::new(),
+            writes: Writes::default(),
+        }
+    }
+
+    fn decide(mut self, push: &Push) -> Result<(Writes, Vec<SegmentVerdict>), StoreError> {
+        let verdicts = self.push(push)?;
+        Ok((self.finish()?, verdicts))
+    }
 }
 
 impl Plan<'_> {
@@ -132,12 +229,20 @@ impl Plan<'_> {
             refused: Vec::new(),
             stopped: None,
         };
+        let mut looked_at = 0;
         for signed in &segment.entries {
             let n = signed.entry.n;
+            if self.is_spent() {
+                self.halted = true;
+                verdict.stopped = Some(comes_again());
+                break;
+            }
+            self.meter.entry(signed);
+            looked_at += 1;
             if n <= held {
                 // What both sides hold alike ends before this one: so far the feed is decided for this writer.
                 if !self.repeat(feed, signed, &mut verdict)? {
-                    self.displaced(segment, signed);
+                    self.displaced(segment, signed)?;
                     let rule = format!("entry {n} was another before");
                     verdict.stopped = Some(Refusal::new(Code::FeedForked, rule));
                     (verdict.n, verdict.hash) = (n - 1, self.hash_of(feed, n - 1)?);
@@ -153,6 +258,10 @@ impl Plan<'_> {
                 ));
                 break;
             }
+            if let Some(enough) = self.brought(segment, signed)? {
+                verdict.stopped = Some(enough);
+                break;
+            }
             let judged = self
                 .verdict_of_before(segment, &signed.entry)
                 .and_then(|()| self.entry(segment, &signed.entry, signed.body.len()));
@@ -163,28 +272,44 @@ impl Plan<'_> {
                     verdict.stopped = Some(again::waits());
                     break;
                 }
+                Err(Stop::Ahead) => {
+                    verdict.stopped = Some(ahead(&signed.entry, self.now));
+                    break;
+                }
                 Err(Stop::Failed(error)) => return Err(error),
             };
             verdict.refused.extend(refusal.clone().map(|r| (n, r)));
             let mut kept = signed.clone();
             if std::mem::take(&mut self.forget) {
                 kept.body.clear();
+            } else if refusal.is_some() && !self.keeps_words(segment, signed)? {
+                kept.body.clear();
+                self.writes.unkept.insert((feed, n));
             }
             self.writes.entries.push((feed, kept, refusal));
             (verdict.n, verdict.hash) = (n, signed.hash);
         }
+        if looked_at == 0 && verdict.stopped.is_some() {
+            // Nothing is known of what both sides hold.
+            (verdict.n, verdict.hash) = (0, EntryHash::ZERO);
+        }
         if verdict.n > held {
             self.heads.insert(feed, (verdict.n, verdict.hash));
             self.writes.feeds.push((feed, verdict.n, verdict.hash));
-            if segment
-                .entries
-                .last()
-                .is_some_and(|last| last.entry.n == verdict.n)
-            {
+            let last = segment.entries.last().map(|last| last.entry.n);
+            if last == Some(verdict.n) {
                 self.writes.signatures.push((feed, verdict.n, segment.signature));
+            } else {
+                self.writes.halts.push((feed, verdict.n));
             }
         }
         Ok(verdict)
+    }
+
+    /// Whether no further entry is decided with this push. One always is.
+    fn is_spent(&self) -> bool {
+        let (entries, records) = (self.writes.entries.len(), self.records.len());
+        self.meter.cost().entries > 0 && self.meter.is_spent(entries, records)
     }
 
     /// An entry decided before gets its first verdict again; `false` if it is not the same entry.
@@ -232,9 +357,12 @@ impl Plan<'_> {
         let feed = segment.feed.feed;
         let record = entry.record(feed);
         let mut working = self.take_record(feed, entry)?;
+        self.claimed = entry.cursor;
+        let entry = &*self.as_sent(&mut working, segment, entry)?;
         let result = self
             .not_erased(&working, feed, entry)
             .and_then(|()| self.entry_in(&mut working, segment, entry, bytes));
+        self.meter.work(working.take_spent());
         // A record that the entry would have created is only there if it was stored.
         if result.is_ok() || working.row.entries > 0 {
             self.records.insert(record, working);
@@ -252,7 +380,12 @@ impl Plan<'_> {
         check_shape(entry)?;
         let was_stored = segment.was_stored(entry.n);
         if !was_stored && entry.at > self.now + limits::CLOCK_AHEAD_MS {
-            return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
+            if faults::is_planted("25") {
+                return Err(refuse(Code::TimeOutOfRange, "ahead of the server's clock"));
+            }
+            if segment.heard.corrects {
+                return Err(Stop::Ahead);
+            }
         }
         self.under_these_rules(working)?;
         self.entry_on(working, segment, entry, bytes)
@@ -266,10 +399,17 @@ impl Plan<'_> {
         match &entry.target {
             Target::Create { record_type, area } => {
                 let home = self.home_of(feed, entry)?;
-                Ok(Working::new(record, record_type, *area).at_home(home))
+                let mut working = Working::new(record, record_type, *area).at_home(home);
+                working.eager = self.eager;
+                Ok(working)
             }
             Target::Edit { .. } => match self.source.record(record)? {
-                Some((row, documents)) => Working::load(row, documents).map_err(Stop::from),
+                Some((row, documents)) => {
+                    let mut working = Working::load(row, documents)?;
+                    working.eager = self.eager;
+                    self.meter.loaded(working.operations());
+                    Ok(working)
+                }
                 None => Err(refuse(Code::RecordUnknown, "no such record")),
             },
         }
@@ -286,7 +426,7 @@ impl Plan<'_> {
         // What was stored once was judged then; a log that was lost cannot say any more what its author had seen.
         let was_stored = segment.was_stored(entry.n);
         if !was_stored {
-            self.can_have_seen(segment, entry, known)?;
+            self.can_have_seen(segment, known)?;
         }
         if working.bytes() + bytes as u64 > limits::RECORD_BYTES {
             let rule = format!("at most {} bytes a record", limits::RECORD_BYTES);
@@ -302,16 +442,18 @@ impl Plan<'_> {
             before: &segment.heard.before,
         };
         let seen = match segment.saw(entry.n) {
-            Some(clock) => working.seen_by_clock(feed, entry, clock),
+            Some(clock) => working.seen_by_clock(feed, entry, clock)?,
             None => working.seen(self.source, &own, entry)?,
         };
+        // Before anything forks: judging does, where a rule looks at what the author had seen.
+        self.meter.copied(working.to_copy(&seen));
         if was_stored {
             check_fit(&record_type, entry)?;
         } else {
             self.check(working, &record_type, (segment, known), entry, &seen)?;
             self.names_what_is_there(working, &record_type, entry)?;
         }
-        let made_on = match self.prepared.remove(&working.row.record) {
+        let made_on = match self.prepared.take(feed, entry) {
             Some(documents) if working.row.entries == 0 => {
                 working.take(documents);
                 None
@@ -326,7 +468,8 @@ impl Plan<'_> {
             facets: entry.facets(),
             seen: made_on,
         };
-        working.logged(&line, &segment.feed.author, entry, bytes);
+        let at = clock::shown_time(entry.at, self.now);
+        working.logged(&line, &segment.feed.author, at, bytes);
         self.writes.log.push((working.row.area, line));
         self.withdrawn(working, &record_type, feed, entry)
     }
@@ -374,112 +517,13 @@ impl Plan<'_> {
         Ok(then.map_or(row.area, |stay| stay.area))
     }
 
-    /// The ancestry of an area as its author's device knew it: what ended later than it was told had not ended. With it,
-    /// where the grace for that is over, how it would be without an end of the grace.
-    fn tree(
-        &mut self,
-        area: AreaNo,
-        cursor: u64,
-    ) -> Result<(Arc<AreaTree>, Option<Arc<AreaTree>>), StoreError> {
-        let now = self.tree_of(area, i64::MAX)?;
-        let goes_on = |info: &AreaInfo| info.edges.iter().all(|edge| edge.to.is_none());
-        if now.iter().all(goes_on) {
-            return Ok((now, None));
-        }
-        let told = self.source.last_event(area, EventKind::Rights, cursor)?;
-        let (told, grace) = (
-            told.map_or(0, |event| event.at),
-            self.now - limits::RIGHTS_GRACE_MS,
-        );
-        let late = (told < grace).then(|| self.tree_of(area, told)).transpose()?;
-        Ok((self.tree_of(area, told.max(grace))?, late))
-    }
-
-    fn tree_of(&mut self, area: AreaNo, known: i64) -> Result<Arc<AreaTree>, StoreError> {
-        let tree = match self.trees.entry((area, known)) {
-            Slot::Occupied(slot) => slot.into_mut(),
-            Slot::Vacant(slot) => slot.insert(AreaTree::new(self.source.ancestry(area, known)?).into()),
-        };
-        Ok(tree.clone())
-    }
-
-    fn check(
-        &mut self,
-        working: &mut Working,
-        record_type: &RecordType,
-        (segment, area): (&CheckedSegment, AreaNo),
-        entry: &Entry,
-        seen: &working::SeenFacets,
-    ) -> Result<(), Stop> {
-        let user = segment.feed.user;
-        if let Slot::Vacant(slot) = self.grants.entry(user) {
-            slot.insert(self.source.grants(user)?);
-        }
-        let (tree, late) = self.tree(area, entry.cursor)?;
-        let Some(Some(grants)) = self.grants.get(&user) else {
-            return Err(refuse(Code::UserRevoked, "the author's account was revoked"));
-        };
-        let author = &segment.feed.author;
-        check_own(record_type, entry, author, &working.row.created_by)?;
-        let seen_view = working.seen_view(record_type, entry, seen)?;
-        let entries = working.since().0;
-        let now = working.view(record_type);
-        let subject = Subject {
-            record_type,
-            area,
-            seen: seen_view.as_ref().unwrap_or(now),
-            now,
-            entries,
-        };
-        let rights = Rights {
-            schema: self.schema,
-            tree: &tree,
-            grants,
-        };
-        // Mostly the role is held today and was when the entry was made: nothing else needs to be looked up.
-        let at = entry.at.min(self.now);
-        if rights.holds_throughout(&entry.role, area, at, self.now) {
-            let standing = Standing {
-                rights,
-                replaced: &[],
-                moment: Moment::of(at, None, self.now),
-            };
-            return Ok(validate(&standing, author, entry, &subject)?);
-        }
-        let replaced = known::replaced(self.source, &mut self.cuts, segment, (area, entry.cursor))?;
-        let seen_at = self.source.written_at(area, entry.cursor)?;
-        let standing = Standing {
-            rights,
-            replaced: &replaced,
-            moment: Moment::of(entry.at, seen_at, self.now),
-        };
-        let refusal = match validate(&standing, author, entry, &subject) {
-            Err(refusal) if refusal.code == Code::RoleNotHeld => refusal,
-            judged => return Ok(judged?),
-        };
-        let held_before = |tree: Arc<AreaTree>| {
-            let rights = Rights {
-                tree: &tree,
-                ..rights
-            };
-            let standing = Standing { rights, ..standing };
-            standing.check(&entry.role, area).is_ok()
-        };
-        if late.is_some_and(held_before) {
-            let days = limits::RIGHTS_GRACE_DAYS;
-            let rule = format!("the territory changed; what was done before had {days} days to arrive");
-            return Err(refuse(Code::GraceOver, &rule));
-        }
-        Err(refusal.into())
-    }
-
     /// An entry cannot have seen more of an area's log than there is, nor more than its device was given.
-    fn can_have_seen(&mut self, segment: &CheckedSegment, entry: &Entry, area: AreaNo) -> Result<(), Stop> {
-        if entry.cursor > self.area(area)? {
+    fn can_have_seen(&mut self, segment: &CheckedSegment, area: AreaNo) -> Result<(), Stop> {
+        if self.claimed > self.area(area)? {
             return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
         }
         let given = segment.heard.given.as_ref().and_then(|given| given.get(&area));
-        if given.is_some_and(|given| entry.cursor > *given) {
+        if given.is_some_and(|given| self.claimed > *given) {
             return Err(refuse(
                 Code::SeenImpossible,
                 "the device was not given that much of the log",
@@ -499,14 +543,16 @@ impl Plan<'_> {
             .ok_or_else(|| refuse(Code::AreaUnknown, "no such area"))
     }
 
-    fn finish(mut self) -> Writes {
-        self.compact();
+    fn finish(mut self) -> Result<Writes, StoreError> {
+        self.compact()?;
+        self.count_spent();
         let (schema, records) = (self.schema, std::mem::take(&mut self.records));
-        let finished = parallel::map(records.into_values().collect(), |working| {
-            let record_type = schema.record_type(&working.row.record_type)?;
-            working.finish(Some(record_type))
+        let finished = parallel::map(records.into_values().collect(), |working: Working| {
+            let record_type = schema.record_type(&working.row.record_type);
+            record_type.map_or(Ok(None), |record_type| working.finish(Some(record_type)))
         });
-        for write in finished.into_iter().flatten() {
+        for write in finished {
+            let Some(write) = write? else { continue };
             let area = write.record.row.area;
             if let Some(Some(head)) = self.areas.get_mut(&area) {
                 for (facet, change) in write.digest_changes {
@@ -527,6 +573,6 @@ impl Plan<'_> {
             .filter(|(a, _)| changed.contains(a))
             .filter_map(|(a, h)| Some((a, h?)))
             .collect();
-        self.writes
+        Ok(self.writes)
     }
 }

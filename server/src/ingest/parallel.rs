@@ -1,12 +1,12 @@
 //! Work on many records at once, on all cores.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::document::Document;
 use gridledger_core::validate::check_shape;
 use gridledger_schema::entry::{Entry, Target};
-use gridledger_schema::ids::RecordId;
+use gridledger_schema::ids::{FeedId, RecordId};
 
 use crate::store::people::FeedRow;
 use crate::store::records::{CheckedSegment, Push};
@@ -37,20 +37,57 @@ pub(super) fn map<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync)
     })
 }
 
-/// The documents of new records, by record, derived before their entries are judged: a new record's documents depend on
-/// nothing but its entry. Only of a push that makes many; what cannot be derived is left for its turn.
-pub(super) type Prepared = HashMap<RecordId, Vec<(u8, Document)>>;
+/// New records whose documents are derived at once.
+const BLOCK: usize = 128;
 
-pub(super) fn prepare(push: &Push) -> Prepared {
-    let creating: Vec<(&FeedRow, &Entry)> = push.segments.iter().flat_map(new_records).collect();
-    if creating.len() < FEW {
-        return Prepared::new();
+/// The documents of new records, by record, derived before their entries are judged: a new record's documents depend on
+/// nothing but its entry. Only of a push that makes many, and a block at a time: it may end before all are decided. What
+/// cannot be derived is left for its turn.
+pub(super) struct Prepared<'a> {
+    waiting: VecDeque<(&'a FeedRow, &'a Entry)>,
+    ready: HashMap<RecordId, Vec<(u8, Document)>>,
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn of(push: &'a Push) -> Self {
+        let mut waiting: VecDeque<_> = push.segments.iter().flat_map(new_records).collect();
+        if waiting.len() < FEW {
+            waiting.clear();
+        }
+        Self {
+            waiting,
+            ready: HashMap::new(),
+        }
     }
-    let made = map(creating, |(feed, entry)| {
-        let documents = derive(feed, entry)?;
-        Some((entry.record(feed.feed), documents))
-    });
-    made.into_iter().flatten().collect()
+
+    /// The documents of the record that an entry creates, if they could be derived by themselves.
+    pub(super) fn take(&mut self, feed: FeedId, entry: &Entry) -> Option<Vec<(u8, Document)>> {
+        if !matches!(entry.target, Target::Create { .. }) {
+            return None;
+        }
+        let record = entry.record(feed);
+        if !self.ready.contains_key(&record) && !self.waiting.is_empty() {
+            self.derive_from(record);
+        }
+        self.ready.remove(&record)
+    }
+
+    /// Derives the block that begins with a record; those before it were passed over.
+    fn derive_from(&mut self, record: RecordId) {
+        let is_it = |(feed, entry): &(&FeedRow, &Entry)| entry.record(feed.feed) == record;
+        let Some(at) = self.waiting.iter().position(is_it) else {
+            return;
+        };
+        let block = self
+            .waiting
+            .drain(..(at + BLOCK).min(self.waiting.len()))
+            .skip(at);
+        let made = map(block.collect(), |(feed, entry): (&FeedRow, &Entry)| {
+            let documents = derive(feed, entry)?;
+            Some((entry.record(feed.feed), documents))
+        });
+        self.ready = made.into_iter().flatten().collect();
+    }
 }
 
 fn new_records(segment: &CheckedSegment) -> impl Iterator<Item = (&FeedRow, &Entry)> {

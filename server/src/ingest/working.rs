@@ -1,6 +1,7 @@
 //! A record while a push is being decided: its documents, its log, and what changed.
 
 mod generation;
+mod lines;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,11 @@ use gridledger_schema::entry::{Entry, Op};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::{Merge, RecordType};
 
+use lines::Lines;
+
 use super::Stop;
+use crate::faults;
+use crate::reading::handlers;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
 use crate::store::records::{
@@ -27,6 +32,7 @@ use crate::tools::shown::shown;
 /// What an entry's author had seen of each facet it touches.
 pub(super) type SeenFacets = Vec<(u8, Seen)>;
 
+#[derive(Clone, Default)]
 struct Facet {
     document: Document,
     /// The digest term as stored, and whether the document changed since.
@@ -39,26 +45,23 @@ pub(crate) struct Working {
     /// The area its author named, of a new record that belongs in another by now.
     pub(crate) named: Option<AreaNo>,
     facets: BTreeMap<u8, Facet>,
-    /// The record's log above a position, as stored; read only when someone had not seen everything.
-    log: Option<(u64, Vec<RecordLine>)>,
+    /// The record's log above a position; read only when someone had not seen everything.
+    log: Option<Lines>,
     /// Its lines of this push.
     fresh: Vec<RecordLine>,
     /// What its generation began with, if it began in this push.
     base: Option<Vec<(u8, Vec<u8>)>>,
     view: Option<View>,
+    /// Whether each change is merged at once, rather than when the whole is read.
+    pub(crate) eager: bool,
+    /// Units of work that nobody has counted yet.
+    spent: u64,
 }
 
 /// What an author has written: a feed, and the feeds of the same device before it, each up to an entry.
 pub(super) struct Own<'a> {
     pub(super) feed: FeedId,
     pub(super) before: &'a [(FeedId, u64)],
-}
-
-impl Own<'_> {
-    fn wrote(&self, line: &RecordLine) -> bool {
-        let mut before = self.before.iter();
-        line.feed == self.feed || before.any(|(feed, last)| *feed == line.feed && line.n <= *last)
-    }
 }
 
 /// What a record leaves to be written.
@@ -93,10 +96,12 @@ impl Working {
             row,
             named: None,
             facets: BTreeMap::new(),
-            log: Some((0, Vec::new())),
+            log: Some(Lines::default()),
             fresh: Vec::new(),
             base: None,
             view: None,
+            eager: false,
+            spent: 0,
         }
     }
 
@@ -130,6 +135,8 @@ impl Working {
             fresh: Vec::new(),
             base: None,
             view: None,
+            eager: false,
+            spent: 0,
         })
     }
 
@@ -149,25 +156,26 @@ impl Working {
         let knew = entry.cursor >= self.row.began;
         let above = if knew { self.row.began } else { 0 };
         self.read_log(source, above)?;
-        let lines = || {
-            let stored = self.log.iter().flat_map(|(_, lines)| lines);
-            stored.chain(&self.fresh).filter(|line| line.seq > above)
-        };
+        let lines = self.log.as_ref().expect("BUG: it was just read");
         let base = |facet: u8| self.facets.get(&facet).and_then(|f| f.document.base());
         Ok(facets
             .map(|facet| {
                 let before = base(facet).filter(|_| knew).map(|base| base.clock);
-                (
-                    facet,
-                    seen_of(before.unwrap_or_default(), lines(), own, entry.cursor, facet),
-                )
+                let seen = lines.seen(before.unwrap_or_default(), own, (above, entry.cursor), facet);
+                (facet, seen)
             })
             .collect())
     }
 
     /// What the author of `entry` had seen, where a clock says what of others: as much of that as is here, and the
     /// author's own.
-    pub(super) fn seen_by_clock(&self, feed: FeedId, entry: &Entry, clock: &SeenHeads) -> SeenFacets {
+    pub(super) fn seen_by_clock(
+        &mut self,
+        feed: FeedId,
+        entry: &Entry,
+        clock: &SeenHeads,
+    ) -> Result<SeenFacets, StoreError> {
+        self.settle()?;
         let touched = entry.facets();
         let facets = (0..64u8).filter(|facet| touched & (1 << facet) != 0);
         let seen = |facet: u8| {
@@ -182,17 +190,22 @@ impl Working {
                 Seen::Clock(held)
             }
         };
-        facets.map(|facet| (facet, seen(facet))).collect()
+        Ok(facets.map(|facet| (facet, seen(facet))).collect())
     }
 
     /// Whether something of what a clock says is not here.
-    pub(super) fn lacks(&self, record_type: Option<&RecordType>, clock: &SeenHeads) -> bool {
+    pub(super) fn lacks(
+        &mut self,
+        record_type: Option<&RecordType>,
+        clock: &SeenHeads,
+    ) -> Result<bool, StoreError> {
+        self.settle()?;
         let facets: BTreeSet<u8> = clock.iter().map(|(facet, ..)| *facet).collect();
-        facets.into_iter().any(|facet| {
+        Ok(facets.into_iter().any(|facet| {
             let nobodys = recovery::nobodys(record_type, self.row.record, facet);
             let lacking = recovery::missing(&self.clock(facet), &of_facet(clock, facet));
             lacking.iter().any(|(feed, ..)| !nobodys.contains(feed))
-        })
+        }))
     }
 
     fn clock(&self, facet: u8) -> Vec<(FeedId, u64)> {
@@ -200,23 +213,44 @@ impl Working {
         document.map_or_else(Vec::new, |held| held.document.clock())
     }
 
+    /// Brings what was derived on branches into the documents.
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        for facet in self.facets.values_mut() {
+            if !facet.document.is_settled() {
+                self.spent += facet.document.change_count() as u64;
+                facet.document.settle().map_err(|_| StoreError::Unsettled)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Units of work since the last call.
+    pub(super) fn take_spent(&mut self) -> u64 {
+        std::mem::take(&mut self.spent)
+    }
+
     fn read_log(&mut self, source: &mut dyn Source, above: u64) -> Result<(), StoreError> {
-        if self.log.as_ref().is_none_or(|(from, _)| *from > above) {
-            self.log = Some((above, source.record_log(self.row.record, above)?));
+        if self.log.as_ref().is_none_or(|lines| lines.above > above) {
+            let stored = source.record_log(self.row.record, above)?;
+            self.log = Some(Lines::new(above, stored.iter().chain(&self.fresh)));
         }
         Ok(())
     }
 
     /// The record as it is now.
-    pub(super) fn view(&mut self, record_type: &RecordType) -> &View {
-        let facets = &self.facets;
-        self.view
-            .get_or_insert_with(|| project(record_type, facets.values().map(|f| &f.document)))
+    pub(super) fn view(&mut self, record_type: &RecordType) -> Result<&View, StoreError> {
+        if self.view.is_none() {
+            self.settle()?;
+            self.spent += self.operations() / 10;
+            let documents = self.facets.values().map(|f| &f.document);
+            self.view = Some(project(record_type, documents));
+        }
+        Ok(self.view.as_ref().expect("BUG: it was just made"))
     }
 
     /// The record as the author had seen it, where that differs and a rule looks at it.
     pub(super) fn seen_view(
-        &self,
+        &mut self,
         record_type: &RecordType,
         entry: &Entry,
         seen: &SeenFacets,
@@ -228,20 +262,42 @@ impl Working {
         if !looked_at || seen.iter().all(|(_, s)| *s == Seen::All) {
             return Ok(None);
         }
+        self.spent += self.operations() / 10;
         let mut past = Vec::new();
-        for (facet, facet_now) in &self.facets {
+        for (facet, facet_now) in &mut self.facets {
             let seen = seen
                 .iter()
                 .find(|(f, _)| f == facet)
                 .map_or(&Seen::All, |(_, s)| s);
-            past.push(
-                facet_now
-                    .document
-                    .at(seen)
-                    .map_err(|e| Refusal::new(Code::SeenImpossible, e.to_string()))?,
-            );
+            let was = facet_now.document.seen_by(seen);
+            past.push(was.map_err(|e| Refusal::new(Code::SeenImpossible, e.to_string()))?);
         }
-        Ok(Some(project(record_type, &past)))
+        Ok(Some(project(record_type, past)))
+    }
+
+    /// What deriving the entry will copy, in changes and operations.
+    pub(super) fn to_copy(&self, seen: &SeenFacets) -> (u64, u64) {
+        let touched = seen.iter().filter_map(|(facet, seen)| {
+            let document = &self.facets.get(facet)?.document;
+            let changes = document.changes_to_copy(seen);
+            Some((
+                changes,
+                if changes > 0 {
+                    document.operation_count()
+                } else {
+                    0
+                },
+            ))
+        });
+        touched.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
+
+    /// Operations that its documents hold.
+    pub(super) fn operations(&self) -> u64 {
+        self.facets
+            .values()
+            .map(|facet| facet.document.operation_count())
+            .sum()
     }
 
     /// Derives the entry; returns what its changes were made on, unless that was everything.
@@ -257,42 +313,65 @@ impl Working {
             entry,
         };
         let everything = seen.iter().all(|(_, s)| *s == Seen::All);
+        let before = self.kept_aside(seen);
         let mut made_on = Vec::new();
-        let mut next: Vec<(u8, Document)> = Vec::new();
         for (facet, seen) in seen {
-            let mut document = self
-                .facets
-                .get(facet)
-                .map(|f| f.document.clone())
-                .unwrap_or_default();
-            let clock = if everything {
-                Vec::new()
-            } else {
-                document.clock_of(seen)
-            };
-            let hash = document
-                .derive(authored, *facet, seen)
-                .map_err(|e| Refusal::new(Code::DeriveFailed, e.to_string()))?;
-            if !everything {
-                made_on.extend(
-                    document
-                        .made_on(&hash, &clock)
-                        .into_iter()
-                        .map(|(feed, seq)| (*facet, feed, seq)),
-                );
+            let document = &mut self.facets.entry(*facet).or_default().document;
+            if faults::is_planted("15") {
+                let _ = document.forget_branch();
             }
-            next.push((*facet, document));
+            let clock = match seen {
+                _ if everything => Vec::new(),
+                Seen::Clock(clock) => clock.clone(),
+                Seen::All => {
+                    document.settle().map_err(|_| StoreError::Unsettled)?;
+                    document.clock()
+                }
+            };
+            let derived = if self.eager {
+                document.derive(authored, *facet, seen)
+            } else {
+                document.derive_ahead(authored, *facet, seen)
+            };
+            let hash = match derived {
+                Ok(hash) => hash,
+                Err(error) => {
+                    self.put_back(before);
+                    return Err(Refusal::new(Code::DeriveFailed, error.to_string()).into());
+                }
+            };
+            if !everything {
+                let on = document.made_on(&hash, &clock);
+                made_on.extend(on.into_iter().map(|(feed, seq)| (*facet, feed, seq)));
+            }
         }
-        for (facet, document) in next {
-            let slot = self.facets.entry(facet).or_insert_with(|| Facet {
-                document: Document::new(),
-                stored_term: 0,
-                changed: false,
-            });
-            (slot.document, slot.changed) = (document, true);
+        for (facet, _) in seen {
+            self.facets.entry(*facet).or_default().changed = true;
         }
         self.view = None;
         Ok((!everything).then_some(made_on))
+    }
+
+    /// The facets that an entry touches as they are, where it touches several: it changes all of them or none. One alone
+    /// stays as it is by itself.
+    fn kept_aside(&self, seen: &SeenFacets) -> Vec<(u8, Option<Facet>)> {
+        let several = if seen.len() > 1 { &seen[..] } else { &[] };
+        let kept = several
+            .iter()
+            .map(|(facet, _)| (*facet, self.facets.get(facet).cloned()));
+        kept.collect()
+    }
+
+    fn put_back(&mut self, before: Vec<(u8, Option<Facet>)>) {
+        for (facet, was) in before {
+            match was {
+                Some(was) => _ = self.facets.insert(facet, was),
+                None => _ = self.facets.remove(&facet),
+            }
+        }
+        // A facet that the entry was to begin holds nothing.
+        self.facets
+            .retain(|_, held| held.changed || held.stored_term != 0 || held.document.change_count() > 0);
     }
 
     /// Takes the documents of a new record, derived already.
@@ -311,28 +390,33 @@ impl Working {
         self.view = None;
     }
 
-    /// Notes the entry's line in the log.
-    pub(super) fn logged(&mut self, line: &LogRow, author: &str, entry: &Entry, bytes: usize) {
+    /// Notes the line in the log of an entry that was made `at`.
+    pub(super) fn logged(&mut self, line: &LogRow, author: &str, at: i64, bytes: usize) {
         let row = &mut self.row;
         if row.entries == 0 {
-            (row.created, row.created_by, row.created_at) = (line.seq, author.to_owned(), entry.at);
+            (row.created, row.created_by, row.created_at) = (line.seq, author.to_owned(), at);
         }
         row.last = line.seq;
         row.entries += 1;
         row.entry_bytes += bytes as u64;
-        (row.changed_by, row.changed_at) = (author.to_owned(), entry.at);
-        self.fresh.push(RecordLine {
+        (row.changed_by, row.changed_at) = (author.to_owned(), at);
+        let fresh = RecordLine {
             seq: line.seq,
             feed: line.feed,
             n: line.n,
             facets: line.facets,
-        });
+        };
+        if let Some(log) = &mut self.log {
+            log.add(&fresh);
+        }
+        self.fresh.push(fresh);
     }
 
-    pub(crate) fn finish(self, record_type: Option<&RecordType>) -> Option<Finished> {
+    pub(crate) fn finish(mut self, record_type: Option<&RecordType>) -> Result<Option<Finished>, StoreError> {
         if self.row.erased {
-            return Some(self.finish_erased());
+            return Ok(Some(self.finish_erased()));
         }
+        self.settle()?;
         let (mut documents, mut ledger, mut digest_changes) = (Vec::new(), Vec::new(), Vec::new());
         for (facet, changed) in self.facets.iter().filter(|(_, f)| f.changed) {
             let document = &changed.document;
@@ -345,9 +429,12 @@ impl Working {
             });
             if let Some(record_type) = record_type {
                 let view = project(record_type, [document]);
+                let json = view.to_json();
+                let named = || handlers(&json).map(str::to_owned).collect();
                 ledger.push(LedgerWrite {
                     facet: *facet,
-                    view: view.to_json().to_string(),
+                    handlers: (*facet == FACET && names_handlers(record_type)).then(named),
+                    view: json.to_string(),
                     shown: (*facet == FACET).then(|| shown(record_type, &view)),
                 });
             }
@@ -359,37 +446,22 @@ impl Working {
             ledger,
             base: self.base,
         };
-        (!record.documents.is_empty()).then_some(Finished {
+        Ok((!record.documents.is_empty()).then_some(Finished {
             record,
             digest_changes,
-        })
+        }))
     }
+}
+
+/// Whether a view of this type may name people who handle the record.
+fn names_handlers(record_type: &RecordType) -> bool {
+    record_type
+        .fields
+        .values()
+        .any(|field| field.merge == Merge::Events || field.name == "co_handlers")
 }
 
 fn of_facet(clock: &SeenHeads, facet: u8) -> Vec<(FeedId, u64)> {
     let of_facet = clock.iter().filter(|(of, ..)| *of == facet);
     of_facet.map(|(_, feed, count)| (*feed, *count)).collect()
-}
-
-/// What someone had seen, of a generation whose base is made of `before`: entries up to the cursor, and the own ones.
-fn seen_of<'a>(
-    before: BTreeMap<FeedId, u64>,
-    lines: impl Iterator<Item = &'a RecordLine>,
-    own: &Own<'_>,
-    cursor: u64,
-    facet: u8,
-) -> Seen {
-    let (mut clock, mut all) = (before, true);
-    for line in lines.filter(|line| line.facets & (1 << facet) != 0) {
-        if line.seq <= cursor || own.wrote(line) {
-            *clock.entry(line.feed).or_insert(0) += 1;
-        } else {
-            all = false;
-        }
-    }
-    if all {
-        Seen::All
-    } else {
-        Seen::Clock(clock.into_iter().collect())
-    }
 }

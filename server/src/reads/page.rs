@@ -7,7 +7,7 @@ use gridledger_schema::limits;
 use serde_json::{Value, json};
 
 use crate::reading::{ReadError, Reader};
-use crate::store::reads::{ReadQuery, ReadRow};
+use crate::store::reads::{ReadKind, ReadQuery, ReadRow};
 
 /// Rows of a page if the question does not say.
 const LIMIT: usize = 100;
@@ -27,7 +27,7 @@ pub struct Page {
     pub more: bool,
 }
 
-/// Reads a question: `record`, `user`, `share`, `from`, `to`, `since`, `limit`.
+/// Reads a question: `record`, `user`, `share`, `kind`, `from`, `to`, `since`, `limit`.
 pub fn question(pairs: &[(String, String)]) -> Result<ReadQuery, Refusal> {
     let mut query = ReadQuery {
         limit: LIMIT,
@@ -44,6 +44,10 @@ pub fn question(pairs: &[(String, String)]) -> Result<ReadQuery, Refusal> {
             "user" if value.chars().count() <= LOGIN_CHARS => query.user = Some(value.clone()),
             "user" => return Err(wrong("a login")),
             "share" => query.share = Some(number()?.unsigned_abs()),
+            "kind" => {
+                let kind = ReadKind::parse(value);
+                query.kind = Some(kind.ok_or_else(|| wrong("a kind of read"))?);
+            }
             "from" => query.from = Some(number()?),
             "to" => query.to = Some(number()?),
             "since" => query.after = number()?.max(0).unsigned_abs(),
@@ -51,7 +55,7 @@ pub fn question(pairs: &[(String, String)]) -> Result<ReadQuery, Refusal> {
             _ => {
                 return Err(Refusal::new(
                     Code::BadRequest,
-                    "record, user, share, from, to, since, limit",
+                    "record, user, share, kind, from, to, since, limit",
                 ));
             }
         }

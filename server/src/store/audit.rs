@@ -30,6 +30,10 @@ pub struct KeptEntry {
     pub hash: Vec<u8>,
     /// Whether it was refused.
     pub refused: bool,
+    /// Whether what it said went with its time.
+    pub ended: bool,
+    /// Whether what it said was not kept, because its device had its share of the day.
+    pub unkept: bool,
 }
 
 /// Reading everything.
@@ -40,6 +44,8 @@ pub trait AuditStore {
     fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError>;
     /// Every signature of a feed: the entry it was made at, and its bytes.
     fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// The entry at which a feed's last push ended, if it ended before the entry that its author's signature was made at.
+    fn halted(&self, feed: FeedId) -> Result<Option<u64>, StoreError>;
     /// Up to `limit` lines of an area's log after `seq`, in order.
     fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError>;
     /// An area's events after `after`, up to `upto`, in order.
@@ -52,4 +58,15 @@ pub trait AuditStore {
     fn has_login(&self, login: &str) -> Result<bool, StoreError>;
     /// Rows that refer to what is not there: (what is missing, the row's key).
     fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError>;
+    /// Makes an area's digests again from its documents, in one transaction.
+    fn repair_digests(&self, area: AreaNo) -> Result<Repaired, StoreError>;
+}
+
+/// What a repair changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repaired {
+    /// Documents whose part of the digest was another.
+    pub terms: u64,
+    /// Digests of the area that were another.
+    pub digests: u64,
 }

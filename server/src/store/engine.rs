@@ -63,7 +63,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Where it tells what was written, by whatever process.
     fn notices(&self) -> &Arc<Notices>;
 
-    /// Clears from the files what was overwritten, as far as that can be done now; whether all of it was.
+    /// Clears from the files what was overwritten, as far as that can be done at once; whether all of it was. The rest is
+    /// cleared in the background.
     fn scrub(&self) -> Result<bool, StoreError>;
 
     /// Lets what is queued be written, and lets go of the database.

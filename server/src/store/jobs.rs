@@ -1,9 +1,13 @@
 //! The queue before a writing thread: callers hand in a job and wait until its transaction is durable.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use gridledger_schema::limits;
 
 use super::StoreError;
 use super::sql::Connection;
@@ -52,7 +56,11 @@ impl Queue {
         serve: impl FnOnce(&Jobs) + Send + 'static,
     ) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
-        let jobs = Jobs { receiver, group };
+        let jobs = Jobs {
+            receiver,
+            group,
+            left: RefCell::default(),
+        };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || serve(&jobs))
@@ -116,15 +124,48 @@ pub struct Jobs {
     receiver: Receiver<Job>,
     /// Jobs that share a commit at most.
     group: usize,
+    /// Jobs for which the last turn had no time left; they come first.
+    left: RefCell<VecDeque<Job>>,
 }
 
 impl Jobs {
     /// The next jobs that share a commit: whatever queued up meanwhile. `None` when the queue is closed and empty.
     pub fn next_group(&self) -> Option<Vec<Job>> {
-        let mut group = vec![self.receiver.recv().ok()?];
-        let more = std::iter::from_fn(|| self.receiver.try_recv().ok());
+        let mut left = self.left.borrow_mut();
+        let first = match left.pop_front() {
+            Some(job) => job,
+            None => self.receiver.recv().ok()?,
+        };
+        let mut group = vec![first];
+        let more = std::iter::from_fn(|| left.pop_front().or_else(|| self.receiver.try_recv().ok()));
         group.extend(more.take(self.group.saturating_sub(1)));
         Some(group)
+    }
+
+    /// Gives jobs back that were not run: they come first in the next group, in their order.
+    pub fn put_back(&self, jobs: impl DoubleEndedIterator<Item = Job>) {
+        let mut left = self.left.borrow_mut();
+        jobs.rev().for_each(|job| left.push_front(job));
+    }
+}
+
+/// How long one transaction of a writer goes on taking jobs. What queued up behind a slow job goes with the next commit, so
+/// that those before it are answered.
+pub struct Turn {
+    began: Instant,
+}
+
+impl Turn {
+    /// Begins now.
+    pub fn begin() -> Self {
+        Self {
+            began: Instant::now(),
+        }
+    }
+
+    /// Whether no further job is taken.
+    pub fn is_over(&self) -> bool {
+        self.began.elapsed() >= Duration::from_millis(limits::WRITER_MS)
     }
 }
 

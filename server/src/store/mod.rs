@@ -3,11 +3,13 @@
 //! Nothing here decides anything: [`RecordStore::push`] asks `ingest` under its locks, everything else reads or writes rows.
 
 pub mod audit;
+pub mod clock;
 pub mod desk;
 mod engine;
 pub mod jobs;
 pub mod nodes;
 pub mod notices;
+pub mod parts;
 pub mod people;
 pub mod plans;
 pub mod postgres;
@@ -21,9 +23,10 @@ pub mod sqlite;
 pub mod tables;
 pub mod tools;
 
-use gridledger_schema::ids::ServerEpoch;
+use gridledger_schema::ids::{AreaNo, ServerEpoch};
 
 pub use audit::AuditStore;
+pub use clock::ClockStore;
 pub use desk::DeskStore;
 pub use nodes::NodeStore;
 pub use people::PeopleStore;
@@ -50,6 +53,9 @@ pub enum StoreError {
     /// The store was set back to an older state, and takes nothing until that is put right.
     #[error("the store was set back: run `gridledger admin restore --in-place`")]
     SetBack,
+    /// The server's clock is not to be trusted now.
+    #[error("the server's clock is not to be trusted: see `gridledger admin clock`")]
+    ClockUnsure,
     /// A row that this version cannot read.
     #[error("a damaged row in {0}")]
     Damaged(&'static str),
@@ -62,6 +68,15 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("{0}: another process serves this store")]
     Held(String),
+    /// A write to an area that its transaction has not locked. It runs again with that area locked as well.
+    #[error("area {0} is written and not locked")]
+    Unlocked(AreaNo),
+    /// A write that must run alone, in a transaction beside which others run.
+    #[error("BUG: a write that must be alone runs beside others")]
+    NotAlone,
+    /// Changes that were derived could not be merged together. The push is decided again, merging each by itself.
+    #[error("changes could not be merged")]
+    Unsettled,
     /// A tool reads what is to be made anew for tools.
     #[error(
         "a tool is reading the ledgers for tools, which have to be made anew: end its query and start again"
@@ -87,8 +102,23 @@ impl StoreError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
-            Self::Busy | Self::Recovering | Self::SetBack | Self::Sql(_) | Self::ToolsRead
+            Self::Busy
+                | Self::Recovering
+                | Self::SetBack
+                | Self::ClockUnsure
+                | Self::Sql(_)
+                | Self::ToolsRead
+                | Self::Unlocked(_)
         ) && !self.is_damage()
+    }
+
+    /// Whether the same transaction, run again by itself, can succeed: it met another one, or lacked a lock.
+    pub(crate) fn is_collision(&self) -> bool {
+        match self {
+            Self::Unlocked(_) => true,
+            Self::Sql(error) => error.is_collision(),
+            _ => false,
+        }
     }
 
     /// What went wrong, without the values it went wrong with: for logs.
@@ -108,6 +138,7 @@ pub trait Store:
     + RestoreStore
     + DeskStore
     + AuditStore
+    + ClockStore
     + PlanStore
     + ReadLogStore
     + ShareStore

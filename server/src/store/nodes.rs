@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use gridledger_schema::ids::{AreaNo, DeviceNo};
+use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 use gridledger_schema::wire::{AreaCursor, AreaInfo};
 
 use super::StoreError;
 use super::notices::Notices;
-use crate::given::Bounds;
+use crate::given::{Bounds, Sent};
 
 /// The calls. What [`advance_counter`](Self::advance_counter), [`meet`](Self::meet) and [`give`](Self::give) keep may be lost as a
 /// whole, with a crash of the database, and never in part.
@@ -27,6 +27,10 @@ pub trait NodeStore {
     /// The most a device can hold of each area's log that it was given of, and of those it says where it stands in: of an
     /// area met for the first time, as much as there is.
     fn meet(&self, device: DeviceNo, cursors: &[AreaCursor]) -> Result<Bounds, StoreError>;
+    /// The positions at which a device was sent these records by themselves, of those that are known.
+    fn sent(&self, device: DeviceNo, records: &[RecordId]) -> Result<Sent, StoreError>;
+    /// Notes that a device is being sent records by themselves.
+    fn send(&self, device: DeviceNo, records: &Sent) -> Result<(), StoreError>;
     /// Notes that a device is being given an area's log up to `seq`.
     fn give(&self, device: DeviceNo, area: AreaNo, seq: u64) -> Result<(), StoreError>;
 }

@@ -148,6 +148,19 @@ pub enum Refreshed {
     Unknown,
 }
 
+/// What is asked of a device while it is being answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Whether neither the device nor its user was revoked.
+    pub is_in: bool,
+    /// The user's grants.
+    pub grants: Vec<Grant>,
+    /// The number of the territory.
+    pub territory: u64,
+    /// The highest counter that any node took from the device; 0 where one node alone takes them.
+    pub counter: u64,
+}
+
 /// Territory and people.
 pub trait PeopleStore {
     /// Every area.
@@ -164,6 +177,8 @@ pub trait PeopleStore {
     fn user_by_login(&self, login: &str) -> Result<Option<User>, StoreError>;
     /// A user by number.
     fn user(&self, no: UserNo) -> Result<Option<User>, StoreError>;
+    /// Whether a device and its user are let in, and what the user may do, in one look; `None` without such a device.
+    fn admission(&self, device: DeviceNo) -> Result<Option<Admission>, StoreError>;
     /// A user's grants.
     fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError>;
     /// Ends a grant at `at` (ms); returns whether one was ended. What was granted before is kept, and the log of the area

@@ -19,18 +19,26 @@ pub enum ReadKind {
     Offline,
     /// Rows that a device numbered and did not bring.
     Missing,
+    /// Records beyond those that one person may see alone in a day: seen on a phone, where nobody could refuse it.
+    Over,
 }
 
 impl ReadKind {
     /// Every kind, with its word.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::View, "view"),
         (Self::Ledger, "ledger"),
         (Self::Export, "export"),
         (Self::Share, "share"),
         (Self::Offline, "offline"),
         (Self::Missing, "missing"),
+        (Self::Over, "over"),
     ];
+
+    /// Whether no second person had agreed: what is seen so counts towards what one person may see alone.
+    pub fn is_alone(self) -> bool {
+        matches!(self, Self::View | Self::Ledger | Self::Offline)
+    }
 
     /// The kind's word, in the store and in answers.
     pub fn as_str(self) -> &'static str {
@@ -95,6 +103,8 @@ pub struct ReadQuery {
     pub user: Option<String>,
     /// Rows of this share.
     pub share: Option<u64>,
+    /// Rows of this kind.
+    pub kind: Option<ReadKind>,
     /// Learnt of at or after, ms since 1970.
     pub from: Option<i64>,
     /// Learnt of before, ms since 1970.
@@ -109,11 +119,12 @@ pub struct ReadQuery {
 pub trait ReadLogStore {
     /// Writes rows, in order; returns after the commit, so that no value leaves before its row is durable. A row that
     /// its device has brought before is not written again; numbers that a device left out are noted first, as a row of
-    /// kind [`ReadKind::Missing`].
+    /// kind [`ReadKind::Missing`]. What phones bring counts too: where it takes a person beyond
+    /// [`limits::BULK_RECORDS`](gridledger_schema::limits::BULK_RECORDS), a row of kind [`ReadKind::Over`] says so.
     fn log_reads(&self, reads: Vec<NewRead>) -> Result<(), StoreError>;
     /// Rows of the log.
     fn reads(&self, query: &ReadQuery) -> Result<Vec<ReadRow>, StoreError>;
-    /// Writes a row of kind [`ReadKind::Ledger`], unless with its records the person would have seen those of more than
-    /// `most` in ledgers since `from` without a second person; whether it was written.
+    /// Writes a row of a kind that is seen alone ([`ReadKind::is_alone`]), unless it has records that are new to the person
+    /// and with them he or she would have seen more than `most` alone since `from`, in whatever way; whether it was written.
     fn log_within(&self, read: NewRead, most: usize, from: i64) -> Result<bool, StoreError>;
 }

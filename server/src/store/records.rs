@@ -10,10 +10,11 @@ use gridledger_schema::wire::{AreaCursor, AreaInfo, Grant, RecoveryPhase};
 use serde_json::Value;
 
 use super::StoreError;
+pub use super::parts::{Changes, ErasureRow, Handled, Spent};
 use super::people::{FeedRow, UserNo};
 use super::plans::RouteRow;
 use crate::faults;
-use crate::given::Bounds;
+use crate::given::{Bounds, Sent};
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
 #[derive(Clone, Debug)]
@@ -48,18 +49,26 @@ pub struct Heard {
     pub told: i64,
     /// The most it can hold of each area's log; `None` where that is not known.
     pub given: Option<Arc<Bounds>>,
+    /// The positions at which it was sent records by themselves; of others nothing is known.
+    pub sent: Arc<Sent>,
     /// The feeds its key wrote before this one, each with the last entry the device holds: its own earlier work. A copy of
     /// the device may have gone on in them.
     pub before: Vec<(FeedId, u64)>,
+    /// Whether its phone corrects the times of what is not decided, once it hears that its clock was wrong.
+    pub corrects: bool,
 }
 
 impl Heard {
-    /// Of a feed that the server writes itself.
-    pub const EVERYTHING: Self = Self {
-        told: i64::MAX,
-        given: None,
-        before: Vec::new(),
-    };
+    /// The state of a feed that the server writes itself.
+    pub fn everything() -> Self {
+        Self {
+            told: i64::MAX,
+            given: None,
+            sent: Arc::default(),
+            before: Vec::new(),
+            corrects: false,
+        }
+    }
 }
 
 /// What is known of a segment's entries from before the store was restored, by number.
@@ -333,10 +342,13 @@ pub struct AreaHead {
 
 /// What a push reads while it is decided, inside the transaction that will hold its writes.
 pub trait Source {
-    /// An area's head, locked; `None` if there is no such area.
+    /// An area's head; `None` if there is no such area. Of an area that is written it was read under its lock: the store
+    /// refuses writes to an area that is not locked.
     fn area_head(&mut self, area: AreaNo) -> Result<Option<AreaHead>, StoreError>;
     /// A feed's last decided entry: its number and hash; (0, zero) when nothing is.
     fn feed_head(&mut self, feed: FeedId) -> Result<(u64, EntryHash), StoreError>;
+    /// What the feed's device has brought on a day (number of days since 1970).
+    fn spent(&mut self, feed: &FeedRow, day: i64) -> Result<Spent, StoreError>;
     /// A decided entry: its hash, and its refusal if it was refused.
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError>;
     /// A record and its documents.
@@ -345,6 +357,8 @@ pub trait Source {
     fn type_of(&mut self, record: RecordId) -> Result<Option<String>, StoreError>;
     /// Whether somebody has this login.
     fn has_login(&mut self, login: &str) -> Result<bool, StoreError>;
+    /// Where a record is, its type, and its view that everybody with a role there reads (JSON).
+    fn located(&mut self, record: RecordId) -> Result<Option<(AreaNo, String, String)>, StoreError>;
     /// A user's grants; `None` if there is no such user or it was revoked.
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
     /// What a user had been granted before it was cut short, and when (the server's clock, ms).
@@ -368,6 +382,8 @@ pub trait Source {
     ) -> Result<Option<EventRow>, StoreError>;
     /// A record's log lines above a position.
     fn record_log(&mut self, record: RecordId, above: u64) -> Result<Vec<RecordLine>, StoreError>;
+    /// When a person handled a record.
+    fn handled(&mut self, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError>;
     /// The canonical bytes of every entry about a record, refused ones too: (feed, number, bytes). None of wiped ones.
     fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError>;
 }
@@ -379,8 +395,12 @@ pub struct Writes {
     pub entries: Vec<(FeedId, SignedEntry, Option<Refusal>)>,
     /// Segments' signatures: (feed, n, signature).
     pub signatures: Vec<(FeedId, u64, [u8; 64])>,
+    /// Entries of feeds that are the last decided ones, though the signature that stands for them is over later ones.
+    pub halts: Vec<(FeedId, u64)>,
     /// New heads of feeds.
     pub feeds: Vec<(FeedId, u64, EntryHash)>,
+    /// What was brought in feeds on a day (number of days since 1970).
+    pub spent: Vec<(FeedId, i64, Spent)>,
     /// New heads of areas.
     pub areas: Vec<(AreaNo, AreaHead)>,
     /// Log lines, by area.
@@ -397,6 +417,8 @@ pub struct Writes {
     pub wiped: Vec<(FeedId, u64)>,
     /// What was erased, and why.
     pub erasures: Vec<ErasureRow>,
+    /// Refused entries of which only number, hash and verdict are kept, because their device had its share of the day.
+    pub unkept: BTreeSet<(FeedId, u64)>,
     /// Entries that were stored once and whose place another one took after a restore: (feed, entry).
     pub displaced: Vec<(FeedId, SignedEntry)>,
 }
@@ -406,27 +428,6 @@ impl Writes {
     pub fn overwrites(&self) -> bool {
         !self.erasures.is_empty() || !self.wiped.is_empty()
     }
-}
-
-/// What was erased, when, why, for whom: ids and names of fields, nothing of what was in them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ErasureRow {
-    /// The record.
-    pub record: RecordId,
-    /// Its area.
-    pub area: AreaNo,
-    /// Position in that area's log that tells of it.
-    pub seq: u64,
-    /// The fields; none for the whole record.
-    pub fields: Vec<String>,
-    /// Why, as one word.
-    pub reason: String,
-    /// The login of who asked; empty where nobody did.
-    pub by: String,
-    /// When it was asked for, ms since 1970.
-    pub asked_at: i64,
-    /// When it was done, ms since 1970.
-    pub done_at: i64,
 }
 
 /// A record made or changed.
@@ -450,6 +451,8 @@ pub struct LedgerWrite {
     pub view: String,
     /// What tools may see of it, JSON; `None` for nothing.
     pub shown: Option<String>,
+    /// The people it names as handlers; `None` for a facet that names nobody.
+    pub handlers: Option<Vec<String>>,
 }
 
 /// Decides a push: reads through `source`, returns what to write and what to answer.
@@ -561,6 +564,12 @@ pub trait RecordStore {
     /// One consistent look at an area: its head, and the records changed after the cursor in the order of their last
     /// change, up to about `bytes` of entries (at least one record).
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError>;
+    /// One look at what changed in an area after a position: about `limit` records at most.
+    fn changes(&self, area: AreaNo, after: u64, limit: usize) -> Result<Changes, StoreError>;
+    /// The area a record is in.
+    fn record_area(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError>;
+    /// When a person handled a record.
+    fn handled(&self, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError>;
     /// A record and its documents.
     fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// A page of a ledger.

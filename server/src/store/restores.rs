@@ -98,8 +98,9 @@ pub trait RestoreStore {
     fn awaited(&self) -> Result<Awaited, StoreError>;
     /// Notes what a device misses.
     fn note_missing(&self, device: DeviceNo, missing: &[Missing], at: i64) -> Result<(), StoreError>;
-    /// Entries that were stored before a restore and whose place another one took: feed and number.
-    fn displaced(&self) -> Result<Vec<(FeedId, u64)>, StoreError>;
+    /// Entries that were stored before a restore and whose place another one took: feed, number, and what they
+    /// said; nothing of those whose time is up or that were erased.
+    fn displaced(&self) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError>;
     /// What was told missing, by area and record; whether it is here by now is not asked.
     fn told_missing(&self) -> Result<Vec<MissingRow>, StoreError>;
 }

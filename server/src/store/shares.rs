@@ -32,12 +32,14 @@ pub struct Share {
     pub no: u64,
     /// What it says.
     pub terms: NewShare,
+    /// The login of who agreed, and when, ms since 1970.
+    pub approved: Option<(String, i64)>,
     /// When it was revoked, ms since 1970.
     pub revoked_at: Option<i64>,
 }
 
 impl Share {
-    /// Whether it may be pulled at a time.
+    /// Whether it lasts at a time: its day has not come, and nobody ended it.
     pub fn is_good(&self, at: i64) -> bool {
         self.revoked_at.is_none() && at < self.terms.until
     }
@@ -77,6 +79,8 @@ pub trait ShareStore {
     fn share(&self, no: u64) -> Result<Option<Share>, StoreError>;
     /// Every share, the newest first.
     fn shares(&self) -> Result<Vec<Share>, StoreError>;
+    /// Notes that a second person agrees to a share; `false` if somebody had.
+    fn approve_share(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError>;
     /// Ends a share; one that has ended stays as it is.
     fn revoke_share(&self, no: u64, at: i64) -> Result<(), StoreError>;
     /// Notes a request for an export; returns its number.

@@ -10,7 +10,7 @@ use gridledger_schema::wire::Grant;
 use super::parts::Part;
 use super::plan::Draft;
 use super::survey::Survey;
-use super::{Kept, Plan, Signature, State, expect, find, flaw, moving, overtaken, plan, report};
+use super::{Kept, Plan, Signature, State, expect, find, flaw, moving, overtaken, plan, report, rights};
 use crate::faults;
 use crate::reading::{ReadError, Reader};
 use crate::service::Service;
@@ -49,13 +49,20 @@ fn begin(reader: &Reader<'_>, kept: &Kept) -> Result<Kept, ReadError> {
         let rule = format!("it takes effect on {}", draft.effective);
         return Err(ReadError::refused(Code::PlanNotReady, rule));
     }
+    rights::in_time(draft, reader.now).map_err(super::out_of_time)?;
     plan::check(draft, &service.schema, reader.tree(), &super::closed(service)?)?;
+    if !draft.staff.is_empty() {
+        rights::check_signatories(reader, draft, &rights::signatories(&kept.plan))?;
+    }
     for posting in &draft.staff {
-        if service.store.user_by_login(&posting.login)?.is_none() {
+        let user = service.store.user_by_login(&posting.login)?;
+        if user.is_none_or(|user| user.revoked) {
             return Err(flaw("staff", format!("no login {}", posting.login)).into());
         }
     }
-    let region = report::region(reader.tree(), &draft.touched(reader.tree()), reader.now);
+    let mut region = report::region(reader.tree(), &draft.touched(reader.tree()), reader.now);
+    // Around the areas it changes may lie others, which are none of the planner's business.
+    region.retain(|area| rights::plans(reader.rights(), *area, reader.now));
     let before = report::count(service, &region, None, reader.now)?;
     let begun = Signature {
         by: reader.login.to_owned(),
@@ -166,7 +173,7 @@ fn staff(service: &Service, plan: &Plan) -> Result<(), StoreError> {
             password: None,
             grants: vec![grant],
         };
-        service.store.put_users(&[user], service.now())?;
+        service.store.put_users(&[user], service.trusted_now()?)?;
     }
     let closing: Vec<AreaNo> = plan.draft.closing().into_iter().filter_map(number).collect();
     for user in service.store.users()? {
@@ -174,7 +181,7 @@ fn staff(service: &Service, plan: &Plan) -> Result<(), StoreError> {
         for grant in grants.iter().filter(|grant| closing.contains(&grant.area)) {
             service
                 .store
-                .end_grant(user.no, &grant.role, grant.area, until, service.now())?;
+                .end_grant(user.no, &grant.role, grant.area, until, service.trusted_now()?)?;
         }
     }
     Ok(())
@@ -204,7 +211,7 @@ fn part(service: &Service, area: &str, parts: &[Part]) -> Result<(), ReadError> 
         moves.sort_unstable();
         let moves: Vec<(RecordId, AreaNo)> = moves.into_iter().map(|(_, record, to)| (record, to)).collect();
         for batch in moves.chunks(BATCH) {
-            let (batch, now) = (batch.to_vec(), service.now());
+            let (batch, now) = (batch.to_vec(), service.trusted_now()?);
             service
                 .store
                 .act(Arc::new(move |source| moving::batch(source, from, &batch, now)))?;

@@ -4,6 +4,7 @@
 //! - [`parts`]: which record of a split area goes where;
 //! - [`survey`]: looks at an area's records and finds that for each;
 //! - [`mod@simulate`]: who would be affected, and by how much;
+//! - `rights`: who may plan, and what a staff list may give;
 //! - [`apply`]: carries it out, in batches a kill can fall between;
 //! - [`moving`]: one batch of records on their way to other areas;
 //! - [`report`]: counts before and after.
@@ -13,12 +14,12 @@ pub mod moving;
 pub mod parts;
 pub mod plan;
 pub mod report;
+mod rights;
 pub mod simulate;
 pub mod survey;
 
 use std::collections::BTreeMap;
 
-use gridledger_core::rights::Rights;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::AreaNo;
 use serde::{Deserialize, Serialize};
@@ -157,8 +158,11 @@ fn body(plan: &Plan) -> Result<String, StoreError> {
 /// Writes a plan down. It is refused when it contradicts itself or the territory.
 pub fn draw_up(reader: &Reader<'_>, draft: Draft) -> Result<Kept, ReadError> {
     let service = reader.service;
+    rights::plans_somewhere(reader)?;
     plan::check(&draft, &service.schema, reader.tree(), &closed(service)?)?;
-    may_plan(reader, &draft)?;
+    rights::may_plan(reader, &draft)?;
+    rights::in_time(&draft, reader.now)?;
+    rights::check_staff(reader, &draft)?;
     let made = Signature {
         by: reader.login.to_owned(),
         at: reader.now,
@@ -183,7 +187,7 @@ pub fn find(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     let row = reader.service.store.plan(number)?;
     let row = row.ok_or_else(|| ReadError::refused(Code::NotFound, "no such plan"))?;
     let kept = Kept::read(row, reader.now)?;
-    may_plan(reader, &kept.plan.draft)?;
+    rights::may_plan(reader, &kept.plan.draft)?;
     Ok(kept)
 }
 
@@ -192,7 +196,7 @@ pub fn list(reader: &Reader<'_>) -> Result<Vec<Kept>, ReadError> {
     let mut found = Vec::new();
     for row in reader.service.store.plans()? {
         let kept = Kept::read(row, reader.now)?;
-        if may_plan(reader, &kept.plan.draft).is_ok() {
+        if rights::may_plan(reader, &kept.plan.draft).is_ok() {
             found.push(kept);
         }
     }
@@ -225,6 +229,8 @@ pub fn approve(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     if kept.plan.made.by == reader.login {
         return Err(ReadError::refused(Code::SecondPerson, "who drew the plan up"));
     }
+    rights::in_time(&kept.plan.draft, reader.now).map_err(out_of_time)?;
+    rights::check_signatories(reader, &kept.plan.draft, &[&kept.plan.made.by, reader.login])?;
     let found = kept.plan.simulation.as_ref();
     let blocking = found.and_then(|s| s.problems.iter().find(|problem| problem.blocks));
     if let Some(problem) = blocking {
@@ -261,24 +267,9 @@ fn expect(kept: &Kept, states: &[State]) -> Result<(), ReadError> {
     Err(ReadError::refused(Code::PlanNotReady, rule))
 }
 
-/// Whether the reader holds a role that plans, at or above every area the draft changes.
-fn may_plan(reader: &Reader<'_>, draft: &Draft) -> Result<(), ReadError> {
-    let areas = draft.touched(reader.tree());
-    let rights = reader.rights();
-    // After a hand-over a closed area lies nowhere: where it lay before counts too.
-    let allowed =
-        |area: &AreaNo| plans(rights, *area, reader.now) || plans(rights, *area, draft.effective() - 1);
-    if !areas.is_empty() && areas.iter().all(allowed) {
-        return Ok(());
-    }
-    let rule = "a role that plans, at or above every area the plan changes";
-    Err(ReadError::refused(Code::Forbidden, rule))
-}
-
-fn plans(rights: Rights<'_>, area: AreaNo, at: i64) -> bool {
-    let roles = rights.roles_at(area, at);
-    let mut roles = roles.iter().filter_map(|code| rights.schema.role(code));
-    roles.any(|role| role.plans)
+/// A plan whose day has passed, or lies too far ahead, is drawn up anew.
+fn out_of_time(refusal: Refusal) -> Refusal {
+    Refusal::of_field(Code::PlanNotReady, "effective", refusal.rule)
 }
 
 fn closed(service: &Service) -> Result<Vec<AreaNo>, StoreError> {

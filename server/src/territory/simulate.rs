@@ -202,8 +202,13 @@ fn part(
         }
         let record_type = service.schema.record_type(&located.record_type);
         let refers = record_type.map_or_else(Vec::new, |t| references(t, &located.view));
-        let elsewhere = |id: &RecordId| is_elsewhere(service, &survey, info.no, *id, &to.area);
-        if located.record_type == "household" && refers.first().is_some_and(elsewhere) {
+        let elsewhere = match refers.first() {
+            Some(id) if located.record_type == "household" => {
+                is_elsewhere(service, &survey, info.no, *id, &to.area)?
+            }
+            _ => false,
+        };
+        if elsewhere {
             torn.push(located.record);
         }
         if to.area != parting.area {
@@ -235,12 +240,18 @@ fn part(
 }
 
 /// Whether what a household refers to is, or goes, somewhere else than the household.
-fn is_elsewhere(service: &Service, survey: &Survey, from: AreaNo, id: RecordId, to: &str) -> bool {
+fn is_elsewhere(
+    service: &Service,
+    survey: &Survey,
+    from: AreaNo,
+    id: RecordId,
+    to: &str,
+) -> Result<bool, StoreError> {
     if survey.holds(id) {
-        return survey.destination(id).area != to;
+        return Ok(survey.destination(id).area != to);
     }
-    let there = service.store.ledger_row(id).ok().flatten();
-    there.is_some_and(|row| row.record.area != from)
+    let there = service.store.ledger_row(id)?;
+    Ok(there.is_some_and(|row| row.record.area != from))
 }
 
 /// Who holds a role at an area that changes, and areas that nobody would work in.
@@ -285,7 +296,8 @@ fn staff(
         .collect();
     found.problems.extend(alone);
     for posting in &draft.staff {
-        if service.store.user_by_login(&posting.login)?.is_none() {
+        let user = service.store.user_by_login(&posting.login)?;
+        if user.is_none_or(|user| user.revoked) {
             let said = ("没有这个账号", "there is no such login");
             found
                 .problems

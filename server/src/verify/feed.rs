@@ -70,7 +70,10 @@ pub(super) fn check(service: &Service, head: &FeedHead, report: &mut VerifyRepor
         let what = format!("the chain ends at {n}, the feed says {}", head.n);
         report.note(Kind::Chain, feed, what);
     }
-    if signed < n {
+    let halted = service.store.halted(feed);
+    if signed < n && report.take(feed, halted)?.flatten() == Some(n) {
+        report.halted += 1;
+    } else if signed < n {
         report.note(
             Kind::Signature,
             feed,
@@ -122,8 +125,9 @@ fn follow_erased(
     let of = format!("{}.{}", head.row.feed, kept.n);
     // A phone brought it back without what was erased since the backup.
     let brought_back = kept.refused && service.recovering.restore().is_some();
+    let gone = kept.refused && (kept.ended || kept.unkept);
     let erasures = service.store.erasures(Some(kept.record));
-    if report.take(&of, erasures)?.is_some_and(|rows| rows.is_empty()) && !brought_back {
+    if report.take(&of, erasures)?.is_some_and(|rows| rows.is_empty()) && !brought_back && !gone {
         report.note(Kind::Erased, &of, "its bytes are gone, and nothing was erased");
     }
     let hash = kept.hash.clone().try_into();

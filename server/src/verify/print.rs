@@ -30,6 +30,7 @@ fn print(report: &VerifyReport, lang: Lang, out: &mut dyn Write) -> io::Result<(
         lines,
         feeds,
         entries,
+        halted,
         reads,
         reads_head,
         differences,
@@ -48,6 +49,15 @@ fn print(report: &VerifyReport, lang: Lang, out: &mut dyn Write) -> io::Result<(
     match lang {
         Lang::Zh => writeln!(out, "查阅日志 {reads} 行，末行摘要 {reads_head}")?,
         Lang::En => writeln!(out, "Read log: {reads} rows, head {reads_head}")?,
+    }
+    if *halted > 0 {
+        match lang {
+            Lang::Zh => writeln!(out, "{halted} 条记录链只处理到中途，作者签名随其余内容补到。")?,
+            Lang::En => writeln!(
+                out,
+                "{halted} feeds halted in the middle of a push; their authors' signatures come with the rest."
+            )?,
+        }
     }
     for difference in listed {
         let (zh, en) = difference.kind.label();

@@ -15,6 +15,7 @@ use gridledger_schema::set::RecordType;
 use serde_json::Value;
 
 use super::{Kind, VerifyReport};
+use crate::clock::shown_time;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::records::{DocumentRow, HistoryRow, LogRow, RecordRow};
@@ -140,8 +141,9 @@ impl Made {
 
     fn count(&mut self, of: &RecordRow, kept: &HistoryRow, line: &LogRow, entry: &Entry) {
         let row = &mut self.row;
+        let at = shown_time(entry.at, kept.received_at);
         if row.entries == 0 {
-            (row.created, row.created_by, row.created_at) = (line.seq, kept.author.clone(), entry.at);
+            (row.created, row.created_by, row.created_at) = (line.seq, kept.author.clone(), at);
         }
         if let Target::Create { record_type, .. } = &entry.target {
             self.create = Some(record_type.clone());
@@ -151,7 +153,7 @@ impl Made {
         if line.seq > of.began {
             row.bytes_since += kept.body.len() as u64;
         }
-        (row.changed_by, row.changed_at) = (kept.author.clone(), entry.at);
+        (row.changed_by, row.changed_at) = (kept.author.clone(), at);
     }
 
     /// Of an entry whose bytes are gone its place and author are known; for what else it said the record's row is

@@ -63,7 +63,7 @@ fn base_of(document: &Document, place: Place, erased: &[Erasure]) -> Result<Docu
         doc.merge(&mut written(place, text)?)?;
     }
     seal(&mut doc, place, document.changed_at(), &sums, &base)?;
-    Ok(Document { doc })
+    Ok(Document::of(doc))
 }
 
 fn empty() -> Automerge {

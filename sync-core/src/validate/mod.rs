@@ -51,6 +51,33 @@ pub struct Subject<'a> {
     pub entries: u64,
 }
 
+/// What [`validate`] looks at to judge an entry's fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// The record as its author had seen it.
+    pub seen: bool,
+    /// The record as it is here.
+    pub now: bool,
+}
+
+/// What [`validate`] looks at. What it does not look at may be an empty view.
+pub fn looks_at(entry: &Entry, record_type: &RecordType) -> Looks {
+    let mut looks = Looks::default();
+    for intent in &entry.intents {
+        let field = record_type.field(&intent.field);
+        let once = field.is_some_and(|field| field.merge == Merge::Once);
+        let consent = field.is_some_and(|field| field.privacy.consent.is_some());
+        let (seen, now) = match &intent.op {
+            Op::Put { .. } | Op::Raise { .. } => (once || consent, once),
+            Op::Splice { .. } => (true, false),
+            _ => (true, true),
+        };
+        looks.seen |= seen;
+        looks.now |= now;
+    }
+    looks
+}
+
 /// Whether `author` may do what `entry` says to the record. Expects [`check_shape`] to have passed; without it the
 /// answer is still a refusal or a pass, never a panic.
 ///

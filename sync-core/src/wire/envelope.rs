@@ -32,6 +32,17 @@ pub struct Envelope<'a> {
     signature: [u8; 64],
 }
 
+/// The device that an envelope says sent it, of the envelope's first bytes; `None` where they do not say.
+pub fn device_of(begins: &[u8]) -> Option<DeviceNo> {
+    let mut d = Decoder::new(begins);
+    d.array().ok()?;
+    if d.u8().ok()? != OLDEST_PROTOCOL {
+        d.u64().ok()?;
+    }
+    d.u8().ok()?;
+    d.u32().ok().map(DeviceNo)
+}
+
 /// The kind under which an envelope of a version is sealed.
 fn kind(version: u8) -> Kind {
     if version == OLDEST_PROTOCOL {

@@ -17,7 +17,7 @@ use super::regained::{
     read_phase, read_recovery, read_restored, write_phase, write_recovery, write_restored,
 };
 use super::sheet;
-use super::{RecordNames, WireError, suite_of};
+use super::{RecordNames, WireError, each_once, suite_of};
 
 pub(super) type Out<'a> = Encoder<&'a mut Vec<u8>>;
 pub(super) type Written = Result<(), minicbor::encode::Error<Infallible>>;
@@ -98,7 +98,10 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let cursors = read_cursors(&mut d)?;
     let want = match optional(&mut d, |d| texts(d, limits::REQUEST_AREAS))? {
         None => Want::All,
-        Some(codes) => Want::Only(codes),
+        Some(codes) => {
+            each_once(codes.iter(), "an area")?;
+            Want::Only(codes)
+        }
     };
     let (budget, grants) = (d.u32()?, fixed(d.bytes()?)?);
     let enrol = optional(&mut d, |d| {
@@ -137,15 +140,17 @@ fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
     if count > limits::REQUEST_AREAS * 3 || !count.is_multiple_of(3) {
         return Err(WireError::TooLarge("areas of a request"));
     }
-    (0..count / 3)
+    let cursors: Vec<AreaCursor> = (0..count / 3)
         .map(|_| {
             let (area, floor) = (AreaNo(d.u32()?), d.u64()?);
             let reached = floor
                 .checked_add(d.u64()?)
                 .ok_or(WireError::Malformed("cursor"))?;
-            Ok(AreaCursor { area, floor, reached })
+            Ok::<_, WireError>(AreaCursor { area, floor, reached })
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    each_once(cursors.iter().map(|cursor| cursor.area), "an area")?;
+    Ok(cursors)
 }
 
 fn read_own(d: &mut Decoder<'_>) -> Result<Vec<(u32, u64)>, WireError> {
@@ -153,7 +158,11 @@ fn read_own(d: &mut Decoder<'_>) -> Result<Vec<(u32, u64)>, WireError> {
     if count > limits::DEVICE_FEEDS as usize * 2 || !count.is_multiple_of(2) {
         return Err(WireError::TooLarge("feeds of a device"));
     }
-    (0..count / 2).map(|_| Ok((d.u32()?, d.u64()?))).collect()
+    let own = (0..count / 2)
+        .map(|_| Ok::<_, WireError>((d.u32()?, d.u64()?)))
+        .collect::<Result<Vec<_>, _>>()?;
+    each_once(own.iter().map(|(ordinal, _)| ordinal), "a feed")?;
+    Ok(own)
 }
 
 pub(super) fn length(count: Option<u64>) -> Result<usize, WireError> {

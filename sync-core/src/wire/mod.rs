@@ -31,6 +31,9 @@ pub enum WireError {
     /// An algorithm suite that this version does not run.
     #[error("suite {0} is not supported")]
     Suite(u64),
+    /// A list names one thing twice.
+    #[error("{0} named twice")]
+    Twice(&'static str),
     /// Another protocol version.
     #[error("protocol version {0} is not supported")]
     Version(u8),
@@ -60,6 +63,16 @@ impl From<minicbor::decode::Error> for WireError {
 /// The suite of a number that came over the wire.
 pub(crate) fn suite_of(number: u64) -> Result<Suite, WireError> {
     Suite::of_number(number).ok_or(WireError::Suite(number))
+}
+
+/// Refuses a list that names one thing twice: it would be worked on twice.
+fn each_once<K: Ord>(keys: impl Iterator<Item = K>, what: &'static str) -> Result<(), WireError> {
+    let mut keys: Vec<K> = keys.collect();
+    keys.sort_unstable();
+    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(WireError::Twice(what));
+    }
+    Ok(())
 }
 
 /// A record's short name: its area, and the log position there of the entry that created it.

@@ -6,8 +6,8 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::{Ask, Read};
 use minicbor::Decoder;
 
-use super::WireError;
 use super::frames::{Out, Written, fixed, length, optional, texts};
+use super::{WireError, each_once};
 
 pub(super) fn write_reads(e: &mut Out<'_>, reads: &[Read]) -> Written {
     let Some(first) = reads.first() else {
@@ -85,5 +85,7 @@ pub(super) fn read_asks(d: &mut Decoder<'_>) -> Result<Vec<Ask>, WireError> {
             })
             .collect()
     })?;
-    Ok(asks.unwrap_or_default())
+    let asks: Vec<Ask> = asks.unwrap_or_default();
+    each_once(asks.iter().map(|ask| (ask.feed, ask.n)), "a refused entry")?;
+    Ok(asks)
 }

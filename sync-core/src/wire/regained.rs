@@ -2,11 +2,11 @@
 
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{EntrySeen, Missing, Recovery, RecoveryPhase, Restored};
+use gridledger_schema::wire::{EntrySeen, Missing, Receipt, Recovery, RecoveryPhase, Restored};
 use minicbor::Decoder;
 
-use super::WireError;
 use super::frames::{Out, Written, fixed, length, optional, read_receipt, suite_if, write_receipt};
+use super::{WireError, each_once};
 
 /// Bytes of a clock's item: facet, feed, count.
 const CLOCK_ITEM: usize = 25;
@@ -46,24 +46,24 @@ pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, Wir
         if d.array()? != Some(5) {
             return Err(WireError::Malformed("recovery"));
         }
-        let receipts = many(d, 2, limits::REQUEST_RECEIPTS, |d| {
+        let receipts: Vec<(ServerEpoch, Receipt)> = many(d, 2, limits::REQUEST_RECEIPTS, |d| {
             let epoch = ServerEpoch(d.u64()?);
             let with_suite = d.array()? == Some(8);
             Ok((epoch, read_receipt(d, with_suite)?))
         })?;
-        let seen = many(d, 3, limits::PUSH_ENTRIES, |d| {
+        let seen: Vec<EntrySeen> = many(d, 3, limits::PUSH_ENTRIES, |d| {
             Ok(EntrySeen {
                 feed: FeedId(fixed(d.bytes()?)?),
                 n: d.u64()?,
                 clock: unpack(d.bytes()?)?,
             })
         })?;
-        let emptied = many(d, 3, limits::PUSH_ENTRIES, |d| {
+        let emptied: Vec<(FeedId, u64, EntryHash)> = many(d, 3, limits::PUSH_ENTRIES, |d| {
             let feed = FeedId(fixed(d.bytes()?)?);
             Ok((feed, d.u64()?, EntryHash(fixed(d.bytes()?)?)))
         })?;
         let left = d.u64()?;
-        let missing = many(d, 5, limits::REQUEST_RECEIPTS, |d| {
+        let missing: Vec<Missing> = many(d, 5, limits::REQUEST_RECEIPTS, |d| {
             Ok(Missing {
                 record: RecordId(fixed(d.bytes()?)?),
                 area: AreaNo(d.u32()?),
@@ -72,6 +72,14 @@ pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, Wir
                 count: d.u64()?,
             })
         })?;
+        let proofs = receipts
+            .iter()
+            .map(|(epoch, receipt)| (epoch.0, receipt.feed, receipt.first, receipt.n));
+        each_once(proofs, "a receipt")?;
+        each_once(seen.iter().map(|seen| (seen.feed, seen.n)), "an entry")?;
+        each_once(emptied.iter().map(|(feed, n, _)| (*feed, *n)), "an entry")?;
+        let lacking = missing.iter().map(|one| (one.record, one.facet, one.feed));
+        each_once(lacking, "a missing change")?;
         Ok(Recovery {
             receipts,
             seen,

@@ -54,6 +54,7 @@ pub fn pack(payload: &[u8], dictionary: Option<&[u8]>) -> (Packing, Vec<u8>) {
         Packing::Zstd
     };
     let mut stream = Packer::new(packing, dictionary.unwrap_or_default(), level_for(payload.len()));
+    stream.expect(payload.len());
     let mut packed = stream.push(payload);
     packed.extend(stream.finish());
     if packed.len() < payload.len() {
@@ -71,6 +72,7 @@ pub fn unpack(
     limit: usize,
 ) -> Result<Vec<u8>, WireError> {
     let mut decoder = match packing {
+        Packing::Plain if packed.len() > limit => return Err(WireError::TooLarge("inflated bytes")),
         Packing::Plain => return Ok(packed.to_vec()),
         Packing::Zstd => zstd::stream::read::Decoder::with_buffer(packed),
         Packing::Dictionary => zstd::stream::read::Decoder::with_dictionary(packed, dictionary),
@@ -116,6 +118,15 @@ impl Packer {
                 .expect("BUG: zstd options");
         }
         Self { zstd }
+    }
+
+    /// Says before the first piece how many bytes there will be: zstd then takes no more memory than these need, for a small
+    /// payload one MiB in the place of ninety.
+    fn expect(&mut self, bytes: usize) {
+        if let Some(encoder) = &mut self.zstd {
+            let pledged = encoder.set_pledged_src_size(Some(bytes as u64));
+            pledged.expect("BUG: nothing was written yet");
+        }
     }
 
     /// The bytes to send for this piece.

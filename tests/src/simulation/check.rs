@@ -12,19 +12,21 @@ use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
-use gridledger_schema::set::RecordType;
+use gridledger_schema::set::{RecordType, Scope};
 use gridledger_server::store::records::{EventKind, HistoryRow};
 use gridledger_server::verify::verify;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::conflicts::none_swallowed;
 use super::of_record::{nothing_buried, permitted, sums};
 use super::{PEOPLE, Player, Simulation, text};
 
 /// What the server holds of a record.
 pub(super) struct Held {
+    id: RecordId,
     pub(super) area: AreaNo,
     /// The position at which its generation began.
-    began: u64,
+    pub(super) began: u64,
     pub(super) record_type: RecordType,
     documents: BTreeMap<u8, Document>,
     /// Stored and refused entries, the stored in log order.
@@ -42,6 +44,8 @@ pub(super) fn promises(simulation: &mut Simulation<'_>) -> Result<(), String> {
         sums(id, held)?;
         permitted(simulation, id, held)?;
         nothing_buried(simulation, id, held)?;
+        none_swallowed(simulation, id, held)?;
+        simulation.nothing_forged(held)?;
     }
     let fates = fates(simulation, &records)?;
     claims(simulation, &records, &fates)?;
@@ -49,6 +53,7 @@ pub(super) fn promises(simulation: &mut Simulation<'_>) -> Result<(), String> {
     for player in 0..simulation.players.len() {
         same_views(simulation, player, &records)?;
     }
+    simulation.desks_are_right()?;
     Ok(())
 }
 
@@ -86,6 +91,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
             records.insert(
                 id,
                 Held {
+                    id,
                     area,
                     began: 0,
                     record_type,
@@ -107,6 +113,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
         records.insert(
             id,
             Held {
+                id,
                 area,
                 began: row.began,
                 record_type,
@@ -138,6 +145,33 @@ impl Held {
     /// Whether any of its entries lost its bytes: what those said cannot be added up any more.
     pub(super) fn is_emptied(&self) -> bool {
         self.history.iter().any(|(row, _)| row.body.is_empty())
+    }
+
+    /// Whether somebody whose role has this scope sees it: as who made it, or handles it.
+    fn is_within(&self, scope: Option<Scope>, login: &str) -> bool {
+        let is_made_by = || {
+            let mut made = self.stored().filter(|(row, _)| self.is_made_in(row));
+            made.any(|(row, _)| row.author == login)
+        };
+        let is_handled_by = || {
+            let view = self.view(1).to_json();
+            let ticket = &view["_ticket"];
+            [&ticket["assignees"], &ticket["co_handlers"], &view["co_handlers"]]
+                .into_iter()
+                .filter_map(Value::as_array)
+                .flatten()
+                .any(|who| who.as_str() == Some(login))
+        };
+        match scope {
+            None => false,
+            Some(Scope::Area) => true,
+            Some(Scope::Assigned) => is_made_by() || is_handled_by(),
+            Some(Scope::Own) => is_made_by(),
+        }
+    }
+
+    fn is_made_in(&self, row: &HistoryRow) -> bool {
+        RecordId::created_by(row.feed, row.n) == self.id
     }
 
     pub(super) fn view(&self, facets: u64) -> View {
@@ -178,7 +212,8 @@ type Fates = BTreeMap<(FeedId, u64), bool>;
 /// Every saved edit is in the history, or needs (or had) its author's attention; never both, never neither.
 fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, String> {
     let mut fates = Fates::new();
-    for (row, entry) in records.values().flat_map(|held| &held.history) {
+    let of_players = |(row, _): &&(HistoryRow, Entry)| !simulation.strangers.contains(&row.feed);
+    for (row, entry) in records.values().flat_map(|held| &held.history).filter(of_players) {
         let beaten = row.refusal.as_ref().is_some_and(|r| r.code == Code::Erased);
         simulation.tally.beaten += usize::from(beaten);
         if fates.insert((row.feed, entry.n), row.refusal.is_some()).is_some() {
@@ -195,6 +230,7 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
     }
     for index in 0..simulation.players.len() {
         let may_read = rights(simulation, index)?;
+        let login = PEOPLE[simulation.players[index].who].0;
         let Player { phone, feed, .. } = &mut simulation.players[index];
         let states = phone.engine().receipts(usize::MAX >> 1).map_err(text)?;
         let attention = phone.engine().attention().map_err(text)?;
@@ -211,7 +247,11 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
                 (Some(true), SentState::Dismissed) => simulation.dealt_with.contains(&(index, n)),
                 (Some(false), SentState::InLedger) => true,
                 // Decided, and its area is no longer this phone's to read.
-                (Some(false), SentState::Sent) => !may_read.contains_key(&records[&record].area),
+                (Some(false), SentState::Sent) => {
+                    let held = &records[&record];
+                    let reach = may_read.get(&held.area);
+                    !reach.is_some_and(|reach| held.is_within(reach.scope, login))
+                }
                 _ => false,
             };
             if !fits {
@@ -245,8 +285,15 @@ fn blameless(simulation: &Simulation<'_>, records: &Records) -> Result<(), Strin
     Ok(())
 }
 
-/// The areas a player may read, each with its facets.
-fn rights(simulation: &Simulation<'_>, player: usize) -> Result<BTreeMap<AreaNo, u64>, String> {
+/// What a player may read of an area.
+#[derive(Clone, Copy)]
+struct MayRead {
+    facets: u64,
+    scope: Option<Scope>,
+}
+
+/// The areas a player may read.
+fn rights(simulation: &Simulation<'_>, player: usize) -> Result<BTreeMap<AreaNo, MayRead>, String> {
     let service = &simulation.world.service;
     let login = PEOPLE[simulation.players[player].who].0;
     let user = service
@@ -264,7 +311,10 @@ fn rights(simulation: &Simulation<'_>, player: usize) -> Result<BTreeMap<AreaNo,
     Ok(rights
         .areas(now)
         .into_iter()
-        .map(|area| (area, rights.facets(area, now)))
+        .map(|area| {
+            let (facets, scope) = (rights.facets(area, now), rights.scope(area, now));
+            (area, MayRead { facets, scope })
+        })
         .collect())
 }
 
@@ -322,7 +372,12 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
         simulation.tally.concurrent += usize::from(line.seen.is_some());
         let past = held.documents[&0].at(&Seen::Clock(clock)).map_err(text)?;
         let there = project(&held.record_type, [&past]).to_json();
-        if there != *saw {
+        let same = if edit.retimed {
+            timeless(&there) == timeless(saw)
+        } else {
+            there == *saw
+        };
+        if !same {
             return Err(format!(
                 "{}'s edit {} of {} was made on\n{saw}\nand claims\n{there}",
                 edit.player, edit.n, edit.record
@@ -330,6 +385,26 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
         }
     }
     Ok(())
+}
+
+/// A view without what times decide: the order of a log, which of several values is shown first, a ticket's state.
+fn timeless(view: &Value) -> Value {
+    let mut view = view.clone();
+    let Some(fields) = view.as_object_mut() else {
+        return view;
+    };
+    fields.remove("_ticket");
+    for items in fields.values_mut().filter_map(Value::as_array_mut) {
+        items.sort_by_key(Value::to_string);
+    }
+    let conflicts = fields.remove("_conflicts").unwrap_or_default();
+    for (field, values) in conflicts.as_object().into_iter().flatten() {
+        let values = values.as_array().into_iter().flatten();
+        let mut values: Vec<Value> = values.map(|one| one["value"].clone()).collect();
+        values.sort_by_key(Value::to_string);
+        fields.insert(field.clone(), values.into());
+    }
+    view
 }
 
 fn all_of(before: &[&(HistoryRow, Entry)]) -> Vec<(FeedId, u64)> {
@@ -382,15 +457,17 @@ fn marks_in(text: &str) -> Vec<String> {
 /// A phone shows what the server would show its user, all of it and nothing else.
 fn same_views(simulation: &mut Simulation<'_>, player: usize, records: &Records) -> Result<(), String> {
     let may_read = rights(simulation, player)?;
+    let login = PEOPLE[simulation.players[player].who].0;
     let shown = simulation.players[player]
         .phone
         .engine()
         .for_check()
         .list(&Query::default())
         .map_err(text)?;
-    let wanted = records
-        .iter()
-        .filter(|(_, held)| may_read.contains_key(&held.area) && !held.documents.is_empty());
+    let wanted = records.iter().filter(|(_, held)| {
+        let reach = may_read.get(&held.area);
+        reach.is_some_and(|reach| held.is_within(reach.scope, login)) && !held.documents.is_empty()
+    });
     let wanted: BTreeMap<&RecordId, &Held> = wanted.collect();
     for record in &shown {
         let Some(held) = wanted.get(&record.id) else {
@@ -398,7 +475,7 @@ fn same_views(simulation: &mut Simulation<'_>, player: usize, records: &Records)
                 "phone {player} shows {record:?}, which is not there for it"
             ));
         };
-        let there = held.view(may_read[&held.area]).to_json();
+        let there = held.view(may_read[&held.area].facets).to_json();
         if (&record.view, record.pending, &record.record_type) != (&there, 0, &held.record_type.name) {
             return Err(format!(
                 "phone {player} shows\n{record:?}\nthe server holds\n{there}"

@@ -9,6 +9,7 @@ use super::{Simulation, text};
 impl Simulation<'_> {
     /// Something ends a record's history.
     pub(super) fn end_history(&mut self) -> Result<(), String> {
+        self.put_right();
         let Some(record) = self.some_record()? else {
             return Ok(());
         };

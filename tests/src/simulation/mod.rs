@@ -1,47 +1,59 @@
 //! Random histories: a few phones, people who edit, lines that break, clocks that are wrong, stores that close, rights
 //! that end. A seed repeats its history. At the end every line heals, and `check` asks whether the promises were kept.
 
+mod chains;
 mod check;
+mod conflicts;
 mod edits;
 mod epochs;
+mod forged;
+mod frames;
+mod heavy;
+mod ledgers;
 mod lines;
 mod of_record;
+mod people;
+mod processes;
 mod restores;
 pub mod rng;
+mod scopes;
+mod snapshots;
+mod tally;
 mod territory;
+mod theme;
+mod work;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
 use gridledger_client::faults;
-use gridledger_client::{ClientError, Intents, Query, RecordId, SyncReport};
+use gridledger_client::{RecordId, SyncReport};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::FeedId;
 use gridledger_server::sync::SyncError;
 use serde_json::Value;
 
-use crate::world::{Line, MORNING, Phone, SyncFailure, World};
+use crate::receiving::Receiving;
+use crate::world::{Line, Phone, SyncFailure, World};
+use people::{PEOPLE, WIDE};
 pub use restores::Planted;
 use rng::Rng;
+pub use tally::Tally;
+pub use theme::Theme;
 
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 3_600_000;
-/// Who may hold a phone: login, role, area.
-const PEOPLE: [(&str, &str, &str); 6] = [
-    ("w1", "grid_worker", "G1"),
-    ("w2", "grid_worker", "G1"),
-    ("w3", "grid_worker", "G2"),
-    ("h1", "grid_head", "G1"),
-    ("d1", "dispatcher_community", "C"),
-    ("g1", "general_grid_head", "C"),
-];
 /// Rounds after which everyone must be quiet once the lines are good.
 const ROUNDS: usize = 60;
 
 /// A phone and its holder.
 struct Player {
     who: usize,
+    /// The process that is in front, and the answer it is receiving.
     phone: Phone,
+    answer: Option<Receiving>,
+    /// Another process on the same file.
+    other: Option<(Phone, Option<Receiving>)>,
     feed: FeedId,
     /// Answers that were sent to it.
     answers: Vec<Vec<u8>>,
@@ -54,6 +66,8 @@ struct SavedEdit {
     record: RecordId,
     /// The record as its author saw it; `None` of a new one, and of one whose author's lease had ended.
     saw: Option<Value>,
+    /// Times of entries on that screen were corrected since.
+    retimed: bool,
 }
 
 /// A request as it was sent.
@@ -62,39 +76,6 @@ struct Sent {
     arrived: bool,
     /// Which start of the server it was sent to.
     start: usize,
-}
-
-/// What happened in a history, so that a test can say it was not an idle one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// Edits saved.
-    pub saved: usize,
-    /// Of those, refused by the server.
-    pub refused: usize,
-    /// Edits a phone refused at once.
-    pub refused_early: usize,
-    /// Requests, answers or parts of answers lost.
-    pub lost: usize,
-    /// Old requests delivered again.
-    pub repeated: usize,
-    /// Entries whose author had not seen all that was there.
-    pub concurrent: usize,
-    /// Tickets that ended closed or evaluated.
-    pub closed: usize,
-    /// Changes of the territory.
-    pub plans: usize,
-    /// Records that moved, each time counted.
-    pub moved: usize,
-    /// Records that began anew, nothing erased.
-    pub epochs: usize,
-    /// Erasures asked for.
-    pub erased: usize,
-    /// Edits that an erasure beat.
-    pub beaten: usize,
-    /// Restores from an older backup.
-    pub restored: usize,
-    /// Restores up to the last whose recovery ended with its time only.
-    pub waited_out: usize,
 }
 
 struct Simulation<'a> {
@@ -113,8 +94,20 @@ struct Simulation<'a> {
     ends: Vec<i64>,
     /// Which of the people hold their role.
     holds: [bool; PEOPLE.len()],
+    /// What is in this history beside the usual.
+    themes: Vec<Theme>,
+    /// How many of the people there are.
+    people: usize,
+    desks: Vec<ledgers::Desk>,
     backup: Option<restores::Backup>,
     backups: usize,
+    snapshot: Option<snapshots::Snapshot>,
+    /// The store was set back, and the operator has not said so yet.
+    is_set_back: bool,
+    /// Feeds of devices that are no player's.
+    strangers: BTreeSet<FeedId>,
+    /// Marks that must never be stored.
+    never: Vec<String>,
     planted: Option<Planted>,
     steps: &'a Mutex<Vec<String>>,
     tally: Tally,
@@ -157,24 +150,33 @@ impl<'a> Simulation<'a> {
             grids: vec!["G1".into(), "G2".into()],
             ends: Vec::new(),
             holds: [true; PEOPLE.len()],
+            themes: Vec::new(),
+            people: WIDE,
+            desks: Vec::new(),
             backup: None,
             backups: 0,
+            snapshot: None,
+            is_set_back: false,
+            strangers: BTreeSet::new(),
+            never: Vec::new(),
             planted: None,
             steps,
             tally: Tally::default(),
             rng: Rng::new(seed),
         };
         territory::prepare(&simulation);
+        simulation.choose_themes();
         for index in 0..simulation.rng.range(3, 5) as usize {
             // The first two share a grid; a person may hold two phones.
             let who = if index < 2 {
                 index
             } else {
-                simulation.rng.below(PEOPLE.len())
+                simulation.rng.below(simulation.people)
             };
             simulation.join(who);
             simulation.sync(index, Line::Good)?;
         }
+        simulation.begin_themes()?;
         Ok(simulation)
     }
 
@@ -191,6 +193,8 @@ impl<'a> Simulation<'a> {
         self.players.push(Player {
             who,
             phone,
+            answer: None,
+            other: None,
             feed,
             answers: Vec::new(),
         });
@@ -202,6 +206,9 @@ impl<'a> Simulation<'a> {
 
     fn step(&mut self) -> Result<(), String> {
         let player = self.rng.below(self.players.len());
+        if !self.themes.is_empty() && self.rng.percent(25) {
+            return self.themed(player);
+        }
         match self.rng.below(100) {
             0..=15 => self.create(player),
             16..=55 => self.edit(player),
@@ -260,141 +267,6 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn mark(&mut self) -> String {
-        self.marks += 1;
-        format!("m{}e", self.marks)
-    }
-
-    fn create(&mut self, player: usize) -> Result<(), String> {
-        let areas = self.players[player].phone.engine().status().map_err(text)?.areas;
-        if areas.is_empty() {
-            return Ok(());
-        }
-        let area = self.rng.pick(&areas).code.clone();
-        let homes = edits::Homes {
-            dwellings: self.ids(player, "dwelling")?,
-            households: self.ids(player, "household")?,
-        };
-        let mark = self.mark();
-        let now = MORNING + self.marks as i64;
-        let (kind, intents) = edits::create(&mut self.rng, &mark, &homes, now);
-        self.note(format!("{player} creates a {kind} in {area}: {intents:?}"));
-        let saved = self.players[player].phone.engine().create(kind, &area, intents);
-        self.keep(player, saved, None)
-    }
-
-    fn ids(&mut self, player: usize, kind: &str) -> Result<Vec<String>, String> {
-        let found = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .list(&Query::of_type(kind).limit(20));
-        Ok(found.map_err(text)?.iter().map(|r| r.id.to_string()).collect())
-    }
-
-    fn edit(&mut self, player: usize) -> Result<(), String> {
-        let records = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .list(&Query::default().limit(8));
-        let records = records.map_err(text)?;
-        if records.is_empty() {
-            return self.create(player);
-        }
-        let record = self.rng.pick(&records).id;
-        self.edit_one(player, record)
-    }
-
-    /// Edits a record, if the player has it.
-    fn edit_one(&mut self, player: usize, record: RecordId) -> Result<(), String> {
-        let found = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .get(record)
-            .map_err(text)?;
-        let Some(record) = found else { return Ok(()) };
-        let mark = self.mark();
-        let people: Vec<String> = PEOPLE.iter().map(|(login, ..)| (*login).to_owned()).collect();
-        let mut tickets = self.ids(player, "ticket")?;
-        tickets.push(RecordId([9; 16]).to_string());
-        let intents = edits::edit(&mut self.rng, &record, &mark, &people, &tickets);
-        let saw = (!record.withheld).then_some(record.view);
-        self.save(player, record.id, intents, saw)
-    }
-
-    fn save(
-        &mut self,
-        player: usize,
-        record: RecordId,
-        intents: Intents,
-        saw: Option<Value>,
-    ) -> Result<(), String> {
-        self.note(format!("{player} edits {record}: {intents:?}"));
-        let saved = self.players[player].phone.engine().edit(record, intents);
-        self.keep(player, saved, saw)
-    }
-
-    /// A refusal on the phone saves nothing; anything else that goes wrong is a fault.
-    fn keep(
-        &mut self,
-        player: usize,
-        saved: Result<gridledger_client::Saved, ClientError>,
-        saw: Option<Value>,
-    ) -> Result<(), String> {
-        match saved {
-            Ok(saved) => {
-                self.note(format!("  … saved as {}", saved.n));
-                self.tally.saved += 1;
-                let (n, record) = (saved.n, saved.record);
-                self.saved.push(SavedEdit {
-                    player,
-                    n,
-                    record,
-                    saw,
-                });
-                Ok(())
-            }
-            Err(ClientError::Refused(refusal)) => {
-                self.note(format!("  … refused early: {refusal}"));
-                self.tally.refused_early += 1;
-                Ok(())
-            }
-            Err(error) => Err(format!("a save failed: {error}")),
-        }
-    }
-
-    fn settle(&mut self, player: usize) -> Result<(), String> {
-        let conflicts = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .conflicts(None)
-            .map_err(text)?;
-        if conflicts.is_empty() {
-            return self.edit(player);
-        }
-        let conflict = self.rng.pick(&conflicts);
-        let value = self.rng.pick(&conflict.values)["value"].clone();
-        let engine = self.players[player].phone.engine();
-        let saw = engine
-            .for_check()
-            .get(conflict.record)
-            .map_err(text)?
-            .filter(|r| !r.withheld)
-            .map(|r| r.view);
-        self.note(format!(
-            "{player} settles {} of {} with {value}",
-            conflict.field, conflict.record
-        ));
-        let saved = self.players[player]
-            .phone
-            .engine()
-            .settle(conflict.record, &conflict.field, value);
-        self.keep(player, saved, saw)
-    }
-
     fn sync(&mut self, player: usize, line: Line) -> Result<(), String> {
         self.sync_told(player, line).map(|_| ())
     }
@@ -402,6 +274,8 @@ impl<'a> Simulation<'a> {
     fn sync_told(&mut self, player: usize, line: Line) -> Result<SyncReport, String> {
         self.note(format!("{player} syncs, line {line:?}"));
         self.tally.lost += usize::from(line != Line::Good);
+        // A process makes one exchange at a time.
+        self.players[player].answer = None;
         let before = self.screen(player)?;
         let phone = &mut self.players[player].phone;
         let report = match phone.sync_over(&self.world, line) {
@@ -409,28 +283,43 @@ impl<'a> Simulation<'a> {
                 self.enrol_again(player)?;
                 return self.sync_told(player, line);
             }
+            Err(error) if error.is_behind() => {
+                return match self.told_behind(player, before)? {
+                    Some(report) => Ok(report),
+                    None => self.sync_told(player, line),
+                };
+            }
             report => report.map_err(|e| format!("a sync failed: {e}"))?,
         };
-        let (arrived, start) = (line != Line::RequestLost, self.starts);
-        let restored = self.world.service.store.restored().map_err(text)?;
-        if restored.is_some_and(|restore| restore.ended_at.is_some_and(|at| at >= restore.until)) {
-            self.tally.waited_out = self.tally.restored;
-        }
-        let phone = &mut self.players[player].phone;
-        let body = phone.last_request().to_vec();
-        self.requests.push_back(Sent { body, arrived, start });
-        if self.requests.len() > 12 {
-            self.requests.pop_front();
-        }
-        let answer = self.players[player].phone.last_answer().to_vec();
-        self.players[player].answers.push(answer);
+        self.note_sent(player, line != Line::RequestLost)?;
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
+        if report.corrected > 0 {
+            let own = self.saved.iter_mut().filter(|edit| edit.player == player);
+            own.for_each(|edit| edit.retimed = true);
+        }
         self.nothing_disappeared(player, before)?;
         if report.healed > 0 {
             return Err("a phone's digest differed from the server's".into());
         }
         Ok(report)
+    }
+
+    /// Remembers a request and its answer, so that they can arrive again.
+    fn note_sent(&mut self, player: usize, arrived: bool) -> Result<(), String> {
+        let restored = self.world.service.store.restored().map_err(text)?;
+        if restored.is_some_and(|restore| restore.ended_at.is_some_and(|at| at >= restore.until)) {
+            self.tally.waited_out = self.tally.restored;
+        }
+        let start = self.starts;
+        let Player { phone, answers, .. } = &mut self.players[player];
+        let body = phone.last_request().to_vec();
+        answers.push(phone.last_answer().to_vec());
+        self.requests.push_back(Sent { body, arrived, start });
+        if self.requests.len() > 12 {
+            self.requests.pop_front();
+        }
+        Ok(())
     }
 
     fn counts(&self) -> Result<(u64, u64, u64), String> {
@@ -439,7 +328,7 @@ impl<'a> Simulation<'a> {
 
     fn close(&mut self, player: usize) {
         self.note(format!("{player} is closed and opened"));
-        self.players[player].phone.close();
+        self.end_processes(player);
         self.players[player].phone.engine();
     }
 
@@ -449,63 +338,11 @@ impl<'a> Simulation<'a> {
         self.starts += 1;
     }
 
-    /// An answer from before tells of rights and areas as they were: no phone takes one after a newer one.
-    fn old_answers_are_lost(&mut self) {
-        self.players.iter_mut().for_each(|player| player.answers.clear());
-    }
-
-    /// Somebody's role ends; one that ended before is given again.
-    fn rights(&mut self) {
-        let who = self.rng.range(1, PEOPLE.len() as i64 - 1) as usize;
-        let (login, role, area) = PEOPLE[who];
-        let ended = self.world.take(login, role, area);
-        self.holds[who] = !ended;
-        if ended {
-            self.old_answers_are_lost();
-            self.ends.push(self.world.service.now());
-        } else {
-            self.world.give(login, role, area);
-        }
-        self.note(format!(
-            "{login} {} {role}",
-            if ended { "is no longer" } else { "is again" }
-        ));
-        // Two grants of one moment would be one.
-        self.world.pass(1);
-    }
-
-    /// A phone's clock jumps. By more than ten days ahead its edits are refused until it has synced.
+    /// A phone's clock jumps. What is saved by it gets right times with the next sync.
     fn wrong_clock(&mut self, player: usize) {
         let days = self.rng.range(-9, 11);
         self.note(format!("{player}'s clock is now {days} days off"));
         self.players[player].phone.set_skew(days * DAY);
-    }
-
-    fn attention(&mut self, player: usize) -> Result<(), String> {
-        let engine = self.players[player].phone.engine();
-        let Some(first) = engine.attention().map_err(text)?.into_iter().next() else {
-            return self.edit(player);
-        };
-        if self.rng.percent(50) {
-            self.dealt_with.insert((player, first.id.n));
-            self.note(format!("{player} dismisses {}", first.id.n));
-            return self.players[player]
-                .phone
-                .engine()
-                .dismiss(first.id)
-                .map_err(text);
-        }
-        self.note(format!("{player} applies {} again", first.id.n));
-        match self.players[player].phone.engine().apply_again(first.id) {
-            // The record is gone with the refused edit that made it.
-            Err(ClientError::Missing(_)) => Ok(()),
-            saved => {
-                if saved.is_ok() {
-                    self.dealt_with.insert((player, first.id.n));
-                }
-                self.keep(player, saved, None)
-            }
-        }
     }
 
     fn nothing_waits(&mut self) -> Result<bool, String> {
@@ -525,6 +362,7 @@ impl<'a> Simulation<'a> {
         for _ in 0..ROUNDS {
             let mut quiet = true;
             for player in 0..self.players.len() {
+                self.take_turns(player);
                 let report = self.sync_told(player, Line::Good)?;
                 quiet &= report.round_trips == 1 && report.changed == 0 && report.decided == 0;
             }

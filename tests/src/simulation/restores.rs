@@ -4,7 +4,7 @@
 //! A backup from before a change of the territory or an erasure is not used: those an operator has to do again by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gridledger_client::{Query, RecordId};
 use serde_json::Value;
@@ -20,6 +20,7 @@ pub(super) struct Backup {
 impl Simulation<'_> {
     /// Makes a backup, or puts the last one back.
     pub(super) fn back_up_or_restore(&mut self) {
+        self.put_right();
         let by_hand = self.tally.plans + self.tally.erased;
         match &self.backup {
             Some(backup) if backup.by_hand == by_hand && self.rng.percent(60) => self.restore(),
@@ -34,25 +35,20 @@ impl Simulation<'_> {
 
     fn restore(&mut self) {
         let Some(backup) = &self.backup else { return };
-        self.steps
-            .lock()
-            .expect("the list of steps")
-            .push(format!("the server is restored from {}", backup.file.display()));
+        let file = backup.file.clone();
+        self.restore_from(&file);
+    }
+
+    pub(super) fn restore_from(&mut self, file: &Path) {
+        self.note(format!("the server is restored from {}", file.display()));
         // A generation begins at a second of its own.
         self.world.pass(1_000);
-        self.world
-            .restore_told(&backup.file, self.planted != Some(Planted::EpochKept));
+        let told = self.planted != Some(Planted::EpochKept);
+        self.world.restore_told(file, told);
         self.starts += 1;
         self.tally.restored += 1;
-        for (who, (login, role, area)) in PEOPLE.iter().enumerate() {
-            if self.holds[who] {
-                self.world.user(login, role, area);
-            } else if self.world.take(login, role, area) {
-                self.old_answers_are_lost();
-                self.ends.push(self.world.service.now());
-            }
-        }
-        self.world.pass(1);
+        self.is_set_back = false;
+        self.rights_again();
     }
 
     /// Whoever the server does not know any more enrols again.
@@ -72,7 +68,9 @@ impl Simulation<'_> {
     /// What a phone shows while a restore is being made good; `None` where something else may take it away.
     pub(super) fn screen(&mut self, player: usize) -> Result<Option<Screen>, String> {
         let tally = self.tally;
-        if tally.restored == 0 || tally.plans + tally.erased + tally.waited_out + self.ends.len() > 0 {
+        if tally.restored + tally.set_back == 0
+            || tally.plans + tally.erased + tally.waited_out + self.ends.len() > 0
+        {
             return Ok(None);
         }
         let shown = self.players[player]

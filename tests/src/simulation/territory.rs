@@ -20,11 +20,18 @@ pub(super) fn prepare(simulation: &Simulation<'_>) {
 
 /// One change of the territory, carried out.
 pub(super) fn change(simulation: &mut Simulation<'_>) -> Result<(), String> {
-    let mut changes = match simulation.rng.below(5) {
+    let changes = match simulation.rng.below(5) {
         0 | 1 => split(simulation)?,
         2 | 3 => merge(simulation),
         _ => reparent(simulation),
     };
+    carry_out(simulation, changes);
+    Ok(())
+}
+
+/// A plan is drawn up, approved and applied.
+pub(super) fn carry_out(simulation: &mut Simulation<'_>, mut changes: Value) {
+    simulation.put_right();
     let days = *simulation.rng.pick(&[0i64, 1, 7]);
     changes["hand_over_days"] = json!(days);
     let now = simulation.world.service.now();
@@ -33,7 +40,6 @@ pub(super) fn change(simulation: &mut Simulation<'_>) -> Result<(), String> {
     planning::carry_out(&simulation.world, &changes);
     simulation.old_answers_are_lost();
     simulation.tally.plans += 1;
-    Ok(())
 }
 
 /// A grid gives some of its records to a new one; sometimes the rest as well, and closes.

@@ -118,7 +118,7 @@ impl Author {
 
     fn segment(&self, entries: Vec<SignedEntry>) -> CheckedSegment {
         CheckedSegment {
-            heard: Heard::EVERYTHING,
+            heard: Heard::everything(),
             again: None,
             feed: self.row.clone(),
             entries,

@@ -34,6 +34,7 @@ const LARGE: &[&str] = &[
     "read_log",
     "read_records",
     "records",
+    "seen_alone",
     "signatures",
     "stays",
 ];

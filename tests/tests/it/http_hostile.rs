@@ -103,7 +103,7 @@ fn the_sync_route_takes_nothing_but_a_request() {
         refuses(&desk.ask_with("POST", "/v1/sync", &[], body), &[Code::BadRequest]);
     }
     refuses(
-        &desk.ask_with("POST", "/v1/sync", &[], b"\x87\x02"),
+        &desk.ask_with("POST", "/v1/sync", &[], b"\x88\x03"),
         &[Code::VersionUnsupported],
     );
     lives(&desk);

@@ -3,6 +3,7 @@
 
 use gridledger_client::{Client, Intents, Invite, Options, Query, Record, RecordId, SentState};
 use gridledger_schema::code::Code;
+use gridledger_schema::limits;
 use gridledger_schema::wire::Grant;
 use gridledger_server::sync::SyncError;
 use gridledger_tests::at_rest::{dump, found, lock, open_raw};
@@ -379,11 +380,10 @@ fn a_refused_edit_is_withheld_in_the_dark() {
     phone.sync(&world).unwrap();
     let person = person(&mut phone);
     phone.sync(&world).unwrap();
-    // A clock too far ahead: the server refuses what was saved by it.
-    phone.set_skew(11 * DAY);
+    // The record is full: the server refuses what was saved.
+    world.set_column(person, "base_bytes", limits::RECORD_BYTES as i64);
     let edit = Intents::new().put("contact_hours", format!("{NAME} 晚上"));
     phone.engine().edit(person, edit).unwrap();
-    phone.set_skew(0);
     phone.sync(&world).unwrap();
     let refused = phone.engine().attention().unwrap();
     assert_eq!(

@@ -169,6 +169,62 @@ fn personal_values_are_masked_unless_the_caller_reads_everything_and_says_why() 
 }
 
 #[test]
+fn what_matches_no_longer_is_named_in_left() {
+    let world = world();
+    let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));
+    let dispatcher = Clerk::new(&world.service, "dc");
+    let category = world.service.schema.categories[0].code.clone();
+    let mine = w1.made("ticket", "G1", ticket("路灯不亮", &category));
+    h1.event(mine, "accept", json!({}));
+    let accepted = [("state", "ACCEPTED")];
+    let (found, cursor) = dispatcher.pull("ticket", &accepted, "", 10);
+    assert_eq!(found.len(), 1);
+    h1.event(mine, "assign", json!({"who": "pf"}));
+    // A new one that never matched is no news for this question.
+    w1.made("ticket", "G1", ticket("井盖缺失", &category));
+    let since = |question: (&str, &str), cursor: &str| {
+        let page = dispatcher.page("ticket", &[question, ("since", cursor)]);
+        let page = page.expect("a page");
+        (page.rows.len(), page.left, page.cursor)
+    };
+    let (rows, left, cursor) = since(accepted[0], &cursor);
+    assert_eq!((rows, left), (0, vec![mine]));
+    let (rows, left, _) = since(accepted[0], &cursor);
+    assert_eq!((rows, left), (0, vec![]), "it is told once");
+}
+
+#[test]
+fn what_a_handler_may_not_read_any_more_is_named_to_nobody_else() {
+    let world = world();
+    world.user("other", "property_company", "G1");
+    let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));
+    let (firm, other) = (
+        Clerk::new(&world.service, "pf"),
+        Clerk::new(&world.service, "other"),
+    );
+    let category = world.service.schema.categories[0].code.clone();
+    let mine = w1.made("ticket", "G1", ticket("路灯不亮", &category));
+    h1.event(mine, "accept", json!({}));
+    h1.event(mine, "assign", json!({"who": "pf"}));
+    let (found, cursor) = firm.pull("ticket", &[], "", 10);
+    assert_eq!(found.len(), 1);
+    let (none, others) = other.pull("ticket", &[], "", 10);
+    assert_eq!(none.len(), 0);
+    h1.event(mine, "assign", json!({"who": "h1"}));
+    let left = |clerk: &Clerk<'_>, cursor: &str| {
+        let page = clerk.page("ticket", &[("since", cursor)]).expect("a page");
+        assert_eq!(page.rows, [] as [Value; 0]);
+        (page.left, page.cursor)
+    };
+    let (gone, cursor) = left(&firm, &cursor);
+    assert_eq!(gone, [mine]);
+    assert_eq!(left(&other, &others).0, []);
+    // What happens to it now is no news for the firm.
+    w1.edit(mine, put("title", json!("路灯全灭")));
+    assert_eq!(left(&firm, &cursor).0, []);
+}
+
+#[test]
 fn a_filter_finds_its_rows_and_does_not_hold_the_cursor_back() {
     let world = world();
     let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));

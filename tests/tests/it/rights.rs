@@ -329,3 +329,22 @@ fn nobody_is_given_a_log_beyond_a_change_of_rights_that_was_not_told() {
     };
     assert!(frames.iter().all(|frame| !matches!(frame, Frame::Delta(_))));
 }
+
+#[test]
+fn an_answer_that_is_still_being_sent_ends_with_the_role_it_was_begun_under() {
+    let world = world();
+    let end = world.service.now() + HOUR;
+    world.user_until("w3", "grid_worker", "G1", Some(end));
+    let mut late = phone(&world, "w3");
+    let mut writer = phone(&world, "w2");
+    patrol(&mut writer).unwrap();
+    writer.sync(&world).unwrap();
+    let request = late.engine().request(0).unwrap();
+    let mut answer = gridledger_server::sync::open(&world.service, &request.body).unwrap();
+    world.pass(HOUR);
+    let (bytes, last) = answer.next(&world.service).unwrap();
+    assert!(last);
+    let mut report = gridledger_client::SyncReport::default();
+    let more = late.receive(&bytes, &mut report).unwrap();
+    assert_eq!((more, report.changed), (true, 0), "it is to ask again");
+}

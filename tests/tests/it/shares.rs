@@ -1,5 +1,6 @@
 //! Shares: a department gets the granted fields of the granted area for as long as it lasts, and every pull is logged.
 
+use gridledger_server::store::people::UserNo;
 use gridledger_server::store::reads::{ReadKind, ReadQuery};
 use gridledger_server::verify::verify;
 use gridledger_tests::desk::{Answer, Desk};
@@ -12,6 +13,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 struct Office {
     desk: Desk,
     officer: String,
+    auditor: String,
     dept: String,
 }
 
@@ -21,8 +23,9 @@ fn office() -> Office {
         desk.person(login, PASSWORD, role, area);
         desk.sign_in(login, PASSWORD).0
     };
-    let (officer, dept) = (
+    let (officer, auditor, dept) = (
         signed("po", "privacy_officer", "C"),
+        signed("au", "auditor", "C"),
         signed("fire", "connector", "D"),
     );
     desk.person("w1", PASSWORD, "grid_worker", "C");
@@ -39,7 +42,12 @@ fn office() -> Office {
             { "op": "add", "field": "safety_notes", "item": "gas" }]),
         );
     }
-    Office { desk, officer, dept }
+    Office {
+        desk,
+        officer,
+        auditor,
+        dept,
+    }
 }
 
 impl Office {
@@ -64,10 +72,42 @@ impl Office {
         })
     }
 
+    /// A share that a second person has agreed to.
     fn share(&self) -> u64 {
-        let made = self.ask(&self.officer, "POST", "/v1/shares", &self.terms());
+        let share = self.made(&self.terms());
+        assert_eq!(self.approve(&self.auditor, share).status, 204);
+        share
+    }
+
+    fn made(&self, terms: &Value) -> u64 {
+        let made = self.ask(&self.officer, "POST", "/v1/shares", terms);
         assert_eq!(made.status, 201, "{made:?}");
         made.json()["id"].as_u64().unwrap()
+    }
+
+    fn approve(&self, token: &str, share: u64) -> Answer {
+        self.ask(
+            token,
+            "POST",
+            &format!("/v1/shares/{share}/approve"),
+            &Value::Null,
+        )
+    }
+
+    fn account(&self, login: &str) -> UserNo {
+        self.desk.service.store.user_by_login(login).unwrap().unwrap().no
+    }
+
+    /// Takes a role of the officer's away, or gives it.
+    fn officer_shares(&self, shares: bool) {
+        let (store, now) = (&self.desk.service.store, self.desk.service.now());
+        if shares {
+            self.desk.person("po", PASSWORD, "privacy_officer", "C");
+            return;
+        }
+        let area = self.desk.service.tree().by_code("C").unwrap().no;
+        let ended = store.end_grant(self.account("po"), "privacy_officer", area, now, now);
+        assert!(ended.unwrap());
     }
 
     fn feed(&self, token: &str, share: u64, query: &str) -> Answer {
@@ -192,9 +232,7 @@ fn a_share_is_pulled_by_who_it_was_made_for_until_it_ends() {
     assert!(ended["revoked_at"].is_i64(), "{ended}");
     let mut short = office.terms();
     short["until"] = json!(office.desk.service.now() + 50);
-    let short = office.ask(&office.officer, "POST", "/v1/shares", &short).json()["id"]
-        .as_u64()
-        .unwrap();
+    let short = office.made(&short);
     while office
         .desk
         .service
@@ -223,6 +261,7 @@ fn what_may_not_be_shared_is_refused() {
         ("area", json!("D"), (403, "forbidden")),
         ("area", json!("nowhere"), (403, "forbidden")),
         ("to", json!("nobody"), (400, "bad_request")),
+        ("to", json!("po"), (403, "second_person_required")),
         ("purpose", json!("?"), (400, "bad_request")),
         ("until", json!(1), (400, "bad_request")),
         ("until", json!(i64::MAX), (400, "bad_request")),
@@ -243,4 +282,58 @@ fn what_may_not_be_shared_is_refused() {
         code(&office.ask(&office.dept, "POST", "/v1/shares", &office.terms())),
         (403, "forbidden".into())
     );
+}
+
+#[test]
+fn a_share_takes_a_second_person_who_is_neither_its_maker_nor_who_gets_it() {
+    let office = office();
+    let alone = (403, "second_person_required".to_owned());
+    let share = office.made(&office.terms());
+    assert_eq!(code(&office.feed(&office.dept, share, "")), alone);
+    assert_eq!(code(&office.approve(&office.officer, share)), alone, "its maker");
+    let nobody = (404, "not_found".to_owned());
+    assert_eq!(
+        code(&office.approve(&office.dept, share)),
+        nobody,
+        "no role there"
+    );
+    let worker = office.desk.sign_in("w1", PASSWORD).0;
+    assert_eq!(
+        code(&office.approve(&worker, share)),
+        nobody,
+        "answers for nothing"
+    );
+    assert_eq!(code(&office.approve(&office.auditor, share + 1)), nobody);
+    let mut own = office.terms();
+    own["to"] = json!("au");
+    let own = office.made(&own);
+    assert_eq!(code(&office.approve(&office.auditor, own)), alone, "who gets it");
+    assert_eq!(office.approve(&office.auditor, share).status, 204);
+    assert_eq!(office.approve(&office.auditor, share).status, 204, "said again");
+    assert_eq!(office.feed(&office.dept, share, "").status, 200);
+    let shares = office
+        .ask(&office.officer, "GET", "/v1/shares", &Value::Null)
+        .json();
+    let approved: Vec<&Value> = shares["shares"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|share| &share["approved_by"])
+        .collect();
+    assert_eq!(approved, [&Value::Null, &json!("au")], "the newest first");
+}
+
+#[test]
+fn a_share_ends_with_the_right_of_who_made_it() {
+    let office = office();
+    let (share, waits) = (office.share(), office.made(&office.terms()));
+    let ended = (403, "share_ended".to_owned());
+    office.officer_shares(false);
+    assert_eq!(code(&office.feed(&office.dept, share, "")), ended);
+    assert_eq!(code(&office.approve(&office.auditor, waits)), ended);
+    office.officer_shares(true);
+    assert_eq!(office.feed(&office.dept, share, "").status, 200);
+    let store = &office.desk.service.store;
+    store.set_user_revoked(office.account("po"), true).unwrap();
+    assert_eq!(code(&office.feed(&office.dept, share, "")), ended);
 }

@@ -92,6 +92,10 @@ fn random_histories_keep_the_promises() {
         ("erased", sum(|t| t.erased)),
         ("beaten", sum(|t| t.beaten)),
         ("restored", sum(|t| t.restored)),
+        ("chains", sum(|t| t.chains)),
+        ("together", sum(|t| t.together)),
+        ("turns", sum(|t| t.turns)),
+        ("between", sum(|t| t.between)),
     ];
     println!("{} histories: {sums:?}", kept.len());
     for (what, count) in sums {

@@ -159,7 +159,9 @@ pub fn told(app: &App, report: &SyncReport) -> Result<String, Failure> {
             "cost       round trips: {trips}, up {up}, down {down}"
         ),
     ];
-    let (proven, areas) = (report.proven, status.areas.len());
+    let areas = status.areas.len();
+    // An area is proven anew by each request of a sync.
+    let proven = (report.proven as usize).min(areas);
     if proven > 0 {
         lines.push(say!(
             lang,
@@ -173,6 +175,14 @@ pub fn told(app: &App, report: &SyncReport) -> Result<String, Failure> {
             lang,
             "修复  {healed} 个区域与总账不符，下次同步重新取回",
             "healing    areas that differ from the ledger: {healed}; the next sync fetches them afresh"
+        ));
+    }
+    if report.corrected > 0 {
+        let corrected = report.corrected;
+        lines.push(say!(
+            lang,
+            "校时  {corrected} 笔的时间已按服务器时钟校正",
+            "clock      edits whose times were corrected: {corrected}"
         ));
     }
     if report.refused > 0 {

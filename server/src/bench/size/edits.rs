@@ -29,12 +29,16 @@ pub(super) fn patterns(
     let mut author = Author::new(user, 9, 0, EntryHash::ZERO);
     service.store.put_feed(&author.row)?;
     let mut records = Vec::new();
+    let target = |record_type: &str| Target::Create {
+        record_type: record_type.to_owned(),
+        area,
+    };
+    // The household of the pattern lies in a dwelling that is there.
+    let home = author.sign(target("dwelling"), 0, creation("dwelling", ""));
+    let home_id = home.entry.record(author.row.feed).to_string();
+    service.store.push(author.push(vec![home]))?;
     for record_type in TYPES {
-        let target = Target::Create {
-            record_type: record_type.to_owned(),
-            area,
-        };
-        let mut signed = vec![author.sign(target, 0, creation(record_type))];
+        let mut signed = vec![author.sign(target(record_type), 0, creation(record_type, &home_id))];
         let record = signed[0].entry.record(author.row.feed);
         for k in 1..entries {
             signed.push(author.sign(Target::Edit { record }, 0, change(record_type, k)));
@@ -59,11 +63,10 @@ fn put(field: &str, value: serde_json::Value) -> Intent {
     }
 }
 
-fn creation(record_type: &str) -> Vec<Intent> {
-    let none = "00000000-0000-8000-8000-000000000000";
+fn creation(record_type: &str, home: &str) -> Vec<Intent> {
     match record_type {
         "household" => vec![
-            put("dwelling_id", json!(none)),
+            put("dwelling_id", json!(home)),
             put("label", json!("#户 三楼北")),
             put("status", json!("active")),
         ],
@@ -138,7 +141,7 @@ impl Author {
             feed: self.row.clone(),
             entries,
             signature: [0; 64],
-            heard: Heard::EVERYTHING,
+            heard: Heard::everything(),
             again: None,
         };
         Push {

@@ -3,6 +3,7 @@
 use gridledger_core::derive::DeriveError;
 use gridledger_core::document::{Document, RULES_VERSION};
 use gridledger_core::epoch::{self, Erasure, Place};
+use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
 
 use super::{Finished, Working};
@@ -18,6 +19,18 @@ impl Working {
     pub(crate) fn erasures(&self) -> Vec<Erasure> {
         let bases = self.facets.values().filter_map(|f| f.document.base());
         bases.flat_map(|base| base.erased).collect()
+    }
+
+    /// Operations of its documents, of both its base and its entries; and those of its entries alone.
+    pub(crate) fn operations_since(&self) -> (u64, u64) {
+        let all = self.operations();
+        if all < limits::EPOCH_OPERATIONS {
+            return (all, 0);
+        }
+        let base = self
+            .documents()
+            .map(|(_, document)| document.base_operation_count());
+        (all, all.saturating_sub(base.sum()))
     }
 
     /// Entries, and bytes of entries, since its generation began.

@@ -9,6 +9,7 @@ mod listener;
 mod migrations;
 mod readers;
 mod tls;
+mod vacuum;
 mod writer;
 
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use super::tables::steps::{STEPS, Steps};
 use super::{StoreError, tables};
 use listener::Listener;
 use readers::Readers;
+use vacuum::Vacuum;
+use writer::Shared;
 
 /// How long a write may take: longer than any of its statements. A commit that waits for a lost standby has no other end.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -31,8 +34,8 @@ const WRITERS: u64 = 4;
 
 /// One Postgres database.
 pub struct PostgresEngine {
-    url: String,
     writers: Vec<Queue>,
+    vacuum: Arc<Vacuum>,
     readers: Arc<Readers>,
     notices: Arc<Notices>,
     listener: Listener,
@@ -59,16 +62,22 @@ impl PostgresStore {
         migrations::migrate(&first, STEPS)?;
         tables::make_identity(&Connection::new(&first))?;
         let notices = Arc::new(Notices::default());
+        let vacuum = Arc::new(Vacuum::start(url));
         let writers = (0..=WRITERS).map(|no| {
-            let (url, notices) = (url.to_owned(), notices.clone());
+            let (url, notices, vacuum) = (url.to_owned(), notices.clone(), vacuum.clone());
             Queue::start(&format!("store-writer-{no}"), group, PATIENCE, move |jobs| {
-                writer::serve(&url, jobs, &notices);
+                let shared = Shared {
+                    url: &url,
+                    notices: &notices,
+                    vacuum: &vacuum,
+                };
+                writer::serve(&shared, jobs);
             })
         });
         let readers = Arc::new(Readers::new(url, first));
         let engine = PostgresEngine {
-            url: url.to_owned(),
             writers: writers.collect(),
+            vacuum,
             listener: Listener::start(url, readers.clone(), notices.clone()),
             readers,
             notices,
@@ -158,13 +167,14 @@ impl Engine for PostgresEngine {
     }
 
     fn scrub(&self) -> Result<bool, StoreError> {
-        writer::vacuum(&link::open(&self.url)?)?;
-        Ok(true)
+        self.vacuum.ask();
+        Ok(false)
     }
 
     fn close(&self) {
         self.listener.close();
         self.writers.iter().for_each(Queue::close);
+        self.vacuum.close();
         self.readers.close();
     }
 }

@@ -1,23 +1,34 @@
 //! A thread that writes: whatever queued up during the last commit shares the next, each job in a savepoint.
 
+use super::vacuum::Vacuum;
 use super::{link, listener};
 use crate::store::StoreError;
-use crate::store::jobs::{Job, Jobs, Reply, answer};
+use crate::store::jobs::{Job, Jobs, Reply, Turn, answer};
 use crate::store::notices::Notices;
 use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError};
 
 /// The advisory lock that writes share, and that a write takes whole when it must be alone.
 const WRITING: i64 = 0x6772_6964;
-/// Times a job is run that meets others.
-const ATTEMPTS: usize = 6;
+/// Times a job that meets others is run beside them. After that it runs alone, where there is nobody to meet.
+const ATTEMPTS: usize = 4;
+
+/// What writers of one node share.
+pub struct Shared<'a> {
+    /// The database.
+    pub url: &'a str,
+    /// Where it is told what was written.
+    pub notices: &'a Notices,
+    /// Clears what was overwritten.
+    pub vacuum: &'a Vacuum,
+}
 
 /// Serves the queue until it is closed. The connection is opened when it is needed, and again when it was lost.
-pub fn serve(url: &str, jobs: &Jobs, notices: &Notices) {
+pub fn serve(shared: &Shared<'_>, jobs: &Jobs) {
     let mut link = None;
     while let Some(group) = jobs.next_group() {
         let (alone, beside): (Vec<Job>, Vec<Job>) = group.into_iter().partition(|job| job.alone);
         for group in [alone, beside] {
-            if !group.is_empty() && write(url, &mut link, group, notices).is_err() {
+            if !group.is_empty() && write(shared, &mut link, group, jobs).is_err() {
                 // The commit's fate is unknown, or there is no connection: nobody was told it worked.
                 link = None;
             }
@@ -25,18 +36,20 @@ pub fn serve(url: &str, jobs: &Jobs, notices: &Notices) {
     }
 }
 
-/// Runs a group in one transaction and answers everybody in it; what met another transaction is run again by itself.
+/// Runs a group in one transaction and answers everybody whose turn came; what met another transaction is run again by
+/// itself, at last alone.
 fn write(
-    url: &str,
+    shared: &Shared<'_>,
     link: &mut Option<PostgresLink>,
     group: Vec<Job>,
-    notices: &Notices,
+    jobs: &Jobs,
 ) -> Result<(), StoreError> {
-    let mut again = transact(url, link, group, notices)?;
-    for _ in 1..ATTEMPTS {
+    let Ran { mut again, left } = transact(shared, link, group, false)?;
+    jobs.put_back(left.into_iter());
+    for attempt in 1..=ATTEMPTS {
         let mut left = Vec::new();
         for job in again {
-            left.extend(transact(url, link, vec![job], notices)?);
+            left.extend(transact(shared, link, vec![job], attempt == ATTEMPTS)?.again);
         }
         again = left;
     }
@@ -55,6 +68,7 @@ fn begin<'a>(
     let begin = format!("BEGIN; SELECT pg_advisory_xact_lock{shared}({WRITING})");
     let idle = link.take().filter(|link| !link.is_closed());
     if let Some(idle) = idle {
+        idle.set_alone(alone);
         match idle.batch(&begin) {
             Ok(()) => return Ok(link.insert(idle)),
             // It lives, and waited in vain for who writes alone.
@@ -63,6 +77,7 @@ fn begin<'a>(
         }
     }
     let fresh = link::open(url)?;
+    fresh.set_alone(alone);
     fresh.batch(&begin)?;
     Ok(link.insert(fresh))
 }
@@ -73,16 +88,23 @@ fn fail(group: Vec<Job>) {
     }
 }
 
-/// One transaction. Returns the jobs that met another one and wait to be run again. After an error the connection is not to be
-/// used any more.
+/// Jobs of a group that are not answered yet.
+struct Ran {
+    /// Those that met another transaction and wait to be run again.
+    again: Vec<Job>,
+    /// Those whose turn did not come.
+    left: Vec<Job>,
+}
+
+/// One transaction. After an error the connection is not to be used any more, and everybody was answered.
 fn transact(
-    url: &str,
+    shared: &Shared<'_>,
     link: &mut Option<PostgresLink>,
     group: Vec<Job>,
-    notices: &Notices,
-) -> Result<Vec<Job>, StoreError> {
-    let alone = group.iter().any(|job| job.alone);
-    let link = match begin(url, link, alone) {
+    alone: bool,
+) -> Result<Ran, StoreError> {
+    let alone = alone || group.iter().any(|job| job.alone);
+    let link = match begin(shared.url, link, alone) {
         Ok(link) => link,
         Err(error) => {
             let why = error.without_values();
@@ -92,11 +114,12 @@ fn transact(
         }
     };
     let (mut replies, mut again): (Vec<Reply>, Vec<Job>) = (Vec::new(), Vec::new());
+    let turn = Turn::begin();
     let mut group = group.into_iter();
     while let Some(job) = group.next() {
         match run(link, &job) {
             Ok(Ok(reply)) => replies.push(reply),
-            Ok(Err(StoreError::Sql(error))) if error.is_collision() => again.push(job),
+            Ok(Err(error)) if error.is_collision() => again.push(job),
             Ok(Err(error)) => (job.failed)(error),
             Err(error) => {
                 // The transaction is broken: a commit of it would say that it worked, and roll back.
@@ -105,7 +128,11 @@ fn transact(
                 return Err(error.into());
             }
         }
+        if turn.is_over() {
+            break;
+        }
     }
+    let mut left: Vec<Job> = group.collect();
     crate::faults::reach("server.before_commit");
     let committed = link.commit();
     let lasts = matches!(committed, Ok(true));
@@ -117,27 +144,22 @@ fn transact(
     let overwritten = link.take_overwrites();
     if !lasts {
         fail(std::mem::take(&mut again));
+        fail(std::mem::take(&mut left));
         committed?;
         return Err(StoreError::Busy);
     }
     // After the commit: in the transaction, it would have commits of all nodes wait for each other.
-    notices.tell(&news);
+    shared.notices.tell(&news);
     let told = listener::tell(link, &news);
-    if overwritten && vacuum(link).is_err() {
-        tracing::warn!("what was overwritten could not be cleared yet; the database does it in time");
+    if overwritten {
+        shared.vacuum.ask();
     }
     if told.is_err() {
         fail(std::mem::take(&mut again));
+        fail(std::mem::take(&mut left));
     }
     told?;
-    Ok(again)
-}
-
-/// Frees the rows that were overwritten.
-pub fn vacuum(link: &PostgresLink) -> Result<(), SqlError> {
-    ["entries", "documents", "ledger", "bases"]
-        .iter()
-        .try_for_each(|table| link.batch(&format!("VACUUM {table}")))
+    Ok(Ran { again, left })
 }
 
 /// Runs a job in a savepoint: when it fails, the others stand. The outer error is the savepoint's own.

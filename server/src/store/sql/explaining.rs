@@ -115,6 +115,10 @@ impl Link for Explaining<'_> {
         self.inner.batch(sql)
     }
 
+    fn is_alone(&self) -> bool {
+        self.inner.is_alone()
+    }
+
     fn for_update(&self) -> &'static str {
         self.inner.for_update()
     }

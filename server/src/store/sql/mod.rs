@@ -133,6 +133,8 @@ pub trait Link {
     fn visit(&self, sql: &str, params: &[Cell], each: &mut dyn FnMut(Row) -> bool) -> Result<(), SqlError>;
     /// Runs several statements without parameters.
     fn batch(&self, sql: &str) -> Result<(), SqlError>;
+    /// Whether no other write runs beside this transaction.
+    fn is_alone(&self) -> bool;
     /// What a query ends with to lock the rows it finds; nothing where writes follow each other anyway.
     fn for_update(&self) -> &'static str;
     /// An expression: the text at a path of members in a JSON text.
@@ -180,6 +182,11 @@ impl<'a> Connection<'a> {
     /// Whose SQL it reads, for the little that is not the same.
     pub fn spelling(&self) -> Spelling {
         self.link.spelling()
+    }
+
+    /// Whether no other write runs beside this transaction.
+    pub fn is_alone(&self) -> bool {
+        self.link.is_alone()
     }
 
     /// What a query ends with to lock the rows it finds until the transaction ends.

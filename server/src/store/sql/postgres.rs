@@ -20,6 +20,7 @@ pub struct PostgresLink {
     client: RefCell<Client>,
     prepared: RefCell<HashMap<String, Statement>>,
     overwrites: cell::Cell<bool>,
+    alone: cell::Cell<bool>,
     notices: RefCell<BTreeSet<Notice>>,
     warned: Arc<AtomicBool>,
 }
@@ -32,6 +33,7 @@ impl PostgresLink {
             client: RefCell::new(client),
             prepared: RefCell::default(),
             overwrites: cell::Cell::default(),
+            alone: cell::Cell::default(),
             notices: RefCell::default(),
         }
     }
@@ -39,6 +41,11 @@ impl PostgresLink {
     /// Whether the connection is gone.
     pub fn is_closed(&self) -> bool {
         self.client.borrow().is_closed()
+    }
+
+    /// Notes whether the transaction that began now holds the lock that keeps every other write out.
+    pub fn set_alone(&self, alone: bool) {
+        self.alone.set(alone);
     }
 
     /// Whether something was overwritten since the last call that must be gone from the files as well.
@@ -151,6 +158,10 @@ impl Link for PostgresLink {
 
     fn batch(&self, sql: &str) -> Result<(), SqlError> {
         Ok(self.client.borrow_mut().batch_execute(sql)?)
+    }
+
+    fn is_alone(&self) -> bool {
+        self.alone.get()
     }
 
     fn for_update(&self) -> &'static str {

@@ -81,6 +81,10 @@ impl Link for SqliteLink<'_> {
         Ok(self.connection.execute_batch(sql)?)
     }
 
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     fn for_update(&self) -> &'static str {
         ""
     }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::open;
 use crate::store::StoreError;
-use crate::store::jobs::{Job, Jobs, answer};
+use crate::store::jobs::{Job, Jobs, Turn, answer};
 use crate::store::notices::Notices;
 use crate::store::sql::{self, SqliteLink};
 
@@ -21,7 +21,7 @@ pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, shared: (&AtomicB
     while let Some(group) = jobs.next_group() {
         cut(connection.as_ref(), overwritten);
         let outcome = match &mut connection {
-            Some(open) => write(open, group, shared),
+            Some(open) => write(open, group, jobs, shared),
             None => Err(group),
         };
         if let Err(unserved) = outcome {
@@ -53,10 +53,12 @@ fn cut(connection: Option<&Connection>, overwritten: &AtomicBool) {
     }
 }
 
-/// Runs a group in one transaction. `Err` gives back jobs that were not run; the connection must then be replaced.
+/// Runs a group in one transaction, as far as its turn lasts. `Err` gives back jobs that were not run; the connection must then
+/// be replaced.
 fn write(
     connection: &mut Connection,
     group: Vec<Job>,
+    jobs: &Jobs,
     (overwritten, notices): (&AtomicBool, &Notices),
 ) -> Result<(), Vec<Job>> {
     let Ok(mut tx) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else {
@@ -64,7 +66,9 @@ fn write(
     };
     let mut replies = Vec::with_capacity(group.len());
     let mut news = BTreeSet::new();
-    for job in group {
+    let turn = Turn::begin();
+    let mut group = group.into_iter();
+    for job in group.by_ref() {
         let Ok(savepoint) = tx.savepoint() else {
             (job.failed)(StoreError::Busy);
             continue;
@@ -83,7 +87,11 @@ fn write(
                 (job.failed)(error);
             }
         }
+        if turn.is_over() {
+            break;
+        }
     }
+    jobs.put_back(group);
     crate::faults::reach("server.before_commit");
     let committed = tx.commit();
     if committed.is_ok() {

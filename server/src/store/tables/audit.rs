@@ -5,10 +5,10 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 use super::pushes::{self, entry_hash, read_line};
 use super::{Engine, SqlStore};
 use crate::store::StoreError;
-use crate::store::audit::{AuditStore, FeedHead, KeptEntry};
+use crate::store::audit::{AuditStore, FeedHead, KeptEntry, Repaired};
 use crate::store::people::{FeedRow, UserNo};
 use crate::store::records::{EventRow, LogRow};
-use crate::store::sql::{Row, SqlError};
+use crate::store::sql::{Optional as _, Row, SqlError};
 
 /// Rows named of each kind of stray.
 const STRAYS: usize = 100;
@@ -94,8 +94,9 @@ impl<E: Engine> AuditStore for SqlStore<E> {
     fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
-                "SELECT n, record, body, hash, refusal IS NOT NULL FROM entries WHERE feed = ?1 AND n > ?2
-                 ORDER BY n LIMIT ?3",
+                "SELECT e.n, e.record, e.body, e.hash, e.refusal IS NOT NULL, v.ended_at IS NOT NULL, coalesce(v.unkept, 0) <> 0
+                 FROM entries e LEFT JOIN evidence v ON v.feed = e.feed AND v.n = e.n
+                 WHERE e.feed = ?1 AND e.n > ?2 ORDER BY e.n LIMIT ?3",
             )?;
             let rows = select.query_map((feed.0, after as i64, limit as i64), |row| {
                 Ok(KeptEntry {
@@ -104,6 +105,8 @@ impl<E: Engine> AuditStore for SqlStore<E> {
                     body: row.get(2)?,
                     hash: row.get(3)?,
                     refused: row.get(4)?,
+                    ended: row.get(5)?,
+                    unkept: row.get(6)?,
                 })
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
@@ -118,6 +121,16 @@ impl<E: Engine> AuditStore for SqlStore<E> {
                 Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
             })?;
             Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn halted(&self, feed: FeedId) -> Result<Option<u64>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached("SELECT n FROM halts WHERE feed = ?1")?;
+            let n = select
+                .query_row([feed.0], |row| row.get::<_, i64>(0))
+                .optional()?;
+            Ok(n.map(|n| n as u64))
         })
     }
 
@@ -165,5 +178,9 @@ impl<E: Engine> AuditStore for SqlStore<E> {
             }
             Ok(found)
         })
+    }
+
+    fn repair_digests(&self, area: AreaNo) -> Result<Repaired, StoreError> {
+        self.engine.write(move |c| super::repair::digests(c, area))
     }
 }

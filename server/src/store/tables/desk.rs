@@ -1,7 +1,9 @@
 //! Desks and imports.
 
+use gridledger_schema::code::Code;
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 
+use super::locks::Discovered;
 use super::pushes::{self, read_refusal};
 use super::refusals;
 use super::{Engine, SqlStore};
@@ -12,11 +14,14 @@ use crate::store::records::{Push, SegmentVerdict};
 use crate::store::sql::{Connection, Optional as _};
 
 fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<(), StoreError> {
-    // A segment that was stopped wrote nothing: what stands at its numbers is another's.
+    // A segment that was stopped by what stands at its numbers wrote nothing: that is another's.
+    let wrote = |verdict: &&SegmentVerdict| {
+        let stopped = verdict.stopped.as_ref();
+        stopped.is_none_or(|stopped| stopped.code == Code::Busy)
+    };
     let decided = |feed: FeedId, n: u64| {
-        verdicts
-            .iter()
-            .find(|verdict| verdict.feed == feed && n <= verdict.n && verdict.stopped.is_none())
+        let mut verdicts = verdicts.iter().filter(wrote);
+        verdicts.find(|verdict| verdict.feed == feed && n <= verdict.n)
     };
     for (user, request, feed, n) in &notes.requests {
         if decided(*feed, *n).is_some() {
@@ -54,8 +59,9 @@ impl<E: Engine> DeskStore for SqlStore<E> {
 
     fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError> {
         let (decide, key) = (self.decide.clone(), push.key());
+        let discovered = Discovered::default();
         self.engine.write_beside(key, move |c| {
-            let verdicts = pushes::push(c, &push, &*decide)?;
+            let verdicts = pushes::push(c, &push, &discovered, &*decide)?;
             note(c, &notes, &verdicts)?;
             Ok(verdicts)
         })

@@ -1,7 +1,11 @@
 //! Ended histories: what was erased, what may be due, whose rules are old.
 
+use gridledger_core::canonical;
+use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 
+use super::refusals;
+use crate::cells;
 use crate::store::StoreError;
 use crate::store::records::{ErasureRow, Writes};
 use crate::store::sql::Connection;
@@ -10,31 +14,103 @@ use crate::store::sql::Connection;
 pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
     for row in &writes.erasures {
         let mut insert = c.prepare_cached(
-            "INSERT INTO erasures (record, area, seq, fields, reason, asked_by, asked_at, done_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO erasures (record, area, seq, fields, reason, asked_by, asked_at, done_at, feed, n)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
-        insert.execute((
+        let (feed, n) = row.entry.unzip();
+        insert.execute(cells![
             row.record.0,
             row.area.0,
             row.seq as i64,
             row.fields.join(" "),
-            &row.reason,
-            &row.by,
+            row.reason,
+            row.by,
             row.asked_at,
             row.done_at,
-        ))?;
+            feed.map(|feed| feed.0),
+            n.map(|n| n as i64),
+        ])?;
+        match row.entry {
+            Some((feed, n)) => empty_entry(c, feed, n as i64)?,
+            None => empty_displaced(c, row)?,
+        }
     }
     Ok(())
+}
+
+/// Takes away what one refused entry said, and what was displaced under its number.
+fn empty_entry(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<(), StoreError> {
+    refusals::empty(c, feed, n)?;
+    c.prepare_cached("UPDATE displaced SET body = ?3 WHERE feed = ?1 AND n = ?2")?
+        .execute((feed.0, n, Vec::<u8>::new()))?;
+    Ok(())
+}
+
+/// Takes away what displaced entries said of what is erased.
+fn empty_displaced(c: &Connection<'_>, erased: &ErasureRow) -> Result<(), StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT feed, n, hash, record, body FROM displaced WHERE record = ?1 OR record IS NULL",
+    )?;
+    let rows = select.query_map([erased.record.0], |row| {
+        let key: ([u8; 16], i64, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((key, row.get::<_, Option<[u8; 16]>>(3)?, row.get::<_, Vec<u8>>(4)?))
+    })?;
+    let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    for (key, noted, body) in rows {
+        let is_about = refusals::about(FeedId(key.0), noted, &body) == Some(erased.record);
+        if is_about && is_said(&body, &erased.fields) {
+            c.prepare_cached("UPDATE displaced SET body = ?4 WHERE feed = ?1 AND n = ?2 AND hash = ?3")?
+                .execute((key.0, key.1, key.2, Vec::<u8>::new()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether an entry's bytes say something of these fields; of no fields, whether they say anything.
+fn is_said(body: &[u8], fields: &[String]) -> bool {
+    let writes = |entry: &Entry| {
+        let mut intents = entry.intents.iter();
+        intents.any(|intent| fields.contains(&intent.field))
+    };
+    fields.is_empty() || canonical::decode(body).map_or(true, |entry| writes(&entry))
+}
+
+/// Whether what an entry says was erased before it came, of a record that never came to be or of any: then its bytes are not
+/// kept. What is refused about a record that is there may well be newer than an erasure.
+pub(super) fn is_erased(
+    c: &Connection<'_>,
+    (record, entry): (RecordId, &Entry),
+    never_made: bool,
+) -> Result<bool, StoreError> {
+    let mut select =
+        c.prepare_cached("SELECT fields, seq FROM erasures WHERE record = ?1 AND feed IS NULL")?;
+    let rows = select.query_map([record.0], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    for row in rows {
+        let (fields, seq) = row?;
+        if never_made && seq > 0 {
+            continue;
+        }
+        let mut fields = fields.split_whitespace().peekable();
+        let whole = fields.peek().is_none();
+        if whole || fields.any(|field| entry.intents.iter().any(|intent| intent.field == field)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What was erased, the earliest first.
 pub(super) fn erasures(c: &Connection<'_>, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
     let mut select = c.prepare_cached(
-        "SELECT record, area, seq, fields, reason, asked_by, asked_at, done_at FROM erasures
+        "SELECT record, area, seq, fields, reason, asked_by, asked_at, done_at, feed, n FROM erasures
          WHERE CAST(?1 AS BIGINT) = 0 OR record = ?2 ORDER BY no",
     )?;
     let rows = select.query_map((record.is_some(), record.map(|r| r.0)), |row| {
         let fields: String = row.get(3)?;
+        let feed = row.get::<_, Option<[u8; 16]>>(8)?;
+        let n = row.get::<_, Option<i64>>(9)?.map(|n| n as u64);
         Ok(ErasureRow {
             record: RecordId(row.get(0)?),
             area: AreaNo(row.get(1)?),
@@ -44,6 +120,7 @@ pub(super) fn erasures(c: &Connection<'_>, record: Option<RecordId>) -> Result<V
             by: row.get(5)?,
             asked_at: row.get(6)?,
             done_at: row.get(7)?,
+            entry: feed.map(FeedId).zip(n),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

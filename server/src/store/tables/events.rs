@@ -3,23 +3,31 @@
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
+use super::locks::Locked;
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
 use crate::store::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// Writes what a change says beside records: events, departures, stays, and entries whose bytes go.
-pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
+pub(super) fn write(c: &Connection<'_>, locked: &Locked, writes: &Writes) -> Result<(), StoreError> {
     for (area, event) in &writes.events {
+        locked.expect(*area)?;
         let mut insert = c.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)")?;
         let record = event.record.map(|r| r.0);
         insert.execute((area.0, event.seq as i64, event.kind.as_str(), record, event.at))?;
     }
     for (area, departure) in &writes.departures {
+        locked.expect(*area)?;
         let sql = "INSERT INTO departures VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (record, area) DO UPDATE SET seq = ?2, to_area = ?4";
         c.prepare_cached(sql)?
             .execute((area.0, departure.seq as i64, departure.record.0, departure.to.0))?;
+        // Refused entries about it are for those who supervise it now.
+        c.prepare_cached(
+            "UPDATE evidence SET area = ?2 WHERE (feed, n) IN (SELECT feed, n FROM entries WHERE record = ?1 AND refusal IS NOT NULL)",
+        )?
+        .execute((departure.record.0, departure.to.0))?;
         // It is there now: that it once left that area is no news any more.
         c.prepare_cached("DELETE FROM departures WHERE record = ?1 AND area = ?2")?
             .execute((departure.record.0, departure.to.0))?;
@@ -31,6 +39,8 @@ pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreErro
     for (feed, n) in &writes.wiped {
         let mut wipe = c.prepare_cached("UPDATE entries SET body = ?3 WHERE feed = ?1 AND n = ?2")?;
         wipe.execute((feed.0, *n as i64, Vec::<u8>::new()))?;
+        c.prepare_cached("UPDATE evidence SET note = NULL WHERE feed = ?1 AND n = ?2")?
+            .execute((feed.0, *n as i64))?;
     }
     Ok(())
 }
@@ -52,7 +62,10 @@ pub(super) fn begin_again(
     Ok(())
 }
 
-/// Records that left the area after the cursor, up to a position.
+/// Departures that one look tells of at most.
+pub(super) const DEPARTURES_AT_ONCE: usize = 5_000;
+
+/// Records that left the area after the cursor, up to a position: at most [`DEPARTURES_AT_ONCE`].
 pub(super) fn left(
     c: &Connection<'_>,
     cursor: AreaCursor,
@@ -60,7 +73,7 @@ pub(super) fn left(
 ) -> Result<Vec<RecordNewsRow>, StoreError> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS}, d.seq, d.to_area FROM departures d JOIN records r ON r.record = d.record
-         WHERE d.area = ?1 AND d.seq > ?2 AND d.seq <= ?3 ORDER BY d.seq"
+         WHERE d.area = ?1 AND d.seq > ?2 AND d.seq <= ?3 ORDER BY d.seq LIMIT {DEPARTURES_AT_ONCE}"
     );
     let mut select = c.prepare_cached(&sql)?;
     let upto = upto.map_or(i64::MAX, |seq| seq as i64);

@@ -2,6 +2,7 @@
 
 use gridledger_schema::wire::AreaCursor;
 
+use super::locks::Discovered;
 use super::{ledgers, pushes, records};
 use crate::store::StoreError;
 use crate::store::records::{Decide, LedgerQuery, Push};
@@ -59,7 +60,7 @@ pub fn calls(c: &Connection<'_>, hot: Hot<'_>) -> Result<Vec<Told>, StoreError> 
     })?;
     note("a record by its short name", named);
     let day = explained(c, |c| {
-        let verdicts = pushes::push(c, &hot.day, hot.decide)?;
+        let verdicts = pushes::push(c, &hot.day, &Discovered::default(), hot.decide)?;
         let refused: usize = verdicts.iter().map(|verdict| verdict.refused.len()).sum();
         let brought: usize = hot.day.segments.iter().map(|segment| segment.entries.len()).sum();
         Ok::<_, StoreError>(brought - refused)

@@ -80,7 +80,7 @@ fn changed(
     Ok(rows)
 }
 
-/// Records of the type that left the area.
+/// Records of the type that left the area, of those that were there at the position.
 fn departed(
     c: &Connection<'_>,
     query: &LedgerQuery,
@@ -89,7 +89,9 @@ fn departed(
 ) -> Result<Vec<LedgerRow>, StoreError> {
     let sql = format!(
         "SELECT {RECORD_COLUMNS}, d.seq FROM departures d JOIN records r ON r.record = d.record
-         WHERE d.area = ?1 AND r.type = ?2 AND d.seq > ?3 ORDER BY d.seq LIMIT ?4"
+         WHERE d.area = ?1 AND r.type = ?2 AND d.seq > ?3 AND EXISTS (
+           SELECT 1 FROM stays s WHERE s.record = d.record AND s.area = d.area AND s.created <= ?3)
+         ORDER BY d.seq LIMIT ?4"
     );
     let mut select = c.prepare_cached(&sql)?;
     let page = select.query_map((area.0, &query.record_type, after as i64, limit as i64), |row| {

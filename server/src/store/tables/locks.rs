@@ -1,53 +1,114 @@
 //! The locks of a push: the rows of its areas and feeds, taken before anything is read, in one order for all. So two pushes to an
 //! area follow each other, also between nodes, and the positions of its log become visible in order.
+//!
+//! [`Locked`] is the proof. Every write to an area asks it, and an area that is not among the locked ones is an error. The push
+//! then runs again with that area locked as well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::AreaNo;
+use gridledger_schema::limits;
 
 use super::plans;
+use crate::faults;
+use crate::ingest::leads_on;
 use crate::store::StoreError;
-use crate::store::records::Push;
+use crate::store::records::{Push, Writes};
 use crate::store::sql::{Cell, Connection, ToCell};
 
 /// Values a query names at once; the last is repeated to fill the list, so that there is one statement to prepare.
 const AT_ONCE: usize = 64;
 
-/// Takes the locks. Nothing to do where writes follow each other anyway.
-pub(super) fn take(c: &Connection<'_>, push: &Push) -> Result<(), StoreError> {
-    let lock = c.for_update();
-    if lock.is_empty() {
-        return Ok(());
+/// Areas that earlier runs of a push wrote without having locked them.
+pub(super) type Discovered = Mutex<BTreeSet<AreaNo>>;
+
+/// The areas that a transaction has locked.
+pub(super) struct Locked {
+    /// `None`: no other write runs beside this one.
+    areas: Option<BTreeSet<AreaNo>>,
+}
+
+impl Locked {
+    /// All areas. Only a transaction beside which no other write runs holds them.
+    pub(super) fn everything(c: &Connection<'_>) -> Result<Self, StoreError> {
+        if c.is_alone() {
+            Ok(Self { areas: None })
+        } else {
+            Err(StoreError::NotAlone)
+        }
     }
-    let (mut areas, mut records, mut feeds) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+
+    fn has(&self, area: AreaNo) -> bool {
+        let held = self.areas.as_ref().is_none_or(|areas| areas.contains(&area));
+        held || faults::is_planted("01")
+    }
+
+    /// An area may be written only if it is locked.
+    pub(super) fn expect(&self, area: AreaNo) -> Result<(), StoreError> {
+        if self.has(area) {
+            Ok(())
+        } else {
+            Err(StoreError::Unlocked(area))
+        }
+    }
+
+    /// Refuses writes that touch an area that is not locked, and notes the area for the next run.
+    pub(super) fn covers(&self, writes: &Writes, discovered: &Discovered) -> Result<(), StoreError> {
+        let missing: BTreeSet<AreaNo> = written(writes).filter(|area| !self.has(*area)).collect();
+        let Some(first) = missing.first().copied() else {
+            return Ok(());
+        };
+        tracing::info!(
+            areas = missing.len(),
+            "a push is decided again with more areas locked"
+        );
+        let mut discovered = discovered.lock().unwrap_or_else(PoisonError::into_inner);
+        discovered.extend(missing);
+        Err(StoreError::Unlocked(first))
+    }
+}
+
+/// Every area that these writes touch.
+fn written(writes: &Writes) -> impl Iterator<Item = AreaNo> + '_ {
+    let heads = writes.areas.iter().map(|(area, _)| *area);
+    let lines = writes.log.iter().map(|(area, _)| *area);
+    let events = writes.events.iter().map(|(area, _)| *area);
+    let departures = writes.departures.iter().map(|(area, _)| *area);
+    let records = writes.records.iter().map(|record| record.row.area);
+    heads.chain(lines).chain(events).chain(departures).chain(records)
+}
+
+/// Takes the locks. Nothing to do where no other write runs beside this one.
+pub(super) fn take(c: &Connection<'_>, push: &Push, discovered: &Discovered) -> Result<Locked, StoreError> {
+    if c.is_alone() {
+        return Locked::everything(c);
+    }
+    let (mut named, mut records, mut feeds) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
     for segment in &push.segments {
         feeds.insert(segment.feed.feed.0);
         for signed in &segment.entries {
             match &signed.entry.target {
-                Target::Create { area, .. } => _ = areas.insert(i64::from(area.0)),
+                Target::Create { area, .. } => {
+                    let known = named.entry(*area).or_insert(u64::MAX);
+                    *known = signed.entry.cursor.min(*known);
+                }
                 Target::Edit { record } => _ = records.insert(record.0),
             }
         }
     }
     // Records move only in a write that is alone: what is read here stays true.
-    areas.extend(numbers(
-        c,
-        "SELECT area FROM records WHERE record IN",
-        "",
-        &records,
-    )?);
-    // What is made in an area that was closed goes to another.
-    for closed in numbers(c, "SELECT area FROM routes WHERE area IN", "", &areas)? {
-        let route = plans::route(c, AreaNo(closed as u32))?;
-        let parts = route.into_iter().flat_map(|route| route.areas);
-        areas.extend(parts.map(|(_, area)| i64::from(area.0)));
-    }
+    let homes = numbers(c, "SELECT area FROM records WHERE record IN", "", &records)?;
+    let mut areas = successors(c, &named)?;
+    areas.extend(homes.into_iter().map(|area| AreaNo(area as u32)));
+    areas.extend(discovered.lock().unwrap_or_else(PoisonError::into_inner).iter());
+    let lock = c.for_update();
     numbers(
         c,
         "SELECT area FROM areas WHERE area IN",
         &[" ORDER BY area", lock].concat(),
-        &areas,
+        &areas.iter().map(|area| i64::from(area.0)).collect(),
     )?;
     numbers(
         c,
@@ -55,7 +116,42 @@ pub(super) fn take(c: &Connection<'_>, push: &Push) -> Result<(), StoreError> {
         &[" ORDER BY feed", lock].concat(),
         &feeds,
     )?;
-    Ok(())
+    Ok(Locked { areas: Some(areas) })
+}
+
+/// The areas named by new records, each with the least that its authors knew, and every area that placing can lead to
+/// from there.
+fn successors(c: &Connection<'_>, named: &BTreeMap<AreaNo, u64>) -> Result<BTreeSet<AreaNo>, StoreError> {
+    let hops = if faults::is_planted("01") {
+        1
+    } else {
+        limits::PLACING_HOPS
+    };
+    let mut areas: BTreeSet<AreaNo> = named.keys().copied().collect();
+    let (mut next, mut followed) = (areas.clone(), BTreeSet::new());
+    for hop in 0..hops {
+        let keys = next.iter().map(|area| i64::from(area.0)).collect();
+        let routed = numbers(c, "SELECT area FROM routes WHERE area IN", "", &keys)?;
+        let mut found = BTreeSet::new();
+        for area in routed.into_iter().map(|area| AreaNo(area as u32)) {
+            // Only where it is named can an author have known what became of it.
+            let knew = named.get(&area).copied().filter(|_| hop == 0);
+            let route = plans::route(c, area)?.filter(|route| leads_on(route, knew));
+            found.extend(
+                route
+                    .into_iter()
+                    .flat_map(|route| route.areas)
+                    .map(|(_, part)| part),
+            );
+        }
+        areas.extend(&found);
+        followed.extend(next.iter().copied().filter(|_| hop > 0));
+        next = found.difference(&followed).copied().collect();
+        if next.is_empty() {
+            break;
+        }
+    }
+    Ok(areas)
 }
 
 /// The numbers that rows with these keys hold.

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use gridledger_schema::ids::{AreaNo, DeviceNo};
+use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 use gridledger_schema::wire::{AreaCursor, AreaInfo};
 
 use super::people;
 use super::{Engine, SqlStore};
-use crate::given::Bounds;
+use crate::given::{Bounds, Sent};
 use crate::store::StoreError;
 use crate::store::nodes::NodeStore;
 use crate::store::notices::{Notice, Notices};
@@ -63,6 +63,17 @@ INSERT INTO given (device, area, seq)
   SELECT CAST(?1 AS BIGINT), area, greatest(head, CAST(?3 AS BIGINT)) FROM areas WHERE area = ?2
 ON CONFLICT (device, area) DO UPDATE SET seq = greatest(given.seq, ?3)";
 
+/// The positions at which a device was sent some records.
+fn sent(c: &Connection<'_>, device: DeviceNo, records: &[RecordId]) -> Result<Sent, StoreError> {
+    let mut select = c.prepare_cached("SELECT seq FROM sent WHERE device = ?1 AND record = ?2")?;
+    let mut found = Sent::new();
+    for record in records {
+        let seq = select.query_row((device.0, record.0), |row| row.get::<_, i64>(0));
+        found.extend(seq.optional()?.map(|seq| (*record, seq as u64)));
+    }
+    Ok(found)
+}
+
 impl<E: Engine> NodeStore for SqlStore<E> {
     fn is_shared(&self) -> bool {
         self.engine.is_shared()
@@ -101,6 +112,24 @@ impl<E: Engine> NodeStore for SqlStore<E> {
                 c.prepare_cached(GIVE)?.execute((device.0, area.0, 0_i64))?;
             }
             given(c, device)
+        })
+    }
+
+    fn sent(&self, device: DeviceNo, records: &[RecordId]) -> Result<Sent, StoreError> {
+        self.engine.read(|c| sent(c, device, records))
+    }
+
+    fn send(&self, device: DeviceNo, records: &Sent) -> Result<(), StoreError> {
+        let records = records.clone();
+        self.engine.write_soon(move |c| {
+            let mut upsert = c.prepare_cached(
+                "INSERT INTO sent (device, record, seq) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (device, record) DO UPDATE SET seq = greatest(sent.seq, ?3)",
+            )?;
+            for (record, seq) in &records {
+                upsert.execute((device.0, record.0, *seq as i64))?;
+            }
+            Ok(())
         })
     }
 

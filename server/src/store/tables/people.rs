@@ -16,7 +16,7 @@ use gridledger_schema::wire::{AreaInfo, Grant};
 use super::{Engine, SqlStore, nodes};
 use crate::store::StoreError;
 use crate::store::people::{
-    Device, FeedRow, NewArea, NewUser, PeopleStore, RefreshToken, Refreshed, User, UserNo,
+    Admission, Device, FeedRow, NewArea, NewUser, PeopleStore, RefreshToken, Refreshed, User, UserNo,
 };
 
 impl<E: Engine> PeopleStore for SqlStore<E> {
@@ -47,6 +47,16 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
 
     fn user(&self, no: UserNo) -> Result<Option<User>, StoreError> {
         self.engine.read(|c| users::by_no(c, no))
+    }
+
+    fn admission(&self, device: DeviceNo) -> Result<Option<Admission>, StoreError> {
+        self.engine.read(|c| {
+            let Some((mut admission, user)) = devices::admission(c, device)? else {
+                return Ok(None);
+            };
+            admission.grants = grants::of(c, user)?;
+            Ok(Some(admission))
+        })
     }
 
     fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError> {
@@ -87,6 +97,10 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
         label: &str,
         now: i64,
     ) -> Result<Option<Device>, StoreError> {
+        // A wrong code is found out by reading: strangers hold up no writing.
+        if !self.engine.read(|c| devices::may_enrol(c, hash, now))? {
+            return Ok(None);
+        }
         let label = label.to_owned();
         self.engine
             .write(move |c| devices::enrol(c, hash, key, &label, now))
@@ -127,10 +141,16 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
     }
 
     fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError> {
+        if !self.engine.read(|c| tokens::is_known(c, hash, now))? {
+            return Ok(Refreshed::Unknown);
+        }
         self.engine.write(move |c| tokens::use_up(c, hash, next, now))
     }
 
     fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError> {
+        if !self.engine.read(|c| tokens::is_known(c, hash, i64::MIN))? {
+            return Ok(());
+        }
         self.engine.write(move |c| tokens::end(c, hash))
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_schema::ids::AreaNo;
 
+use super::locks::Locked;
 use super::people::{self, area_number};
 use super::{Engine, SqlStore, nodes};
 use crate::store::StoreError;
@@ -303,6 +304,7 @@ fn close(c: &Connection<'_>, area: AreaNo, change: &TerritoryChange, told: i64) 
 /// Writes an event into the log of every area whose place changed and of all below it, and keeps the routes with its
 /// position: whose cursor is there was told.
 fn announce(c: &Connection<'_>, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
+    let locked = Locked::everything(c)?;
     let moved = change.moved.iter().map(|moved| &moved.area);
     let followed = change
         .successions
@@ -315,6 +317,7 @@ fn announce(c: &Connection<'_>, change: &TerritoryChange, told: i64) -> Result<(
     }
     let mut positions = BTreeMap::new();
     for area in concerned {
+        locked.expect(area)?;
         let head = super::pushes::area_head(c, area)?.unwrap_or_default().seq + 1;
         c.execute(
             "UPDATE areas SET head = ?2 WHERE area = ?1",

@@ -5,39 +5,43 @@ use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::json;
 
-use super::locks;
+use super::locks::{self, Discovered, Locked};
 use super::people;
 use super::plans;
 use super::records::{documents_of, record_row};
-use super::{epochs, events, refusals};
+use super::{epochs, events, handled, quotas, refusals};
 use crate::cells;
 use crate::store::StoreError;
 use crate::store::notices::Notice;
-use crate::store::people::UserNo;
+use crate::store::people::{FeedRow, UserNo};
 use crate::store::plans::RouteRow;
 use crate::store::records::{
-    Act, AreaHead, DocumentRow, EventKind, EventRow, LogRow, Push, RecordLine, RecordRow, RecordWrite,
-    SegmentVerdict, SignedEntry, Source, Stay, Writes,
+    Act, AreaHead, DocumentRow, EventKind, EventRow, Handled, LogRow, Push, RecordLine, RecordRow,
+    RecordWrite, SegmentVerdict, SignedEntry, Source, Spent, Stay, Writes,
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
-/// Decides a push and writes it; runs inside the writer's savepoint.
+/// Decides a push and writes it; runs inside the writer's savepoint. Where it would write an area that it has not locked,
+/// it notes that area in `discovered` and fails: the writer runs it again.
 pub(super) fn push(
     c: &Connection<'_>,
     push: &Push,
+    discovered: &Discovered,
     decide: &crate::store::records::Decide,
 ) -> Result<Vec<SegmentVerdict>, StoreError> {
-    locks::take(c, push)?;
+    let locked = locks::take(c, push, discovered)?;
     let (writes, verdicts) = decide(&mut Reading { c }, push)?;
-    write(c, push, &writes)?;
+    locked.covers(&writes, discovered)?;
+    write_entries(c, push, &writes)?;
+    write_rest(c, &locked, &writes)?;
     Ok(verdicts)
 }
 
-/// Decides what is not a push, and writes it; runs inside the writer's savepoint.
+/// Decides what is not a push, and writes it; runs inside the writer's savepoint, alone.
 pub(super) fn act(c: &Connection<'_>, act: &Act) -> Result<(), StoreError> {
+    let locked = Locked::everything(c)?;
     let writes = act(&mut Reading { c })?;
-    write_rest(c, &writes)?;
-    Ok(())
+    write_rest(c, &locked, &writes)
 }
 
 /// The type of a record.
@@ -63,6 +67,10 @@ impl Source for Reading<'_> {
 
     fn feed_head(&mut self, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
         feed_head(self.c, feed)
+    }
+
+    fn spent(&mut self, feed: &FeedRow, day: i64) -> Result<Spent, StoreError> {
+        quotas::spent(self.c, feed, day)
     }
 
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError> {
@@ -91,6 +99,17 @@ impl Source for Reading<'_> {
 
     fn has_login(&mut self, login: &str) -> Result<bool, StoreError> {
         has_login(self.c, login)
+    }
+
+    fn located(&mut self, record: RecordId) -> Result<Option<(AreaNo, String, String)>, StoreError> {
+        let mut select = self.c.prepare_cached(
+            "SELECT r.area, r.type, coalesce(l.view, '{}') FROM records r
+             LEFT JOIN ledger l ON l.record = r.record AND l.facet = 0 WHERE r.record = ?1",
+        )?;
+        let found = select.query_row([record.0], |row| {
+            Ok((AreaNo(row.get(0)?), row.get(1)?, row.get(2)?))
+        });
+        Ok(found.optional()?)
     }
 
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError> {
@@ -151,6 +170,10 @@ impl Source for Reading<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    fn handled(&mut self, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError> {
+        handled::by(self.c, record, login)
+    }
+
     fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
         epochs::bodies(self.c, record)
     }
@@ -209,49 +232,62 @@ pub(super) fn read_refusal(text: &str) -> Refusal {
     }
 }
 
-fn write(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreError> {
-    write_entries(c, push, writes)?;
-    write_rest(c, writes)
-}
-
 /// Everything but entries and feeds.
-fn write_rest(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
+fn write_rest(c: &Connection<'_>, locked: &Locked, writes: &Writes) -> Result<(), StoreError> {
     if writes.overwrites() {
         c.overwrites();
     }
     for (area, head) in &writes.areas {
-        let digests: Vec<u8> = head
-            .digests
-            .iter()
-            .flat_map(|(f, d)| [&[*f][..], &d.to_be_bytes()].concat())
-            .collect();
-        let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
-        update.execute((area.0, head.seq as i64, digests))?;
-        c.notice(Notice::Area(*area));
+        write_head(c, locked, *area, head)?;
     }
     for (area, line) in &writes.log {
+        locked.expect(*area)?;
         write_line(c, *area, line)?;
     }
-    writes
-        .records
-        .iter()
-        .try_for_each(|record| write_record(c, record))?;
-    events::write(c, writes)?;
+    for record in &writes.records {
+        locked.expect(record.row.area)?;
+        write_record(c, record)?;
+    }
+    events::write(c, locked, writes)?;
     epochs::write(c, writes)
+}
+
+/// Writes an area's head and digests, which were read in this transaction under its lock.
+pub(super) fn write_head(
+    c: &Connection<'_>,
+    locked: &Locked,
+    area: AreaNo,
+    head: &AreaHead,
+) -> Result<(), StoreError> {
+    locked.expect(area)?;
+    let digests = head.digests.iter();
+    let digests: Vec<u8> = digests
+        .flat_map(|(facet, digest)| [&[*facet][..], &digest.to_be_bytes()].concat())
+        .collect();
+    let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
+    update.execute((area.0, head.seq as i64, digests))?;
+    c.notice(Notice::Area(area));
+    Ok(())
 }
 
 fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(), StoreError> {
     let carrier = push.carrier.map(|d| d.0);
     for (feed, SignedEntry { entry, body, hash }, refusal) in &writes.entries {
+        let record = entry.record(*feed);
+        let mut body = &body[..];
         if refusal.is_some() {
-            refusals::keep(c, *feed, entry, push.now)?;
+            let unkept = writes.unkept.contains(&(*feed, entry.n));
+            refusals::keep(c, *feed, (entry, unkept), push.now)?;
+            if epochs::is_erased(c, (record, entry), true)? {
+                body = &[];
+            }
         }
         let refusal = refusal.as_ref().map(|r| json!(r).to_string());
         let mut insert = c.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         insert.execute((
             feed.0,
             entry.n as i64,
-            entry.record(*feed).0,
+            record.0,
             body,
             hash.0,
             refusal,
@@ -264,16 +300,32 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
             c.prepare_cached("INSERT INTO signatures VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
         insert.execute((feed.0, *n as i64, signature))?;
     }
+    for (feed, n) in &writes.halts {
+        let mut insert = c.prepare_cached(
+            "INSERT INTO halts VALUES (?1, ?2) ON CONFLICT (feed) DO UPDATE SET n = excluded.n",
+        )?;
+        insert.execute((feed.0, *n as i64))?;
+    }
     for (feed, SignedEntry { entry, body, hash }) in &writes.displaced {
         let mut insert =
-            c.prepare_cached("INSERT INTO displaced VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")?;
-        insert.execute((feed.0, entry.n as i64, hash.0, body, push.now))?;
+            c.prepare_cached("INSERT INTO displaced VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")?;
+        let record = entry.record(*feed);
+        let body = if epochs::is_erased(c, (record, entry), false)? {
+            &[][..]
+        } else {
+            body
+        };
+        insert.execute((feed.0, entry.n as i64, hash.0, body, push.now, record.0))?;
     }
     for (feed, n, hash) in &writes.feeds {
-        let mut update = c.prepare_cached("UPDATE feeds SET n = ?2, hash = ?3 WHERE feed = ?1")?;
-        if update.execute((feed.0, *n as i64, hash.0))? != 1 {
+        let spent = writes.spent.iter().find(|(of, ..)| of == feed);
+        if !quotas::advance(c, *feed, (*n, *hash), spent.map(|(_, day, spent)| (*day, *spent)))? {
             return Err(StoreError::Missing(format!("feed {feed}")));
         }
+    }
+    let decided = |feed: &FeedId| writes.feeds.iter().any(|(of, ..)| of == feed);
+    for (feed, day, spent) in writes.spent.iter().filter(|(feed, ..)| !decided(feed)) {
+        quotas::count(c, *feed, *day, *spent)?;
     }
     Ok(())
 }
@@ -314,6 +366,7 @@ pub(super) fn read_line(row: &Row, at: usize) -> Result<LogRow, SqlError> {
 }
 
 fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreError> {
+    handled::note(c, write)?;
     let RecordWrite {
         row,
         documents,

@@ -1,8 +1,9 @@
 //! The read log: rows numbered and chained inside the transaction that writes them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
+use gridledger_schema::limits;
 
 use super::{Engine, SqlStore};
 use crate::cells;
@@ -15,7 +16,9 @@ const COLUMNS: &str = "r.no, r.at, r.received_at, r.user, r.device, r.device_n, 
                        r.reason, r.records, r.share, r.hash";
 /// `received_at` never falls, so that the first row from a time on has the lowest number of them.
 const FIRST_AT: &str = "SELECT no FROM read_log WHERE received_at >= ?1 ORDER BY received_at, no LIMIT 1";
-const SEEN_IN_LEDGERS: &str = "SELECT records FROM read_log WHERE user = ?1 AND no >= ?2 AND kind = 'ledger'";
+/// The records that a person saw alone in a time, both ends left out.
+const SEEN: &str = "SELECT count(*) FROM seen_alone WHERE user = ?1 AND at > ?2 AND at < ?3";
+const DAY_MS: i64 = limits::EXPORT_HOURS * 3_600_000;
 const DAMAGED: StoreError = StoreError::Damaged("read_log");
 
 /// The log's last row: its number, when it was learnt of, its hash.
@@ -97,7 +100,93 @@ fn insert(c: &Connection<'_>, row: &ReadRow) -> Result<(), StoreError> {
     for record in &read.records {
         index.execute((record.0, *no as i64))?;
     }
+    if read.kind.is_alone() {
+        count_in(c, read)?;
+    }
     Ok(())
+}
+
+/// Counts what a person saw alone; what was seen too long ago for any count goes.
+fn count_in(c: &Connection<'_>, read: &NewRead) -> Result<(), StoreError> {
+    let mut upsert = c.prepare_cached(
+        "INSERT INTO seen_alone (user, record, at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (user, record) DO UPDATE SET at = excluded.at WHERE excluded.at > seen_alone.at",
+    )?;
+    for record in &read.records {
+        upsert.execute((&read.user, record.0, seen_at(read)))?;
+    }
+    let kept = read.received_at.saturating_sub(limits::RIGHTS_GRACE_MS);
+    c.prepare_cached("DELETE FROM seen_alone WHERE user = ?1 AND at < ?2")?
+        .execute((&read.user, kept))?;
+    Ok(())
+}
+
+/// When values were seen: not later than when the server learnt of it, whatever a phone's clock says.
+fn seen_at(read: &NewRead) -> i64 {
+    read.at.min(read.received_at)
+}
+
+/// How many records a person saw alone between two times.
+fn seen_between(c: &Connection<'_>, user: &str, (after, before): (i64, i64)) -> Result<usize, StoreError> {
+    let count: i64 = c
+        .prepare_cached(SEEN)?
+        .query_row((user, after, before), |row| row.get(0))?;
+    Ok(count as usize)
+}
+
+/// Those of some records that a person has not seen alone between two times, each once; of very many the first.
+fn not_seen(
+    c: &Connection<'_>,
+    (user, records): (&str, &[RecordId]),
+    (after, before): (i64, i64),
+) -> Result<BTreeSet<RecordId>, StoreError> {
+    let mut select = c.prepare_cached("SELECT at FROM seen_alone WHERE user = ?1 AND record = ?2")?;
+    let mut fresh = BTreeSet::new();
+    for record in records {
+        let at: Option<i64> = select.query_row((user, record.0), |row| row.get(0)).optional()?;
+        if !at.is_some_and(|at| after < at && at < before) {
+            fresh.insert(*record);
+        }
+        if fresh.len() > limits::BULK_RECORDS {
+            break;
+        }
+    }
+    Ok(fresh)
+}
+
+/// The records of what a phone brings that are beyond what one person may see alone in a day, by area.
+#[derive(Default)]
+struct Beyond(BTreeMap<Option<AreaNo>, NewRead>);
+
+impl Beyond {
+    /// Looks at a row before it is written: at the day before it and, for what comes late, the day after.
+    fn look(&mut self, c: &Connection<'_>, read: &NewRead) -> Result<(), StoreError> {
+        let at = seen_at(read);
+        let day = (at.saturating_sub(DAY_MS), at.saturating_add(DAY_MS));
+        let fresh = not_seen(c, (&read.user, &read.records), day)?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let count = seen_between(c, &read.user, day)? + fresh.len();
+        if count <= limits::BULK_RECORDS {
+            return Ok(());
+        }
+        let over = self.0.entry(read.area).or_insert_with(|| NewRead {
+            kind: ReadKind::Over,
+            device_n: None,
+            fields: Vec::new(),
+            reason: String::new(),
+            records: Vec::new(),
+            ..read.clone()
+        });
+        over.subject = format!("{count} in a day, alone at most {}", limits::BULK_RECORDS);
+        over.records.extend(fresh);
+        Ok(())
+    }
+
+    fn append(self, c: &Connection<'_>, head: &mut Head) -> Result<(), StoreError> {
+        self.0.into_values().try_for_each(|over| append(c, over, head))
+    }
 }
 
 fn read_row(row: &Row) -> Result<Result<ReadRow, StoreError>, SqlError> {
@@ -135,10 +224,9 @@ fn read_row(row: &Row) -> Result<Result<ReadRow, StoreError>, SqlError> {
 /// What a device brought, written once; a copy of the phone that numbered something else the same loses nothing.
 fn append_of_device(
     c: &Connection<'_>,
-    device: DeviceNo,
-    n: u64,
+    (device, n): (DeviceNo, u64),
     read: NewRead,
-    head: &mut Head,
+    (head, beyond): (&mut Head, &mut Beyond),
 ) -> Result<(), StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM read_log r WHERE r.device = ?1 AND r.device_n = ?2");
     let mut select = c.prepare_cached(&sql)?;
@@ -168,6 +256,7 @@ fn append_of_device(
         };
         append(c, missing, head)?;
     }
+    beyond.look(c, &read)?;
     append(c, read, head)
 }
 
@@ -206,6 +295,9 @@ fn statement(c: &Connection<'_>, query: &ReadQuery) -> Result<(String, Vec<Cell>
     if let Some(share) = query.share {
         condition("r.share", (share as i64).cell());
     }
+    if let Some(kind) = query.kind {
+        condition("r.kind", kind.as_str().cell());
+    }
     let sql = format!(
         "SELECT {COLUMNS} FROM {tables} WHERE {no} > ?1 AND {no} < ?2{} ORDER BY {no} LIMIT ?3",
         conditions.concat()
@@ -217,14 +309,16 @@ impl<E: Engine> ReadLogStore for SqlStore<E> {
     fn log_reads(&self, reads: Vec<NewRead>) -> Result<(), StoreError> {
         self.engine.write_aside(move |c| {
             take_turn(c)?;
-            let mut head = head(c)?;
+            let (mut head, mut beyond) = (head(c)?, Beyond::default());
             for read in reads.iter().cloned() {
                 match (read.device, read.device_n) {
-                    (Some(device), Some(n)) => append_of_device(c, device, n, read, &mut head)?,
+                    (Some(device), Some(n)) => {
+                        append_of_device(c, (device, n), read, (&mut head, &mut beyond))?;
+                    }
                     _ => append(c, read, &mut head)?,
                 }
             }
-            Ok(())
+            beyond.append(c, &mut head)
         })
     }
 
@@ -240,25 +334,15 @@ impl<E: Engine> ReadLogStore for SqlStore<E> {
     fn log_within(&self, read: NewRead, most: usize, from: i64) -> Result<bool, StoreError> {
         self.engine.write_aside(move |c| {
             take_turn(c)?;
-            let mut seen = seen_in_ledgers(c, &read.user, from)?;
-            seen.extend(&read.records);
-            if seen.len() > most {
+            let since = (from.saturating_sub(1), i64::MAX);
+            let fresh = not_seen(c, (&read.user, &read.records), since)?;
+            if !fresh.is_empty() && seen_between(c, &read.user, since)? + fresh.len() > most {
                 return Ok(false);
             }
             append(c, read.clone(), &mut head(c)?)?;
             Ok(true)
         })
     }
-}
-
-/// The records that a person saw in ledgers without a second person, learnt of at or after `from`.
-fn seen_in_ledgers(c: &Connection<'_>, user: &str, from: i64) -> Result<BTreeSet<RecordId>, StoreError> {
-    let mut select = c.prepare_cached(SEEN_IN_LEDGERS)?;
-    let mut seen = BTreeSet::new();
-    for row in select.query_map((user, first_at(c, from)?), |row| row.get::<_, Vec<u8>>(0))? {
-        seen.extend(row?.as_chunks::<16>().0.iter().copied().map(RecordId));
-    }
-    Ok(seen)
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
+use super::locks::Discovered;
 use super::pushes::{self, read_line, read_refusal};
-use super::{Engine, SqlStore, epochs, events, ledgers};
+use super::{Engine, SqlStore, epochs, events, handled, ledgers};
+use crate::faults::is_planted;
 use crate::store::StoreError;
 use crate::store::records::{
-    Act, AreaHead, Before, DocumentRow, ErasureRow, HistoryRow, LedgerPage, LedgerQuery, LedgerRow, Push,
-    RecordNewsRow, RecordRow, RecordStore, SegmentVerdict, Told,
+    Act, AreaHead, Before, Changes, DocumentRow, ErasureRow, Handled, HistoryRow, LedgerPage, LedgerQuery,
+    LedgerRow, Push, RecordNewsRow, RecordRow, RecordStore, SegmentVerdict, Told,
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
@@ -83,9 +85,53 @@ pub(super) fn news(
 ) -> Result<Vec<RecordNewsRow>, StoreError> {
     let (mut found, cut) = changed(c, cursor, bytes)?;
     let upto = found.last().filter(|_| cut).map(|last| last.at);
-    found.extend(events::left(c, cursor, upto)?);
-    found.sort_by_key(|news| news.at);
+    with_departures(&mut found, events::left(c, cursor, upto)?);
     Ok(found)
+}
+
+/// Adds what left an area to what changed in it; whether more of it left.
+fn with_departures(found: &mut Vec<RecordNewsRow>, left: Vec<RecordNewsRow>) -> bool {
+    let more = left.len() >= events::DEPARTURES_AT_ONCE;
+    if let Some(last) = left.last().filter(|_| more) {
+        found.retain(|news| news.at <= last.at);
+    }
+    found.extend(left);
+    found.sort_by_key(|news| news.at);
+    more
+}
+
+/// Records that changed or left after a position, without what they changed to: about `limit` at most; whether there are
+/// more.
+fn changes(
+    c: &Connection<'_>,
+    area: AreaNo,
+    after: u64,
+    limit: usize,
+) -> Result<(Vec<RecordNewsRow>, bool), StoreError> {
+    let sql = format!(
+        "SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 AND last > ?2 ORDER BY last LIMIT ?3"
+    );
+    let mut select = c.prepare_cached(&sql)?;
+    let rows = select.query_map((area.0, after as i64, limit as i64), |row| {
+        let row = read_record(row)?;
+        Ok(RecordNewsRow {
+            told: Told::Changed,
+            at: row.last,
+            row,
+            whole: None,
+            entries: Vec::new(),
+        })
+    })?;
+    let mut found = rows.collect::<Result<Vec<_>, SqlError>>()?;
+    let more = found.len() >= limit;
+    let upto = found.last().filter(|_| more).map(|last| last.at);
+    let cursor = AreaCursor {
+        area,
+        floor: after,
+        reached: after,
+    };
+    let more_left = with_departures(&mut found, events::left(c, cursor, upto)?);
+    Ok((found, more || more_left))
 }
 
 /// Records looked up at once: so few that no engine thinks of reading a whole table, whatever it knows of its size.
@@ -121,7 +167,9 @@ fn changed_after(
     (found, taken, bytes): (&mut Vec<RecordNewsRow>, &mut usize, usize),
 ) -> Result<bool, StoreError> {
     let sql = format!(
-        "SELECT {RECORD_COLUMNS}, {NEWS_LINE}
+        "SELECT {RECORD_COLUMNS}, {NEWS_LINE},
+           CASE WHEN {BEGINS_WITH_MORE} THEN (SELECT CAST(sum(length(d.bytes)) AS BIGINT) FROM documents d
+             WHERE d.record = r.record) END AS weight
          FROM (SELECT * FROM records WHERE area = ?1 AND last > ?3 ORDER BY last LIMIT {RECORDS_AT_ONCE}) r
          LEFT JOIN log l ON l.record = r.record AND l.seq > CASE WHEN r.arrived > ?2 THEN 0 ELSE ?2 END
            AND r.began <= ?2 AND (r.began = 0 OR r.arrived <= ?2)
@@ -138,32 +186,36 @@ fn changed_after(
                 cut = true;
                 return Ok(false);
             }
-            let row = read_record(row)?;
-            *taken += if begins_with_more(&row, cursor.floor) {
-                WHOLE_BYTES
+            let weight = row.get::<_, Option<i64>>("weight")?.unwrap_or(0) as usize;
+            let record = read_record(row)?;
+            *taken += if is_planted("16") {
+                weight.min(2 << 10)
             } else {
-                0
+                weight
             };
             found.push(RecordNewsRow {
                 told: Told::Changed,
-                at: row.last,
-                row,
+                at: record.last,
+                row: record,
                 whole: None,
                 entries: Vec::new(),
             });
         }
         if let (Some(body), Some(last)) = (row.get::<_, Option<Vec<u8>>>(LINE + 7)?, found.last_mut()) {
-            *taken += body.len();
-            last.entries
-                .push((read_line(row, LINE)?, row.get(LINE + 6)?, body));
+            let line = read_line(row, LINE)?;
+            *taken += body.len() + SEEN_BYTES * line.seen.as_ref().map_or(0, Vec::len);
+            last.entries.push((line, row.get(LINE + 6)?, body));
         }
         Ok(true)
     })?;
     Ok(cut)
 }
 
-/// What a record's documents are taken to weigh before they are read.
-const WHOLE_BYTES: usize = 2 << 10;
+/// Bytes that one change named in what an entry's author had seen takes in a frame.
+const SEEN_BYTES: usize = 4;
+
+/// The condition of [`begins_with_more`], where `?2` is the floor.
+const BEGINS_WITH_MORE: &str = "r.erased = 0 AND (r.began > ?2 OR (r.began > 0 AND r.arrived > ?2))";
 
 /// Whether a record's entries are not enough to whom knows up to `floor`. Of one that arrived all are told; of one that
 /// began again they do not begin with nothing.
@@ -209,8 +261,9 @@ fn history(c: &Connection<'_>, record: RecordId) -> Result<Vec<HistoryRow>, Stor
 impl<E: Engine> RecordStore for SqlStore<E> {
     fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
         let (decide, key) = (self.decide.clone(), push.key());
+        let discovered = Discovered::default();
         self.engine
-            .write_beside(key, move |c| pushes::push(c, &push, &*decide))
+            .write_beside(key, move |c| pushes::push(c, &push, &discovered, &*decide))
     }
 
     fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {
@@ -264,6 +317,31 @@ impl<E: Engine> RecordStore for SqlStore<E> {
             };
             Ok((head, rows))
         })
+    }
+
+    fn changes(&self, area: AreaNo, after: u64, limit: usize) -> Result<Changes, StoreError> {
+        self.engine.read(|c| {
+            let head = pushes::area_head(c, area)?.unwrap_or_default();
+            let (rows, more) = if head.seq > after {
+                changes(c, area, after, limit)?
+            } else {
+                (Vec::new(), false)
+            };
+            Ok(Changes { head, rows, more })
+        })
+    }
+
+    fn record_area(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached("SELECT area FROM records WHERE record = ?1")?;
+            Ok(select
+                .query_row([record.0], |row| row.get(0).map(AreaNo))
+                .optional()?)
+        })
+    }
+
+    fn handled(&self, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError> {
+        self.engine.read(|c| handled::by(c, record, login))
     }
 
     fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {

@@ -1,5 +1,6 @@
 //! Refused entries, questions and rulings.
 
+use gridledger_core::canonical;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::wire::Ask;
@@ -57,7 +58,12 @@ fn read_ruling(row: &Row, (feed, n): (FeedId, u64), at: usize) -> Result<Option<
 }
 
 /// Keeps a refused entry as evidence, under the area its record is in, or would be.
-pub(super) fn keep(c: &Connection<'_>, feed: FeedId, entry: &Entry, now: i64) -> Result<(), StoreError> {
+pub(super) fn keep(
+    c: &Connection<'_>,
+    feed: FeedId,
+    (entry, unkept): (&Entry, bool),
+    now: i64,
+) -> Result<(), StoreError> {
     let area = match &entry.target {
         Target::Create { area, .. } => Some(area.0),
         Target::Edit { record } => {
@@ -70,8 +76,9 @@ pub(super) fn keep(c: &Connection<'_>, feed: FeedId, entry: &Entry, now: i64) ->
         }
     };
     // A record that nobody ever made is in no area: nobody supervises it.
-    let mut insert = c.prepare_cached("INSERT INTO evidence (feed, n, area, at) VALUES (?1, ?2, ?3, ?4)")?;
-    insert.execute((feed.0, entry.n as i64, area.unwrap_or(0), now))?;
+    let mut insert =
+        c.prepare_cached("INSERT INTO evidence (feed, n, area, at, unkept) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    insert.execute((feed.0, entry.n as i64, area.unwrap_or(0), now, unkept))?;
     Ok(())
 }
 
@@ -121,6 +128,64 @@ fn asked(c: &Connection<'_>, user: UserNo, asks: &[Ask]) -> Result<(Vec<Ask>, Ve
     Ok((fresh, rulings))
 }
 
+/// The record of a refused or displaced entry, and the area it was kept under.
+fn place(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<Option<(RecordId, Option<u32>)>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT e.record, v.area FROM evidence v JOIN entries e ON e.feed = v.feed AND e.n = v.n
+         WHERE v.feed = ?1 AND v.n = ?2",
+    )?;
+    let refused = select.query_row((feed.0, n), |row| Ok((RecordId(row.get(0)?), row.get(1)?)));
+    if let Some((record, area)) = refused.optional()? {
+        return Ok(Some((record, Some(area))));
+    }
+    let mut select = c.prepare_cached("SELECT record, body FROM displaced WHERE feed = ?1 AND n = ?2")?;
+    let displaced = select.query_row((feed.0, n), |row| {
+        Ok((row.get::<_, Option<[u8; 16]>>(0)?, row.get::<_, Vec<u8>>(1)?))
+    });
+    let displaced = displaced.optional()?;
+    Ok(displaced.and_then(|(record, body)| Some((about(feed, record, &body)?, None))))
+}
+
+/// The record that a displaced entry is about. A version before this one did not note it.
+pub(super) fn about(feed: FeedId, noted: Option<[u8; 16]>, body: &[u8]) -> Option<RecordId> {
+    let read = || Some(canonical::decode(body).ok()?.record(feed));
+    noted.map(RecordId).or_else(read)
+}
+
+/// Takes away what refused entries said, and what their authors asked; that they were refused stays.
+fn end_refused(c: &Connection<'_>, upto: i64, limit: usize, now: i64) -> Result<usize, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT feed, n FROM evidence WHERE ended_at IS NULL AND at <= ?1 ORDER BY at, feed, n LIMIT ?2",
+    )?;
+    let found = select.query_map((upto, limit as i64), |row| {
+        Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    let found: Vec<([u8; 16], i64)> = found.collect::<Result<_, _>>()?;
+    for (feed, n) in &found {
+        empty(c, FeedId(*feed), *n)?;
+        c.prepare_cached("UPDATE evidence SET ended_at = ?3 WHERE feed = ?1 AND n = ?2")?
+            .execute((*feed, *n, now))?;
+    }
+    Ok(found.len())
+}
+
+/// Takes away what a refused entry said, and what its author asked.
+pub(super) fn empty(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<(), StoreError> {
+    c.prepare_cached("UPDATE entries SET body = ?3 WHERE feed = ?1 AND n = ?2 AND refusal IS NOT NULL")?
+        .execute((feed.0, n, Vec::<u8>::new()))?;
+    c.prepare_cached("UPDATE evidence SET note = NULL WHERE feed = ?1 AND n = ?2")?
+        .execute((feed.0, n))?;
+    Ok(())
+}
+
+fn end_displaced(c: &Connection<'_>, upto: i64, limit: usize) -> Result<usize, StoreError> {
+    let mut update = c.prepare_cached(
+        "UPDATE displaced SET body = ?3 WHERE (feed, n, hash) IN
+           (SELECT feed, n, hash FROM displaced WHERE at <= ?1 AND length(body) > 0 LIMIT ?2)",
+    )?;
+    Ok(update.execute((upto, limit as i64, Vec::<u8>::new()))?)
+}
+
 impl<E: Engine> RefusalStore for SqlStore<E> {
     fn refused(&self, query: &RefusedQuery) -> Result<Vec<RefusedRow>, StoreError> {
         let areas = json!(query.areas.iter().map(|area| area.0).collect::<Vec<_>>()).to_string();
@@ -150,6 +215,55 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
             let mut select = c.prepare_cached(&[COLUMNS, " WHERE v.feed = ?1 AND v.n = ?2"].concat())?;
             let n = i64::try_from(n).unwrap_or(i64::MAX);
             Ok(select.query_row((feed.0, n), read).optional()?)
+        })
+    }
+
+    fn refused_in(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached(
+                "SELECT v.area FROM entries e JOIN evidence v ON v.feed = e.feed AND v.n = e.n
+                 WHERE e.record = ?1 AND e.refusal IS NOT NULL ORDER BY v.at, v.n LIMIT 1",
+            )?;
+            Ok(select
+                .query_row([record.0], |row| Ok(AreaNo(row.get(0)?)))
+                .optional()?)
+        })
+    }
+
+    fn refused_place(&self, feed: FeedId, n: u64) -> Result<Option<(RecordId, Option<AreaNo>)>, StoreError> {
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        self.engine.read(|c| {
+            let Some((record, area)) = place(c, feed, n)? else {
+                return Ok(None);
+            };
+            let mut select = c.prepare_cached("SELECT area FROM records WHERE record = ?1")?;
+            let now: Option<u32> = select.query_row([record.0], |row| row.get(0)).optional()?;
+            let area = now.or(area).filter(|area| *area != 0);
+            Ok(Some((record, area.map(AreaNo))))
+        })
+    }
+
+    fn end_evidence(&self, upto: i64, limit: usize, now: i64) -> Result<usize, StoreError> {
+        self.engine.write(move |c| {
+            let ended = end_refused(c, upto, limit, now)? + end_displaced(c, upto, limit)?;
+            if ended > 0 {
+                c.overwrites();
+            }
+            Ok(ended)
+        })
+    }
+
+    fn evidence_due(&self, upto: i64) -> Result<u64, StoreError> {
+        self.engine.read(|c| {
+            let count = |sql: &str| {
+                c.prepare_cached(sql)?
+                    .query_row([upto], |row| row.get::<_, i64>(0))
+            };
+            Ok(
+                (count("SELECT count(*) FROM evidence WHERE ended_at IS NULL AND at <= ?1")?
+                    + count("SELECT count(*) FROM displaced WHERE at <= ?1 AND length(body) > 0")?)
+                    as u64,
+            )
         })
     }
 

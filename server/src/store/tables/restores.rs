@@ -5,7 +5,8 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
 use gridledger_schema::wire::Missing;
 
-use super::{Engine, SqlStore, epoch_of, setting};
+use super::locks::Locked;
+use super::{Engine, SqlStore, clock, epoch_of, setting};
 use crate::cells;
 use crate::set_back::SET_BACK;
 use crate::store::StoreError;
@@ -44,6 +45,8 @@ pub(super) fn next_number(c: &Connection<'_>, table: &str, column: &str) -> Resu
 }
 
 fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<RestoreRow, StoreError> {
+    // Every area's log gets a position.
+    Locked::everything(c)?;
     let epoch = recovery::epoch(new.at, random);
     let former = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
     let number = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0));
@@ -76,7 +79,10 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
     c.execute("UPDATE areas SET head = ?1", [first as i64])?;
     // What a dump brought along of it is older than what devices were given since.
     c.execute("DELETE FROM given", ())?;
+    c.execute("DELETE FROM sent", ())?;
     c.execute("DELETE FROM counters", ())?;
+    // An operator puts the backup in place, and vouches for the time.
+    clock::confirm(c, new.at)?;
     let row = RestoreRow {
         epoch,
         former: ServerEpoch(former),
@@ -241,10 +247,12 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn displaced(&self) -> Result<Vec<(FeedId, u64)>, StoreError> {
+    fn displaced(&self) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
         self.engine.read(|c| {
-            let mut select = c.prepare_cached("SELECT feed, n FROM displaced ORDER BY feed, n")?;
-            let rows = select.query_map((), |row| Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
+            let mut select = c.prepare_cached("SELECT feed, n, body FROM displaced ORDER BY feed, n")?;
+            let rows = select.query_map((), |row| {
+                Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64, row.get(2)?))
+            })?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }

@@ -7,14 +7,15 @@ use crate::store::StoreError;
 use crate::store::shares::{Export, NewExport, NewShare, Share, ShareStore};
 use crate::store::sql::{Optional as _, Row, SqlError};
 
-const SHARE: &str =
-    "SELECT share, login, type, fields, area, purpose, until, made_by, made_at, revoked_at FROM shares";
+const SHARE: &str = "SELECT share, login, type, fields, area, purpose, until, made_by, made_at, revoked_at, approved_by, approved_at FROM shares";
 const EXPORT: &str =
     "SELECT export, asked_by, type, area, reason, asked_at, approved_by, approved_at FROM exports";
 
 fn share(row: &Row) -> Result<Share, SqlError> {
     let fields: String = row.get(3)?;
+    let (by, at): (Option<String>, Option<i64>) = (row.get(10)?, row.get(11)?);
     Ok(Share {
+        approved: by.zip(at),
         no: row.get::<_, i64>(0)? as u64,
         terms: NewShare {
             to: row.get(1)?,
@@ -77,6 +78,14 @@ impl<E: Engine> ShareStore for SqlStore<E> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(&format!("{SHARE} ORDER BY share DESC"))?;
             Ok(select.query_map((), share)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn approve_share(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError> {
+        let by = by.to_owned();
+        self.engine.write(move |c| {
+            let sql = "UPDATE shares SET approved_by = ?2, approved_at = ?3 WHERE share = ?1 AND approved_by IS NULL";
+            Ok(c.execute(sql, (no as i64, &by, at))? == 1)
         })
     }
 

@@ -25,6 +25,10 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0009_views", VIEWS),
     ("0010_nodes", NODES),
     ("0011_suites", SUITES),
+    ("0012_rights_now", RIGHTS_NOW),
+    ("0013_clock", CLOCK),
+    ("0014_halts", HALTS),
+    ("0015_handlers", HANDLERS),
 ];
 
 const FIRST: &str = "
@@ -235,4 +239,58 @@ const SUITES: &str = "
 ALTER TABLE devices ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE feeds ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 CREATE TABLE lost_generations (epoch INTEGER PRIMARY KEY) STRICT;
+";
+
+/// The records whose values each person saw without a second person, and when last; who agreed to a share; since when what a
+/// refused entry said is gone; which refused entry was erased by itself, and about which record an entry was whose place another took.
+const RIGHTS_NOW: &str = "
+CREATE TABLE seen_alone (
+  user TEXT NOT NULL, record BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, record)) STRICT, WITHOUT ROWID;
+CREATE INDEX seen_alone_at ON seen_alone (user, at);
+INSERT INTO seen_alone (user, record, at)
+  SELECT r.user, x.record, max(CASE WHEN r.at < r.received_at THEN r.at ELSE r.received_at END)
+  FROM read_log r JOIN read_records x ON x.no = r.no
+  WHERE r.kind IN ('view', 'ledger', 'offline')
+    AND r.received_at > (SELECT max(received_at) - 172800000 FROM read_log)
+  GROUP BY r.user, x.record;
+CREATE INDEX read_log_kind ON read_log (kind, no);
+ALTER TABLE shares ADD COLUMN approved_by TEXT;
+ALTER TABLE shares ADD COLUMN approved_at INTEGER;
+ALTER TABLE evidence ADD COLUMN ended_at INTEGER;
+CREATE INDEX evidence_kept ON evidence (at) WHERE ended_at IS NULL;
+ALTER TABLE erasures ADD COLUMN feed BLOB;
+ALTER TABLE erasures ADD COLUMN n INTEGER;
+ALTER TABLE displaced ADD COLUMN record BLOB;
+CREATE INDEX displaced_record ON displaced (record);
+";
+
+/// The time: the latest at which a trusted clock was looked at, how often a time was confirmed, and when the last daily run was over.
+const CLOCK: &str = "
+CREATE TABLE clock (one INTEGER PRIMARY KEY, beat INTEGER, confirmed INTEGER NOT NULL, daily INTEGER) STRICT;
+INSERT INTO clock (one, beat, confirmed, daily) VALUES (1, NULL, 0, NULL);
+";
+
+/// Pushes that ended before the entry that their author signed: the last entry decided, a feed at a time.
+const HALTS: &str = "
+CREATE TABLE halts (feed BLOB PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// When people handled records, in log positions; the records that devices were sent by themselves, which a crash may take.
+/// What was brought in a feed on a day; whether what a refused entry said was not kept. Refused entries belong to the area where their record is now.
+const HANDLERS: &str = "
+CREATE TABLE handlers (
+  record BLOB NOT NULL, login TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER,
+  PRIMARY KEY (record, login, since)) STRICT, WITHOUT ROWID;
+CREATE /*UNLOGGED*/ TABLE sent (
+  device INTEGER NOT NULL, record BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (device, record)) STRICT, WITHOUT ROWID;
+ALTER TABLE feeds ADD COLUMN day INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN day_entries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN day_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE feeds ADD COLUMN day_refused INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX feeds_device ON feeds (device);
+ALTER TABLE evidence ADD COLUMN unkept INTEGER NOT NULL DEFAULT 0;
+UPDATE evidence SET area = (
+    SELECT r.area FROM entries e JOIN records r ON r.record = e.record WHERE e.feed = evidence.feed AND e.n = evidence.n)
+  WHERE EXISTS (
+    SELECT 1 FROM entries e JOIN records r ON r.record = e.record WHERE e.feed = evidence.feed AND e.n = evidence.n);
 ";

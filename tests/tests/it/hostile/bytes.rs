@@ -167,13 +167,16 @@ fn envelopes_that_lie_are_refused() {
         with(me, 2000, Packing::Zstd, fingerprint, b""),
         [Code::BadRequest]
     );
-    // Version and packing, by hand: they are the second and third byte.
+    // Version, suite and packing, by hand: they are the second to the fourth byte.
     let body = scene.attacker.seal(&scene.world, &payload);
     for (at, byte, code) in [
         (0, 0x86, Code::BadRequest),
         (1, 0, Code::VersionUnsupported),
-        (1, 2, Code::VersionUnsupported),
-        (2, 3, Code::BadRequest),
+        (1, 1, Code::BadRequest),
+        (1, 3, Code::VersionUnsupported),
+        (2, 0, Code::SuiteUnknown),
+        (2, 2, Code::SuiteUnknown),
+        (3, 3, Code::BadRequest),
     ] {
         let mut changed = body.clone();
         changed[at] = byte;
@@ -216,18 +219,28 @@ fn requests_that_ask_for_too_much_or_for_nonsense_are_answered() {
         cursors,
         ..Request::default()
     };
-    // Cursors of the future, of foreign and unknown areas, of one area twice: answered, nothing to tell.
-    let odd = vec![
+    // Cursors of foreign and unknown areas: answered, nothing to tell. Those of the future say that the server lost something.
+    let elsewhere = [
+        cursor(scene.world.area("G2"), 0, 0),
+        cursor(AreaNo(u32::MAX), 0, 5),
+    ];
+    assert_eq!(scene.request(&with_cursors(elsewhere.to_vec())), []);
+    let future = [
         cursor(area, 0, u64::MAX >> 1),
         cursor(area, u64::MAX >> 1, u64::MAX >> 1),
         cursor(area, u64::MAX, u64::MAX),
-        cursor(scene.world.area("G2"), 1, 1),
-        cursor(AreaNo(u32::MAX), 0, 5),
     ];
-    assert_eq!(scene.request(&with_cursors(odd)), []);
-    let most = vec![cursor(AreaNo(9), 0, 0); limits::REQUEST_AREAS];
-    assert_eq!(scene.request(&with_cursors(most)), []);
-    let more = vec![cursor(AreaNo(9), 0, 0); limits::REQUEST_AREAS + 1];
+    for odd in future {
+        let odd = [&[odd][..], &elsewhere].concat();
+        assert_eq!(scene.request(&with_cursors(odd)), [Code::ServerBehind]);
+    }
+    let many = |count: usize| {
+        (0..count)
+            .map(|no| cursor(AreaNo(900 + no as u32), 0, 0))
+            .collect()
+    };
+    assert_eq!(scene.request(&with_cursors(many(limits::REQUEST_AREAS))), []);
+    let more = many(limits::REQUEST_AREAS + 1);
     assert_eq!(scene.request(&with_cursors(more)), [Code::BodyTooLarge]);
     let want = |codes| Request {
         want: Want::Only(codes),

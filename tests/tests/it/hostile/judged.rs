@@ -108,7 +108,7 @@ fn entries_that_lie_are_refused_one_by_one() {
         (
             "a clock far ahead",
             change(|e| e.at = MORNING + limits::CLOCK_AHEAD_MS + 1),
-            Code::TimeOutOfRange,
+            Code::TimeAhead,
         ),
         (
             "before all time",

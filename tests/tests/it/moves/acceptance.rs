@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_server::store::people::NewArea;
 use gridledger_tests::desk::{Answer, Desk};
+use gridledger_tests::planning;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "not a real one";
@@ -141,14 +142,14 @@ impl Street {
 }
 
 /// K1 and K2 are split: a grid of each goes over whole, and of another the homes on one road.
-fn two_split() -> Value {
+fn two_split(street: &Street) -> Value {
     let grid = |code: &str, parent: &str| json!({ "code": code, "name": format!("{code}网格"), "kind": "basic_grid", "parent": parent, "norm": 100 });
     let community = |code: &str| json!({ "code": code, "name": format!("{code}社区"), "kind": "community", "parent": "T" });
     let part = |old: &str, new: &str| json!({ "area": old, "into": [{ "area": new, "addresses": [ROADS[0]] }, { "area": old, "rest": true }] });
     json!({
         "name": "六社区一村",
         "consultation": { "note": "居民代表会议通过", "document": "议〔2026〕3号" },
-        "effective": "2026-01-01",
+        "effective": planning::day(street.desk.service.now()),
         "new_areas": [community("X1"), community("X2"), grid("X1a", "X1"), grid("X2a", "X2")],
         "moves": [{ "area": "K1b", "parent": "X1" }, { "area": "K2b", "parent": "X2" }],
         "splits": [part("K1a", "X1a"), part("K2a", "X2a")],
@@ -163,7 +164,7 @@ fn four_communities_and_a_village_become_six_and_a_village() {
     let before = street.pull(&street.supervisor, "household");
     assert_eq!(before.len(), 60);
 
-    let drawn = street.post(first, "/v1/territory/plans", &two_split());
+    let drawn = street.post(first, "/v1/territory/plans", &two_split(&street));
     assert_eq!(drawn.status, 201, "{drawn:?}");
     let number = drawn.json()["plan"].clone();
     let early = street.steps(&number, "approve", second);
@@ -300,7 +301,7 @@ fn a_dispatcher_is_told_what_left_when_the_hand_over_is_short() {
         (first["rows"].as_array().unwrap().len(), &first["left"]),
         (12, &json!([]))
     );
-    let mut plan = two_split();
+    let mut plan = two_split(&street);
     plan["hand_over_days"] = json!(0);
     let number = street
         .post(&street.stewards[0], "/v1/territory/plans", &plan)
@@ -330,7 +331,7 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
     let street = Street::open();
     let [first, _] = &street.stewards;
     let refused = |change: &dyn Fn(&mut Value)| {
-        let mut plan = two_split();
+        let mut plan = two_split(&street);
         change(&mut plan);
         let answer = street.post(first, "/v1/territory/plans", &plan).json();
         format!(
@@ -339,8 +340,9 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
             answer["detail"].as_str().unwrap_or_default()
         )
     };
-    let cases: [(&str, Spoil<'_>); 12] = [
+    let cases: [(&str, Spoil<'_>); 13] = [
         ("effective", &|plan| plan["effective"] = json!("soon")),
+        ("effective", &|plan| plan["effective"] = json!("2001-01-01")),
         ("name", &|plan| plan["name"] = json!(" ")),
         ("hand_over_days", &|plan| plan["hand_over_days"] = json!(1_000)),
         ("new_areas", &|plan| plan["new_areas"][0]["code"] = json!("K1")),
@@ -377,7 +379,7 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
         404
     );
     // A rule that leaves homes out cannot be approved.
-    let mut open = two_split();
+    let mut open = two_split(&street);
     open["splits"][0]["into"] =
         json!([{ "area": "X1a", "addresses": [ROADS[0]] }, { "area": "K1b", "addresses": ["槐树巷"] }]);
     let number = street.post(first, "/v1/territory/plans", &open).json()["plan"].clone();

@@ -38,6 +38,8 @@ fn ready() -> (World, u32) {
         "new_areas": [grid("N1"), grid("N2")],
         "splits": [{ "area": "G1", "into": [{ "area": "N1", "addresses": ["滨河路"] }, { "area": "N2", "rest": true }] }],
     });
+    // The servers that carry it out have the clock of the machine.
+    world.pass_until_today();
     let number = approved(&world, &split);
     let steward = NewUser {
         login: STEWARDS[0].into(),
@@ -55,6 +57,9 @@ fn ready() -> (World, u32) {
         .store
         .put_users(&[steward], world.service.now())
         .unwrap();
+    // The nodes that go on with this store have the machine's clock.
+    let now = gridledger_server::service::now();
+    world.service.store.confirm_clock(now).unwrap();
     world.restart();
     world.service.store.close();
     (world, number)

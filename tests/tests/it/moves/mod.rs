@@ -4,3 +4,4 @@ mod acceptance;
 mod kills;
 mod moments;
 mod offline;
+mod stewards;

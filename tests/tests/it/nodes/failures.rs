@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gridledger_schema::code::Code;
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::desk::{Answer, Door};
@@ -107,6 +109,43 @@ pub(super) fn wait_for(stored: &AtomicUsize, more: usize) {
         );
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn strangers_wait_for_no_writer_and_hold_up_none() {
+    let farm = Farm::open();
+    farm.person("w1", "grid_worker", "G1");
+    let phone = farm.phone("w1", 0);
+    sync(&phone);
+    // Somebody writes, as a push does: beside others, for a long time. Whoever must be alone would wait for it.
+    let mut writer = postgres::Client::connect(&farm.url, postgres::NoTls).expect("the database");
+    writer
+        .batch_execute("BEGIN; SELECT pg_advisory_xact_lock_shared(1735551332)")
+        .expect("the writers' lock");
+    assert_eq!(farm.front().ask("GET", "/readyz", "").status, 200);
+    let unknown = URL_SAFE_NO_PAD.encode([7; 48]);
+    let body = json!({ "refresh": unknown }).to_string();
+    for _ in 0..3 {
+        let answer = farm.front().ask("POST", "/v1/refresh", &body);
+        assert_eq!(answer.status, 401, "{answer:?}");
+        let answer = farm.front().ask("POST", "/v1/logout", &body);
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+    let hash = gridledger_server::auth::codes::hash("AAAAAAAAAAAA").expect("a code");
+    let store = &farm.office.store;
+    assert!(
+        store
+            .enrol(
+                hash,
+                ([9; 32], gridledger_schema::suite::Suite::default()),
+                "nobody's",
+                farm.office.now()
+            )
+            .expect("an answer")
+            .is_none()
+    );
+    sync(&phone);
+    writer.batch_execute("ROLLBACK").expect("it ends");
 }
 
 #[test]

@@ -53,13 +53,14 @@ fn story(point: &str) {
     sync(&head);
     let homes = dwellings(&head);
     assert_eq!(homes.len(), HOMES, "{point}");
-    let plan = planning::plan(&json!({
+    let changes = json!({
         "new_areas": [planning::grid("N1")],
         "splits": [{ "area": "G1", "into": [
             { "area": "N1", "addresses": ["人民路"] }, { "area": "G1", "rest": true }
         ] }],
         "staff": [{ "login": "w1", "role": "grid_worker", "area": "N1" }],
-    }));
+    });
+    let plan = planning::plan(farm.office.now(), &changes);
     let number = step(&farm, 1, &one, "", &plan)["plan"].clone();
     step(&farm, 2, &one, &format!("/{number}/simulate"), &json!({}));
     step(&farm, 1, &two, &format!("/{number}/approve"), &json!({}));

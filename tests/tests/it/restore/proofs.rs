@@ -4,8 +4,10 @@ use gridledger_core::{canonical, receipt};
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{EntryHash, ServerEpoch};
+use gridledger_schema::limits::EVIDENCE_MS;
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request};
+use gridledger_server::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused, retain};
 use gridledger_server::verify::verify;
 use gridledger_tests::attacker::{Attacker, Outcome, put};
 use gridledger_tests::world::World;
@@ -156,8 +158,59 @@ fn an_offer_that_meets_another_entry_in_its_place_is_kept_as_evidence() {
     let outcome = scene.offer(receipts);
     assert_eq!(said(&outcome).2, Some(Code::FeedForked));
     let kept = scene.world.service.store.displaced().expect("the store");
-    assert_eq!(kept, [(scene.device.feed, 1)]);
+    let [(feed, 1, body)] = &kept[..] else {
+        panic!("{kept:?}")
+    };
+    assert_eq!((*feed, body.is_empty()), (scene.device.feed, false));
     assert!(verify(&scene.world.service).expect("the store").is_whole());
+    // It can be erased with its record, and by itself; and it does not stay for ever.
+    let record = scene.entries[0].record(scene.device.feed);
+    let service = &scene.world.service;
+    let wanted = Wanted {
+        record,
+        fields: Vec::new(),
+        reason: Reason::Request,
+        by: "po".into(),
+        asked_at: service.now(),
+    };
+    erase(service, &wanted).expect("an erasure");
+    let left = || service.store.displaced().expect("the store").remove(0).2;
+    assert_eq!(left(), [0; 0]);
+    assert!(verify(service).expect("the store").is_whole());
+}
+
+#[test]
+fn what_was_displaced_is_erased_by_its_number_or_goes_with_its_time() {
+    for by_number in [true, false] {
+        let mut scene = scene();
+        let receipts = scene.receipts.clone();
+        scene.world.pass(25 * 3_600_000);
+        let offered = scene.entries.clone();
+        scene.entries.truncate(1);
+        scene.entries[0].at += 1;
+        scene.offer(Vec::new());
+        scene.entries = offered;
+        scene.offer(receipts);
+        let service = &scene.world.service;
+        let left = || service.store.displaced().expect("the store").remove(0).2;
+        assert_ne!(left(), [0; 0]);
+        if by_number {
+            let wanted = WantedEntry {
+                entry: (scene.device.feed, 1),
+                reason: Reason::Mistake,
+                by: "po".into(),
+                asked_at: service.now(),
+            };
+            erase_refused(service, &wanted).expect("an erasure");
+        } else {
+            scene.world.pass(EVIDENCE_MS);
+            assert_eq!(retain(service, true).expect("a count").evidence, 1);
+            assert_eq!(retain(service, false).expect("a run").evidence, 1);
+            assert_eq!(retain(service, false).expect("a run").evidence, 0);
+        }
+        assert_eq!(left(), [0; 0]);
+        assert!(verify(service).expect("the store").is_whole());
+    }
 }
 
 #[test]

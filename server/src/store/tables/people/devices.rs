@@ -4,7 +4,7 @@ use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
 
 use crate::store::StoreError;
-use crate::store::people::{Device, FeedRow, UserNo};
+use crate::store::people::{Admission, Device, FeedRow, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use crate::store::tables::restores;
 
@@ -67,6 +67,31 @@ struct CodeRow {
     expires: i64,
     device: Option<u32>,
     revoked: bool,
+}
+
+/// Whether a code may enrol somebody at a time.
+pub fn may_enrol(c: &Connection<'_>, hash: [u8; 32], now: i64) -> Result<bool, StoreError> {
+    let code = code(c, hash)?;
+    Ok(code.is_some_and(|code| !code.revoked && (code.device.is_some() || now < code.expires)))
+}
+
+/// Whether a device and its user are let in, without the user's grants; and the user.
+pub fn admission(c: &Connection<'_>, no: DeviceNo) -> Result<Option<(Admission, UserNo)>, StoreError> {
+    let mut select = c.prepare_cached(
+        "SELECT d.revoked, u.revoked AS user_revoked, u.user AS no, t.version, coalesce(k.counter, 0) AS counter
+         FROM devices d JOIN users u ON u.user = d.user CROSS JOIN territory t LEFT JOIN counters k ON k.device = d.device
+         WHERE d.device = ?1",
+    )?;
+    let found = select.query_row([no.0], |row| {
+        let admission = Admission {
+            is_in: !row.get::<_, bool>(0)? && !row.get::<_, bool>("user_revoked")?,
+            grants: Vec::new(),
+            territory: row.get::<_, i64>("version")? as u64,
+            counter: row.get::<_, i64>("counter")? as u64,
+        };
+        Ok((admission, UserNo(row.get("no")?)))
+    });
+    Ok(found.optional()?)
 }
 
 /// Uses a code up; see [`PeopleStore::enrol`](crate::store::PeopleStore::enrol).

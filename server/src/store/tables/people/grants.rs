@@ -10,6 +10,7 @@ use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::records::EventKind;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::store::tables::locks::Locked;
 
 /// Reads a grant from columns role, area, valid_from, valid_to, starting at the first.
 fn grant(row: &Row) -> Result<Grant, SqlError> {
@@ -132,6 +133,7 @@ impl Cuts {
 
     /// Says in the log of each area concerned, and of those below, that rights changed; whether any did.
     pub fn log(self, c: &Connection<'_>) -> Result<bool, StoreError> {
+        let locked = Locked::everything(c)?;
         let mut told = BTreeSet::new();
         for area in &self.areas {
             areas::below(c, *area, &mut told)?;
@@ -140,6 +142,7 @@ impl Cuts {
             c.prepare_cached("UPDATE areas SET head = head + 1 WHERE area = ?1 RETURNING head")?;
         let mut insert = c.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, NULL, ?4)")?;
         for area in told {
+            locked.expect(area)?;
             let head: i64 = advance.query_row([area.0], |row| row.get(0))?;
             insert.execute((area.0, head, EventKind::Rights.as_str(), self.at))?;
         }

@@ -15,6 +15,12 @@ pub fn put(c: &Connection<'_>, token: &RefreshToken) -> Result<(), StoreError> {
     }
 }
 
+/// Whether a token is known and not over at a time.
+pub fn is_known(c: &Connection<'_>, hash: [u8; 32], now: i64) -> Result<bool, StoreError> {
+    let mut select = c.prepare_cached("SELECT 1 FROM refresh_tokens WHERE hash = ?1 AND expires > ?2")?;
+    Ok(select.query_row((hash, now), |_| Ok(())).optional()?.is_some())
+}
+
 /// Uses a token up and keeps its successor. One that was used before ends all of its family: somebody holds a copy.
 pub fn use_up(
     c: &Connection<'_>,

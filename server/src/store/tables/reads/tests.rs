@@ -237,6 +237,13 @@ fn no_question_walks_through_the_whole_log() {
         ),
         (
             ReadQuery {
+                kind: Some(ReadKind::Over),
+                ..all.clone()
+            },
+            "SEARCH r USING INDEX read_log_kind (kind=? AND no>? AND no<?)",
+        ),
+        (
+            ReadQuery {
                 record: Some(RecordId([1; 16])),
                 ..all
             },
@@ -255,10 +262,10 @@ fn no_question_walks_through_the_whole_log() {
         first,
         ["SEARCH read_log USING COVERING INDEX read_log_received (received_at>?)"]
     );
-    let bulk = plan(&c, SEEN_IN_LEDGERS, vec!["w1".cell(), 1i64.cell()]);
+    let alone = plan(&c, SEEN, vec!["w1".cell(), 1i64.cell(), 2i64.cell()]);
     assert_eq!(
-        bulk,
-        ["SEARCH read_log USING INDEX read_log_user (user=? AND no>?)"]
+        alone,
+        ["SEARCH seen_alone USING COVERING INDEX seen_alone_at (user=? AND at>? AND at<?)"]
     );
 }
 

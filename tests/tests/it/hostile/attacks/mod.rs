@@ -122,6 +122,15 @@ fn feeds() -> Vec<Attack> {
             entry.n = 1;
             let segment = t.evil.segment(EntryHash::ZERO, vec![entry]);
             t.send(&Request {
+                segments: vec![segment],
+                ..Request::default()
+            })
+        }),
+        after(with_history, "two segments of one feed", &[BadRequest], |t| {
+            let mut entry = t.patrol();
+            entry.n = 1;
+            let segment = t.evil.segment(EntryHash::ZERO, vec![entry]);
+            t.send(&Request {
                 segments: vec![segment.clone(), segment],
                 ..Request::default()
             })

@@ -162,7 +162,7 @@ pub(super) fn ended() -> Vec<Attack> {
             &[GrantEnded],
             |t| {
                 let mut entry = t.marked();
-                entry.at += 9 * DAY;
+                entry.at += limits::CLOCK_AHEAD_MS;
                 t.push(entry)
             },
         ),

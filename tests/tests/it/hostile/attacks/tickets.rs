@@ -128,7 +128,7 @@ fn behind(town: &mut Town) {
 }
 
 pub(super) fn seen_and_clocks() -> Vec<Attack> {
-    use Code::{SeenImpossible, TimeOutOfRange};
+    use Code::{SeenImpossible, TimeAhead, TimeOutOfRange};
     vec![
         attack("having seen more than the log has", &[SeenImpossible], |t| {
             let mut entry = t.marked();
@@ -150,7 +150,7 @@ pub(super) fn seen_and_clocks() -> Vec<Attack> {
                 t.push(entry)
             },
         ),
-        attack("a clock more than ten days ahead", &[TimeOutOfRange], |t| {
+        attack("a clock more than an hour ahead", &[TimeAhead], |t| {
             let mut entry = t.marked();
             entry.at += limits::CLOCK_AHEAD_MS + 1;
             t.push(entry)
@@ -172,7 +172,7 @@ pub(super) fn seen_and_clocks() -> Vec<Attack> {
         ),
         attack(
             "cursors of the future, of foreign and of unknown areas",
-            &[],
+            &[Code::ServerBehind],
             |t| {
                 let at = |area, reached| AreaCursor {
                     area,

@@ -1,0 +1,83 @@
+//! The time as a store keeps it, in SQL: one row.
+
+use gridledger_schema::ids::AreaNo;
+
+use super::{Engine, SqlStore, events};
+use crate::store::StoreError;
+use crate::store::clock::{ClockRow, ClockStore};
+use crate::store::sql::{Connection, Optional as _};
+
+/// What people and devices left behind with a time on it. All of these are small tables, or have an index on the time.
+const NEWEST: &str = "
+SELECT max(at) FROM (
+  SELECT max(greatest(last_seen, enrolled_at)) AS at FROM devices
+  UNION ALL SELECT max(received_at) AS at FROM read_log
+  UNION ALL SELECT max(done_at) AS at FROM erasures) newest";
+
+fn row(c: &Connection<'_>) -> Result<ClockRow, StoreError> {
+    let mut select = c.prepare_cached("SELECT beat, confirmed, daily FROM clock")?;
+    let found = select.query_row((), |row| {
+        Ok(ClockRow {
+            beat: row.get(0)?,
+            confirmed: row.get::<_, i64>(1)? as u64,
+            daily: row.get(2)?,
+        })
+    });
+    found.optional()?.ok_or(StoreError::Damaged("clock"))
+}
+
+fn newest(c: &Connection<'_>) -> Result<Option<i64>, StoreError> {
+    let mut newest: Option<i64> = c.query_row(NEWEST, (), |row| row.get(0))?;
+    let areas: Vec<AreaNo> = c
+        .prepare_cached("SELECT area FROM areas WHERE head > 0")?
+        .query_map((), |row| row.get(0).map(AreaNo))?
+        .collect::<Result<_, _>>()?;
+    for area in areas {
+        newest = newest.max(events::written_at(c, area, u64::MAX)?);
+    }
+    Ok(newest)
+}
+
+/// Notes in a transaction that an operator vouches for a time.
+pub(super) fn confirm(c: &Connection<'_>, at: i64) -> Result<(), StoreError> {
+    c.execute("UPDATE clock SET beat = ?1, confirmed = confirmed + 1", [at])?;
+    Ok(())
+}
+
+impl<E: Engine> ClockStore for SqlStore<E> {
+    fn clock(&self) -> Result<ClockRow, StoreError> {
+        self.engine.read(row)
+    }
+
+    fn newest(&self) -> Result<Option<i64>, StoreError> {
+        self.engine.read(newest)
+    }
+
+    fn database_time(&self) -> Result<Option<i64>, StoreError> {
+        if !self.engine.is_shared() {
+            return Ok(None);
+        }
+        let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
+        self.engine
+            .read(|c| Ok(Some(c.prepare_cached(sql)?.query_row((), |row| row.get(0))?)))
+    }
+
+    fn beat(&self, at: i64, confirmed: u64) -> Result<(), StoreError> {
+        self.engine.write_aside(move |c| {
+            let sql = "UPDATE clock SET beat = ?1 WHERE confirmed = ?2 AND (beat IS NULL OR beat < ?1)";
+            c.prepare_cached(sql)?.execute((at, confirmed as i64))?;
+            Ok(())
+        })
+    }
+
+    fn confirm_clock(&self, at: i64) -> Result<(), StoreError> {
+        self.engine.write_aside(move |c| confirm(c, at))
+    }
+
+    fn note_daily_run(&self, at: i64) -> Result<(), StoreError> {
+        self.engine.write_aside(move |c| {
+            c.prepare_cached("UPDATE clock SET daily = ?1")?.execute([at])?;
+            Ok(())
+        })
+    }
+}

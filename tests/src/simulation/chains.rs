@@ -1,0 +1,123 @@
+//! Areas that are split or merged again before phones heard of the first time, while their holders go on making records; and
+//! requests that arrive together.
+
+use gridledger_client::{RecordId, SyncReport};
+use gridledger_schema::code::Code;
+use gridledger_server::config::StoreAddress;
+use gridledger_server::sync::SyncError;
+use serde_json::json;
+
+use super::{PEOPLE, Simulation, territory, text};
+use crate::planning;
+use crate::world::{Line, answer};
+
+impl Simulation<'_> {
+    /// An area is split, and what it was split into once more, or merged; then everybody works and sends at once.
+    pub(super) fn chain(&mut self) -> Result<(), String> {
+        match self.rng.below(4) {
+            0 => {
+                territory::change(self)?;
+                territory::change(self)?;
+                self.tally.chains += 1;
+            }
+            1 => self.split_twice()?,
+            _ => {}
+        }
+        for player in 0..self.players.len() {
+            for _ in 0..self.rng.below(3) {
+                self.create(player)?;
+            }
+            self.edit(player)?;
+        }
+        self.together()
+    }
+
+    /// Somebody hears of the second part, nobody else of either.
+    fn split_twice(&mut self) -> Result<(), String> {
+        let mut from = self.rng.pick(&self.grids).clone();
+        for _ in 0..self.rng.range(2, 3) {
+            self.marks += 1;
+            let new = format!("N{}c", self.marks);
+            let who = self.rng.below(4);
+            let rest = json!({ "area": new, "rest": true });
+            let keeps = json!({ "area": from, "dwellings": [RecordId([7; 16]).to_string()] });
+            let changes = json!({
+                "new_areas": [planning::grid(&new)],
+                "splits": [{ "area": from, "into": [keeps, rest] }],
+                "staff": [{ "login": PEOPLE[who].0, "role": PEOPLE[who].1, "area": new }],
+            });
+            territory::carry_out(self, changes);
+            self.grids.push(new.clone());
+            from = new;
+            if self.rng.percent(50) {
+                let hears = (0..self.players.len()).find(|player| self.players[*player].who == who);
+                if let Some(player) = hears {
+                    self.sync(player, Line::Good)?;
+                }
+            }
+        }
+        self.tally.chains += 1;
+        Ok(())
+    }
+
+    /// Everybody's request arrives at the same time. On SQLite one after another, in some order; on Postgres as they come.
+    pub(super) fn together(&mut self) -> Result<(), String> {
+        let mut order: Vec<usize> = (0..self.players.len()).collect();
+        for at in (1..order.len()).rev() {
+            let with = self.rng.below(at + 1);
+            order.swap(at, with);
+        }
+        self.note(format!("{order:?} send together"));
+        let mut bodies = Vec::new();
+        for player in &order {
+            self.players[*player].answer = None;
+            let outgoing = self.players[*player].phone.engine().request(0).map_err(text)?;
+            bodies.push(outgoing.body);
+        }
+        let world = &self.world;
+        let answers: Vec<Result<Vec<u8>, SyncError>> = if matches!(world.address(), StoreAddress::Postgres(_))
+        {
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = bodies
+                    .iter()
+                    .map(|body| scope.spawn(move || answer(world, body)))
+                    .collect();
+                let answers = threads
+                    .into_iter()
+                    .map(|thread| thread.join().expect("an answer"));
+                answers.collect()
+            })
+        } else {
+            bodies.iter().map(|body| answer(world, body)).collect()
+        };
+        self.tally.together += bodies.len();
+        for (player, answered) in order.into_iter().zip(answers) {
+            self.receive_together(player, answered)?;
+        }
+        Ok(())
+    }
+
+    fn receive_together(
+        &mut self,
+        player: usize,
+        answered: Result<Vec<u8>, SyncError>,
+    ) -> Result<(), String> {
+        let bytes = match answered {
+            Err(SyncError::Refused(Code::DeviceUnknown)) => return self.enrol_again(player),
+            Err(error) if error.code() == Code::ServerBehind => return self.sync(player, Line::Good),
+            // The other process has used a later one; or the database asks to come again.
+            Err(SyncError::Counter(_)) => return self.sync(player, Line::Good),
+            Err(SyncError::Store(error)) if error.is_retryable() => return self.sync(player, Line::Good),
+            answered => answered.map_err(|error| format!("a request among others: {error}"))?,
+        };
+        let mut report = SyncReport::default();
+        let received = self.players[player].phone.receive(&bytes, &mut report);
+        received.map_err(|error| format!("an answer among others: {error}"))?;
+        self.note(format!("  … {player}: {report:?}"));
+        self.tally.refused += report.refused as usize;
+        if report.healed > 0 {
+            return Err("a phone's digest differed from the server's".into());
+        }
+        Ok(())
+    }
+}

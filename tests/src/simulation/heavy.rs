@@ -1,0 +1,102 @@
+//! Records with long texts: no answer to a phone on a bad line has a piece that is large against what the phone asked for.
+
+use gridledger_client::{Intents, Query};
+
+use super::{Simulation, text};
+use crate::world::Line;
+
+/// Items of a log in one edit, each of 500 characters.
+const ITEMS: usize = 60;
+/// Bytes that a phone asks for.
+const BUDGET: u32 = 64 << 10;
+/// Bytes of a piece that the server makes of it.
+const PIECE: usize = 16 << 10;
+/// Records made heavy in one go.
+const RECORDS: usize = 8;
+
+impl Simulation<'_> {
+    /// Somebody makes records heavy, or a phone fetches them.
+    pub(super) fn heavy(&mut self, player: usize) -> Result<(), String> {
+        if self.tally.heaviest == 0 {
+            self.make_heavy(player)?;
+        }
+        let late = self.players.len();
+        if late >= 8 {
+            return self.edit(player);
+        }
+        let who = self.players[player].who;
+        self.join(who);
+        self.small_pieces(late)
+    }
+
+    fn make_heavy(&mut self, player: usize) -> Result<(), String> {
+        for _ in 0..RECORDS {
+            self.create(player)?;
+        }
+        let kinds = [("ticket", "comments"), ("household", "notes")];
+        for (kind, field) in kinds {
+            let engine = self.players[player].phone.engine();
+            let records = engine
+                .for_check()
+                .list(&Query::of_type(kind).limit(RECORDS))
+                .map_err(text)?;
+            for record in records.into_iter().filter(|record| !record.withheld) {
+                let mark = self.mark();
+                let mut intents = Intents::new();
+                for item in 0..ITEMS {
+                    intents = intents.append(field, self.at_length(&format!("{mark}.{item}")));
+                }
+                self.save(player, record.id, intents, Some(record.view))?;
+            }
+        }
+        self.sync(player, Line::Good)?;
+        self.tally.heaviest = self.heaviest()?;
+        Ok(())
+    }
+
+    fn at_length(&mut self, mark: &str) -> String {
+        let rest = 500 - mark.chars().count() - 1;
+        let more: String = (0..rest)
+            .map(|_| char::from_u32(0x4e00 + self.rng.below(5_000) as u32).unwrap_or('好'))
+            .collect();
+        format!("{mark} {more}")
+    }
+
+    fn heaviest(&self) -> Result<usize, String> {
+        let service = &self.world.service;
+        let mut heaviest = 0;
+        for area in service.tree().iter() {
+            for row in service.store.records_of(area.no).map_err(text)? {
+                let found = service.store.record(row.record).map_err(text)?;
+                let bytes = found.map_or(0, |(_, documents)| documents.iter().map(|d| d.bytes.len()).sum());
+                heaviest = heaviest.max(bytes);
+            }
+        }
+        Ok(heaviest)
+    }
+
+    /// A phone fetches all there is with a budget; no piece is more than a record beyond what was asked for.
+    fn small_pieces(&mut self, player: usize) -> Result<(), String> {
+        let most = 2 * (PIECE + self.heaviest()?);
+        loop {
+            let phone = &mut self.players[player].phone;
+            let mut receiving = phone
+                .send(&self.world, BUDGET)
+                .map_err(|error| format!("a heavy request: {error}"))?;
+            let largest = receiving.largest_frame();
+            self.note(format!(
+                "{player} is sent a frame of {largest} bytes; {most} would do"
+            ));
+            if largest > most {
+                return Err(format!("a frame of {largest} bytes for a budget of {BUDGET}"));
+            }
+            let phone = &mut self.players[player].phone;
+            let more = phone
+                .take(&mut receiving, usize::MAX)
+                .map_err(|error| format!("a heavy answer: {error}"))?;
+            if more != Some(true) {
+                return Ok(());
+            }
+        }
+    }
+}

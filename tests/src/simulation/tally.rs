@@ -1,0 +1,54 @@
+//! What happened in a history.
+
+/// What happened in a history, so that a test can say it was not an idle one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Edits saved.
+    pub saved: usize,
+    /// Of those, refused by the server.
+    pub refused: usize,
+    /// Edits a phone refused at once.
+    pub refused_early: usize,
+    /// Requests, answers or parts of answers lost.
+    pub lost: usize,
+    /// Old requests delivered again.
+    pub repeated: usize,
+    /// Entries whose author had not seen all that was there.
+    pub concurrent: usize,
+    /// Tickets that ended closed or evaluated.
+    pub closed: usize,
+    /// Changes of the territory.
+    pub plans: usize,
+    /// Records that moved, each time counted.
+    pub moved: usize,
+    /// Records that began anew, nothing erased.
+    pub epochs: usize,
+    /// Erasures asked for.
+    pub erased: usize,
+    /// Edits that an erasure beat.
+    pub beaten: usize,
+    /// Restores from an older backup.
+    pub restored: usize,
+    /// Restores up to the last whose recovery ended with its time only.
+    pub waited_out: usize,
+    /// Tickets given to another handler.
+    pub handed_over: usize,
+    /// Areas split or merged again before phones heard of the first time.
+    pub chains: usize,
+    /// Requests answered at the same time.
+    pub together: usize,
+    /// Times another process of a phone took over.
+    pub turns: usize,
+    /// Pieces of answers with something else between them.
+    pub between: usize,
+    /// Ledgers pulled on from a cursor.
+    pub pulled: usize,
+    /// Bytes of the heaviest record.
+    pub heaviest: usize,
+    /// Times the store was set back by hand.
+    pub set_back: usize,
+    /// Times a phone was told of it.
+    pub told_behind: usize,
+    /// Lies told after restores.
+    pub forged: usize,
+}

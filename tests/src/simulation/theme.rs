@@ -1,0 +1,75 @@
+//! What a history may have in it beside the usual: each draws some of these.
+
+use super::{PEOPLE, Simulation};
+
+/// Something that a history may have in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// Roles that see some records of an area only, and tickets that go from one handler to another.
+    Scopes,
+    /// Areas that change again before phones heard of the first change; requests that arrive together.
+    Chains,
+    /// Two processes on one phone's file.
+    Processes,
+    /// Answers that are made piece by piece, with something else between the pieces.
+    Frames,
+    /// Records with long texts.
+    Heavy,
+    /// Stores that are set back by hand.
+    Snapshots,
+    /// A device that lies after restores.
+    Forged,
+    /// Desks that keep ledgers of their own and ask for what is new.
+    Ledgers,
+}
+
+/// The themes that are played. Stores set back by hand are not yet: a phone that has no receipt of its own cannot show a
+/// store that went on since what it lost.
+const PLAYED: &[Theme] = &[Theme::Chains, Theme::Processes, Theme::Frames];
+/// Chances in a hundred of a theme to be in a history.
+const CHANCES: usize = 35;
+
+impl Simulation<'_> {
+    /// Chooses what is in this history.
+    pub(super) fn choose_themes(&mut self) {
+        for theme in PLAYED {
+            if self.rng.percent(CHANCES) {
+                self.themes.push(*theme);
+            }
+        }
+        if self.themes.contains(&Theme::Scopes) {
+            self.people = PEOPLE.len();
+        }
+        self.note(format!("themes: {:?}", self.themes));
+    }
+
+    /// Brings in whoever the themes need.
+    pub(super) fn begin_themes(&mut self) -> Result<(), String> {
+        for theme in self.themes.clone() {
+            match theme {
+                Theme::Scopes => self.narrow_people_join()?,
+                Theme::Ledgers => self.desks_open(),
+                Theme::Forged => self.liar_comes(),
+                Theme::Snapshots | Theme::Chains | Theme::Processes | Theme::Frames | Theme::Heavy => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// One step of a theme of this history.
+    pub(super) fn themed(&mut self, player: usize) -> Result<(), String> {
+        match *self.rng.pick(&self.themes.clone()) {
+            Theme::Scopes => self.hand_over(),
+            Theme::Chains => self.chain(),
+            Theme::Processes => self.other_process(player),
+            Theme::Frames => self.between_frames(player),
+            Theme::Heavy => self.heavy(player),
+            Theme::Ledgers => self.pull_ledger(),
+            Theme::Snapshots => {
+                self.snapshot_or_set_back();
+                Ok(())
+            }
+            Theme::Forged => self.forge(),
+        }
+    }
+}

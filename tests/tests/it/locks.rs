@@ -1,0 +1,249 @@
+//! Pushes beside each other on Postgres: an area that is written is locked, however many plans lie between the area that a phone
+//! names and the one where its record goes; and what was overwritten is cleared without anybody waiting.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use gridledger_client::Intents;
+use gridledger_schema::ids::AreaNo;
+use gridledger_schema::set::SchemaSet;
+use gridledger_server::config::StoreAddress;
+use gridledger_server::epochs::{Reason, Wanted, erase};
+use gridledger_server::store::people::NewArea;
+use gridledger_server::store::postgres::PostgresStore;
+use gridledger_server::store::records::{EventKind, EventRow, Push, Writes};
+use gridledger_server::store::{PeopleStore as _, RecordStore as _, Store as _};
+use gridledger_server::verify::{self, Kind};
+use gridledger_tests::cluster::{self, Cluster};
+use gridledger_tests::engines::postgres_address;
+use gridledger_tests::planning::{carry_out, grid, stewards, verified};
+use gridledger_tests::world::{Phone, World};
+use serde_json::json;
+
+/// Counts who waits for a lock.
+const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+
+fn on_postgres(grids: usize) -> World {
+    World::at(grids, SchemaSet::builtin(), postgres_address())
+}
+
+fn url(world: &World) -> String {
+    match world.address() {
+        StoreAddress::Postgres(url) => url.reveal().to_owned(),
+        StoreAddress::Sqlite(_) => unreachable!("the world is on Postgres"),
+    }
+}
+
+/// Two plans in a row: `G1` goes to `G3`, `G3` to `G4`.
+fn two_plans(world: &World) {
+    let all = |from: &str, to: &str| {
+        json!({
+            "new_areas": [grid(to)],
+            "splits": [{ "area": from, "into": [{ "area": to, "rest": true }] }],
+            "staff": [{ "login": "w4", "role": "grid_worker", "area": to }],
+        })
+    };
+    carry_out(world, &all("G1", "G3"));
+    carry_out(world, &all("G3", "G4"));
+}
+
+fn dwelling(phone: &mut Phone, area: &str, number: usize) {
+    let address = json!({ "road": "滨河路", "number": format!("{number}号") });
+    let home = Intents::new().put("address", address);
+    phone
+        .engine()
+        .create("dwelling", area, home)
+        .expect("it is saved");
+}
+
+#[test]
+fn a_push_waits_for_an_area_that_is_two_plans_away() {
+    let world = on_postgres(1);
+    stewards(&world);
+    for login in ["w1", "w4"] {
+        world.user(login, "grid_worker", "G1");
+    }
+    let mut old = world.phone("w1", 0);
+    old.sync(&world).unwrap();
+    two_plans(&world);
+    dwelling(&mut old, "G1", 1);
+    // Another node writes G4 and has not committed yet.
+    let mut other = cluster::client(&url(&world));
+    other
+        .batch_execute(
+            "BEGIN; UPDATE areas SET head = head + 2 WHERE code = 'G4';
+             INSERT INTO events (area, seq, kind, at)
+               SELECT area, head - back, 'rights', 0 FROM areas, (VALUES (0), (1)) AS two (back) WHERE code = 'G4'",
+        )
+        .unwrap();
+    std::thread::scope(|scope| {
+        let pushing = scope.spawn(|| old.sync(&world).unwrap().refused);
+        cluster::until(&mut cluster::client(&url(&world)), WAITING);
+        other.batch_execute("COMMIT").unwrap();
+        assert_eq!(pushing.join().unwrap(), 0);
+    });
+    verified(&world);
+}
+
+#[test]
+fn phones_that_heard_of_no_plan_write_beside_those_who_did() {
+    const ROUNDS: usize = 12;
+    let world = on_postgres(1);
+    stewards(&world);
+    let logins: Vec<String> = (1..=4).map(|no| format!("w{no}")).collect();
+    for login in &logins {
+        world.user(login, "grid_worker", "G1");
+    }
+    let mut phones: Vec<Phone> = logins.iter().map(|login| world.phone(login, 0)).collect();
+    for phone in &mut phones {
+        phone.sync(&world).unwrap();
+    }
+    two_plans(&world);
+    let mut new = world.phone("w4", 0);
+    new.sync(&world).unwrap();
+    phones.push(new);
+    std::thread::scope(|scope| {
+        for (no, phone) in phones.iter_mut().enumerate() {
+            let (world, area) = (&world, if no == 4 { "G4" } else { "G1" });
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    for number in 0..4 {
+                        dwelling(phone, area, no * 1_000 + round * 10 + number);
+                    }
+                    // Its answers are lost: it never hears of the plans.
+                    let line = gridledger_tests::world::Line::AnswerLost;
+                    phone.sync_over(world, line).unwrap();
+                }
+            });
+        }
+    });
+    verified(&world);
+    for phone in &mut phones {
+        assert_eq!(phone.sync(&world).unwrap().refused, 0);
+    }
+    let g4 = world.service.store.records_of(world.area("G4")).unwrap();
+    assert_eq!(g4.len(), phones.len() * ROUNDS * 4);
+}
+
+#[test]
+fn a_write_to_an_area_that_is_not_locked_is_decided_again_with_it_locked() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let decided = asked.clone();
+    let written: Arc<Mutex<BTreeSet<AreaNo>>> = Arc::default();
+    let writes_to = written.clone();
+    // Names no area, and writes two.
+    let store = PostgresStore::open(
+        &Cluster::shared().database(),
+        Arc::new(move |source, _| {
+            decided.fetch_add(1, Ordering::Relaxed);
+            let mut writes = Writes::default();
+            for area in writes_to.lock().unwrap().iter() {
+                let mut head = source.area_head(*area)?.expect("an area");
+                head.seq += 1;
+                let event = EventRow {
+                    seq: head.seq,
+                    kind: EventKind::Rights,
+                    record: None,
+                    at: 0,
+                };
+                writes.events.push((*area, event));
+                writes.areas.push((*area, head));
+            }
+            Ok((writes, Vec::new()))
+        }),
+    )
+    .unwrap();
+    let area = |code: &str| NewArea {
+        code: code.into(),
+        parent: None,
+        kind: "basic_grid".into(),
+        name: code.into(),
+        from: None,
+        to: None,
+    };
+    store.put_areas(&[area("G1"), area("G2")]).unwrap();
+    let areas: Vec<AreaNo> = store.areas().unwrap().iter().map(|area| area.no).collect();
+    written.lock().unwrap().extend(&areas);
+    let push = Push {
+        carrier: None,
+        segments: Vec::new(),
+        now: 0,
+    };
+    store.push(push).unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 2, "the first run locked neither");
+    for area in areas {
+        assert_eq!(store.head(area).unwrap().seq, 1, "it is written once");
+    }
+    store.close();
+}
+
+#[test]
+fn an_erasure_is_answered_while_nothing_can_be_cleared() {
+    let world = on_postgres(1);
+    world.user("w1", "grid_worker", "G1");
+    let mut phone = world.phone("w1", 0);
+    phone.sync(&world).unwrap();
+    let note = Intents::new()
+        .put("started", 1_767_571_200_000_i64)
+        .put("coverage_note", "走访");
+    let record = phone.engine().create("patrol", "G1", note).unwrap().record;
+    phone.sync(&world).unwrap();
+    // Whoever holds this keeps every VACUUM of the table waiting.
+    let mut other = cluster::client(&url(&world));
+    other
+        .batch_execute("BEGIN; LOCK TABLE entries, documents, ledger IN SHARE UPDATE EXCLUSIVE MODE")
+        .unwrap();
+    let wanted = Wanted {
+        record,
+        fields: Vec::new(),
+        reason: Reason::Request,
+        by: "w1".into(),
+        asked_at: world.service.now(),
+    };
+    erase(&world.service, &wanted).expect("it is done");
+    let mut looking = cluster::client(&url(&world));
+    cluster::until(&mut looking, WAITING);
+    let row = looking.query_one("SELECT count(*) FROM erasures", &[]).unwrap();
+    assert_eq!(row.get::<_, i64>(0), 1);
+    other.batch_execute("COMMIT").unwrap();
+    verified(&world);
+}
+
+#[test]
+fn digests_are_made_again_from_documents() {
+    for world in [World::in_file(2), on_postgres(2)] {
+        world.user("w1", "grid_worker", "G1");
+        let mut phone = world.phone("w1", 0);
+        phone.sync(&world).unwrap();
+        (0..5).for_each(|number| dwelling(&mut phone, "G1", number));
+        phone.sync(&world).unwrap();
+        let term = "SELECT term FROM documents ORDER BY record LIMIT 1";
+        world.change_behind(&format!("UPDATE documents SET term = ({term})"));
+        let differs = |kind: Kind| {
+            let report = verify::verify(&world.service).unwrap();
+            report.listed.iter().any(|one| one.kind == kind)
+        };
+        assert!(differs(Kind::Document));
+        let areas = world.service.store.areas().unwrap();
+        let repaired = || -> (u64, u64) {
+            let all = areas
+                .iter()
+                .map(|area| world.service.store.repair_digests(area.no).unwrap());
+            all.fold((0, 0), |sum, one| (sum.0 + one.digests, sum.1 + one.terms))
+        };
+        assert_eq!(repaired().1, 4, "one term was right");
+        verified(&world);
+        let one =
+            "UPDATE areas SET digests = (SELECT digests FROM areas WHERE code = 'G1') WHERE code = 'G2'";
+        world.change_behind(one);
+        assert!(differs(Kind::Digest));
+        assert_eq!(repaired(), (1, 0));
+        verified(&world);
+        assert_eq!(repaired(), (0, 0), "nothing is left to repair");
+        // A phone that holds the area finds it as the server says.
+        dwelling(&mut phone, "G1", 9);
+        let report = phone.sync(&world).unwrap();
+        assert_eq!((report.refused, report.healed), (0, 0), "{report:?}");
+    }
+}

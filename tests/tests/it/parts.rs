@@ -1,0 +1,254 @@
+//! Roles that read some of an area's records: what a phone held and may not hold any more leaves it, what it was not sent it
+//! does not overrule, and what was never in its reach it does not hear of.
+
+use gridledger_client::{Intents, Query};
+use gridledger_schema::code::Code;
+use gridledger_schema::entry::{Entry, Target};
+use gridledger_schema::ids::RecordId;
+use gridledger_schema::wire::{AreaCursor, Frame, News, Request};
+use gridledger_tests::attacker::{Attacker, Outcome, put};
+use gridledger_tests::office::{self, Clerk};
+use gridledger_tests::world::{Phone, World};
+use serde_json::{Value, json};
+
+fn world() -> World {
+    let world = World::new(2);
+    for (login, role) in [
+        ("w1", "grid_worker"),
+        ("head", "grid_head"),
+        ("h1", "dept_handler"),
+        ("h2", "dept_handler"),
+        ("h3", "dept_handler"),
+    ] {
+        world.user(login, role, "G1");
+    }
+    world
+}
+
+fn phone(world: &World, login: &str) -> Phone {
+    let mut phone = world.phone(login, 0);
+    phone.sync(world).unwrap();
+    phone
+}
+
+/// A ticket of grid `G1`, assigned to `h1`.
+fn assigned(world: &World) -> RecordId {
+    let category = world.service.schema.categories[0].code.clone();
+    let ticket = Clerk::new(&world.service, "w1").made("ticket", "G1", office::ticket("路灯不亮", &category));
+    assert_eq!(head(world).event(ticket, "accept", json!({})).refused, None);
+    assign(world, ticket, "h1");
+    ticket
+}
+
+fn head(world: &World) -> Clerk<'_> {
+    Clerk::new(&world.service, "head")
+}
+
+fn assign(world: &World, ticket: RecordId, who: &str) {
+    assert_eq!(
+        head(world).event(ticket, "assign", json!({"who": who})).refused,
+        None
+    );
+}
+
+fn retitle(world: &World, ticket: RecordId, login: &str, title: &str) {
+    let intents = json!([{"op": "put", "field": "title", "value": title}]);
+    assert_eq!(
+        Clerk::new(&world.service, login).edit(ticket, intents).refused,
+        None
+    );
+}
+
+fn titled(phone: &mut Phone, ticket: RecordId, title: &str) {
+    let title = Intents::new().put("title", title);
+    phone
+        .engine()
+        .edit(ticket, title)
+        .expect("an edit of a ticket that is here");
+}
+
+fn holds(phone: &mut Phone) -> Vec<RecordId> {
+    let tickets = phone.engine().list(&Query::of_type("ticket")).unwrap();
+    tickets.into_iter().map(|ticket| ticket.id).collect()
+}
+
+/// Every title that stands, the newest first.
+fn titles(world: &World, ticket: RecordId) -> Vec<Value> {
+    let row = world.service.store.ledger_row(ticket).unwrap().unwrap();
+    let view = &row.views[0].1;
+    let others = view["_conflicts"]["title"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let mut titles = vec![view["title"].clone()];
+    titles.extend(others.iter().map(|other| other["value"].clone()));
+    titles.sort_by_key(Value::to_string);
+    titles.dedup();
+    titles
+}
+
+#[test]
+fn a_ticket_that_goes_to_another_handler_leaves_the_phone_with_the_next_sync() {
+    let world = world();
+    let ticket = assigned(&world);
+    let (mut h1, mut h2, mut h3) = (phone(&world, "h1"), phone(&world, "h2"), phone(&world, "h3"));
+    assert_eq!((holds(&mut h1), holds(&mut h2)), (vec![ticket], vec![]));
+    assign(&world, ticket, "h2");
+    let told = h3.sync(&world).unwrap();
+    assert_eq!(told.changed, 0, "it was never within reach of h3");
+    h1.sync(&world).unwrap();
+    h2.sync(&world).unwrap();
+    assert_eq!((holds(&mut h1), holds(&mut h2)), (vec![], vec![ticket]));
+    // It comes back whole.
+    retitle(&world, ticket, "h2", "路灯不亮，两盏");
+    assign(&world, ticket, "h1");
+    h1.sync(&world).unwrap();
+    let back = h1
+        .engine()
+        .for_check()
+        .get(ticket)
+        .unwrap()
+        .expect("it is here again");
+    assert_eq!(back.view["title"], "路灯不亮，两盏");
+    // What changes while it is out of reach is no news.
+    h2.sync(&world).unwrap();
+    retitle(&world, ticket, "h1", "路灯不亮，三盏");
+    assert_eq!(h2.sync(&world).unwrap().changed, 0);
+}
+
+#[test]
+fn an_edit_made_before_the_ticket_went_overrules_nothing_made_since() {
+    let world = world();
+    let ticket = assigned(&world);
+    let mut h1 = phone(&world, "h1");
+    // Something else happens in the area: the phone's floor goes on, the ticket stays as it was.
+    assigned(&world);
+    h1.sync(&world).unwrap();
+    titled(&mut h1, ticket, "一号灯杆不亮");
+    assign(&world, ticket, "h2");
+    retitle(&world, ticket, "h2", "二号灯杆不亮");
+    let report = h1.sync(&world).unwrap();
+    assert_eq!((report.decided, report.refused), (1, 0));
+    assert_eq!(
+        titles(&world, ticket),
+        [json!("一号灯杆不亮"), json!("二号灯杆不亮")]
+    );
+    assert_eq!(holds(&mut h1).len(), 1, "the ticket left with the verdict");
+}
+
+#[test]
+fn an_edit_that_claims_more_than_was_sent_is_judged_as_having_seen_less() {
+    for restarts in [false, true] {
+        let mut world = world();
+        let ticket = assigned(&world);
+        let mut liar = Attacker::enrol(&world, "h1", 7);
+        let Outcome::Frames(_) = liar.send(&world, &Request::default()) else {
+            panic!("a first sync");
+        };
+        assign(&world, ticket, "h2");
+        retitle(&world, ticket, "h2", "二号灯杆不亮");
+        // It syncs on, and keeps the ticket.
+        let area = world.area("G1");
+        let reached = world.service.store.head(area).unwrap().seq;
+        liar.send(&world, &Request::default());
+        if restarts {
+            world.restart();
+            let cursors = vec![AreaCursor {
+                area,
+                floor: reached,
+                reached,
+            }];
+            liar.send(
+                &world,
+                &Request {
+                    cursors,
+                    ..Request::default()
+                },
+            );
+        }
+        let edit = Entry {
+            cursor: reached,
+            role: "dept_handler".into(),
+            ..liar.entry(
+                Target::Edit { record: ticket },
+                vec![put("title", json!("一号灯杆不亮"))],
+            )
+        };
+        assert_eq!(liar.try_entries(&world, vec![edit]).codes(), []);
+        assert_eq!(
+            titles(&world, ticket),
+            [json!("一号灯杆不亮"), json!("二号灯杆不亮")],
+            "{restarts}"
+        );
+        // More than there is, is impossible as ever.
+        let edit = Entry {
+            cursor: reached + 100,
+            role: "dept_handler".into(),
+            ..liar.entry(Target::Edit { record: ticket }, vec![put("title", json!("三号"))])
+        };
+        assert_eq!(
+            liar.try_entries(&world, vec![edit]).codes(),
+            [Code::SeenImpossible]
+        );
+    }
+}
+
+#[test]
+fn an_edit_of_a_ticket_that_was_sent_replaces_what_its_author_saw() {
+    let mut world = world();
+    let ticket = assigned(&world);
+    let mut h1 = phone(&world, "h1");
+    retitle(&world, ticket, "h1", "一号灯杆不亮");
+    h1.sync(&world).unwrap();
+    for title in ["二号", "三号"] {
+        titled(&mut h1, ticket, title);
+    }
+    h1.sync(&world).unwrap();
+    assert_eq!(titles(&world, ticket), [json!("三号")]);
+    world.restart();
+    titled(&mut h1, ticket, "四号");
+    h1.sync(&world).unwrap();
+    assert_eq!(titles(&world, ticket), [json!("四号")]);
+}
+
+#[test]
+fn an_erased_ticket_is_named_to_those_alone_who_could_hold_it() {
+    let world = world();
+    let ticket = assigned(&world);
+    let (mut h1, mut h2, mut h3) = (phone(&world, "h1"), phone(&world, "h2"), phone(&world, "h3"));
+    assign(&world, ticket, "h2");
+    let wanted = gridledger_server::epochs::Wanted {
+        record: ticket,
+        fields: Vec::new(),
+        reason: gridledger_server::epochs::Reason::Mistake,
+        by: "head".into(),
+        asked_at: world.service.now(),
+    };
+    gridledger_server::epochs::erase(&world.service, &wanted).unwrap();
+    // Its handlers of before and of now may hold it; to the third it was never sent.
+    assert_eq!(h1.sync(&world).unwrap().changed, 1);
+    assert_eq!(h2.sync(&world).unwrap().changed, 0, "h2 was never told of it");
+    assert_eq!(h3.sync(&world).unwrap().changed, 0);
+    assert_eq!(holds(&mut h1), []);
+}
+
+#[test]
+fn a_phone_that_begins_hears_of_what_is_in_reach_alone() {
+    let world = world();
+    let ticket = assigned(&world);
+    assign(&world, ticket, "h2");
+    let kept = assigned(&world);
+    let mut h1 = Attacker::enrol(&world, "h1", 9);
+    let Outcome::Frames(frames) = h1.send(&world, &Request::default()) else {
+        panic!("a first sync");
+    };
+    let news = frames.iter().filter_map(|frame| match frame {
+        Frame::Delta(delta) => Some(&delta.records),
+        _ => None,
+    });
+    let told: Vec<_> = news
+        .flatten()
+        .map(|news| (news.record, matches!(news.news, News::Snapshot(_))))
+        .collect();
+    assert_eq!(told, [(kept, true)]);
+}
