@@ -293,7 +293,7 @@ impl Client {
             let outcome = self.sync().await;
             let error = match &outcome {
                 Ok(_) if !self.engine().is_put_off()? => return outcome,
-                // What the server had no time for waits as after a refusal of the whole request.
+                // Work that the server had no time for waits as after a refusal of the whole request.
                 Ok(_) => &ClientError::Server {
                     code: Code::Busy,
                     detail: String::new(),
@@ -356,7 +356,7 @@ impl Client {
         let too_large = received.as_ref().is_err_and(ClientError::is_too_large);
         let cut = too_large || matches!(received, Err(ClientError::Network(_)));
         self.inner.cut.store(cut, Ordering::Relaxed);
-        // What this phone cannot take at once it asks for again, in small pieces.
+        // The phone asks again, in small pieces, for an answer it cannot take at once.
         if too_large && budget == 0 {
             return Ok(true);
         }

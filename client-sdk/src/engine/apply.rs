@@ -203,7 +203,7 @@ impl Engine {
     }
 }
 
-/// What a delta brought.
+/// The outcome of a delta.
 #[derive(Default)]
 struct Came {
     changed: u64,

@@ -90,7 +90,7 @@ impl LeaseTime {
     }
 }
 
-/// What came of an answer's lease.
+/// The outcome of an answer's lease.
 enum Taken {
     /// A later answer has brought one.
     Nothing,

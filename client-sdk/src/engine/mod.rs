@@ -107,7 +107,7 @@ pub struct Engine {
     asked: Vec<gridledger_schema::wire::Ask>,
     /// What the exchange going on says of the recovery from a restore.
     recovering: restored::Recovering,
-    /// What the exchange going on says of the times of own entries.
+    /// The times of own entries, as far as the exchange going on concerns them.
     times: times::Times,
     /// Something must be asked for again, whatever the answer says.
     ask_again: bool,
@@ -246,7 +246,7 @@ impl Engine {
         opening::told(&self.path, error)
     }
 
-    /// What can wait until there is room: where nothing can be written now, what is there is read all the same.
+    /// A write that can wait until there is room: where nothing can be written now, what is there is read all the same.
     fn where_room(&self, done: Result<(), ClientError>) -> Result<(), ClientError> {
         match done.map_err(|error| self.told(error)) {
             Err(ClientError::Full | ClientError::ReadOnly) => Ok(()),

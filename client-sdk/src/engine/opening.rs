@@ -199,7 +199,7 @@ fn to_read(path: &Path, key: &FileKey, way: Way) -> Result<Connection, ClientErr
     match way {
         _ if db::is_current(&connection)? => {}
         Way::Shared | Way::Alone => connection = in_memory(&connection)?,
-        // What is attached to a connection that only reads cannot be written to either.
+        // A database attached to a connection that only reads cannot be written to either.
         Way::Reading | Way::Frozen => return Err(ClientError::ReadOnly),
     }
     connection.set_prepared_statement_cache_capacity(64);

@@ -145,7 +145,7 @@ impl Engine {
     }
 }
 
-/// What a receipt brought.
+/// The outcome of a receipt.
 #[derive(Default)]
 struct Noted {
     /// It is about what this phone sent.
