@@ -229,7 +229,7 @@ impl<'a> Simulation<'a> {
                 self.restart();
                 Ok(())
             }
-            90 => {
+            90 if !self.office_is_quiet() => {
                 self.rights();
                 Ok(())
             }
@@ -238,12 +238,12 @@ impl<'a> Simulation<'a> {
                 Ok(())
             }
             93..=95 => self.attention(player),
-            96 => self.end_history(),
+            96 if !self.office_is_quiet() => self.end_history(),
             89 | 97 => {
                 self.back_up_or_restore();
                 Ok(())
             }
-            98 => territory::change(self),
+            98 if !self.office_is_quiet() => territory::change(self),
             _ => {
                 let most = if self.rng.percent(8) {
                     40 * DAY

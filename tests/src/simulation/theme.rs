@@ -9,6 +9,8 @@ pub enum Theme {
     Scopes,
     /// Areas that change again before phones heard of the first change; requests that arrive together.
     Chains,
+    /// Restores from older backups, in an office that changes nothing else.
+    Restores,
     /// Two processes on one phone's file.
     Processes,
     /// Answers that are made piece by piece, with something else between the pieces.
@@ -25,7 +27,7 @@ pub enum Theme {
 
 /// The themes that are played. Stores set back by hand are not yet: a phone that has no receipt of its own cannot show a
 /// store that went on since what it lost.
-const PLAYED: &[Theme] = &[Theme::Chains, Theme::Processes, Theme::Frames];
+const PLAYED: &[Theme] = &[Theme::Restores, Theme::Chains, Theme::Processes, Theme::Frames];
 /// Chances in a hundred of a theme to be in a history.
 const CHANCES: usize = 35;
 
@@ -37,10 +39,18 @@ impl Simulation<'_> {
                 self.themes.push(*theme);
             }
         }
+        if self.office_is_quiet() {
+            self.themes.retain(|theme| *theme != Theme::Chains);
+        }
         if self.themes.contains(&Theme::Scopes) {
             self.people = PEOPLE.len();
         }
         self.note(format!("themes: {:?}", self.themes));
+    }
+
+    /// Nobody changes the territory, erases or ends a role: whatever goes from a screen was taken by a restore.
+    pub(super) fn office_is_quiet(&self) -> bool {
+        self.themes.contains(&Theme::Restores)
     }
 
     /// Brings in whoever the themes need.
@@ -50,7 +60,12 @@ impl Simulation<'_> {
                 Theme::Scopes => self.narrow_people_join()?,
                 Theme::Ledgers => self.desks_open(),
                 Theme::Forged => self.liar_comes(),
-                Theme::Snapshots | Theme::Chains | Theme::Processes | Theme::Frames | Theme::Heavy => {}
+                Theme::Restores
+                | Theme::Snapshots
+                | Theme::Chains
+                | Theme::Processes
+                | Theme::Frames
+                | Theme::Heavy => {}
             }
         }
         Ok(())
@@ -60,6 +75,10 @@ impl Simulation<'_> {
     pub(super) fn themed(&mut self, player: usize) -> Result<(), String> {
         match *self.rng.pick(&self.themes.clone()) {
             Theme::Scopes => self.hand_over(),
+            Theme::Restores => {
+                self.back_up_or_restore();
+                Ok(())
+            }
             Theme::Chains => self.chain(),
             Theme::Processes => self.other_process(player),
             Theme::Frames => self.between_frames(player),

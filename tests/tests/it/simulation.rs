@@ -121,5 +121,5 @@ fn a_restored_server_that_keeps_its_epoch_is_found() {
 
 #[test]
 fn a_phone_that_lets_go_of_its_shadows_early_is_found() {
-    finds(Planted::ShadowDropped, 22);
+    finds(Planted::ShadowDropped, 16);
 }
