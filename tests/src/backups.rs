@@ -11,7 +11,7 @@ use gridledger_server::store::restores::NewGeneration;
 use gridledger_server::store::sqlite::copies;
 
 use crate::cluster::Cluster;
-use crate::world::{World, open_service};
+use crate::world::World;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -28,6 +28,16 @@ impl World {
         path
     }
 
+    /// A generation that begins now.
+    fn new_generation(&self) -> NewGeneration {
+        let at = self.time.load(Ordering::Relaxed);
+        NewGeneration {
+            at,
+            until: at + 24 * HOUR_MS,
+            active_ms: 7 * 24 * HOUR_MS,
+        }
+    }
+
     /// Puts a backup in the place of the server's store, as a store of a new generation.
     pub fn restore(&mut self, backup: &Path) {
         self.restore_told(backup, true);
@@ -35,20 +45,8 @@ impl World {
 
     /// … or, as a planted fault, as one that does not know that it was restored.
     pub fn restore_told(&mut self, backup: &Path, is_told: bool) {
-        self.service.store.close();
-        let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(
-            &between,
-            &self.schema,
-            (&self.time, &self.server_skew),
-            &self.costs,
-        );
-        let at = self.time.load(Ordering::Relaxed);
-        let new = NewGeneration {
-            at,
-            until: at + 24 * HOUR_MS,
-            active_ms: 7 * 24 * HOUR_MS,
-        };
+        self.rest();
+        let new = self.new_generation();
         self.generations += 1;
         match &self.address {
             StoreAddress::Sqlite(_) => {
@@ -73,22 +71,12 @@ impl World {
                 }
             }
         }
-        self.service = open_service(
-            &self.address,
-            &self.schema,
-            (&self.time, &self.server_skew),
-            &self.costs,
-        );
+        self.serve();
     }
 
     /// Makes the store as it is another generation, as `admin restore --in-place` does.
     pub fn restore_in_place(&mut self) {
-        let at = self.time.load(Ordering::Relaxed);
-        let new = NewGeneration {
-            at,
-            until: at + 24 * HOUR_MS,
-            active_ms: 7 * 24 * HOUR_MS,
-        };
+        let new = self.new_generation();
         let store = &self.service.store;
         store.begin_generation(new).expect("a new generation");
         store.put_position_beside(store.position().expect("the store"));
@@ -100,23 +88,11 @@ impl World {
         let StoreAddress::Sqlite(file) = self.address.clone() else {
             panic!("the store is no file");
         };
-        self.service.store.close();
-        let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(
-            &between,
-            &self.schema,
-            (&self.time, &self.server_skew),
-            &self.costs,
-        );
+        self.rest();
         for part in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(format!("{}{part}", file.display()));
         }
         std::fs::copy(copy, &file).expect("a copy");
-        self.service = open_service(
-            &self.address,
-            &self.schema,
-            (&self.time, &self.server_skew),
-            &self.costs,
-        );
+        self.serve();
     }
 }

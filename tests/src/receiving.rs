@@ -7,7 +7,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_server::sync::{self, SyncError};
 
-use crate::world::{Phone, SyncFailure, World, answer};
+use crate::world::{Phone, SyncFailure, World};
 
 /// An answer that arrives while other things happen.
 pub struct Receiving {
@@ -59,21 +59,8 @@ impl Pulling {
 impl Phone {
     /// Sends a request; what was answered is on its way.
     pub fn send(&mut self, world: &World, budget: u32) -> Result<Receiving, SyncFailure> {
-        loop {
-            let outgoing = self.engine().request(budget)?;
-            self.last_request.clone_from(&outgoing.body);
-            let answer = match answer(world, &outgoing.body) {
-                Err(SyncError::Counter(used)) => {
-                    self.engine().counter_at_least(used);
-                    continue;
-                }
-                // The server seems to have less than it confirmed: the phone asks once more, with its receipts.
-                Err(SyncError::Refused(Code::ServerBehind)) if self.engine().doubt()? => continue,
-                other => other?,
-            };
-            self.last_answer.clone_from(&answer);
-            return self.unpacked(&answer);
-        }
+        let answer = self.answered(world, budget, &mut SyncReport::default())?;
+        self.unpacked(&answer)
     }
 
     /// The frames of an answer, none of which has been taken.

@@ -227,26 +227,39 @@ impl World {
     pub fn restart(&mut self) {
         // As when a server is told to stop.
         self.service.rest_clock().expect("the time is written down");
-        self.service.store.close();
         self.reopen();
     }
 
     /// Stops the server for so long; when it starts again its clock is wrong by `skew` ms.
     pub fn off_for(&mut self, ms: i64, skew: i64) {
         self.service.rest_clock().expect("the time is written down");
-        self.service.store.close();
+        self.rest();
         self.pass(ms);
         self.set_server_skew(skew);
-        self.reopen();
+        self.serve();
     }
 
     /// Opens the server's store afresh.
     pub(crate) fn reopen(&mut self) {
-        let clocks = (&self.time, &self.server_skew);
-        // The file is locked for as long as the old service lives.
+        self.rest();
+        self.serve();
+    }
+
+    /// Closes the store. Its file is locked for as long as its service lives, so another takes the place.
+    pub(crate) fn rest(&mut self) {
+        self.service.store.close();
         let between = StoreAddress::Sqlite(self.dir.path().join("between.db"));
-        self.service = open_service(&between, &self.schema, clocks, &self.costs);
-        self.service = open_service(&self.address, &self.schema, clocks, &self.costs);
+        self.service = self.open(&between);
+    }
+
+    /// Serves the store at the world's address.
+    pub(crate) fn serve(&mut self) {
+        self.service = self.open(&self.address);
+    }
+
+    fn open(&self, address: &StoreAddress) -> Arc<Service> {
+        let clocks = (&self.time, &self.server_skew);
+        open_service(address, &self.schema, clocks, &self.costs)
     }
 
     /// Sets the server's clock wrong by so many ms, as somebody does who sets it; `pass` moves it on evenly.
@@ -516,31 +529,19 @@ impl Phone {
     /// Syncs over a line that may be bad; what was lost is no error, as a phone would only see silence.
     pub fn sync_over(&mut self, world: &World, line: Line) -> Result<SyncReport, SyncFailure> {
         let mut report = SyncReport::default();
+        // A phone on a bad line asks for small pieces.
+        let budget = if matches!(line, Line::CutAfter(_)) {
+            16 << 10
+        } else {
+            0
+        };
         loop {
-            // A phone on a bad line asks for small pieces.
-            let budget = if matches!(line, Line::CutAfter(_)) {
-                16 << 10
-            } else {
-                0
-            };
             let decided = report.decided;
-            let outgoing = self.engine().request(budget)?;
-            report.round_trips += 1;
-            report.bytes_up += outgoing.body.len() as u64;
-            self.last_request.clone_from(&outgoing.body);
             if line == Line::RequestLost {
+                self.made(budget, &mut report)?;
                 return Ok(report);
             }
-            let answer = match answer(world, &outgoing.body) {
-                Err(SyncError::Counter(used)) => {
-                    self.engine().counter_at_least(used);
-                    continue;
-                }
-                // The server seems to have less than it confirmed: the phone asks once more, with its receipts.
-                Err(SyncError::Refused(Code::ServerBehind)) if self.engine().doubt()? => continue,
-                other => other?,
-            };
-            self.last_answer.clone_from(&answer);
+            let answer = self.answered(world, budget, &mut report)?;
             let arrived = match line {
                 Line::AnswerLost => 0,
                 Line::CutAfter(bytes) => bytes.min(answer.len()),
@@ -552,6 +553,38 @@ impl Phone {
             if line != Line::Good || !goes_on || report.round_trips > 50 {
                 return Ok(report);
             }
+        }
+    }
+
+    /// The next request, counted in the report.
+    fn made(&mut self, budget: u32, report: &mut SyncReport) -> Result<Vec<u8>, SyncFailure> {
+        let body = self.engine().request(budget)?.body;
+        report.round_trips += 1;
+        report.bytes_up += body.len() as u64;
+        self.last_request.clone_from(&body);
+        Ok(body)
+    }
+
+    /// The server's answer to the next request, which is made again where the server asks for it.
+    pub(crate) fn answered(
+        &mut self,
+        world: &World,
+        budget: u32,
+        report: &mut SyncReport,
+    ) -> Result<Vec<u8>, SyncFailure> {
+        loop {
+            let body = self.made(budget, report)?;
+            let answer = match answer(world, &body) {
+                Err(SyncError::Counter(used)) => {
+                    self.engine().counter_at_least(used);
+                    continue;
+                }
+                // The server seems to have less than it confirmed: the phone asks once more, with its receipts.
+                Err(SyncError::Refused(Code::ServerBehind)) if self.engine().doubt()? => continue,
+                other => other?,
+            };
+            self.last_answer.clone_from(&answer);
+            return Ok(answer);
         }
     }
 

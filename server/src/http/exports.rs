@@ -1,10 +1,10 @@
 //! `/v1/exports`: one asks to see many records unmasked, another says yes.
 
 use actix_web::{HttpResponse, web};
-use gridledger_schema::code::Code;
 use serde_json::json;
 
 use super::body::Json;
+use super::numbered::act;
 use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::exports::{self, Asked};
@@ -38,18 +38,5 @@ pub async fn approve(
     service: web::Data<Service>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let no = number(&id)?;
-    block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        exports::approve(&reader, no)
-    })
-    .await?;
-    Ok(HttpResponse::NoContent().finish())
-}
-
-/// A number in a path; what is none names nothing.
-pub fn number(text: &str) -> Result<u64, ApiError> {
-    text.parse::<u32>()
-        .map(u64::from)
-        .map_err(|_| Code::NotFound.into())
+    act(caller, service, &id, exports::approve).await
 }

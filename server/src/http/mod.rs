@@ -17,6 +17,7 @@ pub mod line;
 pub mod listen;
 pub mod lost;
 pub mod metrics;
+mod numbered;
 pub mod observe;
 pub mod peer;
 pub mod plans;

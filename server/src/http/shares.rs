@@ -5,7 +5,7 @@ use gridledger_schema::code::{Code, Refusal};
 use serde_json::json;
 
 use super::body::Json;
-use super::exports::number;
+use super::numbered::{act, number};
 use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::reading::Reader;
@@ -39,13 +39,7 @@ pub async fn approve(
     service: web::Data<Service>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let no = number(&id)?;
-    block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        shares::approve(&reader, no)
-    })
-    .await?;
-    Ok(HttpResponse::NoContent().finish())
+    act(caller, service, &id, shares::approve).await
 }
 
 /// `DELETE /v1/shares/{id}`
@@ -54,13 +48,7 @@ pub async fn revoke(
     service: web::Data<Service>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let no = number(&id)?;
-    block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        shares::revoke(&reader, no)
-    })
-    .await?;
-    Ok(HttpResponse::NoContent().finish())
+    act(caller, service, &id, shares::revoke).await
 }
 
 /// `GET /v1/shares/{id}/feed`

@@ -116,7 +116,7 @@ fn finds(planted: Planted, from: u64) {
 
 #[test]
 fn a_restored_server_that_keeps_its_epoch_is_found() {
-    finds(Planted::EpochKept, 17);
+    finds(Planted::EpochKept, 21);
 }
 
 #[test]
