@@ -376,7 +376,8 @@ impl Client {
                 if head.len() < 2 {
                     continue;
                 }
-                let packing = read_answer_head([head[0], head[1]])?;
+                let no_head = |_| ClientError::NotTheServer("bytes of another kind".into());
+                let packing = read_answer_head([head[0], head[1]]).map_err(no_head)?;
                 unpacker = Some(Unpacker::new(packing, self.engine().dictionary(packing))?);
                 bytes = head.split_off(2);
             }

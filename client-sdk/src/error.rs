@@ -59,6 +59,12 @@ pub enum ClientError {
     /// The network failed; everything saved is still here and goes out with the next sync.
     #[error("network: {0}")]
     Network(String),
+    /// Something else than the server answered, as the sign-in page of a Wi-Fi does. Everything saved is still here and goes
+    /// out once the server itself answers.
+    #[error(
+        "this is not the server's answer ({0}): perhaps the sign-in page of a Wi-Fi; sign in there with a browser"
+    )]
+    NotTheServer(String),
     /// The server refused the whole request.
     #[error("the server answered {code}: {detail}")]
     Server {
@@ -139,7 +145,7 @@ impl ClientError {
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Network(_) => true,
+            Self::Network(_) | Self::NotTheServer(_) => true,
             Self::Server { code, .. } => code.retry_can_help(),
             _ => false,
         }

@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gridledger_schema::code::Code;
-use reqwest::header::RETRY_AFTER;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 
 use crate::error::ClientError;
 
@@ -46,7 +47,9 @@ impl Way {
     fn client(self, roots: &[reqwest::Certificate]) -> reqwest::Result<reqwest::Client> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT)
-            .read_timeout(SILENCE);
+            .read_timeout(SILENCE)
+            // The server never sends a phone elsewhere; a sign-in page does.
+            .redirect(reqwest::redirect::Policy::none());
         if self.plain || !roots.is_empty() {
             builder = builder.tls_certs_only(roots.iter().cloned());
         }
@@ -115,10 +118,16 @@ impl Transport {
             .send()
             .await
             .map_err(network)?;
-        if response.status().is_success() {
-            return Ok(Incoming { response });
-        }
         let status = response.status();
+        if status.is_success() {
+            return match shown_to_people(response.headers()) {
+                Some(kind) => Err(ClientError::NotTheServer(kind)),
+                None => Ok(Incoming { response }),
+            };
+        }
+        if status.is_redirection() {
+            return Err(ClientError::NotTheServer(elsewhere(response.headers())));
+        }
         let wait = response.headers().get(RETRY_AFTER);
         let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let text = response.text().await.unwrap_or_default();
@@ -135,8 +144,34 @@ impl Transport {
                     wait: wait.map(Duration::from_secs),
                 })
             }
-            None => Err(ClientError::Network(format!("the server answered {status}"))),
+            None => Err(nobodys(status)),
         }
+    }
+}
+
+/// The kind of an answer that is for people to read; the server sends none of these when it takes a request.
+fn shown_to_people(headers: &HeaderMap) -> Option<String> {
+    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    (kind.starts_with("text/") || kind.ends_with("html") || kind.ends_with("xml")).then(|| kind.to_owned())
+}
+
+/// The host that a redirection names.
+fn elsewhere(headers: &HeaderMap) -> String {
+    let to = headers.get(LOCATION).and_then(|to| to.to_str().ok());
+    let to = to.and_then(|to| reqwest::Url::parse(to).ok());
+    match to.as_ref().and_then(reqwest::Url::host_str) {
+        Some(host) => format!("it sends to {host}"),
+        None => "it sends elsewhere".to_owned(),
+    }
+}
+
+/// A refusal without a code of the server's: of a proxy that does not reach it (5xx), or of something else.
+fn nobodys(status: StatusCode) -> ClientError {
+    if status.is_server_error() && status != StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
+        ClientError::Network(format!("the answer was {status}"))
+    } else {
+        ClientError::NotTheServer(status.to_string())
     }
 }
 

@@ -184,6 +184,7 @@ fn word(error: &ClientError) -> &'static str {
         ClientError::ReadOnly => "read_only",
         ClientError::NotEnrolled => "not_enrolled",
         ClientError::Network(_) => "network",
+        ClientError::NotTheServer(_) => "not_the_server",
         ClientError::Certificates(_) => "certificates",
         ClientError::Wire(_) => "answer",
         ClientError::Schema(_) => "schema",
@@ -202,6 +203,10 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
             ClientError::Server { code, .. } => code.en().to_owned(),
             ClientError::NotEnrolled => "This device is not enrolled yet.".to_owned(),
             ClientError::Network(what) => format!("The server cannot be reached ({what})."),
+            ClientError::NotTheServer(what) => format!(
+                "Something else than the server answered ({what}), perhaps the sign-in page of a Wi-Fi: sign in there with a \
+                 browser, or check the server's address."
+            ),
             other => other.to_string(),
         };
     }
@@ -225,6 +230,9 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
         ClientError::ReadOnly => "本机数据库所在的位置不能写入，只能查看；这次没有保存。".to_owned(),
         ClientError::NotEnrolled => "这台设备还没有注册。".to_owned(),
         ClientError::Network(what) => format!("连接不上服务器（{what}）。"),
+        ClientError::NotTheServer(what) => format!(
+            "答复的不是本系统的服务器（{what}），可能是无线网络的登录页面：请先用浏览器登录该网络，或核对服务器地址。"
+        ),
         ClientError::Certificates(what) => format!("信任的证书有误：{what}"),
         ClientError::Wire(error) => format!("看不懂服务器的答复：{error}"),
         ClientError::Schema(error) => format!("档案类型文件有误：{error}"),

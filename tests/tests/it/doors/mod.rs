@@ -3,6 +3,7 @@
 mod edge;
 mod logs;
 mod often;
+mod portal;
 mod slow;
 mod tls;
 
