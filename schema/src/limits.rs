@@ -37,6 +37,10 @@ pub const ENTRY_BYTES: usize = 256 << 10;
 pub const VALUE_DEPTH: usize = 8;
 /// Values (scalars, lists, objects) in one sheet; bounds memory while decoding.
 pub const SHEET_VALUES: usize = 4_000_000;
+/// Bytes of the texts of one sheet, a text that stands again counted again: a mark of two bytes gives back a text of any length.
+pub const SHEET_TEXT_BYTES: usize = 32 << 20;
+/// Bytes of the texts of a push, counted in the same way: four times what a push may hold.
+pub const PUSH_TEXT_BYTES: usize = 8 << 20;
 /// Columns of one sheet.
 pub const SHEET_COLUMNS: usize = 20_000;
 /// Characters of a field name.
@@ -112,6 +116,10 @@ pub const PUSH_BYTES: usize = 2 << 20;
 pub const PLACING_HOPS: usize = 8;
 /// Records looked at to place one new record; after that it goes where the rest goes.
 pub const PLACING_RECORDS: usize = 200;
+/// Rows of the read log that one device may bring in a day; the rest comes tomorrow. A worker opens some hundred records.
+pub const DEVICE_DAY_READS: u64 = 10_000;
+/// Rows of the read log that are written at once: the writer must not be held for long.
+pub const READS_AT_ONCE: usize = 100;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
 /// Entries that one device may bring in a day; more is told to come tomorrow. A worker makes some dozens.

@@ -243,14 +243,20 @@ impl Facts {
 
 impl Service {
     /// The server's clock, ms since 1970, if it is to be trusted; else [`StoreError::ClockUnsure`]. What cannot be undone goes by
-    /// no other time.
+    /// no other time. A store that was set back acts at no time: [`StoreError::SetBack`].
     pub fn trusted_now(&self) -> Result<i64, StoreError> {
+        self.set_back.check(self)?;
+        self.trusted_clock()
+    }
+
+    /// The server's clock, ms since 1970, if it is to be trusted, whatever the store is.
+    fn trusted_clock(&self) -> Result<i64, StoreError> {
         self.clock.trusted(&*self.store)
     }
 
     /// Why the clock is not trusted, if it is not.
     pub fn clock_doubt(&self) -> Result<Option<Doubt>, StoreError> {
-        match self.trusted_now() {
+        match self.trusted_clock() {
             Ok(_) => Ok(None),
             Err(StoreError::ClockUnsure) => Ok(self.clock.doubt()),
             Err(error) => Err(error),
@@ -264,12 +270,12 @@ impl Service {
         }
         let now = self.clock.wall();
         self.store.confirm_clock(now)?;
-        self.trusted_now()
+        self.trusted_clock()
     }
 
     /// Writes the time down before the service stops.
     pub fn rest_clock(&self) -> Result<(), StoreError> {
-        let Ok(now) = self.trusted_now() else {
+        let Ok(now) = self.trusted_clock() else {
             return Ok(());
         };
         self.store.beat(now, self.store.clock()?.confirmed)
@@ -315,6 +321,10 @@ impl Service {
             .iter()
             .filter(|device| !device.revoked && seen(device) >= since);
         let people: BTreeSet<UserNo> = in_use.map(|device| device.user).collect();
-        Ok(people.len().min(limits::CLOCK_WITNESSES))
+        let mut can_come = 0;
+        for no in people {
+            can_come += usize::from(self.store.user(no)?.is_some_and(|user| !user.revoked));
+        }
+        Ok(can_come.min(limits::CLOCK_WITNESSES))
     }
 }

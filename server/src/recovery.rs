@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gridledger_core::{receipt, recovery};
 use gridledger_schema::code::Refusal;
-use gridledger_schema::ids::{EntryHash, FeedId};
+use gridledger_schema::ids::{AreaNo, EntryHash, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Restored};
 
@@ -127,7 +127,7 @@ pub fn again(
     brought: &Recovery,
     (feed, emptied): (FeedId, &BTreeSet<u64>),
     entries: &[SignedEntry],
-) -> Again {
+) -> Result<Again, StoreError> {
     let mut again = Again {
         phase,
         stored: BTreeSet::new(),
@@ -137,7 +137,7 @@ pub fn again(
         seen: BTreeMap::new(),
     };
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
-        return again;
+        return Ok(again);
     };
     let (first, last) = (first.entry.n, last.entry.n);
     let key = service.receipt_key.verifying_key();
@@ -165,13 +165,33 @@ pub fn again(
     // Of two receipts the one that refused stands.
     again.stored.retain(|n| !again.refused.contains_key(n));
     let former = service.recovering.restore().map_or(0, |restore| restore.first);
+    let mut longest = None;
     for seen in brought.seen.iter().filter(|seen| seen.feed == feed) {
         let entry = seen.n.checked_sub(first).and_then(|at| entries.get(at as usize));
-        if entry.is_some_and(|signed| signed.entry.cursor < former) {
+        // A generation that began under a clock ahead, and was lost, had positions above all that are here.
+        let mut is_former = |cursor: u64| -> Result<bool, StoreError> {
+            if cursor < former {
+                return Ok(true);
+            }
+            let longest = match longest {
+                Some(longest) => longest,
+                None => *longest.insert(longest_log(service)?),
+            };
+            Ok(cursor > longest)
+        };
+        if let Some(signed) = entry
+            && is_former(signed.entry.cursor)?
+        {
             again.seen.insert(seen.n, seen.clock.clone());
         }
     }
-    again
+    Ok(again)
+}
+
+/// The last position of the longest log.
+fn longest_log(service: &Service) -> Result<u64, StoreError> {
+    let areas: Vec<AreaNo> = service.tree().iter().map(|area| area.no).collect();
+    Ok(service.store.heads(&areas)?.into_values().max().unwrap_or(0))
 }
 
 /// A receipt's refusals. Only number and code are signed: of the words no more than a sentence is taken.

@@ -8,7 +8,7 @@ use ed25519_dalek::VerifyingKey;
 use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Target;
-use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
+use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{SchemaSet, Scope};
 use gridledger_schema::wire::{
@@ -113,7 +113,15 @@ fn given(
 ) -> Result<(Arc<Bounds>, Arc<Sent>), StoreError> {
     let allowed = reader.rights().areas(reader.now);
     let readable = |cursor: &&AreaCursor| allowed.binary_search(&cursor.area).is_ok();
-    let cursors: Vec<AreaCursor> = request.cursors.iter().filter(readable).copied().collect();
+    let mut cursors: Vec<AreaCursor> = request.cursors.iter().filter(readable).copied().collect();
+    // An area that the phone says nothing of is met as well: what is claimed of it later is bounded.
+    let told: BTreeSet<AreaNo> = cursors.iter().map(|cursor| cursor.area).collect();
+    let untold = allowed.iter().filter(|area| !told.contains(area));
+    cursors.extend(untold.map(|area| AreaCursor {
+        area: *area,
+        floor: 0,
+        reached: 0,
+    }));
     let bounds = service.given.meet(&*service.store, device.no, &cursors)?;
     let mut sent = Sent::new();
     if reads_parts(&service.schema, reader.grants()) {
@@ -208,8 +216,9 @@ fn check(
         return refused(Code::SignatureInvalid, "the segment is not signed by its author");
     }
     let emptied: BTreeSet<u64> = emptied.into_keys().collect();
-    let again =
-        brought.map(|b| recovery::again(service, b.phase, b.recovery, (feed.feed, &emptied), &entries));
+    let again = brought
+        .map(|b| recovery::again(service, b.phase, b.recovery, (feed.feed, &emptied), &entries))
+        .transpose()?;
     if again.as_ref().is_some_and(|again| !again.is_bound(first)) {
         return refused(
             Code::SignatureInvalid,

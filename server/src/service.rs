@@ -17,6 +17,7 @@ use crate::counters::Counters;
 use crate::desk::Desks;
 use crate::given::Given;
 use crate::lease::LEASE_DAYS;
+use crate::reads::offline;
 use crate::recovery::Recovering;
 use crate::set_back::SetBack;
 use crate::store::{Identity, Store, StoreError};
@@ -32,6 +33,8 @@ pub struct Service {
     pub schema: Arc<SchemaSet>,
     /// The store's generation and seeds.
     pub identity: Identity,
+    /// Drawn when this process began: tells its desk feeds from those of any other.
+    pub run: [u8; 16],
     /// Signs receipts.
     pub receipt_key: SigningKey,
     /// The request counters devices used.
@@ -40,6 +43,8 @@ pub struct Service {
     pub answers: Arc<Answers>,
     /// How far devices were told of areas' logs.
     pub given: Given,
+    /// Rows of the read log that devices brought today.
+    pub reads_brought: offline::Brought,
     /// Whether the store was set back to an older state.
     pub set_back: SetBack,
     /// What a restore of the store has left to do.
@@ -93,6 +98,8 @@ impl Service {
             store,
             schema,
             identity,
+            run: drawn()?,
+            reads_brought: offline::Brought::default(),
             receipt_key,
             counters: Counters::default(),
             answers: Arc::default(),
@@ -160,6 +167,12 @@ impl Service {
     pub fn now(&self) -> i64 {
         self.clock.wall()
     }
+}
+
+fn drawn() -> Result<[u8; 16], StoreError> {
+    let mut run = [0; 16];
+    getrandom::fill(&mut run).map_err(|_| StoreError::Busy)?;
+    Ok(run)
 }
 
 /// The server's clock, ms since 1970.

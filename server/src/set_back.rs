@@ -18,6 +18,7 @@ use gridledger_schema::wire::{AreaCursor, Receipt, Request};
 
 use crate::faults;
 use crate::service::Service;
+use crate::store::people::Device;
 use crate::store::restores::Position;
 use crate::store::{Store, StoreError};
 use crate::sync::SyncError;
@@ -56,6 +57,15 @@ impl SetBack {
         let why = read(&*service.store)?;
         self.know(why.clone(), now);
         Ok(why)
+    }
+
+    /// Whether nothing speaks against the store, without a look at it.
+    pub fn is_known_sound(&self, service: &Service) -> bool {
+        let Ok(known) = self.known.try_lock() else {
+            return false;
+        };
+        let fresh = (known.1..known.1.saturating_add(KNOWN_MS)).contains(&service.now());
+        known.0.is_none() && (fresh || !service.store.is_shared())
     }
 
     /// Fails while the store is held to be set back: nothing is taken then, and nothing is done that cannot be undone.
@@ -100,7 +110,7 @@ fn read(store: &dyn Store) -> Result<Option<String>, StoreError> {
     Ok(why.map(|why| String::from_utf8_lossy(&why).into_owned()))
 }
 
-/// Compares the store with the position kept beside it, and notes if it was set back.
+/// Compares the store with the position kept beside it: one that counts more than is here says that the store was set back.
 pub fn look_beside(service: &Service) -> Result<(), StoreError> {
     let Some(kept) = service.store.position_beside() else {
         return Ok(());
@@ -175,7 +185,7 @@ fn put(service: &Service, last: Option<Position>) -> Option<Position> {
 }
 
 /// Refuses a phone's request, for now, while the store is held to be set back, and when the phone shows that it is.
-pub fn look(service: &Service, request: &Request) -> Result<(), SyncError> {
+pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(), SyncError> {
     service.set_back.check(service)?;
     let receipts = request.recovery.iter().flat_map(|brought| &brought.receipts);
     for (epoch, told) in receipts {
@@ -188,15 +198,29 @@ pub fn look(service: &Service, request: &Request) -> Result<(), SyncError> {
     if faults::is_planted("22") {
         return Ok(());
     }
-    // Positions of former generations lie below those of this one.
-    match beyond(service, &request.cursors)? {
-        None => Ok(()),
-        Some(area) => {
-            // The claim alone proves nothing: the phone is asked for a receipt.
-            tracing::warn!(%area, "a phone holds more of an area's log than there is");
-            Err(SyncError::Refused(Code::ServerBehind))
-        }
+    if is_beyond(service, request)? {
+        tracing::warn!(
+            device = device.no.0,
+            "a phone holds more of an area's log than there is"
+        );
+        // The claim alone proves nothing: the phone is asked for a receipt.
+        return Err(SyncError::Refused(Code::ServerBehind));
     }
+    Ok(())
+}
+
+/// Whether a phone claims to hold more than there is. One of a generation that is known here, and not this one, is told to move;
+/// its positions are another's. One of an unknown generation that has shown its receipts has no more to say.
+fn is_beyond(service: &Service, request: &Request) -> Result<bool, StoreError> {
+    let other = request
+        .server_epoch
+        .filter(|epoch| *epoch != service.identity.epoch);
+    if let Some(epoch) = other
+        && (request.recovery.is_some() || service.store.epochs()?.contains(&epoch))
+    {
+        return Ok(false);
+    }
+    beyond(service, &request.cursors)
 }
 
 /// Why a receipt of this server's shows that the store was set back; `None` if the store can account for it.
@@ -230,16 +254,16 @@ fn held(service: &Service, feed: FeedId, n: u64) -> Result<Option<[u8; 32]>, Sto
     Ok(service.store.entry_hash(feed, n)?.map(|hash| hash.0))
 }
 
-/// An area of whose log the phone holds more than there is.
-fn beyond(service: &Service, cursors: &[AreaCursor]) -> Result<Option<AreaNo>, StoreError> {
+/// Whether the phone holds more of some area's log than there is.
+fn beyond(service: &Service, cursors: &[AreaCursor]) -> Result<bool, StoreError> {
     if cursors.is_empty() {
-        return Ok(None);
+        return Ok(false);
     }
     let areas: Vec<AreaNo> = cursors.iter().map(|cursor| cursor.area).collect();
     let heads = service.store.heads(&areas)?;
-    let short = |cursor: &&AreaCursor| {
+    let short = |cursor: &AreaCursor| {
         let head = heads.get(&cursor.area);
         head.is_some_and(|head| cursor.reached > *head || cursor.floor > *head)
     };
-    Ok(cursors.iter().find(short).map(|cursor| cursor.area))
+    Ok(cursors.iter().any(short))
 }

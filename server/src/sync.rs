@@ -156,7 +156,7 @@ pub fn open_for(
     let own = own_feeds(&device, &request);
     let packing = packing_of(service, &envelope);
     let version = envelope.version;
-    set_back::look(service, &request)?;
+    set_back::look(service, &device, &request)?;
     if request
         .server_epoch
         .is_some_and(|epoch| epoch != service.identity.epoch)

@@ -7,7 +7,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_server::sync::{self, SyncError};
 
-use crate::world::{Phone, SyncFailure, World};
+use crate::world::{Phone, SyncFailure, World, answer};
 
 /// An answer that arrives while other things happen.
 pub struct Receiving {
@@ -61,6 +61,38 @@ impl Phone {
     pub fn send(&mut self, world: &World, budget: u32) -> Result<Receiving, SyncFailure> {
         let answer = self.answered(world, budget, &mut SyncReport::default())?;
         self.unpacked(&answer)
+    }
+
+    /// The next request, counted in the report.
+    pub(crate) fn made(&mut self, budget: u32, report: &mut SyncReport) -> Result<Vec<u8>, SyncFailure> {
+        let body = self.engine().request(budget)?.body;
+        report.round_trips += 1;
+        report.bytes_up += body.len() as u64;
+        self.last_request.clone_from(&body);
+        Ok(body)
+    }
+
+    /// The server's answer to the next request, which is made again where the server asks for it.
+    pub(crate) fn answered(
+        &mut self,
+        world: &World,
+        budget: u32,
+        report: &mut SyncReport,
+    ) -> Result<Vec<u8>, SyncFailure> {
+        loop {
+            let body = self.made(budget, report)?;
+            let answer = match answer(world, &body) {
+                Err(SyncError::Counter(used)) => {
+                    self.engine().counter_at_least(used);
+                    continue;
+                }
+                // The server seems to have less than it confirmed: the phone asks once more, with its receipts.
+                Err(SyncError::Refused(Code::ServerBehind)) if self.engine().doubt()? => continue,
+                other => other?,
+            };
+            self.last_answer.clone_from(&answer);
+            return Ok(answer);
+        }
     }
 
     /// The frames of an answer, none of which has been taken.

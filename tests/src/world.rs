@@ -556,38 +556,6 @@ impl Phone {
         }
     }
 
-    /// The next request, counted in the report.
-    fn made(&mut self, budget: u32, report: &mut SyncReport) -> Result<Vec<u8>, SyncFailure> {
-        let body = self.engine().request(budget)?.body;
-        report.round_trips += 1;
-        report.bytes_up += body.len() as u64;
-        self.last_request.clone_from(&body);
-        Ok(body)
-    }
-
-    /// The server's answer to the next request, which is made again where the server asks for it.
-    pub(crate) fn answered(
-        &mut self,
-        world: &World,
-        budget: u32,
-        report: &mut SyncReport,
-    ) -> Result<Vec<u8>, SyncFailure> {
-        loop {
-            let body = self.made(budget, report)?;
-            let answer = match answer(world, &body) {
-                Err(SyncError::Counter(used)) => {
-                    self.engine().counter_at_least(used);
-                    continue;
-                }
-                // The server seems to have less than it confirmed: the phone asks once more, with its receipts.
-                Err(SyncError::Refused(Code::ServerBehind)) if self.engine().doubt()? => continue,
-                other => other?,
-            };
-            self.last_answer.clone_from(&answer);
-            return Ok(answer);
-        }
-    }
-
     /// Takes (what arrived of) an answer; whether it says there is more.
     pub fn receive(&mut self, answer: &[u8], report: &mut SyncReport) -> Result<bool, SyncFailure> {
         let Some((head, rest)) = answer.split_first_chunk::<2>() else {

@@ -110,6 +110,7 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
         }
         Command::Admin { json, admin } => {
             let service = open_service(&settings)?;
+            set_back::look_beside(&service)?;
             let result = administer(&service, &admin, speaker.with_json(json));
             service.store.close();
             result
@@ -160,6 +161,7 @@ fn explain_start(error: std::io::Error) -> CliError {
 
 fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), CliError> {
     if clock::needs_it(admin) {
+        service.set_back.check(service)?;
         clock::check(service)?;
     }
     match admin {

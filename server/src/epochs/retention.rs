@@ -65,7 +65,7 @@ pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> 
 
 /// Takes away what refused and displaced entries said, once its time is up.
 fn end_evidence(service: &Service) -> Result<u64, StoreError> {
-    let (mut ended, now) = (0, service.now());
+    let (mut ended, now) = (0, service.trusted_now()?);
     loop {
         let batch = service.store.end_evidence(evidence_upto(now), ENTRIES, now)?;
         if batch == 0 {

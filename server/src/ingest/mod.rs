@@ -357,7 +357,12 @@ impl Plan<'_> {
         let feed = segment.feed.feed;
         let record = entry.record(feed);
         let mut working = self.take_record(feed, entry)?;
-        self.claimed = entry.cursor;
+        // Where a clock says what was seen, the cursor may be of another generation.
+        self.claimed = if segment.saw(entry.n).is_some() {
+            0
+        } else {
+            entry.cursor
+        };
         let entry = &*self.as_sent(&mut working, segment, entry)?;
         let result = self
             .not_erased(&working, feed, entry)

@@ -44,9 +44,6 @@ impl Plan<'_> {
         segment: &CheckedSegment,
         signed: &SignedEntry,
     ) -> Result<bool, StoreError> {
-        if segment.feed.device.is_none() {
-            return Ok(true);
-        }
         let bytes = signed.body.len() as u64;
         let before = self.spent_before(segment)?;
         let here = self.spent.entry(segment.feed.feed).or_default();

@@ -1,9 +1,11 @@
 //! What phones bring: values seen with no signal. Rows come before anything else of a request and are written once.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_core::mask;
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::Read;
 
@@ -12,16 +14,17 @@ use crate::store::StoreError;
 use crate::store::people::{Device, User};
 use crate::store::reads::{NewRead, ReadKind};
 
-/// Writes what a device brought into the read log; the number up to which it is kept, `None` if it brought nothing.
+/// Writes what a device brought into the read log, as much as it may bring in a day; the number up to which it is kept, `None`
+/// if nothing is. The rest stays on the phone.
 pub fn keep(
     service: &Service,
     (device, user): (&Device, &User),
     reads: Vec<Read>,
     now: i64,
 ) -> Result<Option<u64>, StoreError> {
-    let Some(last) = reads.last().map(|read| read.n) else {
+    if reads.is_empty() {
         return Ok(None);
-    };
+    }
     let mut known = HashMap::new();
     let rows = reads
         .into_iter()
@@ -52,14 +55,38 @@ pub fn keep(
             })
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-    service.store.log_reads(rows)?;
-    Ok(Some(last))
+    let room = service.reads_brought.take(device.no, rows.len(), now);
+    let mut kept = None;
+    for some in rows[..room].chunks(limits::READS_AT_ONCE) {
+        service.store.log_reads(some.to_vec())?;
+        kept = some.last().and_then(|read| read.device_n);
+    }
+    Ok(kept)
+}
+
+/// How many rows devices brought on this day, as far as this process knows.
+#[derive(Default)]
+pub struct Brought(Mutex<(i64, HashMap<DeviceNo, u64>)>);
+
+impl Brought {
+    /// How many of so many rows a device may bring now; these are counted.
+    pub fn take(&self, device: DeviceNo, rows: usize, now: i64) -> usize {
+        let mut brought = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let day = now.div_euclid(DAY_MS);
+        if brought.0 != day {
+            *brought = (day, HashMap::new());
+        }
+        let before = brought.1.entry(device).or_default();
+        let room = (limits::DEVICE_DAY_READS.saturating_sub(*before) as usize).min(rows);
+        *before += room as u64;
+        room
+    }
 }
 
 /// A record's type and area; a record that the server does not have yet has neither.
 fn of_record(service: &Service, record: RecordId) -> Result<(String, Option<AreaNo>), StoreError> {
-    let row = service.store.record(record)?.map(|(row, _)| row);
-    Ok(row.map_or((String::new(), None), |row| (row.record_type, Some(row.area))))
+    let record_type = service.store.type_of(record)?.unwrap_or_default();
+    Ok((record_type, service.store.record_area(record)?))
 }
 
 fn cut(text: &str, most: usize) -> String {

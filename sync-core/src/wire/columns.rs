@@ -258,6 +258,7 @@ pub struct Reader<'a> {
     columns: Vec<ReadColumn<'a>>,
     time: i64,
     values_left: usize,
+    text_bytes_left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -286,7 +287,20 @@ impl<'a> Reader<'a> {
             columns,
             time: 0,
             values_left: limits::SHEET_VALUES,
+            text_bytes_left: limits::SHEET_TEXT_BYTES,
         })
+    }
+
+    /// Takes no more than so many bytes of texts.
+    pub fn bound_texts(&mut self, bytes: usize) {
+        self.text_bytes_left = bytes;
+    }
+
+    /// Counts a text before it is copied.
+    fn counted(&mut self, text: &'a str) -> Result<&'a str, WireError> {
+        let left = self.text_bytes_left.checked_sub(text.len());
+        self.text_bytes_left = left.ok_or(WireError::TooLarge("texts of a sheet"))?;
+        Ok(text)
     }
 
     /// Sets the time that integers may be a difference to.
@@ -339,7 +353,8 @@ impl<'a> Reader<'a> {
     pub fn text(&mut self, column: &str) -> Result<&'a str, WireError> {
         let column = self.column(column)?;
         let mark = mark(column)?;
-        read_text(column, mark)
+        let text = read_text(column, mark)?;
+        self.counted(text)
     }
 
     /// Reads a JSON value.
@@ -376,7 +391,10 @@ impl<'a> Reader<'a> {
                     .map(Value::Array)
             }
             tag::OBJECT => self.map_at(name, depth).map(Value::Object),
-            _ => Ok(read_text(column, mark)?.into()),
+            _ => {
+                let text = read_text(column, mark)?;
+                Ok(self.counted(text)?.into())
+            }
         }
     }
 
@@ -477,6 +495,26 @@ mod tests {
         assert_eq!(back.as_array().unwrap()[..18], values.as_array().unwrap()[..18]);
         assert_eq!(back[18], values[18]);
         assert_eq!(r.value("v").unwrap(), json!(1_767_225_969_700_i64));
+    }
+
+    #[test]
+    fn a_text_that_stands_again_counts_again() {
+        let text = "长".repeat(1_000);
+        let mut w = Writer::new();
+        for _ in 0..4 {
+            w.value("v", &json!(text));
+            w.text("t", &text);
+        }
+        let bytes = w.finish();
+        for (most, fits) in [(8 * text.len(), true), (8 * text.len() - 1, false)] {
+            let mut r = Reader::new(&bytes).unwrap();
+            r.bound_texts(most);
+            let read = (0..4).try_for_each(|_| {
+                r.value("v")?;
+                r.text("t").map(drop)
+            });
+            assert_eq!(read.is_ok(), fits, "{most}");
+        }
     }
 
     #[test]

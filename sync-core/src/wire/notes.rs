@@ -80,7 +80,7 @@ pub(super) fn read_asks(d: &mut Decoder<'_>) -> Result<Vec<Ask>, WireError> {
                 Ok(Ask {
                     feed: FeedId(fixed(d.bytes()?)?),
                     n: d.u64()?,
-                    note: d.str()?.to_owned(),
+                    note: d.str()?.chars().take(limits::REASON_CHARS).collect(),
                 })
             })
             .collect()

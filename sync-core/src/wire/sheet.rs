@@ -92,6 +92,7 @@ fn write_name(w: &mut Writer, record: RecordId, names: &dyn RecordNames) {
 /// Reads segments. Own records are named by their entry; short names are looked up in `names`.
 pub fn read_segments(version: u8, bytes: &[u8], names: &dyn RecordNames) -> Result<Vec<Segment>, WireError> {
     let mut r = Reader::new(bytes)?;
+    r.bound_texts(limits::PUSH_TEXT_BYTES);
     let count = r.uint("segments")?;
     if count > limits::PUSH_SEGMENTS as u64 {
         return Err(WireError::TooLarge("segments of a push"));

@@ -10,7 +10,9 @@ use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::suite::Suite;
-use gridledger_schema::wire::{AreaCursor, Ask, EntrySeen, Frame, Missing, Receipt, Recovery, Request, Want};
+use gridledger_schema::wire::{
+    AreaCursor, Ask, EntrySeen, Frame, Missing, Read, Receipt, Recovery, Request, Want,
+};
 use gridledger_server::sync;
 use gridledger_server::verify::verify;
 use gridledger_tests::attacker::{Attacker, Outcome, put};
@@ -340,6 +342,40 @@ fn a_device_that_brought_its_day_is_told_to_come_tomorrow_and_loses_nothing() {
     assert_eq!(phone.sync(&world).unwrap().decided, 0);
     world.pass(DAY);
     assert_eq!(phone.sync(&world).unwrap().decided, 1);
+}
+
+#[test]
+fn a_device_brings_so_many_reads_a_day_and_keeps_the_rest() {
+    let world = world();
+    let mut evil = Attacker::enrol(&world, "w1", 7);
+    let most = limits::DEVICE_DAY_READS as usize;
+    let (device, now) = (evil.device, world.service.now());
+    assert_eq!(world.service.reads_brought.take(device, most - 2, now), most - 2);
+    let read = |n: u64| Read {
+        n,
+        at: world.service.now(),
+        record: RecordId([n as u8; 16]),
+        fields: vec!["phone".into()],
+        reason: "核对电话".into(),
+    };
+    let kept = |outcome: Outcome| match outcome {
+        Outcome::Frames(frames) => frames.into_iter().find_map(|frame| match frame {
+            Frame::ReadsKept(n) => Some(n),
+            _ => None,
+        }),
+        other => panic!("{other:?}"),
+    };
+    let mut brings = |reads: Vec<Read>| {
+        let request = Request {
+            reads,
+            ..Request::default()
+        };
+        kept(evil.send(&world, &request))
+    };
+    assert_eq!(brings((1..=5).map(read).collect()), Some(2));
+    assert_eq!(brings((3..=5).map(read).collect()), None);
+    world.pass(DAY);
+    assert_eq!(brings((3..=5).map(read).collect()), Some(5));
 }
 
 #[test]

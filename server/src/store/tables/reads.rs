@@ -16,8 +16,10 @@ const COLUMNS: &str = "r.no, r.at, r.received_at, r.user, r.device, r.device_n, 
                        r.reason, r.records, r.share, r.hash";
 /// `received_at` never falls, so that the first row from a time on has the lowest number of them.
 const FIRST_AT: &str = "SELECT no FROM read_log WHERE received_at >= ?1 ORDER BY received_at, no LIMIT 1";
-/// The records that a person saw alone in a time, both ends left out.
-const SEEN: &str = "SELECT count(*) FROM seen_alone WHERE user = ?1 AND at > ?2 AND at < ?3";
+/// The records that a person saw alone in a time, both ends left out; no more are counted than tell much from very much.
+const SEEN: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM seen_alone WHERE user = ?1 AND at > ?2 AND at < ?3 LIMIT ?4) seen";
+const COUNTED: i64 = 20 * limits::BULK_RECORDS as i64;
 const DAY_MS: i64 = limits::EXPORT_HOURS * 3_600_000;
 const DAMAGED: StoreError = StoreError::Damaged("read_log");
 
@@ -130,7 +132,7 @@ fn seen_at(read: &NewRead) -> i64 {
 fn seen_between(c: &Connection<'_>, user: &str, (after, before): (i64, i64)) -> Result<usize, StoreError> {
     let count: i64 = c
         .prepare_cached(SEEN)?
-        .query_row((user, after, before), |row| row.get(0))?;
+        .query_row((user, after, before, COUNTED), |row| row.get(0))?;
     Ok(count as usize)
 }
 

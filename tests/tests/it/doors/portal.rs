@@ -20,16 +20,19 @@ const FOREIGN: [&[u8]; 8] = [
     b"HTTP/1.1 511 Network Authentication Required\r\ncontent-length: 0\r\n\r\n",
 ];
 
-/// Reads a request to its end: what is closed with something unread is cut off.
-fn read_whole(stream: &mut TcpStream) {
+/// Reads a request to its end, if one comes: what is closed with something unread is cut off.
+fn read_whole(stream: &mut TcpStream) -> bool {
     let (mut request, mut piece) = (Vec::new(), [0; 4096]);
     loop {
         let head = request.windows(4).position(|end| end == b"\r\n\r\n");
         let wanted = head.map(|head| head + 4 + body_bytes(&request[..head]));
         if wanted.is_some_and(|wanted| request.len() >= wanted) {
-            return;
+            return true;
         }
-        let read = stream.read(&mut piece).expect("a request");
+        let read = stream.read(&mut piece).unwrap_or(0);
+        if read == 0 {
+            return false;
+        }
         request.extend_from_slice(&piece[..read]);
     }
 }
@@ -46,8 +49,12 @@ fn foreign() -> String {
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
         for answer in FOREIGN {
-            let (mut stream, _) = listener.accept().expect("a phone");
-            read_whole(&mut stream);
+            // A connection that is made and not used is none.
+            let asked = listener.incoming().find_map(|stream| {
+                let mut stream = stream.expect("a phone");
+                read_whole(&mut stream).then_some(stream)
+            });
+            let mut stream = asked.expect("a request");
             stream.write_all(answer).expect("an answer");
         }
     });
@@ -66,7 +73,7 @@ fn what_is_not_the_servers_answer_is_told_and_tried_again_and_nothing_is_lost() 
         let answer = String::from_utf8_lossy(answer);
         assert!(
             matches!(error, ClientError::NotTheServer(_)),
-            "{answer}: {error:?}"
+            "{error:?} of {answer}"
         );
         assert!(error.is_retryable(), "{answer}");
         assert_eq!(phone.unsent(), 1, "{answer}");

@@ -210,6 +210,19 @@ fn bombs_are_stopped_at_their_limits() {
     scene.works();
 }
 
+/// A text that was said before is a mark and a number: some hundred bytes would be gigabytes.
+#[test]
+fn a_text_that_is_repeated_costs_no_more_than_texts_may() {
+    let mut scene = Scene::new();
+    let text = "x".repeat(limits::PUSH_TEXT_BYTES / 100);
+    let mut entry = scene.attacker.patrol(&scene.world);
+    entry
+        .intents
+        .extend((0..101).map(|_| put("coverage_note", json!(text))));
+    assert_eq!(scene.codes(entry), [Code::BodyTooLarge]);
+    scene.works();
+}
+
 #[test]
 fn requests_that_ask_for_too_much_or_for_nonsense_are_answered() {
     let mut scene = Scene::new();

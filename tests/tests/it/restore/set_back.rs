@@ -53,6 +53,10 @@ fn a_store_set_back_takes_nothing_and_loses_nothing() {
     let at_a_desk = creating("patrol", "G1", put("started", json!(1_767_571_200_000_i64)));
     let refused = submit(&world.service, &clerk.user, vec![at_a_desk]).expect_err("it takes nothing");
     assert!(matches!(refused, StoreError::SetBack));
+    assert!(
+        matches!(world.service.trusted_now(), Err(StoreError::SetBack)),
+        "nor is anything erased"
+    );
     let new = patrol(&mut b, "new");
     assert!(is_behind(b.sync(&world)));
     for phone in [&mut a, &mut b] {
@@ -124,6 +128,53 @@ fn a_snapshot_from_before_a_restore_is_noticed() {
     world.restore_in_place();
     settle(&world, &mut [&mut a, &mut b]);
     all_hold(&world, &mut [&mut a, &mut b], &[(walk, 2)]);
+}
+
+/// A restore under a clock that was a day ahead, and once more when the clock was put right: the first one's positions lie
+/// above those of the second.
+#[test]
+fn phones_of_a_lost_generation_that_began_under_a_clock_ahead_go_on() {
+    const AHEAD: i64 = 24 * 3_600_000;
+    let (mut world, mut a, mut b) = two();
+    let walk = patrol(&mut a, "walk");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("backup.db");
+    world.pass(AHEAD);
+    world.restore(&backup);
+    settle(&world, &mut [&mut a, &mut b]);
+    count_one_more(&mut a, walk, "more");
+    settle(&world, &mut [&mut a, &mut b]);
+    count_one_more(&mut b, walk, "unsent");
+    world.pass(-AHEAD);
+    world.restore(&backup);
+    assert!(
+        is_behind(a.sync(&world)),
+        "a receipt shows that there was another generation"
+    );
+    world.pass(1_000);
+    world.restore_in_place();
+    settle(&world, &mut [&mut a, &mut b]);
+    all_hold(&world, &mut [&mut a, &mut b], &[(walk, 3)]);
+}
+
+/// What a desk wrote is lost with the state that it was written in: its numbers are not given again.
+#[test]
+fn a_desk_writes_no_number_twice() {
+    let (mut world, mut a, _) = two();
+    world.user("d1", "community_desk", "C");
+    let house = household(&mut a, "before");
+    settle(&world, &mut [&mut a]);
+    let backup = world.backup("snapshot.db");
+    let at_the_desk = |world: &World, result: &str| {
+        let visit = json!([
+            { "op": "put", "field": "household", "value": house.to_string() },
+            { "op": "put", "field": "result", "value": result },
+        ]);
+        Clerk::new(&world.service, "d1").made("visit", "G1", visit)
+    };
+    let lost = at_the_desk(&world, "met");
+    set_back(&mut world, &backup);
+    assert_ne!(lost, at_the_desk(&world, "refused"));
 }
 
 #[test]
