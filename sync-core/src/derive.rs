@@ -8,6 +8,8 @@
 //! - a counter or text that the creating entry did not make comes from a *genesis* change that depends on nothing and
 //!   whose actor is a hash of record and key, so that two authors who need it at once make the same one.
 
+use std::collections::BTreeMap;
+
 use automerge::transaction::{CommitOptions, Transactable as _, Transaction};
 use automerge::{
     ActorId, Automerge, AutomergeError, ObjType, ROOT, ReadDoc as _, ScalarValue, TextEncoding,
@@ -21,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use crate::branch::forked;
 use crate::canonical;
 use crate::document::{Document, inner_key, intent_id, time_key};
+use crate::fold::{self, Verb};
 
 /// An entry, and who made it.
 #[derive(Clone, Copy, Debug)]
@@ -119,10 +122,10 @@ pub(crate) fn commit(
         ensure_containers(doc, record, facet, &entry.intents)?;
     }
     doc.set_actor(ActorId::from(feed.0));
-    let mut tx = doc.transaction();
+    let (mut tx, mut latest) = (doc.transaction(), Latest::default());
     // Counted within the facet: a reader of one facet gets only its intents, and must derive the same change.
     for (index, intent) in entry.intents.iter().filter(|i| i.facet == facet).enumerate() {
-        apply(&mut tx, authored, index, intent)?;
+        apply(&mut tx, authored, (index, intent), &mut latest)?;
     }
     let options = || CommitOptions::default().with_time(entry.at);
     let (hash, _) = tx.commit_with(options());
@@ -199,8 +202,8 @@ pub(crate) fn genesis(
 fn apply(
     tx: &mut Transaction<'_>,
     by: Authored<'_>,
-    index: usize,
-    intent: &Intent,
+    (index, intent): (usize, &Intent),
+    latest: &mut Latest,
 ) -> Result<(), AutomergeError> {
     let field = intent.field.as_str();
     match &intent.op {
@@ -213,7 +216,7 @@ fn apply(
         Op::Append { value } => tx.put(ROOT, log_key(by, field, index), bytes(value)),
         Op::SetChild { child, value } => set_child(tx, field, child, value),
         Op::RemoveChild { child } => tx.put(ROOT, inner_key(field, child), false),
-        Op::Event { verb, args } => event(tx, by, field, index, verb, args),
+        Op::Event { verb, args } => event(tx, by, (field, index), (verb, args), latest),
     }
 }
 
@@ -300,25 +303,32 @@ fn set_child(
         .try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), scalar(value)))
 }
 
+/// The latest events of each events field, while an entry is derived.
+#[derive(Default)]
+struct Latest(BTreeMap<String, Vec<String>>);
+
+impl Latest {
+    /// Of a field: those stored, and those that the entry added.
+    fn of(&mut self, tx: &Transaction<'_>, field: &str) -> &mut Vec<String> {
+        self.0
+            .entry(field.to_owned())
+            .or_insert_with(|| fold::latest(&crate::project::stored_events(tx, field)))
+    }
+}
+
 /// An event's parents are the latest events its author had seen, those of the same entry included.
 fn event(
     tx: &mut Transaction<'_>,
     by: Authored<'_>,
-    field: &str,
-    index: usize,
-    verb: &str,
-    args: &Map<String, Value>,
+    (field, index): (&str, usize),
+    (verb, args): (&str, &Map<String, Value>),
+    latest: &mut Latest,
 ) -> Result<(), AutomergeError> {
-    let seen = crate::project::stored_events(&*tx, field);
-    let named: std::collections::BTreeSet<&str> = seen
-        .iter()
-        .flat_map(|e| e.parents.iter().map(String::as_str))
-        .collect();
-    let latest: Vec<Value> = seen
-        .iter()
-        .filter(|e| !named.contains(e.id.as_str()))
-        .map(|e| e.id.clone().into())
-        .collect();
+    let latest = latest.of(tx, field);
     let stored = serde_json::json!({ "a": by.author, "p": latest, "r": args, "v": verb });
+    // Of a verb that is none, nobody reads an event.
+    if verb.parse::<Verb>().is_ok() {
+        *latest = vec![intent_id(by.feed, by.entry.n, index)];
+    }
     tx.put(ROOT, log_key(by, field, index), bytes(&stored))
 }

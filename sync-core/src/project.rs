@@ -211,8 +211,13 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
         return;
     };
     let Some((id, key)) = inner.split_once('/') else {
-        let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
-        if all.iter().any(|(v, _)| v.as_bool() == Some(true)) {
+        let stays = if item.conflict {
+            let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
+            all.iter().any(|(v, _)| v.as_bool() == Some(true))
+        } else {
+            plain(&item.value) == Value::Bool(true)
+        };
+        if stays {
             children.insert(inner.into(), Value::Object(Map::new()));
         }
         return;

@@ -1,7 +1,7 @@
 //! The graph of events: a total order every replica finds alike, and who had seen what.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use super::FoldError;
 use super::event::Event;
@@ -71,7 +71,21 @@ impl<'a> Dag<'a> {
         let seen = ancestors(&parents, &order);
         Ok(Self { events, order, seen })
     }
+
+    /// One event alone, whose author had seen what stands at [`BEFORE`].
+    pub(super) fn after(event: &'a Event) -> Self {
+        let mut before = Bits::new(2);
+        before.insert(BEFORE);
+        Self {
+            events: vec![event],
+            order: vec![0],
+            seen: vec![before],
+        }
+    }
 }
+
+/// The position of everything that came before a single event.
+pub(super) const BEFORE: usize = 1;
 
 /// The positions of each event's parents, each parent once.
 fn resolve(events: &[&Event]) -> Result<Vec<Vec<usize>>, FoldError> {
@@ -132,6 +146,16 @@ fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, 
         }),
         None => Ok(order),
     }
+}
+
+/// The ids of the events that no other event names among those its author had seen, in the order given.
+pub fn latest(events: &[Event]) -> Vec<String> {
+    let named: HashSet<&str> = events
+        .iter()
+        .flat_map(|event| event.parents.iter().map(String::as_str))
+        .collect();
+    let latest = events.iter().filter(|event| !named.contains(event.id.as_str()));
+    latest.map(|event| event.id.clone()).collect()
 }
 
 /// Events as a person reads them: what an author had seen before what he or she did; of those that had not seen each

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gridledger_schema::limits::TICKET_EVENTS;
 use serde::{Deserialize, Serialize};
 
-pub use dag::reading_order;
+pub use dag::{latest, reading_order};
 pub use event::{Event, MAX_LEVEL};
 pub use rules::is_legal;
 pub use state::{Flag, State, StateError};
@@ -73,6 +73,20 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// What there is before any event.
+    fn none() -> Self {
+        Self {
+            state: None,
+            level: event::FIRST_LEVEL,
+            cycle: 1,
+            assignees: Vec::new(),
+            co_handlers: Vec::new(),
+            flags: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
+            applied: Vec::new(),
+        }
+    }
+
     /// The ids of the events that had no effect here and were not forwarded, sorted. A closing
     /// that is a proposal because it never took effect is among them.
     pub fn superseded(&self) -> Vec<&str> {
@@ -135,4 +149,25 @@ pub fn fold(events: &[Event]) -> Result<Ticket, FoldError> {
     }
     let dag = dag::Dag::new(events)?;
     Ok(walk::Walk::new(&dag)?.run())
+}
+
+/// Folds one more event, whose author had seen all events of `ticket`: the same as [`fold`] of them all, without going
+/// through them again. On an error the ticket is as it was.
+pub fn fold_on(ticket: &mut Ticket, event: &Event) -> Result<(), FoldError> {
+    let events = ticket.outcomes.len() + 1;
+    if events > TICKET_EVENTS {
+        return Err(FoldError::TooManyEvents {
+            events,
+            limit: TICKET_EVENTS,
+        });
+    }
+    event.argument()?;
+    let mut before = std::mem::replace(ticket, Ticket::none());
+    let people = (
+        std::mem::take(&mut before.assignees),
+        std::mem::take(&mut before.co_handlers),
+    );
+    let dag = dag::Dag::after(event);
+    *ticket = walk::Walk::on(before, &people, &dag)?.run();
+    Ok(())
 }

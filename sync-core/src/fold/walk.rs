@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dag::{Bits, Dag};
-use super::event::{Argument, Event, FIRST_LEVEL};
+use super::dag::{BEFORE, Bits, Dag};
+use super::event::{Argument, Event};
 use super::rules::{Late, kept_opening, late, successor};
 use super::state::{Flag, State};
 use super::verb::Verb;
@@ -71,20 +71,28 @@ impl<'a> Walk<'a> {
         Ok(Self {
             dag,
             arguments: arguments?,
-            ticket: Ticket {
-                state: None,
-                level: FIRST_LEVEL,
-                cycle: 1,
-                assignees: Vec::new(),
-                co_handlers: Vec::new(),
-                flags: BTreeSet::new(),
-                outcomes: BTreeMap::new(),
-                applied: Vec::new(),
-            },
+            ticket: Ticket::none(),
             setters: Bits::new(dag.events.len()),
             openings: Bits::new(dag.events.len()),
             assignees: BTreeMap::new(),
             co_handlers: BTreeSet::new(),
+        })
+    }
+
+    /// The walk over an event that comes after all that `ticket` holds, without its `people`.
+    pub(super) fn on(
+        ticket: Ticket,
+        (assignees, co_handlers): &'a (Vec<String>, Vec<String>),
+        dag: &'a Dag<'a>,
+    ) -> Result<Self, FoldError> {
+        let before = Self::new(dag)?;
+        Ok(Self {
+            ticket,
+            setters: Bits::new(BEFORE + 1),
+            openings: Bits::new(BEFORE + 1),
+            assignees: assignees.iter().map(|who| (who.as_str(), BEFORE)).collect(),
+            co_handlers: co_handlers.iter().map(String::as_str).collect(),
+            ..before
         })
     }
 

@@ -1,7 +1,5 @@
 //! A workflow's events: each is judged by the ticket as its author had seen it, the entry's earlier events included.
 
-use std::collections::BTreeSet;
-
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::limits;
@@ -47,6 +45,7 @@ pub(super) fn check(
     room(field, subject, steps.len())?;
     let ticket = fold::fold(&subject.seen.events).map_err(|error| unfoldable(field, &error))?;
     let events = subject.seen.events.clone();
+    let latest = fold::latest(&events);
     let on_the_spot = is_on_the_spot(entry, &steps);
     let schema = rights.schema;
     let mut course = Course {
@@ -60,6 +59,7 @@ pub(super) fn check(
         on_the_spot,
         ticket,
         events,
+        latest,
     };
     steps.iter().try_for_each(|step| course.take(step))
 }
@@ -126,6 +126,8 @@ struct Course<'a> {
     on_the_spot: bool,
     ticket: Ticket,
     events: Vec<Event>,
+    /// The events that no other has seen.
+    latest: Vec<String>,
 }
 
 impl Course<'_> {
@@ -268,27 +270,17 @@ impl Course<'_> {
 
     /// Folds the event in. Its id is provisional; its parents are the latest events, as deriving will find them.
     fn advance(&mut self, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
-        let named: BTreeSet<&str> = self
-            .events
-            .iter()
-            .flat_map(|e| e.parents.iter().map(String::as_str))
-            .collect();
-        let latest = self
-            .events
-            .iter()
-            .filter(|event| !named.contains(event.id.as_str()));
-        let parents = latest.map(|event| event.id.clone()).collect();
         let id = format!("new.{}", self.events.len() - self.subject.seen.events.len());
-        let (actor, args) = (self.author.to_owned(), args.clone());
-        self.events.push(Event {
+        let event = Event {
             id: id.clone(),
             verb,
-            actor,
+            actor: self.author.to_owned(),
             at: self.entry.at,
-            parents,
-            args,
-        });
-        self.ticket = fold::fold(&self.events).map_err(|error| unfoldable(self.field, &error))?;
+            parents: std::mem::replace(&mut self.latest, vec![id.clone()]),
+            args: args.clone(),
+        };
+        fold::fold_on(&mut self.ticket, &event).map_err(|error| unfoldable(self.field, &error))?;
+        self.events.push(event);
         if self.ticket.outcomes.get(&id) != Some(&Outcome::Applied) {
             return Err(self.refuse(Code::EventIllegal, format!("{verb} would have no effect")));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gridledger_core::fold::{Event, Outcome, State, Ticket, Verb};
+use gridledger_core::fold::{Event, FoldError, Outcome, State, Ticket, Verb, fold_on};
 
 use crate::phones::play;
 use crate::support::{Dice, ancestors, arguments, event, folded, folded_in_any_order};
@@ -77,6 +77,42 @@ fn after_a_full_sync_one_person_finishes_in_at_most_five_events() {
         assert!(is_done, "seed {seed}: {:?}", ticket.state);
         assert!(is_answered(&events, &ticket), "seed {seed}");
     }
+}
+
+#[test]
+fn an_event_after_all_others_folds_on_as_it_folds_with_them() {
+    for seed in 0..HISTORIES / 8 {
+        let mut dice = Dice::new(seed);
+        let mut events = play(&mut dice, STEPS);
+        let mut on = folded(&events);
+        for turn in 0..8 {
+            for verb in Verb::ALL {
+                let last = heads(&events);
+                let mut act = event(&format!("z{turn}{verb}"), verb, "who", -1_000, &last);
+                act.args = arguments(verb, &on, &mut dice);
+                let mut with_it = events.clone();
+                with_it.push(act.clone());
+                let mut further = on.clone();
+                fold_on(&mut further, &act).expect("it folds");
+                assert_eq!(further, folded(&with_it), "seed {seed}: {act:?}");
+                if dice.below(4) == 0 {
+                    (events, on) = (with_it, further);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_event_that_does_not_fold_on_leaves_the_ticket_as_it_was() {
+    let mut ticket = folded(&play(&mut Dice::new(1), STEPS));
+    let before = ticket.clone();
+    let nobody = event("z", Verb::Assign, "p", 0, &[]);
+    assert!(matches!(
+        fold_on(&mut ticket, &nobody),
+        Err(FoldError::BadArgument { .. })
+    ));
+    assert_eq!(ticket, before);
 }
 
 fn next_towards_the_end(ticket: &Ticket) -> Option<Verb> {
