@@ -38,6 +38,15 @@ impl Entry {
             .iter()
             .fold(creates, |bits, intent| bits | 1 << (intent.facet & 63))
     }
+
+    /// The characters that its splices insert, and those that they delete.
+    pub fn spliced(&self) -> (u64, u64) {
+        let spliced = self.intents.iter().map(|intent| match &intent.op {
+            Op::Splice { delete, insert, .. } => (insert.chars().count() as u64, u64::from(*delete)),
+            _ => (0, 0),
+        });
+        spliced.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
 }
 
 /// What an entry is about.

@@ -49,6 +49,12 @@ pub const FIELD_NAME_CHARS: usize = 40;
 pub const ITEM_CHARS: usize = 200;
 /// Characters of a shared text after an edit.
 pub const TEXT_CHARS: usize = 20_000;
+/// Characters that the splices of one entry insert and delete: the longest text is replaced whole. Each takes some ten
+/// microseconds, and one entry must not hold the writer for long ([`PUSH_MS`]).
+pub const ENTRY_SPLICED_CHARS: usize = 2 * TEXT_CHARS;
+/// Characters that the splices of one entry insert and delete in one text: twice as many as the text may have, and this at
+/// least. A form save replaces a text once.
+pub const FIELD_SPLICED_CHARS: usize = 2_000;
 /// Entries of one record before the server refuses more (a record whose history must end starts a new epoch).
 pub const RECORD_ENTRIES: u64 = 10_000;
 /// Bytes of one record's entries in canonical form: a record's news travel in one frame, which a phone must be able to
@@ -120,6 +126,9 @@ pub const PLACING_RECORDS: usize = 200;
 pub const DEVICE_DAY_READS: u64 = 10_000;
 /// Rows of the read log that are written at once: the writer must not be held for long.
 pub const READS_AT_ONCE: usize = 100;
+/// Bytes of records looked at to place one new record; after that it goes where the rest goes. As many records of everyday
+/// size have a tenth of it.
+pub const PLACING_BYTES: u64 = 4 << 20;
 /// Rows of one ledger page.
 pub const LEDGER_PAGE_ROWS: usize = 10_000;
 /// Entries that one device may bring in a day; more is told to come tomorrow. A worker makes some dozens.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gridledger_schema::code::Refusal;
-use gridledger_schema::entry::Op;
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{AreaInfo, Grant};
@@ -73,6 +72,9 @@ pub struct Cost {
 const READ: u64 = 20;
 /// Units of judging one entry, and of keeping it.
 const ENTRY: u64 = 80;
+/// Units of putting a character into a text, and of taking one out: once on what the author had seen, once more where others
+/// had written.
+const SPLICE: (u64, u64) = (3, 20);
 /// Units of copying one change into a fork, and of one operation in it.
 const COPY: (u64, u64) = (10, 2);
 /// Nanoseconds of saving and projecting a document, for each operation it holds.
@@ -83,6 +85,13 @@ const STATEMENTS: (u64, u64) = (2, 3);
 const ENOUGH: u32 = 50;
 /// How much of the time may be used, in percent; the rest is for the commit.
 const USED: u64 = 80;
+
+/// Units of deciding an entry by itself: its bytes, and the characters that its splices insert and delete, whose number no
+/// byte tells.
+pub(super) fn weight(signed: &SignedEntry) -> u64 {
+    let (inserted, deleted) = signed.entry.spliced();
+    ENTRY + signed.body.len() as u64 / 2 + inserted * SPLICE.0 + deleted * SPLICE.1
+}
 
 /// Counts and measures one push.
 pub(super) struct Meter<'a> {
@@ -120,15 +129,11 @@ impl<'a> Meter<'a> {
         self.add(|cost| cost.work += units);
     }
 
-    /// Counts an entry: its bytes, and the characters that its splices insert and delete, whose number no byte tells.
+    /// Counts an entry.
     pub(super) fn entry(&self, signed: &SignedEntry) {
-        let spliced = signed.entry.intents.iter().map(|intent| match &intent.op {
-            Op::Splice { delete, insert, .. } => u64::from(*delete) + insert.chars().count() as u64,
-            _ => 0,
-        });
         self.add(|cost| {
             cost.entries += 1;
-            cost.work += ENTRY + signed.body.len() as u64 / 2 + spliced.sum::<u64>();
+            cost.work += weight(signed);
         });
     }
 
@@ -146,8 +151,9 @@ impl<'a> Meter<'a> {
         });
     }
 
-    /// Whether the push has used up what it may take: no further entry is decided. `entries` and `records` wait to be written.
-    pub(super) fn is_spent(&self, entries: usize, records: usize) -> bool {
+    /// Whether the push has used up what it may take, or would with an entry of this weight: no further entry is decided.
+    /// `entries` and `records` wait to be written.
+    pub(super) fn is_spent(&self, entries: usize, records: usize, next: u64) -> bool {
         if faults::is_planted("15") {
             return false;
         }
@@ -160,7 +166,8 @@ impl<'a> Meter<'a> {
         let writing = a_read.saturating_mul(u32::try_from(statements).unwrap_or(u32::MAX));
         let finishing = Duration::from_nanos(self.operations.get() * FINISH_NS);
         let used = (self.clock)().saturating_sub(self.began) + writing + finishing;
-        cost.work >= limits::PUSH_WORK || used >= Duration::from_millis(limits::PUSH_MS * USED / 100)
+        let used = used + Duration::from_micros(next);
+        cost.work + next >= limits::PUSH_WORK || used >= Duration::from_millis(limits::PUSH_MS * USED / 100)
     }
 }
 
@@ -276,20 +283,24 @@ mod tests {
         let clock: Clock = Arc::new(move || Duration::from_millis(now.load(Ordering::Relaxed)));
         let meter = Meter::new(&clock);
         assert!(
-            !meter.is_spent(1_000, 1_000),
+            !meter.is_spent(1_000, 1_000, 0),
             "no read has told how long a statement takes"
         );
         ms.fetch_add(limits::PUSH_MS * USED / 100 - 1, Ordering::Relaxed);
-        assert!(!meter.is_spent(0, 0));
+        assert!(!meter.is_spent(0, 0, 0));
         ms.fetch_add(1, Ordering::Relaxed);
-        assert!(meter.is_spent(0, 0));
+        assert!(meter.is_spent(0, 0, 0));
+        ms.fetch_sub(10, Ordering::Relaxed);
+        assert!(!meter.is_spent(0, 0, 9_999));
+        assert!(meter.is_spent(0, 0, 10_000), "an entry that would take too long");
 
         ms.store(7, Ordering::Relaxed);
         let meter = Meter::new(&clock);
         meter.work(limits::PUSH_WORK - 1);
-        assert!(!meter.is_spent(0, 0));
+        assert!(!meter.is_spent(0, 0, 0));
+        assert!(meter.is_spent(0, 0, 1), "an entry that would be too much");
         meter.work(1);
-        assert!(meter.is_spent(0, 0));
+        assert!(meter.is_spent(0, 0, 0));
     }
 
     #[test]
@@ -300,18 +311,18 @@ mod tests {
         let meter = Meter::new(&clock);
         meter.reading.set(Duration::from_millis(49));
         meter.add(|cost| cost.reads = 49);
-        assert!(!meter.is_spent(1_000, 0), "so few tell nothing");
+        assert!(!meter.is_spent(1_000, 0, 0), "so few tell nothing");
         meter.reading.set(Duration::from_millis(50));
         meter.add(|cost| cost.reads = 50);
         // A statement takes a millisecond.
-        assert!(!meter.is_spent(98, 0));
-        assert!(meter.is_spent(100, 0));
-        assert!(meter.is_spent(10, 60));
+        assert!(!meter.is_spent(98, 0, 0));
+        assert!(meter.is_spent(100, 0, 0));
+        assert!(meter.is_spent(10, 60, 0));
         let meter = Meter::new(&clock);
         let most = limits::PUSH_MS * USED / 100 * 1_000_000 / FINISH_NS;
         meter.operations.set(most - 1);
-        assert!(!meter.is_spent(0, 0));
+        assert!(!meter.is_spent(0, 0, 0));
         meter.operations.set(most);
-        assert!(meter.is_spent(0, 0), "documents that are saved");
+        assert!(meter.is_spent(0, 0, 0), "documents that are saved");
     }
 }

@@ -47,14 +47,28 @@ pub(super) struct Near {
     record_type: String,
     /// Its fields that everybody with a role there reads.
     view: Map<String, Value>,
+    /// Bytes that had to be looked at.
+    bytes: u64,
 }
 
 /// One walk along references. What a record says of a place with so many hops left is found once, so that the walk takes
-/// no longer than the records it meets, and it meets [`limits::PLACING_RECORDS`] at most.
+/// no longer than the records it meets. It ends at [`limits::PLACING_RECORDS`] and at [`limits::PLACING_BYTES`].
 #[derive(Default)]
 struct Walk {
+    bytes: u64,
     found: HashMap<(RecordId, usize), Option<AreaNo>>,
     met: HashMap<RecordId, Option<Rc<Near>>>,
+}
+
+impl Walk {
+    fn is_over(&self) -> bool {
+        self.met.len() >= limits::PLACING_RECORDS || self.bytes >= limits::PLACING_BYTES
+    }
+
+    fn meet(&mut self, record: RecordId, near: Option<Rc<Near>>) {
+        self.bytes += near.as_ref().map_or(0, |near| near.bytes);
+        self.met.insert(record, near);
+    }
 }
 
 impl Plan<'_> {
@@ -139,11 +153,11 @@ impl Plan<'_> {
             return Ok(*known);
         }
         if !walk.met.contains_key(&record) || forgets {
-            if walk.met.len() >= limits::PLACING_RECORDS {
+            if walk.is_over() {
                 return Ok(None);
             }
             let near = self.near(record)?;
-            walk.met.insert(record, near);
+            walk.meet(record, near);
         }
         let near = walk.met.get(&record).cloned().flatten();
         let found = match near {
@@ -165,8 +179,9 @@ impl Plan<'_> {
             let Some(record_type) = schema.record_type(&working.row.record_type) else {
                 return Ok(None);
             };
-            let view = working.view(record_type)?.to_json();
+            let (view, bytes) = (working.view(record_type)?.to_json(), working.bytes());
             return Ok(Some(Rc::new(Near {
+                bytes,
                 area: working.row.area,
                 record_type: record_type.name.clone(),
                 view: view.as_object().cloned().unwrap_or_default(),
@@ -179,6 +194,7 @@ impl Plan<'_> {
             Rc::new(Near {
                 area,
                 record_type,
+                bytes: view.len() as u64,
                 view: serde_json::from_str(&view).unwrap_or_default(),
             })
         });
@@ -209,4 +225,34 @@ pub(super) fn homes(push: &Push) -> Homes {
             Some((id(&view, "person")?, id(&view, "household")?))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Walks over records of so many bytes until it is over; how many it met.
+    fn met(bytes: u64) -> usize {
+        let mut walk = Walk::default();
+        for no in 0..u64::MAX {
+            if walk.is_over() {
+                break;
+            }
+            let near = Near {
+                area: AreaNo(1),
+                record_type: "ticket".into(),
+                view: Map::new(),
+                bytes,
+            };
+            walk.meet(RecordId::created_by(FeedId([1; 16]), no), Some(Rc::new(near)));
+        }
+        walk.met.len()
+    }
+
+    #[test]
+    fn a_walk_ends_at_so_many_records_and_at_so_many_bytes() {
+        assert_eq!(met(1_000), limits::PLACING_RECORDS);
+        assert_eq!(met(limits::RECORD_BYTES), 2);
+        assert_eq!(met(limits::PLACING_BYTES / 10), 11);
+    }
 }

@@ -232,7 +232,7 @@ impl Plan<'_> {
         let mut looked_at = 0;
         for signed in &segment.entries {
             let n = signed.entry.n;
-            if self.is_spent() {
+            if self.is_spent_by(signed) {
                 self.halted = true;
                 verdict.stopped = Some(comes_again());
                 break;
@@ -306,10 +306,10 @@ impl Plan<'_> {
         Ok(verdict)
     }
 
-    /// Whether no further entry is decided with this push. One always is.
-    fn is_spent(&self) -> bool {
+    /// Whether the push has no room left for an entry. One entry is always decided.
+    fn is_spent_by(&self, next: &SignedEntry) -> bool {
         let (entries, records) = (self.writes.entries.len(), self.records.len());
-        self.meter.cost().entries > 0 && self.meter.is_spent(entries, records)
+        self.meter.cost().entries > 0 && self.meter.is_spent(entries, records, cost::weight(next))
     }
 
     /// An entry decided before gets its first verdict again; `false` if it is not the same entry.

@@ -149,5 +149,10 @@ fn splice(
         .chain(after)
         .collect();
     staged.seen.set(&field.name, spliced.into());
+    let most = (2 * bound).max(limits::FIELD_SPLICED_CHARS);
+    if staged.count_spliced(&field.name, inserted + delete) > most {
+        let rule = format!("at most {most} characters put in and taken out an entry");
+        return Err(Refusal::of_field(Code::LimitExceeded, &field.name, rule));
+    }
     Ok(())
 }

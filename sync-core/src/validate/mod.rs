@@ -99,6 +99,7 @@ pub fn validate(
         let field = field_of(entry, intent, subject.record_type)?;
         field::check_op(field, &intent.op, &mut staged)?;
     }
+    splices_little(entry)?;
     consent::check(entry, subject)?;
     if matches!(entry.target, Target::Create { .. }) {
         complete(entry, subject.record_type)?;
@@ -136,6 +137,19 @@ pub fn check_own(
 fn says_something(entry: &Entry) -> Result<(), Refusal> {
     if entry.intents.is_empty() {
         return Err(Refusal::of_field(Code::BadRequest, "intents", "at least one"));
+    }
+    Ok(())
+}
+
+/// An entry that was stored once is not asked: it was decided when there was no such limit.
+fn splices_little(entry: &Entry) -> Result<(), Refusal> {
+    let (inserted, deleted) = entry.spliced();
+    if inserted + deleted > limits::ENTRY_SPLICED_CHARS as u64 {
+        let rule = format!(
+            "at most {} characters put in and taken out an entry",
+            limits::ENTRY_SPLICED_CHARS
+        );
+        return Err(Refusal::new(Code::LimitExceeded, rule));
     }
     Ok(())
 }

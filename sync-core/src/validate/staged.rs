@@ -13,6 +13,8 @@ pub(super) struct Staged<'a> {
     pub(super) seen: Side<'a>,
     /// On what is here.
     pub(super) now: Side<'a>,
+    /// Of each text, the characters put in and taken out so far.
+    spliced: BTreeMap<String, usize>,
 }
 
 impl<'a> Staged<'a> {
@@ -20,7 +22,15 @@ impl<'a> Staged<'a> {
         Self {
             seen: Side::new(subject.seen),
             now: Side::new(subject.now),
+            spliced: BTreeMap::new(),
         }
+    }
+
+    /// Counts characters put into a text and taken out of it; returns how many that makes.
+    pub(super) fn count_spliced(&mut self, field: &str, characters: usize) -> usize {
+        let spliced = self.spliced.entry(field.to_owned()).or_default();
+        *spliced += characters;
+        *spliced
     }
 
     pub(super) fn sides(&mut self) -> [&mut Side<'a>; 2] {

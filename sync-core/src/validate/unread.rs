@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::explain::{invalid, of_part, shorten};
 use super::staged::Staged;
-use super::{Subject, field, field_of, says_something, target};
+use super::{Subject, field, field_of, says_something, splices_little, target};
 use crate::known::Standing;
 use crate::project::View;
 use crate::rights::Rights;
@@ -46,7 +46,7 @@ pub fn validate_unread(
             op => field::check_op(field, op, &mut staged)?,
         }
     }
-    Ok(())
+    splices_little(entry)
 }
 
 /// The refusal of an edit that needs a value which cannot be read.

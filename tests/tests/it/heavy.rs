@@ -56,7 +56,7 @@ fn everything(evil: &Attacker, ticket: RecordId, rewrites: usize) -> Vec<Entry> 
         )
     };
     let rewrites: Vec<_> = (0..rewrites).map(rewrite).collect();
-    let parts = comments.chunks(100).chain(rewrites.chunks(10));
+    let parts = comments.chunks(100).chain(rewrites.chunks(1));
     let entry = |(no, part): (u64, &[gridledger_schema::entry::Intent])| Entry {
         n: evil.head.0 + no,
         ..evil.entry(Target::Edit { record: ticket }, part.to_vec())

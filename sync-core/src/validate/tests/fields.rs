@@ -1,5 +1,6 @@
 //! Fields: which operation and which value they take. Each rule once kept and once broken.
 
+use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use serde_json::{Value, json};
 
@@ -232,6 +233,73 @@ fn a_shared_text_is_cut_where_it_has_characters() {
             "value_invalid: at most 6 characters (story)",
         ),
     ]);
+}
+
+#[test]
+fn a_form_save_replaces_a_text_once() {
+    let splice = |delete: usize, insert: &str| json!({ "op": "splice", "field": "description", "pos": 0, "delete": delete, "insert": insert });
+    let (schema, most) = (schema(), 4_000);
+    let long = "长".repeat(most);
+    let judged = |list: Value| {
+        let seen = view(json!({ "description": long }));
+        judge(
+            &schema,
+            "wang",
+            &entry("grid_worker", edit(), &list),
+            &schema.types["ticket"],
+            &seen,
+            &seen,
+        )
+    };
+    assert_eq!(judged(json!([splice(most, &long)])), "ok");
+    assert_eq!(
+        judged(json!([splice(most, &long), splice(1, "")])),
+        "limit_exceeded: at most 8000 characters put in and taken out an entry (description)"
+    );
+    // A short text may be written to and fro.
+    let turn = |no: usize| match no % 2 {
+        0 => json!({ "op": "splice", "field": "story", "pos": 0, "delete": 0, "insert": "123456" }),
+        _ => json!({ "op": "splice", "field": "story", "pos": 0, "delete": 6, "insert": "" }),
+    };
+    let list: Vec<Value> = (0..limits::ENTRY_INTENTS).map(turn).collect();
+    let none = View::default();
+    assert_eq!(
+        edits(&schema, "grid_worker", &Value::Array(list), &none, &none),
+        "ok"
+    );
+}
+
+#[test]
+fn all_texts_of_an_entry_together_are_written_so_much() {
+    let mut schema = schema();
+    let sample = schema.types.get_mut("sample").unwrap();
+    let mut texts = Vec::new();
+    for no in 0..3 {
+        let mut field = sample.fields["story"].clone();
+        field.name = format!("story{no}");
+        field.kind = gridledger_schema::set::Kind::Text {
+            max_chars: limits::TEXT_CHARS as u32,
+        };
+        sample.fields.insert(field.name.clone(), field);
+        let insert = "长".repeat(limits::TEXT_CHARS - usize::from(no == 2));
+        texts.push(
+            json!({ "op": "splice", "field": format!("story{no}"), "pos": 0, "delete": 0, "insert": insert }),
+        );
+    }
+    let judged = |list: &[Value]| {
+        edits(
+            &schema,
+            "grid_worker",
+            &json!(list),
+            &View::default(),
+            &View::default(),
+        )
+    };
+    assert_eq!(judged(&texts[..2]), "ok");
+    assert_eq!(
+        judged(&texts),
+        "limit_exceeded: at most 40000 characters put in and taken out an entry"
+    );
 }
 
 #[test]
