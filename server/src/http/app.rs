@@ -85,6 +85,7 @@ struct Shared {
     trust: web::Data<TrustForwarded>,
     rates: web::Data<Rates>,
     tls: web::Data<Tls>,
+    looks: web::Data<health::Looks<Result<(), ApiError>>>,
     more: More,
 }
 
@@ -104,6 +105,7 @@ impl Shared {
             trust: web::Data::new(TrustForwarded(settings.trust_forwarded)),
             rates: web::Data::new(Rates::new(settings)),
             tls: web::Data::new(Tls(settings.tls_cert.is_some())),
+            looks: web::Data::default(),
             more,
         })
     }
@@ -117,6 +119,7 @@ impl Shared {
             .app_data(self.trust.clone())
             .app_data(self.rates.clone())
             .app_data(self.tls.clone())
+            .app_data(self.looks.clone())
             // Query and path that cannot be read answer like everything else.
             .app_data(web::QueryConfig::default().error_handler(|e, _| unreadable(&e)))
             .app_data(web::PathConfig::default().error_handler(|e, _| unreadable(&e)))
