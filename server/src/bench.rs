@@ -1,6 +1,8 @@
 //! The server program of the benchmark's line protocol: a store with a few areas and a stack of invites. What a store's size costs is
-//! measured by [`size`].
+//! measured by [`size`], what the heaviest entries cost by [`heavy`].
 
+mod author;
+pub mod heavy;
 pub mod size;
 
 use std::path::{Path, PathBuf};

@@ -42,6 +42,9 @@ pub enum Command {
     /// What a store's size costs
     #[command(hide = true)]
     BenchSize(crate::bench::size::BenchSize),
+    /// What the heaviest entries cost
+    #[command(hide = true)]
+    BenchHeavy(crate::bench::heavy::BenchHeavy),
     /// Manage territory, people, devices and keys of a store that no server holds open
     Admin {
         /// Lists as JSON

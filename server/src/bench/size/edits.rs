@@ -1,19 +1,20 @@
 //! The edits of the measurement: records that are repeated, and a worker's day.
 
-use gridledger_core::canonical;
-use gridledger_schema::entry::{Entry, Intent, Op, Target};
-use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
-use gridledger_schema::suite::Suite;
+use gridledger_schema::entry::{Intent, Target};
+use gridledger_schema::ids::{AreaNo, EntryHash, RecordId};
 use serde_json::json;
 
 use super::super::BenchError;
+use super::super::author::{Author, put};
 use crate::service::Service;
-use crate::store::people::{FeedRow, User};
-use crate::store::records::{CheckedSegment, Heard, Push, SignedEntry};
+use crate::store::people::User;
+use crate::store::records::Push;
 use crate::store::tables::bulk::{self, Size};
 
 /// The time everything was written, ms since 1970.
 const AT: i64 = 1_767_571_200_000;
+/// The role of who writes.
+const ROLE: &str = "grid_worker";
 /// Edits of a day's push.
 pub(super) const DAY: u64 = 60;
 /// The types that are repeated, in turn.
@@ -26,7 +27,7 @@ pub(super) fn patterns(
     area: AreaNo,
     entries: u64,
 ) -> Result<Vec<RecordId>, BenchError> {
-    let mut author = Author::new(user, 9, 0, EntryHash::ZERO);
+    let mut author = Author::new(user, 9, ROLE, AT);
     service.store.put_feed(&author.row)?;
     let mut records = Vec::new();
     let target = |record_type: &str| Target::Create {
@@ -53,14 +54,6 @@ pub(super) fn patterns(
         records.push(record);
     }
     Ok(records)
-}
-
-fn put(field: &str, value: serde_json::Value) -> Intent {
-    Intent {
-        facet: 0,
-        field: field.to_owned(),
-        op: Op::Put { value },
-    }
 }
 
 fn creation(record_type: &str, home: &str) -> Vec<Intent> {
@@ -96,65 +89,10 @@ fn change(record_type: &str, k: u64) -> Vec<Intent> {
     }
 }
 
-/// A feed, and how far it is written.
-struct Author {
-    row: FeedRow,
-    n: u64,
-    hash: EntryHash,
-}
-
-impl Author {
-    fn new(user: &User, number: u8, n: u64, hash: EntryHash) -> Self {
-        let row = FeedRow {
-            feed: FeedId([number; 16]),
-            device: None,
-            user: user.no,
-            author: user.login.clone(),
-            public_key: bulk::FILLER,
-            suite: Suite::default(),
-            ordinal: 0,
-        };
-        Self { row, n, hash }
-    }
-
-    fn sign(&mut self, target: Target, cursor: u64, intents: Vec<Intent>) -> SignedEntry {
-        self.n += 1;
-        let entry = Entry {
-            n: self.n,
-            at: AT,
-            cursor,
-            role: "grid_worker".into(),
-            target,
-            intents,
-        };
-        let body = canonical::encode(&entry);
-        self.hash = canonical::hash(self.row.suite, self.hash, &body);
-        SignedEntry {
-            entry,
-            body,
-            hash: self.hash,
-        }
-    }
-
-    fn push(&self, entries: Vec<SignedEntry>) -> Push {
-        let segment = CheckedSegment {
-            feed: self.row.clone(),
-            entries,
-            signature: [0; 64],
-            heard: Heard::everything(),
-            again: None,
-        };
-        Push {
-            carrier: None,
-            segments: vec![segment],
-            now: AT,
-        }
-    }
-}
-
 /// A day's push in the first grid, by somebody who knows all of it.
 pub(super) fn day(user: &User, size: Size) -> Push {
-    let mut author = Author::new(user, 0, size.feed_head(), EntryHash(bulk::FILLER));
+    let mut author = Author::new(user, 0, ROLE, AT);
+    (author.n, author.hash) = (size.feed_head(), EntryHash(bulk::FILLER));
     author.row.feed = bulk::feed(0);
     let edits = (0..DAY.min(size.records / size.areas)).map(|place| {
         let record = bulk::record(size, place);
