@@ -1,5 +1,6 @@
 //! A phone that does its worst: one record after another, on which it makes a thousand edits that somebody else's edit is not
-//! seen by, or rewrites a long text again and again. It obeys no limit but those that the server keeps.
+//! seen by, rewrites a long text again and again, or has a ticket full of comments. It obeys no limit but those that the
+//! server keeps.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,6 +17,7 @@ use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{Enrol, Frame, Request, Segment, Want};
+use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::LoadError;
@@ -24,6 +26,8 @@ use super::town::Worker;
 
 /// Characters of the text that is rewritten.
 const LONG: usize = 4_000;
+/// How long it waits where nothing of it was decided.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A device that builds its bytes itself.
 struct Device {
@@ -98,6 +102,14 @@ impl Device {
             &payload,
         );
         let answer = self.http.post(&self.url).body(body).send().await?;
+        if matches!(
+            answer.status(),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        ) {
+            // It is told to wait, and hardly does.
+            tokio::time::sleep(PAUSE).await;
+            return Ok(Vec::new());
+        }
         let answer = answer.error_for_status()?.bytes().await?;
         let cut = || LoadError::Wrong("an answer that was cut".into());
         let (head, rest) = answer.split_first_chunk::<2>().ok_or_else(cut)?;
@@ -171,8 +183,7 @@ pub async fn rage(
         // Somebody else writes what the author has not seen.
         let unseen = other.entry(0, Target::Edit { record }, vec![splice(0, 0, "漏水")]);
         other.push(vec![unseen]).await?;
-        let heavy = round % 2 == 1;
-        let mut left = edits(&author, record, heavy);
+        let mut left = edits(&author, record, round % 3);
         while !left.is_empty() {
             if ended.load(Ordering::Relaxed) {
                 return Ok(());
@@ -181,7 +192,7 @@ pub async fn rage(
             author.push(left.clone()).await?;
             note(&done, began.elapsed(), author.head.0 - before);
             if author.head.0 == before {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(PAUSE).await;
             }
             left.retain(|entry| entry.n > author.head.0);
         }
@@ -195,16 +206,23 @@ fn note(done: &Done, took: Duration, decided: u64) {
     done.longest.fetch_max(took.as_millis() as u64, Ordering::Relaxed);
 }
 
-fn edits(author: &Device, record: RecordId, heavy: bool) -> Vec<Entry> {
+/// A push of one kind: many small edits, a text rewritten on and on, or a ticket full of comments.
+fn edits(author: &Device, record: RecordId, kind: u64) -> Vec<Entry> {
     let long = "长".repeat(LONG);
-    let count = if heavy { 80 } else { limits::PUSH_ENTRIES as u64 };
-    let one = |at: u64| match (heavy, at) {
-        (false, _) => splice(at as u32 % 5 % (at as u32 + 1), 0, "雨"),
-        (true, 0) => splice(0, 0, &long),
-        (true, _) => splice(0, LONG as u32, &long),
+    let count = [limits::PUSH_ENTRIES as u64, 40, 5][kind as usize];
+    let some = |at: u64| match (kind, at) {
+        (0, _) => vec![splice(at as u32 % 5 % (at as u32 + 1), 0, "雨")],
+        (1, 0) => vec![splice(0, 0, &long)],
+        (1, _) => vec![splice(0, LONG as u32, &long)],
+        _ => vec![comment(); 100],
     };
-    let edit = |at| author.entry(at, Target::Edit { record }, vec![one(at)]);
+    let edit = |at| author.entry(at, Target::Edit { record }, some(at));
     (0..count).map(edit).collect()
+}
+
+fn comment() -> Intent {
+    let value = json!("楼".repeat(500));
+    intent("comments", Op::Append { value })
 }
 
 fn create(area: AreaNo) -> Target {

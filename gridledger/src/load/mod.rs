@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use gridledger_client::ClientError;
 use gridledger_core::wire::WireError;
@@ -172,9 +173,11 @@ fn beside_hostile(args: &LoadArgs, folder: &Path, sizes: &[usize]) -> Result<(),
     let rage = hostile::rage(serving.url.clone(), hostile, done.clone(), ended.clone());
     let rage = runtime.spawn(rage);
     // Its first requests are under way.
-    while done.requests.load(Ordering::Relaxed) == 0 && !rage.is_finished() {
-        std::thread::yield_now();
-    }
+    runtime.block_on(async {
+        while done.requests.load(Ordering::Relaxed) == 0 && !rage.is_finished() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
     print!("{}", page::hostile_head());
     for ((&at_once, &size), alone) in args.at_once.iter().zip(sizes).zip(&alone) {
         let phones: Vec<Ready> = ready.drain(..size).collect();
