@@ -1,9 +1,9 @@
 //! A store that was set back: it holds less than it once confirmed, and nobody has said so. A virtual machine's snapshot
 //! does that, a file copied back by hand, a database that fails over to a server that lags behind.
 //!
-//! Three things give it away: a receipt that this store has signed and cannot account for, which a phone brings; a cursor
-//! beyond an area's log, which a phone claims; and the position beside the store's file (`store/sqlite/position.rs`). What
-//! is proven is kept in the store. From then on it takes nothing and tells nothing, until `admin restore --in-place` makes it
+//! Four things give it away: a receipt that this store has signed and cannot account for, which a phone brings; a cursor
+//! beyond an area's log, and a later generation than any known here, which a phone claims; and the position beside the
+//! store's file (`store/sqlite/position.rs`). What is proven is kept in the store. From then on it takes nothing and tells nothing, until `admin restore --in-place` makes it
 //! another generation, in which phones offer again what was lost.
 
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -198,13 +198,23 @@ pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(),
     if faults::is_planted("22") {
         return Ok(());
     }
+    // Claims alone prove nothing: the phone is asked for a receipt.
+    let behind = Err(SyncError::Refused(Code::ServerBehind));
+    if let Some(epoch) = request.server_epoch
+        && is_lost(service, epoch)?
+    {
+        tracing::warn!(
+            epoch = epoch.0,
+            "a phone is of a generation that is not known here"
+        );
+        return behind;
+    }
     if is_beyond(service, request)? {
         tracing::warn!(
             device = device.no.0,
             "a phone holds more of an area's log than there is"
         );
-        // The claim alone proves nothing: the phone is asked for a receipt.
-        return Err(SyncError::Refused(Code::ServerBehind));
+        return behind;
     }
     Ok(())
 }
@@ -230,7 +240,7 @@ fn contradicts(service: &Service, epoch: ServerEpoch, told: &Receipt) -> Result<
     }
     let (feed, n) = (told.feed, told.n);
     if epoch != service.identity.epoch {
-        let lost = is_later(service, epoch)? && !service.store.epochs()?.contains(&epoch);
+        let lost = is_lost(service, epoch)?;
         return Ok(lost.then(|| format!("a receipt of generation {}, which is not known here", epoch.0)));
     }
     Ok(match held(service, feed, n)? {
@@ -240,6 +250,13 @@ fn contradicts(service: &Service, epoch: ServerEpoch, told: &Receipt) -> Result<
         )),
         None => Some(format!("entry {n} of feed {feed} was confirmed, and is not here")),
     })
+}
+
+/// Whether a generation is not known here and cannot have ended before the last that is.
+fn is_lost(service: &Service, epoch: ServerEpoch) -> Result<bool, StoreError> {
+    Ok(epoch != service.identity.epoch
+        && is_later(service, epoch)?
+        && !service.store.epochs()?.contains(&epoch))
 }
 
 /// Whether a generation began after the last one that is known here. One that began before it may have been lost with an

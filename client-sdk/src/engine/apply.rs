@@ -17,7 +17,7 @@ use serde_json::json;
 use super::lock::UNNAMED;
 use super::names::Names;
 use super::overlay::{self, Facets, Row};
-use super::{Engine, attention, db, epochs, gone, reach, restored, settings};
+use super::{Engine, attention, db, epochs, gone, reach, restored, settings, shadows};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::{SentState, SyncReport};
@@ -139,6 +139,7 @@ impl Engine {
                 "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
                 [area.0],
             )?;
+            shadows::forget_of(c, area)?;
             forget_withdrawn(c)
         })?;
         Ok(())
@@ -184,8 +185,13 @@ impl Engine {
             let sql = "UPDATE areas SET floor = ?2, reached = ?3 WHERE area = ?1";
             c.prepare_cached(sql)?.execute((area.0, floor, reached))?;
             came.proven = !delta.digests.is_empty();
+            if came.proven {
+                self.end_healing(c, area)?;
+            }
         } else if self.recovering.shows_receipts || faults::is_planted("05") {
-            // The server can account for all that it confirmed to this phone, and the sums still differ.
+            // The server can account for all that it confirmed to this phone, and the sums still differ. What others wrote and
+            // the server has lost is kept until it has it again.
+            shadows::keep_healing(c, area)?;
             forget_confirmed(c, area)?;
             came.healed = true;
         } else {
@@ -237,7 +243,7 @@ pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientErro
         c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
             .execute([area.0])?;
     }
-    Ok(())
+    shadows::forget_of(c, area)
 }
 
 /// Forgets what is confirmed of an area, so that the next sync fetches it afresh. Own undecided work stays.

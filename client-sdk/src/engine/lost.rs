@@ -1,4 +1,4 @@
-//! What a restored server did not give back: shown with the values there were, until it comes back after all, or its
+//! What a server that was restored, or set back, did not give back: shown with the values there were, until it comes back after all, or its
 //! holder saves it again under the own name, or lets it go.
 
 use gridledger_core::mask;
@@ -53,10 +53,10 @@ impl Engine {
             changes,
             values: differing(&was, &now.unwrap_or_default()),
             zh: format!(
-                "服务器从备份恢复后，这条档案缺少他人填写的 {changes} 笔内容；下面是本机原来看到的值，可以用自己的名义重新填写，也可以放弃。"
+                "服务器恢复或退回到较早状态后，这条档案缺少他人填写的 {changes} 笔内容；下面是本机原来看到的值，可以用自己的名义重新填写，也可以放弃。"
             ),
             en: format!(
-                "After the server was restored, {changes} changes by others are missing in this record. Below is what this \
+                "After the server was restored or set back, {changes} changes by others are missing in this record. Below is what this \
                  phone had shown: save it again under your own name, or let it go."
             ),
         })
@@ -98,7 +98,7 @@ impl Engine {
 
 /// The shadows that were given up go.
 fn forget(c: &rusqlite::Connection, record: RecordId) -> Result<(), ClientError> {
-    let sql = "DELETE FROM shadows WHERE record = ?1 AND lost > 0";
+    let sql = "DELETE FROM shadows WHERE record = ?1 AND lost IN (1, 2, 4)";
     match c.execute(sql, [record.0]).map_err(ClientError::of_store)? {
         0 => Err(ClientError::Missing(format!("lost record {record}"))),
         _ => Ok(()),

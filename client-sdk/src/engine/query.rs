@@ -205,7 +205,7 @@ impl Engine {
             unsent: count("SELECT count(*) FROM entries WHERE state = 0")?,
             sent: count("SELECT count(*) FROM entries WHERE state = 1")?,
             attention: count("SELECT count(*) FROM entries WHERE state = 3")?
-                + count("SELECT count(DISTINCT record) FROM shadows WHERE lost > 0")?,
+                + count("SELECT count(DISTINCT record) FROM shadows WHERE lost IN (1, 2, 4)")?,
             conflicts: count("SELECT count(*) FROM records WHERE conflicts > 0")?,
             clock_offset_ms: db::number(&self.db, "clock_offset")?,
             synced_at: db::number(&self.db, "synced_at")?,

@@ -233,7 +233,7 @@ impl Engine {
 /// What was confirmed becomes a shadow, and every cursor begins again; names and positions of before mean nothing.
 fn begin_again(c: &Connection, notice: &Restored) -> Result<(), ClientError> {
     let no = db::number(c, MOVES)? + 1;
-    shadows::cast(c, no)?;
+    shadows::cast(c)?;
     c.execute_batch(
         "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16),
            overlay_clock = coalesce(overlay_clock, confirmed_clock), confirmed_clock = NULL;

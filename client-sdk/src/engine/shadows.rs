@@ -1,5 +1,6 @@
 //! Shadows: what was confirmed before the server was restored. A shadow is shown until the server has given back at
 //! least what it held; what it does not give back at all is *lost*, and its holder is told with the values there were.
+//! A phone that heals keeps shadows too, and does not show them: what the server does not have is told as lost at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,10 @@ const SHOWN: i64 = 0;
 const LOST: i64 = 1;
 /// … and knows.
 const TOLD: i64 = 2;
+/// The phone healed, and what its server holds has not all come yet.
+const HEALING: i64 = 3;
+/// The phone healed, and its server does not have all of this. It may have been set back, and nobody has said so yet.
+const HEALED: i64 = 4;
 
 /// What a record was in one former generation.
 pub(super) struct Shadow {
@@ -33,14 +38,26 @@ pub(super) struct Shadow {
     pub(super) facets: Facets,
 }
 
-/// Moves everything confirmed into shadows. `no` tells this time from others.
-pub(super) fn cast(c: &Connection, no: i64) -> Result<(), ClientError> {
+/// Moves everything confirmed into shadows that are shown.
+pub(super) fn cast(c: &Connection) -> Result<(), ClientError> {
+    cast_of(c, None, SHOWN)
+}
+
+/// Keeps what is confirmed of an area as shadows that are not shown: the phone is about to fetch the area afresh.
+pub(super) fn keep_healing(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    cast_of(c, Some(area), HEALING)
+}
+
+fn cast_of(c: &Connection, area: Option<AreaNo>, lost: i64) -> Result<(), ClientError> {
+    // A number of its own tells this time from others.
+    let no = "SELECT coalesce(max(no), 0) + 1 FROM shadows";
+    let no: i64 = c.query_row(no, [], |row| row.get(0))?;
     c.execute(
-        "INSERT INTO shadows (record, facet, no, document, clock, held, area, type)
-         SELECT d.record, d.facet, ?1, d.confirmed, d.confirmed_clock, max(r.held, coalesce(a.floor, 0)), r.area, r.type
+        "INSERT INTO shadows (record, facet, no, document, clock, held, area, type, lost)
+         SELECT d.record, d.facet, ?1, d.confirmed, d.confirmed_clock, max(r.held, coalesce(a.floor, 0)), r.area, r.type, ?3
          FROM documents d JOIN records r ON r.record = d.record LEFT JOIN areas a ON a.area = r.area
-         WHERE d.confirmed IS NOT NULL",
-        [no],
+         WHERE d.confirmed IS NOT NULL AND (?2 IS NULL OR r.area = ?2)",
+        (no, area.map(|area| area.0), lost),
     )?;
     Ok(())
 }
@@ -172,6 +189,13 @@ pub(super) fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError
     Ok(())
 }
 
+/// Takes an area's shadows of records away that are not here any more: the area may not be read any more.
+pub(super) fn forget_of(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    let sql = "DELETE FROM shadows WHERE area = ?1 AND NOT EXISTS (SELECT 1 FROM records r WHERE r.record = shadows.record)";
+    c.prepare_cached(sql)?.execute([area.0])?;
+    Ok(())
+}
+
 /// What the server did not give back of a record.
 pub(super) struct LostRecord {
     pub(super) row: Row,
@@ -188,7 +212,7 @@ impl Engine {
     pub(super) fn give_up_shadows(&self, tx: &Connection) -> Result<(), ClientError> {
         let mut select = self
             .db
-            .prepare("SELECT DISTINCT record, area, type FROM shadows WHERE lost = 0")?;
+            .prepare("SELECT DISTINCT record, area, type FROM shadows WHERE lost IN (0, 3, 4)")?;
         let rows = select.query_map([], |row| {
             let (record, area) = (RecordId(row.get(0)?), AreaNo(row.get(1)?));
             Ok(Row::new(record, &row.get::<_, String>(2)?, area))
@@ -208,13 +232,39 @@ impl Engine {
                 let sql = if lacking.is_empty() {
                     "DELETE FROM shadows WHERE record = ?1 AND no = ?2"
                 } else {
-                    "UPDATE shadows SET lost = 1 WHERE record = ?1 AND no = ?2 AND lost = 0"
+                    "UPDATE shadows SET lost = 1 WHERE record = ?1 AND no = ?2 AND lost IN (0, 3, 4)"
                 };
                 tx.prepare_cached(sql)?.execute((row.record.0, shadow.no))?;
             }
             overlay::rebuild_stored(tx, &self.schema, &row, &self.me.user)?;
         }
         faults::reach("phone.before_lost");
+        Ok(())
+    }
+
+    /// An area has come afresh, and is equal to the server's: what the server does not have is off the screen, and is told.
+    pub(super) fn end_healing(&self, c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+        let sql = "SELECT DISTINCT record, type FROM shadows WHERE lost = ?1 AND area = ?2";
+        let mut select = c.prepare_cached(sql)?;
+        let rows = select.query_map((HEALING, area.0), |row| {
+            Ok(Row::new(RecordId(row.get(0)?), &row.get::<_, String>(1)?, area))
+        })?;
+        let own = self.own_feeds();
+        for row in rows.collect::<Result<Vec<_>, _>>()? {
+            let row = overlay::row(c, row.record)?.unwrap_or(row);
+            overlay::rebuild_stored(c, &self.schema, &row, &self.me.user)?;
+            let confirmed = overlay::documents(c, row.record, false)?;
+            for shadow in of(c, row.record)?.iter().filter(|shadow| shadow.lost == HEALING) {
+                let lacking = lacking(&self.schema, &row, &confirmed, &shadow.facets);
+                let sql = if lacking.iter().all(|(_, feed, ..)| own.contains(feed)) {
+                    "DELETE FROM shadows WHERE record = ?1 AND no = ?2 AND ?3 > 0"
+                } else {
+                    "UPDATE shadows SET lost = ?3 WHERE record = ?1 AND no = ?2"
+                };
+                c.prepare_cached(sql)?
+                    .execute((row.record.0, shadow.no, HEALED))?;
+            }
+        }
         Ok(())
     }
 
@@ -235,11 +285,11 @@ impl Engine {
         if self.seal.is_dark() {
             return Ok(Vec::new());
         }
-        let sql = "SELECT DISTINCT record, area, type FROM shadows WHERE lost >= 1 AND lost <= ?1 AND (?2 IS NULL OR record = ?2)
+        let sql = "SELECT DISTINCT record, area, type FROM shadows WHERE lost IN (1, ?1, ?2) AND (?3 IS NULL OR record = ?3)
                    ORDER BY record";
         let mut select = self.db.prepare_cached(sql)?;
-        let upto = if untold { LOST } else { TOLD };
-        let rows = select.query_map((upto, of_record.map(|record| record.0)), |row| {
+        let (told, healed) = if untold { (LOST, LOST) } else { (TOLD, HEALED) };
+        let rows = select.query_map((told, healed, of_record.map(|record| record.0)), |row| {
             let (record, area) = (RecordId(row.get(0)?), AreaNo(row.get(1)?));
             Ok(Row::new(record, &row.get::<_, String>(2)?, area))
         })?;
@@ -250,7 +300,7 @@ impl Engine {
             let confirmed = overlay::documents(&self.db, row.record, false)?;
             let Some(shadow) = of(&self.db, row.record)?
                 .into_iter()
-                .rfind(|shadow| shadow.lost >= LOST)
+                .rfind(|shadow| shadow.lost >= LOST && shadow.lost != HEALING)
             else {
                 continue;
             };

@@ -178,6 +178,77 @@ fn a_desk_writes_no_number_twice() {
 }
 
 #[test]
+fn a_phone_of_a_lost_generation_is_not_taken_into_an_older_one() {
+    let (mut world, mut a, mut b) = two();
+    let mut reader = world.phone("w2", 0);
+    let walk = patrol(&mut a, "walk");
+    settle(&world, &mut [&mut a, &mut b, &mut reader]);
+    let snapshot = world.backup("snapshot.db");
+    world.pass(1_000);
+    world.restore(&snapshot);
+    settle(&world, &mut [&mut a, &mut b, &mut reader]);
+    count_one_more(&mut a, walk, "more");
+    settle(&world, &mut [&mut a, &mut b, &mut reader]);
+    set_back(&mut world, &snapshot);
+    // Nothing proves it yet: this phone has no work of its own, so no receipt. It waits, and keeps what it has.
+    assert!(is_behind(reader.sync(&world)));
+    assert!(!is_set_back(&world));
+    assert_eq!(shown(&mut reader, walk).0, 2);
+    // The operator knows anyhow.
+    world.pass(1_000);
+    world.restore_in_place();
+    settle(&world, &mut [&mut reader, &mut a, &mut b]);
+    all_hold(&world, &mut [&mut a, &mut b, &mut reader], &[(walk, 2)]);
+}
+
+#[test]
+fn a_phone_without_receipts_tells_what_a_store_set_back_has_lost() {
+    let (mut world, mut a, mut b) = two();
+    let mut reader = world.phone("w2", 0);
+    let house = household(&mut a, "before");
+    settle(&world, &mut [&mut a, &mut b, &mut reader]);
+    let snapshot = world.backup("snapshot.db");
+    label(&mut a, house, "after");
+    let walk = patrol(&mut a, "lost");
+    settle(&world, &mut [&mut a, &mut reader]);
+    set_back(&mut world, &snapshot);
+    // Somebody who had not heard of it works on, until the log is longer than it was.
+    for i in 0..4 {
+        patrol(&mut b, &format!("walk {i}"));
+    }
+    b.sync(&world).expect("a sync");
+    // The one without receipts cannot prove it, and heals. Nothing goes without a word.
+    let report = reader.sync(&world).expect("a sync");
+    assert_eq!(report.healed, 1, "{report:?}");
+    reader.sync(&world).expect("it fetches all there is");
+    assert_eq!(shown_label(&mut reader, house).as_deref(), Some("before"));
+    assert!(
+        reader
+            .engine()
+            .for_check()
+            .get(walk)
+            .expect("the store")
+            .is_none()
+    );
+    let told = |phone: &mut Phone| -> Vec<(RecordId, bool)> {
+        let lost = phone.engine().lost().expect("the store");
+        lost.iter().map(|lost| (lost.record, lost.here)).collect()
+    };
+    let mut expected = vec![(house, true), (walk, false)];
+    expected.sort_unstable();
+    assert_eq!(told(&mut reader), expected);
+    assert_eq!(reader.engine().status().expect("a status").attention, 2);
+    // Its author proves it; once it is back, there is nothing to tell.
+    assert!(is_behind(a.sync(&world)));
+    world.pass(1_000);
+    world.restore_in_place();
+    settle(&world, &mut [&mut reader, &mut b, &mut a]);
+    assert_eq!(shown_label(&mut reader, house).as_deref(), Some("after"));
+    assert_eq!(shown(&mut reader, walk), (1, 1, 0));
+    assert_eq!(told(&mut reader), []);
+}
+
+#[test]
 fn a_device_that_only_claims_stops_nobody() {
     let (world, mut a, _) = two();
     let mut liar = Attacker::enrol(&world, "w2", 9);
