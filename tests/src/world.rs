@@ -50,6 +50,11 @@ impl SyncFailure {
         matches!(self, Self::Phone(error) if error.code() == Some(Code::LeaseEnded))
     }
 
+    /// Whether the server is not sure of its clock.
+    pub fn is_unsure(&self) -> bool {
+        matches!(self, Self::Server(error) if error.code() == Code::ClockUnsure)
+    }
+
     /// Whether the server says that its store was set back.
     pub fn is_behind(&self) -> bool {
         matches!(self, Self::Server(error) if error.code() == Code::ServerBehind)

@@ -23,7 +23,7 @@ fn main() -> Result<(), Failure> {
         if let Err(what) = play(kind, seed) {
             let told: Vec<&str> = what.lines().collect();
             writeln!(out, "found {seed}")?;
-            let last = told.iter().rev().take(40).rev();
+            let last = told.iter().rev().take(4000).rev();
             for line in last {
                 writeln!(out, "{line}")?;
             }

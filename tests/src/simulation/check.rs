@@ -17,6 +17,7 @@ use gridledger_server::store::records::{EventKind, HistoryRow};
 use gridledger_server::verify::verify;
 use serde_json::{Value, json};
 
+use super::clocks::is_of_clocks;
 use super::conflicts::none_swallowed;
 use super::of_record::{nothing_buried, permitted, sums};
 use super::{PEOPLE, Player, Simulation, text};
@@ -270,6 +271,8 @@ fn blameless(simulation: &Simulation<'_>, records: &Records) -> Result<(), Strin
     for (row, entry) in records.values().flat_map(|held| &held.history) {
         let blamed = match row.refusal.as_ref().map(|refusal| refusal.code) {
             Some(Code::RoleNotHeld | Code::GrantEnded) => true,
+            // Clocks are put right or taken as they are: nobody's work is refused for them.
+            Some(code) if is_of_clocks(code) => true,
             Some(Code::GraceOver) => ends
                 .iter()
                 .all(|end| row.received_at < end + limits::RIGHTS_GRACE_MS),

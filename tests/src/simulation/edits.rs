@@ -63,7 +63,8 @@ pub fn create(rng: &mut Rng, mark: &str, homes: &Homes, now: i64) -> (&'static s
     }
 }
 
-fn ticket(rng: &mut Rng, mark: &str) -> Intents {
+/// A new ticket.
+pub fn ticket(rng: &mut Rng, mark: &str) -> Intents {
     let new = Intents::new()
         .put("kind", "dispute")
         .put("title", mark)

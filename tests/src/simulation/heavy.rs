@@ -1,18 +1,20 @@
 //! Records with long texts: no answer to a phone on a bad line has a piece that is large against what the phone asked for.
 
-use gridledger_client::{Intents, Query};
+use gridledger_client::Intents;
 
-use super::{Simulation, text};
+use super::{Simulation, edits, text};
 use crate::world::Line;
 
 /// Items of a log in one edit, each of 500 characters.
-const ITEMS: usize = 60;
+const ITEMS: usize = 24;
 /// Bytes that a phone asks for.
 const BUDGET: u32 = 64 << 10;
 /// Bytes of a piece that the server makes of it.
 const PIECE: usize = 16 << 10;
 /// Records made heavy in one go.
 const RECORDS: usize = 8;
+/// Phones that fetch them.
+const FETCHES: usize = 2;
 
 impl Simulation<'_> {
     /// Somebody makes records heavy, or a phone fetches them.
@@ -20,34 +22,36 @@ impl Simulation<'_> {
         if self.tally.heaviest == 0 {
             self.make_heavy(player)?;
         }
-        let late = self.players.len();
-        if late >= 8 {
+        if self.tally.fetched >= FETCHES {
             return self.edit(player);
         }
+        self.tally.fetched += 1;
+        let late = self.players.len();
         let who = self.players[player].who;
         self.join(who);
         self.small_pieces(late)
     }
 
     fn make_heavy(&mut self, player: usize) -> Result<(), String> {
+        let areas = self.players[player].phone.engine().status().map_err(text)?.areas;
+        let Some(area) = areas.first().map(|area| area.code.clone()) else {
+            return Ok(());
+        };
         for _ in 0..RECORDS {
-            self.create(player)?;
-        }
-        let kinds = [("ticket", "comments"), ("household", "notes")];
-        for (kind, field) in kinds {
-            let engine = self.players[player].phone.engine();
-            let records = engine
-                .for_check()
-                .list(&Query::of_type(kind).limit(RECORDS))
-                .map_err(text)?;
-            for record in records.into_iter().filter(|record| !record.withheld) {
-                let mark = self.mark();
-                let mut intents = Intents::new();
-                for item in 0..ITEMS {
-                    intents = intents.append(field, self.at_length(&format!("{mark}.{item}")));
-                }
-                self.save(player, record.id, intents, Some(record.view))?;
+            let mark = self.mark();
+            let intents = edits::ticket(&mut self.rng, &mark);
+            let made = self.made(player, "ticket", &area, |_| intents)?;
+            let Some(ticket) = made else { continue };
+            let found = self.players[player].phone.engine().for_check().get(ticket);
+            let Some(found) = found.map_err(text)? else {
+                continue;
+            };
+            let mut intents = Intents::new();
+            for item in 0..ITEMS {
+                intents = intents.append("comments", self.at_length(&format!("{mark}.{item}")));
             }
+            let saw = (!found.withheld).then_some(found.view);
+            self.save(player, ticket, intents, saw)?;
         }
         self.sync(player, Line::Good)?;
         self.tally.heaviest = self.heaviest()?;

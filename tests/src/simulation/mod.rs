@@ -3,12 +3,15 @@
 
 mod chains;
 mod check;
+mod clocks;
 mod conflicts;
+mod cost;
 mod edits;
 mod epochs;
 mod forged;
 mod frames;
 mod heavy;
+mod households;
 mod ledgers;
 mod lines;
 mod of_record;
@@ -104,6 +107,8 @@ struct Simulation<'a> {
     snapshot: Option<snapshots::Snapshot>,
     /// The store was set back, and the operator has not said so yet.
     is_set_back: bool,
+    /// The server's clock is wrong now.
+    clock_is_wrong: bool,
     /// Feeds of devices that are no player's.
     strangers: BTreeSet<FeedId>,
     /// Marks that must never be stored.
@@ -157,6 +162,7 @@ impl<'a> Simulation<'a> {
             backups: 0,
             snapshot: None,
             is_set_back: false,
+            clock_is_wrong: false,
             strangers: BTreeSet::new(),
             never: Vec::new(),
             planted: None,
@@ -283,6 +289,7 @@ impl<'a> Simulation<'a> {
                 self.enrol_again(player)?;
                 return self.sync_told(player, line);
             }
+            Err(error) if error.is_unsure() => return self.told_unsure(player),
             Err(error) if error.is_behind() => {
                 return match self.told_behind(player, before)? {
                     Some(report) => Ok(report),
@@ -292,6 +299,7 @@ impl<'a> Simulation<'a> {
             report => report.map_err(|e| format!("a sync failed: {e}"))?,
         };
         self.note_sent(player, line != Line::RequestLost)?;
+        self.pushes_are_cheap()?;
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
         if report.corrected > 0 {
@@ -299,9 +307,7 @@ impl<'a> Simulation<'a> {
             own.for_each(|edit| edit.retimed = true);
         }
         self.nothing_disappeared(player, before)?;
-        if report.healed > 0 {
-            return Err("a phone's digest differed from the server's".into());
-        }
+        self.heals_rightly(player, &report)?;
         Ok(report)
     }
 

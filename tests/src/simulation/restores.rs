@@ -91,7 +91,7 @@ impl Simulation<'_> {
         ))
     }
 
-    /// Nothing that was on the screen is gone, but what its author was told was refused.
+    /// Nothing that was on the screen is gone, but what its author was told was refused, and what its holder is told is lost.
     pub(super) fn nothing_disappeared(
         &mut self,
         player: usize,
@@ -101,10 +101,13 @@ impl Simulation<'_> {
             return Ok(());
         };
         let attention = self.players[player].phone.engine().attention().map_err(text)?;
+        let lost = self.players[player].phone.engine().lost().map_err(text)?;
         for (record, items) in before {
             let there = after.get(&record);
             let all = there.is_some_and(|there| items.is_subset(there));
-            if !all && attention.iter().all(|item| item.record != record) {
+            let is_told = attention.iter().any(|item| item.record == record)
+                || lost.iter().any(|lost| lost.record == record);
+            if !all && !is_told {
                 return Err(format!(
                     "{player} showed {record} with {items:?}, and now {there:?}"
                 ));

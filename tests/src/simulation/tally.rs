@@ -41,14 +41,32 @@ pub struct Tally {
     pub turns: usize,
     /// Pieces of answers with something else between them.
     pub between: usize,
+    /// Devices and people revoked between two pieces.
+    pub revoked: usize,
     /// Ledgers pulled on from a cursor.
     pub pulled: usize,
     /// Bytes of the heaviest record.
     pub heaviest: usize,
+    /// Phones that fetched heavy records with a budget.
+    pub fetched: usize,
     /// Times the store was set back by hand.
     pub set_back: usize,
     /// Times a phone was told of it.
     pub told_behind: usize,
+    /// Times a phone let go of what a store that was set back does not have.
+    pub healed: usize,
     /// Lies told after restores.
     pub forged: usize,
+    /// Jumps of the server's clock.
+    pub jumps: usize,
+    /// Jumps of phones' clocks by more than lines and leases last.
+    pub far: usize,
+    /// Times a phone was told that the server's clock is in doubt.
+    pub told_unsure: usize,
+    /// Large households.
+    pub households: usize,
+    /// Edits of one text without a sync between them.
+    pub splices: usize,
+    /// Units of work of the dearest push.
+    pub dearest: usize,
 }

@@ -21,22 +21,59 @@ pub enum Theme {
     Snapshots,
     /// A device that lies after restores.
     Forged,
+    /// Clocks that jump far: the server's, and phones'.
+    Clocks,
+    /// Large households, and splits around them.
+    Households,
+    /// Many edits of one text on what others have changed.
+    Cost,
     /// Desks that keep ledgers of their own and ask for what is new.
     Ledgers,
 }
 
-/// The themes that are played. Stores set back by hand are not yet: a phone that has no receipt of its own cannot show a
-/// store that went on since what it lost.
-const PLAYED: &[Theme] = &[Theme::Restores, Theme::Chains, Theme::Processes, Theme::Frames];
+/// The themes that are played: all.
+const PLAYED: &[Theme] = &Theme::ALL;
 /// Chances in a hundred of a theme to be in a history.
-const CHANCES: usize = 35;
+const CHANCES: usize = 20;
+/// … where somebody named the themes.
+const CHANCES_OF_NAMED: usize = 70;
+
+impl Theme {
+    const ALL: [Self; 12] = [
+        Self::Scopes,
+        Self::Chains,
+        Self::Restores,
+        Self::Processes,
+        Self::Frames,
+        Self::Heavy,
+        Self::Snapshots,
+        Self::Forged,
+        Self::Clocks,
+        Self::Households,
+        Self::Cost,
+        Self::Ledgers,
+    ];
+}
+
+/// The themes to choose from, and the chances of each. `GRIDLEDGER_THEMES=Clocks,Frames` plays these, and often.
+fn played() -> (Vec<Theme>, usize) {
+    let Ok(named) = std::env::var("GRIDLEDGER_THEMES") else {
+        return (PLAYED.to_vec(), CHANCES);
+    };
+    let of_name = |name: &str| Theme::ALL.into_iter().find(|theme| format!("{theme:?}") == name);
+    let named = named
+        .split(',')
+        .map(|name| of_name(name).expect("a theme's name"));
+    (named.collect(), CHANCES_OF_NAMED)
+}
 
 impl Simulation<'_> {
     /// Chooses what is in this history.
     pub(super) fn choose_themes(&mut self) {
-        for theme in PLAYED {
-            if self.rng.percent(CHANCES) {
-                self.themes.push(*theme);
+        let (played, chances) = played();
+        for theme in played {
+            if self.rng.percent(chances) {
+                self.themes.push(theme);
             }
         }
         if self.office_is_quiet() {
@@ -61,6 +98,9 @@ impl Simulation<'_> {
                 Theme::Ledgers => self.desks_open(),
                 Theme::Forged => self.liar_comes(),
                 Theme::Restores
+                | Theme::Clocks
+                | Theme::Households
+                | Theme::Cost
                 | Theme::Snapshots
                 | Theme::Chains
                 | Theme::Processes
@@ -84,11 +124,13 @@ impl Simulation<'_> {
             Theme::Frames => self.between_frames(player),
             Theme::Heavy => self.heavy(player),
             Theme::Ledgers => self.pull_ledger(),
-            Theme::Snapshots => {
-                self.snapshot_or_set_back();
-                Ok(())
-            }
+            Theme::Snapshots => self.snapshot_or_set_back(),
             Theme::Forged => self.forge(),
+            Theme::Clocks => self.clock_jumps(player),
+            Theme::Households if self.tally.households == 0 => self.large_household(),
+            Theme::Households => self.edit(player),
+            Theme::Cost if self.tally.splices == 0 => self.many_splices(),
+            Theme::Cost => self.edit(player),
         }
     }
 }
