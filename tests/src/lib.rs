@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod copies;
 pub mod desk;
 pub mod engines;
+pub mod failure;
 pub mod fixtures;
 pub mod herd;
 pub mod histories;
