@@ -60,7 +60,10 @@ impl Simulation<'_> {
         self.sync(player, Line::AnswerLost)?;
         self.edit_one(player, record)?;
         self.edit_one(player, record)?;
-        self.deliver(player, self.players[player].answers.len() - 1)?;
+        // A server that says that it was set back answers nothing.
+        if let Some(last) = self.players[player].answers.len().checked_sub(1) {
+            self.deliver(player, last)?;
+        }
         self.edit_one(player, record)
     }
 
