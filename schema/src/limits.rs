@@ -15,8 +15,21 @@ pub const STRANGERS_AT_ONCE: usize = 4;
 pub const STRANGER_JSON_BYTES: usize = 16 << 10;
 /// Bytes of request bodies beyond the first [`STRANGER_JSON_BYTES`] of each that are received at once, of all callers.
 pub const BODIES_BYTES: usize = 256 << 20;
-/// Answers to syncs that are sent in pieces at once. Each holds the state of its compression, up to 17 MiB.
+/// The same of one network, for senders that are not proven yet: an eighth, and some hundred phones that bring a day's work at once.
+pub const NETWORK_BODIES_BYTES: usize = BODIES_BYTES / 8;
+/// Answers to syncs that are sent in pieces at once, of each device one. Each holds the state of its compression, up to 17 MiB.
 pub const ANSWERS_AT_ONCE: usize = 128;
+/// Requests of one person at desks that are at work or wait for their turn; more are told to come back. A browser sends six at once.
+pub const USER_REQUESTS: usize = 32;
+/// Requests of one person at desks that work at once, or whose large answers are being sent. Each holds a thread, then a page of a
+/// ledger: some megabytes.
+pub const USER_AT_WORK: usize = 4;
+/// Requests of all desks that work at once, each on a thread; syncs have threads of their own.
+pub const DESKS_AT_WORK: usize = 64;
+/// Requests of all desks that work, or whose large answers are being sent, at once: with some megabytes each, below 1 GiB.
+pub const DESK_ANSWERS_AT_ONCE: usize = 128;
+/// Bytes of an answer to a desk that keeps no place while it is sent: a line takes it at once.
+pub const DESK_ANSWER_BYTES: u64 = 64 << 10;
 /// Bytes of one answer frame once inflated: what a phone holds in memory at once.
 pub const FRAME_BYTES: usize = 8 << 20;
 /// Bytes of any JSON request body.

@@ -12,6 +12,7 @@ use gridledger_schema::wire::Grant;
 use super::Auth;
 use super::tokens::Claims;
 use crate::http::rates::{self, Rates};
+use crate::http::seats::Seat;
 use crate::http::{ApiError, block, trusted_now};
 use crate::service::Service;
 use crate::store::people::{User, UserNo};
@@ -22,6 +23,52 @@ pub struct Caller {
     pub user: User,
     /// The user's grants, ended ones included.
     pub grants: Vec<Grant>,
+    seat: Seat,
+}
+
+impl Caller {
+    /// Runs what only reads on a thread that may block, once it is this person's turn to have one.
+    pub async fn work<T, E>(
+        self,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        E: Into<ApiError> + Send + 'static,
+    {
+        self.run(false, work).await
+    }
+
+    /// Runs what writes likewise, one request of this person after another.
+    pub async fn write<T, E>(
+        self,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        E: Into<ApiError> + Send + 'static,
+    {
+        self.run(true, work).await
+    }
+
+    async fn run<T, E>(
+        self,
+        writes: bool,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        E: Into<ApiError> + Send + 'static,
+    {
+        let working = self.seat.work(writes).await?;
+        block(move || {
+            // Held by the work itself: a client that goes away does not give its place to another request meanwhile.
+            let done = work(&self);
+            self.seat.done(working);
+            done
+        })
+        .await
+    }
 }
 
 impl FromRequest for Caller {
@@ -35,13 +82,20 @@ impl FromRequest for Caller {
             let service = service.ok_or(Code::Internal)?;
             let claims = claims_of(&request, &service).await?;
             let no = claims.user().ok_or(Code::Unauthorised)?;
-            if let Some(rates) = request.app_data::<web::Data<Rates>>()
-                && let Err(wait) = rates.users.take(&no)
-            {
-                rates::signed_in(&request);
-                return Err(ApiError::wait(wait));
-            }
-            let caller = block(move || look_up(&service, no, &claims)).await?;
+            let rates = request.app_data::<web::Data<Rates>>().ok_or(Code::Internal)?;
+            let admitted = match rates.users.take(&no) {
+                Ok(()) => rates.seats.take(no).map_err(ApiError::from),
+                Err(wait) => Err(ApiError::wait(wait)),
+            };
+            let seat = match admitted {
+                Ok(seat) => seat,
+                Err(error) => {
+                    rates::signed_in(&request);
+                    return Err(error);
+                }
+            };
+            rates::sit_down(&request, seat.clone());
+            let caller = block(move || look_up(&service, no, &claims, seat)).await?;
             rates::signed_in(&request);
             Ok(caller)
         })
@@ -68,7 +122,7 @@ async fn claims_of(request: &HttpRequest, service: &web::Data<Service>) -> Resul
     Ok(auth.keys.read(token, now).ok_or(Code::Unauthorised)?)
 }
 
-fn look_up(service: &Service, no: UserNo, claims: &Claims) -> Result<Caller, ApiError> {
+fn look_up(service: &Service, no: UserNo, claims: &Claims, seat: Seat) -> Result<Caller, ApiError> {
     let session = claims.session().ok_or(Code::Unauthorised)?;
     let mut user = service.store.user(no)?.ok_or(Code::Unauthorised)?;
     if user.revoked {
@@ -88,5 +142,5 @@ fn look_up(service: &Service, no: UserNo, claims: &Claims) -> Result<Caller, Api
     // What is answered goes by the territory as it stands now.
     service.territory()?;
     let grants = service.store.grants(no)?;
-    Ok(Caller { user, grants })
+    Ok(Caller { user, grants, seat })
 }

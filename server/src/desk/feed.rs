@@ -1,6 +1,7 @@
 //! A desk user's feed: its key, its turn, and how drafts become signed entries at its end.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use ed25519_dalek::SigningKey;
 use gridledger_core::canonical;
@@ -20,29 +21,42 @@ use crate::store::refusals::RulingRow;
 
 /// Times a push is tried when another node wrote the feed meanwhile; each miss is a request of the same person that got through.
 const TRIES: usize = 32;
-/// Users who may write at the same time without waiting for each other.
-const TURNS: usize = 64;
 
 /// The turns of desk users at this node: one request of a user at a time, so that its numbers follow each other. Two nodes may
 /// write one feed; then one of them signs again.
+///
+/// Waiting takes a thread: over HTTP a person's requests wait for each other before they have one.
+#[derive(Default)]
 pub struct Desks {
-    turns: [Mutex<()>; TURNS],
+    writing: Mutex<HashSet<UserNo>>,
+    done: Condvar,
 }
 
-impl Default for Desks {
-    fn default() -> Self {
-        Self {
-            turns: std::array::from_fn(|_| Mutex::default()),
-        }
-    }
+/// A user's turn, until this is dropped.
+pub struct Turn<'a> {
+    desks: &'a Desks,
+    user: UserNo,
 }
 
 impl Desks {
-    /// Waits for the user's turn, which lasts until the guard is dropped.
-    pub fn turn(&self, user: UserNo) -> MutexGuard<'_, ()> {
-        self.turns[user.0 as usize % TURNS]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Waits for the user's turn, which lasts until what this gives is dropped.
+    pub fn turn(&self, user: UserNo) -> Turn<'_> {
+        let mut writing = self.writing();
+        while !writing.insert(user) {
+            writing = self.done.wait(writing).unwrap_or_else(PoisonError::into_inner);
+        }
+        Turn { desks: self, user }
+    }
+
+    fn writing(&self) -> MutexGuard<'_, HashSet<UserNo>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.desks.writing().remove(&self.user);
+        self.desks.done.notify_all();
     }
 }
 

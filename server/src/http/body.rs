@@ -1,6 +1,7 @@
 //! Reads a request's body: bounded in bytes and in time, never inflated.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use futures_util::StreamExt as _;
 use gridledger_schema::code::Code;
 use gridledger_schema::limits::{BODY_SECONDS, JSON_BODY_BYTES, STRANGER_JSON_BYTES};
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::ApiError;
 use super::rates::{self, Rates};
+use super::room::Room;
+use super::{ApiError, peer};
 
 /// How long a body may take, when the application says otherwise than [`BODY_SECONDS`].
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ pub struct BodyTime(pub Duration);
 /// A body that was received, and the room it takes among all that are.
 pub struct Body {
     bytes: Vec<u8>,
-    _room: Vec<OwnedSemaphorePermit>,
+    _room: Option<Room>,
 }
 
 impl Deref for Body {
@@ -72,7 +73,7 @@ async fn receive(
     limit: impl Fn(&[u8]) -> usize,
 ) -> Result<Body, ApiError> {
     let rates = request.app_data::<web::Data<Rates>>();
-    let (mut bytes, mut room, mut has) = (Vec::new(), Vec::new(), STRANGER_JSON_BYTES);
+    let (mut bytes, mut room, mut has) = (Vec::new(), None, STRANGER_JSON_BYTES);
     while let Some(piece) = payload.next().await {
         let piece = piece.map_err(|_| ApiError::new(Code::BadRequest, "the body broke off"))?;
         bytes.extend_from_slice(&piece);
@@ -82,16 +83,19 @@ async fn receive(
         if bytes.len() > has
             && let Some(rates) = rates
         {
-            let more = (bytes.len() - has).max(ROOM_STEP);
-            room.push(rates.room(more)?);
-            has += more;
+            let room = room.get_or_insert_with(|| rates.rooms.begin(payer(request)));
+            room.grow(bytes.len() - has)?;
+            has = bytes.len();
         }
     }
     Ok(Body { bytes, _room: room })
 }
 
-/// Bytes of room that a body asks for at a time.
-const ROOM_STEP: usize = 64 << 10;
+/// The network that a body's room is counted for. A sync proves itself only once it is whole.
+fn payer(request: &HttpRequest) -> Option<IpAddr> {
+    let is_proven = rates::has_good_token(request);
+    peer::of(request).map(peer::network).filter(|_| !is_proven)
+}
 
 /// A JSON body.
 pub struct Json<T>(pub T);

@@ -7,8 +7,8 @@ use gridledger_schema::ids::RecordId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::ApiError;
 use super::body::Json;
-use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::desk::{DESK_ENTRIES, DeskEntry, DeskTarget, DeskVerdict, submit};
 use crate::service::Service;
@@ -87,7 +87,9 @@ pub async fn entries(
         .map(Written::entry)
         .collect::<Result<_, _>>()?;
     let service = service.into_inner();
-    let verdicts = block(move || submit(&service, &caller.user, entries)).await?;
+    let verdicts = caller
+        .write(move |caller| submit(&service, &caller.user, entries))
+        .await?;
     let verdicts: Vec<Value> = verdicts.iter().map(verdict).collect();
     Ok(HttpResponse::Ok().json(json!({ "verdicts": verdicts })))
 }

@@ -7,8 +7,8 @@ use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::ApiError;
 use super::body::Json;
-use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused};
 use crate::reading::{ReadError, Reader};
@@ -38,7 +38,7 @@ pub async fn erase_one(
 ) -> Result<HttpResponse, ApiError> {
     let record: RecordId = id.parse().map_err(|_| Code::NotFound)?;
     let service = service.into_inner();
-    let done = block(move || {
+    let done = caller.write(move |caller| {
         let reader = Reader::new(&service, &caller.user.login, &caller.grants);
         may_erase(&reader, record)?;
         let wanted = wanted(&reader, record, body)?;
@@ -58,7 +58,7 @@ pub async fn erase_entry(
     let feed: FeedId = which.0.parse().map_err(|_| Code::NotFound)?;
     let n: u64 = which.1.parse().map_err(|_| Code::NotFound)?;
     let service = service.into_inner();
-    let done = block(move || {
+    let done = caller.write(move |caller| {
         let reader = Reader::new(&service, &caller.user.login, &caller.grants);
         let place = service.store.refused_place(feed, n)?;
         let (record, area) = place.ok_or_else(|| missing("no such refused entry"))?;
@@ -88,7 +88,7 @@ pub async fn erasures(
 ) -> Result<HttpResponse, ApiError> {
     let record: RecordId = id.parse().map_err(|_| Code::NotFound)?;
     let service = service.into_inner();
-    let rows = block(move || {
+    let rows = caller.work(move |caller| {
         let reader = Reader::new(&service, &caller.user.login, &caller.grants);
         may_erase(&reader, record)?;
         Ok::<_, ReadError>(service.store.erasures(Some(record))?)

@@ -3,9 +3,9 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
+use super::ApiError;
 use super::body::Json;
 use super::numbered::act;
-use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::exports::{self, Asked};
 use crate::reading::Reader;
@@ -17,18 +17,20 @@ pub async fn ask(
     service: web::Data<Service>,
     Json(asked): Json<Asked>,
 ) -> Result<HttpResponse, ApiError> {
-    let no = block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        exports::ask(&reader, asked)
-    })
-    .await?;
+    let no = caller
+        .work(move |caller| {
+            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+            exports::ask(&reader, asked)
+        })
+        .await?;
     Ok(HttpResponse::Created().json(json!({ "id": no })))
 }
 
 /// `GET /v1/exports`
 pub async fn list(caller: Caller, service: web::Data<Service>) -> Result<HttpResponse, ApiError> {
-    let exports =
-        block(move || exports::list(&Reader::new(&service, &caller.user.login, &caller.grants))).await?;
+    let exports = caller
+        .work(move |caller| exports::list(&Reader::new(&service, &caller.user.login, &caller.grants)))
+        .await?;
     Ok(HttpResponse::Ok().json(json!({ "exports": exports })))
 }
 

@@ -9,7 +9,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::AreaNo;
 use tokio::time::Instant;
 
-use super::{ApiError, block};
+use super::{ApiError, rates};
 use crate::auth::Caller;
 use crate::lang::Lang;
 use crate::ledger::question::{Format, Question};
@@ -90,10 +90,12 @@ async fn pull_or_wait(
     for look in 0_u32.. {
         let mut listener = service.store.notices().listen();
         let (store, question) = (service.clone(), asked.clone());
-        let sent = block(move || pull(&store, &caller, &question)).await?;
+        let sent = caller.work(move |caller| pull(&store, caller, &question)).await?;
         let Some(until) = sent.wait.map(|wait| begun + wait) else {
             return Ok(sent);
         };
+        // Who waits keeps no seat: the next look takes one.
+        rates::stand_up(request);
         if look > 0 {
             tokio::time::sleep_until(until.min(Instant::now() + PAUSE)).await;
         }

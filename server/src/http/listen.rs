@@ -17,6 +17,7 @@ use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, 
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, ServiceResponse};
+use gridledger_schema::limits;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
@@ -28,6 +29,8 @@ use crate::config::Settings;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
+/// Threads of a worker that may block, beyond those of all syncs and desks: for looks at who asks, and pieces of answers.
+const SHORT_THREADS: usize = 64;
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may take to close.
@@ -158,6 +161,7 @@ where
     let mut builder = ServerBuilder::new()
         .workers(workers)
         .max_concurrent_connections(settings.max_connections.div_ceil(workers).max(1))
+        .worker_max_blocking_threads(settings.syncs_at_once + limits::DESKS_AT_WORK + SHORT_THREADS)
         .shutdown_timeout(settings.stop_seconds)
         .shutdown_signal(stop);
     let (head, idle) = (seconds(settings.head_seconds), seconds(settings.idle_seconds));

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::{ApiError, block};
+use super::ApiError;
 use crate::auth::Caller;
 use crate::lost::{self, Question};
 use crate::reading::Reader;
@@ -15,10 +15,11 @@ pub async fn list(
     question: web::Query<Question>,
 ) -> Result<HttpResponse, ApiError> {
     let service = service.into_inner();
-    let shown = block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        lost::list(&reader, &question)
-    })
-    .await?;
+    let shown = caller
+        .work(move |caller| {
+            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+            lost::list(&reader, &question)
+        })
+        .await?;
     Ok(HttpResponse::Ok().json(shown))
 }

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use gridledger_schema::code::Code;
 
-use super::{ApiError, block};
+use super::ApiError;
 use crate::auth::Caller;
 use crate::reading::{ReadError, Reader};
 use crate::service::Service;
@@ -23,6 +23,8 @@ pub async fn act(
     act: fn(&Reader<'_>, u64) -> Result<(), ReadError>,
 ) -> Result<HttpResponse, ApiError> {
     let no = number(id)?;
-    block(move || act(&Reader::new(&service, &caller.user.login, &caller.grants), no)).await?;
+    caller
+        .work(move |caller| act(&Reader::new(&service, &caller.user.login, &caller.grants), no))
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

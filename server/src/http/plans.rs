@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::ApiError;
 use super::body::Json;
-use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::reading::{ReadError, Reader};
 use crate::service::Service;
@@ -115,5 +115,7 @@ async fn answer(
     work: impl FnOnce(&Reader<'_>) -> Result<Value, ReadError> + Send + 'static,
 ) -> Result<Value, ApiError> {
     let service = service.into_inner();
-    block(move || work(&Reader::new(&service, &caller.user.login, &caller.grants))).await
+    caller
+        .work(move |caller| work(&Reader::new(&service, &caller.user.login, &caller.grants)))
+        .await
 }

@@ -26,6 +26,10 @@ use gridledger_schema::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::observe::BARE_ROUTE;
+use super::pieces::Pieces;
+use super::room::Rooms;
+use super::seats::{Seat, Seats, seated};
+use super::sync::Between;
 use super::{ApiError, peer};
 use crate::auth::{Auth, caller};
 use crate::config::Settings;
@@ -43,10 +47,14 @@ pub struct Rates {
     pub users: Rate<UserNo>,
     /// Devices that sealed their request.
     pub devices: Rate<DeviceNo>,
+    /// Requests of people at desks.
+    pub seats: Seats,
     turns: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
-    answers: Arc<Semaphore>,
-    bodies: Arc<Semaphore>,
+    /// Answers to syncs that are sent in pieces.
+    pub pieces: Pieces<Between>,
+    /// Bodies that are being received.
+    pub rooms: Rooms,
     turn_wait: Duration,
 }
 
@@ -61,10 +69,11 @@ impl Rates {
                 settings.device_burst,
                 DefaultClock::default(),
             ),
+            seats: Seats::new(Duration::from_secs(settings.sync_wait_seconds)),
             turns: Arc::new(Semaphore::new(settings.syncs_at_once)),
             strangers: Arc::new(Semaphore::new(limits::STRANGERS_AT_ONCE)),
-            answers: Arc::new(Semaphore::new(settings.answers_at_once)),
-            bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
+            pieces: Pieces::new(settings.answers_at_once),
+            rooms: Rooms::default(),
             turn_wait: Duration::from_secs(settings.sync_wait_seconds),
         }
     }
@@ -76,20 +85,6 @@ impl Rates {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(Code::Busy),
         }
-    }
-
-    /// A place among the answers that are sent in pieces; to be kept until the last was sent.
-    pub fn place_to_answer(&self) -> Result<OwnedSemaphorePermit, Code> {
-        self.answers.clone().try_acquire_owned().map_err(|_| Code::Busy)
-    }
-
-    /// Room for so many more bytes of a body; to be kept as long as the body.
-    pub fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Code> {
-        let bytes = u32::try_from(bytes).map_err(|_| Code::BodyTooLarge)?;
-        self.bodies
-            .clone()
-            .try_acquire_many_owned(bytes)
-            .map_err(|_| Code::Busy)
     }
 }
 
@@ -174,6 +169,16 @@ pub fn signed_in(request: &HttpRequest) {
     request.extensions_mut().insert(SignedIn);
 }
 
+/// Notes the seat of a request; it is kept until the answer was sent, if that is large.
+pub fn sit_down(request: &HttpRequest, seat: Seat) {
+    request.extensions_mut().insert(seat);
+}
+
+/// Gives a request's seat back.
+pub fn stand_up(request: &HttpRequest) {
+    request.extensions_mut().remove::<Seat>();
+}
+
 /// How long a request that cannot be proven must wait, if its address has nothing left.
 pub fn shut(request: &HttpRequest) -> Option<Duration> {
     request.extensions().get::<Shut>().map(|shut| shut.0)
@@ -202,7 +207,12 @@ pub async fn turnstile(
         // It came already; the next one may have to wait.
         let _ = rates.peers.take(&network);
     }
-    Ok(response.map_into_boxed_body())
+    let seat = response.request().extensions_mut().remove::<Seat>();
+    let response = response.map_into_boxed_body();
+    Ok(match seat {
+        Some(seat) => response.map_body(|_, body| seated(body, seat)),
+        None => response,
+    })
 }
 
 /// Whether a request has a good access token, or is a sync, which looks at its seal itself.
@@ -255,10 +265,9 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn turns_of_strangers_places_to_answer_and_room_for_bodies_are_counted() {
+    async fn turns_of_strangers_are_counted_apart() {
         let settings = Settings {
             syncs_at_once: 1,
-            answers_at_once: 2,
             sync_wait_seconds: 0,
             ..Settings::default()
         };
@@ -276,13 +285,7 @@ mod tests {
         strangers.pop();
         assert!(rates.turn(true).await.is_ok());
         drop(device);
-        let places = [rates.place_to_answer(), rates.place_to_answer()];
-        assert!(places.iter().all(Result::is_ok));
-        assert_eq!(rates.place_to_answer().err(), Some(Code::Busy));
-        let room = rates.room(limits::BODIES_BYTES).expect("all of it");
-        assert_eq!(rates.room(1).err(), Some(Code::Busy));
-        drop(room);
-        assert!(rates.room(1).is_ok());
+        assert!(rates.turn(false).await.is_ok());
     }
 
     #[test]

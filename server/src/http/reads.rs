@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use super::{ApiError, block};
+use super::ApiError;
 use crate::auth::Caller;
 use crate::reading::{ReadError, Reader};
 use crate::reads::page;
@@ -16,9 +16,10 @@ pub async fn log(
     pairs: web::Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, ApiError> {
     let query = page::question(&pairs)?;
-    let page = block(move || -> Result<_, ReadError> {
-        page::page(&Reader::new(&service, &caller.user.login, &caller.grants), &query)
-    })
-    .await?;
+    let page = caller
+        .work(move |caller| -> Result<_, ReadError> {
+            page::page(&Reader::new(&service, &caller.user.login, &caller.grants), &query)
+        })
+        .await?;
     Ok(HttpResponse::Ok().json(json!({ "rows": page.rows, "cursor": page.cursor, "more": page.more })))
 }

@@ -5,7 +5,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::RecordId;
 use serde_json::Value;
 
-use super::{ApiError, block};
+use super::ApiError;
 use crate::auth::Caller;
 use crate::reading::{ReadError, Reader};
 use crate::service::Service;
@@ -46,10 +46,11 @@ async fn answer(
     let record: RecordId = id.parse().map_err(|_| Code::NotFound)?;
     let plain = Unmask::read(pairs)?;
     let service = service.into_inner();
-    let shown = block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        look(&reader, record, plain.as_ref())
-    })
-    .await?;
+    let shown = caller
+        .work(move |caller| {
+            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+            look(&reader, record, plain.as_ref())
+        })
+        .await?;
     Ok(HttpResponse::Ok().json(shown))
 }

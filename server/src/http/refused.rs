@@ -5,8 +5,8 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::FeedId;
 use serde_json::json;
 
+use super::ApiError;
 use super::body::Json;
-use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::reading::{ReadError, Reader};
 use crate::refused::{self, Question, Ruled};
@@ -29,11 +29,12 @@ pub async fn list(
     question: web::Query<Question>,
 ) -> Result<HttpResponse, ApiError> {
     let service = service.into_inner();
-    let shown = block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        refused::list(&reader, &question)
-    })
-    .await?;
+    let shown = caller
+        .work(move |caller| {
+            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+            refused::list(&reader, &question)
+        })
+        .await?;
     Ok(HttpResponse::Ok().json(shown))
 }
 
@@ -70,11 +71,12 @@ async fn rule(
     let feed: FeedId = which.0.parse().map_err(|_| Code::NotFound)?;
     let n: u64 = which.1.parse().map_err(|_| Code::NotFound)?;
     let service = service.into_inner();
-    let ruled = block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        rule(&reader, &caller.user, (feed, n), &words.note)
-    })
-    .await?;
+    let ruled = caller
+        .write(move |caller| {
+            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+            rule(&reader, &caller.user, (feed, n), &words.note)
+        })
+        .await?;
     Ok(match ruled {
         Ruled::Stands(ruling) => {
             HttpResponse::Ok().json(json!({ "stored": true, "ruling": refused::ruling_json(&ruling) }))

@@ -4,9 +4,9 @@ use actix_web::{HttpResponse, web};
 use gridledger_schema::code::{Code, Refusal};
 use serde_json::json;
 
+use super::ApiError;
 use super::body::Json;
 use super::numbered::{act, number};
-use super::{ApiError, block};
 use crate::auth::Caller;
 use crate::reading::Reader;
 use crate::service::Service;
@@ -18,18 +18,20 @@ pub async fn make(
     service: web::Data<Service>,
     Json(terms): Json<Terms>,
 ) -> Result<HttpResponse, ApiError> {
-    let no = block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        shares::make(&reader, terms)
-    })
-    .await?;
+    let no = caller
+        .work(move |caller| {
+            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+            shares::make(&reader, terms)
+        })
+        .await?;
     Ok(HttpResponse::Created().json(json!({ "id": no })))
 }
 
 /// `GET /v1/shares`
 pub async fn list(caller: Caller, service: web::Data<Service>) -> Result<HttpResponse, ApiError> {
-    let shares =
-        block(move || shares::list(&Reader::new(&service, &caller.user.login, &caller.grants))).await?;
+    let shares = caller
+        .work(move |caller| shares::list(&Reader::new(&service, &caller.user.login, &caller.grants)))
+        .await?;
     Ok(HttpResponse::Ok().json(json!({ "shares": shares })))
 }
 
@@ -70,10 +72,11 @@ pub async fn feed(
             _ => return Err(ApiError::new(Code::BadRequest, "a feed takes since and limit")),
         }
     }
-    let page = block(move || {
-        let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-        shares::feed(&reader, no, since.as_deref(), limit)
-    })
-    .await?;
+    let page = caller
+        .work(move |caller| {
+            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+            shares::feed(&reader, no, since.as_deref(), limit)
+        })
+        .await?;
     Ok(HttpResponse::Ok().json(json!({ "rows": page.rows, "cursor": page.cursor, "more": page.more })))
 }

@@ -6,6 +6,7 @@ use actix_web::body::SizedStream;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream;
+use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 
 use super::metrics::Metrics;
@@ -25,14 +26,14 @@ impl From<SyncError> for ApiError {
     }
 }
 
-/// What goes on between two pieces of an answer.
-struct Sending {
+/// What an answer needs between two pieces.
+pub struct Between {
     service: Arc<Service>,
     metrics: web::Data<Metrics>,
     answer: Answer,
 }
 
-impl Sending {
+impl Between {
     /// The next piece, and whether it is the last. Reads the store: on a thread that may block.
     fn next(mut self) -> Result<(Self, Bytes, bool), ApiError> {
         let (piece, last) = self.answer.next(&self.service)?;
@@ -73,15 +74,15 @@ pub async fn route(
     let (opened, proven) = block(move || {
         // Held by the work itself: a phone that goes away does not give its turn to another meanwhile.
         let _turn = turn;
-        let mut proven = false;
+        let mut proven = None;
         let opened = sync::open_for(&service, &body, |device| {
-            proven = true;
+            proven = Some(device.no);
             rates.devices.take(&device.no)
         });
         let opened = opened.map_err(ApiError::from).and_then(|answer| {
             let (entries, refused) = answer.counted;
             metrics.sync(up, 0, entries as u64, refused as u64);
-            Sending {
+            Between {
                 service,
                 metrics,
                 answer,
@@ -92,24 +93,27 @@ pub async fn route(
     })
     .await?;
     match shut {
-        _ if proven => rates::signed_in(&request),
+        _ if proven.is_some() => rates::signed_in(&request),
         Some(wait) => return Err(ApiError::wait(wait)),
         None => {}
     }
-    let (sending, first, last) = opened?;
+    let (between, first, last) = opened?;
     if last {
         // One piece: its length is known, and a length is shorter than chunks.
         let length = first.len() as u64;
         let whole = stream::once(async { Ok::<_, ApiError>(first) });
         return Ok(HttpResponse::Ok().body(SizedStream::new(length, whole)));
     }
-    let place = answers.place_to_answer()?;
-    let rest = stream::try_unfold(Some((sending, place)), |sending| async {
-        let Some((sending, place)) = sending else {
+    let sending = answers.pieces.begin(proven.ok_or(Code::Internal)?, between)?;
+    let rest = stream::try_unfold(Some(sending), |sending| async {
+        let Some(sending) = sending else {
             return Ok(None);
         };
-        let (sending, piece, last) = block(|| sending.next()).await?;
-        Ok::<_, ApiError>(Some((piece, (!last).then_some((sending, place)))))
+        // Without it, the device asked again: this line breaks off.
+        let between = sending.take().ok_or(Code::Busy)?;
+        let (between, piece, last) = block(|| between.next()).await?;
+        sending.put(between);
+        Ok::<_, ApiError>(Some((piece, (!last).then_some(sending))))
     });
     let all = stream::StreamExt::chain(stream::once(async { Ok(first) }), rest);
     Ok(HttpResponse::Ok().streaming(Box::pin(all)))

@@ -1,5 +1,6 @@
 //! The server's edge: how often, how slowly, over what line, and what of it is written down.
 
+mod beside;
 mod edge;
 mod logs;
 mod often;

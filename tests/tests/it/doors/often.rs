@@ -11,7 +11,7 @@ use super::{PASSWORD, Phone};
 
 /// A 429 that says how long to wait, and that it helps.
 #[track_caller]
-fn waits(answer: &Answer) {
+pub(super) fn waits(answer: &Answer) {
     let body = answer.json();
     assert_eq!(
         (answer.status, body["code"].as_str()),

@@ -90,8 +90,18 @@ const PATROLS: usize = 800;
 /// Characters of the note of each.
 const NOTE_CHARS: usize = 500;
 
+/// Texts that no packing makes short.
+pub(super) fn notes() -> impl Iterator<Item = String> {
+    let mut random = 7_u32;
+    let mut letter = move || {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_u32(0x4e00 + (random >> 16) % 20_000).expect("a letter")
+    };
+    std::iter::repeat_with(move || (0..NOTE_CHARS).map(|_| letter()).collect())
+}
+
 /// Fills a ledger with some megabytes; gives the access token of a dispatcher.
-fn with_a_ledger(desk: &Desk) -> String {
+pub(super) fn with_a_ledger(desk: &Desk) -> String {
     desk.person("w1", PASSWORD, "grid_worker", "G1");
     desk.person("dc", PASSWORD, "dispatcher_community", "C");
     let (worker, _) = desk.sign_in("w1", PASSWORD);
@@ -100,15 +110,8 @@ fn with_a_ledger(desk: &Desk) -> String {
         ("authorization", bearer.as_str()),
         ("content-type", "application/json"),
     ];
-    // Texts that no packing makes short.
-    let mut random = 7_u32;
-    let mut note = || {
-        let letter = |_| {
-            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            char::from_u32(0x4e00 + (random >> 16) % 20_000).expect("a letter")
-        };
-        (0..NOTE_CHARS).map(letter).collect::<String>()
-    };
+    let mut notes = notes();
+    let mut note = || notes.next().expect("there is always another");
     for _ in 0..PATROLS / 100 {
         let entries: Vec<Value> = (0..100)
             .map(|_| {

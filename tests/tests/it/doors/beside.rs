@@ -1,0 +1,188 @@
+//! One person's, one device's and one network's load: whoever makes it waits for it, and others are served beside it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use gridledger_client::Options;
+use gridledger_schema::limits;
+use gridledger_tests::desk::Desk;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+
+use super::often::waits;
+use super::slow::{notes, with_a_ledger};
+use super::{PASSWORD, Phone};
+
+/// How long something may take that the server has to do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sends a request on a line of its own, of which nothing is read beyond the first bytes; those, and the line.
+async fn unread(desk: &Desk, request: &[u8]) -> (String, TcpStream) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    // Little room here, so that the server has to wait early.
+    socket.set_recv_buffer_size(4 << 10).expect("a small buffer");
+    let mut line = socket.connect(desk.addr()).await.expect("the server listens");
+    line.write_all(request).await.expect("bytes");
+    let mut first = [0; 12];
+    let read = tokio::time::timeout(PATIENCE, line.read_exact(&mut first));
+    read.await.expect("an answer in time").expect("an answer");
+    (String::from_utf8_lossy(&first).into_owned(), line)
+}
+
+/// Sends bytes; the first that come back, and the line.
+async fn send(addr: SocketAddr, bytes: Arc<Vec<u8>>) -> ([u8; 12], TcpStream) {
+    let mut line = TcpStream::connect(addr).await.expect("the server listens");
+    // Who is turned away may be so before the last byte.
+    _ = line.write_all(&bytes).await;
+    let mut first = [0; 12];
+    line.read_exact(&mut first).await.expect("an answer");
+    (first, line)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime")
+}
+
+#[test]
+fn one_persons_burst_takes_no_threads_from_others() {
+    const BURST: usize = 100;
+    let desk = Desk::with(&[("sync_wait_seconds", "600")]);
+    desk.person("w1", PASSWORD, "grid_worker", "G1");
+    let other = Phone::of(&desk, "w2", Options::default());
+    other.sync().expect("it enrols");
+    let (token, _) = desk.sign_in("w1", PASSWORD);
+    let (another, _) = desk.sign_in("w2", PASSWORD);
+    let bearer = format!("Bearer {token}");
+    let entry = json!({
+        "create": { "type": "patrol", "area": "G1" },
+        "intents": [{ "op": "put", "field": "started", "value": 1_767_571_200_000_i64 }],
+    })
+    .to_string();
+    let write = || {
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        desk.ask_with("POST", "/v1/entries", &headers, entry.as_bytes())
+    };
+    // Whoever holds the store's file for writing holds up the request whose turn it is, and with it the rest of that person's.
+    let file = rusqlite::Connection::open(desk.file()).expect("the store's file");
+    file.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    std::thread::scope(|scope| {
+        let (tell, told) = mpsc::channel();
+        for _ in 0..BURST {
+            let tell = tell.clone();
+            scope.spawn(move || tell.send(write()).expect("somebody listens"));
+        }
+        let next = || told.recv().expect("nobody waits for ever");
+        for _ in limits::USER_REQUESTS..BURST {
+            waits(&next());
+        }
+        waits(&desk.get_as(&token, "/v1/me"));
+        assert_eq!(desk.get_as(&another, "/v1/me").status, 200);
+        assert_eq!(desk.get_as(&another, "/v1/ledgers/patrol").status, 200);
+        other.sync().expect("a phone does not wait");
+        file.execute_batch("COMMIT").expect("it ends");
+        for _ in 0..limits::USER_REQUESTS {
+            let answer = next();
+            assert_eq!(answer.json()["verdicts"][0]["stored"], true, "{answer:?}");
+        }
+    });
+}
+
+#[test]
+fn who_reads_no_large_answer_gets_no_more_of_them_and_others_do() {
+    let desk = Desk::with(&[("sync_wait_seconds", "1"), ("send_seconds", "600")]);
+    let token = with_a_ledger(&desk);
+    desk.person("dc2", PASSWORD, "dispatcher_community", "C");
+    let (another, _) = desk.sign_in("dc2", PASSWORD);
+    let page = "/v1/ledgers/patrol?format=csv&limit=800";
+    let ask = format!("GET {page} HTTP/1.1\r\nhost: t\r\nauthorization: Bearer {token}\r\n\r\n");
+    runtime().block_on(async {
+        let mut lines = Vec::new();
+        for _ in 0..limits::USER_AT_WORK {
+            let (first, line) = unread(&desk, ask.as_bytes()).await;
+            assert_eq!(first, "HTTP/1.1 200");
+            lines.push(line);
+        }
+        let late = desk.get_as(&token, page);
+        assert_eq!((late.status, late.json()["code"].as_str()), (503, Some("busy")));
+        assert!(late.header("retry-after").is_some(), "{late:?}");
+        assert_eq!(
+            desk.get_as(&token, "/v1/me").status,
+            200,
+            "what is small is answered"
+        );
+        assert_eq!(desk.get_as(&another, page).status, 200);
+    });
+}
+
+#[test]
+fn a_device_that_reads_no_answer_takes_one_place_however_often_it_asks() {
+    let desk = Desk::with(&[("answers_at_once", "2"), ("send_seconds", "600")]);
+    let phones = ["w3", "w4"].map(|login| Phone::of(&desk, login, Options::default()));
+    for phone in &phones {
+        phone.sync().expect("it enrols");
+    }
+    with_a_ledger(&desk);
+    let [often, other] = &phones;
+    let ask = || {
+        let request = often.client.engine().request(0).expect("a request").body;
+        let length = request.len();
+        let head = format!("POST /v1/sync HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n");
+        [head.as_bytes(), &request].concat()
+    };
+    runtime().block_on(async {
+        let mut lines = Vec::new();
+        for _ in 0..5 {
+            let (first, line) = unread(&desk, &ask()).await;
+            assert_eq!(first, "HTTP/1.1 200", "its own place goes over to it");
+            lines.push(line);
+        }
+    });
+    other.sync().expect("the second place is free");
+    often.sync().expect("it goes on as soon as it reads");
+}
+
+#[test]
+fn bodies_from_one_network_leave_room_for_others_and_for_who_is_proven() {
+    let desk = Desk::with(&[("trust_forwarded", "true"), ("body_seconds", "600")]);
+    let other = Phone::of(&desk, "w1", Options::default());
+    other.sync().expect("it enrols");
+    let (token, _) = desk.sign_in("w1", PASSWORD);
+    // It says that a device sealed it, and never ends.
+    let mut body = other.client.engine().request(0).expect("a request").body;
+    body.resize(limits::SYNC_BODY_BYTES - 1, 0);
+    let head = format!(
+        "POST /v1/sync HTTP/1.1\r\nhost: t\r\nx-forwarded-for: 192.0.2.7\r\ncontent-length: {}\r\n\r\n",
+        limits::SYNC_BODY_BYTES
+    );
+    let (endless, addr) = (Arc::new([head.as_bytes(), &body].concat()), desk.addr());
+    let bodies = limits::NETWORK_BODIES_BYTES / limits::SYNC_BODY_BYTES + 1;
+    runtime().block_on(async {
+        // The others keep their room for as long as this lives.
+        let mut lines: JoinSet<_> = (0..bodies).map(|_| send(addr, endless.clone())).collect();
+        let turned_away = tokio::time::timeout(PATIENCE, lines.join_next());
+        let turned_away = turned_away.await.expect("not all find room").expect("lines");
+        let (first, _line) = turned_away.expect("it was sent");
+        assert_eq!(&first, b"HTTP/1.1 503");
+        for note in notes().take(40) {
+            other.patrol(&note);
+        }
+        let large = other.client.engine().request(0).expect("a request").body;
+        assert!(large.len() > limits::STRANGER_JSON_BYTES, "{}", large.len());
+        other.sync().expect("another network has room");
+        assert_eq!(other.unsent(), 0);
+        let headers = [
+            ("authorization", &*format!("Bearer {token}")),
+            ("x-forwarded-for", "192.0.2.7"),
+        ];
+        let long = " ".repeat(limits::JSON_BODY_BYTES / 2) + "[]";
+        let proven = desk.ask_with("POST", "/v1/entries", &headers, long.as_bytes());
+        assert_eq!(proven.status, 200, "who is proven needs no share: {proven:?}");
+    });
+}
