@@ -1,4 +1,4 @@
-//! One person's, one device's and one network's load: whoever makes it waits for it, and others are served beside it.
+//! One person's and one network's load: whoever makes it waits for it, and others are served beside it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -122,33 +122,6 @@ fn who_reads_no_large_answer_gets_no_more_of_them_and_others_do() {
         );
         assert_eq!(desk.get_as(&another, page).status, 200);
     });
-}
-
-#[test]
-fn a_device_that_reads_no_answer_takes_one_place_however_often_it_asks() {
-    let desk = Desk::with(&[("answers_at_once", "2"), ("send_seconds", "600")]);
-    let phones = ["w3", "w4"].map(|login| Phone::of(&desk, login, Options::default()));
-    for phone in &phones {
-        phone.sync().expect("it enrols");
-    }
-    with_a_ledger(&desk);
-    let [often, other] = &phones;
-    let ask = || {
-        let request = often.client.engine().request(0).expect("a request").body;
-        let length = request.len();
-        let head = format!("POST /v1/sync HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n");
-        [head.as_bytes(), &request].concat()
-    };
-    runtime().block_on(async {
-        let mut lines = Vec::new();
-        for _ in 0..5 {
-            let (first, line) = unread(&desk, &ask()).await;
-            assert_eq!(first, "HTTP/1.1 200", "its own place goes over to it");
-            lines.push(line);
-        }
-    });
-    other.sync().expect("the second place is free");
-    often.sync().expect("it goes on as soon as it reads");
 }
 
 #[test]
