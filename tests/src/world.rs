@@ -8,7 +8,6 @@ use gridledger_client::engine::{Clock, Engine};
 use gridledger_client::{ClientError, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
-use gridledger_schema::code::Code;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;

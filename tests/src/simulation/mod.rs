@@ -29,7 +29,6 @@ mod work;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
-use gridledger_client::faults;
 use gridledger_client::{RecordId, SyncReport};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::FeedId;
@@ -127,8 +126,6 @@ pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
 pub fn run_with(seed: u64, steps: &Mutex<Vec<String>>, planted: Option<Planted>) -> Result<Tally, String> {
     let mut simulation = Simulation::new(seed, steps)?;
     simulation.planted = planted;
-    let dropped = planted == Some(Planted::ShadowDropped);
-    faults::plant(dropped.then_some("shadow_dropped_early"));
     let length = 40 + simulation.rng.below(80);
     for _ in 0..length {
         simulation.step()?;

@@ -127,6 +127,4 @@ const LOGS: [&str; 7] = [
 pub enum Planted {
     /// The restored server does not know that it was restored.
     EpochKept,
-    /// A phone lets go of what it showed with the first news of it.
-    ShadowDropped,
 }

@@ -34,7 +34,7 @@ pub enum Theme {
 /// The themes that are played: all.
 const PLAYED: &[Theme] = &Theme::ALL;
 /// Chances in a hundred of a theme to be in a history.
-const CHANCES: usize = 20;
+const CHANCES: usize = 9;
 /// … where somebody named the themes.
 const CHANCES_OF_NAMED: usize = 70;
 
