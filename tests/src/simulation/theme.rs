@@ -128,9 +128,8 @@ impl Simulation<'_> {
             Theme::Forged => self.forge(),
             Theme::Clocks => self.clock_jumps(player),
             Theme::Households if self.tally.households == 0 => self.large_household(),
-            Theme::Households => self.edit(player),
             Theme::Cost if self.tally.splices == 0 => self.many_splices(),
-            Theme::Cost => self.edit(player),
+            Theme::Households | Theme::Cost => self.edit(player),
         }
     }
 }
