@@ -157,6 +157,7 @@ fn open(settings: &Settings, rng: &mut Rng, clock: &DayClock) -> Result<Arc<Serv
         steady: Arc::new(move || steady.now()),
     };
     let mut service = Service::with_clocks(store, schema, clocks)?;
+    service.run = [0; 16];
     service.lease_days = settings.lease_days;
     service.least_free = settings.least_free_mib << 20;
     Ok(Arc::new(service))

@@ -96,14 +96,17 @@ pub struct DeskFeed {
 }
 
 impl DeskFeed {
-    /// The user's feed, made known to the store. A restored server has a new epoch and so new feeds, and so has each
-    /// process: what a store had that was set back since is never written again under the same number.
+    /// The user's feed, made known to the store. A restored server has a new epoch and so new feeds. A store in a file has
+    /// new ones in each process: what it had that was set back since is never written again under the same number. Nodes
+    /// that share a store write one feed.
     pub fn open(service: &Service, user: &User) -> Result<Self, StoreError> {
         let mut seed = Sha256::new();
         seed.update(b"gridledger/desk-feed/v1");
         seed.update(service.identity.desk_seed);
         seed.update(service.identity.epoch.0.to_be_bytes());
-        seed.update(service.run);
+        if !service.store.is_shared() {
+            seed.update(service.run);
+        }
         seed.update(user.no.0.to_be_bytes());
         let key = SigningKey::from_bytes(&seed.finalize().into());
         let public_key = key.verifying_key().to_bytes();

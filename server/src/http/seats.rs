@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(last.work(false).await.err(), Some(Code::Busy));
         drop(sent);
         assert!(last.work(true).await.is_ok());
-        drop((taken, other, reading));
+        drop((taken, last, other, reading));
         assert!(
             seats.0.people().is_empty(),
             "nobody is remembered who asks nothing"
