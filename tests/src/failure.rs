@@ -21,6 +21,12 @@ impl SyncFailure {
         matches!(self, Self::Server(SyncError::Refused(Code::DeviceUnknown)))
     }
 
+    /// Whether the server knows this device's number as another's: one enrolled since a backup was made may find it so after
+    /// the restore.
+    pub fn is_of_another(&self) -> bool {
+        matches!(self, Self::Server(error) if error.code() == Code::SignatureInvalid)
+    }
+
     /// Whether the phone's lease has ended.
     pub fn is_dark(&self) -> bool {
         matches!(self, Self::Phone(error) if error.code() == Some(Code::LeaseEnded))

@@ -30,13 +30,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
 use gridledger_client::{RecordId, SyncReport};
-use gridledger_schema::code::Code;
 use gridledger_schema::ids::FeedId;
-use gridledger_server::sync::SyncError;
 use serde_json::Value;
 
 use crate::receiving::Receiving;
-use crate::world::{Line, Phone, SyncFailure, World};
+use crate::world::{Line, Phone, World};
 use people::{PEOPLE, WIDE};
 pub use restores::Planted;
 use rng::Rng;
@@ -280,9 +278,10 @@ impl<'a> Simulation<'a> {
         // A process makes one exchange at a time.
         self.players[player].answer = None;
         let before = self.screen(player)?;
+        let was_restored = self.tally.restored + self.tally.set_back > 0;
         let phone = &mut self.players[player].phone;
         let report = match phone.sync_over(&self.world, line) {
-            Err(SyncFailure::Server(SyncError::Refused(Code::DeviceUnknown))) => {
+            Err(error) if error.is_unknown() || error.is_of_another() && was_restored => {
                 self.enrol_again(player)?;
                 return self.sync_told(player, line);
             }

@@ -100,7 +100,6 @@ fn random_histories_keep_the_promises() {
         ("turns", sum(|t| t.turns)),
         ("between", sum(|t| t.between)),
         ("revoked", sum(|t| t.revoked)),
-        ("handed over", sum(|t| t.handed_over)),
         ("pulled", sum(|t| t.pulled)),
         ("fetched", sum(|t| t.fetched)),
         ("set back", sum(|t| t.set_back)),
