@@ -151,12 +151,7 @@ fn verify_finds_what_an_earlier_version_let_in_and_it_stays_readable() {
     let at = json!([{ "op": "put", "field": "dwelling_id", "value": dwelling.to_string() }]);
     assert_eq!(clerk.edit(household, at).refused, None);
     // As if the dwelling had been of another type when it was named.
-    let file = rusqlite::Connection::open(world.server_file()).unwrap();
-    file.execute(
-        "UPDATE records SET type = 'place' WHERE record = ?1",
-        [dwelling.0],
-    )
-    .unwrap();
+    world.change_behind("UPDATE records SET type = 'place' WHERE type = 'dwelling'");
     let report = verify(&world.service).unwrap();
     let found = report.listed.iter().find(|one| one.kind == Kind::Reference);
     let found = found.unwrap_or_else(|| panic!("{:?}", report.listed));
