@@ -99,6 +99,8 @@ fn random_histories_keep_the_promises() {
         ("together", sum(|t| t.together)),
         ("turns", sum(|t| t.turns)),
         ("between", sum(|t| t.between)),
+    ];
+    let of_themes = [
         ("revoked", sum(|t| t.revoked)),
         ("pulled", sum(|t| t.pulled)),
         ("fetched", sum(|t| t.fetched)),
@@ -111,7 +113,10 @@ fn random_histories_keep_the_promises() {
         ("households", sum(|t| t.households)),
         ("splices", sum(|t| t.splices)),
     ];
-    println!("{} histories: {sums:?}", kept.len());
+    println!(
+        "{} histories: {sums:?}; where their themes are played: {of_themes:?}",
+        kept.len()
+    );
     for (what, count) in sums {
         assert!(
             count > 0 || seeds < SEEDS,
