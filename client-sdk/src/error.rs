@@ -25,7 +25,7 @@ pub enum ClientError {
     /// put back the store opens.
     #[error("{}", fault.en(file))]
     KeyFile {
-        /// What is wrong with it.
+        /// The fault of the file.
         fault: KeyFileFault,
         /// Where it belongs.
         file: String,

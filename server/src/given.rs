@@ -11,7 +11,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::AreaCursor;
 
 use crate::store::{Store, StoreError};
 
@@ -75,23 +74,18 @@ impl Given {
         (locked(&self.areas).count, locked(&self.records).count)
     }
 
-    /// What a device can hold, as its request arrives that says where it stands. The cursors are of areas that it may read.
-    pub fn meet(
-        &self,
-        store: &dyn Store,
-        device: DeviceNo,
-        cursors: &[AreaCursor],
-    ) -> Result<Bounds, StoreError> {
+    /// The most that a device can hold of the logs of areas that it may read, as its request arrives.
+    pub fn meet(&self, store: &dyn Store, device: DeviceNo, areas: &[AreaNo]) -> Result<Bounds, StoreError> {
         if store.is_shared() {
-            return store.meet(device, cursors);
+            return store.meet(device, areas);
         }
         let known = locked(&self.areas).devices.get(&device).cloned();
         let mut bounds = known.unwrap_or_default();
         let mut met = Bounds::new();
-        for cursor in cursors {
-            if let Entry::Vacant(slot) = bounds.entry(cursor.area) {
-                let head = store.head(cursor.area)?.seq;
-                met.insert(cursor.area, *slot.insert(head));
+        for area in areas {
+            if let Entry::Vacant(slot) = bounds.entry(*area) {
+                let head = store.head(*area)?.seq;
+                met.insert(*area, *slot.insert(head));
             }
         }
         if !met.is_empty() {

@@ -167,23 +167,20 @@ pub fn again(
     let former = service.recovering.restore().map_or(0, |restore| restore.first);
     let mut longest = None;
     for seen in brought.seen.iter().filter(|seen| seen.feed == feed) {
-        let entry = seen.n.checked_sub(first).and_then(|at| entries.get(at as usize));
-        // A generation that began under a clock ahead, and was lost, had positions above all that are here.
-        let mut is_former = |cursor: u64| -> Result<bool, StoreError> {
-            if cursor < former {
-                return Ok(true);
-            }
+        let Some(signed) = seen.n.checked_sub(first).and_then(|at| entries.get(at as usize)) else {
+            continue;
+        };
+        if signed.entry.cursor >= former {
             let longest = match longest {
                 Some(longest) => longest,
                 None => *longest.insert(longest_log(service)?),
             };
-            Ok(cursor > longest)
-        };
-        if let Some(signed) = entry
-            && is_former(signed.entry.cursor)?
-        {
-            again.seen.insert(seen.n, seen.clock.clone());
+            // A generation that began under a clock ahead, and was lost, had positions above all that are here.
+            if signed.entry.cursor <= longest {
+                continue;
+            }
         }
+        again.seen.insert(seen.n, seen.clock.clone());
     }
     Ok(again)
 }

@@ -8,12 +8,10 @@ use ed25519_dalek::VerifyingKey;
 use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Target;
-use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{SchemaSet, Scope};
-use gridledger_schema::wire::{
-    AreaCursor, Grant, OLDEST_PROTOCOL, Receipt, Recovery, RecoveryPhase, Request, Segment,
-};
+use gridledger_schema::wire::{Grant, OLDEST_PROTOCOL, Receipt, Recovery, RecoveryPhase, Request, Segment};
 
 use crate::faults;
 use crate::given::{Bounds, Sent};
@@ -46,7 +44,7 @@ pub fn push(
         let none = |segment: Segment| receipt(service, version, stopped(&segment, full.clone()));
         return Ok(segments.into_iter().map(none).collect());
     }
-    let given = given(service, (reader, device), request, &segments)?;
+    let given = given(service, (reader, device), &segments)?;
     let brought = Brought::of(service, request)?;
     let first_shown = segments[0].entries.first().map(|entry| entry.n);
     let planted = first_shown.filter(|_| faults::is_planted("08"));
@@ -108,21 +106,11 @@ fn has_doubles(segments: &[Segment]) -> bool {
 fn given(
     service: &Service,
     (reader, device): (&Reader<'_>, &Device),
-    request: &Request,
     segments: &[Segment],
 ) -> Result<(Arc<Bounds>, Arc<Sent>), StoreError> {
     let allowed = reader.rights().areas(reader.now);
-    let readable = |cursor: &&AreaCursor| allowed.binary_search(&cursor.area).is_ok();
-    let mut cursors: Vec<AreaCursor> = request.cursors.iter().filter(readable).copied().collect();
     // An area that the phone says nothing of is met as well: what is claimed of it later is bounded.
-    let told: BTreeSet<AreaNo> = cursors.iter().map(|cursor| cursor.area).collect();
-    let untold = allowed.iter().filter(|area| !told.contains(area));
-    cursors.extend(untold.map(|area| AreaCursor {
-        area: *area,
-        floor: 0,
-        reached: 0,
-    }));
-    let bounds = service.given.meet(&*service.store, device.no, &cursors)?;
+    let bounds = service.given.meet(&*service.store, device.no, &allowed)?;
     let mut sent = Sent::new();
     if reads_parts(&service.schema, reader.grants()) {
         let entries = segments.iter().flat_map(|segment| &segment.entries);

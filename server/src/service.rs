@@ -12,6 +12,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::answers::Answers;
+use crate::auth::random;
 use crate::clock::{ClockWatch, Clocks};
 use crate::counters::Counters;
 use crate::desk::Desks;
@@ -98,7 +99,7 @@ impl Service {
             store,
             schema,
             identity,
-            run: drawn()?,
+            run: random().map_err(|_| StoreError::Busy)?,
             reads_brought: offline::Brought::default(),
             receipt_key,
             counters: Counters::default(),
@@ -167,12 +168,6 @@ impl Service {
     pub fn now(&self) -> i64 {
         self.clock.wall()
     }
-}
-
-fn drawn() -> Result<[u8; 16], StoreError> {
-    let mut run = [0; 16];
-    getrandom::fill(&mut run).map_err(|_| StoreError::Busy)?;
-    Ok(run)
 }
 
 /// The server's clock, ms since 1970.

@@ -48,11 +48,10 @@ impl SetBack {
     /// Why the store is held to be set back; `None` if it is not.
     pub fn why(&self, service: &Service) -> Result<Option<String>, StoreError> {
         let now = service.now();
-        if let Ok(known) = self.known.lock() {
-            let fresh = (known.1..known.1.saturating_add(KNOWN_MS)).contains(&now);
-            if known.0.is_some() || fresh || !service.store.is_shared() {
-                return Ok(known.0.clone());
-            }
+        if let Ok(known) = self.known.lock()
+            && is_settled(&known, service, now)
+        {
+            return Ok(known.0.clone());
         }
         let why = read(&*service.store)?;
         self.know(why.clone(), now);
@@ -61,11 +60,8 @@ impl SetBack {
 
     /// Whether nothing speaks against the store, without a look at it.
     pub fn is_known_sound(&self, service: &Service) -> bool {
-        let Ok(known) = self.known.try_lock() else {
-            return false;
-        };
-        let fresh = (known.1..known.1.saturating_add(KNOWN_MS)).contains(&service.now());
-        known.0.is_none() && (fresh || !service.store.is_shared())
+        let known = self.known.try_lock();
+        known.is_ok_and(|known| known.0.is_none() && is_settled(&known, service, service.now()))
     }
 
     /// Fails while the store is held to be set back: nothing is taken then, and nothing is done that cannot be undone.
@@ -103,6 +99,12 @@ impl SetBack {
             *known = (why, at);
         }
     }
+}
+
+/// Whether what is known needs no new look at the store: only another node may have found out since.
+fn is_settled(known: &(Option<String>, i64), service: &Service, now: i64) -> bool {
+    let fresh = (known.1..known.1.saturating_add(KNOWN_MS)).contains(&now);
+    known.0.is_some() || fresh || !service.store.is_shared()
 }
 
 fn read(store: &dyn Store) -> Result<Option<String>, StoreError> {

@@ -193,7 +193,7 @@ impl Engine {
             // the server has lost is kept until it has it again.
             shadows::keep_healing(c, area)?;
             forget_confirmed(c, area)?;
-            // Of a log that was set back and went on, the same positions name other records.
+            // The positions of a log that was set back and went on name other records.
             c.execute("UPDATE records SET created = NULL WHERE area = ?1", [area.0])?;
             came.healed = true;
         } else {

@@ -1,5 +1,5 @@
-//! What a server that was restored, or set back, did not give back: shown with the values there were, until it comes back after all, or its
-//! holder saves it again under the own name, or lets it go.
+//! The losses of a server that was restored, or set back: shown with the values there were, until they come back after all, or
+//! their holder saves them again under the own name, or lets them go.
 
 use gridledger_core::mask;
 use gridledger_schema::code::{Code, Refusal};
@@ -9,7 +9,7 @@ use gridledger_schema::set::{Merge, RecordType};
 use serde_json::{Map, Value};
 
 use super::Engine;
-use super::shadows::LostRecord;
+use super::shadows::{IS_TOLD, LostRecord};
 use crate::error::{ClientError, lease_ended};
 use crate::intents::Intents;
 use crate::model::{Lost, LostValue, Saved};
@@ -98,8 +98,8 @@ impl Engine {
 
 /// The shadows that were given up go.
 fn forget(c: &rusqlite::Connection, record: RecordId) -> Result<(), ClientError> {
-    let sql = "DELETE FROM shadows WHERE record = ?1 AND lost IN (1, 2, 4)";
-    match c.execute(sql, [record.0]).map_err(ClientError::of_store)? {
+    let sql = format!("DELETE FROM shadows WHERE record = ?1 AND {IS_TOLD}");
+    match c.execute(&sql, [record.0]).map_err(ClientError::of_store)? {
         0 => Err(ClientError::Missing(format!("lost record {record}"))),
         _ => Ok(()),
     }

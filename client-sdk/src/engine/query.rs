@@ -7,6 +7,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde_json::Value;
 
+use super::shadows::IS_TOLD;
 use super::{Engine, db, seal};
 use crate::error::ClientError;
 use crate::intents::Intents;
@@ -205,7 +206,9 @@ impl Engine {
             unsent: count("SELECT count(*) FROM entries WHERE state = 0")?,
             sent: count("SELECT count(*) FROM entries WHERE state = 1")?,
             attention: count("SELECT count(*) FROM entries WHERE state = 3")?
-                + count("SELECT count(DISTINCT record) FROM shadows WHERE lost IN (1, 2, 4)")?,
+                + count(&format!(
+                    "SELECT count(DISTINCT record) FROM shadows WHERE {IS_TOLD}"
+                ))?,
             conflicts: count("SELECT count(*) FROM records WHERE conflicts > 0")?,
             clock_offset_ms: db::number(&self.db, "clock_offset")?,
             synced_at: db::number(&self.db, "synced_at")?,

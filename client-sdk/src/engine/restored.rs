@@ -255,7 +255,7 @@ fn send_again(
     feed: FeedId,
     known: u64,
 ) -> Result<(), ClientError> {
-    // What was decided without this phone's having heard of it goes again as well: the verdict comes back.
+    // An entry that was decided without this phone's having heard of it goes again as well: the verdict comes back.
     let unheard = "SELECT min(n) FROM entries WHERE feed = ?1 AND n <= ?2 AND state = 0";
     let unheard = c.query_row(unheard, (feed.0, known as i64), |row| {
         row.get::<_, Option<i64>>(0)

@@ -30,6 +30,11 @@ const HEALING: i64 = 3;
 /// The phone healed, and its server does not have all of this. It may have been set back, and nobody has said so yet.
 const HEALED: i64 = 4;
 
+/// SQL: the holder of the shadow is told of it.
+pub(super) const IS_TOLD: &str = "lost IN (1, 2, 4)";
+/// SQL: whether the server gives the shadow back is not settled yet.
+const IS_OPEN: &str = "lost IN (0, 3, 4)";
+
 /// What a record was in one former generation.
 pub(super) struct Shadow {
     /// Which time of being moved here it was.
@@ -210,9 +215,9 @@ impl Engine {
     /// The server will give back no more by itself: what is left in shadows is lost. Those whose holders are told by a
     /// refusal, this phone's own, do not count.
     pub(super) fn give_up_shadows(&self, tx: &Connection) -> Result<(), ClientError> {
-        let mut select = self
-            .db
-            .prepare("SELECT DISTINCT record, area, type FROM shadows WHERE lost IN (0, 3, 4)")?;
+        let mut select = self.db.prepare(&format!(
+            "SELECT DISTINCT record, area, type FROM shadows WHERE {IS_OPEN}"
+        ))?;
         let rows = select.query_map([], |row| {
             let (record, area) = (RecordId(row.get(0)?), AreaNo(row.get(1)?));
             Ok(Row::new(record, &row.get::<_, String>(2)?, area))
@@ -223,6 +228,7 @@ impl Engine {
             return Ok(());
         }
         let own = self.own_feeds();
+        let give_up = format!("UPDATE shadows SET lost = 1 WHERE record = ?1 AND no = ?2 AND {IS_OPEN}");
         for row in rows {
             let row = overlay::row(tx, row.record)?.unwrap_or(row);
             let confirmed = overlay::documents(tx, row.record, false)?;
@@ -232,7 +238,7 @@ impl Engine {
                 let sql = if lacking.is_empty() {
                     "DELETE FROM shadows WHERE record = ?1 AND no = ?2"
                 } else {
-                    "UPDATE shadows SET lost = 1 WHERE record = ?1 AND no = ?2 AND lost IN (0, 3, 4)"
+                    &give_up
                 };
                 tx.prepare_cached(sql)?.execute((row.record.0, shadow.no))?;
             }

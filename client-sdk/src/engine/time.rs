@@ -24,7 +24,7 @@ pub(super) const EARLIEST_MS: i64 = 1_767_196_800_000;
 pub(super) struct Made {
     /// The time it carries, ms since 1970.
     pub(super) at: i64,
-    /// What the phone's own clock said; `None` in files of the version before.
+    /// The time that the phone's own clock said; `None` in files of the version before.
     pub(super) clock: Option<i64>,
     /// The server's time that the phone had been told last, 0 for none.
     pub(super) told: i64,
@@ -115,7 +115,7 @@ impl Engine {
     }
 }
 
-/// What a clock ahead had taken for due is shown again.
+/// Records that a clock ahead had taken for due are shown again.
 fn show_hidden(
     c: &Connection,
     schema: &gridledger_schema::set::SchemaSet,

@@ -25,7 +25,7 @@ struct Kept {
     made: Made,
 }
 
-/// What one request and its answer say of the times of own entries.
+/// The word of one request and its answer on the times of own entries.
 #[derive(Default)]
 pub(super) struct Times {
     /// The request left out own entries, since their times are in doubt: the server's comes first.
@@ -64,7 +64,7 @@ impl Engine {
             // Another process has sent since: what it sent may be decided. Its answer, or the next one, corrects.
             return Ok(0);
         }
-        // What a receipt of before a restore proves stays as it is.
+        // An entry that a receipt of before a restore proves stays as it is.
         let after = after.max(proven(&tx, feed)?);
         let kept = undecided(&tx, feed, after)?;
         let offset = db::number(&tx, "clock_offset")?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
-use gridledger_schema::wire::{AreaCursor, AreaInfo};
+use gridledger_schema::wire::AreaInfo;
 
 use super::StoreError;
 use super::notices::Notices;
@@ -24,9 +24,9 @@ pub trait NodeStore {
     fn territory(&self) -> Result<(u64, Vec<AreaInfo>), StoreError>;
     /// Takes a request counter of a device at `now` (ms) if it is higher than any taken; the highest taken before it.
     fn advance_counter(&self, device: DeviceNo, counter: u64, now: i64) -> Result<u64, StoreError>;
-    /// The most a device can hold of each area's log that it was given of, and of those it says where it stands in: of an
-    /// area met for the first time, as much as there is.
-    fn meet(&self, device: DeviceNo, cursors: &[AreaCursor]) -> Result<Bounds, StoreError>;
+    /// The most a device can hold of each area's log that it was given of, and of the logs of these areas: of an area met for
+    /// the first time, as much as there is.
+    fn meet(&self, device: DeviceNo, areas: &[AreaNo]) -> Result<Bounds, StoreError>;
     /// The positions at which a device was sent these records by themselves, of those that are known.
     fn sent(&self, device: DeviceNo, records: &[RecordId]) -> Result<Sent, StoreError>;
     /// Notes that a device is being sent records by themselves.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
-use gridledger_schema::wire::{AreaCursor, AreaInfo};
+use gridledger_schema::wire::AreaInfo;
 
 use super::people;
 use super::{Engine, SqlStore};
@@ -100,10 +100,10 @@ impl<E: Engine> NodeStore for SqlStore<E> {
         self.engine.write_soon(move |c| advance(c, device, counter, now))
     }
 
-    fn meet(&self, device: DeviceNo, cursors: &[AreaCursor]) -> Result<Bounds, StoreError> {
+    fn meet(&self, device: DeviceNo, areas: &[AreaNo]) -> Result<Bounds, StoreError> {
         let known = self.engine.read(|c| given(c, device))?;
-        let areas = cursors.iter().map(|cursor| cursor.area);
-        let missing: Vec<AreaNo> = areas.filter(|area| !known.contains_key(area)).collect();
+        let missing = areas.iter().copied().filter(|area| !known.contains_key(area));
+        let missing: Vec<AreaNo> = missing.collect();
         if missing.is_empty() {
             return Ok(known);
         }
