@@ -69,20 +69,24 @@ proptest! {
     }
 }
 
-#[test]
-fn two_who_start_the_same_text_and_counter_at_once_both_count() {
-    let create = Target::Create {
-        record_type: "household".into(),
-        area: AreaNo(1),
-    };
-    let first = Entry {
+/// The entry that creates a household.
+fn creation() -> Entry {
+    Entry {
         n: 1,
         at: 1,
         cursor: 0,
         role: "w".into(),
-        target: create,
+        target: Target::Create {
+            record_type: "household".into(),
+            area: AreaNo(1),
+        },
         intents: vec![],
-    };
+    }
+}
+
+#[test]
+fn two_who_start_the_same_text_and_counter_at_once_both_count() {
+    let first = creation();
     let record: RecordId = first.record(feed(0));
     let both = |text: &str| {
         let ops = [
@@ -229,18 +233,7 @@ proptest! {
 
 #[test]
 fn an_authors_entries_fork_the_document_once() {
-    let create = Target::Create {
-        record_type: "household".into(),
-        area: AreaNo(1),
-    };
-    let first = Entry {
-        n: 1,
-        at: 1,
-        cursor: 0,
-        role: "w".into(),
-        target: create,
-        intents: vec![],
-    };
+    let first = creation();
     let record = first.record(feed(0));
     let splice = |n| Entry {
         n,

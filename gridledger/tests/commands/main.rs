@@ -114,16 +114,7 @@ fn what_is_wrong_is_named_and_the_exit_code_says_how() {
 #[test]
 fn the_offices_sheets_are_checked_then_taken_in() {
     let office = Office::open();
-    office.done(&[
-        "admin",
-        "sample-town",
-        "--grids",
-        "8",
-        "--households",
-        "2",
-        "--out",
-        "town",
-    ]);
+    office.sample_town();
     let import = |what, file: &str, more: &[&str]| {
         office.done(&[&["admin", "--json", "import", what, file], more].concat())
     };

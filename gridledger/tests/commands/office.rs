@@ -8,6 +8,18 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Makes the sheets of a made-up town, in the folder `town`.
+pub const SAMPLE_TOWN: [&str; 8] = [
+    "admin",
+    "sample-town",
+    "--grids",
+    "8",
+    "--households",
+    "2",
+    "--out",
+    "town",
+];
+
 /// An empty folder to keep a store in.
 pub struct Office {
     pub dir: TempDir,
@@ -44,6 +56,11 @@ impl Office {
         let output = self.run(words);
         assert!(output.status.success(), "{words:?}: {output:?}");
         String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    }
+
+    /// Makes the sheets of a made-up town, in the folder `town`.
+    pub fn sample_town(&self) {
+        self.done(&SAMPLE_TOWN);
     }
 
     /// Runs a command that must fail; its exit code and what it complained.

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::office::Office;
+use crate::office::{Office, SAMPLE_TOWN};
 
 /// An end of a pipe that nobody reads.
 fn closed() -> Stdio {
@@ -28,16 +28,7 @@ fn whoever_stops_reading_ends_nothing() {
         &["admin", "--json", "verify"],
         &["--help"],
         &["admin", "area", "add", "D2", "--kind", "district", "--name", "x"],
-        &[
-            "admin",
-            "sample-town",
-            "--grids",
-            "8",
-            "--households",
-            "2",
-            "--out",
-            "town",
-        ],
+        &SAMPLE_TOWN,
         &["admin", "import", "areas", "town/areas.csv", "--dry-run"],
         &["admin", "restore", "b.db", "--store", "sqlite:restored.db"],
         &["demo", "--once", "--phones", "10", "--households", "4"],

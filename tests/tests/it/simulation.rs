@@ -102,6 +102,7 @@ fn random_histories_keep_the_promises() {
     ];
     let of_themes = [
         ("revoked", sum(|t| t.revoked)),
+        ("handed over", sum(|t| t.handed_over)),
         ("pulled", sum(|t| t.pulled)),
         ("fetched", sum(|t| t.fetched)),
         ("set back", sum(|t| t.set_back)),

@@ -22,7 +22,10 @@ use serde_json::json;
 
 /// Two workers of one grid, with their phones.
 fn two() -> (World, Phone, Phone) {
-    let world = World::new(1);
+    two_in(World::new(1))
+}
+
+fn two_in(world: World) -> (World, Phone, Phone) {
     world.user("w1", "grid_worker", "G1");
     world.user("w2", "grid_worker", "G1");
     world.dwelling("G1");
