@@ -42,6 +42,8 @@ pub struct Request {
     pub lease: bool,
     /// What it brings besides while its server recovers what a restore lost.
     pub recovery: Option<Recovery>,
+    /// The mark with which the log of each cursor's area was told up to there, 0 for none; nothing where it shows none.
+    pub marks: Vec<u16>,
 }
 
 /// What a phone brings besides its entries after its server was restored from a backup.
@@ -372,6 +374,8 @@ pub struct Delta {
     pub records: Vec<RecordNews>,
     /// Digest of each facet over the whole area at `to`, when `to` is the log's end: (facet, digest).
     pub digests: Vec<(u8, [u8; 16])>,
+    /// The mark of the log's end, when `to` is that and another than `from`; 0 for none.
+    pub mark: u16,
 }
 
 /// What is new of one record.

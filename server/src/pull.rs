@@ -192,7 +192,7 @@ impl Receiver<'_> {
                 records.extend(news(self.service, row, from.floor, facets, self.own)?);
             }
         }
-        let (mut delta, whole) = piece(from, reached, head.seq, records);
+        let (mut delta, whole) = piece(from, reached, &head, records);
         if whole {
             delta.digests = digests(&head, facets);
         }
@@ -212,7 +212,7 @@ impl Receiver<'_> {
         let mut reached = if more { from.reached } else { head.seq };
         for row in rows {
             if taken >= bytes {
-                return Ok(piece(from, reached.min(row.at - 1), head.seq, records));
+                return Ok(piece(from, reached.min(row.at - 1), &head, records));
             }
             if more {
                 reached = row.at;
@@ -221,7 +221,7 @@ impl Receiver<'_> {
             taken += news.as_ref().map_or(0, weight);
             records.extend(news);
         }
-        Ok(piece(from, reached, head.seq, records))
+        Ok(piece(from, reached, &head, records))
     }
 
     /// The news of a record for a reader of some records: all of it, or that it is out of reach.
@@ -268,19 +268,20 @@ impl Receiver<'_> {
 const ROWS_AT_ONCE: usize = 1_000;
 
 /// A piece of an area's news that reaches a position of its log, and whether it is the last.
-fn piece(from: AreaCursor, reached: u64, head: u64, records: Vec<RecordNews>) -> (Delta, bool) {
+fn piece(from: AreaCursor, reached: u64, head: &AreaHead, records: Vec<RecordNews>) -> (Delta, bool) {
     let reached = reached.max(from.reached);
-    let whole = reached >= head;
+    let whole = reached >= head.seq;
     let to = AreaCursor {
         area: from.area,
-        floor: if whole { head } else { from.floor },
-        reached: if whole { head } else { reached },
+        floor: if whole { head.seq } else { from.floor },
+        reached: if whole { head.seq } else { reached },
     };
     let delta = Delta {
         from,
         to,
         records,
         digests: Vec::new(),
+        mark: if whole { head.mark } else { 0 },
     };
     (delta, whole)
 }

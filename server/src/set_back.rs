@@ -1,11 +1,15 @@
 //! A store that was set back: it holds less than it once confirmed, and nobody has said so. A virtual machine's snapshot
 //! does that, a file copied back by hand, a database that fails over to a server that lags behind.
 //!
-//! Four things give it away: a receipt that this store has signed and cannot account for, which a phone brings; a cursor
-//! beyond an area's log, and a later generation than any known here, which a phone claims; and the position beside the
-//! store's file (`store/sqlite/position.rs`). What is proven is kept in the store. From then on it takes nothing and tells nothing, until `admin restore --in-place` makes it
-//! another generation, in which phones offer again what was lost.
+//! Two things prove it: a receipt that this store has signed and cannot account for, which a phone brings; and the position
+//! beside the store's file (`store/sqlite/position.rs`). What is proven is kept in the store. From then on it takes nothing and
+//! tells nothing, until `admin restore --in-place` makes it another generation, in which phones offer again what was lost.
+//!
+//! Three things are claims of phones: a cursor beyond an area's log; a mark that the log does not have at a cursor
+//! (`store/tables/marks.rs`); a later generation than any known here. Such a phone is asked for its receipts, is told nothing,
+//! and waits; the log, `/readyz` and the metrics say how many phones do.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,8 +17,8 @@ use std::time::Duration;
 
 use gridledger_core::{receipt, recovery};
 use gridledger_schema::code::Code;
-use gridledger_schema::ids::{AreaNo, FeedId, ServerEpoch};
-use gridledger_schema::wire::{AreaCursor, Receipt, Request};
+use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, ServerEpoch};
+use gridledger_schema::wire::{Receipt, Request};
 
 use crate::faults;
 use crate::service::Service;
@@ -35,6 +39,8 @@ const EVERY: Duration = Duration::from_secs(2);
 pub struct SetBack {
     /// Why the store is held to be set back, and when that was looked up.
     known: Mutex<(Option<String>, i64)>,
+    /// Devices that claim more than there is, and have not been answered since; of enrolled ones alone.
+    claims: Mutex<BTreeSet<DeviceNo>>,
 }
 
 impl SetBack {
@@ -42,6 +48,7 @@ impl SetBack {
     pub fn new(store: &dyn Store) -> Result<Self, StoreError> {
         Ok(Self {
             known: Mutex::new((read(store)?, i64::MIN)),
+            claims: Mutex::default(),
         })
     }
 
@@ -69,6 +76,22 @@ impl SetBack {
         match self.why(service)? {
             Some(_) => Err(StoreError::SetBack),
             None => Ok(()),
+        }
+    }
+
+    /// How many devices claimed more than there is when they came last.
+    pub fn claims(&self) -> usize {
+        self.claims.lock().map_or(0, |claims| claims.len())
+    }
+
+    /// Notes whether a device claims more than there is.
+    fn note_claim(&self, device: DeviceNo, claims: bool) {
+        if let Ok(mut known) = self.claims.lock() {
+            if claims {
+                known.insert(device);
+            } else {
+                known.remove(&device);
+            }
         }
     }
 
@@ -200,39 +223,71 @@ pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(),
     if faults::is_planted("22") {
         return Ok(());
     }
-    // Claims alone prove nothing: the phone is asked for a receipt.
-    let behind = Err(SyncError::Refused(Code::ServerBehind));
+    // Claims alone prove nothing: the phone is asked for its receipts.
+    let claims = claim(service, request)?;
+    service.set_back.note_claim(device.no, claims.is_some());
+    let Some(claims) = claims else {
+        return Ok(());
+    };
+    tracing::warn!(
+        device = device.no.0,
+        claims,
+        "a phone holds what is not here, and waits: if the store was set back, run `gridledger admin restore --in-place`"
+    );
+    Err(SyncError::Refused(Code::ServerBehind))
+}
+
+/// What a phone claims that is not here; `None` if nothing.
+fn claim(service: &Service, request: &Request) -> Result<Option<&'static str>, StoreError> {
     if let Some(epoch) = request.server_epoch
         && is_lost(service, epoch)?
     {
-        tracing::warn!(
-            epoch = epoch.0,
-            "a phone is of a generation that is not known here"
-        );
-        return behind;
+        return Ok(Some("a generation that is not known here"));
+    }
+    if is_of_another(service, request)? {
+        return Ok(None);
     }
     if is_beyond(service, request)? {
-        tracing::warn!(
-            device = device.no.0,
-            "a phone holds more of an area's log than there is"
-        );
-        return behind;
+        return Ok(Some("more of an area's log than there is"));
     }
-    Ok(())
+    Ok((!are_marked(service, request)?).then_some("another log of an area"))
 }
 
-/// Whether a phone claims to hold more than there is. One of a generation that is known here, and not this one, is told to move;
-/// its positions are another's. One of an unknown generation that has shown its receipts has no more to say.
-fn is_beyond(service: &Service, request: &Request) -> Result<bool, StoreError> {
+/// Whether a phone's positions are another generation's. One of a generation that is known here, and not this one, is told to
+/// move. One of an unknown generation that has shown its receipts has no more to say.
+fn is_of_another(service: &Service, request: &Request) -> Result<bool, StoreError> {
     let other = request
         .server_epoch
         .filter(|epoch| *epoch != service.identity.epoch);
-    if let Some(epoch) = other
-        && (request.recovery.is_some() || service.store.epochs()?.contains(&epoch))
-    {
+    Ok(match other {
+        Some(epoch) => request.recovery.is_some() || service.store.epochs()?.contains(&epoch),
+        None => false,
+    })
+}
+
+/// Whether the phone holds more of some area's log than there is.
+fn is_beyond(service: &Service, request: &Request) -> Result<bool, StoreError> {
+    if request.cursors.is_empty() {
         return Ok(false);
     }
-    beyond(service, &request.cursors)
+    let areas: Vec<AreaNo> = request.cursors.iter().map(|cursor| cursor.area).collect();
+    let heads = service.store.heads(&areas)?;
+    Ok(request.cursors.iter().any(|cursor| {
+        let head = heads.get(&cursor.area);
+        head.is_some_and(|head| cursor.reached > *head || cursor.floor > *head)
+    }))
+}
+
+/// Whether the logs have the marks that the phone shows.
+fn are_marked(service: &Service, request: &Request) -> Result<bool, StoreError> {
+    let shown: Vec<(AreaNo, u64, u16)> = request
+        .cursors
+        .iter()
+        .zip(&request.marks)
+        .filter(|(cursor, mark)| **mark != 0 && cursor.floor == cursor.reached)
+        .map(|(cursor, mark)| (cursor.area, cursor.reached, *mark))
+        .collect();
+    Ok(shown.is_empty() || service.store.are_marked(&shown)?)
 }
 
 /// Why a receipt of this server's shows that the store was set back; `None` if the store can account for it.
@@ -271,18 +326,4 @@ fn is_later(service: &Service, epoch: ServerEpoch) -> Result<bool, StoreError> {
 
 fn held(service: &Service, feed: FeedId, n: u64) -> Result<Option<[u8; 32]>, StoreError> {
     Ok(service.store.entry_hash(feed, n)?.map(|hash| hash.0))
-}
-
-/// Whether the phone holds more of some area's log than there is.
-fn beyond(service: &Service, cursors: &[AreaCursor]) -> Result<bool, StoreError> {
-    if cursors.is_empty() {
-        return Ok(false);
-    }
-    let areas: Vec<AreaNo> = cursors.iter().map(|cursor| cursor.area).collect();
-    let heads = service.store.heads(&areas)?;
-    let short = |cursor: &AreaCursor| {
-        let head = heads.get(&cursor.area);
-        head.is_some_and(|head| cursor.reached > *head || cursor.floor > *head)
-    };
-    Ok(cursors.iter().any(short))
 }

@@ -12,7 +12,7 @@ use gridledger_core::wire::{RecordNames, WireError, sheet};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Frame, Grant, GrantSet, Request, Ruling, Segment, Welcome};
+use gridledger_schema::wire::{Frame, Grant, GrantSet, OLDEST_PROTOCOL, Request, Ruling, Segment, Welcome};
 
 use crate::answers::Answering;
 use crate::auth::codes;
@@ -477,11 +477,17 @@ impl Answer {
         while piece.len() < self.piece_bytes {
             let full = self.sent >= self.budget;
             let next = if full { None } else { self.pull.next(service)? };
-            let Some(frame) = self.still_true(service, next)? else {
+            let Some(mut frame) = self.still_true(service, next)? else {
                 let more = full || self.ask_again;
                 piece.extend(frames::write_frame(&Frame::End { more }));
                 return Ok(true);
             };
+            if let Frame::Delta(delta) = &mut frame
+                && self.version == OLDEST_PROTOCOL
+            {
+                // An app of before knows of no marks.
+                delta.mark = 0;
+            }
             piece.extend(frames::write_frame(&frame));
         }
         Ok(false)

@@ -182,8 +182,11 @@ impl Engine {
         }
         if equal {
             let (floor, reached) = (delta.to.floor as i64, delta.to.reached as i64);
-            let sql = "UPDATE areas SET floor = ?2, reached = ?3 WHERE area = ?1";
-            c.prepare_cached(sql)?.execute((area.0, floor, reached))?;
+            if delta.to != delta.from {
+                let sql = "UPDATE areas SET floor = ?2, reached = ?3, mark = ?4 WHERE area = ?1";
+                c.prepare_cached(sql)?
+                    .execute((area.0, floor, reached, delta.mark))?;
+            }
             came.proven = !delta.digests.is_empty();
             if came.proven {
                 self.end_healing(c, area)?;
@@ -259,7 +262,7 @@ pub(super) fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), Clien
     )?;
     c.execute("UPDATE records SET held = 0 WHERE area = ?1", [area.0])?;
     c.execute(
-        "UPDATE areas SET floor = 0, reached = 0 WHERE area = ?1",
+        "UPDATE areas SET floor = 0, reached = 0, mark = 0 WHERE area = ?1",
         [area.0],
     )?;
     Ok(())

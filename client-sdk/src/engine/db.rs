@@ -8,7 +8,7 @@ use crate::error::ClientError;
 pub(super) const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
 pub(super) const STEPS: &[&str] = &[
-    FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, SEEN, CLOCKED, SCOPES,
+    FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, SEEN, CLOCKED, SCOPES, MARKS,
 ];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
@@ -127,6 +127,9 @@ ALTER TABLE entries ADD COLUMN told INTEGER;
 ALTER TABLE entries ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entries_doubted ON entries (n) WHERE doubted = 1 AND state = 0;
 ";
+
+/// The mark with which the log's end was told: it tells this log from one that was set back and went on. 0: none.
+const MARKS: &str = "ALTER TABLE areas ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;";
 
 /// Folds the log into the file and empties it, so that nothing of what was deleted stays in it.
 pub(super) fn fold_log(c: &Connection) -> Result<(), ClientError> {

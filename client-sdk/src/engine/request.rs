@@ -12,7 +12,7 @@ use gridledger_schema::wire::{AreaCursor, Ask, Enrol, GrantSet, Request, Segment
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::names::Names;
-use super::{Engine, db, restored, times};
+use super::{Engine, db, reach, restored, times};
 use crate::error::ClientError;
 
 /// A request ready to be sent.
@@ -96,10 +96,16 @@ impl Engine {
         let entries = segments.iter().map(|s| s.entries.len()).sum();
         let rights_known = self.rights_known(&segments, db::number(c, "territory")? as u32);
         let (recovery, told_missing) = self.recovery(&segments)?.unzip();
+        let cursors = self.cursors()?;
+        let marks = if recovery.is_some() || !segments.is_empty() || self.holds_parts()? {
+            self.marks(&cursors)?
+        } else {
+            Vec::new()
+        };
         let request = Request {
             server_epoch: self.me.server_epoch,
             schema: self.schema.fingerprint(),
-            cursors: self.cursors()?,
+            cursors,
             want: self.want()?,
             budget,
             own: self.own()?,
@@ -110,6 +116,7 @@ impl Engine {
             asks: self.asks()?,
             lease,
             recovery,
+            marks,
         };
         let mut payload = frames::write_request(&request, &Names(c));
         let (mut entries, schema, asks) = (entries, request.schema, request.asks.clone());
@@ -267,6 +274,25 @@ impl Engine {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether this phone holds only some records of an area: no digest tells it of a log that is another.
+    fn holds_parts(&self) -> Result<bool, ClientError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM areas WHERE held = 1 AND scope <> ?1)";
+        let mut select = self.db.prepare_cached(sql)?;
+        Ok(select.query_row([reach::WHOLE], |row| row.get(0))?)
+    }
+
+    /// The mark at each cursor; nothing where there is none at all.
+    fn marks(&self, cursors: &[AreaCursor]) -> Result<Vec<u16>, ClientError> {
+        let mut select = self.db.prepare_cached("SELECT mark FROM areas WHERE area = ?1")?;
+        let of = |cursor: &AreaCursor| Ok(select.query_row([cursor.area.0], |row| row.get(0))?);
+        let marks: Vec<u16> = cursors.iter().map(of).collect::<Result<_, ClientError>>()?;
+        Ok(if marks.iter().all(|mark| *mark == 0) {
+            Vec::new()
+        } else {
+            marks
+        })
     }
 
     fn want(&self) -> Result<Want, ClientError> {

@@ -238,7 +238,7 @@ fn begin_again(c: &Connection, notice: &Restored) -> Result<(), ClientError> {
         "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16),
            overlay_clock = coalesce(overlay_clock, confirmed_clock), confirmed_clock = NULL;
          UPDATE records SET held = 0, created = NULL;
-         UPDATE areas SET floor = 0, reached = 0;
+         UPDATE areas SET floor = 0, reached = 0, mark = 0;
          UPDATE entries SET asked_told = 0 WHERE asked IS NOT NULL AND ruling IS NULL;
          DELETE FROM digests; DELETE FROM gone; DELETE FROM former_feeds;",
     )?;

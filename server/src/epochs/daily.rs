@@ -68,6 +68,7 @@ fn run(service: &Service) -> bool {
         .and_then(|_| tools::rewrite(service))
         .and_then(|_| renew(service))
         .and_then(|renewed| Ok((renewed, retain(service, false)?)))
+        .and_then(|done| service.store.thin_marks().map(|_| done))
         .and_then(|done| {
             service.store.note_daily_run(service.trusted_now()?)?;
             Ok(done)

@@ -21,8 +21,13 @@ pub async fn ready(
     service: web::Data<Service>,
     looks: web::Data<Looks<Result<(), ApiError>>>,
 ) -> Result<impl Responder, ApiError> {
+    let ahead = service.set_back.claims();
     looks.share(|| look(service)).await?;
-    Ok(HttpResponse::Ok().json(json!({ "status": "ready" })))
+    let mut ready = json!({ "status": "ready" });
+    if ahead > 0 {
+        ready["phones_ahead"] = ahead.into();
+    }
+    Ok(HttpResponse::Ok().json(ready))
 }
 
 async fn look(service: web::Data<Service>) -> Result<(), ApiError> {

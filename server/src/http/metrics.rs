@@ -190,6 +190,7 @@ pub async fn page(
     if !access.allows(&request) {
         return Err(Code::Forbidden.into());
     }
+    let ahead = service.set_back.claims();
     let counted = block(move || Ok::<_, StoreError>((service.store.counts()?, service.clock_doubt()?)));
     let ((records, entries, refused), doubt) = counted.await?;
     let mut out = Page::default();
@@ -229,6 +230,12 @@ pub async fn page(
         "gauge",
         "Whether the server is sure of its clock.",
         u64::from(doubt.is_none()),
+    );
+    out.single(
+        "gridledger_phones_ahead",
+        "gauge",
+        "Phones that hold what is not here, and wait.",
+        ahead as u64,
     );
     if let Some(bytes) = resident_bytes() {
         out.single(

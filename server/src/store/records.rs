@@ -338,6 +338,8 @@ pub struct AreaHead {
     pub seq: u64,
     /// Digest of each facet.
     pub digests: Vec<(u8, u128)>,
+    /// The mark of that position, where it was looked up; 0 for none.
+    pub mark: u16,
 }
 
 /// What a push reads while it is decided, inside the transaction that will hold its writes.
@@ -561,6 +563,10 @@ pub trait RecordStore {
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError>;
     /// The last positions of these areas' logs; of those that are not there, none.
     fn heads(&self, areas: &[AreaNo]) -> Result<BTreeMap<AreaNo, u64>, StoreError>;
+    /// Whether each of these positions is one at which its area's log stood with that mark; positions too old for marks count.
+    fn are_marked(&self, marks: &[(AreaNo, u64, u16)]) -> Result<bool, StoreError>;
+    /// Lets go of old marks; how many.
+    fn thin_marks(&self) -> Result<u64, StoreError>;
     /// One consistent look at an area: its head, and the records changed after the cursor in the order of their last
     /// change, up to about `bytes` of entries (at least one record).
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError>;

@@ -325,6 +325,12 @@ impl<'a> Reader<'a> {
         self.columns.get_mut(index).ok_or(WireError::Truncated)
     }
 
+    /// Whether a column that was read from holds more.
+    pub fn has_more(&self, column: &str) -> bool {
+        let column = self.names.get(column).and_then(|&index| self.columns.get(index));
+        column.is_some_and(|column| !column.data.is_empty())
+    }
+
     /// Reads an unsigned number.
     pub fn uint(&mut self, column: &str) -> Result<u64, WireError> {
         take_uint(&mut self.column(column)?.data)

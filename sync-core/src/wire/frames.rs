@@ -36,7 +36,7 @@ pub fn write_request_as(version: u8, request: &Request, names: &dyn RecordNames)
 }
 
 fn request_fields(e: &mut Out<'_>, version: u8, request: &Request, names: &dyn RecordNames) -> Written {
-    e.array(12)?;
+    e.array(if request.marks.is_empty() { 12 } else { 13 })?;
     match request.server_epoch {
         Some(epoch) => e.u64(epoch.0)?,
         None => e.null()?,
@@ -76,7 +76,12 @@ fn request_fields(e: &mut Out<'_>, version: u8, request: &Request, names: &dyn R
     write_reads(e, &request.reads)?;
     write_asks(e, &request.asks)?;
     e.bool(request.lease)?;
-    write_recovery(e, request.recovery.as_ref())
+    write_recovery(e, request.recovery.as_ref())?;
+    if !request.marks.is_empty() {
+        let marks: Vec<u8> = request.marks.iter().flat_map(|mark| mark.to_be_bytes()).collect();
+        e.bytes(&marks)?;
+    }
+    Ok(())
 }
 
 /// A request, its segments still unread: reading those needs the records' short names.
@@ -91,7 +96,8 @@ pub struct ReadRequest<'a> {
 /// Reads a request.
 pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let mut d = Decoder::new(payload);
-    if d.array()? != Some(12) {
+    let length = d.array()?;
+    if !matches!(length, Some(12 | 13)) {
         return Err(WireError::Malformed("request"));
     }
     let server_epoch = optional(&mut d, |d| Ok(ServerEpoch(d.u64()?)))?;
@@ -116,6 +122,10 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
     let (reads, asks, lease) = (read_reads(&mut d)?, read_asks(&mut d)?, d.bool()?);
     let recovery = read_recovery(&mut d)?;
+    let marks = match length {
+        Some(13) => read_marks(d.bytes()?, &cursors)?,
+        _ => Vec::new(),
+    };
     let schema = [0; 8];
     let request = Request {
         server_epoch,
@@ -131,6 +141,7 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
         asks,
         lease,
         recovery,
+        marks,
     };
     Ok(ReadRequest { request, segments })
 }
@@ -151,6 +162,15 @@ fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
         .collect::<Result<_, _>>()?;
     each_once(cursors.iter().map(|cursor| cursor.area), "an area")?;
     Ok(cursors)
+}
+
+/// A mark for each cursor, two bytes each.
+fn read_marks(bytes: &[u8], cursors: &[AreaCursor]) -> Result<Vec<u16>, WireError> {
+    if bytes.len() != cursors.len() * 2 {
+        return Err(WireError::Malformed("marks"));
+    }
+    let mark = |two: &[u8]| u16::from_be_bytes([two[0], two[1]]);
+    Ok(bytes.chunks_exact(2).map(mark).collect())
 }
 
 fn read_own(d: &mut Decoder<'_>) -> Result<Vec<(u32, u64)>, WireError> {

@@ -343,6 +343,9 @@ pub fn write_delta(delta: &Delta) -> Vec<u8> {
     for record in &delta.records {
         write_record(&mut w, record, &mut feeds);
     }
+    if delta.mark != 0 {
+        w.uint("head", u64::from(delta.mark));
+    }
     w.finish()
 }
 
@@ -443,11 +446,14 @@ pub fn read_delta(bytes: &[u8], names: &dyn RecordNames) -> Result<Delta, WireEr
     let records = (0..count)
         .map(|_| read_record(&mut r, area, &mut feeds, names))
         .collect::<Result<_, _>>()?;
+    let mark = if r.has_more("head") { r.uint("head")? } else { 0 };
+    let mark = u16::try_from(mark).map_err(|_| WireError::Malformed("mark"))?;
     Ok(Delta {
         from,
         to,
         records,
         digests,
+        mark,
     })
 }
 

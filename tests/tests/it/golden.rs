@@ -234,13 +234,21 @@ fn requests(version: u8) -> Vec<(&'static str, Request)> {
         }),
         ..idle.clone()
     };
-    vec![
+    let marked = Request {
+        marks: vec![0xa1b2, 0],
+        ..pushing.clone()
+    };
+    let mut requests = vec![
         ("request-notes", telling),
         ("request-idle", idle),
         ("request-segment", pushing),
         ("request-enrol", enrolling),
         ("request-recovery", recovering),
-    ]
+    ];
+    if version > OLDEST_PROTOCOL {
+        requests.push(("request-marks", marked));
+    }
+    requests
 }
 
 fn read_request(version: u8, payload: &[u8]) -> Option<Request> {
@@ -347,6 +355,7 @@ fn delta() -> Delta {
         },
         records: vec![told, whole, left, erased],
         digests: vec![(0, [0xaa; 16]), (1, [0xbb; 16])],
+        mark: 0,
     }
 }
 
@@ -417,7 +426,11 @@ fn of_frames(version: u8) -> Vec<Case> {
         at: AT,
         note: "属实".into(),
     };
-    let frames = vec![
+    let marked = Delta {
+        mark: 0xa1b2,
+        ..delta()
+    };
+    let mut frames = vec![
         ("frame-end", Frame::End { more: true }),
         (
             "frame-time",
@@ -461,6 +474,9 @@ fn of_frames(version: u8) -> Vec<Case> {
             frames::take_frame(&mut arrived, &NoNames) == Ok(Some(frame.clone())) && arrived.is_empty()
         }),
     };
+    if version > OLDEST_PROTOCOL {
+        frames.push(("frame-delta-marked", Frame::Delta(marked)));
+    }
     frames.into_iter().map(case).collect()
 }
 

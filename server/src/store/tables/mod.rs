@@ -10,6 +10,7 @@ mod handled;
 pub mod hot;
 mod ledgers;
 mod locks;
+mod marks;
 mod nodes;
 mod people;
 mod plans;

@@ -9,7 +9,7 @@ use super::locks::{self, Discovered, Locked};
 use super::people;
 use super::plans;
 use super::records::{documents_of, record_row};
-use super::{epochs, events, handled, quotas, refusals};
+use super::{epochs, events, handled, marks, quotas, refusals};
 use crate::cells;
 use crate::store::StoreError;
 use crate::store::notices::Notice;
@@ -208,7 +208,11 @@ pub(super) fn area_head(c: &Connection<'_>, area: AreaNo) -> Result<Option<AreaH
             )
         })
         .collect();
-    Ok(Some(AreaHead { seq, digests }))
+    Ok(Some(AreaHead {
+        seq,
+        digests,
+        mark: 0,
+    }))
 }
 
 pub(super) fn entry_hash(bytes: Vec<u8>) -> Result<EntryHash, StoreError> {
@@ -266,6 +270,7 @@ pub(super) fn write_head(
         .collect();
     let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
     update.execute((area.0, head.seq as i64, digests))?;
+    marks::put(c, area, head.seq)?;
     c.notice(Notice::Area(area));
     Ok(())
 }

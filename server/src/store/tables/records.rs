@@ -8,7 +8,7 @@ use gridledger_schema::wire::AreaCursor;
 
 use super::locks::Discovered;
 use super::pushes::{self, read_line, read_refusal};
-use super::{Engine, SqlStore, epochs, events, handled, ledgers};
+use super::{Engine, SqlStore, epochs, events, handled, ledgers, marks};
 use crate::faults::is_planted;
 use crate::store::StoreError;
 use crate::store::records::{
@@ -307,10 +307,26 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
+    fn are_marked(&self, marked: &[(AreaNo, u64, u16)]) -> Result<bool, StoreError> {
+        self.engine.read(|c| {
+            for (area, seq, mark) in marked {
+                if !marks::is_marked(c, *area, *seq, *mark)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    fn thin_marks(&self) -> Result<u64, StoreError> {
+        self.engine.write(|c| marks::thin(c))
+    }
+
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {
         self.engine.read(|c| {
-            let head = pushes::area_head(c, cursor.area)?.unwrap_or_default();
+            let mut head = pushes::area_head(c, cursor.area)?.unwrap_or_default();
             let rows = if head.seq > cursor.reached {
+                head.mark = marks::of(c, cursor.area, head.seq)?;
                 news(c, cursor, bytes)?
             } else {
                 Vec::new()
@@ -321,8 +337,9 @@ impl<E: Engine> RecordStore for SqlStore<E> {
 
     fn changes(&self, area: AreaNo, after: u64, limit: usize) -> Result<Changes, StoreError> {
         self.engine.read(|c| {
-            let head = pushes::area_head(c, area)?.unwrap_or_default();
+            let mut head = pushes::area_head(c, area)?.unwrap_or_default();
             let (rows, more) = if head.seq > after {
+                head.mark = marks::of(c, area, head.seq)?;
                 changes(c, area, after, limit)?
             } else {
                 (Vec::new(), false)

@@ -6,7 +6,7 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::Missing;
 
 use super::locks::Locked;
-use super::{Engine, SqlStore, clock, epoch_of, setting};
+use super::{Engine, SqlStore, clock, epoch_of, marks, setting};
 use crate::cells;
 use crate::set_back::SET_BACK;
 use crate::store::StoreError;
@@ -75,6 +75,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
             new.at,
         );
         c.execute("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)", event)?;
+        marks::put(c, AreaNo(area as u32), first)?;
     }
     c.execute("UPDATE areas SET head = ?1", [first as i64])?;
     // What a dump brought along of it is older than what devices were given since.

@@ -29,6 +29,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0013_clock", CLOCK),
     ("0014_halts", HALTS),
     ("0015_handlers", HANDLERS),
+    ("0016_marks", MARKS),
 ];
 
 const FIRST: &str = "
@@ -293,4 +294,10 @@ UPDATE evidence SET area = (
     SELECT r.area FROM entries e JOIN records r ON r.record = e.record WHERE e.feed = evidence.feed AND e.n = evidence.n)
   WHERE EXISTS (
     SELECT 1 FROM entries e JOIN records r ON r.record = e.record WHERE e.feed = evidence.feed AND e.n = evidence.n);
+";
+
+/// A random number for each position at which an area's log stood after a commit: a log that was set back and went on has others.
+const MARKS: &str = "
+CREATE TABLE marks (
+  area INTEGER NOT NULL, seq INTEGER NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
 ";

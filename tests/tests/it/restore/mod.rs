@@ -16,7 +16,7 @@ use gridledger_schema::wire::RecoveryPhase;
 use gridledger_server::desk::submit;
 use gridledger_server::store::StoreError;
 use gridledger_server::verify::verify;
-use gridledger_tests::office::{Clerk, creating, put};
+use gridledger_tests::office::{self, Clerk, creating, put};
 use gridledger_tests::world::{Line, Phone, World};
 use serde_json::json;
 

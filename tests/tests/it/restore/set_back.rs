@@ -218,7 +218,8 @@ fn a_phone_without_receipts_tells_what_a_store_set_back_has_lost() {
         patrol(&mut b, &format!("walk {i}"));
     }
     b.sync(&world).expect("a sync");
-    // The one without receipts cannot prove it, and heals. Nothing goes without a word.
+    // The one without receipts cannot prove it. Where the log's marks are too old it heals, and nothing goes without a word.
+    world.change_behind("DELETE FROM marks");
     let report = reader.sync(&world).expect("a sync");
     assert_eq!(report.healed, 1, "{report:?}");
     reader.sync(&world).expect("it fetches all there is");
@@ -247,6 +248,76 @@ fn a_phone_without_receipts_tells_what_a_store_set_back_has_lost() {
     assert_eq!(shown_label(&mut reader, house).as_deref(), Some("after"));
     assert_eq!(shown(&mut reader, walk), (1, 1, 0));
     assert_eq!(told(&mut reader), []);
+}
+
+/// A phone that can prove nothing claims to have seen what stands at its cursor. A log that went on has something else there.
+#[test]
+fn a_log_that_went_on_takes_no_edit_of_what_it_replaced() {
+    let (mut world, mut a, mut b) = two();
+    let mut reader = world.phone("w2", 0);
+    let house = household(&mut a, "before");
+    settle(&world, &mut [&mut a, &mut b, &mut reader]);
+    let snapshot = world.backup("snapshot.db");
+    for i in 0..3 {
+        label(&mut a, house, &format!("lost {i}"));
+    }
+    settle(&world, &mut [&mut a, &mut reader]);
+    set_back(&mut world, &snapshot);
+    label(&mut b, house, "unseen");
+    for i in 0..3 {
+        patrol(&mut b, &format!("walk {i}"));
+    }
+    b.sync(&world).expect("a sync");
+    label(&mut reader, house, "mine");
+    for _ in 0..2 {
+        assert!(is_behind(reader.sync(&world)), "its cursor is of another log");
+        assert_eq!(shown_label(&mut reader, house).as_deref(), Some("mine"));
+    }
+    assert!(!is_set_back(&world), "it only claims");
+    assert_eq!(world.service.set_back.claims(), 1);
+
+    world.pass(1_000);
+    world.restore_in_place();
+    settle(&world, &mut [&mut reader, &mut b, &mut a]);
+    assert_eq!(world.service.set_back.claims(), 0);
+    for phone in [&mut a, &mut b, &mut reader] {
+        let shown = phone.engine().for_check().get(house).expect("the store");
+        let conflicts = shown.expect("the household").conflicts();
+        assert_eq!(conflicts.len(), 1, "both values are shown");
+    }
+}
+
+/// A role that reads some of an area's records has no digest of it. Its phone shows the mark at every sync.
+#[test]
+fn a_phone_of_a_narrow_role_notices_a_log_that_went_on() {
+    let (mut world, mut a, mut b) = two();
+    for (login, role) in [("head", "grid_head"), ("h1", "dept_handler")] {
+        world.user(login, role, "G1");
+    }
+    let mut narrow = world.phone("h1", 0);
+    let category = world.service.schema.categories[0].code.clone();
+    let ticket = Clerk::new(&world.service, "w1").made("ticket", "G1", office::ticket("路灯不亮", &category));
+    for (verb, args) in [("accept", json!({})), ("assign", json!({"who": "h1"}))] {
+        let decided = Clerk::new(&world.service, "head").event(ticket, verb, args);
+        assert_eq!(decided.refused, None);
+    }
+    settle(&world, &mut [&mut a, &mut b, &mut narrow]);
+    let snapshot = world.backup("snapshot.db");
+    let retitled = Intents::new().put("title", "路灯已修");
+    narrow.engine().edit(ticket, retitled).expect("an edit");
+    settle(&world, &mut [&mut narrow]);
+    set_back(&mut world, &snapshot);
+    for i in 0..4 {
+        patrol(&mut b, &format!("walk {i}"));
+    }
+    b.sync(&world).expect("a sync");
+    assert!(is_behind(narrow.sync(&world)));
+    assert!(is_set_back(&world), "its receipt proves it");
+    world.pass(1_000);
+    world.restore_in_place();
+    settle(&world, &mut [&mut narrow, &mut b, &mut a]);
+    let shown = a.engine().for_check().get(ticket).expect("the store");
+    assert_eq!(shown.expect("the ticket").view["title"], "路灯已修");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::store::people::UserNo;
 use crate::store::records::EventKind;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use crate::store::tables::locks::Locked;
+use crate::store::tables::marks;
 
 /// Reads a grant from columns role, area, valid_from, valid_to, starting at the first.
 fn grant(row: &Row) -> Result<Grant, SqlError> {
@@ -145,6 +146,7 @@ impl Cuts {
             locked.expect(area)?;
             let head: i64 = advance.query_row([area.0], |row| row.get(0))?;
             insert.execute((area.0, head, EventKind::Rights.as_str(), self.at))?;
+            marks::put(c, area, head as u64)?;
         }
         Ok(!self.areas.is_empty())
     }

@@ -1,0 +1,49 @@
+//! Marks: a random number for each position at which an area's log stood after a commit. A phone shows the mark with which it was
+//! told of the log's end: a store that was set back, and whose log went on, has another one there, or none.
+
+use gridledger_schema::ids::AreaNo;
+
+use crate::store::StoreError;
+use crate::store::sql::{Connection, Optional as _};
+
+/// Marks kept of an area. With two hundred commits a day in it they reach back fifty days; a phone that was away for longer is
+/// compared by its receipts and digests alone.
+const KEPT: i64 = 10_000;
+
+/// Marks the log's last position; what is marked already keeps its mark.
+pub(super) fn put(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<(), StoreError> {
+    let mut random = [0; 2];
+    getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
+    // 0 says that there is none.
+    let mark = u16::from_be_bytes(random).max(1);
+    let mut insert = c.prepare_cached("INSERT INTO marks VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    insert.execute((area.0, seq as i64, i64::from(mark)))?;
+    Ok(())
+}
+
+/// The mark of a position; 0 for none.
+pub(super) fn of(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<u16, StoreError> {
+    let mut select = c.prepare_cached("SELECT mark FROM marks WHERE area = ?1 AND seq = ?2")?;
+    let mark = select.query_row((area.0, seq as i64), |row| row.get::<_, i64>(0));
+    Ok(mark.optional()?.map_or(0, |mark| mark as u16))
+}
+
+/// Whether the area's log stood at a position with this mark, or may have: below the oldest mark that is kept nothing is known.
+pub(super) fn is_marked(c: &Connection<'_>, area: AreaNo, seq: u64, mark: u16) -> Result<bool, StoreError> {
+    let here = of(c, area, seq)?;
+    if here != 0 {
+        return Ok(here == mark);
+    }
+    let mut select = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM marks WHERE area = ?1 AND seq < ?2)")?;
+    let is_known = select.query_row((area.0, seq as i64), |row| row.get::<_, bool>(0))?;
+    Ok(!is_known)
+}
+
+/// Lets go of all but the latest marks of each area; how many.
+pub(super) fn thin(c: &Connection<'_>) -> Result<u64, StoreError> {
+    let sql = format!(
+        "DELETE FROM marks WHERE seq < (
+           SELECT m.seq FROM marks m WHERE m.area = marks.area ORDER BY m.seq DESC LIMIT 1 OFFSET {KEPT})"
+    );
+    Ok(c.execute(&sql, ())? as u64)
+}
