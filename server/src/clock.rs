@@ -143,6 +143,11 @@ impl ClockWatch {
         (self.clocks.wall)()
     }
 
+    /// A clock that nobody can set, ms since the process began.
+    pub fn steady(&self) -> i64 {
+        (self.clocks.steady)()
+    }
+
     fn read(&self) -> (i64, i64) {
         ((self.clocks.wall)(), (self.clocks.steady)())
     }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use gridledger_core::{receipt, recovery};
 use gridledger_schema::code::Refusal;
@@ -29,20 +29,39 @@ pub struct Recovering {
     over: AtomicBool,
     /// The phase when it was asked for last, and when that was.
     known: Mutex<Option<(i64, RecoveryPhase)>>,
+    /// The steady clock when this node began.
+    began: i64,
+    /// How long the store has been served for the recovery, ms, as written down last.
+    noted: AtomicI64,
 }
 
 /// Milliseconds for which a phase is not asked for again: another node may have moved it on.
 const KNOWN_MS: i64 = 1_000;
+/// Milliseconds after which the time served is written down again.
+const NOTE_MS: i64 = 60_000;
 
 impl Recovering {
-    /// What the store says.
-    pub fn new(restore: Option<RestoreRow>) -> Self {
+    /// What the store says; the node began when its steady clock said `steady`.
+    pub fn new(restore: Option<RestoreRow>, steady: i64) -> Self {
         let over = restore.is_none_or(|restore| restore.ended_at.is_some());
         Self {
             restore,
             over: AtomicBool::new(over),
             known: Mutex::default(),
+            began: steady,
+            noted: AtomicI64::new(restore.map_or(0, |restore| restore.served)),
         }
+    }
+
+    /// Whether the operator's window is over: the store was served for so long. No wall clock is asked, since that can jump.
+    fn is_time_up(&self, service: &Service, restore: &RestoreRow) -> Result<bool, StoreError> {
+        let served = restore.served + (service.clock.steady() - self.began);
+        let noted = self.noted.load(Ordering::Relaxed);
+        if served >= noted + NOTE_MS {
+            service.store.note_served(served)?;
+            self.noted.fetch_max(served, Ordering::Relaxed);
+        }
+        Ok(served >= restore.until - restore.at)
     }
 
     /// The last restore, if there was one.
@@ -57,12 +76,12 @@ impl Recovering {
         };
         let now = service.now();
         let known = self.known.lock().ok().and_then(|known| *known);
-        let known = known.filter(|(at, _)| (*at..*at + KNOWN_MS).contains(&now) && now < restore.until);
+        let known = known.filter(|(at, _)| (*at..*at + KNOWN_MS).contains(&now));
         if let Some((_, phase)) = known {
             return Ok(phase);
         }
         let awaited = service.store.awaited()?;
-        if !awaited.to_settle.is_empty() && now < restore.until {
+        if !awaited.to_settle.is_empty() && !self.is_time_up(service, &restore)? {
             let phase = if awaited.to_offer.is_empty() {
                 RecoveryPhase::Settling
             } else {
@@ -73,7 +92,7 @@ impl Recovering {
         }
         let phase = RecoveryPhase::Settling;
         let Ok(now) = service.trusted_now() else {
-            // Whether the time is up is not known.
+            // When it ended could not be said.
             return Ok(phase);
         };
         service.store.end_recovery(now)?;

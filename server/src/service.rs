@@ -91,7 +91,7 @@ impl Service {
         let identity = store.identity()?;
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
         let tree = RwLock::new(territory(store.territory()?));
-        let recovering = Recovering::new(store.restored()?);
+        let recovering = Recovering::new(store.restored()?, clock.steady());
         let set_back = SetBack::new(&*store)?;
         Ok(Self {
             set_back,
@@ -146,7 +146,7 @@ impl Service {
     pub fn reload_tree(&self) -> Result<(), StoreError> {
         let fresh = territory(self.store.territory()?);
         let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
-        // Who read later may have been faster here.
+        // Another thread may have put a later version here since.
         if fresh.2 >= tree.2 {
             *tree = fresh;
         }

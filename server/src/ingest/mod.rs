@@ -446,10 +446,7 @@ impl Plan<'_> {
             feed,
             before: &segment.heard.before,
         };
-        let seen = match segment.saw(entry.n) {
-            Some(clock) => working.seen_by_clock(feed, entry, clock)?,
-            None => working.seen(self.source, &own, entry)?,
-        };
+        let seen = self.seen_by(working, (segment, known), &own, entry)?;
         // Before anything forks: judging does, where a rule looks at what the author had seen.
         self.meter.copied(working.to_copy(&seen));
         if was_stored {

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 use std::collections::hash_map::Entry as Slot;
 
+use gridledger_core::derive::Seen;
+use gridledger_core::recovery;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
 use gridledger_schema::set::Scope;
-use gridledger_schema::wire::Grant;
+use gridledger_schema::wire::{Grant, RecoveryPhase};
 
-use super::working::Working;
+use super::working::{Own, SeenFacets, Working};
 use super::{Plan, Stop};
 use crate::faults::is_planted;
 use crate::reading::handlers;
@@ -26,7 +28,11 @@ impl Plan<'_> {
         segment: &CheckedSegment,
         entry: &'e Entry,
     ) -> Result<Cow<'e, Entry>, Stop> {
-        let seen = self.sent_upto(working, segment, entry)?;
+        // Where a clock says what was seen, the cursor may be of another generation.
+        if segment.saw(entry.n).is_some() {
+            return Ok(Cow::Borrowed(entry));
+        }
+        let seen = self.sent_upto(working, segment, (entry, entry.cursor))?;
         if seen >= entry.cursor {
             return Ok(Cow::Borrowed(entry));
         }
@@ -36,18 +42,53 @@ impl Plan<'_> {
         }))
     }
 
-    /// The highest position up to the entry's cursor at which its device can have been sent the record.
+    /// What the author of an entry had seen: by its cursor, or by the clock that came along. Once a recovery is over, a clock is
+    /// believed as far as the device can have been given the record; until then, others' work from before may come after it.
+    pub(super) fn seen_by(
+        &mut self,
+        working: &mut Working,
+        (segment, area): (&CheckedSegment, AreaNo),
+        own: &Own<'_>,
+        entry: &Entry,
+    ) -> Result<SeenFacets, Stop> {
+        let Some(clock) = segment.saw(entry.n) else {
+            return Ok(working.seen(self.source, own, entry)?);
+        };
+        let seen = working.seen_by_clock(own.feed, entry, clock)?;
+        let is_over = segment
+            .again
+            .as_ref()
+            .is_some_and(|again| again.phase == RecoveryPhase::Over);
+        let given = segment.heard.given.as_ref().and_then(|given| given.get(&area));
+        let Some(given) = given.filter(|_| is_over && !segment.was_stored(entry.n)) else {
+            return Ok(seen);
+        };
+        let upto = self.sent_upto(working, segment, (entry, *given))?;
+        let at_most = Entry {
+            cursor: upto,
+            ..entry.clone()
+        };
+        let given = working.seen(self.source, own, &at_most)?;
+        Ok(seen
+            .into_iter()
+            .map(|(facet, seen)| {
+                let given = given.iter().find(|(of, _)| *of == facet);
+                let both = given.map_or(Seen::All, |(_, given)| given.clone());
+                (facet, seen_in_both(seen, both))
+            })
+            .collect())
+    }
+
+    /// The highest position up to one claimed at which an entry's device can have been sent the record.
     fn sent_upto(
         &mut self,
         working: &mut Working,
         segment: &CheckedSegment,
-        entry: &Entry,
+        (entry, claimed): (&Entry, u64),
     ) -> Result<u64, Stop> {
-        let claimed = entry.cursor;
         let judged_otherwise = matches!(entry.target, Target::Create { .. })
             || segment.feed.device.is_none()
             || segment.was_stored(entry.n)
-            || segment.saw(entry.n).is_some()
             || working.row.created_by == segment.feed.author;
         if judged_otherwise || is_planted("02") || !self.reads_part(working.row.area, segment)? {
             return Ok(claimed);
@@ -106,5 +147,13 @@ impl Plan<'_> {
             || cut.iter().any(|(grant, at)| whole(grant, Some(*at)));
         self.parts.insert((user, area), !read_whole);
         Ok(!read_whole)
+    }
+}
+
+/// What two say was seen.
+fn seen_in_both(one: Seen, other: Seen) -> Seen {
+    match (one, other) {
+        (Seen::All, seen) | (seen, Seen::All) => seen,
+        (Seen::Clock(one), Seen::Clock(other)) => Seen::Clock(recovery::held_of(&one, &other)),
     }
 }

@@ -39,8 +39,10 @@ pub struct RestoreRow {
     pub at: i64,
     /// The first position that a log of this generation has: what lies below is of a former one.
     pub first: u64,
-    /// When the recovery ends at the latest.
+    /// When the recovery ends at the latest, if the store is served all the time.
     pub until: i64,
+    /// How long the store was served since, ms, as far as it is written down.
+    pub served: i64,
     /// When it ended, if it did before.
     pub ended_at: Option<i64>,
 }
@@ -90,6 +92,8 @@ pub trait RestoreStore {
     fn position_beside(&self) -> Option<Position>;
     /// Writes that file, where the engine keeps one.
     fn put_position_beside(&self, at: Position);
+    /// Notes how long the store was served for the recovery, ms.
+    fn note_served(&self, ms: i64) -> Result<(), StoreError>;
     /// Ends the recovery.
     fn end_recovery(&self, at: i64) -> Result<(), StoreError>;
     /// Notes that a device has offered all it has receipts for, and whether all of it is decided. Whether that was news.

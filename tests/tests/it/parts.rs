@@ -5,7 +5,7 @@ use gridledger_client::{Intents, Query};
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::RecordId;
-use gridledger_schema::wire::{AreaCursor, Frame, News, Request};
+use gridledger_schema::wire::{AreaCursor, EntrySeen, Frame, News, Recovery, RecoveryPhase, Request};
 use gridledger_tests::attacker::{Attacker, Outcome, put};
 use gridledger_tests::office::{self, Clerk};
 use gridledger_tests::world::{Phone, World};
@@ -251,4 +251,63 @@ fn a_phone_that_begins_hears_of_what_is_in_reach_alone() {
         .map(|news| (news.record, matches!(news.news, News::Snapshot(_))))
         .collect();
     assert_eq!(told, [(kept, true)]);
+}
+
+/// After a restore a phone may say by a clock what it had seen. Once the recovery is over, a clock that names everything there is
+/// overrules nothing that its device was not given.
+#[test]
+fn a_clock_claims_no_more_than_was_given() {
+    for (login, role) in [("h3", "dept_handler"), ("head2", "grid_head")] {
+        let mut world = world();
+        if login == "head2" {
+            world.user(login, role, "G1");
+        }
+        let ticket = assigned(&world);
+        let mut liar = Attacker::enrol(&world, login, 7);
+        liar.send(&world, &Request::default());
+        let backup = world.backup("backup.db");
+        world.pass(1_000);
+        world.restore(&backup);
+        let server_epoch = Some(world.service.identity.epoch);
+        let here = Request {
+            server_epoch,
+            ..Request::default()
+        };
+        assert!(matches!(liar.send(&world, &here), Outcome::Frames(_)));
+        let phase = world.service.recovering.phase(&world.service).unwrap();
+        assert_eq!(phase, RecoveryPhase::Over, "nobody else is waited for");
+        retitle(&world, ticket, "h1", "二号灯杆不亮");
+
+        let history = world.service.store.history(ticket).unwrap();
+        let everything = history
+            .iter()
+            .flat_map(|row| (0..3).map(|facet| (facet, row.feed, 1_000_000)));
+        let entry = Entry {
+            cursor: 1,
+            role: role.into(),
+            ..liar.entry(
+                Target::Edit { record: ticket },
+                vec![put("title", json!("一号灯杆不亮"))],
+            )
+        };
+        let seen = EntrySeen {
+            feed: liar.feed,
+            n: entry.n,
+            clock: everything.collect(),
+        };
+        let request = Request {
+            recovery: Some(Recovery {
+                seen: vec![seen],
+                ..Recovery::default()
+            }),
+            server_epoch,
+            ..liar.push(vec![entry])
+        };
+        assert_eq!(liar.send(&world, &request).codes(), []);
+        assert_eq!(
+            titles(&world, ticket),
+            [json!("一号灯杆不亮"), json!("二号灯杆不亮")],
+            "{login}"
+        );
+    }
 }

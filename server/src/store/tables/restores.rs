@@ -18,7 +18,7 @@ use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 const LEFT_OUT: i64 = 10_000;
 
 const COLUMNS: &str =
-    "SELECT epoch, former, at, first, until, ended_at FROM restores ORDER BY no DESC LIMIT 1";
+    "SELECT epoch, former, at, first, until, ended_at, served FROM restores ORDER BY no DESC LIMIT 1";
 
 fn read(row: &Row) -> Result<RestoreRow, SqlError> {
     Ok(RestoreRow {
@@ -28,6 +28,7 @@ fn read(row: &Row) -> Result<RestoreRow, SqlError> {
         first: row.get::<_, i64>(3)? as u64,
         until: row.get(4)?,
         ended_at: row.get(5)?,
+        served: row.get(6)?,
     })
 }
 
@@ -90,6 +91,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
         at: new.at,
         first,
         until: new.until,
+        served: 0,
         ended_at: None,
     };
     c.execute(
@@ -184,6 +186,14 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
 
     fn put_position_beside(&self, at: Position) {
         self.engine.put_position_beside(at);
+    }
+
+    fn note_served(&self, ms: i64) -> Result<(), StoreError> {
+        self.engine.write_aside(move |c| {
+            let sql = "UPDATE restores SET served = greatest(served, ?1) WHERE no = (SELECT max(no) FROM restores)";
+            c.prepare_cached(sql)?.execute([ms])?;
+            Ok(())
+        })
     }
 
     fn end_recovery(&self, at: i64) -> Result<(), StoreError> {

@@ -297,7 +297,9 @@ UPDATE evidence SET area = (
 ";
 
 /// A random number for each position at which an area's log stood after a commit: a log that was set back and went on has others.
+/// How long the store was served since a restore, ms.
 const MARKS: &str = "
 CREATE TABLE marks (
   area INTEGER NOT NULL, seq INTEGER NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
+ALTER TABLE restores ADD COLUMN served INTEGER NOT NULL DEFAULT 0;
 ";
