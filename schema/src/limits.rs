@@ -148,6 +148,10 @@ pub const LEDGER_PAGE_ROWS: usize = 10_000;
 pub const DEVICE_DAY_ENTRIES: u64 = 50_000;
 /// Bytes of entries, in canonical form, that one device may bring in a day.
 pub const DEVICE_DAY_BYTES: u64 = 64 << 20;
+/// Entries that one person may write at a desk in a day, by one server process. A clerk writes some hundred.
+pub const DESK_DAY_ENTRIES: u64 = 20_000;
+/// Bytes of what such entries say, as JSON.
+pub const DESK_DAY_BYTES: u64 = 64 << 20;
 /// Bytes of refused entries that are kept of one device and day. Of more, number, hash and verdict are kept and not the words:
 /// those stay on the phone.
 pub const REFUSED_DAY_BYTES: u64 = 1 << 20;

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod counters;
+pub mod day;
 pub mod desk;
 pub mod epochs;
 pub mod explain;

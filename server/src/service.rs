@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
 use gridledger_core::rights::AreaTree;
+use gridledger_schema::ids::DeviceNo;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaInfo, OLDEST_PROTOCOL};
@@ -15,12 +16,13 @@ use crate::answers::Answers;
 use crate::auth::random;
 use crate::clock::{ClockWatch, Clocks};
 use crate::counters::Counters;
+use crate::day::Day;
 use crate::desk::Desks;
 use crate::given::Given;
 use crate::lease::LEASE_DAYS;
-use crate::reads::offline;
 use crate::recovery::Recovering;
 use crate::set_back::SetBack;
+use crate::store::people::UserNo;
 use crate::store::{Identity, Store, StoreError};
 
 /// Mebibytes that edits leave free on the disk, unless a deployment says otherwise.
@@ -45,7 +47,9 @@ pub struct Service {
     /// How far devices were told of areas' logs.
     pub given: Given,
     /// Rows of the read log that devices brought today.
-    pub reads_brought: offline::Brought,
+    pub reads_brought: Day<DeviceNo>,
+    /// Entries that people wrote at desks today, and the bytes of what these say.
+    pub written: (Day<UserNo>, Day<UserNo>),
     /// Whether the store was set back to an older state.
     pub set_back: SetBack,
     /// What a restore of the store has left to do.
@@ -100,7 +104,8 @@ impl Service {
             schema,
             identity,
             run: random().map_err(|_| StoreError::Busy)?,
-            reads_brought: offline::Brought::default(),
+            reads_brought: Day::default(),
+            written: <(Day<UserNo>, Day<UserNo>)>::default(),
             receipt_key,
             counters: Counters::default(),
             answers: Arc::default(),

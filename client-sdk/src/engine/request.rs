@@ -34,6 +34,8 @@ struct Sealed {
     told_missing: Vec<RecordId>,
     /// The last entry of each segment, with its hash.
     ends: Vec<(FeedId, u64, EntryHash)>,
+    /// It leaves out own entries, since their times are in doubt.
+    held_back: bool,
     /// It enrols and leaves out the rest.
     is_bare: bool,
 }
@@ -61,7 +63,6 @@ impl Engine {
     /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
         (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
-        self.times.held_back = self.doubts_times()?;
         self.recovering.over = false;
         self.lease.server = None;
         self.answer_epoch = None;
@@ -73,7 +74,7 @@ impl Engine {
         let sealed = self.at_one_moment(|engine, c| engine.sealed_request(c, budget, lease))?;
         self.answer_feed = Some(self.me.feed);
         self.asked = sealed.asked;
-        self.times.sent = sealed.ends;
+        (self.times.sent, self.times.held_back) = (sealed.ends, sealed.held_back);
         self.recovering.told_missing = sealed.told_missing;
         self.ask_again = sealed.is_bare;
         Ok(sealed.outgoing)
@@ -87,11 +88,9 @@ impl Engine {
             return Err(ClientError::NotEnrolled);
         }
         let enrols = enrol.is_some();
-        let segments = if self.times.held_back {
-            Vec::new()
-        } else {
-            self.segments()?
-        };
+        // At the same moment as the segments: another process may save an edit under a doubted time.
+        let held_back = self.doubts_times()?;
+        let segments = if held_back { Vec::new() } else { self.segments()? };
         let ends = self.ends_of(&segments)?;
         let entries = segments.iter().map(|s| s.entries.len()).sum();
         let rights_known = self.rights_known(&segments, db::number(c, "territory")? as u32);
@@ -149,6 +148,7 @@ impl Engine {
             asked: asks,
             told_missing: told_missing.unwrap_or_default(),
             ends,
+            held_back,
             is_bare,
         })
     }
@@ -358,7 +358,12 @@ impl Engine {
             *most_bytes = most_bytes.saturating_sub(body.len());
             entries.push(canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?);
         }
-        let sent = after + entries.len() as u64;
+        let mut sent = after + entries.len() as u64;
+        // An entry whose receipt did not come along would be judged as a new one.
+        if let Some(last) = restored::last_shown(&self.db, feed, (after, sent))? {
+            entries.truncate((last - after) as usize);
+            sent = last;
+        }
         let (proven, whole) = self.proven(feed, sent)?;
         // An entry that lost what it said begins a request of its own: nothing binds what stands before it.
         if let Some(emptied) = self.next_emptied(feed, (after, sent))? {

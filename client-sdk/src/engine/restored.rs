@@ -337,6 +337,29 @@ fn read_receipt(row: &rusqlite::Row<'_>) -> rusqlite::Result<(ServerEpoch, Recei
     Ok((ServerEpoch(row.get::<_, i64>(0)? as u64), receipt))
 }
 
+/// Receipts of one feed that a request shows.
+const SHOWN: i64 = limits::REQUEST_RECEIPTS as i64 / 4;
+
+/// The entry of the last receipt that a request shows of a stretch of a feed, after one and up to another; `None` if it shows
+/// all of them.
+pub(super) fn last_shown(
+    c: &Connection,
+    feed: FeedId,
+    (after, upto): (u64, u64),
+) -> Result<Option<u64>, ClientError> {
+    let sql =
+        "SELECT n FROM receipts WHERE feed = ?1 AND n > ?2 AND n <= ?3 ORDER BY n, at LIMIT 2 OFFSET ?4";
+    let mut select = c.prepare_cached(sql)?;
+    let rows = select.query_map((feed.0, after as i64, upto as i64, SHOWN - 1), |row| {
+        row.get::<_, i64>(0)
+    })?;
+    let last: Vec<i64> = rows.collect::<Result<_, _>>()?;
+    Ok(match last[..] {
+        [last, _] => Some(last as u64),
+        _ => None,
+    })
+}
+
 /// The receipts that end in a stretch of a feed.
 fn receipts(
     c: &Connection,
@@ -345,8 +368,7 @@ fn receipts(
 ) -> Result<Vec<(ServerEpoch, Receipt)>, ClientError> {
     let sql = format!("{RECEIPT} WHERE feed = ?1 AND n BETWEEN ?2 AND ?3 ORDER BY n, at LIMIT ?4");
     let mut select = c.prepare_cached(&sql)?;
-    let most = limits::REQUEST_RECEIPTS as i64 / 4;
-    let rows = select.query_map((feed.0, first as i64, last as i64, most), read_receipt)?;
+    let rows = select.query_map((feed.0, first as i64, last as i64, SHOWN), read_receipt)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -356,7 +378,7 @@ pub(super) fn last_receipts(c: &Connection) -> Result<Vec<(ServerEpoch, Receipt)
         "{RECEIPT} r WHERE n = (SELECT max(n) FROM receipts o WHERE o.feed = r.feed) ORDER BY at DESC LIMIT ?1"
     );
     let mut select = c.prepare_cached(&sql)?;
-    let rows = select.query_map([limits::REQUEST_RECEIPTS as i64 / 4], read_receipt)?;
+    let rows = select.query_map([SHOWN], read_receipt)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -1,9 +1,11 @@
 //! `POST /v1/entries`: what a person writes at a desk, one entry or several.
 
 use actix_web::{HttpResponse, web};
+use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Intent;
 use gridledger_schema::ids::RecordId;
+use gridledger_schema::limits;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -87,11 +89,26 @@ pub async fn entries(
         .map(Written::entry)
         .collect::<Result<_, _>>()?;
     let service = service.into_inner();
+    may_write(&service, &caller, &entries)?;
     let verdicts = caller
         .write(move |caller| submit(&service, &caller.user, entries))
         .await?;
     let verdicts: Vec<Value> = verdicts.iter().map(verdict).collect();
     Ok(HttpResponse::Ok().json(json!({ "verdicts": verdicts })))
+}
+
+/// Counts what a person writes; fails once it is more than one may in a day.
+fn may_write(service: &Service, caller: &Caller, entries: &[DeskEntry]) -> Result<(), ApiError> {
+    let said = |entry: &DeskEntry| json!(entry.intents).to_string().len() as u64;
+    let (count, bytes) = (entries.len() as u64, entries.iter().map(said).sum());
+    let (user, now) = (caller.user.no, service.now());
+    let (of_entries, of_bytes) = &service.written;
+    let may = of_entries.take_all(user, count, limits::DESK_DAY_ENTRIES, now)
+        && of_bytes.take_all(user, bytes, limits::DESK_DAY_BYTES, now);
+    if may {
+        return Ok(());
+    }
+    Err(ApiError::wait_ms(DAY_MS - now.rem_euclid(DAY_MS)))
 }
 
 fn verdict(verdict: &DeskVerdict) -> Value {

@@ -1,11 +1,9 @@
 //! What phones bring: values seen with no signal. Rows come before anything else of a request and are written once.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
-use gridledger_core::calendar::DAY_MS;
 use gridledger_core::mask;
-use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
+use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::Read;
 
@@ -55,32 +53,16 @@ pub fn keep(
             })
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
-    let room = service.reads_brought.take(device.no, rows.len(), now);
+    let most = limits::DEVICE_DAY_READS;
+    let room = service
+        .reads_brought
+        .take(device.no, rows.len() as u64, most, now);
     let mut kept = None;
-    for some in rows[..room].chunks(limits::READS_AT_ONCE) {
+    for some in rows[..room as usize].chunks(limits::READS_AT_ONCE) {
         service.store.log_reads(some.to_vec())?;
         kept = some.last().and_then(|read| read.device_n);
     }
     Ok(kept)
-}
-
-/// How many rows devices brought on this day, as far as this process knows.
-#[derive(Default)]
-pub struct Brought(Mutex<(i64, HashMap<DeviceNo, u64>)>);
-
-impl Brought {
-    /// How many of so many rows a device may bring now; these are counted.
-    pub fn take(&self, device: DeviceNo, rows: usize, now: i64) -> usize {
-        let mut brought = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let day = now.div_euclid(DAY_MS);
-        if brought.0 != day {
-            *brought = (day, HashMap::new());
-        }
-        let before = brought.1.entry(device).or_default();
-        let room = (limits::DEVICE_DAY_READS.saturating_sub(*before) as usize).min(rows);
-        *before += room as u64;
-        room
-    }
 }
 
 /// A record's type and area; a record that the server does not have yet has neither.

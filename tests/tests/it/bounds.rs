@@ -348,9 +348,10 @@ fn a_device_that_brought_its_day_is_told_to_come_tomorrow_and_loses_nothing() {
 fn a_device_brings_so_many_reads_a_day_and_keeps_the_rest() {
     let world = world();
     let mut evil = Attacker::enrol(&world, "w1", 7);
-    let most = limits::DEVICE_DAY_READS as usize;
+    let most = limits::DEVICE_DAY_READS;
     let (device, now) = (evil.device, world.service.now());
-    assert_eq!(world.service.reads_brought.take(device, most - 2, now), most - 2);
+    let before = world.service.reads_brought.take(device, most - 2, most, now);
+    assert_eq!(before, most - 2);
     let read = |n: u64| Read {
         n,
         at: world.service.now(),

@@ -190,7 +190,8 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
 
     fn note_served(&self, ms: i64) -> Result<(), StoreError> {
         self.engine.write_aside(move |c| {
-            let sql = "UPDATE restores SET served = greatest(served, ?1) WHERE no = (SELECT max(no) FROM restores)";
+            let sql =
+                "UPDATE restores SET served = greatest(served, ?1) WHERE no = (SELECT max(no) FROM restores)";
             c.prepare_cached(sql)?.execute([ms])?;
             Ok(())
         })

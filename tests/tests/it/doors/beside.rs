@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gridledger_client::Options;
 use gridledger_schema::limits;
+use gridledger_server::desk::DESK_ENTRIES;
 use gridledger_tests::desk::Desk;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -92,6 +93,32 @@ fn one_persons_burst_takes_no_threads_from_others() {
             assert_eq!(answer.json()["verdicts"][0]["stored"], true, "{answer:?}");
         }
     });
+}
+
+#[test]
+fn a_person_writes_so_much_a_day_at_a_desk() {
+    let desk = Desk::with(&[]);
+    for login in ["w1", "w2"] {
+        desk.person(login, PASSWORD, "grid_worker", "G1");
+    }
+    let (token, _) = desk.sign_in("w1", PASSWORD);
+    let (another, _) = desk.sign_in("w2", PASSWORD);
+    let nonsense = json!({ "create": { "type": "nothing", "area": "G1" }, "intents": [] });
+    let many = json!(vec![nonsense; DESK_ENTRIES]).to_string();
+    let write = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        desk.ask_with("POST", "/v1/entries", &headers, many.as_bytes())
+    };
+    for _ in 0..limits::DESK_DAY_ENTRIES as usize / DESK_ENTRIES {
+        assert_eq!(write(&token).status, 200);
+    }
+    waits(&write(&token));
+    assert_eq!(write(&another).status, 200);
+    assert_eq!(desk.get_as(&token, "/v1/ledgers/patrol").status, 200);
 }
 
 #[test]

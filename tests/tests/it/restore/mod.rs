@@ -266,6 +266,31 @@ fn desks_and_new_work_wait_while_the_server_gathers() {
     assert_eq!(phase, RecoveryPhase::Over);
 }
 
+/// A phone that synced each entry by itself shows more receipts than one request takes. Each entry goes with its proof.
+#[test]
+fn what_many_receipts_prove_comes_back_without_rights() {
+    const WALKS: usize = 520;
+    let (mut world, mut a, mut b) = two();
+    let backup = world.backup("backup.db");
+    for i in 0..WALKS {
+        patrol(&mut a, &format!("walk {i}"));
+        a.sync(&world).expect("a sync");
+    }
+    world.pass(1_000);
+    world.restore(&backup);
+    // It comes long after that is over, and nobody may do it any more: what is not proven is refused.
+    assert!(world.take("w1", "grid_worker", "G1"));
+    world.pass(40 * 24 * 3_600_000);
+    world.service.confirm_clock().expect("an operator looks");
+    for _ in 0..4 {
+        a.sync(&world).expect("a sync");
+        b.sync(&world).expect("a sync");
+    }
+    let held = b.engine().for_check().list(&Query::of_type("patrol"));
+    assert_eq!(held.expect("a list").len(), WALKS);
+    assert_eq!(a.engine().status().expect("a status").attention, 0);
+}
+
 #[test]
 fn a_backup_made_under_load_brings_every_acknowledged_edit_back_once() {
     const PHONES: usize = 4;
