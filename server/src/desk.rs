@@ -13,7 +13,9 @@ use gridledger_schema::wire::Grant;
 
 pub use admit::admit;
 pub use feed::{DeskFeed, Desks};
-pub use register::{ImportError, ImportReport, import_register};
+pub use register::{
+    Doubt, ImportError, ImportOptions, ImportReport, Item, Prepared, carry_out, import_register, prepare,
+};
 
 use crate::reading::Reader;
 use crate::service::Service;

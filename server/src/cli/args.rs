@@ -342,14 +342,27 @@ pub enum PlanCommand {
 
 /// A spreadsheet to take in.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line, and they do not hang together"
+)]
 pub struct ImportArgs {
     /// What the file holds
     pub what: Sheet,
     /// The file
     pub file: PathBuf,
-    /// Only check, and say what would be done
+    /// Compare with the store and say what would be done; write nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// List every line of what is new, changed, moved, missing
+    #[arg(long)]
+    pub all: bool,
+    /// Say on the standard error how far it is, also where that is no terminal
+    #[arg(long)]
+    pub progress: bool,
+    /// Take people who may be somebody under another name for that person
+    #[arg(long)]
+    pub accept_doubtful: bool,
     /// Who takes a register in: a person with roles that may create what it holds
     #[arg(long = "as", value_name = "LOGIN")]
     pub by: Option<String>,

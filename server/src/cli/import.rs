@@ -1,14 +1,16 @@
 //! Commands that take in the office's spreadsheets, or write those of a made-up town.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use gridledger_schema::wire::Grant;
 use serde_json::json;
 
 use super::args::{ImportArgs, Sheet, TownArgs};
+use super::outlook::Telling;
 use super::say::{CliError, Speaker};
 use crate::calendar::{midnight, today};
-use crate::desk::{self, ImportError, ImportReport};
+use crate::desk::{self, ImportError, ImportOptions, ImportReport};
 use crate::import::areas::AreaRow;
 use crate::import::register::Register;
 use crate::import::staff::{Assignment, StaffRow};
@@ -126,29 +128,64 @@ fn import_register(
         register::parse(bytes, today, &|code| tree.by_code(code).is_some()),
         speaker,
     )?;
+    let options = ImportOptions {
+        accept_doubtful: args.accept_doubtful,
+    };
+    let (login, grants) = match args.by.as_deref() {
+        Some(login) => (login, service.store.grants(named(service, login)?.no)?),
+        None => (OFFICE, office_grants(service)),
+    };
+    let prepared = desk::prepare(service, (login, &grants), &plan, options).map_err(not_imported)?;
+    let telling = Telling {
+        schema: &service.schema,
+        speaker,
+        all: args.all,
+    };
     if args.dry_run {
-        would(records(&plan), speaker);
+        telling.lists(prepared.outlook());
+        would_import(&plan, prepared.outlook(), speaker);
         return Ok(());
     }
     let user = match args.by.as_deref() {
-        Some(login) => service.store.user_by_login(login)?.ok_or_else(|| {
-            CliError::named(
-                format!("没有用户“{login}”"),
-                format!("there is no user `{login}`"),
-            )
-        })?,
+        Some(login) => named(service, login)?,
         None => office(service)?,
     };
-    let mut told = 0;
-    let report = desk::import_register(service, &user, &plan, &mut |done, of| {
+    let mut progress = Progress::new(args.progress);
+    let report = desk::carry_out(service, &user, prepared, &mut |done, of| progress.tell(done, of));
+    let report = report.map_err(not_imported)?;
+    telling.lists(&report);
+    tell(&report, speaker);
+    Ok(())
+}
+
+fn named(service: &Service, login: &str) -> Result<User, CliError> {
+    service.store.user_by_login(login)?.ok_or_else(|| {
+        CliError::named(
+            format!("没有用户“{login}”"),
+            format!("there is no user `{login}`"),
+        )
+    })
+}
+
+/// Says on the standard error how far an import is: where a person sees it, or where it is asked for.
+struct Progress {
+    shown: bool,
+    told: usize,
+}
+
+impl Progress {
+    fn new(asked: bool) -> Self {
+        let shown = asked || std::io::stderr().is_terminal();
+        Self { shown, told: 0 }
+    }
+
+    fn tell(&mut self, done: usize, of: usize) {
         let percent = done * 100 / of.max(1);
-        if percent >= told + 10 {
-            told = percent;
+        if self.shown && percent >= self.told + 10 {
+            self.told = percent;
             crate::note_line!("{percent}% ({done}/{of})");
         }
-    });
-    tell(&report.map_err(not_imported)?, speaker);
-    Ok(())
+    }
 }
 
 /// Who takes a register in when nobody is named: the office's own account, a data steward of the whole territory that
@@ -156,6 +193,18 @@ fn import_register(
 const OFFICE: &str = "office";
 
 fn office(service: &Service) -> Result<User, CliError> {
+    let account = NewUser {
+        login: OFFICE.into(),
+        name: "台账导入".into(),
+        password: None,
+        grants: office_grants(service),
+    };
+    service.store.put_users(&[account], service.now())?;
+    let missing = || CliError::named("没有办公账号", "the office's account is missing");
+    service.store.user_by_login(OFFICE)?.ok_or_else(missing)
+}
+
+fn office_grants(service: &Service) -> Vec<Grant> {
     let tree = service.tree();
     let roots = tree.iter().filter(|area| area.parent.is_none());
     let grants = roots.map(|area| Grant {
@@ -164,21 +213,14 @@ fn office(service: &Service) -> Result<User, CliError> {
         from: 0,
         to: None,
     });
-    let account = NewUser {
-        login: OFFICE.into(),
-        name: "台账导入".into(),
-        password: None,
-        grants: grants.collect(),
-    };
-    service.store.put_users(&[account], service.now())?;
-    let missing = || CliError::named("没有办公账号", "the office's account is missing");
-    service.store.user_by_login(OFFICE)?.ok_or_else(missing)
+    grants.collect()
 }
 
 fn not_imported(error: ImportError) -> CliError {
     let en = error.to_string();
     match error {
         ImportError::Store(error) => error.into(),
+        ImportError::Overtaken => CliError::named("另一次导入已经开始；等它结束后重新导入本表", en),
         ImportError::AreaUnknown { line, area } => {
             CliError::named(format!("第 {line} 行：没有区域“{area}”"), en)
         }
@@ -202,28 +244,36 @@ fn tell(report: &ImportReport, speaker: Speaker) {
         let (zh, en): (String, String) = (line_zh(line), line_en(line));
         crate::note_line!("{}: {refusal}", speaker.pick(&zh, &en));
     }
-    for (line, field) in &report.left_out {
-        let zh = format!("{}：{field} 早于 1970 年，未导入该值", line_zh(line));
-        let en = format!(
-            "{}: {field} is before 1970, this value was left out",
-            line_en(line)
-        );
-        crate::note_line!("{}", speaker.pick(&zh, &en));
-    }
     let made: usize = report.created.values().sum();
-    let (unchanged, refused) = (report.unchanged, report.refused.len());
+    let (unchanged, changed, refused) = (report.unchanged, report.changed.len(), report.refused.len());
+    let (moved, doubtful) = (report.moved.len(), report.doubtful.len());
+    let mut object = Telling::json(report);
+    object["created"] = json!(report.created);
+    object["unchanged"] = json!(unchanged);
+    object["refused"] = json!(refused);
     speaker.done(
-        &json!({
-            "created": report.created, "unchanged": unchanged, "refused": refused,
-            "left_out": report.left_out.len(),
-        }),
-        &format!("新建 {made} 份档案，已有 {unchanged} 份，未接受 {refused} 份"),
-        &format!("{made} records made, {unchanged} there already, {refused} refused"),
+        &object,
+        &format!("新建 {made} 份档案，更正 {changed} 项，迁移 {moved} 项，已有 {unchanged} 份，存疑 {doubtful} 份，未接受 {refused} 份"),
+        &format!("{made} records made, {changed} values changed, {moved} moved, {unchanged} there already, {doubtful} doubtful, {refused} refused"),
     );
 }
 
 fn records(plan: &Register) -> usize {
     plan.dwellings.len() + plan.households.len() + plan.people.len() + plan.residencies.len()
+}
+
+fn would_import(plan: &Register, outlook: &ImportReport, speaker: Speaker) {
+    let (rows, fresh, changed) = (records(plan), outlook.fresh.len(), outlook.changed.len());
+    let (moved, unchanged, doubtful) = (outlook.moved.len(), outlook.unchanged, outlook.doubtful.len());
+    let mut object = Telling::json(outlook);
+    object["rows"] = json!(rows);
+    object["unchanged"] = json!(unchanged);
+    object["dry_run"] = json!(true);
+    speaker.done(
+        &object,
+        &format!("检查通过：将新建 {fresh} 份档案，更正 {changed} 项，迁移 {moved} 项，已有 {unchanged} 份，存疑 {doubtful} 份；未写入"),
+        &format!("in order: {fresh} records to make, {changed} values to change, {moved} to move, {unchanged} there already, {doubtful} doubtful; nothing was written"),
+    );
 }
 
 fn would(rows: usize, speaker: Speaker) {

@@ -1,7 +1,7 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`], [`proof`], [`epochs`], [`restore`], [`clock`], [`tools`]
+//! [`territory`], [`plans`], [`import`] with its [`outlook`], [`proof`], [`epochs`], [`restore`], [`clock`], [`tools`]
 //! hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
@@ -10,6 +10,7 @@ pub mod epochs;
 pub mod import;
 pub mod log;
 pub mod open;
+pub mod outlook;
 pub mod people;
 pub mod plans;
 pub mod proof;

@@ -69,7 +69,7 @@ fn draft(reader: &Reader<'_>, entry: DeskEntry) -> Result<Draft, ReadError> {
         cursor: entry.seen.unwrap_or(ground.last),
         intents: with_facets(entry.intents, ground.record_type),
         request: entry.request_id,
-        import: None,
+        sheet: None,
         ruling: None,
     };
     if matches!(draft.target, Target::Edit { .. }) && entry.seen.is_none() && needs_seen(&draft.intents) {

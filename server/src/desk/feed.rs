@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey;
 use gridledger_core::canonical;
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Intent, Target};
-use gridledger_schema::ids::{EntryHash, FeedId};
+use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use gridledger_schema::suite::Suite;
 use sha2::{Digest as _, Sha256};
 
@@ -69,10 +69,21 @@ pub(super) struct Draft {
     pub(super) intents: Vec<Intent>,
     /// The user's name for the request.
     pub(super) request: Option<String>,
-    /// What an import calls the thing it creates.
-    pub(super) import: Option<ImportKey>,
+    /// What a sheet says of it.
+    pub(super) sheet: Option<Box<SheetNotes>>,
     /// The ruling it carries out.
     pub(super) ruling: Option<RulingRow>,
+}
+
+/// What is noted beside an entry that a sheet caused.
+#[derive(Clone, Debug)]
+pub(super) struct SheetNotes {
+    /// What the sheet calls the record.
+    pub(super) names: Vec<ImportKey>,
+    /// A record that is there, and the hashes of what the sheet says of it.
+    pub(super) said: Option<(RecordId, String)>,
+    /// The import.
+    pub(super) run: u64,
 }
 
 impl Draft {
@@ -185,7 +196,18 @@ impl DeskFeed {
             notes
                 .requests
                 .extend(request.map(|request| (user, request, feed, n)));
-            notes.imports.extend(draft.import.map(|key| (key, feed, n)));
+            if let Some(sheet) = &draft.sheet {
+                let names = sheet.names.iter();
+                match &draft.target {
+                    Target::Create { .. } => notes.imports.extend(names.map(|name| (*name, feed, n))),
+                    Target::Edit { record } => notes.names.extend(names.map(|name| (*name, *record))),
+                }
+                let said = sheet.said.clone();
+                notes
+                    .said
+                    .extend(said.map(|(record, said)| (record, said, Some((feed, n)))));
+                notes.run = Some(sheet.run);
+            }
             notes.rulings.extend(draft.ruling.clone().map(|ruling| RulingRow {
                 admitted_as: Some((feed, n)),
                 ..ruling

@@ -19,6 +19,12 @@ fn is_zero_width(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
 }
 
+/// Characters that show nothing, wherever they stand.
+pub fn is_invisible(c: char) -> bool {
+    is_zero_width(c)
+        || matches!(c, '\u{00AD}' | '\u{180E}' | '\u{2061}'..='\u{2064}' | '\u{FE00}'..='\u{FE0F}')
+}
+
 /// Characters no cell may hold: controls other than tab and line end, marks that turn the direction of writing,
 /// and, inside of a value, invisible ones: two names that look alike must be alike.
 pub fn is_hostile(c: char) -> bool {

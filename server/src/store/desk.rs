@@ -11,13 +11,31 @@ use super::refusals::RulingRow;
 /// The hash of what an office calls a thing.
 pub type ImportKey = [u8; 16];
 
+/// What the last sheet that changed a record said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The position in the log of the record's area up to which that import knew the record.
+    pub seen: u64,
+    /// A hash a field, as JSON.
+    pub said: String,
+}
+
+/// A record, the hashes of what a sheet says of it, and the entry that writes it.
+pub type SaidNote = (RecordId, String, Option<(FeedId, u64)>);
+
 /// What is written down together with a push, for the entries of it that it decided.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
     /// Requests it answers: (user, the user's name for it, feed, entry). Stored or refused.
     pub requests: Vec<(UserNo, String, FeedId, u64)>,
-    /// Things it creates: (key, feed, entry). Only of stored entries.
+    /// What a sheet calls the records it creates: (name, feed, entry). Only of stored entries.
     pub imports: Vec<(ImportKey, FeedId, u64)>,
+    /// What a sheet calls records that are there.
+    pub names: Vec<(ImportKey, RecordId)>,
+    /// What a sheet says of records that are there. Only of stored entries; without an entry, the sheet says what is there.
+    pub said: Vec<SaidNote>,
+    /// The import that writes: one that began later ends it.
+    pub run: Option<u64>,
     /// Refused entries it admits, each by the entry named in `admitted_as`. Only of stored entries.
     pub rulings: Vec<RulingRow>,
 }
@@ -46,6 +64,16 @@ pub trait DeskStore {
     fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError>;
     /// The answer to a user's earlier request of this name.
     fn answered(&self, user: UserNo, request: &str) -> Result<Option<Answered>, StoreError>;
-    /// The records of things imported before, in the order asked.
+    /// The records that version 0.1 imported under these keys, in the order asked.
     fn imported(&self, keys: &[ImportKey]) -> Result<Vec<Option<RecordId>>, StoreError>;
+    /// The records that sheets call by these names, in the order asked.
+    fn named(&self, names: &[ImportKey]) -> Result<Vec<Vec<RecordId>>, StoreError>;
+    /// Whether a sheet ever named a record.
+    fn is_named(&self, records: &[RecordId]) -> Result<Vec<bool>, StoreError>;
+    /// What the last sheet that changed a record said of it.
+    fn said(&self, record: RecordId) -> Result<Option<Said>, StoreError>;
+    /// Begins an import, and ends the one before; its number.
+    fn begin_import(&self) -> Result<u64, StoreError>;
+    /// Writes what needs no entry.
+    fn note_import(&self, notes: Notes) -> Result<(), StoreError>;
 }

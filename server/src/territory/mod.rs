@@ -272,7 +272,7 @@ fn out_of_time(refusal: Refusal) -> Refusal {
     Refusal::of_field(Code::PlanNotReady, "effective", refusal.rule)
 }
 
-fn closed(service: &Service) -> Result<Vec<AreaNo>, StoreError> {
+pub(crate) fn closed(service: &Service) -> Result<Vec<AreaNo>, StoreError> {
     let closed = service.store.closed_areas()?;
     Ok(closed.into_iter().map(|(area, _)| area).collect())
 }

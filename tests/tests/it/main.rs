@@ -44,6 +44,7 @@ mod restore;
 mod rights;
 mod sessions;
 mod shares;
+mod sheets;
 mod simulation;
 mod standing;
 mod store_people;

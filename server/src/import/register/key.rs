@@ -3,8 +3,32 @@
 //! A key is its parts with `|` between them. How something was spaced, cased or widened is not part of it, nor are zeros
 //! before a number: a corrected heading or another spreadsheet program must not double a town.
 
+use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::address::Address;
-use crate::import::cell::fold;
+use crate::import::cell::{fold, is_invisible};
+
+/// A text as it is compared with another: compatibility forms made one (NFKC), without spaces and invisible characters, in
+/// lower case, numbers without zeros before them.
+pub fn canonical(text: &str) -> String {
+    let normal: String = text.nfkc().filter(|c| !is_invisible(*c)).collect();
+    let mut key = String::new();
+    push(&mut key, &normal);
+    key
+}
+
+/// An address as it is compared with another: its six parts.
+pub fn of_address(address: &Address) -> String {
+    address.parts().map(canonical).collect()
+}
+
+/// A stored address as it is compared with another.
+pub fn of_parts(parts: &Map<String, Value>) -> String {
+    let names = ["road", "number", "building", "unit", "floor", "room"];
+    let text = |name: &str| parts.get(name).and_then(Value::as_str).unwrap_or_default();
+    names.into_iter().map(|name| canonical(text(name))).collect()
+}
 
 /// The key of a dwelling: area, road, number, building, unit, floor, room.
 pub fn dwelling(area: &str, address: &Address) -> String {

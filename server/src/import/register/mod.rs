@@ -20,7 +20,8 @@ pub use read::COLUMNS;
 
 /// What a file says there is, each thing once, in the order of the file.
 ///
-/// The keys are made of what the office wrote and hold names and numbers of phones: keep a hash of them, not the text.
+/// The keys join the rows of one file. They are made of what the office wrote and hold names and numbers of phones: keep a hash
+/// of them, not the text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Register {
     pub dwellings: Vec<DwellingRow>,
@@ -34,6 +35,8 @@ pub struct DwellingRow {
     pub line: u64,
     /// Area and whole address.
     pub key: String,
+    /// The office's own number.
+    pub number: Option<String>,
     /// The code of the grid.
     pub area: String,
     pub address: Address,
@@ -46,6 +49,8 @@ pub struct HouseholdRow {
     pub line: u64,
     /// The dwelling's key and the label.
     pub key: String,
+    /// The office's own number.
+    pub number: Option<String>,
     pub area: String,
     /// The key of the dwelling.
     pub dwelling: String,
@@ -60,6 +65,8 @@ pub struct PersonRow {
     pub line: u64,
     /// The household's key, the name, and the year of birth, else the first phone, else a number among namesakes.
     pub key: String,
+    /// The office's own number.
+    pub number: Option<String>,
     pub area: String,
     /// The key of the household.
     pub household: String,
@@ -82,8 +89,8 @@ pub struct ResidencyRow {
     pub person: String,
     /// The key of the household.
     pub household: String,
-    /// `registered`, `resident`, `floating` or `other`; `resident` if the file does not say.
-    pub kind: &'static str,
+    /// `registered`, `resident`, `floating` or `other`, if the file says.
+    pub kind: Option<&'static str>,
     pub from: Option<Date>,
 }
 

@@ -18,6 +18,8 @@ pub struct Plan {
     /// By key.
     dwellings: HashMap<String, usize>,
     households: HashMap<String, Household>,
+    /// By type and the office's number, the key and the line.
+    numbers: HashMap<(&'static str, String), (String, u64)>,
     /// By key, the line.
     people: HashMap<String, u64>,
     /// How many people without a mark have this key, by the key of the first.
@@ -41,14 +43,21 @@ impl Plan {
         let Values {
             area,
             address,
+            dwelling_no,
+            household_no,
             usage,
             label,
             note,
             person,
         } = values;
         let dwelling = key::dwelling(&area, &address);
+        if !self.is_its_number(row, ("dwelling_no", &dwelling), dwelling_no.as_ref(), report) {
+            return;
+        }
         if let Some(at) = self.dwellings.get(&dwelling) {
-            agree_on_use(row, &mut self.register.dwellings[*at], usage, report);
+            let there = &mut self.register.dwellings[*at];
+            agree_on_use(row, there, usage, report);
+            there.number = there.number.take().or(dwelling_no);
         } else {
             self.dwellings
                 .insert(dwelling.clone(), self.register.dwellings.len());
@@ -56,6 +65,7 @@ impl Plan {
             self.register.dwellings.push(DwellingRow {
                 line: row.line,
                 key,
+                number: dwelling_no,
                 area,
                 address,
                 usage,
@@ -66,10 +76,32 @@ impl Plan {
             return;
         }
         let label = label.unwrap_or_else(|| LABEL_DEFAULT.to_owned());
-        let household = self.household(row, &area, dwelling, label, note);
+        let key = key::household(&dwelling, &label);
+        if !self.is_its_number(row, ("household_no", &key), household_no.as_ref(), report) {
+            return;
+        }
+        let household = self.household(row, &area, (dwelling, household_no), label, note);
         if let Some(person) = person {
             self.person(row, area, household, person, report);
         }
+    }
+
+    /// Whether the office's number is that of this thing alone; else the row has a fault.
+    fn is_its_number(
+        &mut self,
+        row: &Row<'_>,
+        (column, key): (&'static str, &str),
+        number: Option<&String>,
+        report: &mut Report,
+    ) -> bool {
+        let Some(number) = number else { return true };
+        let first = self.numbers.entry((column, number.to_lowercase()));
+        let (first, line) = first.or_insert_with(|| (key.to_owned(), row.line));
+        if first != key {
+            row.fault(report, column, number_differs(number, *line));
+            return false;
+        }
+        true
     }
 
     /// The key of the household, which is there afterwards.
@@ -77,7 +109,7 @@ impl Plan {
         &mut self,
         row: &Row<'_>,
         area: &str,
-        dwelling: String,
+        (dwelling, number): (String, Option<String>),
         label: String,
         note: Option<String>,
     ) -> String {
@@ -88,6 +120,7 @@ impl Plan {
             households.push(HouseholdRow {
                 line: row.line,
                 key,
+                number: None,
                 area,
                 dwelling,
                 label,
@@ -99,7 +132,9 @@ impl Plan {
                 people: 0,
             }
         });
-        let notes = &mut households[found.at].notes;
+        let there = &mut households[found.at];
+        there.number = there.number.take().or(number);
+        let notes = &mut there.notes;
         if let Some(note) = note.filter(|note| !notes.contains(note)) {
             notes.push(note);
         }
@@ -120,6 +155,9 @@ impl Plan {
             (None, None) => self.ordinal(row, &household, &person.name, report),
         };
         let key = key::person(&household, &person.name, mark);
+        if !self.is_its_number(row, ("person_no", &key), person.number.as_ref(), report) {
+            return;
+        }
         if let Some(first) = self.people.insert(key.clone(), row.line) {
             row.fault(report, "name", duplicate(&person.name, first));
             return;
@@ -137,6 +175,7 @@ impl Plan {
         self.register.people.push(PersonRow {
             line: row.line,
             key,
+            number: person.number,
             area,
             household,
             name: person.name,
@@ -191,6 +230,15 @@ fn agree_on_use(row: &Row<'_>, dwelling: &mut DwellingRow, usage: Option<&'stati
         (None, Some(_)) => dwelling.usage = usage,
         _ => {}
     }
+}
+
+fn number_differs(number: &str, line: u64) -> Wrong {
+    let number = quoted(number);
+    Wrong::new(
+        "number_differs",
+        format!("编号 {number} 在第 {line} 行属于另一条档案"),
+        format!("the number {number} is another record's on line {line}"),
+    )
 }
 
 fn use_differs(first: &str, line: u64) -> Wrong {

@@ -65,6 +65,18 @@ pub const COLUMNS: &[Column] = &[
         "入住日期 起始日期 居住起始日期 迁入日期 来此日期 入住时间 since start moved_in",
     ),
     Column::optional("notes", "备注 说明 note remark remarks").multiline(),
+    Column::optional(
+        "dwelling_no",
+        "房屋编码 房屋编号 房屋代码 标准地址编码 地址编码 房屋标识 dwelling_number dwelling_code",
+    ),
+    Column::optional(
+        "household_no",
+        "户编号 户编码 家庭编号 家庭编码 户籍编号 户标识码 household_number household_code",
+    ),
+    Column::optional(
+        "person_no",
+        "人员编号 人员编码 人口编号 人口编码 居民编号 居民编码 person_number person_code",
+    ),
 ];
 
 /// Of these a file needs one.
@@ -135,6 +147,9 @@ pub const RELATIONS: &Choices = &[
 pub struct Values {
     pub area: String,
     pub address: Address,
+    /// The office's own numbers, where the sheet has columns for them.
+    pub dwelling_no: Option<String>,
+    pub household_no: Option<String>,
     pub usage: Option<&'static str>,
     pub label: Option<String>,
     pub note: Option<String>,
@@ -144,11 +159,13 @@ pub struct Values {
 /// The person of a row.
 pub struct Person {
     pub name: String,
+    /// The office's own number.
+    pub number: Option<String>,
     pub relation: Option<&'static str>,
     pub gender: Option<&'static str>,
     pub birth_year: Option<u16>,
     pub phones: Vec<String>,
-    pub kind: &'static str,
+    pub kind: Option<&'static str>,
     pub from: Option<Date>,
 }
 
@@ -176,6 +193,8 @@ impl<'a> Reader<'a> {
         let usage = row.take(report, "use", choice(USES));
         let label = row.take(report, "label", name(LABEL_CHARS_MAX));
         let note = row.take(report, "notes", text(NOTE_CHARS_MAX));
+        let dwelling_no = row.take(report, "dwelling_no", code);
+        let household_no = row.take(report, "household_no", code);
         let person = self.person(row, report);
         if report.fault_count() > before {
             return None;
@@ -183,6 +202,8 @@ impl<'a> Reader<'a> {
         Some(Values {
             area: area?,
             address: address?,
+            dwelling_no,
+            household_no,
             usage,
             label,
             note,
@@ -199,6 +220,7 @@ impl<'a> Reader<'a> {
 
     fn person(&self, row: &Row<'_>, report: &mut Report) -> Option<Person> {
         let name = row.take(report, "name", name(PERSON_NAME_CHARS_MAX));
+        let number = row.take(report, "person_no", code);
         let relation = row.take(report, "relation_to_head", choice(RELATIONS));
         let gender = row.take(report, "gender", choice(GENDERS));
         let birth_year = row.take(report, "birth_year", |cell| self.birth_year(cell));
@@ -215,11 +237,12 @@ impl<'a> Reader<'a> {
         };
         Some(Person {
             name,
+            number,
             relation,
             gender,
             birth_year,
             phones,
-            kind: kind.unwrap_or("resident"),
+            kind,
             from,
         })
     }

@@ -60,6 +60,7 @@ fn a_family_is_read_whole() {
     let person = |line, key: &String, name, gender, year, phones: &[&str], relation| PersonRow {
         line,
         key: key.clone(),
+        number: None,
         area: text("G1"),
         household: text(household),
         name: text(name),
@@ -81,6 +82,7 @@ fn a_family_is_read_whole() {
         dwellings: vec![DwellingRow {
             line: 2,
             key: text(dwelling),
+            number: None,
             area: text("G1"),
             address,
             usage: Some("rented"),
@@ -88,6 +90,7 @@ fn a_family_is_read_whole() {
         households: vec![HouseholdRow {
             line: 2,
             key: text(household),
+            number: None,
             area: text("G1"),
             dwelling: text(dwelling),
             label: text("3楼北"),
@@ -106,8 +109,8 @@ fn a_family_is_read_whole() {
             person(3, &son, "陈明", "male", 2015, &[], "child"),
         ],
         residencies: vec![
-            residency(2, &mother, "registered", Date::new(2020, 1, 5)),
-            residency(3, &son, "resident", None),
+            residency(2, &mother, Some("registered"), Date::new(2020, 1, 5)),
+            residency(3, &son, None, None),
         ],
     };
     assert_eq!(register, expected);

@@ -60,6 +60,11 @@ const STRAY_ROWS: &[(&str, &str)] = &[
         "SELECT hex(i.key) FROM import_keys i
          WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.record = i.record)",
     ),
+    (
+        "record of a sheet's name",
+        "SELECT hex(i.name) FROM import_names i
+         WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.record = i.record)",
+    ),
 ];
 
 fn feed(row: &Row) -> Result<(FeedRow, u64, Vec<u8>), SqlError> {

@@ -1,5 +1,7 @@
 //! Desks and imports.
 
+use std::collections::HashSet;
+
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 
@@ -8,7 +10,7 @@ use super::pushes::{self, read_refusal};
 use super::refusals;
 use super::{Engine, SqlStore};
 use crate::store::StoreError;
-use crate::store::desk::{Answered, DeskStore, ImportKey, Notes};
+use crate::store::desk::{Answered, DeskStore, ImportKey, Notes, Said};
 use crate::store::people::UserNo;
 use crate::store::records::{Push, SegmentVerdict};
 use crate::store::sql::{Connection, Optional as _};
@@ -40,15 +42,44 @@ fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Resul
             refusals::rule(c, ruling)?;
         }
     }
-    for (key, feed, n) in &notes.imports {
+    for (name, feed, n) in &notes.imports {
         if stored(*feed, *n) {
-            let mut insert =
-                c.prepare_cached("INSERT INTO import_keys VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
-            if insert.execute((key, RecordId::created_by(*feed, *n).0))? == 0 {
-                return Err(StoreError::Taken("the imported thing".into()));
-            }
+            put_name(c, name, RecordId::created_by(*feed, *n))?;
         }
     }
+    note_sheet(c, notes, &|entry| entry.is_none_or(|(feed, n)| stored(feed, n)))
+}
+
+/// Writes what a sheet calls the records that are there and what it says of them, if its import may still write.
+fn note_sheet(
+    c: &Connection<'_>,
+    notes: &Notes,
+    is_stored: &dyn Fn(Option<(FeedId, u64)>) -> bool,
+) -> Result<(), StoreError> {
+    if let Some(run) = notes.run {
+        let mut hold = c.prepare_cached("UPDATE import_runs SET n = n WHERE one = 1 AND n = ?1")?;
+        if hold.execute([run as i64])? == 0 {
+            return Err(StoreError::Taken("the import".into()));
+        }
+    }
+    for (name, record) in &notes.names {
+        put_name(c, name, *record)?;
+    }
+    for (record, said, entry) in &notes.said {
+        if is_stored(*entry) {
+            let mut put = c.prepare_cached(
+                "INSERT INTO import_said (record, seen, said) SELECT record, last, ?2 FROM records WHERE record = ?1
+                 ON CONFLICT (record) DO UPDATE SET seen = excluded.seen, said = excluded.said",
+            )?;
+            put.execute((record.0, said))?;
+        }
+    }
+    Ok(())
+}
+
+fn put_name(c: &Connection<'_>, name: &ImportKey, record: RecordId) -> Result<(), StoreError> {
+    let mut insert = c.prepare_cached("INSERT INTO import_names VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+    insert.execute((name, record.0))?;
     Ok(())
 }
 
@@ -97,5 +128,58 @@ impl<E: Engine> DeskStore for SqlStore<E> {
                 })
                 .collect()
         })
+    }
+
+    fn named(&self, names: &[ImportKey]) -> Result<Vec<Vec<RecordId>>, StoreError> {
+        self.engine.read(|c| {
+            let mut select =
+                c.prepare_cached("SELECT record FROM import_names WHERE name = ?1 ORDER BY record")?;
+            names
+                .iter()
+                .map(|name| {
+                    let rows = select.query_map([name], |row| Ok(RecordId(row.get(0)?)))?;
+                    Ok(rows.collect::<Result<_, _>>()?)
+                })
+                .collect()
+        })
+    }
+
+    fn is_named(&self, records: &[RecordId]) -> Result<Vec<bool>, StoreError> {
+        self.engine.read(|c| {
+            let mut all: HashSet<[u8; 16]> = HashSet::new();
+            let mut select =
+                c.prepare_cached("SELECT record FROM import_names UNION SELECT record FROM import_keys")?;
+            for row in select.query_map((), |row| row.get(0))? {
+                all.insert(row?);
+            }
+            Ok(records.iter().map(|record| all.contains(&record.0)).collect())
+        })
+    }
+
+    fn said(&self, record: RecordId) -> Result<Option<Said>, StoreError> {
+        self.engine.read(|c| {
+            let mut select = c.prepare_cached("SELECT seen, said FROM import_said WHERE record = ?1")?;
+            let found = select.query_row([record.0], |row| {
+                Ok(Said {
+                    seen: row.get::<_, i64>(0)? as u64,
+                    said: row.get(1)?,
+                })
+            });
+            Ok(found.optional()?)
+        })
+    }
+
+    fn begin_import(&self) -> Result<u64, StoreError> {
+        self.engine.write(|c| {
+            c.prepare_cached("UPDATE import_runs SET n = n + 1 WHERE one = 1")?
+                .execute(())?;
+            let mut select = c.prepare_cached("SELECT n FROM import_runs WHERE one = 1")?;
+            Ok(select.query_row((), |row| row.get::<_, i64>(0))? as u64)
+        })
+    }
+
+    fn note_import(&self, notes: Notes) -> Result<(), StoreError> {
+        self.engine
+            .write(move |c| note_sheet(c, &notes, &|entry| entry.is_none()))
     }
 }

@@ -30,10 +30,13 @@ pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreErro
             feed.map(|feed| feed.0),
             n.map(|n| n as i64),
         ])?;
-        match row.entry {
-            Some((feed, n)) => empty_entry(c, feed, n as i64)?,
-            None => empty_displaced(c, row)?,
+        if let Some((feed, n)) = row.entry {
+            empty_entry(c, feed, n as i64)?;
+            continue;
         }
+        empty_displaced(c, row)?;
+        c.prepare_cached("DELETE FROM import_said WHERE record = ?1")?
+            .execute([row.record.0])?;
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ pub const STEPS: &[(&str, &str)] = &[
     ("0014_halts", HALTS),
     ("0015_handlers", HANDLERS),
     ("0016_marks", MARKS),
+    ("0017_imports", IMPORTS),
 ];
 
 const FIRST: &str = "
@@ -302,4 +303,13 @@ const MARKS: &str = "
 CREATE TABLE marks (
   area INTEGER NOT NULL, seq INTEGER NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
 ALTER TABLE restores ADD COLUMN served INTEGER NOT NULL DEFAULT 0;
+";
+
+/// What an office's sheets call a record; what the last sheet that changed it said, as keyed hashes, and the position up to which
+/// that import knew it; the number of the import that may write now.
+const IMPORTS: &str = "
+CREATE TABLE import_names (name BLOB NOT NULL, record BLOB NOT NULL, PRIMARY KEY (name, record)) STRICT, WITHOUT ROWID;
+CREATE TABLE import_said (record BLOB PRIMARY KEY, seen INTEGER NOT NULL, said TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE import_runs (one INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
+INSERT INTO import_runs (one, n) VALUES (1, 0);
 ";
