@@ -31,6 +31,8 @@ use crate::sync::SyncError;
 pub const SET_BACK: &str = "set_back";
 /// Milliseconds for which a node does not ask again whether another has found the store set back.
 const KNOWN_MS: i64 = 1_000;
+/// Why a node stops that served while the store was restored.
+const RESTORED: &str = "the store became another generation while this node served it";
 
 /// How often the position beside the store is written.
 const EVERY: Duration = Duration::from_secs(2);
@@ -60,9 +62,25 @@ impl SetBack {
         {
             return Ok(known.0.clone());
         }
-        let why = read(&*service.store)?;
+        let restored = || -> Result<Option<String>, StoreError> {
+            let other = service.store.identity()?.epoch != service.identity.epoch;
+            Ok(other.then(|| RESTORED.to_owned()))
+        };
+        let why = match read(&*service.store)? {
+            None => restored()?,
+            why => why,
+        };
         self.know(why.clone(), now);
         Ok(why)
+    }
+
+    /// Why the store is held to be set back, and what to do.
+    pub fn advice(&self, service: &Service) -> Result<Option<String>, StoreError> {
+        let todo = |why: &str| match why {
+            RESTORED => "start this node again",
+            _ => "stop the server and run `gridledger admin restore --in-place`",
+        };
+        Ok(self.why(service)?.map(|why| format!("{why}: {}", todo(&why))))
     }
 
     /// Whether nothing speaks against the store, without a look at it.
@@ -105,13 +123,19 @@ impl SetBack {
         self.say(service)
     }
 
+    /// Holds the store to be set back as long as this process runs. The file beside it is looked at again at each start: it may
+    /// be another store's, laid there by mistake.
+    fn hold(&self, service: &Service, why: &str) -> Result<(), StoreError> {
+        self.know(Some(why.to_owned()), service.now());
+        self.say(service)
+    }
+
     /// Says in the log that the store was set back, if it was, and what to do.
     pub fn say(&self, service: &Service) -> Result<(), StoreError> {
-        if let Some(why) = self.why(service)? {
+        if let Some(advice) = self.advice(service)? {
             tracing::error!(
-                why,
-                "the store was set back to an older state and takes no edits: stop the server and run \
-                 `gridledger admin restore --in-place`; phones keep what they hold and bring back what was lost"
+                advice,
+                "the store was set back to an older state and takes no edits; phones keep what they hold and bring back what was lost"
             );
         }
         Ok(())
@@ -146,14 +170,14 @@ pub fn look_beside(service: &Service) -> Result<(), StoreError> {
             "the position beside the store is of generation {}, which is not known here",
             kept.epoch.0
         );
-        return service.set_back.note(service, &why, Some(kept.epoch));
+        return service.set_back.hold(service, &why);
     }
     if kept.epoch == here.epoch && (here.entries < kept.entries || here.longest < kept.longest) {
         let why = format!(
             "the position beside the store counts {} entries, and {} are here",
             kept.entries, here.entries
         );
-        return service.set_back.note(service, &why, None);
+        return service.set_back.hold(service, &why);
     }
     Ok(())
 }

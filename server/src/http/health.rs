@@ -33,12 +33,11 @@ pub async fn ready(
 async fn look(service: web::Data<Service>) -> Result<(), ApiError> {
     let found = block(move || {
         service.store.ready()?;
-        Ok::<_, StoreError>((service.set_back.why(&service)?, service.clock_doubt()?))
+        Ok::<_, StoreError>((service.set_back.advice(&service)?, service.clock_doubt()?))
     });
     let (set_back, doubt) = found.await?;
-    if let Some(why) = set_back {
-        let detail = format!("{why}: stop the server and run `gridledger admin restore --in-place`");
-        return Err(ApiError::new(Code::ServerBehind, detail));
+    if let Some(advice) = set_back {
+        return Err(ApiError::new(Code::ServerBehind, advice));
     }
     if let Some(doubt) = doubt {
         return Err(ApiError::new(Code::ClockUnsure, doubt.sentences().1));

@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
+use gridledger_schema::code::Code;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::cli;
+use gridledger_server::config::Settings;
 use gridledger_server::ingest;
 use gridledger_server::store::postgres::PostgresStore;
+use gridledger_server::store::restores::NewGeneration;
 use gridledger_server::store::{PeopleStore as _, RestoreStore as _, Store as _};
 use gridledger_tests::cluster::Cluster;
+use gridledger_tests::world::{SyncFailure, World};
 
 fn run(words: &[&str]) -> ExitCode {
     let words = std::iter::once(&"gridledger").chain(words);
@@ -62,4 +66,35 @@ fn a_database_that_its_own_tools_put_back_becomes_another_generation() {
         run(&[&["admin", "restore", &file], &store[..]].concat()),
         ExitCode::FAILURE
     );
+}
+
+/// Nobody has to stop the nodes of a database before its tools put it back: one that goes on notices.
+#[test]
+fn a_node_that_served_while_the_database_was_restored_stops() {
+    let mut settings = Settings::default();
+    let url = Cluster::shared().database();
+    settings.take("store", &url, "test").expect("an address");
+    let mut world = World::at(1, SchemaSet::builtin(), settings.store);
+    world.user("w1", "grid_worker", "G1");
+    let mut phone = world.phone("w1", 0);
+    phone.sync(&world).expect("a sync");
+    let beside = PostgresStore::open(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
+    let (at, day) = (world.service.now(), 24 * 3_600_000);
+    let new = NewGeneration {
+        at,
+        until: at + day,
+        active_ms: day,
+    };
+    beside.begin_generation(new).expect("a new generation");
+    beside.close();
+    world.pass(2_000);
+    let refused = phone
+        .sync(&world)
+        .expect_err("its node is of the former generation");
+    assert!(matches!(refused, SyncFailure::Server(error) if error.code() == Code::ServerBehind));
+    let advice = world.service.set_back.advice(&world.service).expect("the store");
+    assert!(advice.expect("it says so").ends_with("start this node again"));
+    world.restart();
+    phone.sync(&world).expect("it moves on");
+    phone.sync(&world).expect("a sync");
 }

@@ -389,3 +389,22 @@ fn the_position_beside_a_file_shows_that_an_older_file_was_put_back() {
     look_beside(&world.service).expect("the store");
     assert!(!is_set_back(&world));
 }
+
+/// Another store's file that lay beside this one by mistake stops it for as long as it lies there.
+#[test]
+fn the_position_of_another_store_condemns_none_for_good() {
+    let mut world = World::in_file(1);
+    let other = World::in_file(1);
+    let position = |world: &World| world.service.store.position().expect("the store");
+    let right = position(&world);
+    world.service.store.put_position_beside(position(&other));
+    look_beside(&world.service).expect("the store");
+    assert!(is_set_back(&world));
+    world.restart();
+    look_beside(&world.service).expect("the store");
+    assert!(is_set_back(&world), "it lies there still");
+    world.service.store.put_position_beside(right);
+    world.restart();
+    look_beside(&world.service).expect("the store");
+    assert!(!is_set_back(&world));
+}
