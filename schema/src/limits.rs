@@ -148,6 +148,8 @@ pub const LEDGER_PAGE_ROWS: usize = 10_000;
 pub const DEVICE_DAY_ENTRIES: u64 = 50_000;
 /// Bytes of entries, in canonical form, that one device may bring in a day.
 pub const DEVICE_DAY_BYTES: u64 = 64 << 20;
+/// Refused entries that the history of one record lists, the latest. A device may bring thousands about one record.
+pub const HISTORY_REFUSED: usize = 500;
 /// Entries that one person may write at a desk in a day, by one server process. A clerk writes some hundred.
 pub const DESK_DAY_ENTRIES: u64 = 20_000;
 /// Bytes of what such entries say, as JSON.

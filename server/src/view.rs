@@ -7,6 +7,7 @@ use gridledger_core::{canonical, mask};
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::RecordId;
+use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
 use serde_json::{Value, json};
 
@@ -116,7 +117,12 @@ pub fn history(reader: &Reader<'_>, record: RecordId, plain: Option<&Unmask>) ->
         unmask::record(reader, &readable, why)?;
     }
     let mut entries = Vec::new();
-    for row in reader.service.store.history(record)? {
+    let rows = reader
+        .service
+        .store
+        .history_upto(record, limits::HISTORY_REFUSED)?;
+    let refused = rows.iter().filter(|row| row.refusal.is_some()).count();
+    for row in rows {
         if row.refusal.is_some() && !readable.reach.supervises && row.author != reader.login {
             continue;
         }
@@ -128,6 +134,9 @@ pub fn history(reader: &Reader<'_>, record: RecordId, plain: Option<&Unmask>) ->
         entries.extend(entry_json(&readable, &row, entry, plain.is_none()));
     }
     let mut shown = json!({ "id": record, "masked": plain.is_none(), "entries": entries });
+    if refused == limits::HISTORY_REFUSED {
+        shown["refused_cut"] = json!(true);
+    }
     if readable.record_type.events_field().is_some() {
         shown["events"] = events(&readable, plain.is_none()).into();
     }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod desk;
 mod engine;
 pub mod jobs;
+pub mod marks;
 pub mod nodes;
 pub mod notices;
 pub mod parts;
@@ -28,6 +29,7 @@ use gridledger_schema::ids::{AreaNo, ServerEpoch};
 pub use audit::AuditStore;
 pub use clock::ClockStore;
 pub use desk::DeskStore;
+pub use marks::MarkStore;
 pub use nodes::NodeStore;
 pub use people::PeopleStore;
 pub use plans::PlanStore;
@@ -139,6 +141,7 @@ pub trait Store:
     + DeskStore
     + AuditStore
     + ClockStore
+    + MarkStore
     + PlanStore
     + ReadLogStore
     + ShareStore

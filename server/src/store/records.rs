@@ -10,6 +10,7 @@ use gridledger_schema::wire::{AreaCursor, AreaInfo, Grant, RecoveryPhase};
 use serde_json::Value;
 
 use super::StoreError;
+pub use super::marks::AreaHead;
 pub use super::parts::{Changes, ErasureRow, Handled, Spent};
 use super::people::{FeedRow, UserNo};
 use super::plans::RouteRow;
@@ -331,17 +332,6 @@ pub struct Stay {
     pub until: u64,
 }
 
-/// An area's place in its log, and its digests.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AreaHead {
-    /// The log's last position.
-    pub seq: u64,
-    /// Digest of each facet.
-    pub digests: Vec<(u8, u128)>,
-    /// The mark of that position, where it was looked up; 0 for none.
-    pub mark: u16,
-}
-
 /// What a push reads while it is decided, inside the transaction that will hold its writes.
 pub trait Source {
     /// An area's head; `None` if there is no such area. Of an area that is written it was read under its lock: the store
@@ -563,10 +553,6 @@ pub trait RecordStore {
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError>;
     /// The last positions of these areas' logs; of those that are not there, none.
     fn heads(&self, areas: &[AreaNo]) -> Result<BTreeMap<AreaNo, u64>, StoreError>;
-    /// Whether each of these positions is one at which its area's log stood with that mark; positions too old for marks count.
-    fn are_marked(&self, marks: &[(AreaNo, u64, u16)]) -> Result<bool, StoreError>;
-    /// Lets go of old marks; how many.
-    fn thin_marks(&self) -> Result<u64, StoreError>;
     /// One consistent look at an area: its head, and the records changed after the cursor in the order of their last
     /// change, up to about `bytes` of entries (at least one record).
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError>;
@@ -583,7 +569,11 @@ pub trait RecordStore {
     /// A record's ledger row.
     fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError>;
     /// Every entry about a record: the stored in log order, then the refused.
-    fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError>;
+    fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
+        self.history_upto(record, usize::MAX)
+    }
+    /// … with so many of the refused entries at most, the latest.
+    fn history_upto(&self, record: RecordId, refused: usize) -> Result<Vec<HistoryRow>, StoreError>;
     /// Every record of an area, for `verify`.
     fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError>;
     /// What was erased of a record, or of all: the earliest first.

@@ -15,7 +15,9 @@ use gridledger_schema::wire::{
 };
 use gridledger_server::sync;
 use gridledger_server::verify::verify;
+use gridledger_server::view;
 use gridledger_tests::attacker::{Attacker, Outcome, put};
+use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{MORNING, Phone, World};
 use serde_json::json;
 
@@ -419,4 +421,28 @@ fn a_phone_goes_on_after_more_forks_than_a_request_names() {
     assert_eq!(records.len(), held.len());
     let report = verify(&world.service).unwrap();
     assert_eq!(report.differences, 0, "{:?}", report.listed);
+}
+
+/// A device may bring thousands of refused entries about one record: its history lists the latest.
+#[test]
+fn a_history_lists_the_latest_refused_entries() {
+    let world = world();
+    let mut evil = Attacker::enrol(&world, "w1", 7);
+    let patrol = evil.patrol(&world);
+    let record = patrol.record(evil.feed);
+    assert_eq!(evil.try_entries(&world, vec![patrol]).codes(), []);
+    let brought = limits::HISTORY_REFUSED as u64 + 20;
+    let first = evil.head.0 + 1;
+    let review = |n: u64| Entry {
+        n,
+        ..evil.entry(Target::Edit { record }, vec![put("started", json!("early"))])
+    };
+    let reviews: Vec<Entry> = (first..first + brought).map(review).collect();
+    let refused = evil.try_entries(&world, reviews).codes();
+    assert_eq!(refused, vec![Code::ValueInvalid; brought as usize]);
+    let shown = view::history(&Clerk::new(&world.service, "w1").reader(), record, None).unwrap();
+    let entries = shown["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 1 + limits::HISTORY_REFUSED);
+    assert_eq!(shown["refused_cut"], true);
+    assert_eq!(entries[limits::HISTORY_REFUSED]["n"], evil.head.0);
 }

@@ -3,7 +3,9 @@
 
 use gridledger_schema::ids::AreaNo;
 
+use super::{Engine, SqlStore};
 use crate::store::StoreError;
+use crate::store::marks::MarkStore;
 use crate::store::sql::{Connection, Optional as _};
 
 /// Marks kept of an area. With two hundred commits a day in it they reach back fifty days; a phone that was away for longer is
@@ -29,7 +31,7 @@ pub(super) fn of(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<u16, Stor
 }
 
 /// Whether the area's log stood at a position with this mark, or may have: below the oldest mark that is kept nothing is known.
-pub(super) fn is_marked(c: &Connection<'_>, area: AreaNo, seq: u64, mark: u16) -> Result<bool, StoreError> {
+fn is_marked(c: &Connection<'_>, area: AreaNo, seq: u64, mark: u16) -> Result<bool, StoreError> {
     let here = of(c, area, seq)?;
     if here != 0 {
         return Ok(here == mark);
@@ -40,10 +42,27 @@ pub(super) fn is_marked(c: &Connection<'_>, area: AreaNo, seq: u64, mark: u16) -
 }
 
 /// Lets go of all but the latest marks of each area; how many.
-pub(super) fn thin(c: &Connection<'_>) -> Result<u64, StoreError> {
+fn thin(c: &Connection<'_>) -> Result<u64, StoreError> {
     let sql = format!(
         "DELETE FROM marks WHERE seq < (
            SELECT m.seq FROM marks m WHERE m.area = marks.area ORDER BY m.seq DESC LIMIT 1 OFFSET {KEPT})"
     );
     Ok(c.execute(&sql, ())? as u64)
+}
+
+impl<E: Engine> MarkStore for SqlStore<E> {
+    fn are_marked(&self, marked: &[(AreaNo, u64, u16)]) -> Result<bool, StoreError> {
+        self.engine.read(|c| {
+            for (area, seq, mark) in marked {
+                if !is_marked(c, *area, *seq, *mark)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    fn thin_marks(&self) -> Result<u64, StoreError> {
+        self.engine.write(|c| thin(c))
+    }
 }

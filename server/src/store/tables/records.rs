@@ -232,17 +232,20 @@ pub(super) fn record_named(c: &Connection<'_>, area: AreaNo, created: u64) -> Re
     select.query_row((area.0, created as i64), |row| Ok(RecordId(row.get(0)?)))
 }
 
-fn history(c: &Connection<'_>, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
+fn history(c: &Connection<'_>, record: RecordId, refused: usize) -> Result<Vec<HistoryRow>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT l.seq, e.record, e.feed, e.n, coalesce(l.facets, 0), l.seen, f.author, f.device, e.body, e.received_at,
                 e.refusal
          FROM (SELECT feed, n FROM log WHERE record = ?1
-               UNION SELECT feed, n FROM entries WHERE record = ?1 AND refusal IS NOT NULL) k
+               UNION SELECT feed, n FROM (
+                 SELECT feed, n FROM entries WHERE record = ?1 AND refusal IS NOT NULL
+                 ORDER BY received_at DESC, n DESC LIMIT ?2) r) k
          JOIN entries e ON e.feed = k.feed AND e.n = k.n JOIN feeds f ON f.feed = k.feed
          LEFT JOIN log l ON l.record = ?1 AND l.feed = k.feed AND l.n = k.n
          ORDER BY l.seq IS NULL, l.seq, e.received_at, e.n",
     )?;
-    let rows = select.query_map([record.0], |row| {
+    let most = i64::try_from(refused).unwrap_or(i64::MAX);
+    let rows = select.query_map((record.0, most), |row| {
         let logged = row.get::<_, Option<i64>>(0)?.is_some();
         Ok(HistoryRow {
             log: logged.then(|| read_line(row, 0)).transpose()?,
@@ -305,21 +308,6 @@ impl<E: Engine> RecordStore for SqlStore<E> {
             }
             Ok(heads)
         })
-    }
-
-    fn are_marked(&self, marked: &[(AreaNo, u64, u16)]) -> Result<bool, StoreError> {
-        self.engine.read(|c| {
-            for (area, seq, mark) in marked {
-                if !marks::is_marked(c, *area, *seq, *mark)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        })
-    }
-
-    fn thin_marks(&self) -> Result<u64, StoreError> {
-        self.engine.write(|c| marks::thin(c))
     }
 
     fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {
@@ -387,8 +375,8 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
-        self.engine.read(|c| history(c, record))
+    fn history_upto(&self, record: RecordId, refused: usize) -> Result<Vec<HistoryRow>, StoreError> {
+        self.engine.read(|c| history(c, record, refused))
     }
 
     fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use gridledger_client::Options;
+use gridledger_client::{Options, Query};
 use gridledger_schema::limits;
 use gridledger_server::desk::DESK_ENTRIES;
 use gridledger_tests::desk::Desk;
@@ -14,7 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::often::waits;
-use super::slow::{notes, with_a_ledger};
+use super::slow::{first_sync, notes, with_a_ledger};
 use super::{PASSWORD, Phone};
 
 /// How long something may take that the server has to do.
@@ -148,6 +148,28 @@ fn who_reads_no_large_answer_gets_no_more_of_them_and_others_do() {
             "what is small is answered"
         );
         assert_eq!(desk.get_as(&another, page).status, 200);
+    });
+}
+
+#[test]
+fn one_devices_unread_answers_have_one_place() {
+    let desk = Desk::with(&[("send_seconds", "600")]);
+    with_a_ledger(&desk);
+    let greedy = Phone::of(&desk, "w2", Options::default());
+    let other = Phone::of(&desk, "w3", Options::default());
+    runtime().block_on(async {
+        let mut lines = Vec::new();
+        for _ in 0..=limits::ANSWERS_AT_ONCE {
+            let (first, line) = unread(&desk, &first_sync(&greedy)).await;
+            assert_eq!(first, "HTTP/1.1 200");
+            lines.push(line);
+        }
+        let patrols = Query::of_type("patrol").limit(10);
+        std::thread::scope(|scope| {
+            let synced = scope.spawn(|| other.sync().expect("a first sync of somebody else"));
+            synced.join().expect("it is answered");
+        });
+        assert_eq!(other.client.list(&patrols).expect("a list").len(), 10);
     });
 }
 

@@ -151,19 +151,21 @@ fn who_does_not_read_a_ledger_is_cut_off_and_others_are_served() {
     });
 }
 
+/// A phone's first sync, as it goes over a line.
+pub(super) fn first_sync(phone: &Phone) -> Vec<u8> {
+    let request = phone.client.engine().request(0).expect("a request").body;
+    let length = request.len();
+    let head = format!("POST /v1/sync HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n");
+    [head.as_bytes(), &request].concat()
+}
+
 #[test]
 fn who_does_not_read_a_sync_is_cut_off() {
     let desk = Desk::with(&[("send_seconds", "1")]);
     with_a_ledger(&desk);
     let phone = Phone::of(&desk, "w2", Options::default());
-    // A first sync, asked for again and again.
-    let first_sync = || {
-        let request = phone.client.engine().request(0).expect("a request").body;
-        let length = request.len();
-        let head = format!("POST /v1/sync HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n");
-        [head.as_bytes(), &request].concat()
-    };
-    let requests: Vec<u8> = std::iter::repeat_with(first_sync).take(16).flatten().collect();
+    let again_and_again = std::iter::repeat_with(|| first_sync(&phone));
+    let requests: Vec<u8> = again_and_again.take(16).flatten().collect();
     never_reads(&desk, &requests);
     phone.sync().expect("the phone itself goes on");
     let patrols = Query::of_type("patrol").limit(2 * PATROLS);
