@@ -63,6 +63,6 @@ impl<E: Engine> MarkStore for SqlStore<E> {
     }
 
     fn thin_marks(&self) -> Result<u64, StoreError> {
-        self.engine.write(|c| thin(c))
+        self.engine.write(thin)
     }
 }
