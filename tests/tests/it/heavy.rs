@@ -159,7 +159,7 @@ fn a_new_phone_fetches_a_grid_of_heavy_tickets() {
 }
 
 /// As many as no frame could hold together.
-const TICKETS: usize = 10;
+const TICKETS: usize = 16;
 
 #[test]
 fn a_new_phone_fetches_the_largest_record_there_may_be() {
