@@ -8,13 +8,19 @@ use super::load::NOT_OURS;
 use super::{SchemaError, SchemaSet};
 use std::path::Path;
 
+/// The table of words that an import reads; it is no part of the set.
+const WORDS: &str = "words.json";
+
 impl SchemaSet {
     /// The built-in files overlaid by those in `dir`: `roles.json`, `categories.json`, `areas.json`,
-    /// `records/*.json`, `workflows/*.json`. Any other `.json` file or folder there is refused, so
+    /// `records/*.json`, `workflows/*.json`. `words.json` is left to imports. Any other `.json` file or folder there is refused, so
     /// that a misspelt name is not passed over in silence.
     pub fn load_dir(dir: &Path) -> Result<SchemaSet, SchemaError> {
         let mut overlay = Vec::new();
         for name in list(dir, "")? {
+            if name == WORDS {
+                continue;
+            }
             let path = dir.join(&name);
             if path.is_dir() {
                 if name != "records" && name != "workflows" {

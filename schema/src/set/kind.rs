@@ -58,6 +58,8 @@ pub struct ValueFault {
     pub rule: &'static str,
 }
 
+/// The earliest time a value may have, ms since 1970: the year 1880, before which nobody who lives was born.
+pub const TIME_MIN_MS: i64 = -2_840_140_800_000;
 /// The last millisecond of the year 9999.
 pub const TIME_MAX_MS: i64 = 253_402_300_799_999;
 
@@ -71,7 +73,7 @@ impl Kind {
             Self::Integer { min, max } => check_integer(value, *min, *max),
             Self::Number { min, max } => check_number(value, *min, *max),
             Self::Boolean => rule(value.is_boolean(), "type"),
-            Self::Time => check_integer(value, 0, TIME_MAX_MS),
+            Self::Time => check_integer(value, TIME_MIN_MS, TIME_MAX_MS),
             Self::Enum(choices) => {
                 let code = value.as_str().ok_or_else(|| fault("type"))?;
                 rule(choices.iter().any(|choice| choice.code == code), "enum")

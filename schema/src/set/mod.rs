@@ -22,7 +22,7 @@ mod types;
 mod workflow;
 
 pub use error::SchemaError;
-pub use kind::{Choice, Kind, TIME_MAX_MS, ValueFault};
+pub use kind::{Choice, Kind, TIME_MAX_MS, TIME_MIN_MS, ValueFault};
 pub use lists::{AreaKind, Category, Evidence, ReadClass, Role, Scope, Unmasks};
 pub use types::{
     CONSENTS, Device, Field, Keep, Label, LedgerColumn, Mask, Merge, Privacy, PrivacyClass, RecordType,

@@ -3,7 +3,7 @@
 
 use gridledger_core::fold::{State, Verb};
 use gridledger_core::project::View;
-use gridledger_schema::set::{RecordType, TIME_MAX_MS};
+use gridledger_schema::set::{RecordType, TIME_MAX_MS, TIME_MIN_MS};
 use serde_json::{Map, Value, json};
 
 use super::columns::{follows, key_of, kind, own_key};
@@ -50,7 +50,9 @@ fn fitting(kind: ToolKind, value: Value) -> Option<Value> {
         ToolKind::Whole => value.is_i64(),
         ToolKind::Number => value.is_number(),
         ToolKind::YesNo => value.is_boolean(),
-        ToolKind::Time => value.as_i64().is_some_and(|ms| (0..=TIME_MAX_MS).contains(&ms)),
+        ToolKind::Time => value
+            .as_i64()
+            .is_some_and(|ms| (TIME_MIN_MS..=TIME_MAX_MS).contains(&ms)),
         ToolKind::Json => value.is_array() || value.is_object(),
     };
     fits.then_some(value)

@@ -4,6 +4,7 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Field, Kind};
 use serde_json::{Map, Value};
 
+use super::blank::is_blank;
 use super::explain::{check, invalid, of_part};
 use super::staged::{Side, Staged};
 
@@ -58,6 +59,15 @@ pub(super) fn set_child(
         .kind
         .check_part(value)
         .map_err(|fault| of_part(&field.name, fields, &fault))?;
+    if let Some(blank) = required
+        .iter()
+        .find(|key| value.get(*key).and_then(Value::as_str).is_some_and(is_blank))
+    {
+        return Err(invalid(
+            &field.name,
+            &format!("/{blank}: a required text holds more than spaces"),
+        ));
+    }
     if let Some(cleared) = required
         .iter()
         .find(|key| value.get(*key).is_some_and(Value::is_null))

@@ -76,7 +76,7 @@ fn bound(kind: &Kind, rule: &str) -> String {
         (Kind::Integer { .. }, _) => "must be a whole number".to_owned(),
         (Kind::Number { .. }, _) => "must be a number".to_owned(),
         (Kind::Boolean, _) => "must be true or false".to_owned(),
-        (Kind::Time, _) => "must be a time, in whole milliseconds since 1970".to_owned(),
+        (Kind::Time, _) => "must be a time, in whole milliseconds since 1970 (negative before)".to_owned(),
         (Kind::Ref(record_type), _) => format!("must be the id of a {record_type}"),
         (Kind::List { .. }, _) => "must be a list".to_owned(),
         (Kind::Object { .. }, _) => "must be an object".to_owned(),

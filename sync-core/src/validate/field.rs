@@ -7,9 +7,9 @@ use gridledger_schema::set::bounds::INTEGER_MAX;
 use gridledger_schema::set::{Field, Kind, Merge};
 use serde_json::Value;
 
-use super::collection;
 use super::explain::{check, invalid};
 use super::staged::Staged;
+use super::{blank, collection};
 
 /// Checks one intent and carries it out on `staged`, which tells the later ones what was there.
 pub(super) fn check_op(field: &Field, op: &Op, staged: &mut Staged<'_>) -> Result<(), Refusal> {
@@ -55,6 +55,7 @@ pub(super) fn mismatch(field: &Field, op: &Op) -> Refusal {
 fn put(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     if !value.is_null() {
         check(&field.name, &field.kind, value)?;
+        blank::check(field, value)?;
     } else if field.required {
         return Err(invalid(&field.name, "a required field cannot be cleared"));
     }
@@ -66,6 +67,7 @@ fn put(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refu
 
 fn once(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     check(&field.name, &field.kind, value)?;
+    blank::check(field, value)?;
     for side in staged.sides() {
         if side.get(&field.name).is_some_and(|there| there != value) {
             return Err(Refusal::of_field(

@@ -9,6 +9,7 @@
 //! looks at it as it is (`now`): a field that is set once, and how much it holds.
 
 mod again;
+mod blank;
 mod collection;
 mod conditions;
 mod consent;
@@ -33,6 +34,7 @@ use crate::known::Standing;
 use crate::project::View;
 
 pub use again::check_fit;
+pub use blank::{is_blank, is_invisible};
 pub(crate) use explain::shorten;
 pub use shape::check_shape;
 pub use unread::{validate_unread, withheld};

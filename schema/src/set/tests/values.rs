@@ -1,6 +1,6 @@
 //! Values against kinds: what fits, and which rule a misfit breaks where.
 
-use crate::set::{Choice, Kind, Label, TIME_MAX_MS};
+use crate::set::{Choice, Kind, Label, TIME_MAX_MS, TIME_MIN_MS};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -58,7 +58,8 @@ fn simple_kinds() {
         (&Kind::Boolean, json!(false), "ok"),
         (&Kind::Boolean, json!(0), "type"),
         (&Kind::Time, json!(TIME_MAX_MS), "ok"),
-        (&Kind::Time, json!(-1), "range"),
+        (&Kind::Time, json!(TIME_MIN_MS), "ok"),
+        (&Kind::Time, json!(TIME_MIN_MS - 1), "range"),
         (&Kind::Time, json!(TIME_MAX_MS + 1), "range"),
         (&Kind::Time, json!("2026-01-01"), "type"),
         (&choice, json!("a"), "ok"),
