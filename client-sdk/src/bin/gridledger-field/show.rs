@@ -15,10 +15,11 @@ use crate::{conflicts, fields, time};
 
 pub fn show(app: &App, given: &str, reason: Option<&str>) -> Result<Answer, Failure> {
     let mut record = app.record(given)?;
+    // The heading stays masked: what was opened for a reason stands in its field alone.
+    let mut out = headline(app, &record) + "\n";
     if let Some(reason) = reason {
         record = app.opened(record, &Purpose::Other(reason.to_owned()))?;
     }
-    let mut out = headline(app, &record) + "\n";
     out.push_str(&table(&facts(app, &record), "  "));
     out.push('\n');
     out.push_str(&table(&rows(app, &record), "  "));
