@@ -3,6 +3,7 @@
 mod office;
 mod quiet;
 mod restoring;
+mod sheets;
 
 use std::path::Path;
 

@@ -96,7 +96,7 @@ pub enum Admin {
     },
     /// Sign access tokens with a new key from now on
     RotateKeys,
-    /// Take in a spreadsheet of the office (CSV)
+    /// Take in a spreadsheet of the office (XLSX, XLS, ODS or CSV)
     Import(ImportArgs),
     /// Write the spreadsheets of a made-up town
     SampleTown(TownArgs),
@@ -363,6 +363,15 @@ pub struct ImportArgs {
     /// Take people who may be somebody under another name for that person
     #[arg(long)]
     pub accept_doubtful: bool,
+    /// End the roles that a staff list no longer names
+    #[arg(long)]
+    pub end_roles: bool,
+    /// Where rows that cannot be taken are written; without it, beside the file
+    #[arg(long, value_name = "FILE")]
+    pub aside: Option<PathBuf>,
+    /// A table of words besides the built-in one; without it, words.json of the schema folder
+    #[arg(long, value_name = "FILE")]
+    pub words: Option<PathBuf>,
     /// Who takes a register in: a person with roles that may create what it holds
     #[arg(long = "as", value_name = "LOGIN")]
     pub by: Option<String>,

@@ -1,8 +1,10 @@
 //! Commands that take in the office's spreadsheets, or write those of a made-up town.
 
-use std::io::IsTerminal as _;
-use std::path::Path;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use gridledger_core::rights::AreaTree;
 use gridledger_schema::wire::Grant;
 use serde_json::json;
 
@@ -12,9 +14,8 @@ use super::say::{CliError, Speaker};
 use crate::calendar::{midnight, today};
 use crate::desk::{self, ImportError, ImportOptions, ImportReport};
 use crate::import::areas::AreaRow;
-use crate::import::register::Register;
-use crate::import::staff::{Assignment, StaffRow};
-use crate::import::{Fault, Parsed, areas, register, staff};
+use crate::import::register::{Office, Register};
+use crate::import::{Fault, Parsed, Places, Taken, Words, areas, aside, register};
 use crate::service::Service;
 use crate::store::people::{NewArea, NewUser, User};
 use crate::town::{self, TownSize};
@@ -27,7 +28,7 @@ pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<()
     })?;
     match args.what {
         Sheet::Areas => import_areas(service, &bytes, args.dry_run, speaker),
-        Sheet::Staff => import_staff(service, &bytes, args.dry_run, speaker),
+        Sheet::Staff => super::staff::import(service, &bytes, args, speaker),
         Sheet::Register => import_register(service, &bytes, args, speaker),
     }
 }
@@ -66,54 +67,92 @@ fn area(row: AreaRow) -> NewArea {
     }
 }
 
-fn import_staff(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker) -> Result<(), CliError> {
-    let tree = service.tree();
-    let roles: Vec<staff::Role<'_>> = service
-        .schema
-        .roles
-        .iter()
-        .filter(|role| role.account)
-        .map(|role| (role.code.as_str(), role.label.zh.as_str(), role.label.en.as_str()))
-        .collect();
-    let rows = rows(
-        staff::parse(bytes, &roles, &|code| tree.by_code(code).is_some()),
-        speaker,
-    )?;
-    if dry_run {
-        would(rows.len(), speaker);
-        return Ok(());
+/// The areas by code and by name; a grid also by the name of its community with its own.
+pub(super) fn places<'a>(tree: &AreaTree, known: &'a dyn Fn(&str) -> bool) -> Places<'a> {
+    let mut places = Places::of_codes(known);
+    for area in tree.iter() {
+        places.name(&area.name, &area.code);
+        let mut name = area.name.clone();
+        let mut above = area.parent.and_then(|parent| tree.get(parent));
+        while let Some(one) = above {
+            name = format!("{}{name}", one.name);
+            places.name(&name, &area.code);
+            above = one.parent.and_then(|parent| tree.get(parent));
+        }
     }
-    let users: Vec<NewUser> = rows
-        .into_iter()
-        .map(|row| user(service, row))
-        .collect::<Result<_, _>>()?;
-    let counts = service.store.put_users(&users, service.now())?;
-    did(users.len(), counts, speaker);
-    Ok(())
+    places
 }
 
-fn user(service: &Service, row: StaffRow) -> Result<NewUser, CliError> {
-    let grants = row.assignments.into_iter().map(|held| grant(service, held));
-    Ok(NewUser {
-        login: row.login,
-        name: row.name,
-        password: None,
-        grants: grants.collect::<Result<_, _>>()?,
-    })
-}
-
-fn grant(service: &Service, held: Assignment) -> Result<Grant, CliError> {
-    let missing = || {
-        let code = &held.area;
-        CliError::named(format!("没有区域“{code}”"), format!("there is no area `{code}`"))
+/// The words that offices use, with those of the deployment.
+pub(super) fn words(args: &ImportArgs) -> Result<Arc<Words>, CliError> {
+    let Some(path) = &args.words else {
+        return Ok(Words::builtin());
     };
-    let area = service.tree().by_code(&held.area).ok_or_else(missing)?.no;
-    Ok(Grant {
-        role: held.role,
-        area,
-        from: held.from.map_or(0, midnight),
-        to: held.to.map(midnight),
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::File {
+        path: path.clone(),
+        error,
+    })?;
+    let words = Words::clone(&Words::builtin()).and(&text);
+    words.map(Arc::new).map_err(|error| {
+        let path = path.display();
+        CliError::named(
+            format!("词表 {path} 无法读取：{error}"),
+            format!("the table of words {path} cannot be read: {error}"),
+        )
     })
+}
+
+/// What can be taken of a file; what is said of it goes to the standard error.
+pub(super) fn told<T>(taken: Result<Taken<T>, Vec<Fault>>, speaker: Speaker) -> Result<Taken<T>, CliError> {
+    let taken = taken.map_err(CliError::Faults)?;
+    for note in taken.warnings.iter().chain(&taken.faults) {
+        crate::note_line!("{}", speaker.of_fault(note));
+    }
+    Ok(taken)
+}
+
+/// Ends an import: rows that were set aside are written to a file, and the command fails with where they are.
+pub(super) fn set_aside<T>(taken: &Taken<T>, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
+    let Some(aside) = &taken.aside else {
+        return Ok(());
+    };
+    let rows = aside.rows.len();
+    if args.dry_run {
+        return Err(CliError::named(
+            format!("有 {rows} 行不能导入，原因见上；正式导入时写入单独的文件，其余照常导入"),
+            format!(
+                "{rows} rows cannot be taken, see above; an import writes them to a file of their own and takes the rest"
+            ),
+        ));
+    }
+    let bytes = aside::write(aside, &taken.faults, speaker.is_chinese());
+    let bytes = bytes.map_err(|error| CliError::named(error.to_string(), error.to_string()))?;
+    let path = args.aside.clone().unwrap_or_else(|| beside(&args.file));
+    let written = std::fs::File::create_new(&path).and_then(|mut file| file.write_all(&bytes));
+    written.map_err(|error| CliError::File {
+        path: path.clone(),
+        error,
+    })?;
+    let path = path.display();
+    Err(CliError::named(
+        format!("有 {rows} 行未导入，已连同原因写入 {path}；更正后导入该文件即可。其余已导入"),
+        format!(
+            "{rows} rows were not taken; they are in {path} with the reason, to be corrected and imported. The rest was taken in"
+        ),
+    ))
+}
+
+/// A file beside the sheet that is not there yet.
+fn beside(file: &Path) -> PathBuf {
+    let name = |n: u32| {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let number = if n == 1 { String::new() } else { format!("-{n}") };
+        file.with_file_name(format!("{stem}.set-aside{number}.csv"))
+    };
+    (1..=ASIDE_FILES)
+        .map(name)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| name(1))
 }
 
 fn import_register(
@@ -124,10 +163,14 @@ fn import_register(
 ) -> Result<(), CliError> {
     let tree = service.tree();
     let today = today(service.now());
-    let plan = rows(
-        register::parse(bytes, today, &|code| tree.by_code(code).is_some()),
-        speaker,
-    )?;
+    let known = |code: &str| tree.by_code(code).is_some();
+    let sheet = Office {
+        today,
+        places: places(&tree, &known),
+        words: words(args)?,
+    };
+    let taken = told(register::take(bytes, &sheet), speaker)?;
+    let plan = &taken.rows;
     let options = ImportOptions {
         accept_doubtful: args.accept_doubtful,
     };
@@ -135,7 +178,7 @@ fn import_register(
         Some(login) => (login, service.store.grants(named(service, login)?.no)?),
         None => (OFFICE, office_grants(service)),
     };
-    let prepared = desk::prepare(service, (login, &grants), &plan, options).map_err(not_imported)?;
+    let prepared = desk::prepare(service, (login, &grants), plan, options).map_err(not_imported)?;
     let telling = Telling {
         schema: &service.schema,
         speaker,
@@ -143,8 +186,8 @@ fn import_register(
     };
     if args.dry_run {
         telling.lists(prepared.outlook());
-        would_import(&plan, prepared.outlook(), speaker);
-        return Ok(());
+        would_import(plan, prepared.outlook(), speaker);
+        return set_aside(&taken, args, speaker);
     }
     let user = match args.by.as_deref() {
         Some(login) => named(service, login)?,
@@ -155,7 +198,7 @@ fn import_register(
     let report = report.map_err(not_imported)?;
     telling.lists(&report);
     tell(&report, speaker);
-    Ok(())
+    set_aside(&taken, args, speaker)
 }
 
 fn named(service: &Service, login: &str) -> Result<User, CliError> {
@@ -188,9 +231,12 @@ impl Progress {
     }
 }
 
+/// Files of rows set aside that may lie beside one sheet.
+const ASIDE_FILES: u32 = 999;
+
 /// Who takes a register in when nobody is named: the office's own account, a data steward of the whole territory that
 /// nobody can sign in as.
-const OFFICE: &str = "office";
+pub(super) const OFFICE: &str = "office";
 
 fn office(service: &Service) -> Result<User, CliError> {
     let account = NewUser {
@@ -276,7 +322,7 @@ fn would_import(plan: &Register, outlook: &ImportReport, speaker: Speaker) {
     );
 }
 
-fn would(rows: usize, speaker: Speaker) {
+pub(super) fn would(rows: usize, speaker: Speaker) {
     speaker.done(
         &json!({ "rows": rows, "dry_run": true }),
         &format!("检查通过，共 {rows} 条；未写入"),

@@ -1,7 +1,7 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
 //! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`] with its [`outlook`], [`proof`], [`epochs`], [`restore`], [`clock`], [`tools`]
+//! [`territory`], [`plans`], [`import`] with [`staff`] and its [`outlook`], [`proof`], [`epochs`], [`restore`], [`clock`], [`tools`]
 //! hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
@@ -16,6 +16,7 @@ pub mod plans;
 pub mod proof;
 pub mod restore;
 pub mod say;
+pub mod staff;
 pub mod territory;
 pub mod tools;
 
@@ -31,6 +32,7 @@ use say::{CliError, Speaker};
 use crate::config::Settings;
 use crate::epochs::Daily;
 use crate::http::tls::TlsError;
+use crate::import::words::WORDS_FILE;
 use crate::print;
 use crate::service::Service;
 use crate::set_back::{self, Beside};
@@ -110,7 +112,11 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
             reads.service.store.close();
             result
         }
-        Command::Admin { json, admin } => {
+        Command::Admin { json, mut admin } => {
+            if let Admin::Import(import) = &mut admin {
+                let own = settings.schema.as_ref().map(|folder| folder.join(WORDS_FILE));
+                import.words = import.words.take().or(own.filter(|file| file.exists()));
+            }
             let service = open_service(&settings)?;
             set_back::look_beside(&service)?;
             let result = administer(&service, &admin, speaker.with_json(json));

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::cell::{Choices, choice, code, name};
+use super::cell::{choice, code, name};
 use super::columns::Column;
 use super::date::{Date, not_before};
 use super::fault::{Fault, Parsed, Report, Wrong, quoted};
 use super::sheet::{Row, Sheet};
+use super::words::Words;
 
 /// Characters of the name of an area.
 pub const AREA_NAME_CHARS_MAX: usize = 80;
@@ -33,19 +34,16 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 /// The kinds of area, from the widest to the narrowest.
-pub const KINDS: &Choices = &[
-    ("district", "区 县 新区 区县 市辖区 县级市 county new_area"),
-    (
-        "street",
-        "街道 镇 乡 乡镇 街道镇 镇街 镇街道 街道/镇 town subdistrict",
-    ),
-    ("community", "社区 村 行政村 村社区 村居 社区/村 village"),
-    ("sector", "片区"),
-    ("general_grid", "社区总网格 总网格 一级网格"),
-    ("basic_grid", "基础网格 网格 三级网格 grid"),
-    ("exclusive_grid", "专属网格"),
-    ("residents_group", "居民小组 村民小组 小组 residents'_group group"),
-    ("micro_grid", "微网格"),
+pub const KINDS: &[&str] = &[
+    "district",
+    "street",
+    "community",
+    "sector",
+    "general_grid",
+    "basic_grid",
+    "exclusive_grid",
+    "residents_group",
+    "micro_grid",
 ];
 
 /// How wide a kind is; kinds of one number may hold each other.
@@ -81,7 +79,7 @@ pub struct AreaRow {
 /// not in the file is for the caller to see.
 pub fn parse(bytes: &[u8], known: &dyn Fn(&str) -> bool) -> Result<Parsed<Vec<AreaRow>>, Vec<Fault>> {
     let mut report = Report::default();
-    let sheet = Sheet::read(bytes, COLUMNS, &mut report)?;
+    let sheet = Sheet::read(bytes, COLUMNS, &Words::builtin(), &mut report)?;
     let mut areas: Vec<AreaRow> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for row in sheet.rows() {
@@ -110,7 +108,7 @@ pub fn parse(bytes: &[u8], known: &dyn Fn(&str) -> bool) -> Result<Parsed<Vec<Ar
 
 fn read(row: &Row<'_>, report: &mut Report) -> Option<AreaRow> {
     let own = row.need(report, "code", code);
-    let kind = row.need(report, "kind", choice(KINDS));
+    let kind = row.need(report, "kind", choice(&Words::builtin(), "area_kind", KINDS));
     let name = row.need(report, "name", name(AREA_NAME_CHARS_MAX));
     let before = report.fault_count();
     let parent = row.take(report, "parent", code);

@@ -1,8 +1,10 @@
 //! One cell to one value: widths, spaces, codes, phone numbers, lists, and the number that must not come in.
 
-use super::columns::{fold_heading, is_among, is_word};
+pub use gridledger_core::validate::is_invisible;
+
 use super::fault::{Wrong, quoted};
 use super::sheet::{too_long, unknown_value};
+use super::words::Words;
 
 /// Characters of a code of an area or of a login.
 pub const CODE_CHARS_MAX: usize = 40;
@@ -11,32 +13,20 @@ pub const ITEMS_MAX: usize = 100;
 /// Phone numbers of one person.
 pub const PHONES_MAX: usize = 10;
 
-/// A closed list of values: the code, and the words for it between spaces.
-pub type Choices = [(&'static str, &'static str)];
-
-/// Invisible characters that a copy from a web page or a chat leaves behind.
-fn is_zero_width(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
-}
-
-/// Characters that show nothing, wherever they stand.
-pub fn is_invisible(c: char) -> bool {
-    is_zero_width(c)
-        || matches!(c, '\u{00AD}' | '\u{180E}' | '\u{2061}'..='\u{2064}' | '\u{FE00}'..='\u{FE0F}')
-}
-
 /// Characters no cell may hold: controls other than tab and line end, marks that turn the direction of writing,
 /// and, inside of a value, invisible ones: two names that look alike must be alike.
 pub fn is_hostile(c: char) -> bool {
     let control = c.is_control() && !matches!(c, '\t' | '\n' | '\r');
-    control
-        || is_zero_width(c)
-        || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    // A variation selector behind a rare character says which of its forms a name has.
+    let selects_a_form = matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}');
+    control || (is_invisible(c) && !selects_a_form)
 }
 
 /// Without white space and invisible characters at both ends.
 pub fn trim(cell: &str) -> &str {
-    cell.trim_matches(|c: char| c.is_whitespace() || is_zero_width(c))
+    let turns =
+        |c: char| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    cell.trim_matches(|c: char| c.is_whitespace() || (is_invisible(c) && !turns(c)))
 }
 
 /// One character, full-width forms made half-width.
@@ -111,24 +101,18 @@ pub fn code(cell: &str) -> Result<String, Wrong> {
 }
 
 /// A value of a closed list, by its code or one of its words.
-pub fn choice(choices: &'static Choices) -> impl Fn(&str) -> Result<&'static str, Wrong> {
+pub fn choice(
+    words: &Words,
+    list: &'static str,
+    codes: &'static [&'static str],
+) -> impl Fn(&str) -> Result<&'static str, Wrong> {
     move |cell| {
-        let folded = fold_heading(cell);
-        let found = choices
-            .iter()
-            .find(|(code, words)| is_word(&folded, code) || is_among(&folded, words));
-        found
-            .map(|(code, _)| *code)
-            .ok_or_else(|| unknown_value(cell, &first_words(choices)))
+        let code = words.code(list, cell);
+        let known = code.and_then(|code| codes.iter().find(|known| **known == code));
+        known
+            .copied()
+            .ok_or_else(|| unknown_value(cell, &words.shown(list)))
     }
-}
-
-fn first_words(choices: &Choices) -> String {
-    let words: Vec<&str> = choices
-        .iter()
-        .filter_map(|(code, words)| words.split_whitespace().next().or(Some(code)))
-        .collect();
-    words.join("、")
 }
 
 /// The items of a cell that lists several, with `、` `;` `/` `,` or a line end between them.
@@ -164,7 +148,12 @@ pub fn phone(cell: &str) -> Result<String, Wrong> {
     let local = ["+86", "0086"]
         .iter()
         .find_map(|prefix| compact.strip_prefix(prefix))
-        .unwrap_or(&compact);
+        .or_else(|| {
+            compact
+                .strip_prefix("86")
+                .filter(|rest| rest.len() == 11 && rest.starts_with('1'))
+        })
+        .map_or(compact.as_str(), |local| local.trim_start_matches('-'));
     let (main, extension) = match local.split_once(['转', '#']) {
         Some((main, extension)) => (main, Some(extension)),
         None => (local, None),
@@ -183,19 +172,51 @@ pub fn phone(cell: &str) -> Result<String, Wrong> {
     Err(bad_phone(cell, &compact))
 }
 
-/// The phone numbers of a cell, each once, at most [`PHONES_MAX`].
-pub fn phones(cell: &str) -> Result<Vec<String>, Wrong> {
-    let mut phones = Vec::new();
-    for item in items(cell)? {
-        let phone = phone(item)?;
-        if !phones.contains(&phone) {
-            phones.push(phone);
+/// The phone numbers of a cell, each once, at most [`PHONES_MAX`]: none if it says that there is none. What is remarked in
+/// brackets behind a number is left out.
+pub fn phones(words: &Words) -> impl Fn(&str) -> Result<Vec<String>, Wrong> {
+    move |cell| {
+        if words.is_nothing(cell) {
+            return Ok(Vec::new());
         }
+        let mut phones = Vec::new();
+        for item in items(cell)? {
+            for phone in numbers(words, item)? {
+                if !phones.contains(&phone) {
+                    phones.push(phone);
+                }
+            }
+        }
+        if phones.len() > PHONES_MAX {
+            return Err(too_many_items(PHONES_MAX));
+        }
+        Ok(phones)
     }
-    if phones.len() > PHONES_MAX {
-        return Err(too_many_items(PHONES_MAX));
+}
+
+/// The numbers of an item: one, or several with spaces between.
+fn numbers(words: &Words, item: &str) -> Result<Vec<String>, Wrong> {
+    if words.is_nothing(item) {
+        return Ok(Vec::new());
     }
-    Ok(phones)
+    let bare = without_remark(item);
+    phone(&bare).map(|phone| vec![phone]).or_else(|wrong| {
+        let several: Result<Vec<String>, Wrong> = bare.split_whitespace().map(phone).collect();
+        several.map_err(|_| wrong)
+    })
+}
+
+/// A text without what stands in brackets and has a letter in it: `(010)` stays, `(儿子)` goes.
+fn without_remark(text: &str) -> String {
+    let folded = fold(text);
+    let Some((before, rest)) = folded.split_once('(') else {
+        return folded;
+    };
+    match rest.split_once(')') {
+        Some((remark, after)) if remark.chars().any(char::is_alphabetic) => format!("{before}{after}"),
+        None if rest.chars().any(char::is_alphabetic) => before.to_owned(),
+        _ => folded,
+    }
 }
 
 fn bad_phone(cell: &str, compact: &str) -> Wrong {

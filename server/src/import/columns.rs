@@ -2,10 +2,16 @@
 
 use super::cell::{fold, is_hostile};
 use super::fault::{Report, Wrong, quoted};
+use super::words::Words;
 
 /// Headings of columns that hold identity numbers (GB 11643). They are known so that they can be left out.
 const IDENTITY: &str = "身份证号 身份证 身份证号码 公民身份号码 公民身份证号码 居民身份证号 居民身份证号码 身份号码 \
     证件号 证件号码 身份证件号码 idcard idnumber idno identitynumber citizenid";
+
+/// The heading of the column that says why a row was set aside.
+pub const REASON: &str = "未导入原因";
+/// Bytes of a heading: a longer cell is a text.
+const HEADING_BYTES: usize = 120;
 
 /// What a sheet knows about one of its columns.
 #[derive(Debug)]
@@ -75,6 +81,15 @@ pub fn fold_heading(text: &str) -> String {
         .collect()
 }
 
+/// Which column a folded heading means.
+fn column_of(columns: &[Column], words: &Words, folded: &str) -> Option<usize> {
+    let own = columns.iter().position(|column| column.is_called(folded));
+    own.or_else(|| {
+        let name = words.column(folded)?;
+        columns.iter().position(|column| column.name == name)
+    })
+}
+
 /// Where the columns of a sheet are in one file.
 #[derive(Debug)]
 pub struct Layout {
@@ -88,9 +103,29 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// How well a row would do as headings: whether it has every column that is needed, and how many it has.
+    pub fn fit<'r>(columns: &[Column], words: &Words, row: impl Iterator<Item = &'r str>) -> (bool, usize) {
+        let mut found = vec![false; columns.len()];
+        for cell in row.filter(|cell| cell.len() <= HEADING_BYTES) {
+            if let Some(column) = column_of(columns, words, &fold_heading(cell)) {
+                found[column] = true;
+            }
+        }
+        let needed = columns
+            .iter()
+            .zip(&found)
+            .all(|(column, found)| *found || !column.required);
+        (needed, found.into_iter().filter(|found| *found).count())
+    }
+
+    /// Whether a column holds what is left out: identity numbers.
+    pub fn is_secret(&self, at: usize) -> bool {
+        is_among(&fold_heading(&self.headings[at]), IDENTITY)
+    }
+
     /// Matches the headings; what is missing, doubled or unknown goes to the report.
     pub fn match_headings(
-        columns: &'static [Column],
+        (columns, words): (&'static [Column], &Words),
         headings: Vec<String>,
         line: u64,
         report: &mut Report,
@@ -107,7 +142,10 @@ impl Layout {
                 report.warn(line, Some(heading), identity_column());
                 continue;
             }
-            let Some(column) = columns.iter().position(|column| column.is_called(&folded)) else {
+            if is_word(&folded, REASON) {
+                continue;
+            }
+            let Some(column) = column_of(columns, words, &folded) else {
                 unknown.push(heading.as_str());
                 continue;
             };

@@ -64,9 +64,43 @@ impl fmt::Display for Date {
     }
 }
 
+/// Days since 1899-12-30 that a spreadsheet writes for a date which it does not know to be one: 1927 to 2118.
+const SERIALS: std::ops::RangeInclusive<i64> = 10_000..=79_999;
+/// 1970-01-01 as such a number.
+const EPOCH_SERIAL: i64 = 25_569;
+
+/// The day of a spreadsheet's number.
+fn serial(cell: &str) -> Option<Date> {
+    let whole = cell.split_once('.').map_or(cell, |(whole, _)| whole);
+    let days: i64 = whole.parse().ok().filter(|days| SERIALS.contains(days))?;
+    let (year, month, day) = gridledger_core::calendar::date(days - EPOCH_SERIAL);
+    Date::new(u16::try_from(year).ok()?, month as u8, day as u8)
+}
+
+/// A date without the time of day that databases and spreadsheet programs write behind it.
+fn without_time(cell: &str) -> &str {
+    let cell = cell.trim();
+    let Some(at) = cell.find(|c: char| c.is_whitespace() || c == 'T') else {
+        return cell;
+    };
+    let time = cell[at..].trim_start_matches(|c: char| c.is_whitespace() || c == 'T');
+    let is_time = time.contains(':')
+        && time.chars().all(|c| {
+            c.is_ascii_digit() || matches!(c, ':' | '.' | '+' | '-' | 'Z' | ' ') || "APMapm上下午".contains(c)
+        });
+    if is_time { &cell[..at] } else { cell }
+}
+
 /// The one to three numbers of a date, the year first.
 fn numbers(cell: &str) -> Option<Vec<u16>> {
-    let folded: String = fold(cell).chars().filter(|c| !c.is_whitespace()).collect();
+    let folded = fold(cell);
+    let folded: String = without_time(&folded)
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .collect();
+    if let Some(Date { year, month, day }) = serial(&folded) {
+        return Some(vec![year, month.into(), day.into()]);
+    }
     if !folded.is_ascii() {
         return chinese(&folded);
     }

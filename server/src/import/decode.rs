@@ -19,7 +19,6 @@ pub fn decode(bytes: &[u8]) -> Result<String, Vec<Fault>> {
         return Err(vec![too_large(bytes.len()).at(0, None)]);
     }
     let (encoding, body) = match bytes {
-        [b'P', b'K', 3, 4, ..] | [0xD0, 0xCF, 0x11, 0xE0, ..] => return Err(vec![workbook().at(0, None)]),
         [0xEF, 0xBB, 0xBF, body @ ..] => (UTF_8, body),
         [0xFF, 0xFE, body @ ..] => (UTF_16LE, body),
         [0xFE, 0xFF, body @ ..] => (UTF_16BE, body),
@@ -53,7 +52,7 @@ fn strict(encoding: &'static Encoding, bytes: &[u8]) -> Result<String, Vec<Fault
             DecoderResult::InputEmpty => break,
             DecoderResult::OutputFull => {}
             DecoderResult::Malformed(_, _) => {
-                line += super::sheet::line_ends(&text.as_bytes()[counted..]);
+                line += super::table::line_ends(&text.as_bytes()[counted..]);
                 counted = text.len();
                 if told < line {
                     report.fault(line, None, illegible(encoding));
@@ -71,14 +70,6 @@ fn too_large(bytes: usize) -> Wrong {
         "file_too_large",
         format!("文件有 {mib} MiB，最多 {max} MiB，请分成几个文件"),
         format!("the file has {mib} MiB, {max} MiB at most; split it"),
-    )
-}
-
-fn workbook() -> Wrong {
-    Wrong::new(
-        "not_csv",
-        "这是 Excel 工作簿，请另存为 CSV 文件",
-        "this is a workbook; save the sheet as CSV",
     )
 }
 

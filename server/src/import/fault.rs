@@ -1,5 +1,6 @@
 //! What is reported about a file: every fault with its line, in Chinese and English.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -45,6 +46,38 @@ pub struct Parsed<T> {
     pub warnings: Vec<Fault>,
 }
 
+/// What a file held that can be taken, and what was set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken<T> {
+    pub rows: T,
+    pub warnings: Vec<Fault>,
+    /// What is wrong with the rows that were set aside.
+    pub faults: Vec<Fault>,
+    /// These rows; `None` if there are none.
+    pub aside: Option<Aside>,
+}
+
+impl<T> Taken<T> {
+    /// The rows, if all can be taken.
+    pub fn all(self) -> Result<Parsed<T>, Vec<Fault>> {
+        if self.faults.is_empty() {
+            Ok(Parsed {
+                rows: self.rows,
+                warnings: self.warnings,
+            })
+        } else {
+            Err(self.faults)
+        }
+    }
+}
+
+/// Rows that were set aside, as cells, with their lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aside {
+    pub headings: Vec<String>,
+    pub rows: Vec<(u64, Vec<String>)>,
+}
+
 /// A fault that does not know its place yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
@@ -79,10 +112,12 @@ impl Wrong {
 pub struct Report {
     faults: Bounded,
     warnings: Bounded,
+    lines: HashSet<u64>,
 }
 
 impl Report {
     pub fn fault(&mut self, line: u64, column: Option<&str>, wrong: Wrong) {
+        self.lines.insert(line);
         self.faults.push(line, column, wrong);
     }
 
@@ -93,6 +128,21 @@ impl Report {
     /// How many faults there are, those that were only counted included.
     pub fn fault_count(&self) -> u64 {
         self.faults.kept.len() as u64 + self.faults.unlisted
+    }
+
+    /// Whether a line has a fault.
+    pub fn is_faulty(&self, line: u64) -> bool {
+        self.lines.contains(&line)
+    }
+
+    /// The rows that can be taken, and what is wrong with the others, in the order of their lines.
+    pub fn take<T>(self, rows: T, aside: Option<Aside>) -> Taken<T> {
+        Taken {
+            rows,
+            warnings: self.warnings.into_list(),
+            faults: self.faults.into_list(),
+            aside,
+        }
     }
 
     pub fn into_faults(self) -> Vec<Fault> {

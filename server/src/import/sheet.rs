@@ -1,11 +1,12 @@
-//! Text to rows: the delimiter, quoted cells, and for each row the line of the file it begins on.
+//! Rows of cells to rows of a sheet: where the headings are, which rows are said of the sheet, what may stand in a cell.
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::StringRecord;
 
 use super::cell::{holds_identity_number, is_hostile, trim};
 use super::columns::{Column, Layout};
-use super::decode::decode;
 use super::fault::{Fault, Report, Wrong, quoted};
+use super::table::Table;
+use super::words::Words;
 
 /// Rows of one file, the heading not counted.
 pub const ROWS_MAX: usize = 2_000_000;
@@ -13,6 +14,11 @@ pub const ROWS_MAX: usize = 2_000_000;
 pub const CELL_CHARS_MAX: usize = 2_000;
 /// Cells of one row.
 pub const CELLS_MAX: usize = 1_000;
+
+/// Rows among which the headings are: titles, dates and remarks stand above them.
+const HEADING_ROWS: usize = 20;
+/// Filled cells that a row has at least if it is somebody's, though it begins like a footer.
+const FOOTER_CELLS: usize = 4;
 
 /// A file read into rows, its cells legible and within the limits, their meaning not yet looked at.
 #[derive(Debug)]
@@ -25,14 +31,28 @@ pub struct Sheet {
 impl Sheet {
     /// Reads a file. `report` takes what is wrong with single rows and headings; an error is what leaves nothing to
     /// go on with: bytes that are no text, no heading, a required column missing.
-    pub fn read(bytes: &[u8], columns: &'static [Column], report: &mut Report) -> Result<Sheet, Vec<Fault>> {
-        let text = decode(bytes)?;
-        let mut records = Records::new(&text);
-        let Some((heading_line, heading)) = records.next_filled() else {
+    pub fn read(
+        bytes: &[u8],
+        columns: &'static [Column],
+        words: &Words,
+        report: &mut Report,
+    ) -> Result<Sheet, Vec<Fault>> {
+        let fit = |row: &StringRecord| Layout::fit(columns, words, row.iter());
+        let most = ROWS_MAX + HEADING_ROWS;
+        let table = Table::read(bytes, most, &|row| fit(row).0)?;
+        let candidates = table.rows.iter().take(HEADING_ROWS).enumerate();
+        // Titles stand above the headings: the row with most of the columns has them. The first of equals does.
+        let heading = candidates
+            .rev()
+            .max_by_key(|(_, (_, row))| fit(row))
+            .map(|(at, _)| at);
+        let Some(heading) = heading else {
             return Err(vec![empty().at(0, None)]);
         };
-        let headings = heading.iter().map(|cell| trim(cell).to_owned()).collect();
-        let layout = Layout::match_headings(columns, headings, heading_line, report);
+        let mut rows = table.rows.into_iter().skip(heading);
+        let (heading_line, row) = rows.next().expect("BUG: the row of the headings");
+        let headings = row.iter().map(|cell| trim(cell).to_owned()).collect();
+        let layout = Layout::match_headings((columns, words), headings, heading_line, report);
         if report.fault_count() > 0 {
             return Err(std::mem::take(report).into_faults());
         }
@@ -41,22 +61,35 @@ impl Sheet {
             rows: Vec::new(),
             heading_line,
         };
-        sheet.read_rows(records, report);
+        sheet.read_rows(rows, words, report)?;
+        if let Some(line) = table.unclosed {
+            report.fault(line, None, unclosed());
+            return Err(std::mem::take(report).into_faults());
+        }
         Ok(sheet)
     }
 
-    fn read_rows(&mut self, mut records: Records<'_>, report: &mut Report) {
-        while let Some((line, record)) = records.next_filled() {
+    fn read_rows(
+        &mut self,
+        rows: impl Iterator<Item = (u64, StringRecord)>,
+        words: &Words,
+        report: &mut Report,
+    ) -> Result<(), Vec<Fault>> {
+        for (line, record) in rows {
             if self.rows.len() == ROWS_MAX {
                 report.fault(line, None, too_many_rows());
-                return;
+                return Err(std::mem::take(report).into_faults());
+            }
+            let mut filled = record.iter().map(trim).filter(|cell| !cell.is_empty());
+            let first = filled.next().unwrap_or_default();
+            if words.is_total(first) || (words.is_footer(first) && filled.count() < FOOTER_CELLS) {
+                report.warn(line, None, said_of_the_sheet(first));
+                continue;
             }
             self.check(line, &record, report);
             self.rows.push((line, record));
         }
-        if let Some(line) = records.unclosed_quote() {
-            report.fault(line, None, unclosed());
-        }
+        Ok(())
     }
 
     fn check(&self, line: u64, record: &StringRecord, report: &mut Report) {
@@ -111,9 +144,24 @@ impl Sheet {
         self.rows.iter().map(|(line, record)| Row {
             line: *line,
             record,
+            above: None,
             layout: &self.layout,
         })
     }
+
+    /// The headings as the file has them.
+    pub fn headings(&self) -> &[String] {
+        &self.layout.headings
+    }
+}
+
+/// Where a row's shared cells stand: for each column in the file the record that has it.
+#[derive(Debug, Clone, Copy)]
+struct Above<'a> {
+    /// The nearest row above that has an area of its own, and the nearest that has a place of its own.
+    area: &'a StringRecord,
+    place: &'a StringRecord,
+    columns: &'static [&'static str],
 }
 
 /// One row of a sheet.
@@ -121,16 +169,71 @@ impl Sheet {
 pub struct Row<'a> {
     pub line: u64,
     record: &'a StringRecord,
+    /// The row whose cells of some columns hold for this one too, and these columns: cells merged downwards.
+    above: Option<Above<'a>>,
     layout: &'a Layout,
 }
 
 impl<'a> Row<'a> {
     /// The trimmed cell; empty where the file has no such column or the row ends before it.
     pub fn cell(&self, name: &str) -> &'a str {
-        self.layout
-            .find(name)
-            .and_then(|at| self.record.get(at))
-            .map_or("", trim)
+        let Some(at) = self.layout.find(name) else {
+            return "";
+        };
+        let own = self.record.get(at).map_or("", trim);
+        match self.above {
+            Some(above) if own.is_empty() && above.columns.contains(&name) => {
+                let record = if name == "area" { above.area } else { above.place };
+                record.get(at).map_or("", trim)
+            }
+            _ => own,
+        }
+    }
+
+    /// The same row, with the cells of these columns as they are in another where its own are empty.
+    #[must_use]
+    pub fn below(self, above: Row<'a>, columns: &'static [&'static str]) -> Row<'a> {
+        let (area, place) = (above.holder("area"), above.holder("address"));
+        let above = Above { area, place, columns };
+        Row {
+            above: Some(above),
+            ..self
+        }
+    }
+
+    /// The record in which the cell of a shared column stands.
+    fn holder(&self, name: &str) -> &'a StringRecord {
+        match self.above {
+            Some(above) if name == "area" && above.columns.contains(&name) && self.own("area").is_empty() => {
+                above.area
+            }
+            Some(above) if name != "area" && above.columns.contains(&name) => above.place,
+            _ => self.record,
+        }
+    }
+
+    fn own(&self, name: &str) -> &'a str {
+        let at = self.layout.find(name);
+        at.and_then(|at| self.record.get(at)).map_or("", trim)
+    }
+
+    /// Its cells in the order of the headings, as it is to be read by itself. Cells that hold identity numbers are empty.
+    pub fn cells(&self) -> Vec<String> {
+        let meaning = |at: usize| {
+            let column = self.layout.meaning.get(at).copied().flatten()?;
+            Some(self.layout.columns[column].name)
+        };
+        let cell = |at: usize| {
+            let cell =
+                meaning(at).map_or_else(|| self.record.get(at).map_or("", trim), |name| self.cell(name));
+            if holds_identity_number(cell) || self.layout.is_secret(at) {
+                ""
+            } else {
+                cell
+            }
+            .to_owned()
+        };
+        (0..self.layout.headings.len()).map(cell).collect()
     }
 
     /// The value of a cell that may be empty. `None` also after a fault, which goes to the report.
@@ -176,112 +279,6 @@ impl<'a> Row<'a> {
             .map_or(name, |at| &self.layout.headings[at]);
         report.warn(self.line, Some(heading), wrong);
     }
-}
-
-/// The records of a text with the lines they begin on.
-struct Records<'a> {
-    text: &'a [u8],
-    delimiter: u8,
-    reader: csv::Reader<&'a [u8]>,
-    /// Up to where the line ends are counted, and the line there.
-    counted: usize,
-    line: u64,
-    last: usize,
-}
-
-impl<'a> Records<'a> {
-    fn new(text: &'a str) -> Records<'a> {
-        let delimiter = delimiter(text);
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .from_reader(text.as_bytes());
-        Records {
-            text: text.as_bytes(),
-            delimiter,
-            reader,
-            counted: 0,
-            line: 1,
-            last: 0,
-        }
-    }
-
-    /// The next record that has anything in it.
-    fn next_filled(&mut self) -> Option<(u64, StringRecord)> {
-        let mut record = StringRecord::new();
-        while self
-            .reader
-            .read_record(&mut record)
-            .expect("BUG: text in memory is UTF-8 and never fails to read")
-        {
-            let line = self.begin(&record);
-            if record.iter().any(|cell| !trim(cell).is_empty()) {
-                return Some((line, record));
-            }
-        }
-        None
-    }
-
-    /// The line of a record: the reader's position is before the blank lines that it skipped, ours is behind them.
-    fn begin(&mut self, record: &StringRecord) -> u64 {
-        let at = record.position().map_or(0, |position| position.byte() as usize);
-        let blank = self.text[at..]
-            .iter()
-            .take_while(|byte| matches!(byte, b'\n' | b'\r'))
-            .count();
-        self.last = at + blank;
-        self.line += line_ends(&self.text[self.counted..self.last]);
-        self.counted = self.last;
-        self.line
-    }
-
-    /// The line of the last record, if a quote opened in it is never closed: it swallowed the rest of the file.
-    fn unclosed_quote(&self) -> Option<u64> {
-        let (mut open, mut fresh) = (false, true);
-        for &byte in &self.text[self.last..] {
-            (open, fresh) = match byte {
-                // Behind a closing quote another quote means a quote: it opens the cell again.
-                b'"' if open => (false, true),
-                b'"' if fresh => (true, false),
-                _ => (
-                    open,
-                    !open && (byte == self.delimiter || byte == b'\n' || byte == b'\r'),
-                ),
-            };
-        }
-        open.then_some(self.line)
-    }
-}
-
-/// How many lines end in these bytes, by `\n`, `\r\n` or a lone `\r`.
-pub fn line_ends(bytes: &[u8]) -> u64 {
-    let ends = |at: usize| match bytes[at] {
-        b'\n' => true,
-        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    };
-    (0..bytes.len()).filter(|at| ends(*at)).count() as u64
-}
-
-/// The delimiter that the first filled line uses most, outside of quotes; a comma if none.
-fn delimiter(text: &str) -> u8 {
-    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
-    let mut quoted = false;
-    let mut counts = [(b',', 0), (b'\t', 0), (b';', 0)];
-    for byte in line.bytes() {
-        if byte == b'"' {
-            quoted = !quoted;
-        }
-        for (delimiter, count) in &mut counts {
-            *count += usize::from(!quoted && byte == *delimiter);
-        }
-    }
-    counts
-        .into_iter()
-        .rev()
-        .max_by_key(|(_, count)| *count)
-        .map_or(b',', |(delimiter, _)| delimiter)
 }
 
 fn required() -> Wrong {
@@ -332,6 +329,15 @@ fn hostile_character(c: char) -> Wrong {
         "control_character",
         format!("含有控制字符 U+{code:04X}"),
         format!("holds the control character U+{code:04X}"),
+    )
+}
+
+fn said_of_the_sheet(first: &str) -> Wrong {
+    let first = quoted(first);
+    Wrong::new(
+        "sum_row",
+        format!("{first} 行是合计或说明，已跳过"),
+        format!("the row {first} sums up or explains; it is skipped"),
     )
 }
 

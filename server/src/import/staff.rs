@@ -1,13 +1,15 @@
 //! The staff list: who works where, in which role. Several rows of one login are one person.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::areas::{dates, unknown_area};
-use super::cell::{code, fold, items, name, phone};
+use super::areas::dates;
+use super::cell::{code, fold, items, name, phones};
 use super::columns::{Column, fold_heading};
 use super::date::Date;
-use super::fault::{Fault, Parsed, Report, Wrong, quoted};
+use super::fault::{Aside, Fault, Parsed, Report, Taken, Wrong, quoted};
+use super::places::Places;
 use super::sheet::{Row, Sheet, unknown_value};
+use super::words::Words;
 
 /// Characters of a person's name.
 pub const PERSON_NAME_CHARS_MAX: usize = 60;
@@ -65,46 +67,80 @@ pub struct Assignment {
     pub to: Option<Date>,
 }
 
-/// The people of a file in the order of their first rows. `known` tells the codes of areas.
-///
-/// A row may list several roles or several areas, not both: which role would hold where is a question of rights, and
-/// is not guessed.
+/// What a staff list says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Staff {
+    /// The people in the order of their first rows.
+    pub people: Vec<StaffRow>,
+    /// Every login that can be read, also of rows that were set aside.
+    pub logins: HashSet<String>,
+}
+
+/// The people of a file in which nothing is wrong, in the order of their first rows. `known` tells the codes of areas.
 pub fn parse(
     bytes: &[u8],
     roles: &[Role<'_>],
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Parsed<Vec<StaffRow>>, Vec<Fault>> {
+    let taken = take(bytes, roles, &Places::of_codes(known), &Words::builtin())?.all()?;
+    Ok(Parsed {
+        rows: taken.rows.people,
+        warnings: taken.warnings,
+    })
+}
+
+/// The people whose rows can be taken; other rows are set aside.
+///
+/// A row may list several roles or several areas, not both: which role would hold where is a question of rights, and
+/// is not guessed.
+pub fn take(
+    bytes: &[u8],
+    roles: &[Role<'_>],
+    places: &Places<'_>,
+    words: &Words,
+) -> Result<Taken<Staff>, Vec<Fault>> {
     let mut report = Report::default();
-    let sheet = Sheet::read(bytes, COLUMNS, &mut report)?;
-    let mut staff: Vec<StaffRow> = Vec::new();
+    let sheet = Sheet::read(bytes, COLUMNS, words, &mut report)?;
+    let mut staff = Staff::default();
     let mut index: HashMap<String, usize> = HashMap::new();
+    let mut aside = Aside {
+        headings: sheet.headings().to_vec(),
+        rows: Vec::new(),
+    };
     for row in sheet.rows() {
-        let Some(person) = read(&row, roles, known, &mut report) else {
-            continue;
-        };
-        if let Some(at) = index.get(&person.login) {
-            merge(&row, &mut staff[*at], person, &mut report);
-        } else {
-            index.insert(person.login.clone(), staff.len());
-            staff.push(person);
+        staff.logins.extend(login(row.cell("login")));
+        let clean = !report.is_faulty(row.line);
+        let person = read(&row, roles, (places, words), &mut report).filter(|_| clean);
+        if let Some(person) = person {
+            if let Some(at) = index.get(&person.login) {
+                merge(&row, &mut staff.people[*at], person, &mut report);
+            } else {
+                index.insert(person.login.clone(), staff.people.len());
+                staff.people.push(person);
+            }
+        }
+        if report.is_faulty(row.line) {
+            aside.rows.push((row.line, row.cells()));
         }
     }
-    report.finish(staff)
+    let aside = Some(aside).filter(|aside| !aside.rows.is_empty());
+    Ok(report.take(staff, aside))
 }
 
 fn read(
     row: &Row<'_>,
     roles: &[Role<'_>],
-    known: &dyn Fn(&str) -> bool,
+    (places, words): (&Places<'_>, &Words),
     report: &mut Report,
 ) -> Option<StaffRow> {
     let before = report.fault_count();
     let login = row.need(report, "login", login);
     let name = row.need(report, "name", name(PERSON_NAME_CHARS_MAX));
-    let phone = row.take(report, "phone", phone);
+    let phone = row.take(report, "phone", phones(words));
+    let phone = phone.and_then(|phones| phones.into_iter().next());
     let (from, to) = dates(row, report);
     let held = each(row, "role", report, |item| role(item, roles));
-    let areas = each(row, "area", report, |item| area(item, known));
+    let areas = each(row, "area", report, |item| places.find(item));
     if held.len() > 1 && areas.len() > 1 {
         row.fault(report, "role", ambiguous());
     }
@@ -168,15 +204,6 @@ fn login(cell: &str) -> Result<String, Wrong> {
     code(cell).map(|login| login.to_ascii_lowercase())
 }
 
-fn area(item: &str, known: &dyn Fn(&str) -> bool) -> Result<String, Wrong> {
-    let code = code(item)?;
-    if known(&code) {
-        Ok(code)
-    } else {
-        Err(unknown_area(&code))
-    }
-}
-
 /// A role by code, else by a label that only one role has.
 fn role(item: &str, roles: &[Role<'_>]) -> Result<String, Wrong> {
     let exact = fold(item);
@@ -202,6 +229,7 @@ fn role(item: &str, roles: &[Role<'_>]) -> Result<String, Wrong> {
 
 /// A further row of a person: the assignments join, everything else must agree.
 fn merge(row: &Row<'_>, person: &mut StaffRow, further: StaffRow, report: &mut Report) {
+    let before = report.fault_count();
     if further.name != person.name {
         row.fault(report, "name", differs(&person.name, person.line));
     }
@@ -211,6 +239,9 @@ fn merge(row: &Row<'_>, person: &mut StaffRow, further: StaffRow, report: &mut R
         }
         (None, Some(second)) => person.phone = Some(second),
         _ => {}
+    }
+    if report.fault_count() > before {
+        return;
     }
     for assignment in further.assignments {
         add(row, person, assignment, report);

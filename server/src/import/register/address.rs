@@ -166,10 +166,15 @@ struct Token {
 
 /// A value and the word that closes it, if one begins here.
 fn token(text: &[char], at: usize, so_far: &Address) -> Option<Token> {
-    let (value, close) = value(text, at)?;
+    let below = below_ground(text, at);
+    let is_below = below.is_some();
+    let (value, close) = below.or_else(|| value(text, at))?;
     let (word, part) = SUFFIXES
         .iter()
         .find(|(word, _)| starts_with(&text[close..], word))?;
+    if is_below && *part != Part::Floor {
+        return None;
+    }
     let mut end = close + word.chars().count();
     let next = text.get(end);
     if *part == Part::Number && next.is_some_and(|c| NAME_ENDINGS.contains(c)) {
@@ -199,6 +204,17 @@ fn token(text: &[char], at: usize, so_far: &Address) -> Option<Token> {
         end = close + 1;
     }
     Some(Token { part, value, end })
+}
+
+/// Words before the number of a floor that lies below the ground.
+const BELOW_GROUND: &[&str] = &["地下", "负"];
+
+/// The number of a floor below the ground, and where it ends: 负一, 地下2.
+fn below_ground(text: &[char], at: usize) -> Option<(String, usize)> {
+    let word = BELOW_GROUND.iter().find(|word| starts_with(&text[at..], word))?;
+    let (value, end) = value(text, at + word.chars().count())?;
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| (format!("-{value}"), end))
 }
 
 /// A whole run of letters, digits and hyphens, or of Chinese numerals or cyclical signs, and where it ends.
@@ -306,6 +322,12 @@ fn bare(part: Part, text: &str) -> String {
         .find_map(|word| text.strip_suffix(word))
         .filter(|rest| !rest.is_empty());
     let chars: Vec<char> = stripped.unwrap_or(text).chars().collect();
+    if part == Part::Floor
+        && let Some((below, end)) = below_ground(&chars, 0)
+        && end == chars.len()
+    {
+        return below;
+    }
     match chinese_number(&chars) {
         Some(number) => number.to_string(),
         None => chars.into_iter().collect::<String>().to_ascii_uppercase(),

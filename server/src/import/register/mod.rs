@@ -2,18 +2,24 @@
 //!
 //! - [`address`]: a written address to its parts;
 //! - [`key`]: what makes two rows the same thing, in this file and in the next one;
+//! - `merged`: cells that hold for the rows below them too;
 //! - [`read`]: a row to its values;
 //! - [`plan`]: values to the dwellings, households, people and residencies they speak of.
 
 pub mod address;
 pub mod key;
+mod merged;
 pub mod plan;
 pub mod read;
 
+use std::sync::Arc;
+
 use super::columns::missing;
 use super::date::Date;
-use super::fault::{Fault, Parsed, Report};
+use super::fault::{Aside, Fault, Parsed, Report, Taken};
+use super::places::Places;
 use super::sheet::Sheet;
+use super::words::Words;
 
 pub use address::Address;
 pub use read::COLUMNS;
@@ -94,14 +100,35 @@ pub struct ResidencyRow {
     pub from: Option<Date>,
 }
 
-/// The register of a file. `known` tells the codes of areas; `today` is the day after which nobody is born.
+/// What an office's sheet is read with.
+pub struct Office<'a> {
+    /// The day after which nobody is born.
+    pub today: Date,
+    /// The areas.
+    pub places: Places<'a>,
+    /// The words.
+    pub words: Arc<Words>,
+}
+
+/// The register of a file in which nothing is wrong. `known` tells the codes of areas; `today` is the day after which nobody is
+/// born.
 pub fn parse(
     bytes: &[u8],
     today: Date,
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Parsed<Register>, Vec<Fault>> {
+    let office = Office {
+        today,
+        places: Places::of_codes(known),
+        words: Words::builtin(),
+    };
+    take(bytes, &office)?.all()
+}
+
+/// The rows of a file that can be taken; the others are set aside. An error is what leaves nothing to go on with.
+pub fn take(bytes: &[u8], office: &Office<'_>) -> Result<Taken<Register>, Vec<Fault>> {
     let mut report = Report::default();
-    let sheet = Sheet::read(bytes, COLUMNS, &mut report)?;
+    let sheet = Sheet::read(bytes, COLUMNS, &office.words, &mut report)?;
     if !read::ADDRESS_COLUMNS.iter().any(|name| sheet.has(name)) {
         let column = COLUMNS
             .iter()
@@ -110,12 +137,25 @@ pub fn parse(
         report.fault(sheet.heading_line(), Some("address"), missing(column, &[]));
         return Err(report.into_faults());
     }
-    let mut reader = read::Reader::new(today, known);
-    let mut plan = plan::Plan::default();
+    let mut reader = read::Reader::new(office.today, &office.places, &office.words);
+    let (mut plan, mut merged) = (plan::Plan::default(), merged::Merged::default());
+    let mut aside = Aside {
+        headings: sheet.headings().to_vec(),
+        rows: Vec::new(),
+    };
     for row in sheet.rows() {
-        if let Some(values) = reader.read(&row, &mut report) {
+        let row = merged.join(row, &reader, &mut report);
+        if !report.is_faulty(row.line)
+            && let Some(values) = reader.read(&row, &mut report)
+        {
             plan.add(&row, values, &mut report);
         }
+        if report.is_faulty(row.line) {
+            aside.rows.push((row.line, row.cells()));
+        }
+        merged.see(row, report.is_faulty(row.line));
     }
-    report.finish(plan.into_register())
+    merged.tell(&mut report);
+    let aside = Some(aside).filter(|aside| !aside.rows.is_empty());
+    Ok(report.take(plan.into_register(), aside))
 }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::address::{self, Address, Part, incomplete, parse_part};
-use crate::import::areas::unknown_area;
-use crate::import::cell::{Choices, choice, code, name, phones, text};
+use crate::import::cell::{choice, code, name, phones, text};
 use crate::import::columns::Column;
 use crate::import::date::Date;
 use crate::import::fault::{Report, Wrong, quoted};
+use crate::import::places::Places;
 use crate::import::sheet::Row;
 use crate::import::staff::PERSON_NAME_CHARS_MAX;
+use crate::import::words::Words;
 
 /// Characters of a note.
 pub const NOTE_CHARS_MAX: usize = 500;
@@ -92,55 +93,24 @@ const PARTS: [(&str, Part); 6] = [
 ];
 
 /// What a dwelling is used for.
-pub const USES: &Choices = &[
-    ("self", "自住 自用 自有 own owner_occupied"),
-    ("rented", "出租 租赁 租住 租房 出租房 rent let"),
-    ("vacant", "空置 空房 空闲 空 闲置 empty"),
-    ("shop", "商铺 店铺 门面 商用 经营 商业 business"),
-    ("public", "公用 公共 公房 公共用房 办公"),
-];
+pub const USES: &[&str] = &["self", "rented", "vacant", "shop", "public"];
 
 /// What a person's gender is.
-pub const GENDERS: &Choices = &[
-    ("male", "男 男性 m man"),
-    ("female", "女 女性 f woman"),
-    ("unknown", "未知 不详 未说明 其他 u other"),
-];
+pub const GENDERS: &[&str] = &["male", "female", "unknown"];
 
 /// How a person belongs to a household.
-pub const KINDS: &Choices = &[
-    ("registered", "户籍 户籍人口 户籍人员 本地户籍 人户一致 本地"),
-    ("resident", "常住 常住人口 常住人员 permanent"),
-    (
-        "floating",
-        "流动 流动人口 流动人员 外来 外来人口 暂住 暂住人口 temporary",
-    ),
-    ("other", "其他 其它 境外"),
-];
+pub const KINDS: &[&str] = &["registered", "resident", "floating", "other"];
 
 /// How a person is related to the head of the household.
-pub const RELATIONS: &Choices = &[
-    ("head", "户主 本人 自己 self householder"),
-    ("spouse", "配偶 丈夫 妻子 妻 夫 爱人 老伴 husband wife"),
-    (
-        "child",
-        "子女 儿子 女儿 子 女 长子 次子 三子 长女 次女 三女 独生子 独生女 养子 养女 继子 继女 son daughter",
-    ),
-    ("parent", "父母 父亲 母亲 父 母 father mother"),
-    (
-        "grandchild",
-        "孙辈 孙子女 孙子 孙女 外孙 外孙女 外孙子 孙 grandson granddaughter",
-    ),
-    (
-        "other_relative",
-        "其他亲属 亲属 亲戚 儿媳 媳妇 女婿 岳父 岳母 公公 婆婆 祖父母 祖父 祖母 爷爷 奶奶 外祖父 外祖母 外公 外婆 姥爷 姥姥 \
-         兄弟姐妹 哥哥 弟弟 姐姐 妹妹 兄 弟 姐 妹 relative grandfather grandmother brother sister",
-    ),
-    ("tenant", "租客 租户 承租人 lodger"),
-    (
-        "non_relative",
-        "非亲属 其他 其它 合租 合租人 保姆 雇工 朋友 other",
-    ),
+pub const RELATIONS: &[&str] = &[
+    "head",
+    "spouse",
+    "child",
+    "parent",
+    "grandchild",
+    "other_relative",
+    "tenant",
+    "non_relative",
 ];
 
 /// What one row says.
@@ -172,17 +142,24 @@ pub struct Person {
 /// Reads rows, and remembers which areas it has asked for.
 pub struct Reader<'a> {
     today: Date,
-    known: &'a dyn Fn(&str) -> bool,
-    asked: HashMap<String, bool>,
+    places: &'a Places<'a>,
+    words: &'a Words,
+    asked: HashMap<String, Result<String, Wrong>>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(today: Date, known: &'a dyn Fn(&str) -> bool) -> Reader<'a> {
+    pub fn new(today: Date, places: &'a Places<'a>, words: &'a Words) -> Reader<'a> {
         Reader {
             today,
-            known,
+            places,
+            words,
             asked: HashMap::new(),
         }
+    }
+
+    /// Whether a row is the head of its household.
+    pub fn is_head(&self, row: &Row<'_>) -> bool {
+        self.words.code("relation", row.cell("relation_to_head")) == Some("head")
     }
 
     /// The values of a row; `None` if it has a fault.
@@ -190,7 +167,7 @@ impl<'a> Reader<'a> {
         let before = report.fault_count();
         let area = row.need(report, "area", |cell| self.area(cell));
         let address = read_address(row, report);
-        let usage = row.take(report, "use", choice(USES));
+        let usage = row.take(report, "use", choice(self.words, "use", USES));
         let label = row.take(report, "label", name(LABEL_CHARS_MAX));
         let note = row.take(report, "notes", text(NOTE_CHARS_MAX));
         let dwelling_no = row.take(report, "dwelling_no", code);
@@ -212,21 +189,29 @@ impl<'a> Reader<'a> {
     }
 
     fn area(&mut self, cell: &str) -> Result<String, Wrong> {
-        let code = code(cell)?;
-        let known = self.known;
-        let found = *self.asked.entry(code.clone()).or_insert_with(|| known(&code));
-        if found { Ok(code) } else { Err(unknown_area(&code)) }
+        let places = self.places;
+        let asked = self.asked.entry(cell.to_owned());
+        asked.or_insert_with(|| places.find(cell)).clone()
     }
 
     fn person(&self, row: &Row<'_>, report: &mut Report) -> Option<Person> {
         let name = row.take(report, "name", name(PERSON_NAME_CHARS_MAX));
         let number = row.take(report, "person_no", code);
-        let relation = row.take(report, "relation_to_head", choice(RELATIONS));
-        let gender = row.take(report, "gender", choice(GENDERS));
-        let birth_year = row.take(report, "birth_year", |cell| self.birth_year(cell));
-        let phones = row.take(report, "phone", phones).unwrap_or_default();
-        let kind = row.take(report, "kind", choice(KINDS));
-        let from = row.take(report, "from", Date::parse);
+        let relation = row.take(
+            report,
+            "relation_to_head",
+            choice(self.words, "relation", RELATIONS),
+        );
+        let gender = row.take(report, "gender", choice(self.words, "gender", GENDERS));
+        let birth_year = row.take(
+            report,
+            "birth_year",
+            said(self.words, |cell: &str| self.birth_year(cell)),
+        );
+        let birth_year = birth_year.flatten();
+        let phones = row.take(report, "phone", phones(self.words)).unwrap_or_default();
+        let kind = row.take(report, "kind", choice(self.words, "residency_kind", KINDS));
+        let from = row.take(report, "from", said(self.words, Date::parse)).flatten();
         let Some(name) = name else {
             let about_a_person = ["relation_to_head", "gender", "birth_year", "phone"];
             if row.cell("name").is_empty() && about_a_person.iter().any(|column| !row.cell(column).is_empty())
@@ -253,6 +238,20 @@ impl<'a> Reader<'a> {
             Ok(year)
         } else {
             Err(unborn(year))
+        }
+    }
+}
+
+/// A value, or none where the cell says in words that there is none.
+fn said<T>(
+    words: &Words,
+    parse: impl Fn(&str) -> Result<T, Wrong>,
+) -> impl Fn(&str) -> Result<Option<T>, Wrong> {
+    move |cell| {
+        if words.is_nothing(cell) {
+            Ok(None)
+        } else {
+            parse(cell).map(Some)
         }
     }
 }

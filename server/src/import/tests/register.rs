@@ -210,10 +210,8 @@ fn each_bad_row_is_reported_with_its_line() {
          G1,a路4号,,,,,110105,,11010519491231002X,,,\n",
     )
     .expect_err("a bad file");
-    let mut seen = places(&found);
-    let last = seen.split_off(19);
     assert_eq!(
-        seen,
+        places(&found),
         [
             (2, "网格编码", "required"),
             (3, "网格编码", "unknown_area"),
@@ -236,7 +234,6 @@ fn each_bad_row_is_reported_with_its_line() {
             (21, "出生年份", "id_number"),
         ],
     );
-    assert_eq!(last, [(21, "出生年份", "bad_date")]);
     assert!(
         found
             .iter()

@@ -6,6 +6,7 @@ use super::places;
 use crate::import::columns::Column;
 use crate::import::fault::{FAULTS_MAX, Fault, Parsed, Report};
 use crate::import::sheet::{CELL_CHARS_MAX, CELLS_MAX, Sheet};
+use crate::import::words::Words;
 
 const COLUMNS: &[Column] = &[
     Column::required("code", "编码 网格编码"),
@@ -17,7 +18,7 @@ type Rows = Vec<(u64, [String; 3])>;
 
 fn read(bytes: impl AsRef<[u8]>) -> Result<Parsed<Rows>, Vec<Fault>> {
     let mut report = Report::default();
-    let sheet = Sheet::read(bytes.as_ref(), COLUMNS, &mut report)?;
+    let sheet = Sheet::read(bytes.as_ref(), COLUMNS, &Words::builtin(), &mut report)?;
     let cells = |name: &'static str| move |row: &crate::import::sheet::Row<'_>| row.cell(name).to_owned();
     let rows = sheet
         .rows()
@@ -87,8 +88,11 @@ fn damaged_utf8_is_not_taken_for_gb18030() {
 }
 
 #[test]
-fn a_workbook_is_named_as_such() {
-    assert_eq!(places(&faults(b"PK\x03\x04 and so on")), [(0, "", "not_csv")]);
+fn a_damaged_workbook_is_named_as_such() {
+    assert_eq!(
+        places(&faults(b"PK\x03\x04 and so on")),
+        [(0, "", "bad_workbook")]
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::import::cell::{PHONES_MAX, code, holds_identity_number, items, name, phone, phones};
 use crate::import::date::Date;
+use crate::import::words::Words;
 
 fn date(year: u16, month: u8, day: u8) -> Date {
     Date::new(year, month, day).expect("a date")
@@ -15,6 +16,11 @@ fn dates_are_read_as_they_are_written() {
         "2026/1/5",
         "2026.01.05",
         "20260105",
+        "46027",
+        "46027.5",
+        "2026/1/5 0:00",
+        "2026-01-05 00:00:00",
+        "2026-01-05T08:30:00.000+08:00",
         "2026年1月5日",
         "２０２６年１月５日",
         "2026 年 1 月 5 日",
@@ -28,7 +34,7 @@ fn dates_are_read_as_they_are_written() {
         "2026-1/5",
         "5/1/2026",
         "1/5/26",
-        "46027",
+        "4602",
         "2026年1月",
         "0000-00-00",
         "2026-1-5-",
@@ -65,7 +71,7 @@ fn years_of_birth_are_read_from_years_months_and_days() {
     ] {
         assert_eq!(Date::parse_year(cell), Ok(1980), "{cell}");
     }
-    for cell in ["80", "198", "1980-13", "1700", "29221"] {
+    for cell in ["80", "198", "1980-13", "1700", "2922"] {
         assert_eq!(Date::parse_year(cell).expect_err(cell).code, "bad_date");
     }
 }
@@ -97,11 +103,14 @@ fn phones_become_digits() {
     }
     assert_eq!(phone("1.2E+10").expect_err("rounded").code, "rounded_number");
     assert_eq!(
-        phones("12000001234、120 0000 1234/60001234"),
+        phones(&Words::builtin())("12000001234、120 0000 1234/60001234"),
         Ok(vec!["12000001234".to_owned(), "60001234".to_owned()])
     );
     let many: Vec<String> = (0..=PHONES_MAX).map(|n| format!("600012{n:02}")).collect();
-    assert_eq!(phones(&many.join(";")).expect_err("many").code, "too_many_items");
+    assert_eq!(
+        phones(&Words::builtin())(&many.join(";")).expect_err("many").code,
+        "too_many_items"
+    );
 }
 
 #[test]
@@ -138,4 +147,58 @@ fn identity_numbers_are_known_by_their_check() {
     assert!(!holds_identity_number("11010519491331002X"));
     assert!(!holds_identity_number("911010519491231002X"));
     assert!(!holds_identity_number("1101051949123100"));
+}
+
+#[test]
+fn phones_are_taken_as_offices_write_them() {
+    let words = Words::builtin();
+    let read = |cell: &str| phones(&words)(cell).map_err(|wrong| wrong.code);
+    let list = |numbers: &[&str]| {
+        Ok(numbers
+            .iter()
+            .map(|number| (*number).to_owned())
+            .collect::<Vec<_>>())
+    };
+    for nothing in ["无", "/", "-", "暂无", "不详", "无/无"] {
+        assert_eq!(read(nothing), list(&[]), "{nothing}");
+    }
+    for one in [
+        "8612000001234",
+        "+86-12000001234",
+        "12000001234（儿子）",
+        "12000001234(女儿)",
+    ] {
+        assert_eq!(read(one), list(&["12000001234"]), "{one}");
+    }
+    assert_eq!(
+        read("12000001234 12000001235"),
+        list(&["12000001234", "12000001235"])
+    );
+    assert_eq!(read("(010)60001234"), list(&["01060001234"]));
+    assert_eq!(read("1.2E+10"), Err("rounded_number"));
+    assert_eq!(read("电话坏了"), Err("bad_phone"));
+}
+
+#[test]
+fn codes_of_the_standards_and_everyday_words_mean_the_same() {
+    let words = Words::builtin();
+    for (list, word, code) in [
+        ("relation", "之子", "child"),
+        ("relation", "02", "head"),
+        ("relation", "10", "spouse"),
+        ("relation", "岳父母", "other_relative"),
+        ("gender", "2", "female"),
+        ("residency_kind", "空挂户", "registered"),
+        ("use", "自建房", "self"),
+    ] {
+        assert_eq!(words.code(list, word), Some(code), "{word}");
+    }
+    let more = Words::clone(&words)
+        .and(r#"{"lists": {"relation": {"head": "当家的"}}}"#)
+        .expect("a table");
+    assert_eq!(
+        (more.code("relation", "当家的"), more.code("relation", "之子")),
+        (Some("head"), Some("child"))
+    );
+    assert!(Words::clone(&words).and(r#"{"list": {}}"#).is_err());
 }
