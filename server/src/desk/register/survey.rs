@@ -326,21 +326,27 @@ impl<'a> Survey<'_, 'a> {
 
     /// What the sheet calls each thing that has a record, where the record is not known by it yet.
     fn names(&self, things: &[Thing<'a>], steps: &[Step]) -> Result<Vec<Vec<ImportKey>>, StoreError> {
-        let mut names = Vec::with_capacity(things.len());
-        for (thing, step) in things.iter().zip(steps) {
-            let mut wanted = Vec::new();
-            if let (Some(record), false) = (
-                self.pairs.get(thing.record_type, thing.key),
-                matches!(step, Step::Create),
-            ) {
-                wanted = self.sheet_names(thing);
-                let known = self.ground.service.store.named(&wanted)?;
-                let mut known = known.into_iter();
-                wanted.retain(|_| known.next().is_none_or(|records| !records.contains(&record)));
-            }
-            names.push(wanted);
-        }
-        Ok(names)
+        let of_thing = |(thing, step): (&Thing<'a>, &Step)| {
+            let record = self.pairs.get(thing.record_type, thing.key);
+            let record = record.filter(|_| !matches!(step, Step::Create))?;
+            Some((record, self.sheet_names(thing)))
+        };
+        let wanted: Vec<Option<(RecordId, Vec<ImportKey>)>> =
+            things.iter().zip(steps).map(of_thing).collect();
+        let all: Vec<ImportKey> = wanted
+            .iter()
+            .flatten()
+            .flat_map(|(_, names)| names.iter().copied())
+            .collect();
+        let mut known = self.ground.service.store.named(&all)?.into_iter();
+        let unknown = |wanted: Option<(RecordId, Vec<ImportKey>)>| {
+            let Some((record, mut names)) = wanted else {
+                return Vec::new();
+            };
+            names.retain(|_| known.next().is_none_or(|records| !records.contains(&record)));
+            names
+        };
+        Ok(wanted.into_iter().map(unknown).collect())
     }
 
     fn sheet_names(&self, thing: &Thing<'a>) -> Vec<ImportKey> {
