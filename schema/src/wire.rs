@@ -197,6 +197,8 @@ pub enum Frame {
     Lease(Lease),
     /// Reads are kept up to this number.
     ReadsKept(u64),
+    /// The times under which own entries were decided; before the receipt that proves it.
+    Times(Times),
     /// What a supervisor made of a refused entry.
     Ruling(Ruling),
     /// The store is another generation than the request's cursors: nothing else of the request was looked at.
@@ -237,6 +239,17 @@ pub enum RecoveryPhase {
     Settling,
     /// It is over: what is not here will not come by itself.
     Over,
+}
+
+/// Entries of a feed that were decided under other times than they came with: a copy of their phone had sent them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// The feed.
+    pub feed: FeedId,
+    /// The last of the entries.
+    pub n: u64,
+    /// The time of each, in ms since 1970, up to the last.
+    pub at: Vec<i64>,
 }
 
 /// How long a phone may show residents' fields.

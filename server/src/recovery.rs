@@ -54,14 +54,30 @@ impl Recovering {
     }
 
     /// Whether the operator's window is over: the store was served for so long. No wall clock is asked, since that can jump.
-    fn is_time_up(&self, service: &Service, restore: &RestoreRow) -> Result<bool, StoreError> {
-        let served = restore.served + (service.clock.steady() - self.began);
-        let noted = self.noted.load(Ordering::Relaxed);
-        if served >= noted + NOTE_MS {
-            service.store.note_served(served)?;
-            self.noted.fetch_max(served, Ordering::Relaxed);
+    fn is_time_up(&self, service: &Service, restore: &RestoreRow) -> bool {
+        let served = self.served(service, restore);
+        if served >= self.noted.load(Ordering::Relaxed) + NOTE_MS {
+            self.note_served(service);
         }
-        Ok(served >= restore.until - restore.at)
+        served >= restore.until - restore.at
+    }
+
+    /// How long the store was served since it was restored, ms.
+    fn served(&self, service: &Service, restore: &RestoreRow) -> i64 {
+        restore.served + (service.clock.steady() - self.began)
+    }
+
+    /// Writes down how long the store was served for the recovery, while there is one.
+    pub fn note_served(&self, service: &Service) {
+        let Some(restore) = self.restore.filter(|_| !self.over.load(Ordering::Acquire)) else {
+            return;
+        };
+        let served = self.served(service, &restore);
+        match service.store.note_served(served) {
+            Ok(()) => _ = self.noted.fetch_max(served, Ordering::Relaxed),
+            // It is counted on, and written down the next time.
+            Err(error) => tracing::warn!(%error, "the time served is not written down"),
+        }
     }
 
     /// The last restore, if there was one.
@@ -81,7 +97,7 @@ impl Recovering {
             return Ok(phase);
         }
         let awaited = service.store.awaited()?;
-        if !awaited.to_settle.is_empty() && !self.is_time_up(service, &restore)? {
+        if !awaited.to_settle.is_empty() && !self.is_time_up(service, &restore) {
             let phase = if awaited.to_offer.is_empty() {
                 RecoveryPhase::Settling
             } else {

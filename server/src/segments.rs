@@ -11,7 +11,9 @@ use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{SchemaSet, Scope};
-use gridledger_schema::wire::{Grant, OLDEST_PROTOCOL, Receipt, Recovery, RecoveryPhase, Request, Segment};
+use gridledger_schema::wire::{
+    Grant, OLDEST_PROTOCOL, Receipt, Recovery, RecoveryPhase, Request, Segment, Times,
+};
 
 use crate::faults;
 use crate::given::{Bounds, Sent};
@@ -30,11 +32,11 @@ pub fn push(
     (version, request, own): (u8, &Request, &[(FeedId, u64)]),
     segments: Vec<Segment>,
     now: i64,
-) -> Result<Vec<Receipt>, SyncError> {
-    let mut receipts = Vec::new();
+) -> Result<Pushed, SyncError> {
+    let mut pushed = Pushed::default();
     let mut checked = Vec::new();
     if segments.is_empty() {
-        return Ok(receipts);
+        return Ok(pushed);
     }
     if has_doubles(&segments) {
         return Err(SyncError::Refused(Code::BadRequest));
@@ -42,7 +44,8 @@ pub fn push(
     if !service.has_room() {
         let full = Refusal::new(Code::Busy, "the disk is nearly full");
         let none = |segment: Segment| receipt(service, version, stopped(&segment, full.clone()));
-        return Ok(segments.into_iter().map(none).collect());
+        pushed.receipts = segments.into_iter().map(none).collect();
+        return Ok(pushed);
     }
     let given = given(service, (reader, device), &segments)?;
     let brought = Brought::of(service, request)?;
@@ -66,12 +69,16 @@ pub fn push(
                 } else {
                     let rule = format!("at most {} bytes of entries a request", limits::PUSH_BYTES);
                     let stopped = Some(Refusal::new(Code::BodyTooLarge, rule));
-                    receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
+                    pushed
+                        .receipts
+                        .push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
                 }
             }
             Err(refusal) => {
                 let stopped = Some(refusal);
-                receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
+                pushed
+                    .receipts
+                    .push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
             }
         }
     }
@@ -87,13 +94,24 @@ pub fn push(
                 verdict.first = first;
             }
         }
-        receipts.extend(
-            verdicts
-                .into_iter()
-                .map(|verdict| receipt(service, version, verdict)),
-        );
+        for mut verdict in verdicts {
+            let (feed, n, at) = (verdict.feed, verdict.n, std::mem::take(&mut verdict.times));
+            if !at.is_empty() {
+                pushed.times.push(Times { feed, n, at });
+            }
+            pushed.receipts.push(receipt(service, version, verdict));
+        }
     }
-    Ok(receipts)
+    Ok(pushed)
+}
+
+/// What came of a request's segments.
+#[derive(Default)]
+pub struct Pushed {
+    /// A receipt for each.
+    pub receipts: Vec<Receipt>,
+    /// The times of entries that were decided under others than they came with.
+    pub times: Vec<Times>,
 }
 
 /// Whether a request brings two segments of one feed. Each would be judged alone, and a receipt speaks of one stretch.
@@ -142,6 +160,7 @@ fn stopped(segment: &Segment, why: Refusal) -> SegmentVerdict {
         n: 0,
         hash: EntryHash::ZERO,
         refused: Vec::new(),
+        times: Vec::new(),
         stopped: Some(why),
     }
 }
@@ -314,6 +333,7 @@ fn receipt(service: &Service, version: u8, verdict: SegmentVerdict) -> Receipt {
         n,
         hash,
         refused,
+        times: _,
         stopped,
     } = verdict;
     let mut receipt = Receipt {
@@ -352,6 +372,7 @@ pub fn ahead_of(
         n,
         hash,
         refused: Vec::new(),
+        times: Vec::new(),
         stopped: None,
     };
     Ok(Some(receipt(service, version, verdict)))

@@ -9,12 +9,13 @@
 //! (`store/tables/marks.rs`); a later generation than any known here. Such a phone is asked for its receipts, is told nothing,
 //! and waits; the log, `/readyz` and the metrics say how many phones do.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_core::{receipt, recovery};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, ServerEpoch};
@@ -41,8 +42,8 @@ const EVERY: Duration = Duration::from_secs(2);
 pub struct SetBack {
     /// Why the store is held to be set back, and when that was looked up.
     known: Mutex<(Option<String>, i64)>,
-    /// Devices that claim more than there is, and have not been answered since; of enrolled ones alone.
-    claims: Mutex<BTreeSet<DeviceNo>>,
+    /// Devices that claim more than there is, and have not been answered since, with the time of the claim; of enrolled ones alone.
+    claims: Mutex<BTreeMap<DeviceNo, i64>>,
 }
 
 impl SetBack {
@@ -97,16 +98,18 @@ impl SetBack {
         }
     }
 
-    /// How many devices claimed more than there is when they came last.
-    pub fn claims(&self) -> usize {
-        self.claims.lock().map_or(0, |claims| claims.len())
+    /// How many devices claimed more than there is when they came last, within a day.
+    pub fn claims(&self, service: &Service) -> usize {
+        let since = service.now() - DAY_MS;
+        let late = |claims: &BTreeMap<DeviceNo, i64>| claims.values().filter(|at| **at >= since).count();
+        self.claims.lock().map_or(0, |claims| late(&claims))
     }
 
     /// Notes whether a device claims more than there is.
-    fn note_claim(&self, device: DeviceNo, claims: bool) {
+    fn note_claim(&self, service: &Service, device: DeviceNo, claims: bool) {
         if let Ok(mut known) = self.claims.lock() {
             if claims {
-                known.insert(device);
+                known.insert(device, service.now());
             } else {
                 known.remove(&device);
             }
@@ -248,8 +251,8 @@ pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(),
         return Ok(());
     }
     // Claims alone prove nothing: the phone is asked for its receipts.
-    let claims = claim(service, request)?;
-    service.set_back.note_claim(device.no, claims.is_some());
+    let claims = claim(service, device, request)?;
+    service.set_back.note_claim(service, device.no, claims.is_some());
     let Some(claims) = claims else {
         return Ok(());
     };
@@ -262,10 +265,12 @@ pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(),
 }
 
 /// What a phone claims that is not here; `None` if nothing.
-fn claim(service: &Service, request: &Request) -> Result<Option<&'static str>, StoreError> {
+fn claim(service: &Service, device: &Device, request: &Request) -> Result<Option<&'static str>, StoreError> {
     if let Some(epoch) = request.server_epoch
         && is_lost(service, epoch)?
     {
+        // An operator who restores in place vouches that it was lost.
+        service.store.note_claimed(device.no, epoch)?;
         return Ok(Some("a generation that is not known here"));
     }
     if is_of_another(service, request)? {

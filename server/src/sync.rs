@@ -21,7 +21,7 @@ use crate::pull::Pull;
 use crate::reading::Reader;
 use crate::reads::offline;
 use crate::recovery;
-use crate::segments::{ahead_of, push};
+use crate::segments::{Pushed, ahead_of, push};
 use crate::service::Service;
 use crate::set_back;
 use crate::store::StoreError;
@@ -184,7 +184,7 @@ pub fn open_for(
     let pushed = segments.iter().map(|s| s.entries.len()).sum();
     let reader = Reader::new(service, &user.login, &grants);
     let known = (version, &request, &own[..]);
-    let receipts = push(service, (&reader, &device), known, segments, now)?;
+    let Pushed { receipts, times } = push(service, (&reader, &device), known, segments, now)?;
     let refused = receipts.iter().map(|r| r.refused.len()).sum();
     // What was not decided comes again.
     let waits = receipts.iter().any(|receipt| receipt.stopped.is_some());
@@ -193,6 +193,7 @@ pub fn open_for(
         ready.push(Frame::Recovery(phase));
     }
     let ahead = ahead_of(service, version, &own)?;
+    ready.extend(times.into_iter().map(Frame::Times));
     ready.extend(receipts.into_iter().chain(ahead).map(Frame::Receipt));
     if !request.asks.is_empty() {
         let rulings = service.store.ask(user.no, &request.asks, now)?;

@@ -78,6 +78,10 @@ impl Engine {
             Frame::Delta(delta) => self.delta(delta, report),
             Frame::Lease(lease) => self.renew(lease),
             Frame::ReadsKept(n) => self.reads_kept(n),
+            Frame::Times(times) => {
+                self.times.told = Some(times);
+                Ok(())
+            }
             Frame::Ruling(ruling) => self.ruled(&ruling),
             Frame::Restored(notice) => self.restored(&notice),
             Frame::Recovery(phase) => self.recovery_phase(phase),

@@ -28,6 +28,10 @@ impl Engine {
             self.answer_is_void = true;
             return Ok(());
         }
+        if self.times.told.take().is_some() {
+            // The chain may be another now.
+            self.me = settings::identity(&self.db)?;
+        }
         self.me.decided = noted.decided;
         report.decided += noted.newly;
         if noted.is_ours {
@@ -72,7 +76,7 @@ impl Engine {
             noted.is_void = true;
             return Ok(noted);
         }
-        if self.is_not_ours(receipt)? {
+        if self.is_not_ours(receipt)? && !self.take_times(c, receipt)? {
             noted.forked = true;
             return Ok(noted);
         }

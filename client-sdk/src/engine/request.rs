@@ -64,6 +64,7 @@ impl Engine {
     pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
         (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
         self.recovering.over = false;
+        self.times.told = None;
         self.lease.server = None;
         self.answer_epoch = None;
         let lease = self.wants_lease()?;

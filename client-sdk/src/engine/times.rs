@@ -10,6 +10,9 @@ use gridledger_core::document::Document;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
+use gridledger_schema::set::SchemaSet;
+use gridledger_schema::suite::Suite;
+use gridledger_schema::wire::{self, Receipt};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::overlay;
@@ -25,6 +28,15 @@ struct Kept {
     made: Made,
 }
 
+/// An own entry as it stands in a chain.
+struct Link {
+    n: u64,
+    at: i64,
+    record: RecordId,
+    body: Vec<u8>,
+    hash: EntryHash,
+}
+
 /// The word of one request and its answer on the times of own entries.
 #[derive(Default)]
 pub(super) struct Times {
@@ -34,6 +46,8 @@ pub(super) struct Times {
     pub(super) sent: Vec<(FeedId, u64, EntryHash)>,
     /// Own entries whose times were corrected by the answer.
     pub(super) corrected: u64,
+    /// The times under which a copy of this phone had entries decided, as the server tells them; a receipt has to prove it.
+    pub(super) told: Option<wire::Times>,
 }
 
 /// Which entries get other times.
@@ -75,40 +89,48 @@ impl Engine {
                 *time = if made.doubted { *time } else { made.at };
             }
         }
-        let before = hash_of(&tx, feed, after)?;
-        let (mut before, mut changed) = (before.unwrap_or(EntryHash::ZERO), 0);
-        let mut touched = BTreeSet::new();
-        for (
-            Kept {
-                mut entry,
-                record,
-                made,
-            },
-            at,
-        ) in kept.into_iter().zip(times)
-        {
-            entry.at = at;
-            changed += u64::from(at != made.at);
-            let body = canonical::encode(&entry);
-            before = canonical::hash(self.me.suite, before, &body);
-            let sql = "UPDATE entries SET body = ?3, hash = ?4, at = ?5 WHERE feed = ?1 AND n = ?2";
-            let row = (feed.0, entry.n as i64, body, before.0, at);
-            tx.prepare_cached(sql)?.execute(row)?;
-            touched.insert(record);
-        }
+        let before = hash_of(&tx, feed, after)?.unwrap_or(EntryHash::ZERO);
+        let changed = kept.iter().zip(&times).filter(|(kept, at)| kept.made.at != **at);
+        let changed = changed.count() as u64;
+        let chain = chained(self.me.suite, before, kept, &times);
+        let shows = (changed > 0).then_some((&*self.schema, &*self.me.user));
+        put_chain(&tx, feed, &chain, shows)?;
         // Whatever came of it: the server's time was heard.
         tx.prepare_cached("UPDATE entries SET doubted = 0 WHERE feed = ?1 AND doubted = 1")?
             .execute([feed.0])?;
-        if changed > 0 {
-            for record in touched {
-                show_again(&tx, &self.schema, record, &self.me.user)?;
-            }
-        }
         faults::reach("phone.before_times");
         tx.commit().map_err(ClientError::of_store)?;
         faults::reach("phone.after_times");
         self.me = settings::identity(&self.db)?;
         Ok(changed)
+    }
+
+    /// A copy of this phone had these entries decided under other times, which the server told: if the receipt proves that they make
+    /// the chain that was decided, the entries here get them. Whether they did.
+    pub(super) fn take_times(&self, c: &Connection, receipt: &Receipt) -> Result<bool, ClientError> {
+        let told = self.times.told.as_ref();
+        let Some(told) = told.filter(|told| told.feed == receipt.feed && told.n == receipt.n) else {
+            return Ok(false);
+        };
+        let Some(after) = told.n.checked_sub(told.at.len() as u64) else {
+            return Ok(false);
+        };
+        let kept = undecided(c, told.feed, after)?;
+        let Some(rest) = kept.get(told.at.len()..) else {
+            return Ok(false);
+        };
+        let as_saved = rest.iter().map(|kept| kept.entry.at);
+        let times: Vec<i64> = told.at.iter().copied().chain(as_saved).collect();
+        let Some(before) = hash_of(c, told.feed, after)?.or((after == 0).then_some(EntryHash::ZERO)) else {
+            return Ok(false);
+        };
+        let chain = chained(self.me.suite, before, kept, &times);
+        let last = chain.iter().find(|link| link.n == told.n);
+        if last.is_none_or(|last| last.hash != receipt.hash) {
+            return Ok(false);
+        }
+        put_chain(c, told.feed, &chain, Some((&self.schema, &self.me.user)))?;
+        Ok(true)
     }
 
     /// Whether edits were saved while this phone knew that its clock was wrong: the server's time comes first then.
@@ -117,6 +139,48 @@ impl Engine {
         let mut select = self.db.prepare_cached(some)?;
         Ok(!faults::is_planted("25") && select.query_row([], |row| row.get(0))?)
     }
+}
+
+/// Own entries under other times, and the chain that they make.
+fn chained(suite: Suite, mut before: EntryHash, kept: Vec<Kept>, times: &[i64]) -> Vec<Link> {
+    let link = |(kept, at): (Kept, &i64)| {
+        let entry = Entry {
+            at: *at,
+            ..kept.entry
+        };
+        let body = canonical::encode(&entry);
+        before = canonical::hash(suite, before, &body);
+        Link {
+            n: entry.n,
+            at: *at,
+            record: kept.record,
+            body,
+            hash: before,
+        }
+    };
+    kept.into_iter().zip(times).map(link).collect()
+}
+
+/// Writes a chain in place of the one that is there; its records are shown anew if `schema` and `author` are given.
+fn put_chain(
+    c: &Connection,
+    feed: FeedId,
+    chain: &[Link],
+    shows: Option<(&SchemaSet, &str)>,
+) -> Result<(), ClientError> {
+    let sql = "UPDATE entries SET body = ?3, hash = ?4, at = ?5 WHERE feed = ?1 AND n = ?2";
+    let mut update = c.prepare_cached(sql)?;
+    for link in chain {
+        update.execute((feed.0, link.n as i64, &link.body, link.hash.0, link.at))?;
+    }
+    let touched: BTreeSet<RecordId> = chain.iter().map(|link| link.record).collect();
+    let Some((schema, author)) = shows else {
+        return Ok(());
+    };
+    for record in touched {
+        show_again(c, schema, record, author)?;
+    }
+    Ok(())
 }
 
 /// The last entry of a feed that a receipt proves.
@@ -159,12 +223,7 @@ pub(super) fn hash_of(c: &Connection, feed: FeedId, n: u64) -> Result<Option<Ent
 }
 
 /// Shows a record anew whose own entries carry other times now.
-fn show_again(
-    c: &Connection,
-    schema: &gridledger_schema::set::SchemaSet,
-    record: RecordId,
-    author: &str,
-) -> Result<(), ClientError> {
+fn show_again(c: &Connection, schema: &SchemaSet, record: RecordId, author: &str) -> Result<(), ClientError> {
     let sql = "SELECT coalesce(max(at), 0) FROM entries WHERE record = ?1 AND state < 2";
     let own: i64 = c.prepare_cached(sql)?.query_row([record.0], |row| row.get(0))?;
     let Some(mut row) = overlay::row(c, record)? else {

@@ -86,9 +86,10 @@ fn tell(service: &Service, row: &RestoreRow, erased: usize, speaker: Speaker) ->
         "entries": entries, "users": users, "devices": devices, "areas": areas, "erasures": erasures,
         "erased_again": erased, "devices_awaited": awaited,
     });
+    let hours = hours(row.until - row.at);
     let zh = format!(
         "已恢复：{records} 条档案，{entries} 笔操作，{users} 人，{devices} 台设备，{areas} 个区域；按清单重新清除 {erased} 项。\n\
-         服务启动后，等待 {awaited} 台设备补传备份之后的内容，最迟到 {until}。\n\
+         服务启动后，等待 {awaited} 台设备补传备份之后的内容，服务累计运行最多 {hours} 小时。\n\
          备份之后的下列变更不在其中，请在启动服务前逐项重做：\n\
          - 人员、岗位授权的新增与停用；\n\
          - 设备的停用（丢失的手机请立即停用）；之后注册的设备须用新注册码重新注册；\n\
@@ -96,11 +97,10 @@ fn tell(service: &Service, row: &RestoreRow, erased: usize, speaker: Speaker) ->
          - 个人信息的清除（admin restore --erasures 可按清单重做）；\n\
          - 数据共享与导出审批的撤销。\n\
          所有登录会话已注销，未使用的注册码已作废。",
-        until = gridledger_core::calendar::minute(row.until),
     );
     let en = format!(
         "restored: {records} records, {entries} entries, {users} people, {devices} devices, {areas} areas; {erased} erasures done again\n\
-         once it serves, {awaited} devices are waited for, to bring what came after the backup, until {until} at the latest\n\
+         once it serves, {awaited} devices are waited for, to bring what came after the backup, for {hours} hours of serving at most\n\
          these changes since the backup are not in it; do them again before it serves:\n\
          - people and roles given, ended, revoked\n\
          - devices revoked (revoke lost phones now); devices enrolled since enrol again with a new code\n\
@@ -108,10 +108,14 @@ fn tell(service: &Service, row: &RestoreRow, erased: usize, speaker: Speaker) ->
          - erasures (admin restore --erasures does a list of them)\n\
          - shares and exports revoked\n\
          every session has ended, codes that were not used are void",
-        until = gridledger_core::calendar::minute(row.until),
     );
     speaker.done(&told, &zh, &en);
     Ok(())
+}
+
+/// Whole hours, rounded up.
+fn hours(ms: i64) -> i64 {
+    ms.max(0).unsigned_abs().div_ceil(HOUR_MS.unsigned_abs()) as i64
 }
 
 /// An erasure as `admin erasures --json` lists it.
@@ -218,7 +222,7 @@ pub fn recovery(service: &Service, args: &RecoveryArgs, speaker: Speaker) -> Res
         RecoveryPhase::Over => ("over", "已结束"),
     };
     let told = json!({
-        "phase": word, "at": restore.at, "until": restore.until, "to_offer": awaited.to_offer,
+        "phase": word, "at": restore.at, "until": restore.until, "served": restore.served, "to_offer": awaited.to_offer,
         "to_settle": awaited.to_settle,
     });
     let numbers = |devices: &[gridledger_schema::ids::DeviceNo]| {
@@ -231,11 +235,11 @@ pub fn recovery(service: &Service, args: &RecoveryArgs, speaker: Speaker) -> Res
         return Ok(());
     }
     let (offer, settle) = (numbers(&awaited.to_offer), numbers(&awaited.to_settle));
-    let until = gridledger_core::calendar::minute(restore.until);
+    let left = hours(restore.until - restore.at - restore.served);
     speaker.done(
         &told,
-        &format!("恢复状态：{zh}；最迟到 {until}。尚未补传的设备：{offer}；尚有内容未入库的设备：{settle}"),
-        &format!("recovery: {word}, until {until} at the latest; devices that have not offered: {offer}; with something undecided: {settle}"),
+        &format!("恢复状态：{zh}；服务最多再运行 {left} 小时即结束。尚未补传的设备：{offer}；尚有内容未入库的设备：{settle}"),
+        &format!("recovery: {word}, for {left} more hours of serving at most; devices that have not offered: {offer}; with something undecided: {settle}"),
     );
     Ok(())
 }

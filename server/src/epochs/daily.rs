@@ -33,7 +33,9 @@ impl Daily {
                     let mut wait = if run(&service) { EVERY } else { AGAIN };
                     while !wait.is_zero() {
                         let nap = wait.min(LOOK);
-                        if stopped.recv_timeout(nap) != Err(RecvTimeoutError::Timeout) {
+                        let goes_on = stopped.recv_timeout(nap) == Err(RecvTimeoutError::Timeout);
+                        service.recovering.note_served(&service);
+                        if !goes_on {
                             return;
                         }
                         wait -= nap;
@@ -68,13 +70,13 @@ fn run(service: &Service) -> bool {
         .and_then(|_| tools::rewrite(service))
         .and_then(|_| renew(service))
         .and_then(|renewed| Ok((renewed, retain(service, false)?)))
-        .and_then(|done| service.store.thin_marks().map(|_| done))
         .and_then(|done| {
             service.store.note_daily_run(service.trusted_now()?)?;
             Ok(done)
         });
     match done {
         Ok((renewed, retained)) => {
+            thin_marks(service);
             tracing::info!(
                 renewed,
                 erased = retained.erased,
@@ -91,6 +93,16 @@ fn run(service: &Service) -> bool {
         Err(error) => {
             tracing::warn!(%error, "the daily run was broken off");
             false
+        }
+    }
+}
+
+/// Lets go of old marks, area by area, so that pushes come in between. Nothing depends on it today.
+fn thin_marks(service: &Service) {
+    for area in service.tree().iter() {
+        if let Err(error) = service.store.thin_marks(area.no) {
+            tracing::warn!(%error, "old marks are kept");
+            return;
         }
     }
 }

@@ -21,7 +21,7 @@ pub async fn ready(
     service: web::Data<Service>,
     looks: web::Data<Looks<Result<(), ApiError>>>,
 ) -> Result<impl Responder, ApiError> {
-    let ahead = service.set_back.claims();
+    let ahead = service.set_back.claims(&service);
     looks.share(|| look(service)).await?;
     let mut ready = json!({ "status": "ready" });
     if ahead > 0 {

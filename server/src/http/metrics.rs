@@ -190,7 +190,7 @@ pub async fn page(
     if !access.allows(&request) {
         return Err(Code::Forbidden.into());
     }
-    let ahead = service.set_back.claims();
+    let ahead = service.set_back.claims(&service);
     let counted = block(move || Ok::<_, StoreError>((service.store.counts()?, service.clock_doubt()?)));
     let ((records, entries, refused), doubt) = counted.await?;
     let mut out = Page::default();

@@ -208,6 +208,10 @@ impl Source for Metered<'_> {
         self.read(|source| source.decided(feed, n))
     }
 
+    fn body(&mut self, feed: FeedId, n: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|source| source.body(feed, n))
+    }
+
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {
         self.read(|source| source.record(record))
     }

@@ -10,6 +10,7 @@ mod known;
 mod named;
 mod parallel;
 mod quota;
+mod retimed;
 mod sent;
 pub(crate) mod working;
 
@@ -227,6 +228,7 @@ impl Plan<'_> {
             n: held,
             hash,
             refused: Vec::new(),
+            times: Vec::new(),
             stopped: None,
         };
         let mut looked_at = 0;
@@ -242,6 +244,9 @@ impl Plan<'_> {
             if n <= held {
                 // What both sides hold alike ends before this one: so far the feed is decided for this writer.
                 if !self.repeat(feed, signed, &mut verdict)? {
+                    if self.repeat_retimed(segment, (n, held), &mut verdict)? {
+                        break;
+                    }
                     self.displaced(segment, signed)?;
                     let rule = format!("entry {n} was another before");
                     verdict.stopped = Some(Refusal::new(Code::FeedForked, rule));
@@ -446,7 +451,7 @@ impl Plan<'_> {
             feed,
             before: &segment.heard.before,
         };
-        let seen = self.seen_by(working, (segment, known), &own, entry)?;
+        let seen = self.seen_by(working, segment, &own, entry)?;
         // Before anything forks: judging does, where a rule looks at what the author had seen.
         self.meter.copied(working.to_copy(&seen));
         if was_stored {

@@ -3,13 +3,11 @@
 use std::borrow::Cow;
 use std::collections::hash_map::Entry as Slot;
 
-use gridledger_core::derive::Seen;
-use gridledger_core::recovery;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
 use gridledger_schema::set::Scope;
-use gridledger_schema::wire::{Grant, RecoveryPhase};
+use gridledger_schema::wire::Grant;
 
 use super::working::{Own, SeenFacets, Working};
 use super::{Plan, Stop};
@@ -42,41 +40,26 @@ impl Plan<'_> {
         }))
     }
 
-    /// What the author of an entry had seen: by its cursor, or by the clock that came along. Once a recovery is over, a clock is
-    /// believed as far as the device can have been given the record; until then, others' work from before may come after it.
+    /// What the author of an entry had seen: by its cursor, or by the clock that came along. A clock is believed of a record that
+    /// the author's device can have been given, under whichever generation; of another one, its author had seen nothing.
     pub(super) fn seen_by(
         &mut self,
         working: &mut Working,
-        (segment, area): (&CheckedSegment, AreaNo),
+        segment: &CheckedSegment,
         own: &Own<'_>,
         entry: &Entry,
     ) -> Result<SeenFacets, Stop> {
         let Some(clock) = segment.saw(entry.n) else {
             return Ok(working.seen(self.source, own, entry)?);
         };
-        let seen = working.seen_by_clock(own.feed, entry, clock)?;
-        let is_over = segment
-            .again
-            .as_ref()
-            .is_some_and(|again| again.phase == RecoveryPhase::Over);
-        let given = segment.heard.given.as_ref().and_then(|given| given.get(&area));
-        let Some(given) = given.filter(|_| is_over && !segment.was_stored(entry.n)) else {
-            return Ok(seen);
-        };
-        let upto = self.sent_upto(working, segment, (entry, *given))?;
-        let at_most = Entry {
-            cursor: upto,
+        if self.sent_upto(working, segment, (entry, u64::MAX))? > 0 {
+            return Ok(working.seen_by_clock(own.feed, entry, clock)?);
+        }
+        let of_nothing = Entry {
+            cursor: 0,
             ..entry.clone()
         };
-        let given = working.seen(self.source, own, &at_most)?;
-        Ok(seen
-            .into_iter()
-            .map(|(facet, seen)| {
-                let given = given.iter().find(|(of, _)| *of == facet);
-                let both = given.map_or(Seen::All, |(_, given)| given.clone());
-                (facet, seen_in_both(seen, both))
-            })
-            .collect())
+        Ok(working.seen(self.source, own, &of_nothing)?)
     }
 
     /// The highest position up to one claimed at which an entry's device can have been sent the record.
@@ -147,13 +130,5 @@ impl Plan<'_> {
             || cut.iter().any(|(grant, at)| whole(grant, Some(*at)));
         self.parts.insert((user, area), !read_whole);
         Ok(!read_whole)
-    }
-}
-
-/// What two say was seen.
-fn seen_in_both(one: Seen, other: Seen) -> Seen {
-    match (one, other) {
-        (Seen::All, seen) | (seen, Seen::All) => seen,
-        (Seen::Clock(one), Seen::Clock(other)) => Seen::Clock(recovery::held_of(&one, &other)),
     }
 }

@@ -19,6 +19,6 @@ pub struct AreaHead {
 pub trait MarkStore {
     /// Whether each of these positions is one at which its area's log stood with that mark. Positions too old for marks count.
     fn are_marked(&self, marked: &[(AreaNo, u64, u16)]) -> Result<bool, StoreError>;
-    /// Lets go of all but the latest marks of each area; how many.
-    fn thin_marks(&self) -> Result<u64, StoreError>;
+    /// Lets go of all but the latest marks of an area; how many.
+    fn thin_marks(&self, area: AreaNo) -> Result<u64, StoreError>;
 }

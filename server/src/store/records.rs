@@ -151,6 +151,8 @@ pub struct SegmentVerdict {
     pub hash: EntryHash,
     /// Entries of this segment that were refused; the rest up to `n` was stored.
     pub refused: Vec<(u64, Refusal)>,
+    /// The times under which the last entries up to `n` were decided, where these are not the segment's, ms since 1970.
+    pub times: Vec<i64>,
     /// Why the rest of the segment was not looked at, if it was not.
     pub stopped: Option<Refusal>,
 }
@@ -343,6 +345,8 @@ pub trait Source {
     fn spent(&mut self, feed: &FeedRow, day: i64) -> Result<Spent, StoreError>;
     /// A decided entry: its hash, and its refusal if it was refused.
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError>;
+    /// A decided entry's canonical bytes; none of one that lost what it said.
+    fn body(&mut self, feed: FeedId, n: u64) -> Result<Option<Vec<u8>>, StoreError>;
     /// A record and its documents.
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// The type of a record; `None` if there is no such record.

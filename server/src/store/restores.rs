@@ -86,6 +86,8 @@ pub trait RestoreStore {
     fn epochs(&self) -> Result<Vec<ServerEpoch>, StoreError>;
     /// Notes that the store was set back, and the generation that was lost with it, if one was.
     fn note_set_back(&self, why: &str, lost: Option<ServerEpoch>) -> Result<(), StoreError>;
+    /// Notes the generation, not known here, that a device says it is of: the last one it said.
+    fn note_claimed(&self, device: DeviceNo, epoch: ServerEpoch) -> Result<(), StoreError>;
     /// How far the store has come.
     fn position(&self) -> Result<Position, StoreError>;
     /// How far it had come by the file beside it; `None` where there is none.

@@ -12,7 +12,7 @@ use gridledger_schema::wire::{
 };
 use minicbor::{Decoder, Encoder};
 
-use super::notes::{read_asks, read_reads, write_asks, write_reads};
+use super::notes::{read_asks, read_reads, read_times, write_asks, write_reads, write_times};
 use super::regained::{
     read_phase, read_recovery, read_restored, write_phase, write_recovery, write_restored,
 };
@@ -233,6 +233,7 @@ mod kind {
     pub const NOTICE: u8 = 15;
     /// A welcome with the suite of the server's key; 8 is that of protocol 1.
     pub const WELCOME_SUITE: u8 = 16;
+    pub const TIMES: u8 = 17;
 }
 
 /// Writes a frame: a CBOR byte string around its fields, so that a reader knows when it has arrived whole.
@@ -265,6 +266,7 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
         Frame::Schema(bundle) => _ = e.u8(kind::SCHEMA)?.str(bundle)?,
         Frame::Lease(lease) => _ = e.u8(kind::LEASE)?.i64(lease.until)?.bytes(&lease.secret)?,
         Frame::ReadsKept(n) => _ = e.u8(kind::READS_KEPT)?.u64(*n)?,
+        Frame::Times(times) => write_times(e.u8(kind::TIMES)?, times)?,
         Frame::Ruling(ruling) => write_ruling(e.u8(kind::RULING)?, ruling)?,
         Frame::Restored(notice) => {
             let kind = if notice.suite.is_some() {
@@ -413,6 +415,7 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
             secret: fixed(d.bytes()?)?,
         }),
         kind::READS_KEPT => Frame::ReadsKept(d.u64()?),
+        kind::TIMES => Frame::Times(read_times(&mut d)?),
         kind::RULING => Frame::Ruling(Ruling {
             feed: FeedId(fixed(d.bytes()?)?),
             n: d.u64()?,

@@ -3,7 +3,7 @@
 
 use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{Ask, Read};
+use gridledger_schema::wire::{Ask, Read, Times};
 use minicbor::Decoder;
 
 use super::frames::{Out, Written, fixed, length, optional, texts};
@@ -88,4 +88,33 @@ pub(super) fn read_asks(d: &mut Decoder<'_>) -> Result<Vec<Ask>, WireError> {
     let asks: Vec<Ask> = asks.unwrap_or_default();
     each_once(asks.iter().map(|ask| (ask.feed, ask.n)), "a refused entry")?;
     Ok(asks)
+}
+
+/// Times stand one after the other as differences, since a day's lie close.
+pub(super) fn write_times(e: &mut Out<'_>, times: &Times) -> Written {
+    e.bytes(&times.feed.0)?
+        .u64(times.n)?
+        .array(times.at.len() as u64)?;
+    let mut before = 0;
+    for at in &times.at {
+        e.i64(at.wrapping_sub(before))?;
+        before = *at;
+    }
+    Ok(())
+}
+
+pub(super) fn read_times(d: &mut Decoder<'_>) -> Result<Times, WireError> {
+    let (feed, n) = (FeedId(fixed(d.bytes()?)?), d.u64()?);
+    let count = length(d.array()?)?;
+    if count > limits::PUSH_ENTRIES {
+        return Err(WireError::TooLarge("times"));
+    }
+    let mut before = 0_i64;
+    let at = (0..count)
+        .map(|_| {
+            before = before.wrapping_add(d.i64()?);
+            Ok(before)
+        })
+        .collect::<Result<_, WireError>>()?;
+    Ok(Times { feed, n, at })
 }

@@ -15,7 +15,7 @@ use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{
     AreaCursor, AreaInfo, Ask, Delta, Enrol, EntrySeen, Frame, Grant, GrantSet, Lease, LogEntry, Missing,
     News, OLDEST_PROTOCOL, PROTOCOL, Read, Receipt, RecordNews, Recovery, RecoveryPhase, Request, Restored,
-    Ruling, Segment, Want, Welcome,
+    Ruling, Segment, Times, Want, Welcome,
 };
 use serde_json::{Map, Value, json};
 
@@ -476,6 +476,12 @@ fn of_frames(version: u8) -> Vec<Case> {
     };
     if version > OLDEST_PROTOCOL {
         frames.push(("frame-delta-marked", Frame::Delta(marked)));
+        let times = Times {
+            feed: FEED,
+            n: 9,
+            at: vec![AT, AT + 60_000],
+        };
+        frames.push(("frame-times", Frame::Times(times)));
     }
     frames.into_iter().map(case).collect()
 }

@@ -41,13 +41,17 @@ fn is_marked(c: &Connection<'_>, area: AreaNo, seq: u64, mark: u16) -> Result<bo
     Ok(!is_known)
 }
 
-/// Lets go of all but the latest marks of each area; how many.
-fn thin(c: &Connection<'_>) -> Result<u64, StoreError> {
-    let sql = format!(
-        "DELETE FROM marks WHERE seq < (
-           SELECT m.seq FROM marks m WHERE m.area = marks.area ORDER BY m.seq DESC LIMIT 1 OFFSET {KEPT})"
-    );
-    Ok(c.execute(&sql, ())? as u64)
+/// Lets go of all but the latest marks of an area; how many.
+fn thin(c: &Connection<'_>, area: AreaNo) -> Result<u64, StoreError> {
+    let sql = "SELECT seq FROM marks WHERE area = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2";
+    let oldest = c
+        .prepare_cached(sql)?
+        .query_row((area.0, KEPT - 1), |row| row.get::<_, i64>(0));
+    let Some(oldest) = oldest.optional()? else {
+        return Ok(0);
+    };
+    let mut delete = c.prepare_cached("DELETE FROM marks WHERE area = ?1 AND seq < ?2")?;
+    Ok(delete.execute((area.0, oldest))? as u64)
 }
 
 impl<E: Engine> MarkStore for SqlStore<E> {
@@ -62,7 +66,7 @@ impl<E: Engine> MarkStore for SqlStore<E> {
         })
     }
 
-    fn thin_marks(&self) -> Result<u64, StoreError> {
-        self.engine.write(thin)
+    fn thin_marks(&self, area: AreaNo) -> Result<u64, StoreError> {
+        self.engine.write(move |c| thin(c, area))
     }
 }

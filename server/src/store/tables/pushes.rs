@@ -86,6 +86,14 @@ impl Source for Reading<'_> {
         Ok(Some((entry_hash(hash)?, refusal.map(|text| read_refusal(&text)))))
     }
 
+    fn body(&mut self, feed: FeedId, n: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut select = self
+            .c
+            .prepare_cached("SELECT body FROM entries WHERE feed = ?1 AND n = ?2")?;
+        let found = select.query_row((feed.0, n as i64), |row| row.get::<_, Vec<u8>>(0));
+        Ok(found.optional()?.filter(|body| !body.is_empty()))
+    }
+
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {
         let Some(row) = record_row(self.c, record)? else {
             return Ok(None);

@@ -111,6 +111,11 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
         [epoch.0.to_be_bytes()[1..].to_vec()],
     )?;
     c.execute("DELETE FROM settings WHERE key = ?1", [SET_BACK])?;
+    c.execute(
+        "INSERT INTO lost_generations SELECT DISTINCT epoch FROM claimed_generations WHERE true ON CONFLICT DO NOTHING",
+        (),
+    )?;
+    c.execute("DELETE FROM claimed_generations", ())?;
     // A session or a code that was ended or used since the backup would be good again.
     c.execute("DELETE FROM refresh_tokens", ())?;
     c.execute("DELETE FROM enrolment_codes WHERE device IS NULL", ())?;
@@ -139,7 +144,15 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
     fn begin_generation(&self, new: NewGeneration) -> Result<RestoreRow, StoreError> {
         let mut random = [0; 3];
         getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
-        self.engine.write(move |c| begin(c, &new, random))
+        // The file beside the store tells of a generation as well, if one was lost.
+        let beside = self.engine.position_beside().map(|kept| kept.epoch);
+        self.engine.write(move |c| {
+            if let Some(epoch) = beside {
+                let sql = "INSERT INTO lost_generations VALUES (?1) ON CONFLICT DO NOTHING";
+                c.execute(sql, [epoch.0 as i64])?;
+            }
+            begin(c, &new, random)
+        })
     }
 
     fn epochs(&self) -> Result<Vec<ServerEpoch>, StoreError> {
@@ -164,6 +177,15 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
             }
             let sql = "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             c.execute(sql, (SET_BACK, &why))?;
+            Ok(())
+        })
+    }
+
+    fn note_claimed(&self, device: DeviceNo, epoch: ServerEpoch) -> Result<(), StoreError> {
+        self.engine.write_aside(move |c| {
+            let sql =
+                "INSERT INTO claimed_generations VALUES (?1, ?2) ON CONFLICT (device) DO UPDATE SET epoch = ?2";
+            c.prepare_cached(sql)?.execute((device.0, epoch.0 as i64))?;
             Ok(())
         })
     }

@@ -298,11 +298,12 @@ UPDATE evidence SET area = (
 ";
 
 /// A random number for each position at which an area's log stood after a commit: a log that was set back and went on has others.
-/// How long the store was served since a restore, ms.
+/// How long the store was served since a restore, ms. The generations, not known here, that devices say they are of.
 const MARKS: &str = "
 CREATE TABLE marks (
   area INTEGER NOT NULL, seq INTEGER NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY (area, seq)) STRICT, WITHOUT ROWID;
 ALTER TABLE restores ADD COLUMN served INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE claimed_generations (device INTEGER PRIMARY KEY, epoch INTEGER NOT NULL) STRICT;
 ";
 
 /// What an office's sheets call a record; what the last sheet that changed it said, as keyed hashes, and the position up to which

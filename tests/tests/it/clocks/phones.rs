@@ -1,6 +1,6 @@
 //! Phones' clocks.
 
-use gridledger_client::{Intents, Invite, RecordId, SentState};
+use gridledger_client::{Intents, Invite, Query, RecordId, SentState};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Grant, Request};
 use gridledger_server::verify::verify;
@@ -79,10 +79,7 @@ fn the_day_goes_in(skew: i64) {
             "the same records, under the same ids"
         );
     }
-    let label = b
-        .engine()
-        .for_check()
-        .list(&gridledger_client::Query::of_type("household"));
+    let label = b.engine().for_check().list(&Query::of_type("household"));
     assert_eq!(label.expect("a list")[0].changed_at, MORNING + 5 * HOUR);
     // What is saved from now on is right at once.
     patrol(a, "evening");
@@ -281,4 +278,41 @@ fn what_nobody_corrects_is_taken_and_marked() {
     );
     let report = verify(&world.service).expect("the store");
     assert!(report.is_whole(), "{:?}", report.listed);
+}
+
+/// A phone that comes back from its own backup corrects its clock once more, by another minute: what the server has decided of
+/// it stands, under the times it was decided with.
+#[test]
+fn a_phone_that_comes_back_with_corrected_times_doubles_nothing() {
+    let (world, mut phones) = team(2);
+    let [a, b] = &mut phones[..] else {
+        panic!("two phones")
+    };
+    a.set_skew(400 * DAY);
+    let records = a_day(&world, a);
+    let backup = a.back_up();
+    let report = a.sync(&world).expect("a sync");
+    assert_eq!((report.decided, report.corrected), (5, 5));
+    a.come_back(&backup);
+    // Set right in another way: each entry gets another time than before.
+    a.set_skew(0);
+    world.pass(HOUR);
+    let later = patrol(a, "after it came back");
+    for _ in 0..3 {
+        a.sync(&world).expect("a sync");
+    }
+    b.sync(&world).expect("a sync");
+    assert_eq!(
+        world.service.store.counts().expect("counts").1,
+        6,
+        "each entry once"
+    );
+    assert_eq!(unsent(a), 0);
+    for record in records.into_iter().chain([later]) {
+        assert_eq!(shown(a, record), shown(b, record));
+    }
+    let households = b.engine().for_check().list(&Query::of_type("household"));
+    assert_eq!(households.expect("a list").len(), 1);
+    assert_eq!(a.engine().status().expect("a status").attention, 0);
+    assert_eq!(verify(&world.service).expect("the store").differences, 0);
 }

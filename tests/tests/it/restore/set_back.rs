@@ -274,12 +274,12 @@ fn a_log_that_went_on_takes_no_edit_of_what_it_replaced() {
         assert_eq!(shown_label(&mut reader, house).as_deref(), Some("mine"));
     }
     assert!(!is_set_back(&world), "it only claims");
-    assert_eq!(world.service.set_back.claims(), 1);
+    assert_eq!(world.service.set_back.claims(&world.service), 1);
 
     world.pass(1_000);
     world.restore_in_place();
     settle(&world, &mut [&mut reader, &mut b, &mut a]);
-    assert_eq!(world.service.set_back.claims(), 0);
+    assert_eq!(world.service.set_back.claims(&world.service), 0);
     for phone in [&mut a, &mut b, &mut reader] {
         let shown = phone.engine().for_check().get(house).expect("the store");
         let conflicts = shown.expect("the household").conflicts();
@@ -407,4 +407,28 @@ fn the_position_of_another_store_condemns_none_for_good() {
     world.restart();
     look_beside(&world.service).expect("the store");
     assert!(!is_set_back(&world));
+}
+
+/// A restore under a clock that was ahead, and once more when that was put right, before anybody had written anything: no receipt
+/// tells of the first one's generation. The operator's command vouches that it is lost.
+#[test]
+fn phones_of_a_lost_generation_without_a_receipt_of_it_go_on_after_the_operators_command() {
+    const AHEAD: i64 = 8 * 3_600_000;
+    let (mut world, mut a, mut b) = two();
+    let walk = patrol(&mut a, "walk");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("backup.db");
+    world.pass(AHEAD);
+    world.restore(&backup);
+    settle(&world, &mut [&mut a, &mut b]);
+    world.pass(1_000 - AHEAD);
+    world.restore(&backup);
+    for phone in [&mut a, &mut b] {
+        assert!(is_behind(phone.sync(&world)));
+        assert!(is_behind(phone.sync(&world)), "it has nothing to show");
+    }
+    world.pass(1_000);
+    world.restore_in_place();
+    settle(&world, &mut [&mut a, &mut b]);
+    all_hold(&world, &mut [&mut a, &mut b], &[(walk, 1)]);
 }
