@@ -16,8 +16,8 @@ use super::notes::{read_asks, read_reads, read_times, write_asks, write_reads, w
 use super::regained::{
     read_phase, read_recovery, read_restored, write_phase, write_recovery, write_restored,
 };
-use super::sheet;
 use super::{RecordNames, WireError, each_once, suite_of};
+use super::{delta, sheet};
 
 pub(super) type Out<'a> = Encoder<&'a mut Vec<u8>>;
 pub(super) type Written = Result<(), minicbor::encode::Error<Infallible>>;
@@ -259,7 +259,7 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
             };
             write_receipt(e.u8(kind)?, receipt)?;
         }
-        Frame::Delta(delta) => _ = e.u8(kind::DELTA)?.bytes(&sheet::write_delta(delta))?,
+        Frame::Delta(delta) => _ = e.u8(kind::DELTA)?.bytes(&delta::write_delta(delta))?,
         Frame::Granted(area) => write_area(e.u8(kind::GRANTED)?, area)?,
         Frame::Withdrawn(area) => _ = e.u8(kind::WITHDRAWN)?.u32(area.0)?,
         Frame::Grants(set) => write_grants(e.u8(kind::GRANTS)?, set)?,
@@ -405,7 +405,7 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
         },
         kind::RECEIPT => Frame::Receipt(read_receipt(&mut d, false)?),
         kind::VERDICTS => Frame::Receipt(read_receipt(&mut d, true)?),
-        kind::DELTA => Frame::Delta(sheet::read_delta(d.bytes()?, names)?),
+        kind::DELTA => Frame::Delta(delta::read_delta(d.bytes()?, names)?),
         kind::GRANTED => Frame::Granted(read_area(&mut d)?),
         kind::WITHDRAWN => Frame::Withdrawn(AreaNo(d.u32()?)),
         kind::GRANTS => Frame::Grants(read_grants(&mut d)?),

@@ -1,9 +1,10 @@
 //! How a sync travels: columns under zstd under a signed envelope. `docs/protocol.md` describes the bytes.
 //!
-//! [`columns`] lays values of one kind side by side, [`sheet`] writes entries and area news into columns, [`frames`]
+//! [`columns`] lays values of one kind side by side, [`sheet`] writes entries into columns and [`delta`] area news, [`frames`]
 //! writes the request and the answer's frames (CBOR), [`squeeze`] compresses, [`envelope`] signs.
 
 pub mod columns;
+pub mod delta;
 pub mod envelope;
 pub mod frames;
 mod notes;

@@ -427,7 +427,7 @@ fn of_frames(version: u8) -> Vec<Case> {
         note: "属实".into(),
     };
     let marked = Delta {
-        mark: 0xa1b2,
+        mark: 0x21b2,
         ..delta()
     };
     let mut frames = vec![

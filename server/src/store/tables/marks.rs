@@ -1,11 +1,12 @@
-//! Marks: a random number for each position at which an area's log stood after a commit. A phone shows the mark with which it was
-//! told of the log's end: a store that was set back, and whose log went on, has another one there, or none.
+//! Marks: a number for each position at which an area's log stood after a commit, made of what the area held then. A phone shows the
+//! mark with which it was told of the log's end: a store that was set back, and whose log went on, has another one there, or none.
 
 use gridledger_schema::ids::AreaNo;
+use sha2::{Digest as _, Sha256};
 
-use super::{Engine, SqlStore};
+use super::{Engine, SqlStore, pushes};
 use crate::store::StoreError;
-use crate::store::marks::MarkStore;
+use crate::store::marks::{AreaHead, MarkStore};
 use crate::store::sql::{Connection, Optional as _};
 
 /// Marks kept of an area. With two hundred commits a day in it they reach back fifty days; a phone that was away for longer is
@@ -13,14 +14,28 @@ use crate::store::sql::{Connection, Optional as _};
 const KEPT: i64 = 10_000;
 
 /// Marks the log's last position; what is marked already keeps its mark.
-pub(super) fn put(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<(), StoreError> {
-    let mut random = [0; 2];
-    getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
-    // 0 says that there is none.
-    let mark = u16::from_be_bytes(random).max(1);
+pub(super) fn put(c: &Connection<'_>, area: AreaNo, head: &AreaHead) -> Result<(), StoreError> {
     let mut insert = c.prepare_cached("INSERT INTO marks VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
-    insert.execute((area.0, seq as i64, i64::from(mark)))?;
+    insert.execute((area.0, head.seq as i64, i64::from(mark(head))))?;
     Ok(())
+}
+
+/// Marks the last position of an area's log as it stands in this transaction.
+pub(super) fn put_head(c: &Connection<'_>, area: AreaNo) -> Result<(), StoreError> {
+    let head = pushes::area_head(c, area)?.ok_or(StoreError::Damaged("areas"))?;
+    put(c, area, &head)
+}
+
+/// Fourteen bits of SHA-256 over the position and the area's digests: logs that differ in what they hold have other marks. 0 says
+/// that there is none.
+fn mark(head: &AreaHead) -> u16 {
+    let mut hash = Sha256::new_with_prefix(head.seq.to_be_bytes());
+    for (facet, digest) in &head.digests {
+        hash.update([*facet]);
+        hash.update(digest.to_be_bytes());
+    }
+    let hash = hash.finalize();
+    (u16::from_be_bytes([hash[0], hash[1]]) & 0x3fff).max(1)
 }
 
 /// The mark of a position; 0 for none.

@@ -328,7 +328,7 @@ fn announce(c: &Connection<'_>, change: &TerritoryChange, told: i64) -> Result<(
             "INSERT INTO events (area, seq, kind, at) VALUES (?1, ?2, ?3, ?4)",
             event,
         )?;
-        super::marks::put(c, area, head)?;
+        super::marks::put_head(c, area)?;
         positions.insert(area, head);
     }
     for (code, parts) in &change.routes {

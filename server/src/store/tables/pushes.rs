@@ -278,7 +278,7 @@ pub(super) fn write_head(
         .collect();
     let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
     update.execute((area.0, head.seq as i64, digests))?;
-    marks::put(c, area, head.seq)?;
+    marks::put(c, area, head)?;
     c.notice(Notice::Area(area));
     Ok(())
 }

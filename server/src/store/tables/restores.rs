@@ -67,7 +67,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
         .prepare_cached("SELECT area FROM areas ORDER BY area")?
         .query_map((), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    for area in areas {
+    for area in &areas {
         let event = (
             area,
             first as i64,
@@ -76,9 +76,11 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
             new.at,
         );
         c.execute("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)", event)?;
-        marks::put(c, AreaNo(area as u32), first)?;
     }
     c.execute("UPDATE areas SET head = ?1", [first as i64])?;
+    for area in areas {
+        marks::put_head(c, AreaNo(area as u32))?;
+    }
     // What a dump brought along of it is older than what devices were given since.
     c.execute("DELETE FROM given", ())?;
     c.execute("DELETE FROM sent", ())?;

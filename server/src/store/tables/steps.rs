@@ -297,7 +297,7 @@ UPDATE evidence SET area = (
     SELECT 1 FROM entries e JOIN records r ON r.record = e.record WHERE e.feed = evidence.feed AND e.n = evidence.n);
 ";
 
-/// A random number for each position at which an area's log stood after a commit: a log that was set back and went on has others.
+/// A number for each position at which an area's log stood after a commit: a log that was set back and went on has others.
 /// How long the store was served since a restore, ms. The generations, not known here, that devices say they are of.
 const MARKS: &str = "
 CREATE TABLE marks (

@@ -146,7 +146,7 @@ impl Cuts {
             locked.expect(area)?;
             let head: i64 = advance.query_row([area.0], |row| row.get(0))?;
             insert.execute((area.0, head, EventKind::Rights.as_str(), self.at))?;
-            marks::put(c, area, head as u64)?;
+            marks::put_head(c, area)?;
         }
         Ok(!self.areas.is_empty())
     }
