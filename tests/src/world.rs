@@ -227,6 +227,8 @@ impl World {
     /// Serves the store at the world's address.
     pub(crate) fn serve(&mut self) {
         self.service = self.open(&self.address);
+        // As the service does where it starts.
+        self.service.clock_doubt().expect("the clock is looked at");
     }
 
     fn open(&self, address: &StoreAddress) -> Arc<Service> {

@@ -25,6 +25,7 @@ impl Simulation<'_> {
         let days = *self.rng.pick(&FAR);
         self.note(format!("{player}'s clock is now {days} days off"));
         self.players[player].phone.set_skew(days * DAY);
+        self.players[player].was_far = true;
         self.tally.far += 1;
         for _ in 0..self.rng.range(1, 3) {
             self.edit(player)?;

@@ -10,10 +10,10 @@ use gridledger_schema::set::Merge;
 use serde_json::Value;
 
 use super::check::Held;
-use super::{Simulation, text};
+use super::{SavedEdit, Simulation, text};
 
 /// The screens on which edits were made, by feed and number.
-type Screens<'s> = BTreeMap<(FeedId, u64), &'s Value>;
+type Screens<'s> = BTreeMap<(FeedId, u64), &'s SavedEdit>;
 
 /// A value that a stored entry wrote.
 struct Written {
@@ -21,6 +21,8 @@ struct Written {
     n: u64,
     field: String,
     value: Value,
+    /// It is kept for some days only.
+    is_kept_for_a_time: bool,
 }
 
 /// Every value that nobody replaced who had it on the screen is still there, if only among the others of a conflict.
@@ -32,7 +34,7 @@ pub(super) fn none_swallowed(simulation: &Simulation<'_>, id: &RecordId, held: &
     let screens: Screens<'_> = simulation
         .saved
         .iter()
-        .filter_map(|edit| Some(((simulation.players[edit.player].feed, edit.n), edit.saw.as_ref()?)))
+        .map(|edit| ((simulation.players[edit.player].feed, edit.n), edit))
         .collect();
     let written = written(held);
     let there = held.view(u64::MAX).to_json();
@@ -65,11 +67,15 @@ fn written(held: &Held) -> Vec<Written> {
     }
     let written = written.into_iter();
     written
-        .map(|((feed, n, field), value)| Written {
-            feed,
-            n,
-            field,
-            value,
+        .map(|((feed, n, field), value)| {
+            let of_field = held.record_type.field(&field);
+            Written {
+                is_kept_for_a_time: of_field.is_some_and(|field| field.privacy.retain_days.is_some()),
+                feed,
+                n,
+                field,
+                value,
+            }
         })
         .collect()
 }
@@ -83,7 +89,10 @@ fn knew(other: &Written, one: &Written, screens: &Screens<'_>) -> bool {
         return other.n > one.n;
     }
     let screen = screens.get(&(other.feed, other.n));
-    screen.is_none_or(|screen| shows(screen, one))
+    screen.is_none_or(|edit| {
+        let may_be_hidden = edit.hides && one.is_kept_for_a_time;
+        may_be_hidden || edit.saw.as_ref().is_none_or(|screen| shows(screen, one))
+    })
 }
 
 fn shows(view: &Value, one: &Written) -> bool {

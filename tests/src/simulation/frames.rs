@@ -44,7 +44,7 @@ impl Simulation<'_> {
         let ended = self.players[player].phone.pull(&self.world, pulling);
         let ended = ended.map_err(|error| format!("an answer in pieces: {error}"))?;
         self.note(format!("  … a piece: {:?}", pulling.report()));
-        self.heals_rightly(player, pulling.report())?;
+        self.took(player, pulling.report())?;
         Ok(ended.is_some())
     }
 

@@ -98,6 +98,7 @@ impl Simulation<'_> {
             let more = phone
                 .take(&mut receiving, usize::MAX)
                 .map_err(|error| format!("a heavy answer: {error}"))?;
+            self.took(player, &receiving.report)?;
             if more != Some(true) {
                 return Ok(());
             }

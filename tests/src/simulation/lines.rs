@@ -25,6 +25,8 @@ impl Simulation<'_> {
             Err(SyncError::Counter(_)) => {}
             Err(error) if error.code() == Code::ServerBehind && self.is_set_back => {}
             Ok(()) | Err(SyncError::Refused(Code::DeviceUnknown)) if !old => {}
+            // It brings a code that was given after the copy was made which is the store now.
+            Err(SyncError::Refused(Code::CodeInvalid)) if !old && self.was_replaced() => {}
             other => return Err(format!("an old request was answered {other:?}")),
         }
         if old && self.counts()? != before {
@@ -99,6 +101,6 @@ impl Simulation<'_> {
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
         received?;
-        self.heals_rightly(player, &report)
+        self.took(player, &report)
     }
 }

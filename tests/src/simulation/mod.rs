@@ -57,6 +57,8 @@ struct Player {
     feed: FeedId,
     /// Answers that were sent to it.
     answers: Vec<Vec<u8>>,
+    /// Its clock was far off at some time: what was due by that clock may not show.
+    was_far: bool,
 }
 
 /// An edit that `save` returned from.
@@ -68,6 +70,8 @@ struct SavedEdit {
     saw: Option<Value>,
     /// Times of entries on that screen were corrected since.
     retimed: bool,
+    /// What the phone's clock took for due may not have been on that screen.
+    hides: bool,
 }
 
 /// A request as it was sent.
@@ -198,6 +202,7 @@ impl<'a> Simulation<'a> {
             other: None,
             feed,
             answers: Vec::new(),
+            was_far: false,
         });
     }
 
@@ -278,10 +283,10 @@ impl<'a> Simulation<'a> {
         // A process makes one exchange at a time.
         self.players[player].answer = None;
         let before = self.screen(player)?;
-        let was_restored = self.tally.restored + self.tally.set_back > 0;
+        let was_replaced = self.was_replaced();
         let phone = &mut self.players[player].phone;
         let report = match phone.sync_over(&self.world, line) {
-            Err(error) if error.is_unknown() || error.is_of_another() && was_restored => {
+            Err(error) if error.is_unknown() || error.is_of_another() && was_replaced => {
                 self.enrol_again(player)?;
                 return self.sync_told(player, line);
             }
@@ -298,13 +303,18 @@ impl<'a> Simulation<'a> {
         self.pushes_are_cheap()?;
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
+        self.nothing_disappeared(player, before)?;
+        self.took(player, &report)?;
+        Ok(report)
+    }
+
+    /// Looks at what an answer, or a part of one, has done to a phone.
+    fn took(&mut self, player: usize, report: &SyncReport) -> Result<(), String> {
         if report.corrected > 0 {
             let own = self.saved.iter_mut().filter(|edit| edit.player == player);
             own.for_each(|edit| edit.retimed = true);
         }
-        self.nothing_disappeared(player, before)?;
-        self.heals_rightly(player, &report)?;
-        Ok(report)
+        self.heals_rightly(player, report)
     }
 
     /// Remembers a request and its answer, so that they can arrive again.

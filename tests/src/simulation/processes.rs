@@ -54,7 +54,7 @@ impl Simulation<'_> {
         };
         let ended = ended.map_err(|error| format!("an answer to one of two processes: {error}"))?;
         let report = receiving.report.clone();
-        self.heals_rightly(player, &report)?;
+        self.took(player, &report)?;
         self.tally.between += 1;
         if ended.is_none() {
             self.players[player].answer = Some(receiving);

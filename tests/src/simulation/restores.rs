@@ -61,6 +61,13 @@ impl Simulation<'_> {
     }
 }
 
+impl Simulation<'_> {
+    /// The store is, or was since, one that was copied earlier.
+    pub(super) fn was_replaced(&self) -> bool {
+        self.tally.restored + self.tally.set_back > 0
+    }
+}
+
 /// What a phone shows: of each record the items of its logs, which nothing takes away again.
 pub(super) type Screen = BTreeMap<RecordId, BTreeSet<String>>;
 
@@ -68,9 +75,7 @@ impl Simulation<'_> {
     /// What a phone shows while a restore is being made good; `None` where something else may take it away.
     pub(super) fn screen(&mut self, player: usize) -> Result<Option<Screen>, String> {
         let tally = self.tally;
-        if tally.restored + tally.set_back == 0
-            || tally.plans + tally.erased + tally.waited_out + self.ends.len() > 0
-        {
+        if !self.was_replaced() || tally.plans + tally.erased + tally.waited_out + self.ends.len() > 0 {
             return Ok(None);
         }
         let shown = self.players[player]

@@ -55,16 +55,19 @@ impl Theme {
     ];
 }
 
-/// The themes to choose from, and the chances of each. `GRIDLEDGER_THEMES=Clocks,Frames` plays these, and often.
+/// The themes to choose from, and the chances of each. `GRIDLEDGER_THEMES=Clocks,Frames` plays these, and often;
+/// `GRIDLEDGER_CHANCES=9` in nine of a hundred histories each.
 fn played() -> (Vec<Theme>, usize) {
+    let chances = std::env::var("GRIDLEDGER_CHANCES").ok();
+    let chances = chances.map(|chances| chances.parse().expect("chances in a hundred"));
     let Ok(named) = std::env::var("GRIDLEDGER_THEMES") else {
-        return (PLAYED.to_vec(), CHANCES);
+        return (PLAYED.to_vec(), chances.unwrap_or(CHANCES));
     };
     let of_name = |name: &str| Theme::ALL.into_iter().find(|theme| format!("{theme:?}") == name);
     let named = named
         .split(',')
         .map(|name| of_name(name).expect("a theme's name"));
-    (named.collect(), CHANCES_OF_NAMED)
+    (named.collect(), chances.unwrap_or(CHANCES_OF_NAMED))
 }
 
 impl Simulation<'_> {

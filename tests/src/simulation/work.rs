@@ -98,6 +98,7 @@ impl Simulation<'_> {
                 let (n, record) = (saved.n, saved.record);
                 self.saved.push(SavedEdit {
                     retimed: false,
+                    hides: self.players[player].was_far,
                     player,
                     n,
                     record,

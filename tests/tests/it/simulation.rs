@@ -1,5 +1,6 @@
 //! Random histories keep the promises. `GRIDLEDGER_SEED=n` plays one, `GRIDLEDGER_SEEDS=n` that many, `GRIDLEDGER_THEMES=a,b`
-//! those in which these themes are frequent. And they find each fault whose mend is taken out.
+//! those in which these themes are frequent, in `GRIDLEDGER_CHANCES` of a hundred each. And they find each fault whose mend is
+//! taken out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
