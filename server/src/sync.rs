@@ -268,11 +268,11 @@ fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device
         let key = VerifyingKey::from_bytes(&device.public_key);
         device.suite == envelope.suite && key.is_ok_and(|key| envelope.verify(&key))
     };
-    let device = service.store.device(envelope.device)?;
+    let device = service.store.device(envelope.device)?.filter(sealed);
     if device.is_none() && service.recovering.restore().is_some() {
+        // One that was enrolled since the backup; its number may have been given again.
         return Err(SyncError::Refused(Code::DeviceUnknown));
     }
-    let device = device.filter(sealed);
     let device = device.ok_or(SyncError::Refused(Code::SignatureInvalid))?;
     Ok(Some(device))
 }

@@ -40,6 +40,32 @@ fn a_phone_enrolled_after_the_backup_enrols_again_and_brings_its_work() {
 }
 
 #[test]
+fn a_phone_whose_number_was_given_again_enrols_again_and_brings_its_work() {
+    let (mut world, mut a, mut b) = two();
+    let snapshot = world.backup("snapshot.db");
+    let mut late = world.phone("w2", 0);
+    late.sync(&world).expect("a first sync");
+    let made = patrol(&mut late, "l0");
+    late.sync(&world).expect("a sync");
+    // The store is set back, and somebody is enrolled before anybody has noticed.
+    world.restore_told(&snapshot, false);
+    let mut other = world.phone("w1", 0);
+    other.sync(&world).expect("a first sync");
+    world.restore_in_place();
+    let refused = late.sync(&world).expect_err("its number is another's");
+    let SyncFailure::Server(refused) = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(refused.code(), Code::DeviceUnknown);
+    let code = world.code("w2");
+    late.engine()
+        .enrol("http://nowhere", &code)
+        .expect("enrolment is noted");
+    settle(&world, &mut [&mut a, &mut b, &mut late, &mut other]);
+    all_hold(&world, &mut [&mut a, &mut b, &mut late, &mut other], &[(made, 1)]);
+}
+
+#[test]
 fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
     let (mut world, mut a, mut b) = two();
     let record = patrol(&mut a, "p0");
