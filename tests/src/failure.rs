@@ -16,15 +16,12 @@ pub enum SyncFailure {
 }
 
 impl SyncFailure {
-    /// Whether the server does not know this device.
-    pub fn is_unknown(&self) -> bool {
-        matches!(self, Self::Server(SyncError::Refused(Code::DeviceUnknown)))
-    }
-
-    /// Whether the server knows this device's number as another's: one enrolled since a backup was made may find it so after
-    /// the restore.
-    pub fn is_of_another(&self) -> bool {
-        matches!(self, Self::Server(error) if error.code() == Code::SignatureInvalid)
+    /// The code of the server's refusal, if it is one.
+    pub fn of_server(&self) -> Option<Code> {
+        match self {
+            Self::Server(error) => Some(error.code()),
+            Self::Phone(_) => None,
+        }
     }
 
     /// Whether the phone's lease has ended.

@@ -61,6 +61,8 @@ pub struct World {
 /// What pushes cost, the earliest first.
 pub(crate) type Costs = Arc<Mutex<Vec<Cost>>>;
 
+/// Bytes that must be left in memory for worlds to be kept there.
+const ROOM: u64 = 2 << 30;
 /// The time a world begins at: 2026-01-05 08:00 in Shanghai, ms since 1970.
 pub const MORNING: i64 = 1_767_571_200_000;
 
@@ -72,13 +74,19 @@ impl World {
 
     /// … with a schema of its own.
     pub fn with_schema(grids: usize, schema: Arc<SchemaSet>) -> Self {
-        Self::made(grids, schema, engines::address_by_environment)
+        Self::made(grids, schema, on_disk(), engines::address_by_environment)
+    }
+
+    /// … with its files in memory, if there is room: for histories that end with their process.
+    pub fn in_memory(grids: usize) -> Self {
+        let address = engines::address_by_environment;
+        Self::made(grids, SchemaSet::builtin(), in_memory(), address)
     }
 
     /// … in a SQLite file, whatever the others use: for tests that copy it.
     pub fn in_file(grids: usize) -> Self {
         let file = |dir: &Path| StoreAddress::Sqlite(dir.join("server.db"));
-        Self::made(grids, SchemaSet::builtin(), file)
+        Self::made(grids, SchemaSet::builtin(), on_disk(), file)
     }
 
     /// … in a store that a world of two grids left.
@@ -96,7 +104,7 @@ impl World {
 
     /// … whose server keeps its store at an address.
     pub fn at(grids: usize, schema: Arc<SchemaSet>, address: StoreAddress) -> Self {
-        Self::made(grids, schema, |_| address)
+        Self::made(grids, schema, on_disk(), |_| address)
     }
 
     /// Where the server keeps its store.
@@ -104,8 +112,12 @@ impl World {
         &self.address
     }
 
-    fn made(grids: usize, schema: Arc<SchemaSet>, address: impl FnOnce(&Path) -> StoreAddress) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+    fn made(
+        grids: usize,
+        schema: Arc<SchemaSet>,
+        dir: TempDir,
+        address: impl FnOnce(&Path) -> StoreAddress,
+    ) -> Self {
         let time = Arc::new(AtomicI64::new(MORNING));
         let address = address(dir.path());
         let server_skew = Arc::new(AtomicI64::new(0));
@@ -378,6 +390,20 @@ impl World {
             .expect("enrolment is noted");
         phone
     }
+}
+
+fn on_disk() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// A folder in memory; on the disk where this machine has none, or not enough.
+fn in_memory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let left = rustix::fs::statvfs(memory).map_or(0, |left| left.f_bavail.saturating_mul(left.f_frsize));
+    if left < ROOM {
+        return on_disk();
+    }
+    tempfile::tempdir_in(memory).unwrap_or_else(|_| on_disk())
 }
 
 pub(crate) fn open_service(

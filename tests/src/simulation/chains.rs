@@ -151,7 +151,9 @@ impl Simulation<'_> {
         answered: Result<Vec<u8>, SyncError>,
     ) -> Result<(), String> {
         let bytes = match answered {
-            Err(SyncError::Refused(Code::DeviceUnknown)) => return self.enrol_again(player),
+            Err(error) if self.must_enrol(player, Some(error.code())) => {
+                return self.enrol_again(player);
+            }
             Err(error) if error.code() == Code::ServerBehind => return self.sync(player, Line::Good),
             // The other process has used a later one; or the database asks to come again.
             Err(SyncError::Counter(_)) => return self.sync(player, Line::Good),

@@ -13,6 +13,7 @@ use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{RecordType, Scope};
+use gridledger_server::service::Service;
 use gridledger_server::store::records::{EventKind, HistoryRow};
 use gridledger_server::verify::verify;
 use serde_json::{Value, json};
@@ -73,57 +74,62 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
     }
     ids.extend(placed);
     for id in ids {
-        let history = service.store.history(id).map_err(text)?;
-        let decoded = history.into_iter().map(|row| {
-            let entry = if row.body.is_empty() {
-                emptied(id, &row)
-            } else {
-                canonical::decode(&row.body).map_err(text)?
-            };
-            Ok((row, entry))
-        });
-        let history = decoded.collect::<Result<Vec<_>, String>>()?;
-        let Some((row, documents)) = service.store.record(id).map_err(text)? else {
-            if history.iter().any(|(row, _)| row.refusal.is_none()) {
-                return Err(format!("{id} has stored entries and no record"));
-            }
-            let (area, record_type) = (AreaNo(0), service.schema.types["patrol"].clone());
-            let documents = BTreeMap::new();
-            records.insert(
-                id,
-                Held {
-                    id,
-                    area,
-                    began: 0,
-                    record_type,
-                    documents,
-                    history,
-                },
-            );
-            continue;
-        };
-        let record_type = service
-            .schema
-            .record_type(&row.record_type)
-            .ok_or("an unknown type")?;
-        let documents = documents
-            .iter()
-            .map(|d| Ok((d.facet, Document::load_checked(&d.bytes).map_err(text)?)))
-            .collect::<Result<_, String>>()?;
-        let (area, record_type) = (row.area, record_type.clone());
-        records.insert(
-            id,
-            Held {
-                id,
-                area,
-                began: row.began,
-                record_type,
-                documents,
-                history,
-            },
-        );
+        records.insert(id, held(service, id)?);
     }
     Ok(records)
+}
+
+/// What the server holds of a record; of one that was refused, its history.
+fn held(service: &Service, id: RecordId) -> Result<Held, String> {
+    let history = service.store.history(id).map_err(text)?;
+    let decoded = history.into_iter().map(|row| {
+        let entry = if row.body.is_empty() {
+            emptied(id, &row)
+        } else {
+            canonical::decode(&row.body).map_err(text)?
+        };
+        Ok((row, entry))
+    });
+    let history = decoded.collect::<Result<Vec<_>, String>>()?;
+    let Some((row, documents)) = service.store.record(id).map_err(text)? else {
+        if history.iter().any(|(row, _)| row.refusal.is_none()) {
+            return Err(format!("{id} has stored entries and no record"));
+        }
+        return Ok(Held {
+            id,
+            area: AreaNo(0),
+            began: 0,
+            record_type: service.schema.types["patrol"].clone(),
+            documents: BTreeMap::new(),
+            history,
+        });
+    };
+    let record_type = service.schema.record_type(&row.record_type);
+    let documents = documents
+        .iter()
+        .map(|d| Ok((d.facet, Document::load_checked(&d.bytes).map_err(text)?)))
+        .collect::<Result<_, String>>()?;
+    Ok(Held {
+        id,
+        area: row.area,
+        began: row.began,
+        record_type: record_type.ok_or("an unknown type")?.clone(),
+        documents,
+        history,
+    })
+}
+
+/// Whether the server has a record, and a player does not see it.
+pub(super) fn is_out_of_reach(
+    simulation: &Simulation<'_>,
+    player: usize,
+    record: RecordId,
+) -> Result<bool, String> {
+    let held = held(&simulation.world.service, record)?;
+    let login = PEOPLE[simulation.players[player].who].0;
+    let may_read = rights(simulation, player)?;
+    let scope = may_read.get(&held.area).and_then(|reach| reach.scope);
+    Ok(!held.documents.is_empty() && !held.is_within(scope, login))
 }
 
 /// An entry whose bytes are gone: what its row still tells.

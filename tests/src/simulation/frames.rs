@@ -18,7 +18,7 @@ impl Simulation<'_> {
         self.note(format!("{player} syncs, frame by frame"));
         self.players[player].answer = None;
         let mut pulling = match self.players[player].phone.begin_pull(&self.world, BUDGET) {
-            Err(error) if error.is_unknown() => return self.enrol_again(player),
+            Err(error) if self.must_enrol(player, error.of_server()) => return self.enrol_again(player),
             Err(error) if error.is_behind() => {
                 self.told_behind(player, None)?;
                 return Ok(());

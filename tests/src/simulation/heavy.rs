@@ -12,7 +12,7 @@ const BUDGET: u32 = 64 << 10;
 /// Bytes of a piece that the server makes of it.
 const PIECE: usize = 16 << 10;
 /// Records made heavy in one go.
-const RECORDS: usize = 8;
+const RECORDS: usize = 4;
 /// Phones that fetch them.
 const FETCHES: usize = 2;
 

@@ -27,6 +27,8 @@ impl Simulation<'_> {
             Ok(()) | Err(SyncError::Refused(Code::DeviceUnknown)) if !old => {}
             // It brings a code that was given after the copy was made which is the store now.
             Err(SyncError::Refused(Code::CodeInvalid)) if !old && self.was_replaced() => {}
+            // Its number was given again since.
+            Err(SyncError::Refused(Code::SignatureInvalid)) if !old && self.is_set_back => {}
             other => return Err(format!("an old request was answered {other:?}")),
         }
         if old && self.counts()? != before {

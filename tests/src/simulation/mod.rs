@@ -57,6 +57,8 @@ struct Player {
     feed: FeedId,
     /// Answers that were sent to it.
     answers: Vec<Vec<u8>>,
+    /// How often the store had been replaced when it got its last code.
+    coded: usize,
     /// Its clock was far off at some time: what was due by that clock may not show.
     was_far: bool,
 }
@@ -139,7 +141,7 @@ pub fn run_with(seed: u64, steps: &Mutex<Vec<String>>, planted: Option<Planted>)
 
 impl<'a> Simulation<'a> {
     fn new(seed: u64, steps: &'a Mutex<Vec<String>>) -> Result<Self, String> {
-        let world = World::new(2);
+        let world = World::in_memory(2);
         for (login, role, area) in PEOPLE {
             world.user(login, role, area);
         }
@@ -202,6 +204,7 @@ impl<'a> Simulation<'a> {
             other: None,
             feed,
             answers: Vec::new(),
+            coded: self.replacements(),
             was_far: false,
         });
     }
@@ -283,10 +286,9 @@ impl<'a> Simulation<'a> {
         // A process makes one exchange at a time.
         self.players[player].answer = None;
         let before = self.screen(player)?;
-        let was_replaced = self.was_replaced();
         let phone = &mut self.players[player].phone;
         let report = match phone.sync_over(&self.world, line) {
-            Err(error) if error.is_unknown() || error.is_of_another() && was_replaced => {
+            Err(error) if self.must_enrol(player, error.of_server()) => {
                 self.enrol_again(player)?;
                 return self.sync_told(player, line);
             }

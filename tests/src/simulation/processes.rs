@@ -69,9 +69,7 @@ impl Simulation<'_> {
         self.note(format!("{player} sends"));
         let sent = self.players[player].phone.send(&self.world, 16 << 10);
         let sent = match sent {
-            Err(error) if error.is_unknown() => {
-                return self.enrol_again(player);
-            }
+            Err(error) if self.must_enrol(player, error.of_server()) => return self.enrol_again(player),
             Err(error) if error.is_behind() => {
                 self.told_behind(player, None)?;
                 return Ok(());

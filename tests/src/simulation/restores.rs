@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use gridledger_client::{Query, RecordId};
+use gridledger_schema::code::Code;
 use serde_json::Value;
 
+use super::check::is_out_of_reach;
 use super::{PEOPLE, Simulation, text};
 
 /// A backup, and what had been changed by then that no phone brings back.
@@ -51,11 +53,29 @@ impl Simulation<'_> {
         self.rights_again();
     }
 
+    /// How often the store became one that was copied earlier.
+    pub(super) fn replacements(&self) -> usize {
+        self.tally.restored + self.tally.set_back
+    }
+
+    /// Whether the server does not know a phone any more, since it was enrolled after a copy of the store was made; or does
+    /// not know its code, since that was given after one was made.
+    pub(super) fn must_enrol(&self, player: usize, said: Option<Code>) -> bool {
+        match said {
+            Some(Code::DeviceUnknown) => true,
+            Some(Code::CodeInvalid) => self.players[player].coded < self.replacements(),
+            // Its number was given again, and nobody has said that the store is another.
+            Some(Code::SignatureInvalid) => self.is_set_back,
+            _ => false,
+        }
+    }
+
     /// Whoever the server does not know any more enrols again.
     pub(super) fn enrol_again(&mut self, player: usize) -> Result<(), String> {
         let login = PEOPLE[self.players[player].who].0;
         self.note(format!("{player} enrols again"));
         let code = self.world.code(login);
+        self.players[player].coded = self.replacements();
         let engine = self.players[player].phone.engine();
         engine.enrol("http://nowhere", &code).map_err(text)
     }
@@ -64,7 +84,7 @@ impl Simulation<'_> {
 impl Simulation<'_> {
     /// The store is, or was since, one that was copied earlier.
     pub(super) fn was_replaced(&self) -> bool {
-        self.tally.restored + self.tally.set_back > 0
+        self.replacements() > 0
     }
 }
 
@@ -112,7 +132,9 @@ impl Simulation<'_> {
             let all = there.is_some_and(|there| items.is_subset(there));
             let is_told = attention.iter().any(|item| item.record == record)
                 || lost.iter().any(|lost| lost.record == record);
-            if !all && !is_told {
+            // What its holder handles no longer is off the screen.
+            let is_others = there.is_none() && is_out_of_reach(self, player, record)?;
+            if !all && !is_told && !is_others {
                 return Err(format!(
                     "{player} showed {record} with {items:?}, and now {there:?}"
                 ));

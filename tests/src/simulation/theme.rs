@@ -31,10 +31,24 @@ pub enum Theme {
     Ledgers,
 }
 
-/// The themes that are played where none is named. The others still show faults in some histories.
-const PLAYED: &[Theme] = &[Theme::Chains, Theme::Processes, Theme::Frames];
-/// Chances in a hundred of a theme to be in a history.
-const CHANCES: usize = 35;
+/// The themes that are played where none is named. Roles that see some records only still show a fault after a restore.
+const PLAYED: &[Theme] = &[
+    Theme::Chains,
+    Theme::Restores,
+    Theme::Processes,
+    Theme::Frames,
+    Theme::Heavy,
+    Theme::Snapshots,
+    Theme::Forged,
+    Theme::Clocks,
+    Theme::Households,
+    Theme::Cost,
+    Theme::Ledgers,
+];
+/// Chances in a hundred of a theme to be in a history: about one theme each.
+const CHANCES: usize = 9;
+/// Requests that arrive together, after which a history has had enough of chains: each costs as much as thirty edits.
+const TOGETHER: usize = 25;
 /// … where somebody named the themes.
 const CHANCES_OF_NAMED: usize = 70;
 
@@ -122,7 +136,7 @@ impl Simulation<'_> {
                 self.back_up_or_restore();
                 Ok(())
             }
-            Theme::Chains => self.chain(),
+            Theme::Chains if self.tally.together < TOGETHER => self.chain(),
             Theme::Processes => self.other_process(player),
             Theme::Frames => self.between_frames(player),
             Theme::Heavy => self.heavy(player),
@@ -132,7 +146,7 @@ impl Simulation<'_> {
             Theme::Clocks => self.clock_jumps(player),
             Theme::Households if self.tally.households == 0 => self.large_household(),
             Theme::Cost if self.tally.splices == 0 => self.many_splices(),
-            Theme::Households | Theme::Cost => self.edit(player),
+            Theme::Chains | Theme::Households | Theme::Cost => self.edit(player),
         }
     }
 }
