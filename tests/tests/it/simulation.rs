@@ -219,5 +219,5 @@ fn finds(planted: Planted, from: u64) {
 
 #[test]
 fn a_restored_server_that_keeps_its_epoch_is_found() {
-    finds(Planted::EpochKept, 21);
+    finds(Planted::EpochKept, 24);
 }
