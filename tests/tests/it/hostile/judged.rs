@@ -68,13 +68,21 @@ fn feeds_that_lie_are_stopped() {
     let mut twice = good.clone();
     twice.segments.push(good.segments[0].clone());
     assert_eq!(scene.request(&twice), [Code::BadRequest]);
-    let mut fork = entry.clone();
-    fork.at += 1;
-    let fork = Request {
-        segments: vec![scene.attacker.segment(EntryHash::ZERO, vec![fork])],
+    let another = |other: Entry| Request {
+        segments: vec![scene.attacker.segment(EntryHash::ZERO, vec![other])],
         ..Request::default()
     };
+    let (mut fork, mut later) = (entry.clone(), entry.clone());
+    fork.cursor = 0;
+    fork.intents.push(put("coverage_note", json!("another")));
+    later.at += 1;
+    let (fork, later) = (another(fork), another(later));
     assert_eq!(scene.request(&fork), [Code::FeedForked]);
+    assert_eq!(
+        scene.request(&later),
+        [],
+        "it has its verdict, under the time it had"
+    );
     // A new entry, twice in one request: neither is taken, and alone it is.
     let next = scene.attacker.patrol(&scene.world);
     let mut twice = scene.attacker.push(vec![next]);
