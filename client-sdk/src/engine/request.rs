@@ -72,6 +72,7 @@ impl Engine {
         self.recovering.shows_receipts = restored::is_in_doubt(&self.db)?;
         // First: what has a higher counter tells of a later moment.
         self.counter = self.next_counter()?;
+        self.settle_times()?;
         let sealed = self.at_one_moment(|engine, c| engine.sealed_request(c, budget, lease))?;
         self.answer_feed = Some(self.me.feed);
         self.asked = sealed.asked;

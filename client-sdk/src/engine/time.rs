@@ -87,11 +87,26 @@ impl Engine {
             engine.note_answered(c)
         })?;
         if !self.answer_is_void && std::mem::take(&mut self.times.held_back) {
-            let feeds = [self.former_feeds()?, vec![(self.me.feed, self.me.decided)]].concat();
-            for feed in feeds {
-                self.times.corrected += self.correct_times(feed, Which::Doubted, at)?;
-            }
+            self.correct_doubted(at)?;
             self.ask_again = true;
+        }
+        Ok(())
+    }
+
+    /// Corrects the times of edits saved while this phone knew that its clock was wrong, if it seems right by now. While it is still
+    /// wrong, the server's time comes first.
+    pub(super) fn settle_times(&mut self) -> Result<(), ClientError> {
+        let made = self.made()?;
+        if self.seal.is_dark() || made.doubted || !self.doubts_times()? {
+            return Ok(());
+        }
+        self.correct_doubted(made.at)
+    }
+
+    fn correct_doubted(&mut self, now: i64) -> Result<(), ClientError> {
+        let feeds = [self.former_feeds()?, vec![(self.me.feed, self.me.decided)]].concat();
+        for feed in feeds {
+            self.times.corrected += self.correct_times(feed, Which::Doubted, now)?;
         }
         Ok(())
     }

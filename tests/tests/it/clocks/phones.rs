@@ -316,3 +316,21 @@ fn a_phone_that_comes_back_with_corrected_times_doubles_nothing() {
     assert_eq!(a.engine().status().expect("a status").attention, 0);
     assert_eq!(verify(&world.service).expect("the store").differences, 0);
 }
+
+/// An edit saved under a clock that the phone knew to be wrong gets its time without a question, once the clock is right again.
+#[test]
+fn a_clock_that_is_right_again_costs_no_round_trip() {
+    let (world, mut phones) = team(1);
+    let phone = &mut phones[0];
+    phone.sync(&world).expect("a first sync");
+    let told = world.service.now();
+    world.pass(HOUR);
+    phone.set_skew(-400 * DAY);
+    patrol(phone, "under a dead battery's clock");
+    world.pass(HOUR);
+    phone.set_skew(0);
+    let report = phone.sync(&world).expect("a sync");
+    assert_eq!((report.decided, report.refused, report.round_trips), (1, 0, 1));
+    let made = times(phone)[0];
+    assert!((told..=told + 2 * HOUR).contains(&made), "{made}");
+}
