@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gridledger_core::validate::is_blank;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::{Field, Kind, Merge, RecordType, TIME_MAX_MS};
 use gridledger_server::desk::DeskEntry;
@@ -106,7 +107,10 @@ impl Filling<'_> {
         let mut intents = Vec::new();
         let mut roles: BTreeSet<&String> = record_type.create.iter().collect();
         for field in record_type.fields.values().filter(|field| field.required) {
-            let value = self.value(&field.kind);
+            let mut value = self.value(&field.kind);
+            if value.as_str().is_some_and(is_blank) {
+                value = json!("一");
+            }
             roles.retain(|role| field.write.contains(role));
             intents.push(json!({ "op": "put", "field": field.name, "value": value }));
         }

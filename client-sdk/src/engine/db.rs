@@ -125,7 +125,6 @@ const CLOCKED: &str = "
 ALTER TABLE entries ADD COLUMN clock INTEGER;
 ALTER TABLE entries ADD COLUMN told INTEGER;
 ALTER TABLE entries ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX entries_doubted ON entries (n) WHERE doubted = 1 AND state = 0;
 ";
 
 /// The mark with which the log's end was told: it tells this log from one that was set back and went on. 0: none.

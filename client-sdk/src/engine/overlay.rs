@@ -15,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
 use super::time::Made;
-use super::{epochs, seal, shadows};
+use super::{epochs, seal, shadows, times};
 use crate::error::ClientError;
 
 /// A record's row.
@@ -170,6 +170,9 @@ pub(super) fn put_entry(
     (body, hash, seen): (&[u8], EntryHash, &[u8]),
     made: Made,
 ) -> Result<(), ClientError> {
+    if made.doubted {
+        times::note_doubt(c)?;
+    }
     let mut insert = c.prepare_cached(
         "INSERT INTO entries (feed, n, record, body, hash, seen, at, clock, told, doubted, former)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, EXISTS (SELECT 1 FROM shadows WHERE record = ?3 AND lost = 0))",

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::lock::UNNAMED;
 use super::overlay;
-use super::times::Which;
+use super::times::{self, Which};
 use super::{Engine, db};
 use crate::error::ClientError;
 
@@ -96,11 +96,22 @@ impl Engine {
     /// Corrects the times of edits saved while this phone knew that its clock was wrong, if it seems right by now. While it is still
     /// wrong, the server's time comes first.
     pub(super) fn settle_times(&mut self) -> Result<(), ClientError> {
-        let made = self.made()?;
-        if self.seal.is_dark() || made.doubted || !self.doubts_times()? {
+        if !times::may_doubt(&self.db)? {
             return Ok(());
         }
-        self.correct_doubted(made.at)
+        match self.settle_doubted() {
+            // On a full disk the times stay in doubt, and the edits are held back.
+            Err(error) if !error.is_damage() => Ok(()),
+            settled => settled,
+        }
+    }
+
+    fn settle_doubted(&mut self) -> Result<(), ClientError> {
+        let made = self.made()?;
+        if !self.seal.is_dark() && !made.doubted && self.doubts_times()? {
+            self.correct_doubted(made.at)?;
+        }
+        times::settle_doubt(&self.db)
     }
 
     fn correct_doubted(&mut self, now: i64) -> Result<(), ClientError> {

@@ -135,10 +135,36 @@ impl Engine {
 
     /// Whether edits were saved while this phone knew that its clock was wrong: the server's time comes first then.
     pub(super) fn doubts_times(&self) -> Result<bool, ClientError> {
+        if faults::is_planted("25") || db::number(&self.db, DOUBTS)? == 0 {
+            return Ok(false);
+        }
         let some = "SELECT EXISTS (SELECT 1 FROM entries WHERE doubted = 1 AND state = 0)";
-        let mut select = self.db.prepare_cached(some)?;
-        Ok(!faults::is_planted("25") && select.query_row([], |row| row.get(0))?)
+        Ok(self.db.prepare_cached(some)?.query_row([], |row| row.get(0))?)
     }
+}
+
+/// 1 while there may be own entries of doubted times. An index would cost a save a page.
+const DOUBTS: &str = "clock_doubts";
+
+/// Notes that an entry of a doubted time is being kept.
+pub(super) fn note_doubt(c: &Connection) -> Result<(), ClientError> {
+    if db::number(c, DOUBTS)? == 0 {
+        db::set_number(c, DOUBTS, 1)?;
+    }
+    Ok(())
+}
+
+/// Forgets that there may be entries of doubted times, unless there are.
+pub(super) fn settle_doubt(c: &Connection) -> Result<(), ClientError> {
+    let sql = "DELETE FROM settings WHERE key = ?1
+               AND NOT EXISTS (SELECT 1 FROM entries WHERE doubted = 1 AND state = 0)";
+    c.prepare_cached(sql)?.execute([DOUBTS])?;
+    Ok(())
+}
+
+/// Whether there may be entries of doubted times.
+pub(super) fn may_doubt(c: &Connection) -> Result<bool, ClientError> {
+    Ok(db::number(c, DOUBTS)? != 0)
 }
 
 /// Own entries under other times, and the chain that they make.
