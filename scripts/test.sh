@@ -167,7 +167,7 @@ ${CC:-cc} --version | sed -n 1p
 
 # What plays a server's whole life, as a regular expression for both test runners: modules of the one integration-test
 # binary. The store's own suite runs on every engine anyway.
-on_postgres='^((line|rights|references|refused|forked|epochs|moves|residents|ledgers|register|desks|phones|http_desk|restore|tools)::|simulation::random)'
+on_postgres='^((line|rights|references|refused|forked|epochs|moves|residents|ledgers|register|desks|phones|http_desk|restore|sheets|tools)::|simulation::random)'
 # The whole workspace, as in the stage before: another selection would build every crate with other features again.
 in_binary=(--locked --workspace --test it)
 
