@@ -4,8 +4,8 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::{News, RecordNews};
 use rusqlite::Connection;
 
-use super::epochs;
 use super::overlay::{self, Row};
+use super::{epochs, shadows};
 use crate::error::ClientError;
 use crate::model::SentState;
 
@@ -15,7 +15,12 @@ pub(super) fn apply(c: &Connection, area: AreaNo, news: &RecordNews) -> Result<(
     match (&news.news, row) {
         (News::Erased, Some(row)) => epochs::forget_record(c, &row),
         // Its area may have been withdrawn since; what the phone's holder wrote about it is here all the same.
-        (News::Erased, None) => epochs::forget_own(c, news.record),
+        (News::Erased, None) => {
+            shadows::forget(c, news.record)?;
+            epochs::forget_own(c, news.record)
+        }
+        // What is out of reach is not lost, and not to be read any more.
+        (News::Left(None), None) => shadows::forget(c, news.record),
         // It may be known in its new area already, when that area's news came first.
         (News::Left(_), Some(row)) if row.area == area => left(c, &row, news.last),
         _ => Ok(()),

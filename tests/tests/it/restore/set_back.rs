@@ -6,6 +6,7 @@ use gridledger_core::receipt;
 use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaCursor, Receipt, Recovery, Request};
+use gridledger_server::epochs::{Reason, Wanted, erase};
 use gridledger_server::set_back::look_beside;
 use gridledger_tests::attacker::{Attacker, Outcome};
 use gridledger_tests::world::SyncFailure;
@@ -431,4 +432,39 @@ fn phones_of_a_lost_generation_without_a_receipt_of_it_go_on_after_the_operators
     world.restore_in_place();
     settle(&world, &mut [&mut a, &mut b]);
     all_hold(&world, &mut [&mut a, &mut b], &[(walk, 1)]);
+}
+
+/// A phone that heals keeps what the store has lost. Once that was erased, the phone lets go of it.
+#[test]
+fn what_was_erased_leaves_a_phone_that_kept_it_as_lost() {
+    let (mut world, mut a, mut b) = two();
+    let mut reader = world.phone("w2", 0);
+    settle(&world, &mut [&mut a, &mut b, &mut reader]);
+    let snapshot = world.backup("snapshot.db");
+    let walk = patrol(&mut a, "canary");
+    settle(&world, &mut [&mut a, &mut reader]);
+    set_back(&mut world, &snapshot);
+    for i in 0..4 {
+        patrol(&mut b, &format!("walk {i}"));
+    }
+    b.sync(&world).expect("a sync");
+    world.change_behind("DELETE FROM marks");
+    reader.sync(&world).expect("it heals");
+    reader.sync(&world).expect("it fetches all there is");
+    assert_eq!(reader.engine().lost().expect("the store").len(), 1);
+
+    world.pass(1_000);
+    world.restore_in_place();
+    settle(&world, &mut [&mut a, &mut b]);
+    let wanted = Wanted {
+        record: walk,
+        fields: Vec::new(),
+        reason: Reason::Request,
+        by: "p1".into(),
+        asked_at: world.service.now(),
+    };
+    erase(&world.service, &wanted).expect("it is erased");
+    settle(&world, &mut [&mut a, &mut reader]);
+    assert!(reader.engine().lost().expect("the store").is_empty());
+    assert_eq!(reader.engine().status().expect("a status").attention, 0);
 }
