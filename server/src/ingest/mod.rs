@@ -453,6 +453,9 @@ impl Plan<'_> {
         };
         let seen = self.seen_by(working, segment, &own, entry)?;
         // Before anything forks: judging does, where a rule looks at what the author had seen.
+        if faults::is_planted("15") {
+            working.forget_branches();
+        }
         self.meter.copied(working.to_copy(&seen));
         if was_stored {
             check_fit(&record_type, entry)?;

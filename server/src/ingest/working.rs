@@ -19,7 +19,6 @@ use gridledger_schema::set::{Merge, RecordType};
 use lines::Lines;
 
 use super::Stop;
-use crate::faults;
 use crate::reading::handlers;
 use crate::store::StoreError;
 use crate::store::people::FeedRow;
@@ -275,6 +274,13 @@ impl Working {
         Ok(Some(project(record_type, past)))
     }
 
+    /// Forgets what was derived on branches, so that each entry forks its document again: the fault of before.
+    pub(super) fn forget_branches(&mut self) {
+        for facet in self.facets.values_mut() {
+            let _ = facet.document.forget_branch();
+        }
+    }
+
     /// What deriving the entry will copy, in changes and operations.
     pub(super) fn to_copy(&self, seen: &SeenFacets) -> (u64, u64) {
         let touched = seen.iter().filter_map(|(facet, seen)| {
@@ -317,9 +323,6 @@ impl Working {
         let mut made_on = Vec::new();
         for (facet, seen) in seen {
             let document = &mut self.facets.entry(*facet).or_default().document;
-            if faults::is_planted("15") {
-                let _ = document.forget_branch();
-            }
             let clock = match seen {
                 _ if everything => Vec::new(),
                 Seen::Clock(clock) => clock.clone(),

@@ -11,7 +11,7 @@ const READS: (u64, u64) = (400, 40);
 /// How often the changes of everything there is may be copied in one push.
 const COPIES: u64 = 2;
 /// Edits of one text without a sync between them.
-const SPLICES: usize = 32;
+const SPLICES: usize = 96;
 
 impl Simulation<'_> {
     /// One of two who share a grid edits a text many times on what the other has changed meanwhile.

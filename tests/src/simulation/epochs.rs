@@ -19,13 +19,16 @@ impl Simulation<'_> {
                 let fields = self.some_field(record)?.into_iter().collect();
                 self.erase(record, fields)
             }
-            _ => {
-                let seq = begin(&self.world.service, record).map_err(text)?;
-                self.note(format!("{record} begins anew at {seq}"));
-                self.tally.epochs += 1;
-                Ok(())
-            }
+            _ => self.begin_anew(record),
         }
+    }
+
+    /// A record begins a new generation: it travels whole from then on.
+    pub(super) fn begin_anew(&mut self, record: RecordId) -> Result<(), String> {
+        let seq = begin(&self.world.service, record).map_err(text)?;
+        self.note(format!("{record} begins anew at {seq}"));
+        self.tally.epochs += 1;
+        Ok(())
     }
 
     fn some_record(&mut self) -> Result<Option<RecordId>, String> {

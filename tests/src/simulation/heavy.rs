@@ -37,6 +37,7 @@ impl Simulation<'_> {
         let Some(area) = areas.first().map(|area| area.code.clone()) else {
             return Ok(());
         };
+        let mut tickets = Vec::new();
         for _ in 0..RECORDS {
             let mark = self.mark();
             let intents = edits::ticket(&mut self.rng, &mark);
@@ -52,8 +53,15 @@ impl Simulation<'_> {
             }
             let saw = (!found.withheld).then_some(found.view);
             self.save(player, ticket, intents, saw)?;
+            tickets.push(ticket);
         }
         self.sync(player, Line::Good)?;
+        self.put_right();
+        for ticket in tickets {
+            if self.world.service.store.type_of(ticket).map_err(text)?.is_some() {
+                self.begin_anew(ticket)?;
+            }
+        }
         self.tally.heaviest = self.heaviest()?;
         Ok(())
     }
