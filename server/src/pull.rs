@@ -1,8 +1,10 @@
 //! Pull: what is new for a phone, as frames. Areas one after another; each frame is one consistent look at an area.
 
+use std::collections::BTreeSet;
+
 use gridledger_core::canonical;
 use gridledger_schema::entry::Target;
-use gridledger_schema::ids::{AreaNo, FeedId};
+use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::Scope;
 use gridledger_schema::wire::{AreaCursor, Delta, Frame, LogEntry, News, RecordNews, Request, Want};
 
@@ -44,6 +46,8 @@ struct Area {
     cursor: AreaCursor,
     granted: bool,
     reach: Reach,
+    /// Records that the phone held before a restore, and misses.
+    missed: Vec<RecordId>,
 }
 
 impl Pull {
@@ -66,10 +70,17 @@ impl Pull {
             }
         };
         let fresh = wanted.into_iter().filter(|no| held.iter().all(|c| c.area != *no));
+        let missing = request.recovery.iter().flat_map(|brought| &brought.missing);
+        let missing: BTreeSet<(AreaNo, RecordId)> = missing.map(|one| (one.area, one.record)).collect();
         let at = |cursor: AreaCursor, granted| Area {
             cursor,
             granted,
             reach: reader.reach(cursor.area),
+            missed: missing
+                .iter()
+                .filter(|(area, _)| *area == cursor.area)
+                .map(|(_, record)| *record)
+                .collect(),
         };
         let mut areas: Vec<Area> = held.iter().map(|c| at(**c, false)).collect();
         areas.extend(fresh.map(|area| {
@@ -149,6 +160,7 @@ impl Pull {
         };
         self.delta_bytes = (self.delta_bytes * 2).min(self.most_bytes);
         area.cursor = delta.to;
+        area.missed.clear();
         if whole {
             self.areas.remove(0);
         }
@@ -208,7 +220,7 @@ impl Receiver<'_> {
             .store
             .changes(from.area, from.reached, ROWS_AT_ONCE)?;
         let Changes { head, rows, more } = changes;
-        let (mut records, mut taken) = (Vec::new(), 0);
+        let (mut records, mut taken) = (self.out_of_reach(area)?, 0);
         let mut reached = if more { from.reached } else { head.seq };
         for row in rows {
             if taken >= bytes {
@@ -222,6 +234,20 @@ impl Receiver<'_> {
             records.extend(news);
         }
         Ok(piece(from, reached, &head, records))
+    }
+
+    /// What the phone misses and the server has, out of the reader's reach: nobody has lost it.
+    fn out_of_reach(&self, area: &Area) -> Result<Vec<RecordNews>, StoreError> {
+        let mut left = Vec::new();
+        for record in &area.missed {
+            if let Some((row, _)) = self.service.store.record(*record)?
+                && !row.erased
+                && !covered(self.service, &row, self.login, area.reach)?
+            {
+                left.push(record_news(row, News::Left(None)));
+            }
+        }
+        Ok(left)
     }
 
     /// The news of a record for a reader of some records: all of it, or that it is out of reach.

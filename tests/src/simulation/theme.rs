@@ -31,20 +31,6 @@ pub enum Theme {
     Ledgers,
 }
 
-/// The themes that are played where none is named. Roles that see some records only still show a fault after a restore.
-const PLAYED: &[Theme] = &[
-    Theme::Chains,
-    Theme::Restores,
-    Theme::Processes,
-    Theme::Frames,
-    Theme::Heavy,
-    Theme::Snapshots,
-    Theme::Forged,
-    Theme::Clocks,
-    Theme::Households,
-    Theme::Cost,
-    Theme::Ledgers,
-];
 /// Chances in a hundred of a theme to be in a history: about one theme each.
 const CHANCES: usize = 9;
 /// Requests that arrive together, after which a history has had enough of chains: each costs as much as thirty edits.
@@ -75,7 +61,7 @@ fn played() -> (Vec<Theme>, usize) {
     let chances = std::env::var("GRIDLEDGER_CHANCES").ok();
     let chances = chances.map(|chances| chances.parse().expect("chances in a hundred"));
     let Ok(named) = std::env::var("GRIDLEDGER_THEMES") else {
-        return (PLAYED.to_vec(), chances.unwrap_or(CHANCES));
+        return (Theme::ALL.to_vec(), chances.unwrap_or(CHANCES));
     };
     let of_name = |name: &str| Theme::ALL.into_iter().find(|theme| format!("{theme:?}") == name);
     let named = named
