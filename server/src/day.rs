@@ -1,4 +1,4 @@
-//! What each of many has brought on this day, as far as this process knows.
+//! A count a day of what each of many has brought, as far as this process knows.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -122,8 +122,7 @@ impl SetBack {
             return Ok(());
         }
         service.store.note_set_back(why, lost)?;
-        self.know(Some(why.to_owned()), service.now());
-        self.say(service)
+        self.hold(service, why)
     }
 
     /// Holds the store to be set back as long as this process runs. The file beside it is looked at again at each start: it may

@@ -19,7 +19,7 @@ pub(super) fn apply(c: &Connection, area: AreaNo, news: &RecordNews) -> Result<(
             shadows::forget(c, news.record)?;
             epochs::forget_own(c, news.record)
         }
-        // What is out of reach is not lost, and not to be read any more.
+        // A record out of reach is not lost, and not to be read any more.
         (News::Left(None), None) => shadows::forget(c, news.record),
         // It may be known in its new area already, when that area's news came first.
         (News::Left(_), Some(row)) if row.area == area => left(c, &row, news.last),

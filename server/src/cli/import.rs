@@ -102,7 +102,7 @@ pub(super) fn words(args: &ImportArgs) -> Result<Arc<Words>, CliError> {
     })
 }
 
-/// What can be taken of a file; what is said of it goes to the standard error.
+/// The rows that can be taken of a file; faults go to the standard error.
 pub(super) fn told<T>(taken: Result<Taken<T>, Vec<Fault>>, speaker: Speaker) -> Result<Taken<T>, CliError> {
     let taken = taken.map_err(CliError::Faults)?;
     for note in taken.warnings.iter().chain(&taken.faults) {

@@ -12,7 +12,7 @@ pub const LISTED: usize = 50;
 /// Names one list in both languages.
 type Title = (&'static str, &'static str);
 
-/// What is said of an import.
+/// The sentences about an import.
 pub struct Telling<'a> {
     /// For the names of types and fields.
     pub schema: &'a SchemaSet,

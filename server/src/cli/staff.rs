@@ -112,7 +112,7 @@ fn left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<Left>
     let region = region(service, users, now);
     let mut left = Vec::new();
     for user in service.store.users()? {
-        // Of a row that was set aside nobody knows yet what it says.
+        // Nobody knows yet what a row says that was set aside.
         let is_unread = sheet.logins.contains(&user.login) && !named.contains_key(user.login.as_str());
         if user.revoked || user.login == OFFICE || is_unread {
             continue;

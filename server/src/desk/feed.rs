@@ -69,16 +69,16 @@ pub(super) struct Draft {
     pub(super) intents: Vec<Intent>,
     /// The user's name for the request.
     pub(super) request: Option<String>,
-    /// What a sheet says of it.
+    /// The values that a sheet gives it.
     pub(super) sheet: Option<Box<SheetNotes>>,
     /// The ruling it carries out.
     pub(super) ruling: Option<RulingRow>,
 }
 
-/// What is noted beside an entry that a sheet caused.
+/// Notes beside an entry that a sheet caused.
 #[derive(Clone, Debug)]
 pub(super) struct SheetNotes {
-    /// What the sheet calls the record.
+    /// The name that the sheet has for the record.
     pub(super) names: Vec<ImportKey>,
     /// A record that is there, and the hashes of what the sheet says of it.
     pub(super) said: Option<(RecordId, String)>,

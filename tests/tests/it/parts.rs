@@ -257,55 +257,51 @@ fn a_phone_that_begins_hears_of_what_is_in_reach_alone() {
 /// record that was never within reach of its author.
 #[test]
 fn a_clock_claims_nothing_of_what_was_never_in_reach() {
-    let (login, role) = ("h3", "dept_handler");
-    {
-        let mut world = world();
-        let ticket = assigned(&world);
-        let mut liar = Attacker::enrol(&world, login, 7);
-        liar.send(&world, &Request::default());
-        let backup = world.backup("backup.db");
-        world.pass(1_000);
-        world.restore(&backup);
-        let server_epoch = Some(world.service.identity.epoch);
-        let here = Request {
-            server_epoch,
-            ..Request::default()
-        };
-        assert!(matches!(liar.send(&world, &here), Outcome::Frames(_)));
-        let phase = world.service.recovering.phase(&world.service).unwrap();
-        assert_eq!(phase, RecoveryPhase::Over, "nobody else is waited for");
-        retitle(&world, ticket, "h1", "二号灯杆不亮");
+    let mut world = world();
+    let ticket = assigned(&world);
+    let mut liar = Attacker::enrol(&world, "h3", 7);
+    liar.send(&world, &Request::default());
+    let backup = world.backup("backup.db");
+    world.pass(1_000);
+    world.restore(&backup);
+    let server_epoch = Some(world.service.identity.epoch);
+    let here = Request {
+        server_epoch,
+        ..Request::default()
+    };
+    assert!(matches!(liar.send(&world, &here), Outcome::Frames(_)));
+    let phase = world.service.recovering.phase(&world.service).unwrap();
+    assert_eq!(phase, RecoveryPhase::Over, "nobody else is waited for");
+    retitle(&world, ticket, "h1", "二号灯杆不亮");
 
-        let history = world.service.store.history(ticket).unwrap();
-        let everything = history
-            .iter()
-            .flat_map(|row| (0..3).map(|facet| (facet, row.feed, 1_000_000)));
-        let entry = Entry {
-            cursor: 1,
-            role: role.into(),
-            ..liar.entry(
-                Target::Edit { record: ticket },
-                vec![put("title", json!("一号灯杆不亮"))],
-            )
-        };
-        let seen = EntrySeen {
-            feed: liar.feed,
-            n: entry.n,
-            clock: everything.collect(),
-        };
-        let request = Request {
-            recovery: Some(Recovery {
-                seen: vec![seen],
-                ..Recovery::default()
-            }),
-            server_epoch,
-            ..liar.push(vec![entry])
-        };
-        assert_eq!(liar.send(&world, &request).codes(), []);
-        assert_eq!(
-            titles(&world, ticket),
-            [json!("一号灯杆不亮"), json!("二号灯杆不亮")],
-            "{login}"
-        );
-    }
+    let history = world.service.store.history(ticket).unwrap();
+    let everything = history
+        .iter()
+        .flat_map(|row| (0..3).map(|facet| (facet, row.feed, 1_000_000)));
+    let entry = Entry {
+        cursor: 1,
+        role: "dept_handler".into(),
+        ..liar.entry(
+            Target::Edit { record: ticket },
+            vec![put("title", json!("一号灯杆不亮"))],
+        )
+    };
+    let seen = EntrySeen {
+        feed: liar.feed,
+        n: entry.n,
+        clock: everything.collect(),
+    };
+    let request = Request {
+        recovery: Some(Recovery {
+            seen: vec![seen],
+            ..Recovery::default()
+        }),
+        server_epoch,
+        ..liar.push(vec![entry])
+    };
+    assert_eq!(liar.send(&world, &request).codes(), []);
+    assert_eq!(
+        titles(&world, ticket),
+        [json!("一号灯杆不亮"), json!("二号灯杆不亮")]
+    );
 }

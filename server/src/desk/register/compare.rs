@@ -153,10 +153,7 @@ impl Comparison<'_, '_> {
         if let Say::Of(record_type, key) = say {
             difference.waiting.push((field, (record_type, (*key).to_owned())));
             cursors.insert(base.seen(field));
-            difference.changed.push(Item {
-                field: Some(field),
-                ..Item::of(self.thing.line, self.thing.record_type, Some(self.record))
-            });
+            difference.changed.push(self.item(field, None, &Value::Null));
         }
     }
 
@@ -260,11 +257,7 @@ impl Comparison<'_, '_> {
                 continue;
             }
             difference.intents.push(append_note(note));
-            difference.changed.push(Item {
-                field: Some("notes"),
-                new: json!(note),
-                ..Item::of(self.thing.line, self.thing.record_type, Some(self.record))
-            });
+            difference.changed.push(self.item("notes", None, &json!(note)));
             next.notes.push(hash);
         }
     }

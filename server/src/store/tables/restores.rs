@@ -138,6 +138,13 @@ fn awaited(c: &Connection<'_>, least: i64) -> Result<Vec<DeviceNo>, StoreError> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Notes a generation that was lost with a state that the store was set back from.
+fn note_lost(c: &Connection<'_>, epoch: ServerEpoch) -> Result<(), StoreError> {
+    let sql = "INSERT INTO lost_generations VALUES (?1) ON CONFLICT DO NOTHING";
+    c.execute(sql, [epoch.0 as i64])?;
+    Ok(())
+}
+
 impl<E: Engine> RestoreStore for SqlStore<E> {
     fn restored(&self) -> Result<Option<RestoreRow>, StoreError> {
         self.engine.read(last)
@@ -150,8 +157,7 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         let beside = self.engine.position_beside().map(|kept| kept.epoch);
         self.engine.write(move |c| {
             if let Some(epoch) = beside {
-                let sql = "INSERT INTO lost_generations VALUES (?1) ON CONFLICT DO NOTHING";
-                c.execute(sql, [epoch.0 as i64])?;
+                note_lost(c, epoch)?;
             }
             begin(c, &new, random)
         })
@@ -174,8 +180,7 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         let why = why.as_bytes().to_owned();
         self.engine.write(move |c| {
             if let Some(lost) = lost {
-                let sql = "INSERT INTO lost_generations VALUES (?1) ON CONFLICT DO NOTHING";
-                c.execute(sql, [lost.0 as i64])?;
+                note_lost(c, lost)?;
             }
             let sql = "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             c.execute(sql, (SET_BACK, &why))?;

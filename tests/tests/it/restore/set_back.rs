@@ -32,6 +32,14 @@ fn is_set_back(world: &World) -> bool {
         .is_some()
 }
 
+/// A phone that has heard of nothing works on, until the log is longer than it was.
+fn works_on(world: &World, phone: &mut Phone) {
+    for i in 0..4 {
+        patrol(phone, &format!("walk {i}"));
+    }
+    phone.sync(world).expect("a sync");
+}
+
 #[test]
 fn a_store_set_back_takes_nothing_and_loses_nothing() {
     let (mut world, mut a, mut b) = two();
@@ -215,10 +223,7 @@ fn a_phone_without_receipts_tells_what_a_store_set_back_has_lost() {
     settle(&world, &mut [&mut a, &mut reader]);
     set_back(&mut world, &snapshot);
     // Somebody who had not heard of it works on, until the log is longer than it was.
-    for i in 0..4 {
-        patrol(&mut b, &format!("walk {i}"));
-    }
-    b.sync(&world).expect("a sync");
+    works_on(&world, &mut b);
     // The one without receipts cannot prove it. Where the log's marks are too old it heals, and nothing goes without a word.
     world.change_behind("DELETE FROM marks");
     let report = reader.sync(&world).expect("a sync");
@@ -308,10 +313,7 @@ fn a_phone_of_a_narrow_role_notices_a_log_that_went_on() {
     narrow.engine().edit(ticket, retitled).expect("an edit");
     settle(&world, &mut [&mut narrow]);
     set_back(&mut world, &snapshot);
-    for i in 0..4 {
-        patrol(&mut b, &format!("walk {i}"));
-    }
-    b.sync(&world).expect("a sync");
+    works_on(&world, &mut b);
     assert!(is_behind(narrow.sync(&world)));
     assert!(is_set_back(&world), "its receipt proves it");
     world.pass(1_000);
@@ -444,10 +446,7 @@ fn what_was_erased_leaves_a_phone_that_kept_it_as_lost() {
     let walk = patrol(&mut a, "canary");
     settle(&world, &mut [&mut a, &mut reader]);
     set_back(&mut world, &snapshot);
-    for i in 0..4 {
-        patrol(&mut b, &format!("walk {i}"));
-    }
-    b.sync(&world).expect("a sync");
+    works_on(&world, &mut b);
     world.change_behind("DELETE FROM marks");
     reader.sync(&world).expect("it heals");
     reader.sync(&world).expect("it fetches all there is");
