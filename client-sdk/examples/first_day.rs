@@ -48,23 +48,14 @@ fn work(client: &Client, area: &str) -> Result<(), ClientError> {
             .put("address_text", "944号4单元门前")
             .event("report", Map::new()),
     )?;
-    client.edit(
-        ticket,
-        Intents::new().put("urgency", 3).append("comments", "已联系电工"),
-    )?;
+    client.edit(ticket, Intents::new().put("urgency", 3).append("comments", "已联系电工"))?;
 
     for record in client.list(&Query::of_type("ticket").text("路灯").limit(10))? {
-        println!(
-            "{} {} {}",
-            record.id, record.view["title"], record.view["_ticket"]["state"]
-        );
+        println!("{} {} {}", record.id, record.view["title"], record.view["_ticket"]["state"]);
     }
     for conflict in client.conflicts(None)? {
         // Several people wrote at once: take the first value, or ask somebody.
-        let value = conflict
-            .values
-            .first()
-            .map_or(json!(null), |v| v["value"].clone());
+        let value = conflict.values.first().map_or(json!(null), |v| v["value"].clone());
         client.settle(conflict.record, &conflict.field, value)?;
     }
     Ok(())

@@ -22,10 +22,7 @@ pub struct Backoff {
 impl Backoff {
     /// No failure yet. Two phones must not have the same `seed`.
     pub fn new(seed: u64) -> Self {
-        Self {
-            failures: 0,
-            state: seed,
-        }
+        Self { failures: 0, state: seed }
     }
 
     /// How long to wait after a failure; `None` where trying again does not help. Anywhere in a window that doubles with each
@@ -66,11 +63,7 @@ mod tests {
     }
 
     fn said(code: Code, wait: Option<Duration>) -> ClientError {
-        ClientError::Server {
-            code,
-            detail: String::new(),
-            wait,
-        }
+        ClientError::Server { code, detail: String::new(), wait }
     }
 
     #[test]
@@ -88,10 +81,7 @@ mod tests {
         }
         for (at, (longest, shortest)) in longest.into_iter().zip(shortest).enumerate() {
             let window = FIRST.saturating_mul(1 << at).min(LONGEST);
-            assert!(
-                longest <= window && longest > window.mul_f64(0.95),
-                "{at}: {longest:?}"
-            );
+            assert!(longest <= window && longest > window.mul_f64(0.95), "{at}: {longest:?}");
             assert!(shortest < window.mul_f64(0.05), "{at}: {shortest:?}");
         }
     }
@@ -112,10 +102,7 @@ mod tests {
         for seed in 0..100 {
             let mut backoff = Backoff::new(seed);
             let wait = backoff.after(&busy).expect("later helps");
-            assert!(
-                wait >= Duration::from_secs(20) && wait <= Duration::from_secs(22),
-                "{wait:?}"
-            );
+            assert!(wait >= Duration::from_secs(20) && wait <= Duration::from_secs(22), "{wait:?}");
         }
         let for_ever = said(Code::Busy, Some(Duration::MAX));
         assert!(Backoff::new(1).after(&for_ever).expect("later helps") <= BELIEVED + LONGEST);

@@ -78,11 +78,7 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
 }
 
 fn system_clock() -> Clock {
-    Arc::new(|| {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis() as i64)
-    })
+    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64))
 }
 
 impl Client {
@@ -102,9 +98,7 @@ impl Client {
             cut: AtomicBool::new(false),
             syncing: tokio::sync::Mutex::new(()),
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The engine, for calls this handle has no shorthand for. Hold it briefly: a sync waits for it between frames.
@@ -294,17 +288,10 @@ impl Client {
             let error = match &outcome {
                 Ok(_) if !self.engine().is_put_off()? => return outcome,
                 // Work that the server had no time for waits as after a refusal of the whole request.
-                Ok(_) => &ClientError::Server {
-                    code: Code::Busy,
-                    detail: String::new(),
-                    wait: None,
-                },
+                Ok(_) => &ClientError::Server { code: Code::Busy, detail: String::new(), wait: None },
                 Err(error) => error,
             };
-            match backoff
-                .after(error)
-                .map(|wait| tokio::time::Instant::now() + wait)
-            {
+            match backoff.after(error).map(|wait| tokio::time::Instant::now() + wait) {
                 Some(next) if next <= until => tokio::time::sleep_until(next).await,
                 Some(_) | None => return outcome,
             }
@@ -340,11 +327,7 @@ impl Client {
     /// One request and its answer; `true` if there is more to send or to fetch.
     async fn round_trip(&self, report: &mut SyncReport) -> Result<bool, ClientError> {
         let careful = self.inner.cut.load(Ordering::Relaxed);
-        let budget = if careful && self.inner.budget == 0 {
-            CAREFUL_BUDGET
-        } else {
-            self.inner.budget
-        };
+        let budget = if careful && self.inner.budget == 0 { CAREFUL_BUDGET } else { self.inner.budget };
         let outgoing = self.with(|engine| engine.request(budget))?;
         report.round_trips += 1;
         report.bytes_up += outgoing.body.len() as u64;

@@ -28,9 +28,7 @@ static PLANTED_EVERYWHERE: OnceLock<Option<String>> = OnceLock::new();
 pub(crate) fn is_planted(fault: &str) -> bool {
     let everywhere = || {
         cfg!(debug_assertions)
-            && PLANTED_EVERYWHERE
-                .get_or_init(|| std::env::var("GRIDLEDGER_PLANTED").ok())
-                .as_deref()
+            && PLANTED_EVERYWHERE.get_or_init(|| std::env::var("GRIDLEDGER_PLANTED").ok()).as_deref()
                 == Some(fault)
     };
     PLANTED.get() == Some(fault) || everywhere()

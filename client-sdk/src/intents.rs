@@ -24,11 +24,7 @@ impl Intents {
     }
 
     fn with(mut self, field: &str, op: Op) -> Self {
-        self.0.push(Intent {
-            facet: 0,
-            field: field.to_owned(),
-            op,
-        });
+        self.0.push(Intent { facet: 0, field: field.to_owned(), op });
         self
     }
 
@@ -48,36 +44,19 @@ impl Intents {
     /// Replaces a stretch of a shared text; positions are Unicode scalar values.
     #[must_use]
     pub fn splice(self, field: &str, pos: u32, delete: u32, insert: &str) -> Self {
-        self.with(
-            field,
-            Op::Splice {
-                pos,
-                delete,
-                insert: insert.to_owned(),
-            },
-        )
+        self.with(field, Op::Splice { pos, delete, insert: insert.to_owned() })
     }
 
     /// Puts an item into a set.
     #[must_use]
     pub fn add(self, field: &str, item: &str) -> Self {
-        self.with(
-            field,
-            Op::Add {
-                item: item.to_owned(),
-            },
-        )
+        self.with(field, Op::Add { item: item.to_owned() })
     }
 
     /// Takes an item out of a set.
     #[must_use]
     pub fn remove(self, field: &str, item: &str) -> Self {
-        self.with(
-            field,
-            Op::Remove {
-                item: item.to_owned(),
-            },
-        )
+        self.with(field, Op::Remove { item: item.to_owned() })
     }
 
     /// Appends to a log.
@@ -89,35 +68,18 @@ impl Intents {
     /// Creates a child of a map field, or sets some of its fields.
     #[must_use]
     pub fn set_child(self, field: &str, child: &str, value: Map<String, Value>) -> Self {
-        self.with(
-            field,
-            Op::SetChild {
-                child: child.to_owned(),
-                value,
-            },
-        )
+        self.with(field, Op::SetChild { child: child.to_owned(), value })
     }
 
     /// Takes a child away.
     #[must_use]
     pub fn remove_child(self, field: &str, child: &str) -> Self {
-        self.with(
-            field,
-            Op::RemoveChild {
-                child: child.to_owned(),
-            },
-        )
+        self.with(field, Op::RemoveChild { child: child.to_owned() })
     }
 
     /// A workflow event, such as `accept` or `escalate`. A new ticket's first is `report`.
     #[must_use]
     pub fn event(self, verb: &str, args: Map<String, Value>) -> Self {
-        self.with(
-            "events",
-            Op::Event {
-                verb: verb.to_owned(),
-                args,
-            },
-        )
+        self.with("events", Op::Event { verb: verb.to_owned(), args })
     }
 }

@@ -104,13 +104,8 @@ impl Lock {
         out.extend(salt);
         out.extend(costs.iter().flat_map(|cost| cost.to_be_bytes()));
         let cipher = self.cipher(salt, costs).ok_or_else(no_memory)?;
-        let message = Payload {
-            msg: &key[..],
-            aad: &out,
-        };
-        let wrapped = cipher
-            .encrypt(&nonce_of(nonce), message)
-            .expect("BUG: 32 bytes can be encrypted");
+        let message = Payload { msg: &key[..], aad: &out };
+        let wrapped = cipher.encrypt(&nonce_of(nonce), message).expect("BUG: 32 bytes can be encrypted");
         out.extend(nonce);
         out.extend(wrapped);
         let check = Sha256::digest(&out);
@@ -152,13 +147,8 @@ impl Lock {
             return Err(KeyFault::Wrong);
         }
         let cipher = self.cipher(&fields[1..17], costs).ok_or(KeyFault::Damaged)?;
-        let message = Payload {
-            msg: wrapped,
-            aad: head,
-        };
-        let key = cipher
-            .decrypt(&nonce_of(nonce), message)
-            .map_err(|_| KeyFault::Wrong)?;
+        let message = Payload { msg: wrapped, aad: head };
+        let key = cipher.decrypt(&nonce_of(nonce), message).map_err(|_| KeyFault::Wrong)?;
         let key = Zeroizing::new(key);
         let key = <[u8; 32]>::try_from(&key[..]).map_err(|_| KeyFault::Damaged)?;
         Ok(Zeroizing::new(key))
@@ -304,10 +294,7 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x10;
             assert!(matches!(lock.unwrap(&bytes), Err(KeyFault::Damaged)), "byte {at}");
-            assert!(
-                matches!(lock.unwrap(&whole[..at]), Err(KeyFault::Damaged)),
-                "cut at {at}"
-            );
+            assert!(matches!(lock.unwrap(&whole[..at]), Err(KeyFault::Damaged)), "cut at {at}");
         }
         let mut later = whole[..LENGTH - 32].to_vec();
         later[0] = 3;
@@ -323,10 +310,7 @@ mod tests {
         let mut old = vec![WITHOUT_SUITE, HOST_KEY];
         old.extend([9; 16]);
         old.extend([0; 12]);
-        let message = Payload {
-            msg: &key[..],
-            aad: &old,
-        };
+        let message = Payload { msg: &key[..], aad: &old };
         let cipher = lock.cipher(&[9; 16], [0; 3]).unwrap();
         let wrapped = cipher.encrypt(&nonce_of(&[3; NONCE]), message).unwrap();
         old.extend([3; NONCE]);

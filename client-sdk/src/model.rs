@@ -105,10 +105,7 @@ pub struct Query {
 impl Query {
     /// Records of a type.
     pub fn of_type(record_type: &str) -> Self {
-        Self {
-            record_type: Some(record_type.to_owned()),
-            ..Self::default()
-        }
+        Self { record_type: Some(record_type.to_owned()), ..Self::default() }
     }
 
     /// … in an area or below it.
@@ -404,10 +401,6 @@ pub struct Invite {
 /// The code opens a door, the name is a person's: neither is shown.
 impl std::fmt::Debug for Invite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Invite {{ server: {:?}, user: {:?}, .. }}",
-            self.server, self.user
-        )
+        write!(f, "Invite {{ server: {:?}, user: {:?}, .. }}", self.server, self.user)
     }
 }

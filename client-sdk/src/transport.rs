@@ -86,10 +86,7 @@ impl Transport {
         if roots.is_empty() && !pem.is_empty() {
             return Err(ClientError::Certificates("there is none in PEM form".into()));
         }
-        let transport = Self {
-            roots,
-            made: Mutex::default(),
-        };
+        let transport = Self { roots, made: Mutex::default() };
         if !transport.roots.is_empty() {
             // They are read when a client is made: now, not when there is signal at last.
             let way = Way::to("https://server");
@@ -134,10 +131,8 @@ impl Transport {
         let answer: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         match answer["code"].as_str().and_then(Code::parse) {
             Some(code) => {
-                let detail = answer["detail"]
-                    .as_str()
-                    .or(answer["message"]["en"].as_str())
-                    .unwrap_or(code.en());
+                let detail =
+                    answer["detail"].as_str().or(answer["message"]["en"].as_str()).unwrap_or(code.en());
                 Err(ClientError::Server {
                     code,
                     detail: detail.to_owned(),
@@ -178,12 +173,7 @@ fn nobodys(status: StatusCode) -> ClientError {
 impl Incoming {
     /// The next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
-        Ok(self
-            .response
-            .chunk()
-            .await
-            .map_err(network)?
-            .map(|bytes| bytes.to_vec()))
+        Ok(self.response.chunk().await.map_err(network)?.map(|bytes| bytes.to_vec()))
     }
 }
 

@@ -61,30 +61,16 @@ mod tests {
     fn the_password_alone_goes() {
         for (url, address, password) in [
             ("postgres://u:p%40ss@h:1/d", "postgres://u@h:1/d", "p@ss"),
-            (
-                "postgresql://u:a:b@h/d?sslmode=require",
-                "postgresql://u@h/d?sslmode=require",
-                "a:b",
-            ),
-            (
-                "postgres://h/d?user=u&password=x%26y&a=b",
-                "postgres://h/d?user=u&a=b",
-                "x&y",
-            ),
+            ("postgresql://u:a:b@h/d?sslmode=require", "postgresql://u@h/d?sslmode=require", "a:b"),
+            ("postgres://h/d?user=u&password=x%26y&a=b", "postgres://h/d?user=u&a=b", "x&y"),
         ] {
             let said = scrubbed(&["gridledger", "serve", "--store", url]);
-            let clean = ["gridledger", "serve", "--store", address]
-                .map(str::to_owned)
-                .to_vec();
+            let clean = ["gridledger", "serve", "--store", address].map(str::to_owned).to_vec();
             assert_eq!(said, Some((clean, password.to_owned())));
             let said = scrubbed(&["gridledger", &format!("--store={url}"), "serve"]);
             assert_eq!(said.expect("a password").0[1], format!("--store={address}"));
         }
-        for url in [
-            "postgres://u@h/d",
-            "sqlite:a:b@c",
-            "postgres://h/d?sslmode=require",
-        ] {
+        for url in ["postgres://u@h/d", "sqlite:a:b@c", "postgres://h/d?sslmode=require"] {
             assert_eq!(scrubbed(&["gridledger", "serve", "--store", url]), None);
         }
     }

@@ -19,16 +19,7 @@ fn demo(args: &[&str]) -> Output {
 
 fn played(seed: u64) -> Value {
     let seed = seed.to_string();
-    let args = [
-        "--once",
-        "--json",
-        "--seed",
-        &seed,
-        "--phones",
-        "10",
-        "--households",
-        "6",
-    ];
+    let args = ["--once", "--json", "--seed", &seed, "--phones", "10", "--households", "6"];
     let output = demo(&args);
     let progress = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "seed {seed}: {progress}");
@@ -42,48 +33,27 @@ fn count(value: &Value) -> usize {
 
 fn check_day(seed: u64) {
     let day = played(seed);
-    assert_eq!(
-        (day["seed"].as_u64(), day["phones"].as_u64()),
-        (Some(seed), Some(10))
-    );
+    assert_eq!((day["seed"].as_u64(), day["phones"].as_u64()), (Some(seed), Some(10)));
     let check = &day["check"];
-    assert_eq!(
-        (check["ok"].as_bool(), count(&check["differences"])),
-        (Some(true), 0)
-    );
+    assert_eq!((check["ok"].as_bool(), count(&check["differences"])), (Some(true), 0));
     assert_eq!(check["edits"], day["saves"]);
     for compared in ["views", "edits", "counters", "items", "values"] {
         assert!(check[compared].as_u64() > Some(0), "{compared}: {check}");
     }
     for record_type in ["patrol", "visit", "ticket"] {
-        assert!(
-            day["recorded"][record_type]["created"].as_u64() > Some(0),
-            "{record_type}"
-        );
+        assert!(day["recorded"][record_type]["created"].as_u64() > Some(0), "{record_type}");
     }
     for needed in ["first_sync", "day_push", "idle_sync"] {
         let bytes = &day[needed]["bytes"];
-        assert!(
-            bytes["min"].as_u64() <= bytes["median"].as_u64(),
-            "{needed}: {bytes}"
-        );
-        assert!(
-            bytes["median"].as_u64() <= bytes["max"].as_u64(),
-            "{needed}: {bytes}"
-        );
+        assert!(bytes["min"].as_u64() <= bytes["median"].as_u64(), "{needed}: {bytes}");
+        assert!(bytes["median"].as_u64() <= bytes["max"].as_u64(), "{needed}: {bytes}");
         assert!(day[needed]["requests"]["min"].as_u64() > Some(0), "{needed}");
     }
     assert!(day["broken"].as_u64() > Some(0), "lines broke");
-    assert!(
-        count(&day["conflicts"]) > 0,
-        "some conflicts are left for a person"
-    );
+    assert!(count(&day["conflicts"]) > 0, "some conflicts are left for a person");
     let codes = |list: &str| -> Vec<String> {
         let edits = day[list].as_array().cloned().unwrap_or_default();
-        edits
-            .iter()
-            .filter_map(|edit| edit["code"].as_str().map(str::to_owned))
-            .collect()
+        edits.iter().filter_map(|edit| edit["code"].as_str().map(str::to_owned)).collect()
     };
     assert_eq!(codes("refused_on_phone"), ["own_work_check", "field_forbidden"]);
     assert_eq!(codes("refused_by_server"), ["already_set"]);
@@ -117,22 +87,14 @@ fn the_day_of_seed_3_ends_well() {
 
 #[test]
 fn a_line_that_is_none_is_refused_with_2() {
-    for args in [
-        &["--phones", "3"][..],
-        &["--seed", "x"],
-        &["--store", "sqlite:x.db"],
-        &["more"],
-    ] {
+    for args in [&["--phones", "3"][..], &["--seed", "x"], &["--store", "sqlite:x.db"], &["more"]] {
         assert_eq!(demo(args).status.code(), Some(2), "{args:?}");
     }
 }
 
 #[test]
 fn the_help_lists_the_demo_beside_the_servers_commands() {
-    let help = Command::new(env!("CARGO_BIN_EXE_gridledger"))
-        .arg("--help")
-        .output()
-        .expect("help");
+    let help = Command::new(env!("CARGO_BIN_EXE_gridledger")).arg("--help").output().expect("help");
     let text = String::from_utf8_lossy(&help.stdout).into_owned();
     assert!(help.status.success());
     for command in ["serve", "admin", "demo"] {

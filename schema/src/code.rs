@@ -137,19 +137,11 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal that no single field is to blame for.
     pub fn new(code: Code, rule: impl Into<String>) -> Self {
-        Self {
-            code,
-            rule: rule.into(),
-            field: None,
-        }
+        Self { code, rule: rule.into(), field: None }
     }
 
     /// A refusal because of `field`.
     pub fn of_field(code: Code, field: &str, rule: impl Into<String>) -> Self {
-        Self {
-            code,
-            rule: rule.into(),
-            field: Some(field.into()),
-        }
+        Self { code, rule: rule.into(), field: Some(field.into()) }
     }
 }

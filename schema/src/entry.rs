@@ -34,9 +34,7 @@ impl Entry {
     /// The facets its intents touch, as a bit set; a creating entry always touches facet 0.
     pub fn facets(&self) -> u64 {
         let creates = u64::from(matches!(self.target, Target::Create { .. }));
-        self.intents
-            .iter()
-            .fold(creates, |bits, intent| bits | 1 << (intent.facet & 63))
+        self.intents.iter().fold(creates, |bits, intent| bits | 1 << (intent.facet & 63))
     }
 
     /// The characters that its splices insert, and those that they delete.
@@ -80,10 +78,7 @@ pub struct Intent {
     pub op: Op,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(facet: &u8) -> bool {
     *facet == 0
 }
@@ -179,17 +174,7 @@ mod tests {
     fn an_intent_reads_as_an_app_developer_would_write_it() {
         let text = r#"{"op":"splice","field":"remark","pos":2,"delete":1,"insert":"好"}"#;
         let intent: Intent = serde_json::from_str(text).unwrap();
-        assert_eq!(
-            intent.op,
-            Op::Splice {
-                pos: 2,
-                delete: 1,
-                insert: "好".into()
-            }
-        );
-        assert_eq!(
-            serde_json::to_value(&intent).unwrap(),
-            serde_json::from_str::<Value>(text).unwrap()
-        );
+        assert_eq!(intent.op, Op::Splice { pos: 2, delete: 1, insert: "好".into() });
+        assert_eq!(serde_json::to_value(&intent).unwrap(), serde_json::from_str::<Value>(text).unwrap());
     }
 }

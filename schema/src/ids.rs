@@ -18,10 +18,7 @@ pub struct IdError {
 
 impl IdError {
     fn new(what: &'static str, text: &str) -> Self {
-        Self {
-            what,
-            text: text.chars().take(64).collect(),
-        }
+        Self { what, text: text.chars().take(64).collect() }
     }
 }
 
@@ -91,12 +88,10 @@ fn first_16(bytes: &[u8]) -> [u8; 16] {
 /// Lower-case hex of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-            let _ = write!(out, "{b:02x}");
-            out
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
 }
 
 /// Bytes of a hex text of exactly `N` bytes; `None` for anything else.
@@ -135,15 +130,7 @@ impl fmt::Display for EntryHash {
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let h = hex(&self.0);
-        write!(
-            f,
-            "{}-{}-{}-{}-{}",
-            &h[..8],
-            &h[8..12],
-            &h[12..16],
-            &h[16..20],
-            &h[20..]
-        )
+        write!(f, "{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
     }
 }
 
@@ -215,12 +202,8 @@ mod tests {
 
     #[test]
     fn what_is_no_id_is_refused() {
-        for text in [
-            "",
-            "x",
-            "0123456789abcdef0123456789abcdef0123",
-            "你好你好你好你好你好你好",
-        ] {
+        for text in ["", "x", "0123456789abcdef0123456789abcdef0123", "你好你好你好你好你好你好"]
+        {
             assert!(text.parse::<RecordId>().is_err(), "{text}");
             assert!(text.parse::<FeedId>().is_err(), "{text}");
         }

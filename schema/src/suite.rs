@@ -19,10 +19,7 @@ impl Suite {
 
     /// The suite of a number; `None` for one that this version does not run.
     pub fn of_number(number: u64) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|suite| u64::from(suite.number()) == number)
+        Self::ALL.iter().copied().find(|suite| u64::from(suite.number()) == number)
     }
 
     /// Its number, from 1.

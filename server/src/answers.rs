@@ -38,10 +38,7 @@ impl Answers {
 
     /// Begins to open a request of a device that proved itself; `None` while another request of it is being opened.
     pub fn open(self: &Arc<Self>, device: DeviceNo) -> Option<Opening> {
-        self.state().opening.insert(device).then(|| Opening {
-            answers: self.clone(),
-            device,
-        })
+        self.state().opening.insert(device).then(|| Opening { answers: self.clone(), device })
     }
 
     /// Begins to answer a device. An answer to it that is still being sent is not the last any more.
@@ -50,11 +47,7 @@ impl Answers {
         state.last += 1;
         let number = state.last;
         state.answered.insert(device, number);
-        Answering {
-            answers: self.clone(),
-            device,
-            number,
-        }
+        Answering { answers: self.clone(), device, number }
     }
 }
 

@@ -84,24 +84,11 @@ fn settle(service: &Service, shared: &Path) -> Result<(), BenchError> {
     service.store.put_areas(&areas)?;
     service.reload_tree()?;
     let tree = service.tree();
-    let root = tree
-        .by_code("bench")
-        .map(|a| a.no)
-        .ok_or("the root area is missing")?;
-    let grant = Grant {
-        role: "grid_worker".into(),
-        area: root,
-        from: 0,
-        to: None,
-    };
+    let root = tree.by_code("bench").map(|a| a.no).ok_or("the root area is missing")?;
+    let grant = Grant { role: "grid_worker".into(), area: root, from: 0, to: None };
     let login = |i: usize| format!("u{i:03}");
     let users: Vec<NewUser> = (0..INVITES)
-        .map(|i| NewUser {
-            login: login(i),
-            name: login(i),
-            password: None,
-            grants: vec![grant.clone()],
-        })
+        .map(|i| NewUser { login: login(i), name: login(i), password: None, grants: vec![grant.clone()] })
         .collect();
     service.store.put_users(&users, service.now())?;
     let folder = shared.join("invites");

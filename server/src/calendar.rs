@@ -13,9 +13,7 @@ pub fn midnight(date: Date) -> i64 {
 /// The day it is in China at a time (ms since 1970); the last one an office writes if it is later than that.
 pub fn today(now: i64) -> Date {
     let (year, month, day) = date(now.saturating_add(OFFSET_MS).div_euclid(DAY_MS));
-    let found = u16::try_from(year)
-        .ok()
-        .and_then(|year| Date::new(year, month as u8, day as u8));
+    let found = u16::try_from(year).ok().and_then(|year| Date::new(year, month as u8, day as u8));
     found.unwrap_or_else(|| Date::new(2199, 12, 31).expect("BUG: a day"))
 }
 
@@ -43,10 +41,7 @@ mod tests {
     fn a_month_begins_at_midnight_of_its_first_day() {
         for now in [1_767_571_200_000, 951_782_399_000, 951_782_400_000, -1] {
             let began = iso(month_began(now));
-            assert!(
-                began.ends_with("-01T00:00:00+08:00") && began[..7] == iso(now)[..7],
-                "{began}"
-            );
+            assert!(began.ends_with("-01T00:00:00+08:00") && began[..7] == iso(now)[..7], "{began}");
         }
     }
 
@@ -87,10 +82,7 @@ mod tests {
         let date = Date::new(2026, 1, 5).unwrap();
         let start = midnight(date);
         assert_eq!(iso(start), "2026-01-05T00:00:00+08:00");
-        assert_eq!(
-            (today(start), today(start - 1)),
-            (date, Date::new(2026, 1, 4).unwrap())
-        );
+        assert_eq!((today(start), today(start - 1)), (date, Date::new(2026, 1, 4).unwrap()));
         assert_eq!(today(i64::MAX), Date::new(2199, 12, 31).unwrap());
     }
 }

@@ -35,18 +35,12 @@ impl Clocks {
     /// The clocks of this machine.
     pub fn of_machine() -> Self {
         let began = Instant::now();
-        Self {
-            wall: Arc::new(now),
-            steady: Arc::new(move || began.elapsed().as_millis() as i64),
-        }
+        Self { wall: Arc::new(now), steady: Arc::new(move || began.elapsed().as_millis() as i64) }
     }
 
     /// One clock that nobody sets while the process runs.
     pub fn of_wall(wall: Clock) -> Self {
-        Self {
-            steady: wall.clone(),
-            wall,
-        }
+        Self { steady: wall.clone(), wall }
     }
 }
 
@@ -57,11 +51,7 @@ pub fn is_uncertain(at: i64, received_at: i64) -> bool {
 
 /// The time of an entry as lists show it: what cannot be is shown as when the entry arrived.
 pub fn shown_time(at: i64, received_at: i64) -> i64 {
-    if at.saturating_sub(received_at) > limits::CLOCK_SHOWN_AHEAD_MS {
-        received_at
-    } else {
-        at
-    }
+    if at.saturating_sub(received_at) > limits::CLOCK_SHOWN_AHEAD_MS { received_at } else { at }
 }
 
 /// What a node knows of its clock.
@@ -93,10 +83,7 @@ impl State {
 
     /// Whether all was well at the last look and the wall clock has gone on evenly since.
     fn goes_on(&self, (wall, steady): (i64, i64)) -> bool {
-        self.doubt.is_none()
-            && self
-                .expected(steady)
-                .is_some_and(|expected| agree(wall, expected))
+        self.doubt.is_none() && self.expected(steady).is_some_and(|expected| agree(wall, expected))
     }
 
     /// Sets the doubt; says so in the log when it is another one.
@@ -131,11 +118,7 @@ impl State {
 impl ClockWatch {
     /// A watch that has not looked yet.
     pub fn new(clocks: Clocks, asks_database: bool) -> Self {
-        Self {
-            clocks,
-            asks_database,
-            state: Mutex::default(),
-        }
+        Self { clocks, asks_database, state: Mutex::default() }
     }
 
     /// The wall clock, trusted or not.
@@ -211,9 +194,7 @@ impl ClockWatch {
             state.witnesses.insert(user, (phone, steady));
         }
         // What a phone said before goes on evenly; the wall clock may have been set since.
-        state
-            .witnesses
-            .retain(|_, (phone, then)| agree(wall, *phone + (steady - *then)));
+        state.witnesses.retain(|_, (phone, then)| agree(wall, *phone + (steady - *then)));
         state.witnesses.keys().copied().collect()
     }
 }
@@ -233,16 +214,8 @@ impl Facts {
             None => store.newest()?,
             known => known,
         };
-        let database = if asks_database {
-            store.database_time()?
-        } else {
-            None
-        };
-        Ok(Self {
-            known,
-            confirmed: row.confirmed,
-            database,
-        })
+        let database = if asks_database { store.database_time()? } else { None };
+        Ok(Self { known, confirmed: row.confirmed, database })
     }
 }
 
@@ -307,11 +280,7 @@ impl Service {
         let agreeing = self.clock.hear(user.no, phone);
         if agreeing.len() >= self.witnesses_needed()? && !agreeing.is_empty() {
             let now = self.confirm_clock()?;
-            tracing::warn!(
-                now,
-                phones = agreeing.len(),
-                "phones confirmed the server's clock"
-            );
+            tracing::warn!(now, phones = agreeing.len(), "phones confirmed the server's clock");
         }
         Ok(())
     }
@@ -322,9 +291,7 @@ impl Service {
         let seen = |device: &Device| device.last_seen.max(device.enrolled_at);
         let last = devices.iter().map(seen).max().unwrap_or(0);
         let since = last - limits::CLOCK_WITNESS_DAYS * DAY_MS;
-        let in_use = devices
-            .iter()
-            .filter(|device| !device.revoked && seen(device) >= since);
+        let in_use = devices.iter().filter(|device| !device.revoked && seen(device) >= since);
         let people: BTreeSet<UserNo> = in_use.map(|device| device.user).collect();
         let mut can_come = 0;
         for no in people {

@@ -15,18 +15,8 @@ pub use address::{StoreAddress, without_password};
 /// What the names of environment variables begin with.
 const PREFIX: &str = "GRIDLEDGER_";
 /// Variables of that beginning that are not settings of the server. The last ones are the tests' own.
-const NOT_SETTINGS: [&str; 10] = [
-    "CONFIG",
-    "PASSWORD",
-    "FIELD_",
-    "DIE_AT",
-    "PLANTED",
-    "MOST_PAGES",
-    "ENGINE",
-    "SEED",
-    "SEEDS",
-    "TEST_",
-];
+const NOT_SETTINGS: [&str; 10] =
+    ["CONFIG", "PASSWORD", "FIELD_", "DIE_AT", "PLANTED", "MOST_PAGES", "ENGINE", "SEED", "SEEDS", "TEST_"];
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -229,29 +219,18 @@ impl Settings {
                 .into_iter()
                 .any(|other| key == other || other.ends_with('_') && key.starts_with(other))
             {
-                settings.take(
-                    &key.to_lowercase(),
-                    &value,
-                    &format!("environment variable {name}"),
-                )?;
+                settings.take(&key.to_lowercase(), &value, &format!("environment variable {name}"))?;
             }
         }
         Ok(settings)
     }
 
     fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::File {
-            path: path.to_owned(),
-            error,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::File { path: path.to_owned(), error })?;
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let line = error
-                .span()
-                .map(|span| text[..span.start.min(text.len())].lines().count().max(1));
-            ConfigError::NotToml {
-                path: path.to_owned(),
-                line,
-            }
+            let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+            ConfigError::NotToml { path: path.to_owned(), line }
         })?;
         let place = path.display().to_string();
         for (key, value) in &table {
@@ -343,10 +322,7 @@ fn text(value: &str) -> Result<String, Unset> {
 
 fn number(value: &str, least: u64) -> Result<u64, Unset> {
     // A million bounds everything that is counted or timed here.
-    let number = value
-        .parse()
-        .ok()
-        .filter(|number| (least..=1_000_000).contains(number));
+    let number = value.parse().ok().filter(|number| (least..=1_000_000).contains(number));
     number.ok_or(Unset::Unfit("a whole number up to 1000000"))
 }
 

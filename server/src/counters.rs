@@ -51,11 +51,7 @@ impl Counters {
 
     fn advance_here(&self, device: &Device, counter: u64, now: i64) -> Result<(), u64> {
         let mut state = self.state.lock().map_err(|_| counter)?;
-        let used = state
-            .used
-            .get(&device.no)
-            .map_or(0, |(counter, _)| *counter)
-            .max(device.counter);
+        let used = state.used.get(&device.no).map_or(0, |(counter, _)| *counter).max(device.counter);
         if counter <= used {
             return Err(used);
         }
@@ -67,10 +63,7 @@ impl Counters {
 
     /// Writes the counters down if enough wait, or long enough.
     pub fn save_some(&self, store: &dyn Store, now: i64) -> Result<(), StoreError> {
-        let due = self
-            .state
-            .lock()
-            .is_ok_and(|s| s.unsaved.len() >= GROUP || now - s.saved_at > WAIT_MS);
+        let due = self.state.lock().is_ok_and(|s| s.unsaved.len() >= GROUP || now - s.saved_at > WAIT_MS);
         if due { self.save(store, now) } else { Ok(()) }
     }
 
@@ -82,15 +75,8 @@ impl Counters {
             };
             state.saved_at = now;
             let devices = std::mem::take(&mut state.unsaved);
-            devices
-                .into_iter()
-                .filter_map(|no| state.used.get(&no).map(|(c, at)| (no, *c, *at)))
-                .collect()
+            devices.into_iter().filter_map(|no| state.used.get(&no).map(|(c, at)| (no, *c, *at))).collect()
         };
-        if unsaved.is_empty() {
-            Ok(())
-        } else {
-            store.touch_devices(&unsaved)
-        }
+        if unsaved.is_empty() { Ok(()) } else { store.touch_devices(&unsaved) }
     }
 }

@@ -73,11 +73,7 @@ pub struct DeskVerdict {
 
 impl DeskVerdict {
     fn refused(refusal: Refusal) -> Self {
-        Self {
-            n: None,
-            record: None,
-            refused: Some(refusal),
-        }
+        Self { n: None, record: None, refused: Some(refusal) }
     }
 }
 
@@ -104,10 +100,7 @@ pub fn submit(
             verdicts[*at] = Some(verdict);
         }
     }
-    Ok(verdicts
-        .into_iter()
-        .map(|verdict| verdict.expect("BUG: an entry without a verdict"))
-        .collect())
+    Ok(verdicts.into_iter().map(|verdict| verdict.expect("BUG: an entry without a verdict")).collect())
 }
 
 /// Has the entries of a round decided; a verdict for each.

@@ -108,9 +108,7 @@ pub fn events_of(service: &Service, record: RecordId) -> Result<Vec<Event>, Read
 
 /// `explain ticket ID`: prints what became of a ticket's events. The exit code is 0, or 1 if there is no such ticket.
 pub fn cli_explain_ticket(service: &Service, id: &str, lang: Lang, out: &mut dyn Write) -> io::Result<u8> {
-    let events = id
-        .parse()
-        .map_err(|error| ReadError::refused(Code::BadRequest, format!("{error}")));
+    let events = id.parse().map_err(|error| ReadError::refused(Code::BadRequest, format!("{error}")));
     match events.and_then(|record: RecordId| events_of(service, record)) {
         Ok(events) => print(&events, &service.schema, lang, out),
         Err(ReadError::Refused(refusal)) => {
@@ -129,11 +127,7 @@ pub fn cli_explain_events(schema: &SchemaSet, text: &str, lang: Lang, out: &mut 
     match serde_json::from_str::<Vec<Event>>(text) {
         Ok(events) => print(&events, schema, lang, out),
         Err(error) => {
-            writeln!(
-                out,
-                "{}{error}",
-                lang.pick("不是事件列表：", "not a list of events: ")
-            )?;
+            writeln!(out, "{}{error}", lang.pick("不是事件列表：", "not a list of events: "))?;
             Ok(1)
         }
     }
@@ -148,11 +142,7 @@ fn print(events: &[Event], schema: &SchemaSet, lang: Lang, out: &mut dyn Write) 
             Ok(0)
         }
         Err(error) => {
-            writeln!(
-                out,
-                "{}{error}",
-                lang.pick("不是工单的过程：", "not the history of a ticket: ")
-            )?;
+            writeln!(out, "{}{error}", lang.pick("不是工单的过程：", "not the history of a ticket: "))?;
             Ok(1)
         }
     }

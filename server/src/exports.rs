@@ -54,19 +54,11 @@ pub fn approve(reader: &Reader<'_>, no: u64) -> Result<(), ReadError> {
     let fits = |export: &Export| {
         sees_all(reader, export.asked.area) && reader.now < export.asked.asked_at.saturating_add(LASTS_MS)
     };
-    let export = reader
-        .service
-        .store
-        .export(no)?
-        .filter(fits)
-        .ok_or_else(unknown)?;
+    let export = reader.service.store.export(no)?.filter(fits).ok_or_else(unknown)?;
     if export.asked.asked_by == reader.login {
         return Err(second_person("somebody else than who asked"));
     }
-    reader
-        .service
-        .store
-        .approve_export(no, reader.login, reader.now)?;
+    reader.service.store.approve_export(no, reader.login, reader.now)?;
     Ok(())
 }
 

@@ -16,10 +16,7 @@ static PLAN: OnceLock<Option<Plan>> = OnceLock::new();
 fn plan() -> Option<Plan> {
     let text = std::env::var("GRIDLEDGER_DIE_AT").ok()?;
     let (point, count) = text.split_once(':').unwrap_or((&text, "1"));
-    Some(Plan {
-        point: point.to_owned(),
-        left: AtomicU64::new(count.parse().ok()?),
-    })
+    Some(Plan { point: point.to_owned(), left: AtomicU64::new(count.parse().ok()?) })
 }
 
 /// The pages a SQLite file may have, if a test says so (`GRIDLEDGER_MOST_PAGES`): one more is a full disk.
@@ -33,10 +30,7 @@ static PLANTED: OnceLock<Option<String>> = OnceLock::new();
 /// for use have no such switch.
 pub fn is_planted(fault: &str) -> bool {
     cfg!(debug_assertions)
-        && PLANTED
-            .get_or_init(|| std::env::var("GRIDLEDGER_PLANTED").ok())
-            .as_deref()
-            == Some(fault)
+        && PLANTED.get_or_init(|| std::env::var("GRIDLEDGER_PLANTED").ok()).as_deref() == Some(fault)
 }
 
 /// Marks a point. Ends the process at once, without unwinding, if a test asked for it.

@@ -34,10 +34,7 @@ struct Positions<K> {
 
 impl<K> Default for Positions<K> {
     fn default() -> Self {
-        Self {
-            devices: HashMap::new(),
-            count: 0,
-        }
+        Self { devices: HashMap::new(), count: 0 }
     }
 }
 
@@ -132,9 +129,7 @@ impl Given {
             return store.sent(device, records);
         }
         let known = locked(&self.records);
-        let sent = records
-            .iter()
-            .filter_map(|record| Some((*record, known.of(device, *record)?)));
+        let sent = records.iter().filter_map(|record| Some((*record, known.of(device, *record)?)));
         Ok(sent.collect())
     }
 
@@ -166,10 +161,6 @@ mod tests {
         assert_eq!(positions.of(DeviceNo(0), AreaNo(0)), None, "all were forgotten");
         positions.raise(DeviceNo(0), &many);
         positions.raise(DeviceNo(0), &Bounds::from([(AreaNo(0), 3)]));
-        assert_eq!(
-            positions.of(DeviceNo(0), AreaNo(0)),
-            Some(7),
-            "a position never falls"
-        );
+        assert_eq!(positions.of(DeviceNo(0), AreaNo(0)), Some(7), "a position never falls");
     }
 }

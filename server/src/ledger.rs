@@ -202,11 +202,7 @@ impl Scan<'_, '_> {
         let area = self.reader.tree().get(row.record.area);
         let cells = row::cells(&self.columns, row, &view, area, self.masks);
         let wanted = row::matches(&cells, &self.question.filters)
-            && self
-                .question
-                .text
-                .as_ref()
-                .is_none_or(|text| row::contains(&self.columns, &cells, text));
+            && self.question.text.as_ref().is_none_or(|text| row::contains(&self.columns, &cells, text));
         if wanted {
             self.shown.insert(record);
             self.rows.push(cells);

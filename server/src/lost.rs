@@ -29,10 +29,7 @@ pub fn list(reader: &Reader<'_>, question: &Question) -> Result<Value, ReadError
     let mut areas = reader.areas(question.area.as_deref())?;
     areas.retain(|area| reader.reach(*area).supervises);
     if areas.is_empty() {
-        return Err(ReadError::refused(
-            Code::Forbidden,
-            "no role that supervises there",
-        ));
+        return Err(ReadError::refused(Code::Forbidden, "no role that supervises there"));
     }
     let lost = missing(reader.service, |area| areas.contains(&area))?;
     Ok(json!({ "lost": lost }))
@@ -51,23 +48,11 @@ pub fn missing(service: &Service, wanted: impl Fn(AreaNo) -> bool) -> Result<Vec
             Entry::Occupied(slot) => slot.into_mut(),
             Entry::Vacant(slot) => slot.insert(clock(service, told.record)?),
         };
-        let has = here
-            .as_ref()
-            .and_then(|clock| clock.get(&(told.facet, told.feed)))
-            .copied()
-            .unwrap_or(0);
+        let has = here.as_ref().and_then(|clock| clock.get(&(told.facet, told.feed))).copied().unwrap_or(0);
         let Some(changes) = told.count.checked_sub(has).filter(|changes| *changes > 0) else {
             continue;
         };
-        let MissingRow {
-            record,
-            area,
-            facet,
-            feed,
-            device,
-            at,
-            ..
-        } = told;
+        let MissingRow { record, area, facet, feed, device, at, .. } = told;
         let author = author_of(service, feed, &mut writers)?;
         lost.push(json!({
             "area": tree.get(area).map(|info| info.code.clone()), "record": record, "here": here.is_some(),
@@ -97,12 +82,8 @@ fn author_of(
 }
 
 fn all_writers(service: &Service) -> Result<Writers, StoreError> {
-    let logins: HashMap<UserNo, String> = service
-        .store
-        .users()?
-        .into_iter()
-        .map(|u| (u.no, u.login))
-        .collect();
+    let logins: HashMap<UserNo, String> =
+        service.store.users()?.into_iter().map(|u| (u.no, u.login)).collect();
     let mut writers = Writers::new();
     for device in service.store.devices()? {
         let feeds = (0..limits::DEVICE_FEEDS).map(|ordinal| FeedId::of_key(&device.public_key, ordinal));

@@ -56,16 +56,12 @@ impl Pull {
     pub fn plan(reader: &Reader<'_>, request: &Request, own: Vec<(FeedId, u64)>) -> Self {
         let (rights, now) = (reader.rights(), reader.now);
         let allowed = rights.areas(now);
-        let (held, gone): (Vec<&AreaCursor>, Vec<&AreaCursor>) = request
-            .cursors
-            .iter()
-            .partition(|c| allowed.binary_search(&c.area).is_ok());
+        let (held, gone): (Vec<&AreaCursor>, Vec<&AreaCursor>) =
+            request.cursors.iter().partition(|c| allowed.binary_search(&c.area).is_ok());
         let wanted: Vec<AreaNo> = match &request.want {
             Want::All => allowed.clone(),
             Want::Only(codes) => {
-                let named = codes
-                    .iter()
-                    .filter_map(|code| rights.tree.by_code(code).map(|a| a.no));
+                let named = codes.iter().filter_map(|code| rights.tree.by_code(code).map(|a| a.no));
                 named.filter(|no| allowed.binary_search(no).is_ok()).collect()
             }
         };
@@ -83,16 +79,7 @@ impl Pull {
                 .collect(),
         };
         let mut areas: Vec<Area> = held.iter().map(|c| at(**c, false)).collect();
-        areas.extend(fresh.map(|area| {
-            at(
-                AreaCursor {
-                    area,
-                    floor: 0,
-                    reached: 0,
-                },
-                true,
-            )
-        }));
+        areas.extend(fresh.map(|area| at(AreaCursor { area, floor: 0, reached: 0 }, true)));
         let withdrawn = gone.into_iter().map(|c| c.area).collect();
         let (first, most) = match request.budget as usize {
             0 => (FIRST_DELTA_BYTES, DELTA_BYTES),
@@ -170,10 +157,7 @@ impl Pull {
 
 /// When the reader's rights change next by a date that is known already.
 fn next_change(reader: &Reader<'_>) -> Option<i64> {
-    let grants = reader
-        .grants()
-        .iter()
-        .flat_map(|grant| [Some(grant.from), grant.to]);
+    let grants = reader.grants().iter().flat_map(|grant| [Some(grant.from), grant.to]);
     let edges = reader.tree().iter().flat_map(|area| &area.edges);
     let edges = edges.flat_map(|edge| [Some(edge.from), edge.to]);
     let dates = grants.chain(edges).flatten();
@@ -215,10 +199,7 @@ impl Receiver<'_> {
     /// holds a part of an area cannot compare a digest over all of it.
     fn part(&self, area: &Area, bytes: usize) -> Result<(Delta, bool), StoreError> {
         let from = area.cursor;
-        let changes = self
-            .service
-            .store
-            .changes(from.area, from.reached, ROWS_AT_ONCE)?;
+        let changes = self.service.store.changes(from.area, from.reached, ROWS_AT_ONCE)?;
         let Changes { head, rows, more } = changes;
         let (mut records, mut taken) = (self.out_of_reach(area)?, 0);
         let mut reached = if more { from.reached } else { head.seq };
@@ -259,10 +240,7 @@ impl Receiver<'_> {
         if covered(self.service, &row.row, self.login, area.reach)? {
             return whole_record(self.service, &row.row, area.reach.facets);
         }
-        let left = RecordNews {
-            last: row.at,
-            ..record_news(row.row.clone(), News::Left(None))
-        };
+        let left = RecordNews { last: row.at, ..record_news(row.row.clone(), News::Left(None)) };
         let told = !is_planted("02") && self.was_in_reach(area, &row.row)?;
         Ok(told.then_some(left))
     }
@@ -278,15 +256,9 @@ impl Receiver<'_> {
         }
         let AreaCursor { floor, reached, .. } = area.cursor;
         // A phone that comes from before a restore shows what it was given under other positions.
-        let (from, to) = if self.recovers {
-            (0, u64::MAX)
-        } else {
-            (floor, reached)
-        };
+        let (from, to) = if self.recovers { (0, u64::MAX) } else { (floor, reached) };
         let handled = self.service.store.handled(row.record, self.login)?;
-        Ok(handled
-            .into_iter()
-            .any(|handled: Handled| handled.covers(from, to)))
+        Ok(handled.into_iter().any(|handled: Handled| handled.covers(from, to)))
     }
 }
 
@@ -302,13 +274,7 @@ fn piece(from: AreaCursor, reached: u64, head: &AreaHead, records: Vec<RecordNew
         floor: if whole { head.seq } else { from.floor },
         reached: if whole { head.seq } else { reached },
     };
-    let delta = Delta {
-        from,
-        to,
-        records,
-        digests: Vec::new(),
-        mark: if whole { head.mark } else { 0 },
-    };
+    let delta = Delta { from, to, records, digests: Vec::new(), mark: if whole { head.mark } else { 0 } };
     (delta, whole)
 }
 
@@ -324,11 +290,7 @@ fn digests(head: &AreaHead, facets: u64) -> Vec<(u8, [u8; 16])> {
     let digest =
         |(facet, digest): &(u8, u128)| (facets & (1 << facet) != 0).then(|| (*facet, digest.to_be_bytes()));
     let digests: Vec<_> = head.digests.iter().filter_map(digest).collect();
-    if digests.is_empty() {
-        vec![(0, [0; 16])]
-    } else {
-        digests
-    }
+    if digests.is_empty() { vec![(0, [0; 16])] } else { digests }
 }
 
 /// Whether a person whose role reaches only some records reaches this one.
@@ -346,10 +308,7 @@ fn gone(row: &RecordNewsRow, allowed: &[AreaNo]) -> Option<RecordNews> {
         Told::Changed if row.row.erased => News::Erased,
         Told::Changed => return None,
     };
-    Some(RecordNews {
-        last: row.at,
-        ..record_news(row.row.clone(), news)
-    })
+    Some(RecordNews { last: row.at, ..record_news(row.row.clone(), news) })
 }
 
 /// Whether a phone may hold a record that is here no longer. Who begins with the area holds of it what he or she made
@@ -373,22 +332,8 @@ fn whole_record(service: &Service, seen: &RecordRow, facets: u64) -> Result<Opti
 }
 
 fn record_news(row: RecordRow, news: News) -> RecordNews {
-    let RecordRow {
-        record,
-        created,
-        last,
-        record_type,
-        epoch,
-        ..
-    } = row;
-    RecordNews {
-        record,
-        created,
-        last,
-        record_type,
-        epoch,
-        news,
-    }
+    let RecordRow { record, created, last, record_type, epoch, .. } = row;
+    RecordNews { record, created, last, record_type, epoch, news }
 }
 
 /// A record's news: its entries since the floor or the whole, whichever is shorter; `None` when none of it is for
@@ -400,9 +345,7 @@ fn news(
     facets: u64,
     own: &[(FeedId, u64)],
 ) -> Result<Option<RecordNews>, StoreError> {
-    let RecordNewsRow {
-        row, entries, whole, ..
-    } = row;
+    let RecordNewsRow { row, entries, whole, .. } = row;
     if let Some(documents) = whole {
         let documents = documents.into_iter().filter(|d| facets & (1 << d.facet) != 0);
         let snapshot = News::Snapshot(documents.map(|d| (d.facet, d.bytes)).collect());
@@ -451,11 +394,8 @@ fn snapshot(
     if now.last != row.last {
         return Ok(None);
     }
-    let documents: Vec<(u8, Vec<u8>)> = documents
-        .into_iter()
-        .filter(|d| facets & (1 << d.facet) != 0)
-        .map(|d| (d.facet, d.bytes))
-        .collect();
+    let documents: Vec<(u8, Vec<u8>)> =
+        documents.into_iter().filter(|d| facets & (1 << d.facet) != 0).map(|d| (d.facet, d.bytes)).collect();
     let size: usize = documents.iter().map(|(_, bytes)| bytes.len()).sum();
     // Entries go through the column compressor, which at least halves them; a save is compressed already.
     Ok((size * 2 < bytes).then_some(News::Snapshot(documents)))
@@ -478,12 +418,5 @@ fn logged(
             entry.target = Target::Edit { record: line.record };
         }
     }
-    LogEntry {
-        seq: line.seq,
-        feed: line.feed,
-        author,
-        seen: line.seen,
-        entry,
-        own,
-    }
+    LogEntry { seq: line.seq, feed: line.feed, author, seen: line.seen, entry, own }
 }

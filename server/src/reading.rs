@@ -60,22 +60,12 @@ impl<'a> Reader<'a> {
     /// The person of this login, who holds these grants.
     pub fn new(service: &'a Service, login: &'a str, grants: &'a [Grant]) -> Self {
         let (tree, now) = (service.tree(), service.now());
-        Self {
-            service,
-            login,
-            now,
-            grants,
-            tree,
-        }
+        Self { service, login, now, grants, tree }
     }
 
     /// The person's rights.
     pub fn rights(&self) -> Rights<'_> {
-        Rights {
-            schema: &self.service.schema,
-            tree: &self.tree,
-            grants: self.grants,
-        }
+        Rights { schema: &self.service.schema, tree: &self.tree, grants: self.grants }
     }
 
     /// The grants the rights come from, ended ones included.
@@ -98,20 +88,10 @@ impl<'a> Reader<'a> {
         let Some(code) = code else {
             return Ok(areas);
         };
-        let asked = self
-            .tree
-            .by_code(code)
-            .map(|info| self.tree.below(info.no, self.now));
-        areas.retain(|area| {
-            asked
-                .as_ref()
-                .is_some_and(|asked| asked.binary_search(area).is_ok())
-        });
+        let asked = self.tree.by_code(code).map(|info| self.tree.below(info.no, self.now));
+        areas.retain(|area| asked.as_ref().is_some_and(|asked| asked.binary_search(area).is_ok()));
         if areas.is_empty() {
-            return Err(ReadError::refused(
-                Code::AreaUnknown,
-                "no such area, or no role in it",
-            ));
+            return Err(ReadError::refused(Code::AreaUnknown, "no such area, or no role in it"));
         }
         Ok(areas)
     }
@@ -184,16 +164,8 @@ fn is_handled<'h>(login: &str, record: &RecordRow, mut handlers: impl Iterator<I
 
 /// The people a record's view says it is assigned to: those of its ticket, and those named in its fields.
 pub fn handlers(view: &Value) -> impl Iterator<Item = &str> {
-    let lists = [
-        &view["_ticket"]["assignees"],
-        &view["_ticket"]["co_handlers"],
-        &view["co_handlers"],
-    ];
-    lists
-        .into_iter()
-        .filter_map(Value::as_array)
-        .flatten()
-        .filter_map(Value::as_str)
+    let lists = [&view["_ticket"]["assignees"], &view["_ticket"]["co_handlers"], &view["co_handlers"]];
+    lists.into_iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str)
 }
 
 /// What [`Reader::reach`] says of each area, asked once.
@@ -205,10 +177,7 @@ pub struct Reaches<'a> {
 impl<'a> Reaches<'a> {
     /// Nothing asked yet.
     pub fn new(reader: &'a Reader<'a>) -> Self {
-        Self {
-            reader,
-            known: HashMap::new(),
-        }
+        Self { reader, known: HashMap::new() }
     }
 
     /// The reach in an area.

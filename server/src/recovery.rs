@@ -98,11 +98,8 @@ impl Recovering {
         }
         let awaited = service.store.awaited()?;
         if !awaited.to_settle.is_empty() && !self.is_time_up(service, &restore) {
-            let phase = if awaited.to_offer.is_empty() {
-                RecoveryPhase::Settling
-            } else {
-                RecoveryPhase::Gathering
-            };
+            let phase =
+                if awaited.to_offer.is_empty() { RecoveryPhase::Settling } else { RecoveryPhase::Gathering };
             self.know(Some((now, phase)));
             return Ok(phase);
         }
@@ -176,15 +173,8 @@ pub fn again(
     };
     let (first, last) = (first.entry.n, last.entry.n);
     let key = service.receipt_key.verifying_key();
-    let unbound = if faults::is_planted("07") {
-        &BTreeSet::new()
-    } else {
-        emptied
-    };
-    let of_feed = brought
-        .receipts
-        .iter()
-        .filter(|(_, receipt)| receipt.feed == feed);
+    let unbound = if faults::is_planted("07") { &BTreeSet::new() } else { emptied };
+    let of_feed = brought.receipts.iter().filter(|(_, receipt)| receipt.feed == feed);
     for (epoch, told) in of_feed.filter(|(_, told)| told.n >= first && told.n <= last) {
         let chained = entries[(told.n - first) as usize].hash == told.hash;
         if chained && receipt::verify(&key, *epoch, told) {
@@ -233,9 +223,7 @@ fn refusals(told: &Receipt) -> impl Iterator<Item = (u64, Refusal)> + '_ {
         if refusal.rule.chars().count() > limits::REASON_CHARS {
             refusal.rule.clear();
         }
-        refusal.field = refusal
-            .field
-            .filter(|field| field.chars().count() <= limits::FIELD_NAME_CHARS);
+        refusal.field = refusal.field.filter(|field| field.chars().count() <= limits::FIELD_NAME_CHARS);
         (*n, refusal)
     })
 }
@@ -267,11 +255,8 @@ pub fn note(
         }
     }
     let missing = brought.map_or(&[][..], |brought| &brought.missing);
-    let told: Vec<_> = missing
-        .iter()
-        .filter(|one| reader.reach(one.area).reads(one.facet))
-        .copied()
-        .collect();
+    let told: Vec<_> =
+        missing.iter().filter(|one| reader.reach(one.area).reads(one.facet)).copied().collect();
     if !told.is_empty() && service.recovering.restore().is_some() {
         service.store.note_missing(device.no, &told, service.now())?;
     }

@@ -37,28 +37,16 @@ pub fn list(reader: &Reader<'_>, question: &Question) -> Result<Value, ReadError
     let mut areas = reader.areas(question.area.as_deref())?;
     areas.retain(|area| reader.reach(*area).supervises);
     if areas.is_empty() {
-        return Err(ReadError::refused(
-            Code::Forbidden,
-            "no role that supervises there",
-        ));
+        return Err(ReadError::refused(Code::Forbidden, "no role that supervises there"));
     }
     let limit = question.limit.unwrap_or(PAGE).clamp(1, PAGE_MOST);
     let before = question.before.as_deref().map(read_place).transpose()?;
-    let query = RefusedQuery {
-        areas,
-        asked: question.asked,
-        before,
-        limit,
-    };
+    let query = RefusedQuery { areas, asked: question.asked, before, limit };
     let rows = reader.service.store.refused(&query)?;
     let next = (rows.len() == limit).then(|| rows.last().map(place)).flatten();
     let shown = rows
         .iter()
-        .map(|row| {
-            is_supervised(reader, row)?
-                .then(|| shown(reader, row))
-                .transpose()
-        })
+        .map(|row| is_supervised(reader, row)?.then(|| shown(reader, row)).transpose())
         .filter_map(Result::transpose)
         .collect::<Result<Vec<_>, ReadError>>()?;
     Ok(json!({ "refused": shown, "before": next }))
@@ -93,9 +81,7 @@ fn shown(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
     // Of an erased one nothing is left but that it was.
     if let Ok(entry) = canonical::decode(&row.body) {
         let record_type = type_of(reader, row, &entry)?;
-        let found = record_type
-            .as_deref()
-            .and_then(|of| reader.service.schema.record_type(of));
+        let found = record_type.as_deref().and_then(|of| reader.service.schema.record_type(of));
         let reach = reader.reach(row.area);
         let intents = entry.intents.iter().filter(|intent| reach.reads(intent.facet));
         let intents = mask::intents(found, intents);
@@ -120,9 +106,7 @@ fn type_of(reader: &Reader<'_>, row: &RefusedRow, entry: &Entry) -> Result<Optio
 
 /// A ruling as it is shown.
 pub fn ruling_json(ruling: &RulingRow) -> Value {
-    let admitted_as = ruling
-        .admitted_as
-        .map(|(feed, n)| json!({ "feed": feed, "n": n }));
+    let admitted_as = ruling.admitted_as.map(|(feed, n)| json!({ "feed": feed, "n": n }));
     json!({
         "admitted": ruling.admitted_as.is_some(), "by": ruling.by, "at": ruling.at, "note": ruling.note,
         "admitted_as": admitted_as,
@@ -155,10 +139,7 @@ pub fn admit_one(
     let entry = canonical::decode(&row.body).map_err(|_| StoreError::Damaged("entries"))?;
     let reach = reader.reach(row.area);
     if entry.facets() & !reach.facets != 0 {
-        return Err(ReadError::refused(
-            Code::Forbidden,
-            "it writes what the role may not read",
-        ));
+        return Err(ReadError::refused(Code::Forbidden, "it writes what the role may not read"));
     }
     let DeskVerdict { refused, .. } = match admit(reader.service, user, &row, note) {
         Err(ReadError::Refused(refusal)) if refusal.code == Code::AlreadyRuled => {
@@ -207,11 +188,7 @@ fn supervised(reader: &Reader<'_>, (feed, n): (FeedId, u64), note: &str) -> Resu
     let row = reader.service.store.refused_entry(feed, n)?;
     let missing = || ReadError::refused(Code::NotFound, "no such refused entry");
     let row = row.filter(|row| row.area != AreaNo(0)).ok_or_else(missing)?;
-    if is_supervised(reader, &row)? {
-        Ok(row)
-    } else {
-        Err(missing())
-    }
+    if is_supervised(reader, &row)? { Ok(row) } else { Err(missing()) }
 }
 
 /// Whether the reader supervises the area in which the record is now; where there is no record, the one it was to be in.

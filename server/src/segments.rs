@@ -59,35 +59,23 @@ pub fn push(
             Ok(mut segment) => {
                 // An app of before does not know how: what it brings is taken as it is.
                 segment.heard.corrects &= version > OLDEST_PROTOCOL;
-                bytes += segment
-                    .entries
-                    .iter()
-                    .map(|signed| signed.body.len())
-                    .sum::<usize>();
+                bytes += segment.entries.iter().map(|signed| signed.body.len()).sum::<usize>();
                 if bytes <= limits::PUSH_BYTES {
                     checked.push(segment);
                 } else {
                     let rule = format!("at most {} bytes of entries a request", limits::PUSH_BYTES);
                     let stopped = Some(Refusal::new(Code::BodyTooLarge, rule));
-                    pushed
-                        .receipts
-                        .push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
+                    pushed.receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
                 }
             }
             Err(refusal) => {
                 let stopped = Some(refusal);
-                pushed
-                    .receipts
-                    .push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
+                pushed.receipts.push(receipt(service, version, SegmentVerdict { stopped, ..nothing }));
             }
         }
     }
     if !checked.is_empty() {
-        let push = Push {
-            carrier: Some(device.no),
-            segments: checked,
-            now,
-        };
+        let push = Push { carrier: Some(device.no), segments: checked, now };
         let mut verdicts = service.store.push(push)?;
         if let Some(first) = planted {
             for verdict in &mut verdicts {
@@ -209,11 +197,7 @@ fn check(
             (body, hash)
         };
         before = hash;
-        entries.push(SignedEntry {
-            entry,
-            body,
-            hash: before,
-        });
+        entries.push(SignedEntry { entry, body, hash: before });
     }
     let last = first + entries.len() as u64 - 1;
     let key = VerifyingKey::from_bytes(&feed.public_key);
@@ -233,11 +217,7 @@ fn check(
         );
     }
     let earlier = own.iter().take_while(|(of, _)| *of != feed.feed);
-    let before = if is_own {
-        earlier.copied().collect()
-    } else {
-        Vec::new()
-    };
+    let before = if is_own { earlier.copied().collect() } else { Vec::new() };
     Ok(Ok(CheckedSegment {
         again: again.map(Arc::new),
         feed,
@@ -262,23 +242,14 @@ fn feed_of(
     feed: FeedId,
 ) -> Result<Option<(FeedRow, i64)>, StoreError> {
     if let Some(row) = service.store.feed(feed)? {
-        let device = row
-            .device
-            .map(|no| service.store.device(no))
-            .transpose()?
-            .flatten();
+        let device = row.device.map(|no| service.store.device(no)).transpose()?.flatten();
         let told = device.as_ref().map_or(i64::MAX, |device| device.told);
         return Ok(device.is_none_or(|d| !d.revoked).then_some((row, told)));
     }
     let named = own.iter().position(|(of, _)| *of == feed);
-    let named = named
-        .and_then(|place| ordinals.get(place))
-        .map(|(ordinal, _)| *ordinal);
+    let named = named.and_then(|place| ordinals.get(place)).map(|(ordinal, _)| *ordinal);
     let usual = || (0..limits::DEVICE_FEEDS).find(|&o| FeedId::of_key(&carrier.public_key, o) == feed);
-    let Some(ordinal) = named
-        .or_else(usual)
-        .filter(|ordinal| *ordinal < limits::DEVICE_FORKS)
-    else {
+    let Some(ordinal) = named.or_else(usual).filter(|ordinal| *ordinal < limits::DEVICE_FORKS) else {
         return Ok(None);
     };
     let Some(user) = service.store.user(carrier.user)? else {
@@ -318,24 +289,13 @@ impl<'a> Brought<'a> {
         let phase = service.recovering.phase(service)?;
         let recovery = request.recovery.as_ref();
         let concerned = recovery.is_some() || phase != RecoveryPhase::Over;
-        Ok(concerned.then_some(Self {
-            recovery: recovery.unwrap_or(NOTHING),
-            phase,
-        }))
+        Ok(concerned.then_some(Self { recovery: recovery.unwrap_or(NOTHING), phase }))
     }
 }
 
 /// The server's word on a segment, in the form of the request's protocol version.
 fn receipt(service: &Service, version: u8, verdict: SegmentVerdict) -> Receipt {
-    let SegmentVerdict {
-        feed,
-        first,
-        n,
-        hash,
-        refused,
-        times: _,
-        stopped,
-    } = verdict;
+    let SegmentVerdict { feed, first, n, hash, refused, times: _, stopped } = verdict;
     let mut receipt = Receipt {
         suite: service.suite_of(version),
         feed,

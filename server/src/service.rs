@@ -142,9 +142,7 @@ impl Service {
     }
 
     fn known(&self) -> (Arc<AreaTree>, u32, u64) {
-        self.tree
-            .read()
-            .map_or_else(|poisoned| poisoned.into_inner().clone(), |tree| tree.clone())
+        self.tree.read().map_or_else(|poisoned| poisoned.into_inner().clone(), |tree| tree.clone())
     }
 
     /// Reads the territory again.
@@ -177,9 +175,7 @@ impl Service {
 
 /// The server's clock, ms since 1970.
 pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
 }
 
 fn territory((version, areas): (u64, Vec<AreaInfo>)) -> (Arc<AreaTree>, u32, u64) {

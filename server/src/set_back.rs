@@ -49,10 +49,7 @@ pub struct SetBack {
 impl SetBack {
     /// What the store says of itself.
     pub fn new(store: &dyn Store) -> Result<Self, StoreError> {
-        Ok(Self {
-            known: Mutex::new((read(store)?, i64::MIN)),
-            claims: Mutex::default(),
-        })
+        Ok(Self { known: Mutex::new((read(store)?, i64::MIN)), claims: Mutex::default() })
     }
 
     /// Why the store is held to be set back; `None` if it is not.
@@ -194,22 +191,17 @@ impl Beside {
     /// Begins.
     pub fn start(service: Arc<Service>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(0);
-        let thread = std::thread::Builder::new()
-            .name("position".into())
-            .spawn(move || {
-                let mut last = None;
-                loop {
-                    let waits = stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout);
-                    last = put(&service, last);
-                    if !waits {
-                        return;
-                    }
+        let thread = std::thread::Builder::new().name("position".into()).spawn(move || {
+            let mut last = None;
+            loop {
+                let waits = stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout);
+                last = put(&service, last);
+                if !waits {
+                    return;
                 }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -284,9 +276,7 @@ fn claim(service: &Service, device: &Device, request: &Request) -> Result<Option
 /// Whether a phone's positions are another generation's. One of a generation that is known here, and not this one, is told to
 /// move. One of an unknown generation that has shown its receipts has no more to say.
 fn is_of_another(service: &Service, request: &Request) -> Result<bool, StoreError> {
-    let other = request
-        .server_epoch
-        .filter(|epoch| *epoch != service.identity.epoch);
+    let other = request.server_epoch.filter(|epoch| *epoch != service.identity.epoch);
     Ok(match other {
         Some(epoch) => request.recovery.is_some() || service.store.epochs()?.contains(&epoch),
         None => false,
@@ -330,9 +320,7 @@ fn contradicts(service: &Service, epoch: ServerEpoch, told: &Receipt) -> Result<
     }
     Ok(match held(service, feed, n)? {
         Some(hash) if hash == told.hash.0 => None,
-        Some(_) => Some(format!(
-            "entry {n} of feed {feed} was confirmed, and another is here"
-        )),
+        Some(_) => Some(format!("entry {n} of feed {feed} was confirmed, and another is here")),
         None => Some(format!("entry {n} of feed {feed} was confirmed, and is not here")),
     })
 }

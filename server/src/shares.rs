@@ -65,12 +65,9 @@ pub fn make(reader: &Reader<'_>, terms: Terms) -> Result<u64, ReadError> {
     let purpose = reason::checked(Some(&terms.purpose))
         .map_err(|refusal| Refusal::of_field(Code::BadRequest, "purpose", refusal.rule))?;
     if terms.to == reader.login {
-        return Err(Refusal::of_field(
-            Code::SecondPersonRequired,
-            "to",
-            "somebody else than who makes it",
-        )
-        .into());
+        return Err(
+            Refusal::of_field(Code::SecondPersonRequired, "to", "somebody else than who makes it").into()
+        );
     }
     let known = reader.service.store.user_by_login(&terms.to)?;
     if known.is_none_or(|user| user.revoked) {
@@ -107,11 +104,7 @@ fn may_be_shared(record_type: &RecordType, fields: &[String]) -> Result<(), Refu
             return Err(Refusal::of_field(Code::FieldUnknown, "fields", rule));
         };
         if field.facet != 0 || field.privacy.class == PrivacyClass::Sensitive {
-            return Err(Refusal::of_field(
-                Code::Forbidden,
-                name,
-                "a sensitive field is in no share",
-            ));
+            return Err(Refusal::of_field(Code::Forbidden, name, "a sensitive field is in no share"));
         }
     }
     Ok(())
@@ -159,11 +152,7 @@ fn goes_on(reader: &Reader<'_>, share: &Share) -> Result<(), ReadError> {
 pub fn list(reader: &Reader<'_>) -> Result<Vec<Value>, ReadError> {
     let shows = |share: &Share| share.terms.to == reader.login || answers_for(reader, share.terms.area);
     let shares = reader.service.store.shares()?;
-    Ok(shares
-        .iter()
-        .filter(|share| shows(share))
-        .map(|share| to_json(reader, share))
-        .collect())
+    Ok(shares.iter().filter(|share| shows(share)).map(|share| to_json(reader, share)).collect())
 }
 
 fn to_json(reader: &Reader<'_>, share: &Share) -> Value {
@@ -205,10 +194,7 @@ pub fn feed(
     limit: Option<usize>,
 ) -> Result<Page, ReadError> {
     let store = &reader.service.store;
-    let share = store
-        .share(no)?
-        .filter(|share| share.terms.to == reader.login)
-        .ok_or_else(no_such_share)?;
+    let share = store.share(no)?.filter(|share| share.terms.to == reader.login).ok_or_else(no_such_share)?;
     goes_on(reader, &share)?;
     if share.approved.is_none() {
         let rule = "nobody has approved this share";
@@ -228,10 +214,7 @@ pub fn feed(
     let areas = reader.tree().below(share.terms.area, reader.now);
     let found = store.ledger(&LedgerQuery {
         record_type: share.terms.record_type.clone(),
-        areas: areas
-            .iter()
-            .map(|area| (*area, cursor.positions.get(area).copied().unwrap_or(0)))
-            .collect(),
+        areas: areas.iter().map(|area| (*area, cursor.positions.get(area).copied().unwrap_or(0))).collect(),
         limit,
     })?;
     for row in &found.rows {
@@ -258,11 +241,7 @@ pub fn feed(
         }
     }
     note(reader, &share, (since, &next), &seen)?;
-    Ok(Page {
-        more: found.len() == limit,
-        rows,
-        cursor: next,
-    })
+    Ok(Page { more: found.len() == limit, rows, cursor: next })
 }
 
 /// The pull's row in the read log: how many, of whom, from which cursor to which (by their fingerprints).
@@ -275,36 +254,18 @@ fn note(
     let print = |cursor: &str| hex(&Sha256::digest(cursor.as_bytes())[..8]);
     let from = from.map_or_else(|| "start".to_owned(), print);
     let terms = &share.terms;
-    let subject = format!(
-        "{} share={} from={from} to={}",
-        terms.record_type,
-        share.no,
-        print(to)
-    );
-    let mut read = reads::note(
-        reader,
-        (ReadKind::Share, subject),
-        terms.fields.clone(),
-        &terms.purpose,
-        seen,
-    );
+    let subject = format!("{} share={} from={from} to={}", terms.record_type, share.no, print(to));
+    let mut read =
+        reads::note(reader, (ReadKind::Share, subject), terms.fields.clone(), &terms.purpose, seen);
     (read.area, read.share) = (Some(terms.area), Some(share.no));
     unmask::note(reader, read)
 }
 
 /// A row with the granted fields and nothing else.
 fn granted(reader: &Reader<'_>, share: &Share, row: &LedgerRow) -> Value {
-    let view = row
-        .views
-        .iter()
-        .find(|(facet, _)| *facet == 0)
-        .map(|(_, view)| view);
-    let fields: Map<String, Value> = share
-        .terms
-        .fields
-        .iter()
-        .filter_map(|name| Some((name.clone(), view?.get(name)?.clone())))
-        .collect();
+    let view = row.views.iter().find(|(facet, _)| *facet == 0).map(|(_, view)| view);
+    let fields: Map<String, Value> =
+        share.terms.fields.iter().filter_map(|name| Some((name.clone(), view?.get(name)?.clone()))).collect();
     json!({
         "id": row.record.record,
         "area": reader.tree().get(row.record.area).map(|area| &area.code),

@@ -145,10 +145,7 @@ pub fn open_for(
         None => limits::STRANGER_INFLATED_BYTES,
     };
     let payload = squeeze::unpack(envelope.packing, envelope.payload, dictionary, most)?;
-    let ReadRequest {
-        mut request,
-        segments,
-    } = frames::read_request(&payload)?;
+    let ReadRequest { mut request, segments } = frames::read_request(&payload)?;
     request.schema = envelope.schema;
     let mut ready = Vec::new();
     let (device, user) = door(service, (&envelope, now), &request, known, admit, &mut ready)?;
@@ -157,10 +154,7 @@ pub fn open_for(
     let packing = packing_of(service, &envelope);
     let version = envelope.version;
     set_back::look(service, &device, &request)?;
-    if request
-        .server_epoch
-        .is_some_and(|epoch| epoch != service.identity.epoch)
-    {
+    if request.server_epoch.is_some_and(|epoch| epoch != service.identity.epoch) {
         let notice = recovery::notice(service, version, &request, &own)?;
         let notice = notice.ok_or(SyncError::Refused(Code::ServerEpochChanged))?;
         ready.push(Frame::Restored(notice));
@@ -171,10 +165,7 @@ pub fn open_for(
         Some(sheet) => Names::new(service).read(version, sheet)?,
         None => Vec::new(),
     };
-    ready.push(Frame::Time {
-        at: now,
-        epoch: service.identity.epoch,
-    });
+    ready.push(Frame::Time { at: now, epoch: service.identity.epoch });
     // Before everything that a phone without one could not take in.
     if request.lease || request.enrol.is_some() {
         ready.push(Frame::Lease(lease::lease(service, &device, now)));
@@ -208,11 +199,7 @@ pub fn open_for(
     if told_anew {
         pull.tell_areas();
     }
-    let budget = if request.budget == 0 {
-        usize::MAX
-    } else {
-        request.budget as usize
-    };
+    let budget = if request.budget == 0 { usize::MAX } else { request.budget as usize };
     Ok(Answer {
         ready,
         pull,
@@ -234,11 +221,7 @@ pub fn open_for(
 
 /// The same packing comes back: what the phone used, it can read.
 fn packing_of(service: &Service, envelope: &Envelope<'_>) -> Packing {
-    if envelope.schema == service.schema.fingerprint() {
-        Packing::Dictionary
-    } else {
-        Packing::Zstd
-    }
+    if envelope.schema == service.schema.fingerprint() { Packing::Dictionary } else { Packing::Zstd }
 }
 
 fn dictionary<'a>(service: &'a Service, envelope: &Envelope<'_>) -> Result<&'a [u8], WireError> {
@@ -314,10 +297,7 @@ fn door(
     if let Some(admit) = admit {
         admit(&device).map_err(SyncError::TooOften)?;
     }
-    service
-        .counters
-        .advance(&*service.store, &device, envelope.counter, now)?
-        .map_err(SyncError::Counter)?;
+    service.counters.advance(&*service.store, &device, envelope.counter, now)?.map_err(SyncError::Counter)?;
     service.counters.save_some(&*service.store, now)?;
     if request.enrol.is_some() {
         ready.push(Frame::Welcome(Welcome {
@@ -334,11 +314,7 @@ fn door(
 
 /// The device's feeds, each with the last entry it says it holds.
 fn own_feeds(device: &Device, request: &Request) -> Vec<(FeedId, u64)> {
-    request
-        .own
-        .iter()
-        .map(|(ordinal, n)| (FeedId::of_key(&device.public_key, *ordinal), *n))
-        .collect()
+    request.own.iter().map(|(ordinal, n)| (FeedId::of_key(&device.public_key, *ordinal), *n)).collect()
 }
 
 /// Looks short names up. A store that failed is no name that means nothing.
@@ -397,10 +373,7 @@ fn news_of_rights(
     (grants, territory): (&[Grant], u32),
     ready: &mut Vec<Frame>,
 ) -> bool {
-    let set = GrantSet {
-        grants: grants.to_vec(),
-        territory,
-    };
+    let set = GrantSet { grants: grants.to_vec(), territory };
     let changed = gridledger_core::receipt::grants_fingerprint(&set) != request.grants;
     if changed {
         ready.push(Frame::Grants(set));
@@ -442,10 +415,8 @@ impl Answer {
 
     /// The next bytes to send, and whether they are the last.
     pub fn next(&mut self, service: &Service) -> Result<(Vec<u8>, bool), StoreError> {
-        let mut piece: Vec<u8> = std::mem::take(&mut self.ready)
-            .iter()
-            .flat_map(frames::write_frame)
-            .collect();
+        let mut piece: Vec<u8> =
+            std::mem::take(&mut self.ready).iter().flat_map(frames::write_frame).collect();
         let last = self.gather(service, &mut piece)?;
         let out = match (self.packer.take(), last) {
             (None, true) => self.whole(service, &piece),
@@ -514,9 +485,7 @@ impl Answer {
             return Ok(None);
         }
         let to = delta.to;
-        service
-            .given
-            .give(&*service.store, self.device, to.area, to.reached)?;
+        service.given.give(&*service.store, self.device, to.area, to.reached)?;
         let sent = self.pull.take_sent();
         service.given.send(&*service.store, self.device, &sent)?;
         Ok(next)

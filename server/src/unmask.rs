@@ -29,12 +29,7 @@ pub struct Unmask {
 impl Unmask {
     /// Reads `unmask`, `reason` and `export` of a query; `None` if masked values will do.
     pub fn read(pairs: &[(String, String)]) -> Result<Option<Self>, Refusal> {
-        let value = |name: &str| {
-            pairs
-                .iter()
-                .find(|(key, _)| key == name)
-                .map(|(_, value)| value.as_str())
-        };
+        let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let wrong = |name, rule: &str| Err(Refusal::of_field(Code::BadRequest, name, rule));
         match value("unmask") {
             None | Some("0" | "false" | "") => return Ok(None),
@@ -48,22 +43,14 @@ impl Unmask {
                 Err(_) => return wrong("export", "the number of an export"),
             },
         };
-        Ok(Some(Self {
-            reason: reason::checked(value("reason"))?,
-            export,
-        }))
+        Ok(Some(Self { reason: reason::checked(value("reason"))?, export }))
     }
 }
 
 /// The fields of a type whose values are masked where nobody asks.
 pub fn masked_fields(record_type: &RecordType) -> impl Iterator<Item = &str> {
-    let fields = record_type
-        .order()
-        .iter()
-        .filter_map(|name| record_type.field(name));
-    fields
-        .filter(|field| mask::rule(field).is_some())
-        .map(|field| &*field.name)
+    let fields = record_type.order().iter().filter_map(|name| record_type.field(name));
+    fields.filter(|field| mask::rule(field).is_some()).map(|field| &*field.name)
 }
 
 /// Notes that a record's values are about to be seen by somebody who may.
@@ -75,10 +62,7 @@ pub fn record(reader: &Reader<'_>, readable: &Readable<'_>, unmask: &Unmask) -> 
     let row = &readable.row;
     let fields = masked_fields(readable.record_type)
         .filter(|name| {
-            readable
-                .record_type
-                .field(name)
-                .is_some_and(|field| readable.reach.reads(field.facet))
+            readable.record_type.field(name).is_some_and(|field| readable.reach.reads(field.facet))
         })
         .map(str::to_owned)
         .collect();
@@ -159,18 +143,11 @@ pub fn ledger(
     (unmask, export): (&Unmask, Option<&Export>),
     seen: &[(RecordId, AreaNo)],
 ) -> Result<(), ReadError> {
-    let kind = if export.is_some() {
-        ReadKind::Export
-    } else {
-        ReadKind::Ledger
-    };
+    let kind = if export.is_some() { ReadKind::Export } else { ReadKind::Ledger };
     let fields = masked_fields(question.record_type).map(str::to_owned).collect();
     let mut read = reads::note(reader, (kind, question.subject()), fields, &unmask.reason, seen);
     if read.area.is_none() {
-        let asked = question
-            .area
-            .as_ref()
-            .and_then(|code| reader.tree().by_code(code));
+        let asked = question.area.as_ref().and_then(|code| reader.tree().by_code(code));
         read.area = asked.map(|area| area.no);
     }
     note(reader, read)

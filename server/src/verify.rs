@@ -114,11 +114,7 @@ impl VerifyReport {
     fn note(&mut self, kind: Kind, of: impl ToString, what: impl Into<String>) {
         self.differences += 1;
         if self.listed.len() < LISTED {
-            self.listed.push(Difference {
-                kind,
-                of: of.to_string(),
-                what: what.into(),
-            });
+            self.listed.push(Difference { kind, of: of.to_string(), what: what.into() });
         }
     }
 

@@ -32,8 +32,7 @@ pub struct Readable<'a> {
 impl Readable<'_> {
     /// Whether this reader may see its values unmasked.
     pub fn may_unmask(&self, login: &str) -> bool {
-        self.reach
-            .unmasks(login, &self.row, handlers(&self.view.to_json()))
+        self.reach.unmasks(login, &self.row, handlers(&self.view.to_json()))
     }
 }
 
@@ -53,12 +52,7 @@ pub fn find<'a>(reader: &'a Reader<'_>, record: RecordId) -> Result<Readable<'a>
     if !reach.covers(reader.login, &row, handlers(&view.to_json())) {
         return Err(unknown());
     }
-    Ok(Readable {
-        row,
-        record_type,
-        view,
-        reach,
-    })
+    Ok(Readable { row, record_type, view, reach })
 }
 
 /// `GET /v1/records/{id}`: the record with the fields the reader may see, masked but for who may and says why.
@@ -70,12 +64,7 @@ pub fn record(reader: &Reader<'_>, record: RecordId, plain: Option<&Unmask>) -> 
     if let Some(why) = plain {
         unmask::record(reader, &readable, why)?;
     }
-    let Readable {
-        row,
-        record_type,
-        view,
-        ..
-    } = readable;
+    let Readable { row, record_type, view, .. } = readable;
     let Value::Object(mut fields) = view.to_json() else {
         return Err(StoreError::Damaged("documents").into());
     };
@@ -117,10 +106,7 @@ pub fn history(reader: &Reader<'_>, record: RecordId, plain: Option<&Unmask>) ->
         unmask::record(reader, &readable, why)?;
     }
     let mut entries = Vec::new();
-    let rows = reader
-        .service
-        .store
-        .history_upto(record, limits::HISTORY_REFUSED)?;
+    let rows = reader.service.store.history_upto(record, limits::HISTORY_REFUSED)?;
     let refused = rows.iter().filter(|row| row.refusal.is_some()).count();
     for row in rows {
         if row.refusal.is_some() && !readable.reach.supervises && row.author != reader.login {
@@ -204,9 +190,7 @@ fn erased_json(readable: &Readable<'_>, row: &HistoryRow) -> Option<Value> {
 
 /// Ids of events, in the order in which they are read.
 fn in_order<'a>(view: &'a View, ids: &[&str]) -> Vec<&'a str> {
-    let ordered = reading_order(&view.events)
-        .into_iter()
-        .map(|event| event.id.as_str());
+    let ordered = reading_order(&view.events).into_iter().map(|event| event.id.as_str());
     ordered.filter(|id| ids.contains(id)).collect()
 }
 

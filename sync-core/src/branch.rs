@@ -57,10 +57,7 @@ impl Document {
         let (doc, hash) = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
         branch.past.doc = doc;
         branch.ahead = true;
-        match branch
-            .held
-            .binary_search_by_key(&authored.feed, |(feed, _)| *feed)
-        {
+        match branch.held.binary_search_by_key(&authored.feed, |(feed, _)| *feed) {
             Ok(at) => branch.held[at].1 += 1,
             Err(at) => branch.held.insert(at, (authored.feed, 1)),
         }
@@ -108,11 +105,7 @@ impl Document {
     pub fn changes_to_copy(&self, seen: &Seen) -> u64 {
         let Seen::Clock(clock) = seen else { return 0 };
         let held: &[_] = self.branch.as_ref().map_or(&[], |branch| &branch.held);
-        if *held == *sorted(clock) {
-            0
-        } else {
-            self.change_count() as u64
-        }
+        if *held == *sorted(clock) { 0 } else { self.change_count() as u64 }
     }
 
     /// The branch that holds what was seen and nothing else.
@@ -127,11 +120,7 @@ impl Document {
                 None => forked(&self.doc, &heads),
             });
             let doc = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
-            self.branch = Some(Box::new(Branch {
-                held: wanted,
-                past: Self::of(doc),
-                ahead: false,
-            }));
+            self.branch = Some(Box::new(Branch { held: wanted, past: Self::of(doc), ahead: false }));
         }
         Ok(self.branch.as_mut().expect("BUG: it was just made"))
     }

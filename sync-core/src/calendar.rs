@@ -10,11 +10,7 @@ pub fn minute(ms: i64) -> String {
     let local = ms.saturating_add(OFFSET_MS);
     let (year, month, day) = date(local.div_euclid(DAY_MS));
     let minutes = local.rem_euclid(DAY_MS) / 60_000;
-    format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}",
-        minutes / 60,
-        minutes % 60
-    )
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 /// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the last.
@@ -26,11 +22,7 @@ pub fn date(days: i64) -> (i64, i64, i64) {
     let of_year = day - (365 * year + year / 4 - year / 100);
     let month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 {
-        (year, month + 3)
-    } else {
-        (year + 1, month - 9)
-    };
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
     (year + era * 400, month, day)
 }
 

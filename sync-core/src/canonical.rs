@@ -41,17 +41,8 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, CanonicalError> {
     let (n, at, cursor, role) = (d.u64()?, d.i64()?, d.u64()?, d.str()?.to_owned());
     let target = read_target(&mut d)?;
     let count = d.array()?.unwrap_or(0);
-    let intents = (0..count)
-        .map(|_| read_intent(&mut d))
-        .collect::<Result<_, _>>()?;
-    Ok(Entry {
-        n,
-        at,
-        cursor,
-        role,
-        target,
-        intents,
-    })
+    let intents = (0..count).map(|_| read_intent(&mut d)).collect::<Result<_, _>>()?;
+    Ok(Entry { n, at, cursor, role, target, intents })
 }
 
 /// The hash of an entry, chained to the one before it.
@@ -78,27 +69,17 @@ pub fn verify_segment(
 }
 
 fn write_entry(e: &mut Out, entry: &Entry) -> Written {
-    e.array(6)?
-        .u64(entry.n)?
-        .i64(entry.at)?
-        .u64(entry.cursor)?
-        .str(&entry.role)?;
+    e.array(6)?.u64(entry.n)?.i64(entry.at)?.u64(entry.cursor)?.str(&entry.role)?;
     match &entry.target {
         Target::Create { record_type, area } => e.array(3)?.u8(0)?.str(record_type)?.u32(area.0)?,
         Target::Edit { record } => e.array(2)?.u8(1)?.bytes(&record.0)?,
     };
     e.array(entry.intents.len() as u64)?;
-    entry
-        .intents
-        .iter()
-        .try_for_each(|intent| write_intent(e, intent))
+    entry.intents.iter().try_for_each(|intent| write_intent(e, intent))
 }
 
 fn write_intent(e: &mut Out, intent: &Intent) -> Written {
-    e.array(2 + op_arity(&intent.op))?
-        .u8(intent.facet)?
-        .str(&intent.field)?
-        .u8(op_number(&intent.op))?;
+    e.array(2 + op_arity(&intent.op))?.u8(intent.facet)?.str(&intent.field)?.u8(op_number(&intent.op))?;
     match &intent.op {
         Op::Put { value } | Op::Append { value } => write_value(e, value)?,
         Op::Raise { value } => _ = e.i64(*value)?,
@@ -140,8 +121,7 @@ fn write_map(e: &mut Out, map: &Map<String, Value>) -> Written {
     e.map(map.len() as u64)?;
     let mut keys: Vec<&String> = map.keys().collect();
     keys.sort_unstable();
-    keys.into_iter()
-        .try_for_each(|key| write_value(e.str(key)?, &map[key]))
+    keys.into_iter().try_for_each(|key| write_value(e.str(key)?, &map[key]))
 }
 
 /// Writes a JSON value. Values are bounded in depth before they get here.
@@ -172,10 +152,7 @@ fn write_number(e: &mut Out, n: &Number) -> Written {
 fn read_target(d: &mut Decoder<'_>) -> Result<Target, CanonicalError> {
     d.array()?;
     match d.u8()? {
-        0 => Ok(Target::Create {
-            record_type: d.str()?.to_owned(),
-            area: AreaNo(d.u32()?),
-        }),
+        0 => Ok(Target::Create { record_type: d.str()?.to_owned(), area: AreaNo(d.u32()?) }),
         1 => {
             let bytes = d.bytes()?;
             let id = bytes.try_into().map_err(|_| CanonicalError::Value)?;
@@ -189,36 +166,16 @@ fn read_intent(d: &mut Decoder<'_>) -> Result<Intent, CanonicalError> {
     d.array()?;
     let (facet, field) = (d.u8()?, d.str()?.to_owned());
     let op = match d.u8()? {
-        0 => Op::Put {
-            value: read_value(d, 0)?,
-        },
+        0 => Op::Put { value: read_value(d, 0)? },
         1 => Op::Raise { value: d.i64()? },
         2 => Op::Increment { by: d.i64()? },
-        3 => Op::Splice {
-            pos: d.u32()?,
-            delete: d.u32()?,
-            insert: d.str()?.to_owned(),
-        },
-        4 => Op::Add {
-            item: d.str()?.to_owned(),
-        },
-        5 => Op::Remove {
-            item: d.str()?.to_owned(),
-        },
-        6 => Op::Append {
-            value: read_value(d, 0)?,
-        },
-        7 => Op::SetChild {
-            child: d.str()?.to_owned(),
-            value: read_map(d, 0)?,
-        },
-        8 => Op::RemoveChild {
-            child: d.str()?.to_owned(),
-        },
-        9 => Op::Event {
-            verb: d.str()?.to_owned(),
-            args: read_map(d, 0)?,
-        },
+        3 => Op::Splice { pos: d.u32()?, delete: d.u32()?, insert: d.str()?.to_owned() },
+        4 => Op::Add { item: d.str()?.to_owned() },
+        5 => Op::Remove { item: d.str()?.to_owned() },
+        6 => Op::Append { value: read_value(d, 0)? },
+        7 => Op::SetChild { child: d.str()?.to_owned(), value: read_map(d, 0)? },
+        8 => Op::RemoveChild { child: d.str()?.to_owned() },
+        9 => Op::Event { verb: d.str()?.to_owned(), args: read_map(d, 0)? },
         _ => return Err(CanonicalError::Unknown("operation")),
     };
     Ok(Intent { facet, field, op })
@@ -226,9 +183,7 @@ fn read_intent(d: &mut Decoder<'_>) -> Result<Intent, CanonicalError> {
 
 fn read_map(d: &mut Decoder<'_>, depth: usize) -> Result<Map<String, Value>, CanonicalError> {
     let count = d.map()?.unwrap_or(0);
-    (0..count)
-        .map(|_| Ok((d.str()?.to_owned(), read_value(d, depth + 1)?)))
-        .collect()
+    (0..count).map(|_| Ok((d.str()?.to_owned(), read_value(d, depth + 1)?))).collect()
 }
 
 /// Reads a value written by [`write_value`]; refuses what is nested deeper than [`limits::VALUE_DEPTH`].
@@ -243,17 +198,13 @@ pub(crate) fn read_value(d: &mut Decoder<'_>, depth: usize) -> Result<Value, Can
             Value::Null
         }
         Type::Bool => Value::Bool(d.bool()?),
-        Type::F16 | Type::F32 | Type::F64 => Number::from_f64(d.f64()?)
-            .map(Value::Number)
-            .ok_or(CanonicalError::Value)?,
+        Type::F16 | Type::F32 | Type::F64 => {
+            Number::from_f64(d.f64()?).map(Value::Number).ok_or(CanonicalError::Value)?
+        }
         Type::String => Value::String(d.str()?.to_owned()),
         Type::Array => {
             let count = d.array()?.unwrap_or(0);
-            Value::Array(
-                (0..count)
-                    .map(|_| read_value(d, depth + 1))
-                    .collect::<Result<_, _>>()?,
-            )
+            Value::Array((0..count).map(|_| read_value(d, depth + 1)).collect::<Result<_, _>>()?)
         }
         Type::Map => Value::Object(read_map(d, depth)?),
         Type::U64 => d.u64()?.into(),

@@ -221,14 +221,7 @@ fn apply(
 }
 
 fn log_key(by: Authored<'_>, field: &str, index: usize) -> String {
-    inner_key(
-        field,
-        &format!(
-            "{}.{}",
-            time_key(by.entry.at),
-            intent_id(by.feed, by.entry.n, index)
-        ),
-    )
+    inner_key(field, &format!("{}.{}", time_key(by.entry.at), intent_id(by.feed, by.entry.n, index)))
 }
 
 fn scalar(value: &Value) -> ScalarValue {
@@ -236,9 +229,7 @@ fn scalar(value: &Value) -> ScalarValue {
         Value::Null => ScalarValue::Null,
         Value::Bool(b) => (*b).into(),
         Value::String(s) => s.as_str().into(),
-        Value::Number(n) => n
-            .as_i64()
-            .map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
+        Value::Number(n) => n.as_i64().map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
         Value::Array(_) | Value::Object(_) => bytes(value),
     }
 }
@@ -250,11 +241,7 @@ fn bytes(value: &Value) -> ScalarValue {
 }
 
 fn raise(tx: &mut Transaction<'_>, field: &str, value: i64) -> Result<(), AutomergeError> {
-    let reached = tx
-        .get_all(ROOT, field)?
-        .iter()
-        .filter_map(|(v, _)| v.as_i64())
-        .max();
+    let reached = tx.get_all(ROOT, field)?.iter().filter_map(|(v, _)| v.as_i64()).max();
     if reached.is_none_or(|reached| value > reached) {
         tx.put(ROOT, field, value)?;
     }
@@ -275,11 +262,8 @@ fn splice(
     delete: usize,
     insert: &str,
 ) -> Result<(), AutomergeError> {
-    let found = tx
-        .get_all(ROOT, field)?
-        .into_iter()
-        .rev()
-        .find(|(v, _)| matches!(v, AmValue::Object(ObjType::Text)));
+    let found =
+        tx.get_all(ROOT, field)?.into_iter().rev().find(|(v, _)| matches!(v, AmValue::Object(ObjType::Text)));
     let text = match found {
         Some((_, id)) => id,
         None => tx.put_object(ROOT, field, ObjType::Text)?,
@@ -298,9 +282,7 @@ fn set_child(
 ) -> Result<(), AutomergeError> {
     let key = inner_key(field, child);
     tx.put(ROOT, key.as_str(), true)?;
-    value
-        .iter()
-        .try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), scalar(value)))
+    value.iter().try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), scalar(value)))
 }
 
 /// The latest events of each events field, while an entry is derived.

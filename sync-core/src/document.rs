@@ -117,8 +117,7 @@ impl Document {
     pub fn base_operation_count(&self) -> u64 {
         let metas = self.doc.get_changes_meta(&[]);
         let base = metas.iter().filter(|meta| meta.message.is_some());
-        base.map(|meta| (meta.max_op + 1).saturating_sub(meta.start_op))
-            .sum()
+        base.map(|meta| (meta.max_op + 1).saturating_sub(meta.start_op)).sum()
     }
 
     /// The time of the latest change, ms since 1970; 0 for an empty document.
@@ -154,10 +153,7 @@ impl Document {
         let before = self.base().map(|base| base.clock).unwrap_or_default();
         let count = |feed: &FeedId| before.get(feed).copied().unwrap_or(0);
         let mut on = BTreeMap::new();
-        let deps = made
-            .deps
-            .iter()
-            .filter_map(|hash| doc.get_change_meta_by_hash(hash));
+        let deps = made.deps.iter().filter_map(|hash| doc.get_change_meta_by_hash(hash));
         for meta in &deps.collect::<Vec<_>>() {
             let Some(feed) = feed_of(&meta.actor) else {
                 continue;
@@ -222,9 +218,7 @@ fn last_links(metas: &[ChangeMetadata<'_>], feed: FeedId, n: u64) -> impl Iterat
             && of == feed
             && at <= n
         {
-            let (seq, hash) = last
-                .entry(meta.actor.to_bytes().to_vec())
-                .or_insert((0, meta.hash));
+            let (seq, hash) = last.entry(meta.actor.to_bytes().to_vec()).or_insert((0, meta.hash));
             if meta.seq > *seq {
                 (*seq, *hash) = (meta.seq, meta.hash);
             }

@@ -70,11 +70,7 @@ enum Says {
 impl<'a> Standing<'a> {
     /// Of somebody who acts now and knows it: on a phone, at a desk.
     pub fn acting(rights: Rights<'a>, now: i64) -> Self {
-        Self {
-            rights,
-            replaced: &[],
-            moment: Moment::now(now),
-        }
+        Self { rights, replaced: &[], moment: Moment::now(now) }
     }
 
     /// Whether the role counts at `area` for this entry.
@@ -97,10 +93,9 @@ impl<'a> Standing<'a> {
                 );
                 Refusal::new(Code::GraceOver, sentence)
             }
-            (None, Some(to)) => Refusal::new(
-                Code::GrantEnded,
-                format!("{role} in area {area} ended {}", minute(to)),
-            ),
+            (None, Some(to)) => {
+                Refusal::new(Code::GrantEnded, format!("{role} in area {area} ended {}", minute(to)))
+            }
             (None, None) => Refusal::new(
                 Code::RoleNotHeld,
                 format!("{} in area {area} at that time", crate::validate::shorten(role)),
@@ -116,8 +111,7 @@ impl<'a> Standing<'a> {
             move |grant: &Grant| is_role && grant.role == role && tree.is_within(area, grant.area, made);
         let now = self.rights.grants.iter().filter(move |grant| concerns(grant));
         let before = self.replaced.iter().filter(move |old| concerns(&old.grant));
-        now.map(|grant| self.of_grant(grant))
-            .chain(before.map(|old| self.of_replaced(old)))
+        now.map(|grant| self.of_grant(grant)).chain(before.map(|old| self.of_replaced(old)))
     }
 
     fn of_grant(&self, grant: &Grant) -> Says {

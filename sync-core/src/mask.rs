@@ -114,9 +114,7 @@ pub fn name(name: &str) -> String {
         return format!("{first}{GONE}");
     }
     let count = name.chars().count();
-    let long = LONG_SURNAMES
-        .iter()
-        .find(|surname| count > 2 && name.starts_with(**surname));
+    let long = LONG_SURNAMES.iter().find(|surname| count > 2 && name.starts_with(**surname));
     long.map_or_else(|| format!("{first}某某"), |surname| format!("{surname}某某"))
 }
 
@@ -133,11 +131,7 @@ pub fn phone(text: &str) -> String {
         0..=4 => GONE.to_owned(),
         5..=6 => "****".to_owned(),
         7..=10 => format!("{}****", head(3)),
-        count => format!(
-            "{}****{}",
-            head(3),
-            digits[count - 4..].iter().collect::<String>()
-        ),
+        count => format!("{}****{}", head(3), digits[count - 4..].iter().collect::<String>()),
     }
 }
 
@@ -175,11 +169,7 @@ fn number_at(chars: &[char], at: usize) -> (usize, usize) {
         end += 1;
     }
     // The check character of an identity number.
-    if digits == 17
-        && chars
-            .get(end)
-            .is_some_and(|c| matches!(c, 'x' | 'X' | 'ｘ' | 'Ｘ'))
-    {
+    if digits == 17 && chars.get(end).is_some_and(|c| matches!(c, 'x' | 'X' | 'ｘ' | 'Ｘ')) {
         return (end + 1, 18);
     }
     (end, digits)

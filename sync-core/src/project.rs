@@ -84,8 +84,7 @@ fn withhold(view: &mut View, record_type: &RecordType) {
     let needs = |name: &str| record_type.field(name)?.privacy.consent.as_ref();
     let gone = |name: &str| needs(name).is_some_and(|purpose| view.withdrawn.contains(purpose));
     view.fields.retain(|name, _| !gone(name));
-    view.conflicts
-        .retain(|key, _| !gone(key.split('/').next().unwrap_or(key)));
+    view.conflicts.retain(|key, _| !gone(key.split('/').next().unwrap_or(key)));
 }
 
 fn place(view: &mut View, record_type: &RecordType, document: &Document, item: MapRangeItem<'_>) {
@@ -93,10 +92,7 @@ fn place(view: &mut View, record_type: &RecordType, document: &Document, item: M
         Some((name, inner)) => (name, Some(inner)),
         None => (&*item.key, None),
     };
-    let merge = record_type
-        .fields
-        .get(name)
-        .map_or(Merge::Register, |field| field.merge);
+    let merge = record_type.fields.get(name).map_or(Merge::Register, |field| field.merge);
     match (inner, merge) {
         (None, Merge::Text) => _ = view.fields.insert(name.into(), text(document, &item).into()),
         (None, Merge::Max) => _ = view.fields.insert(name.into(), largest(document, name)),
@@ -116,10 +112,7 @@ fn place(view: &mut View, record_type: &RecordType, document: &Document, item: M
 }
 
 fn list<'a>(view: &'a mut View, name: &str) -> Option<&'a mut Vec<Value>> {
-    view.fields
-        .entry(name)
-        .or_insert_with(|| Value::Array(Vec::new()))
-        .as_array_mut()
+    view.fields.entry(name).or_insert_with(|| Value::Array(Vec::new())).as_array_mut()
 }
 
 fn register(view: &mut View, document: &Document, name: &str, item: &MapRangeItem<'_>) {
@@ -148,11 +141,7 @@ fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
             let hash = document.doc.hash_for_opid(&id)?;
             let meta = document.doc.get_change_meta_by_hash(&hash)?;
             let feed = author_of(&meta)?.to_string();
-            Some(Candidate {
-                value: plain_scalar(value.as_scalar()?),
-                feed,
-                at: meta.timestamp,
-            })
+            Some(Candidate { value: plain_scalar(value.as_scalar()?), feed, at: meta.timestamp })
         })
         .collect();
     found.sort_by(|a, b| (b.at, &b.feed).cmp(&(a.at, &a.feed)));
@@ -161,10 +150,7 @@ fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
 
 fn largest(document: &Document, name: &str) -> Value {
     let all = document.doc.get_all(ROOT, name).unwrap_or_default();
-    all.iter()
-        .filter_map(|(v, _)| v.as_i64())
-        .max()
-        .map_or(Value::Null, Value::from)
+    all.iter().filter_map(|(v, _)| v.as_i64()).max().map_or(Value::Null, Value::from)
 }
 
 fn text(document: &Document, item: &MapRangeItem<'_>) -> String {
@@ -185,11 +171,7 @@ fn set_item(
     let inside = if item.conflict {
         let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
         let mut votes = all.iter().map(|(v, _)| v.as_bool() == Some(true));
-        if add_wins {
-            votes.any(|v| v)
-        } else {
-            votes.all(|v| v)
-        }
+        if add_wins { votes.any(|v| v) } else { votes.all(|v| v) }
     } else {
         plain(&item.value) == Value::Bool(true)
     };
@@ -203,10 +185,7 @@ fn set_item(
 
 /// A child stays while anyone who had not seen its removal still writes to it.
 fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, inner: &str) {
-    let children = view
-        .fields
-        .entry(name)
-        .or_insert_with(|| Value::Object(Map::new()));
+    let children = view.fields.entry(name).or_insert_with(|| Value::Object(Map::new()));
     let Some(children) = children.as_object_mut() else {
         return;
     };
@@ -240,11 +219,7 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
 }
 
 fn plain(value: &ValueRef<'_>) -> Value {
-    value
-        .clone()
-        .into_value()
-        .as_scalar()
-        .map_or(Value::Null, plain_scalar)
+    value.clone().into_value().as_scalar().map_or(Value::Null, plain_scalar)
 }
 
 fn plain_scalar(scalar: &ScalarValue) -> Value {
@@ -274,14 +249,8 @@ pub(crate) fn stored_events(doc: &impl ReadDoc, field: &str) -> Vec<Event> {
 /// Reads an event from its key (`TIME.FEED.N.I`) and stored value.
 fn event(key: &str, stored: &Value) -> Option<Event> {
     let (time, id) = key.split_once('.')?;
-    let texts = |v: &Value| {
-        Some(
-            v.as_array()?
-                .iter()
-                .filter_map(|p| p.as_str().map(str::to_owned))
-                .collect(),
-        )
-    };
+    let texts =
+        |v: &Value| Some(v.as_array()?.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect());
     Some(Event {
         id: id.to_owned(),
         verb: stored["v"].as_str()?.parse().ok()?,

@@ -13,11 +13,7 @@ use crate::suite::{self, Kind};
 
 /// The suite and the kind under which a receipt is signed.
 fn form(receipt: &Receipt) -> (Suite, Kind) {
-    receipt
-        .suite
-        .map_or((Suite::Ed25519Sha256, Kind::Receipt), |suite| {
-            (suite, Kind::Verdicts)
-        })
+    receipt.suite.map_or((Suite::Ed25519Sha256, Kind::Receipt), |suite| (suite, Kind::Verdicts))
 }
 
 /// The bytes that are signed: u64 generation, feed, u64 first, u64 n, hash, then of each refusal u64 number and code, ended
@@ -121,23 +117,10 @@ mod tests {
             sign(&key, ServerEpoch(5), &mut good);
             let holds = |receipt: &Receipt| verify(&key.verifying_key(), ServerEpoch(5), receipt);
             assert!(holds(&good));
-            let other = if suite.is_none() {
-                Some(Suite::Ed25519Sha256)
-            } else {
-                None
-            };
-            assert!(!holds(&Receipt {
-                suite: other,
-                ..good.clone()
-            }));
-            assert!(!holds(&Receipt {
-                refused: Vec::new(),
-                ..good.clone()
-            }));
-            assert!(!holds(&Receipt {
-                first: 1,
-                ..good.clone()
-            }));
+            let other = if suite.is_none() { Some(Suite::Ed25519Sha256) } else { None };
+            assert!(!holds(&Receipt { suite: other, ..good.clone() }));
+            assert!(!holds(&Receipt { refused: Vec::new(), ..good.clone() }));
+            assert!(!holds(&Receipt { first: 1, ..good.clone() }));
             assert!(!verify(&key.verifying_key(), ServerEpoch(6), &good));
         }
     }

@@ -29,11 +29,7 @@ fn signed(notice: &Restored) -> Vec<u8> {
 
 /// The suite and the kind under which a notice is signed.
 fn form(notice: &Restored) -> (Suite, Kind) {
-    notice
-        .suite
-        .map_or((Suite::Ed25519Sha256, Kind::Restored), |suite| {
-            (suite, Kind::Notice)
-        })
+    notice.suite.map_or((Suite::Ed25519Sha256, Kind::Restored), |suite| (suite, Kind::Notice))
 }
 
 /// Signs a notice in the form that its suite names.
@@ -59,9 +55,7 @@ pub fn epoch(at: i64, random: [u8; 3]) -> ServerEpoch {
 /// `now` (ms): generations used to be random numbers.
 pub fn began(epoch: ServerEpoch, now: i64) -> Option<i64> {
     let second = i64::try_from(epoch.0 >> 24).ok()?;
-    (FIRST_SECOND..=now / 1_000 + 86_400)
-        .contains(&second)
-        .then_some(second)
+    (FIRST_SECOND..=now / 1_000 + 86_400).contains(&second).then_some(second)
 }
 
 /// The first second of 2026.
@@ -128,11 +122,7 @@ mod tests {
         let begun = epoch(at, [1, 2, 255]);
         assert_eq!(began(begun, at), Some(1_767_571_200));
         assert_eq!(began(begun, at - 2 * 86_400_000), None, "a time to come");
-        assert_eq!(
-            began(ServerEpoch(0x00ff_ffff_0123_4567), at),
-            None,
-            "a random number"
-        );
+        assert_eq!(began(ServerEpoch(0x00ff_ffff_0123_4567), at), None, "a random number");
         assert_eq!(began(ServerEpoch(5), at), None);
     }
 

@@ -45,11 +45,9 @@ impl Reference {
                 &self.field,
                 format!("must name a {wanted} that is there"),
             )),
-            Some(found) if found != wanted => Err(Refusal::of_field(
-                Code::ValueInvalid,
-                &self.field,
-                format!("must name a {wanted}"),
-            )),
+            Some(found) if found != wanted => {
+                Err(Refusal::of_field(Code::ValueInvalid, &self.field, format!("must name a {wanted}")))
+            }
             Some(_) => Ok(()),
         }
     }
@@ -116,11 +114,7 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     fn new(schema: &'a SchemaSet, record_type: &'a RecordType) -> Self {
         let workflow = record_type.workflow.as_ref();
-        Self {
-            record_type,
-            workflow: workflow.and_then(|name| schema.workflow(name)),
-            all: Vec::new(),
-        }
+        Self { record_type, workflow: workflow.and_then(|name| schema.workflow(name)), all: Vec::new() }
     }
 
     fn add(&mut self, field: &str, to: Named) {
@@ -198,14 +192,8 @@ mod tests {
         let schema = SchemaSet::builtin();
         let intents: Vec<Intent> = serde_json::from_value(intents).expect("intents");
         let record = RecordId([7; 16]);
-        let entry = Entry {
-            n: 1,
-            at: 0,
-            cursor: 0,
-            role: String::new(),
-            target: Target::Edit { record },
-            intents,
-        };
+        let entry =
+            Entry { n: 1, at: 0, cursor: 0, role: String::new(), target: Target::Edit { record }, intents };
         let record_type = schema.record_type(of).expect("a type");
         let references = of_entry(&schema, record_type, &entry).into_iter();
         let text = |to| match to {
@@ -244,10 +232,7 @@ mod tests {
             { "field": "findings", "facet": 0, "op": "append", "value": ID },
             { "field": "companions", "facet": 0, "op": "add", "item": "派出所小李" },
         ]);
-        assert_eq!(
-            named("patrol", said),
-            pairs(&[("checkins", "place"), ("findings", "ticket")])
-        );
+        assert_eq!(named("patrol", said), pairs(&[("checkins", "place"), ("findings", "ticket")]));
     }
 
     #[test]

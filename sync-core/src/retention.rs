@@ -43,10 +43,7 @@ pub fn due<'a>(
             continue;
         };
         let (until, later) = asked.of(field, i64::from(days) * DAY_MS);
-        due.extend(until.map(|until| Due {
-            field: field.name.clone(),
-            until,
-        }));
+        due.extend(until.map(|until| Due { field: field.name.clone(), until }));
         next = next.into_iter().chain(later).min();
     }
     (due, next)
@@ -57,10 +54,7 @@ pub fn not_before<'a>(
     record_type: &RecordType,
     documents: impl IntoIterator<Item = (u8, &'a Document)>,
 ) -> Option<i64> {
-    let kept = record_type
-        .fields
-        .values()
-        .filter_map(|field| Some((field, field.privacy.retain_days?)));
+    let kept = record_type.fields.values().filter_map(|field| Some((field, field.privacy.retain_days?)));
     let fewest = kept.clone().map(|(_, days)| days).min()?;
     let named: Vec<&str> = kept
         .filter_map(|(field, _)| match record_type.retain_from(field) {
@@ -90,11 +84,8 @@ impl Asked<'_> {
             return (None, None);
         };
         let units = self.units.entry(field.facet).or_insert_with(|| written(document));
-        let times: Vec<i64> = units
-            .iter()
-            .filter(|unit| unit.field == field.name)
-            .map(|unit| unit.last)
-            .collect();
+        let times: Vec<i64> =
+            units.iter().filter(|unit| unit.field == field.name).map(|unit| unit.last).collect();
         if times.is_empty() {
             return (None, None);
         }
@@ -112,8 +103,7 @@ impl Asked<'_> {
 
     fn view(&mut self) -> &View {
         let documents = &self.documents;
-        self.view
-            .get_or_insert_with(|| project(self.record_type, documents.values().copied()))
+        self.view.get_or_insert_with(|| project(self.record_type, documents.values().copied()))
     }
 }
 

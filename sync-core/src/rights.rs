@@ -151,23 +151,19 @@ impl<'a> Rights<'a> {
     /// them only certain records, see [`scope`](Self::scope).
     pub fn areas(&self, at: i64) -> Vec<AreaNo> {
         let mut found = BTreeSet::new();
-        self.in_force(at)
-            .for_each(|(_, grant)| self.tree.collect_below(grant.area, at, &mut found));
+        self.in_force(at).for_each(|(_, grant)| self.tree.collect_below(grant.area, at, &mut found));
         found.into_iter().collect()
     }
 
     /// The facets the person may read at `area`, as a bit set: with any role the ordinary one, and what the
     /// roles held there read beyond.
     pub fn facets(&self, area: AreaNo, at: i64) -> u64 {
-        self.here(area, at)
-            .fold(0, |bits, role| bits | self.facets_of(role))
+        self.here(area, at).fold(0, |bits, role| bits | self.facets_of(role))
     }
 
     fn facets_of(&self, role: &Role) -> u64 {
         let numbers = role.reads.iter().filter_map(|class| self.schema.facet(class));
-        numbers
-            .filter_map(|number| 1u64.checked_shl(number.into()))
-            .fold(1, |bits, bit| bits | bit)
+        numbers.filter_map(|number| 1u64.checked_shl(number.into())).fold(1, |bits, bit| bits | bit)
     }
 
     /// The widest scope among the roles held at `area`: all of its records, or only those assigned to the
@@ -216,9 +212,7 @@ impl<'a> Rights<'a> {
 
     fn here(&self, area: AreaNo, at: i64) -> impl Iterator<Item = &'a Role> {
         let tree = self.tree;
-        self.in_force(at)
-            .filter(move |(_, grant)| tree.is_within(area, grant.area, at))
-            .map(|(role, _)| role)
+        self.in_force(at).filter(move |(_, grant)| tree.is_within(area, grant.area, at)).map(|(role, _)| role)
     }
 }
 

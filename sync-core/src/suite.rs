@@ -79,9 +79,9 @@ pub fn sign(suite: Suite, key: &SigningKey, kind: Kind, parts: &[&[u8]]) -> [u8;
 /// Whether the holder of `key` signed the parts (strict: no malleable signature, no key of small order).
 pub fn verify(suite: Suite, key: &VerifyingKey, kind: Kind, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
     match suite {
-        Suite::Ed25519Sha256 => key
-            .verify_strict(&message(suite, kind, parts), &Signature::from_bytes(signature))
-            .is_ok(),
+        Suite::Ed25519Sha256 => {
+            key.verify_strict(&message(suite, kind, parts), &Signature::from_bytes(signature)).is_ok()
+        }
     }
 }
 

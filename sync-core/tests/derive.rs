@@ -18,12 +18,7 @@ fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Doc
     let mut left: Vec<&Made> = made.iter().collect();
     while !left.is_empty() {
         let ready: Vec<usize> = (0..left.len())
-            .filter(|&i| {
-                left[i]
-                    .seen
-                    .iter()
-                    .all(|(f, n)| have.get(f).copied().unwrap_or(0) >= *n)
-            })
+            .filter(|&i| left[i].seen.iter().all(|(f, n)| have.get(f).copied().unwrap_or(0) >= *n))
             .filter(|&i| {
                 have.get(&left[i].feed).copied().unwrap_or(0)
                     == left[i].seen.get(&left[i].feed).copied().unwrap_or(0)
@@ -35,11 +30,7 @@ fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Doc
         } else {
             Seen::Clock(next.seen.iter().map(|(f, n)| (*f, *n)).collect())
         };
-        let authored = Authored {
-            feed: next.feed,
-            author: "w",
-            entry: &next.entry,
-        };
+        let authored = Authored { feed: next.feed, author: "w", entry: &next.entry };
         doc.derive(authored, 0, &seen).unwrap();
         *have.entry(next.feed).or_insert(0) += 1;
     }
@@ -76,10 +67,7 @@ fn creation() -> Entry {
         at: 1,
         cursor: 0,
         role: "w".into(),
-        target: Target::Create {
-            record_type: "household".into(),
-            area: AreaNo(1),
-        },
+        target: Target::Create { record_type: "household".into(), area: AreaNo(1) },
         intents: vec![],
     }
 }
@@ -91,21 +79,9 @@ fn two_who_start_the_same_text_and_counter_at_once_both_count() {
     let both = |text: &str| {
         let ops = [
             ("count", Op::Increment { by: 2 }),
-            (
-                "notes",
-                Op::Splice {
-                    pos: 0,
-                    delete: 0,
-                    insert: text.into(),
-                },
-            ),
+            ("notes", Op::Splice { pos: 0, delete: 0, insert: text.into() }),
         ];
-        ops.map(|(field, op)| Intent {
-            facet: 0,
-            field: field.into(),
-            op,
-        })
-        .to_vec()
+        ops.map(|(field, op)| Intent { facet: 0, field: field.into(), op }).to_vec()
     };
     let edit = |intents| Entry {
         n: 1,
@@ -116,37 +92,10 @@ fn two_who_start_the_same_text_and_counter_at_once_both_count() {
         intents,
     };
     let mut doc = Document::new();
-    doc.derive(
-        Authored {
-            feed: feed(0),
-            author: "w",
-            entry: &first,
-        },
-        0,
-        &Seen::All,
-    )
-    .unwrap();
+    doc.derive(Authored { feed: feed(0), author: "w", entry: &first }, 0, &Seen::All).unwrap();
     let seen = Seen::Clock(vec![(feed(0), 1)]);
-    doc.derive(
-        Authored {
-            feed: feed(1),
-            author: "w",
-            entry: &edit(both("上")),
-        },
-        0,
-        &seen,
-    )
-    .unwrap();
-    doc.derive(
-        Authored {
-            feed: feed(2),
-            author: "w",
-            entry: &edit(both("下")),
-        },
-        0,
-        &seen,
-    )
-    .unwrap();
+    doc.derive(Authored { feed: feed(1), author: "w", entry: &edit(both("上")) }, 0, &seen).unwrap();
+    doc.derive(Authored { feed: feed(2), author: "w", entry: &edit(both("下")) }, 0, &seen).unwrap();
     let view = gridledger_core::project::project(&household(), [&doc]);
     assert_eq!(view.fields["count"], json!(4));
     let notes = view.fields["notes"].as_str().unwrap();
@@ -155,37 +104,22 @@ fn two_who_start_the_same_text_and_counter_at_once_both_count() {
 
 #[test]
 fn a_reader_of_one_facet_derives_the_same_change_from_its_intents_alone() {
-    let append = |facet, field: &str| Intent {
-        facet,
-        field: field.into(),
-        op: Op::Append { value: json!("x") },
-    };
-    let target = Target::Create {
-        record_type: "household".into(),
-        area: AreaNo(1),
-    };
+    let append =
+        |facet, field: &str| Intent { facet, field: field.into(), op: Op::Append { value: json!("x") } };
+    let target = Target::Create { record_type: "household".into(), area: AreaNo(1) };
     let whole = Entry {
         n: 1,
         at: 1_700_000_000_000,
         cursor: 0,
         role: "grid_head".into(),
         target,
-        intents: vec![
-            append(1, "care"),
-            append(0, "notes"),
-            append(1, "care"),
-            append(0, "notes"),
-        ],
+        intents: vec![append(1, "care"), append(0, "notes"), append(1, "care"), append(0, "notes")],
     };
     let mut part = whole.clone();
     part.intents.retain(|intent| intent.facet == 0);
     let heads = |entry: &Entry| {
         let mut document = Document::new();
-        let authored = Authored {
-            feed: feed(0),
-            author: "h1",
-            entry,
-        };
+        let authored = Authored { feed: feed(0), author: "h1", entry };
         document.derive(authored, 0, &Seen::All).unwrap();
         document.heads()
     };
@@ -244,21 +178,13 @@ fn an_authors_entries_fork_the_document_once() {
         intents: vec![Intent {
             facet: 0,
             field: "notes".into(),
-            op: Op::Splice {
-                pos: 0,
-                delete: 0,
-                insert: "雨".into(),
-            },
+            op: Op::Splice { pos: 0, delete: 0, insert: "雨".into() },
         }],
     };
     let mut document = Document::new();
     let mut derive = |by: usize, entry: &Entry, seen: &Seen| {
         let copied = document.changes_to_copy(seen);
-        let authored = Authored {
-            feed: feed(by),
-            author: "w",
-            entry,
-        };
+        let authored = Authored { feed: feed(by), author: "w", entry };
         document.derive_ahead(authored, 0, seen).unwrap();
         copied
     };
@@ -275,8 +201,5 @@ fn an_authors_entries_fork_the_document_once() {
     assert_eq!(copied.iter().filter(|copied| **copied > 0).count(), 1);
     document.settle().unwrap();
     let clock = document.clock();
-    assert!(
-        clock.contains(&(feed(1), 1)) && clock.contains(&(feed(2), 100)),
-        "{clock:?}"
-    );
+    assert!(clock.contains(&(feed(1), 1)) && clock.contains(&(feed(2), 100)), "{clock:?}");
 }

@@ -21,11 +21,7 @@ fn view(document: &Document) -> View {
 
 fn place(made: &[Made], epoch: u32) -> Place {
     let record = made[0].entry.record(made[0].feed);
-    Place {
-        record,
-        facet: 0,
-        epoch,
-    }
+    Place { record, facet: 0, epoch }
 }
 
 /// Derives entries in order; returns of each what its change was made on, as it would travel.
@@ -40,11 +36,7 @@ fn derive(document: &mut Document, made: &[Made]) -> Vec<Vec<(FeedId, u64)>> {
 }
 
 fn authored(made: &Made) -> Authored<'_> {
-    Authored {
-        feed: made.feed,
-        author: "w",
-        entry: &made.entry,
-    }
+    Authored { feed: made.feed, author: "w", entry: &made.entry }
 }
 
 /// A document as another replica gets it.
@@ -85,8 +77,7 @@ fn members(view: &View) -> BTreeSet<String> {
     let tags = view.fields.get("tags").and_then(Value::as_array);
     let tags = tags.into_iter().flatten().map(Value::to_string);
     let contacts = view.fields.get("contacts").and_then(Value::as_object);
-    tags.chain(contacts.into_iter().flat_map(|c| c.keys().cloned()))
-        .collect()
+    tags.chain(contacts.into_iter().flat_map(|c| c.keys().cloned())).collect()
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {

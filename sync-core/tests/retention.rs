@@ -55,11 +55,7 @@ fn record_type() -> RecordType {
         },
     });
     let files = [("records/trial.json".to_owned(), file.to_string())];
-    SchemaSet::from_files(&files)
-        .unwrap()
-        .record_type("trial")
-        .unwrap()
-        .clone()
+    SchemaSet::from_files(&files).unwrap().record_type("trial").unwrap().clone()
 }
 
 /// A record to which one person writes.
@@ -71,11 +67,7 @@ struct Trial {
 
 impl Trial {
     fn new() -> Self {
-        let mut trial = Self {
-            record_type: record_type(),
-            document: Document::new(),
-            n: 0,
-        };
+        let mut trial = Self { record_type: record_type(), document: Document::new(), n: 0 };
         trial.at(0, vec![]);
         trial
     }
@@ -84,19 +76,10 @@ impl Trial {
     fn at(&mut self, day: i64, intents: Vec<(&str, Op)>) {
         self.n += 1;
         let target = match self.n {
-            1 => Target::Create {
-                record_type: "trial".into(),
-                area: AreaNo(1),
-            },
-            _ => Target::Edit {
-                record: RecordId::created_by(FEED, 1),
-            },
+            1 => Target::Create { record_type: "trial".into(), area: AreaNo(1) },
+            _ => Target::Edit { record: RecordId::created_by(FEED, 1) },
         };
-        let intents = intents.into_iter().map(|(field, op)| Intent {
-            facet: 0,
-            field: field.into(),
-            op,
-        });
+        let intents = intents.into_iter().map(|(field, op)| Intent { facet: 0, field: field.into(), op });
         let entry = Entry {
             n: self.n,
             at: START + day * DAY,
@@ -105,11 +88,7 @@ impl Trial {
             target,
             intents: intents.collect(),
         };
-        let authored = Authored {
-            feed: FEED,
-            author: "w1",
-            entry: &entry,
-        };
+        let authored = Authored { feed: FEED, author: "w1", entry: &entry };
         self.document.derive(authored, 0, &Seen::All).unwrap();
     }
 
@@ -126,10 +105,7 @@ fn put(value: impl Into<Value>) -> Op {
 }
 
 fn event(verb: &str) -> Op {
-    Op::Event {
-        verb: verb.into(),
-        args: serde_json::Map::new(),
-    }
+    Op::Event { verb: verb.into(), args: serde_json::Map::new() }
 }
 
 #[test]
@@ -142,18 +118,10 @@ fn a_field_is_due_from_its_own_last_write() {
     trial.at(8, vec![("label", put("乙"))]);
     assert_eq!(trial.due(10), (vec![], Some(18)));
     assert_eq!(trial.due(18), (vec!["label".into()], None));
-    let text = |insert: &str, pos| Op::Splice {
-        pos,
-        delete: 0,
-        insert: insert.into(),
-    };
+    let text = |insert: &str, pos| Op::Splice { pos, delete: 0, insert: insert.into() };
     trial.at(20, vec![("note", text("先", 0))]);
     trial.at(25, vec![("note", text("后", 1))]);
-    assert_eq!(
-        trial.due(31).0,
-        ["label"],
-        "a text is as old as its youngest part"
-    );
+    assert_eq!(trial.due(31).0, ["label"], "a text is as old as its youngest part");
     assert_eq!(trial.due(35).0, ["label", "note"]);
 }
 
@@ -161,29 +129,12 @@ fn a_field_is_due_from_its_own_last_write() {
 fn of_a_log_each_item_is_due_by_itself() {
     let mut trial = Trial::new();
     for day in [0, 6] {
-        trial.at(
-            day,
-            vec![(
-                "log",
-                Op::Append {
-                    value: json!(format!("{day}")),
-                },
-            )],
-        );
+        trial.at(day, vec![("log", Op::Append { value: json!(format!("{day}")) })]);
     }
     let now = START + 12 * DAY;
     let (due, next) = due(&trial.record_type, [(0, &trial.document)], now);
     let until = now - 10 * DAY;
-    assert_eq!(
-        (due, next),
-        (
-            vec![Due {
-                field: "log".into(),
-                until
-            }],
-            Some(START + 16 * DAY)
-        )
-    );
+    assert_eq!((due, next), (vec![Due { field: "log".into(), until }], Some(START + 16 * DAY)));
 }
 
 #[test]

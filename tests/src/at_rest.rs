@@ -17,9 +17,7 @@ pub fn open_raw(store: &Path, lock: &Lock) -> Connection {
     let digits = gridledger_schema::ids::hex(&key[..]);
     let connection = Connection::open(store).expect("a file");
     connection
-        .execute_batch(&format!(
-            "PRAGMA key = \"x'{digits}'\"; PRAGMA cipher_hmac_algorithm = HMAC_SHA256;"
-        ))
+        .execute_batch(&format!("PRAGMA key = \"x'{digits}'\"; PRAGMA cipher_hmac_algorithm = HMAC_SHA256;"))
         .expect("a key");
     connection
 }
@@ -27,37 +25,23 @@ pub fn open_raw(store: &Path, lock: &Lock) -> Connection {
 /// Whether every page of the store is whole, and the database they make.
 pub fn is_whole(store: &Path, lock: &Lock) -> bool {
     let connection = open_raw(store, lock);
-    let mut pages = connection
-        .prepare("PRAGMA cipher_integrity_check")
-        .expect("a check");
-    let damaged = pages
-        .query([])
-        .expect("a check")
-        .next()
-        .expect("a check")
-        .is_some();
-    let check: String = connection
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .expect("a check");
+    let mut pages = connection.prepare("PRAGMA cipher_integrity_check").expect("a check");
+    let damaged = pages.query([]).expect("a check").next().expect("a check").is_some();
+    let check: String =
+        connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
     !damaged && check == "ok"
 }
 
 /// Every value of every table, one after another; what is no text as its bytes.
 pub fn dump(store: &Path, lock: &Lock) -> Vec<u8> {
     let connection = open_raw(store, lock);
-    let mut names = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        .expect("tables");
-    let names: Vec<String> = names
-        .query_map([], |row| row.get(0))
-        .expect("tables")
-        .collect::<Result<_, _>>()
-        .expect("tables");
+    let mut names =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").expect("tables");
+    let names: Vec<String> =
+        names.query_map([], |row| row.get(0)).expect("tables").collect::<Result<_, _>>().expect("tables");
     let mut out = Vec::new();
     for name in names {
-        let mut select = connection
-            .prepare(&format!("SELECT * FROM {name}"))
-            .expect("a table");
+        let mut select = connection.prepare(&format!("SELECT * FROM {name}")).expect("a table");
         let columns = select.column_count();
         let mut rows = select.query([]).expect("rows");
         while let Some(row) = rows.next().expect("a row") {

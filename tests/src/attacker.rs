@@ -61,9 +61,7 @@ impl Outcome {
 
 fn codes_of(receipt: &Receipt) -> Vec<Code> {
     let refused = receipt.refused.iter().map(|(_, refusal)| refusal.code);
-    refused
-        .chain(receipt.stopped.as_ref().map(|refusal| refusal.code))
-        .collect()
+    refused.chain(receipt.stopped.as_ref().map(|refusal| refusal.code)).collect()
 }
 
 /// The device.
@@ -92,15 +90,8 @@ impl Attacker {
             head: (0, EntryHash::ZERO),
             counter: 0,
         };
-        let enrol = Some(Enrol {
-            code: world.code(login),
-            public_key,
-            label: "made up".into(),
-        });
-        let request = Request {
-            enrol,
-            ..Request::default()
-        };
+        let enrol = Some(Enrol { code: world.code(login), public_key, label: "made up".into() });
+        let request = Request { enrol, ..Request::default() };
         let Outcome::Frames(frames) = attacker.send(world, &request) else {
             panic!("the enrolment was refused");
         };
@@ -121,15 +112,7 @@ impl Attacker {
     pub fn seal_packed(&mut self, world: &World, packing: Packing, packed: &[u8]) -> Vec<u8> {
         self.counter += 1;
         let schema = world.service.schema.fingerprint();
-        seal(
-            Suite::default(),
-            &self.key,
-            self.device,
-            self.counter,
-            packing,
-            schema,
-            packed,
-        )
+        seal(Suite::default(), &self.key, self.device, self.counter, packing, schema, packed)
     }
 
     /// Sends a request.
@@ -146,17 +129,14 @@ impl Attacker {
 
     /// A request that pushes these entries as the feed's next, signed as they should be.
     pub fn push(&self, entries: Vec<Entry>) -> Request {
-        Request {
-            segments: vec![self.segment(self.head.1, entries)],
-            ..Request::default()
-        }
+        Request { segments: vec![self.segment(self.head.1, entries)], ..Request::default() }
     }
 
     /// Entries of this device's feed after the one whose hash is `before`, signed.
     pub fn segment(&self, before: EntryHash, entries: Vec<Entry>) -> Segment {
-        let last = entries.iter().fold(before, |hash, entry| {
-            canonical::hash(Suite::default(), hash, &canonical::encode(entry))
-        });
+        let last = entries
+            .iter()
+            .fold(before, |hash, entry| canonical::hash(Suite::default(), hash, &canonical::encode(entry)));
         let n = entries.last().map_or(0, |entry| entry.n);
         Segment {
             feed: self.feed,
@@ -180,41 +160,24 @@ impl Attacker {
 
     /// A patrol of grid `G1`, as the feed's next entry; good as it is.
     pub fn patrol(&self, world: &World) -> Entry {
-        let target = Target::Create {
-            record_type: "patrol".into(),
-            area: world.area("G1"),
-        };
+        let target = Target::Create { record_type: "patrol".into(), area: world.area("G1") };
         self.entry(target, vec![put("started", json!(MORNING))])
     }
 
     /// The feed's next entry.
     pub fn entry(&self, target: Target, intents: Vec<Intent>) -> Entry {
-        Entry {
-            n: self.head.0 + 1,
-            at: MORNING,
-            cursor: 0,
-            role: "grid_worker".into(),
-            target,
-            intents,
-        }
+        Entry { n: self.head.0 + 1, at: MORNING, cursor: 0, role: "grid_worker".into(), target, intents }
     }
 
     /// A target in an area that is not there.
     pub fn nowhere(record_type: &str) -> Target {
-        Target::Create {
-            record_type: record_type.into(),
-            area: AreaNo(4_000_000),
-        }
+        Target::Create { record_type: record_type.into(), area: AreaNo(4_000_000) }
     }
 }
 
 /// An intent on the ordinary facet.
 pub fn intent(field: &str, op: Op) -> Intent {
-    Intent {
-        facet: 0,
-        field: field.into(),
-        op,
-    }
+    Intent { facet: 0, field: field.into(), op }
 }
 
 /// A put on the ordinary facet.

@@ -31,11 +31,7 @@ impl World {
     /// A generation that begins now.
     fn new_generation(&self) -> NewGeneration {
         let at = self.time.load(Ordering::Relaxed);
-        NewGeneration {
-            at,
-            until: at + 24 * HOUR_MS,
-            active_ms: 7 * 24 * HOUR_MS,
-        }
+        NewGeneration { at, until: at + 24 * HOUR_MS, active_ms: 7 * 24 * HOUR_MS }
     }
 
     /// Puts a backup in the place of the server's store, as a store of a new generation.

@@ -64,22 +64,15 @@ impl Cluster {
         standby.hand_over();
         let (from, data) = (self.port.to_string(), standby.data());
         let of = ["-h", "127.0.0.1", "-p", &from, "-U", "gridledger", "-D", &data];
-        standby.run(
-            "pg_basebackup",
-            &[&of[..], &["-R", "-c", "fast", "--no-sync"]].concat(),
-        );
+        standby.run("pg_basebackup", &[&of[..], &["-R", "-c", "fast", "--no-sync"]].concat());
         standby.settle(&[]);
         standby.start();
         standby.end_with(std::process::id());
         let mut here = self.client("postgres");
         let wait = "ALTER SYSTEM SET synchronous_standby_names = '*'";
         here.batch_execute(wait).expect("a setting");
-        here.batch_execute("SELECT pg_reload_conf()")
-            .expect("the setting read");
-        until(
-            &mut here,
-            "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'",
-        );
+        here.batch_execute("SELECT pg_reload_conf()").expect("the setting read");
+        until(&mut here, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'");
         standby
     }
 
@@ -109,12 +102,7 @@ impl Cluster {
     }
 
     fn at(folder: PathBuf, port: u16) -> Self {
-        Self {
-            folder,
-            binaries: binaries().expect(MISSING),
-            user: unprivileged(),
-            port,
-        }
+        Self { folder, binaries: binaries().expect(MISSING), user: unprivileged(), port }
     }
 
     fn make(folder: PathBuf, settings: &[&str]) -> Self {
@@ -123,18 +111,7 @@ impl Cluster {
         let data = cluster.data();
         cluster.run(
             "initdb",
-            &[
-                "-D",
-                &data,
-                "-U",
-                "gridledger",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--no-sync",
-                "--locale=C",
-            ],
+            &["-D", &data, "-U", "gridledger", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"],
         );
         cluster.settle(settings);
         cluster.start();
@@ -157,10 +134,7 @@ impl Cluster {
     /// Starts the server, and returns when it takes connections.
     pub fn start(&self) {
         let log = self.folder.join("server.log").display().to_string();
-        self.run(
-            "pg_ctl",
-            &["-D", &self.data(), "-l", &log, "-w", "-t", "60", "start"],
-        );
+        self.run("pg_ctl", &["-D", &self.data(), "-l", &log, "-w", "-t", "60", "start"]);
     }
 
     /// Stops the server: `fast` ends its sessions, `immediate` is a crash.
@@ -193,11 +167,7 @@ impl Cluster {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir(&self.folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
         }
@@ -207,11 +177,7 @@ impl Cluster {
     fn run(&self, program: &str, args: &[&str]) {
         let path = self.binaries.join(program);
         let status = self.command(&path.display().to_string()).args(args).status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "{program} failed in {}",
-            self.folder.display()
-        );
+        assert!(status.is_ok_and(|status| status.success()), "{program} failed in {}", self.folder.display());
     }
 
     /// The address of one of its databases.
@@ -241,16 +207,7 @@ impl Cluster {
             chown(&part, Some(uid), Some(gid)).expect("the dump handed over");
         }
         let url = self.database();
-        self.run(
-            "pg_restore",
-            &[
-                "--no-owner",
-                "--exit-on-error",
-                "-d",
-                &url,
-                &part.display().to_string(),
-            ],
-        );
+        self.run("pg_restore", &["--no-owner", "--exit-on-error", "-d", &url, &part.display().to_string()]);
         std::fs::remove_file(&part).expect("the dump taken away");
         url
     }
@@ -258,9 +215,7 @@ impl Cluster {
     /// Makes an empty database and returns its address.
     pub fn database(&self) -> String {
         let name = unique("t");
-        self.client("postgres")
-            .batch_execute(&format!("CREATE DATABASE {name}"))
-            .expect("a database");
+        self.client("postgres").batch_execute(&format!("CREATE DATABASE {name}")).expect("a database");
         self.url(&name)
     }
 }

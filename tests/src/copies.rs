@@ -66,15 +66,7 @@ struct Holder {
 
 impl Holder {
     fn new((who, device): (usize, usize), phone: Phone, marks: BTreeSet<usize>) -> Self {
-        Self {
-            who,
-            device,
-            other: (phone.twin(), None),
-            phone,
-            answer: None,
-            backup: None,
-            marks,
-        }
+        Self { who, device, other: (phone.twin(), None), phone, answer: None, backup: None, marks }
     }
 
     /// The other process comes to the front.
@@ -122,9 +114,7 @@ pub fn run(seed: u64, steps: &Mutex<Vec<String>>) -> Result<Tally, String> {
     };
     for (who, login) in WORKERS.iter().enumerate() {
         let phone = histories.world.phone(login, 0);
-        histories
-            .holders
-            .push(Holder::new((who, who), phone, BTreeSet::new()));
+        histories.holders.push(Holder::new((who, who), phone, BTreeSet::new()));
         histories.sync(who, Line::Good)?;
     }
     for _ in 0..50 + histories.rng.below(60) {
@@ -244,9 +234,7 @@ impl Histories<'_> {
         let record = *self.rng.pick(&records);
         let number = self.next_mark();
         self.note(format!("{holder} edits {record}"));
-        let edit = Intents::new()
-            .append("media", mark(number))
-            .increment("posters_removed", 1);
+        let edit = Intents::new().append("media", mark(number)).increment("posters_removed", 1);
         let saved = self.holders[holder].phone.engine().edit(record, edit);
         self.keep(holder, number, saved)
     }
@@ -260,9 +248,7 @@ impl Histories<'_> {
         // A process makes one exchange at a time.
         self.holders[holder].answer = None;
         let phone = &mut self.holders[holder].phone;
-        let report = phone
-            .sync_over(&self.world, line)
-            .map_err(|error| format!("a sync failed: {error}"))?;
+        let report = phone.sync_over(&self.world, line).map_err(|error| format!("a sync failed: {error}"))?;
         self.note(format!("  … {report:?}"));
         if report.healed > 0 {
             return Err("a phone's digest differed from the server's".into());
@@ -372,13 +358,7 @@ impl Histories<'_> {
         let name = format!("clone-{}.db", self.holders.len());
         self.note(format!("{holder} is cloned as {}", self.holders.len()));
         self.holders[holder].close();
-        let Holder {
-            who,
-            device,
-            phone,
-            marks,
-            ..
-        } = &mut self.holders[holder];
+        let Holder { who, device, phone, marks, .. } = &mut self.holders[holder];
         let (who, device, marks) = (*who, *device, marks.clone());
         let phone = phone.clone_to(&name);
         self.holders.push(Holder::new((who, device), phone, marks));
@@ -540,14 +520,10 @@ impl Histories<'_> {
             let (stored, refused) = there.get(number).copied().unwrap_or_default();
             let settled = stored > 0 || waiting.contains(number) || self.dismissed.contains(number);
             if *meant > 0 && !settled {
-                return Err(format!(
-                    "m{number}e is nowhere: refused {refused} times, on no list"
-                ));
+                return Err(format!("m{number}e is nowhere: refused {refused} times, on no list"));
             }
             if stored > *meant {
-                return Err(format!(
-                    "m{number}e was meant {meant} times and is stored {stored} times"
-                ));
+                return Err(format!("m{number}e was meant {meant} times and is stored {stored} times"));
             }
         }
         let feeds = self.world.service.store.feeds().map_err(text)?;
@@ -564,11 +540,8 @@ impl Histories<'_> {
     fn shown(&mut self, there: &BTreeMap<usize, (usize, usize)>) -> Result<(), String> {
         for holder in 0..self.holders.len() {
             let Holder { who, phone, .. } = &mut self.holders[holder];
-            let records = phone
-                .engine()
-                .for_check()
-                .list(&gridledger_client::Query::default())
-                .map_err(text)?;
+            let records =
+                phone.engine().for_check().list(&gridledger_client::Query::default()).map_err(text)?;
             let mut seen: BTreeMap<usize, usize> = BTreeMap::new();
             for record in &records {
                 let media = record.view["media"].as_array().cloned().unwrap_or_default();
@@ -580,10 +553,8 @@ impl Histories<'_> {
                 }
             }
             for number in there.keys().chain(seen.keys()) {
-                let (stored, shown) = (
-                    there.get(number).map_or(0, |counts| counts.0),
-                    seen.get(number).copied().unwrap_or(0),
-                );
+                let (stored, shown) =
+                    (there.get(number).map_or(0, |counts| counts.0), seen.get(number).copied().unwrap_or(0));
                 if stored != shown {
                     return Err(format!(
                         "m{number}e is stored {stored} times, phone {holder} shows it {shown} times"

@@ -47,10 +47,7 @@ impl Desk {
     /// A server with some settings and with routes of the test's own.
     pub fn with_routes(settings: &[(&str, &str)], more: More) -> Self {
         let mut all = Settings::default();
-        for (key, value) in [("listen", "127.0.0.1:0"), ("workers", "2")]
-            .iter()
-            .chain(settings)
-        {
+        for (key, value) in [("listen", "127.0.0.1:0"), ("workers", "2")].iter().chain(settings) {
             all.take(key, value, "test").expect("a good setting");
         }
         let engine = engines::sqlite();
@@ -113,22 +110,9 @@ impl Desk {
     pub fn person(&self, login: &str, password: &str, role: &str, area: &str) {
         let area = self.service.tree().by_code(area).expect("an area").no;
         let password = Some(passwords::make(password).expect("long enough"));
-        let grants = vec![Grant {
-            role: role.into(),
-            area,
-            from: 0,
-            to: None,
-        }];
-        let user = NewUser {
-            login: login.into(),
-            name: format!("{login}某"),
-            password,
-            grants,
-        };
-        self.service
-            .store
-            .put_users(&[user], self.service.now())
-            .expect("a user");
+        let grants = vec![Grant { role: role.into(), area, from: 0, to: None }];
+        let user = NewUser { login: login.into(), name: format!("{login}某"), password, grants };
+        self.service.store.put_users(&[user], self.service.now()).expect("a user");
     }
 
     /// Stops the server; returns once it has.
@@ -240,39 +224,26 @@ impl Answer {
     /// Whether these bytes hold all that the answer's head announces.
     fn is_whole(bytes: &[u8]) -> bool {
         let so_far = Self::parse(bytes);
-        let length = so_far
-            .header("content-length")
-            .and_then(|length| length.parse::<usize>().ok());
+        let length = so_far.header("content-length").and_then(|length| length.parse::<usize>().ok());
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-        end.zip(length)
-            .is_some_and(|(end, length)| bytes.len() >= end + 4 + length)
+        end.zip(length).is_some_and(|(end, length)| bytes.len() >= end + 4 + length)
     }
 
     fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let mut lines = head.lines();
-        let status = lines
-            .next()
-            .and_then(|line| line.split(' ').nth(1))
-            .and_then(|code| code.parse().ok());
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
             .collect();
-        Self {
-            status: status.unwrap_or(0),
-            headers,
-            body: body.to_owned(),
-        }
+        Self { status: status.unwrap_or(0), headers, body: body.to_owned() }
     }
 
     /// The first value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON.

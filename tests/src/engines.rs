@@ -39,22 +39,14 @@ pub fn engines() -> Vec<Engine> {
 pub fn sqlite() -> Engine {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let store = sqlite_in(dir.path());
-    Engine {
-        name: "sqlite",
-        store,
-        dir,
-    }
+    Engine { name: "sqlite", store, dir }
 }
 
 /// An empty Postgres store, in a database of its own.
 pub fn postgres() -> Engine {
     let url = Cluster::shared().database();
     let store = PostgresStore::open(&url, decide()).expect("an empty store");
-    Engine {
-        name: "postgres",
-        store: Arc::new(store),
-        dir: tempfile::tempdir().expect("a temporary folder"),
-    }
+    Engine { name: "postgres", store: Arc::new(store), dir: tempfile::tempdir().expect("a temporary folder") }
 }
 
 /// The SQLite store in a folder; an empty one if there is none.

@@ -60,9 +60,7 @@ pub fn story(world: &World) {
     for phone in [&mut one, &mut two] {
         phone.sync(world).expect("a first sync");
     }
-    let person = Intents::new()
-        .put("name", "赵某")
-        .add("consents", "phone_contact");
+    let person = Intents::new().put("name", "赵某").add("consents", "phone_contact");
     one.engine().create("person", "G1", person).expect("a person");
     for (phone, area) in [(&mut one, 41.5), (&mut two, 42.5)] {
         let edit = Intents::new().put("floor_area", area);
@@ -98,9 +96,7 @@ pub fn dump(file: &Path, version: &str) -> String {
     let tables =
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY rowid";
     let mut tables = database.prepare(tables).expect("the tables");
-    let tables = tables
-        .query_map([], |row| row.get::<_, String>(0))
-        .expect("the tables");
+    let tables = tables.query_map([], |row| row.get::<_, String>(0)).expect("the tables");
     for table in tables.flatten() {
         dump_table(&database, &table, &mut out);
     }
@@ -108,26 +104,18 @@ pub fn dump(file: &Path, version: &str) -> String {
 }
 
 fn dump_table(database: &Connection, table: &str, out: &mut String) {
-    let mut rows = database
-        .prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))
-        .or_else(|_| {
-            // Of one column.
-            database.prepare(&format!("SELECT * FROM {table} ORDER BY 1"))
-        });
+    let mut rows = database.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).or_else(|_| {
+        // Of one column.
+        database.prepare(&format!("SELECT * FROM {table} ORDER BY 1"))
+    });
     let rows = rows.as_mut().expect("a table");
     let columns = rows.column_count();
     let names: Vec<String> = rows.column_names().map(str::to_owned).collect();
     let names = names.join(", ");
     let mut rows = rows.query([]).expect("rows");
     while let Some(row) = rows.next().expect("a row") {
-        let values: Vec<String> = (0..columns)
-            .map(|at| literal(row.get_ref(at).expect("a value")))
-            .collect();
-        let _ = writeln!(
-            out,
-            "INSERT INTO {table} ({names}) VALUES ({});",
-            values.join(", ")
-        );
+        let values: Vec<String> = (0..columns).map(|at| literal(row.get_ref(at).expect("a value"))).collect();
+        let _ = writeln!(out, "INSERT INTO {table} ({names}) VALUES ({});", values.join(", "));
     }
 }
 
@@ -156,10 +144,7 @@ pub fn head(fixture: &str) -> Head {
 
 /// The statements of a fixture, but for the store's own settings which every new store makes.
 fn statements(fixture: &str) -> Vec<&str> {
-    fixture
-        .lines()
-        .filter(|line| line.starts_with("INSERT "))
-        .collect()
+    fixture.lines().filter(|line| line.starts_with("INSERT ")).collect()
 }
 
 /// The tables that steps filled themselves.
@@ -172,16 +157,11 @@ pub fn load_sqlite(fixture: &str, file: &Path) {
     for (_, sql) in &STEPS[..steps] {
         database.execute_batch(sql).expect("a step");
     }
-    let mark = format!(
-        "PRAGMA application_id = {}; PRAGMA user_version = {steps}",
-        0x676c_6467
-    );
+    let mark = format!("PRAGMA application_id = {}; PRAGMA user_version = {steps}", 0x676c_6467);
     database.execute_batch(&mark).expect("the mark of a store");
     database.execute_batch(FILLED).expect("empty tables");
     for statement in statements(fixture) {
-        database
-            .execute_batch(statement)
-            .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        database.execute_batch(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
 }
 
@@ -194,9 +174,7 @@ pub fn load_postgres(fixture: &str, url: &str) {
     database.batch_execute(FILLED).expect("empty tables");
     for statement in statements(fixture) {
         let spelled = dialect::postgres(statement);
-        database
-            .batch_execute(&spelled)
-            .unwrap_or_else(|error| panic!("{spelled}: {error}"));
+        database.batch_execute(&spelled).unwrap_or_else(|error| panic!("{spelled}: {error}"));
     }
     let numbered = "SELECT table_name::text, column_name::text FROM information_schema.columns
                     WHERE is_identity = 'YES' AND table_schema = 'public'";

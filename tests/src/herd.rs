@@ -102,11 +102,7 @@ fn no_signal() -> ClientError {
 }
 
 fn busy() -> ClientError {
-    ClientError::Server {
-        code: Code::Busy,
-        detail: String::new(),
-        wait: Some(RETRY_AFTER),
-    }
+    ClientError::Server { code: Code::Busy, detail: String::new(), wait: Some(RETRY_AFTER) }
 }
 
 /// What a curve comes to.
@@ -148,31 +144,12 @@ pub fn tables(phones: usize, seed: u64) -> String {
         "| outage | syncs a second | tries again | most in one second | most waiting | sent away | half served | all served |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
-    let outage = |seconds, capacity, careless| Outage {
-        phones,
-        seconds,
-        capacity,
-        seed,
-        careless,
-    };
-    for (seconds, capacity) in [
-        (60, 50),
-        (60, 200),
-        (600, 20),
-        (600, 50),
-        (3_600, 20),
-        (3_600, 200),
-    ] {
+    let outage = |seconds, capacity, careless| Outage { phones, seconds, capacity, seed, careless };
+    for (seconds, capacity) in [(60, 50), (60, 200), (600, 20), (600, 50), (3_600, 20), (3_600, 200)] {
         for careless in [None, Some(30)] {
             let sum = summary(&outage(seconds, capacity, careless).play());
             let how = careless.map_or("backs off".to_owned(), |every| format!("every {every} s"));
-            let Summary {
-                most_came,
-                most_waiting,
-                sent_away,
-                half,
-                all,
-            } = sum;
+            let Summary { most_came, most_waiting, sent_away, half, all } = sum;
             let _ = writeln!(
                 out,
                 "| {seconds} s | {capacity} | {how} | {most_came} | {most_waiting} | {sent_away} | {half} s | {all} s |"

@@ -41,11 +41,7 @@ impl<'a> Clerk<'a> {
         let user = service.store.user_by_login(login).expect("users");
         let user = user.expect("a user of the world");
         let grants = service.store.grants(user.no).expect("grants");
-        Self {
-            service,
-            user,
-            grants,
-        }
+        Self { service, user, grants }
     }
 
     /// The person as a reader.
@@ -55,10 +51,8 @@ impl<'a> Clerk<'a> {
 
     /// One page of a ledger.
     pub fn page(&self, of: &str, query: &[(&str, &str)]) -> Result<Pulled, ReadError> {
-        let pairs: Vec<_> = query
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let pairs: Vec<_> =
+            query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let question = Question::read(&self.service.schema, of, &pairs)?;
         let page = ledger::page(&self.reader(), &question)?;
         Ok(Pulled {
@@ -141,10 +135,7 @@ pub fn why() -> Unmask {
 
 /// An entry that creates a record.
 pub fn creating(of: &str, area: &str, intents: Value) -> DeskEntry {
-    let target = DeskTarget::Create {
-        record_type: of.to_owned(),
-        area: area.to_owned(),
-    };
+    let target = DeskTarget::Create { record_type: of.to_owned(), area: area.to_owned() };
     entry(target, None, intents)
 }
 

@@ -66,11 +66,7 @@ pub fn as_user<T>(
     login: &str,
     work: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>,
 ) -> Result<T, ReadError> {
-    let user = world
-        .service
-        .store
-        .user_by_login(login)?
-        .expect("a user of the world");
+    let user = world.service.store.user_by_login(login)?.expect("a user of the world");
     let grants = world.service.store.grants(user.no)?;
     work(&Reader::new(&world.service, login, &grants))
 }
@@ -79,9 +75,8 @@ pub fn as_user<T>(
 pub fn approved(world: &World, changes: &Value) -> u32 {
     let draft = serde_json::from_value(plan(world.service.now(), changes)).expect("a plan");
     let [first, second] = STEWARDS;
-    let number = as_user(world, first, |reader| territory::draw_up(reader, draft))
-        .expect("a good plan")
-        .number();
+    let number =
+        as_user(world, first, |reader| territory::draw_up(reader, draft)).expect("a good plan").number();
     as_user(world, first, |reader| territory::simulate(reader, number)).expect("a simulation");
     as_user(world, second, |reader| territory::approve(reader, number)).expect("an approval");
     number
@@ -124,14 +119,7 @@ pub struct Home {
 impl Home {
     /// All of it.
     pub fn records(&self) -> [RecordId; 6] {
-        let Self {
-            dwelling,
-            household,
-            person,
-            residency,
-            visit,
-            ticket,
-        } = *self;
+        let Self { dwelling, household, person, residency, visit, ticket } = *self;
         [dwelling, household, person, residency, visit, ticket]
     }
 
@@ -143,9 +131,8 @@ impl Home {
         };
         let address = json!({ "road": road, "number": number, "room": "101" });
         let dwelling = make("dwelling", Intents::new().put("address", address));
-        let household = Intents::new()
-            .put("dwelling_id", dwelling.to_string())
-            .put("label", format!("{road}{number}"));
+        let household =
+            Intents::new().put("dwelling_id", dwelling.to_string()).put("label", format!("{road}{number}"));
         let household = make("household", household);
         let person = make("person", Intents::new().put("name", format!("陆{number}")));
         let residency = Intents::new()
@@ -153,19 +140,10 @@ impl Home {
             .put("household", household.to_string())
             .put("kind", "resident");
         let residency = make("residency", residency);
-        let visit = Intents::new()
-            .put("household", household.to_string())
-            .put("result", "met");
+        let visit = Intents::new().put("household", household.to_string()).put("result", "met");
         let visit = make("visit", visit);
         let ticket = make("ticket", ticket(dwelling, number));
-        Self {
-            dwelling,
-            household,
-            person,
-            residency,
-            visit,
-            ticket,
-        }
+        Self { dwelling, household, person, residency, visit, ticket }
     }
 }
 

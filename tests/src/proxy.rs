@@ -151,10 +151,7 @@ fn ask(mut caller: &TcpStream, mut node: &TcpStream) -> std::io::Result<u64> {
             bytes => head.extend_from_slice(&piece[..bytes]),
         }
     }
-    let line = head
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
+    let line = head.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     node.write_all(&head[..line])?;
     node.write_all(CLOSE)?;
     node.write_all(&head[line..])?;

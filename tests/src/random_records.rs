@@ -34,13 +34,7 @@ const TRIES: usize = 3;
 pub fn fill(world: &World, rng: &mut Rng, of_each: usize) -> usize {
     let schema = world.service.schema.clone();
     for role in &schema.roles {
-        if world
-            .service
-            .store
-            .user_by_login(&role.code)
-            .expect("users")
-            .is_none()
-        {
+        if world.service.store.user_by_login(&role.code).expect("users").is_none() {
             world.user(&role.code, &role.code, "C");
         }
     }
@@ -49,11 +43,7 @@ pub fn fill(world: &World, rng: &mut Rng, of_each: usize) -> usize {
     // In rounds, so that from the second on there is a record of each type to refer to.
     for _ in 0..of_each {
         for record_type in schema.types.values() {
-            let mut filling = Filling {
-                world,
-                rng,
-                made: &made,
-            };
+            let mut filling = Filling { world, rng, made: &made };
             let (record, entries) = filling.record(record_type);
             stored += entries;
             made.entry(record_type.name.clone()).or_default().push(record);
@@ -71,9 +61,7 @@ struct Filling<'a> {
 impl Filling<'_> {
     fn submit(&self, role: &str, mut entry: DeskEntry) -> Option<RecordId> {
         entry.role = Some(role.to_owned());
-        let verdict = Clerk::new(&self.world.service, role)
-            .submit(vec![entry])
-            .remove(0);
+        let verdict = Clerk::new(&self.world.service, role).submit(vec![entry]).remove(0);
         verdict.refused.is_none().then_some(verdict.record)?
     }
 
@@ -86,11 +74,7 @@ impl Filling<'_> {
             for _ in 0..self.rng.below(3) {
                 stored += usize::from((0..TRIES).any(|_| {
                     // Who knows no more than the creation writes beside whoever wrote since.
-                    let seen = if self.rng.percent(50) {
-                        first
-                    } else {
-                        self.last(record)
-                    };
+                    let seen = if self.rng.percent(50) { first } else { self.last(record) };
                     self.write(record, field, seen)
                 }));
             }
@@ -146,15 +130,12 @@ impl Filling<'_> {
                 json!({ "op": "set_child", "field": name, "child": "1", "value": self.value(&field.kind) })
             }
         };
-        self.submit(&role, editing(record, Some(seen), json!([intent])))
-            .is_some()
+        self.submit(&role, editing(record, Some(seen), json!([intent]))).is_some()
     }
 
     /// The next step of a ticket, by whoever may take it.
     fn step(&mut self, record: RecordId, field: &Field) -> bool {
-        let verb = self
-            .rng
-            .word(&["accept", "start", "feedback", "close", "evaluate", "escalate"]);
+        let verb = self.rng.word(&["accept", "start", "feedback", "close", "evaluate", "escalate"]);
         let args = match verb {
             "feedback" => json!({ "mode": "on_spot" }),
             "evaluate" => json!({ "score": self.rng.range(1, 5) }),
@@ -162,10 +143,10 @@ impl Filling<'_> {
             _ => json!({}),
         };
         let seen = self.last(record);
-        field.write.iter().any(|role| {
-            self.submit(role, editing(record, Some(seen), event(verb, args.clone())))
-                .is_some()
-        })
+        field
+            .write
+            .iter()
+            .any(|role| self.submit(role, editing(record, Some(seen), event(verb, args.clone()))).is_some())
     }
 
     fn value(&mut self, kind: &Kind) -> Value {

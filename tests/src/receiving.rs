@@ -102,14 +102,8 @@ impl Phone {
         let mut unpacker =
             Unpacker::new(packing, self.engine().dictionary(packing)).map_err(ClientError::from)?;
         let mut to_come = Vec::new();
-        unpacker
-            .push(rest, &mut to_come, usize::MAX)
-            .map_err(ClientError::from)?;
-        Ok(Receiving {
-            to_come,
-            arrived: Vec::new(),
-            report: SyncReport::default(),
-        })
+        unpacker.push(rest, &mut to_come, usize::MAX).map_err(ClientError::from)?;
+        Ok(Receiving { to_come, arrived: Vec::new(), report: SyncReport::default() })
     }
 
     /// Takes so many bytes more of an answer's frames. `Some(more)` at its end.
@@ -146,13 +140,7 @@ impl Phone {
     /// Has the next piece made, and takes it. `Some(more)` at the end.
     pub fn pull(&mut self, world: &World, pulling: &mut Pulling) -> Result<Option<bool>, SyncFailure> {
         let (mut piece, last) = pulling.answer.next(&world.service).map_err(SyncError::from)?;
-        let Pulling {
-            unpacker,
-            head,
-            arrived,
-            report,
-            ..
-        } = pulling;
+        let Pulling { unpacker, head, arrived, report, .. } = pulling;
         if unpacker.is_none() {
             head.append(&mut piece);
             let Some((start, rest)) = head.split_first_chunk::<2>() else {
@@ -164,9 +152,7 @@ impl Phone {
             piece = rest.to_vec();
         }
         if let Some(unpacker) = unpacker {
-            unpacker
-                .push(&piece, arrived, limits::FRAME_BYTES * 2)
-                .map_err(ClientError::from)?;
+            unpacker.push(&piece, arrived, limits::FRAME_BYTES * 2).map_err(ClientError::from)?;
         }
         let ended = self.engine().apply(arrived, report)?;
         Ok(ended.or(last.then_some(true)))

@@ -24,31 +24,16 @@ impl Route {
 }
 
 const fn get(pattern: &'static str, path: &'static str) -> Route {
-    Route {
-        method: "GET",
-        pattern,
-        path,
-        reads: false,
-    }
+    Route { method: "GET", pattern, path, reads: false }
 }
 
 const fn post(pattern: &'static str) -> Route {
-    Route {
-        method: "POST",
-        pattern,
-        path: pattern,
-        reads: true,
-    }
+    Route { method: "POST", pattern, path: pattern, reads: true }
 }
 
 /// A POST whose body nobody reads.
 const fn act(pattern: &'static str, path: &'static str) -> Route {
-    Route {
-        method: "POST",
-        pattern,
-        path,
-        reads: false,
-    }
+    Route { method: "POST", pattern, path, reads: false }
 }
 
 /// All of them; a test compares this with what the application lists.
@@ -63,22 +48,13 @@ pub const ROUTES: &[Route] = &[
     get("/v1/me", "/v1/me"),
     get("/v1/areas", "/v1/areas"),
     get("/v1/ledgers/{type}", "/v1/ledgers/patrol"),
-    get(
-        "/v1/records/{id}",
-        "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616",
-    ),
-    get(
-        "/v1/records/{id}/history",
-        "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/history",
-    ),
+    get("/v1/records/{id}", "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616"),
+    get("/v1/records/{id}/history", "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/history"),
     Route {
         path: "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/erase",
         ..post("/v1/records/{id}/erase")
     },
-    get(
-        "/v1/records/{id}/erasures",
-        "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/erasures",
-    ),
+    get("/v1/records/{id}/erasures", "/v1/records/4cf387f1-c180-8868-8c86-b19e9ea7f616/erasures"),
     post("/v1/entries"),
     get("/v1/lost", "/v1/lost"),
     get("/v1/refused", "/v1/refused"),
@@ -97,18 +73,9 @@ pub const ROUTES: &[Route] = &[
     post("/v1/territory/plans"),
     get("/v1/territory/plans", "/v1/territory/plans"),
     get("/v1/territory/plans/{plan}", "/v1/territory/plans/1"),
-    get(
-        "/v1/territory/plans/{plan}/report",
-        "/v1/territory/plans/1/report",
-    ),
-    act(
-        "/v1/territory/plans/{plan}/simulate",
-        "/v1/territory/plans/1/simulate",
-    ),
-    act(
-        "/v1/territory/plans/{plan}/approve",
-        "/v1/territory/plans/1/approve",
-    ),
+    get("/v1/territory/plans/{plan}/report", "/v1/territory/plans/1/report"),
+    act("/v1/territory/plans/{plan}/simulate", "/v1/territory/plans/1/simulate"),
+    act("/v1/territory/plans/{plan}/approve", "/v1/territory/plans/1/approve"),
     act("/v1/territory/plans/{plan}/apply", "/v1/territory/plans/1/apply"),
     get("/v1/territory/lineage", "/v1/territory/lineage"),
     get("/v1/reads", "/v1/reads"),
@@ -118,10 +85,7 @@ pub const ROUTES: &[Route] = &[
     get("/v1/shares", "/v1/shares"),
     post("/v1/shares"),
     act("/v1/shares/{id}/approve", "/v1/shares/1/approve"),
-    Route {
-        method: "DELETE",
-        ..get("/v1/shares/{id}", "/v1/shares/1")
-    },
+    Route { method: "DELETE", ..get("/v1/shares/{id}", "/v1/shares/1") },
     get("/v1/shares/{id}/feed", "/v1/shares/1/feed"),
 ];
 
@@ -130,11 +94,7 @@ pub fn is_taken(method: &str, path: &str) -> bool {
     let fits = |pattern: &str| {
         let (pattern, path) = (pattern.split('/'), path.split('/'));
         pattern.clone().count() == path.clone().count()
-            && pattern
-                .zip(path)
-                .all(|(named, given)| named.starts_with('{') || named == given)
+            && pattern.zip(path).all(|(named, given)| named.starts_with('{') || named == given)
     };
-    ROUTES
-        .iter()
-        .any(|route| route.method == method && fits(route.pattern))
+    ROUTES.iter().any(|route| route.method == method && fits(route.pattern))
 }

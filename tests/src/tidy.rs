@@ -20,14 +20,8 @@ pub const MAX_LINES: usize = 600;
 const SKIPPED_FOLDERS: [&str; 3] = ["target", ".git", "node_modules"];
 
 /// The headings of a decision record, in this order.
-const ADR_HEADINGS: [&str; 6] = [
-    "## Status",
-    "## Context",
-    "## Decision",
-    "## Consequences",
-    "## Rejected",
-    "## Enforced by",
-];
+const ADR_HEADINGS: [&str; 6] =
+    ["## Status", "## Context", "## Decision", "## Consequences", "## Rejected", "## Enforced by"];
 
 /// Something out of order: where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,11 +35,7 @@ pub struct Finding {
 
 impl Finding {
     fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            what: what.into(),
-        }
+        Self { path: path.to_owned(), line, what: what.into() }
     }
 }
 
@@ -80,10 +70,7 @@ impl Tree {
                 if kind.is_dir() && is_source_folder(&name, &entry.path()) {
                     folders.push((path + "/", entry.path()));
                 } else if kind.is_file() {
-                    files.insert(
-                        path,
-                        String::from_utf8(fs::read(entry.path())?).unwrap_or_default(),
-                    );
+                    files.insert(path, String::from_utf8(fs::read(entry.path())?).unwrap_or_default());
                 }
             }
         }
@@ -92,12 +79,7 @@ impl Tree {
 
     /// A tree made up for a test, from (path, text).
     pub fn from_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self {
-            files: files
-                .into_iter()
-                .map(|(path, text)| (path.to_owned(), text.to_owned()))
-                .collect(),
-        }
+        Self { files: files.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect() }
     }
 
     /// The text of one file.
@@ -107,9 +89,7 @@ impl Tree {
 
     /// Every path with its text, in order of path.
     pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     fn rust_files(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -123,19 +103,17 @@ fn is_source_folder(name: &str, folder: &Path) -> bool {
 }
 
 fn has_extension(path: &str, extension: &str) -> bool {
-    Path::new(path)
-        .extension()
-        .is_some_and(|found| found == extension)
+    Path::new(path).extension().is_some_and(|found| found == extension)
 }
 
 /// The first line of every `.rs` file is a `//!` sentence.
 pub fn files_say_what_they_are_for(tree: &Tree) -> Vec<Finding> {
     tree.rust_files()
         .filter(|(_, text)| {
-            !text.lines().next().is_some_and(|line| {
-                line.strip_prefix("//! ")
-                    .is_some_and(|said| !said.trim().is_empty())
-            })
+            !text
+                .lines()
+                .next()
+                .is_some_and(|line| line.strip_prefix("//! ").is_some_and(|said| !said.trim().is_empty()))
         })
         .map(|(path, _)| Finding::new(path, 1, "begin with a `//! ` line that says what the file is for"))
         .collect()
@@ -153,14 +131,8 @@ pub fn files_are_short(tree: &Tree) -> Vec<Finding> {
 /// Nothing is left for later and no test is switched off.
 pub fn nothing_is_unfinished(tree: &Tree) -> Vec<Finding> {
     // In two parts, so that this file does not find itself.
-    let words = [
-        ("todo", "!("),
-        ("unimplemented", "!("),
-        ("#[ign", "ore"),
-        ("FIX", "ME"),
-        ("dbg", "!("),
-    ]
-    .map(joined);
+    let words =
+        [("todo", "!("), ("unimplemented", "!("), ("#[ign", "ore"), ("FIX", "ME"), ("dbg", "!(")].map(joined);
     tree.rust_files()
         .flat_map(|(path, text)| naming(path, text, &words, "finish it or take it out"))
         .collect()
@@ -212,11 +184,7 @@ pub fn codes_are_documented(tree: &Tree) -> Vec<Finding> {
     let (source, page) = match (tree.text(CODES), tree.text(PAGE)) {
         (None, None) => return Vec::new(),
         (Some(_), None) => {
-            return vec![Finding::new(
-                PAGE,
-                0,
-                format!("missing: name the codes of {CODES}"),
-            )];
+            return vec![Finding::new(PAGE, 0, format!("missing: name the codes of {CODES}"))];
         }
         (None, Some(_)) => return vec![Finding::new(CODES, 0, format!("missing, while {PAGE} is there"))],
         (Some(source), Some(page)) => (source, page),
@@ -227,11 +195,7 @@ pub fn codes_are_documented(tree: &Tree) -> Vec<Finding> {
         .filter_map(|(index, line)| Some((index + 1, code_of_arm(line)?)))
         .collect();
     if codes.is_empty() {
-        return vec![Finding::new(
-            CODES,
-            0,
-            "no arm of the form `=> \"snake_case\",` found",
-        )];
+        return vec![Finding::new(CODES, 0, "no arm of the form `=> \"snake_case\",` found")];
     }
     codes
         .into_iter()
@@ -243,10 +207,8 @@ pub fn codes_are_documented(tree: &Tree) -> Vec<Finding> {
 fn code_of_arm(line: &str) -> Option<&str> {
     let (_, literal) = line.split_once("=> \"")?;
     let (code, _) = literal.split_once('"')?;
-    let is_code = !code.is_empty()
-        && code
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let is_code =
+        !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     is_code.then_some(code)
 }
 
@@ -275,11 +237,7 @@ pub fn decisions_are_indexed(tree: &Tree) -> Vec<Finding> {
         }
         let headings: Vec<&str> = text.lines().filter(|line| line.starts_with("## ")).collect();
         if headings != ADR_HEADINGS {
-            findings.push(Finding::new(
-                path,
-                0,
-                format!("give it the headings {}", ADR_HEADINGS.join(", ")),
-            ));
+            findings.push(Finding::new(path, 0, format!("give it the headings {}", ADR_HEADINGS.join(", "))));
         }
     }
     for (line, target) in links(index) {
@@ -300,9 +258,7 @@ fn adr_number(name: &str) -> Option<&str> {
 /// The targets of a page's `](…)` links, with their lines.
 fn links(page: &str) -> impl Iterator<Item = (usize, &str)> {
     page.lines().enumerate().flat_map(|(index, line)| {
-        line.split("](")
-            .skip(1)
-            .filter_map(move |rest| Some((index + 1, rest.split_once(')')?.0)))
+        line.split("](").skip(1).filter_map(move |rest| Some((index + 1, rest.split_once(')')?.0)))
     })
 }
 

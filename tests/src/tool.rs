@@ -69,8 +69,7 @@ impl Tool {
 
     /// The rows of a query.
     pub fn rows(&mut self, sql: &str) -> Vec<Cells> {
-        self.try_rows(sql)
-            .unwrap_or_else(|error| panic!("{sql}: {error}"))
+        self.try_rows(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// The single value of a query.
@@ -83,9 +82,7 @@ impl Tool {
     pub fn plan(&mut self, sql: &str) -> String {
         match self {
             Self::File(file) => {
-                let mut explain = file
-                    .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                    .expect("a query");
+                let mut explain = file.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a query");
                 let lines = explain.query_map([], |row| row.get::<_, String>(3));
                 let lines: Result<Vec<_>, _> = lines.expect("a plan").collect();
                 lines.expect("a plan").join("\n")

@@ -94,9 +94,7 @@ impl World {
         let world = Self::at(2, SchemaSet::builtin(), address);
         // It goes on after the last thing that happened in it.
         let newest = world.service.store.newest().expect("the store");
-        world
-            .time
-            .store(newest.unwrap_or(MORNING).max(MORNING), Ordering::Relaxed);
+        world.time.store(newest.unwrap_or(MORNING).max(MORNING), Ordering::Relaxed);
         // Codes and keys of phones are made from their number: these are new ones.
         world.phones.store(1_000, Ordering::Relaxed);
         world
@@ -199,10 +197,7 @@ impl World {
             }
             StoreAddress::Postgres(url) => {
                 let database = postgres::Client::connect(url.reveal(), postgres::NoTls);
-                database
-                    .expect("the database")
-                    .batch_execute(sql)
-                    .expect("the rows");
+                database.expect("the database").batch_execute(sql).expect("the rows");
             }
         }
     }
@@ -255,11 +250,7 @@ impl World {
 
     /// An area's number.
     pub fn area(&self, code: &str) -> AreaNo {
-        self.service
-            .tree()
-            .by_code(code)
-            .map(|a| a.no)
-            .expect("an area of the world")
+        self.service.tree().by_code(code).map(|a| a.no).expect("an area of the world")
     }
 
     /// Moves the clock.
@@ -279,42 +270,18 @@ impl World {
 
     /// … until a time (ms since 1970).
     pub fn user_until(&self, login: &str, role: &str, area: &str, to: Option<i64>) {
-        let grant = Grant {
-            role: role.into(),
-            area: self.area(area),
-            from: 0,
-            to,
-        };
-        let user = NewUser {
-            login: login.into(),
-            name: format!("{login}某"),
-            password: None,
-            grants: vec![grant],
-        };
-        self.service
-            .store
-            .put_users(&[user], self.service.now())
-            .expect("a user");
+        let grant = Grant { role: role.into(), area: self.area(area), from: 0, to };
+        let user =
+            NewUser { login: login.into(), name: format!("{login}某"), password: None, grants: vec![grant] };
+        self.service.store.put_users(&[user], self.service.now()).expect("a user");
     }
 
     /// Gives a user a role at an area from now on.
     pub fn give(&self, login: &str, role: &str, area: &str) {
-        let grant = Grant {
-            role: role.into(),
-            area: self.area(area),
-            from: self.service.now(),
-            to: None,
-        };
-        let user = NewUser {
-            login: login.into(),
-            name: format!("{login}某"),
-            password: None,
-            grants: vec![grant],
-        };
-        self.service
-            .store
-            .put_users(&[user], self.service.now())
-            .expect("a user");
+        let grant = Grant { role: role.into(), area: self.area(area), from: self.service.now(), to: None };
+        let user =
+            NewUser { login: login.into(), name: format!("{login}某"), password: None, grants: vec![grant] };
+        self.service.store.put_users(&[user], self.service.now()).expect("a user");
     }
 
     /// Ends a role of a user now; whether there was one.
@@ -322,10 +289,7 @@ impl World {
         let user = self.service.store.user_by_login(login).expect("users");
         let user = user.expect("a user of the world").no;
         let (area, now) = (self.area(area), self.service.now());
-        self.service
-            .store
-            .end_grant(user, role, area, now, now)
-            .expect("grants")
+        self.service.store.end_grant(user, role, area, now, now).expect("grants")
     }
 
     /// A dwelling in an area, which its own worker notes at a desk.
@@ -350,17 +314,9 @@ impl World {
     /// A one-time code for a user.
     pub fn code(&self, login: &str) -> String {
         let code = format!("CODE{:08}", self.phones.fetch_add(1, Ordering::Relaxed));
-        let user = self
-            .service
-            .store
-            .user_by_login(login)
-            .expect("users")
-            .expect("a user of the world");
+        let user = self.service.store.user_by_login(login).expect("users").expect("a user of the world");
         let hash = gridledger_server::auth::codes::hash(&code).expect("a code is well formed");
-        self.service
-            .store
-            .put_code(hash, user.no, i64::MAX)
-            .expect("a code");
+        self.service.store.put_code(hash, user.no, i64::MAX).expect("a code");
         code
     }
 
@@ -384,10 +340,7 @@ impl World {
             last_answer: Vec::new(),
         };
         let mut phone = phone.opened();
-        phone
-            .engine()
-            .enrol("http://nowhere", &self.code(login))
-            .expect("enrolment is noted");
+        phone.engine().enrol("http://nowhere", &self.code(login)).expect("enrolment is noted");
         phone
     }
 }
@@ -530,11 +483,7 @@ impl Phone {
     pub fn sync_over(&mut self, world: &World, line: Line) -> Result<SyncReport, SyncFailure> {
         let mut report = SyncReport::default();
         // A phone on a bad line asks for small pieces.
-        let budget = if matches!(line, Line::CutAfter(_)) {
-            16 << 10
-        } else {
-            0
-        };
+        let budget = if matches!(line, Line::CutAfter(_)) { 16 << 10 } else { 0 };
         loop {
             let decided = report.decided;
             if line == Line::RequestLost {
@@ -567,9 +516,7 @@ impl Phone {
         let mut arrived = Vec::new();
         let mut ended = None;
         for piece in rest.chunks(1000) {
-            unpacker
-                .push(piece, &mut arrived, limits::FRAME_BYTES * 2)
-                .map_err(ClientError::from)?;
+            unpacker.push(piece, &mut arrived, limits::FRAME_BYTES * 2).map_err(ClientError::from)?;
             ended = engine.apply(&mut arrived, report)?;
         }
         Ok(ended.unwrap_or(false))

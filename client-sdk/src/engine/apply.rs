@@ -36,11 +36,7 @@ impl Engine {
             if is_news(&frame) && !std::mem::replace(&mut self.reach_settled, true) {
                 self.ask_again |= self.settle_reach()?;
             }
-            let end = if let Frame::End { more } = frame {
-                Some(more || self.ask_again)
-            } else {
-                None
-            };
+            let end = if let Frame::End { more } = frame { Some(more || self.ask_again) } else { None };
             self.apply_frame(frame, report)?;
             report.corrected += std::mem::take(&mut self.times.corrected);
             faults::reach("phone.after_frame");
@@ -139,10 +135,7 @@ impl Engine {
     fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
         self.of_newest_answer(UNNAMED, |_, c| {
             forget_confirmed(c, area)?;
-            c.execute(
-                "UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1",
-                [area.0],
-            )?;
+            c.execute("UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1", [area.0])?;
             shadows::forget_of(c, area)?;
             forget_withdrawn(c)
         })?;
@@ -169,9 +162,7 @@ impl Engine {
         let mut came = Came::default();
         let here = c
             .prepare_cached("SELECT floor, reached FROM areas WHERE area = ?1 AND held = 1")?
-            .query_row([area.0], |row| {
-                Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64))
-            });
+            .query_row([area.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)));
         if here != Ok((delta.from.floor, delta.from.reached)) {
             return Ok(came); // News for a cursor this phone is not at: an old answer. The next sync asks from here.
         }
@@ -188,8 +179,7 @@ impl Engine {
             let (floor, reached) = (delta.to.floor as i64, delta.to.reached as i64);
             if delta.to != delta.from {
                 let sql = "UPDATE areas SET floor = ?2, reached = ?3, mark = ?4 WHERE area = ?1";
-                c.prepare_cached(sql)?
-                    .execute((area.0, floor, reached, delta.mark))?;
+                c.prepare_cached(sql)?.execute((area.0, floor, reached, delta.mark))?;
             }
             came.proven = !delta.digests.is_empty();
             if came.proven {
@@ -207,10 +197,7 @@ impl Engine {
             // A store that was set back differs as well. What is here stays until the server has seen the receipts.
             c.execute_batch("ROLLBACK TO delta; RELEASE delta")?;
             restored::doubt(c)?;
-            return Ok(Came {
-                doubted: true,
-                ..Came::default()
-            });
+            return Ok(Came { doubted: true, ..Came::default() });
         }
         overlay::seal_decided(c)?;
         c.execute_batch("RELEASE delta")?;
@@ -232,10 +219,7 @@ struct Came {
 
 /// Whether a frame comes after those that say what may be read.
 fn is_news(frame: &Frame) -> bool {
-    matches!(
-        frame,
-        Frame::Granted(_) | Frame::Withdrawn(_) | Frame::Delta(_) | Frame::End { .. }
-    )
+    matches!(frame, Frame::Granted(_) | Frame::Withdrawn(_) | Frame::Delta(_) | Frame::End { .. })
 }
 
 /// Forgets an area's records, but for those with edits that the server has not decided.
@@ -249,8 +233,7 @@ pub(super) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientErro
     let gone = "SELECT record FROM records r WHERE r.area = ?1
                 AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
     for table in ["shadows", "documents", "records"] {
-        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
-            .execute([area.0])?;
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?.execute([area.0])?;
     }
     shadows::forget_of(c, area)
 }
@@ -265,36 +248,28 @@ pub(super) fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), Clien
         [area.0],
     )?;
     c.execute("UPDATE records SET held = 0 WHERE area = ?1", [area.0])?;
-    c.execute(
-        "UPDATE areas SET floor = 0, reached = 0, mark = 0 WHERE area = ?1",
-        [area.0],
-    )?;
+    c.execute("UPDATE areas SET floor = 0, reached = 0, mark = 0 WHERE area = ?1", [area.0])?;
     Ok(())
 }
 
 /// Forgets the records of withdrawn areas, but for those with edits that the server has not decided.
 pub(super) fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
     let some = "SELECT EXISTS (SELECT 1 FROM areas WHERE held = -1)";
-    if !c
-        .prepare_cached(some)?
-        .query_row([], |row| row.get::<_, bool>(0))?
-    {
+    if !c.prepare_cached(some)?.query_row([], |row| row.get::<_, bool>(0))? {
         return Ok(());
     }
     // `state < 2` as well, so that the index over open entries serves.
     let gone = "SELECT r.record FROM records r JOIN areas a ON a.area = r.area AND a.held = -1
                 WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
     for table in ["shadows", "documents", "records"] {
-        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?
-            .execute([])?;
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?.execute([])?;
     }
     Ok(())
 }
 
 pub(super) fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
     for table in ["documents", "records"] {
-        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
-            .execute([record.0])?;
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?.execute([record.0])?;
     }
     Ok(())
 }
@@ -311,10 +286,7 @@ fn apply_news(
     }
     let mut row = match overlay::row(c, news.record)? {
         Some(row) => row,
-        None => Row {
-            epoch: news.epoch,
-            ..Row::new(news.record, &type_of(c, &news)?, area)
-        },
+        None => Row { epoch: news.epoch, ..Row::new(news.record, &type_of(c, &news)?, area) },
     };
     if row.area != area {
         // Positions of a record only grow, over moves too: what is not beyond them is old.
@@ -345,12 +317,7 @@ fn apply_news(
             confirmed = overlay::documents(c, news.record, false)?;
             for logged in entries.iter().filter(|logged| logged.seq > row.held) {
                 if matches!(logged.entry.target, Target::Create { .. }) {
-                    reach::note_creator(
-                        c,
-                        schema.record_type(&row.record_type),
-                        row.record,
-                        &logged.author,
-                    )?;
+                    reach::note_creator(c, schema.record_type(&row.record_type), row.record, &logged.author)?;
                 }
                 row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged, author)?);
             }
@@ -406,19 +373,13 @@ fn confirm(
         }
         &logged.entry
     };
-    overlay::derive(
-        confirmed,
-        logged.feed,
-        &logged.author,
-        entry,
-        |facet, _| match &logged.seen {
-            None => Seen::All,
-            Some(seen) => {
-                let of_facet = seen.iter().filter(|(f, ..)| *f == facet);
-                Seen::Clock(of_facet.map(|(_, feed, n)| (*feed, *n)).collect())
-            }
-        },
-    )?;
+    overlay::derive(confirmed, logged.feed, &logged.author, entry, |facet, _| match &logged.seen {
+        None => Seen::All,
+        Some(seen) => {
+            let of_facet = seen.iter().filter(|(f, ..)| *f == facet);
+            Seen::Clock(of_facet.map(|(_, feed, n)| (*feed, *n)).collect())
+        }
+    })?;
     Ok(entry.at)
 }
 
@@ -439,12 +400,7 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
         .collect::<Result<Vec<_>, _>>()?;
     let mut left: BTreeMap<(u8, FeedId), u64> = BTreeMap::new();
     for (facet, document) in confirmed {
-        left.extend(
-            document
-                .clock()
-                .into_iter()
-                .map(|(feed, changes)| ((*facet, feed), changes)),
-        );
+        left.extend(document.clock().into_iter().map(|(feed, changes)| ((*facet, feed), changes)));
     }
     for (feed, n, body, emptied) in own {
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
@@ -458,8 +414,7 @@ fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(
         }
         if held {
             let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2";
-            c.prepare_cached(sql)?
-                .execute((feed.0, n, SentState::InLedger.number()))?;
+            c.prepare_cached(sql)?.execute((feed.0, n, SentState::InLedger.number()))?;
         }
     }
     Ok(())

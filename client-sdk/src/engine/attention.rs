@@ -42,33 +42,20 @@ impl Engine {
     /// What needs attention, the oldest first.
     pub fn attention(&self) -> Result<Vec<Attention>, ClientError> {
         self.look()?;
-        let mut select = self
-            .db
-            .prepare_cached(&[COLUMNS, " WHERE state = 3 ORDER BY feed <> ?1, n"].concat())?;
+        let mut select =
+            self.db.prepare_cached(&[COLUMNS, " WHERE state = 3 ORDER BY feed <> ?1, n"].concat())?;
         let rows = select.query_map([self.me.feed.0], read)?;
         rows.map(|row| self.described(decoded(row?)?)).collect()
     }
 
     fn described(&self, refused: Refused) -> Result<Attention, ClientError> {
-        let Refused {
-            id,
-            record,
-            entry,
-            refusal,
-            asked,
-            ruling,
-            ..
-        } = refused;
+        let Refused { id, record, entry, refusal, asked, ruling, .. } = refused;
         let why = match stood_on(&self.db, id, record, &refusal)? {
             Some(after) => Why::GroundGone { after },
             None => Why::Refused,
         };
         let dark = self.seal.is_dark();
-        let intents = if dark {
-            self.readable(record, entry.intents)?
-        } else {
-            entry.intents
-        };
+        let intents = if dark { self.readable(record, entry.intents)? } else { entry.intents };
         let view = self.get(record)?.map(|record| record.view);
         let mut now = Map::new();
         for intent in &intents {
@@ -162,9 +149,7 @@ impl Engine {
         let record_type = of.as_deref().and_then(|of| self.schema.record_type(of));
         let (mut zh, mut en) = (String::new(), String::new());
         for intent in &entry.intents {
-            let label = record_type
-                .and_then(|of| of.field(&intent.field))
-                .map(|f| &f.label);
+            let label = record_type.and_then(|of| of.field(&intent.field)).map(|f| &f.label);
             let typed = typed(&intent.op);
             let name = intent.field.as_str();
             zh += label.map_or(name, |label| &label.zh);
@@ -192,9 +177,8 @@ impl Engine {
 
     fn refused(&self, id: EntryId) -> Result<Refused, ClientError> {
         self.look()?;
-        let mut select = self
-            .db
-            .prepare_cached(&[COLUMNS, " WHERE feed = ?1 AND n = ?2 AND state = 3"].concat())?;
+        let mut select =
+            self.db.prepare_cached(&[COLUMNS, " WHERE feed = ?1 AND n = ?2 AND state = 3"].concat())?;
         let found = select.query_row((id.feed.0, id.n as i64), read).optional()?;
         decoded(found.ok_or_else(|| missing(id))?)
     }
@@ -206,11 +190,7 @@ impl Engine {
              WHERE asked IS NOT NULL AND ruling IS NULL AND state = 3 ORDER BY feed, n LIMIT ?1",
         )?;
         let asks = select.query_map([limits::REQUEST_NOTES as i64], |row| {
-            Ok(Ask {
-                feed: FeedId(row.get(0)?),
-                n: row.get::<_, i64>(1)? as u64,
-                note: row.get(2)?,
-            })
+            Ok(Ask { feed: FeedId(row.get(0)?), n: row.get::<_, i64>(1)? as u64, note: row.get(2)? })
         })?;
         Ok(asks.collect::<Result<Vec<_>, _>>()?)
     }
@@ -221,8 +201,7 @@ impl Engine {
             json!({ "admitted": ruling.admitted, "by": ruling.by, "at": ruling.at, "note": ruling.note });
         let sql = "UPDATE entries SET ruling = ?3 WHERE feed = ?1 AND n = ?2 AND state IN (3, 4)";
         self.of_answer(UNNAMED, |_, c| {
-            c.prepare_cached(sql)?
-                .execute((ruling.feed.0, ruling.n as i64, kept.to_string()))?;
+            c.prepare_cached(sql)?.execute((ruling.feed.0, ruling.n as i64, kept.to_string()))?;
             Ok(())
         })?;
         Ok(())
@@ -233,8 +212,7 @@ impl Engine {
 pub(super) fn notes_told(c: &Connection, asked: &[Ask]) -> Result<(), ClientError> {
     let sql = "UPDATE entries SET asked_told = 1 WHERE feed = ?1 AND n = ?2 AND asked = ?3";
     for ask in asked.iter().filter(|ask| !ask.note.is_empty()) {
-        c.prepare_cached(sql)?
-            .execute((ask.feed.0, ask.n as i64, &ask.note))?;
+        c.prepare_cached(sql)?.execute((ask.feed.0, ask.n as i64, &ask.note))?;
     }
     Ok(())
 }
@@ -243,22 +221,10 @@ fn missing(id: EntryId) -> ClientError {
     ClientError::Missing(format!("refused edit {id}"))
 }
 
-type Found = (
-    EntryId,
-    RecordId,
-    Option<Vec<u8>>,
-    String,
-    Option<String>,
-    Option<String>,
-    bool,
-    Option<i64>,
-);
+type Found = (EntryId, RecordId, Option<Vec<u8>>, String, Option<String>, Option<String>, bool, Option<i64>);
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
-    let id = EntryId {
-        feed: FeedId(row.get(0)?),
-        n: row.get::<_, i64>(1)? as u64,
-    };
+    let id = EntryId { feed: FeedId(row.get(0)?), n: row.get::<_, i64>(1)? as u64 };
     Ok((
         id,
         RecordId(row.get(2)?),
@@ -333,13 +299,9 @@ fn stood_on(
         "SELECT n FROM entries WHERE feed = ?1 AND record = ?3 AND n < ?2 AND stood_until >= ?2 AND state IN (3, 4)
          ORDER BY n DESC LIMIT 1",
     )?;
-    let found = select
-        .query_row((id.feed.0, id.n as i64, record.0), |row| row.get::<_, i64>(0))
-        .optional()?;
-    Ok(found.map(|n| EntryId {
-        feed: id.feed,
-        n: n as u64,
-    }))
+    let found =
+        select.query_row((id.feed.0, id.n as i64, record.0), |row| row.get::<_, i64>(0)).optional()?;
+    Ok(found.map(|n| EntryId { feed: id.feed, n: n as u64 }))
 }
 
 /// Records whose refused creation was saved again: the id that never came to be, and the new one.
@@ -369,10 +331,7 @@ fn said(refusal: &Refusal, why: Why, ruling: Option<&Ruling>) -> (String, String
         zh = format!("这次操作以第 {} 笔为基础，而那一笔未被接受。{zh}", after.n);
         en = format!("This built on edit {}, which was refused. {en}", after.n);
     }
-    if let Some(Ruling {
-        admitted, by, note, ..
-    }) = ruling
-    {
+    if let Some(Ruling { admitted, by, note, .. }) = ruling {
         let (did_zh, did_en) = if *admitted {
             ("已由上级代为录入", "Admitted by")
         } else {

@@ -50,12 +50,7 @@ impl Engine {
             return Err(Refusal::new(Code::TypeUnknown, "no such record type").into());
         };
         let (view, state) = readable(&self.db, row.record)?;
-        Ok(Some(Unread {
-            row,
-            record_type,
-            view,
-            state,
-        }))
+        Ok(Some(Unread { row, record_type, view, state }))
     }
 
     /// Saves an edit of a record that cannot be read, inside the store's lock.
@@ -76,14 +71,8 @@ impl Engine {
         let intents = intents.into_iter().map(read).collect::<Result<_, _>>()?;
         let (n, made) = (self.me.head.0 + 1, self.made()?);
         let at = made.at;
-        let entry = Entry {
-            n,
-            at,
-            cursor: self.cursor_of(&unread.row)?,
-            role: String::new(),
-            target,
-            intents,
-        };
+        let entry =
+            Entry { n, at, cursor: self.cursor_of(&unread.row)?, role: String::new(), target, intents };
         let entry = self.allowed(entry, &unread)?;
         unread.row.changed_at = at.max(unread.row.changed_at);
         let (feed, record) = (self.me.feed, unread.row.record);
@@ -121,13 +110,7 @@ impl Engine {
             if matches!(entry.target, Target::Create { .. }) {
                 return validate(standing, &self.me.user, entry, &subject);
             }
-            validate_unread(
-                standing,
-                entry,
-                &subject,
-                unread.state.as_deref(),
-                seal::is_personal,
-            )
+            validate_unread(standing, entry, &subject, unread.state.as_deref(), seal::is_personal)
         })
     }
 }
@@ -140,10 +123,7 @@ fn readable(c: &Connection, record: RecordId) -> Result<(View, Option<String>), 
     let view: Value = serde_json::from_str(&view.unwrap_or_default()).unwrap_or_default();
     let state = view["_ticket"]["state"].as_str().map(str::to_owned);
     let fields = view.as_object().cloned().unwrap_or_default();
-    let view = View {
-        fields,
-        ..View::default()
-    };
+    let view = View { fields, ..View::default() };
     Ok((view, state))
 }
 

@@ -7,9 +7,8 @@ use crate::error::ClientError;
 /// "gldp": the file is a gridledger phone store.
 pub(super) const APPLICATION_ID: i32 = 0x676c_6470;
 /// Steps taken so far; each version adds one.
-pub(super) const STEPS: &[&str] = &[
-    FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, SEEN, CLOCKED, SCOPES, MARKS,
-];
+pub(super) const STEPS: &[&str] =
+    &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, SEEN, CLOCKED, SCOPES, MARKS];
 
 // Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
 // kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
@@ -148,9 +147,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION_ID && tables > 0 {
-        return Err(ClientError::NotAStore(
-            "the file is not a gridledger phone store".into(),
-        ));
+        return Err(ClientError::NotAStore("the file is not a gridledger phone store".into()));
     }
     if taken as usize > STEPS.len() {
         return Err(ClientError::NotAStore(format!(
@@ -169,8 +166,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
 
 /// The store's version: another one after a commit by anybody else.
 pub(super) fn version(c: &Connection) -> Result<i64, ClientError> {
-    Ok(c.prepare_cached("PRAGMA data_version")?
-        .query_row([], |row| row.get(0))?)
+    Ok(c.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
 }
 
 /// A setting's bytes.
@@ -188,15 +184,12 @@ pub(super) fn set(c: &Connection, key: &str, value: &[u8]) -> Result<(), ClientE
 
 /// A setting that is a number; 0 when it is not there.
 pub(super) fn number(c: &Connection, key: &str) -> Result<i64, ClientError> {
-    Ok(setting(c, key)?
-        .and_then(|v| v.try_into().ok())
-        .map_or(0, i64::from_be_bytes))
+    Ok(setting(c, key)?.and_then(|v| v.try_into().ok()).map_or(0, i64::from_be_bytes))
 }
 
 /// Takes a setting away.
 pub(super) fn unset(c: &Connection, key: &str) -> Result<(), ClientError> {
-    c.prepare_cached("DELETE FROM settings WHERE key = ?1")?
-        .execute([key])?;
+    c.prepare_cached("DELETE FROM settings WHERE key = ?1")?.execute([key])?;
     Ok(())
 }
 
@@ -238,17 +231,14 @@ mod tests {
         for sql in &STEPS[..6] {
             c.execute_batch(sql).expect("a step");
         }
-        c.pragma_update(None, "application_id", APPLICATION_ID)
-            .expect("a mark");
+        c.pragma_update(None, "application_id", APPLICATION_ID).expect("a mark");
         c.pragma_update(None, "user_version", 6).expect("a mark");
         let old = "INSERT INTO entries (feed, n, record, body, hash, seen, state)
                    VALUES (zeroblob(16), 1, zeroblob(16), x'00', zeroblob(32), x'', 2)";
         c.execute(old, []).expect("an entry");
         migrate(&mut c).expect("the steps since");
         let now: (i64, i64) = c
-            .query_row("SELECT state, former FROM entries", [], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            .query_row("SELECT state, former FROM entries", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .expect("the entry");
         assert_eq!(now, (2, 0));
         for table in ["receipts", "shadows", "former_feeds"] {

@@ -29,10 +29,7 @@ impl Engine {
     pub fn create(&mut self, record_type: &str, area: &str, intents: Intents) -> Result<Saved, ClientError> {
         let no = self.tree.by_code(area).map(|a| a.no);
         let no = no.ok_or_else(|| Refusal::new(Code::AreaUnknown, format!("no area {area} here")))?;
-        let target = Target::Create {
-            record_type: record_type.to_owned(),
-            area: no,
-        };
+        let target = Target::Create { record_type: record_type.to_owned(), area: no };
         self.save(target, intents.0)
     }
 
@@ -109,19 +106,9 @@ impl Engine {
         let record_type =
             record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?;
         let view = gridledger_core::project::project(record_type, facets.values());
-        let intents = intents
-            .into_iter()
-            .map(|i| plain(i, record_type, &view))
-            .collect::<Result<_, _>>()?;
+        let intents = intents.into_iter().map(|i| plain(i, record_type, &view)).collect::<Result<_, _>>()?;
         let cursor = self.cursor_of(&row)?;
-        let entry = Entry {
-            n,
-            at,
-            cursor,
-            role: String::new(),
-            target,
-            intents,
-        };
+        let entry = Entry { n, at, cursor, role: String::new(), target, intents };
         let entry = self.under_a_role(entry, record_type, &row, &view)?;
         row.changed_at = at.max(row.changed_at);
         self.write(c, &row, facets, (&entry, made))
@@ -161,16 +148,11 @@ impl Engine {
     /// The floor of an area, and whether its records are held all or only some.
     fn area_held(&self, area: AreaNo) -> Result<(u64, bool), ClientError> {
         use rusqlite::OptionalExtension as _;
-        let mut select = self
-            .db
-            .prepare_cached("SELECT floor, scope FROM areas WHERE area = ?1")?;
+        let mut select = self.db.prepare_cached("SELECT floor, scope FROM areas WHERE area = ?1")?;
         let held = select
             .query_row([area.0], |row| {
                 let scope: Option<i64> = row.get(1)?;
-                Ok((
-                    row.get::<_, i64>(0)? as u64,
-                    scope.is_none_or(|scope| scope == reach::WHOLE),
-                ))
+                Ok((row.get::<_, i64>(0)? as u64, scope.is_none_or(|scope| scope == reach::WHOLE)))
             })
             .optional()?;
         Ok(held.unwrap_or((0, true)))
@@ -184,13 +166,7 @@ impl Engine {
         row: &Row,
         view: &View,
     ) -> Result<Entry, ClientError> {
-        let subject = Subject {
-            record_type,
-            area: row.area,
-            seen: view,
-            now: view,
-            entries: 0,
-        };
+        let subject = Subject { record_type, area: row.area, seen: view, now: view, entries: 0 };
         self.under_some_role(entry, row.record, &subject, |standing, entry| {
             validate(standing, &self.me.user, entry, &subject)
         })
@@ -218,9 +194,7 @@ impl Engine {
                 Err(no) => refusal = refusal.or(Some(no)),
             }
         }
-        Err(refusal
-            .unwrap_or_else(|| self.no_role(subject.area, standing.moment.now))
-            .into())
+        Err(refusal.unwrap_or_else(|| self.no_role(subject.area, standing.moment.now)).into())
     }
 
     /// A record that is here must be what the field that names it says. Of one that is not here the server judges, as of
@@ -275,25 +249,13 @@ pub(super) fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -
     if let Op::Put { value } = &intent.op {
         intent.op = match (field.merge, value) {
             (Merge::Text, Value::String(text)) => {
-                let old = view
-                    .fields
-                    .get(&intent.field)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
+                let old = view.fields.get(&intent.field).and_then(Value::as_str).unwrap_or_default();
                 shortest_splice(old, text)
             }
-            (Merge::Max, value) if value.is_i64() => Op::Raise {
-                value: value.as_i64().unwrap_or(0),
-            },
+            (Merge::Max, value) if value.is_i64() => Op::Raise { value: value.as_i64().unwrap_or(0) },
             (Merge::Counter, value) if value.is_i64() => {
-                let now = view
-                    .fields
-                    .get(&intent.field)
-                    .and_then(Value::as_i64)
-                    .unwrap_or(0);
-                Op::Increment {
-                    by: value.as_i64().unwrap_or(0).saturating_sub(now),
-                }
+                let now = view.fields.get(&intent.field).and_then(Value::as_i64).unwrap_or(0);
+                Op::Increment { by: value.as_i64().unwrap_or(0).saturating_sub(now) }
             }
             // Said of the value: that the field takes another operation is no business of who wrote `put`.
             (Merge::Text, _) => return Err(misfit(field, "must be a text")),
@@ -312,18 +274,9 @@ fn misfit(field: &Field, rule: &str) -> Refusal {
 fn shortest_splice(old: &str, new: &str) -> Op {
     let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
     let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let end = old[start..]
-        .iter()
-        .rev()
-        .zip(new[start..].iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let end = old[start..].iter().rev().zip(new[start..].iter().rev()).take_while(|(a, b)| a == b).count();
     let insert = new[start..new.len() - end].iter().collect();
-    Op::Splice {
-        pos: start as u32,
-        delete: (old.len() - end - start) as u32,
-        insert,
-    }
+    Op::Splice { pos: start as u32, delete: (old.len() - end - start) as u32, insert }
 }
 
 #[cfg(test)]
@@ -332,11 +285,7 @@ mod tests {
 
     #[test]
     fn a_text_put_becomes_the_shortest_splice() {
-        let splice = |pos, delete, insert: &str| Op::Splice {
-            pos,
-            delete,
-            insert: insert.into(),
-        };
+        let splice = |pos, delete, insert: &str| Op::Splice { pos, delete, insert: insert.into() };
         assert_eq!(shortest_splice("", "新"), splice(0, 0, "新"));
         assert_eq!(shortest_splice("楼道堆物", "楼道无堆物"), splice(2, 0, "无"));
         assert_eq!(shortest_splice("aaa", "aa"), splice(2, 1, ""));

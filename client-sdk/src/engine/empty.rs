@@ -19,8 +19,7 @@ impl Engine {
         let tx = self.db.unchecked_transaction()?;
         for (feed, n, record) in empty {
             let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2";
-            tx.prepare_cached(sql)?
-                .execute((feed.0, n, SentState::InLedger.number()))?;
+            tx.prepare_cached(sql)?.execute((feed.0, n, SentState::InLedger.number()))?;
             overlay::mark_stale(&tx, record)?;
         }
         tx.commit().map_err(ClientError::of_store)

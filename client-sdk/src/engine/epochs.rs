@@ -45,10 +45,7 @@ pub(super) fn forget_record(c: &Connection, row: &Row) -> Result<(), ClientError
     overlay::forget_confirmed(c, row)?;
     gone::keep_name(c, row.record)?;
     shadows::forget(c, row.record)?;
-    for sql in [
-        "DELETE FROM records WHERE record = ?1",
-        "DELETE FROM due WHERE record = ?1",
-    ] {
+    for sql in ["DELETE FROM records WHERE record = ?1", "DELETE FROM due WHERE record = ?1"] {
         c.prepare_cached(sql)?.execute([row.record.0])?;
     }
     forget_own(c, row.record)?;
@@ -57,8 +54,7 @@ pub(super) fn forget_record(c: &Connection, row: &Row) -> Result<(), ClientError
 
 /// Own entries about a record that was erased lose what they say, as far as they are decided.
 pub(super) fn forget_own(c: &Connection, record: RecordId) -> Result<(), ClientError> {
-    c.prepare_cached("UPDATE entries SET state = 2 WHERE record = ?1 AND state = 1")?
-        .execute([record.0])?;
+    c.prepare_cached("UPDATE entries SET state = 2 WHERE record = ?1 AND state = 1")?.execute([record.0])?;
     for (feed, entry) in decided(c, record)? {
         empty(c, feed, entry)?;
     }
@@ -69,9 +65,7 @@ pub(super) fn forget_own(c: &Connection, record: RecordId) -> Result<(), ClientE
 pub(super) fn forget_refused(c: &Connection, feed: FeedId, n: u64) -> Result<(), ClientError> {
     let mut select =
         c.prepare_cached("SELECT unseal(body, record, 65) FROM entries WHERE feed = ?1 AND n = ?2")?;
-    let body: Option<Vec<u8>> = select
-        .query_row((feed.0, n as i64), |row| row.get(0))
-        .optional()?;
+    let body: Option<Vec<u8>> = select.query_row((feed.0, n as i64), |row| row.get(0)).optional()?;
     match body.and_then(|body| canonical::decode(&body).ok()) {
         Some(entry) => empty(c, feed, entry),
         None => Ok(()),
@@ -82,9 +76,7 @@ pub(super) fn forget_refused(c: &Connection, feed: FeedId, n: u64) -> Result<(),
 fn decided(c: &Connection, record: RecordId) -> Result<Vec<(FeedId, Entry)>, ClientError> {
     let sql = "SELECT feed, unseal(body, record, 65) FROM entries WHERE record = ?1 AND state > 0 AND facets IS NULL";
     let mut select = c.prepare_cached(sql)?;
-    let rows = select.query_map([record.0], |row| {
-        Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?))
-    })?;
+    let rows = select.query_map([record.0], |row| Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?)))?;
     let mut entries = Vec::new();
     for row in rows {
         let (feed, body) = row?;
@@ -144,13 +136,11 @@ pub(super) fn note_due(
 /// `hides`: something of the record is due and not in its view.
 fn set_due(c: &Connection, record: RecordId, at: Option<i64>, hides: bool) -> Result<(), ClientError> {
     if at.is_none() && !hides {
-        c.prepare_cached("DELETE FROM due WHERE record = ?1")?
-            .execute([record.0])?;
+        c.prepare_cached("DELETE FROM due WHERE record = ?1")?.execute([record.0])?;
         return Ok(());
     }
     let sql = "INSERT INTO due VALUES (?1, ?2, ?3) ON CONFLICT (record) DO UPDATE SET at = ?2, hides = ?3";
-    c.prepare_cached(sql)?
-        .execute((record.0, at.unwrap_or(i64::MAX), hides))?;
+    c.prepare_cached(sql)?.execute((record.0, at.unwrap_or(i64::MAX), hides))?;
     Ok(())
 }
 
@@ -186,9 +176,7 @@ impl Engine {
 
     fn hide_due_of(&self, record: RecordId, now: i64) -> Result<(), ClientError> {
         let row = overlay::row(&self.db, record)?;
-        let record_type = row
-            .as_ref()
-            .and_then(|row| self.schema.record_type(&row.record_type));
+        let record_type = row.as_ref().and_then(|row| self.schema.record_type(&row.record_type));
         let (Some(row), Some(record_type)) = (&row, record_type) else {
             return set_due(&self.db, record, None, false);
         };
@@ -199,19 +187,10 @@ impl Engine {
         }
         let erased: Vec<Erasure> = due
             .into_iter()
-            .map(|due| Erasure {
-                field: due.field,
-                told: 0,
-                until: due.until,
-                by: None,
-            })
+            .map(|due| Erasure { field: due.field, told: 0, until: due.until, by: None })
             .collect();
         for (facet, document) in &mut facets {
-            let place = Place {
-                record,
-                facet: *facet,
-                epoch: row.epoch + 1,
-            };
+            let place = Place { record, facet: *facet, epoch: row.epoch + 1 };
             let of_facet: Vec<Erasure> = erased
                 .iter()
                 .filter(|e| record_type.field(&e.field).is_some_and(|f| f.facet == *facet))
@@ -234,8 +213,7 @@ pub(super) fn saved(
     row: &Row,
     facets: &Facets,
 ) -> Result<(), ClientError> {
-    c.prepare_cached("UPDATE due SET at = 0 WHERE record = ?1 AND hides = 1")?
-        .execute([row.record.0])?;
+    c.prepare_cached("UPDATE due SET at = 0 WHERE record = ?1 AND hides = 1")?.execute([row.record.0])?;
     if row.created.is_none() && row.held == 0 {
         note_due(c, schema, row, facets)?;
     }

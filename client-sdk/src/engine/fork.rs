@@ -50,12 +50,7 @@ impl Engine {
         let mut before = EntryHash::ZERO;
         c.execute("DELETE FROM entries WHERE feed = ?1 AND state = 0", [old.0])?;
         for (n, one) in (1..).zip(left) {
-            let Left {
-                entry,
-                record,
-                seen,
-                made,
-            } = one;
+            let Left { entry, record, seen, made } = one;
             let row = overlay::row(c, record)?;
             let entry = moved(entry, n, &renamed);
             let moved_to = entry.record(new);
@@ -73,10 +68,7 @@ impl Engine {
             before = canonical::hash(self.me.suite, before, &body);
             overlay::put_entry(c, new, &entry, moved_to, (&body, before, &seen), made)?;
             if touched.iter().all(|t: &Row| t.record != moved_to) {
-                touched.extend(row_of(row, &entry).map(|row| Row {
-                    record: moved_to,
-                    ..row
-                }));
+                touched.extend(row_of(row, &entry).map(|row| Row { record: moved_to, ..row }));
             }
         }
         for row in touched {
@@ -173,10 +165,7 @@ fn own_part(
     author: &str,
 ) -> Result<Vec<u8>, ClientError> {
     let mut facets = overlay::documents(c, record, false)?;
-    for open in overlay::open_entries(c, record)?
-        .iter()
-        .filter(|open| open.feed == old)
-    {
+    for open in overlay::open_entries(c, record)?.iter().filter(|open| open.feed == old) {
         overlay::derive(&mut facets, open.feed, author, &open.entry, |_, _| Seen::All)?;
     }
     Ok(overlay::pack_seen(&facets, entry, |feed| feed == old))
@@ -191,10 +180,9 @@ fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
 /// The row under which a moved entry is shown. None is there for an edit whose ground was refused: nothing is shown of it.
 fn row_of(row: Option<Row>, entry: &Entry) -> Option<Row> {
     match &entry.target {
-        Target::Create { record_type, area } => Some(Row {
-            changed_at: entry.at,
-            ..Row::new(RecordId([0; 16]), record_type, *area)
-        }),
+        Target::Create { record_type, area } => {
+            Some(Row { changed_at: entry.at, ..Row::new(RecordId([0; 16]), record_type, *area) })
+        }
         Target::Edit { .. } => row,
     }
 }

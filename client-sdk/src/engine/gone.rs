@@ -46,8 +46,7 @@ pub(super) fn forget_left(c: &Connection) -> Result<(), ClientError> {
     for record in gone.collect::<Result<Vec<_>, _>>()? {
         keep_name(c, record)?;
         for table in ["shadows", "documents", "records"] {
-            c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
-                .execute([record.0])?;
+            c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?.execute([record.0])?;
         }
         settle_decided(c, record)?;
     }
@@ -72,7 +71,6 @@ pub(super) fn begin_again(c: &Connection, row: &Row, epoch: u32) -> Result<(), C
 /// Own entries that the server stored are not shown on top of anything any more.
 fn settle_decided(c: &Connection, record: RecordId) -> Result<(), ClientError> {
     let sql = "UPDATE entries SET state = ?2 WHERE record = ?1 AND state = ?3";
-    c.prepare_cached(sql)?
-        .execute((record.0, SentState::InLedger.number(), SentState::Sent.number()))?;
+    c.prepare_cached(sql)?.execute((record.0, SentState::InLedger.number(), SentState::Sent.number()))?;
     Ok(())
 }

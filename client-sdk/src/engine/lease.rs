@@ -83,9 +83,7 @@ impl LeaseTime {
     fn go_on(&self, offset_ms: i64) {
         let clock = (self.clock)();
         let says = clock.min(clock.saturating_add(offset_ms));
-        let passed = clock
-            .saturating_sub(self.seen.replace(clock))
-            .clamp(0, PASSING_MS);
+        let passed = clock.saturating_sub(self.seen.replace(clock)).clamp(0, PASSING_MS);
         self.time.set(says.max(self.time.get().saturating_add(passed)));
     }
 }
@@ -319,8 +317,7 @@ impl Engine {
             let sql =
                 "UPDATE documents SET confirmed = seal(unseal(confirmed, record, facet), record, facet, ?2)
                        WHERE record = ?1 AND confirmed IS NOT NULL";
-            tx.prepare_cached(sql)?
-                .execute((row.record.0, &row.record_type))?;
+            tx.prepare_cached(sql)?.execute((row.record.0, &row.record_type))?;
             overlay::rebuild_stored(&tx, &self.schema, &row, &self.me.user)?;
         }
         overlay::seal_decided(&tx)?;
@@ -355,11 +352,7 @@ fn stale(c: &Connection) -> Result<Vec<Row>, ClientError> {
         .query_map([], |row| row.get(0).map(gridledger_schema::ids::RecordId))?
         .collect::<Result<Vec<_>, _>>()?;
     let rows = records.into_iter().map(|record| overlay::row(c, record));
-    Ok(rows
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten()
-        .collect())
+    Ok(rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// Keeps a reading key, wrapped, with its lease.

@@ -20,8 +20,7 @@ impl Engine {
     pub fn lost(&self) -> Result<Vec<Lost>, ClientError> {
         self.look()?;
         let lost = self.lost_records(None, false)?.into_iter();
-        lost.map(|lost| Ok(self.masked_lost(self.whole_lost(&lost)?)))
-            .collect()
+        lost.map(|lost| Ok(self.masked_lost(self.whole_lost(&lost)?))).collect()
     }
 
     fn masked_lost(&self, mut lost: Lost) -> Lost {
@@ -82,10 +81,7 @@ impl Engine {
         let target = if shown.here {
             Target::Edit { record }
         } else {
-            Target::Create {
-                record_type: record_type.name.clone(),
-                area: lost.row.area,
-            }
+            Target::Create { record_type: record_type.name.clone(), area: lost.row.area }
         };
         self.save_and(target, intents.into_vec(), |c, _| forget(c, record))
     }
@@ -131,9 +127,7 @@ fn written(intents: Intents, record_type: &RecordType, value: &LostValue) -> Int
             lacking.fold(intents, |intents, item| intents.add(field, item))
         }
         (Some(Merge::Map), Value::Object(children)) => {
-            let differs = children
-                .iter()
-                .filter(|(child, value)| now.get(child) != Some(value));
+            let differs = children.iter().filter(|(child, value)| now.get(child) != Some(value));
             differs.fold(intents, |intents, (child, value)| match value.as_object() {
                 Some(value) => intents.set_child(field, child, value.clone()),
                 None => intents,

@@ -195,9 +195,7 @@ impl Engine {
     /// from then on; opening again makes a new store.
     pub fn set_aside(&mut self) -> ClientError {
         if let Some(kept_as) = &self.set_aside {
-            return ClientError::Damaged {
-                kept_as: kept_as.clone(),
-            };
+            return ClientError::Damaged { kept_as: kept_as.clone() };
         }
         let nothing = match Connection::open_in_memory() {
             Ok(nothing) => nothing,
@@ -261,11 +259,7 @@ impl Engine {
     }
 
     fn rights(&self) -> Rights<'_> {
-        Rights {
-            schema: &self.schema,
-            tree: &self.tree,
-            grants: &self.grants,
-        }
+        Rights { schema: &self.schema, tree: &self.tree, grants: &self.grants }
     }
 
     fn reload_tree(&mut self) -> Result<(), ClientError> {

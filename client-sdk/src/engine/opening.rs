@@ -128,9 +128,7 @@ fn has_log(path: &Path) -> bool {
 }
 
 fn lost(path: &Path) -> ClientError {
-    ClientError::LostFile {
-        file: path.display().to_string(),
-    }
+    ClientError::LostFile { file: path.display().to_string() }
 }
 
 fn unwrap(path: &Path, lock: &Lock, wrapped: &[u8]) -> Result<FileKey, ClientError> {
@@ -269,9 +267,7 @@ fn frozen(path: &Path) -> PathBuf {
 
 /// Whether the key opens any page of the file: the key is this file's then.
 fn opens_a_page(path: &Path, key: &FileKey) -> Result<bool, ClientError> {
-    let length = std::fs::metadata(path)
-        .map_err(|e| ClientError::of_file(&e))?
-        .len();
+    let length = std::fs::metadata(path).map_err(|e| ClientError::of_file(&e))?.len();
     let connection = keyed(path, key, Way::Frozen)?;
     let mut check = connection.prepare("PRAGMA cipher_integrity_check")?;
     let said = check.query_map([], |row| row.get::<_, String>(0))?;
@@ -311,8 +307,7 @@ mod tests {
         let entry = "INSERT INTO entries (feed, n, record, body, hash, seen, state)
                      VALUES (zeroblob(16), 1, zeroblob(16), x'00', zeroblob(32), x'', 2)";
         old.execute_batch(entry).expect("an entry");
-        old.pragma_update(None, "application_id", db::APPLICATION_ID)
-            .expect("a mark");
+        old.pragma_update(None, "application_id", db::APPLICATION_ID).expect("a mark");
         old.pragma_update(None, "user_version", 6).expect("a mark");
         drop(old);
         let bytes = std::fs::read(&path).expect("the file");

@@ -73,17 +73,12 @@ pub(super) type Facets = BTreeMap<u8, Document>;
 
 /// The documents as confirmed, or with the overlay.
 pub(super) fn documents(c: &Connection, record: RecordId, with_overlay: bool) -> Result<Facets, ClientError> {
-    let column = if with_overlay {
-        "coalesce(overlay, confirmed)"
-    } else {
-        "confirmed"
-    };
+    let column = if with_overlay { "coalesce(overlay, confirmed)" } else { "confirmed" };
     let mut select = c.prepare_cached(&format!(
         "SELECT facet, unseal({column}, record, facet) FROM documents WHERE record = ?1"
     ))?;
-    let rows = select.query_map([record.0], |row| {
-        Ok((row.get::<_, u8>(0)?, row.get::<_, Option<Vec<u8>>>(1)?))
-    })?;
+    let rows =
+        select.query_map([record.0], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, Option<Vec<u8>>>(1)?)))?;
     let mut facets = Facets::new();
     for found in rows {
         let (facet, Some(bytes)) = found? else { continue };
@@ -144,21 +139,14 @@ fn seen_of(packed: &[u8], facet: u8, document: &Document, own: FeedId) -> Seen {
         .chunks_exact(SEEN_BYTES)
         .filter(|c| c[0] == facet)
         .filter_map(|c| {
-            Some((
-                FeedId(c[1..17].try_into().ok()?),
-                u64::from_be_bytes(c[17..].try_into().ok()?),
-            ))
+            Some((FeedId(c[1..17].try_into().ok()?), u64::from_be_bytes(c[17..].try_into().ok()?)))
         })
         // Genesis changes are named too; the one that is not here is made again when it is needed.
         .filter(|(feed, n)| there.iter().any(|(f, m)| f == feed && m >= n))
         .collect();
     clock.extend(there.iter().filter(|(feed, _)| *feed == own));
     clock.sort_unstable();
-    if clock == there {
-        Seen::All
-    } else {
-        Seen::Clock(clock)
-    }
+    if clock == there { Seen::All } else { Seen::Clock(clock) }
 }
 
 /// Keeps an own entry, as it stands until it is decided: open.
@@ -206,9 +194,8 @@ pub(super) fn open_entries(c: &Connection, record: RecordId) -> Result<Vec<Open>
     let sql = "SELECT feed, unseal(body, record, 65), seen FROM entries WHERE record = ?1 AND state < 2
                ORDER BY state DESC, n";
     let mut select = c.prepare_cached(sql)?;
-    let rows = select.query_map([record.0], |row| {
-        Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?, row.get(2)?))
-    })?;
+    let rows = select
+        .query_map([record.0], |row| Ok((FeedId(row.get(0)?), row.get::<_, Vec<u8>>(1)?, row.get(2)?)))?;
     rows.map(|found| {
         let (feed, body, seen) = found?;
         let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
@@ -273,15 +260,11 @@ pub(super) fn rebuild(
         if erased.iter().any(|erasure| erasure.beats(*feed, entry)) {
             continue;
         }
-        derive(&mut facets, *feed, author, entry, |facet, document| {
-            seen_of(seen, facet, document, *feed)
-        })?;
+        derive(&mut facets, *feed, author, entry, |facet, document| seen_of(seen, facet, document, *feed))?;
     }
     if facets.is_empty() {
-        c.prepare_cached("DELETE FROM records WHERE record = ?1")?
-            .execute([row.record.0])?;
-        c.prepare_cached("DELETE FROM documents WHERE record = ?1")?
-            .execute([row.record.0])?;
+        c.prepare_cached("DELETE FROM records WHERE record = ?1")?.execute([row.record.0])?;
+        c.prepare_cached("DELETE FROM documents WHERE record = ?1")?.execute([row.record.0])?;
         return Ok(());
     }
     if open.is_empty() && !from_shadow {
@@ -347,9 +330,7 @@ pub(super) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
     for (facet, document) in facets {
         let term = digest::term(row.record, *facet, row.epoch, &document.heads());
         let mut select = c.prepare_cached("SELECT term FROM documents WHERE record = ?1 AND facet = ?2")?;
-        let before = select
-            .query_row((row.record.0, facet), |r| r.get::<_, [u8; 16]>(0))
-            .optional()?;
+        let before = select.query_row((row.record.0, facet), |r| r.get::<_, [u8; 16]>(0)).optional()?;
         let before = before.map_or(0, u128::from_be_bytes);
         if before == term {
             continue;
@@ -361,14 +342,7 @@ pub(super) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
         )?;
         let clock = clock_of(*facet, document);
         let bytes = document.save();
-        upsert.execute((
-            row.record.0,
-            facet,
-            bytes,
-            term.to_be_bytes(),
-            &row.record_type,
-            clock,
-        ))?;
+        upsert.execute((row.record.0, facet, bytes, term.to_be_bytes(), &row.record_type, clock))?;
         add_digest(c, row.area, *facet, term.wrapping_sub(before))?;
     }
     Ok(())
@@ -377,8 +351,7 @@ pub(super) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
 /// Takes a record's documents away, and what they add to the area's digests.
 pub(super) fn forget_confirmed(c: &Connection, row: &Row) -> Result<(), ClientError> {
     uncount(c, row)?;
-    c.prepare_cached("DELETE FROM documents WHERE record = ?1")?
-        .execute([row.record.0])?;
+    c.prepare_cached("DELETE FROM documents WHERE record = ?1")?.execute([row.record.0])?;
     Ok(())
 }
 
@@ -386,9 +359,7 @@ pub(super) fn forget_confirmed(c: &Connection, row: &Row) -> Result<(), ClientEr
 pub(super) fn uncount(c: &Connection, row: &Row) -> Result<(), ClientError> {
     let mut select = c.prepare_cached("SELECT facet, term FROM documents WHERE record = ?1")?;
     let terms = select
-        .query_map([row.record.0], |r| {
-            Ok((r.get::<_, u8>(0)?, r.get::<_, [u8; 16]>(1)?))
-        })?
+        .query_map([row.record.0], |r| Ok((r.get::<_, u8>(0)?, r.get::<_, [u8; 16]>(1)?)))?
         .collect::<Result<Vec<_>, _>>()?;
     for (facet, term) in terms {
         add_digest(c, row.area, facet, 0u128.wrapping_sub(u128::from_be_bytes(term)))?;
@@ -401,26 +372,20 @@ pub(super) fn uncount(c: &Connection, row: &Row) -> Result<(), ClientError> {
 fn add_digest(c: &Connection, area: AreaNo, facet: u8, change: u128) -> Result<(), ClientError> {
     let now = digest_of(c, area, facet)?.wrapping_add(change);
     let sql = "INSERT INTO digests VALUES (?1, ?2, ?3) ON CONFLICT (area, facet) DO UPDATE SET digest = ?3";
-    c.prepare_cached(sql)?
-        .execute((area.0, facet, now.to_be_bytes()))?;
+    c.prepare_cached(sql)?.execute((area.0, facet, now.to_be_bytes()))?;
     Ok(())
 }
 
 /// The digest of what this phone has confirmed of an area.
 pub(super) fn digest_of(c: &Connection, area: AreaNo, facet: u8) -> Result<u128, ClientError> {
     let mut select = c.prepare_cached("SELECT digest FROM digests WHERE area = ?1 AND facet = ?2")?;
-    let found = select
-        .query_row((area.0, facet), |row| row.get::<_, [u8; 16]>(0))
-        .optional()?;
+    let found = select.query_row((area.0, facet), |row| row.get::<_, [u8; 16]>(0)).optional()?;
     Ok(found.map_or(0, u128::from_be_bytes))
 }
 
 /// The record as this phone shows it.
 pub(super) fn view(schema: &SchemaSet, record_type: &str, facets: &Facets) -> View {
-    schema
-        .record_type(record_type)
-        .map(|t: &RecordType| project(t, facets.values()))
-        .unwrap_or_default()
+    schema.record_type(record_type).map(|t: &RecordType| project(t, facets.values())).unwrap_or_default()
 }
 
 pub(super) fn put_view(

@@ -68,9 +68,7 @@ impl Engine {
     pub(super) fn plain_get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
         self.look()?;
         self.hide_due()?;
-        let mut select = self
-            .db
-            .prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
+        let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
         let found = select.query_row([record.0], read).optional()?;
         Ok(found.map(|record| self.told_withheld(record)))
     }
@@ -79,10 +77,7 @@ impl Engine {
     /// Text that is no beginning of an id finds nothing.
     pub fn find_prefix(&self, digits: &str, limit: usize) -> Result<Vec<RecordId>, ClientError> {
         let fill = |with: char| {
-            unhex::<16>(&format!(
-                "{digits}{}",
-                with.to_string().repeat(32 - digits.len().min(32))
-            ))
+            unhex::<16>(&format!("{digits}{}", with.to_string().repeat(32 - digits.len().min(32))))
         };
         let (Some(from), Some(to)) = (fill('0'), fill('f')) else {
             return Ok(Vec::new());
@@ -114,9 +109,8 @@ impl Engine {
             condition(sql, like(text).into());
         }
         for (field, value) in &query.fields {
-            let known = field
-                .split('.')
-                .all(|part| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+            let known =
+                field.split('.').all(|part| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
             if !known {
                 return Err(ClientError::Missing(format!("field {field}")));
             }
@@ -131,11 +125,7 @@ impl Engine {
         if query.in_conflict {
             wheres.push("r.conflicts > 0".into());
         }
-        let limit = if query.limit == 0 {
-            i64::MAX
-        } else {
-            query.limit as i64
-        };
+        let limit = if query.limit == 0 { i64::MAX } else { query.limit as i64 };
         let sql = format!(
             "SELECT {COLUMNS} WHERE {} ORDER BY r.changed_at DESC, r.record LIMIT {limit} OFFSET {}",
             wheres.join(" AND "),
@@ -154,12 +144,7 @@ impl Engine {
     /// Whether a field, or the one it lies in, is personal in some type, or unknown.
     fn may_be_sealed(&self, path: &str) -> bool {
         let name = path.split('.').next().unwrap_or(path);
-        let mut fields = self
-            .schema
-            .types
-            .values()
-            .filter_map(|t| t.field(name))
-            .peekable();
+        let mut fields = self.schema.types.values().filter_map(|t| t.field(name)).peekable();
         !name.starts_with("_ticket") && (fields.peek().is_none() || fields.any(seal::is_personal))
     }
 
@@ -167,10 +152,7 @@ impl Engine {
     pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
         let records: Vec<Record> = match record {
             Some(record) => self.get(record)?.into_iter().collect(),
-            None => self.list(&Query {
-                in_conflict: true,
-                ..Query::default()
-            })?,
+            None => self.list(&Query { in_conflict: true, ..Query::default() })?,
         };
         Ok(records.iter().flat_map(Record::conflicts).collect())
     }
@@ -190,11 +172,7 @@ impl Engine {
 
     /// Where this phone stands.
     pub fn status(&self) -> Result<Status, ClientError> {
-        let count = |sql: &str| {
-            self.db
-                .query_row(sql, [], |row| row.get::<_, i64>(0))
-                .map(|n| n as u64)
-        };
+        let count = |sql: &str| self.db.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|n| n as u64);
         let (lease_until, dark) = self.lease_stands()?;
         let trouble = trouble(&self.db)?;
         Ok(Status {
@@ -206,9 +184,7 @@ impl Engine {
             unsent: count("SELECT count(*) FROM entries WHERE state = 0")?,
             sent: count("SELECT count(*) FROM entries WHERE state = 1")?,
             attention: count("SELECT count(*) FROM entries WHERE state = 3")?
-                + count(&format!(
-                    "SELECT count(DISTINCT record) FROM shadows WHERE {IS_TOLD}"
-                ))?,
+                + count(&format!("SELECT count(DISTINCT record) FROM shadows WHERE {IS_TOLD}"))?,
             conflicts: count("SELECT count(*) FROM records WHERE conflicts > 0")?,
             clock_offset_ms: db::number(&self.db, "clock_offset")?,
             synced_at: db::number(&self.db, "synced_at")?,
@@ -242,9 +218,7 @@ fn sql_of(value: &Value) -> Sql {
     match value {
         Value::Null => Sql::Null,
         Value::Bool(b) => i64::from(*b).into(),
-        Value::Number(n) => n
-            .as_i64()
-            .map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
+        Value::Number(n) => n.as_i64().map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
         Value::String(s) => s.clone().into(),
         other => other.to_string().into(),
     }
@@ -255,11 +229,7 @@ pub(super) fn read_refusal(text: &str) -> Option<Refusal> {
     let value: Value = serde_json::from_str(text).ok()?;
     let code = gridledger_schema::code::Code::parse(value["code"].as_str()?)?;
     let field = value["field"].as_str().map(str::to_owned);
-    Some(Refusal {
-        code,
-        rule: value["rule"].as_str()?.to_owned(),
-        field,
-    })
+    Some(Refusal { code, rule: value["rule"].as_str()?.to_owned(), field })
 }
 
 /// Why the server did not look at all that was sent last.

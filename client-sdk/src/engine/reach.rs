@@ -32,12 +32,8 @@ impl Engine {
                 && to <= now.saturating_add(ENDING_SOON_MS)
                 && !rights.holds(&grant.role, grant.area, to.max(now))
         };
-        let mut endings: Vec<Ending> = self
-            .grants
-            .iter()
-            .filter(near)
-            .map(|grant| self.ending(grant, now))
-            .collect();
+        let mut endings: Vec<Ending> =
+            self.grants.iter().filter(near).map(|grant| self.ending(grant, now)).collect();
         endings.sort_by(|a, b| (a.to, &a.role).cmp(&(b.to, &b.role)));
         Ok(endings)
     }
@@ -49,10 +45,8 @@ impl Engine {
             |info| (info.code.clone(), info.name.clone()),
         );
         let label = self.schema.role(&grant.role).map(|role| role.label.clone());
-        let (zh, en) = label.map_or_else(
-            || (grant.role.clone(), grant.role.clone()),
-            |label| (label.zh, label.en),
-        );
+        let (zh, en) =
+            label.map_or_else(|| (grant.role.clone(), grant.role.clone()), |label| (label.zh, label.en));
         let (ended, on) = (to <= now, minute(to));
         let (zh, en) = if ended {
             (
@@ -65,22 +59,12 @@ impl Engine {
                 format!("The role {en} ({area} {name}) ends on {on}."),
             )
         };
-        Ending {
-            role: grant.role.clone(),
-            area,
-            to,
-            ended,
-            zh,
-            en,
-        }
+        Ending { role: grant.role.clone(), area, to, ended, zh, en }
     }
 
     /// Why nobody may write in an area now: the right that ended last, or that there is none.
     pub(super) fn no_role(&self, area: AreaNo, now: i64) -> Refusal {
-        let here = self
-            .grants
-            .iter()
-            .filter(|g| self.tree.is_within(area, g.area, now));
+        let here = self.grants.iter().filter(|g| self.tree.is_within(area, g.area, now));
         let ended = here.filter(|g| g.to.is_some_and(|to| to <= now));
         match ended.max_by_key(|grant| grant.to) {
             Some(grant) => {
@@ -127,9 +111,7 @@ impl Engine {
     pub(super) fn note_reach(&self, area: AreaNo) -> Result<(), ClientError> {
         if let Some((facets, scope)) = self.reach(area, db::number(&self.db, "told_at")?) {
             let sql = "UPDATE areas SET facets = ?2, scope = ?3 WHERE area = ?1 AND facets IS NULL";
-            self.db
-                .prepare_cached(sql)?
-                .execute((area.0, facets as i64, scope))?;
+            self.db.prepare_cached(sql)?.execute((area.0, facets as i64, scope))?;
         }
         Ok(())
     }
@@ -187,14 +169,8 @@ fn forget_facets(
     lost: u64,
 ) -> Result<(), ClientError> {
     for facet in (0..64u8).filter(|facet| lost & (1 << facet) != 0) {
-        c.execute(
-            "DELETE FROM shadows WHERE area = ?1 AND facet = ?2",
-            (area.0, facet),
-        )?;
-        c.execute(
-            "DELETE FROM digests WHERE area = ?1 AND facet = ?2",
-            (area.0, facet),
-        )?;
+        c.execute("DELETE FROM shadows WHERE area = ?1 AND facet = ?2", (area.0, facet))?;
+        c.execute("DELETE FROM digests WHERE area = ?1 AND facet = ?2", (area.0, facet))?;
         let records: Vec<RecordId> = c
             .prepare(
                 "DELETE FROM documents WHERE facet = ?2 AND record IN (SELECT record FROM records WHERE area = ?1)
@@ -220,8 +196,7 @@ pub(super) fn note_creator(
     author: &str,
 ) -> Result<(), ClientError> {
     if record_type.is_some_and(|of| of.fields.values().any(|field| field.own)) {
-        c.prepare_cached("INSERT OR IGNORE INTO creators VALUES (?1, ?2)")?
-            .execute((record.0, author))?;
+        c.prepare_cached("INSERT OR IGNORE INTO creators VALUES (?1, ?2)")?.execute((record.0, author))?;
     }
     Ok(())
 }

@@ -76,9 +76,8 @@ impl Engine {
             return Err(lease_ended().into());
         }
         let wanted = fields.iter().take(limits::READ_FIELDS);
-        let shown: Map<String, Value> = wanted
-            .filter_map(|name| Some(((*name).to_owned(), found.view.get(*name)?.clone())))
-            .collect();
+        let shown: Map<String, Value> =
+            wanted.filter_map(|name| Some(((*name).to_owned(), found.view.get(*name)?.clone()))).collect();
         let names: Vec<String> = shown.keys().cloned().collect();
         self.note_read(&found, &names, why)?;
         Ok(shown)
@@ -142,9 +141,7 @@ impl Engine {
         if named.any(|who| who.as_str() == Some(me)) {
             return Ok(true);
         }
-        let mut select = self
-            .db
-            .prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;
+        let mut select = self.db.prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;
         let mut rows = select.query([record.id.0])?;
         while let Some(row) = rows.next()? {
             let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
@@ -183,9 +180,7 @@ impl Engine {
 
     /// Reads that the server does not have yet.
     pub fn unsent_reads(&self) -> Result<u64, ClientError> {
-        let count = self
-            .db
-            .query_row("SELECT count(*) FROM reads", [], |row| row.get::<_, i64>(0))?;
+        let count = self.db.query_row("SELECT count(*) FROM reads", [], |row| row.get::<_, i64>(0))?;
         Ok(count as u64)
     }
 
@@ -209,15 +204,12 @@ fn count_in(tx: &Connection, record: RecordId, at: i64) -> Result<(), ClientErro
 
 /// How many records were seen whole within a day, this one included.
 fn seen_with(tx: &Connection, record: RecordId, at: i64) -> rusqlite::Result<i64> {
-    tx.prepare_cached("DELETE FROM seen_whole WHERE at <= ?1")?
-        .execute([at.saturating_sub(DAY_MS)])?;
+    tx.prepare_cached("DELETE FROM seen_whole WHERE at <= ?1")?.execute([at.saturating_sub(DAY_MS)])?;
     // A clock that was ahead and was corrected does not make a day longer.
-    tx.prepare_cached("UPDATE seen_whole SET at = ?1 WHERE at > ?1")?
-        .execute([at])?;
+    tx.prepare_cached("UPDATE seen_whole SET at = ?1 WHERE at > ?1")?.execute([at])?;
     tx.prepare_cached("INSERT INTO seen_whole VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET at = ?2")?
         .execute((record.0, at))?;
-    tx.prepare_cached("SELECT count(*) FROM seen_whole")?
-        .query_row([], |row| row.get(0))
+    tx.prepare_cached("SELECT count(*) FROM seen_whole")?.query_row([], |row| row.get(0))
 }
 
 /// See [`Engine::for_check`].
@@ -259,10 +251,7 @@ impl ForCheck<'_> {
     pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
         let records = match record {
             Some(record) => self.get(record)?.into_iter().collect(),
-            None => self.list(&Query {
-                in_conflict: true,
-                ..Query::default()
-            })?,
+            None => self.list(&Query { in_conflict: true, ..Query::default() })?,
         };
         Ok(records.iter().flat_map(Record::conflicts).collect())
     }

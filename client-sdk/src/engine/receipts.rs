@@ -60,10 +60,7 @@ impl Engine {
         if !signed {
             return Err(WireError::Malformed("receipt's signature").into());
         }
-        let mut noted = Noted {
-            decided: me.decided,
-            ..Noted::default()
-        };
+        let mut noted = Noted { decided: me.decided, ..Noted::default() };
         if receipt.feed != me.feed {
             if let Some(decided) = self.receipt_of_before(c, receipt)? {
                 (noted.is_ours, noted.newly) = (true, receipt.n.saturating_sub(decided));
@@ -93,10 +90,7 @@ impl Engine {
             is_ours: true,
             newly: receipt.n.saturating_sub(me.decided),
             decided: receipt.n.max(me.decided),
-            forked: receipt
-                .stopped
-                .as_ref()
-                .is_some_and(|r| r.code == Code::FeedForked),
+            forked: receipt.stopped.as_ref().is_some_and(|r| r.code == Code::FeedForked),
             ahead: ahead_of(receipt, me.decided),
             is_void: false,
         };
@@ -137,13 +131,9 @@ impl Engine {
 
     /// Whether the server holds another feed under this one's name: its last entry is not ours.
     fn is_not_ours(&self, receipt: &Receipt) -> Result<bool, ClientError> {
-        let mut select = self
-            .db
-            .prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
+        let mut select = self.db.prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
         let ours = select
-            .query_row((receipt.feed.0, receipt.n as i64), |row| {
-                row.get::<_, [u8; 32]>(0)
-            })
+            .query_row((receipt.feed.0, receipt.n as i64), |row| row.get::<_, [u8; 32]>(0))
             .optional()?;
         Ok(receipt.n > 0 && ours != Some(receipt.hash.0))
     }
@@ -195,8 +185,7 @@ fn note_verdicts(
         }
     }
     let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n <= ?2 AND state = 0";
-    c.prepare_cached(sql)?
-        .execute((receipt.feed.0, receipt.n as i64, SentState::Sent.number()))?;
+    c.prepare_cached(sql)?.execute((receipt.feed.0, receipt.n as i64, SentState::Sent.number()))?;
     for record in shaken {
         if let Some(row) = overlay::row(c, record)? {
             if was_to_create(receipt, record) && !overlay::is_confirmed(c, record)? {

@@ -131,20 +131,9 @@ impl Engine {
         let (packing, payload) = squeeze::pack(&payload, dictionary);
         // Who enrols comes as a stranger, even with a number of another server's.
         let device = self.me.device.filter(|_| !enrols).unwrap_or(DeviceNo(0));
-        let body = envelope::seal(
-            self.me.suite,
-            &self.me.key,
-            device,
-            self.counter,
-            packing,
-            schema,
-            &payload,
-        );
-        let outgoing = Outgoing {
-            server,
-            body,
-            entries,
-        };
+        let body =
+            envelope::seal(self.me.suite, &self.me.key, device, self.counter, packing, schema, &payload);
+        let outgoing = Outgoing { server, body, entries };
         Ok(Sealed {
             outgoing,
             asked: asks,
@@ -160,16 +149,11 @@ impl Engine {
     fn rights_known(&self, segments: &[Segment], territory: u32) -> [u8; 4] {
         let last = segments.last();
         let sent = last.filter(|segment| segment.feed == self.me.feed);
-        let sent = sent
-            .and_then(|segment| segment.entries.last())
-            .map(|entry| entry.n);
+        let sent = sent.and_then(|segment| segment.entries.last()).map(|entry| entry.n);
         if self.has_unsent() && sent.is_none_or(|sent| sent < self.me.head.0) {
             return [0; 4];
         }
-        receipt::grants_fingerprint(&GrantSet {
-            grants: self.grants.clone(),
-            territory,
-        })
+        receipt::grants_fingerprint(&GrantSet { grants: self.grants.clone(), territory })
     }
 
     /// The server does not hold this phone's dictionary: do without from now on, until the schemas agree.
@@ -184,11 +168,7 @@ impl Engine {
 
     /// How the dictionary of an answer is found: the answer is packed with this phone's own, or with none.
     pub fn dictionary(&self, packing: Packing) -> &[u8] {
-        if packing == Packing::Dictionary {
-            self.schema.dictionary()
-        } else {
-            &[]
-        }
+        if packing == Packing::Dictionary { self.schema.dictionary() } else { &[] }
     }
 
     fn enrolment(&self) -> Result<Option<Enrol>, ClientError> {
@@ -196,11 +176,7 @@ impl Engine {
             return Ok(None);
         };
         let label = db::text(&self.db, "label")?.unwrap_or_default();
-        Ok(Some(Enrol {
-            code,
-            public_key: self.public_key(),
-            label,
-        }))
+        Ok(Some(Enrol { code, public_key: self.public_key(), label }))
     }
 
     /// Higher than any counter used before, also by another process, or an older copy of this phone: the clock serves as
@@ -226,19 +202,13 @@ impl Engine {
 
     /// The key's feeds, each with the last entry held here; the one written now is the last.
     fn own(&self) -> Result<Vec<(u32, u64)>, ClientError> {
-        let mut last = self
-            .db
-            .prepare_cached("SELECT coalesce(max(n), 0) FROM entries WHERE feed = ?1")?;
+        let mut last = self.db.prepare_cached("SELECT coalesce(max(n), 0) FROM entries WHERE feed = ?1")?;
         let (key, moved) = (self.public_key(), restored::has_moved(&self.db)?);
         let of = |ordinal| {
             let feed = FeedId::of_key(&key, ordinal);
             let n: i64 = last.query_row([feed.0], |row| row.get(0))?;
             // A restored server may send what was erased here since: that does not come down by number.
-            let whole = if moved {
-                restored::whole_until(&self.db, feed)?
-            } else {
-                None
-            };
+            let whole = if moved { restored::whole_until(&self.db, feed)? } else { None };
             Ok((ordinal, (n as u64).min(whole.unwrap_or(u64::MAX))))
         };
         self.ordinals()?.into_iter().map(of).collect()
@@ -264,16 +234,11 @@ impl Engine {
     }
 
     fn cursors(&self) -> Result<Vec<AreaCursor>, ClientError> {
-        let mut select = self
-            .db
-            .prepare_cached("SELECT area, floor, reached FROM areas WHERE held = 1 ORDER BY area")?;
+        let mut select =
+            self.db.prepare_cached("SELECT area, floor, reached FROM areas WHERE held = 1 ORDER BY area")?;
         let rows = select.query_map([], |row| {
             let number = |column| row.get::<_, i64>(column).map(|n| n as u64);
-            Ok(AreaCursor {
-                area: AreaNo(row.get(0)?),
-                floor: number(1)?,
-                reached: number(2)?,
-            })
+            Ok(AreaCursor { area: AreaNo(row.get(0)?), floor: number(1)?, reached: number(2)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -290,11 +255,7 @@ impl Engine {
         let mut select = self.db.prepare_cached("SELECT mark FROM areas WHERE area = ?1")?;
         let of = |cursor: &AreaCursor| Ok(select.query_row([cursor.area.0], |row| row.get(0))?);
         let marks: Vec<u16> = cursors.iter().map(of).collect::<Result<_, ClientError>>()?;
-        Ok(if marks.iter().all(|mark| *mark == 0) {
-            Vec::new()
-        } else {
-            marks
-        })
+        Ok(if marks.iter().all(|mark| *mark == 0) { Vec::new() } else { marks })
     }
 
     fn want(&self) -> Result<Want, ClientError> {
@@ -307,12 +268,7 @@ impl Engine {
         }
         let held = super::query::areas(&self.db, true)?;
         let codes: BTreeSet<String> = codes.into_iter().collect();
-        Ok(Want::Only(
-            codes
-                .into_iter()
-                .filter(|code| held.iter().all(|area| area.code != *code))
-                .collect(),
-        ))
+        Ok(Want::Only(codes.into_iter().filter(|code| held.iter().all(|area| area.code != *code)).collect()))
     }
 
     /// What is not decided, of earlier feeds first: as much as goes into one request.
@@ -382,13 +338,7 @@ impl Engine {
         let mut before = [0; 8];
         before.copy_from_slice(&self.hash_of(feed, after)?.0[..8]);
         let signature = canonical::sign_segment(self.me.suite, &self.me.key, feed, n, self.hash_of(feed, n)?);
-        Ok(Some(Segment {
-            feed,
-            suite: self.me.suite,
-            before,
-            entries,
-            signature,
-        }))
+        Ok(Some(Segment { feed, suite: self.me.suite, before, entries, signature }))
     }
 
     /// The first entry that lost what it said after one that did not, in a stretch of a feed.
@@ -396,9 +346,8 @@ impl Engine {
         let sql = "SELECT min(e.n) FROM entries e JOIN entries b ON b.feed = e.feed AND b.n = e.n - 1
                    WHERE e.feed = ?1 AND e.n > ?2 + 1 AND e.n <= ?3 AND e.facets IS NOT NULL AND b.facets IS NULL";
         let mut select = self.db.prepare_cached(sql)?;
-        let found = select.query_row((feed.0, after as i64, upto as i64), |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
+        let found =
+            select.query_row((feed.0, after as i64, upto as i64), |row| row.get::<_, Option<i64>>(0))?;
         Ok(found.map(|n| n as u64))
     }
 
@@ -406,8 +355,7 @@ impl Engine {
     fn ends_of(&self, segments: &[Segment]) -> Result<Vec<(FeedId, u64, EntryHash)>, ClientError> {
         let last = |segment: &Segment| Some((segment.feed, segment.entries.last()?.n));
         let ends = segments.iter().filter_map(last);
-        ends.map(|(feed, n)| Ok((feed, n, self.hash_of(feed, n)?)))
-            .collect()
+        ends.map(|(feed, n)| Ok((feed, n, self.hash_of(feed, n)?))).collect()
     }
 
     /// Whether what was sent of a feed is what it holds now: another process on this file may have corrected its times since.

@@ -43,10 +43,7 @@ impl Engine {
     /// The server is of another generation: moves to it, all or nothing. A word to phones of another generation than this
     /// one's, an old one then, voids the answer.
     pub(super) fn restored(&mut self, notice: &Restored) -> Result<(), ClientError> {
-        let key = self
-            .me
-            .server_key
-            .and_then(|key| VerifyingKey::from_bytes(&key).ok());
+        let key = self.me.server_key.and_then(|key| VerifyingKey::from_bytes(&key).ok());
         if !key.is_some_and(|key| recovery::verify(&key, notice)) {
             return Err(WireError::Malformed("notice's signature").into());
         }
@@ -80,13 +77,11 @@ impl Engine {
 
     /// Own earlier feeds of which something is to be sent again, each with the last entry the server has.
     pub(super) fn former_feeds(&self) -> Result<Vec<(FeedId, u64)>, ClientError> {
-        let mut select = self
-            .db
-            .prepare_cached("SELECT ordinal, decided FROM former_feeds ORDER BY ordinal LIMIT 63")?;
+        let mut select =
+            self.db.prepare_cached("SELECT ordinal, decided FROM former_feeds ORDER BY ordinal LIMIT 63")?;
         let key = self.public_key();
-        let rows = select.query_map([], |row| {
-            Ok((FeedId::of_key(&key, row.get(0)?), row.get::<_, i64>(1)? as u64))
-        })?;
+        let rows = select
+            .query_map([], |row| Ok((FeedId::of_key(&key, row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -109,10 +104,7 @@ impl Engine {
             return Ok(self.doubted()?.map(|shown| (shown, Vec::new())));
         }
         let (missing, told) = self.missing_to_tell()?;
-        let mut recovery = Recovery {
-            missing,
-            ..Recovery::default()
-        };
+        let mut recovery = Recovery { missing, ..Recovery::default() };
         let mut sent: BTreeMap<FeedId, u64> = BTreeMap::new();
         for segment in segments {
             let [Some(first), Some(last)] = [segment.entries.first(), segment.entries.last()] else {
@@ -146,10 +138,7 @@ impl Engine {
         if !self.recovering.shows_receipts {
             return Ok(None);
         }
-        Ok(Some(Recovery {
-            receipts: last_receipts(&self.db)?,
-            ..Recovery::default()
-        }))
+        Ok(Some(Recovery { receipts: last_receipts(&self.db)?, ..Recovery::default() }))
     }
 
     /// The server seems to have less than it confirmed: the next request shows it the last receipts. Whether that is news: the
@@ -202,20 +191,12 @@ impl Engine {
         let Some(ordinal) = (0..self.me.ordinal).find(|o| FeedId::of_key(&key, *o) == receipt.feed) else {
             return Ok(());
         };
-        let forked = receipt
-            .stopped
-            .as_ref()
-            .filter(|stopped| stopped.code == Code::FeedForked);
+        let forked = receipt.stopped.as_ref().filter(|stopped| stopped.code == Code::FeedForked);
         if let Some(refusal) = forked {
             // It went on elsewhere, and is no longer written here: its author says what is to become of the rest.
             c.execute(
                 "UPDATE entries SET state = ?3, refusal = ?4 WHERE feed = ?1 AND n > ?2 AND state = 0",
-                (
-                    receipt.feed.0,
-                    receipt.n as i64,
-                    SentState::Refused.number(),
-                    json!(refusal).to_string(),
-                ),
+                (receipt.feed.0, receipt.n as i64, SentState::Refused.number(), json!(refusal).to_string()),
             )?;
         }
         c.execute(
@@ -257,9 +238,7 @@ fn send_again(
 ) -> Result<(), ClientError> {
     // An entry that was decided without this phone's having heard of it goes again as well: the verdict comes back.
     let unheard = "SELECT min(n) FROM entries WHERE feed = ?1 AND n <= ?2 AND state = 0";
-    let unheard = c.query_row(unheard, (feed.0, known as i64), |row| {
-        row.get::<_, Option<i64>>(0)
-    })?;
+    let unheard = c.query_row(unheard, (feed.0, known as i64), |row| row.get::<_, Option<i64>>(0))?;
     let known = unheard.map_or(known, |n| n as u64 - 1);
     let after = (feed.0, known as i64);
     c.execute("UPDATE entries SET former = 1 WHERE feed = ?1 AND n > ?2", after)?;
@@ -289,12 +268,7 @@ pub(super) fn keep_receipt(
     }
     let sql = "INSERT INTO receipts (feed, n, first, epoch, hash, refused, signature, at, suite) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                ON CONFLICT (feed, n, first, epoch) DO UPDATE SET refused = ?6, signature = ?7, at = ?8, suite = ?9";
-    let key = (
-        receipt.feed.0,
-        receipt.n as i64,
-        receipt.first as i64,
-        epoch.0 as i64,
-    );
+    let key = (receipt.feed.0, receipt.n as i64, receipt.first as i64, epoch.0 as i64);
     let refused = json!(receipt.refused).to_string();
     c.prepare_cached(sql)?.execute((
         key.0,
@@ -313,8 +287,7 @@ pub(super) fn keep_receipt(
 /// Lets go of receipts that are too old to be of use: a backup is not that old.
 pub(super) fn forget_receipts(c: &Connection, now: i64) -> Result<(), ClientError> {
     let before = now - limits::RECEIPT_DAYS * DAY_MS;
-    c.prepare_cached("DELETE FROM receipts WHERE at < ?1")?
-        .execute([before])?;
+    c.prepare_cached("DELETE FROM receipts WHERE at < ?1")?.execute([before])?;
     Ok(())
 }
 
@@ -350,9 +323,8 @@ pub(super) fn last_shown(
     let sql =
         "SELECT n FROM receipts WHERE feed = ?1 AND n > ?2 AND n <= ?3 ORDER BY n, at LIMIT 2 OFFSET ?4";
     let mut select = c.prepare_cached(sql)?;
-    let rows = select.query_map((feed.0, after as i64, upto as i64, SHOWN - 1), |row| {
-        row.get::<_, i64>(0)
-    })?;
+    let rows =
+        select.query_map((feed.0, after as i64, upto as i64, SHOWN - 1), |row| row.get::<_, i64>(0))?;
     let last: Vec<i64> = rows.collect::<Result<_, _>>()?;
     Ok(match last[..] {
         [last, _] => Some(last as u64),
@@ -438,10 +410,7 @@ pub(super) fn has_moved(c: &Connection) -> Result<bool, ClientError> {
 /// The entry of a feed before the first that lost what it said.
 pub(super) fn whole_until(c: &Connection, feed: FeedId) -> Result<Option<u64>, ClientError> {
     let sql = "SELECT min(n) FROM entries WHERE feed = ?1 AND facets IS NOT NULL";
-    let first = c
-        .prepare_cached(sql)?
-        .query_row([feed.0], |row| row.get::<_, Option<i64>>(0))
-        .optional()?
-        .flatten();
+    let first =
+        c.prepare_cached(sql)?.query_row([feed.0], |row| row.get::<_, Option<i64>>(0)).optional()?.flatten();
     Ok(first.map(|n| n as u64 - 1))
 }

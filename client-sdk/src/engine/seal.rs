@@ -83,11 +83,7 @@ impl Seal {
         c.create_scalar_function("unseal", 3, flags, move |call| seal.unsealed(call))?;
         let seal = self.clone();
         c.create_scalar_function("opened", 3, flags, move |call| {
-            if seal.is_dark()
-                && call
-                    .get_raw(0)
-                    .as_bytes()
-                    .is_ok_and(|value| value.first() == Some(&SEALED))
+            if seal.is_dark() && call.get_raw(0).as_bytes().is_ok_and(|value| value.first() == Some(&SEALED))
             {
                 return Ok(None);
             }
@@ -157,11 +153,7 @@ impl Seal {
         let (place, slot) = place(call)?;
         let state = self.state();
         let facets = state.facets(call.get_raw(3).as_str().unwrap_or_default());
-        let guarded = if slot < FACETS {
-            facets & (1 << slot) != 0
-        } else {
-            facets != 0
-        };
+        let guarded = if slot < FACETS { facets & (1 << slot) != 0 } else { facets != 0 };
         if !guarded {
             return Ok(Some(value.to_vec()));
         }
@@ -179,9 +171,7 @@ impl Seal {
         let (place, _) = place(call)?;
         let state = self.state();
         let key = state.key.as_ref().ok_or_else(ended)?;
-        open(key, value, &place)
-            .map(Some)
-            .ok_or_else(|| said("a sealed value does not open"))
+        open(key, value, &place).map(Some).ok_or_else(|| said("a sealed value does not open"))
     }
 
     fn revealed(&self, call: &Context<'_>) -> Result<Option<String>, Error> {
@@ -194,11 +184,8 @@ impl Seal {
         };
         let mut place = call.get_raw(1).as_blob().map_err(misused)?.to_vec();
         place.push(VIEW);
-        let view = if value.first() == Some(&SEALED) {
-            open(key, value, &place)
-        } else {
-            Some(value.to_vec())
-        };
+        let view =
+            if value.first() == Some(&SEALED) { open(key, value, &place) } else { Some(value.to_vec()) };
         view.and_then(|view| String::from_utf8(view).ok())
             .map(Some)
             .ok_or_else(|| said("a sealed view does not open"))
@@ -208,9 +195,7 @@ impl Seal {
 impl State {
     /// A type that the schema does not know is sealed whole.
     fn facets(&self, record_type: &str) -> u64 {
-        self.guarded
-            .get(record_type)
-            .map_or(u64::MAX, |guarded| guarded.facets)
+        self.guarded.get(record_type).map_or(u64::MAX, |guarded| guarded.facets)
     }
 }
 
@@ -233,13 +218,9 @@ pub(super) fn seal(key: &ReadingKey, value: &[u8], place: &[u8]) -> Result<Vec<u
     let mut nonce = [0; NONCE];
     key_file::fill(&mut nonce)?;
     let cipher = XChaCha20Poly1305::new_from_slice(&key[..]).expect("BUG: 32 bytes are a key");
-    let message = Payload {
-        msg: value,
-        aad: place,
-    };
-    let sealed = cipher
-        .encrypt(&XNonce::from(nonce), message)
-        .expect("BUG: a value in memory can be encrypted");
+    let message = Payload { msg: value, aad: place };
+    let sealed =
+        cipher.encrypt(&XNonce::from(nonce), message).expect("BUG: a value in memory can be encrypted");
     let mut out = Vec::with_capacity(1 + NONCE + sealed.len());
     out.push(SEALED);
     out.extend(nonce);
@@ -252,10 +233,7 @@ pub(super) fn open(key: &ReadingKey, sealed: &[u8], place: &[u8]) -> Option<Vec<
     let (_, sealed) = sealed.split_first().filter(|(suite, _)| **suite == SEALED)?;
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
     let cipher = XChaCha20Poly1305::new_from_slice(&key[..]).ok()?;
-    let message = Payload {
-        msg: sealed,
-        aad: place,
-    };
+    let message = Payload { msg: sealed, aad: place };
     cipher.decrypt(&XNonce::from(*nonce), message).ok()
 }
 
@@ -299,10 +277,7 @@ pub(super) fn split(record_type: Option<&RecordType>, view: Value) -> (Value, Op
             sealed.insert(name, value);
         }
     }
-    (
-        Value::Object(open),
-        (!sealed.is_empty()).then_some(Value::Object(sealed)),
-    )
+    (Value::Object(open), (!sealed.is_empty()).then_some(Value::Object(sealed)))
 }
 
 /// Puts the two parts of a view together again.
@@ -325,22 +300,14 @@ pub(super) fn withhold(record_type: Option<&RecordType>, view: &mut Value) {
         return;
     };
     let is_text = |field: &Field| {
-        let single = matches!(
-            field.merge,
-            Merge::Once | Merge::Register | Merge::Multi | Merge::Text
-        );
+        let single = matches!(field.merge, Merge::Once | Merge::Register | Merge::Multi | Merge::Text);
         single && matches!(field.kind, Kind::Text { .. })
     };
     let personal = |field: &&Field| {
         let privacy = &field.privacy;
         privacy.class == PrivacyClass::Personal && privacy.mask != Some(Mask::Hidden) && field.facet == 0
     };
-    for field in record_type
-        .fields
-        .values()
-        .filter(personal)
-        .filter(|field| is_text(field))
-    {
+    for field in record_type.fields.values().filter(personal).filter(|field| is_text(field)) {
         view.insert(field.name.clone(), WITHHELD.into());
     }
 }

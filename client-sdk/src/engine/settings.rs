@@ -68,9 +68,7 @@ pub(super) fn identity(c: &Connection) -> Result<Identity, ClientError> {
     let feed = FeedId::of_key(&key.verifying_key().to_bytes(), ordinal);
     let mut last = c.prepare("SELECT n, hash FROM entries WHERE feed = ?1 ORDER BY n DESC LIMIT 1")?;
     let head = last
-        .query_row([feed.0], |row| {
-            Ok((row.get::<_, i64>(0)? as u64, EntryHash(row.get(1)?)))
-        })
+        .query_row([feed.0], |row| Ok((row.get::<_, i64>(0)? as u64, EntryHash(row.get(1)?))))
         .optional()?;
     let device = db::number(c, "device")?;
     Ok(Identity {
@@ -98,9 +96,7 @@ fn suite(c: &Connection, key: &str) -> Result<Suite, ClientError> {
     match db::number(c, key)? {
         0 => Ok(Suite::Ed25519Sha256),
         number => Suite::of_number(number as u64).ok_or_else(|| {
-            ClientError::NotAStore(format!(
-                "the store uses suite {number}, which this version does not run"
-            ))
+            ClientError::NotAStore(format!("the store uses suite {number}, which this version does not run"))
         }),
     }
 }
@@ -142,11 +138,7 @@ impl Engine {
         db::set(&tx, "code", invite.code.as_bytes())?;
         db::set(&tx, "user", invite.user.as_bytes())?;
         db::set(&tx, "name", invite.name.as_bytes())?;
-        db::set(
-            &tx,
-            "grants",
-            serde_json::json!(invite.grants).to_string().as_bytes(),
-        )?;
+        db::set(&tx, "grants", serde_json::json!(invite.grants).to_string().as_bytes())?;
         for area in &invite.areas {
             put_area(&tx, area, false)?;
         }

@@ -170,9 +170,7 @@ pub(super) fn without_held(
     let held = held_of_own(c, record, shown)?;
     for Open { entry, feed, .. } in open {
         let n = entry.n;
-        entry
-            .intents
-            .retain(|intent| !held.contains(&(*feed, n, intent.facet)));
+        entry.intents.retain(|intent| !held.contains(&(*feed, n, intent.facet)));
     }
     Ok(())
 }
@@ -181,16 +179,13 @@ pub(super) fn without_held(
 pub(super) fn held_position(c: &Connection, record: RecordId) -> Result<Option<u64>, ClientError> {
     let sql = "SELECT held FROM shadows WHERE record = ?1 AND lost = 0 ORDER BY no LIMIT 1";
     let mut select = c.prepare_cached(sql)?;
-    let held = select
-        .query_row([record.0], |row| row.get::<_, i64>(0))
-        .optional()?;
+    let held = select.query_row([record.0], |row| row.get::<_, i64>(0)).optional()?;
     Ok(held.map(|held| held as u64))
 }
 
 /// Takes the shadows of records away that a query finds: they may not be read any more, or are erased.
 pub(super) fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
-    c.prepare_cached("DELETE FROM shadows WHERE record = ?1")?
-        .execute([record.0])?;
+    c.prepare_cached("DELETE FROM shadows WHERE record = ?1")?.execute([record.0])?;
     Ok(())
 }
 
@@ -215,9 +210,8 @@ impl Engine {
     /// The server will give back no more by itself: what is left in shadows is lost. Those whose holders are told by a
     /// refusal, this phone's own, do not count.
     pub(super) fn give_up_shadows(&self, tx: &Connection) -> Result<(), ClientError> {
-        let mut select = self.db.prepare(&format!(
-            "SELECT DISTINCT record, area, type FROM shadows WHERE {IS_OPEN}"
-        ))?;
+        let mut select =
+            self.db.prepare(&format!("SELECT DISTINCT record, area, type FROM shadows WHERE {IS_OPEN}"))?;
         let rows = select.query_map([], |row| {
             let (record, area) = (RecordId(row.get(0)?), AreaNo(row.get(1)?));
             Ok(Row::new(record, &row.get::<_, String>(2)?, area))
@@ -267,8 +261,7 @@ impl Engine {
                 } else {
                     "UPDATE shadows SET lost = ?3 WHERE record = ?1 AND no = ?2"
                 };
-                c.prepare_cached(sql)?
-                    .execute((row.record.0, shadow.no, HEALED))?;
+                c.prepare_cached(sql)?.execute((row.record.0, shadow.no, HEALED))?;
             }
         }
         Ok(())
@@ -277,9 +270,7 @@ impl Engine {
     /// The feeds this phone's key has written.
     pub(super) fn own_feeds(&self) -> BTreeSet<FeedId> {
         let key = self.public_key();
-        (0..=self.me.ordinal)
-            .map(|ordinal| FeedId::of_key(&key, ordinal))
-            .collect()
+        (0..=self.me.ordinal).map(|ordinal| FeedId::of_key(&key, ordinal)).collect()
     }
 
     /// What is lost of records, or of one; `untold`: only what the server does not know of.
@@ -321,16 +312,9 @@ impl Engine {
             });
             let missing = missing.collect();
             let record_type = self.schema.record_type(&row.record_type);
-            let was = record_type
-                .map(|of| project(of, shadow.facets.values()))
-                .unwrap_or_default();
+            let was = record_type.map(|of| project(of, shadow.facets.values())).unwrap_or_default();
             let changes = lacking.iter().map(|(_, _, changes, _)| changes).sum();
-            lost.push(LostRecord {
-                row,
-                was,
-                changes,
-                missing,
-            });
+            lost.push(LostRecord { row, was, changes, missing });
         }
         Ok(lost)
     }

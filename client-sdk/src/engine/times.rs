@@ -71,9 +71,7 @@ impl Engine {
         if faults::is_planted("25") {
             return Ok(0);
         }
-        let tx = self
-            .db
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if db::number(&tx, super::request::COUNTER)? as u64 > self.counter {
             // Another process has sent since: what it sent may be decided. Its answer, or the next one, corrects.
             return Ok(0);
@@ -170,19 +168,10 @@ pub(super) fn may_doubt(c: &Connection) -> Result<bool, ClientError> {
 /// Own entries under other times, and the chain that they make.
 fn chained(suite: Suite, mut before: EntryHash, kept: Vec<Kept>, times: &[i64]) -> Vec<Link> {
     let link = |(kept, at): (Kept, &i64)| {
-        let entry = Entry {
-            at: *at,
-            ..kept.entry
-        };
+        let entry = Entry { at: *at, ..kept.entry };
         let body = canonical::encode(&entry);
         before = canonical::hash(suite, before, &body);
-        Link {
-            n: entry.n,
-            at: *at,
-            record: kept.record,
-            body,
-            hash: before,
-        }
+        Link { n: entry.n, at: *at, record: kept.record, body, hash: before }
     };
     kept.into_iter().zip(times).map(link).collect()
 }
@@ -271,11 +260,7 @@ fn show_again(c: &Connection, schema: &SchemaSet, record: RecordId, author: &str
 /// `now` or before what the phone had been told then, is placed between those of its neighbours.
 fn placed(made: &[Made], offset: i64, now: i64) -> Vec<i64> {
     let earliest = |made: &Made| {
-        if (EARLIEST_MS..=now).contains(&made.told) {
-            made.told
-        } else {
-            EARLIEST_MS.min(now)
-        }
+        if (EARLIEST_MS..=now).contains(&made.told) { made.told } else { EARLIEST_MS.min(now) }
     };
     let fits = |made: &Made, at: i64| {
         at >= earliest(made) - limits::CLOCK_AGREES_MS && at <= now + limits::CLOCK_AGREES_MS
@@ -321,22 +306,14 @@ mod tests {
     const DAY: i64 = 24 * HOUR;
 
     fn made(at: i64, clock: Option<i64>, told: i64) -> Made {
-        Made {
-            at,
-            clock,
-            told,
-            doubted: false,
-        }
+        Made { at, clock, told, doubted: false }
     }
 
     #[test]
     fn a_clock_that_is_off_all_day_is_off_by_the_same_all_day() {
         let off = 400 * DAY;
         let day: Vec<i64> = (1..=5).map(|hour| NOW - hour * HOUR).rev().collect();
-        let saved: Vec<Made> = day
-            .iter()
-            .map(|at| made(at + off, Some(at + off), NOW - DAY))
-            .collect();
+        let saved: Vec<Made> = day.iter().map(|at| made(at + off, Some(at + off), NOW - DAY)).collect();
         assert_eq!(placed(&saved, -off, NOW), day);
     }
 
@@ -363,24 +340,12 @@ mod tests {
             wrong(NOW - HOUR),
         ];
         let times = placed(&saved, 0, NOW);
-        assert_eq!(
-            times,
-            [
-                NOW - 6 * HOUR,
-                NOW - 2 * HOUR,
-                NOW - 2 * HOUR,
-                NOW - 2 * HOUR,
-                NOW
-            ]
-        );
+        assert_eq!(times, [NOW - 6 * HOUR, NOW - 2 * HOUR, NOW - 2 * HOUR, NOW - 2 * HOUR, NOW]);
     }
 
     #[test]
     fn a_dead_battery_is_told_by_the_server() {
-        let doubted = |at, clock| Made {
-            doubted: true,
-            ..made(at, Some(clock), NOW - DAY)
-        };
+        let doubted = |at, clock| Made { doubted: true, ..made(at, Some(clock), NOW - DAY) };
         // The phone knew that it was not 1970, and saved what it had been told last.
         let saved = [doubted(NOW - DAY, 3 * HOUR), doubted(NOW - DAY, 5 * HOUR)];
         assert_eq!(placed(&saved, NOW - 6 * HOUR, NOW), [NOW - 3 * HOUR, NOW - HOUR]);

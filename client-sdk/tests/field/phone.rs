@@ -26,14 +26,7 @@ pub struct Did {
 
 fn area(no: u32, parent: Option<u32>, code: &str, kind: &str, name: &str) -> AreaInfo {
     let (code, kind, name) = (code.to_owned(), kind.to_owned(), name.to_owned());
-    AreaInfo {
-        no: AreaNo(no),
-        parent: parent.map(AreaNo),
-        code,
-        kind,
-        name,
-        edges: Vec::new(),
-    }
+    AreaInfo { no: AreaNo(no), parent: parent.map(AreaNo), code, kind, name, edges: Vec::new() }
 }
 
 /// Port 9 discards; nothing listens there.
@@ -43,12 +36,7 @@ fn invite() -> Invite {
         code: "7KQM-2F4D-9XTA".into(),
         user: "w1".into(),
         name: "陆小青".into(),
-        grants: vec![Grant {
-            role: "grid_worker".into(),
-            area: AreaNo(2),
-            from: 0,
-            to: None,
-        }],
+        grants: vec![Grant { role: "grid_worker".into(), area: AreaNo(2), from: 0, to: None }],
         areas: vec![
             area(1, None, "WS", "community", "万盛社区"),
             area(2, Some(1), "WS-04", "basic_grid", "第四网格"),
@@ -59,10 +47,7 @@ fn invite() -> Invite {
 impl Phone {
     /// A phone that was not told anything.
     pub fn blank() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            zh: false,
-        }
+        Self { dir: tempfile::tempdir().unwrap(), zh: false }
     }
 
     /// A phone with an invite taken.
@@ -103,11 +88,7 @@ impl Phone {
             .output()
             .unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Did {
-            status: output.status.code().unwrap_or(-1),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
+        Did { status: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
     }
 
     /// A command that works; what it printed.
@@ -134,14 +115,7 @@ impl Phone {
 
     pub fn ticket(&self) -> String {
         let fields = ["kind=incident", "title=路灯不亮", "address_text=944号门前"];
-        self.made(
-            &[
-                &["new", "ticket", "--area", "WS-04"],
-                &fields[..],
-                &["--event", "report"],
-            ]
-            .concat(),
-        )
+        self.made(&[&["new", "ticket", "--area", "WS-04"], &fields[..], &["--event", "report"]].concat())
     }
 
     /// What a phone knows after a sync that this test does not make: SQL on its store.

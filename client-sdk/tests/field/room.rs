@@ -15,20 +15,12 @@ fn reads_and_saves_nothing(phone: &Phone, ticket: &str) {
     ] {
         let did = phone.run_without_room(args);
         assert_eq!((did.status, did.err.as_str()), (0, ""), "{args:?}");
-        assert!(
-            did.out.contains("路灯不亮") || !["list", "show", "find"].contains(&args[0]),
-            "{}",
-            did.out
-        );
+        assert!(did.out.contains("路灯不亮") || !["list", "show", "find"].contains(&args[0]), "{}", did.out);
     }
     let set = ["set", ticket, "title=路灯亮了"];
     let did = phone.run_without_room(&set);
     assert_eq!(did.status, 1);
-    assert!(
-        did.err.contains("存储空间已满，这次没有保存。 [full]"),
-        "{}",
-        did.err
-    );
+    assert!(did.err.contains("存储空间已满，这次没有保存。 [full]"), "{}", did.err);
     let did = phone.run_without_room(&[&set[..], &["--lang", "en"]].concat());
     assert!(did.err.contains("no space is left"), "{}", did.err);
     let shown = phone.ok(&["show", ticket]);

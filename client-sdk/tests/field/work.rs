@@ -9,11 +9,7 @@ fn a_ticket_is_worked_on_with_no_signal() {
     let phone = Phone::new().in_chinese();
     let id = phone.ticket();
     let short = &id[..8];
-    assert_eq!(
-        phone.run(&["event", &id[..4], "accept"]).status,
-        1,
-        "accepting needs a category"
-    );
+    assert_eq!(phone.run(&["event", &id[..4], "accept"]).status, 1, "accepting needs a category");
     phone.ok(&["set", short, "category=照明", "urgency=3", "description=灯杆歪"]);
     assert_eq!(
         phone.ok(&["event", short, "受理"]),
@@ -25,13 +21,7 @@ fn a_ticket_is_worked_on_with_no_signal() {
 fn a_record_is_shown_with_its_labels() {
     let phone = Phone::new().in_chinese();
     let id = phone.ticket();
-    phone.ok(&[
-        "set",
-        &id,
-        "category=lighting",
-        "checklist.a.item=灯泡",
-        "checklist.a.done=是",
-    ]);
+    phone.ok(&["set", &id, "category=lighting", "checklist.a.item=灯泡", "checklist.a.done=是"]);
     phone.ok(&["append", &id, "comments", "已联系电工"]);
     let shown = phone.ok(&["show", &id[..6]]);
     let without_time: Vec<&str> = shown.lines().filter(|line| !line.starts_with("  更新")).collect();
@@ -51,14 +41,8 @@ fn a_record_is_shown_with_its_labels() {
         ]
     );
     let english = phone.ok(&["show", &id, "--lang", "en"]);
-    assert!(
-        english.starts_with(&format!("Ticket {} 路灯不亮 [Reported · Grid]\n", &id[..8])),
-        "{english}"
-    );
-    assert!(
-        english.contains("  category      Category          Lighting\n"),
-        "{english}"
-    );
+    assert!(english.starts_with(&format!("Ticket {} 路灯不亮 [Reported · Grid]\n", &id[..8])), "{english}");
+    assert!(english.contains("  category      Category          Lighting\n"), "{english}");
     let record = phone.json(&["show", &id]);
     assert_eq!(
         (&record["id"], &record["area"], &record["pending"]),
@@ -70,21 +54,10 @@ fn a_record_is_shown_with_its_labels() {
 #[test]
 fn every_kind_of_field_is_written() {
     let phone = Phone::new();
-    let dwelling = phone.made(&[
-        "new",
-        "dwelling",
-        "--area",
-        "WS-04",
-        "address.road=人民路",
-        "address.room=302",
-    ]);
-    let household = phone.made(&[
-        "new",
-        "household",
-        "--area",
-        "WS-04",
-        &format!("dwelling_id={}", &dwelling[..8]),
-    ]);
+    let dwelling =
+        phone.made(&["new", "dwelling", "--area", "WS-04", "address.road=人民路", "address.room=302"]);
+    let household =
+        phone.made(&["new", "household", "--area", "WS-04", &format!("dwelling_id={}", &dwelling[..8])]);
     phone.ok(&[
         "set",
         &dwelling,
@@ -115,14 +88,7 @@ fn every_kind_of_field_is_written() {
         "a reference is shown with its title: {shown}"
     );
 
-    let patrol = phone.made(&[
-        "new",
-        "patrol",
-        "--area",
-        "WS-04",
-        "started=now",
-        "route_kind=routine",
-    ]);
+    let patrol = phone.made(&["new", "patrol", "--area", "WS-04", "started=now", "route_kind=routine"]);
     phone.ok(&["incr", &patrol, "posters_removed"]);
     phone.ok(&["incr", &patrol, "posters_removed", "-3"]);
     phone.ok(&["set", &patrol, "posters_removed+=7"]);
@@ -133,59 +99,30 @@ fn every_kind_of_field_is_written() {
 fn lists_and_searches_find_what_is_there() {
     let phone = Phone::new();
     let ticket = phone.ticket();
-    let patrol = phone.made(&[
-        "new",
-        "patrol",
-        "--area",
-        "WS-04",
-        "started=now",
-        "coverage_note=东侧路面正常",
-    ]);
+    let patrol =
+        phone.made(&["new", "patrol", "--area", "WS-04", "started=now", "coverage_note=东侧路面正常"]);
     let ids = |args: &[&str]| -> Vec<String> {
         let found = phone.json(args);
-        let mut ids: Vec<String> = found
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|r| r["id"].as_str().unwrap().to_owned())
-            .collect();
+        let mut ids: Vec<String> =
+            found.as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap().to_owned()).collect();
         ids.sort();
         ids
     };
     let mut both = vec![ticket.clone(), patrol.clone()];
     both.sort();
     assert_eq!(ids(&["list"]), both);
-    assert_eq!(
-        ids(&["list", "--area", "WS"]),
-        both,
-        "an area holds those below it"
-    );
+    assert_eq!(ids(&["list", "--area", "WS"]), both, "an area holds those below it");
     assert_eq!(ids(&["list", "patrol"]), [patrol.as_str()]);
     assert_eq!(
-        ids(&[
-            "list",
-            "ticket",
-            "--where",
-            "kind=事件",
-            "--where",
-            "state=reported"
-        ]),
+        ids(&["list", "ticket", "--where", "kind=事件", "--where", "state=reported"]),
         [ticket.as_str()]
     );
     assert_eq!(ids(&["list", "ticket", "--where", "state=已受理"]), [""; 0]);
     assert_eq!(ids(&["list", "--limit", "1"]).len(), 1);
     assert_eq!(ids(&["find", "路灯"]), [ticket.as_str()]);
     assert_eq!(ids(&["find", "路面"]), [patrol.as_str()]);
-    assert_eq!(
-        ids(&["find", "%"]),
-        [""; 0],
-        "a sign of the search is only a sign"
-    );
-    assert!(
-        phone
-            .ok(&["list", "--limit", "1"])
-            .ends_with("the first 1; --limit shows more\n")
-    );
+    assert_eq!(ids(&["find", "%"]), [""; 0], "a sign of the search is only a sign");
+    assert!(phone.ok(&["list", "--limit", "1"]).ends_with("the first 1; --limit shows more\n"));
     assert!(phone.ok(&["find", "没有的"]).ends_with("no records\n"));
 }
 
@@ -203,10 +140,7 @@ fn a_phone_says_where_it_stands() {
         (&json!(1), &json!(1), &json!(false))
     );
     let receipts = phone.json(&["receipts"]);
-    assert_eq!(
-        (&receipts[0]["n"], &receipts[0]["state"]),
-        (&json!(1), &json!("saved"))
-    );
+    assert_eq!((&receipts[0]["n"], &receipts[0]["state"]), (&json!(1), &json!("saved")));
     assert!(phone.ok(&["receipts"]).contains("已保存，待发送  事件"));
     assert_eq!(phone.ok(&["conflicts"]), "没有冲突\n");
     assert_eq!(phone.ok(&["attention"]), "没有需要处理的内容\n");
@@ -228,10 +162,7 @@ fn a_conflict_is_shown_and_settled() {
         listed.contains("  title Title\n    1. 路灯不亮  (2025-06-01 08:31:00, phone aaaaaa)  ← shown now\n"),
         "{listed}"
     );
-    assert!(
-        listed.contains("    2. 路灯坏了  (2025-06-01 08:30:00, phone bbbbbb)\n"),
-        "{listed}"
-    );
+    assert!(listed.contains("    2. 路灯坏了  (2025-06-01 08:30:00, phone bbbbbb)\n"), "{listed}");
     assert!(phone.ok(&["show", &id]).contains("! also: 路灯坏了"));
     assert!(phone.ok(&["list"]).contains("! conflict"));
     assert_eq!(phone.run(&["settle", &id, "title", "--choose", "3"]).status, 2);
@@ -249,21 +180,13 @@ fn a_refused_edit_is_shown_tried_again_and_dismissed() {
         phone.ok(&["set", &id, urgency]);
     }
     let refusal = r#"{"code":"role_not_held","rule":"no role is held in this area now"}"#;
-    phone.as_if_synced(&format!(
-        "UPDATE entries SET state = 3, refusal = '{refusal}' WHERE n > 1"
-    ));
+    phone.as_if_synced(&format!("UPDATE entries SET state = 3, refusal = '{refusal}' WHERE n > 1"));
     let listed = phone.ok(&["attention"]);
-    assert!(
-        listed.contains("refused: You do not hold that role in this area."),
-        "{listed}"
-    );
+    assert!(listed.contains("refused: You do not hold that role in this area."), "{listed}");
     assert!(listed.contains("Urgency  ≥ 3  now: 3"), "{listed}");
     assert_eq!(phone.json(&["attention"]).as_array().unwrap().len(), 2);
     assert_eq!(phone.json(&["attention", "again", "2"])["n"], 4);
-    assert_eq!(
-        phone.json(&["attention", "dismiss", "3"]),
-        json!({ "dismissed": 3 })
-    );
+    assert_eq!(phone.json(&["attention", "dismiss", "3"]), json!({ "dismissed": 3 }));
     assert_eq!(phone.json(&["attention"]), json!([]));
     assert_eq!(phone.run(&["attention", "again", "3"]).status, 1);
 }
@@ -283,8 +206,5 @@ fn the_schema_is_shown_in_both_languages() {
         (&json["fields"][0]["name"], &json["fields"][0]["kind"]["is"]),
         (&json!("started"), &json!("time"))
     );
-    assert!(
-        !phone.path("phone.db").exists(),
-        "looking at the schema makes no store"
-    );
+    assert!(!phone.path("phone.db").exists(), "looking at the schema makes no store");
 }

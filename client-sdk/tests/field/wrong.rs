@@ -10,18 +10,11 @@ fn with_no_network_the_work_is_safe_and_so_it_is_said() {
     phone.ticket();
     let did = phone.run(&["sync"]);
     assert_eq!(did.status, 3);
-    assert!(
-        did.err.contains("已保存在本机，1 笔待发送") && did.err.contains("[network]"),
-        "{}",
-        did.err
-    );
+    assert!(did.err.contains("已保存在本机，1 笔待发送") && did.err.contains("[network]"), "{}", did.err);
     let did = phone.run(&["sync", "--json", "--lang", "en"]);
     let error: Value = serde_json::from_str(&did.out).unwrap();
     assert_eq!((did.status, did.err.as_str()), (3, ""));
-    assert_eq!(
-        (&error["error"]["code"], &error["error"]["retry"]),
-        (&json!("network"), &json!(true))
-    );
+    assert_eq!((&error["error"]["code"], &error["error"]["retry"]), (&json!("network"), &json!(true)));
     assert_eq!(phone.json(&["status"])["unsent"], 1);
 }
 
@@ -46,33 +39,13 @@ fn what_is_wrong_is_said_with_a_code_and_nothing_is_saved() {
         (&["set", id, "checklist.a=灯泡"], 2, "usage"),
         (&["set", id, "checklist.a.done=yes"], 1, "value_invalid"),
         (&["set", id, "title+=了"], 2, "usage"),
-        (
-            &["set", patrol, "posters_removed=-9223372036854775808"],
-            1,
-            "value_invalid",
-        ),
-        (
-            &["set", patrol, "posters_removed-=-9223372036854775808"],
-            2,
-            "usage",
-        ),
-        (
-            &["set", patrol, "posters_removed+=99999999999999999999"],
-            2,
-            "usage",
-        ),
-        (
-            &["incr", patrol, "posters_removed", "9223372036854775807"],
-            1,
-            "value_invalid",
-        ),
+        (&["set", patrol, "posters_removed=-9223372036854775808"], 1, "value_invalid"),
+        (&["set", patrol, "posters_removed-=-9223372036854775808"], 2, "usage"),
+        (&["set", patrol, "posters_removed+=99999999999999999999"], 2, "usage"),
+        (&["incr", patrol, "posters_removed", "9223372036854775807"], 1, "value_invalid"),
         (&["incr", patrol, "posters_removed", "many"], 2, "usage"),
         (&["set", patrol, "started=yesterday"], 1, "value_invalid"),
-        (
-            &["new", "ticket", "--area", "WS-04", "kind=matter", "title=x"],
-            1,
-            "field_required",
-        ),
+        (&["new", "ticket", "--area", "WS-04", "kind=matter", "title=x"], 1, "field_required"),
         (&["set", id, "title"], 2, "usage"),
         (&["set", id, "=x"], 2, "usage"),
         (&["incr", id, "title"], 1, "operation_mismatch"),
@@ -88,27 +61,11 @@ fn what_is_wrong_is_said_with_a_code_and_nothing_is_saved() {
         (&["show", &id[..3]], 2, "usage"),
         (&["new", "spaceship", "--area", "WS-04"], 1, "type_unknown"),
         (&["new", "patrol", "started=now"], 2, "usage"),
-        (
-            &["new", "patrol", "--area", "XX", "started=now"],
-            1,
-            "area_unknown",
-        ),
-        (
-            &["new", "patrol", "--area", "WS", "started=now"],
-            1,
-            "role_not_held",
-        ),
+        (&["new", "patrol", "--area", "XX", "started=now"], 1, "area_unknown"),
+        (&["new", "patrol", "--area", "WS", "started=now"], 1, "role_not_held"),
         (&["new", "patrol", "--area", "WS-04"], 1, "field_required"),
-        (
-            &["new", "place", "--area", "WS-04", "name=驿站"],
-            1,
-            "create_forbidden",
-        ),
-        (
-            &["new", "ticket", "--area", "WS-04", "--event", "report:{"],
-            2,
-            "usage",
-        ),
+        (&["new", "place", "--area", "WS-04", "name=驿站"], 1, "create_forbidden"),
+        (&["new", "ticket", "--area", "WS-04", "--event", "report:{"], 2, "usage"),
         (&["list", "spaceship"], 1, "type_unknown"),
         (&["list", "--area", "XX"], 1, "area_unknown"),
         (&["list", "ticket", "--where", "colour=red"], 1, "field_unknown"),
@@ -134,11 +91,7 @@ fn what_is_wrong_is_said_with_a_code_and_nothing_is_saved() {
         assert!(!said.err.contains("panicked"), "{args:?}: {}", said.err);
     }
     assert_eq!(wrong, [""; 0]);
-    assert_eq!(
-        phone.json(&["status"])["unsent"],
-        2,
-        "nothing but the two records was saved"
-    );
+    assert_eq!(phone.json(&["status"])["unsent"], 2, "nothing but the two records was saved");
 }
 
 #[test]
@@ -166,11 +119,7 @@ fn an_ambiguous_beginning_names_the_candidates() {
     ));
     let did = phone.run(&["show", &id[..6]]);
     assert_eq!(did.status, 2);
-    assert!(
-        did.err.contains(&id) && did.err.contains("路灯不亮"),
-        "{}",
-        did.err
-    );
+    assert!(did.err.contains(&id) && did.err.contains("路灯不亮"), "{}", did.err);
     phone.ok(&["show", &id]);
 }
 
@@ -179,11 +128,7 @@ fn a_phone_that_is_not_enrolled_says_so() {
     let phone = Phone::blank();
     let did = phone.run(&["status"]);
     assert_eq!(did.status, 1);
-    assert!(
-        did.err.contains("[not_enrolled]") && did.err.contains("enrol --server URL CODE"),
-        "{}",
-        did.err
-    );
+    assert!(did.err.contains("[not_enrolled]") && did.err.contains("enrol --server URL CODE"), "{}", did.err);
     assert!(!phone.path("phone.db").exists(), "a mistyped name makes no store");
     assert_eq!(
         phone.json(&["enrol", "--server", "http://127.0.0.1:9", "CODE", "--later"])["enrolled"],
@@ -203,16 +148,9 @@ fn a_damaged_store_is_kept_and_a_foreign_one_left_alone() {
     let did = phone.run(&["status"]);
     assert!(did.status == 1 && did.err.contains("[damaged]"), "{}", did.err);
     assert!(phone.path("phone.db.damaged-1").exists());
-    rusqlite::Connection::open(&store)
-        .unwrap()
-        .execute_batch("CREATE TABLE mine (x)")
-        .unwrap();
+    rusqlite::Connection::open(&store).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
     let did = phone.run(&["status"]);
-    assert!(
-        did.status == 1 && did.err.contains("[not_a_store]"),
-        "{}",
-        did.err
-    );
+    assert!(did.status == 1 && did.err.contains("[not_a_store]"), "{}", did.err);
 }
 
 #[test]

@@ -108,10 +108,7 @@ pub fn merged(views: &[(u8, Value)], facets: u64) -> Value {
 fn phones(evidence: &Evidence, outcome: &mut Outcome) {
     for phone in &evidence.phones {
         if phone.open > 0 {
-            outcome.differences.push(Difference::Open {
-                phone: phone.name.clone(),
-                count: phone.open,
-            });
+            outcome.differences.push(Difference::Open { phone: phone.name.clone(), count: phone.open });
         }
         for (record, held) in &evidence.ledger {
             let facets = phone.facets.get(&held.area).copied().unwrap_or(0);
@@ -121,10 +118,7 @@ fn phones(evidence: &Evidence, outcome: &mut Outcome) {
             outcome.views += 1;
             let wanted = merged(&held.views, facets);
             let differs = match phone.records.get(record) {
-                None => Some(Difference::RecordMissing {
-                    phone: phone.name.clone(),
-                    record: *record,
-                }),
+                None => Some(Difference::RecordMissing { phone: phone.name.clone(), record: *record }),
                 Some(shown) if *shown != wanted => Some(view_differs(&phone.name, *record, shown, &wanted)),
                 Some(_) => None,
             };
@@ -135,24 +129,16 @@ fn phones(evidence: &Evidence, outcome: &mut Outcome) {
             held.is_some_and(|held| phone.facets.get(&held.area).is_some_and(|facets| *facets != 0))
         };
         let extra = phone.records.keys().filter(|record| !may(record));
-        outcome
-            .differences
-            .extend(extra.map(|record| Difference::RecordExtra {
-                phone: phone.name.clone(),
-                record: *record,
-            }));
+        outcome.differences.extend(
+            extra.map(|record| Difference::RecordExtra { phone: phone.name.clone(), record: *record }),
+        );
     }
 }
 
 /// The first field in which two views differ.
 fn view_differs(phone: &str, record: RecordId, shown: &Value, wanted: &Value) -> Difference {
-    let names = [shown, wanted]
-        .into_iter()
-        .filter_map(Value::as_object)
-        .flat_map(Map::keys);
-    let field = names
-        .into_iter()
-        .find(|name| shown[name.as_str()] != wanted[name.as_str()]);
+    let names = [shown, wanted].into_iter().filter_map(Value::as_object).flat_map(Map::keys);
+    let field = names.into_iter().find(|name| shown[name.as_str()] != wanted[name.as_str()]);
     let field = field.cloned().unwrap_or_default();
     Difference::View {
         phone: phone.to_owned(),
@@ -174,49 +160,25 @@ fn edits(evidence: &Evidence, kept: &[Kept], outcome: &mut Outcome) {
     for kept in kept {
         outcome.edits += 1;
         meant.insert((kept.feed, kept.n));
-        let name = evidence
-            .phones
-            .get(kept.phone)
-            .map(|phone| phone.name.clone())
-            .unwrap_or_default();
-        let found = evidence
-            .stored
-            .get(&(kept.feed, kept.n))
-            .map_or(&[][..], Vec::as_slice);
+        let name = evidence.phones.get(kept.phone).map(|phone| phone.name.clone()).unwrap_or_default();
+        let found = evidence.stored.get(&(kept.feed, kept.n)).map_or(&[][..], Vec::as_slice);
         let differs = match found {
-            [] => Some(Difference::EditMissing {
-                phone: name,
-                n: kept.n,
-                record: kept.record,
-            }),
+            [] => Some(Difference::EditMissing { phone: name, n: kept.n, record: kept.record }),
             [one] if one.record != kept.record || !same_intents(&kept.intents, &one.intents) => {
-                Some(Difference::EditAltered {
-                    phone: name,
-                    n: kept.n,
-                    record: kept.record,
-                })
+                Some(Difference::EditAltered { phone: name, n: kept.n, record: kept.record })
             }
             [one] => unexplained(evidence, kept, one, name),
-            more => Some(Difference::EditTwice {
-                phone: name,
-                n: kept.n,
-                times: more.len(),
-            }),
+            more => Some(Difference::EditTwice { phone: name, n: kept.n, times: more.len() }),
         };
         outcome.differences.extend(differs);
     }
     let unmeant = evidence.stored.keys().filter(|key| !meant.contains(*key));
-    outcome
-        .differences
-        .extend(unmeant.map(|(feed, n)| Difference::EditUnmeant { feed: *feed, n: *n }));
+    outcome.differences.extend(unmeant.map(|(feed, n)| Difference::EditUnmeant { feed: *feed, n: *n }));
 }
 
 /// A refused edit must wait on its author's phone, an accepted one must not.
 fn unexplained(evidence: &Evidence, kept: &Kept, stored: &Stored, phone: String) -> Option<Difference> {
-    let waits = evidence
-        .phones
-        .get(kept.phone)
-        .is_some_and(|phone| phone.attention.contains(&kept.n));
+    let waits = evidence.phones.get(kept.phone).is_some_and(|phone| phone.attention.contains(&kept.n));
     let n = kept.n;
     match (stored.refusal.is_some(), waits) {
         (true, false) => Some(Difference::RefusalUntold { phone, n }),
@@ -240,8 +202,7 @@ fn same_intents(meant: &[Intent], stored: &[Intent]) -> bool {
 /// The value of a record's field in the ledger.
 fn field_of(evidence: &Evidence, record: RecordId, field: &str) -> Value {
     let held = evidence.ledger.get(&record);
-    held.map(|held| merged(&held.views, u64::MAX)[field].clone())
-        .unwrap_or_default()
+    held.map(|held| merged(&held.views, u64::MAX)[field].clone()).unwrap_or_default()
 }
 
 /// Every counter is the sum of what was added to it.
@@ -272,16 +233,11 @@ fn sums(evidence: &Evidence, kept: &[&Kept], outcome: &mut Outcome) {
 fn items(evidence: &Evidence, kept: &[&Kept], outcome: &mut Outcome) {
     let mut wanted: HashMap<(RecordId, &str, String), usize> = HashMap::new();
     let mut removed: BTreeSet<(RecordId, &str, &str)> = BTreeSet::new();
-    let intents = || {
-        kept.iter()
-            .flat_map(|kept| kept.intents.iter().map(|intent| (kept.record, intent)))
-    };
+    let intents = || kept.iter().flat_map(|kept| kept.intents.iter().map(|intent| (kept.record, intent)));
     for (record, intent) in intents() {
         match &intent.op {
             Op::Append { value } => {
-                *wanted
-                    .entry((record, &intent.field, value.to_string()))
-                    .or_default() += 1;
+                *wanted.entry((record, &intent.field, value.to_string())).or_default() += 1;
             }
             Op::Remove { item } => _ = removed.insert((record, &intent.field, item)),
             _ => {}
@@ -297,12 +253,7 @@ fn items(evidence: &Evidence, kept: &[&Kept], outcome: &mut Outcome) {
     for ((record, field, item), times) in wanted {
         outcome.items += 1;
         let list = field_of(evidence, record, field);
-        let found = list
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|one| one.to_string() == item)
-            .count();
+        let found = list.as_array().into_iter().flatten().filter(|one| one.to_string() == item).count();
         if found != times {
             outcome.differences.push(Difference::Item {
                 record,
@@ -331,21 +282,17 @@ fn contested(evidence: &Evidence, contests: &[Contest], outcome: &mut Outcome) {
         };
         outcome.values += wanted.len();
         let lost = wanted.iter().filter(|value| !found.contains(value));
-        outcome
-            .differences
-            .extend(lost.map(|value| Difference::ValueLost {
-                record: contest.record,
-                field: contest.field.to_owned(),
-                value: (*value).clone(),
-            }));
+        outcome.differences.extend(lost.map(|value| Difference::ValueLost {
+            record: contest.record,
+            field: contest.field.to_owned(),
+            value: (*value).clone(),
+        }));
         let extra = found.iter().filter(|value| !wanted.contains(value));
-        outcome
-            .differences
-            .extend(extra.map(|value| Difference::ValueExtra {
-                record: contest.record,
-                field: contest.field.to_owned(),
-                value: (*value).clone(),
-            }));
+        outcome.differences.extend(extra.map(|value| Difference::ValueExtra {
+            record: contest.record,
+            field: contest.field.to_owned(),
+            value: (*value).clone(),
+        }));
     }
 }
 

@@ -32,10 +32,7 @@ impl DayClock {
     }
 
     fn at(ms: i64) -> Self {
-        Self {
-            time: Arc::new(AtomicI64::new(ms)),
-            over: Arc::new(AtomicBool::new(false)),
-        }
+        Self { time: Arc::new(AtomicI64::new(ms)), over: Arc::new(AtomicBool::new(false)) }
     }
 
     /// The time, ms since 1970.

@@ -42,10 +42,7 @@ struct Way {
 
 impl Way {
     fn open() -> Self {
-        Self {
-            carried: AtomicU64::new(0),
-            left: AtomicU64::new(u64::MAX),
-        }
+        Self { carried: AtomicU64::new(0), left: AtomicU64::new(u64::MAX) }
     }
 
     /// How many of these bytes pass.
@@ -77,16 +74,9 @@ impl Line {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
         let (signal, told) = watch::channel(Signal::Good);
-        let carried = Arc::new(Carried {
-            up: Way::open(),
-            down: Way::open(),
-        });
+        let carried = Arc::new(Carried { up: Way::open(), down: Way::open() });
         tokio::spawn(listen(listener, server, told, carried.clone()));
-        Ok(Self {
-            addr,
-            signal,
-            carried,
-        })
+        Ok(Self { addr, signal, carried })
     }
 
     /// The address a phone is given as the server's.
@@ -106,10 +96,7 @@ impl Line {
     /// Bytes carried so far: (up, down).
     pub fn carried(&self) -> (u64, u64) {
         let Carried { up, down } = &*self.carried;
-        (
-            up.carried.load(Ordering::Relaxed),
-            down.carried.load(Ordering::Relaxed),
-        )
+        (up.carried.load(Ordering::Relaxed), down.carried.load(Ordering::Relaxed))
     }
 }
 

@@ -68,15 +68,7 @@ impl<'a> Day<'a> {
             phone.client.enrol(&url, &code)?;
             phones.push(phone);
         }
-        Ok(Self {
-            runtime,
-            world,
-            tell,
-            rng,
-            phones,
-            diary: Diary::default(),
-            hot: Vec::new(),
-        })
+        Ok(Self { runtime, world, tell, rng, phones, diary: Diary::default(), hot: Vec::new() })
     }
 
     /// Plays it.
@@ -86,13 +78,7 @@ impl<'a> Day<'a> {
         self.come_back(25, ("中午陆续有信号", "noon, signal comes back here and there"))?;
         self.catch_up()?;
         self.afternoon()?;
-        self.come_back(
-            60,
-            (
-                "傍晚陆续有信号，不少连接中断",
-                "evening, signal comes back, many lines break",
-            ),
-        )?;
+        self.come_back(60, ("傍晚陆续有信号，不少连接中断", "evening, signal comes back, many lines break"))?;
         self.catch_up()?;
         self.work_off_tickets()?;
         self.settle()?;
@@ -100,19 +86,14 @@ impl<'a> Day<'a> {
     }
 
     fn of(&self, roles: &[&str]) -> Vec<usize> {
-        let of_roles = self
-            .phones
-            .iter()
-            .filter(|phone| roles.iter().any(|role| phone.is(role)));
+        let of_roles = self.phones.iter().filter(|phone| roles.iter().any(|role| phone.is(role)));
         of_roles.map(|phone| phone.index).collect()
     }
 
     /// Grid and login of every worker.
     fn workers(&self) -> Vec<(String, String)> {
         let workers = self.phones.iter().filter(|phone| phone.is("grid_worker"));
-        workers
-            .map(|phone| (phone.part.areas[0].clone(), phone.part.login.clone()))
-            .collect()
+        workers.map(|phone| (phone.part.areas[0].clone(), phone.part.login.clone())).collect()
     }
 
     /// Heads come first and set up the patrol points; then everybody enrols, two over lines that break.
@@ -155,16 +136,10 @@ impl<'a> Day<'a> {
                 continue;
             }
             let household = phone.rng.pick(&households).clone();
-            let dwelling = household.view["dwelling_id"]
-                .as_str()
-                .and_then(|id| id.parse().ok());
+            let dwelling = household.view["dwelling_id"].as_str().and_then(|id| id.parse().ok());
             let dwelling =
                 dwelling.ok_or_else(|| DemoError::Town("a household without a dwelling".into()))?;
-            self.hot.push(Hot {
-                grid,
-                household: household.id,
-                dwelling,
-            });
+            self.hot.push(Hot { grid, household: household.id, dwelling });
         }
         Ok(())
     }
@@ -282,10 +257,7 @@ impl<'a> Day<'a> {
     /// Settles a contest on one phone with the value that is shown last; `false` if it is not there to settle.
     fn settle_on(&mut self, at: usize, contest: usize) -> Result<bool, DemoError> {
         let phone = &mut self.phones[at];
-        let (record, field) = (
-            self.diary.contests[contest].record,
-            self.diary.contests[contest].field,
-        );
+        let (record, field) = (self.diary.contests[contest].record, self.diary.contests[contest].field);
         let conflicts = match phone.client.open_record(record, &Purpose::Settle) {
             Ok(opened) => opened.map(|opened| opened.conflicts()).unwrap_or_default(),
             // Not every role sees the values of every record; those that are nobody's personal ones it does.

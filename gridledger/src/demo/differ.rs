@@ -14,13 +14,7 @@ pub enum Difference {
     /// A phone has a record it may not read, or that is not in the ledger.
     RecordExtra { phone: String, record: RecordId },
     /// A phone shows another value than the ledger.
-    View {
-        phone: String,
-        record: RecordId,
-        field: String,
-        shown: Value,
-        ledger: Value,
-    },
+    View { phone: String, record: RecordId, field: String, shown: Value, ledger: Value },
     /// A saved edit is not in the history.
     EditMissing { phone: String, n: u64, record: RecordId },
     /// A saved edit is in the history more than once.
@@ -34,32 +28,13 @@ pub enum Difference {
     /// An edit waits as refused that was not.
     RefusalUnfounded { phone: String, n: u64 },
     /// A counter is not the sum of what was added.
-    Sum {
-        record: RecordId,
-        field: String,
-        added: i64,
-        ledger: Value,
-    },
+    Sum { record: RecordId, field: String, added: i64, ledger: Value },
     /// A note or an item is there more or less often than it was written.
-    Item {
-        record: RecordId,
-        field: String,
-        item: String,
-        written: usize,
-        found: usize,
-    },
+    Item { record: RecordId, field: String, item: String, written: usize, found: usize },
     /// A value written at the same time as others is gone.
-    ValueLost {
-        record: RecordId,
-        field: String,
-        value: Value,
-    },
+    ValueLost { record: RecordId, field: String, value: Value },
     /// A value is shown that nobody wrote, or that was settled.
-    ValueExtra {
-        record: RecordId,
-        field: String,
-        value: Value,
-    },
+    ValueExtra { record: RecordId, field: String, value: Value },
 }
 
 impl Difference {
@@ -93,13 +68,7 @@ impl Difference {
             Self::Open { phone, count } => format!("{phone}：{count} 次保存尚未进入台账"),
             Self::RecordMissing { phone, record } => format!("{phone}：缺少档案 {record}"),
             Self::RecordExtra { phone, record } => format!("{phone}：多出档案 {record}"),
-            Self::View {
-                phone,
-                record,
-                field,
-                shown,
-                ledger,
-            } => {
+            Self::View { phone, record, field, shown, ledger } => {
                 format!("{phone}：档案 {record} 的 {field} 显示 {shown}，台账为 {ledger}")
             }
             Self::EditMissing { phone, n, record } => {
@@ -114,21 +83,10 @@ impl Difference {
             Self::RefusalUnfounded { phone, n } => {
                 format!("{phone}：第 {n} 次保存并未被拒绝，手机上却提示被拒绝")
             }
-            Self::Sum {
-                record,
-                field,
-                added,
-                ledger,
-            } => {
+            Self::Sum { record, field, added, ledger } => {
                 format!("档案 {record} 的 {field}：共加 {added}，台账为 {ledger}")
             }
-            Self::Item {
-                record,
-                field,
-                item,
-                written,
-                found,
-            } => {
+            Self::Item { record, field, item, written, found } => {
                 format!("档案 {record} 的 {field}：{item} 写了 {written} 次，台账有 {found} 次")
             }
             Self::ValueLost { record, field, value } => format!("档案 {record} 的 {field}：{value} 丢失"),
@@ -141,13 +99,7 @@ impl Difference {
             Self::Open { phone, count } => format!("{phone}: {count} saves are not in the ledger yet"),
             Self::RecordMissing { phone, record } => format!("{phone}: record {record} is missing"),
             Self::RecordExtra { phone, record } => format!("{phone}: record {record} should not be there"),
-            Self::View {
-                phone,
-                record,
-                field,
-                shown,
-                ledger,
-            } => {
+            Self::View { phone, record, field, shown, ledger } => {
                 format!("{phone}: {field} of {record} shows {shown}, the ledger has {ledger}")
             }
             Self::EditMissing { phone, n, record } => {
@@ -166,21 +118,10 @@ impl Difference {
             Self::RefusalUnfounded { phone, n } => {
                 format!("{phone}: save {n} was not refused, and the phone says it was")
             }
-            Self::Sum {
-                record,
-                field,
-                added,
-                ledger,
-            } => {
+            Self::Sum { record, field, added, ledger } => {
                 format!("{field} of {record}: {added} were added, the ledger has {ledger}")
             }
-            Self::Item {
-                record,
-                field,
-                item,
-                written,
-                found,
-            } => {
+            Self::Item { record, field, item, written, found } => {
                 format!(
                     "{field} of {record}: {item} was written {written} times, the ledger has it {found} times"
                 )

@@ -104,22 +104,11 @@ pub fn run(args: &DemoArgs) -> ExitCode {
 fn play(args: &DemoArgs, tell: &Tell) -> Result<bool, DemoError> {
     let folder = new_folder()?;
     let mut rng = Rng::new(args.seed);
-    let size = Size {
-        phones: args.phones as usize,
-        grids: args.phones.max(12),
-        households: args.households,
-    };
-    let clock = if args.once {
-        DayClock::of_a_day()
-    } else {
-        DayClock::of_today()
-    };
+    let size = Size { phones: args.phones as usize, grids: args.phones.max(12), households: args.households };
+    let clock = if args.once { DayClock::of_a_day() } else { DayClock::of_today() };
     let world = World::make(folder.path(), size, &mut rng, clock)?;
     tell_world(tell, &world);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let report = play_day(args.seed, &runtime, &world, folder.path(), tell, rng)?;
     let well = report.check.differences.is_empty();
     if args.json {
@@ -181,13 +170,7 @@ fn stay_up(world: World, folder: tempfile::TempDir, aside: bool, tell: &Tell) ->
     let url = format!("http://{}", world.addr());
     let worker = world.cast.iter().find(|part| part.role == "grid_worker");
     let code = world.code(worker.map_or(world.supervisor.0.as_str(), |part| &part.login))?;
-    let text = page::farewell(
-        tell.is_chinese(),
-        &url,
-        &world.supervisor,
-        &kept.display().to_string(),
-        &code,
-    );
+    let text = page::farewell(tell.is_chinese(), &url, &world.supervisor, &kept.display().to_string(), &code);
     if aside {
         print::aside(format_args!("{text}"));
     } else {

@@ -26,10 +26,7 @@ impl Page {
 
 /// The page.
 pub fn page(report: &Report, zh: bool) -> String {
-    let mut page = Page {
-        zh,
-        text: String::new(),
-    };
+    let mut page = Page { zh, text: String::new() };
     recorded(&mut page, report);
     took(&mut page, report);
     conflicts(&mut page, report);
@@ -41,11 +38,8 @@ pub fn page(report: &Report, zh: bool) -> String {
 fn recorded(page: &mut Page, report: &Report) {
     page.head("记录了什么", "What was recorded");
     for (name, of_type) in &report.recorded {
-        let label = report
-            .type_labels
-            .get(name)
-            .map_or(name.as_str(), |label| label.pick(page.zh))
-            .to_owned();
+        let label =
+            report.type_labels.get(name).map_or(name.as_str(), |label| label.pick(page.zh)).to_owned();
         page.line(
             format!("{label}：新建 {}，修改 {}", of_type.created, of_type.edits),
             format!("{label}: {} new, {} edits", of_type.created, of_type.edits),
@@ -55,24 +49,15 @@ fn recorded(page: &mut Page, report: &Report) {
         .tickets
         .iter()
         .map(|(state, count)| {
-            let label = report
-                .state_labels
-                .get(state)
-                .map_or(state.as_str(), |label| label.pick(page.zh));
+            let label = report.state_labels.get(state).map_or(state.as_str(), |label| label.pick(page.zh));
             format!("{label} {count}")
         })
         .collect();
-    page.line(
-        format!("工单现状：{}", states.join("，")),
-        format!("Tickets now: {}", states.join(", ")),
-    );
+    page.line(format!("工单现状：{}", states.join("，")), format!("Tickets now: {}", states.join(", ")));
     let (saves, phones) = (report.saves, report.phones);
     let late = report.refused_by_server.len();
     page.line(
-        format!(
-            "{phones} 部手机共保存 {saves} 次：{} 次已入台账，{late} 次被服务器拒绝",
-            saves - late
-        ),
+        format!("{phones} 部手机共保存 {saves} 次：{} 次已入台账，{late} 次被服务器拒绝", saves - late),
         format!(
             "{saves} saves on {phones} phones: {} are in the ledger, the server refused {late}",
             saves - late
@@ -85,12 +70,7 @@ fn kilobytes(bytes: u64) -> String {
 }
 
 fn spread(spread: Spread, show: impl Fn(u64) -> String) -> String {
-    format!(
-        "{} / {} / {}",
-        show(spread.min),
-        show(spread.median),
-        show(spread.max)
-    )
+    format!("{} / {} / {}", show(spread.min), show(spread.median), show(spread.max))
 }
 
 fn took(page: &mut Page, report: &Report) {
@@ -135,10 +115,8 @@ fn conflicts(page: &mut Page, report: &Report) {
     for conflict in report.conflicts.iter().take(LISTED) {
         let (zh, record_type) = (page.zh, conflict.type_label.pick(page.zh).to_owned());
         let field = conflict.field_label.pick(zh).to_owned();
-        let (first, others) = conflict
-            .values
-            .split_first()
-            .map_or((String::new(), String::new()), |(first, others)| {
+        let (first, others) =
+            conflict.values.split_first().map_or((String::new(), String::new()), |(first, others)| {
                 (first.clone(), others.join(if zh { "；" } else { "; " }))
             });
         let label = &conflict.label;
@@ -161,10 +139,7 @@ fn refused(page: &mut Page, report: &Report) {
     page.head("被拒绝的操作", "What was refused");
     for edit in &report.refused_on_phone {
         page.line(
-            format!(
-                "手机 {} 当场拒绝：{}：{}[{}]",
-                edit.phone, edit.tried.zh, edit.message.zh, edit.code
-            ),
+            format!("手机 {} 当场拒绝：{}：{}[{}]", edit.phone, edit.tried.zh, edit.message.zh, edit.code),
             format!(
                 "by the phone of {}, at once: {}: {} [{}]",
                 edit.phone, edit.tried.en, edit.message.en, edit.code
@@ -185,10 +160,7 @@ fn refused(page: &mut Page, report: &Report) {
         );
         page.line(
             format!("  它现在在 {} 手机的“需要处理”中，附原因", edit.phone),
-            format!(
-                "  it is now under “needs attention” on the phone of {}, with the reason",
-                edit.phone
-            ),
+            format!("  it is now under “needs attention” on the phone of {}, with the reason", edit.phone),
         );
     }
 }
@@ -198,10 +170,7 @@ fn checked(page: &mut Page, report: &Report) {
     let check = &report.check;
     let (views, edits, phones) = (check.views, check.edits, report.phones);
     page.line(
-        format!(
-            "{phones} 部手机与台账逐条对照 {views} 个视图；同步中按摘要证明一致 {} 次",
-            report.proven
-        ),
+        format!("{phones} 部手机与台账逐条对照 {views} 个视图；同步中按摘要证明一致 {} 次", report.proven),
         format!(
             "{views} views of {phones} phones held against the ledger; equality proven by digest {} times",
             report.proven
@@ -224,10 +193,7 @@ fn checked(page: &mut Page, report: &Report) {
         );
     } else {
         let count = check.differences.len();
-        page.line(
-            format!("✗ 有 {count} 处不符："),
-            format!("✗ {count} differences:"),
-        );
+        page.line(format!("✗ 有 {count} 处不符："), format!("✗ {count} differences:"));
         for difference in check.differences.iter().take(LISTED) {
             let text = format!("  [{}] {}", difference.code(), difference.say(page.zh));
             page.line(&text, &text);
@@ -249,14 +215,8 @@ pub fn farewell(
     folder: &str,
     code: &str,
 ) -> String {
-    let mut page = Page {
-        zh,
-        text: String::new(),
-    };
-    page.head(
-        &format!("服务器仍在运行：{url}"),
-        &format!("The server stays up: {url}"),
-    );
+    let mut page = Page { zh, text: String::new() };
+    page.head(&format!("服务器仍在运行：{url}"), &format!("The server stays up: {url}"));
     page.line(
         format!("督导账号 {login}，密码 {password}；登录并取台账："),
         format!("Supervisor {login}, password {password}. Sign in and pull a ledger:"),
@@ -273,15 +233,9 @@ pub fn farewell(
         page.line(format!("  {command}"), format!("  {command}"));
     }
     let field = format!("  gridledger-field --store my-phone.db enrol --server {url} {code}");
-    page.line(
-        "用一部新手机（命令行）加入：",
-        "Join with a phone of your own (command line):",
-    );
+    page.line("用一部新手机（命令行）加入：", "Join with a phone of your own (command line):");
     page.line(&field, &field);
-    page.line(
-        format!("数据保留在 {folder}"),
-        format!("Everything is kept in {folder}"),
-    );
+    page.line(format!("数据保留在 {folder}"), format!("Everything is kept in {folder}"));
     page.line("按 Ctrl-C 结束", "Ctrl-C ends it");
     page.text
 }

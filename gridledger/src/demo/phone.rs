@@ -112,18 +112,10 @@ pub struct Diary {
 impl Diary {
     /// Notes that a value was written where others write too.
     pub fn contest(&mut self, record: RecordId, field: &'static str, value: Value) {
-        let found = self
-            .contests
-            .iter_mut()
-            .find(|c| c.record == record && c.field == field);
+        let found = self.contests.iter_mut().find(|c| c.record == record && c.field == field);
         match found {
             Some(contest) => contest.values.push(value),
-            None => self.contests.push(Contest {
-                record,
-                field,
-                values: vec![value],
-                settled: None,
-            }),
+            None => self.contests.push(Contest { record, field, values: vec![value], settled: None }),
         }
     }
 }
@@ -263,11 +255,7 @@ impl Phone {
     ) -> Result<(), ClientError> {
         match self.edit(diary, record, intents) {
             Err(ClientError::Refused(refusal)) => {
-                diary.early.push(Early {
-                    phone: self.index,
-                    tried,
-                    refusal,
-                });
+                diary.early.push(Early { phone: self.index, tried, refusal });
                 Ok(())
             }
             other => other,
@@ -320,10 +308,7 @@ impl Phone {
 
     /// Syncs of this phone that broke off.
     pub fn broken(&self) -> u64 {
-        [self.first, self.push, self.between, self.idle]
-            .iter()
-            .map(|traffic| traffic.broken)
-            .sum()
+        [self.first, self.push, self.between, self.idle].iter().map(|traffic| traffic.broken).sum()
     }
 
     /// Gives the line a signal.

@@ -41,10 +41,7 @@ impl Named {
 
 impl From<&Label> for Named {
     fn from(label: &Label) -> Self {
-        Self {
-            zh: label.zh.clone(),
-            en: label.en.clone(),
-        }
+        Self { zh: label.zh.clone(), en: label.en.clone() }
     }
 }
 
@@ -173,11 +170,7 @@ pub fn report(
         registered: world.registered,
         saves: day.diary.kept.len(),
         recorded: recorded(day),
-        type_labels: schema
-            .types
-            .values()
-            .map(|t| (t.name.clone(), Named::from(&t.label)))
-            .collect(),
+        type_labels: schema.types.values().map(|t| (t.name.clone(), Named::from(&t.label))).collect(),
         tickets: tickets(evidence),
         state_labels: state_labels(schema),
         first_records: Spread::of(day.phones.iter().map(|phone| phone.held_first)),
@@ -207,11 +200,7 @@ fn recorded(day: &Day<'_>) -> BTreeMap<String, Recorded> {
 
 fn tickets(evidence: &Evidence) -> BTreeMap<String, usize> {
     let mut states = BTreeMap::new();
-    for held in evidence
-        .ledger
-        .values()
-        .filter(|held| held.record_type == "ticket")
-    {
+    for held in evidence.ledger.values().filter(|held| held.record_type == "ticket") {
         let view = merged(&held.views, 1);
         let state = view["_ticket"]["state"].as_str().unwrap_or("?").to_owned();
         *states.entry(state).or_default() += 1;
@@ -221,11 +210,7 @@ fn tickets(evidence: &Evidence) -> BTreeMap<String, usize> {
 
 fn state_labels(schema: &SchemaSet) -> BTreeMap<String, Named> {
     let states = schema.workflow("ticket").map(|workflow| workflow.states.iter());
-    states
-        .into_iter()
-        .flatten()
-        .map(|state| (state.code.clone(), Named::from(&state.label)))
-        .collect()
+    states.into_iter().flatten().map(|state| (state.code.clone(), Named::from(&state.label))).collect()
 }
 
 fn conflicts(schema: &SchemaSet, evidence: &Evidence) -> Vec<OpenConflict> {
@@ -237,25 +222,15 @@ fn conflicts(schema: &SchemaSet, evidence: &Evidence) -> Vec<OpenConflict> {
                 continue;
             };
             let name = field.split('/').next().unwrap_or(field);
-            let plain = || Named {
-                zh: field.clone(),
-                en: field.clone(),
-            };
+            let plain = || Named { zh: field.clone(), en: field.clone() };
             all.push(OpenConflict {
                 record: *record,
                 record_type: held.record_type.clone(),
                 type_label: Named::from(&record_type.label),
                 label: called(evidence, *record),
                 field: field.clone(),
-                field_label: record_type
-                    .field(name)
-                    .map_or_else(plain, |f| Named::from(&f.label)),
-                values: candidates
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .map(|c| words(&c["value"]))
-                    .collect(),
+                field_label: record_type.field(name).map_or_else(plain, |f| Named::from(&f.label)),
+                values: candidates.as_array().into_iter().flatten().map(|c| words(&c["value"])).collect(),
             });
         }
     }
@@ -299,10 +274,7 @@ fn words(value: &Value) -> String {
 fn refused_on_phone(day: &Day<'_>) -> Vec<RefusedEdit> {
     let refused = day.diary.early.iter().map(|early| {
         let (zh, en) = early.tried;
-        let tried = Named {
-            zh: zh.into(),
-            en: en.into(),
-        };
+        let tried = Named { zh: zh.into(), en: en.into() };
         refused_edit(&day.phones[early.phone], None, tried, &early.refusal)
     });
     refused.collect()
@@ -312,11 +284,8 @@ fn refused_by_server(schema: &SchemaSet, day: &Day<'_>) -> Result<Vec<RefusedEdi
     let mut all = Vec::new();
     for phone in &day.phones {
         for refused in phone.client.attention()? {
-            let of_type = day
-                .diary
-                .kept
-                .iter()
-                .find(|kept| (kept.feed, kept.n) == (phone.feed, refused.id.n));
+            let of_type =
+                day.diary.kept.iter().find(|kept| (kept.feed, kept.n) == (phone.feed, refused.id.n));
             let record_type = of_type.and_then(|kept| schema.record_type(&kept.record_type));
             let tried = Named {
                 zh: meant(record_type, &refused.intents, true),
@@ -332,10 +301,8 @@ fn refused_by_server(schema: &SchemaSet, day: &Day<'_>) -> Result<Vec<RefusedEdi
 fn meant(record_type: Option<&RecordType>, intents: &[Intent], zh: bool) -> String {
     let one = |intent: &Intent| {
         let field = record_type.and_then(|record_type| record_type.field(&intent.field));
-        let label = field.map_or_else(
-            || intent.field.clone(),
-            |field| Named::from(&field.label).pick(zh).to_owned(),
-        );
+        let label =
+            field.map_or_else(|| intent.field.clone(), |field| Named::from(&field.label).pick(zh).to_owned());
         match &intent.op {
             Op::Put { value } => format!("{label} = {}", words(value)),
             op => format!("{label}: {}", op.name()),
@@ -355,10 +322,7 @@ fn refused_edit(
         n,
         tried,
         code: refusal.code.as_str(),
-        message: Named {
-            zh: refusal.code.zh().to_owned(),
-            en: refusal.code.en().to_owned(),
-        },
+        message: Named { zh: refusal.code.zh().to_owned(), en: refusal.code.en().to_owned() },
         rule: refusal.rule.clone(),
     }
 }

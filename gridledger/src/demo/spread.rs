@@ -21,11 +21,7 @@ impl Spread {
         let mut all: Vec<u64> = numbers.into_iter().collect();
         all.sort_unstable();
         let at = |at: usize| all.get(at).copied().unwrap_or(0);
-        Self {
-            min: at(0),
-            median: at(all.len() / 2),
-            max: at(all.len().saturating_sub(1)),
-        }
+        Self { min: at(0), median: at(all.len() / 2), max: at(all.len().saturating_sub(1)) }
     }
 }
 

@@ -13,11 +13,7 @@ pub struct Tell {
 impl Tell {
     /// Begins to count the time.
     pub fn new(zh: bool, aside: bool) -> Self {
-        Self {
-            zh,
-            aside,
-            begun: Instant::now(),
-        }
+        Self { zh, aside, begun: Instant::now() }
     }
 
     /// Whether Chinese is spoken.

@@ -16,10 +16,8 @@ const FOUND: [(&str, &str, &str); 6] = [
     ("井盖松动", "safety_hazard", "hazard"),
 ];
 /// What is found and put right at once.
-const SMALL: [(&str, &str, &str); 2] = [
-    ("单元门口灯泡松动", "lighting", "incident"),
-    ("门前垃圾散落", "rubbish", "incident"),
-];
+const SMALL: [(&str, &str, &str); 2] =
+    [("单元门口灯泡松动", "lighting", "incident"), ("门前垃圾散落", "rubbish", "incident")];
 
 /// An event without arguments.
 fn bare() -> Map<String, Value> {
@@ -29,10 +27,8 @@ fn bare() -> Map<String, Value> {
 fn opened(phone: &mut Phone, grid: &str, found: (&str, &str, &str)) -> Intents {
     let (title, category, kind) = found;
     let number = phone.rng.between(1, 60);
-    let (place, description) = (
-        format!("{number}号楼前"),
-        format!("{title}，{number}号楼居民反映，现场已看过。"),
-    );
+    let (place, description) =
+        (format!("{number}号楼前"), format!("{title}，{number}号楼居民反映，现场已看过。"));
     let urgency = phone.rng.between(1, 3) as i64;
     Intents::new()
         .put("kind", kind)
@@ -74,25 +70,13 @@ pub fn on_the_spot(phone: &mut Phone, diary: &mut Diary, grid: &str) -> Done {
 /// The state, the level and who is assigned.
 fn stand(ticket: &Record) -> (&str, u64, Vec<&str>) {
     let folded = &ticket.view["_ticket"];
-    let who = folded["assignees"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str);
-    (
-        folded["state"].as_str().unwrap_or_default(),
-        folded["level"].as_u64().unwrap_or(1),
-        who.collect(),
-    )
+    let who = folded["assignees"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    (folded["state"].as_str().unwrap_or_default(), folded["level"].as_u64().unwrap_or(1), who.collect())
 }
 
 fn own_tickets(phone: &Phone) -> Result<Vec<Record>, ClientError> {
     let own = phone.tickets.iter().map(|id| phone.client.get(*id));
-    Ok(own
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten()
-        .collect())
+    Ok(own.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 fn all_tickets(phone: &Phone) -> Result<Vec<Record>, ClientError> {
@@ -107,10 +91,7 @@ pub fn close_own_work(phone: &mut Phone, diary: &mut Diary) -> Done {
     let Some(ticket) = own.iter().find(|ticket| stand(ticket).0 == "FEEDBACK") else {
         return Err(ClientError::Missing("ticket handled on the spot".into()));
     };
-    let tried = (
-        "网格员给自己办理的工单销号",
-        "a worker closes a ticket of his or her own handling",
-    );
+    let tried = ("网格员给自己办理的工单销号", "a worker closes a ticket of his or her own handling");
     phone.must_not(diary, ticket, tried, Intents::new().event("close", bare()))
 }
 
@@ -121,14 +102,9 @@ pub fn worker_afternoon(phone: &mut Phone, diary: &mut Diary) -> Done {
             continue;
         }
         let note = format!("{}：又去看了一次", phone.part.login);
-        let mut more = Intents::new()
-            .append("comments", note)
-            .put("urgency", phone.rng.between(1, 4) as i64);
+        let mut more = Intents::new().append("comments", note).put("urgency", phone.rng.between(1, 4) as i64);
         more = match (at + phone.index) % 3 {
-            0 => more.event(
-                "escalate",
-                object([("to", json!(2)), ("reason", json!("需要社区协调"))]),
-            ),
+            0 => more.event("escalate", object([("to", json!(2)), ("reason", json!("需要社区协调"))])),
             1 => more.event("accept", bare()).event("start", bare()),
             _ => more.splice("description", 0, 0, "【已复查】"),
         };
@@ -159,9 +135,7 @@ pub fn head_afternoon(phone: &mut Phone, diary: &mut Diary, workers: &[(String, 
 pub fn desk_afternoon(phone: &mut Phone, diary: &mut Diary, grid: &str) -> Done {
     if let Some(ticket) = phone.list("ticket", grid)?.first() {
         let body = format!("牵头单位（{}）", phone.part.login);
-        let led = Intents::new()
-            .put("led_by", body.as_str())
-            .add("followers", &phone.part.login);
+        let led = Intents::new().put("led_by", body.as_str()).add("followers", &phone.part.login);
         phone.edit(diary, ticket, led)?;
         diary.contest(ticket.id, "led_by", body.into());
     }
@@ -171,22 +145,13 @@ pub fn desk_afternoon(phone: &mut Phone, diary: &mut Diary, grid: &str) -> Done 
 /// Worker and head each note, with no signal, who was asked first: a field that is set once. Whoever arrives later is
 /// refused by the server.
 pub fn ask_first(phones: &mut [Phone], diary: &mut Diary) -> Done {
-    let heads: Vec<usize> = phones
-        .iter()
-        .filter(|phone| phone.is("grid_head"))
-        .map(|phone| phone.index)
-        .collect();
-    let workers: Vec<usize> = phones
-        .iter()
-        .filter(|phone| phone.is("grid_worker"))
-        .map(|phone| phone.index)
-        .collect();
+    let heads: Vec<usize> =
+        phones.iter().filter(|phone| phone.is("grid_head")).map(|phone| phone.index).collect();
+    let workers: Vec<usize> =
+        phones.iter().filter(|phone| phone.is("grid_worker")).map(|phone| phone.index).collect();
     for worker in workers {
         let grid = phones[worker].part.areas[0].clone();
-        let Some(&head) = heads
-            .iter()
-            .find(|&&head| phones[head].part.areas.contains(&grid))
-        else {
+        let Some(&head) = heads.iter().find(|&&head| phones[head].part.areas.contains(&grid)) else {
             continue;
         };
         let Some(&id) = phones[worker].tickets.first() else {
@@ -233,10 +198,9 @@ fn next_step(phone: &Phone, ticket: &Record, workers: &[(String, String)]) -> Op
         ("grid_head", "FEEDBACK", 1)
         | ("dispatcher_community", "FEEDBACK", 2)
         | ("dispatcher_street", "FEEDBACK", 3) => does("close", bare()),
-        ("dispatcher_community", "ACCEPTED", 2) if ticket.view["urgency"].as_i64() > Some(2) => does(
-            "escalate",
-            object([("to", json!(3)), ("reason", json!("需要街道协调"))]),
-        ),
+        ("dispatcher_community", "ACCEPTED", 2) if ticket.view["urgency"].as_i64() > Some(2) => {
+            does("escalate", object([("to", json!(3)), ("reason", json!("需要街道协调"))]))
+        }
         ("grid_head", "ACCEPTED", 1)
         | ("dispatcher_community", "ACCEPTED", 2)
         | ("dispatcher_street", "ACCEPTED", 3) => {

@@ -30,10 +30,7 @@ pub type Done = Result<(), ClientError>;
 
 /// An object from pairs.
 pub(super) fn object<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
-    pairs
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn is_mine(phone: &Phone, hot: &Hot) -> bool {
@@ -89,9 +86,7 @@ pub fn head_forenoon(phone: &mut Phone, diary: &mut Diary, hot: &[Hot]) -> Done 
             ("purpose", json!("每周上门看望")),
             ("expires", json!(phone.clock.now() + 90 * DAY_MS)),
         ]);
-        let care = Intents::new()
-            .add("care_tags", "lone_elder")
-            .set_child("care_details", "visit", detail);
+        let care = Intents::new().add("care_tags", "lone_elder").set_child("care_details", "visit", detail);
         phone.edit(diary, &person, care)?;
     }
     hot_households(phone, diary, hot)
@@ -113,20 +108,14 @@ fn patrol(phone: &mut Phone, diary: &mut Diary, grid: &str) -> Done {
             ("method", json!(phone.rng.pick(&METHODS))),
             ("accuracy_band", json!("under_20m")),
         ]);
-        phone.edit(
-            diary,
-            &patrol,
-            Intents::new().append("checkins", Value::Object(arrived)),
-        )?;
+        phone.edit(diary, &patrol, Intents::new().append("checkins", Value::Object(arrived)))?;
     }
     count(phone, diary, &patrol)
 }
 
 fn count(phone: &mut Phone, diary: &mut Diary, patrol: &Record) -> Done {
     let (posters, leaflets) = (phone.rng.between(1, 9) as i64, phone.rng.between(1, 20) as i64);
-    let counted = Intents::new()
-        .increment("posters_removed", posters)
-        .increment("leaflets_given", leaflets);
+    let counted = Intents::new().increment("posters_removed", posters).increment("leaflets_given", leaflets);
     phone.edit(diary, patrol, counted)
 }
 
@@ -139,25 +128,16 @@ fn visit(phone: &mut Phone, diary: &mut Diary, household: &Record) -> Done {
         .add("visitors", &login)
         .add("topics", topic);
     if result == "met" {
-        visit = visit
-            .put("met_count", phone.rng.between(1, 3) as i64)
-            .append("needs", *phone.rng.pick(&NEEDS));
+        visit =
+            visit.put("met_count", phone.rng.between(1, 3) as i64).append("needs", *phone.rng.pick(&NEEDS));
     }
     phone.create(diary, "visit", &household.area, visit)?;
     let note = *phone.rng.pick(&NOTES);
-    phone.edit(
-        diary,
-        household,
-        Intents::new().put("status", "active").append("notes", note),
-    )?;
-    let dwelling = household.view["dwelling_id"]
-        .as_str()
-        .and_then(|id| id.parse::<RecordId>().ok());
+    phone.edit(diary, household, Intents::new().put("status", "active").append("notes", note))?;
+    let dwelling = household.view["dwelling_id"].as_str().and_then(|id| id.parse::<RecordId>().ok());
     if let Some(dwelling) = dwelling.map(|id| phone.client.get(id)).transpose()?.flatten() {
         let hazard = *phone.rng.pick(&HAZARDS);
-        let seen = Intents::new()
-            .put("last_verified", phone.clock.now())
-            .add("safety_notes", hazard);
+        let seen = Intents::new().put("last_verified", phone.clock.now()).add("safety_notes", hazard);
         phone.edit(diary, &dwelling, seen)?;
     }
     Ok(())
@@ -187,10 +167,8 @@ pub fn hot_households(phone: &mut Phone, diary: &mut Diary, hot: &[Hot]) -> Done
         let label = format!("{}（{}记）", family(&phone.part.name), phone.part.login);
         let note = format!("{}：{}", phone.part.login, phone.rng.pick(&NOTES));
         let consent = *phone.rng.pick(&CONSENTS);
-        let together = Intents::new()
-            .put("label", label.as_str())
-            .append("notes", note)
-            .add("consents", consent);
+        let together =
+            Intents::new().put("label", label.as_str()).append("notes", note).add("consents", consent);
         phone.edit(diary, &household, together)?;
         diary.contest(hot.household, "label", label.into());
         if phone.is("grid_worker") && at % 2 == 0 {
@@ -236,9 +214,7 @@ pub fn count_together(phone: &mut Phone, diary: &mut Diary, patrols: &[(String, 
                 .put("coverage_note", format!("{grid} 全部走到"));
             phone.edit(diary, &patrol, end)?;
         } else if phone.is("grid_head") {
-            let names = Intents::new()
-                .put("review", "巡查到位")
-                .add("companions", &phone.part.login);
+            let names = Intents::new().put("review", "巡查到位").add("companions", &phone.part.login);
             phone.edit(diary, &patrol, names)?;
         }
     }
@@ -252,12 +228,7 @@ pub fn write_what_is_not_theirs(phone: &mut Phone, diary: &mut Diary) -> Done {
         return Ok(());
     };
     let tried = ("网格员填写关爱类别", "a worker writes care tags");
-    phone.must_not(
-        diary,
-        person,
-        tried,
-        Intents::new().add("care_tags", "lone_elder"),
-    )
+    phone.must_not(diary, person, tried, Intents::new().add("care_tags", "lone_elder"))
 }
 
 /// Settles a field with a value.

@@ -92,10 +92,7 @@ impl World {
             ..Settings::default()
         };
         let service = open(&settings, rng, &clock)?;
-        let town_size = TownSize {
-            grids: size.grids,
-            households_per_grid: size.households,
-        };
+        let town_size = TownSize { grids: size.grids, households_per_grid: size.households };
         let town = town::make(town_size, rng.next())?;
         put_areas(&service, &town)?;
         let rows = staff_rows(&service, &town)?;
@@ -104,15 +101,7 @@ impl World {
         let supervisor = put_supervisor(&service, &rows)?;
         let registered = put_register(&service, &town)?;
         let running = http::start(service.clone(), &settings)?;
-        Ok(Self {
-            service,
-            running,
-            counts: town.counts,
-            registered,
-            cast,
-            supervisor,
-            clock,
-        })
+        Ok(Self { service, running, counts: town.counts, registered, cast, supervisor, clock })
     }
 
     /// The server's address.
@@ -135,9 +124,7 @@ impl World {
     fn put_code(&self, login: &str, code: String) -> Result<String, DemoError> {
         let hash = codes::hash(&code).ok_or_else(|| DemoError::Town("no code".into()))?;
         let expires = self.service.now() + i64::from(codes::DAYS) * 24 * 3_600_000;
-        self.service
-            .store
-            .put_code(hash, user(&self.service, login)?.no, expires)?;
+        self.service.store.put_code(hash, user(&self.service, login)?.no, expires)?;
         Ok(code)
     }
 }
@@ -152,10 +139,7 @@ fn open(settings: &Settings, rng: &mut Rng, clock: &DayClock) -> Result<Arc<Serv
     }
     let time = clock.clone();
     let steady = clock.clone();
-    let clocks = Clocks {
-        wall: Arc::new(move || time.now()),
-        steady: Arc::new(move || steady.now()),
-    };
+    let clocks = Clocks { wall: Arc::new(move || time.now()), steady: Arc::new(move || steady.now()) };
     let mut service = Service::with_clocks(store, schema, clocks)?;
     service.run = [0; 16];
     service.lease_days = settings.lease_days;
@@ -189,29 +173,20 @@ fn put_areas(service: &Service, town: &Town) -> Result<(), DemoError> {
 
 fn staff_rows(service: &Service, town: &Town) -> Result<Vec<StaffRow>, DemoError> {
     let accounts = service.schema.roles.iter().filter(|role| role.account);
-    let roles: Vec<Role<'_>> = accounts
-        .map(|role| (role.code.as_str(), role.label.zh.as_str(), role.label.en.as_str()))
-        .collect();
+    let roles: Vec<Role<'_>> =
+        accounts.map(|role| (role.code.as_str(), role.label.zh.as_str(), role.label.en.as_str())).collect();
     let tree = service.tree();
-    sound(staff::parse(&town.staff, &roles, &|code| {
-        tree.by_code(code).is_some()
-    }))
+    sound(staff::parse(&town.staff, &roles, &|code| tree.by_code(code).is_some()))
 }
 
 /// Who plays: the heads of the first grids and as many of their workers as there are phones for, a general grid head
 /// and the dispatchers of community and street, and more desks for phones left over. Each worker also stands in for
 /// the next one.
 fn cast(rows: &[StaffRow], phones: usize) -> Vec<Part> {
-    let of_role = |role: &'static str| {
-        rows.iter()
-            .filter(move |row| row.assignments.iter().any(|a| a.role == role))
-    };
+    let of_role =
+        |role: &'static str| rows.iter().filter(move |row| row.assignments.iter().any(|a| a.role == role));
     let desk = ["general_grid_head", "dispatcher_community", "dispatcher_street"];
-    let mut cast: Vec<Part> = desk
-        .iter()
-        .filter_map(|role| of_role(role).next())
-        .map(part)
-        .collect();
+    let mut cast: Vec<Part> = desk.iter().filter_map(|role| of_role(role).next()).map(part).collect();
     let heads: Vec<Part> = of_role("grid_head").map(part).collect();
     let all: Vec<Part> = of_role("grid_worker").map(part).collect();
     let heads_of = |workers: &[Part]| -> Vec<Part> {
@@ -219,9 +194,7 @@ fn cast(rows: &[StaffRow], phones: usize) -> Vec<Part> {
         heads.iter().filter(leads).cloned().collect()
     };
     let room = phones.saturating_sub(cast.len());
-    let count = (1..=room.min(all.len()))
-        .rev()
-        .find(|&count| count + heads_of(&all[..count]).len() <= room);
+    let count = (1..=room.min(all.len())).rev().find(|&count| count + heads_of(&all[..count]).len() <= room);
     let mut workers = all[..count.unwrap_or(0)].to_vec();
     cast.extend(heads_of(&workers));
     let grids: Vec<String> = workers.iter().map(|worker| worker.areas[0].clone()).collect();
@@ -229,12 +202,7 @@ fn cast(rows: &[StaffRow], phones: usize) -> Vec<Part> {
         worker.areas.push(grids[(at + 1) % grids.len()].clone());
     }
     cast.extend(workers);
-    let spare = [
-        "dispatcher_district",
-        "general_grid_head",
-        "dispatcher_community",
-        "dispatcher_street",
-    ];
+    let spare = ["dispatcher_district", "general_grid_head", "dispatcher_community", "dispatcher_street"];
     for other in spare.iter().flat_map(|role| of_role(role)).map(part) {
         if cast.len() < phones && cast.iter().all(|held| held.login != other.login) {
             cast.push(other);
@@ -247,37 +215,20 @@ fn part(row: &StaffRow) -> Part {
     Part {
         login: row.login.clone(),
         name: row.name.clone(),
-        role: row
-            .assignments
-            .first()
-            .map(|a| a.role.clone())
-            .unwrap_or_default(),
+        role: row.assignments.first().map(|a| a.role.clone()).unwrap_or_default(),
         areas: row.assignments.iter().map(|a| a.area.clone()).collect(),
     }
 }
 
 fn put_staff(service: &Service, rows: &[StaffRow], cast: &[Part]) -> Result<(), DemoError> {
-    let mut users = rows
-        .iter()
-        .map(|row| new_user(service, &part(row)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut users = rows.iter().map(|row| new_user(service, &part(row))).collect::<Result<Vec<_>, _>>()?;
     // What a worker of the cast holds as a stand-in comes on top.
-    users.extend(
-        cast.iter()
-            .map(|part| new_user(service, part))
-            .collect::<Result<Vec<_>, _>>()?,
-    );
-    let root = rows
-        .first()
-        .map(part)
-        .map(|first| first.areas)
-        .unwrap_or_default();
-    let office = Part {
-        login: REGISTRAR.into(),
-        name: "数据管理员".into(),
-        role: "data_steward".into(),
-        areas: root,
-    };
+    users.extend(cast.iter().map(|part| new_user(service, part)).collect::<Result<Vec<_>, _>>()?);
+    let root = rows.first().map(part).map(|first| first.areas).unwrap_or_default();
+    let office =
+        Part {
+            login: REGISTRAR.into(), name: "数据管理员".into(), role: "data_steward".into(), areas: root
+        };
     users.push(new_user(service, &office)?);
     service.store.put_users(&users, service.now())?;
     Ok(())
@@ -285,12 +236,7 @@ fn put_staff(service: &Service, rows: &[StaffRow], cast: &[Part]) -> Result<(), 
 
 fn new_user(service: &Service, part: &Part) -> Result<NewUser, DemoError> {
     let grant = |code: &String| {
-        Ok(Grant {
-            role: part.role.clone(),
-            area: area_no(service, code)?,
-            from: 0,
-            to: None,
-        })
+        Ok(Grant { role: part.role.clone(), area: area_no(service, code)?, from: 0, to: None })
     };
     Ok(NewUser {
         login: part.login.clone(),
@@ -302,16 +248,10 @@ fn new_user(service: &Service, part: &Part) -> Result<NewUser, DemoError> {
 
 fn put_supervisor(service: &Service, rows: &[StaffRow]) -> Result<(String, String), DemoError> {
     let supervises = |row: &&StaffRow| row.assignments.iter().any(|a| a.role == "supervisor");
-    let row = rows
-        .iter()
-        .find(supervises)
-        .ok_or_else(|| DemoError::Town("no supervisor".into()))?;
+    let row = rows.iter().find(supervises).ok_or_else(|| DemoError::Town("no supervisor".into()))?;
     let password = codes::make().map_err(|error| DemoError::Town(error.to_string()))?;
     let phc = passwords::make(&password).map_err(|error| DemoError::Town(error.to_string()))?;
-    let supervisor = NewUser {
-        password: Some(phc),
-        ..new_user(service, &part(row))?
-    };
+    let supervisor = NewUser { password: Some(phc), ..new_user(service, &part(row))? };
     service.store.put_users(&[supervisor], service.now())?;
     Ok((row.login.clone(), password))
 }
@@ -320,9 +260,7 @@ fn put_register(service: &Service, town: &Town) -> Result<usize, DemoError> {
     let tree = service.tree();
     // The town is drawn in 2026: nobody in it is younger.
     let today = Date::new(2026, 12, 31).ok_or_else(|| DemoError::Town("no date".into()))?;
-    let register = sound(register::parse(&town.register, today, &|code| {
-        tree.by_code(code).is_some()
-    }))?;
+    let register = sound(register::parse(&town.register, today, &|code| tree.by_code(code).is_some()))?;
     let report = import_register(service, &user(service, REGISTRAR)?, &register, &mut |_, _| {})?;
     match report.refused.first() {
         Some((line, refusal)) => Err(DemoError::Town(format!("line {line} of the register: {refusal}"))),

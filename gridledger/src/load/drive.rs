@@ -43,21 +43,14 @@ impl Driven {
     pub fn acknowledged(&self, edits: usize) -> Result<(), LoadError> {
         let half = self.phones.len().div_ceil(2).max(1);
         let take_in = |phones: &[(Ready, Vec<u8>)]| {
-            phones
-                .iter()
-                .try_for_each(|(phone, answer)| match phone.take_in(answer)? {
-                    0 => Ok(()),
-                    open => Err(LoadError::Wrong(format!(
-                        "{open} of {edits} edits not acknowledged"
-                    ))),
-                })
+            phones.iter().try_for_each(|(phone, answer)| match phone.take_in(answer)? {
+                0 => Ok(()),
+                open => Err(LoadError::Wrong(format!("{open} of {edits} edits not acknowledged"))),
+            })
         };
         std::thread::scope(|scope| {
-            let parts: Vec<_> = self
-                .phones
-                .chunks(half)
-                .map(|phones| scope.spawn(move || take_in(phones)))
-                .collect();
+            let parts: Vec<_> =
+                self.phones.chunks(half).map(|phones| scope.spawn(move || take_in(phones))).collect();
             parts.into_iter().try_for_each(|part| {
                 let panicked = |_| LoadError::Wrong("a phone panicked".into());
                 part.join().map_err(panicked)?
@@ -123,20 +116,13 @@ async fn sync(
         tokio::time::sleep(wait).await;
         phone.again()?;
     }
-    Err(LoadError::Wrong(format!(
-        "a phone was told to come back {TRIES} times"
-    )))
+    Err(LoadError::Wrong(format!("a phone was told to come back {TRIES} times")))
 }
 
 /// One request, and its answer or why there is none.
 async fn post(http: &reqwest::Client, url: &str, phone: &Ready) -> Result<Vec<u8>, ClientError> {
     let cut = |error: reqwest::Error| ClientError::Network(error.to_string());
-    let answer = http
-        .post(url)
-        .body(phone.body.clone())
-        .send()
-        .await
-        .map_err(cut)?;
+    let answer = http.post(url).body(phone.body.clone()).send().await.map_err(cut)?;
     if answer.status().is_success() {
         return Ok(answer.bytes().await.map_err(cut)?.to_vec());
     }
@@ -145,10 +131,7 @@ async fn post(http: &reqwest::Client, url: &str, phone: &Ready) -> Result<Vec<u8
     let text = answer.text().await.map_err(cut)?;
     let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     Err(ClientError::Server {
-        code: said["code"]
-            .as_str()
-            .and_then(Code::parse)
-            .unwrap_or(Code::Internal),
+        code: said["code"].as_str().and_then(Code::parse).unwrap_or(Code::Internal),
         detail: String::new(),
         wait: wait.map(Duration::from_secs),
     })

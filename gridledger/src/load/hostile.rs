@@ -69,15 +69,8 @@ impl Device {
             http: super::phone::client()?,
             url: sync_url(server),
         };
-        let enrol = Enrol {
-            code: worker.code.clone(),
-            public_key,
-            label: "hostile".into(),
-        };
-        let request = Request {
-            enrol: Some(enrol),
-            ..Request::default()
-        };
+        let enrol = Enrol { code: worker.code.clone(), public_key, label: "hostile".into() };
+        let request = Request { enrol: Some(enrol), ..Request::default() };
         for frame in device.send(&request).await? {
             match frame {
                 Frame::Welcome(welcome) => device.number = welcome.device,
@@ -102,10 +95,7 @@ impl Device {
             &payload,
         );
         let answer = self.http.post(&self.url).body(body).send().await?;
-        if matches!(
-            answer.status(),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        ) {
+        if matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             // It is told to wait, and hardly does.
             tokio::time::sleep(PAUSE).await;
             return Ok(Vec::new());
@@ -150,11 +140,7 @@ impl Device {
             entries,
         };
         // It wants no news.
-        let request = Request {
-            segments: vec![segment],
-            want: Want::Only(Vec::new()),
-            ..Request::default()
-        };
+        let request = Request { segments: vec![segment], want: Want::Only(Vec::new()), ..Request::default() };
         for frame in self.send(&request).await? {
             if let Frame::Receipt(receipt) = frame
                 && receipt.feed == self.feed
@@ -226,18 +212,12 @@ fn comment() -> Intent {
 }
 
 fn create(area: AreaNo) -> Target {
-    Target::Create {
-        record_type: "ticket".into(),
-        area,
-    }
+    Target::Create { record_type: "ticket".into(), area }
 }
 
 fn report() -> Vec<Intent> {
     let put = |field: &str, value: Value| intent(field, Op::Put { value });
-    let event = Op::Event {
-        verb: "report".into(),
-        args: Map::new(),
-    };
+    let event = Op::Event { verb: "report".into(), args: Map::new() };
     vec![
         put("kind", json!("dispute")),
         put("title", json!("邻里")),
@@ -252,11 +232,7 @@ fn splice(pos: u32, delete: u32, insert: &str) -> Intent {
 }
 
 fn intent(field: &str, op: Op) -> Intent {
-    Intent {
-        facet: 0,
-        field: field.into(),
-        op,
-    }
+    Intent { facet: 0, field: field.into(), op }
 }
 
 fn now() -> i64 {

@@ -106,14 +106,8 @@ pub fn run(args: &LoadArgs) -> ExitCode {
 }
 
 fn measure(args: &LoadArgs) -> Result<(), LoadError> {
-    let folder = tempfile::Builder::new()
-        .prefix("gridledger-load-")
-        .tempdir_in(&args.folder)?;
-    let sizes: Vec<usize> = args
-        .at_once
-        .iter()
-        .map(|&at_once| phones(args, at_once))
-        .collect();
+    let folder = tempfile::Builder::new().prefix("gridledger-load-").tempdir_in(&args.folder)?;
+    let sizes: Vec<usize> = args.at_once.iter().map(|&at_once| phones(args, at_once)).collect();
     if args.hostile {
         return beside_hostile(args, folder.path(), &sizes);
     }
@@ -132,10 +126,7 @@ fn measure(args: &LoadArgs) -> Result<(), LoadError> {
         let driven = runtime.block_on(drive::drive(&serving.url, phones, at_once))?;
         let used = serving.used()?.since(before);
         let row = Row::of(at_once, args.edits, &driven, used);
-        gridledger_server::print::text(format_args!(
-            "{}",
-            if args.json { row.json() } else { row.line() }
-        ));
+        gridledger_server::print::text(format_args!("{}", if args.json { row.json() } else { row.line() }));
         driven.acknowledged(args.edits)?;
     }
     let stored = serving.end(&args.store)?;
@@ -155,9 +146,7 @@ fn beside_hostile(args: &LoadArgs, folder: &Path, sizes: &[usize]) -> Result<(),
     let mut town = town::make(&args.store, honest + 2, args.share)?;
     // The first two are hostile; those after them work in the same grid.
     let rest = town.split_off(2);
-    let hostile: [Worker; 2] = town
-        .try_into()
-        .map_err(|_| LoadError::Wrong("too few workers".into()))?;
+    let hostile: [Worker; 2] = town.try_into().map_err(|_| LoadError::Wrong("too few workers".into()))?;
     let serving = Serving::start(&args.store, args.commit_group, args.database_pid)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     eprintln!("{honest} phones make ready");
@@ -191,9 +180,7 @@ fn beside_hostile(args: &LoadArgs, folder: &Path, sizes: &[usize]) -> Result<(),
     let (stored, _) = serving.end(&args.store)?;
     let wanted = (honest * args.edits) as u64;
     if stored < wanted + done.decided.load(Ordering::Relaxed) {
-        return Err(LoadError::Wrong(format!(
-            "{wanted} honest edits, {stored} stored in all"
-        )));
+        return Err(LoadError::Wrong(format!("{wanted} honest edits, {stored} stored in all")));
     }
     Ok(())
 }

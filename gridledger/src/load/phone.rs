@@ -49,9 +49,7 @@ pub fn make_ready(
             .collect();
         let mut ready = Vec::new();
         for part in parts {
-            let phones = part
-                .join()
-                .map_err(|_| LoadError::Wrong("a phone panicked".into()))?;
+            let phones = part.join().map_err(|_| LoadError::Wrong("a phone panicked".into()))?;
             ready.extend(phones?);
         }
         Ok(ready)
@@ -69,9 +67,7 @@ impl Line {
     fn new(url: &str) -> Result<Self, LoadError> {
         Ok(Self {
             url: url.to_owned(),
-            runtime: tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?,
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
             http: client()?,
         })
     }
@@ -204,10 +200,8 @@ fn work(engine: &mut Engine, grid: &str, no: usize, edits: usize) -> Result<(), 
             }
             _ => {
                 if spend(1) {
-                    engine.edit(
-                        homes[round % homes.len()],
-                        Intents::new().append("notes", "已核对家庭成员"),
-                    )?;
+                    engine
+                        .edit(homes[round % homes.len()], Intents::new().append("notes", "已核对家庭成员"))?;
                 }
             }
         }
@@ -217,23 +211,18 @@ fn work(engine: &mut Engine, grid: &str, no: usize, edits: usize) -> Result<(), 
 
 fn dwelling(engine: &mut Engine, grid: &str, at: &str) -> Result<RecordId, ClientError> {
     let address = json!({ "road": "滨河路", "number": format!("{at}号"), "room": "101" });
-    Ok(engine
-        .create("dwelling", grid, Intents::new().put("address", address))?
-        .record)
+    Ok(engine.create("dwelling", grid, Intents::new().put("address", address))?.record)
 }
 
 fn household(engine: &mut Engine, grid: &str, dwelling: RecordId, at: &str) -> Result<RecordId, ClientError> {
-    let household = Intents::new()
-        .put("dwelling_id", dwelling.to_string())
-        .put("label", format!("滨河路{at}"));
+    let household =
+        Intents::new().put("dwelling_id", dwelling.to_string()).put("label", format!("滨河路{at}"));
     Ok(engine.create("household", grid, household)?.record)
 }
 
 fn visit(engine: &mut Engine, grid: &str, household: RecordId) -> Result<RecordId, ClientError> {
-    let visit = Intents::new()
-        .put("household", household.to_string())
-        .put("result", "met")
-        .add("topics", "safety");
+    let visit =
+        Intents::new().put("household", household.to_string()).put("result", "met").add("topics", "safety");
     Ok(engine.create("visit", grid, visit)?.record)
 }
 
@@ -246,7 +235,5 @@ fn patrol(engine: &mut Engine, grid: &str, at: &str) -> Result<RecordId, ClientE
 }
 
 fn counted(more: i64) -> Intents {
-    Intents::new()
-        .increment("posters_removed", 1)
-        .increment("leaflets_given", more + 1)
+    Intents::new().increment("posters_removed", 1).increment("leaflets_given", more + 1)
 }

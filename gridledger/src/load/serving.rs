@@ -31,10 +31,7 @@ pub struct Used {
 impl Used {
     /// What was used since then.
     pub fn since(self, before: Self) -> Self {
-        Self {
-            server: self.server - before.server,
-            database: self.database - before.database,
-        }
+        Self { server: self.server - before.server, database: self.database - before.database }
     }
 }
 
@@ -43,14 +40,7 @@ impl Serving {
     pub fn start(store: &str, commit_group: Option<usize>, database: Option<u32>) -> Result<Self, LoadError> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--store", store, "serve", "--listen", "127.0.0.1:0"]);
-        for limit in [
-            "PEER_RATE",
-            "PEER_BURST",
-            "DEVICE_RATE",
-            "DEVICE_BURST",
-            "USER_RATE",
-            "USER_BURST",
-        ] {
+        for limit in ["PEER_RATE", "PEER_BURST", "DEVICE_RATE", "DEVICE_BURST", "USER_RATE", "USER_BURST"] {
             command.env(format!("GRIDLEDGER_{limit}"), "1000000");
         }
         command.env("GRIDLEDGER_LOG_LEVEL", "warn");
@@ -59,10 +49,7 @@ impl Serving {
         }
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut url = String::new();
-        let out = child
-            .stdout
-            .take()
-            .ok_or_else(|| LoadError::Wrong("no output".into()))?;
+        let out = child.stdout.take().ok_or_else(|| LoadError::Wrong("no output".into()))?;
         BufReader::new(out).read_line(&mut url)?;
         let url = url.trim().to_owned();
         if url.is_empty() {
@@ -75,10 +62,7 @@ impl Serving {
     pub fn used(&self) -> Result<Used, LoadError> {
         let server = ticks(self.child.id()).map_or(0, |(own, _)| own);
         let database = self.database.map_or(Ok(0), family)?;
-        Ok(Used {
-            server: server as f64 / TICKS,
-            database: database as f64 / TICKS,
-        })
+        Ok(Used { server: server as f64 / TICKS, database: database as f64 / TICKS })
     }
 
     /// Ends the server and reads what is stored: entries and refused ones.
@@ -117,11 +101,7 @@ fn ticks(pid: u32) -> Option<(u64, u32)> {
 fn family(pid: u32) -> Result<u64, LoadError> {
     let mut sum = 0;
     for entry in std::fs::read_dir("/proc")? {
-        let Some(process) = entry?
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
+        let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
         if let Some((own, parent)) = ticks(process)

@@ -36,10 +36,7 @@ pub fn make(store: &str, phones: usize, share: usize) -> Result<Vec<Worker>, Loa
         to: None,
     };
     let grids = phones.div_ceil(share.max(1));
-    let mut areas = vec![
-        area("D".into(), None, "district"),
-        area("S".into(), Some("D"), "street"),
-    ];
+    let mut areas = vec![area("D".into(), None, "district"), area("S".into(), Some("D"), "street")];
     for community in 0..grids.div_ceil(7) {
         let code = format!("C{community:03}");
         let below = (community * 7..grids.min(community * 7 + 7)).map(grid_code);
@@ -57,29 +54,19 @@ pub fn make(store: &str, phones: usize, share: usize) -> Result<Vec<Worker>, Loa
                 login: format!("w{phone:05}"),
                 name: format!("网格员{phone:05}"),
                 password: None,
-                grants: vec![Grant {
-                    role: "grid_worker".into(),
-                    area: grid.no,
-                    from: 0,
-                    to: None,
-                }],
+                grants: vec![Grant { role: "grid_worker".into(), area: grid.no, from: 0, to: None }],
             })
         })
         .collect::<Result<_, StoreError>>()?;
     service.store.put_users(&users, service.now())?;
     // In the order of their logins, as the phones are.
-    let workers = service
-        .store
-        .users()?
-        .into_iter()
-        .enumerate()
-        .map(|(phone, user)| {
-            let code = codes::make().map_err(|_| StoreError::Busy)?;
-            let hash = codes::hash(&code).ok_or(StoreError::Damaged("a new code"))?;
-            service.store.put_code(hash, user.no, i64::MAX)?;
-            let grid = grid_code(phone / share.max(1));
-            Ok(Worker { grid, code })
-        });
+    let workers = service.store.users()?.into_iter().enumerate().map(|(phone, user)| {
+        let code = codes::make().map_err(|_| StoreError::Busy)?;
+        let hash = codes::hash(&code).ok_or(StoreError::Damaged("a new code"))?;
+        service.store.put_code(hash, user.no, i64::MAX)?;
+        let grid = grid_code(phone / share.max(1));
+        Ok(Worker { grid, code })
+    });
     let workers = workers.collect::<Result<_, LoadError>>();
     service.store.close();
     workers

@@ -9,16 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Makes the sheets of a made-up town, in the folder `town`.
-pub const SAMPLE_TOWN: [&str; 8] = [
-    "admin",
-    "sample-town",
-    "--grids",
-    "8",
-    "--households",
-    "2",
-    "--out",
-    "town",
-];
+pub const SAMPLE_TOWN: [&str; 8] =
+    ["admin", "sample-town", "--grids", "8", "--households", "2", "--out", "town"];
 
 /// An empty folder to keep a store in.
 pub struct Office {
@@ -27,9 +19,7 @@ pub struct Office {
 
 impl Office {
     pub fn open() -> Self {
-        Self {
-            dir: tempfile::tempdir().expect("a temporary folder"),
-        }
+        Self { dir: tempfile::tempdir().expect("a temporary folder") }
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -38,11 +28,7 @@ impl Office {
 
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gridledger"));
-        command
-            .current_dir(self.dir.path())
-            .env_clear()
-            .env("LANG", "C")
-            .args(words);
+        command.current_dir(self.dir.path()).env_clear().env("LANG", "C").args(words);
         command
     }
 
@@ -68,34 +54,19 @@ impl Office {
     pub fn fails(&self, words: &[&str]) -> (Option<i32>, String) {
         let output = self.run(words);
         assert!(!output.status.success(), "{words:?}: {output:?}");
-        (
-            output.status.code(),
-            String::from_utf8(output.stderr).expect("UTF-8"),
-        )
+        (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
     }
 
     pub fn with_stdin(&self, words: &[&str], input: &str) -> Output {
         let mut command = self.command(words);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the command runs");
-        child
-            .stdin
-            .take()
-            .expect("a pipe")
-            .write_all(input.as_bytes())
-            .expect("the input is taken");
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("the input is taken");
         child.wait_with_output().expect("the command ends")
     }
 
     pub fn grid(&self) {
-        for (code, kind, parent) in [
-            ("D", "district", ""),
-            ("S", "street", "D"),
-            ("C", "community", "S"),
-        ] {
+        for (code, kind, parent) in [("D", "district", ""), ("S", "street", "D"), ("C", "community", "S")] {
             let mut words = vec!["admin", "area", "add", code, "--kind", kind, "--name", code];
             if !parent.is_empty() {
                 words.extend(["--parent", parent]);
@@ -116,27 +87,13 @@ impl Server {
     pub fn start(office: &Office, log: &Path, format: &str) -> Self {
         let log = std::fs::File::create(log).expect("a log file");
         let mut command = office.command(&["serve", "--listen", "127.0.0.1:0"]);
-        command
-            .env("GRIDLEDGER_LOG_LEVEL", "trace")
-            .env("GRIDLEDGER_LOG_FORMAT", format);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the server starts");
+        command.env("GRIDLEDGER_LOG_LEVEL", "trace").env("GRIDLEDGER_LOG_FORMAT", format);
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the server starts");
         let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();
         out.read_line(&mut line).expect("the first line");
-        let address = line
-            .trim()
-            .strip_prefix("http://")
-            .expect("an address")
-            .to_owned();
-        Self {
-            child,
-            address,
-            _out: out,
-        }
+        let address = line.trim().strip_prefix("http://").expect("an address").to_owned();
+        Self { child, address, _out: out }
     }
 
     pub fn ask(&self, request: &str) -> String {
@@ -149,29 +106,18 @@ impl Server {
 
     pub fn post(&self, path: &str, body: &str) -> String {
         let head = "host: t\r\nconnection: close\r\nx-kanarie: kanarie-header";
-        self.ask(&format!(
-            "POST {path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ))
+        self.ask(&format!("POST {path} HTTP/1.1\r\n{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
     }
 
     pub fn get(&self, path: &str, token: &str) -> String {
         let head = "host: t\r\nconnection: close";
-        self.ask(&format!(
-            "GET {path} HTTP/1.1\r\n{head}\r\nauthorization: Bearer {token}\r\n\r\n"
-        ))
+        self.ask(&format!("GET {path} HTTP/1.1\r\n{head}\r\nauthorization: Bearer {token}\r\n\r\n"))
     }
 
     #[cfg(unix)]
     pub fn terminate(mut self) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .expect("kill runs")
-                .success()
-        );
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
         assert!(self.child.wait().expect("the server ends").success());
     }
 }

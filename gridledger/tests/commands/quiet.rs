@@ -37,26 +37,10 @@ fn whoever_stops_reading_ends_nothing() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{words:?}");
     }
-    assert!(
-        office.done(&["admin", "area", "list"]).contains("D2"),
-        "it was done"
-    );
-    for words in [
-        &["admin", "area", "list"][..],
-        &["admin", "user", "revoke", "nobody"],
-        &["dance"],
-    ] {
-        let loud = office
-            .command(words)
-            .stderr(Stdio::null())
-            .output()
-            .expect("it runs");
-        let quiet = office
-            .command(words)
-            .stdout(closed())
-            .stderr(closed())
-            .output()
-            .expect("it runs");
+    assert!(office.done(&["admin", "area", "list"]).contains("D2"), "it was done");
+    for words in [&["admin", "area", "list"][..], &["admin", "user", "revoke", "nobody"], &["dance"]] {
+        let loud = office.command(words).stderr(Stdio::null()).output().expect("it runs");
+        let quiet = office.command(words).stdout(closed()).stderr(closed()).output().expect("it runs");
         assert_eq!(quiet.status.code(), loud.status.code(), "{words:?}");
     }
 }
@@ -66,15 +50,8 @@ fn whoever_stops_reading_ends_nothing() {
 fn what_could_not_be_printed_is_said() {
     let office = Office::open();
     office.grid();
-    let full = fs::File::options()
-        .write(true)
-        .open("/dev/full")
-        .expect("a device");
-    let output = office
-        .command(&["admin", "area", "list"])
-        .stdout(full)
-        .output()
-        .expect("it runs");
+    let full = fs::File::options().write(true).open("/dev/full").expect("a device");
+    let output = office.command(&["admin", "area", "list"]).stdout(full).output().expect("it runs");
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("not everything could be printed"), "{said}");
@@ -111,10 +88,7 @@ fn a_store_that_is_only_read_is_left_as_it_lies() {
     }
     assert_eq!(files(&folder), before);
     let missing = office.fails(&["admin", "verify", "--store", "sqlite:kept/typo.db"]);
-    assert!(
-        missing.1.contains("there is no store kept/typo.db"),
-        "{missing:?}"
-    );
+    assert!(missing.1.contains("there is no store kept/typo.db"), "{missing:?}");
     assert_eq!(files(&folder), before);
 }
 
@@ -142,11 +116,8 @@ fn a_damaged_page_is_told_in_plain_words() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains("存储文件已损坏"), "{said}");
     }
-    fs::write(
-        office.path("no.db"),
-        "no database, and longer than a header of one hundred bytes ".repeat(99),
-    )
-    .expect("a file");
+    fs::write(office.path("no.db"), "no database, and longer than a header of one hundred bytes ".repeat(99))
+        .expect("a file");
     let (_, said) = office.fails(&["admin", "verify", "--store", "sqlite:no.db"]);
     assert!(said.contains("not a gridledger store"), "{said}");
 }
@@ -159,18 +130,12 @@ fn a_password_in_an_address_does_not_show() {
     let database = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = database.local_addr().expect("an address").port();
     let url = format!("postgres://office:geheim%21@127.0.0.1:{port}/ledger");
-    let mut child = office
-        .command(&["admin", "user", "list", "--store", &url])
-        .spawn()
-        .expect("it starts");
+    let mut child = office.command(&["admin", "user", "list", "--store", &url]).spawn().expect("it starts");
     let connected = database.accept().expect("a connection");
     let shown = fs::read(format!("/proc/{}/cmdline", child.id())).expect("a command line");
     let shown = String::from_utf8_lossy(&shown).replace('\0', " ");
     assert!(!shown.contains("geheim"), "{shown}");
-    assert!(
-        shown.contains(&format!("--store postgres://office@127.0.0.1:{port}/ledger")),
-        "{shown}"
-    );
+    assert!(shown.contains(&format!("--store postgres://office@127.0.0.1:{port}/ledger")), "{shown}");
     child.kill().expect("it ends");
     child.wait().expect("it ends");
     drop((connected, database));
@@ -189,14 +154,6 @@ fn an_address_can_stand_in_a_file() {
     fs::write(office.path("address"), "mysql://office:geheim@h/d").expect("a file");
     let (code, said) = office.fails(&["admin", "area", "list", "--store-file", "address"]);
     assert!(code == Some(2) && !said.contains("geheim"), "{said}");
-    let both = [
-        "admin",
-        "area",
-        "list",
-        "--store-file",
-        "address",
-        "--store",
-        "sqlite:x.db",
-    ];
+    let both = ["admin", "area", "list", "--store-file", "address", "--store", "sqlite:x.db"];
     assert_eq!(office.fails(&both).0, Some(2));
 }

@@ -210,10 +210,7 @@ fn report(at: &At, name: &str, what: Option<&str>) -> Result<(), SchemaError> {
 fn chinese(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let line: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
-    CHINESE
-        .iter()
-        .find(|(part, _)| line.contains(part))
-        .map(|(_, what)| *what)
+    CHINESE.iter().find(|(part, _)| line.contains(part)).map(|(_, what)| *what)
 }
 
 /// What a name or English label asks for that is not collected.
@@ -229,9 +226,5 @@ fn english(text: &str) -> Option<&'static str> {
     for phrase in HARMLESS {
         line = line.replace(&format!(" {phrase} "), " ");
     }
-    WORDS
-        .iter()
-        .chain(PHRASES)
-        .find(|(part, _)| line.contains(&format!(" {part} ")))
-        .map(|(_, what)| *what)
+    WORDS.iter().chain(PHRASES).find(|(part, _)| line.contains(&format!(" {part} "))).map(|(_, what)| *what)
 }

@@ -74,13 +74,9 @@ fn json_shapes(set: &SchemaSet, writer: &mut Writer) {
 fn cbor_strings(set: &SchemaSet, writer: &mut Writer) {
     set.area_kinds.iter().for_each(|kind| writer.cbor(&kind.code));
     set.lines.iter().for_each(|line| writer.cbor(&line.code));
-    set.categories
-        .iter()
-        .for_each(|category| writer.cbor(&category.code));
+    set.categories.iter().for_each(|category| writer.cbor(&category.code));
     set.roles.iter().for_each(|role| writer.cbor(&role.code));
-    set.workflows
-        .values()
-        .for_each(|workflow| verbs(workflow, writer));
+    set.workflows.values().for_each(|workflow| verbs(workflow, writer));
     for record in set.types.values() {
         for field in fields(record) {
             codes(&field.kind, writer);

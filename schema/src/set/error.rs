@@ -17,10 +17,6 @@ pub struct SchemaError {
 impl SchemaError {
     /// A fault of a file as a whole.
     pub(super) fn of_file(file: &str, reason: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            pointer: String::new(),
-            reason: reason.into(),
-        }
+        Self { file: file.to_owned(), pointer: String::new(), reason: reason.into() }
     }
 }

@@ -1,8 +1,5 @@
 //! Reads the folder of a deployment: the one place of this crate that touches a file system.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a server starts from a folder; everything else takes texts"
-)]
+#![expect(clippy::disallowed_methods, reason = "a server starts from a folder; everything else takes texts")]
 
 use super::load::NOT_OURS;
 use super::{SchemaError, SchemaSet};
@@ -40,11 +37,7 @@ impl SchemaSet {
 /// Names in a folder, sorted, without hidden ones.
 fn list(dir: &Path, shown: &str) -> Result<Vec<String>, SchemaError> {
     let cannot = |error: std::io::Error| {
-        let shown = if shown.is_empty() {
-            dir.display().to_string()
-        } else {
-            shown.to_owned()
-        };
+        let shown = if shown.is_empty() { dir.display().to_string() } else { shown.to_owned() };
         SchemaError::of_file(&shown, format!("cannot be read: {error}"))
     };
     let mut names = Vec::new();

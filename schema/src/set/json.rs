@@ -77,9 +77,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
-        Number::from_f64(value)
-            .map(Node::Number)
-            .ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value).map(Node::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {
@@ -117,29 +115,17 @@ pub(super) struct At<'a> {
 
 impl<'a> At<'a> {
     pub(super) fn root(file: &'a str, node: &'a Node) -> Self {
-        Self {
-            file,
-            pointer: String::new(),
-            node,
-        }
+        Self { file, pointer: String::new(), node }
     }
 
     /// An error at this value.
     pub(super) fn fail<T>(&self, reason: impl Into<String>) -> Result<T, SchemaError> {
-        Err(SchemaError {
-            file: self.file.to_owned(),
-            pointer: self.pointer.clone(),
-            reason: reason.into(),
-        })
+        Err(SchemaError { file: self.file.to_owned(), pointer: self.pointer.clone(), reason: reason.into() })
     }
 
     fn step(&self, step: &str, node: &'a Node) -> Self {
         let step = step.replace('~', "~0").replace('/', "~1");
-        Self {
-            file: self.file,
-            pointer: format!("{}/{step}", self.pointer),
-            node,
-        }
+        Self { file: self.file, pointer: format!("{}/{step}", self.pointer), node }
     }
 
     /// The members of an object, in file order.
@@ -147,10 +133,7 @@ impl<'a> At<'a> {
         let Node::Map(entries) = self.node else {
             return self.fail("must be an object");
         };
-        Ok(entries
-            .iter()
-            .map(|(key, node)| (key.as_str(), self.step(key, node)))
-            .collect())
+        Ok(entries.iter().map(|(key, node)| (key.as_str(), self.step(key, node))).collect())
     }
 
     /// Refuses every key that is not among `keys`.

@@ -119,10 +119,7 @@ impl Kind {
 }
 
 fn fault(rule: &'static str) -> ValueFault {
-    ValueFault {
-        pointer: String::new(),
-        rule,
-    }
+    ValueFault { pointer: String::new(), rule }
 }
 
 fn rule(holds: bool, name: &'static str) -> Result<(), ValueFault> {
@@ -176,10 +173,7 @@ pub(super) fn check_object(
 impl ValueFault {
     fn under(self, step: &str) -> Self {
         let step = step.replace('~', "~0").replace('/', "~1");
-        Self {
-            pointer: format!("/{step}{}", self.pointer),
-            rule: self.rule,
-        }
+        Self { pointer: format!("/{step}{}", self.pointer), rule: self.rule }
     }
 }
 

@@ -4,10 +4,7 @@ use super::Label;
 
 /// A role a person may hold (`roles.json`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a yes or no of the role's own in `roles.json`"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of the role's own in `roles.json`")]
 pub struct Role {
     pub code: String,
     pub label: Label,

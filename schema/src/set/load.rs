@@ -59,10 +59,7 @@ impl SchemaSet {
         let mut files = Files::new();
         for (path, text) in texts {
             if text.len() > FILE_BYTES_MAX {
-                return Err(SchemaError::of_file(
-                    path,
-                    format!("longer than {FILE_BYTES_MAX} bytes"),
-                ));
+                return Err(SchemaError::of_file(path, format!("longer than {FILE_BYTES_MAX} bytes")));
             }
             files.insert(path.to_owned(), Node::parse(path, text)?);
         }
@@ -86,9 +83,7 @@ impl SchemaSet {
 pub(super) const NOT_OURS: &str = "is not a file of a schema set";
 
 fn check_path(path: &str) -> Result<(), SchemaError> {
-    let named = stem(path, "records/")
-        .or_else(|| stem(path, "workflows/"))
-        .is_some_and(is_name);
+    let named = stem(path, "records/").or_else(|| stem(path, "workflows/")).is_some_and(is_name);
     if named || LISTS.contains(&path) {
         return Ok(());
     }
@@ -101,9 +96,7 @@ fn stem<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
 }
 
 fn root<'a>(files: &'a Files, path: &'a str) -> Result<At<'a>, SchemaError> {
-    let node = files
-        .get(path)
-        .ok_or_else(|| SchemaError::of_file(path, "the file is missing"))?;
+    let node = files.get(path).ok_or_else(|| SchemaError::of_file(path, "the file is missing"))?;
     Ok(At::root(path, node))
 }
 
@@ -125,14 +118,8 @@ fn build(files: Files) -> Result<SchemaSet, SchemaError> {
     let area_kinds = read_lists::area_kinds(&root(&files, "areas.json")?)?;
     let records = folder(&files, "records/", TYPES_MAX)?;
     let flows = folder(&files, "workflows/", WORKFLOW_MAX)?;
-    let as_choice = |code: &str, label: &super::Label| Choice {
-        code: code.to_owned(),
-        label: label.clone(),
-    };
-    let codes = categories
-        .iter()
-        .map(|category| as_choice(&category.code, &category.label))
-        .collect();
+    let as_choice = |code: &str, label: &super::Label| Choice { code: code.to_owned(), label: label.clone() };
+    let codes = categories.iter().map(|category| as_choice(&category.code, &category.label)).collect();
     let names = Names {
         roles: rights.roles.iter().map(|role| role.code.clone()).collect(),
         groups: rights.groups,
@@ -147,21 +134,13 @@ fn build(files: Files) -> Result<SchemaSet, SchemaError> {
     }
     let mut types = BTreeMap::new();
     for (name, at) in records {
-        types.insert(
-            name.to_owned(),
-            read_record::record(&at, name, &names, &workflows)?,
-        );
+        types.insert(name.to_owned(), read_record::record(&at, name, &names, &workflows)?);
     }
     let bundle = serde_json::to_string(&files).expect("BUG: a parsed file does not serialise");
     let digest = Sha256::digest(bundle.as_bytes());
     let mut fingerprint = [0; 8];
     fingerprint.copy_from_slice(&digest[..8]);
-    let Names {
-        groups,
-        classes,
-        mut lists,
-        ..
-    } = names;
+    let Names { groups, classes, mut lists, .. } = names;
     let mut set = SchemaSet {
         types,
         roles: rights.roles,

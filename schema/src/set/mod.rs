@@ -70,10 +70,7 @@ impl SchemaSet {
 
     /// The number of a read class.
     pub fn facet(&self, read_class: &str) -> Option<u8> {
-        self.read_classes
-            .iter()
-            .position(|class| class.name == read_class)
-            .map(|at| at as u8)
+        self.read_classes.iter().position(|class| class.name == read_class).map(|at| at as u8)
     }
 
     /// One text that holds every file of the set: a JSON object from path to content, in the order

@@ -27,11 +27,7 @@ impl Names {
                 None => self.roles.get(name).map(|code| vec![code.clone()]),
             };
             let Some(found) = found else {
-                let word = if name.starts_with('@') {
-                    "group of roles"
-                } else {
-                    "role"
-                };
+                let word = if name.starts_with('@') { "group of roles" } else { "role" };
                 return item.fail(format!("unknown {word} `{name}`"));
             };
             for code in found {
@@ -77,9 +73,7 @@ pub(super) fn groups(at: &At, roles: &[Role]) -> Result<BTreeMap<String, Vec<Str
 pub(super) fn is_name(name: &str) -> bool {
     name.len() <= NAME_CHARS_MAX
         && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 /// Refuses a name of another form, at the value it names.
@@ -101,10 +95,7 @@ pub(super) fn name(at: &At) -> Result<String, SchemaError> {
 pub(super) fn label(at: &At) -> Result<Label, SchemaError> {
     at.only(&["zh", "en"])?;
     let (zh, en) = (at.need("zh")?.text()?, at.need("en")?.text()?);
-    Ok(Label {
-        zh: zh.to_owned(),
-        en: en.to_owned(),
-    })
+    Ok(Label { zh: zh.to_owned(), en: en.to_owned() })
 }
 
 /// Reads a list of objects that each have a `code`; refuses a code that comes twice and more than

@@ -12,16 +12,8 @@ use crate::limits::ITEM_CHARS;
 use std::collections::BTreeMap;
 
 /// Keywords that belong to a field, not to its value.
-const FIELD_KEYS: &[&str] = &[
-    "x-label",
-    "x-merge",
-    "x-write",
-    "x-own",
-    "x-privacy",
-    "x-ledger",
-    "x-read",
-    "x-device",
-];
+const FIELD_KEYS: &[&str] =
+    &["x-label", "x-merge", "x-write", "x-own", "x-privacy", "x-ledger", "x-read", "x-device"];
 
 const CLASSES: [(&str, PrivacyClass); 3] = [
     ("none", PrivacyClass::None),
@@ -29,11 +21,7 @@ const CLASSES: [(&str, PrivacyClass); 3] = [
     ("sensitive", PrivacyClass::Sensitive),
 ];
 
-const KEEPS: [(&str, Keep); 3] = [
-    ("always", Keep::Always),
-    ("open", Keep::Open),
-    ("never", Keep::Never),
-];
+const KEEPS: [(&str, Keep); 3] = [("always", Keep::Always), ("open", Keep::Open), ("never", Keep::Never)];
 
 /// Reads the field at `at`. `workflow` is the record type's, `required` whether creation needs it.
 pub(super) fn field(
@@ -60,9 +48,7 @@ pub(super) fn field(
         write: names.role_list(&at.need("x-write")?)?,
         own: at.get("x-own").map_or(Ok(false), |own| own.boolean())?,
         facet: at.get("x-read").map_or(Ok(0), |class| names.facet(&class))?,
-        privacy: at
-            .get("x-privacy")
-            .map_or(Ok(Privacy::default()), |privacy| read_privacy(&privacy))?,
+        privacy: at.get("x-privacy").map_or(Ok(Privacy::default()), |privacy| read_privacy(&privacy))?,
         ledger: at.get("x-ledger").map_or(Ok(None), |ledger| column(&ledger))?,
         device: at.get("x-device").map(|stay| device(&stay, names)).transpose()?,
         required,
@@ -109,20 +95,11 @@ fn value(
 
 /// `{verb, args}`, the verbs and arguments being those of the workflow.
 fn event_kind(workflow: &Workflow) -> Kind {
-    let choice = |rule: &super::VerbRule| super::Choice {
-        code: rule.name.clone(),
-        label: rule.label.clone(),
-    };
+    let choice =
+        |rule: &super::VerbRule| super::Choice { code: rule.name.clone(), label: rule.label.clone() };
     let verbs = Kind::Enum(workflow.verbs.values().map(choice).collect());
-    let args = workflow
-        .verbs
-        .values()
-        .flat_map(|rule| rule.args.clone())
-        .collect();
-    let args = Kind::Object {
-        fields: args,
-        required: Vec::new(),
-    };
+    let args = workflow.verbs.values().flat_map(|rule| rule.args.clone()).collect();
+    let args = Kind::Object { fields: args, required: Vec::new() };
     Kind::Object {
         fields: BTreeMap::from([("verb".to_owned(), verbs), ("args".to_owned(), args)]),
         required: vec!["verb".to_owned()],
@@ -147,11 +124,7 @@ fn fits(at: &At, merge: Merge, kind: &Kind) -> Result<(), SchemaError> {
         (Merge::SetAddWins | Merge::SetRemoveWins, _) => "a text, a code or a reference",
         _ => return Ok(()),
     };
-    let reason = format!(
-        "merge kind `{}` needs {needs}, this is `{}`",
-        merge.as_str(),
-        kind.name()
-    );
+    let reason = format!("merge kind `{}` needs {needs}, this is `{}`", merge.as_str(), kind.name());
     at.need("x-merge")?.fail(reason)
 }
 
@@ -169,42 +142,20 @@ fn short_item(at: &At, max_chars: usize) -> Result<(), SchemaError> {
 fn read_privacy(at: &At) -> Result<Privacy, SchemaError> {
     if matches!(at.node, Node::Text(_)) {
         let class = word(at, &CLASSES, "privacy class")?;
-        return purposed(
-            at,
-            Privacy {
-                class,
-                ..Privacy::default()
-            },
-        );
+        return purposed(at, Privacy { class, ..Privacy::default() });
     }
-    at.only(&[
-        "class",
-        "mask",
-        "retain_days",
-        "retain_from",
-        "purpose",
-        "consent",
-    ])?;
+    at.only(&["class", "mask", "retain_days", "retain_from", "purpose", "consent"])?;
     let privacy = Privacy {
         class: word(&at.need("class")?, &CLASSES, "privacy class")?,
-        mask: at
-            .get("mask")
-            .map(|mask| word(&mask, &Mask::ALL, "mask"))
-            .transpose()?,
+        mask: at.get("mask").map(|mask| word(&mask, &Mask::ALL, "mask")).transpose()?,
         retain_days: at
             .get("retain_days")
             .map(|days| days.integer(1, 36_500))
             .transpose()?
             .map(|days| days as u32),
         retain_from: at.get("retain_from").map(|from| retain_from(&from)).transpose()?,
-        purpose: at
-            .get("purpose")
-            .map(|purpose| purpose.text().map(str::to_owned))
-            .transpose()?,
-        consent: at
-            .get("consent")
-            .map(|purpose| purpose.text().map(str::to_owned))
-            .transpose()?,
+        purpose: at.get("purpose").map(|purpose| purpose.text().map(str::to_owned)).transpose()?,
+        consent: at.get("consent").map(|purpose| purpose.text().map(str::to_owned)).transpose()?,
     };
     purposed(at, privacy)
 }
@@ -232,9 +183,7 @@ fn column(at: &At) -> Result<Option<LedgerColumn>, SchemaError> {
         return Ok(at.boolean()?.then_some(LedgerColumn { indexed: false }));
     }
     at.only(&["indexed"])?;
-    Ok(Some(LedgerColumn {
-        indexed: at.need("indexed")?.boolean()?,
-    }))
+    Ok(Some(LedgerColumn { indexed: at.need("indexed")?.boolean()? }))
 }
 
 /// How long, while what holds and for whom something stays on phones.
@@ -242,14 +191,8 @@ pub(super) fn device(at: &At, names: &Names) -> Result<Device, SchemaError> {
     at.only(&["keep", "days", "roles"])?;
     Ok(Device {
         keep: word(&at.need("keep")?, &KEEPS, "stay")?,
-        days: at
-            .get("days")
-            .map(|days| days.integer(1, ITEMS_MAX))
-            .transpose()?
-            .map(|days| days as u32),
-        roles: at
-            .get("roles")
-            .map_or(Ok(Vec::new()), |roles| names.role_list(&roles))?,
+        days: at.get("days").map(|days| days.integer(1, ITEMS_MAX)).transpose()?.map(|days| days as u32),
+        roles: at.get("roles").map_or(Ok(Vec::new()), |roles| names.role_list(&roles))?,
     })
 }
 

@@ -10,10 +10,7 @@ pub(super) fn check(at: &At, record: &RecordType) -> Result<(), SchemaError> {
     }
     let properties = at.need("properties")?;
     for field in record.fields.values() {
-        let Some(privacy) = properties
-            .get(&field.name)
-            .and_then(|field| field.get("x-privacy"))
-        else {
+        let Some(privacy) = properties.get(&field.name).and_then(|field| field.get("x-privacy")) else {
             continue;
         };
         if let (Some(from), Some(at)) = (&field.privacy.retain_from, privacy.get("retain_from")) {
@@ -36,9 +33,7 @@ fn counted_from(at: &At, record: &RecordType, from: &RetainFrom, facet: u8) -> R
         RetainFrom::Closed if record.workflow.is_some() => Ok(()),
         RetainFrom::Closed => at.fail("`closed` needs `x-workflow` on the record type"),
         RetainFrom::Field(name) => match record.field(name) {
-            None => at.fail(format!(
-                "neither `written`, `changed`, `closed` nor a field: `{name}`"
-            )),
+            None => at.fail(format!("neither `written`, `changed`, `closed` nor a field: `{name}`")),
             Some(field) if field.kind != Kind::Time || field.merge.is_collection() => {
                 at.fail(format!("field `{name}` is not one time"))
             }
@@ -55,9 +50,7 @@ fn consented(at: &At, record: &RecordType, field: &Field) -> Result<(), SchemaEr
     let purpose = at.text()?;
     let purposes = record.consents_field().map(|consents| &consents.kind);
     let Some(Kind::Enum(purposes)) = purposes else {
-        return at.fail(format!(
-            "needs a field `{CONSENTS}` of codes, merge kind `set-remove-wins`"
-        ));
+        return at.fail(format!("needs a field `{CONSENTS}` of codes, merge kind `set-remove-wins`"));
     };
     if !purposes.iter().any(|choice| choice.code == purpose) {
         return at.fail(format!("unknown purpose `{purpose}`: not a code of `{CONSENTS}`"));

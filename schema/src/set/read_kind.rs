@@ -24,10 +24,7 @@ pub(super) fn kind(at: &At, names: &Names, extra: &[&str], depth: usize) -> Resu
         "array" => {
             only(at, extra, &["items", "maxItems"])?;
             let item = Box::new(kind(&at.need("items")?, names, &[], depth + 1)?);
-            Ok(Kind::List {
-                item,
-                max_items: max_items(at, "maxItems")?,
-            })
+            Ok(Kind::List { item, max_items: max_items(at, "maxItems")? })
         }
         "object" => object(at, names, extra, depth),
         other => type_at.fail(format!("unknown type `{other}`")),
@@ -66,9 +63,7 @@ fn text_like(at: &At, names: &Names, extra: &[&str]) -> Result<Kind, SchemaError
         return choices(&codes, &at.need("x-enum-labels")?);
     }
     only(at, extra, &["maxLength"])?;
-    Ok(Kind::Text {
-        max_chars: at.need("maxLength")?.integer(1, TEXT_CHARS_MAX)? as u32,
-    })
+    Ok(Kind::Text { max_chars: at.need("maxLength")?.integer(1, TEXT_CHARS_MAX)? as u32 })
 }
 
 fn choices(codes: &At, labels: &At) -> Result<Kind, SchemaError> {
@@ -87,10 +82,7 @@ fn choices(codes: &At, labels: &At) -> Result<Kind, SchemaError> {
         }
         let label = label(&labels.need(code)?)?;
         banned::check_label(item, &label)?;
-        out.push(Choice {
-            code: code.to_owned(),
-            label,
-        });
+        out.push(Choice { code: code.to_owned(), label });
     }
     for (code, at) in labels.entries()? {
         if !seen.contains(code) {

@@ -6,19 +6,13 @@ use super::names::{check_name, coded, groups, label, name, word};
 use super::{AreaKind, Category, Choice, Evidence, ReadClass, Role, SchemaError, Scope, Unmasks};
 use std::collections::{BTreeMap, BTreeSet};
 
-const SCOPES: [(&str, Scope); 3] = [
-    ("area", Scope::Area),
-    ("assigned", Scope::Assigned),
-    ("own", Scope::Own),
-];
+const SCOPES: [(&str, Scope); 3] =
+    [("area", Scope::Area), ("assigned", Scope::Assigned), ("own", Scope::Own)];
 
 const UNMASKS: [(&str, Unmasks); 2] = [("handled", Unmasks::Handled), ("area", Unmasks::Area)];
 
-const EVIDENCE: [(&str, Evidence); 3] = [
-    ("photo", Evidence::Photo),
-    ("note", Evidence::Note),
-    ("none", Evidence::None),
-];
+const EVIDENCE: [(&str, Evidence); 3] =
+    [("photo", Evidence::Photo), ("note", Evidence::Note), ("none", Evidence::None)];
 
 /// What `roles.json` says.
 pub(super) struct Rights {
@@ -30,27 +24,16 @@ pub(super) struct Rights {
 pub(super) fn rights(at: &At) -> Result<Rights, SchemaError> {
     at.only(&["description", "read_classes", "roles", "groups"])?;
     let read_classes = read_classes(&at.need("read_classes")?)?;
-    let roles = coded(&at.need("roles")?, ROLES_MAX, |item, code| {
-        role(item, code, &read_classes)
-    })?;
-    let groups = at
-        .get("groups")
-        .map_or(Ok(BTreeMap::new()), |at| groups(&at, &roles))?;
-    Ok(Rights {
-        read_classes,
-        roles,
-        groups,
-    })
+    let roles = coded(&at.need("roles")?, ROLES_MAX, |item, code| role(item, code, &read_classes))?;
+    let groups = at.get("groups").map_or(Ok(BTreeMap::new()), |at| groups(&at, &roles))?;
+    Ok(Rights { read_classes, roles, groups })
 }
 
 fn read_classes(at: &At) -> Result<Vec<ReadClass>, SchemaError> {
     let classes = coded(at, READ_CLASSES_MAX, |item, code| {
         item.only(&["code", "label"])?;
         check_name(item, &code)?;
-        Ok(ReadClass {
-            name: code,
-            label: label(&item.need("label")?)?,
-        })
+        Ok(ReadClass { name: code, label: label(&item.need("label")?)? })
     })?;
     match classes.first() {
         Some(first) if first.name == "ordinary" => Ok(classes),
@@ -86,15 +69,12 @@ fn role(at: &At, code: String, classes: &[ReadClass]) -> Result<Role, SchemaErro
     }
     Ok(Role {
         label: label(&at.need("label")?)?,
-        max_level: at
-            .get("max_level")
-            .map_or(Ok(i64::from(level)), |max| max.integer(level.into(), 4))? as u8,
+        max_level: at.get("max_level").map_or(Ok(i64::from(level)), |max| max.integer(level.into(), 4))?
+            as u8,
         supervises: flag(at, "supervises", false)?,
         erases: flag(at, "erases", false)?,
         plans: flag(at, "plans", false)?,
-        scope: at
-            .get("scope")
-            .map_or(Ok(Scope::Area), |scope| word(&scope, &SCOPES, "scope"))?,
+        scope: at.get("scope").map_or(Ok(Scope::Area), |scope| word(&scope, &SCOPES, "scope"))?,
         unmasks: at
             .get("unmasks")
             .map(|unmasks| word(&unmasks, &UNMASKS, "reach of unmasking"))
@@ -122,10 +102,7 @@ pub(super) fn categories(at: &At) -> Result<(Vec<Category>, Vec<Choice>), Schema
     let lines = coded(&at.need("lines")?, CHOICES_MAX, |item, code| {
         item.only(&["code", "label"])?;
         check_name(item, &code)?;
-        Ok(Choice {
-            code,
-            label: label(&item.need("label")?)?,
-        })
+        Ok(Choice { code, label: label(&item.need("label")?)? })
     })?;
     Ok((categories, lines))
 }
@@ -140,9 +117,9 @@ fn category(at: &At, code: String) -> Result<Category, SchemaError> {
     Ok(Category {
         code,
         label: label(&at.need("label")?)?,
-        evidence: at.get("evidence").map_or(Ok(Evidence::Note), |evidence| {
-            word(&evidence, &EVIDENCE, "evidence")
-        })?,
+        evidence: at
+            .get("evidence")
+            .map_or(Ok(Evidence::Note), |evidence| word(&evidence, &EVIDENCE, "evidence"))?,
         auto_check: flag(at, "auto_check", false)?,
         examples,
     })
@@ -155,14 +132,8 @@ pub(super) fn area_kinds(at: &At) -> Result<Vec<AreaKind>, SchemaError> {
     let kinds = coded(&kinds_at, CHOICES_MAX, area_kind)?;
     let known: BTreeSet<&str> = kinds.iter().map(|kind| kind.code.as_str()).collect();
     for (item, kind) in kinds_at.items()?.iter().zip(&kinds) {
-        if let Some(parent) = kind
-            .parents
-            .iter()
-            .find(|parent| !known.contains(parent.as_str()))
-        {
-            return item
-                .need("parents")?
-                .fail(format!("unknown kind of area `{parent}`"));
+        if let Some(parent) = kind.parents.iter().find(|parent| !known.contains(parent.as_str())) {
+            return item.need("parents")?.fail(format!("unknown kind of area `{parent}`"));
         }
     }
     if kinds.is_empty() {
@@ -174,17 +145,7 @@ pub(super) fn area_kinds(at: &At) -> Result<Vec<AreaKind>, SchemaError> {
 fn area_kind(at: &At, code: String) -> Result<AreaKind, SchemaError> {
     at.only(&["code", "label", "level", "parents"])?;
     check_name(at, &code)?;
-    let parents = at
-        .need("parents")?
-        .items()?
-        .iter()
-        .map(name)
-        .collect::<Result<_, _>>()?;
+    let parents = at.need("parents")?.items()?.iter().map(name).collect::<Result<_, _>>()?;
     let level = at.need("level")?.integer(1, 4)? as u8;
-    Ok(AreaKind {
-        code,
-        label: label(&at.need("label")?)?,
-        level,
-        parents,
-    })
+    Ok(AreaKind { code, label: label(&at.need("label")?)?, level, parents })
 }

@@ -41,34 +41,23 @@ pub(super) fn record(
     let properties = at.need("properties")?;
     let declared = properties.entries()?;
     if declared.is_empty() || declared.len() > FIELDS_MAX {
-        return properties.fail(format!(
-            "{} fields, 1 to {FIELDS_MAX} are allowed",
-            declared.len()
-        ));
+        return properties.fail(format!("{} fields, 1 to {FIELDS_MAX} are allowed", declared.len()));
     }
     let required = required(at, |name| declared.iter().any(|(known, _)| *known == name))?;
     let rules = workflow.as_ref().and_then(|name| workflows.get(name));
     let mut fields = BTreeMap::new();
     for (field_name, field_at) in &declared {
         let needed = required.iter().any(|name| name == field_name);
-        fields.insert(
-            (*field_name).to_owned(),
-            field(field_at, field_name, names, rules, needed)?,
-        );
+        fields.insert((*field_name).to_owned(), field(field_at, field_name, names, rules, needed)?);
     }
     let record = RecordType {
         name: name.to_owned(),
         label,
         create: names.role_list(&at.need("x-create")?)?,
-        title: at
-            .get("x-title")
-            .map(|title| title.text().map(str::to_owned))
-            .transpose()?,
+        title: at.get("x-title").map(|title| title.text().map(str::to_owned)).transpose()?,
         workflow,
         device: at.get("x-device").map(|stay| device(&stay, names)).transpose()?,
-        retain_from: at
-            .get("x-retain-from")
-            .map_or(Ok(RetainFrom::default()), |from| retain_from(&from))?,
+        retain_from: at.get("x-retain-from").map_or(Ok(RetainFrom::default()), |from| retain_from(&from))?,
         fields,
         order: declared.iter().map(|(name, _)| (*name).to_owned()).collect(),
     };
@@ -113,32 +102,21 @@ fn check_title(at: &At, record: &RecordType) -> Result<(), SchemaError> {
     let Some(field) = record.field(title) else {
         return title_at.fail(format!("unknown field `{title}`"));
     };
-    let plain = matches!(
-        field.kind,
-        Kind::Text { .. } | Kind::Enum(_) | Kind::Ref(_) | Kind::Object { .. }
-    );
-    let single = matches!(
-        field.merge,
-        Merge::Once | Merge::Register | Merge::Multi | Merge::Text
-    );
+    let plain = matches!(field.kind, Kind::Text { .. } | Kind::Enum(_) | Kind::Ref(_) | Kind::Object { .. });
+    let single = matches!(field.merge, Merge::Once | Merge::Register | Merge::Multi | Merge::Text);
     if field.facet != 0 || !plain || !single {
-        return title_at.fail(format!(
-            "field `{title}` cannot be a title: it is not one ordinary text, code or object"
-        ));
+        return title_at
+            .fail(format!("field `{title}` cannot be a title: it is not one ordinary text, code or object"));
     }
     Ok(())
 }
 
 fn check_events(at: &At, record: &RecordType) -> Result<(), SchemaError> {
-    let count = record
-        .fields
-        .values()
-        .filter(|field| field.merge == Merge::Events)
-        .count();
+    let count = record.fields.values().filter(|field| field.merge == Merge::Events).count();
     match at.get("x-workflow") {
-        Some(workflow) if count != 1 => workflow.fail(format!(
-            "needs exactly one field of merge kind `events`, there are {count}"
-        )),
+        Some(workflow) if count != 1 => {
+            workflow.fail(format!("needs exactly one field of merge kind `events`, there are {count}"))
+        }
         _ => Ok(()),
     }
 }
@@ -146,15 +124,10 @@ fn check_events(at: &At, record: &RecordType) -> Result<(), SchemaError> {
 /// Who may create a record must be able to fill what creation needs.
 fn check_creators(at: &At, record: &RecordType) -> Result<(), SchemaError> {
     for role in &record.create {
-        let blocked = record
-            .fields
-            .values()
-            .find(|field| field.required && !field.write.contains(role));
+        let blocked = record.fields.values().find(|field| field.required && !field.write.contains(role));
         if let Some(field) = blocked {
-            let reason = format!(
-                "role `{role}` may create but not write the required field `{}`",
-                field.name
-            );
+            let reason =
+                format!("role `{role}` may create but not write the required field `{}`", field.name);
             return at.need("x-create")?.fail(reason);
         }
     }

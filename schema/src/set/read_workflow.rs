@@ -7,31 +7,15 @@ use super::read_kind::kind;
 use super::{Condition, Kind, Party, SchemaError, VerbGrant, VerbRule, Workflow, WorkflowState};
 use std::collections::{BTreeMap, BTreeSet};
 
-const PARTIES: [(&str, Party); 3] = [
-    ("handler", Party::Handler),
-    ("self_claim", Party::SelfClaim),
-    ("reporter", Party::Reporter),
-];
+const PARTIES: [(&str, Party); 3] =
+    [("handler", Party::Handler), ("self_claim", Party::SelfClaim), ("reporter", Party::Reporter)];
 
 /// Reads the workflow `name` from the root of its file.
 pub(super) fn workflow(at: &At, name: &str, names: &Names) -> Result<Workflow, SchemaError> {
-    at.only(&[
-        "description",
-        "label",
-        "states",
-        "levels",
-        "args",
-        "common_args",
-        "verbs",
-    ])?;
+    at.only(&["description", "label", "states", "levels", "args", "common_args", "verbs"])?;
     let states = coded(&at.need("states")?, WORKFLOW_MAX, state)?;
     let args = arguments(&at.need("args")?, names)?;
-    let reader = VerbReader {
-        names,
-        states: &states,
-        args: &args,
-        common: common(at, &args)?,
-    };
+    let reader = VerbReader { names, states: &states, args: &args, common: common(at, &args)? };
     let mut verbs = BTreeMap::new();
     let verbs_at = at.need("verbs")?;
     for (verb, verb_at) in verbs_at.entries()? {
@@ -40,29 +24,14 @@ pub(super) fn workflow(at: &At, name: &str, names: &Names) -> Result<Workflow, S
     if verbs.is_empty() || verbs.len() > WORKFLOW_MAX {
         return verbs_at.fail(format!("{} verbs, 1 to {WORKFLOW_MAX} are allowed", verbs.len()));
     }
-    let levels = at
-        .need("levels")?
-        .items()?
-        .iter()
-        .map(label)
-        .collect::<Result<_, _>>()?;
-    Ok(Workflow {
-        name: name.to_owned(),
-        label: label(&at.need("label")?)?,
-        states,
-        verbs,
-        levels,
-    })
+    let levels = at.need("levels")?.items()?.iter().map(label).collect::<Result<_, _>>()?;
+    Ok(Workflow { name: name.to_owned(), label: label(&at.need("label")?)?, states, verbs, levels })
 }
 
 fn state(at: &At, code: String) -> Result<WorkflowState, SchemaError> {
     at.only(&["code", "label", "open"])?;
     check_name(at, &code.to_ascii_lowercase())?;
-    Ok(WorkflowState {
-        code,
-        label: label(&at.need("label")?)?,
-        open: at.need("open")?.boolean()?,
-    })
+    Ok(WorkflowState { code, label: label(&at.need("label")?)?, open: at.need("open")?.boolean()? })
 }
 
 /// Every argument any verb takes, by name: an argument means the same in all of them.
@@ -77,8 +46,7 @@ fn arguments(at: &At, names: &Names) -> Result<BTreeMap<String, Kind>, SchemaErr
 }
 
 fn common(at: &At, args: &BTreeMap<String, Kind>) -> Result<Vec<String>, SchemaError> {
-    at.get("common_args")
-        .map_or(Ok(Vec::new()), |list| arg_names(&list, args))
+    at.get("common_args").map_or(Ok(Vec::new()), |list| arg_names(&list, args))
 }
 
 fn arg_names(at: &At, args: &BTreeMap<String, Kind>) -> Result<Vec<String>, SchemaError> {
@@ -103,33 +71,12 @@ struct VerbReader<'a> {
 impl VerbReader<'_> {
     fn verb(&self, at: &At, name: &str) -> Result<VerbRule, SchemaError> {
         check_name(at, name)?;
-        at.only(&[
-            "label",
-            "from",
-            "to",
-            "who",
-            "args",
-            "required_args",
-            "conditions",
-            "offline",
-        ])?;
-        let list = |key| {
-            at.get(key)
-                .map_or(Ok(Vec::new()), |list| arg_names(&list, self.args))
-        };
+        at.only(&["label", "from", "to", "who", "args", "required_args", "conditions", "offline"])?;
+        let list = |key| at.get(key).map_or(Ok(Vec::new()), |list| arg_names(&list, self.args));
         let (optional, required_args) = (list("args")?, list("required_args")?);
-        let all: BTreeSet<&String> = self
-            .common
-            .iter()
-            .chain(&optional)
-            .chain(&required_args)
-            .collect();
-        let grants = at
-            .need("who")?
-            .items()?
-            .iter()
-            .map(|item| self.grant(item))
-            .collect::<Result<Vec<_>, _>>()?;
+        let all: BTreeSet<&String> = self.common.iter().chain(&optional).chain(&required_args).collect();
+        let grants =
+            at.need("who")?.items()?.iter().map(|item| self.grant(item)).collect::<Result<Vec<_>, _>>()?;
         let conditions = at.get("conditions").map_or(Ok(Vec::new()), |list| list.items())?;
         let mut roles: Vec<String> = Vec::new();
         for role in grants.iter().flat_map(|grant| &grant.roles) {
@@ -140,19 +87,11 @@ impl VerbReader<'_> {
         Ok(VerbRule {
             name: name.to_owned(),
             label: label(&at.need("label")?)?,
-            from: at
-                .need("from")?
-                .items()?
-                .iter()
-                .map(|item| self.state(item))
-                .collect::<Result<_, _>>()?,
+            from: at.need("from")?.items()?.iter().map(|item| self.state(item)).collect::<Result<_, _>>()?,
             to: at.get("to").map(|to| self.state(&to)).transpose()?,
             roles,
             grants,
-            args: all
-                .into_iter()
-                .map(|arg| (arg.clone(), self.args[arg].clone()))
-                .collect(),
+            args: all.into_iter().map(|arg| (arg.clone(), self.args[arg].clone())).collect(),
             required_args,
             conditions: conditions
                 .iter()
@@ -176,10 +115,7 @@ impl VerbReader<'_> {
             roles: self.names.role_list(&at.need("roles")?)?,
             at_level: at.get("at_level").map(|span| level_span(&span)).transpose()?,
             to_level: at.get("to_level").map(|span| level_span(&span)).transpose()?,
-            as_party: at
-                .get("as")
-                .map(|party| word(&party, &PARTIES, "party"))
-                .transpose()?,
+            as_party: at.get("as").map(|party| word(&party, &PARTIES, "party")).transpose()?,
         })
     }
 }

@@ -47,8 +47,7 @@ impl RecordType {
 
     /// The field that says which purposes are consented to, if there is one.
     pub fn consents_field(&self) -> Option<&Field> {
-        self.field(CONSENTS)
-            .filter(|field| field.merge == Merge::SetRemoveWins)
+        self.field(CONSENTS).filter(|field| field.merge == Merge::SetRemoveWins)
     }
 
     /// The field that holds the ticket events, if the type follows a workflow.
@@ -136,18 +135,12 @@ impl Merge {
 
     /// Reads the word of `x-merge`.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(name, _)| *name == word)
-            .map(|(_, merge)| *merge)
+        Self::ALL.iter().find(|(name, _)| *name == word).map(|(_, merge)| *merge)
     }
 
     /// Whether a written value is one element of many (the file says `type: array`).
     pub fn is_collection(self) -> bool {
-        matches!(
-            self,
-            Self::SetAddWins | Self::SetRemoveWins | Self::Log | Self::Events
-        )
+        matches!(self, Self::SetAddWins | Self::SetRemoveWins | Self::Log | Self::Events)
     }
 }
 

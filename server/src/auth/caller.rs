@@ -131,11 +131,7 @@ fn look_up(service: &Service, no: UserNo, claims: &Claims, seat: Seat) -> Result
     if !service.store.session_lives(session)? {
         // A revocation between the two looks ends the session as well: it is the reason then.
         let revoked = service.store.user(no)?.is_some_and(|user| user.revoked);
-        let code = if revoked {
-            Code::UserRevoked
-        } else {
-            Code::Unauthorised
-        };
+        let code = if revoked { Code::UserRevoked } else { Code::Unauthorised };
         return Err(code.into());
     }
     user.password = None;

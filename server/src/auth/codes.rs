@@ -16,10 +16,7 @@ pub const MOST_DAYS: u32 = 90;
 /// A new code, as `XXXX-XXXX-XXXX`.
 pub fn make() -> Result<String, getrandom::Error> {
     let bytes = random::<CHARS>()?;
-    let digits: Vec<char> = bytes
-        .iter()
-        .map(|b| char::from(ALPHABET[usize::from(b & 31)]))
-        .collect();
+    let digits: Vec<char> = bytes.iter().map(|b| char::from(ALPHABET[usize::from(b & 31)])).collect();
     let groups: Vec<String> = digits.chunks(4).map(|group| group.iter().collect()).collect();
     Ok(groups.join("-"))
 }
@@ -27,11 +24,7 @@ pub fn make() -> Result<String, getrandom::Error> {
 /// What is kept of a code, however it was typed; `None` if it cannot be one.
 pub fn hash(typed: &str) -> Option<[u8; 32]> {
     let mut digits = String::with_capacity(CHARS);
-    for c in typed
-        .chars()
-        .take(64)
-        .filter(|c| !c.is_whitespace() && !is_dash(*c))
-    {
+    for c in typed.chars().take(64).filter(|c| !c.is_whitespace() && !is_dash(*c)) {
         digits.push(digit(c)?);
     }
     (digits.len() == CHARS).then(|| Sha256::digest(digits.as_bytes()).into())
@@ -66,12 +59,8 @@ mod tests {
         assert_eq!((code.as_bytes()[4], code.as_bytes()[9]), (b'-', b'-'));
         let wanted = hash(&code);
         assert!(wanted.is_some());
-        let typed = [
-            code.to_lowercase(),
-            code.replace('-', " "),
-            code.replace('-', "－"),
-            format!(" {code} "),
-        ];
+        let typed =
+            [code.to_lowercase(), code.replace('-', " "), code.replace('-', "－"), format!(" {code} ")];
         for typed in typed {
             assert_eq!(hash(&typed), wanted, "{typed}");
         }
@@ -84,14 +73,9 @@ mod tests {
 
     #[test]
     fn what_is_no_code_has_no_hash() {
-        for typed in [
-            "",
-            "0000",
-            "0000-0000-000",
-            "0000-0000-00000",
-            "0000-0000-000U",
-            "网格网格网格网格网格网格",
-        ] {
+        for typed in
+            ["", "0000", "0000-0000-000", "0000-0000-00000", "0000-0000-000U", "网格网格网格网格网格网格"]
+        {
             assert_eq!(hash(typed), None, "{typed}");
         }
     }

@@ -71,28 +71,20 @@ struct Failures<K> {
 
 impl<K> Default for Failures<K> {
     fn default() -> Self {
-        Self {
-            known: HashMap::new(),
-        }
+        Self { known: HashMap::new() }
     }
 }
 
 impl<K: Hash + Eq + Clone> Failures<K> {
     fn wait(&self, key: &K, now: i64) -> i64 {
-        self.known
-            .get(key)
-            .map_or(0, |failed| (failed.until - now).max(0))
+        self.known.get(key).map_or(0, |failed| (failed.until - now).max(0))
     }
 
     fn add(&mut self, key: K, now: i64, free: u32, longest: i64) {
         if self.known.len() >= KEYS && !self.known.contains_key(&key) {
             self.make_room(now);
         }
-        let failed = self.known.entry(key).or_insert(Failed {
-            count: 0,
-            last: now,
-            until: 0,
-        });
+        let failed = self.known.entry(key).or_insert(Failed { count: 0, last: now, until: 0 });
         if now - failed.last > MEMORY_MS {
             failed.count = 0;
         }
@@ -146,10 +138,7 @@ mod tests {
             now += wait;
             assert_eq!(limits.may_try("w1", PEER, now), Ok(()));
         }
-        assert_eq!(
-            waits,
-            [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
-        );
+        assert_eq!(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
         assert_eq!(limits.may_try("w2", PEER, now), Ok(()), "others do not wait");
         limits.succeeded("w1");
         limits.failed("w1", PEER, now);

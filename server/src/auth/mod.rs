@@ -46,11 +46,7 @@ impl Auth {
     pub fn open(store: &dyn Store, issuer: &str, now: i64) -> Result<Self, AuthError> {
         let keys = Keys::open(store, issuer, now)?;
         let (passwords, limits) = (Passwords::new()?, LoginLimits::default());
-        Ok(Self {
-            passwords,
-            keys,
-            limits,
-        })
+        Ok(Self { passwords, keys, limits })
     }
 }
 

@@ -62,9 +62,7 @@ impl Passwords {
         self.most.fetch_max(at_once, Ordering::Relaxed);
         let fits = password.len() <= LONGEST_BYTES;
         let password = if fits { password.as_bytes() } else { b"" };
-        let same = argon2()
-            .verify_password(password, phc.unwrap_or(&self.dummy))
-            .is_ok();
+        let same = argon2().verify_password(password, phc.unwrap_or(&self.dummy)).is_ok();
         self.running.fetch_sub(1, Ordering::Relaxed);
         same && fits && phc.is_some()
     }

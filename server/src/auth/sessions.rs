@@ -124,10 +124,6 @@ impl Presented {
     /// The session that goes on with this token.
     fn session(self, auth: &Auth, user: &User, now: i64) -> Result<Session, ApiError> {
         let access = auth.keys.sign(user.no, self.family, now).ok_or(Code::Internal)?;
-        Ok(Session {
-            access,
-            refresh: self.text,
-            user: user.no,
-        })
+        Ok(Session { access, refresh: self.text, user: user.no })
     }
 }

@@ -83,12 +83,7 @@ impl KeptKey {
     fn make(now: i64) -> Result<Self, AuthError> {
         let seed = random::<32>()?;
         let kid = hex(&Sha256::digest(public_key(&seed))[..8]);
-        Ok(Self {
-            kid,
-            seed: hex(&seed),
-            state: KeyState::Current,
-            created: now,
-        })
+        Ok(Self { kid, seed: hex(&seed), state: KeyState::Current, created: now })
     }
 }
 
@@ -134,9 +129,7 @@ impl Keys {
 
     /// Whether a token names a key that this process does not know.
     pub fn is_strange(&self, token: &str) -> bool {
-        let kid = jsonwebtoken::decode_header(token)
-            .ok()
-            .and_then(|header| header.kid);
+        let kid = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid);
         kid.is_some_and(|kid| !self.held().checking.iter().any(|(known, _)| *known == kid))
     }
 
@@ -167,12 +160,7 @@ impl Held {
             }
         }
         let (signing, signing_kid) = signing.ok_or(AuthError::KeysDamaged)?;
-        Ok(Self {
-            signing,
-            signing_kid,
-            checking,
-            at,
-        })
+        Ok(Self { signing, signing_kid, checking, at })
     }
 }
 
@@ -190,10 +178,7 @@ impl Keys {
             sid: hex(&session),
         };
         let held = self.held();
-        let header = Header {
-            kid: Some(held.signing_kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
+        let header = Header { kid: Some(held.signing_kid.clone()), ..Header::new(Algorithm::EdDSA) };
         jsonwebtoken::encode(&header, &claims, &held.signing).ok()
     }
 
@@ -210,9 +195,7 @@ impl Keys {
         let kid = header.kid?;
         let held = self.held();
         let (_, key) = held.checking.iter().find(|(known, _)| *known == kid)?;
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation)
-            .ok()?
-            .claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
         let now = now / 1000;
         let in_time = claims.nbf <= now + LEEWAY_SECONDS && now - LEEWAY_SECONDS <= claims.exp;
         in_time.then_some(claims)
@@ -233,9 +216,7 @@ fn validation(issuer: &str) -> Validation {
 
 /// An Ed25519 seed as PKCS#8 version 1 (RFC 8410, section 7): always the same head.
 fn pkcs8(seed: &[u8; 32]) -> Vec<u8> {
-    const HEAD: [u8; 16] = [
-        0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
-    ];
+    const HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     [&HEAD[..], seed].concat()
 }
 

@@ -32,33 +32,16 @@ impl Author {
             suite: Suite::default(),
             ordinal: 0,
         };
-        Self {
-            row,
-            n: 0,
-            hash: EntryHash::ZERO,
-            role,
-            at,
-        }
+        Self { row, n: 0, hash: EntryHash::ZERO, role, at }
     }
 
     /// The next entry.
     pub(super) fn sign(&mut self, target: Target, cursor: u64, intents: Vec<Intent>) -> SignedEntry {
         self.n += 1;
-        let entry = Entry {
-            n: self.n,
-            at: self.at,
-            cursor,
-            role: self.role.into(),
-            target,
-            intents,
-        };
+        let entry = Entry { n: self.n, at: self.at, cursor, role: self.role.into(), target, intents };
         let body = canonical::encode(&entry);
         self.hash = canonical::hash(self.row.suite, self.hash, &body);
-        SignedEntry {
-            entry,
-            body,
-            hash: self.hash,
-        }
+        SignedEntry { entry, body, hash: self.hash }
     }
 
     /// A push of entries.
@@ -70,21 +53,13 @@ impl Author {
             heard: Heard::everything(),
             again: None,
         };
-        Push {
-            carrier: None,
-            segments: vec![segment],
-            now: self.at,
-        }
+        Push { carrier: None, segments: vec![segment], now: self.at }
     }
 }
 
 /// One operation on a field of the first facet.
 pub(super) fn intent(field: &str, op: Op) -> Intent {
-    Intent {
-        facet: 0,
-        field: field.to_owned(),
-        op,
-    }
+    Intent { facet: 0, field: field.to_owned(), op }
 }
 
 /// A value that a field is given.

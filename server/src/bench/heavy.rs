@@ -39,20 +39,14 @@ const TYPE: &str = "heavy";
 /// The area of all records.
 const AREA: &str = "grid";
 /// Who writes: a login, a role, the number of its feed.
-const PEOPLE: [(&str, &str, u8); 3] = [
-    ("w1", "grid_worker", 1),
-    ("w2", "grid_worker", 2),
-    ("h1", "grid_head", 3),
-];
+const PEOPLE: [(&str, &str, u8); 3] =
+    [("w1", "grid_worker", 1), ("w2", "grid_worker", 2), ("h1", "grid_head", 3)];
 
 /// Fills records and measures.
 pub fn run(args: &BenchHeavy) -> Result<(), BenchError> {
     let mut settings = Settings::default();
     settings.take("store", &args.store, "--store")?;
-    let file = (
-        format!("records/{TYPE}.json"),
-        include_str!("heavy/heavy.json").to_owned(),
-    );
+    let file = (format!("records/{TYPE}.json"), include_str!("heavy/heavy.json").to_owned());
     let schema = Arc::new(SchemaSet::from_files(&[file])?);
     let store = cli::open_store(&settings.store, &schema, settings.commit_group)?;
     let service = Service::new(store, schema.clone())?;
@@ -67,11 +61,7 @@ pub fn run(args: &BenchHeavy) -> Result<(), BenchError> {
         let mut about = (0, String::new());
         for _ in 0..args.times {
             let Ready { record, push } = prepare(&mut town)?;
-            let bytes: usize = push.segments[0]
-                .entries
-                .iter()
-                .map(|signed| signed.body.len())
-                .sum();
+            let bytes: usize = push.segments[0].entries.iter().map(|signed| signed.body.len()).sum();
             about = (bytes, town.size_of(record)?);
             took.push(town.decide(push)?);
         }
@@ -122,12 +112,7 @@ impl Town {
             login: login.to_owned(),
             name: login.to_owned(),
             password: None,
-            grants: vec![Grant {
-                role: role.to_owned(),
-                area,
-                from: 0,
-                to: None,
-            }],
+            grants: vec![Grant { role: role.to_owned(), area, from: 0, to: None }],
         };
         service.store.put_users(&PEOPLE.map(user), 0)?;
         let author = |(login, role, number)| -> Result<Author, BenchError> {
@@ -138,13 +123,7 @@ impl Town {
         };
         let [worker, other, head] = PEOPLE.map(author);
         let (worker, other, head) = (worker?, other?, head?);
-        Ok(Self {
-            service,
-            area,
-            worker,
-            other,
-            head,
-        })
+        Ok(Self { service, area, worker, other, head })
     }
 
     /// The last position of the area's log.

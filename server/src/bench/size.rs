@@ -50,11 +50,7 @@ const ANSWER_BYTES: usize = 1 << 20;
 
 /// Fills the store if it is empty, and measures.
 pub fn run(args: &BenchSize) -> Result<(), BenchError> {
-    let size = Size {
-        areas: args.areas,
-        records: args.records,
-        entries: args.entries,
-    };
+    let size = Size { areas: args.areas, records: args.records, entries: args.entries };
     if size.areas == 0 || !size.records.is_multiple_of(size.areas) || size.entries < size.records {
         return Err("records are a multiple of the grids, and have an entry each".into());
     }
@@ -62,12 +58,7 @@ pub fn run(args: &BenchSize) -> Result<(), BenchError> {
     settings.take("store", &args.store, "--store")?;
     let schema = SchemaSet::builtin();
     make(&settings.store, &schema, size)?;
-    crate::put_line!(
-        "{} grids, {} records, {} entries",
-        size.areas,
-        size.records,
-        size.entries
-    );
+    crate::put_line!("{} grids, {} records, {} entries", size.areas, size.records, size.entries);
     print(&calls(&settings.store, &schema, size)?, args.plans);
     ledgers(&settings.store, &schema, size)?;
     views(&settings.store, size)
@@ -117,10 +108,7 @@ fn settle(service: &Service) -> Result<(AreaNo, AreaNo), BenchError> {
         from: None,
         to: None,
     };
-    let areas = [
-        area("bench", None, "community"),
-        area("own", Some("bench"), "basic_grid"),
-    ];
+    let areas = [area("bench", None, "community"), area("own", Some("bench"), "basic_grid")];
     service.store.put_areas(&areas)?;
     service.reload_tree()?;
     let tree = service.tree();
@@ -130,12 +118,7 @@ fn settle(service: &Service) -> Result<(AreaNo, AreaNo), BenchError> {
         login: login.to_owned(),
         name: login.to_owned(),
         password: None,
-        grants: vec![Grant {
-            role: role.to_owned(),
-            area: above,
-            from: 0,
-            to: None,
-        }],
+        grants: vec![Grant { role: role.to_owned(), area: above, from: 0, to: None }],
     };
     let users = [user("w1", "grid_worker"), user("d1", "dispatcher_community")];
     service.store.put_users(&users, 0)?;
@@ -150,11 +133,7 @@ pub fn calls(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Res
     service.store.close();
     drop(service);
     let decide = ingest::decider(schema.clone());
-    let cursor = |reached: u64| AreaCursor {
-        area: bulk::first_area(),
-        floor: reached,
-        reached,
-    };
+    let cursor = |reached: u64| AreaCursor { area: bulk::first_area(), floor: reached, reached };
     let measure = |c: &Connection<'_>| {
         let hot = Hot {
             held: cursor(head),
@@ -202,22 +181,13 @@ fn ledgers(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Resul
     let grants = service.store.grants(user.no)?;
     let reader = Reader::new(&service, &user.login, &grants);
     crate::put_line!("| household ledger | rows | MB | s |\n|---|---|---|---|");
-    let parts = [
-        ("whole", None),
-        ("1 % changed", Some(1)),
-        ("5 % changed", Some(5)),
-    ];
+    let parts = [("whole", None), ("1 % changed", Some(1)), ("5 % changed", Some(5))];
     for (name, percent) in parts {
-        let since = percent
-            .map(|percent| since(size, percent, &reader, schema))
-            .transpose()?;
+        let since = percent.map(|percent| since(size, percent, &reader, schema)).transpose()?;
         let begin = Instant::now();
         let (rows, bytes) = pull(&reader, schema, since)?;
         let took = begin.elapsed().as_secs_f64();
-        crate::put_line!(
-            "| pulled, {name} | {rows} | {:.1} | {took:.2} |",
-            bytes as f64 / 1e6
-        );
+        crate::put_line!("| pulled, {name} | {rows} | {:.1} | {took:.2} |", bytes as f64 / 1e6);
     }
     service.store.close();
     Ok(())
@@ -238,9 +208,7 @@ fn since(size: Size, percent: u64, reader: &Reader<'_>, schema: &SchemaSet) -> R
     let mut cursor = Cursor::default();
     for area in reader.tree().iter() {
         let head = reader.service.store.head(area.no)?.seq;
-        cursor
-            .positions
-            .insert(area.no, head.saturating_sub(back(size, percent)));
+        cursor.positions.insert(area.no, head.saturating_sub(back(size, percent)));
     }
     Ok(cursor.encode(reader.service.identity.epoch, question(schema, None)?.binding()))
 }
@@ -271,21 +239,16 @@ fn views(address: &StoreAddress, size: Size) -> Result<(), BenchError> {
                 "ledgers_areas h JOIN ledger_household l ON l.area = h.area AND l.changed_position > h.changed_position - {}",
                 back(size, percent)
             );
-            let from = if percent == 100 {
-                "ledger_household l".to_owned()
-            } else {
-                changed
-            };
+            let from = if percent == 100 { "ledger_household l".to_owned() } else { changed };
             let sql = match c.spelling() {
                 Spelling::Sqlite => format!("SELECT l.* FROM {from}"),
                 Spelling::Postgres => format!("SELECT CAST(row_to_json(l) AS text) FROM {from}"),
             };
             let (begin, mut rows) = (Instant::now(), 0);
-            c.prepare_cached(&sql)?
-                .visit((), |_| -> Result<bool, StoreError> {
-                    rows += 1;
-                    Ok(true)
-                })?;
+            c.prepare_cached(&sql)?.visit((), |_| -> Result<bool, StoreError> {
+                rows += 1;
+                Ok(true)
+            })?;
             let took = begin.elapsed().as_secs_f64();
             crate::put_line!("| view, {name} | {rows} | | {took:.2} |");
         }

@@ -17,10 +17,9 @@ pub(super) fn needs_it(admin: &Admin) -> bool {
         Admin::User { user } => !matches!(user, UserCommand::List | UserCommand::Revoke { .. }),
         Admin::Device { device } => matches!(device, DeviceCommand::Restore { .. }),
         Admin::Area { area } => !matches!(area, AreaCommand::List),
-        Admin::Plan { plan, .. } => !matches!(
-            plan,
-            PlanCommand::List | PlanCommand::Show { .. } | PlanCommand::Report { .. }
-        ),
+        Admin::Plan { plan, .. } => {
+            !matches!(plan, PlanCommand::List | PlanCommand::Show { .. } | PlanCommand::Report { .. })
+        }
         Admin::Import(import) => !import.dry_run,
         Admin::Retention { retention } => !matches!(retention, RetentionCommand::Run { dry_run: true }),
         Admin::Recovery(recovery) => recovery.end,

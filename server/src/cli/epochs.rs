@@ -13,40 +13,22 @@ use crate::service::Service;
 pub fn erase_one(service: &Service, args: &EraseArgs, speaker: Speaker) -> Result<(), CliError> {
     let words = Reason::ALL.map(Reason::as_str).join(", ");
     let reason = Reason::parse(&args.reason).ok_or_else(|| {
-        CliError::named(
-            format!("原因须为：{words}"),
-            format!("a reason is one of {words}"),
-        )
+        CliError::named(format!("原因须为：{words}"), format!("a reason is one of {words}"))
     })?;
     let now = service.now();
     let (done, what) = if let Some((feed, n)) = args.record.split_once('.') {
         let entry = feed.parse().ok().zip(n.parse().ok());
-        let wanted = WantedEntry {
-            entry: entry.ok_or_else(no_id)?,
-            reason,
-            by: args.by.clone(),
-            asked_at: now,
-        };
+        let wanted =
+            WantedEntry { entry: entry.ok_or_else(no_id)?, reason, by: args.by.clone(), asked_at: now };
         if !args.field.is_empty() {
-            return Err(CliError::named(
-                "未被接受的操作只能整条清除",
-                "a refused entry goes as a whole",
-            ));
+            return Err(CliError::named("未被接受的操作只能整条清除", "a refused entry goes as a whole"));
         }
         let told = json!({ "entry": args.record, "asked_at": now });
-        (
-            erase_refused(service, &wanted).map(|()| told),
-            args.record.clone(),
-        )
+        (erase_refused(service, &wanted).map(|()| told), args.record.clone())
     } else {
         let record: RecordId = args.record.parse().map_err(|_| no_id())?;
-        let wanted = Wanted {
-            record,
-            fields: args.field.clone(),
-            reason,
-            by: args.by.clone(),
-            asked_at: now,
-        };
+        let wanted =
+            Wanted { record, fields: args.field.clone(), reason, by: args.by.clone(), asked_at: now };
         let told = |seq| json!({ "record": record, "seq": seq, "asked_at": now });
         (erase(service, &wanted).map(told), record.to_string())
     };
@@ -75,10 +57,7 @@ pub fn erasures(service: &Service, speaker: Speaker) -> Result<(), CliError> {
             })
         })
         .collect();
-    speaker.list(
-        &items,
-        &["record", "fields", "reason", "by", "asked_at", "done_at"],
-    );
+    speaker.list(&items, &["record", "fields", "reason", "by", "asked_at", "done_at"]);
     Ok(())
 }
 
@@ -109,10 +88,8 @@ pub fn retention(service: &Service, command: &RetentionCommand, speaker: Speaker
 /// `admin migrate-rules`
 pub fn migrate_rules(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let renewed = renew(service)?;
-    let (zh, en) = (
-        format!("{renewed} 条档案换用新规则"),
-        format!("{renewed} records go on under these rules"),
-    );
+    let (zh, en) =
+        (format!("{renewed} 条档案换用新规则"), format!("{renewed} records go on under these rules"));
     speaker.done(&json!({ "renewed": renewed }), &zh, &en);
     Ok(())
 }

@@ -22,10 +22,8 @@ use crate::town::{self, TownSize};
 
 /// `admin import`
 pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
-    let bytes = std::fs::read(&args.file).map_err(|error| CliError::File {
-        path: args.file.clone(),
-        error,
-    })?;
+    let bytes =
+        std::fs::read(&args.file).map_err(|error| CliError::File { path: args.file.clone(), error })?;
     match args.what {
         Sheet::Areas => import_areas(service, &bytes, args.dry_run, speaker),
         Sheet::Staff => super::staff::import(service, &bytes, args, speaker),
@@ -57,14 +55,7 @@ fn import_areas(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker
 
 fn area(row: AreaRow) -> NewArea {
     let (from, to) = (row.from.map(midnight), row.to.map(midnight));
-    NewArea {
-        code: row.code,
-        parent: row.parent,
-        kind: row.kind.to_owned(),
-        name: row.name,
-        from,
-        to,
-    }
+    NewArea { code: row.code, parent: row.parent, kind: row.kind.to_owned(), name: row.name, from, to }
 }
 
 /// The areas by code and by name; a grid also by the name of its community with its own.
@@ -88,10 +79,7 @@ pub(super) fn words(args: &ImportArgs) -> Result<Arc<Words>, CliError> {
     let Some(path) = &args.words else {
         return Ok(Words::builtin());
     };
-    let text = std::fs::read_to_string(path).map_err(|error| CliError::File {
-        path: path.clone(),
-        error,
-    })?;
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::File { path: path.clone(), error })?;
     let words = Words::clone(&Words::builtin()).and(&text);
     words.map(Arc::new).map_err(|error| {
         let path = path.display();
@@ -129,10 +117,7 @@ pub(super) fn set_aside<T>(taken: &Taken<T>, args: &ImportArgs, speaker: Speaker
     let bytes = bytes.map_err(|error| CliError::named(error.to_string(), error.to_string()))?;
     let path = args.aside.clone().unwrap_or_else(|| beside(&args.file));
     let written = std::fs::File::create_new(&path).and_then(|mut file| file.write_all(&bytes));
-    written.map_err(|error| CliError::File {
-        path: path.clone(),
-        error,
-    })?;
+    written.map_err(|error| CliError::File { path: path.clone(), error })?;
     let path = path.display();
     Err(CliError::named(
         format!("有 {rows} 行未导入，已连同原因写入 {path}；更正后导入该文件即可。其余已导入"),
@@ -149,10 +134,7 @@ fn beside(file: &Path) -> PathBuf {
         let number = if n == 1 { String::new() } else { format!("-{n}") };
         file.with_file_name(format!("{stem}.set-aside{number}.csv"))
     };
-    (1..=ASIDE_FILES)
-        .map(name)
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| name(1))
+    (1..=ASIDE_FILES).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(1))
 }
 
 fn import_register(
@@ -164,26 +146,16 @@ fn import_register(
     let tree = service.tree();
     let today = today(service.now());
     let known = |code: &str| tree.by_code(code).is_some();
-    let sheet = Office {
-        today,
-        places: places(&tree, &known),
-        words: words(args)?,
-    };
+    let sheet = Office { today, places: places(&tree, &known), words: words(args)? };
     let taken = told(register::take(bytes, &sheet), speaker)?;
     let plan = &taken.rows;
-    let options = ImportOptions {
-        accept_doubtful: args.accept_doubtful,
-    };
+    let options = ImportOptions { accept_doubtful: args.accept_doubtful };
     let (login, grants) = match args.by.as_deref() {
         Some(login) => (login, service.store.grants(named(service, login)?.no)?),
         None => (OFFICE, office_grants(service)),
     };
     let prepared = desk::prepare(service, (login, &grants), plan, options).map_err(not_imported)?;
-    let telling = Telling {
-        schema: &service.schema,
-        speaker,
-        all: args.all,
-    };
+    let telling = Telling { schema: &service.schema, speaker, all: args.all };
     if args.dry_run {
         telling.lists(prepared.outlook());
         would_import(plan, prepared.outlook(), speaker);
@@ -202,12 +174,10 @@ fn import_register(
 }
 
 fn named(service: &Service, login: &str) -> Result<User, CliError> {
-    service.store.user_by_login(login)?.ok_or_else(|| {
-        CliError::named(
-            format!("没有用户“{login}”"),
-            format!("there is no user `{login}`"),
-        )
-    })
+    service
+        .store
+        .user_by_login(login)?
+        .ok_or_else(|| CliError::named(format!("没有用户“{login}”"), format!("there is no user `{login}`")))
 }
 
 /// Says on the standard error how far an import is: where a person sees it, or where it is asked for.
@@ -253,12 +223,7 @@ fn office(service: &Service) -> Result<User, CliError> {
 fn office_grants(service: &Service) -> Vec<Grant> {
     let tree = service.tree();
     let roots = tree.iter().filter(|area| area.parent.is_none());
-    let grants = roots.map(|area| Grant {
-        role: "data_steward".into(),
-        area: area.no,
-        from: 0,
-        to: None,
-    });
+    let grants = roots.map(|area| Grant { role: "data_steward".into(), area: area.no, from: 0, to: None });
     grants.collect()
 }
 
@@ -270,12 +235,7 @@ fn not_imported(error: ImportError) -> CliError {
         ImportError::AreaUnknown { line, area } => {
             CliError::named(format!("第 {line} 行：没有区域“{area}”"), en)
         }
-        ImportError::NoRole {
-            login,
-            area,
-            record_type,
-            roles,
-        } => {
+        ImportError::NoRole { login, area, record_type, roles } => {
             let roles = roles.join("、");
             let zh = format!("“{login}”在区域“{area}”没有可以建立 {record_type} 的岗位；可以的岗位：{roles}");
             CliError::named(zh, en)
@@ -340,14 +300,8 @@ fn did(rows: usize, (made, changed): (usize, usize), speaker: Speaker) {
 
 /// `admin sample-town`
 pub fn sample_town(args: &TownArgs, speaker: Speaker) -> Result<(), CliError> {
-    let size = TownSize {
-        grids: args.grids,
-        households_per_grid: args.households,
-    };
-    let failed = |error| CliError::File {
-        path: args.out.clone(),
-        error,
-    };
+    let size = TownSize { grids: args.grids, households_per_grid: args.households };
+    let failed = |error| CliError::File { path: args.out.clone(), error };
     let files = town::write(&args.out, size, args.seed).map_err(failed)?;
     let shown = |path: &Path| path.display().to_string();
     let (areas, staff, register) = (shown(&files.areas), shown(&files.staff), shown(&files.register));

@@ -81,32 +81,20 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
             }
             serve(&settings)
         }
-        Command::Admin {
-            admin: Admin::SampleTown(town),
-            ..
-        } => import::sample_town(&town, speaker),
-        Command::Admin {
-            admin: Admin::Explain(ExplainArgs {
-                events: Some(file), ..
-            }),
-            ..
-        } => proof::explain_events(&*open::schema(&settings)?, &file, speaker),
-        Command::Admin {
-            json,
-            admin: Admin::Backup { file },
-        } => restore::backup(&settings, &file, speaker.with_json(json)),
-        Command::Admin {
-            json,
-            admin: Admin::Restore(args),
-        } => restore::restore(&settings, &args, speaker.with_json(json)),
-        Command::Admin {
-            json,
-            admin: Admin::ExportLedgers { file },
-        } => tools::export(&settings, &file, speaker.with_json(json)),
-        Command::Admin {
-            json,
-            admin: admin @ (Admin::Verify | Admin::Explain(_)),
-        } => {
+        Command::Admin { admin: Admin::SampleTown(town), .. } => import::sample_town(&town, speaker),
+        Command::Admin { admin: Admin::Explain(ExplainArgs { events: Some(file), .. }), .. } => {
+            proof::explain_events(&*open::schema(&settings)?, &file, speaker)
+        }
+        Command::Admin { json, admin: Admin::Backup { file } } => {
+            restore::backup(&settings, &file, speaker.with_json(json))
+        }
+        Command::Admin { json, admin: Admin::Restore(args) } => {
+            restore::restore(&settings, &args, speaker.with_json(json))
+        }
+        Command::Admin { json, admin: Admin::ExportLedgers { file } } => {
+            tools::export(&settings, &file, speaker.with_json(json))
+        }
+        Command::Admin { json, admin: admin @ (Admin::Verify | Admin::Explain(_)) } => {
             let reads = open::open_to_read(&settings)?;
             let result = administer(&reads.service, &admin, speaker.with_json(json));
             reads.service.store.close();
@@ -182,9 +170,7 @@ fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), 
         Admin::Import(import) => import::file(service, import, speaker),
         Admin::SampleTown(town) => import::sample_town(town, speaker),
         Admin::Verify => proof::verify(service, speaker),
-        Admin::Repair {
-            repair: RepairCommand::Digests,
-        } => proof::repair_digests(service, speaker),
+        Admin::Repair { repair: RepairCommand::Digests } => proof::repair_digests(service, speaker),
         Admin::Explain(explain) => proof::explain(service, &explain.record, speaker),
         Admin::Erase(erase) => epochs::erase_one(service, erase, speaker),
         Admin::Erasures => epochs::erasures(service, speaker),

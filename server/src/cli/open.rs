@@ -47,10 +47,7 @@ pub fn open_to_read(settings: &Settings) -> Result<ToRead, CliError> {
     }
     let schema = schema(settings)?;
     let decide = ingest::decider(schema.clone());
-    let copy = is_older(path)
-        .map_err(explain)?
-        .then(|| Copy::of(path))
-        .transpose()?;
+    let copy = is_older(path).map_err(explain)?.then(|| Copy::of(path)).transpose()?;
     let store = match &copy {
         Some(copy) => SqliteStore::open(&copy.file(), decide),
         None => SqliteStore::open_to_read(path, decide),
@@ -66,10 +63,7 @@ struct Copy(PathBuf);
 impl Copy {
     fn of(store: &Path) -> Result<Self, CliError> {
         let folder = std::env::temp_dir().join(format!("gridledger-{}", std::process::id()));
-        let failed = |error| CliError::File {
-            path: folder.clone(),
-            error,
-        };
+        let failed = |error| CliError::File { path: folder.clone(), error };
         let mut maker = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);

@@ -32,10 +32,7 @@ impl Telling<'_> {
             (("新增", "new"), &report.fresh),
             (("更正", "changed"), &report.changed),
             (("迁移", "moved"), &report.moved),
-            (
-                ("本表未列出（不作改动）", "not in this sheet (nothing is done)"),
-                &report.missing,
-            ),
+            (("本表未列出（不作改动）", "not in this sheet (nothing is done)"), &report.missing),
             (
                 (
                     "登记后有人改过，表格仍是旧值（保留系统中的值）",
@@ -45,19 +42,11 @@ impl Telling<'_> {
             ),
         ];
         for ((zh, en), items) in lists {
-            self.list(
-                self.speaker.pick(zh, en),
-                items.len(),
-                items.iter().map(|item| self.item(item)),
-            );
+            self.list(self.speaker.pick(zh, en), items.len(), items.iter().map(|item| self.item(item)));
         }
         let doubts = report.doubtful.iter().map(|doubt| {
             let text = self.speaker.pick(&doubt.wrong.zh, &doubt.wrong.en);
-            format!(
-                "{}{} {text}",
-                self.place(doubt.line),
-                self.type_name(doubt.record_type)
-            )
+            format!("{}{} {text}", self.place(doubt.line), self.type_name(doubt.record_type))
         });
         let title = self.speaker.pick("存疑（未导入）", "doubtful (not taken)");
         self.list(title, report.doubtful.len(), doubts);
@@ -107,21 +96,14 @@ impl Telling<'_> {
             }
             return text;
         };
-        let found = self
-            .schema
-            .record_type(item.record_type)
-            .and_then(|of| of.field(name));
+        let found = self.schema.record_type(item.record_type).and_then(|of| of.field(name));
         let label = match found {
             Some(field) => self.speaker.pick(&field.label.zh, &field.label.en),
             None if name == "area" => self.speaker.pick("网格", "grid"),
             None => self.speaker.pick("户", "household"),
         };
         let new = shown(&item.new);
-        let arrow = if new.is_empty() {
-            String::new()
-        } else {
-            format!(" → {new}")
-        };
+        let arrow = if new.is_empty() { String::new() } else { format!(" → {new}") };
         text = format!("{text} {label}: {}{arrow}", shown(&item.old));
         if item.contested {
             text.push_str(self.speaker.pick(
@@ -150,9 +132,7 @@ impl Telling<'_> {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => crate::import::fault::quoted(text)
-            .trim_matches(['“', '”'])
-            .to_owned(),
+        Value::String(text) => crate::import::fault::quoted(text).trim_matches(['“', '”']).to_owned(),
         Value::Object(parts) => parts.values().map(shown).collect::<Vec<_>>().join("-"),
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join("、"),
         other => other.to_string(),

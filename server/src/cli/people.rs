@@ -19,13 +19,7 @@ const MS_PER_DAY: i64 = 24 * 3_600_000;
 /// `admin user`
 pub fn user(service: &Service, command: &UserCommand, speaker: Speaker) -> Result<(), CliError> {
     match command {
-        UserCommand::Add {
-            login,
-            name,
-            role,
-            area,
-            password,
-        } => {
+        UserCommand::Add { login, name, role, area, password } => {
             let password = password.read()?.map(|text| passwords::make(&text)).transpose()?;
             add(service, login, name, (role, area), password, speaker)
         }
@@ -49,35 +43,15 @@ fn add(
 ) -> Result<(), CliError> {
     let login = new_login(login)?;
     if service.schema.role(role).is_none() {
-        return Err(CliError::named(
-            format!("没有岗位“{role}”"),
-            format!("there is no role `{role}`"),
-        ));
+        return Err(CliError::named(format!("没有岗位“{role}”"), format!("there is no role `{role}`")));
     }
     let Some(area) = service.tree().by_code(area).map(|info| info.no) else {
-        return Err(CliError::named(
-            format!("没有区域“{area}”"),
-            format!("there is no area `{area}`"),
-        ));
+        return Err(CliError::named(format!("没有区域“{area}”"), format!("there is no area `{area}`")));
     };
-    let grants = vec![Grant {
-        role: role.to_owned(),
-        area,
-        from: 0,
-        to: None,
-    }];
-    let user = NewUser {
-        login: login.clone(),
-        name: name.trim().to_owned(),
-        password,
-        grants,
-    };
+    let grants = vec![Grant { role: role.to_owned(), area, from: 0, to: None }];
+    let user = NewUser { login: login.clone(), name: name.trim().to_owned(), password, grants };
     let (made, _) = service.store.put_users(&[user], service.now())?;
-    let (zh, en) = if made == 1 {
-        ("已建立", "made")
-    } else {
-        ("已更新", "changed")
-    };
+    let (zh, en) = if made == 1 { ("已建立", "made") } else { ("已更新", "changed") };
     speaker.done(
         &json!({ "login": login, "made": made == 1 }),
         &format!("{zh} {login}"),
@@ -93,10 +67,7 @@ fn new_login(login: &str) -> Result<String, CliError> {
     if plain && login.len() <= LOGIN_BYTES {
         Ok(login)
     } else {
-        Err(CliError::named(
-            "账号不能为空，不能有空格",
-            "a login is not empty and has no blanks",
-        ))
+        Err(CliError::named("账号不能为空，不能有空格", "a login is not empty and has no blanks"))
     }
 }
 
@@ -110,9 +81,8 @@ fn list(service: &Service, speaker: Speaker) -> Result<(), CliError> {
             .into_iter()
             .filter(|grant| grant.to.is_none_or(|to| service.now() < to))
             .map(|grant| {
-                let area = tree
-                    .get(grant.area)
-                    .map_or_else(|| grant.area.to_string(), |info| info.code.clone());
+                let area =
+                    tree.get(grant.area).map_or_else(|| grant.area.to_string(), |info| info.code.clone());
                 format!("{}@{area}", grant.role)
             })
             .collect();
@@ -131,12 +101,7 @@ fn state(revoked: bool) -> &'static str {
 
 fn find(service: &Service, login: &str) -> Result<User, CliError> {
     let user = service.store.user_by_login(&login.trim().to_ascii_lowercase())?;
-    user.ok_or_else(|| {
-        CliError::named(
-            format!("没有账号“{login}”"),
-            format!("there is no user `{login}`"),
-        )
-    })
+    user.ok_or_else(|| CliError::named(format!("没有账号“{login}”"), format!("there is no user `{login}`")))
 }
 
 fn set_revoked(service: &Service, login: &str, revoked: bool, speaker: Speaker) -> Result<(), CliError> {
@@ -155,12 +120,7 @@ fn set_revoked(service: &Service, login: &str, revoked: bool, speaker: Speaker) 
 fn set_password(service: &Service, login: &str, text: &str, speaker: Speaker) -> Result<(), CliError> {
     let user = find(service, login)?;
     let password = Some(passwords::make(text)?);
-    let changed = NewUser {
-        login: user.login.clone(),
-        name: user.name,
-        password,
-        grants: Vec::new(),
-    };
+    let changed = NewUser { login: user.login.clone(), name: user.name, password, grants: Vec::new() };
     service.store.put_users(&[changed], service.now())?;
     speaker.done(
         &json!({ "login": user.login }),
@@ -180,19 +140,14 @@ fn no_password() -> CliError {
 impl PasswordSource {
     fn read(&self) -> Result<Option<String>, CliError> {
         if self.password_env {
-            return std::env::var("GRIDLEDGER_PASSWORD")
-                .map(Some)
-                .map_err(|_| no_password());
+            return std::env::var("GRIDLEDGER_PASSWORD").map(Some).map_err(|_| no_password());
         }
         if !self.password_stdin {
             return Ok(None);
         }
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);
-        read.map_err(|error| CliError::File {
-            path: "stdin".into(),
-            error,
-        })?;
+        read.map_err(|error| CliError::File { path: "stdin".into(), error })?;
         Ok(Some(line.trim_end_matches(['\r', '\n']).to_owned()))
     }
 }
@@ -209,11 +164,7 @@ pub fn code(service: &Service, login: &str, days: u32, speaker: Speaker) -> Resu
     let expires = service.now() + i64::from(days) * MS_PER_DAY;
     service.store.put_code(hash, user.no, expires)?;
     // The code alone, so that a script can take it as it is.
-    speaker.done(
-        &json!({ "login": user.login, "code": code, "expires": expires }),
-        &code,
-        &code,
-    );
+    speaker.done(&json!({ "login": user.login, "code": code, "expires": expires }), &code, &code);
     Ok(())
 }
 
@@ -226,11 +177,7 @@ pub fn device(service: &Service, command: &DeviceCommand, speaker: Speaker) -> R
     };
     service.store.set_device_revoked(DeviceNo(number), revoked)?;
     let state = state(revoked);
-    let zh = if revoked {
-        "已停用设备"
-    } else {
-        "已恢复设备"
-    };
+    let zh = if revoked { "已停用设备" } else { "已恢复设备" };
     speaker.done(
         &json!({ "device": number, "state": state }),
         &format!("{zh} {number}"),
@@ -240,12 +187,8 @@ pub fn device(service: &Service, command: &DeviceCommand, speaker: Speaker) -> R
 }
 
 fn list_devices(service: &Service, speaker: Speaker) -> Result<(), CliError> {
-    let logins: HashMap<_, _> = service
-        .store
-        .users()?
-        .into_iter()
-        .map(|user| (user.no, user.login))
-        .collect();
+    let logins: HashMap<_, _> =
+        service.store.users()?.into_iter().map(|user| (user.no, user.login)).collect();
     let devices = service.store.devices()?;
     let items: Vec<Value> = devices
         .into_iter()
@@ -257,20 +200,13 @@ fn list_devices(service: &Service, speaker: Speaker) -> Result<(), CliError> {
             })
         })
         .collect();
-    speaker.list(
-        &items,
-        &["device", "login", "label", "state", "enrolled_at", "last_seen"],
-    );
+    speaker.list(&items, &["device", "login", "label", "state", "enrolled_at", "last_seen"]);
     Ok(())
 }
 
 /// `admin rotate-keys`
 pub fn rotate_keys(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let kid = tokens::rotate(&*service.store, service.now())?;
-    speaker.done(
-        &json!({ "kid": kid }),
-        &format!("新密钥：{kid}"),
-        &format!("new key: {kid}"),
-    );
+    speaker.done(&json!({ "kid": kid }), &format!("新密钥：{kid}"), &format!("new key: {kid}"));
     Ok(())
 }

@@ -52,15 +52,10 @@ fn carry_out(reader: &Reader<'_>, command: &PlanCommand, speaker: Speaker) -> Re
 }
 
 fn read(file: &std::path::Path) -> Result<Draft, CliError> {
-    let text = std::fs::read_to_string(file).map_err(|error| CliError::File {
-        path: file.to_owned(),
-        error,
-    })?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| CliError::File { path: file.to_owned(), error })?;
     serde_json::from_str(&text).map_err(|error| {
-        CliError::named(
-            format!("方案文件有误：{error}"),
-            format!("the plan cannot be read: {error}"),
-        )
+        CliError::named(format!("方案文件有误：{error}"), format!("the plan cannot be read: {error}"))
     })
 }
 
@@ -68,10 +63,7 @@ fn refused(error: ReadError) -> CliError {
     match error {
         ReadError::Store(error) => error.into(),
         ReadError::Refused(refusal) => {
-            let place = refusal
-                .field
-                .map(|field| format!("{field}: "))
-                .unwrap_or_default();
+            let place = refusal.field.map(|field| format!("{field}: ")).unwrap_or_default();
             CliError::named(
                 format!("{}（{place}{}）", refusal.code.zh(), refusal.rule),
                 format!("{} ({place}{})", refusal.code.en(), refusal.rule),

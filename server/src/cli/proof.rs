@@ -62,10 +62,8 @@ pub fn explain(service: &Service, record: &[String], speaker: Speaker) -> Result
 
 /// `admin explain --events FILE`
 pub fn explain_events(schema: &SchemaSet, file: &Path, speaker: Speaker) -> Result<(), CliError> {
-    let text = std::fs::read_to_string(file).map_err(|error| CliError::File {
-        path: file.to_owned(),
-        error,
-    })?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| CliError::File { path: file.to_owned(), error })?;
     let code = explain::cli_explain_events(schema, &text, lang(speaker), &mut Out);
     finish(code, "无法解释", "there is nothing to explain")
 }

@@ -139,10 +139,8 @@ impl Listed {
 }
 
 fn read_erasures(file: &Path) -> Result<Vec<Listed>, CliError> {
-    let text = std::fs::read_to_string(file).map_err(|error| CliError::File {
-        path: file.to_owned(),
-        error,
-    })?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| CliError::File { path: file.to_owned(), error })?;
     serde_json::from_str(&text).map_err(|error| {
         CliError::named(
             format!("{} 不是清除清单：{error}", file.display()),
@@ -156,12 +154,8 @@ fn erase_again(service: &Service, listed: &[Listed]) -> Result<usize, CliError> 
     let done = service.store.erasures(None)?;
     let mut erased = 0;
     for one in listed {
-        let unfit = || {
-            CliError::named(
-                "清除清单中有一行无法识别",
-                "a line of the list of erasures is not readable",
-            )
-        };
+        let unfit =
+            || CliError::named("清除清单中有一行无法识别", "a line of the list of erasures is not readable");
         let record = one.record.parse().map_err(|_| unfit())?;
         let reason = Reason::parse(&one.reason).ok_or_else(unfit)?;
         let known = |row: &crate::store::records::ErasureRow| {
@@ -171,23 +165,13 @@ fn erase_again(service: &Service, listed: &[Listed]) -> Result<usize, CliError> 
         if done.iter().any(known) {
             continue;
         }
-        let wanted = Wanted {
-            record,
-            fields: one.fields.clone(),
-            reason,
-            by: one.by.clone(),
-            asked_at: one.asked_at,
-        };
+        let wanted =
+            Wanted { record, fields: one.fields.clone(), reason, by: one.by.clone(), asked_at: one.asked_at };
         let done = match one.entry() {
             None => erase(service, &wanted).map(|_| ()),
             Some(entry) => erase_refused(
                 service,
-                &WantedEntry {
-                    entry,
-                    reason,
-                    by: one.by.clone(),
-                    asked_at: one.asked_at,
-                },
+                &WantedEntry { entry, reason, by: one.by.clone(), asked_at: one.asked_at },
             ),
         };
         match done {
@@ -202,20 +186,13 @@ fn erase_again(service: &Service, listed: &[Listed]) -> Result<usize, CliError> 
 /// `admin recovery`, `admin recovery --end`
 pub fn recovery(service: &Service, args: &RecoveryArgs, speaker: Speaker) -> Result<(), CliError> {
     let Some(restore) = service.store.restored()? else {
-        return Err(CliError::named(
-            "这个存储没有从备份恢复过",
-            "this store was never restored",
-        ));
+        return Err(CliError::named("这个存储没有从备份恢复过", "this store was never restored"));
     };
     if args.end {
         service.store.end_recovery(service.now())?;
     }
     let awaited = service.store.awaited()?;
-    let phase = if args.end {
-        RecoveryPhase::Over
-    } else {
-        service.recovering.phase(service)?
-    };
+    let phase = if args.end { RecoveryPhase::Over } else { service.recovering.phase(service)? };
     let (word, zh) = match phase {
         RecoveryPhase::Gathering => ("gathering", "正在收回"),
         RecoveryPhase::Settling => ("settling", "正在归位"),
@@ -247,11 +224,6 @@ pub fn recovery(service: &Service, args: &RecoveryArgs, speaker: Speaker) -> Res
 /// `admin lost`
 pub fn lost(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let items: Vec<Value> = lost::missing(service, |_| true)?;
-    speaker.list(
-        &items,
-        &[
-            "area", "record", "here", "facet", "author", "feed", "changes", "told_by", "at",
-        ],
-    );
+    speaker.list(&items, &["area", "record", "here", "facet", "author", "feed", "changes", "told_by", "at"]);
     Ok(())
 }

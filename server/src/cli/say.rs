@@ -63,10 +63,7 @@ pub enum CliError {
 impl CliError {
     /// A failure in both languages.
     pub fn named(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self::Named {
-            zh: zh.into(),
-            en: en.into(),
-        }
+        Self::Named { zh: zh.into(), en: en.into() }
     }
 
     /// 2 for what was typed or set wrongly, 1 for what went wrong.
@@ -96,10 +93,7 @@ impl Speaker {
 
     /// The language of a locale.
     pub fn of_locale(locale: &str) -> Self {
-        Self {
-            chinese: locale.to_ascii_lowercase().starts_with("zh"),
-            json: false,
-        }
+        Self { chinese: locale.to_ascii_lowercase().starts_with("zh"), json: false }
     }
 
     /// The same, with lists as JSON or not.
@@ -171,19 +165,13 @@ impl Speaker {
             format!("the file has {} faults, nothing was taken in:", faults.len())
         };
         let lines = faults.iter().map(|fault| self.of_fault(fault));
-        std::iter::once(head)
-            .chain(lines)
-            .collect::<Vec<_>>()
-            .join("\n  ")
+        std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n  ")
     }
 
     /// One fault or warning of a spreadsheet.
     pub fn of_fault(self, fault: &Fault) -> String {
-        let column = fault
-            .column
-            .as_ref()
-            .map(|column| format!(" [{}]", legible(column)))
-            .unwrap_or_default();
+        let column =
+            fault.column.as_ref().map(|column| format!(" [{}]", legible(column))).unwrap_or_default();
         let text = self.pick(&fault.zh, &fault.en);
         match fault.line {
             0 => format!("{text}{column}"),
@@ -195,9 +183,7 @@ impl Speaker {
 
 /// What other people typed may move a terminal's cursor; it is shown without.
 fn legible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn cell(value: &Value) -> String {
@@ -215,13 +201,9 @@ mod tests {
 
     #[test]
     fn the_locale_decides_the_language() {
-        for (locale, zh) in [
-            ("zh_CN.UTF-8", true),
-            ("ZH", true),
-            ("en_GB.UTF-8", false),
-            ("C", false),
-            ("", false),
-        ] {
+        for (locale, zh) in
+            [("zh_CN.UTF-8", true), ("ZH", true), ("en_GB.UTF-8", false), ("C", false), ("", false)]
+        {
             assert_eq!(Speaker::of_locale(locale).is_chinese(), zh, "{locale}");
         }
     }

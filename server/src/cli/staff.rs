@@ -33,23 +33,11 @@ pub fn import(service: &Service, bytes: &[u8], args: &ImportArgs, speaker: Speak
         .map(|role| (role.code.as_str(), role.label.zh.as_str(), role.label.en.as_str()))
         .collect();
     let known = |code: &str| tree.by_code(code).is_some();
-    let taken = told(
-        staff::take(bytes, &roles, &places(&tree, &known), &*words(args)?),
-        speaker,
-    )?;
-    let users: Vec<NewUser> = taken
-        .rows
-        .people
-        .iter()
-        .map(|row| user(service, row))
-        .collect::<Result<_, _>>()?;
+    let taken = told(staff::take(bytes, &roles, &places(&tree, &known), &*words(args)?), speaker)?;
+    let users: Vec<NewUser> =
+        taken.rows.people.iter().map(|row| user(service, row)).collect::<Result<_, _>>()?;
     let left = left(service, &taken.rows, &users)?;
-    let said = Said {
-        service,
-        speaker,
-        ends: args.end_roles,
-        dry_run: args.dry_run,
-    };
+    let said = Said { service, speaker, ends: args.end_roles, dry_run: args.dry_run };
     said.added(&users)?;
     said.left(&left);
     let rows = users.len();
@@ -105,10 +93,8 @@ fn left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<Left>
             (user.login.as_str(), grants.collect())
         })
         .collect();
-    let roles: BTreeSet<&str> = users
-        .iter()
-        .flat_map(|user| user.grants.iter().map(|grant| grant.role.as_str()))
-        .collect();
+    let roles: BTreeSet<&str> =
+        users.iter().flat_map(|user| user.grants.iter().map(|grant| grant.role.as_str())).collect();
     let region = region(service, users, now);
     let mut left = Vec::new();
     for user in service.store.users()? {
@@ -123,11 +109,7 @@ fn left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<Left>
             let is_named = own.is_some_and(|own| own.contains(&(grant.role.as_str(), grant.area)));
             let counts = own.is_some() || region.contains(&grant.area);
             if goes_on && !is_named && counts && roles.contains(grant.role.as_str()) {
-                left.push(Left {
-                    user: user.clone(),
-                    grant,
-                    missing: own.is_none(),
-                });
+                left.push(Left { user: user.clone(), grant, missing: own.is_none() });
             }
         }
     }
@@ -138,10 +120,7 @@ fn left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<Left>
 fn region(service: &Service, users: &[NewUser], now: i64) -> HashSet<AreaNo> {
     let tree = service.tree();
     let mut region = HashSet::new();
-    for area in users
-        .iter()
-        .flat_map(|user| user.grants.iter().map(|grant| grant.area))
-    {
+    for area in users.iter().flat_map(|user| user.grants.iter().map(|grant| grant.area)) {
         region.insert(area);
         let mut at = tree.get(area);
         while let Some(info) = at {
@@ -166,11 +145,7 @@ struct Said<'a> {
 
 impl Said<'_> {
     fn at(&self, grant: &Grant) -> String {
-        let area = self
-            .service
-            .tree()
-            .get(grant.area)
-            .map_or_else(String::new, |info| info.code.clone());
+        let area = self.service.tree().get(grant.area).map_or_else(String::new, |info| info.code.clone());
         format!("{}@{area}", grant.role)
     }
 
@@ -182,8 +157,7 @@ impl Said<'_> {
         for user in users {
             let Some(there) = self.service.store.user_by_login(&user.login)? else {
                 let login = &user.login;
-                self.speaker
-                    .line(&format!("新增 {login}"), &format!("new: {login}"));
+                self.speaker.line(&format!("新增 {login}"), &format!("new: {login}"));
                 continue;
             };
             let held = self.service.store.grants(there.no)?;
@@ -193,10 +167,7 @@ impl Said<'_> {
             };
             for grant in user.grants.iter().filter(|grant| !covers(grant)) {
                 let (login, at) = (&user.login, self.at(grant));
-                self.speaker.line(
-                    &format!("增加岗位 {login} {at}"),
-                    &format!("role added: {login} {at}"),
-                );
+                self.speaker.line(&format!("增加岗位 {login} {at}"), &format!("role added: {login} {at}"));
             }
         }
         Ok(())
@@ -211,24 +182,16 @@ impl Said<'_> {
             let (login, at) = (&one.user.login, self.at(&one.grant));
             let (zh, en) = match (one.missing, self.ends) {
                 (true, false) => ("表中没有此人，岗位继续有效", "not in the sheet; the role goes on"),
-                (false, false) => (
-                    "表中没有此岗位，继续有效",
-                    "the sheet does not name this role; it goes on",
-                ),
+                (false, false) => {
+                    ("表中没有此岗位，继续有效", "the sheet does not name this role; it goes on")
+                }
                 (true, true) => ("表中没有此人，岗位终止", "not in the sheet; the role ends"),
-                (false, true) => (
-                    "表中没有此岗位，终止",
-                    "the sheet does not name this role; it ends",
-                ),
+                (false, true) => ("表中没有此岗位，终止", "the sheet does not name this role; it ends"),
             };
-            self.speaker
-                .line(&format!("{login} {at}：{zh}"), &format!("{login} {at}: {en}"));
+            self.speaker.line(&format!("{login} {at}：{zh}"), &format!("{login} {at}: {en}"));
         }
         if !left.is_empty() && !self.ends {
-            self.speaker.line(
-                "确认后加 --end-roles 终止以上岗位",
-                "--end-roles ends the roles above",
-            );
+            self.speaker.line("确认后加 --end-roles 终止以上岗位", "--end-roles ends the roles above");
         }
     }
 
@@ -239,19 +202,12 @@ impl Said<'_> {
                 |one| json!({ "login": one.user.login, "role": self.at(&one.grant), "missing": one.missing }),
             )
             .collect();
-        let (open, ended) = if self.ends {
-            (0, left.len())
-        } else {
-            (left.len(), 0)
-        };
+        let (open, ended) = if self.ends { (0, left.len()) } else { (left.len(), 0) };
         if self.dry_run {
             self.speaker.done(
                 &json!({ "rows": rows, "dry_run": true, "not_named": listed }),
                 &format!("检查通过，共 {rows} 条，表中未列的岗位 {} 个；未写入", left.len()),
-                &format!(
-                    "in order: {rows} rows, {} roles not named; nothing was written",
-                    left.len()
-                ),
+                &format!("in order: {rows} rows, {} roles not named; nothing was written", left.len()),
             );
             return;
         }

@@ -14,22 +14,10 @@ pub fn area(service: &Service, command: &AreaCommand, speaker: Speaker) -> Resul
             list(service, speaker);
             Ok(())
         }
-        AreaCommand::Add {
-            code,
-            name,
-            kind,
-            parent,
-        } => {
+        AreaCommand::Add { code, name, kind, parent } => {
             let parent = parent.clone();
             let (code, name) = (code.trim().to_owned(), name.trim().to_owned());
-            let area = NewArea {
-                code,
-                parent,
-                kind: kind.clone(),
-                name,
-                from: None,
-                to: None,
-            };
+            let area = NewArea { code, parent, kind: kind.clone(), name, from: None, to: None };
             add(service, area, speaker)
         }
     }
@@ -52,11 +40,7 @@ fn add(service: &Service, area: NewArea, speaker: Speaker) -> Result<(), CliErro
     let code = area.code.clone();
     let (made, _) = service.store.put_areas(&[area])?;
     service.reload_tree()?;
-    let (zh, en) = if made == 1 {
-        ("已建立", "made")
-    } else {
-        ("已更新", "changed")
-    };
+    let (zh, en) = if made == 1 { ("已建立", "made") } else { ("已更新", "changed") };
     speaker.done(
         &json!({ "code": code, "made": made == 1 }),
         &format!("{zh} {code}"),
@@ -79,10 +63,7 @@ fn check(service: &Service, area: &NewArea) -> Result<(), CliError> {
     let Some(parent) = &area.parent else { return Ok(()) };
     let tree = service.tree();
     let Some(above) = tree.by_code(parent) else {
-        return Err(CliError::named(
-            format!("没有区域“{parent}”"),
-            format!("there is no area `{parent}`"),
-        ));
+        return Err(CliError::named(format!("没有区域“{parent}”"), format!("there is no area `{parent}`")));
     };
     if kind.parents.contains(&above.kind) {
         return Ok(());

@@ -43,10 +43,6 @@ pub fn reader(service: &Service, speaker: Speaker) -> Result<(), CliError> {
 pub fn export(settings: &Settings, file: &Path, speaker: Speaker) -> Result<(), CliError> {
     let schema = schema(settings)?;
     let rows = to_file(&settings.store, &schema, file).map_err(explain)?;
-    speaker.done(
-        &json!({ "rows": rows }),
-        &format!("已导出 {rows} 行。"),
-        &format!("{rows} rows copied."),
-    );
+    speaker.done(&json!({ "rows": rows }), &format!("已导出 {rows} 行。"), &format!("{rows} rows copied."));
     Ok(())
 }

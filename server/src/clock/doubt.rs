@@ -36,11 +36,7 @@ impl Doubt {
     pub fn sentences(self) -> (String, String) {
         let (zh, en) = match self {
             Self::Behind { known, now } => (
-                format!(
-                    "服务器时钟为 {}，早于数据中已有的时间 {}",
-                    minute(now),
-                    minute(known)
-                ),
+                format!("服务器时钟为 {}，早于数据中已有的时间 {}", minute(now), minute(known)),
                 format!(
                     "the server's clock says {}, earlier than {}, which the store has seen",
                     minute(now),
@@ -48,11 +44,7 @@ impl Doubt {
                 ),
             ),
             Self::Ahead { known, now } => (
-                format!(
-                    "服务器时钟为 {}，比上次可信的时间 {} 晚得多",
-                    minute(now),
-                    minute(known)
-                ),
+                format!("服务器时钟为 {}，比上次可信的时间 {} 晚得多", minute(now), minute(known)),
                 format!(
                     "the server's clock says {}, much later than {}, the last time it was sure of",
                     minute(now),
@@ -119,42 +111,22 @@ mod tests {
         assert_eq!(judge(NOW - agrees, Some(NOW), None), None);
         assert_eq!(judge(NOW + jump, Some(NOW), None), None);
         let (known, behind, ahead) = (NOW, NOW - agrees - 1, NOW + jump + 1);
-        assert_eq!(
-            judge(behind, Some(known), None),
-            Some(Doubt::Behind { known, now: behind })
-        );
-        assert_eq!(
-            judge(ahead, Some(known), None),
-            Some(Doubt::Ahead { known, now: ahead })
-        );
+        assert_eq!(judge(behind, Some(known), None), Some(Doubt::Behind { known, now: behind }));
+        assert_eq!(judge(ahead, Some(known), None), Some(Doubt::Ahead { known, now: ahead }));
         // A clock that the database does not share is wrong or right: nobody knows.
         let (now, database) = (NOW, NOW + agrees + 1);
-        assert_eq!(
-            judge(now, Some(known), Some(database)),
-            Some(Doubt::Apart { database, now })
-        );
+        assert_eq!(judge(now, Some(known), Some(database)), Some(Doubt::Apart { database, now }));
         assert_eq!(judge(now, Some(known), Some(NOW + agrees)), None);
     }
 
     #[test]
     fn the_sentences_name_both_times_and_the_command() {
-        let (zh, en) = Doubt::Behind {
-            known: NOW,
-            now: NOW - DAY_MS,
-        }
-        .sentences();
+        let (zh, en) = Doubt::Behind { known: NOW, now: NOW - DAY_MS }.sentences();
         for said in [&zh, &en] {
-            assert!(
-                said.contains("2026-01-05") && said.contains("2026-01-04"),
-                "{said}"
-            );
+            assert!(said.contains("2026-01-05") && said.contains("2026-01-04"), "{said}");
             assert!(said.contains("gridledger admin clock confirm"), "{said}");
         }
-        let (_, en) = Doubt::Apart {
-            database: NOW,
-            now: 0,
-        }
-        .sentences();
+        let (_, en) = Doubt::Apart { database: NOW, now: 0 }.sentences();
         assert!(!en.contains("confirm"), "the clocks have to agree: {en}");
     }
 }

@@ -51,17 +51,9 @@ pub fn without_password(url: &str) -> Option<(String, String)> {
     let parts = || query.into_iter().flat_map(|query| query.split('&'));
     let of_query = parts().find(is_password).map(|part| &part["password=".len()..]);
     let password = decoded(of_user.or(of_query)?);
-    let name = if name.is_empty() {
-        String::new()
-    } else {
-        format!("{name}@")
-    };
+    let name = if name.is_empty() { String::new() } else { format!("{name}@") };
     let kept: Vec<&str> = parts().filter(|part| !is_password(part)).collect();
-    let query = if kept.is_empty() {
-        String::new()
-    } else {
-        format!("?{}", kept.join("&"))
-    };
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
     Some((format!("{scheme}://{name}{place}{query}"), password))
 }
 

@@ -62,13 +62,7 @@ fn meant(reader: &Reader<'_>, refused: &RefusedRow, entry: &Entry) -> Result<Des
             (DeskTarget::Edit(*record), Some(seen))
         }
     };
-    Ok(DeskEntry {
-        target,
-        role: None,
-        intents: entry.intents.clone(),
-        seen,
-        request_id: None,
-    })
+    Ok(DeskEntry { target, role: None, intents: entry.intents.clone(), seen, request_id: None })
 }
 
 /// How far the author had seen the record's log: up to the entry's cursor, the author's own entries before it, and those

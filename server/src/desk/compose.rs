@@ -43,10 +43,7 @@ pub(super) fn take_round(left: &mut Vec<(usize, DeskEntry)>) -> Vec<(usize, Desk
             DeskTarget::Create { .. } => None,
         };
         record.is_some_and(|record| !records.insert(record))
-            || entry
-                .request_id
-                .as_ref()
-                .is_some_and(|name| !names.insert(name.clone()))
+            || entry.request_id.as_ref().is_some_and(|name| !names.insert(name.clone()))
     });
     let rest = left.split_off(waits.unwrap_or(left.len()));
     std::mem::replace(left, rest)
@@ -91,10 +88,7 @@ fn ground<'a>(reader: &'a Reader<'_>, target: &DeskTarget) -> Result<Ground<'a>,
             let area = reader.tree().by_code(area).map(|info| info.no);
             let area = area.ok_or_else(|| Refusal::new(Code::AreaUnknown, "no such area"))?;
             Ok(Ground {
-                target: Target::Create {
-                    record_type: record_type.clone(),
-                    area,
-                },
+                target: Target::Create { record_type: record_type.clone(), area },
                 area,
                 record_type: found,
                 now: View::default(),
@@ -121,11 +115,9 @@ fn ground<'a>(reader: &'a Reader<'_>, target: &DeskTarget) -> Result<Ground<'a>,
 /// An entry is told as a phone's would be.
 fn unknown_record(error: ReadError) -> ReadError {
     match error {
-        ReadError::Refused(refusal) if refusal.code == Code::NotFound => Refusal {
-            code: Code::RecordUnknown,
-            ..refusal
+        ReadError::Refused(refusal) if refusal.code == Code::NotFound => {
+            Refusal { code: Code::RecordUnknown, ..refusal }.into()
         }
-        .into(),
         other => other,
     }
 }
@@ -138,9 +130,7 @@ fn with_facets(mut intents: Vec<Intent>, record_type: &RecordType) -> Vec<Intent
 }
 
 fn needs_seen(intents: &[Intent]) -> bool {
-    intents
-        .iter()
-        .any(|intent| matches!(intent.op, Op::Event { .. } | Op::Splice { .. }))
+    intents.iter().any(|intent| matches!(intent.op, Op::Event { .. } | Op::Splice { .. }))
 }
 
 /// The first role held there that may do it; if none may, the first held, so that the refusal says why.
@@ -156,37 +146,27 @@ fn choose_role(reader: &Reader<'_>, ground: &Ground<'_>, draft: &Draft) -> Resul
     let standing = Standing::acting(rights, reader.now);
     let roles = rights.roles_at(ground.area, reader.now);
     let may = |role: &&&str| {
-        let entry = Entry {
-            role: (**role).to_owned(),
-            ..draft.entry(1, reader.now)
-        };
+        let entry = Entry { role: (**role).to_owned(), ..draft.entry(1, reader.now) };
         check_shape(&entry)
             .and_then(|()| validate(&standing, reader.login, &entry, &subject))
             .and_then(|()| check_own(ground.record_type, &entry, reader.login, &ground.created_by))
             .is_ok()
     };
     let role = roles.iter().find(may).or(roles.first());
-    role.map(|role| (*role).to_owned())
-        .ok_or_else(|| Refusal::new(Code::RoleNotHeld, "no role in this area"))
+    role.map(|role| (*role).to_owned()).ok_or_else(|| Refusal::new(Code::RoleNotHeld, "no role in this area"))
 }
 
 /// Whether a request means what an earlier one of its name meant. Roles, times and what was seen may differ.
 pub(super) fn is_same(service: &Service, entry: &DeskEntry, first: &Entry) -> bool {
     let same_target = match (&entry.target, &first.target) {
-        (
-            DeskTarget::Create { record_type, area },
-            Target::Create {
-                record_type: of,
-                area: at,
-            },
-        ) => record_type == of && service.tree().by_code(area).is_some_and(|info| info.no == *at),
+        (DeskTarget::Create { record_type, area }, Target::Create { record_type: of, area: at }) => {
+            record_type == of && service.tree().by_code(area).is_some_and(|info| info.no == *at)
+        }
         (DeskTarget::Edit(record), Target::Edit { record: first }) => record == first,
         _ => false,
     };
     let plain = |intents: &[Intent]| -> Vec<(String, Op)> {
-        let pairs = intents
-            .iter()
-            .map(|intent| (intent.field.clone(), intent.op.clone()));
+        let pairs = intents.iter().map(|intent| (intent.field.clone(), intent.op.clone()));
         pairs.collect()
     };
     same_target && plain(&entry.intents) == plain(&first.intents)

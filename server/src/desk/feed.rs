@@ -160,11 +160,7 @@ impl DeskFeed {
             let (held, hash) = service.store.feed_head(self.row.feed)?;
             let now = service.trusted_now()?;
             let (segment, notes) = self.sign(held, hash, left, now);
-            let push = Push {
-                carrier: None,
-                segments: vec![segment],
-                now,
-            };
+            let push = Push { carrier: None, segments: vec![segment], now };
             let verdict = service.store.push_noting(push, notes)?.into_iter().next();
             let verdict = verdict.ok_or(StoreError::Busy)?;
             match &verdict.stopped {
@@ -193,9 +189,7 @@ impl DeskFeed {
             hash = canonical::hash(self.row.suite, hash, &body);
             entries.push(SignedEntry { entry, body, hash });
             let request = draft.request.clone();
-            notes
-                .requests
-                .extend(request.map(|request| (user, request, feed, n)));
+            notes.requests.extend(request.map(|request| (user, request, feed, n)));
             if let Some(sheet) = &draft.sheet {
                 let names = sheet.names.iter();
                 match &draft.target {
@@ -203,15 +197,12 @@ impl DeskFeed {
                     Target::Edit { record } => notes.names.extend(names.map(|name| (*name, *record))),
                 }
                 let said = sheet.said.clone();
-                notes
-                    .said
-                    .extend(said.map(|(record, said)| (record, said, Some((feed, n)))));
+                notes.said.extend(said.map(|(record, said)| (record, said, Some((feed, n)))));
                 notes.run = Some(sheet.run);
             }
-            notes.rulings.extend(draft.ruling.clone().map(|ruling| RulingRow {
-                admitted_as: Some((feed, n)),
-                ..ruling
-            }));
+            notes.rulings.extend(
+                draft.ruling.clone().map(|ruling| RulingRow { admitted_as: Some((feed, n)), ..ruling }),
+            );
         }
         let last = held + drafts.len() as u64;
         let segment = CheckedSegment {
@@ -226,17 +217,10 @@ impl DeskFeed {
 
     fn verdicts(&self, held: u64, drafts: &[Draft], verdict: &SegmentVerdict) -> Vec<DeskVerdict> {
         let of = |n: u64, draft: &Draft| {
-            let refused = verdict
-                .refused
-                .iter()
-                .find(|(refused, _)| *refused == n)
-                .map(|(_, refusal)| refusal.clone());
+            let refused =
+                verdict.refused.iter().find(|(refused, _)| *refused == n).map(|(_, refusal)| refusal.clone());
             let record = draft.entry(n, 0).record(self.row.feed);
-            DeskVerdict {
-                n: Some(n),
-                record: refused.is_none().then_some(record),
-                refused,
-            }
+            DeskVerdict { n: Some(n), record: refused.is_none().then_some(record), refused }
         };
         (held + 1..).zip(drafts).map(|(n, draft)| of(n, draft)).collect()
     }

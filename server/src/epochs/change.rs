@@ -43,12 +43,7 @@ pub(super) fn make(service: &Service, wanted: &Wanted, change: Change) -> Result
     let (schema, told, now) = (service.schema.clone(), outcome.clone(), service.trusted_now()?);
     let wanted = wanted.clone();
     service.store.act(Arc::new(move |source| {
-        let plan = Plan {
-            schema: &schema,
-            wanted: &wanted,
-            refused_in,
-            now,
-        };
+        let plan = Plan { schema: &schema, wanted: &wanted, refused_in, now };
         let (done, writes) = plan.of(source, &change)?;
         *told.lock().unwrap_or_else(PoisonError::into_inner) = done;
         Ok(writes)
@@ -67,12 +62,7 @@ struct Plan<'a> {
 
 /// A field goes, as far as it was written up to a time; a position tells of it.
 fn erasure((field, until): (String, i64), told: u64) -> Erasure {
-    Erasure {
-        field,
-        told,
-        until,
-        by: None,
-    }
+    Erasure { field, told, until, by: None }
 }
 
 impl Plan<'_> {
@@ -113,9 +103,7 @@ impl Plan<'_> {
             if !erased.is_empty() {
                 writes.wiped = wiped(&source.bodies(self.wanted.record)?, &erased).collect();
             }
-            working
-                .begin(record_type, seq, &erased)
-                .map_err(|_| StoreError::Damaged("documents"))?;
+            working.begin(record_type, seq, &erased).map_err(|_| StoreError::Damaged("documents"))?;
         }
         self.tell(&mut writes, area, seq, change, erased);
         self.keep(&mut writes, working, head, seq)?;
@@ -140,10 +128,7 @@ impl Plan<'_> {
         } else {
             wiped(&bodies, &erased).collect()
         };
-        let mut writes = Writes {
-            wiped,
-            ..Writes::default()
-        };
+        let mut writes = Writes { wiped, ..Writes::default() };
         writes.erasures.push(self.row(area, 0, erased));
         Ok((Done::Begun(0), writes))
     }
@@ -168,12 +153,7 @@ impl Plan<'_> {
             Change::Everything => EventKind::Erased,
             _ => EventKind::Epoch,
         };
-        let event = EventRow {
-            seq,
-            kind,
-            record: Some(record),
-            at: self.now,
-        };
+        let event = EventRow { seq, kind, record: Some(record), at: self.now };
         writes.events.push((area, event));
         if matches!(change, Change::Again) {
             return;
@@ -191,9 +171,7 @@ impl Plan<'_> {
     ) -> Result<(), StoreError> {
         let area = working.row.area;
         let record_type = self.schema.record_type(&working.row.record_type);
-        let finished = working
-            .finish(record_type)?
-            .ok_or(StoreError::Damaged("documents"))?;
+        let finished = working.finish(record_type)?.ok_or(StoreError::Damaged("documents"))?;
         head.seq = seq;
         for (facet, change) in finished.digest_changes {
             match head.digests.iter_mut().find(|(of, _)| *of == facet) {
@@ -211,14 +189,7 @@ impl Plan<'_> {
 fn later(working: Working, next: Option<i64>) -> Writes {
     let mut row = working.row;
     row.due_at = next;
-    let write = crate::store::records::RecordWrite {
-        row,
-        documents: Vec::new(),
-        ledger: Vec::new(),
-        base: None,
-    };
-    Writes {
-        records: vec![write],
-        ..Writes::default()
-    }
+    let write =
+        crate::store::records::RecordWrite { row, documents: Vec::new(), ledger: Vec::new(), base: None };
+    Writes { records: vec![write], ..Writes::default() }
 }

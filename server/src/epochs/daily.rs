@@ -26,27 +26,22 @@ impl Daily {
     /// Begins with a run.
     pub fn start(service: Arc<Service>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(0);
-        let thread = std::thread::Builder::new()
-            .name("retention".into())
-            .spawn(move || {
-                loop {
-                    let mut wait = if run(&service) { EVERY } else { AGAIN };
-                    while !wait.is_zero() {
-                        let nap = wait.min(LOOK);
-                        let goes_on = stopped.recv_timeout(nap) == Err(RecvTimeoutError::Timeout);
-                        service.recovering.note_served(&service);
-                        if !goes_on {
-                            return;
-                        }
-                        wait -= nap;
-                        let _ = service.trusted_now();
+        let thread = std::thread::Builder::new().name("retention".into()).spawn(move || {
+            loop {
+                let mut wait = if run(&service) { EVERY } else { AGAIN };
+                while !wait.is_zero() {
+                    let nap = wait.min(LOOK);
+                    let goes_on = stopped.recv_timeout(nap) == Err(RecvTimeoutError::Timeout);
+                    service.recovering.note_served(&service);
+                    if !goes_on {
+                        return;
                     }
+                    wait -= nap;
+                    let _ = service.trusted_now();
                 }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -42,14 +42,8 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
-        Self::Request,
-        Self::Consent,
-        Self::Objection,
-        Self::Mistake,
-        Self::Order,
-        Self::Retention,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Request, Self::Consent, Self::Objection, Self::Mistake, Self::Order, Self::Retention];
 
     /// The word it is known by.
     pub fn as_str(self) -> &'static str {
@@ -146,12 +140,7 @@ pub fn erase_refused(service: &Service, wanted: &WantedEntry) -> Result<(), Read
         done_at: service.now(),
         entry: Some(wanted.entry),
     };
-    service.store.act(Arc::new(move |_| {
-        Ok(Writes {
-            erasures: vec![row.clone()],
-            ..Writes::default()
-        })
-    }))?;
+    service.store.act(Arc::new(move |_| Ok(Writes { erasures: vec![row.clone()], ..Writes::default() })))?;
     service.store.scrub()?;
     Ok(())
 }

@@ -15,9 +15,7 @@ const BATCH: usize = 200;
 pub fn renew(service: &Service) -> Result<u64, StoreError> {
     let (mut renewed, mut after) = (0, None);
     loop {
-        let records = service
-            .store
-            .records_under_other_rules(RULES_VERSION, after, BATCH)?;
+        let records = service.store.records_under_other_rules(RULES_VERSION, after, BATCH)?;
         let Some(last) = records.last().copied() else {
             return Ok(renewed);
         };

@@ -87,10 +87,7 @@ impl Words<'_> {
         match step.outcome {
             Outcome::Applied => lang.pick("已生效。", "It took effect.").to_owned(),
             Outcome::Forwarded => lang
-                .pick(
-                    "已转到并入的工单。",
-                    "It went on to the ticket this one was merged into.",
-                )
+                .pick("已转到并入的工单。", "It went on to the ticket this one was merged into.")
                 .to_owned(),
             Outcome::Superseded { state } => {
                 let state = self.state(state);
@@ -129,11 +126,7 @@ impl Words<'_> {
                 )
                 .to_owned();
         }
-        lang.pick(
-            "作为提议保留，等人确认。",
-            "It is kept as a proposal for somebody to confirm.",
-        )
-        .to_owned()
+        lang.pick("作为提议保留，等人确认。", "It is kept as a proposal for somebody to confirm.").to_owned()
     }
 }
 

@@ -56,38 +56,19 @@ fn a_closing_that_crossed_an_escalation_is_a_proposal() {
 #[test]
 fn the_same_is_told_in_chinese() {
     let lines = lines(&closed_while_escalated(), Lang::Zh);
-    assert_eq!(
-        lines[0],
-        "状态：已反馈待核查（FEEDBACK），第 2 级（社区），第 1 轮。"
-    );
+    assert_eq!(lines[0], "状态：已反馈待核查（FEEDBACK），第 2 级（社区），第 1 轮。");
     assert_eq!(lines[1], "承办人：w1；协办人：w1。");
-    assert!(
-        lines[8].ends_with("h1 销号：作为提议保留：本人当时没有看到h2的上报上级。"),
-        "{}",
-        lines[8]
-    );
+    assert!(lines[8].ends_with("h1 销号：作为提议保留：本人当时没有看到h2的上报上级。"), "{}", lines[8]);
 }
 
 /// The state it starts from, two verbs with their arguments, the state it comes to, some words of the explanation.
-type Example = (
-    &'static str,
-    (&'static str, Value),
-    (&'static str, Value),
-    &'static str,
-    &'static str,
-);
+type Example = (&'static str, (&'static str, Value), (&'static str, Value), &'static str, &'static str);
 
 /// Every concurrent example: what happened first, two events that did not know of each other, what it comes to.
 #[test]
 fn every_concurrent_example_is_explained() {
     let cases: &[Example] = &[
-        (
-            "HANDLING",
-            ("feedback", json!({})),
-            ("feedback", json!({})),
-            "FEEDBACK",
-            "helped by: B",
-        ),
+        ("HANDLING", ("feedback", json!({})), ("feedback", json!({})), "FEEDBACK", "helped by: B"),
         (
             "HANDLING",
             ("feedback", json!({})),
@@ -95,13 +76,7 @@ fn every_concurrent_example_is_explained() {
             "FEEDBACK",
             "had no effect|took effect",
         ),
-        (
-            "HANDLING",
-            ("escalate", json!({"to": 2})),
-            ("escalate", json!({"to": 3})),
-            "ACCEPTED",
-            "level 3",
-        ),
+        ("HANDLING", ("escalate", json!({"to": 2})), ("escalate", json!({"to": 3})), "ACCEPTED", "level 3"),
         (
             "ACCEPTED",
             ("assign", json!({"who": "wA"})),
@@ -109,48 +84,12 @@ fn every_concurrent_example_is_explained() {
             "ASSIGNED",
             "wA, wB",
         ),
-        (
-            "ACCEPTED",
-            ("assign", json!({"who": "wA"})),
-            ("void", json!({})),
-            "ASSIGNED",
-            "a dissent",
-        ),
-        (
-            "REPORTED",
-            ("accept", json!({})),
-            ("return", json!({})),
-            "ACCEPTED",
-            "stays attached",
-        ),
-        (
-            "ACCEPTED",
-            ("assign", json!({"who": "wA"})),
-            ("merge", json!({})),
-            "MERGED",
-            "was merged into",
-        ),
-        (
-            "FEEDBACK",
-            ("close", json!({})),
-            ("verify_fail", json!({})),
-            "HANDLING",
-            "checks disagree",
-        ),
-        (
-            "FEEDBACK",
-            ("close", json!({})),
-            ("close", json!({})),
-            "CLOSED",
-            "had no effect",
-        ),
-        (
-            "CLOSED",
-            ("evaluate", json!({})),
-            ("reopen", json!({"cycle_seen": 1})),
-            "HANDLING",
-            "cycle 2",
-        ),
+        ("ACCEPTED", ("assign", json!({"who": "wA"})), ("void", json!({})), "ASSIGNED", "a dissent"),
+        ("REPORTED", ("accept", json!({})), ("return", json!({})), "ACCEPTED", "stays attached"),
+        ("ACCEPTED", ("assign", json!({"who": "wA"})), ("merge", json!({})), "MERGED", "was merged into"),
+        ("FEEDBACK", ("close", json!({})), ("verify_fail", json!({})), "HANDLING", "checks disagree"),
+        ("FEEDBACK", ("close", json!({})), ("close", json!({})), "CLOSED", "had no effect"),
+        ("CLOSED", ("evaluate", json!({})), ("reopen", json!({"cycle_seen": 1})), "HANDLING", "cycle 2"),
     ];
     let path = ["report", "accept", "assign", "start", "feedback", "close"];
     for (from, a, b, state, told) in cases {
@@ -172,18 +111,8 @@ fn every_concurrent_example_is_explained() {
             events.push(event(actor, verb, actor, minute, &[&parent], args));
         }
         let text = lines(&events, Lang::En).join("\n");
-        assert!(
-            text.contains(&format!("({state})")),
-            "{from} {} || {}: {text}",
-            a.0,
-            b.0
-        );
-        assert!(
-            told.split('|').any(|part| text.contains(part)),
-            "{from} {} || {}: {text}",
-            a.0,
-            b.0
-        );
+        assert!(text.contains(&format!("({state})")), "{from} {} || {}: {text}", a.0, b.0);
+        assert!(told.split('|').any(|part| text.contains(part)), "{from} {} || {}: {text}", a.0, b.0);
     }
 }
 

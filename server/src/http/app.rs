@@ -45,22 +45,13 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/refused", web::get().to(refused::list))
         .route("/v1/refused/{feed}/{n}/admit", web::post().to(refused::admit))
         .route("/v1/refused/{feed}/{n}/decline", web::post().to(refused::decline))
-        .route(
-            "/v1/refused/{feed}/{n}/erase",
-            web::post().to(erasure::erase_entry),
-        )
+        .route("/v1/refused/{feed}/{n}/erase", web::post().to(erasure::erase_entry))
         .route("/v1/territory/plans", web::post().to(plans::draw_up))
         .route("/v1/territory/plans", web::get().to(plans::list))
         .route("/v1/territory/plans/{plan}", web::get().to(plans::show))
         .route("/v1/territory/plans/{plan}/report", web::get().to(plans::report))
-        .route(
-            "/v1/territory/plans/{plan}/simulate",
-            web::post().to(plans::simulate),
-        )
-        .route(
-            "/v1/territory/plans/{plan}/approve",
-            web::post().to(plans::approve),
-        )
+        .route("/v1/territory/plans/{plan}/simulate", web::post().to(plans::simulate))
+        .route("/v1/territory/plans/{plan}/approve", web::post().to(plans::approve))
         .route("/v1/territory/plans/{plan}/apply", web::post().to(plans::apply))
         .route("/v1/territory/lineage", web::get().to(plans::lineage))
         .route("/v1/reads", web::get().to(reads::log))
@@ -170,9 +161,7 @@ impl Running {
     /// the process at once.
     pub fn serve_until_signal(mut self) -> io::Result<()> {
         let stop = self.stop.take();
-        std::thread::Builder::new()
-            .name("signals".into())
-            .spawn(move || wait_for_signals(stop))?;
+        std::thread::Builder::new().name("signals".into()).spawn(move || wait_for_signals(stop))?;
         self.join()
     }
 
@@ -214,16 +203,9 @@ pub fn start_with(service: Arc<Service>, settings: &Settings, more: More) -> io:
     let thread = std::thread::Builder::new()
         .name("http".into())
         .spawn(move || run(shared, &settings, tls, stopped, &told))?;
-    let addr = bound
-        .recv()
-        .map_err(|_| io::Error::other("the server did not start"))??;
+    let addr = bound.recv().map_err(|_| io::Error::other("the server did not start"))??;
     tracing::info!(%addr, scheme, "listening");
-    Ok(Running {
-        addr,
-        scheme,
-        stop: Some(stop),
-        thread: Some(thread),
-    })
+    Ok(Running { addr, scheme, stop: Some(stop), thread: Some(thread) })
 }
 
 fn run(
@@ -236,10 +218,7 @@ fn run(
     let service = shared.service.clone();
     let result = actix_web::rt::System::new().block_on(async {
         let app = move || {
-            App::new()
-                .wrap(from_fn(turnstile))
-                .wrap(from_fn(observe))
-                .configure(|cfg| shared.configure(cfg))
+            App::new().wrap(from_fn(turnstile)).wrap(from_fn(observe)).configure(|cfg| shared.configure(cfg))
         };
         let waiting = service.store.notices().clone();
         let stop = async move {

@@ -34,9 +34,7 @@ fn answer(status: StatusCode) -> Vec<u8> {
     };
     let id = RequestId::of(&HeaderMap::new()).0;
     let body = error.body(&id).to_string();
-    let guards = GUARDS
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .concat();
+    let guards = GUARDS.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: {id}\r\n\
          cache-control: no-store\r\nconnection: close\r\n",

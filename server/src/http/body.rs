@@ -50,17 +50,13 @@ pub async fn read_within(
     if request.headers().contains_key(CONTENT_ENCODING) {
         return Err(Code::EncodingUnsupported.into());
     }
-    let said = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok());
+    let said = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let said = said.and_then(|value| value.parse::<u64>().ok());
     if said.is_some_and(|bytes| bytes > limit(&[]) as u64) {
         return Err(Code::BodyTooLarge.into());
     }
-    let time = request
-        .app_data::<web::Data<BodyTime>>()
-        .map_or(Duration::from_secs(BODY_SECONDS), |time| time.0);
+    let time =
+        request.app_data::<web::Data<BodyTime>>().map_or(Duration::from_secs(BODY_SECONDS), |time| time.0);
     match tokio::time::timeout(time, receive(request, payload, limit)).await {
         Err(_) => Err(Code::BodyTooSlow.into()),
         Ok(received) => received,
@@ -115,17 +111,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
 async fn json<T: DeserializeOwned>(request: &HttpRequest, payload: web::Payload) -> Result<T, ApiError> {
     if !is_json(request) {
-        return Err(ApiError::new(
-            Code::BadRequest,
-            "the content type must be application/json",
-        ));
+        return Err(ApiError::new(Code::BadRequest, "the content type must be application/json"));
     }
     // Whoever is not signed in has a login to send, or a token.
-    let limit = if rates::has_good_token(request) {
-        JSON_BODY_BYTES
-    } else {
-        STRANGER_JSON_BYTES
-    };
+    let limit = if rates::has_good_token(request) { JSON_BODY_BYTES } else { STRANGER_JSON_BYTES };
     let bytes = read(request, payload, limit).await?;
     // serde_json stops at 128 levels.
     serde_json::from_slice(&bytes).map_err(|error| ApiError::new(Code::BadRequest, explain(&error)))
@@ -135,12 +124,7 @@ fn is_json(request: &HttpRequest) -> bool {
     let Some(kind) = request.headers().get(CONTENT_TYPE) else {
         return true;
     };
-    let kind = kind
-        .to_str()
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default();
+    let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     kind.trim().eq_ignore_ascii_case("application/json")
 }
 
@@ -153,9 +137,5 @@ fn explain(error: &serde_json::Error) -> String {
             "is not well formed or too deep"
         }
     };
-    format!(
-        "the JSON {what} (line {}, column {})",
-        error.line(),
-        error.column()
-    )
+    format!("the JSON {what} (line {}, column {})", error.line(), error.column())
 }

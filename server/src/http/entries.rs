@@ -52,10 +52,7 @@ impl Written {
             (Some(record), None) => DeskTarget::Edit(record),
             (None, Some(Create { record_type, area })) => DeskTarget::Create { record_type, area },
             _ => {
-                return Err(ApiError::new(
-                    Code::BadRequest,
-                    "an entry has either `record` or `create`",
-                ));
+                return Err(ApiError::new(Code::BadRequest, "an entry has either `record` or `create`"));
             }
         };
         Ok(DeskEntry {
@@ -79,20 +76,12 @@ pub async fn entries(
         Body::One(one) => vec![*one],
     };
     if written.len() > DESK_ENTRIES {
-        return Err(ApiError::new(
-            Code::TooManyEntries,
-            format!("at most {DESK_ENTRIES} entries"),
-        ));
+        return Err(ApiError::new(Code::TooManyEntries, format!("at most {DESK_ENTRIES} entries")));
     }
-    let entries: Vec<DeskEntry> = written
-        .into_iter()
-        .map(Written::entry)
-        .collect::<Result<_, _>>()?;
+    let entries: Vec<DeskEntry> = written.into_iter().map(Written::entry).collect::<Result<_, _>>()?;
     let service = service.into_inner();
     may_write(&service, &caller, &entries)?;
-    let verdicts = caller
-        .write(move |caller| submit(&service, &caller.user, entries))
-        .await?;
+    let verdicts = caller.write(move |caller| submit(&service, &caller.user, entries)).await?;
     let verdicts: Vec<Value> = verdicts.iter().map(verdict).collect();
     Ok(HttpResponse::Ok().json(json!({ "verdicts": verdicts })))
 }

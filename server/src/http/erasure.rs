@@ -68,12 +68,7 @@ pub async fn erase_entry(
             return Err(ReadError::refused(Code::BadRequest, rule));
         }
         let (reason, asked_at) = (body.reason()?, body.asked_at(&reader)?);
-        let wanted = WantedEntry {
-            entry: (feed, n),
-            reason,
-            by: reader.login.to_owned(),
-            asked_at,
-        };
+        let wanted = WantedEntry { entry: (feed, n), reason, by: reader.login.to_owned(), asked_at };
         erase_refused(&service, &wanted)?;
         Ok::<_, ReadError>(json!({ "feed": feed, "n": n, "record": record, "asked_at": asked_at }))
     });
@@ -119,9 +114,7 @@ fn may_erase(reader: &Reader<'_>, record: RecordId) -> Result<(), ReadError> {
     if let Some((row, _)) = store.record(record)? {
         return may_erase_in(reader, Some(row.area));
     }
-    let area = store
-        .refused_in(record)?
-        .ok_or_else(|| missing("no such record"))?;
+    let area = store.refused_in(record)?.ok_or_else(|| missing("no such record"))?;
     may_erase_in(reader, Some(area))
 }
 
@@ -144,10 +137,7 @@ fn may_erase_in(reader: &Reader<'_>, area: Option<AreaNo>) -> Result<(), ReadErr
     if area.is_none_or(|area| reader.reach(area).scope.is_none()) {
         return Err(missing("no such record"));
     }
-    Err(ReadError::refused(
-        Code::Forbidden,
-        "no role that erases is held there",
-    ))
+    Err(ReadError::refused(Code::Forbidden, "no role that erases is held there"))
 }
 
 impl Body {
@@ -175,11 +165,5 @@ fn wanted(reader: &Reader<'_>, record: RecordId, body: Body) -> Result<Wanted, R
         let rule = format!("at most {FIELDS} fields");
         return Err(ReadError::refused(Code::BadRequest, rule));
     }
-    Ok(Wanted {
-        record,
-        fields,
-        reason,
-        by: reader.login.to_owned(),
-        asked_at,
-    })
+    Ok(Wanted { record, fields, reason, by: reader.login.to_owned(), asked_at })
 }

@@ -30,10 +30,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error with a word for developers.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            detail: Some(detail.into().chars().take(DETAIL_CHARS).collect()),
-            ..code.into()
-        }
+        Self { detail: Some(detail.into().chars().take(DETAIL_CHARS).collect()), ..code.into() }
     }
 
     /// Too many attempts: come back in so many ms.
@@ -45,10 +42,7 @@ impl ApiError {
     pub fn wait(wait: Duration) -> Self {
         // Whole seconds, rounded up: who comes a moment too early would be turned away again.
         let seconds = wait.as_millis().div_ceil(1000).clamp(1, u128::from(u32::MAX));
-        Self {
-            retry_after: Some(seconds as u32),
-            ..Code::RateLimited.into()
-        }
+        Self { retry_after: Some(seconds as u32), ..Code::RateLimited.into() }
     }
 
     /// The answer's body.
@@ -116,19 +110,13 @@ impl ResponseError for ApiError {
 
 impl From<Code> for ApiError {
     fn from(code: Code) -> Self {
-        Self {
-            code,
-            detail: None,
-            retry_after: None,
-        }
+        Self { code, detail: None, retry_after: None }
     }
 }
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        let detail = refusal
-            .field
-            .map_or(refusal.rule.clone(), |field| format!("{field}: {}", refusal.rule));
+        let detail = refusal.field.map_or(refusal.rule.clone(), |field| format!("{field}: {}", refusal.rule));
         Self::new(refusal.code, detail)
     }
 }

@@ -56,10 +56,7 @@ pub struct Looks<T> {
 
 impl<T> Default for Looks<T> {
     fn default() -> Self {
-        Self {
-            begun: AtomicU64::new(0),
-            found: Mutex::new(None),
-        }
+        Self { begun: AtomicU64::new(0), found: Mutex::new(None) }
     }
 }
 

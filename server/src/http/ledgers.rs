@@ -61,19 +61,14 @@ pub async fn ledger(
         let value = request.headers().get(name);
         value.and_then(|value| value.to_str().ok()).unwrap_or_default()
     };
-    let usual = (
-        Format::accepted(header(ACCEPT)),
-        Lang::accepted(header(ACCEPT_LANGUAGE)),
-    );
+    let usual = (Format::accepted(header(ACCEPT)), Lang::accepted(header(ACCEPT_LANGUAGE)));
     let service = service.into_inner();
     let asked = Arc::new((record_type.into_inner(), pairs.into_inner(), usual));
     let sent = pull_or_wait(&request, &service, caller, asked).await?;
     let mut answer = HttpResponse::Ok();
     answer.content_type(sent.kind);
     if let Some(cursor) = sent.cursor {
-        answer
-            .insert_header((CURSOR, cursor))
-            .insert_header((MORE, sent.more.to_string()));
+        answer.insert_header((CURSOR, cursor)).insert_header((MORE, sent.more.to_string()));
     }
     Ok(answer.body(sent.body))
 }
@@ -131,17 +126,9 @@ fn pull(
             });
         }
         Format::Ndjson => (page.to_ndjson().into_bytes(), "application/x-ndjson"),
-        Format::Csv => (
-            sheet::csv(&service.schema, &page, question.lang.unwrap_or(*lang)),
-            "text/csv; charset=utf-8",
-        ),
+        Format::Csv => {
+            (sheet::csv(&service.schema, &page, question.lang.unwrap_or(*lang)), "text/csv; charset=utf-8")
+        }
     };
-    Ok(Sent {
-        wait,
-        areas,
-        body,
-        kind,
-        cursor: Some(page.cursor),
-        more: page.more,
-    })
+    Ok(Sent { wait, areas, body, kind, cursor: Some(page.cursor), more: page.more })
 }

@@ -88,14 +88,7 @@ pub struct Line<T> {
 impl<T: Wire> Line<T> {
     /// A line over a wire, whose requests are told to `pulse`.
     pub fn new(wire: T, pace: Pace, pulse: Rc<Pulse>) -> Self {
-        Self {
-            wire,
-            pace,
-            pulse,
-            left: pace.send,
-            blocked: None,
-            head: None,
-        }
+        Self { wire, pace, pulse, left: pace.send, blocked: None, head: None }
     }
 
     /// What the wire said to a write or a flush: bytes taken give time back, waiting takes it.

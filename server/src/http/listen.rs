@@ -126,11 +126,7 @@ impl Greeter {
             },
         };
         let instead = None;
-        let connection = Connection {
-            bytes,
-            pulse,
-            instead,
-        };
+        let connection = Connection { bytes, pulse, instead };
         Ok((connection, peer))
     }
 }
@@ -166,10 +162,7 @@ where
         .shutdown_signal(stop);
     let (head, idle) = (seconds(settings.head_seconds), seconds(settings.idle_seconds));
     let greeter = Greeter {
-        pace: Pace {
-            send: seconds(settings.send_seconds),
-            head,
-        },
+        pace: Pace { send: seconds(settings.send_seconds), head },
         tls: tls.map(TlsAcceptor::from),
     };
     let sockets = bind(&settings.listen)?;
@@ -178,9 +171,7 @@ where
     for socket in sockets {
         let (make, greeter, ending) = (make.clone(), greeter.clone(), ending.clone());
         builder = builder.listen("gridledger", socket, move || {
-            let app = make()
-                .into_factory()
-                .map_err(|error: Error| error.error_response());
+            let app = make().into_factory().map_err(|error: Error| error.error_response());
             let (greeter, ending) = (greeter.clone(), ending.clone());
             let http = HttpService::build()
                 .keep_alive(idle)
@@ -221,11 +212,7 @@ fn bind(listen: &str) -> io::Result<Vec<std::net::TcpListener>> {
 }
 
 fn bind_one(addr: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = if addr.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A server that starts again does not wait for connections of the one before. (Elsewhere this would share the port.)
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;

@@ -40,9 +40,7 @@ impl Metrics {
         let Ok(mut requests) = self.requests.lock() else {
             return;
         };
-        let answered = requests
-            .entry((route.to_owned(), method, status / 100))
-            .or_default();
+        let answered = requests.entry((route.to_owned(), method, status / 100)).or_default();
         answered.count += 1;
         answered.time += took;
     }
@@ -56,60 +54,24 @@ impl Metrics {
     }
 
     fn write(&self, out: &mut Page) {
-        let requests = self
-            .requests
-            .lock()
-            .map(|requests| requests.clone())
-            .unwrap_or_default();
+        let requests = self.requests.lock().map(|requests| requests.clone()).unwrap_or_default();
         out.head(
             "gridledger_http_requests_total",
             "counter",
             "Answers by route, method and class of status.",
         );
         for ((route, method, class), answered) in &requests {
-            out.labelled(
-                "gridledger_http_requests_total",
-                route,
-                method,
-                *class,
-                answered.count,
-            );
+            out.labelled("gridledger_http_requests_total", route, method, *class, answered.count);
         }
-        out.head(
-            "gridledger_http_seconds_total",
-            "counter",
-            "Seconds spent on those answers.",
-        );
+        out.head("gridledger_http_seconds_total", "counter", "Seconds spent on those answers.");
         for ((route, method, class), answered) in &requests {
-            out.labelled(
-                "gridledger_http_seconds_total",
-                route,
-                method,
-                *class,
-                answered.time.as_secs_f64(),
-            );
+            out.labelled("gridledger_http_seconds_total", route, method, *class, answered.time.as_secs_f64());
         }
         let counters = [
-            (
-                "gridledger_sync_bytes_received_total",
-                "Bytes of sync requests.",
-                &self.sync_up,
-            ),
-            (
-                "gridledger_sync_bytes_sent_total",
-                "Bytes of sync answers.",
-                &self.sync_down,
-            ),
-            (
-                "gridledger_sync_entries_total",
-                "Entries decided.",
-                &self.sync_entries,
-            ),
-            (
-                "gridledger_sync_refused_total",
-                "Entries refused.",
-                &self.sync_refused,
-            ),
+            ("gridledger_sync_bytes_received_total", "Bytes of sync requests.", &self.sync_up),
+            ("gridledger_sync_bytes_sent_total", "Bytes of sync answers.", &self.sync_down),
+            ("gridledger_sync_entries_total", "Entries decided.", &self.sync_entries),
+            ("gridledger_sync_refused_total", "Entries refused.", &self.sync_refused),
         ];
         for (name, help, counter) in counters {
             out.single(name, "counter", help, counter.load(Ordering::Relaxed));
@@ -133,10 +95,8 @@ impl Page {
 
     fn labelled(&mut self, name: &str, route: &str, method: &str, class: u16, value: impl std::fmt::Display) {
         let route = route.replace('\\', "\\\\").replace('"', "\\\"");
-        let _ = writeln!(
-            self.0,
-            "{name}{{route=\"{route}\",method=\"{method}\",status=\"{class}xx\"}} {value}"
-        );
+        let _ =
+            writeln!(self.0, "{name}{{route=\"{route}\",method=\"{method}\",status=\"{class}xx\"}} {value}");
     }
 }
 
@@ -149,9 +109,7 @@ pub struct MetricsAccess {
 impl MetricsAccess {
     /// Access with this bearer token; without one, from this machine alone.
     pub fn new(token: Option<&str>) -> Self {
-        Self {
-            token: token.map(digest),
-        }
+        Self { token: token.map(digest) }
     }
 
     fn allows(&self, request: &HttpRequest) -> bool {
@@ -170,13 +128,8 @@ fn digest(token: &str) -> [u8; 32] {
 /// From this machine, and not for somebody else: a proxy in front is on this machine, too.
 fn is_direct_and_local(request: &HttpRequest) -> bool {
     let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
-    let local = request
-        .peer_addr()
-        .is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    local
-        && !forwarded
-            .into_iter()
-            .any(|name| request.headers().contains_key(name))
+    let local = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    local && !forwarded.into_iter().any(|name| request.headers().contains_key(name))
 }
 
 /// GET /metrics
@@ -207,24 +160,9 @@ pub async fn page(
         "Password hashes checked at the same time, at most so far.",
         auth.passwords.most_at_once(),
     );
-    out.single(
-        "gridledger_store_records",
-        "gauge",
-        "Records in the store.",
-        records,
-    );
-    out.single(
-        "gridledger_store_entries",
-        "gauge",
-        "Entries in the store.",
-        entries,
-    );
-    out.single(
-        "gridledger_store_refused",
-        "gauge",
-        "Refused entries in the store.",
-        refused,
-    );
+    out.single("gridledger_store_records", "gauge", "Records in the store.", records);
+    out.single("gridledger_store_entries", "gauge", "Entries in the store.", entries);
+    out.single("gridledger_store_refused", "gauge", "Refused entries in the store.", refused);
     out.single(
         "gridledger_clock_trusted",
         "gauge",
@@ -238,16 +176,9 @@ pub async fn page(
         ahead as u64,
     );
     if let Some(bytes) = resident_bytes() {
-        out.single(
-            "process_resident_memory_bytes",
-            "gauge",
-            "Resident memory.",
-            bytes,
-        );
+        out.single("process_resident_memory_bytes", "gauge", "Resident memory.", bytes);
     }
-    Ok(HttpResponse::Ok()
-        .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(out.0))
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(out.0))
 }
 
 /// Resident memory of this process, where the system tells (Linux: `proc(5)`).

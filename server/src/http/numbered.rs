@@ -10,9 +10,7 @@ use crate::service::Service;
 
 /// The number in a path; what is none names nothing.
 pub fn number(text: &str) -> Result<u64, ApiError> {
-    text.parse::<u32>()
-        .map(u64::from)
-        .map_err(|_| Code::NotFound.into())
+    text.parse::<u32>().map(u64::from).map_err(|_| Code::NotFound.into())
 }
 
 /// Does something to what the path names: 204.
@@ -23,8 +21,6 @@ pub async fn act(
     act: fn(&Reader<'_>, u64) -> Result<(), ReadError>,
 ) -> Result<HttpResponse, ApiError> {
     let no = number(id)?;
-    caller
-        .work(move |caller| act(&Reader::new(&service, &caller.user.login, &caller.grants), no))
-        .await?;
+    caller.work(move |caller| act(&Reader::new(&service, &caller.user.login, &caller.grants), no)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -26,10 +26,7 @@ pub const BARE_ROUTE: &str = "/v1/sync";
 /// What keeps a browser from making more of an answer than it is.
 pub const GUARDS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'",
-    ),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
 ];
@@ -53,9 +50,7 @@ pub async fn observe(
     let tls = request.app_data::<web::Data<Tls>>().is_some_and(|tls| tls.0);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request_id = %id.0);
-    let answering = AssertUnwindSafe(next.call(request))
-        .catch_unwind()
-        .instrument(span);
+    let answering = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span);
     let mut response = match answering.await {
         Ok(Ok(response)) => in_our_shape(response.map_into_boxed_body(), &id),
         // Handlers and extractors fail inside their response; only other middleware would come here.
@@ -66,20 +61,11 @@ pub async fn observe(
             return Err(outside(ApiError::from(Code::Internal).response(&id.0), &id, tls));
         }
     };
-    let route = response
-        .request()
-        .match_pattern()
-        .unwrap_or_else(|| UNMATCHED.to_owned());
+    let route = response.request().match_pattern().unwrap_or_else(|| UNMATCHED.to_owned());
     if route != BARE_ROUTE || !response.status().is_success() {
         dress(response.headers_mut(), &id, tls);
     }
-    record(
-        response.request(),
-        &route,
-        &id,
-        response.status().as_u16(),
-        started,
-    );
+    record(response.request(), &route, &id, response.status().as_u16(), started);
     Ok(response)
 }
 
@@ -96,10 +82,7 @@ fn in_our_shape(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceRe
         return response;
     }
     let ours = response.response().error().map(|error| answer_to(error, id));
-    let is_json = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind == "application/json");
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     match ours {
         Some(answer) => with_allow(response, answer),
         None if is_json => response,
@@ -109,10 +92,7 @@ fn in_our_shape(response: ServiceResponse<BoxBody>, id: &RequestId) -> ServiceRe
 
 fn answer_to(error: &Error, id: &RequestId) -> HttpResponse {
     let status = || error.as_response_error().status_code();
-    let error = error
-        .as_error::<ApiError>()
-        .cloned()
-        .unwrap_or_else(|| ApiError::of_status(status()));
+    let error = error.as_error::<ApiError>().cloned().unwrap_or_else(|| ApiError::of_status(status()));
     error.response(&id.0)
 }
 
@@ -133,10 +113,7 @@ fn dress(headers: &mut HeaderMap, id: &RequestId, tls: bool) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if tls {
-        headers.insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static(TWO_YEARS),
-        );
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TWO_YEARS));
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -156,8 +133,5 @@ fn record(request: &HttpRequest, route: &str, id: &RequestId, status: u16, start
 /// A method from outside can be any word; the log and the counters know these.
 fn known_method(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == method)
-        .unwrap_or("other")
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
 }

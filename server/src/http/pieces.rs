@@ -42,10 +42,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<S> Pieces<S> {
     /// Room for so many answers at once.
     pub fn new(at_once: usize) -> Self {
-        Self {
-            places: Arc::new(Semaphore::new(at_once)),
-            sent: Arc::default(),
-        }
+        Self { places: Arc::new(Semaphore::new(at_once)), sent: Arc::default() }
     }
 
     /// Begins to send a device an answer; an older one to it ends, and its place goes over.
@@ -56,10 +53,7 @@ impl<S> Pieces<S> {
             Some(place) => place,
             None => self.places.clone().try_acquire_owned().map_err(|_| Code::Busy)?,
         };
-        let slot = Arc::new(Slot(Mutex::new(Held {
-            place: Some(place),
-            state: Some(state),
-        })));
+        let slot = Arc::new(Slot(Mutex::new(Held { place: Some(place), state: Some(state) })));
         sent.insert(device, slot.clone());
         drop(sent);
         let sent = self.sent.clone();
@@ -94,9 +88,7 @@ impl<S> Sending<S> {
 impl<S> Drop for Sending<S> {
     fn drop(&mut self) {
         let mut sent = lock(&self.sent);
-        let is_last = sent
-            .get(&self.device)
-            .is_some_and(|slot| Arc::ptr_eq(slot, &self.slot));
+        let is_last = sent.get(&self.device).is_some_and(|slot| Arc::ptr_eq(slot, &self.slot));
         if is_last {
             sent.remove(&self.device);
         }
@@ -118,9 +110,7 @@ mod tests {
             answers.push(pieces.begin(DEVICE, memory.clone()).expect("its own place"));
             assert_eq!(Arc::strong_count(&memory), 2, "only the newest holds memory");
         }
-        let other = pieces
-            .begin(DeviceNo(8), memory.clone())
-            .expect("the second place");
+        let other = pieces.begin(DeviceNo(8), memory.clone()).expect("the second place");
         assert_eq!(pieces.begin(DeviceNo(9), memory.clone()).err(), Some(Code::Busy));
         drop(other);
         // Who makes a piece while a newer request comes, ends with it.

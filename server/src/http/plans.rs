@@ -17,10 +17,7 @@ pub async fn draw_up(
     service: web::Data<Service>,
     Json(draft): Json<Draft>,
 ) -> Result<HttpResponse, ApiError> {
-    let done = answer(caller, service, move |reader| {
-        shown(territory::draw_up(reader, draft))
-    })
-    .await?;
+    let done = answer(caller, service, move |reader| shown(territory::draw_up(reader, draft))).await?;
     Ok(HttpResponse::Created().json(done))
 }
 
@@ -45,9 +42,7 @@ pub async fn show(
     plan: web::Path<u32>,
 ) -> Result<HttpResponse, ApiError> {
     let plan = plan.into_inner();
-    let found = answer(caller, service, move |reader| {
-        shown(territory::find(reader, plan))
-    });
+    let found = answer(caller, service, move |reader| shown(territory::find(reader, plan)));
     Ok(HttpResponse::Ok().json(found.await?))
 }
 
@@ -115,7 +110,5 @@ async fn answer(
     work: impl FnOnce(&Reader<'_>) -> Result<Value, ReadError> + Send + 'static,
 ) -> Result<Value, ApiError> {
     let service = service.into_inner();
-    caller
-        .work(move |caller| work(&Reader::new(&service, &caller.user.login, &caller.grants)))
-        .await
+    caller.work(move |caller| work(&Reader::new(&service, &caller.user.login, &caller.grants))).await
 }

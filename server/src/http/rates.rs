@@ -64,11 +64,7 @@ impl Rates {
         Self {
             peers: Rate::new(settings.peer_rate, settings.peer_burst, DefaultClock::default()),
             users: Rate::new(settings.user_rate, settings.user_burst, DefaultClock::default()),
-            devices: Rate::new(
-                settings.device_rate,
-                settings.device_burst,
-                DefaultClock::default(),
-            ),
+            devices: Rate::new(settings.device_rate, settings.device_burst, DefaultClock::default()),
             seats: Seats::new(Duration::from_secs(settings.sync_wait_seconds)),
             turns: Arc::new(Semaphore::new(settings.syncs_at_once)),
             strangers: Arc::new(Semaphore::new(limits::STRANGERS_AT_ONCE)),
@@ -151,10 +147,7 @@ impl<K: Hash + Eq + Clone, C: Clock + Clone> Rate<K, C> {
 
 impl<K: Hash + Eq + Clone, C: Clock + Clone> Known<K, C> {
     fn new(quota: Quota, clock: C) -> Self {
-        Self {
-            limiter: RateLimiter::new(quota, HashMapStateStore::default(), clock),
-            shut: HashMap::new(),
-        }
+        Self { limiter: RateLimiter::new(quota, HashMapStateStore::default(), clock), shut: HashMap::new() }
     }
 }
 
@@ -222,10 +215,7 @@ fn may_be_proven(request: &ServiceRequest) -> bool {
 
 /// Whether a request has a good access token. Whether its session lives is asked later.
 pub fn has_good_token(request: &HttpRequest) -> bool {
-    let (auth, service) = (
-        request.app_data::<web::Data<Auth>>(),
-        request.app_data::<web::Data<Service>>(),
-    );
+    let (auth, service) = (request.app_data::<web::Data<Auth>>(), request.app_data::<web::Data<Service>>());
     let token = caller::token(request);
     let claims = auth
         .zip(service)
@@ -258,29 +248,19 @@ mod tests {
         assert_eq!((rate.may_come(&1), rate.take(&1)), (Ok(()), Ok(())));
         assert!(rate.take(&1).is_err());
         clock.advance(SECOND * 2);
-        assert_eq!(
-            (rate.take(&1), rate.take(&1), rate.take(&1)),
-            (Ok(()), Ok(()), Ok(()))
-        );
+        assert_eq!((rate.take(&1), rate.take(&1), rate.take(&1)), (Ok(()), Ok(()), Ok(())));
     }
 
     #[actix_web::test]
     async fn turns_of_strangers_are_counted_apart() {
-        let settings = Settings {
-            syncs_at_once: 1,
-            sync_wait_seconds: 0,
-            ..Settings::default()
-        };
+        let settings = Settings { syncs_at_once: 1, sync_wait_seconds: 0, ..Settings::default() };
         let rates = Rates::new(&settings);
         let mut strangers = Vec::new();
         for _ in 0..limits::STRANGERS_AT_ONCE {
             strangers.push(rates.turn(true).await.expect("a turn"));
         }
         assert_eq!(rates.turn(true).await.err(), Some(Code::Busy));
-        let device = rates
-            .turn(false)
-            .await
-            .expect("strangers do not hold up a device");
+        let device = rates.turn(false).await.expect("strangers do not hold up a device");
         assert_eq!(rates.turn(false).await.err(), Some(Code::Busy));
         strangers.pop();
         assert!(rates.turn(true).await.is_ok());

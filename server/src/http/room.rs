@@ -38,12 +38,7 @@ impl Default for Rooms {
 impl Rooms {
     /// No room yet, for a body from a network, or of somebody who is proven.
     pub fn begin(&self, network: Option<IpAddr>) -> Room {
-        Room {
-            shared: self.0.clone(),
-            network,
-            bytes: 0,
-            permit: None,
-        }
+        Room { shared: self.0.clone(), network, bytes: 0, permit: None }
     }
 }
 
@@ -105,9 +100,7 @@ mod tests {
         let mut more = rooms.begin(network(1));
         assert_eq!(more.grow(1), Err(Code::Busy));
         let mut proven = rooms.begin(None);
-        proven
-            .grow(limits::BODIES_BYTES - limits::NETWORK_BODIES_BYTES - 1)
-            .expect("no share bounds it");
+        proven.grow(limits::BODIES_BYTES - limits::NETWORK_BODIES_BYTES - 1).expect("no share bounds it");
         let mut other = rooms.begin(network(2));
         other.grow(1).expect("the last byte");
         assert_eq!(other.grow(1), Err(Code::Busy), "nothing is left for anybody");

@@ -117,23 +117,14 @@ impl Seat {
         let taken = &*self.0;
         let next = async |of: &Arc<Semaphore>| of.clone().acquire_owned().await.map_err(|_| Code::Busy);
         let all = async {
-            let turn = if writes {
-                Some(next(&taken.turn).await?)
-            } else {
-                None
-            };
+            let turn = if writes { Some(next(&taken.turn).await?) } else { None };
             Ok(Working {
-                place: Place {
-                    _own: next(&taken.places).await?,
-                    _any: next(&taken.shared.answers).await?,
-                },
+                place: Place { _own: next(&taken.places).await?, _any: next(&taken.shared.answers).await? },
                 _turn: turn,
                 _thread: next(&taken.shared.threads).await?,
             })
         };
-        tokio::time::timeout(taken.shared.wait, all)
-            .await
-            .unwrap_or(Err(Code::Busy))
+        tokio::time::timeout(taken.shared.wait, all).await.unwrap_or(Err(Code::Busy))
     }
 
     /// The work is done: its turn and thread go to others, its place stays for the answer.
@@ -205,10 +196,7 @@ mod tests {
         drop(sent);
         assert!(last.work(true).await.is_ok());
         drop((taken, last, other, reading));
-        assert!(
-            seats.0.people().is_empty(),
-            "nobody is remembered who asks nothing"
-        );
+        assert!(seats.0.people().is_empty(), "nobody is remembered who asks nothing");
     }
 
     #[actix_web::test]

@@ -37,26 +37,14 @@ pub async fn login(
     Json(body): Json<Login>,
 ) -> Result<HttpResponse, ApiError> {
     let peer = peer::of(&request);
-    let (login, now) = (
-        body.login.trim().to_ascii_lowercase(),
-        trusted_now(&service).await?,
-    );
-    auth.limits
-        .may_try(&login, peer, now)
-        .map_err(ApiError::wait_ms)?;
+    let (login, now) = (body.login.trim().to_ascii_lowercase(), trusted_now(&service).await?);
+    auth.limits.may_try(&login, peer, now).map_err(ApiError::wait_ms)?;
     let turn = auth.passwords.turn().await?;
     let checker = auth.clone();
     let session = block(move || {
         // Held by the work itself: a caller who goes away does not give its turn to another meanwhile.
         let _turn = turn;
-        sessions::login(
-            &checker,
-            service.store.as_ref(),
-            &login,
-            &body.password,
-            peer,
-            now,
-        )
+        sessions::login(&checker, service.store.as_ref(), &login, &body.password, peer, now)
     })
     .await?;
     Ok(HttpResponse::Ok().json(answer(&session)))
@@ -85,17 +73,12 @@ pub async fn logout(
 /// GET /v1/me: the user, and the grants that are not over.
 pub async fn me(caller: Caller, service: web::Data<Service>) -> HttpResponse {
     let (tree, now) = (service.tree(), service.now());
-    let current = caller
-        .grants
-        .iter()
-        .filter(|grant| grant.to.is_none_or(|to| now < to));
+    let current = caller.grants.iter().filter(|grant| grant.to.is_none_or(|to| now < to));
     let grants: Vec<Value> = current
         .map(|grant| {
             let Grant { role, area, from, to } = grant;
-            let label = service
-                .schema
-                .role(role)
-                .map(|role| json!({ "zh": role.label.zh, "en": role.label.en }));
+            let label =
+                service.schema.role(role).map(|role| json!({ "zh": role.label.zh, "en": role.label.en }));
             let code = tree.get(*area).map(|info| info.code.clone());
             json!({ "role": role, "label": label, "area": area, "area_code": code, "from": from, "to": to })
         })
@@ -106,11 +89,7 @@ pub async fn me(caller: Caller, service: web::Data<Service>) -> HttpResponse {
 /// GET /v1/areas: the areas in which the caller may read something now, by number.
 pub async fn areas(caller: Caller, service: web::Data<Service>) -> HttpResponse {
     let tree = service.tree();
-    let rights = Rights {
-        schema: &service.schema,
-        tree: &tree,
-        grants: &caller.grants,
-    };
+    let rights = Rights { schema: &service.schema, tree: &tree, grants: &caller.grants };
     let readable: BTreeSet<_> = rights.areas(service.now()).into_iter().collect();
     let areas: Vec<_> = readable.into_iter().filter_map(|no| tree.get(no)).collect();
     HttpResponse::Ok().json(json!({ "areas": areas }))

@@ -44,11 +44,7 @@ impl Between {
 
 /// The bytes that a request may have which begins like this.
 fn most_bytes(begins: &[u8]) -> usize {
-    if sync::begins_as_stranger(begins) {
-        limits::STRANGER_BODY_BYTES
-    } else {
-        limits::SYNC_BODY_BYTES
-    }
+    if sync::begins_as_stranger(begins) { limits::STRANGER_BODY_BYTES } else { limits::SYNC_BODY_BYTES }
 }
 
 /// `POST /v1/sync`
@@ -82,12 +78,7 @@ pub async fn route(
         let opened = opened.map_err(ApiError::from).and_then(|answer| {
             let (entries, refused) = answer.counted;
             metrics.sync(up, 0, entries as u64, refused as u64);
-            Between {
-                service,
-                metrics,
-                answer,
-            }
-            .next()
+            Between { service, metrics, answer }.next()
         });
         Ok::<_, ApiError>((opened, proven))
     })

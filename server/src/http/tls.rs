@@ -72,11 +72,7 @@ impl TlsError {
                 format!("`{setting}`：{} 里没有 PEM 格式的{wanted}", path.display())
             }
             Self::Mismatch { cert, key } => {
-                format!(
-                    "{} 里的私钥与 {} 里的第一张证书不配对",
-                    key.display(),
-                    cert.display()
-                )
+                format!("{} 里的私钥与 {} 里的第一张证书不配对", key.display(), cert.display())
             }
             Self::Unusable { cert, error } => format!("{} 里的证书或其私钥不能使用：{error}", cert.display()),
         }
@@ -125,12 +121,7 @@ impl Certificates {
     fn open(cert: PathBuf, key: PathBuf, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
         let stamp = [stamp(&cert), stamp(&key)];
         let pair = load(&cert, &key, &provider)?;
-        Ok(Self {
-            cert,
-            key,
-            provider,
-            held: RwLock::new(Held { pair, stamp }),
-        })
+        Ok(Self { cert, key, provider, held: RwLock::new(Held { pair, stamp }) })
     }
 
     /// The pair to show now.
@@ -178,11 +169,7 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 }
 
 fn load(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {
-    let empty = |setting, path: &Path, wanted| TlsError::Empty {
-        setting,
-        path: path.to_owned(),
-        wanted,
-    };
+    let empty = |setting, path: &Path, wanted| TlsError::Empty { setting, path: path.to_owned(), wanted };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(CERT, cert)?)
         .collect::<Result<_, pem::Error>>()
         .map_err(|_| empty(CERT, cert, "certificate"))?;
@@ -193,21 +180,13 @@ fn load(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<Arc<Certif
         PrivateKeyDer::from_pem_slice(&read(KEY, key)?).map_err(|_| empty(KEY, key, "private key"))?;
     match CertifiedKey::from_der(chain, secret, provider) {
         Ok(pair) => Ok(Arc::new(pair)),
-        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(TlsError::Mismatch {
-            cert: cert.to_owned(),
-            key: key.to_owned(),
-        }),
-        Err(error) => Err(TlsError::Unusable {
-            cert: cert.to_owned(),
-            error,
-        }),
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(TlsError::Mismatch { cert: cert.to_owned(), key: key.to_owned() })
+        }
+        Err(error) => Err(TlsError::Unusable { cert: cert.to_owned(), error }),
     }
 }
 
 fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|error| TlsError::File {
-        setting,
-        path: path.to_owned(),
-        error,
-    })
+    std::fs::read(path).map_err(|error| TlsError::File { setting, path: path.to_owned(), error })
 }

@@ -16,21 +16,12 @@ pub const AREA_NAME_CHARS_MAX: usize = 80;
 const CIRCLE_SHOWN: usize = 8;
 
 pub const COLUMNS: &[Column] = &[
-    Column::required(
-        "code",
-        "编码 代码 区域编码 区域代码 网格编码 网格编号 编号 area_code",
-    ),
+    Column::required("code", "编码 代码 区域编码 区域代码 网格编码 网格编号 编号 area_code"),
     Column::required("kind", "类型 类别 区域类型 网格类型 层级 级别 type level"),
     Column::required("name", "名称 区域名称 网格名称 area_name"),
-    Column::optional(
-        "parent",
-        "上级编码 上级 上级代码 上级区域 上级区域编码 所属上级 父级编码 parent_code",
-    ),
+    Column::optional("parent", "上级编码 上级 上级代码 上级区域 上级区域编码 所属上级 父级编码 parent_code"),
     Column::optional("from", "起始日期 生效日期 启用日期 开始日期 valid_from start"),
-    Column::optional(
-        "to",
-        "终止日期 失效日期 停用日期 结束日期 截止日期 valid_to end until",
-    ),
+    Column::optional("to", "终止日期 失效日期 停用日期 结束日期 截止日期 valid_to end until"),
 ];
 
 /// The kinds of area, from the widest to the narrowest.
@@ -93,11 +84,7 @@ pub fn parse(bytes: &[u8], known: &dyn Fn(&str) -> bool) -> Result<Parsed<Vec<Ar
         index.insert(area.code.to_ascii_lowercase(), areas.len());
         areas.push(area);
     }
-    let tree = Tree {
-        areas: &areas,
-        index,
-        heading: sheet.heading("parent"),
-    };
+    let tree = Tree { areas: &areas, index, heading: sheet.heading("parent") };
     let parents = tree.parents(&unread_codes(&sheet, &tree.index), known, &mut report);
     tree.check_roots(&mut report);
     let order = tree.order(&parents, &mut report);
@@ -116,15 +103,7 @@ fn read(row: &Row<'_>, report: &mut Report) -> Option<AreaRow> {
     if report.fault_count() > before {
         return None;
     }
-    Some(AreaRow {
-        line: row.line,
-        code: own?,
-        parent,
-        kind: kind?,
-        name: name?,
-        from,
-        to,
-    })
+    Some(AreaRow { line: row.line, code: own?, parent, kind: kind?, name: name?, from, to })
 }
 
 /// The columns `from` and `to` of a row, the end after the beginning.
@@ -141,10 +120,8 @@ pub(super) fn dates(row: &Row<'_>, report: &mut Report) -> (Option<Date>, Option
 
 /// Codes of rows that are faulty elsewhere.
 fn unread_codes(sheet: &Sheet, index: &HashMap<String, usize>) -> Vec<String> {
-    let codes = sheet
-        .rows()
-        .filter_map(|row| code(row.cell("code")).ok())
-        .map(|code| code.to_ascii_lowercase());
+    let codes =
+        sheet.rows().filter_map(|row| code(row.cell("code")).ok()).map(|code| code.to_ascii_lowercase());
     let mut unread: Vec<String> = codes.filter(|code| !index.contains_key(code)).collect();
     unread.sort_unstable();
     unread
@@ -197,17 +174,8 @@ impl Tree<'_> {
     /// A row without parent is a root only as a district, street or community, and all roots are of one kind:
     /// anything else has forgotten its parent.
     fn check_roots(&self, report: &mut Report) {
-        let roots = || {
-            self.areas
-                .iter()
-                .enumerate()
-                .filter(|(_, area)| area.parent.is_none())
-        };
-        let widest = roots()
-            .map(|(_, area)| width(area.kind))
-            .max()
-            .unwrap_or(0)
-            .max(width("community"));
+        let roots = || self.areas.iter().enumerate().filter(|(_, area)| area.parent.is_none());
+        let widest = roots().map(|(_, area)| width(area.kind)).max().unwrap_or(0).max(width("community"));
         for (at, _) in roots().filter(|(_, area)| width(area.kind) < widest) {
             self.fault(at, report, no_parent());
         }
@@ -253,20 +221,12 @@ fn duplicate(code: &str, line: u64) -> Wrong {
 /// The fault of a code that neither the file nor the ledger has.
 pub(super) fn unknown_area(code: &str) -> Wrong {
     let code = quoted(code);
-    Wrong::new(
-        "unknown_area",
-        format!("没有编码为 {code} 的区域"),
-        format!("there is no area {code}"),
-    )
+    Wrong::new("unknown_area", format!("没有编码为 {code} 的区域"), format!("there is no area {code}"))
 }
 
 fn other_case(parent: &str, code: &str) -> Wrong {
     let (parent, code) = (quoted(parent), quoted(code));
-    Wrong::new(
-        "unknown_area",
-        format!("{parent} 应写作 {code}"),
-        format!("{parent} is written {code}"),
-    )
+    Wrong::new("unknown_area", format!("{parent} 应写作 {code}"), format!("{parent} is written {code}"))
 }
 
 fn upside_down(area: &AreaRow, parent: &AreaRow) -> Wrong {
@@ -283,20 +243,8 @@ fn no_parent() -> Wrong {
 }
 
 fn in_circle(areas: &[AreaRow], circle: &[usize]) -> Wrong {
-    let mut codes: Vec<&str> = circle
-        .iter()
-        .take(CIRCLE_SHOWN)
-        .map(|at| areas[*at].code.as_str())
-        .collect();
-    codes.push(if circle.len() > CIRCLE_SHOWN {
-        "…"
-    } else {
-        codes[0]
-    });
+    let mut codes: Vec<&str> = circle.iter().take(CIRCLE_SHOWN).map(|at| areas[*at].code.as_str()).collect();
+    codes.push(if circle.len() > CIRCLE_SHOWN { "…" } else { codes[0] });
     let codes = codes.join(" → ");
-    Wrong::new(
-        "circle",
-        format!("上级关系成环：{codes}"),
-        format!("the parents form a circle: {codes}"),
-    )
+    Wrong::new("circle", format!("上级关系成环：{codes}"), format!("the parents form a circle: {codes}"))
 }

@@ -9,26 +9,17 @@ pub fn write(aside: &Aside, faults: &[Fault], chinese: bool) -> Result<Vec<u8>, 
     let mut sheet = csv::WriterBuilder::new().flexible(true).from_writer(&mut bytes);
     let of_row = |line: u64| faults.iter().filter(move |fault| fault.line == line);
     // A heading that says the reason of an import before goes: there is a new one.
-    let keep: Vec<usize> = (0..aside.headings.len())
-        .filter(|at| aside.headings[*at] != REASON)
-        .collect();
+    let keep: Vec<usize> = (0..aside.headings.len()).filter(|at| aside.headings[*at] != REASON).collect();
     let headings = keep.iter().map(|at| aside.headings[*at].as_str());
     sheet.write_record(headings.chain([REASON]))?;
     for (line, cells) in &aside.rows {
         let reasons: Vec<String> = of_row(*line).map(|fault| reason(fault, chinese)).collect();
         let reason = if reasons.is_empty() {
-            if chinese {
-                "错误过多，未逐一列出"
-            } else {
-                "too many faults to list each"
-            }
-            .to_owned()
+            if chinese { "错误过多，未逐一列出" } else { "too many faults to list each" }.to_owned()
         } else {
             reasons.join(if chinese { "；" } else { "; " })
         };
-        let cells = keep
-            .iter()
-            .map(|at| guarded(cells.get(*at).map_or("", String::as_str)));
+        let cells = keep.iter().map(|at| guarded(cells.get(*at).map_or("", String::as_str)));
         sheet.write_record(cells.chain([reason]))?;
     }
     sheet.flush()?;
@@ -38,11 +29,7 @@ pub fn write(aside: &Aside, faults: &[Fault], chinese: bool) -> Result<Vec<u8>, 
 
 /// A cell that a spreadsheet program takes as a text: one that begins like a formula would be computed.
 fn guarded(cell: &str) -> String {
-    if cell.starts_with(['=', '@']) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    }
+    if cell.starts_with(['=', '@']) { format!("'{cell}") } else { cell.to_owned() }
 }
 
 fn reason(fault: &Fault, chinese: bool) -> String {

@@ -69,11 +69,7 @@ pub fn squeeze(text: &str) -> String {
 /// A text as it is, of at most so many characters.
 pub fn text(max: usize) -> impl Fn(&str) -> Result<String, Wrong> {
     move |cell| {
-        if cell.chars().nth(max).is_some() {
-            Err(too_long(max))
-        } else {
-            Ok(cell.to_owned())
-        }
+        if cell.chars().nth(max).is_some() { Err(too_long(max)) } else { Ok(cell.to_owned()) }
     }
 }
 
@@ -109,20 +105,14 @@ pub fn choice(
     move |cell| {
         let code = words.code(list, cell);
         let known = code.and_then(|code| codes.iter().find(|known| **known == code));
-        known
-            .copied()
-            .ok_or_else(|| unknown_value(cell, &words.shown(list)))
+        known.copied().ok_or_else(|| unknown_value(cell, &words.shown(list)))
     }
 }
 
 /// The items of a cell that lists several, with `、` `;` `/` `,` or a line end between them.
 pub fn items(cell: &str) -> Result<Vec<&str>, Wrong> {
     let separators = ['、', ';', '；', '/', '／', ',', '，', '\n', '\r'];
-    let items: Vec<&str> = cell
-        .split(separators)
-        .map(trim)
-        .filter(|item| !item.is_empty())
-        .collect();
+    let items: Vec<&str> = cell.split(separators).map(trim).filter(|item| !item.is_empty()).collect();
     if items.len() > ITEMS_MAX {
         return Err(too_many_items(ITEMS_MAX));
     }
@@ -130,29 +120,18 @@ pub fn items(cell: &str) -> Result<Vec<&str>, Wrong> {
 }
 
 fn too_many_items(max: usize) -> Wrong {
-    Wrong::new(
-        "too_many_items",
-        format!("超过 {max} 项"),
-        format!("more than {max} items"),
-    )
+    Wrong::new("too_many_items", format!("超过 {max} 项"), format!("more than {max} items"))
 }
 
 /// A phone number as digits: a mobile number of 11, or 5 to 12 of a fixed line or a hotline; an extension follows
 /// after a hyphen. The country's own prefix is dropped.
 pub fn phone(cell: &str) -> Result<String, Wrong> {
     let folded = fold(cell);
-    let compact: String = folded
-        .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')'))
-        .collect();
+    let compact: String = folded.chars().filter(|c| !c.is_whitespace() && !matches!(c, '(' | ')')).collect();
     let local = ["+86", "0086"]
         .iter()
         .find_map(|prefix| compact.strip_prefix(prefix))
-        .or_else(|| {
-            compact
-                .strip_prefix("86")
-                .filter(|rest| rest.len() == 11 && rest.starts_with('1'))
-        })
+        .or_else(|| compact.strip_prefix("86").filter(|rest| rest.len() == 11 && rest.starts_with('1')))
         .map_or(compact.as_str(), |local| local.trim_start_matches('-'));
     let (main, extension) = match local.split_once(['转', '#']) {
         Some((main, extension)) => (main, Some(extension)),
@@ -228,11 +207,7 @@ fn bad_phone(cell: &str, compact: &str) -> Wrong {
         );
     }
     let shown = quoted(cell);
-    Wrong::new(
-        "bad_phone",
-        format!("{shown} 不是电话号码"),
-        format!("{shown} is no phone number"),
-    )
+    Wrong::new("bad_phone", format!("{shown} 不是电话号码"), format!("{shown} is no phone number"))
 }
 
 /// Whether a text holds an identity number: 17 digits and a check character with a day of birth inside, as GB 11643

@@ -27,29 +27,16 @@ pub struct Column {
 
 impl Column {
     pub const fn required(name: &'static str, aliases: &'static str) -> Column {
-        Column {
-            name,
-            aliases,
-            required: true,
-            multiline: false,
-        }
+        Column { name, aliases, required: true, multiline: false }
     }
 
     pub const fn optional(name: &'static str, aliases: &'static str) -> Column {
-        Column {
-            name,
-            aliases,
-            required: false,
-            multiline: false,
-        }
+        Column { name, aliases, required: false, multiline: false }
     }
 
     #[must_use]
     pub const fn multiline(self) -> Column {
-        Column {
-            multiline: true,
-            ..self
-        }
+        Column { multiline: true, ..self }
     }
 
     fn is_called(&self, folded: &str) -> bool {
@@ -111,10 +98,7 @@ impl Layout {
                 found[column] = true;
             }
         }
-        let needed = columns
-            .iter()
-            .zip(&found)
-            .all(|(column, found)| *found || !column.required);
+        let needed = columns.iter().zip(&found).all(|(column, found)| *found || !column.required);
         (needed, found.into_iter().filter(|found| *found).count())
     }
 
@@ -159,19 +143,10 @@ impl Layout {
         for heading in &unknown {
             report.warn(line, Some(heading), unknown_column());
         }
-        for (column, _) in columns
-            .iter()
-            .zip(&place)
-            .filter(|(column, at)| column.required && at.is_none())
-        {
+        for (column, _) in columns.iter().zip(&place).filter(|(column, at)| column.required && at.is_none()) {
             report.fault(line, Some(column.name), missing(column, &unknown));
         }
-        Layout {
-            columns,
-            headings,
-            meaning,
-            place,
-        }
+        Layout { columns, headings, meaning, place }
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -194,11 +169,7 @@ fn identity_column() -> Wrong {
 }
 
 fn unknown_column() -> Wrong {
-    Wrong::new(
-        "unknown_column",
-        "无法识别此列，未导入",
-        "this column is unknown and not imported",
-    )
+    Wrong::new("unknown_column", "无法识别此列，未导入", "this column is unknown and not imported")
 }
 
 fn doubled(first: &str) -> Wrong {
@@ -219,10 +190,7 @@ pub fn missing(column: &Column, unknown: &[&str]) -> Wrong {
         (String::new(), String::new())
     } else {
         let unread = unread.join(" ");
-        (
-            format!("；未识别的列：{unread}"),
-            format!("; not understood: {unread}"),
-        )
+        (format!("；未识别的列：{unread}"), format!("; not understood: {unread}"))
     };
     Wrong::new(
         "missing_column",

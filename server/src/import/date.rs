@@ -31,9 +31,7 @@ impl Date {
     pub fn days_since_epoch(self) -> i64 {
         let before = |year: i64| 365 * year + year / 4 - year / 100 + year / 400;
         let year = i64::from(self.year);
-        let months: i64 = (1..self.month)
-            .map(|month| i64::from(days_in_month(self.year, month)))
-            .sum();
+        let months: i64 = (1..self.month).map(|month| i64::from(days_in_month(self.year, month))).sum();
         before(year - 1) - before(1969) + months + i64::from(self.day) - 1
     }
 
@@ -94,10 +92,7 @@ fn without_time(cell: &str) -> &str {
 /// The one to three numbers of a date, the year first.
 fn numbers(cell: &str) -> Option<Vec<u16>> {
     let folded = fold(cell);
-    let folded: String = without_time(&folded)
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .collect();
+    let folded: String = without_time(&folded).chars().filter(|c| !c.is_whitespace()).collect();
     if let Some(Date { year, month, day }) = serial(&folded) {
         return Some(vec![year, month.into(), day.into()]);
     }
@@ -115,10 +110,7 @@ fn numbers(cell: &str) -> Option<Vec<u16>> {
         };
         return cuts.iter().map(|cut| number(&folded[cut.clone()])).collect();
     }
-    let separator = folded
-        .chars()
-        .find(|c| !c.is_ascii_digit())
-        .filter(|c| matches!(c, '-' | '/' | '.'))?;
+    let separator = folded.chars().find(|c| !c.is_ascii_digit()).filter(|c| matches!(c, '-' | '/' | '.'))?;
     folded.split(separator).map(number).collect()
 }
 

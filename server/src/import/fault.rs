@@ -61,10 +61,7 @@ impl<T> Taken<T> {
     /// The rows, if all can be taken.
     pub fn all(self) -> Result<Parsed<T>, Vec<Fault>> {
         if self.faults.is_empty() {
-            Ok(Parsed {
-                rows: self.rows,
-                warnings: self.warnings,
-            })
+            Ok(Parsed { rows: self.rows, warnings: self.warnings })
         } else {
             Err(self.faults)
         }
@@ -88,22 +85,12 @@ pub struct Wrong {
 
 impl Wrong {
     pub fn new(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Wrong {
-        Wrong {
-            code,
-            zh: zh.into(),
-            en: en.into(),
-        }
+        Wrong { code, zh: zh.into(), en: en.into() }
     }
 
     /// The same, with its place.
     pub fn at(self, line: u64, column: Option<&str>) -> Fault {
-        Fault {
-            line,
-            column: column.map(str::to_owned),
-            code: self.code,
-            zh: self.zh,
-            en: self.en,
-        }
+        Fault { line, column: column.map(str::to_owned), code: self.code, zh: self.zh, en: self.en }
     }
 }
 
@@ -137,12 +124,7 @@ impl Report {
 
     /// The rows that can be taken, and what is wrong with the others, in the order of their lines.
     pub fn take<T>(self, rows: T, aside: Option<Aside>) -> Taken<T> {
-        Taken {
-            rows,
-            warnings: self.warnings.into_list(),
-            faults: self.faults.into_list(),
-            aside,
-        }
+        Taken { rows, warnings: self.warnings.into_list(), faults: self.faults.into_list(), aside }
     }
 
     pub fn into_faults(self) -> Vec<Fault> {
@@ -152,10 +134,7 @@ impl Report {
     /// The rows if there is no fault at all; else all faults in the order of their lines.
     pub fn finish<T>(self, rows: T) -> Result<Parsed<T>, Vec<Fault>> {
         if self.faults.kept.is_empty() {
-            Ok(Parsed {
-                rows,
-                warnings: self.warnings.into_list(),
-            })
+            Ok(Parsed { rows, warnings: self.warnings.into_list() })
         } else {
             Err(self.into_faults())
         }
@@ -199,11 +178,7 @@ pub fn quoted(value: &str) -> String {
         return "“***”".to_owned();
     }
     let legible = |c: char| {
-        if is_hostile(c) || c.is_control() {
-            '\u{fffd}'
-        } else {
-            c
-        }
+        if is_hostile(c) || c.is_control() { '\u{fffd}' } else { c }
     };
     let mut shown: String = value.chars().take(QUOTED_CHARS).map(legible).collect();
     if value.chars().nth(QUOTED_CHARS).is_some() {

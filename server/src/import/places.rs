@@ -20,10 +20,7 @@ pub struct Places<'a> {
 impl<'a> Places<'a> {
     /// Areas by code alone.
     pub fn of_codes(known: &'a dyn Fn(&str) -> bool) -> Self {
-        Self {
-            known,
-            names: HashMap::new(),
-        }
+        Self { known, names: HashMap::new() }
     }
 
     /// Adds a name of the area of a code.

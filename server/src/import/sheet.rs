@@ -42,10 +42,7 @@ impl Sheet {
         let table = Table::read(bytes, most, &|row| fit(row).0)?;
         let candidates = table.rows.iter().take(HEADING_ROWS).enumerate();
         // Titles stand above the headings: the row with most of the columns has them. The first of equals does.
-        let heading = candidates
-            .rev()
-            .max_by_key(|(_, (_, row))| fit(row))
-            .map(|(at, _)| at);
+        let heading = candidates.rev().max_by_key(|(_, (_, row))| fit(row)).map(|(at, _)| at);
         let Some(heading) = heading else {
             return Err(vec![empty().at(0, None)]);
         };
@@ -56,11 +53,7 @@ impl Sheet {
         if report.fault_count() > 0 {
             return Err(std::mem::take(report).into_faults());
         }
-        let mut sheet = Sheet {
-            layout,
-            rows: Vec::new(),
-            heading_line,
-        };
+        let mut sheet = Sheet { layout, rows: Vec::new(), heading_line };
         sheet.read_rows(rows, words, report)?;
         if let Some(line) = table.unclosed {
             report.fault(line, None, unclosed());
@@ -131,9 +124,7 @@ impl Sheet {
 
     /// The heading of a column as the file has it; its canonical name if the file has none.
     pub fn heading<'a>(&'a self, name: &'a str) -> &'a str {
-        self.layout
-            .find(name)
-            .map_or(name, |at| &self.layout.headings[at])
+        self.layout.find(name).map_or(name, |at| &self.layout.headings[at])
     }
 
     pub fn heading_line(&self) -> u64 {
@@ -141,12 +132,7 @@ impl Sheet {
     }
 
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter().map(|(line, record)| Row {
-            line: *line,
-            record,
-            above: None,
-            layout: &self.layout,
-        })
+        self.rows.iter().map(|(line, record)| Row { line: *line, record, above: None, layout: &self.layout })
     }
 
     /// The headings as the file has them.
@@ -195,10 +181,7 @@ impl<'a> Row<'a> {
     pub fn below(self, above: Row<'a>, columns: &'static [&'static str]) -> Row<'a> {
         let (area, place) = (above.holder("area"), above.holder("address"));
         let above = Above { area, place, columns };
-        Row {
-            above: Some(above),
-            ..self
-        }
+        Row { above: Some(above), ..self }
     }
 
     /// The record in which the cell of a shared column stands.
@@ -226,12 +209,7 @@ impl<'a> Row<'a> {
         let cell = |at: usize| {
             let cell =
                 meaning(at).map_or_else(|| self.record.get(at).map_or("", trim), |name| self.cell(name));
-            if holds_identity_number(cell) || self.layout.is_secret(at) {
-                ""
-            } else {
-                cell
-            }
-            .to_owned()
+            if holds_identity_number(cell) || self.layout.is_secret(at) { "" } else { cell }.to_owned()
         };
         (0..self.layout.headings.len()).map(cell).collect()
     }
@@ -265,18 +243,12 @@ impl<'a> Row<'a> {
     }
 
     pub fn fault(&self, report: &mut Report, name: &str, wrong: Wrong) {
-        let heading = self
-            .layout
-            .find(name)
-            .map_or(name, |at| &self.layout.headings[at]);
+        let heading = self.layout.find(name).map_or(name, |at| &self.layout.headings[at]);
         report.fault(self.line, Some(heading), wrong);
     }
 
     pub fn warn(&self, report: &mut Report, name: &str, wrong: Wrong) {
-        let heading = self
-            .layout
-            .find(name)
-            .map_or(name, |at| &self.layout.headings[at]);
+        let heading = self.layout.find(name).map_or(name, |at| &self.layout.headings[at]);
         report.warn(self.line, Some(heading), wrong);
     }
 }
@@ -287,11 +259,7 @@ fn required() -> Wrong {
 
 /// A value of more characters than its limit.
 pub fn too_long(max: usize) -> Wrong {
-    Wrong::new(
-        "too_long",
-        format!("超过 {max} 个字符"),
-        format!("more than {max} characters"),
-    )
+    Wrong::new("too_long", format!("超过 {max} 个字符"), format!("more than {max} characters"))
 }
 
 fn empty() -> Wrong {
@@ -307,11 +275,7 @@ fn too_many_rows() -> Wrong {
 }
 
 fn too_many_cells() -> Wrong {
-    Wrong::new(
-        "too_many_cells",
-        format!("超过 {CELLS_MAX} 列"),
-        format!("more than {CELLS_MAX} cells"),
-    )
+    Wrong::new("too_many_cells", format!("超过 {CELLS_MAX} 列"), format!("more than {CELLS_MAX} cells"))
 }
 
 fn beyond_headings(at: usize) -> Wrong {

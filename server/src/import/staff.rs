@@ -18,10 +18,7 @@ pub const PERSON_NAME_CHARS_MAX: usize = 60;
 const ROLES_SHOWN: usize = 8;
 
 pub const COLUMNS: &[Column] = &[
-    Column::required(
-        "login",
-        "登录名 账号 帐号 用户名 登录账号 工号 account user_name username",
-    ),
+    Column::required("login", "登录名 账号 帐号 用户名 登录账号 工号 account user_name username"),
     Column::required("name", "姓名 名字 full_name"),
     Column::required("role", "角色 岗位 职务 角色编码 roles position").multiline(),
     Column::required(
@@ -29,15 +26,9 @@ pub const COLUMNS: &[Column] = &[
         "网格编码 区域编码 网格 区域 所属网格 所属区域 负责网格 areas area_code grid grids",
     )
     .multiline(),
-    Column::optional(
-        "phone",
-        "电话 手机 手机号 手机号码 联系电话 联系方式 电话号码 mobile telephone tel",
-    ),
+    Column::optional("phone", "电话 手机 手机号 手机号码 联系电话 联系方式 电话号码 mobile telephone tel"),
     Column::optional("from", "起始日期 任职日期 生效日期 开始日期 valid_from start"),
-    Column::optional(
-        "to",
-        "终止日期 离任日期 失效日期 结束日期 截止日期 valid_to end until",
-    ),
+    Column::optional("to", "终止日期 离任日期 失效日期 结束日期 截止日期 valid_to end until"),
 ];
 
 /// A role as the schema has it: code, Chinese label, English label.
@@ -83,10 +74,7 @@ pub fn parse(
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Parsed<Vec<StaffRow>>, Vec<Fault>> {
     let taken = take(bytes, roles, &Places::of_codes(known), &Words::builtin())?.all()?;
-    Ok(Parsed {
-        rows: taken.rows.people,
-        warnings: taken.warnings,
-    })
+    Ok(Parsed { rows: taken.rows.people, warnings: taken.warnings })
 }
 
 /// The people whose rows can be taken; other rows are set aside.
@@ -103,10 +91,7 @@ pub fn take(
     let sheet = Sheet::read(bytes, COLUMNS, words, &mut report)?;
     let mut staff = Staff::default();
     let mut index: HashMap<String, usize> = HashMap::new();
-    let mut aside = Aside {
-        headings: sheet.headings().to_vec(),
-        rows: Vec::new(),
-    };
+    let mut aside = Aside { headings: sheet.headings().to_vec(), rows: Vec::new() };
     for row in sheet.rows() {
         staff.logins.extend(login(row.cell("login")));
         let clean = !report.is_faulty(row.line);
@@ -147,28 +132,11 @@ fn read(
     if report.fault_count() > before {
         return None;
     }
-    let mut person = StaffRow {
-        line: row.line,
-        login: login?,
-        name: name?,
-        phone,
-        assignments: Vec::new(),
-    };
+    let mut person = StaffRow { line: row.line, login: login?, name: name?, phone, assignments: Vec::new() };
     for role in &held {
         for area in &areas {
             let (role, area) = (role.clone(), area.clone());
-            add(
-                row,
-                &mut person,
-                Assignment {
-                    line: row.line,
-                    role,
-                    area,
-                    from,
-                    to,
-                },
-                report,
-            );
+            add(row, &mut person, Assignment { line: row.line, role, area, from, to }, report);
         }
     }
     Some(person)

@@ -85,12 +85,7 @@ fn workbook(
                 break;
             }
         }
-        if table
-            .rows
-            .iter()
-            .take(DELIMITER_LINES)
-            .any(|(_, row)| has_headings(row))
-        {
+        if table.rows.iter().take(DELIMITER_LINES).any(|(_, row)| has_headings(row)) {
             return Ok(table);
         }
         if first.is_none() && !table.rows.is_empty() {
@@ -138,10 +133,7 @@ fn day(moment: &ExcelDateTime) -> String {
 /// The delimiter that a first line `sep=,` names, and the text behind that line.
 fn separator(text: &str) -> Option<(u8, &str)> {
     let rest = text.trim_start_matches('"');
-    let rest = rest
-        .get(..4)
-        .filter(|word| word.eq_ignore_ascii_case("sep="))
-        .map(|_| &rest[4..])?;
+    let rest = rest.get(..4).filter(|word| word.eq_ignore_ascii_case("sep=")).map(|_| &rest[4..])?;
     let delimiter = *rest.as_bytes().first()?;
     let end = rest.find('\n').map_or(rest.len(), |at| at + 1);
     (rest[1..end].trim().trim_matches('"').is_empty() && delimiter.is_ascii())
@@ -197,14 +189,7 @@ impl<'a> Records<'a> {
             .flexible(true)
             .delimiter(delimiter)
             .from_reader(text.as_bytes());
-        Records {
-            text: text.as_bytes(),
-            delimiter,
-            reader,
-            counted: 0,
-            line: 1,
-            last: 0,
-        }
+        Records { text: text.as_bytes(), delimiter, reader, counted: 0, line: 1, last: 0 }
     }
 
     /// The next record that has anything in it.
@@ -226,10 +211,7 @@ impl<'a> Records<'a> {
     /// The line of a record: the reader's position is before the blank lines that it skipped, ours is behind them.
     fn begin(&mut self, record: &StringRecord) -> u64 {
         let at = record.position().map_or(0, |position| position.byte() as usize);
-        let blank = self.text[at..]
-            .iter()
-            .take_while(|byte| matches!(byte, b'\n' | b'\r'))
-            .count();
+        let blank = self.text[at..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
         self.last = at + blank;
         self.line += line_ends(&self.text[self.counted..self.last]);
         self.counted = self.last;
@@ -244,10 +226,7 @@ impl<'a> Records<'a> {
                 // Behind a closing quote another quote means a quote: it opens the cell again.
                 b'"' if open => (false, true),
                 b'"' if fresh => (true, false),
-                _ => (
-                    open,
-                    !open && (byte == self.delimiter || byte == b'\n' || byte == b'\r'),
-                ),
+                _ => (open, !open && (byte == self.delimiter || byte == b'\n' || byte == b'\r')),
             };
         }
         open.then_some(self.line)

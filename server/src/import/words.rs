@@ -57,17 +57,12 @@ impl Words {
         let table: Table = serde_json::from_str(text).map_err(|error| error.to_string())?;
         for (list, codes) in table.lists {
             for (code, words) in codes {
-                self.codes
-                    .insert((list.clone(), fold_heading(&code)), code.clone());
+                self.codes.insert((list.clone(), fold_heading(&code)), code.clone());
                 for word in words.split_whitespace() {
-                    self.codes
-                        .insert((list.clone(), fold_heading(word)), code.clone());
+                    self.codes.insert((list.clone(), fold_heading(word)), code.clone());
                 }
                 let word = words.split_whitespace().find(|word| word.parse::<u32>().is_err());
-                self.shown
-                    .entry(list.clone())
-                    .or_default()
-                    .push(word.unwrap_or(&code).to_owned());
+                self.shown.entry(list.clone()).or_default().push(word.unwrap_or(&code).to_owned());
             }
         }
         for (words, into) in [
@@ -93,9 +88,7 @@ impl Words {
 
     /// A word for each code, as a message shows them.
     pub fn shown(&self, list: &str) -> String {
-        self.shown
-            .get(list)
-            .map_or_else(String::new, |words| words.join("、"))
+        self.shown.get(list).map_or_else(String::new, |words| words.join("、"))
     }
 
     /// Whether a cell says that there is nothing to say.
@@ -112,10 +105,7 @@ impl Words {
 
     /// Whether a row that begins with this cell is said of the sheet, not of a person.
     pub fn is_footer(&self, cell: &str) -> bool {
-        let cell: String = super::cell::fold(cell)
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .collect();
+        let cell: String = super::cell::fold(cell).chars().filter(|c| !c.is_whitespace()).collect();
         let cell = cell.to_lowercase();
         self.footers.iter().any(|word| cell.starts_with(word.as_str()))
     }

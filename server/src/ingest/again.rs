@@ -12,10 +12,7 @@ use crate::store::records::{CheckedSegment, SignedEntry};
 
 /// Why a segment was stopped.
 pub(super) fn waits() -> Refusal {
-    Refusal::new(
-        Code::Recovering,
-        "its turn comes when others have offered what they hold",
-    )
+    Refusal::new(Code::Recovering, "its turn comes when others have offered what they hold")
 }
 
 impl Plan<'_> {

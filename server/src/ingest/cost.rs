@@ -40,18 +40,12 @@ impl Watch {
     /// The machine's clock, and nobody is told.
     pub fn machine() -> Self {
         let began = Instant::now();
-        Self {
-            clock: Arc::new(move || began.elapsed()),
-            told: None,
-        }
+        Self { clock: Arc::new(move || began.elapsed()), told: None }
     }
 
     /// A clock that stands still: only the work that is counted ends a push, on every machine alike.
     pub fn counting(told: Option<Told>) -> Self {
-        Self {
-            clock: Arc::new(|| Duration::ZERO),
-            told,
-        }
+        Self { clock: Arc::new(|| Duration::ZERO), told }
     }
 }
 
@@ -286,10 +280,7 @@ mod tests {
         let now = ms.clone();
         let clock: Clock = Arc::new(move || Duration::from_millis(now.load(Ordering::Relaxed)));
         let meter = Meter::new(&clock);
-        assert!(
-            !meter.is_spent(1_000, 1_000, 0),
-            "no read has told how long a statement takes"
-        );
+        assert!(!meter.is_spent(1_000, 1_000, 0), "no read has told how long a statement takes");
         ms.fetch_add(limits::PUSH_MS * USED / 100 - 1, Ordering::Relaxed);
         assert!(!meter.is_spent(0, 0, 0));
         ms.fetch_add(1, Ordering::Relaxed);

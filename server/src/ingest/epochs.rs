@@ -126,12 +126,7 @@ impl Plan<'_> {
             tracing::error!(record = %working.row.record, %error, "no new generation");
             return Ok(None);
         }
-        let event = EventRow {
-            seq,
-            kind: EventKind::Epoch,
-            record: Some(working.row.record),
-            at: self.now,
-        };
+        let event = EventRow { seq, kind: EventKind::Epoch, record: Some(working.row.record), at: self.now };
         self.writes.events.push((area, event));
         if let Some(Some(head)) = self.areas.get_mut(&area) {
             head.seq = seq;

@@ -85,18 +85,12 @@ impl Plan<'_> {
             }
             let parts: Vec<Part> =
                 serde_json::from_str(&route.parts).map_err(|_| StoreError::Damaged("routes"))?;
-            let rule = Rule {
-                area: home,
-                row: &route,
-                parts,
-            };
+            let rule = Rule { area: home, row: &route, parts };
             let (record, mut walk) = (entry.record(feed), Walk::default());
             let hops = limits::PLACING_HOPS;
             let to = self.goes((&rule, &mut walk), record, record_type, &written(entry), hops)?;
             let rest = || rule.parts.iter().find(|part| part.rest).or(rule.parts.first());
-            let to = to
-                .or_else(|| rest().map(|part| rule.area_of(part)))
-                .unwrap_or(home);
+            let to = to.or_else(|| rest().map(|part| rule.area_of(part))).unwrap_or(home);
             if to == home {
                 break;
             }
@@ -238,12 +232,7 @@ mod tests {
             if walk.is_over() {
                 break;
             }
-            let near = Near {
-                area: AreaNo(1),
-                record_type: "ticket".into(),
-                view: Map::new(),
-                bytes,
-            };
+            let near = Near { area: AreaNo(1), record_type: "ticket".into(), view: Map::new(), bytes };
             walk.meet(RecordId::created_by(FeedId([1; 16]), no), Some(Rc::new(near)));
         }
         walk.met.len()

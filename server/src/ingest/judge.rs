@@ -33,10 +33,7 @@ impl Plan<'_> {
             return Ok((now, None));
         }
         let told = self.source.last_event(area, EventKind::Rights, cursor)?;
-        let (told, grace) = (
-            told.map_or(0, |event| event.at),
-            self.now - limits::RIGHTS_GRACE_MS,
-        );
+        let (told, grace) = (told.map_or(0, |event| event.at), self.now - limits::RIGHTS_GRACE_MS);
         let late = (told < grace).then(|| self.tree_of(area, told)).transpose()?;
         Ok((self.tree_of(area, told.max(grace))?, late))
     }
@@ -75,44 +72,24 @@ impl Plan<'_> {
         } else {
             &nothing
         };
-        let subject = Subject {
-            record_type,
-            area,
-            seen: seen_view.as_ref().unwrap_or(now),
-            now,
-            entries,
-        };
-        let rights = Rights {
-            schema: self.schema,
-            tree: &tree,
-            grants,
-        };
+        let subject = Subject { record_type, area, seen: seen_view.as_ref().unwrap_or(now), now, entries };
+        let rights = Rights { schema: self.schema, tree: &tree, grants };
         // Mostly the role is held today and was when the entry was made: nothing else needs to be looked up.
         let at = entry.at.min(self.now);
         if rights.holds_throughout(&entry.role, area, at, self.now) {
-            let standing = Standing {
-                rights,
-                replaced: &[],
-                moment: Moment::of(at, None, self.now),
-            };
+            let standing = Standing { rights, replaced: &[], moment: Moment::of(at, None, self.now) };
             return Ok(validate(&standing, author, entry, &subject)?);
         }
         let replaced = known::replaced(self.source, &mut self.cuts, segment, (area, entry.cursor))?;
         let seen_at = self.source.written_at(area, entry.cursor)?;
-        let standing = Standing {
-            rights,
-            replaced: &replaced,
-            moment: Moment::of(entry.at, seen_at, self.now),
-        };
+        let standing =
+            Standing { rights, replaced: &replaced, moment: Moment::of(entry.at, seen_at, self.now) };
         let refusal = match validate(&standing, author, entry, &subject) {
             Err(refusal) if refusal.code == Code::RoleNotHeld => refusal,
             judged => return Ok(judged?),
         };
         let held_before = |tree: Arc<AreaTree>| {
-            let rights = Rights {
-                tree: &tree,
-                ..rights
-            };
+            let rights = Rights { tree: &tree, ..rights };
             let standing = Standing { rights, ..standing };
             standing.check(&entry.role, area).is_ok()
         };

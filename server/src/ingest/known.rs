@@ -29,10 +29,6 @@ pub(super) fn replaced(
     }
     let event = source.last_event(area, EventKind::Rights, cursor)?;
     let told = segment.heard.told.max(event.map_or(i64::MIN, |event| event.at));
-    let of = |(grant, at): &(Grant, i64)| Replaced {
-        grant: grant.clone(),
-        at: *at,
-        told: *at <= told,
-    };
+    let of = |(grant, at): &(Grant, i64)| Replaced { grant: grant.clone(), at: *at, told: *at <= told };
     Ok(cuts.iter().map(of).collect())
 }

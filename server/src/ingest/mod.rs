@@ -72,16 +72,8 @@ fn decide(
     (watch, eager): (&Watch, bool),
 ) -> (Result<(Writes, Vec<SegmentVerdict>), StoreError>, Cost) {
     let meter = Meter::new(&watch.clock);
-    let decided = Plan::of(
-        schema,
-        &mut Metered {
-            source,
-            meter: &meter,
-        },
-        push,
-        (&meter, eager),
-    )
-    .decide(push);
+    let decided =
+        Plan::of(schema, &mut Metered { source, meter: &meter }, push, (&meter, eager)).decide(push);
     (decided, meter.cost())
 }
 
@@ -119,12 +111,7 @@ fn refuse(code: Code, rule: &str) -> Stop {
 
 /// Why an entry of the future is not looked at yet.
 fn ahead(entry: &Entry, now: i64) -> Refusal {
-    let rule = format!(
-        "entry {} is of {}; here it is {}",
-        entry.n,
-        minute(entry.at),
-        minute(now)
-    );
+    let rule = format!("entry {} is of {}; here it is {}", entry.n, minute(entry.at), minute(now));
     Refusal::new(Code::TimeAhead, rule)
 }
 
@@ -210,10 +197,7 @@ impl<'a> Plan<'a> {
 
 impl Plan<'_> {
     fn push(&mut self, push: &Push) -> Result<Vec<SegmentVerdict>, StoreError> {
-        push.segments
-            .iter()
-            .map(|segment| self.segment(segment))
-            .collect()
+        push.segments.iter().map(|segment| self.segment(segment)).collect()
     }
 
     fn segment(&mut self, segment: &CheckedSegment) -> Result<SegmentVerdict, StoreError> {
@@ -257,10 +241,8 @@ impl Plan<'_> {
                 continue;
             }
             if n != verdict.n + 1 {
-                verdict.stopped = Some(Refusal::new(
-                    Code::FeedGap,
-                    format!("entry {} comes first", verdict.n + 1),
-                ));
+                verdict.stopped =
+                    Some(Refusal::new(Code::FeedGap, format!("entry {} comes first", verdict.n + 1)));
                 break;
             }
             if let Some(enough) = self.brought(segment, signed)? {
@@ -325,11 +307,7 @@ impl Plan<'_> {
         verdict: &mut SegmentVerdict,
     ) -> Result<bool, StoreError> {
         let n = signed.entry.n;
-        let mut here = self
-            .writes
-            .entries
-            .iter()
-            .filter(|_| self.heads.contains_key(&feed));
+        let mut here = self.writes.entries.iter().filter(|_| self.heads.contains_key(&feed));
         let here = here.find(|(of, known, _)| *of == feed && known.entry.n == n);
         let decided = match here {
             Some((_, known, refusal)) => Some((known.hash, refusal.clone())),
@@ -350,11 +328,7 @@ impl Plan<'_> {
         if let Some((_, known, _)) = here.find(|(of, known, _)| *of == feed && known.entry.n == n) {
             return Ok(known.hash);
         }
-        let decided = if n == 0 {
-            None
-        } else {
-            self.source.decided(feed, n)?
-        };
+        let decided = if n == 0 { None } else { self.source.decided(feed, n)? };
         Ok(decided.map_or(EntryHash::ZERO, |(hash, _)| hash))
     }
 
@@ -363,11 +337,7 @@ impl Plan<'_> {
         let record = entry.record(feed);
         let mut working = self.take_record(feed, entry)?;
         // Where a clock says what was seen, the cursor may be of another generation.
-        self.claimed = if segment.saw(entry.n).is_some() {
-            0
-        } else {
-            entry.cursor
-        };
+        self.claimed = if segment.saw(entry.n).is_some() { 0 } else { entry.cursor };
         let entry = &*self.as_sent(&mut working, segment, entry)?;
         let result = self
             .not_erased(&working, feed, entry)
@@ -443,14 +413,10 @@ impl Plan<'_> {
             return Err(refuse(Code::RecordFull, &rule));
         }
         let record_type = self.schema.record_type(&working.row.record_type);
-        let record_type = record_type
-            .ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?
-            .clone();
+        let record_type =
+            record_type.ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?.clone();
         let feed = segment.feed.feed;
-        let own = Own {
-            feed,
-            before: &segment.heard.before,
-        };
+        let own = Own { feed, before: &segment.heard.before };
         let seen = self.seen_by(working, segment, &own, entry)?;
         // Before anything forks: judging does, where a rule looks at what the author had seen.
         if faults::is_planted("15") {
@@ -517,11 +483,7 @@ impl Plan<'_> {
             return Ok(row.area);
         }
         let stays = self.source.stays(row.record)?;
-        let crossing = self
-            .writes
-            .stays
-            .iter()
-            .filter(|(record, _)| *record == row.record);
+        let crossing = self.writes.stays.iter().filter(|(record, _)| *record == row.record);
         let mut stays = stays.iter().chain(crossing.map(|(_, stay)| stay));
         let then = stays.find(|stay| cursor < stay.until);
         Ok(then.map_or(row.area, |stay| stay.area))
@@ -534,10 +496,7 @@ impl Plan<'_> {
         }
         let given = segment.heard.given.as_ref().and_then(|given| given.get(&area));
         if given.is_some_and(|given| self.claimed > *given) {
-            return Err(refuse(
-                Code::SeenImpossible,
-                "the device was not given that much of the log",
-            ));
+            return Err(refuse(Code::SeenImpossible, "the device was not given that much of the log"));
         }
         Ok(())
     }
@@ -548,9 +507,7 @@ impl Plan<'_> {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => slot.insert(self.source.area_head(area)?),
         };
-        head.as_ref()
-            .map(|h| h.seq)
-            .ok_or_else(|| refuse(Code::AreaUnknown, "no such area"))
+        head.as_ref().map(|h| h.seq).ok_or_else(|| refuse(Code::AreaUnknown, "no such area"))
     }
 
     fn finish(mut self) -> Result<Writes, StoreError> {

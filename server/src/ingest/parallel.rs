@@ -54,10 +54,7 @@ impl<'a> Prepared<'a> {
         if waiting.len() < FEW {
             waiting.clear();
         }
-        Self {
-            waiting,
-            ready: HashMap::new(),
-        }
+        Self { waiting, ready: HashMap::new() }
     }
 
     /// The documents of the record that an entry creates, if they could be derived by themselves.
@@ -78,10 +75,7 @@ impl<'a> Prepared<'a> {
         let Some(at) = self.waiting.iter().position(is_it) else {
             return;
         };
-        let block = self
-            .waiting
-            .drain(..(at + BLOCK).min(self.waiting.len()))
-            .skip(at);
+        let block = self.waiting.drain(..(at + BLOCK).min(self.waiting.len())).skip(at);
         let made = map(block.collect(), |(feed, entry): (&FeedRow, &Entry)| {
             let documents = derive(feed, entry)?;
             Some((entry.record(feed.feed), documents))
@@ -92,18 +86,12 @@ impl<'a> Prepared<'a> {
 
 fn new_records(segment: &CheckedSegment) -> impl Iterator<Item = (&FeedRow, &Entry)> {
     let entries = segment.entries.iter().map(|signed| &signed.entry);
-    entries
-        .filter(|entry| matches!(entry.target, Target::Create { .. }))
-        .map(|entry| (&segment.feed, entry))
+    entries.filter(|entry| matches!(entry.target, Target::Create { .. })).map(|entry| (&segment.feed, entry))
 }
 
 fn derive(feed: &FeedRow, entry: &Entry) -> Option<Vec<(u8, Document)>> {
     check_shape(entry).ok()?;
-    let authored = Authored {
-        feed: feed.feed,
-        author: &feed.author,
-        entry,
-    };
+    let authored = Authored { feed: feed.feed, author: &feed.author, entry };
     let touched = entry.facets();
     let facets = (0..64u8).filter(|facet| touched & (1 << facet) != 0);
     let documents = facets.map(|facet| {

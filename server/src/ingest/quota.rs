@@ -25,10 +25,7 @@ impl Plan<'_> {
         let bytes = signed.body.len() as u64;
         let before = self.spent_before(segment)?;
         let here = self.spent.entry(segment.feed.feed).or_default();
-        let (entries, all) = (
-            before.entries + here.entries + 1,
-            before.bytes + here.bytes + bytes,
-        );
+        let (entries, all) = (before.entries + here.entries + 1, before.bytes + here.bytes + bytes);
         if entries > limits::DEVICE_DAY_ENTRIES || all > limits::DEVICE_DAY_BYTES {
             let rule = "this device has sent as much as it may in a day";
             return Ok(Some(Refusal::new(Code::RateLimited, rule)));

@@ -39,10 +39,7 @@ impl Plan<'_> {
             verdict.refused.extend(refusal.map(|refusal| (n, refusal)));
             (verdict.n, verdict.hash) = (n, hash);
         }
-        let is_all = segment
-            .entries
-            .last()
-            .is_some_and(|last| last.entry.n == verdict.n);
+        let is_all = segment.entries.last().is_some_and(|last| last.entry.n == verdict.n);
         if !verdict.times.is_empty() && !is_all {
             // The author's chain is another from here on: what follows comes again on the one that is here.
             verdict.stopped = Some(comes_again());
@@ -60,10 +57,7 @@ impl Plan<'_> {
             return Ok(None);
         };
         let at = known.at;
-        let same = Entry {
-            at: entry.at,
-            ..known
-        };
+        let same = Entry { at: entry.at, ..known };
         Ok((same == *entry).then_some(at))
     }
 }

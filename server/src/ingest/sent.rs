@@ -34,10 +34,7 @@ impl Plan<'_> {
         if seen >= entry.cursor {
             return Ok(Cow::Borrowed(entry));
         }
-        Ok(Cow::Owned(Entry {
-            cursor: seen,
-            ..entry.clone()
-        }))
+        Ok(Cow::Owned(Entry { cursor: seen, ..entry.clone() }))
     }
 
     /// What the author of an entry had seen: by its cursor, or by the clock that came along. A clock is believed of a record that
@@ -55,10 +52,7 @@ impl Plan<'_> {
         if self.sent_upto(working, segment, (entry, u64::MAX))? > 0 {
             return Ok(working.seen_by_clock(own.feed, entry, clock)?);
         }
-        let of_nothing = Entry {
-            cursor: 0,
-            ..entry.clone()
-        };
+        let of_nothing = Entry { cursor: 0, ..entry.clone() };
         Ok(working.seen(self.source, own, &of_nothing)?)
     }
 
@@ -82,10 +76,7 @@ impl Plan<'_> {
         }
         // Nothing is known of what was sent: it can have been what was in reach.
         let handled = self.source.handled(record, &segment.feed.author)?;
-        let last = handled
-            .into_iter()
-            .filter_map(|handled| handled.last_upto(claimed))
-            .max();
+        let last = handled.into_iter().filter_map(|handled| handled.last_upto(claimed)).max();
         if last.is_none() && self.handles(working, &segment.feed.author)? {
             return Ok(claimed);
         }

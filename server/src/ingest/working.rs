@@ -116,14 +116,7 @@ impl Working {
             .into_iter()
             .map(|d| {
                 let document = Document::load(&d.bytes).map_err(|_| StoreError::Damaged("documents"))?;
-                Ok((
-                    d.facet,
-                    Facet {
-                        document,
-                        stored_term: d.term,
-                        changed: false,
-                    },
-                ))
+                Ok((d.facet, Facet { document, stored_term: d.term, changed: false }))
             })
             .collect::<Result<_, StoreError>>()?;
         Ok(Self {
@@ -183,11 +176,7 @@ impl Working {
             wanted.retain(|(of, _)| *of != feed);
             wanted.extend(here.iter().filter(|(of, _)| *of == feed));
             let held = recovery::held_of(&here, &wanted);
-            if held == here {
-                Seen::All
-            } else {
-                Seen::Clock(held)
-            }
+            if held == here { Seen::All } else { Seen::Clock(held) }
         };
         Ok(facets.map(|facet| (facet, seen(facet))).collect())
     }
@@ -264,10 +253,7 @@ impl Working {
         self.spent += self.operations() / 10;
         let mut past = Vec::new();
         for (facet, facet_now) in &mut self.facets {
-            let seen = seen
-                .iter()
-                .find(|(f, _)| f == facet)
-                .map_or(&Seen::All, |(_, s)| s);
+            let seen = seen.iter().find(|(f, _)| f == facet).map_or(&Seen::All, |(_, s)| s);
             let was = facet_now.document.seen_by(seen);
             past.push(was.map_err(|e| Refusal::new(Code::SeenImpossible, e.to_string()))?);
         }
@@ -286,24 +272,14 @@ impl Working {
         let touched = seen.iter().filter_map(|(facet, seen)| {
             let document = &self.facets.get(facet)?.document;
             let changes = document.changes_to_copy(seen);
-            Some((
-                changes,
-                if changes > 0 {
-                    document.operation_count()
-                } else {
-                    0
-                },
-            ))
+            Some((changes, if changes > 0 { document.operation_count() } else { 0 }))
         });
         touched.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
     /// Operations that its documents hold.
     pub(super) fn operations(&self) -> u64 {
-        self.facets
-            .values()
-            .map(|facet| facet.document.operation_count())
-            .sum()
+        self.facets.values().map(|facet| facet.document.operation_count()).sum()
     }
 
     /// Derives the entry; returns what its changes were made on, unless that was everything.
@@ -313,11 +289,7 @@ impl Working {
         entry: &Entry,
         seen: &SeenFacets,
     ) -> Result<Option<SeenHeads>, Stop> {
-        let authored = Authored {
-            feed: feed.feed,
-            author: &feed.author,
-            entry,
-        };
+        let authored = Authored { feed: feed.feed, author: &feed.author, entry };
         let everything = seen.iter().all(|(_, s)| *s == Seen::All);
         let before = self.kept_aside(seen);
         let mut made_on = Vec::new();
@@ -359,9 +331,7 @@ impl Working {
     /// stays as it is by itself.
     fn kept_aside(&self, seen: &SeenFacets) -> Vec<(u8, Option<Facet>)> {
         let several = if seen.len() > 1 { &seen[..] } else { &[] };
-        let kept = several
-            .iter()
-            .map(|(facet, _)| (*facet, self.facets.get(facet).cloned()));
+        let kept = several.iter().map(|(facet, _)| (*facet, self.facets.get(facet).cloned()));
         kept.collect()
     }
 
@@ -381,14 +351,7 @@ impl Working {
     pub(super) fn take(&mut self, documents: Vec<(u8, Document)>) {
         for (facet, document) in documents {
             let (stored_term, changed) = (0, true);
-            self.facets.insert(
-                facet,
-                Facet {
-                    document,
-                    stored_term,
-                    changed,
-                },
-            );
+            self.facets.insert(facet, Facet { document, stored_term, changed });
         }
         self.view = None;
     }
@@ -403,12 +366,7 @@ impl Working {
         row.entries += 1;
         row.entry_bytes += bytes as u64;
         (row.changed_by, row.changed_at) = (author.to_owned(), at);
-        let fresh = RecordLine {
-            seq: line.seq,
-            feed: line.feed,
-            n: line.n,
-            facets: line.facets,
-        };
+        let fresh = RecordLine { seq: line.seq, feed: line.feed, n: line.n, facets: line.facets };
         if let Some(log) = &mut self.log {
             log.add(&fresh);
         }
@@ -425,11 +383,7 @@ impl Working {
             let document = &changed.document;
             let term = digest::term(self.row.record, *facet, self.row.epoch, &document.heads());
             digest_changes.push((*facet, term.wrapping_sub(changed.stored_term)));
-            documents.push(DocumentRow {
-                facet: *facet,
-                bytes: document.save(),
-                term,
-            });
+            documents.push(DocumentRow { facet: *facet, bytes: document.save(), term });
             if let Some(record_type) = record_type {
                 let view = project(record_type, [document]);
                 let json = view.to_json();
@@ -443,25 +397,15 @@ impl Working {
             }
         }
         let due_at = record_type.and_then(|t| retention::not_before(t, self.documents()));
-        let record = RecordWrite {
-            row: RecordRow { due_at, ..self.row },
-            documents,
-            ledger,
-            base: self.base,
-        };
-        Ok((!record.documents.is_empty()).then_some(Finished {
-            record,
-            digest_changes,
-        }))
+        let record =
+            RecordWrite { row: RecordRow { due_at, ..self.row }, documents, ledger, base: self.base };
+        Ok((!record.documents.is_empty()).then_some(Finished { record, digest_changes }))
     }
 }
 
 /// Whether a view of this type may name people who handle the record.
 fn names_handlers(record_type: &RecordType) -> bool {
-    record_type
-        .fields
-        .values()
-        .any(|field| field.merge == Merge::Events || field.name == "co_handlers")
+    record_type.fields.values().any(|field| field.merge == Merge::Events || field.name == "co_handlers")
 }
 
 fn of_facet(clock: &SeenHeads, facet: u8) -> Vec<(FeedId, u64)> {

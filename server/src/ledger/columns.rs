@@ -48,10 +48,7 @@ const TICKET: &[(&str, &str, &str)] = &[
 ];
 
 fn label(zh: &str, en: &str) -> Label {
-    Label {
-        zh: zh.to_owned(),
-        en: en.to_owned(),
-    }
+    Label { zh: zh.to_owned(), en: en.to_owned() }
 }
 
 /// The columns of a type's ledger, in the order of a sheet. A field whose name is taken by a column before it is left
@@ -69,11 +66,7 @@ pub fn columns(record_type: &RecordType) -> Vec<Column<'_>> {
         columns.extend(TICKET.iter().map(|&(key, zh, en)| Column {
             key,
             label: label(zh, en),
-            source: if key == "state" {
-                Source::State
-            } else {
-                Source::Ticket
-            },
+            source: if key == "state" { Source::State } else { Source::Ticket },
         }));
     }
     for name in record_type.order() {
@@ -81,11 +74,7 @@ pub fn columns(record_type: &RecordType) -> Vec<Column<'_>> {
             continue;
         };
         if columns.iter().all(|column| column.key != name) {
-            columns.push(Column {
-                key: name,
-                label: field.label.clone(),
-                source: Source::Field(field),
-            });
+            columns.push(Column { key: name, label: field.label.clone(), source: Source::Field(field) });
         }
     }
     columns
@@ -120,12 +109,7 @@ mod tests {
             let shown = columns(record_type);
             for field in fields {
                 let found = shown.iter().find(|column| column.key == field.name);
-                assert_eq!(
-                    found.map(|c| c.source),
-                    Some(Source::Field(field)),
-                    "{}",
-                    field.name
-                );
+                assert_eq!(found.map(|c| c.source), Some(Source::Field(field)), "{}", field.name);
             }
         }
     }

@@ -72,9 +72,7 @@ impl Cursor {
             return Err(CursorError::Malformed);
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
-        let (head, mut rest) = bytes
-            .split_at_checked(1 + EPOCH + BINDING)
-            .ok_or(CursorError::Malformed)?;
+        let (head, mut rest) = bytes.split_at_checked(1 + EPOCH + BINDING).ok_or(CursorError::Malformed)?;
         if head[0] != VERSION {
             return Err(CursorError::Malformed);
         }
@@ -149,10 +147,7 @@ mod tests {
     fn a_cursor_of_another_question_or_generation_is_refused() {
         let bound = binding(["ticket", "G1"]);
         let cursor = Cursor::default().encode(NOW, bound);
-        assert_eq!(
-            Cursor::decode(&cursor, NOW, binding(["ticketG", "1"])),
-            Err(CursorError::OtherQuestion)
-        );
+        assert_eq!(Cursor::decode(&cursor, NOW, binding(["ticketG", "1"])), Err(CursorError::OtherQuestion));
         let restored = Cursor::decode(&cursor, ServerEpoch(8), bound);
         assert_eq!(restored, Err(CursorError::OtherGeneration));
     }
@@ -174,11 +169,7 @@ mod tests {
             of(&[0xff; 20]),
             "A".repeat(CURSOR_CHARS + 1),
         ] {
-            assert_eq!(
-                Cursor::decode(&text, NOW, bound),
-                Err(CursorError::Malformed),
-                "{text:.20}"
-            );
+            assert_eq!(Cursor::decode(&text, NOW, bound), Err(CursorError::Malformed), "{text:.20}");
         }
     }
 }

@@ -141,10 +141,7 @@ impl<'a> Question<'a> {
         let values = self.filters.entry(name.to_owned()).or_default();
         values.insert(value.to_owned());
         if self.filters.values().map(BTreeSet::len).sum::<usize>() > FILTERS {
-            return Err(Refusal::new(
-                Code::LimitExceeded,
-                format!("at most {FILTERS} filters"),
-            ));
+            return Err(Refusal::new(Code::LimitExceeded, format!("at most {FILTERS} filters")));
         }
         Ok(())
     }
@@ -159,11 +156,9 @@ impl<'a> Question<'a> {
             is_masked && self.filters.contains_key(column.key)
         });
         match masked {
-            Some(column) => Err(Refusal::of_field(
-                Code::Forbidden,
-                column.key,
-                "a masked column is not filtered by",
-            )),
+            Some(column) => {
+                Err(Refusal::of_field(Code::Forbidden, column.key, "a masked column is not filtered by"))
+            }
             None => Ok(()),
         }
     }
@@ -184,11 +179,10 @@ impl<'a> Question<'a> {
 
     /// What its cursors are bound to: everything that says which rows there are.
     pub fn binding(&self) -> [u8; 8] {
-        let filters = self.filters.iter().flat_map(|(name, values)| {
-            values
-                .iter()
-                .flat_map(move |value| [name.as_str(), value.as_str()])
-        });
+        let filters = self
+            .filters
+            .iter()
+            .flat_map(|(name, values)| values.iter().flat_map(move |value| [name.as_str(), value.as_str()]));
         let mut parts = vec![
             self.record_type.name.as_str(),
             self.area.as_deref().unwrap_or_default(),
@@ -204,10 +198,7 @@ fn wrong(parameter: &str, rule: &str) -> Refusal {
 }
 
 fn wait(value: &str) -> Result<Duration, Refusal> {
-    let seconds = value
-        .parse()
-        .ok()
-        .filter(|seconds| *seconds <= limits::WAIT_SECONDS);
+    let seconds = value.parse().ok().filter(|seconds| *seconds <= limits::WAIT_SECONDS);
     let seconds = seconds.ok_or_else(|| wrong("wait", &format!("0 to {} seconds", limits::WAIT_SECONDS)))?;
     Ok(Duration::from_secs(seconds))
 }
@@ -218,11 +209,7 @@ fn limit(value: &str) -> Result<usize, Refusal> {
     if (1..=most).contains(&number) {
         return Ok(number);
     }
-    Err(Refusal::of_field(
-        Code::LimitExceeded,
-        "limit",
-        format!("from 1 to {most} rows"),
-    ))
+    Err(Refusal::of_field(Code::LimitExceeded, "limit", format!("from 1 to {most} rows")))
 }
 
 fn format(value: &str) -> Result<Format, Refusal> {
@@ -255,10 +242,7 @@ mod tests {
     use super::*;
 
     fn read<'a>(schema: &'a SchemaSet, of: &str, query: &[(&str, &str)]) -> Result<Question<'a>, Refusal> {
-        let pairs: Vec<_> = query
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let pairs: Vec<_> = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Question::read(schema, of, &pairs)
     }
 
@@ -280,10 +264,7 @@ mod tests {
         assert_eq!(question.text.as_deref(), Some("lamp"));
         assert_eq!(question.filters["kind"].len(), 2);
         assert!(question.filters.contains_key("state"));
-        assert_eq!(
-            (question.format, question.lang),
-            (Some(Format::Csv), Some(Lang::En))
-        );
+        assert_eq!((question.format, question.lang), (Some(Format::Csv), Some(Lang::En)));
     }
 
     /// A type, a query, and the code and field it is refused with.
@@ -297,32 +278,12 @@ mod tests {
             ("nothing", &[], Code::TypeUnknown, None),
             ("ticket", &[("colour", "red")], Code::FieldUnknown, Some("colour")),
             ("ticket", &[("type", "ticket")], Code::FieldUnknown, Some("type")),
-            (
-                "ticket",
-                &[("followers", "w1")],
-                Code::FieldUnknown,
-                Some("followers"),
-            ),
-            (
-                "dwelling",
-                &[("state", "CLOSED")],
-                Code::FieldUnknown,
-                Some("state"),
-            ),
+            ("ticket", &[("followers", "w1")], Code::FieldUnknown, Some("followers")),
+            ("dwelling", &[("state", "CLOSED")], Code::FieldUnknown, Some("state")),
             ("ticket", &[("limit", "0")], Code::LimitExceeded, Some("limit")),
-            (
-                "ticket",
-                &[("limit", "10001")],
-                Code::LimitExceeded,
-                Some("limit"),
-            ),
+            ("ticket", &[("limit", "10001")], Code::LimitExceeded, Some("limit")),
             ("ticket", &[("limit", "many")], Code::BadRequest, Some("limit")),
-            (
-                "ticket",
-                &[("area", "A"), ("area", "B")],
-                Code::BadRequest,
-                Some("area"),
-            ),
+            ("ticket", &[("area", "A"), ("area", "B")], Code::BadRequest, Some("area")),
             ("ticket", &[("format", "xlsx")], Code::BadRequest, Some("format")),
             ("ticket", &[("lang", "fr")], Code::BadRequest, Some("lang")),
             ("ticket", &[("unmask", "yes")], Code::BadRequest, Some("unmask")),
@@ -332,11 +293,7 @@ mod tests {
         ];
         for (of, query, code, field) in cases {
             let refusal = read(&schema, of, query).unwrap_err();
-            assert_eq!(
-                (refusal.code, refusal.field.as_deref()),
-                (*code, *field),
-                "{query:?}"
-            );
+            assert_eq!((refusal.code, refusal.field.as_deref()), (*code, *field), "{query:?}");
         }
     }
 

@@ -23,16 +23,10 @@ pub fn csv(schema: &SchemaSet, page: &Page<'_>, lang: Lang) -> Vec<u8> {
         .quote_style(csv::QuoteStyle::Always)
         .terminator(csv::Terminator::CRLF)
         .from_writer(BOM.to_vec());
-    let headings = columns
-        .iter()
-        .map(|column| guarded(lang.of(&column.label).to_owned(), false));
+    let headings = columns.iter().map(|column| guarded(lang.of(&column.label).to_owned(), false));
     let written = out.write_record(headings).and_then(|()| {
         page.rows.iter().try_for_each(|cells| {
-            out.write_record(
-                columns
-                    .iter()
-                    .map(|column| cell(schema, page, column, cells, lang)),
-            )
+            out.write_record(columns.iter().map(|column| cell(schema, page, column, cells, lang)))
         })
     });
     written.expect("BUG: writing to a Vec cannot fail");
@@ -54,14 +48,8 @@ fn cell(schema: &SchemaSet, page: &Page<'_>, column: &Column<'_>, cells: &Cells,
 
 fn state(schema: &SchemaSet, page: &Page<'_>, value: &Value, lang: Lang) -> String {
     let code = value.as_str().unwrap_or_default();
-    let workflow = page
-        .record_type
-        .workflow
-        .as_ref()
-        .and_then(|name| schema.workflow(name));
-    let label = workflow
-        .and_then(|workflow| workflow.state(code))
-        .map(|state| lang.of(&state.label));
+    let workflow = page.record_type.workflow.as_ref().and_then(|name| schema.workflow(name));
+    let label = workflow.and_then(|workflow| workflow.state(code)).map(|state| lang.of(&state.label));
     label.unwrap_or(code).to_owned()
 }
 
@@ -77,9 +65,7 @@ fn text(kind: Option<&Kind>, value: &Value, lang: Lang) -> String {
         (Value::Number(number), _) => number.to_string(),
         (Value::String(code), Some(Kind::Enum(choices))) => {
             let choice = choices.iter().find(|choice| choice.code == *code);
-            choice
-                .map_or(code.as_str(), |choice| lang.of(&choice.label))
-                .to_owned()
+            choice.map_or(code.as_str(), |choice| lang.of(&choice.label)).to_owned()
         }
         (Value::String(own), _) => own.clone(),
         (Value::Array(items), kind) => {

@@ -62,32 +62,20 @@ pub fn hash(before: &[u8; 32], no: u64, read: &NewRead) -> [u8; 32] {
 pub fn check(store: &dyn Store) -> Result<Result<Head, Broken>, StoreError> {
     let mut head = Head::default();
     loop {
-        let query = ReadQuery {
-            after: head.no,
-            limit: limits::READ_LOG_PAGE_ROWS,
-            ..ReadQuery::default()
-        };
+        let query = ReadQuery { after: head.no, limit: limits::READ_LOG_PAGE_ROWS, ..ReadQuery::default() };
         let rows = store.reads(&query)?;
         if rows.is_empty() {
             return Ok(Ok(head));
         }
         for row in rows {
-            let broken = |what| Broken {
-                no: head.no + 1,
-                what,
-            };
+            let broken = |what| Broken { no: head.no + 1, what };
             if row.no != head.no + 1 {
                 return Ok(Err(broken("the row is missing")));
             }
             if row.hash != hash(&head.hash, row.no, &row.read) {
-                return Ok(Err(broken(
-                    "the hash is not that of the row and the hash before it",
-                )));
+                return Ok(Err(broken("the hash is not that of the row and the hash before it")));
             }
-            head = Head {
-                no: row.no,
-                hash: row.hash,
-            };
+            head = Head { no: row.no, hash: row.hash };
         }
     }
 }

@@ -29,9 +29,7 @@ pub fn keep(
         .map(|read| {
             let (record_type, area) = match known.get(&read.record) {
                 Some(found) => found,
-                None => known
-                    .entry(read.record)
-                    .or_insert(of_record(service, read.record)?),
+                None => known.entry(read.record).or_insert(of_record(service, read.record)?),
             };
             Ok(NewRead {
                 at: read.at,
@@ -42,11 +40,7 @@ pub fn keep(
                 kind: ReadKind::Offline,
                 subject: record_type.clone(),
                 area: *area,
-                fields: read
-                    .fields
-                    .into_iter()
-                    .map(|name| cut(&name, limits::FIELD_NAME_CHARS))
-                    .collect(),
+                fields: read.fields.into_iter().map(|name| cut(&name, limits::FIELD_NAME_CHARS)).collect(),
                 reason: mask::scrub(&cut(&read.reason, limits::REASON_CHARS)),
                 records: vec![read.record],
                 share: None,
@@ -54,9 +48,7 @@ pub fn keep(
         })
         .collect::<Result<Vec<_>, StoreError>>()?;
     let most = limits::DEVICE_DAY_READS;
-    let room = service
-        .reads_brought
-        .take(device.no, rows.len() as u64, most, now);
+    let room = service.reads_brought.take(device.no, rows.len() as u64, most, now);
     let mut kept = None;
     for some in rows[..room as usize].chunks(limits::READS_AT_ONCE) {
         service.store.log_reads(some.to_vec())?;

@@ -29,10 +29,7 @@ pub struct Page {
 
 /// Reads a question: `record`, `user`, `share`, `kind`, `from`, `to`, `since`, `limit`.
 pub fn question(pairs: &[(String, String)]) -> Result<ReadQuery, Refusal> {
-    let mut query = ReadQuery {
-        limit: LIMIT,
-        ..ReadQuery::default()
-    };
+    let mut query = ReadQuery { limit: LIMIT, ..ReadQuery::default() };
     for (key, value) in pairs {
         let wrong = |rule: &str| Refusal::of_field(Code::BadRequest, key, rule);
         let number = || value.parse::<i64>().map_err(|_| wrong("a number"));
@@ -73,33 +70,16 @@ fn limit(value: &str) -> Result<usize, Refusal> {
 /// an area with none above it.
 pub fn page(reader: &Reader<'_>, query: &ReadQuery) -> Result<Page, ReadError> {
     let rights = reader.rights();
-    if !rights
-        .areas(reader.now)
-        .iter()
-        .any(|area| rights.may_audit(*area, reader.now))
-    {
-        return Err(ReadError::refused(
-            Code::Forbidden,
-            "no role held reads the read log",
-        ));
+    if !rights.areas(reader.now).iter().any(|area| rights.may_audit(*area, reader.now)) {
+        return Err(ReadError::refused(Code::Forbidden, "no role held reads the read log"));
     }
-    let watches_root = reader
-        .tree()
-        .iter()
-        .any(|area| area.parent.is_none() && rights.may_audit(area.no, reader.now));
-    let shows = |row: &ReadRow| {
-        row.read
-            .area
-            .map_or(watches_root, |area| rights.may_audit(area, reader.now))
-    };
+    let watches_root =
+        reader.tree().iter().any(|area| area.parent.is_none() && rights.may_audit(area.no, reader.now));
+    let shows = |row: &ReadRow| row.read.area.map_or(watches_root, |area| rights.may_audit(area, reader.now));
     let (mut rows, mut after, mut scanned) = (Vec::new(), query.after, 0);
     loop {
         let limit = query.limit - rows.len();
-        let found = reader.service.store.reads(&ReadQuery {
-            after,
-            limit,
-            ..query.clone()
-        })?;
+        let found = reader.service.store.reads(&ReadQuery { after, limit, ..query.clone() })?;
         let (count, all) = (found.len(), found.len() < limit);
         for row in found {
             after = row.no;
@@ -110,11 +90,7 @@ pub fn page(reader: &Reader<'_>, query: &ReadQuery) -> Result<Page, ReadError> {
         scanned += count;
         if all || rows.len() >= query.limit || scanned >= SCANNED_ROWS {
             let cursor = after;
-            return Ok(Page {
-                rows,
-                cursor,
-                more: !all,
-            });
+            return Ok(Page { rows, cursor, more: !all });
         }
     }
 }

@@ -56,20 +56,12 @@ impl Queue {
         serve: impl FnOnce(&Jobs) + Send + 'static,
     ) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
-        let jobs = Jobs {
-            receiver,
-            group,
-            left: RefCell::default(),
-        };
+        let jobs = Jobs { receiver, group, left: RefCell::default() };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || serve(&jobs))
             .expect("BUG: a thread can be started");
-        Self {
-            sender: Some(sender).into(),
-            patience,
-            thread: Some(thread).into(),
-        }
+        Self { sender: Some(sender).into(), patience, thread: Some(thread).into() }
     }
 
     /// Has `job` run in a transaction and returns what it returned, after the commit.
@@ -158,9 +150,7 @@ pub struct Turn {
 impl Turn {
     /// Begins now.
     pub fn begin() -> Self {
-        Self {
-            began: Instant::now(),
-        }
+        Self { began: Instant::now() }
     }
 
     /// Whether no further job is taken.

@@ -64,10 +64,7 @@ pub struct Notices {
 
 impl Default for Notices {
     fn default() -> Self {
-        Self {
-            told: Mutex::default(),
-            count: watch::Sender::new(0),
-        }
+        Self { told: Mutex::default(), count: watch::Sender::new(0) }
     }
 }
 
@@ -100,11 +97,7 @@ impl Notices {
     pub fn listen(&self) -> Listener<'_> {
         let count = self.count.subscribe();
         let since = self.told().count;
-        Listener {
-            notices: self,
-            count,
-            since,
-        }
+        Listener { notices: self, count, since }
     }
 
     /// How many wait.
@@ -155,11 +148,7 @@ mod tests {
 
     #[test]
     fn a_message_is_read_as_it_was_written() {
-        let notices = [
-            Notice::Territory,
-            Notice::Area(AreaNo(1)),
-            Notice::Area(AreaNo(77)),
-        ];
+        let notices = [Notice::Territory, Notice::Area(AreaNo(1)), Notice::Area(AreaNo(77))];
         assert_eq!(Notice::read(&Notice::write(&notices)), notices);
         assert_eq!(Notice::read("x 5  -1"), [Notice::Area(AreaNo(5))]);
         let many: Vec<Notice> = (100_000..200_000).map(|no| Notice::Area(AreaNo(no))).collect();
@@ -169,9 +158,7 @@ mod tests {
     #[test]
     fn who_waits_is_woken_by_what_concerns_him() {
         let notices = Notices::default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         notices.tell(&[Notice::Area(AreaNo(1))]);
         let mut listener = notices.listen();
         assert!(!listener.is_told(&[AreaNo(1)]), "that was before");

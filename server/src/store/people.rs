@@ -32,10 +32,7 @@ pub struct User {
 impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (no, login, revoked) = (self.no, &self.login, self.revoked);
-        write!(
-            f,
-            "User {{ no: {no:?}, login: {login:?}, revoked: {revoked}, .. }}"
-        )
+        write!(f, "User {{ no: {no:?}, login: {login:?}, revoked: {revoked}, .. }}")
     }
 }
 
@@ -55,11 +52,7 @@ pub struct NewUser {
 /// As of a [`User`].
 impl std::fmt::Debug for NewUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "NewUser {{ login: {:?}, grants: {:?}, .. }}",
-            self.login, self.grants
-        )
+        write!(f, "NewUser {{ login: {:?}, grants: {:?}, .. }}", self.login, self.grants)
     }
 }
 

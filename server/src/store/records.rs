@@ -62,13 +62,7 @@ pub struct Heard {
 impl Heard {
     /// The state of a feed that the server writes itself.
     pub fn everything() -> Self {
-        Self {
-            told: i64::MAX,
-            given: None,
-            sent: Arc::default(),
-            before: Vec::new(),
-            corrects: false,
-        }
+        Self { told: i64::MAX, given: None, sent: Arc::default(), before: Vec::new(), corrects: false }
     }
 }
 
@@ -272,14 +266,8 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
-        Self::Rights,
-        Self::Arrived,
-        Self::Left,
-        Self::Epoch,
-        Self::Erased,
-        Self::Restored,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Rights, Self::Arrived, Self::Left, Self::Epoch, Self::Erased, Self::Restored];
 
     /// The word it is stored under.
     pub fn as_str(self) -> &'static str {

@@ -64,10 +64,7 @@ fn begin(reader: &Reader<'_>, kept: &Kept) -> Result<Kept, ReadError> {
     // Around the areas it changes may lie others, which are none of the planner's business.
     region.retain(|area| rights::plans(reader.rights(), *area, reader.now));
     let before = report::count(service, &region, None, reader.now)?;
-    let begun = Signature {
-        by: reader.login.to_owned(),
-        at: reader.now,
-    };
+    let begun = Signature { by: reader.login.to_owned(), at: reader.now };
     let until = reader.now + draft.hand_over_ms();
     let plan = Plan {
         begun: Some(begun),
@@ -118,10 +115,8 @@ fn change(
         from: Some(at),
         to: None,
     });
-    let moved = draft.moves.iter().map(|moved| Reparenting {
-        area: moved.area.clone(),
-        to: moved.parent.clone(),
-    });
+    let moved =
+        draft.moves.iter().map(|moved| Reparenting { area: moved.area.clone(), to: moved.parent.clone() });
     let mut successions = Vec::new();
     for parting in draft.partings() {
         for part in parting.into.iter().filter(|part| part.area != parting.area) {
@@ -161,27 +156,15 @@ fn staff(service: &Service, plan: &Plan) -> Result<(), StoreError> {
         let (Some(user), Some(area)) = (user, number(&posting.area)) else {
             continue;
         };
-        let grant = Grant {
-            role: posting.role.clone(),
-            area,
-            from: begun.at,
-            to: None,
-        };
-        let user = NewUser {
-            login: user.login,
-            name: user.name,
-            password: None,
-            grants: vec![grant],
-        };
+        let grant = Grant { role: posting.role.clone(), area, from: begun.at, to: None };
+        let user = NewUser { login: user.login, name: user.name, password: None, grants: vec![grant] };
         service.store.put_users(&[user], service.trusted_now()?)?;
     }
     let closing: Vec<AreaNo> = plan.draft.closing().into_iter().filter_map(number).collect();
     for user in service.store.users()? {
         let grants = service.store.grants(user.no)?;
         for grant in grants.iter().filter(|grant| closing.contains(&grant.area)) {
-            service
-                .store
-                .end_grant(user.no, &grant.role, grant.area, until, service.trusted_now()?)?;
+            service.store.end_grant(user.no, &grant.role, grant.area, until, service.trusted_now()?)?;
         }
     }
     Ok(())
@@ -212,28 +195,22 @@ fn part(service: &Service, area: &str, parts: &[Part]) -> Result<(), ReadError> 
         let moves: Vec<(RecordId, AreaNo)> = moves.into_iter().map(|(_, record, to)| (record, to)).collect();
         for batch in moves.chunks(BATCH) {
             let (batch, now) = (batch.to_vec(), service.trusted_now()?);
-            service
-                .store
-                .act(Arc::new(move |source| moving::batch(source, from, &batch, now)))?;
+            service.store.act(Arc::new(move |source| moving::batch(source, from, &batch, now)))?;
             faults::reach("plan.after_batch");
         }
     }
-    Err(ReadError::refused(
-        Code::Busy,
-        "records keep coming; apply it again",
-    ))
+    Err(ReadError::refused(Code::Busy, "records keep coming; apply it again"))
 }
 
 fn finish(reader: &Reader<'_>, kept: &Kept) -> Result<Kept, ReadError> {
     let service = reader.service;
-    let areas = kept.plan.before.as_ref().map_or_else(Vec::new, |before| {
-        report::counted(&service.tree(), &kept.plan, before)
-    });
+    let areas = kept
+        .plan
+        .before
+        .as_ref()
+        .map_or_else(Vec::new, |before| report::counted(&service.tree(), &kept.plan, before));
     let after = report::count(service, &areas, kept.plan.before.as_ref(), service.now())?;
-    let plan = Plan {
-        after: Some(after),
-        ..kept.plan.clone()
-    };
+    let plan = Plan { after: Some(after), ..kept.plan.clone() };
     let next = kept.next(State::Applied, &plan)?;
     if service.store.step_plan(&kept.row, &next)? {
         return Ok(Kept::read(next, reader.now)?);

@@ -135,11 +135,7 @@ impl Kept {
 
     /// The row it becomes.
     fn next(&self, state: State, plan: &Plan) -> Result<PlanRow, StoreError> {
-        Ok(PlanRow {
-            plan: self.row.plan,
-            state: state.as_str().to_owned(),
-            body: body(plan)?,
-        })
+        Ok(PlanRow { plan: self.row.plan, state: state.as_str().to_owned(), body: body(plan)? })
     }
 
     /// The plan as people see it.
@@ -163,10 +159,7 @@ pub fn draw_up(reader: &Reader<'_>, draft: Draft) -> Result<Kept, ReadError> {
     rights::may_plan(reader, &draft)?;
     rights::in_time(&draft, reader.now)?;
     rights::check_staff(reader, &draft)?;
-    let made = Signature {
-        by: reader.login.to_owned(),
-        at: reader.now,
-    };
+    let made = Signature { by: reader.login.to_owned(), at: reader.now };
     let plan = Plan {
         draft,
         made,
@@ -208,17 +201,9 @@ pub fn simulate(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     let kept = find(reader, number)?;
     expect(&kept, &[State::Draft, State::Simulated])?;
     let service = reader.service;
-    plan::check(
-        &kept.plan.draft,
-        &service.schema,
-        reader.tree(),
-        &closed(service)?,
-    )?;
+    plan::check(&kept.plan.draft, &service.schema, reader.tree(), &closed(service)?)?;
     let simulation = simulate::simulate(service, &kept.plan.draft, reader.now)?;
-    let plan = Plan {
-        simulation: Some(simulation),
-        ..kept.plan.clone()
-    };
+    let plan = Plan { simulation: Some(simulation), ..kept.plan.clone() };
     step(reader, &kept, State::Simulated, &plan)
 }
 
@@ -236,14 +221,8 @@ pub fn approve(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     if let Some(problem) = blocking {
         return Err(ReadError::refused(Code::PlanNotReady, problem.en.clone()));
     }
-    let approved = Signature {
-        by: reader.login.to_owned(),
-        at: reader.now,
-    };
-    let plan = Plan {
-        approved: Some(approved),
-        ..kept.plan.clone()
-    };
+    let approved = Signature { by: reader.login.to_owned(), at: reader.now };
+    let plan = Plan { approved: Some(approved), ..kept.plan.clone() };
     step(reader, &kept, State::Approved, &plan)
 }
 
@@ -287,9 +266,7 @@ pub fn lineage(reader: &Reader<'_>) -> Result<Value, ReadError> {
         info.map(|info| json!({ "area": area, "code": info.code, "name": info.name, "kind": info.kind }))
     };
     let rows = reader.service.store.lineage()?;
-    let rows = rows
-        .iter()
-        .filter(|row| readable.binary_search(&row.successor).is_ok());
+    let rows = rows.iter().filter(|row| readable.binary_search(&row.successor).is_ok());
     let shown = rows.map(|row| {
         json!({
             "from": named(row.area),

@@ -63,12 +63,7 @@ fn one(
         arrived: crossing.arrived,
         ..row
     };
-    writes.records.push(RecordWrite {
-        row,
-        documents: Vec::new(),
-        ledger: Vec::new(),
-        base: None,
-    });
+    writes.records.push(RecordWrite { row, documents: Vec::new(), ledger: Vec::new(), base: None });
 }
 
 /// The positions at which a record leaves one log and arrives in another.
@@ -86,10 +81,7 @@ impl Crossing {
     pub fn between(old: &mut AreaHead, new: &mut AreaHead) -> Self {
         old.seq += 1;
         new.seq = old.seq.max(new.seq + 1);
-        Self {
-            left: old.seq,
-            arrived: new.seq,
-        }
+        Self { left: old.seq, arrived: new.seq }
     }
 
     /// Notes the crossing in both logs, and under which short name the record was known before.
@@ -102,29 +94,10 @@ impl Crossing {
         writes: &mut Writes,
     ) {
         let Self { left, arrived } = self;
-        let event = |seq, kind| EventRow {
-            seq,
-            kind,
-            record: Some(record),
-            at: now,
-        };
+        let event = |seq, kind| EventRow { seq, kind, record: Some(record), at: now };
         writes.events.push((from, event(left, EventKind::Left)));
-        writes.departures.push((
-            from,
-            Departure {
-                seq: left,
-                record,
-                to,
-            },
-        ));
-        writes.stays.push((
-            record,
-            Stay {
-                area: from,
-                created,
-                until: left,
-            },
-        ));
+        writes.departures.push((from, Departure { seq: left, record, to }));
+        writes.stays.push((record, Stay { area: from, created, until: left }));
         writes.events.push((to, event(arrived, EventKind::Arrived)));
     }
 }

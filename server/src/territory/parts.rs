@@ -26,11 +26,7 @@ pub struct Part {
 impl Part {
     /// A part that takes everything.
     pub fn rest(area: &str) -> Self {
-        Self {
-            area: area.to_owned(),
-            rest: true,
-            ..Self::default()
-        }
+        Self { area: area.to_owned(), rest: true, ..Self::default() }
     }
 
     /// Whether it names this record: its id, and what its view says of where it is.
@@ -39,9 +35,7 @@ impl Part {
         let listed = |list: &[String], wanted: Option<&str>| {
             wanted.is_some_and(|wanted| list.iter().any(|one| one == wanted))
         };
-        let code = view
-            .get("address")
-            .and_then(|address| address["standard_code"].as_str());
+        let code = view.get("address").and_then(|address| address["standard_code"].as_str());
         if listed(&self.dwellings, Some(id)) || listed(&self.dwellings, code) {
             return true;
         }
@@ -52,9 +46,7 @@ impl Part {
         let Some(address) = address_of(view) else {
             return false;
         };
-        self.addresses
-            .iter()
-            .any(|beginning| begins(&address, &plain(beginning)))
+        self.addresses.iter().any(|beginning| begins(&address, &plain(beginning)))
     }
 }
 
@@ -124,18 +116,9 @@ mod tests {
     fn an_address_goes_by_its_beginning_and_numbers_are_whole() {
         let parts = [part("A", &["滨河路1", "人民路 １２号"]), part("B", &["滨河路"])];
         for (address, area) in [
-            (
-                json!({ "address": { "road": "滨河路", "number": "1", "room": "401" } }),
-                Some("A"),
-            ),
-            (
-                json!({ "address": { "road": "滨河路", "number": "1号", "room": "401" } }),
-                Some("A"),
-            ),
-            (
-                json!({ "address": { "road": "滨河路", "number": "12号" } }),
-                Some("B"),
-            ),
+            (json!({ "address": { "road": "滨河路", "number": "1", "room": "401" } }), Some("A")),
+            (json!({ "address": { "road": "滨河路", "number": "1号", "room": "401" } }), Some("A")),
+            (json!({ "address": { "road": "滨河路", "number": "12号" } }), Some("B")),
             (json!({ "address_text": " 滨河路 １号 2栋" }), Some("A")),
             (json!({ "address": "人民路12号3栋" }), Some("A")),
             (json!({ "address_text": "人民路120号" }), None),
@@ -156,14 +139,8 @@ mod tests {
         }];
         let goes = |id: &str, of: Value| named(&parts, id, &view(&of)).is_some();
         assert!(goes("d1", json!({})));
-        assert!(goes(
-            "x",
-            json!({ "address": { "standard_code": "330203-0007" } })
-        ));
+        assert!(goes("x", json!({ "address": { "standard_code": "330203-0007" } })));
         assert!(goes("x", json!({ "building_id": "b1" })) && goes("b1", json!({})));
-        assert!(!goes(
-            "x",
-            json!({ "building_id": "b2", "address": { "road": "d1" } })
-        ));
+        assert!(!goes("x", json!({ "building_id": "b2", "address": { "road": "d1" } })));
     }
 }

@@ -188,19 +188,11 @@ impl Draft {
     fn named(&self) -> BTreeSet<&str> {
         let mut named = BTreeSet::new();
         named.extend(self.new_areas.iter().map(|made| made.parent.as_str()));
-        named.extend(
-            self.moves
-                .iter()
-                .flat_map(|moved| [moved.area.as_str(), moved.parent.as_str()]),
-        );
+        named.extend(self.moves.iter().flat_map(|moved| [moved.area.as_str(), moved.parent.as_str()]));
         for parting in self.partings() {
             named.insert(parting.area);
         }
-        named.extend(
-            self.splits
-                .iter()
-                .flat_map(|s| s.into.iter().map(|part| part.area.as_str())),
-        );
+        named.extend(self.splits.iter().flat_map(|s| s.into.iter().map(|part| part.area.as_str())));
         named.extend(self.merges.iter().map(|merge| merge.into.as_str()));
         named.extend(self.closures.iter().map(String::as_str));
         named.extend(self.staff.iter().map(|posting| posting.area.as_str()));
@@ -233,12 +225,7 @@ pub fn check(draft: &Draft, schema: &SchemaSet, tree: &AreaTree, closed: &[AreaN
     if day(&draft.effective).is_none() {
         return Err(flaw("effective", "a day, as 2026-03-01"));
     }
-    let place = Place {
-        draft,
-        schema,
-        tree,
-        closed,
-    };
+    let place = Place { draft, schema, tree, closed };
     place.new_areas()?;
     place.moves()?;
     place.partings()?;
@@ -302,10 +289,7 @@ impl Place<'_> {
         if known.parents.iter().any(|allowed| allowed == above) {
             return Ok(());
         }
-        Err(flaw(
-            place,
-            format!("a {kind} does not lie directly in a {above}"),
-        ))
+        Err(flaw(place, format!("a {kind} does not lie directly in a {above}")))
     }
 
     fn new_areas(&self) -> Result<(), Refusal> {
@@ -357,10 +341,7 @@ impl Place<'_> {
             }
             self.kind(place, parting.area)?;
             if !parted.insert(parting.area) {
-                return Err(flaw(
-                    place,
-                    format!("{} is split or merged once in a plan", parting.area),
-                ));
+                return Err(flaw(place, format!("{} is split or merged once in a plan", parting.area)));
             }
             if parting.closes {
                 self.nothing_below(place, parting.area)?;
@@ -426,10 +407,7 @@ impl Place<'_> {
                 && self.draft.moves.iter().all(|moved| moved.area != below.code)
         };
         match self.tree.iter().find(stays) {
-            Some(below) => Err(flaw(
-                place,
-                format!("{} lies in {code}, which closes", below.code),
-            )),
+            Some(below) => Err(flaw(place, format!("{} lies in {code}, which closes", below.code))),
             None => Ok(()),
         }
     }

@@ -36,10 +36,7 @@ impl Sums {
 
     /// One record.
     pub(super) fn one(located: &Located) -> Self {
-        let state = located
-            .view
-            .get("_ticket")
-            .and_then(|ticket| ticket["state"].as_str());
+        let state = located.view.get("_ticket").and_then(|ticket| ticket["state"].as_str());
         Self {
             records: BTreeMap::from([(located.record_type.clone(), 1)]),
             open_tickets: u64::from(state.is_some_and(|state| !DONE.contains(&state))),
@@ -121,12 +118,7 @@ pub fn count(
             *counts.areas.entry(info.kind.clone()).or_default() += 1;
         }
         let here = Census {
-            records: census
-                .records
-                .iter()
-                .filter(|row| row.area == info.no)
-                .cloned()
-                .collect(),
+            records: census.records.iter().filter(|row| row.area == info.no).cloned().collect(),
             ..Census::default()
         };
         let mut sums = Sums::default();

@@ -87,10 +87,7 @@ pub struct Problem {
 /// Computes what a draft would do, from one look at each area.
 pub fn simulate(service: &Service, draft: &Draft, now: i64) -> Result<Simulation, StoreError> {
     let tree = service.tree();
-    let mut found = Simulation {
-        at: now,
-        ..Simulation::default()
-    };
+    let mut found = Simulation { at: now, ..Simulation::default() };
     count_before(service, draft, &tree, now, &mut found)?;
     for parting in draft.partings() {
         part(service, &parting, &tree, &mut found)?;
@@ -147,21 +144,13 @@ fn count_before(
     let mut moved = Vec::new();
     for area in draft.moves.iter().filter_map(|m| tree.by_code(&m.area)) {
         let below = tree.below(area.no, now);
-        moved.extend(
-            below
-                .into_iter()
-                .filter_map(|no| Some(tree.get(no)?.code.clone())),
-        );
+        moved.extend(below.into_iter().filter_map(|no| Some(tree.get(no)?.code.clone())));
     }
     codes.extend(moved.iter().map(String::as_str));
     for code in codes {
         let info = tree.by_code(code);
         let made = draft.new_areas.iter().find(|made| made.code == code);
-        let name = info
-            .map(|info| &info.name)
-            .or(made.map(|made| &made.name))
-            .cloned()
-            .unwrap_or_default();
+        let name = info.map(|info| &info.name).or(made.map(|made| &made.name)).cloned().unwrap_or_default();
         let before = match info {
             Some(info) => report::sums(service, &[info.no], now)?,
             None => Sums::default(),
@@ -223,18 +212,11 @@ fn part(
     }
     if !open.is_empty() {
         let said = ("有房屋不在任何划分规则之内", "no rule covers some dwellings");
-        found
-            .problems
-            .push(Problem::new("no_rule", parting.area, true, &open, said));
+        found.problems.push(Problem::new("no_rule", parting.area, true, &open, said));
     }
     if !torn.is_empty() {
-        let said = (
-            "有户与其房屋不在同一区域",
-            "some households do not go where their dwelling is",
-        );
-        found
-            .problems
-            .push(Problem::new("torn_household", parting.area, false, &torn, said));
+        let said = ("有户与其房屋不在同一区域", "some households do not go where their dwelling is");
+        found.problems.push(Problem::new("torn_household", parting.area, false, &torn, said));
     }
     Ok(())
 }
@@ -266,9 +248,7 @@ fn staff(
     let mut worked: BTreeSet<String> = draft.staff.iter().map(|p| p.area.clone()).collect();
     for user in service.store.users()? {
         let grants = service.store.grants(user.no)?;
-        let held = grants
-            .iter()
-            .filter(|grant| grant.from <= now && grant.to.is_none_or(|to| now < to));
+        let held = grants.iter().filter(|grant| grant.from <= now && grant.to.is_none_or(|to| now < to));
         let codes = held.filter_map(|grant| Some((grant.role.clone(), tree.get(grant.area)?.code.clone())));
         let roles: Vec<_> = codes.filter(|(_, code)| found.areas.contains_key(code)).collect();
         if roles.is_empty() || user.revoked {
@@ -277,12 +257,7 @@ fn staff(
         worked.extend(roles.iter().map(|(_, code)| code.clone()));
         let of_user = |device: &&Device| device.user == user.no && !device.revoked;
         let phones = devices.iter().filter(of_user).map(|d| (d.no.0, d.last_seen));
-        found.staff.push(Affected {
-            login: user.login,
-            name: user.name,
-            roles,
-            phones: phones.collect(),
-        });
+        found.staff.push(Affected { login: user.login, name: user.name, roles, phones: phones.collect() });
     }
     let alone = |(code, effect): &(&String, &Effect)| {
         !effect.closes && effect.norm.is_some() && !worked.contains(*code)
@@ -299,9 +274,7 @@ fn staff(
         let user = service.store.user_by_login(&posting.login)?;
         if user.is_none_or(|user| user.revoked) {
             let said = ("没有这个账号", "there is no such login");
-            found
-                .problems
-                .push(Problem::new("no_such_login", &posting.login, true, &[], said));
+            found.problems.push(Problem::new("no_such_login", &posting.login, true, &[], said));
         }
     }
     Ok(())
@@ -312,9 +285,7 @@ fn norms(draft: &Draft, found: &mut Simulation) {
     let mut problems = Vec::new();
     for (code, effect) in &found.areas {
         let households = effect.after.of("household");
-        let large = effect
-            .norm
-            .is_some_and(|norm| households * 2 > u64::from(norm) * 3);
+        let large = effect.norm.is_some_and(|norm| households * 2 > u64::from(norm) * 3);
         if large && !effect.closes {
             let said = (
                 "户数超过划分标准的 1.5 倍",
@@ -324,10 +295,7 @@ fn norms(draft: &Draft, found: &mut Simulation) {
         }
         let emptied = draft.closures.iter().any(|closed| closed == code);
         if emptied && effect.after != Sums::default() {
-            let said = (
-                "撤销的区域仍有档案",
-                "an area that closes without a successor holds records",
-            );
+            let said = ("撤销的区域仍有档案", "an area that closes without a successor holds records");
             problems.push(Problem::new("not_empty", code, true, &[], said));
         }
     }

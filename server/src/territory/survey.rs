@@ -15,16 +15,8 @@ use crate::store::StoreError;
 use crate::store::records::LedgerQuery;
 
 /// The types a record's place can come from, the nearest to a door first.
-const ANCHORS: [&str; 8] = [
-    "dwelling",
-    "household",
-    "residency",
-    "person",
-    "place",
-    "visit",
-    "patrol",
-    "ticket",
-];
+const ANCHORS: [&str; 8] =
+    ["dwelling", "household", "residency", "person", "place", "visit", "patrol", "ticket"];
 /// References followed one after another at most.
 const HOPS: usize = 8;
 
@@ -59,11 +51,8 @@ impl Survey {
     /// Looks at an area with a rule. `stays` is the area's own code.
     pub fn of(service: &Service, area: AreaNo, stays: &str, parts: &[Part]) -> Result<Self, StoreError> {
         let records = read(service, area)?;
-        let mut survey = Self {
-            goes: HashMap::with_capacity(records.len()),
-            records,
-            fallback: String::new(),
-        };
+        let mut survey =
+            Self { goes: HashMap::with_capacity(records.len()), records, fallback: String::new() };
         let tree = service.tree();
         let areas = parts.iter().filter_map(|part| tree.by_code(&part.area));
         let rule = Rule {
@@ -92,10 +81,7 @@ impl Survey {
     /// Where a record of the area is to go.
     pub fn destination(&self, record: RecordId) -> Destination {
         let named = self.goes.get(&record).cloned().flatten();
-        Destination {
-            named: named.is_some(),
-            area: named.unwrap_or_else(|| self.fallback.clone()),
-        }
+        Destination { named: named.is_some(), area: named.unwrap_or_else(|| self.fallback.clone()) }
     }
 
     /// Where what nothing names goes: to the part that takes the rest; it stays in an area that goes on; else it goes
@@ -113,8 +99,7 @@ impl Survey {
         }
         let dwellings = |area: &str| {
             let here = self.records.values().filter(|r| r.record_type == "dwelling");
-            here.filter(|r| self.goes.get(&r.record) == Some(&Some(area.to_owned())))
-                .count()
+            here.filter(|r| self.goes.get(&r.record) == Some(&Some(area.to_owned()))).count()
         };
         let largest = parts.iter().rev().max_by_key(|part| dwellings(&part.area));
         largest.map_or_else(|| stays.to_owned(), |part| part.area.clone())
@@ -170,12 +155,7 @@ impl Rule<'_> {
 }
 
 fn read(service: &Service, area: AreaNo) -> Result<BTreeMap<RecordId, Located>, StoreError> {
-    let reach = Reach {
-        scope: None,
-        facets: 1,
-        supervises: false,
-        unmasks: None,
-    };
+    let reach = Reach { scope: None, facets: 1, supervises: false, unmasks: None };
     let mut records = BTreeMap::new();
     for record_type in service.schema.types.values() {
         let query = LedgerQuery {

@@ -60,9 +60,7 @@ pub fn columns(record_type: &RecordType) -> Vec<ToolColumn> {
 
 /// Whether the ticket's events are among what a tool reads.
 pub fn follows(record_type: &RecordType) -> bool {
-    record_type
-        .events_field()
-        .is_some_and(|field| field.facet == FACET)
+    record_type.events_field().is_some_and(|field| field.facet == FACET)
 }
 
 /// The type of a column's values; `None` if it has no value that a tool may see.
@@ -111,29 +109,17 @@ fn mask_of(column: &Column<'_>) -> Option<&'static str> {
         return None;
     };
     let rule = mask::rule(field)?;
-    Mask::ALL
-        .iter()
-        .find(|(_, mask)| *mask == rule)
-        .map(|(word, _)| *word)
+    Mask::ALL.iter().find(|(_, mask)| *mask == rule).map(|(word, _)| *word)
 }
 
 fn made(name: &str, kind: ToolKind, mask: Option<&'static str>, label: Label) -> ToolColumn {
-    ToolColumn {
-        name: name.to_owned(),
-        kind,
-        masked: mask.is_some(),
-        key: key(name, kind, mask),
-        label,
-    }
+    ToolColumn { name: name.to_owned(), kind, masked: mask.is_some(), key: key(name, kind, mask), label }
 }
 
 /// What a value is written down under. It names type and mask: what was written by another schema set's rule is not found.
 fn key(name: &str, kind: ToolKind, mask: Option<&str>) -> String {
     let kind = kind.as_str();
-    mask.map_or_else(
-        || format!("{name}:{kind}"),
-        |mask| format!("{name}:{kind}:{mask}"),
-    )
+    mask.map_or_else(|| format!("{name}:{kind}"), |mask| format!("{name}:{kind}:{mask}"))
 }
 
 /// The key of a ledger's column.
@@ -154,10 +140,7 @@ pub fn codes(schema: &SchemaSet, record_type: &RecordType) -> Vec<[String; 5]> {
             continue;
         }
         let named: Vec<(&str, &Label)> = match column.source {
-            Source::Field(field) => choices(&field.kind)
-                .iter()
-                .map(|c| (&*c.code, &c.label))
-                .collect(),
+            Source::Field(field) => choices(&field.kind).iter().map(|c| (&*c.code, &c.label)).collect(),
             Source::State => states(schema, record_type),
             Source::Record | Source::Time | Source::Ticket => Vec::new(),
         };
@@ -177,19 +160,13 @@ fn choices(kind: &Kind) -> &[Choice] {
 }
 
 fn states<'a>(schema: &'a SchemaSet, record_type: &RecordType) -> Vec<(&'a str, &'a Label)> {
-    let workflow = record_type
-        .workflow
-        .as_ref()
-        .and_then(|name| schema.workflow(name));
+    let workflow = record_type.workflow.as_ref().and_then(|name| schema.workflow(name));
     let states = workflow.iter().flat_map(|workflow| &workflow.states);
     states.map(|state| (&*state.code, &state.label)).collect()
 }
 
 fn label(zh: &str, en: &str) -> Label {
-    Label {
-        zh: zh.to_owned(),
-        en: en.to_owned(),
-    }
+    Label { zh: zh.to_owned(), en: en.to_owned() }
 }
 
 #[cfg(test)]
@@ -231,17 +208,9 @@ mod tests {
     fn no_name_is_there_twice() {
         for record_type in SchemaSet::builtin().types.values() {
             let columns = columns(record_type);
-            let names: BTreeSet<&str> = columns
-                .iter()
-                .map(|c| &*c.name)
-                .chain(OF_RECORD.iter().copied())
-                .collect();
-            assert_eq!(
-                names.len(),
-                columns.len() + OF_RECORD.len(),
-                "{}",
-                record_type.name
-            );
+            let names: BTreeSet<&str> =
+                columns.iter().map(|c| &*c.name).chain(OF_RECORD.iter().copied()).collect();
+            assert_eq!(names.len(), columns.len() + OF_RECORD.len(), "{}", record_type.name);
         }
     }
 }

@@ -41,9 +41,7 @@ pub fn ledgers(schema: &SchemaSet) -> Vec<ToolLedger> {
 /// The names of the codes in a schema set's columns: (record type, column, code, zh, en).
 pub fn codes(schema: &SchemaSet) -> Vec<[String; 5]> {
     let types = schema.types.values();
-    types
-        .flat_map(|record_type| columns::codes(schema, record_type))
-        .collect()
+    types.flat_map(|record_type| columns::codes(schema, record_type)).collect()
 }
 
 /// Makes the views of the schema set where they are not there, or others. Nodes may serve meanwhile, and tools read: what a tool is
@@ -71,11 +69,7 @@ pub fn rewrite(service: &Service) -> Result<usize, StoreError> {
         let Some(last) = records.last() else { break };
         after = Some(*last);
         let rows = records.iter().map(|record| shown_of(service, *record));
-        let rows: Vec<Shown> = rows
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .flatten()
-            .collect();
+        let rows: Vec<Shown> = rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         written += rows.len();
         service.store.put_shown(rows)?;
     }

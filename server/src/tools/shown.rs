@@ -50,9 +50,7 @@ fn fitting(kind: ToolKind, value: Value) -> Option<Value> {
         ToolKind::Whole => value.is_i64(),
         ToolKind::Number => value.is_number(),
         ToolKind::YesNo => value.is_boolean(),
-        ToolKind::Time => value
-            .as_i64()
-            .is_some_and(|ms| (TIME_MIN_MS..=TIME_MAX_MS).contains(&ms)),
+        ToolKind::Time => value.as_i64().is_some_and(|ms| (TIME_MIN_MS..=TIME_MAX_MS).contains(&ms)),
         ToolKind::Json => value.is_array() || value.is_object(),
     };
     fits.then_some(value)

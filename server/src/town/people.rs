@@ -25,9 +25,8 @@ const GIVEN_FEMALE: &[&str] = &[
     "芳", "娜", "敏", "静", "丽", "艳", "娟", "霞", "燕", "玲", "红", "梅", "兰", "雪", "慧", "婷", "莹",
     "洁", "云", "秀",
 ];
-const GIVEN_ANY: &[&str] = &[
-    "", "", "晓", "玉", "子", "春", "国", "思", "永", "家", "安", "若", "景", "嘉", "乐",
-];
+const GIVEN_ANY: &[&str] =
+    &["", "", "晓", "玉", "子", "春", "国", "思", "永", "家", "安", "若", "景", "嘉", "乐"];
 const ROADS: &[&str] = &[
     "滨河路",
     "育才路",
@@ -59,13 +58,7 @@ pub fn staff(town: &Territory, rng: &mut Rng) -> Vec<Worker> {
     let mut staff = Vec::new();
     let mut hire = |role: &'static str, prefix: &str, number: usize, areas: Vec<String>| {
         let (name, phone) = (name(rng.pick(SURNAMES), rng.percent(50), rng), phone(rng));
-        staff.push(Worker {
-            login: format!("{prefix}{number:03}"),
-            name,
-            phone,
-            role,
-            areas,
-        });
+        staff.push(Worker { login: format!("{prefix}{number:03}"), name, phone, role, areas });
     };
     let code = |at: usize| town.areas[at].code.clone();
     hire("supervisor", "sup", 1, vec![code(0)]);
@@ -143,11 +136,7 @@ impl Register {
                 _ => rng.pick(&["户籍", "户籍", "户籍", "常住"]),
             };
             let born_here = member.birth >= year;
-            let since = if born_here {
-                format!("{}-12-31", member.birth)
-            } else {
-                from.clone()
-            };
+            let since = if born_here { format!("{}-12-31", member.birth) } else { from.clone() };
             let mut row = door.clone();
             usage.clone_into(&mut row[7]);
             label.clone_into(&mut row[8]);
@@ -169,12 +158,7 @@ struct Doors {
 
 impl Doors {
     fn new(area: String, road: &'static str, number: u32) -> Doors {
-        Doors {
-            area,
-            road,
-            number,
-            opened: 0,
-        }
+        Doors { area, road, number, opened: 0 }
     }
 
     fn open(&mut self) -> Cells {
@@ -214,23 +198,13 @@ struct Member {
 impl Members {
     fn new(rng: &mut Rng) -> Members {
         let birth = YEAR - rng.between(24, 82);
-        Members {
-            surname: rng.pick(SURNAMES),
-            birth,
-            is_man: rng.percent(60),
-            used: Vec::new(),
-        }
+        Members { surname: rng.pick(SURNAMES), birth, is_man: rng.percent(60), used: Vec::new() }
     }
 
     fn next(&mut self, n: u32, rng: &mut Rng) -> Member {
         let (relation, is_man, birth, surname) = match n {
             0 => ("户主", self.is_man, self.birth, self.surname),
-            1 => (
-                "配偶",
-                !self.is_man,
-                self.birth + rng.below(6),
-                rng.pick(SURNAMES),
-            ),
+            1 => ("配偶", !self.is_man, self.birth + rng.below(6), rng.pick(SURNAMES)),
             _ => {
                 let is_man = rng.percent(51);
                 let birth = (self.birth + rng.between(22, 36)).min(YEAR - 1);
@@ -244,18 +218,8 @@ impl Members {
             }
         };
         self.used.push(name.clone());
-        let phone = if YEAR - birth < 14 {
-            String::new()
-        } else {
-            phone(rng)
-        };
-        Member {
-            relation,
-            name,
-            is_man,
-            birth,
-            phone,
-        }
+        let phone = if YEAR - birth < 14 { String::new() } else { phone(rng) };
+        Member { relation, name, is_man, birth, phone }
     }
 }
 

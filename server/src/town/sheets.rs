@@ -39,20 +39,8 @@ pub fn areas(town: &Territory) -> io::Result<Vec<u8>> {
 
 pub fn staff(staff: &[Worker]) -> io::Result<Vec<u8>> {
     let rows = staff.iter().map(|worker| {
-        let Worker {
-            login,
-            name,
-            phone,
-            role,
-            areas,
-        } = worker;
-        [
-            login.clone(),
-            name.clone(),
-            phone.clone(),
-            (*role).to_owned(),
-            areas.join("、"),
-        ]
+        let Worker { login, name, phone, role, areas } = worker;
+        [login.clone(), name.clone(), phone.clone(), (*role).to_owned(), areas.join("、")]
     });
     sheet(["登录名", "姓名", "电话", "角色", "网格编码"], rows)
 }
@@ -66,9 +54,7 @@ where
     R: IntoIterator,
     R::Item: AsRef<[u8]>,
 {
-    let mut writer = WriterBuilder::new()
-        .terminator(Terminator::CRLF)
-        .from_writer(BYTE_ORDER_MARK.to_vec());
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(BYTE_ORDER_MARK.to_vec());
     writer.write_record(headings)?;
     for row in rows {
         writer.write_record(row)?;

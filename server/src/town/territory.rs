@@ -10,12 +10,10 @@ const COMMUNITIES_PER_STREET: u32 = 9;
 const HEADS: (u32, u32) = (63, 342);
 
 const DISTRICT: (&str, &str) = ("QH", "青禾区");
-const PLACE_FIRST: &[&str] = &[
-    "云", "松", "柳", "清", "晴", "竹", "荷", "枫", "石", "溪", "梅", "桂", "青", "白", "银", "长",
-];
-const PLACE_SECOND: &[&str] = &[
-    "岭", "塘", "湾", "桥", "坪", "泉", "坡", "洲", "屏", "林", "涧", "埠", "岗", "渡", "浦", "谷",
-];
+const PLACE_FIRST: &[&str] =
+    &["云", "松", "柳", "清", "晴", "竹", "荷", "枫", "石", "溪", "梅", "桂", "青", "白", "银", "长"];
+const PLACE_SECOND: &[&str] =
+    &["岭", "塘", "湾", "桥", "坪", "泉", "坡", "洲", "屏", "林", "涧", "埠", "岗", "渡", "浦", "谷"];
 
 /// One area of the town.
 pub struct Area {
@@ -37,18 +35,9 @@ pub struct Territory {
 
 impl Territory {
     pub fn draw(grids: u32, rng: &mut Rng) -> Territory {
-        let root = Area {
-            code: DISTRICT.0.to_owned(),
-            parent: None,
-            kind: "区",
-            name: DISTRICT.1.to_owned(),
-        };
-        let mut town = Territory {
-            areas: vec![root],
-            streets: 0,
-            communities: 0,
-            beats: Vec::new(),
-        };
+        let root =
+            Area { code: DISTRICT.0.to_owned(), parent: None, kind: "区", name: DISTRICT.1.to_owned() };
+        let mut town = Territory { areas: vec![root], streets: 0, communities: 0, beats: Vec::new() };
         let (mut street, mut done) = (0, 0);
         for (at, size) in community_sizes(grids, rng).into_iter().enumerate() {
             let at = at as u32;
@@ -60,9 +49,8 @@ impl Territory {
             town.communities += 1;
             let name = format!("{}社区", place_name(at));
             let community = town.add(street, at % COMMUNITIES_PER_STREET + 1, "社区", name.clone());
-            let members: Vec<usize> = (1..=size)
-                .map(|n| town.add(community, n, "基础网格", format!("{name}第{n}网格")))
-                .collect();
+            let members: Vec<usize> =
+                (1..=size).map(|n| town.add(community, n, "基础网格", format!("{name}第{n}网格"))).collect();
             town.share_out(&members, heads(done + size) - heads(done));
             done += size;
         }
@@ -70,20 +58,12 @@ impl Territory {
     }
 
     pub fn of_kind(&self, kind: &'static str) -> impl Iterator<Item = (usize, &Area)> {
-        self.areas
-            .iter()
-            .enumerate()
-            .filter(move |(_, area)| area.kind == kind)
+        self.areas.iter().enumerate().filter(move |(_, area)| area.kind == kind)
     }
 
     fn add(&mut self, parent: usize, number: u32, kind: &'static str, name: String) -> usize {
         let code = format!("{}-{number:02}", self.areas[parent].code);
-        self.areas.push(Area {
-            code,
-            parent: Some(parent),
-            kind,
-            name,
-        });
+        self.areas.push(Area { code, parent: Some(parent), kind, name });
         self.areas.len() - 1
     }
 
@@ -91,11 +71,7 @@ impl Territory {
     fn share_out(&mut self, grids: &[usize], heads: u32) {
         let (count, heads) = (grids.len(), heads as usize);
         let bounds = (0..heads).map(|head| head * count / heads..(head + 1) * count / heads);
-        self.beats.extend(
-            bounds
-                .map(|range| grids[range].to_vec())
-                .filter(|beat| !beat.is_empty()),
-        );
+        self.beats.extend(bounds.map(|range| grids[range].to_vec()).filter(|beat| !beat.is_empty()));
     }
 }
 
@@ -123,13 +99,6 @@ fn community_sizes(grids: u32, rng: &mut Rng) -> Vec<u32> {
 fn place_name(n: u32) -> String {
     let (first, second) = (n % 16, (n / 16 + n * 5) % 16);
     let round = n / 256;
-    let numeral = if round == 0 {
-        String::new()
-    } else {
-        format!("{}", round + 1)
-    };
-    format!(
-        "{}{}{numeral}",
-        PLACE_FIRST[first as usize], PLACE_SECOND[second as usize]
-    )
+    let numeral = if round == 0 { String::new() } else { format!("{}", round + 1) };
+    format!("{}{}{numeral}", PLACE_FIRST[first as usize], PLACE_SECOND[second as usize])
 }

@@ -34,10 +34,7 @@ pub(super) fn check(service: &Service, area: AreaNo, report: &mut VerifyReport) 
         }
     }
     let kept: BTreeMap<u8, u128> = head.digests.iter().copied().collect();
-    for facet in kept
-        .keys()
-        .chain(digests.keys().filter(|facet| !kept.contains_key(facet)))
-    {
+    for facet in kept.keys().chain(digests.keys().filter(|facet| !kept.contains_key(facet))) {
         if kept.get(facet).copied().unwrap_or(0) != digests.get(facet).copied().unwrap_or(0) {
             let what = format!("facet {facet}: not the sum over the area's documents");
             report.note(Kind::Digest, &of, what);

@@ -20,11 +20,7 @@ pub(super) fn check(service: &Service, head: &FeedHead, report: &mut VerifyRepor
         report.note(Kind::Signature, feed, "the key is not this feed's");
     }
     let signatures = service.store.signatures(feed);
-    let mut signatures = report
-        .take(feed, signatures)?
-        .unwrap_or_default()
-        .into_iter()
-        .peekable();
+    let mut signatures = report.take(feed, signatures)?.unwrap_or_default().into_iter().peekable();
     let key = VerifyingKey::from_bytes(&head.row.public_key).ok();
     let key = key.as_ref().map(|key| (head.row.suite, key));
     let (mut n, mut hash, mut signed) = (0, EntryHash::ZERO, 0);
@@ -60,11 +56,7 @@ pub(super) fn check(service: &Service, head: &FeedHead, report: &mut VerifyRepor
         }
     }
     for (at, _) in signatures {
-        report.note(
-            Kind::Signature,
-            format!("{feed}.{at}"),
-            "a signature behind the last entry",
-        );
+        report.note(Kind::Signature, format!("{feed}.{at}"), "a signature behind the last entry");
     }
     if (n, hash) != (head.n, head.hash) {
         let what = format!("the chain ends at {n}, the feed says {}", head.n);
@@ -74,11 +66,7 @@ pub(super) fn check(service: &Service, head: &FeedHead, report: &mut VerifyRepor
     if signed < n && report.take(feed, halted)?.flatten() == Some(n) {
         report.halted += 1;
     } else if signed < n {
-        report.note(
-            Kind::Signature,
-            feed,
-            format!("no signature covers entries {} to {n}", signed + 1),
-        );
+        report.note(Kind::Signature, feed, format!("no signature covers entries {} to {n}", signed + 1));
     }
     Ok(())
 }
@@ -98,11 +86,7 @@ fn follow(
     }
     let hash = canonical::hash(head.row.suite, hash, &kept.body);
     if hash.0[..] != kept.hash[..] {
-        report.note(
-            Kind::Chain,
-            &of,
-            "the hash is not that of the entry and the one before",
-        );
+        report.note(Kind::Chain, &of, "the hash is not that of the entry and the one before");
     }
     match canonical::decode(&kept.body) {
         Err(_) => report.note(Kind::Unreadable, &of, "not an entry in canonical form"),

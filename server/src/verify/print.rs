@@ -61,13 +61,7 @@ fn print(report: &VerifyReport, lang: Lang, out: &mut dyn Write) -> io::Result<(
     }
     for difference in listed {
         let (zh, en) = difference.kind.label();
-        writeln!(
-            out,
-            "{}: {}: {}",
-            lang.pick(zh, en),
-            difference.of,
-            difference.what
-        )?;
+        writeln!(out, "{}: {}: {}", lang.pick(zh, en), difference.of, difference.what)?;
     }
     match (lang, *differences) {
         (Lang::Zh, 0) => writeln!(out, "没有发现差异。"),

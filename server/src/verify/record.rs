@@ -95,11 +95,7 @@ struct Totals {
 impl Made {
     /// Derives the entries since the generation began; `None` if that cannot be.
     fn of(row: &RecordRow, bases: &[(u8, Vec<u8>)], history: &[HistoryRow]) -> Option<Self> {
-        let mut made = Self {
-            facets: BTreeMap::new(),
-            row: Totals::default(),
-            create: None,
-        };
+        let mut made = Self { facets: BTreeMap::new(), row: Totals::default(), create: None };
         for (facet, bytes) in bases {
             made.facets.insert(*facet, Document::load_checked(bytes).ok()?);
         }
@@ -119,11 +115,7 @@ impl Made {
     }
 
     fn derive(&mut self, kept: &HistoryRow, line: &LogRow, entry: &Entry) -> Option<()> {
-        let authored = Authored {
-            feed: kept.feed,
-            author: &kept.author,
-            entry,
-        };
+        let authored = Authored { feed: kept.feed, author: &kept.author, entry };
         let touched = entry.facets();
         for facet in (0..64u8).filter(|facet| touched & (1 << facet) != 0) {
             let seen = match &line.seen {
@@ -208,11 +200,7 @@ impl Made {
             );
         }
         // A record may be moved to another area, never to another type.
-        if self
-            .create
-            .as_ref()
-            .is_none_or(|record_type| *record_type != row.record_type)
-        {
+        if self.create.as_ref().is_none_or(|record_type| *record_type != row.record_type) {
             report.note(Kind::Record, row.record, "no entry creates it as this type");
         }
     }
@@ -291,11 +279,7 @@ impl Made {
         let document = self.facets.get(&FACET);
         let made = document.map(|document| shown(record_type, &project(record_type, [document])));
         if service.store.shown(row.record)? != made && tools::is_written(service)? {
-            report.note(
-                Kind::Ledger,
-                row.record,
-                "what tools are shown is not what they may see",
-            );
+            report.note(Kind::Ledger, row.record, "what tools are shown is not what they may see");
         }
         Ok(())
     }
@@ -329,9 +313,7 @@ impl Made {
 fn stored_facets(service: &Service, row: &RecordRow) -> Result<BTreeMap<u8, Document>, StoreError> {
     let documents = service.store.record(row.record)?.map(|(_, documents)| documents);
     let documents = documents.unwrap_or_default().into_iter();
-    Ok(documents
-        .filter_map(|d| Some((d.facet, Document::load(&d.bytes).ok()?)))
-        .collect())
+    Ok(documents.filter_map(|d| Some((d.facet, Document::load(&d.bytes).ok()?))).collect())
 }
 
 /// A view as it comes out of the store: some numbers are other ones after a round through text.

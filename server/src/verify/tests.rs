@@ -33,9 +33,7 @@ impl Town {
 
     /// A store with a household two people wrote at once, a person with a sensitive field, a ticket, and a refusal.
     fn build() -> Self {
-        let town = Self {
-            dir: tempfile::tempdir().unwrap(),
-        };
+        let town = Self { dir: tempfile::tempdir().unwrap() };
         let service = town.open();
         let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
             code: code.into(),
@@ -55,18 +53,9 @@ impl Town {
         service.reload_tree().unwrap();
         let g1 = service.tree().by_code("G1").unwrap().no;
         for login in ["h1", "h2"] {
-            let grant = Grant {
-                role: "grid_head".into(),
-                area: g1,
-                from: 0,
-                to: None,
-            };
-            let user = NewUser {
-                login: login.into(),
-                name: login.into(),
-                password: None,
-                grants: vec![grant],
-            };
+            let grant = Grant { role: "grid_head".into(), area: g1, from: 0, to: None };
+            let user =
+                NewUser { login: login.into(), name: login.into(), password: None, grants: vec![grant] };
             service.store.put_users(&[user], 0).unwrap();
         }
         Self::work(&service);
@@ -79,10 +68,7 @@ impl Town {
             write(
                 service,
                 "h1",
-                DeskTarget::Create {
-                    record_type: of.into(),
-                    area: "G1".into(),
-                },
+                DeskTarget::Create { record_type: of.into(), area: "G1".into() },
                 None,
                 intents,
             )
@@ -116,18 +102,8 @@ impl Town {
             )
             .unwrap();
         }
-        let person = create(
-            "person",
-            json!([{"op": "put", "field": "name", "value": "陆小明"}]),
-        )
-        .unwrap();
-        edit(
-            "h1",
-            person,
-            None,
-            json!([{"op": "add", "field": "care_tags", "item": "hardship"}]),
-        )
-        .unwrap();
+        let person = create("person", json!([{"op": "put", "field": "name", "value": "陆小明"}])).unwrap();
+        edit("h1", person, None, json!([{"op": "add", "field": "care_tags", "item": "hardship"}])).unwrap();
         let ticket = create(
             "ticket",
             json!([
@@ -148,15 +124,7 @@ impl Town {
                 json!([{"op": "event", "field": "events", "verb": "accept", "args": {}}]),
             );
         }
-        assert_eq!(
-            edit(
-                "h1",
-                ticket,
-                None,
-                json!([{"op": "put", "field": "urgency", "value": 9}])
-            ),
-            None
-        );
+        assert_eq!(edit("h1", ticket, None, json!([{"op": "put", "field": "urgency", "value": 9}])), None);
     }
 
     /// Changes the closed store's file by hand, then verifies it; the kinds of difference found, each once.
@@ -189,13 +157,7 @@ fn write(
 ) -> Option<gridledger_schema::ids::RecordId> {
     let intents: Vec<Intent> = serde_json::from_value(intents).unwrap();
     let user = service.store.user_by_login(who).unwrap().unwrap();
-    let entry = DeskEntry {
-        target,
-        role: None,
-        intents,
-        seen,
-        request_id: None,
-    };
+    let entry = DeskEntry { target, role: None, intents, seen, request_id: None };
     submit(service, &user, vec![entry]).unwrap().remove(0).record
 }
 
@@ -208,15 +170,8 @@ fn a_whole_store_has_no_difference() {
     assert_eq!((report.areas, report.records, report.feeds), (4, 4, 2));
     assert_eq!((report.lines, report.entries), (9, 10));
     let mut out = Vec::new();
-    assert_eq!(
-        cli_verify(&service, false, crate::lang::Lang::En, &mut out).unwrap(),
-        0
-    );
-    assert!(
-        String::from_utf8(out)
-            .unwrap()
-            .ends_with("Everything is as it should be.\n")
-    );
+    assert_eq!(cli_verify(&service, false, crate::lang::Lang::En, &mut out).unwrap(), 0);
+    assert!(String::from_utf8(out).unwrap().ends_with("Everything is as it should be.\n"));
 }
 
 #[test]
@@ -230,69 +185,27 @@ fn each_kind_of_damage_is_found() {
         )
     };
     let middle = |table: &str, column: &str, which: &str| {
-        format!(
-            "UPDATE {table} SET {} WHERE {which}",
-            flipped(column, &format!("(length({column}) / 2)"))
-        )
+        format!("UPDATE {table} SET {} WHERE {which}", flipped(column, &format!("(length({column}) / 2)")))
     };
     let one = |table: &str, key: &str| format!("{key} = (SELECT max({key}) FROM {table})");
     let cases: &[(String, &[Kind])] = &[
-        (
-            middle("documents", "bytes", &one("documents", "record")),
-            &[Kind::Document],
-        ),
-        (
-            middle("documents", "term", &one("documents", "record")),
-            &[Kind::Document],
-        ),
-        (
-            "DELETE FROM documents WHERE facet = 1".into(),
-            &[Kind::Document, Kind::Stray],
-        ),
-        (
-            "UPDATE ledger SET view = replace(view, '东', '西')".into(),
-            &[Kind::Ledger],
-        ),
-        (
-            "UPDATE ledger SET view = 'x' WHERE facet = 1".into(),
-            &[Kind::Unreadable],
-        ),
+        (middle("documents", "bytes", &one("documents", "record")), &[Kind::Document]),
+        (middle("documents", "term", &one("documents", "record")), &[Kind::Document]),
+        ("DELETE FROM documents WHERE facet = 1".into(), &[Kind::Document, Kind::Stray]),
+        ("UPDATE ledger SET view = replace(view, '东', '西')".into(), &[Kind::Ledger]),
+        ("UPDATE ledger SET view = 'x' WHERE facet = 1".into(), &[Kind::Unreadable]),
         ("DELETE FROM ledger WHERE facet = 1".into(), &[Kind::Ledger]),
-        (
-            format!("DELETE FROM log WHERE {}", one("log", "seq")),
-            &[Kind::Log, Kind::Record, Kind::Stray],
-        ),
+        (format!("DELETE FROM log WHERE {}", one("log", "seq")), &[Kind::Log, Kind::Record, Kind::Stray]),
         ("UPDATE records SET entries = entries + 1".into(), &[Kind::Record]),
-        (
-            "UPDATE records SET changed_by = 'h9' WHERE type = 'person'".into(),
-            &[Kind::Record],
-        ),
-        (
-            "UPDATE areas SET head = head + 1 WHERE code = 'G1'".into(),
-            &[Kind::Log],
-        ),
+        ("UPDATE records SET changed_by = 'h9' WHERE type = 'person'".into(), &[Kind::Record]),
+        ("UPDATE areas SET head = head + 1 WHERE code = 'G1'".into(), &[Kind::Log]),
         (middle("areas", "digests", "code = 'G1'"), &[Kind::Digest]),
-        (
-            middle("signatures", "signature", &one("signatures", "n")),
-            &[Kind::Signature],
-        ),
-        (
-            "DELETE FROM signatures WHERE n = (SELECT max(n) FROM signatures)".into(),
-            &[Kind::Signature],
-        ),
+        (middle("signatures", "signature", &one("signatures", "n")), &[Kind::Signature]),
+        ("DELETE FROM signatures WHERE n = (SELECT max(n) FROM signatures)".into(), &[Kind::Signature]),
         (middle("entries", "hash", "refusal IS NOT NULL"), &[Kind::Chain]),
-        (
-            "UPDATE feeds SET n = n - 1 WHERE author = 'h1'".into(),
-            &[Kind::Chain],
-        ),
-        (
-            "UPDATE feeds SET public_key = zeroblob(32) WHERE author = 'h2'".into(),
-            &[Kind::Signature],
-        ),
-        (
-            "UPDATE log SET seen = x'' WHERE seen IS NOT NULL".into(),
-            &[Kind::Document, Kind::Digest],
-        ),
+        ("UPDATE feeds SET n = n - 1 WHERE author = 'h1'".into(), &[Kind::Chain]),
+        ("UPDATE feeds SET public_key = zeroblob(32) WHERE author = 'h2'".into(), &[Kind::Signature]),
+        ("UPDATE log SET seen = x'' WHERE seen IS NOT NULL".into(), &[Kind::Document, Kind::Digest]),
     ];
     for (sql, expected) in cases {
         let found = town.after(sql);
@@ -309,14 +222,8 @@ fn a_changed_entry_breaks_its_chain_and_its_signature() {
     let sql = "UPDATE entries SET body = cast(replace(cast(body AS TEXT), '见到户主', '见到租客') AS BLOB)
                WHERE instr(body, cast('见到户主' AS BLOB)) > 0";
     let found = town.after(sql);
-    assert!(
-        found.contains(&Kind::Chain) && found.contains(&Kind::Signature),
-        "{found:?}"
-    );
-    assert!(
-        found.contains(&Kind::Document) && found.contains(&Kind::Ledger),
-        "{found:?}"
-    );
+    assert!(found.contains(&Kind::Chain) && found.contains(&Kind::Signature), "{found:?}");
+    assert!(found.contains(&Kind::Document) && found.contains(&Kind::Ledger), "{found:?}");
 }
 
 /// What was erased leaves a store that proves itself; bytes that should be gone, or are and should not be, are found.
@@ -326,16 +233,8 @@ fn a_store_in_which_something_was_erased_is_proven_too() {
     let service = town.open();
     let area = service.tree().by_code("G1").unwrap().no;
     let rows = service.store.records_of(area).unwrap();
-    let of = |record_type: &str| {
-        rows.iter()
-            .find(|row| row.record_type == record_type)
-            .unwrap()
-            .record
-    };
-    for (record, fields) in [
-        (of("household"), vec!["notes".to_owned()]),
-        (of("person"), vec![]),
-    ] {
+    let of = |record_type: &str| rows.iter().find(|row| row.record_type == record_type).unwrap().record;
+    for (record, fields) in [(of("household"), vec!["notes".to_owned()]), (of("person"), vec![])] {
         let wanted = crate::epochs::Wanted {
             record,
             fields,
@@ -356,19 +255,10 @@ fn a_store_in_which_something_was_erased_is_proven_too() {
              AND record IN (SELECT record FROM records WHERE type = 'ticket')",
             Kind::Erased,
         ),
-        (
-            "UPDATE records SET erased = 1 WHERE type = 'ticket'",
-            Kind::Erased,
-        ),
+        ("UPDATE records SET erased = 1 WHERE type = 'ticket'", Kind::Erased),
         ("DELETE FROM bases", Kind::Document),
-        (
-            "UPDATE records SET began = began + 1 WHERE type = 'household'",
-            Kind::Record,
-        ),
-        (
-            "UPDATE records SET epoch = epoch + 1 WHERE type = 'household'",
-            Kind::Document,
-        ),
+        ("UPDATE records SET began = began + 1 WHERE type = 'household'", Kind::Record),
+        ("UPDATE records SET epoch = epoch + 1 WHERE type = 'household'", Kind::Document),
         ("DELETE FROM events", Kind::Log),
     ];
     for (sql, kind) in cases {

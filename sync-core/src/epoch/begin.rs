@@ -47,11 +47,7 @@ fn base_of(document: &Document, place: Place, erased: &[Erasure]) -> Result<Docu
         texts.extend(values.texts);
     }
     let before = document.base().unwrap_or_default().erased;
-    let base = Base {
-        rules: RULES_VERSION,
-        clock,
-        erased: merged(&before, erased),
-    };
+    let base = Base { rules: RULES_VERSION, clock, erased: merged(&before, erased) };
     let mut doc = empty();
     for ((feed, lane), links) in lanes {
         doc.merge(&mut chain(place, feed, lane, links)?)?;
@@ -72,18 +68,10 @@ fn empty() -> Automerge {
 
 /// Puts a value into its feed's chain. Two values of one key by one feed stand side by side, in two lanes.
 fn lay(lanes: &mut Lanes, held: Held) {
-    let Held {
-        key,
-        value,
-        feed,
-        n,
-        at,
-    } = held;
+    let Held { key, value, feed, n, at } = held;
     let taken = |lane: &u8| {
         let links = lanes.get(&(feed, *lane)).into_iter().flatten();
-        links
-            .flat_map(|(_, link)| &link.values)
-            .any(|(there, _)| *there == key)
+        links.flat_map(|(_, link)| &link.values).any(|(there, _)| *there == key)
     };
     let lane = (0..u8::MAX).find(|lane| !taken(lane)).unwrap_or(u8::MAX);
     let link = lanes.entry((feed, lane)).or_default().entry(n).or_default();
@@ -141,7 +129,5 @@ fn seal(
 }
 
 fn said(at: i64, message: &Message) -> CommitOptions {
-    CommitOptions::default()
-        .with_time(at)
-        .with_message(message.text())
+    CommitOptions::default().with_time(at).with_message(message.text())
 }

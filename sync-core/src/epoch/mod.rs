@@ -73,9 +73,7 @@ impl Erasure {
 
 /// Adds what is erased now to what was; of a field the last time counts.
 pub fn merged(before: &[Erasure], now: &[Erasure]) -> Vec<Erasure> {
-    let still = before
-        .iter()
-        .filter(|old| now.iter().all(|new| new.field != old.field));
+    let still = before.iter().filter(|old| now.iter().all(|new| new.field != old.field));
     let mut all: Vec<Erasure> = still.chain(now).cloned().collect();
     all.sort_by(|a, b| a.field.cmp(&b.field));
     all
@@ -115,10 +113,7 @@ impl Base {
         }
         e.array(self.erased.len() as u64)?;
         for erasure in &self.erased {
-            e.array(4)?
-                .str(&erasure.field)?
-                .u64(erasure.told)?
-                .i64(erasure.until)?;
+            e.array(4)?.str(&erasure.field)?.u64(erasure.told)?.i64(erasure.until)?;
             match erasure.by {
                 Some((feed, n)) => e.array(2)?.bytes(&feed.0)?.u64(n)?,
                 None => e.null()?,
@@ -133,10 +128,7 @@ impl Base {
         if fields != 4 || form != FORM {
             return None;
         }
-        let mut base = Self {
-            rules: d.u32().ok()?,
-            ..Self::default()
-        };
+        let mut base = Self { rules: d.u32().ok()?, ..Self::default() };
         for _ in 0..d.array().ok()?? / 2 {
             base.clock.insert(read_feed(&mut d)?, d.u64().ok()?);
         }
@@ -161,12 +153,7 @@ fn read_erasure(d: &mut Decoder<'_>) -> Option<Erasure> {
         d.array().ok()?;
         Some((read_feed(d)?, d.u64().ok()?))
     };
-    Some(Erasure {
-        field,
-        told,
-        until,
-        by,
-    })
+    Some(Erasure { field, told, until, by })
 }
 
 /// Which generation of which document.

@@ -23,13 +23,7 @@ pub struct Unit {
 pub fn written(document: &Document) -> Vec<Unit> {
     let standing = Standing::of(document);
     let units = standing.units.into_iter();
-    units
-        .map(|((field, item), unit)| Unit {
-            field,
-            item,
-            last: unit.last,
-        })
-        .collect()
+    units.map(|((field, item), unit)| Unit { field, item, last: unit.last }).collect()
 }
 
 /// One value of a key: whose, which of the feed's changes, when.
@@ -114,13 +108,7 @@ fn held(
     value: ScalarValue,
 ) -> Option<Held> {
     let Origin { feed, n, at } = origins.get(&doc.hash_for_opid(id)?)?;
-    Some(Held {
-        key,
-        value,
-        feed: *feed,
-        n: *n,
-        at: *at,
-    })
+    Some(Held { key, value, feed: *feed, n: *n, at: *at })
 }
 
 /// `field` or `field/item…` as (field, item); what belongs to a child belongs to the child's unit.

@@ -76,11 +76,7 @@ impl<'a> Dag<'a> {
     pub(super) fn after(event: &'a Event) -> Self {
         let mut before = Bits::new(2);
         before.insert(BEFORE);
-        Self {
-            events: vec![event],
-            order: vec![0],
-            seen: vec![before],
-        }
+        Self { events: vec![event], order: vec![0], seen: vec![before] }
     }
 }
 
@@ -89,16 +85,10 @@ pub(super) const BEFORE: usize = 1;
 
 /// The positions of each event's parents, each parent once.
 fn resolve(events: &[&Event]) -> Result<Vec<Vec<usize>>, FoldError> {
-    let positions: HashMap<&str, usize> = events
-        .iter()
-        .enumerate()
-        .map(|(at, event)| (event.id.as_str(), at))
-        .collect();
+    let positions: HashMap<&str, usize> =
+        events.iter().enumerate().map(|(at, event)| (event.id.as_str(), at)).collect();
     let find = |event: &Event, parent: &String| {
-        let unknown = || FoldError::UnknownParent {
-            event: event.id.clone(),
-            parent: parent.clone(),
-        };
+        let unknown = || FoldError::UnknownParent { event: event.id.clone(), parent: parent.clone() };
         positions.get(parent.as_str()).copied().ok_or_else(unknown)
     };
     let of = |event: &&Event| {
@@ -126,10 +116,7 @@ fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, 
         let event = events[at];
         Reverse((rank(event.verb), event.at, event.actor.as_str(), at))
     };
-    let mut ready: BinaryHeap<_> = (0..events.len())
-        .filter(|&at| waiting_for[at] == 0)
-        .map(key)
-        .collect();
+    let mut ready: BinaryHeap<_> = (0..events.len()).filter(|&at| waiting_for[at] == 0).map(key).collect();
     let mut order = Vec::with_capacity(events.len());
     while let Some(Reverse((_, _, _, at))) = ready.pop() {
         order.push(at);
@@ -141,19 +128,15 @@ fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, 
         }
     }
     match on_a_cycle(parents, &waiting_for) {
-        Some(at) => Err(FoldError::Cycle {
-            event: events[at].id.clone(),
-        }),
+        Some(at) => Err(FoldError::Cycle { event: events[at].id.clone() }),
         None => Ok(order),
     }
 }
 
 /// The ids of the events that no other event names among those its author had seen, in the order given.
 pub fn latest(events: &[Event]) -> Vec<String> {
-    let named: HashSet<&str> = events
-        .iter()
-        .flat_map(|event| event.parents.iter().map(String::as_str))
-        .collect();
+    let named: HashSet<&str> =
+        events.iter().flat_map(|event| event.parents.iter().map(String::as_str)).collect();
     let latest = events.iter().filter(|event| !named.contains(event.id.as_str()));
     latest.map(|event| event.id.clone()).collect()
 }
@@ -163,11 +146,8 @@ pub fn latest(events: &[Event]) -> Vec<String> {
 pub fn reading_order(events: &[Event]) -> Vec<&Event> {
     let mut sorted: Vec<&Event> = events.iter().collect();
     sorted.sort_by_cached_key(|event| (event.at, by_numbers(&event.id)));
-    let positions: HashMap<&str, usize> = sorted
-        .iter()
-        .enumerate()
-        .map(|(at, e)| (e.id.as_str(), at))
-        .collect();
+    let positions: HashMap<&str, usize> =
+        sorted.iter().enumerate().map(|(at, e)| (e.id.as_str(), at)).collect();
     let mut children = vec![Vec::new(); sorted.len()];
     let mut waiting_for = vec![0_usize; sorted.len()];
     for (child, event) in sorted.iter().enumerate() {
@@ -188,18 +168,12 @@ pub fn reading_order(events: &[Event]) -> Vec<&Event> {
             }
         }
     }
-    if order.len() == sorted.len() {
-        order
-    } else {
-        sorted
-    }
+    if order.len() == sorted.len() { order } else { sorted }
 }
 
 /// An id's parts, numbers as numbers: `a.18.7` comes before `a.18.10`.
 fn by_numbers(id: &str) -> Vec<(Option<u64>, String)> {
-    id.split('.')
-        .map(|part| (part.parse().ok(), part.to_owned()))
-        .collect()
+    id.split('.').map(|part| (part.parse().ok(), part.to_owned())).collect()
 }
 
 /// An event that is its own ancestor, if some still wait for a parent that never became ready.
@@ -245,10 +219,7 @@ mod tests {
     }
 
     fn read(events: &[Event]) -> Vec<&str> {
-        reading_order(events)
-            .into_iter()
-            .map(|event| event.id.as_str())
-            .collect()
+        reading_order(events).into_iter().map(|event| event.id.as_str()).collect()
     }
 
     #[test]
@@ -261,11 +232,7 @@ mod tests {
         ];
         assert_eq!(read(&events), ["b.2.0", "a.3.0", "a.18.7", "a.18.10"]);
         // At one time and without a cause, numbers count as numbers.
-        let events = [
-            event("a.18.10", 5, &[]),
-            event("a.18.7", 5, &[]),
-            event("a.4.0", 5, &[]),
-        ];
+        let events = [event("a.18.10", 5, &[]), event("a.18.7", 5, &[]), event("a.4.0", 5, &[])];
         assert_eq!(read(&events), ["a.4.0", "a.18.7", "a.18.10"]);
         // What is no history is all there all the same.
         let events = [event("a.2.0", 1, &["a.1.0"]), event("a.1.0", 2, &["a.2.0"])];

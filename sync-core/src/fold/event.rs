@@ -58,9 +58,7 @@ impl Event {
             None => absent,
             Some(value) => small(value, u64::from(MAX_LEVEL)),
         };
-        level
-            .map(Argument::Level)
-            .ok_or_else(|| self.bad(name, "a level, 0 to 4"))
+        level.map(Argument::Level).ok_or_else(|| self.bad(name, "a level, 0 to 4"))
     }
 
     fn who(&self) -> Result<Argument<'_>, FoldError> {
@@ -80,12 +78,7 @@ impl Event {
     }
 
     fn bad(&self, argument: &'static str, expected: &'static str) -> FoldError {
-        FoldError::BadArgument {
-            event: self.id.clone(),
-            verb: self.verb,
-            argument,
-            expected,
-        }
+        FoldError::BadArgument { event: self.id.clone(), verb: self.verb, argument, expected }
     }
 }
 

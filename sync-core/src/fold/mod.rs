@@ -110,10 +110,7 @@ impl Ticket {
 
     fn select(&self, keep: impl Fn(&str, Outcome) -> bool) -> Vec<&str> {
         let pairs = self.outcomes.iter().map(|(id, of)| (id.as_str(), *of));
-        pairs
-            .filter(|&(id, outcome)| keep(id, outcome))
-            .map(|(id, _)| id)
-            .collect()
+        pairs.filter(|&(id, outcome)| keep(id, outcome)).map(|(id, _)| id).collect()
     }
 }
 
@@ -127,12 +124,7 @@ pub enum FoldError {
     #[error("event {event} is among its own ancestors")]
     Cycle { event: String },
     #[error("event {event}: {verb} needs {argument}: {expected}")]
-    BadArgument {
-        event: String,
-        verb: Verb,
-        argument: &'static str,
-        expected: &'static str,
-    },
+    BadArgument { event: String, verb: Verb, argument: &'static str, expected: &'static str },
     #[error("{events} events; a ticket has at most {limit}")]
     TooManyEvents { events: usize, limit: usize },
 }
@@ -142,10 +134,7 @@ pub enum FoldError {
 /// bit set, so memory grows with the square of the events: 125 kB at the limit.
 pub fn fold(events: &[Event]) -> Result<Ticket, FoldError> {
     if events.len() > TICKET_EVENTS {
-        return Err(FoldError::TooManyEvents {
-            events: events.len(),
-            limit: TICKET_EVENTS,
-        });
+        return Err(FoldError::TooManyEvents { events: events.len(), limit: TICKET_EVENTS });
     }
     let dag = dag::Dag::new(events)?;
     Ok(walk::Walk::new(&dag)?.run())
@@ -156,17 +145,11 @@ pub fn fold(events: &[Event]) -> Result<Ticket, FoldError> {
 pub fn fold_on(ticket: &mut Ticket, event: &Event) -> Result<(), FoldError> {
     let events = ticket.outcomes.len() + 1;
     if events > TICKET_EVENTS {
-        return Err(FoldError::TooManyEvents {
-            events,
-            limit: TICKET_EVENTS,
-        });
+        return Err(FoldError::TooManyEvents { events, limit: TICKET_EVENTS });
     }
     event.argument()?;
     let mut before = std::mem::replace(ticket, Ticket::none());
-    let people = (
-        std::mem::take(&mut before.assignees),
-        std::mem::take(&mut before.co_handlers),
-    );
+    let people = (std::mem::take(&mut before.assignees), std::mem::take(&mut before.co_handlers));
     let dag = dag::Dag::after(event);
     *ticket = walk::Walk::on(before, &people, &dag)?.run();
     Ok(())

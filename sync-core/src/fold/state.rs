@@ -95,10 +95,7 @@ impl FromStr for State {
     type Err = StateError;
 
     fn from_str(word: &str) -> Result<Self, StateError> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.as_str() == word)
-            .ok_or_else(|| StateError(word.to_owned()))
+        Self::ALL.into_iter().find(|state| state.as_str() == word).ok_or_else(|| StateError(word.to_owned()))
     }
 }
 

@@ -81,10 +81,7 @@ impl Verb {
 
     /// True if the verb adds an obligation to answer, which only a closing that saw it removes.
     pub const fn is_opening(self) -> bool {
-        matches!(
-            self,
-            Self::Report | Self::Escalate | Self::Reopen | Self::VerifyFail | Self::Unmerge
-        )
+        matches!(self, Self::Report | Self::Escalate | Self::Reopen | Self::VerifyFail | Self::Unmerge)
     }
 
     /// True if the verb answers obligations: those it has seen, and no other.
@@ -108,9 +105,6 @@ impl FromStr for Verb {
     type Err = VerbError;
 
     fn from_str(word: &str) -> Result<Self, VerbError> {
-        Self::ALL
-            .into_iter()
-            .find(|verb| verb.as_str() == word)
-            .ok_or_else(|| VerbError(word.to_owned()))
+        Self::ALL.into_iter().find(|verb| verb.as_str() == word).ok_or_else(|| VerbError(word.to_owned()))
     }
 }

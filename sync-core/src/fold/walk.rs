@@ -28,11 +28,7 @@ impl Judgement {
     }
 
     const fn act(next: State, flag: Option<Flag>) -> Self {
-        Self::Apply {
-            next: Some(next),
-            flag,
-            joins: false,
-        }
+        Self::Apply { next: Some(next), flag, joins: false }
     }
 }
 
@@ -40,11 +36,7 @@ impl From<Late> for Judgement {
     fn from(rule: Late) -> Self {
         match rule {
             Late::Act(next, flag) => Self::act(next, flag),
-            Late::Join(next) => Self::Apply {
-                next: Some(next),
-                flag: None,
-                joins: true,
-            },
+            Late::Join(next) => Self::Apply { next: Some(next), flag: None, joins: true },
             Late::Propose => Self::Propose(None),
             Late::Lose => Self::Supersede,
         }
@@ -140,11 +132,7 @@ impl<'a> Walk<'a> {
             return Judgement::go(next);
         }
         let is_late = !self.setters.is_within(&self.dag.seen[at]);
-        if is_late {
-            late(verb, state).into()
-        } else {
-            Judgement::Supersede
-        }
+        if is_late { late(verb, state).into() } else { Judgement::Supersede }
     }
 
     fn carry_out(&mut self, at: usize, judgement: Judgement) {

@@ -29,30 +29,14 @@ fn tree() -> AreaTree {
 
 /// A grant from a day until a day.
 fn grant(role: &str, area: u32, from: i64, to: Option<i64>) -> Grant {
-    Grant {
-        role: role.into(),
-        area: AreaNo(area),
-        from: from * DAY,
-        to: to.map(|to| to * DAY),
-    }
+    Grant { role: role.into(), area: AreaNo(area), from: from * DAY, to: to.map(|to| to * DAY) }
 }
 
 fn judge(grants: &[Grant], replaced: &[Replaced], moment: Moment, role: &str, area: u32) -> Option<Code> {
     let (schema, tree) = (SchemaSet::builtin(), tree());
-    let rights = Rights {
-        schema: &schema,
-        tree: &tree,
-        grants,
-    };
-    let standing = Standing {
-        rights,
-        replaced,
-        moment,
-    };
-    standing
-        .check(role, AreaNo(area))
-        .err()
-        .map(|refusal| refusal.code)
+    let rights = Rights { schema: &schema, tree: &tree, grants };
+    let standing = Standing { rights, replaced, moment };
+    standing.check(role, AreaNo(area)).err().map(|refusal| refusal.code)
 }
 
 #[test]
@@ -62,11 +46,7 @@ fn an_entry_was_made_no_earlier_than_what_it_saw_and_no_later_than_it_came() {
     assert_eq!(made(5, Some(7), 9), 7, "a clock set back");
     assert_eq!(made(12, Some(7), 9), 9, "a clock ahead");
     assert_eq!(made(i64::MIN, None, i64::MAX), i64::MIN);
-    assert_eq!(
-        made(5, Some(11), 9),
-        11,
-        "the server's own clock went back: what was seen was there"
-    );
+    assert_eq!(made(5, Some(11), 9), 11, "the server's own clock went back: what was seen was there");
 }
 
 #[test]
@@ -80,52 +60,21 @@ fn what_counts_when() {
         ("after the end, told", true, 10, 11, Some(GrantEnded)),
         ("after the end, not told", false, 10, 11, None),
         ("long after it, not told", false, 30, 10 + GRACE - 1, None),
-        (
-            "when the grace is over, not told",
-            false,
-            30,
-            10 + GRACE,
-            Some(GraceOver),
-        ),
-        (
-            "before the end, too late to arrive",
-            true,
-            9,
-            10 + GRACE,
-            Some(GraceOver),
-        ),
+        ("when the grace is over, not told", false, 30, 10 + GRACE, Some(GraceOver)),
+        ("before the end, too late to arrive", true, 9, 10 + GRACE, Some(GraceOver)),
         ("before the end, just in time", true, 9, 10 + GRACE - 1, None),
         ("before it began", false, -1, 11, Some(RoleNotHeld)),
     ];
     for (what, told, made, now, code) in table {
-        let replaced = [Replaced {
-            grant: open.clone(),
-            at: 10 * DAY,
-            told,
-        }];
-        let moment = Moment {
-            made: made * DAY,
-            now: now * DAY,
-        };
+        let replaced = [Replaced { grant: open.clone(), at: 10 * DAY, told }];
+        let moment = Moment { made: made * DAY, now: now * DAY };
         let cut = [grant("grid_worker", 2, 0, Some(10))];
         assert_eq!(judge(&cut, &replaced, moment, "grid_worker", 4), code, "{what}");
-        assert_eq!(
-            judge(&cut, &replaced, moment, "grid_worker", 3),
-            Some(RoleNotHeld),
-            "{what}: elsewhere"
-        );
-        assert_eq!(
-            judge(&cut, &replaced, moment, "grid_head", 4),
-            Some(RoleNotHeld),
-            "{what}: another role"
-        );
+        assert_eq!(judge(&cut, &replaced, moment, "grid_worker", 3), Some(RoleNotHeld), "{what}: elsewhere");
+        assert_eq!(judge(&cut, &replaced, moment, "grid_head", 4), Some(RoleNotHeld), "{what}: another role");
         // Granted again, or by another grant: what counts now counts whatever ended.
         let again = [cut[0].clone(), grant("grid_worker", 1, -9, None)];
-        assert_eq!(
-            judge(&again, &replaced, moment, "grid_worker", 4),
-            None,
-            "{what}: again"
-        );
+        assert_eq!(judge(&again, &replaced, moment, "grid_worker", 4), None, "{what}: again");
     }
 }
 
@@ -133,10 +82,7 @@ fn what_counts_when() {
 fn a_grant_with_an_end_of_its_own_ends_untold_too() {
     let surge = [grant("grid_worker", 2, 0, Some(10))];
     let on = |made: i64, now: i64| {
-        let moment = Moment {
-            made: made * DAY,
-            now: now * DAY,
-        };
+        let moment = Moment { made: made * DAY, now: now * DAY };
         judge(&surge, &[], moment, "grid_worker", 2)
     };
     assert_eq!(on(9, 9), None);
@@ -149,19 +95,10 @@ fn a_grant_with_an_end_of_its_own_ends_untold_too() {
 fn the_sentence_says_what_ended_and_when() {
     let (schema, tree) = (SchemaSet::builtin(), tree());
     let grants = [grant("grid_worker", 2, 0, Some(10))];
-    let rights = Rights {
-        schema: &schema,
-        tree: &tree,
-        grants: &grants,
-    };
+    let rights = Rights { schema: &schema, tree: &tree, grants: &grants };
     let said = |now: i64| {
-        let refusal = Standing {
-            moment: Moment {
-                made: 9 * DAY,
-                now: now * DAY,
-            },
-            ..Standing::acting(rights, 0)
-        };
+        let refusal =
+            Standing { moment: Moment { made: 9 * DAY, now: now * DAY }, ..Standing::acting(rights, 0) };
         refusal.check("grid_worker", AreaNo(4)).unwrap_err().rule
     };
     assert_eq!(
@@ -169,10 +106,7 @@ fn the_sentence_says_what_ended_and_when() {
         "grid_worker in area 4 ended 1970-01-11 08:00; what was done before had 30 days to arrive"
     );
     let ended = Standing::acting(rights, 11 * DAY).check("grid_worker", AreaNo(4));
-    assert_eq!(
-        ended.unwrap_err().rule,
-        "grid_worker in area 4 ended 1970-01-11 08:00"
-    );
+    assert_eq!(ended.unwrap_err().rule, "grid_worker in area 4 ended 1970-01-11 08:00");
 }
 
 /// One change of the office's list, on a day of its own.
@@ -256,10 +190,8 @@ fn oracle(
         return true;
     }
     (heard..days.len()).any(|change| {
-        let went: Vec<&Grant> = states[change]
-            .iter()
-            .filter(|line| !states[change + 1].contains(line))
-            .collect();
+        let went: Vec<&Grant> =
+            states[change].iter().filter(|line| !states[change + 1].contains(line)).collect();
         now < days[change] + GRACE && lets(&went, role, area, made, now)
     })
 }
@@ -268,9 +200,7 @@ fn oracle(
 fn kept(states: &[Vec<Grant>], days: &[i64], heard: usize) -> (Vec<Grant>, Vec<Replaced>) {
     let mut replaced = Vec::new();
     for (change, day) in days.iter().enumerate() {
-        let gone = states[change]
-            .iter()
-            .filter(|line| !states[change + 1].contains(line));
+        let gone = states[change].iter().filter(|line| !states[change + 1].contains(line));
         replaced.extend(gone.map(|grant| Replaced {
             grant: grant.clone(),
             at: day * DAY,

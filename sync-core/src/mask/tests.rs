@@ -68,11 +68,7 @@ fn an_address_ends_at_the_building() {
         ("桥头", "桥头"),
         ("2号楼401室", "2号楼"),
     ] {
-        assert_eq!(
-            apply(Mask::Building, &json!(plain)),
-            Some(json!(shown)),
-            "{plain}"
-        );
+        assert_eq!(apply(Mask::Building, &json!(plain)), Some(json!(shown)), "{plain}");
     }
     assert_eq!(apply(Mask::Building, &json!(7)), None);
 }
@@ -92,15 +88,9 @@ fn masks_reach_into_lists_children_and_numbers() {
         Some(json!({"1": {"label": "***", "number": "138****1234"}, "2": {"number": "139****4321"}}))
     );
     let contact = json!({"shop": {"name": "陆小明", "phone": "84210000"}});
-    assert_eq!(
-        apply(Mask::Phone, &contact),
-        Some(json!({"shop": {"name": "陆某某", "phone": "842****"}}))
-    );
+    assert_eq!(apply(Mask::Phone, &contact), Some(json!({"shop": {"name": "陆某某", "phone": "842****"}})));
     let notes = json!(["电话13800001234", 13_800_001_234_i64, 7, true, null]);
-    assert_eq!(
-        apply(Mask::Text, &notes),
-        Some(json!(["电话***", "***", 7, true, null]))
-    );
+    assert_eq!(apply(Mask::Text, &notes), Some(json!(["电话***", "***", 7, true, null])));
 }
 
 #[test]

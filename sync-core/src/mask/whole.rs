@@ -26,9 +26,7 @@ fn of_field(field: &Field, value: &Value) -> Option<Value> {
     let shown = masked(field, value)?;
     match shown {
         Value::Object(children) if field.merge == Merge::Map => {
-            let children = children
-                .into_iter()
-                .map(|(id, child)| (child_id(field, &id), child));
+            let children = children.into_iter().map(|(id, child)| (child_id(field, &id), child));
             Some(Value::Object(children.collect()))
         }
         other => Some(other),
@@ -46,11 +44,7 @@ fn conflicts(record_type: &RecordType, conflicts: &Map<String, Value>) -> Map<St
         let name = key.split('/').next().unwrap_or_default();
         let field = record_type.field(name)?;
         let candidates = candidates.as_array()?.iter().map(|one| candidate(field, one));
-        let key = if name == key {
-            key.clone()
-        } else {
-            child_id(field, key)
-        };
+        let key = if name == key { key.clone() } else { child_id(field, key) };
         Some((key, candidates.collect()))
     });
     shown.collect()
@@ -125,18 +119,12 @@ fn operation(field: &Field, mask: Mask, op: Op) -> Op {
     match op {
         Op::Put { value: put } => Op::Put { value: value(&put) },
         Op::Append { value: item } => Op::Append { value: value(&item) },
-        Op::Add { item } => Op::Add {
-            item: text(&value(&item.into())),
-        },
-        Op::Remove { item } => Op::Remove {
-            item: text(&value(&item.into())),
-        },
+        Op::Add { item } => Op::Add { item: text(&value(&item.into())) },
+        Op::Remove { item } => Op::Remove { item: text(&value(&item.into())) },
         // A number can be typed in two pieces, each of them too short to be seen as one.
-        Op::Splice { pos, delete, insert } if !insert.is_empty() => Op::Splice {
-            pos,
-            delete,
-            insert: GONE.into(),
-        },
+        Op::Splice { pos, delete, insert } if !insert.is_empty() => {
+            Op::Splice { pos, delete, insert: GONE.into() }
+        }
         Op::SetChild { child, value: parts } => {
             let parts = match apply(mask, &Value::Object(parts)) {
                 Some(Value::Object(parts)) => parts,
@@ -158,22 +146,12 @@ fn operation_hidden(op: Op) -> Op {
         Op::Append { .. } => Op::Append { value: GONE.into() },
         Op::Add { .. } => Op::Add { item: gone() },
         Op::Remove { .. } => Op::Remove { item: gone() },
-        Op::Splice { pos, delete, .. } => Op::Splice {
-            pos,
-            delete,
-            insert: gone(),
-        },
-        Op::SetChild { .. } => Op::SetChild {
-            child: gone(),
-            value: Map::new(),
-        },
+        Op::Splice { pos, delete, .. } => Op::Splice { pos, delete, insert: gone() },
+        Op::SetChild { .. } => Op::SetChild { child: gone(), value: Map::new() },
         Op::RemoveChild { .. } => Op::RemoveChild { child: gone() },
         Op::Raise { .. } => Op::Raise { value: 0 },
         Op::Increment { .. } => Op::Increment { by: 0 },
-        Op::Event { .. } => Op::Event {
-            verb: gone(),
-            args: Map::new(),
-        },
+        Op::Event { .. } => Op::Event { verb: gone(), args: Map::new() },
     }
 }
 

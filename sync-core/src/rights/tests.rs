@@ -5,11 +5,7 @@ use gridledger_schema::wire::Edge;
 use super::*;
 
 fn area(no: u32, above: &[u32]) -> AreaInfo {
-    let edge = |above: &u32| Edge {
-        above: AreaNo(*above),
-        from: 0,
-        to: None,
-    };
+    let edge = |above: &u32| Edge { above: AreaNo(*above), from: 0, to: None };
     AreaInfo {
         no: AreaNo(no),
         parent: above.first().map(|above| AreaNo(*above)),

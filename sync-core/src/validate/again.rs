@@ -14,15 +14,10 @@ use crate::fold::Verb;
 /// takes. No right, no state of the record and no time is looked at. Expects [`check_shape`](super::check_shape) to have
 /// passed.
 pub fn check_fit(record_type: &RecordType, entry: &Entry) -> Result<(), Refusal> {
-    if let Target::Create {
-        record_type: named, ..
-    } = &entry.target
+    if let Target::Create { record_type: named, .. } = &entry.target
         && *named != record_type.name
     {
-        return Err(Refusal::new(
-            Code::TypeUnknown,
-            format!("not a {}", record_type.name),
-        ));
+        return Err(Refusal::new(Code::TypeUnknown, format!("not a {}", record_type.name)));
     }
     for intent in &entry.intents {
         fits(of_type(intent, record_type)?, &intent.op)?;
@@ -50,9 +45,7 @@ fn fits(field: &Field, op: &Op) -> Result<(), Refusal> {
         }
         (Merge::Events, Op::Event { verb, .. }) => {
             let known = Verb::ALL.iter().any(|one| one.as_str() == verb);
-            known
-                .then_some(())
-                .ok_or_else(|| invalid(&field.name, "no such step"))
+            known.then_some(()).ok_or_else(|| invalid(&field.name, "no such step"))
         }
         (Merge::Text, Op::Splice { .. })
         | (Merge::SetAddWins | Merge::SetRemoveWins, Op::Remove { .. })

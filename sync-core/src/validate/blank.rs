@@ -17,8 +17,7 @@ pub fn is_invisible(c: char) -> bool {
 
 /// Whether a text has nothing to read: no character but spaces, controls and what shows nothing.
 pub fn is_blank(text: &str) -> bool {
-    text.chars()
-        .all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
+    text.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
 }
 
 /// Refuses a required field whose text is blank.

@@ -55,32 +55,16 @@ pub(super) fn set_child(
     let Kind::Object { fields, required } = &field.kind else {
         return Err(invalid(&field.name, "its children have no keys"));
     };
-    field
-        .kind
-        .check_part(value)
-        .map_err(|fault| of_part(&field.name, fields, &fault))?;
-    if let Some(blank) = required
-        .iter()
-        .find(|key| value.get(*key).and_then(Value::as_str).is_some_and(is_blank))
+    field.kind.check_part(value).map_err(|fault| of_part(&field.name, fields, &fault))?;
+    if let Some(blank) =
+        required.iter().find(|key| value.get(*key).and_then(Value::as_str).is_some_and(is_blank))
     {
-        return Err(invalid(
-            &field.name,
-            &format!("/{blank}: a required text holds more than spaces"),
-        ));
+        return Err(invalid(&field.name, &format!("/{blank}: a required text holds more than spaces")));
     }
-    if let Some(cleared) = required
-        .iter()
-        .find(|key| value.get(*key).is_some_and(Value::is_null))
-    {
-        return Err(invalid(
-            &field.name,
-            &format!("/{cleared}: a required key cannot be cleared"),
-        ));
+    if let Some(cleared) = required.iter().find(|key| value.get(*key).is_some_and(Value::is_null)) {
+        return Err(invalid(&field.name, &format!("/{cleared}: a required key cannot be cleared")));
     }
-    let is_new = staged
-        .seen
-        .get(&field.name)
-        .is_none_or(|children| children.get(child).is_none());
+    let is_new = staged.seen.get(&field.name).is_none_or(|children| children.get(child).is_none());
     if let Some(missing) = required.iter().find(|key| is_new && !value.contains_key(*key)) {
         return Err(invalid(&field.name, &format!("/{missing}: is missing")));
     }
@@ -103,11 +87,9 @@ pub(super) fn remove_child(field: &Field, child: &str, staged: &mut Staged<'_>) 
 /// Whether one more goes in beside `held`.
 fn room(field: &Field, held: usize) -> Result<(), Refusal> {
     match field.max_items {
-        Some(most) if held >= most as usize => Err(Refusal::of_field(
-            Code::LimitExceeded,
-            &field.name,
-            format!("at most {most} items"),
-        )),
+        Some(most) if held >= most as usize => {
+            Err(Refusal::of_field(Code::LimitExceeded, &field.name, format!("at most {most} items")))
+        }
         _ => Ok(()),
     }
 }

@@ -62,32 +62,21 @@ impl Conditions<'_> {
     }
 
     fn place_or_address(&self) -> Result<(), Refusal> {
-        let mut places = PLACES
-            .into_iter()
-            .filter(|name| self.record_type.field(name).is_some())
-            .peekable();
+        let mut places = PLACES.into_iter().filter(|name| self.record_type.field(name).is_some()).peekable();
         let Some(&first) = places.peek() else {
             return Ok(());
         };
         if places.any(|name| self.has(name)) {
             return Ok(());
         }
-        Err(Refusal::of_field(
-            Code::FieldRequired,
-            first,
-            "a place, a dwelling, an address or a point",
-        ))
+        Err(Refusal::of_field(Code::FieldRequired, first, "a place, a dwelling, an address or a point"))
     }
 
     fn category_set(&self) -> Result<(), Refusal> {
         if self.record_type.field(CATEGORY).is_none() || self.has(CATEGORY) {
             return Ok(());
         }
-        Err(Refusal::of_field(
-            Code::FieldRequired,
-            CATEGORY,
-            format!("{} needs it", self.verb),
-        ))
+        Err(Refusal::of_field(Code::FieldRequired, CATEGORY, format!("{} needs it", self.verb)))
     }
 
     fn not_handler(&self) -> Result<(), Refusal> {
@@ -95,22 +84,14 @@ impl Conditions<'_> {
         if checks_itself || !self.handlers().contains(self.author) {
             return Ok(());
         }
-        Err(Refusal::of_field(
-            Code::OwnWorkCheck,
-            self.field,
-            "somebody other than who handled it",
-        ))
+        Err(Refusal::of_field(Code::OwnWorkCheck, self.field, "somebody other than who handled it"))
     }
 
     /// Who finished the work that is to be checked: the authors of the feedbacks since the last failed check or
     /// reopening. More than one where they worked at the same time.
     fn handlers(&self) -> BTreeSet<&str> {
-        let applied = self
-            .ticket
-            .applied
-            .iter()
-            .rev()
-            .filter_map(|id| self.events.iter().find(|e| e.id == *id));
+        let applied =
+            self.ticket.applied.iter().rev().filter_map(|id| self.events.iter().find(|e| e.id == *id));
         applied
             .take_while(|event| !matches!(event.verb, Verb::VerifyFail | Verb::Reopen))
             .filter(|event| event.verb == Verb::Feedback)
@@ -120,10 +101,7 @@ impl Conditions<'_> {
 
     fn evidence(&self) -> Result<(), Refusal> {
         let photo = self.has_arg("media") || self.has(PHOTOS);
-        let missing = match self
-            .category()
-            .map_or(Evidence::None, |category| category.evidence)
-        {
+        let missing = match self.category().map_or(Evidence::None, |category| category.evidence) {
             Evidence::Photo if !photo => "/media: this category asks for a photo",
             Evidence::Note if !photo && !self.has_arg("note") => {
                 "/note: this category asks for a photo or a note"
@@ -136,16 +114,10 @@ impl Conditions<'_> {
     fn one_per_rater(&self) -> Result<(), Refusal> {
         let rated = |events: &[Event]| {
             let since = events.iter().rev().take_while(|event| event.verb != Verb::Reopen);
-            since
-                .into_iter()
-                .any(|event| event.verb == Verb::Evaluate && event.actor == self.author)
+            since.into_iter().any(|event| event.verb == Verb::Evaluate && event.actor == self.author)
         };
         if rated(self.events) || rated(&self.now.events) {
-            return Err(Refusal::of_field(
-                Code::EventIllegal,
-                self.field,
-                "one rating a person and cycle",
-            ));
+            return Err(Refusal::of_field(Code::EventIllegal, self.field, "one rating a person and cycle"));
         }
         Ok(())
     }
@@ -160,15 +132,9 @@ impl Conditions<'_> {
     }
 
     fn resident_within_30_days(&self) -> Result<(), Refusal> {
-        let mut applied = self
-            .ticket
-            .applied
-            .iter()
-            .rev()
-            .filter_map(|id| self.events.iter().find(|e| e.id == *id));
-        let ended = applied
-            .find(|event| event.verb.is_closing())
-            .map(|event| event.at);
+        let mut applied =
+            self.ticket.applied.iter().rev().filter_map(|id| self.events.iter().find(|e| e.id == *id));
+        let ended = applied.find(|event| event.verb.is_closing()).map(|event| event.at);
         let limit = RESIDENT_REOPEN_DAYS * DAY_MS;
         if self.role == RESIDENT && ended.is_some_and(|ended| self.at.saturating_sub(ended) > limit) {
             let rule = format!("a resident within {RESIDENT_REOPEN_DAYS} days of the closing");

@@ -25,19 +25,12 @@ pub(super) fn check(
     subject: &Subject<'_>,
     staged: &Staged<'_>,
 ) -> Result<(), Refusal> {
-    let steps: Vec<Step<'_>> = entry
-        .intents
-        .iter()
-        .filter_map(|intent| Step::of(&intent.op))
-        .collect();
+    let steps: Vec<Step<'_>> = entry.intents.iter().filter_map(|intent| Step::of(&intent.op)).collect();
     if steps.is_empty() {
         return Ok(());
     }
     let record_type = subject.record_type;
-    let workflow = record_type
-        .workflow
-        .as_ref()
-        .and_then(|name| rights.schema.workflow(name));
+    let workflow = record_type.workflow.as_ref().and_then(|name| rights.schema.workflow(name));
     let (Some(workflow), Some(field)) = (workflow, record_type.events_field()) else {
         let rule = format!("{} follows no workflow", record_type.name);
         return Err(Refusal::new(Code::OperationMismatch, rule));
@@ -80,16 +73,10 @@ impl<'a> Step<'a> {
 }
 
 fn room(field: &Field, subject: &Subject<'_>, more: usize) -> Result<(), Refusal> {
-    let most = field.max_items.map_or(limits::TICKET_EVENTS, |most| {
-        limits::TICKET_EVENTS.min(most as usize)
-    });
+    let most = field.max_items.map_or(limits::TICKET_EVENTS, |most| limits::TICKET_EVENTS.min(most as usize));
     let held = subject.seen.events.len().max(subject.now.events.len());
     if held + more > most {
-        return Err(Refusal::of_field(
-            Code::LimitExceeded,
-            &field.name,
-            format!("at most {most} events"),
-        ));
+        return Err(Refusal::of_field(Code::LimitExceeded, &field.name, format!("at most {most} events")));
     }
     Ok(())
 }
@@ -103,14 +90,10 @@ fn is_on_the_spot(entry: &Entry, steps: &[Step<'_>]) -> bool {
 
 fn unfoldable(field: &Field, error: &FoldError) -> Refusal {
     match error {
-        FoldError::BadArgument {
-            argument, expected, ..
-        } => invalid(&field.name, &format!("/{argument}: {expected}")),
-        _ => Refusal::of_field(
-            Code::EventIllegal,
-            &field.name,
-            "the events before it do not fold",
-        ),
+        FoldError::BadArgument { argument, expected, .. } => {
+            invalid(&field.name, &format!("/{argument}: {expected}"))
+        }
+        _ => Refusal::of_field(Code::EventIllegal, &field.name, "the events before it do not fold"),
     }
 }
 
@@ -134,10 +117,7 @@ impl Course<'_> {
     fn take(&mut self, step: &Step<'_>) -> Result<(), Refusal> {
         let known = self.workflow.verb(step.verb).zip(step.verb.parse::<Verb>().ok());
         let Some((rule, verb)) = known else {
-            return Err(invalid(
-                &self.field.name,
-                &format!("there is no verb {}", shorten(step.verb)),
-            ));
+            return Err(invalid(&self.field.name, &format!("there is no verb {}", shorten(step.verb))));
         };
         // On the spot, who may start the work may accept it.
         let lender = self.lender(verb);
@@ -161,17 +141,10 @@ impl Course<'_> {
     }
 
     fn role(&self, rule: &VerbRule, lender: Option<&VerbRule>) -> Result<(), Refusal> {
-        if [Some(rule), lender]
-            .into_iter()
-            .flatten()
-            .any(|rule| rule.roles.contains(&self.entry.role))
-        {
+        if [Some(rule), lender].into_iter().flatten().any(|rule| rule.roles.contains(&self.entry.role)) {
             return Ok(());
         }
-        Err(self.refuse(
-            Code::EventForbidden,
-            format!("{} may not {}", self.entry.role, rule.name),
-        ))
+        Err(self.refuse(Code::EventForbidden, format!("{} may not {}", self.entry.role, rule.name)))
     }
 
     /// By the fold's table, and by the workflow file where it is narrower.
@@ -194,8 +167,7 @@ impl Course<'_> {
     }
 
     fn arguments(&self, rule: &VerbRule, args: &Map<String, Value>) -> Result<(), Refusal> {
-        rule.check_args(args)
-            .map_err(|fault| of_part(&self.field.name, &rule.args, &fault))
+        rule.check_args(args).map_err(|fault| of_part(&self.field.name, &rule.args, &fault))
     }
 
     /// What an event says of the ticket must be what its author saw, and a level must change the right way.
@@ -211,14 +183,12 @@ impl Course<'_> {
         match (verb, number("to")) {
             (Verb::Feedback, _) => claim("level_seen", level.into()),
             (Verb::Reopen, _) => claim("cycle_seen", cycle.into()),
-            (Verb::Escalate, Some(to)) if to <= level.into() => Err(self.refuse(
-                Code::EventIllegal,
-                format!("escalate: only to a level above {level}"),
-            )),
-            (Verb::DeEscalate, Some(to)) if to >= level.into() => Err(self.refuse(
-                Code::EventIllegal,
-                format!("de_escalate: only to a level below {level}"),
-            )),
+            (Verb::Escalate, Some(to)) if to <= level.into() => {
+                Err(self.refuse(Code::EventIllegal, format!("escalate: only to a level above {level}")))
+            }
+            (Verb::DeEscalate, Some(to)) if to >= level.into() => {
+                Err(self.refuse(Code::EventIllegal, format!("de_escalate: only to a level below {level}")))
+            }
             _ => Ok(()),
         }
     }
@@ -237,18 +207,11 @@ impl Course<'_> {
             events: &self.events,
             co_handlers: co_handlers.map_or(&[], Vec::as_slice),
         };
-        if [Some(rule), lender]
-            .into_iter()
-            .flatten()
-            .any(|rule| actor.may(rule, args))
-        {
+        if [Some(rule), lender].into_iter().flatten().any(|rule| actor.may(rule, args)) {
             return Ok(());
         }
         let only = actor.circumstances(rule);
-        Err(self.refuse(
-            Code::EventForbidden,
-            format!("{} by {}: only {only}", rule.name, self.entry.role),
-        ))
+        Err(self.refuse(Code::EventForbidden, format!("{} by {}: only {only}", rule.name, self.entry.role)))
     }
 
     fn conditions<'b>(&'b self, verb: Verb, args: &'b Map<String, Value>) -> Conditions<'b> {

@@ -15,8 +15,7 @@ const QUOTED_CHARS: usize = 40;
 
 /// Checks a value of `field` against its kind.
 pub(super) fn check(field: &str, kind: &Kind, value: &Value) -> Result<(), Refusal> {
-    kind.check(value)
-        .map_err(|fault| at_pointer(field, &fault, at(kind, &fault.pointer)))
+    kind.check(value).map_err(|fault| at_pointer(field, &fault, at(kind, &fault.pointer)))
 }
 
 /// The refusal of named values: a child's keys, an event's arguments.
@@ -55,14 +54,11 @@ pub(crate) fn shorten(text: &str) -> String {
 
 /// The kind a pointer inside a value leads to.
 fn at<'a>(kind: &'a Kind, pointer: &str) -> Option<&'a Kind> {
-    pointer
-        .split('/')
-        .skip(1)
-        .try_fold(kind, |kind, step| match kind {
-            Kind::List { item, .. } => Some(&**item),
-            Kind::Object { fields, .. } => fields.get(&step.replace("~1", "/").replace("~0", "~")),
-            _ => None,
-        })
+    pointer.split('/').skip(1).try_fold(kind, |kind, step| match kind {
+        Kind::List { item, .. } => Some(&**item),
+        Kind::Object { fields, .. } => fields.get(&step.replace("~1", "/").replace("~0", "~")),
+        _ => None,
+    })
 }
 
 fn bound(kind: &Kind, rule: &str) -> String {
@@ -84,11 +80,7 @@ fn bound(kind: &Kind, rule: &str) -> String {
 }
 
 fn one_of(choices: &[Choice]) -> String {
-    let named: Vec<&str> = choices
-        .iter()
-        .take(CODES_NAMED)
-        .map(|choice| choice.code.as_str())
-        .collect();
+    let named: Vec<&str> = choices.iter().take(CODES_NAMED).map(|choice| choice.code.as_str()).collect();
     let more = if choices.len() > CODES_NAMED { " …" } else { "" };
     format!("one of {}{more}", named.join(", "))
 }

@@ -70,11 +70,7 @@ fn once(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Ref
     blank::check(field, value)?;
     for side in staged.sides() {
         if side.get(&field.name).is_some_and(|there| there != value) {
-            return Err(Refusal::of_field(
-                Code::AlreadySet,
-                &field.name,
-                "it has another value",
-            ));
+            return Err(Refusal::of_field(Code::AlreadySet, &field.name, "it has another value"));
         }
         side.set(&field.name, value.clone());
     }
@@ -88,10 +84,7 @@ fn raise(field: &Field, value: i64, staged: &mut Staged<'_>) -> Result<(), Refus
     check(&field.name, &field.kind, &value.into())?;
     for side in staged.sides() {
         let reached = side.get(&field.name).and_then(Value::as_i64);
-        side.set(
-            &field.name,
-            reached.map_or(value, |reached| reached.max(value)).into(),
-        );
+        side.set(&field.name, reached.map_or(value, |reached| reached.max(value)).into());
     }
     Ok(())
 }
@@ -100,16 +93,9 @@ fn raise(field: &Field, value: i64, staged: &mut Staged<'_>) -> Result<(), Refus
 fn increment(field: &Field, by: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     check(&field.name, &field.kind, &by.into())?;
     for side in staged.sides() {
-        let sum = side
-            .get(&field.name)
-            .and_then(Value::as_i64)
-            .unwrap_or(0)
-            .saturating_add(by);
+        let sum = side.get(&field.name).and_then(Value::as_i64).unwrap_or(0).saturating_add(by);
         if sum.unsigned_abs() > INTEGER_MAX.unsigned_abs() {
-            return Err(invalid(
-                &field.name,
-                &format!("the sum: from -{INTEGER_MAX} to {INTEGER_MAX}"),
-            ));
+            return Err(invalid(&field.name, &format!("the sum: from -{INTEGER_MAX} to {INTEGER_MAX}")));
         }
         side.set(&field.name, sum.into());
     }
@@ -123,17 +109,10 @@ fn splice(
     insert: &str,
     staged: &mut Staged<'_>,
 ) -> Result<(), Refusal> {
-    let text = staged
-        .seen
-        .get(&field.name)
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let text = staged.seen.get(&field.name).and_then(Value::as_str).unwrap_or_default();
     let length = text.chars().count();
     if pos.saturating_add(delete) > length {
-        return Err(invalid(
-            &field.name,
-            &format!("a place in the text, which has {length} characters"),
-        ));
+        return Err(invalid(&field.name, &format!("a place in the text, which has {length} characters")));
     }
     let bound = match field.kind {
         Kind::Text { max_chars } => limits::TEXT_CHARS.min(max_chars as usize),
@@ -144,12 +123,7 @@ fn splice(
         return Err(invalid(&field.name, &format!("at most {bound} characters")));
     }
     let after = text.chars().skip(pos + delete);
-    let spliced: String = text
-        .chars()
-        .take(pos)
-        .chain(insert.chars())
-        .chain(after)
-        .collect();
+    let spliced: String = text.chars().take(pos).chain(insert.chars()).chain(after).collect();
     staged.seen.set(&field.name, spliced.into());
     let most = (2 * bound).max(limits::FIELD_SPLICED_CHARS);
     if staged.count_spliced(&field.name, inserted + delete) > most {

@@ -50,30 +50,20 @@ impl Actor<'_> {
 
     /// Under which circumstances the role may, in words.
     pub(super) fn circumstances(&self, rule: &VerbRule) -> String {
-        let mine = rule
-            .grants
-            .iter()
-            .filter(|grant| grant.roles.iter().any(|role| role == self.role));
+        let mine = rule.grants.iter().filter(|grant| grant.roles.iter().any(|role| role == self.role));
         mine.map(circumstance).collect::<Vec<_>>().join("; or ")
     }
 }
 
 /// Who reported the ticket.
 pub(super) fn reporter(events: &[Event]) -> Option<&str> {
-    events
-        .iter()
-        .find(|event| event.verb == Verb::Report)
-        .map(|event| event.actor.as_str())
+    events.iter().find(|event| event.verb == Verb::Report).map(|event| event.actor.as_str())
 }
 
 fn circumstance(grant: &VerbGrant) -> String {
     let span = |word: &str, span: Option<(u8, u8)>| {
         span.map(|(from, to)| {
-            if from == to {
-                format!("{word} level {from}")
-            } else {
-                format!("{word} levels {from} to {to}")
-            }
+            if from == to { format!("{word} level {from}") } else { format!("{word} levels {from} to {to}") }
         })
     };
     let relation = grant.as_party.map(|party| match party {

@@ -121,16 +121,11 @@ pub fn check_own(
     if author == creator || matches!(entry.target, Target::Create { .. }) {
         return Ok(());
     }
-    let mut written = entry
-        .intents
-        .iter()
-        .filter_map(|intent| record_type.field(&intent.field));
+    let mut written = entry.intents.iter().filter_map(|intent| record_type.field(&intent.field));
     match written.find(|field| field.own) {
-        Some(field) => Err(Refusal::of_field(
-            Code::FieldForbidden,
-            &field.name,
-            "only by who created the record",
-        )),
+        Some(field) => {
+            Err(Refusal::of_field(Code::FieldForbidden, &field.name, "only by who created the record"))
+        }
         None => Ok(()),
     }
 }
@@ -147,10 +142,8 @@ fn says_something(entry: &Entry) -> Result<(), Refusal> {
 fn splices_little(entry: &Entry) -> Result<(), Refusal> {
     let (inserted, deleted) = entry.spliced();
     if inserted + deleted > limits::ENTRY_SPLICED_CHARS as u64 {
-        let rule = format!(
-            "at most {} characters put in and taken out an entry",
-            limits::ENTRY_SPLICED_CHARS
-        );
+        let rule =
+            format!("at most {} characters put in and taken out an entry", limits::ENTRY_SPLICED_CHARS);
         return Err(Refusal::new(Code::LimitExceeded, rule));
     }
     Ok(())
@@ -163,16 +156,10 @@ fn target(standing: &Standing<'_>, entry: &Entry, subject: &Subject<'_>) -> Resu
         return Ok(());
     };
     if *record_type != subject.record_type.name {
-        return Err(Refusal::new(
-            Code::TypeUnknown,
-            format!("not a {}", subject.record_type.name),
-        ));
+        return Err(Refusal::new(Code::TypeUnknown, format!("not a {}", subject.record_type.name)));
     }
     if *area != subject.area {
-        return Err(Refusal::new(
-            Code::AreaUnknown,
-            format!("not in area {}", subject.area),
-        ));
+        return Err(Refusal::new(Code::AreaUnknown, format!("not in area {}", subject.area)));
     }
     if !includes(&subject.record_type.create, role) {
         let text = format!("{role} may not create a {}", subject.record_type.name);
@@ -200,17 +187,10 @@ fn field_of<'a>(entry: &Entry, intent: &Intent, record_type: &'a RecordType) -> 
 fn of_type<'a>(intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field, Refusal> {
     let Some(field) = record_type.field(&intent.field) else {
         let rule = format!("not a field of {}", record_type.name);
-        return Err(Refusal::of_field(
-            Code::FieldUnknown,
-            &shorten(&intent.field),
-            rule,
-        ));
+        return Err(Refusal::of_field(Code::FieldUnknown, &shorten(&intent.field), rule));
     };
     if intent.facet != field.facet {
-        return Err(explain::invalid(
-            &field.name,
-            &format!("facet: must be {}", field.facet),
-        ));
+        return Err(explain::invalid(&field.name, &format!("facet: must be {}", field.facet)));
     }
     Ok(field)
 }
@@ -221,10 +201,7 @@ fn complete(entry: &Entry, record_type: &RecordType) -> Result<(), Refusal> {
         let mut intents = entry.intents.iter().filter(|intent| intent.field == name);
         intents.any(|intent| !matches!(intent.op, Op::Remove { .. } | Op::RemoveChild { .. }))
     };
-    let mut required = record_type
-        .order()
-        .iter()
-        .filter_map(|name| record_type.field(name));
+    let mut required = record_type.order().iter().filter_map(|name| record_type.field(name));
     if let Some(missing) = required.find(|field| field.required && !gives(&field.name)) {
         let rule = format!("a new {} has it", record_type.name);
         return Err(Refusal::of_field(Code::FieldRequired, &missing.name, rule));

@@ -18,24 +18,15 @@ pub fn check_shape(entry: &Entry) -> Result<(), Refusal> {
         return Err(Refusal::new(Code::BadRequest, "entries are numbered from 1"));
     }
     if !limits::TIME_RANGE_MS.contains(&entry.at) {
-        return Err(Refusal::new(
-            Code::TimeOutOfRange,
-            "from the year 2000 to the year 2200",
-        ));
+        return Err(Refusal::new(Code::TimeOutOfRange, "from the year 2000 to the year 2200"));
     }
     if !is_name(&entry.role) {
-        return Err(Refusal::new(
-            Code::RoleNotHeld,
-            format!("a role's code is {NAME}"),
-        ));
+        return Err(Refusal::new(Code::RoleNotHeld, format!("a role's code is {NAME}")));
     }
     if let Target::Create { record_type, .. } = &entry.target
         && !is_name(record_type)
     {
-        return Err(Refusal::new(
-            Code::TypeUnknown,
-            format!("a record type's name is {NAME}"),
-        ));
+        return Err(Refusal::new(Code::TypeUnknown, format!("a record type's name is {NAME}")));
     }
     if entry.intents.len() > limits::ENTRY_INTENTS {
         return Err(exceeded(None, limits::ENTRY_INTENTS, "intents an entry"));
@@ -54,18 +45,12 @@ const NAME: &str = "a lower-case letter, then at most 39 of a-z, 0-9 and _";
 fn is_name(text: &str) -> bool {
     text.len() <= limits::FIELD_NAME_CHARS
         && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text
-            .bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 fn exceeded(field: Option<&str>, limit: usize, what: &str) -> Refusal {
     let rule = format!("at most {limit} {what}");
-    Refusal {
-        code: Code::LimitExceeded,
-        rule,
-        field: field.map(str::to_owned),
-    }
+    Refusal { code: Code::LimitExceeded, rule, field: field.map(str::to_owned) }
 }
 
 fn intent(intent: &Intent) -> Result<(), Refusal> {
@@ -78,11 +63,7 @@ fn intent(intent: &Intent) -> Result<(), Refusal> {
         ));
     }
     if intent.facet >= FACETS {
-        return Err(Refusal::of_field(
-            Code::ValueInvalid,
-            field,
-            format!("facet: at most {}", FACETS - 1),
-        ));
+        return Err(Refusal::of_field(Code::ValueInvalid, field, format!("facet: at most {}", FACETS - 1)));
     }
     match &intent.op {
         Op::Put { value: one } | Op::Append { value: one } => value(field, one),
@@ -93,11 +74,7 @@ fn intent(intent: &Intent) -> Result<(), Refusal> {
         Op::RemoveChild { child } => id(field, child),
         Op::Event { verb, args } => {
             if !is_name(verb) {
-                return Err(Refusal::of_field(
-                    Code::ValueInvalid,
-                    field,
-                    format!("a verb is {NAME}"),
-                ));
+                return Err(Refusal::of_field(Code::ValueInvalid, field, format!("a verb is {NAME}")));
             }
             named(field, args)
         }
@@ -127,11 +104,7 @@ fn item(field: &str, text: &str) -> Result<(), Refusal> {
 fn id(field: &str, child: &str) -> Result<(), Refusal> {
     item(field, child)?;
     if child.contains('/') {
-        return Err(Refusal::of_field(
-            Code::ValueInvalid,
-            field,
-            "a child's id has no slash",
-        ));
+        return Err(Refusal::of_field(Code::ValueInvalid, field, "a child's id has no slash"));
     }
     Ok(())
 }
@@ -154,11 +127,7 @@ fn value(field: &str, value: &Value) -> Result<(), Refusal> {
 
 fn bounded(field: &str, value: &Value, depth: usize) -> Result<(), Refusal> {
     if canonical::depth(value) > depth {
-        return Err(exceeded(
-            Some(field),
-            limits::VALUE_DEPTH,
-            "levels of lists and objects",
-        ));
+        return Err(exceeded(Some(field), limits::VALUE_DEPTH, "levels of lists and objects"));
     }
     let mut waiting = vec![value];
     while let Some(value) = waiting.pop() {
@@ -178,11 +147,7 @@ fn bounded(field: &str, value: &Value, depth: usize) -> Result<(), Refusal> {
 /// Not every store and reader keeps a text whole behind U+0000.
 fn no_nul(field: &str, text: &str) -> Result<(), Refusal> {
     if text.contains('\0') {
-        return Err(Refusal::of_field(
-            Code::ValueInvalid,
-            field,
-            "text holds no U+0000",
-        ));
+        return Err(Refusal::of_field(Code::ValueInvalid, field, "text holds no U+0000"));
     }
     Ok(())
 }

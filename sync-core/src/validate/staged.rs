@@ -19,11 +19,7 @@ pub(super) struct Staged<'a> {
 
 impl<'a> Staged<'a> {
     pub(super) fn new(subject: &Subject<'a>) -> Self {
-        Self {
-            seen: Side::new(subject.seen),
-            now: Side::new(subject.now),
-            spliced: BTreeMap::new(),
-        }
+        Self { seen: Side::new(subject.seen), now: Side::new(subject.now), spliced: BTreeMap::new() }
     }
 
     /// Counts characters put into a text and taken out of it; returns how many that makes.
@@ -46,18 +42,12 @@ pub(super) struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(view: &'a View) -> Self {
-        Self {
-            view,
-            changed: BTreeMap::new(),
-        }
+        Self { view, changed: BTreeMap::new() }
     }
 
     /// A field's value; `None` where it has none.
     pub(super) fn get(&self, field: &str) -> Option<&Value> {
-        self.changed
-            .get(field)
-            .or_else(|| self.view.fields.get(field))
-            .filter(|value| !value.is_null())
+        self.changed.get(field).or_else(|| self.view.fields.get(field)).filter(|value| !value.is_null())
     }
 
     pub(super) fn set(&mut self, field: &str, value: Value) {

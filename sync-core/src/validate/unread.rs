@@ -36,11 +36,7 @@ pub fn validate_unread(
             }
             op if unread(field) => {
                 let view = kindest(intent);
-                let subject = Subject {
-                    seen: &view,
-                    now: &view,
-                    ..*subject
-                };
+                let subject = Subject { seen: &view, now: &view, ..*subject };
                 field::check_op(field, op, &mut Staged::new(&subject))?;
             }
             op => field::check_op(field, op, &mut staged)?,
@@ -64,10 +60,7 @@ fn kindest(intent: &Intent) -> View {
         }
         _ => return View::default(),
     };
-    View {
-        fields: Map::from_iter([(intent.field.clone(), value)]),
-        ..View::default()
-    }
+    View { fields: Map::from_iter([(intent.field.clone(), value)]), ..View::default() }
 }
 
 /// A ticket's state as the entry's events lead on.
@@ -87,10 +80,7 @@ impl<'a> Course<'a> {
         let workflow = subject.record_type.workflow.as_ref();
         let workflow = workflow.and_then(|name| rights.schema.workflow(name));
         let Some(rule) = workflow.and_then(|workflow| workflow.verb(verb)) else {
-            return Err(invalid(
-                &field.name,
-                &format!("there is no verb {}", shorten(verb)),
-            ));
+            return Err(invalid(&field.name, &format!("there is no verb {}", shorten(verb))));
         };
         if !rule.roles.contains(&entry.role) {
             let text = format!("{} may not {}", entry.role, rule.name);
@@ -102,8 +92,7 @@ impl<'a> Course<'a> {
             let text = format!("no {} in {state}", rule.name);
             return Err(Refusal::of_field(Code::EventIllegal, &field.name, text));
         }
-        rule.check_args(args)
-            .map_err(|fault| of_part(&field.name, &rule.args, &fault))?;
+        rule.check_args(args).map_err(|fault| of_part(&field.name, &rule.args, &fault))?;
         self.state = rule.to.as_deref().or(self.state);
         Ok(())
     }
@@ -136,38 +125,18 @@ mod tests {
             name: "第一网格".into(),
             edges: Vec::new(),
         };
-        let grants = [Grant {
-            role: "grid_worker".into(),
-            area: grid.no,
-            from: 0,
-            to: None,
-        }];
+        let grants = [Grant { role: "grid_worker".into(), area: grid.no, from: 0, to: None }];
         let tree = AreaTree::new([grid]);
-        let rights = Rights {
-            schema: &schema,
-            tree: &tree,
-            grants: &grants,
-        };
+        let rights = Rights { schema: &schema, tree: &tree, grants: &grants };
         let record_type = schema.record_type(record_type).unwrap();
-        let view = View {
-            fields: fields.as_object().cloned().unwrap_or_default(),
-            ..View::default()
-        };
-        let subject = Subject {
-            record_type,
-            area: AreaNo(1),
-            seen: &view,
-            now: &view,
-            entries: 0,
-        };
+        let view = View { fields: fields.as_object().cloned().unwrap_or_default(), ..View::default() };
+        let subject = Subject { record_type, area: AreaNo(1), seen: &view, now: &view, entries: 0 };
         let entry = Entry {
             n: 1,
             at: 1_767_571_200_000,
             cursor: 0,
             role: "grid_worker".into(),
-            target: Target::Edit {
-                record: RecordId([1; 16]),
-            },
+            target: Target::Edit { record: RecordId([1; 16]) },
             intents: vec![Intent {
                 facet: record_type.field(field).map_or(0, |field| field.facet),
                 field: field.into(),
@@ -193,10 +162,7 @@ mod tests {
         assert_eq!(person("colour", put("x".into())), Err(Code::FieldUnknown));
         // Part of a child that may be there; the server knows.
         let label = json!({ "label": "家" }).as_object().cloned().unwrap();
-        let child = |value| Op::SetChild {
-            child: "a".into(),
-            value,
-        };
+        let child = |value| Op::SetChild { child: "a".into(), value };
         assert_eq!(person("phones", child(label)), Ok(()));
         let number = json!({ "number": 7 }).as_object().cloned().unwrap();
         assert_eq!(person("phones", child(number)), Err(Code::ValueInvalid));
@@ -204,11 +170,7 @@ mod tests {
 
     #[test]
     fn what_needs_the_old_value_is_refused_and_what_can_be_read_is_checked_by_it() {
-        let splice = Op::Splice {
-            pos: 0,
-            delete: 0,
-            insert: "新".into(),
-        };
+        let splice = Op::Splice { pos: 0, delete: 0, insert: "新".into() };
         let ticket = |fields, field, op| checked("ticket", fields, Some("HANDLING"), field, op);
         assert_eq!(ticket(json!({}), "description", splice), Err(Code::LeaseEnded));
         let kind = json!({ "kind": "incident" });
@@ -220,31 +182,12 @@ mod tests {
     fn a_step_is_taken_from_the_state_that_is_known() {
         let step = |state, verb: &str, args: Value| {
             let args = args.as_object().cloned().unwrap();
-            let op = Op::Event {
-                verb: verb.into(),
-                args,
-            };
+            let op = Op::Event { verb: verb.into(), args };
             checked("ticket", json!({}), state, "events", op)
         };
-        assert_eq!(
-            step(
-                Some("HANDLING"),
-                "feedback",
-                json!({ "level_seen": 1, "mode": "on_spot" })
-            ),
-            Ok(())
-        );
-        assert_eq!(
-            step(Some("CLOSED"), "feedback", json!({})),
-            Err(Code::EventIllegal)
-        );
-        assert_eq!(
-            step(Some("HANDLING"), "dance", json!({})),
-            Err(Code::ValueInvalid)
-        );
-        assert_eq!(
-            step(Some("HANDLING"), "feedback", json!({ "colour": 1 })),
-            Err(Code::ValueInvalid)
-        );
+        assert_eq!(step(Some("HANDLING"), "feedback", json!({ "level_seen": 1, "mode": "on_spot" })), Ok(()));
+        assert_eq!(step(Some("CLOSED"), "feedback", json!({})), Err(Code::EventIllegal));
+        assert_eq!(step(Some("HANDLING"), "dance", json!({})), Err(Code::ValueInvalid));
+        assert_eq!(step(Some("HANDLING"), "feedback", json!({ "colour": 1 })), Err(Code::ValueInvalid));
     }
 }

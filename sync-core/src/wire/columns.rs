@@ -158,10 +158,7 @@ impl Writer {
     pub fn value(&mut self, column: &str, value: &Value) {
         match value {
             Value::Null => self.column(column).marks.push(tag::NULL),
-            Value::Bool(b) => self
-                .column(column)
-                .marks
-                .push(if *b { tag::TRUE } else { tag::FALSE }),
+            Value::Bool(b) => self.column(column).marks.push(if *b { tag::TRUE } else { tag::FALSE }),
             Value::Number(n) => self.number(column, n),
             Value::String(s) => self.text(column, s),
             Value::Array(items) => {
@@ -222,10 +219,8 @@ fn int(column: &mut Column, v: i64, time: i64) {
         (tag::INT_FROM_TIME, zigzag(v.wrapping_sub(time))),
     ];
     let length = |v: u64| (64 - v.leading_zeros()).div_ceil(7);
-    let (tag, coded) = choices
-        .into_iter()
-        .min_by_key(|&(tag, coded)| (length(coded), tag))
-        .expect("BUG: three choices");
+    let (tag, coded) =
+        choices.into_iter().min_by_key(|&(tag, coded)| (length(coded), tag)).expect("BUG: three choices");
     column.above = v;
     column.marks.push(tag);
     put_uint(&mut column.data, coded);
@@ -275,12 +270,7 @@ impl<'a> Reader<'a> {
         let mut columns = Vec::with_capacity(count);
         for (marks, data) in lengths {
             let (marks, data) = (take(&mut input, marks)?, take(&mut input, data)?);
-            columns.push(ReadColumn {
-                marks,
-                data,
-                texts: Vec::new(),
-                above: 0,
-            });
+            columns.push(ReadColumn { marks, data, texts: Vec::new(), above: 0 });
         }
         Ok(Self {
             names: HashMap::new(),
@@ -309,10 +299,7 @@ impl<'a> Reader<'a> {
     }
 
     fn column(&mut self, name: &str) -> Result<&mut ReadColumn<'a>, WireError> {
-        self.values_left = self
-            .values_left
-            .checked_sub(1)
-            .ok_or(WireError::TooLarge("values of a sheet"))?;
+        self.values_left = self.values_left.checked_sub(1).ok_or(WireError::TooLarge("values of a sheet"))?;
         let index = if let Some(&index) = self.names.get(name) {
             index
         } else if name.len() > NAME_BYTES {
@@ -410,12 +397,7 @@ impl<'a> Reader<'a> {
             return Ok(Map::new());
         }
         keys.split(KEY_SEPARATOR)
-            .map(|key| {
-                Ok((
-                    key.to_owned(),
-                    self.value_at(&format!("{name}.{key}"), depth + 1)?,
-                ))
-            })
+            .map(|key| Ok((key.to_owned(), self.value_at(&format!("{name}.{key}"), depth + 1)?)))
             .collect()
     }
 }
@@ -448,28 +430,20 @@ fn read_float(column: &mut ReadColumn<'_>, tag: u8) -> Result<Value, WireError> 
         let bytes = take(&mut column.data, 8)?;
         f64::from_be_bytes(bytes.try_into().expect("BUG: eight bytes taken"))
     };
-    Number::from_f64(f)
-        .map(Value::Number)
-        .ok_or(WireError::Malformed("number"))
+    Number::from_f64(f).map(Value::Number).ok_or(WireError::Malformed("number"))
 }
 
 fn read_text<'a>(column: &mut ReadColumn<'a>, mark: u8) -> Result<&'a str, WireError> {
     if mark == tag::TEXT_AGAIN {
         let index = take_uint(&mut column.data)? as usize;
-        return column
-            .texts
-            .get(index)
-            .copied()
-            .ok_or(WireError::Malformed("repeated text"));
+        return column.texts.get(index).copied().ok_or(WireError::Malformed("repeated text"));
     }
     let Some(short) = mark.checked_sub(tag::TEXT) else {
         return Err(WireError::Malformed("text"));
     };
     let mut length = usize::from(short);
     if mark == u8::MAX {
-        length = length
-            .checked_add(take_uint(&mut column.marks)? as usize)
-            .ok_or(WireError::Truncated)?;
+        length = length.checked_add(take_uint(&mut column.marks)? as usize).ok_or(WireError::Truncated)?;
     }
     let text =
         std::str::from_utf8(take(&mut column.data, length)?).map_err(|_| WireError::Malformed("UTF-8"))?;

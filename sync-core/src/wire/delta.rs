@@ -26,13 +26,9 @@ mod seen {
 /// Writes an area's news.
 pub fn write_delta(delta: &Delta) -> Vec<u8> {
     let mut w = Writer::new();
-    for v in [
-        u64::from(delta.from.area.0),
-        delta.from.floor,
-        delta.from.reached,
-        delta.to.floor,
-        delta.to.reached,
-    ] {
+    for v in
+        [u64::from(delta.from.area.0), delta.from.floor, delta.from.reached, delta.to.floor, delta.to.reached]
+    {
         w.uint("head", v);
     }
     w.uint("head", delta.digests.len() as u64);
@@ -132,32 +128,17 @@ pub fn read_delta(bytes: &[u8], names: &dyn RecordNames) -> Result<Delta, WireEr
     let mut r = Reader::new(bytes)?;
     let area = u32::try_from(r.uint("head")?).map_err(|_| WireError::Malformed("area"))?;
     let area = AreaNo(area);
-    let from = AreaCursor {
-        area,
-        floor: r.uint("head")?,
-        reached: r.uint("head")?,
-    };
-    let to = AreaCursor {
-        area,
-        floor: r.uint("head")?,
-        reached: r.uint("head")?,
-    };
+    let from = AreaCursor { area, floor: r.uint("head")?, reached: r.uint("head")? };
+    let to = AreaCursor { area, floor: r.uint("head")?, reached: r.uint("head")? };
     let digests = (0..r.uint("head")?)
         .map(|_| Ok((r.uint("head")? as u8, array(r.raw("digest", 16)?))))
         .collect::<Result<_, WireError>>()?;
     let count = r.uint("head")?;
     let mut feeds = Vec::new();
-    let records = (0..count)
-        .map(|_| read_record(&mut r, area, &mut feeds, names))
-        .collect::<Result<_, _>>()?;
+    let records =
+        (0..count).map(|_| read_record(&mut r, area, &mut feeds, names)).collect::<Result<_, _>>()?;
     let mark = if r.has_more("head") { read_mark(&mut r)? } else { 0 };
-    Ok(Delta {
-        from,
-        to,
-        records,
-        digests,
-        mark,
-    })
+    Ok(Delta { from, to, records, digests, mark })
 }
 
 fn read_mark(r: &mut Reader<'_>) -> Result<u16, WireError> {
@@ -182,19 +163,10 @@ fn read_record(
     if kind != news::ENTRIES {
         let record = RecordId(array(r.raw("record", 16)?));
         let (record_type, news) = read_whole(r, kind)?;
-        return Ok(RecordNews {
-            record,
-            created,
-            last,
-            record_type,
-            epoch,
-            news,
-        });
+        return Ok(RecordNews { record, created, last, record_type, epoch, news });
     }
     let count = r.uint("count")?;
-    let mut entries = (0..count)
-        .map(|_| read_logged(r, area, feeds))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut entries = (0..count).map(|_| read_logged(r, area, feeds)).collect::<Result<Vec<_>, _>>()?;
     let (record, record_type) = match entries.first() {
         Some(first) if first.own => {
             let record = names.own(first.feed, first.entry.n);
@@ -207,9 +179,7 @@ fn read_record(
             (entry.record(*feed), record_type.clone())
         }
         _ => {
-            let record = names
-                .record(area, created)
-                .ok_or(WireError::RecordName { area, created })?;
+            let record = names.record(area, created).ok_or(WireError::RecordName { area, created })?;
             (record, String::new())
         }
     };
@@ -218,14 +188,7 @@ fn read_record(
             *place = record;
         }
     }
-    Ok(RecordNews {
-        record,
-        created,
-        last,
-        record_type,
-        epoch,
-        news: News::Entries(entries),
-    })
+    Ok(RecordNews { record, created, last, record_type, epoch, news: News::Entries(entries) })
 }
 
 /// News that do not come entry by entry, and the record's type where it is told.
@@ -265,36 +228,17 @@ fn read_logged(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds) -> Result<Lo
                 .collect::<Result<_, WireError>>()?,
         ),
     };
-    let edit = Target::Edit {
-        record: RecordId([0; 16]),
-    };
-    let mut entry = Entry {
-        n,
-        at: 0,
-        cursor: 0,
-        role: String::new(),
-        target: edit,
-        intents: Vec::new(),
-    };
+    let edit = Target::Edit { record: RecordId([0; 16]) };
+    let mut entry = Entry { n, at: 0, cursor: 0, role: String::new(), target: edit, intents: Vec::new() };
     let own = r.uint("own")? == 1;
     if !own {
         entry.at = r.step("at")?;
         if r.uint("target")? == target::CREATE {
-            entry.target = Target::Create {
-                record_type: r.text("type")?.to_owned(),
-                area,
-            };
+            entry.target = Target::Create { record_type: r.text("type")?.to_owned(), area };
         }
         entry.intents = read_intents(r, entry.at)?;
     }
-    Ok(LogEntry {
-        seq,
-        feed,
-        author,
-        seen: clock,
-        entry,
-        own,
-    })
+    Ok(LogEntry { seq, feed, author, seen: clock, entry, own })
 }
 
 fn read_feed(r: &mut Reader<'_>, column: &str, feeds: &mut Feeds) -> Result<usize, WireError> {
@@ -302,9 +246,5 @@ fn read_feed(r: &mut Reader<'_>, column: &str, feeds: &mut Feeds) -> Result<usiz
     if index == feeds.len() {
         feeds.push(FeedId(array(r.raw("feed id", 16)?)));
     }
-    if index < feeds.len() {
-        Ok(index)
-    } else {
-        Err(WireError::Malformed("feed"))
-    }
+    if index < feeds.len() { Ok(index) } else { Err(WireError::Malformed("feed")) }
 }

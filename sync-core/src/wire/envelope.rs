@@ -45,11 +45,7 @@ pub fn device_of(begins: &[u8]) -> Option<DeviceNo> {
 
 /// The kind under which an envelope of a version is sealed.
 fn kind(version: u8) -> Kind {
-    if version == OLDEST_PROTOCOL {
-        Kind::Sync
-    } else {
-        Kind::Request
-    }
+    if version == OLDEST_PROTOCOL { Kind::Sync } else { Kind::Request }
 }
 
 /// The hash of the envelope's bytes that is signed.
@@ -88,14 +84,7 @@ pub fn seal(
     schema: [u8; 8],
     payload: &[u8],
 ) -> Vec<u8> {
-    let head = Head {
-        version: PROTOCOL,
-        suite,
-        device,
-        counter,
-        packing,
-        schema,
-    };
+    let head = Head { version: PROTOCOL, suite, device, counter, packing, schema };
     seal_as(key, &head, payload)
 }
 
@@ -119,9 +108,7 @@ pub fn seal_as(key: &SigningKey, head: &Head, payload: &[u8]) -> Vec<u8> {
         .expect("BUG: writing to a Vec cannot fail");
     let mut out = e.into_writer();
     let signature = suite::sign(suite, key, kind(version), &[&hashed(suite, version, &out)]);
-    Encoder::new(&mut out)
-        .bytes(&signature)
-        .expect("BUG: writing to a Vec cannot fail");
+    Encoder::new(&mut out).bytes(&signature).expect("BUG: writing to a Vec cannot fail");
     out
 }
 
@@ -139,30 +126,14 @@ impl<'a> Envelope<'a> {
         };
         let packing = Packing::from_number(d.u8()?)?;
         let (device, counter) = (DeviceNo(d.u32()?), d.u64()?);
-        let schema = d
-            .bytes()?
-            .try_into()
-            .map_err(|_| WireError::Malformed("schema fingerprint"))?;
+        let schema = d.bytes()?.try_into().map_err(|_| WireError::Malformed("schema fingerprint"))?;
         let payload = d.bytes()?;
         let signed = &bytes[..d.position()];
-        let signature = d
-            .bytes()?
-            .try_into()
-            .map_err(|_| WireError::Malformed("signature"))?;
+        let signature = d.bytes()?.try_into().map_err(|_| WireError::Malformed("signature"))?;
         if d.position() != bytes.len() {
             return Err(WireError::Malformed("envelope"));
         }
-        Ok(Self {
-            version,
-            suite,
-            device,
-            counter,
-            packing,
-            schema,
-            payload,
-            signed,
-            signature,
-        })
+        Ok(Self { version, suite, device, counter, packing, schema, payload, signed, signature })
     }
 
     /// Whether the holder of `key` sealed it.

@@ -43,9 +43,7 @@ fn request_fields(e: &mut Out<'_>, version: u8, request: &Request, names: &dyn R
     };
     e.array(request.cursors.len() as u64 * 3)?;
     for cursor in &request.cursors {
-        e.u32(cursor.area.0)?
-            .u64(cursor.floor)?
-            .u64(cursor.reached - cursor.floor)?;
+        e.u32(cursor.area.0)?.u64(cursor.floor)?.u64(cursor.reached - cursor.floor)?;
     }
     match &request.want {
         Want::All => _ = e.null()?,
@@ -58,11 +56,7 @@ fn request_fields(e: &mut Out<'_>, version: u8, request: &Request, names: &dyn R
     match &request.enrol {
         None => _ = e.null()?,
         Some(enrol) => {
-            _ = e
-                .array(3)?
-                .str(&enrol.code)?
-                .bytes(&enrol.public_key)?
-                .str(&enrol.label)?;
+            _ = e.array(3)?.str(&enrol.code)?.bytes(&enrol.public_key)?.str(&enrol.label)?;
         }
     }
     e.array(request.own.len() as u64 * 2)?;
@@ -112,11 +106,7 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     let (budget, grants) = (d.u32()?, fixed(d.bytes()?)?);
     let enrol = optional(&mut d, |d| {
         d.array()?;
-        Ok(Enrol {
-            code: d.str()?.to_owned(),
-            public_key: fixed(d.bytes()?)?,
-            label: d.str()?.to_owned(),
-        })
+        Ok(Enrol { code: d.str()?.to_owned(), public_key: fixed(d.bytes()?)?, label: d.str()?.to_owned() })
     })?;
     let own = read_own(&mut d)?;
     let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
@@ -154,9 +144,7 @@ fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
     let cursors: Vec<AreaCursor> = (0..count / 3)
         .map(|_| {
             let (area, floor) = (AreaNo(d.u32()?), d.u64()?);
-            let reached = floor
-                .checked_add(d.u64()?)
-                .ok_or(WireError::Malformed("cursor"))?;
+            let reached = floor.checked_add(d.u64()?).ok_or(WireError::Malformed("cursor"))?;
             Ok::<_, WireError>(AreaCursor { area, floor, reached })
         })
         .collect::<Result<_, _>>()?;
@@ -178,9 +166,8 @@ fn read_own(d: &mut Decoder<'_>) -> Result<Vec<(u32, u64)>, WireError> {
     if count > limits::DEVICE_FEEDS as usize * 2 || !count.is_multiple_of(2) {
         return Err(WireError::TooLarge("feeds of a device"));
     }
-    let own = (0..count / 2)
-        .map(|_| Ok::<_, WireError>((d.u32()?, d.u64()?)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let own =
+        (0..count / 2).map(|_| Ok::<_, WireError>((d.u32()?, d.u64()?))).collect::<Result<Vec<_>, _>>()?;
     each_once(own.iter().map(|(ordinal, _)| ordinal), "a feed")?;
     Ok(own)
 }
@@ -241,9 +228,7 @@ pub fn write_frame(frame: &Frame) -> Vec<u8> {
     let mut inner = Vec::new();
     frame_fields(&mut Encoder::new(&mut inner), frame).expect("BUG: writing to a Vec cannot fail");
     let mut out = Vec::with_capacity(inner.len() + 5);
-    Encoder::new(&mut out)
-        .bytes(&inner)
-        .expect("BUG: writing to a Vec cannot fail");
+    Encoder::new(&mut out).bytes(&inner).expect("BUG: writing to a Vec cannot fail");
     out
 }
 
@@ -252,11 +237,7 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
         Frame::End { more } => _ = e.u8(kind::END)?.bool(*more)?,
         Frame::Time { at, epoch } => _ = e.u8(kind::TIME)?.i64(*at)?.u64(epoch.0)?,
         Frame::Receipt(receipt) => {
-            let kind = if receipt.suite.is_some() {
-                kind::VERDICTS
-            } else {
-                kind::RECEIPT
-            };
+            let kind = if receipt.suite.is_some() { kind::VERDICTS } else { kind::RECEIPT };
             write_receipt(e.u8(kind)?, receipt)?;
         }
         Frame::Delta(delta) => _ = e.u8(kind::DELTA)?.bytes(&delta::write_delta(delta))?,
@@ -269,11 +250,7 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
         Frame::Times(times) => write_times(e.u8(kind::TIMES)?, times)?,
         Frame::Ruling(ruling) => write_ruling(e.u8(kind::RULING)?, ruling)?,
         Frame::Restored(notice) => {
-            let kind = if notice.suite.is_some() {
-                kind::NOTICE
-            } else {
-                kind::RESTORED
-            };
+            let kind = if notice.suite.is_some() { kind::NOTICE } else { kind::RESTORED };
             write_restored(e.u8(kind)?, notice)?;
         }
         Frame::Recovery(phase) => write_phase(e.u8(kind::RECOVERY)?, *phase)?,
@@ -399,10 +376,7 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
     let mut d = Decoder::new(inner);
     Ok(match d.u8()? {
         kind::END => Frame::End { more: d.bool()? },
-        kind::TIME => Frame::Time {
-            at: d.i64()?,
-            epoch: ServerEpoch(d.u64()?),
-        },
+        kind::TIME => Frame::Time { at: d.i64()?, epoch: ServerEpoch(d.u64()?) },
         kind::RECEIPT => Frame::Receipt(read_receipt(&mut d, false)?),
         kind::VERDICTS => Frame::Receipt(read_receipt(&mut d, true)?),
         kind::DELTA => Frame::Delta(delta::read_delta(d.bytes()?, names)?),
@@ -410,10 +384,7 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
         kind::WITHDRAWN => Frame::Withdrawn(AreaNo(d.u32()?)),
         kind::GRANTS => Frame::Grants(read_grants(&mut d)?),
         kind::SCHEMA => Frame::Schema(d.str()?.to_owned()),
-        kind::LEASE => Frame::Lease(Lease {
-            until: d.i64()?,
-            secret: fixed(d.bytes()?)?,
-        }),
+        kind::LEASE => Frame::Lease(Lease { until: d.i64()?, secret: fixed(d.bytes()?)? }),
         kind::READS_KEPT => Frame::ReadsKept(d.u64()?),
         kind::TIMES => Frame::Times(read_times(&mut d)?),
         kind::RULING => Frame::Ruling(Ruling {
@@ -441,11 +412,7 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
 
 /// The suite that stands next, where one does.
 pub(super) fn suite_if(d: &mut Decoder<'_>, stands: bool) -> Result<Option<Suite>, WireError> {
-    if stands {
-        suite_of(d.u64()?).map(Some)
-    } else {
-        Ok(None)
-    }
+    if stands { suite_of(d.u64()?).map(Some) } else { Ok(None) }
 }
 
 pub(super) fn read_receipt(d: &mut Decoder<'_>, with_suite: bool) -> Result<Receipt, WireError> {
@@ -453,20 +420,9 @@ pub(super) fn read_receipt(d: &mut Decoder<'_>, with_suite: bool) -> Result<Rece
     let (feed, first) = (FeedId(fixed(d.bytes()?)?), d.u64()?);
     let (n, hash, signature) = (d.u64()?, EntryHash(fixed(d.bytes()?)?), fixed(d.bytes()?)?);
     let count = length(d.array()?)? / 2;
-    let refused = (0..count)
-        .map(|_| Ok((d.u64()?, read_refusal(d)?)))
-        .collect::<Result<_, WireError>>()?;
+    let refused = (0..count).map(|_| Ok((d.u64()?, read_refusal(d)?))).collect::<Result<_, WireError>>()?;
     let stopped = optional(d, read_refusal)?;
-    Ok(Receipt {
-        suite,
-        feed,
-        first,
-        n,
-        hash,
-        refused,
-        stopped,
-        signature,
-    })
+    Ok(Receipt { suite, feed, first, n, hash, refused, stopped, signature })
 }
 
 fn read_refusal(d: &mut Decoder<'_>) -> Result<Refusal, WireError> {
@@ -474,11 +430,7 @@ fn read_refusal(d: &mut Decoder<'_>) -> Result<Refusal, WireError> {
     let (code, rule, field) = (d.str()?, d.str()?.to_owned(), d.str()?);
     // A code from a newer server: kept readable, treated as a plain refusal.
     let code = Code::parse(code).unwrap_or(Code::BadRequest);
-    Ok(Refusal {
-        code,
-        rule,
-        field: (!field.is_empty()).then(|| field.to_owned()),
-    })
+    Ok(Refusal { code, rule, field: (!field.is_empty()).then(|| field.to_owned()) })
 }
 
 fn read_area(d: &mut Decoder<'_>) -> Result<AreaInfo, WireError> {
@@ -500,12 +452,7 @@ fn read_grants(d: &mut Decoder<'_>) -> Result<GrantSet, WireError> {
         .map(|_| {
             d.array()?;
             let (role, area, from) = (d.str()?.to_owned(), AreaNo(d.u32()?), d.i64()?);
-            Ok(Grant {
-                role,
-                area,
-                from,
-                to: optional(d, |d| Ok(d.i64()?))?,
-            })
+            Ok(Grant { role, area, from, to: optional(d, |d| Ok(d.i64()?))? })
         })
         .collect::<Result<_, WireError>>()?;
     let territory = d.u32()?;

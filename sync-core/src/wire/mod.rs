@@ -53,11 +53,7 @@ pub enum WireError {
 
 impl From<minicbor::decode::Error> for WireError {
     fn from(error: minicbor::decode::Error) -> Self {
-        if error.is_end_of_input() {
-            Self::Truncated
-        } else {
-            Self::Malformed("CBOR")
-        }
+        if error.is_end_of_input() { Self::Truncated } else { Self::Malformed("CBOR") }
     }
 }
 

@@ -18,9 +18,7 @@ pub(super) fn write_reads(e: &mut Out<'_>, reads: &[Read]) -> Written {
     for read in reads {
         e.array(4)?.i64(read.at)?.bytes(&read.record.0)?;
         e.array(read.fields.len() as u64)?;
-        read.fields
-            .iter()
-            .try_for_each(|field| e.str(field).map(|_| ()))?;
+        read.fields.iter().try_for_each(|field| e.str(field).map(|_| ()))?;
         e.str(&read.reason)?;
     }
     Ok(())
@@ -92,9 +90,7 @@ pub(super) fn read_asks(d: &mut Decoder<'_>) -> Result<Vec<Ask>, WireError> {
 
 /// Times stand one after the other as differences, since a day's lie close.
 pub(super) fn write_times(e: &mut Out<'_>, times: &Times) -> Written {
-    e.bytes(&times.feed.0)?
-        .u64(times.n)?
-        .array(times.at.len() as u64)?;
+    e.bytes(&times.feed.0)?.u64(times.n)?.array(times.at.len() as u64)?;
     let mut before = 0;
     for at in &times.at {
         e.i64(at.wrapping_sub(before))?;

@@ -18,8 +18,7 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
     };
     e.array(5)?.array(recovery.receipts.len() as u64 * 2)?;
     for (epoch, receipt) in &recovery.receipts {
-        e.u64(epoch.0)?
-            .array(if receipt.suite.is_some() { 8 } else { 7 })?;
+        e.u64(epoch.0)?.array(if receipt.suite.is_some() { 8 } else { 7 })?;
         write_receipt(e, receipt)?;
     }
     e.array(recovery.seen.len() as u64 * 3)?;
@@ -32,9 +31,7 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
     }
     e.u64(recovery.left)?.array(recovery.missing.len() as u64 * 5)?;
     for missing in &recovery.missing {
-        e.bytes(&missing.record.0)?
-            .u32(missing.area.0)?
-            .u8(missing.facet)?;
+        e.bytes(&missing.record.0)?.u32(missing.area.0)?.u8(missing.facet)?;
         e.bytes(&missing.feed.0)?.u64(missing.count)?;
     }
     Ok(())
@@ -52,11 +49,7 @@ pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, Wir
             Ok((epoch, read_receipt(d, with_suite)?))
         })?;
         let seen: Vec<EntrySeen> = many(d, 3, limits::PUSH_ENTRIES, |d| {
-            Ok(EntrySeen {
-                feed: FeedId(fixed(d.bytes()?)?),
-                n: d.u64()?,
-                clock: unpack(d.bytes()?)?,
-            })
+            Ok(EntrySeen { feed: FeedId(fixed(d.bytes()?)?), n: d.u64()?, clock: unpack(d.bytes()?)? })
         })?;
         let emptied: Vec<(FeedId, u64, EntryHash)> = many(d, 3, limits::PUSH_ENTRIES, |d| {
             let feed = FeedId(fixed(d.bytes()?)?);
@@ -72,21 +65,14 @@ pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, Wir
                 count: d.u64()?,
             })
         })?;
-        let proofs = receipts
-            .iter()
-            .map(|(epoch, receipt)| (epoch.0, receipt.feed, receipt.first, receipt.n));
+        let proofs =
+            receipts.iter().map(|(epoch, receipt)| (epoch.0, receipt.feed, receipt.first, receipt.n));
         each_once(proofs, "a receipt")?;
         each_once(seen.iter().map(|seen| (seen.feed, seen.n)), "an entry")?;
         each_once(emptied.iter().map(|(feed, n, _)| (*feed, *n)), "an entry")?;
         let lacking = missing.iter().map(|one| (one.record, one.facet, one.feed));
         each_once(lacking, "a missing change")?;
-        Ok(Recovery {
-            receipts,
-            seen,
-            emptied,
-            left,
-            missing,
-        })
+        Ok(Recovery { receipts, seen, emptied, left, missing })
     })
 }
 
@@ -120,11 +106,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<(u8, FeedId, u64)>, WireError> {
     }
     let item = |item: &[u8]| {
         let (feed, n) = (fixed(&item[1..17])?, u64::from_be_bytes(fixed(&item[17..])?));
-        if item[0] < 64 {
-            Ok((item[0], FeedId(feed), n))
-        } else {
-            Err(WireError::Malformed("clock"))
-        }
+        if item[0] < 64 { Ok((item[0], FeedId(feed), n)) } else { Err(WireError::Malformed("clock")) }
     };
     bytes.chunks_exact(CLOCK_ITEM).map(item).collect()
 }
@@ -148,9 +130,7 @@ pub(super) fn read_restored(d: &mut Decoder<'_>, with_suite: bool) -> Result<Res
         former: ServerEpoch(d.u64()?),
         epoch: ServerEpoch(d.u64()?),
         at: d.i64()?,
-        known: many(d, 2, limits::DEVICE_FEEDS as usize, |d| {
-            Ok((FeedId(fixed(d.bytes()?)?), d.u64()?))
-        })?,
+        known: many(d, 2, limits::DEVICE_FEEDS as usize, |d| Ok((FeedId(fixed(d.bytes()?)?), d.u64()?)))?,
         signature: fixed(d.bytes()?)?,
     })
 }

@@ -118,23 +118,14 @@ fn read_segment(
     let feed = FeedId(array(r.raw("feed", 16)?));
     let (before, signature) = (array(r.raw("before", 8)?), array(r.raw("signature", 64)?));
     let (count, first) = (r.uint("entries")?, r.uint("first")?);
-    *left = left
-        .checked_sub(count)
-        .ok_or(WireError::TooLarge("entries of a push"))?;
+    *left = left.checked_sub(count).ok_or(WireError::TooLarge("entries of a push"))?;
     if first == 0 || first.checked_add(count).is_none() {
         return Err(WireError::Malformed("entry number"));
     }
     let mut records = Vec::new();
-    let entries = (0..count)
-        .map(|i| read_pushed(r, feed, first + i, &mut records, names))
-        .collect::<Result<_, _>>()?;
-    Ok(Segment {
-        feed,
-        suite,
-        before,
-        entries,
-        signature,
-    })
+    let entries =
+        (0..count).map(|i| read_pushed(r, feed, first + i, &mut records, names)).collect::<Result<_, _>>()?;
+    Ok(Segment { feed, suite, before, entries, signature })
 }
 
 fn read_pushed(
@@ -151,10 +142,7 @@ fn read_pushed(
             let record_type = r.text("type")?.to_owned();
             let area = u32::try_from(r.step("area")?).map_err(|_| WireError::Malformed("area"))?;
             records.push(RecordId::created_by(feed, n));
-            Target::Create {
-                record_type,
-                area: AreaNo(area),
-            }
+            Target::Create { record_type, area: AreaNo(area) }
         }
         index => {
             let index = (index - target::RECORD) as usize;
@@ -166,14 +154,7 @@ fn read_pushed(
         }
     };
     let intents = read_intents(r, at)?;
-    Ok(Entry {
-        n,
-        at,
-        cursor,
-        role,
-        target,
-        intents,
-    })
+    Ok(Entry { n, at, cursor, role, target, intents })
 }
 
 fn read_name(r: &mut Reader<'_>, names: &dyn RecordNames) -> Result<RecordId, WireError> {
@@ -181,9 +162,7 @@ fn read_name(r: &mut Reader<'_>, names: &dyn RecordNames) -> Result<RecordId, Wi
         name::SHORT => {
             let area = u32::try_from(r.step("name area")?).map_err(|_| WireError::Malformed("area"))?;
             let (area, created) = (AreaNo(area), r.step("name created")? as u64);
-            names
-                .record(area, created)
-                .ok_or(WireError::RecordName { area, created })
+            names.record(area, created).ok_or(WireError::RecordName { area, created })
         }
         name::WHOLE => Ok(RecordId(array(r.raw("name whole", 16)?))),
         name::OWN | 3.. => Err(WireError::Malformed("record name")),
@@ -193,12 +172,7 @@ fn read_name(r: &mut Reader<'_>, names: &dyn RecordNames) -> Result<RecordId, Wi
 pub(super) fn write_intents(w: &mut Writer, entry: &Entry) {
     w.set_time(entry.at);
     let shape = |i: &Intent| {
-        format!(
-            "{}{}{}",
-            char::from(b'0' + op_number(&i.op)),
-            char::from(b'A' + i.facet),
-            i.field
-        )
+        format!("{}{}{}", char::from(b'0' + op_number(&i.op)), char::from(b'A' + i.facet), i.field)
     };
     let shapes: Vec<String> = entry.intents.iter().map(shape).collect();
     w.text("shape", &shapes.join(&INTENT_SEPARATOR.to_string()));
@@ -250,9 +224,7 @@ pub(super) fn read_intents(r: &mut Reader<'_>, at: i64) -> Result<Vec<Intent>, W
 fn read_intent(r: &mut Reader<'_>, shape: &str) -> Result<Intent, WireError> {
     let mut chars = shape.chars();
     let (op, facet) = (chars.next(), chars.next());
-    let facet = facet
-        .and_then(|f| (f as u32).checked_sub('A' as u32))
-        .filter(|&f| f < 64);
+    let facet = facet.and_then(|f| (f as u32).checked_sub('A' as u32)).filter(|&f| f < 64);
     let facet = facet.ok_or(WireError::Malformed("facet"))? as u8;
     let field = chars.as_str().to_owned();
     let op = read_op(r, shape, op.ok_or(WireError::Malformed("operation"))?)?;
@@ -263,43 +235,19 @@ fn read_op(r: &mut Reader<'_>, column: &str, op: char) -> Result<Op, WireError> 
     let small = |v: u64| u32::try_from(v).map_err(|_| WireError::Malformed("position"));
     let int = |v: serde_json::Value| v.as_i64().ok_or(WireError::Malformed("integer"));
     Ok(match op {
-        '0' => Op::Put {
-            value: r.value(column)?,
-        },
-        '1' => Op::Raise {
-            value: int(r.value(column)?)?,
-        },
-        '2' => Op::Increment {
-            by: int(r.value(column)?)?,
-        },
+        '0' => Op::Put { value: r.value(column)? },
+        '1' => Op::Raise { value: int(r.value(column)?)? },
+        '2' => Op::Increment { by: int(r.value(column)?)? },
         '3' => {
             let (pos, delete) = (small(r.uint("splice pos")?)?, small(r.uint("splice delete")?)?);
-            Op::Splice {
-                pos,
-                delete,
-                insert: r.text(column)?.to_owned(),
-            }
+            Op::Splice { pos, delete, insert: r.text(column)?.to_owned() }
         }
-        '4' => Op::Add {
-            item: r.text(column)?.to_owned(),
-        },
-        '5' => Op::Remove {
-            item: r.text(column)?.to_owned(),
-        },
-        '6' => Op::Append {
-            value: r.value(column)?,
-        },
-        '7' => Op::SetChild {
-            child: r.text("child")?.to_owned(),
-            value: r.map(column)?,
-        },
-        '8' => Op::RemoveChild {
-            child: r.text("child")?.to_owned(),
-        },
-        '9' => Op::Event {
-            verb: r.text("verb")?.to_owned(),
-            args: r.map(column)?,
-        },
+        '4' => Op::Add { item: r.text(column)?.to_owned() },
+        '5' => Op::Remove { item: r.text(column)?.to_owned() },
+        '6' => Op::Append { value: r.value(column)? },
+        '7' => Op::SetChild { child: r.text("child")?.to_owned(), value: r.map(column)? },
+        '8' => Op::RemoveChild { child: r.text("child")?.to_owned() },
+        '9' => Op::Event { verb: r.text("verb")?.to_owned(), args: r.map(column)? },
         _ => return Err(WireError::Malformed("operation")),
     })
 }

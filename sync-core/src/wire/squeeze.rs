@@ -48,20 +48,12 @@ pub fn level_for(bytes: usize) -> i32 {
 
 /// Packs a whole payload, whichever way is shortest; `dictionary` when both sides hold it.
 pub fn pack(payload: &[u8], dictionary: Option<&[u8]>) -> (Packing, Vec<u8>) {
-    let packing = if dictionary.is_some() {
-        Packing::Dictionary
-    } else {
-        Packing::Zstd
-    };
+    let packing = if dictionary.is_some() { Packing::Dictionary } else { Packing::Zstd };
     let mut stream = Packer::new(packing, dictionary.unwrap_or_default(), level_for(payload.len()));
     stream.expect(payload.len());
     let mut packed = stream.push(payload);
     packed.extend(stream.finish());
-    if packed.len() < payload.len() {
-        (packing, packed)
-    } else {
-        (Packing::Plain, payload.to_vec())
-    }
+    if packed.len() < payload.len() { (packing, packed) } else { (Packing::Plain, payload.to_vec()) }
 }
 
 /// Unpacks a whole payload of at most `limit` bytes.
@@ -78,19 +70,10 @@ pub fn unpack(
         Packing::Dictionary => zstd::stream::read::Decoder::with_dictionary(packed, dictionary),
     }
     .map_err(|_| WireError::Malformed("zstd"))?;
-    decoder
-        .window_log_max(WINDOW_LOG_MAX)
-        .map_err(|_| WireError::Malformed("zstd"))?;
+    decoder.window_log_max(WINDOW_LOG_MAX).map_err(|_| WireError::Malformed("zstd"))?;
     let mut out = Vec::new();
-    decoder
-        .take(limit as u64 + 1)
-        .read_to_end(&mut out)
-        .map_err(|_| WireError::Malformed("zstd"))?;
-    if out.len() > limit {
-        Err(WireError::TooLarge("inflated bytes"))
-    } else {
-        Ok(out)
-    }
+    decoder.take(limit as u64 + 1).read_to_end(&mut out).map_err(|_| WireError::Malformed("zstd"))?;
+    if out.len() > limit { Err(WireError::TooLarge("inflated bytes")) } else { Ok(out) }
 }
 
 /// Packs a stream piece by piece; each piece can be unpacked as soon as it has arrived.
@@ -104,11 +87,9 @@ impl Packer {
         let zstd = match packing {
             Packing::Plain => None,
             Packing::Zstd => Some(zstd::stream::write::Encoder::new(Vec::new(), level)),
-            Packing::Dictionary => Some(zstd::stream::write::Encoder::with_dictionary(
-                Vec::new(),
-                level,
-                dictionary,
-            )),
+            Packing::Dictionary => {
+                Some(zstd::stream::write::Encoder::with_dictionary(Vec::new(), level, dictionary))
+            }
         };
         let mut zstd = zstd.map(|made| made.expect("BUG: zstd takes any dictionary and level"));
         if let Some(encoder) = &mut zstd {
@@ -134,9 +115,7 @@ impl Packer {
         let Some(encoder) = &mut self.zstd else {
             return piece.to_vec();
         };
-        encoder
-            .write_all(piece)
-            .expect("BUG: writing to a Vec cannot fail");
+        encoder.write_all(piece).expect("BUG: writing to a Vec cannot fail");
         std::mem::take(encoder.get_mut())
     }
 
@@ -151,9 +130,7 @@ impl Packer {
 
     /// The stream's last bytes.
     pub fn finish(self) -> Vec<u8> {
-        self.zstd
-            .map(|e| e.finish().expect("BUG: writing to a Vec cannot fail"))
-            .unwrap_or_default()
+        self.zstd.map(|e| e.finish().expect("BUG: writing to a Vec cannot fail")).unwrap_or_default()
     }
 }
 
@@ -174,8 +151,7 @@ impl Unpacker {
             Packing::Dictionary => zstd::stream::write::Decoder::with_dictionary(Vec::new(), dictionary),
         };
         let mut zstd = zstd.map_err(|_| WireError::Malformed("zstd"))?;
-        zstd.window_log_max(WINDOW_LOG_MAX)
-            .map_err(|_| WireError::Malformed("zstd"))?;
+        zstd.window_log_max(WINDOW_LOG_MAX).map_err(|_| WireError::Malformed("zstd"))?;
         Ok(Self { zstd: Some(zstd) })
     }
 
@@ -183,11 +159,7 @@ impl Unpacker {
     pub fn push(&mut self, arrived: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<(), WireError> {
         let Some(decoder) = &mut self.zstd else {
             out.extend_from_slice(arrived);
-            return if out.len() > limit {
-                Err(WireError::TooLarge("frame bytes"))
-            } else {
-                Ok(())
-            };
+            return if out.len() > limit { Err(WireError::TooLarge("frame bytes")) } else { Ok(()) };
         };
         for step in arrived.chunks(STEP) {
             decoder
@@ -226,9 +198,6 @@ mod tests {
     fn a_bomb_is_stopped_at_the_limit() {
         let (packing, bomb) = pack(&vec![0; 50 << 20], None);
         assert!(bomb.len() < 10_000);
-        assert_eq!(
-            unpack(packing, &bomb, &[], 1 << 20),
-            Err(WireError::TooLarge("inflated bytes"))
-        );
+        assert_eq!(unpack(packing, &bomb, &[], 1 << 20), Err(WireError::TooLarge("inflated bytes")));
     }
 }

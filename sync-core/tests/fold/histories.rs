@@ -44,13 +44,12 @@ fn is_answered(events: &[Event], ticket: &Ticket) -> bool {
         .map(|event| event.id.as_str())
         .collect();
     let seen = ancestors(events);
-    events
-        .iter()
-        .filter(|event| enders.contains(&event.verb) && ticket.applied.contains(&event.id))
-        .any(|ender| {
+    events.iter().filter(|event| enders.contains(&event.verb) && ticket.applied.contains(&event.id)).any(
+        |ender| {
             let seen = &seen[ender.id.as_str()];
             owed.iter().all(|opening| seen.contains(opening))
-        })
+        },
+    )
 }
 
 #[test]
@@ -108,10 +107,7 @@ fn an_event_that_does_not_fold_on_leaves_the_ticket_as_it_was() {
     let mut ticket = folded(&play(&mut Dice::new(1), STEPS));
     let before = ticket.clone();
     let nobody = event("z", Verb::Assign, "p", 0, &[]);
-    assert!(matches!(
-        fold_on(&mut ticket, &nobody),
-        Err(FoldError::BadArgument { .. })
-    ));
+    assert!(matches!(fold_on(&mut ticket, &nobody), Err(FoldError::BadArgument { .. })));
     assert_eq!(ticket, before);
 }
 

@@ -29,19 +29,14 @@ fn no_event_makes_no_ticket() {
 
 #[test]
 fn an_id_is_there_once() {
-    let expected = FoldError::DuplicateId {
-        event: "r".to_owned(),
-    };
+    let expected = FoldError::DuplicateId { event: "r".to_owned() };
     assert_eq!(error(&[report()]), expected);
 }
 
 #[test]
 fn a_parent_is_there() {
     let accept = event("a", Verb::Accept, "p", 1, &["r", "nowhere"]);
-    let expected = FoldError::UnknownParent {
-        event: "a".to_owned(),
-        parent: "nowhere".to_owned(),
-    };
+    let expected = FoldError::UnknownParent { event: "a".to_owned(), parent: "nowhere".to_owned() };
     assert_eq!(error(&[accept]), expected);
 }
 
@@ -55,9 +50,7 @@ fn a_parent_named_twice_is_one_parent() {
 #[test]
 fn nobody_is_their_own_ancestor() {
     let itself = event("a", Verb::Accept, "p", 1, &["a"]);
-    let expected = FoldError::Cycle {
-        event: "a".to_owned(),
-    };
+    let expected = FoldError::Cycle { event: "a".to_owned() };
     assert_eq!(error(&[itself]), expected);
 
     // The event named is on the cycle, not one that only hangs on it.
@@ -73,19 +66,11 @@ fn nobody_is_their_own_ancestor() {
 #[test]
 fn an_argument_is_there_and_of_its_kind() {
     let bad: [(Verb, &str, &[Value]); 5] = [
-        (
-            Verb::Escalate,
-            "to",
-            &[json!(null), json!(5), json!(-1), json!("2"), json!(2.5)],
-        ),
+        (Verb::Escalate, "to", &[json!(null), json!(5), json!(-1), json!("2"), json!(2.5)]),
         (Verb::DeEscalate, "to", &[json!([1]), json!(256)]),
         (Verb::Feedback, "level_seen", &[json!("1"), json!(99)]),
         (Verb::Assign, "who", &[json!(7), json!(""), json!({"who": 1})]),
-        (
-            Verb::Reopen,
-            "cycle_seen",
-            &[json!(u32::MAX), json!(u64::MAX), json!(true)],
-        ),
+        (Verb::Reopen, "cycle_seen", &[json!(u32::MAX), json!(u64::MAX), json!(true)]),
     ];
     for (verb, name, values) in bad {
         for value in values {
@@ -105,13 +90,7 @@ fn an_argument_is_there_and_of_its_kind() {
 }
 
 fn assert_names(error: &FoldError, verb: Verb, name: &str) {
-    let FoldError::BadArgument {
-        event,
-        verb: of,
-        argument,
-        ..
-    } = error
-    else {
+    let FoldError::BadArgument { event, verb: of, argument, .. } = error else {
         panic!("{verb} {name}: {error}");
     };
     assert_eq!((event.as_str(), *of, *argument), ("e", verb, name));
@@ -134,10 +113,7 @@ fn depth_is_no_danger_and_size_has_a_limit() {
         let verb = if n % 2 == 1 { Verb::Return } else { Verb::Resubmit };
         events.push(event(&format!("e{n}"), verb, "p", 0, &[&parent]));
     }
-    let too_many = FoldError::TooManyEvents {
-        events: TICKET_EVENTS + 1,
-        limit: TICKET_EVENTS,
-    };
+    let too_many = FoldError::TooManyEvents { events: TICKET_EVENTS + 1, limit: TICKET_EVENTS };
     assert_eq!(fold(&events), Err(too_many));
     events.pop();
     let ticket = fold(&events).expect("a ticket");
@@ -170,12 +146,7 @@ fn an_event_and_a_ticket_survive_json() {
     let event: Event = serde_json::from_value(text.clone()).expect("an event");
     assert_eq!(json!(event), text);
     let ticket = fold(&[report(), event]).expect("a ticket");
-    assert_eq!(
-        ticket.outcomes["b"],
-        Outcome::Superseded {
-            state: Some(State::Reported)
-        }
-    );
+    assert_eq!(ticket.outcomes["b"], Outcome::Superseded { state: Some(State::Reported) });
     assert_eq!(ticket.superseded(), ["b"]);
     let back: Ticket = serde_json::from_value(json!(ticket)).expect("a ticket");
     assert_eq!(back, ticket);

@@ -30,11 +30,7 @@ struct Phone {
 pub fn play(dice: &mut Dice, steps: usize) -> Vec<Event> {
     let mut history: Vec<Event> = Vec::new();
     let mut phones: Vec<Phone> = (0..3 + dice.below(3))
-        .map(|_| Phone {
-            held: Vec::new(),
-            heads: Vec::new(),
-            clock_error: dice.below(41) as i64 - 20,
-        })
+        .map(|_| Phone { held: Vec::new(), heads: Vec::new(), clock_error: dice.below(41) as i64 - 20 })
         .collect();
     for step in 0..steps {
         let who = if step == 0 { 0 } else { dice.below(phones.len()) };

@@ -90,10 +90,8 @@ pub fn folded_in_any_order(events: &[Event], dice: &mut Dice, why: &dyn Display)
 
 /// What each event's author had seen, worked out the plain way.
 pub fn ancestors(events: &[Event]) -> BTreeMap<&str, BTreeSet<&str>> {
-    let parents: BTreeMap<&str, &[String]> = events
-        .iter()
-        .map(|event| (event.id.as_str(), event.parents.as_slice()))
-        .collect();
+    let parents: BTreeMap<&str, &[String]> =
+        events.iter().map(|event| (event.id.as_str(), event.parents.as_slice())).collect();
     let of = |id: &str| {
         let mut seen = BTreeSet::new();
         let mut todo: Vec<&str> = parents[id].iter().map(String::as_str).collect();

@@ -31,11 +31,8 @@ fn the_sequential_table() {
     }
     for (verb, states) in table {
         let verb: Verb = verb.parse().expect("a verb");
-        let legal: Vec<&str> = State::ALL
-            .into_iter()
-            .filter(|&state| is_legal(verb, Some(state)))
-            .map(State::as_str)
-            .collect();
+        let legal: Vec<&str> =
+            State::ALL.into_iter().filter(|&state| is_legal(verb, Some(state))).map(State::as_str).collect();
         assert_eq!(legal.join(" "), states, "{verb}");
         assert!(!is_legal(verb, None), "{verb}");
     }
@@ -54,10 +51,7 @@ fn a_name_is_the_same_in_text_and_in_json() {
     for flag in Flag::ALL {
         assert_eq!(serde_json::json!(flag), flag.as_str());
     }
-    assert_eq!(
-        "return_".parse::<Verb>().unwrap_err().to_string(),
-        "\"return_\" is not a ticket verb"
-    );
+    assert_eq!("return_".parse::<Verb>().unwrap_err().to_string(), "\"return_\" is not a ticket verb");
     assert!("reported".parse::<State>().is_err());
 }
 

@@ -33,56 +33,16 @@ pub fn feed(i: usize) -> FeedId {
 fn intent(c: &mut Choices<'_>) -> Intent {
     let item = || ["a", "b", "c"];
     let (field, op) = match c.below(12) {
-        0 => (
-            "status",
-            Op::Put {
-                value: json!(c.below(3)),
-            },
-        ),
-        1 => (
-            "label",
-            Op::Put {
-                value: json!({ "n": [c.below(3), "值"] }),
-            },
-        ),
-        2 => (
-            "reached",
-            Op::Raise {
-                value: c.below(50) as i64,
-            },
-        ),
-        3 => (
-            "count",
-            Op::Increment {
-                by: c.below(5) as i64 - 2,
-            },
-        ),
-        4 => (
-            "notes",
-            Op::Splice {
-                pos: c.below(9) as u32,
-                delete: c.below(3) as u32,
-                insert: "雨天".into(),
-            },
-        ),
-        5 => (
-            "tags",
-            Op::Add {
-                item: item()[c.below(3)].into(),
-            },
-        ),
-        6 => (
-            "tags",
-            Op::Remove {
-                item: item()[c.below(3)].into(),
-            },
-        ),
-        7 => (
-            "log",
-            Op::Append {
-                value: json!({ "v": c.below(9) }),
-            },
-        ),
+        0 => ("status", Op::Put { value: json!(c.below(3)) }),
+        1 => ("label", Op::Put { value: json!({ "n": [c.below(3), "值"] }) }),
+        2 => ("reached", Op::Raise { value: c.below(50) as i64 }),
+        3 => ("count", Op::Increment { by: c.below(5) as i64 - 2 }),
+        4 => {
+            ("notes", Op::Splice { pos: c.below(9) as u32, delete: c.below(3) as u32, insert: "雨天".into() })
+        }
+        5 => ("tags", Op::Add { item: item()[c.below(3)].into() }),
+        6 => ("tags", Op::Remove { item: item()[c.below(3)].into() }),
+        7 => ("log", Op::Append { value: json!({ "v": c.below(9) }) }),
         8 => (
             "contacts",
             Op::SetChild {
@@ -91,18 +51,9 @@ fn intent(c: &mut Choices<'_>) -> Intent {
             },
         ),
         9 | 10 => ("events", event(c)),
-        _ => (
-            "contacts",
-            Op::RemoveChild {
-                child: item()[c.below(3)].into(),
-            },
-        ),
+        _ => ("contacts", Op::RemoveChild { child: item()[c.below(3)].into() }),
     };
-    Intent {
-        facet: 0,
-        field: field.into(),
-        op,
-    }
+    Intent { facet: 0, field: field.into(), op }
 }
 
 fn event(c: &mut Choices<'_>) -> Op {
@@ -115,10 +66,7 @@ fn event(c: &mut Choices<'_>) -> Op {
         ("escalate", json!({ "to": 2, "reason": "难" })),
     ][c.below(6)]
     .clone();
-    Op::Event {
-        verb: verb.into(),
-        args: args.as_object().unwrap().clone(),
-    }
+    Op::Event { verb: verb.into(), args: args.as_object().unwrap().clone() }
 }
 
 /// A history of `steps` steps: who did what, in an order in which causes come before effects.
@@ -126,25 +74,12 @@ pub fn history(c: &mut Choices<'_>, steps: usize) -> Vec<Made> {
     let authors = 2 + c.below(4);
     let mut known: Vec<Clock> = vec![Clock::new(); authors];
     let mut numbers = vec![0u64; authors];
-    let create = Target::Create {
-        record_type: "household".into(),
-        area: AreaNo(1),
-    };
-    let first = Entry {
-        n: 1,
-        at: 1_000,
-        cursor: 0,
-        role: "w".into(),
-        target: create,
-        intents: vec![intent(c)],
-    };
+    let create = Target::Create { record_type: "household".into(), area: AreaNo(1) };
+    let first =
+        Entry { n: 1, at: 1_000, cursor: 0, role: "w".into(), target: create, intents: vec![intent(c)] };
     numbers[0] = 1;
     let record = first.record(feed(0));
-    let mut made = vec![Made {
-        feed: feed(0),
-        entry: first,
-        seen: Clock::new(),
-    }];
+    let mut made = vec![Made { feed: feed(0), entry: first, seen: Clock::new() }];
     for clock in &mut known {
         clock.insert(feed(0), 1);
     }
@@ -171,11 +106,7 @@ pub fn history(c: &mut Choices<'_>, steps: usize) -> Vec<Made> {
         };
         let seen = known[who].clone();
         *known[who].entry(feed(who)).or_insert(0) += 1;
-        made.push(Made {
-            feed: feed(who),
-            entry,
-            seen,
-        });
+        made.push(Made { feed: feed(who), entry, seen });
     }
     made
 }
@@ -184,10 +115,7 @@ pub fn history(c: &mut Choices<'_>, steps: usize) -> Vec<Made> {
 pub fn household() -> gridledger_schema::set::RecordType {
     let field = |merge: &str, kind: Value| {
         let mut field = json!({ "x-merge": merge, "x-label": { "zh": "字段", "en": "Field" }, "x-write": ["grid_worker"] });
-        field
-            .as_object_mut()
-            .unwrap()
-            .extend(kind.as_object().unwrap().clone());
+        field.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
         field
     };
     let text = || json!({ "type": "string", "maxLength": 50 });
@@ -205,9 +133,5 @@ pub fn household() -> gridledger_schema::set::RecordType {
         "x-label": { "zh": "试", "en": "Trial" }, "x-create": ["grid_worker"], "x-workflow": "ticket", "properties": properties,
     });
     let files = [("records/trial.json".to_owned(), file.to_string())];
-    gridledger_schema::set::SchemaSet::from_files(&files)
-        .unwrap()
-        .record_type("trial")
-        .unwrap()
-        .clone()
+    gridledger_schema::set::SchemaSet::from_files(&files).unwrap().record_type("trial").unwrap().clone()
 }

@@ -11,10 +11,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let world = World::in_file(2);
     fixtures::story(&world);
     world.service.store.close();
-    write!(
-        std::io::stdout(),
-        "{}",
-        fixtures::dump(&world.server_file(), &version)
-    )?;
+    write!(std::io::stdout(), "{}", fixtures::dump(&world.server_file(), &version))?;
     Ok(())
 }

@@ -12,10 +12,7 @@ const USAGE: &str = "history world|copies FROM TO";
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     let kind = args.next().as_deref().and_then(Kind::parse).ok_or(USAGE)?;
-    let (from, to): (u64, u64) = (
-        args.next().ok_or(USAGE)?.parse()?,
-        args.next().ok_or(USAGE)?.parse()?,
-    );
+    let (from, to): (u64, u64) = (args.next().ok_or(USAGE)?.parse()?, args.next().ok_or(USAGE)?.parse()?);
     let mut out = std::io::stdout();
     // A planted fault may show as a panic: that is told below.
     std::panic::set_hook(Box::new(|_| {}));

@@ -23,10 +23,7 @@ async fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     let mut next = || args.next().ok_or("phone STORE SERVER CODE STEP…");
     let (store, server, code) = (next()?, next()?, next()?);
-    let options = Options {
-        clock: days_ahead()?,
-        ..Options::default()
-    };
+    let options = Options { clock: days_ahead()?, ..Options::default() };
     let client = Client::open(store, &at_rest::lock(), options)?;
     if client.status()?.enrolled {
         client.engine().set_server(&server)?;
@@ -78,10 +75,7 @@ async fn sync(client: &Client) -> Result<(), Failure> {
 
 fn list(client: &Client) -> Result<(), Failure> {
     for record in client.list(&Query::default())? {
-        let (note, pending) = (
-            record.view["coverage_note"].as_str().unwrap_or("?"),
-            record.pending,
-        );
+        let (note, pending) = (record.view["coverage_note"].as_str().unwrap_or("?"), record.pending);
         say(&format!("holds {} {note} {pending}", record.id))?;
     }
     Ok(())
@@ -98,10 +92,8 @@ fn create(client: &Client, note: &str) -> Result<RecordId, ClientError> {
 /// Somebody who may be called.
 fn person(client: &Client) -> Result<(), Failure> {
     let number = serde_json::Map::from_iter([("number".to_owned(), "13812340987".into())]);
-    let person = Intents::new()
-        .put("name", "赵某")
-        .add("consents", "phone_contact")
-        .set_child("phones", "m", number);
+    let person =
+        Intents::new().put("name", "赵某").add("consents", "phone_contact").set_child("phones", "m", number);
     match client.create("person", "G1", person) {
         Ok(record) => say(&format!("saved {record}")),
         Err(ClientError::Refused(refusal)) => say(&format!("refused {refusal}")),
@@ -121,10 +113,7 @@ fn withdraw(client: &Client) -> Result<(), Failure> {
 
 fn people(client: &Client) -> Result<(), Failure> {
     for person in client.list(&Query::of_type("person"))? {
-        say(&format!(
-            "person {} {} {}",
-            person.id, person.view, person.pending
-        ))?;
+        say(&format!("person {} {} {}", person.id, person.view, person.pending))?;
     }
     Ok(())
 }

@@ -126,13 +126,9 @@ impl Simulation<'_> {
         let answers: Vec<Result<Vec<u8>, SyncError>> = if matches!(world.address(), StoreAddress::Postgres(_))
         {
             std::thread::scope(|scope| {
-                let threads: Vec<_> = bodies
-                    .iter()
-                    .map(|body| scope.spawn(move || answer(world, body)))
-                    .collect();
-                let answers = threads
-                    .into_iter()
-                    .map(|thread| thread.join().expect("an answer"));
+                let threads: Vec<_> =
+                    bodies.iter().map(|body| scope.spawn(move || answer(world, body))).collect();
+                let answers = threads.into_iter().map(|thread| thread.join().expect("an answer"));
                 answers.collect()
             })
         } else {

@@ -229,11 +229,7 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
     }
     blameless(simulation, records)?;
     if fates.len() != simulation.saved.len() {
-        return Err(format!(
-            "{} edits saved, {} decided",
-            simulation.saved.len(),
-            fates.len()
-        ));
+        return Err(format!("{} edits saved, {} decided", simulation.saved.len(), fates.len()));
     }
     for index in 0..simulation.players.len() {
         let may_read = rights(simulation, index)?;
@@ -262,9 +258,7 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
                 _ => false,
             };
             if !fits {
-                return Err(format!(
-                    "{index}'s edit {n} is {state:?}, refused on the server: {refused:?}"
-                ));
+                return Err(format!("{index}'s edit {n} is {state:?}, refused on the server: {refused:?}"));
             }
         }
     }
@@ -279,16 +273,11 @@ fn blameless(simulation: &Simulation<'_>, records: &Records) -> Result<(), Strin
             Some(Code::RoleNotHeld | Code::GrantEnded) => true,
             // Clocks are put right or taken as they are: nobody's work is refused for them.
             Some(code) if is_of_clocks(code) => true,
-            Some(Code::GraceOver) => ends
-                .iter()
-                .all(|end| row.received_at < end + limits::RIGHTS_GRACE_MS),
+            Some(Code::GraceOver) => ends.iter().all(|end| row.received_at < end + limits::RIGHTS_GRACE_MS),
             _ => false,
         };
         if blamed {
-            return Err(format!(
-                "{}'s {entry:?} was refused: {:?}",
-                row.author, row.refusal
-            ));
+            return Err(format!("{}'s {entry:?} was refused: {:?}", row.author, row.refusal));
         }
     }
     Ok(())
@@ -305,17 +294,9 @@ struct MayRead {
 fn rights(simulation: &Simulation<'_>, player: usize) -> Result<BTreeMap<AreaNo, MayRead>, String> {
     let service = &simulation.world.service;
     let login = PEOPLE[simulation.players[player].who].0;
-    let user = service
-        .store
-        .user_by_login(login)
-        .map_err(text)?
-        .ok_or("no such user")?;
+    let user = service.store.user_by_login(login).map_err(text)?.ok_or("no such user")?;
     let (grants, tree) = (service.store.grants(user.no).map_err(text)?, service.tree());
-    let rights = Rights {
-        schema: &service.schema,
-        tree: &tree,
-        grants: &grants,
-    };
+    let rights = Rights { schema: &service.schema, tree: &tree, grants: &grants };
     let now = service.now();
     Ok(rights
         .areas(now)
@@ -342,41 +323,22 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
             .history
             .iter()
             .any(|(row, entry)| row.feed == *feed && entry.n < edit.n && fates[&(row.feed, entry.n)]);
-        let Some(saw) = edit
-            .saw
-            .as_ref()
-            .filter(|_| !own_refused && PEOPLE[*who].1 != "grid_head")
-        else {
+        let Some(saw) = edit.saw.as_ref().filter(|_| !own_refused && PEOPLE[*who].1 != "grid_head") else {
             continue;
         };
         let stored: Vec<_> = held.stored().collect();
-        let Some(place) = stored
-            .iter()
-            .position(|(row, e)| row.feed == *feed && e.n == edit.n)
-        else {
+        let Some(place) = stored.iter().position(|(row, e)| row.feed == *feed && e.n == edit.n) else {
             continue;
         };
         // What was there before its generation cannot be shown again.
-        let of_before = stored[place]
-            .0
-            .log
-            .as_ref()
-            .is_some_and(|line| line.seq <= held.began);
+        let of_before = stored[place].0.log.as_ref().is_some_and(|line| line.seq <= held.began);
         if of_before || stored[place].1.cursor < held.began {
             continue;
         }
-        let line = stored[place]
-            .0
-            .log
-            .as_ref()
-            .ok_or("a stored entry without a line")?;
+        let line = stored[place].0.log.as_ref().ok_or("a stored entry without a line")?;
         let clock = match &line.seen {
             None => all_of(&stored[..place]),
-            Some(seen) => seen
-                .iter()
-                .filter(|(f, ..)| *f == 0)
-                .map(|(_, feed, n)| (*feed, *n))
-                .collect(),
+            Some(seen) => seen.iter().filter(|(f, ..)| *f == 0).map(|(_, feed, n)| (*feed, *n)).collect(),
         };
         simulation.tally.concurrent += usize::from(line.seen.is_some());
         let past = held.documents[&0].at(&Seen::Clock(clock)).map_err(text)?;
@@ -448,23 +410,14 @@ fn refused_stays_home(simulation: &mut Simulation<'_>, records: &Records) -> Res
     let marks = |refused: bool| -> BTreeSet<String> {
         let rows = records.values().flat_map(|held| &held.history);
         let rows = rows.filter(|(row, _)| row.refusal.is_some() == refused);
-        rows.flat_map(|(_, entry)| marks_in(&json!(entry.intents).to_string()))
-            .collect()
+        rows.flat_map(|(_, entry)| marks_in(&json!(entry.intents).to_string())).collect()
     };
     let (accepted, refused) = (marks(false), marks(true));
     for mark in refused.difference(&accepted) {
         for (index, player) in simulation.players.iter_mut().enumerate() {
-            let found = player
-                .phone
-                .engine()
-                .for_check()
-                .list(&Query::default().text(mark))
-                .map_err(text)?;
+            let found = player.phone.engine().for_check().list(&Query::default().text(mark)).map_err(text)?;
             if let Some(record) = found.first() {
-                return Err(format!(
-                    "{mark} was refused and is on phone {index}: {}",
-                    record.view
-                ));
+                return Err(format!("{mark} was refused and is on phone {index}: {}", record.view));
             }
         }
     }
@@ -485,12 +438,8 @@ fn marks_in(text: &str) -> Vec<String> {
 fn same_views(simulation: &mut Simulation<'_>, player: usize, records: &Records) -> Result<(), String> {
     let may_read = rights(simulation, player)?;
     let login = PEOPLE[simulation.players[player].who].0;
-    let shown = simulation.players[player]
-        .phone
-        .engine()
-        .for_check()
-        .list(&Query::default())
-        .map_err(text)?;
+    let shown =
+        simulation.players[player].phone.engine().for_check().list(&Query::default()).map_err(text)?;
     let wanted = records.iter().filter(|(_, held)| {
         let reach = may_read.get(&held.area);
         reach.is_some_and(|reach| held.is_within(reach.scope, login)) && !held.documents.is_empty()
@@ -498,23 +447,15 @@ fn same_views(simulation: &mut Simulation<'_>, player: usize, records: &Records)
     let wanted: BTreeMap<&RecordId, &Held> = wanted.collect();
     for record in &shown {
         let Some(held) = wanted.get(&record.id) else {
-            return Err(format!(
-                "phone {player} shows {record:?}, which is not there for it"
-            ));
+            return Err(format!("phone {player} shows {record:?}, which is not there for it"));
         };
         let there = held.view(may_read[&held.area].facets).to_json();
         if (&record.view, record.pending, &record.record_type) != (&there, 0, &held.record_type.name) {
-            return Err(format!(
-                "phone {player} shows\n{record:?}\nthe server holds\n{there}"
-            ));
+            return Err(format!("phone {player} shows\n{record:?}\nthe server holds\n{there}"));
         }
     }
     if shown.len() != wanted.len() {
-        return Err(format!(
-            "phone {player} shows {} records of {}",
-            shown.len(),
-            wanted.len()
-        ));
+        return Err(format!("phone {player} shows {} records of {}", shown.len(), wanted.len()));
     }
     Ok(())
 }

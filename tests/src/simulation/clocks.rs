@@ -38,9 +38,7 @@ impl Simulation<'_> {
     fn server_clock_jumps(&mut self) -> Result<(), String> {
         let days = *self.rng.pick(&JUMPS);
         let is_off = self.rng.percent(50);
-        self.note(format!(
-            "the server's clock is {days} days off, after a stop: {is_off}"
-        ));
+        self.note(format!("the server's clock is {days} days off, after a stop: {is_off}"));
         let told_before = self.erased_so_far()?;
         if is_off {
             self.world.off_for(HOUR, days * DAY);
@@ -75,9 +73,7 @@ impl Simulation<'_> {
         if !self.clock_is_wrong {
             return Err("the server doubts its clock, and it is right".into());
         }
-        self.note(format!(
-            "  … {player} is told that the server's clock is in doubt"
-        ));
+        self.note(format!("  … {player} is told that the server's clock is in doubt"));
         self.tally.told_unsure += 1;
         Ok(SyncReport::default())
     }

@@ -31,11 +31,8 @@ pub(super) fn none_swallowed(simulation: &Simulation<'_>, id: &RecordId, held: &
     if held.is_emptied() || held.began > 0 || simulation.tally.waited_out > 0 {
         return Ok(());
     }
-    let screens: Screens<'_> = simulation
-        .saved
-        .iter()
-        .map(|edit| ((simulation.players[edit.player].feed, edit.n), edit))
-        .collect();
+    let screens: Screens<'_> =
+        simulation.saved.iter().map(|edit| ((simulation.players[edit.player].feed, edit.n), edit)).collect();
     let written = written(held);
     let there = held.view(u64::MAX).to_json();
     for one in &written {

@@ -11,14 +11,8 @@ const WIRING: [&str; 5] = ["gas", "wiring", "blocked_exit", "fire_load", "struct
 const CONSENTS: [&str; 3] = ["register", "phone_contact", "care_service"];
 const STATUS: [&str; 4] = ["active", "vacant", "moved", "opted_out"];
 /// The usual course of a ticket, and what crosses it.
-const COURSE: [Verb; 6] = [
-    Verb::Accept,
-    Verb::Start,
-    Verb::Feedback,
-    Verb::Close,
-    Verb::Escalate,
-    Verb::Reopen,
-];
+const COURSE: [Verb; 6] =
+    [Verb::Accept, Verb::Start, Verb::Feedback, Verb::Close, Verb::Escalate, Verb::Reopen];
 const SAY: [&str; 4] = ["邻里", "路灯", "楼道", "好"];
 
 fn object(value: Value) -> Map<String, Value> {
@@ -36,10 +30,7 @@ pub struct Homes {
 /// A new record: its type and what is in it. `mark` is a text that only this edit writes.
 pub fn create(rng: &mut Rng, mark: &str, homes: &Homes, now: i64) -> (&'static str, Intents) {
     match rng.below(6) {
-        0 => (
-            "dwelling",
-            Intents::new().put("address", json!({ "road": "人民路", "number": mark })),
-        ),
+        0 => ("dwelling", Intents::new().put("address", json!({ "road": "人民路", "number": mark }))),
         1 => (
             "patrol",
             Intents::new()
@@ -185,11 +176,7 @@ fn of_ticket(
 
 /// The description with a stretch in it changed.
 fn text(rng: &mut Rng, record: &Record, mark: &str) -> String {
-    let old: Vec<char> = record.view["description"]
-        .as_str()
-        .unwrap_or("")
-        .chars()
-        .collect();
+    let old: Vec<char> = record.view["description"].as_str().unwrap_or("").chars().collect();
     let at = rng.below(old.len() + 1);
     let end = (at + rng.below(4)).min(old.len());
     let (before, after): (String, String) = (old[..at].iter().collect(), old[end..].iter().collect());
@@ -205,17 +192,11 @@ fn event(
     tickets: &[String],
 ) -> Intents {
     let ticket = &record.view["_ticket"];
-    let (level, cycle) = (
-        ticket["level"].as_i64().unwrap_or(1),
-        ticket["cycle"].as_i64().unwrap_or(1),
-    );
+    let (level, cycle) = (ticket["level"].as_i64().unwrap_or(1), ticket["cycle"].as_i64().unwrap_or(1));
     // Whatever the table lets happen now, most of the time; the rest must be refused early.
     let state = serde_json::from_value(ticket["state"].clone()).ok();
-    let legal: Vec<Verb> = Verb::ALL
-        .iter()
-        .copied()
-        .filter(|verb| gridledger_core::fold::is_legal(*verb, state))
-        .collect();
+    let legal: Vec<Verb> =
+        Verb::ALL.iter().copied().filter(|verb| gridledger_core::fold::is_legal(*verb, state)).collect();
     let usual: Vec<Verb> = COURSE.into_iter().filter(|verb| legal.contains(verb)).collect();
     let verb = match rng.below(10) {
         0 => *rng.pick(&Verb::ALL),

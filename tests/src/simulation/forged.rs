@@ -34,26 +34,14 @@ impl Simulation<'_> {
         } else {
             self.hides_a_refusal(&mut liar, epoch)
         };
-        self.note(format!(
-            "a device lies, and the server is restored from before: {:?}",
-            self.never.last()
-        ));
+        self.note(format!("a device lies, and the server is restored from before: {:?}", self.never.last()));
         self.restore_from(&backup);
         let now = self.world.service.identity.epoch;
         liar.counter += 10;
-        let outcome = liar.send(
-            &self.world,
-            &Request {
-                server_epoch: Some(now),
-                ..lie
-            },
-        );
+        let outcome = liar.send(&self.world, &Request { server_epoch: Some(now), ..lie });
         self.note(format!("  … {:?}", outcome.codes()));
-        let honest = Request {
-            server_epoch: Some(now),
-            recovery: Some(Recovery::default()),
-            ..Request::default()
-        };
+        let honest =
+            Request { server_epoch: Some(now), recovery: Some(Recovery::default()), ..Request::default() };
         liar.counter += 10;
         if liar.send(&self.world, &honest) == Outcome::Panic {
             return Err("the server panicked".into());
@@ -97,20 +85,11 @@ impl Simulation<'_> {
         liar.send(&self.world, &liar.push(entries[..1].to_vec()));
         let rubbish = liar.segment(EntryHash([9; 32]), entries[..1].to_vec());
         let good = liar.segment(hashes[0], entries[1..].to_vec());
-        let pushed = liar.send(
-            &self.world,
-            &Request {
-                segments: vec![rubbish, good],
-                ..Request::default()
-            },
-        );
+        let pushed = liar.send(&self.world, &Request { segments: vec![rubbish, good], ..Request::default() });
         let segment = signed(liar, entries, hashes[1]);
         Request {
             segments: vec![segment],
-            recovery: Some(Recovery {
-                receipts: kept(epoch, &pushed),
-                ..Recovery::default()
-            }),
+            recovery: Some(Recovery { receipts: kept(epoch, &pushed), ..Recovery::default() }),
             ..Request::default()
         }
     }
@@ -119,11 +98,7 @@ impl Simulation<'_> {
     pub(super) fn nothing_forged(&self, held: &Held) -> Result<(), String> {
         for (row, entry) in held.stored() {
             let said = json!(entry.intents).to_string();
-            if let Some(mark) = self
-                .never
-                .iter()
-                .find(|mark| said.contains(&format!("\"{mark}\"")))
-            {
+            if let Some(mark) = self.never.iter().find(|mark| said.contains(&format!("\"{mark}\""))) {
                 return Err(format!("{mark} was forged, and {}.{} is stored", row.feed, row.n));
             }
         }

@@ -71,26 +71,17 @@ impl Simulation<'_> {
     /// refused. Then it was a mistake.
     fn revoked_between(&mut self, player: usize, mut pulling: Pulling) -> Result<(), String> {
         let of_device = self.rng.percent(50);
-        self.note(format!(
-            "{player} is revoked meanwhile, its device alone: {of_device}"
-        ));
+        self.note(format!("{player} is revoked meanwhile, its device alone: {of_device}"));
         self.tally.revoked += 1;
         self.set_revoked(player, of_device, true)?;
         let before = pulling.report().changed;
         while !self.next_piece(player, &mut pulling)? {}
         let after = pulling.report().changed;
         if after > before {
-            return Err(format!(
-                "a revoked phone got {} changes",
-                pulling.report().changed - before
-            ));
+            return Err(format!("a revoked phone got {} changes", pulling.report().changed - before));
         }
         self.tally.refused += pulling.report().refused as usize;
-        let expected = if of_device {
-            Code::DeviceRevoked
-        } else {
-            Code::UserRevoked
-        };
+        let expected = if of_device { Code::DeviceRevoked } else { Code::UserRevoked };
         match self.players[player].phone.sync(&self.world) {
             Err(SyncFailure::Server(SyncError::Refused(code))) if code == expected => {}
             other => return Err(format!("a revoked phone was answered {other:?}")),
@@ -106,11 +97,7 @@ impl Simulation<'_> {
             return store.set_user_revoked(user.no, is).map_err(text);
         }
         let device = self.device_of(player)?;
-        self.world
-            .service
-            .store
-            .set_device_revoked(device, is)
-            .map_err(text)
+        self.world.service.store.set_device_revoked(device, is).map_err(text)
     }
 
     /// The number under which the server knows a player's phone.
@@ -118,8 +105,6 @@ impl Simulation<'_> {
         let key = self.players[player].phone.engine().public_key();
         let devices = self.world.service.store.devices().map_err(text)?;
         let device = devices.into_iter().find(|device| device.public_key == key);
-        device
-            .map(|device| device.no)
-            .ok_or_else(|| format!("the server does not know {player}"))
+        device.map(|device| device.no).ok_or_else(|| format!("the server does not know {player}"))
     }
 }

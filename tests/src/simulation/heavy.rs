@@ -92,20 +92,16 @@ impl Simulation<'_> {
         let most = 2 * (PIECE + self.heaviest()?);
         loop {
             let phone = &mut self.players[player].phone;
-            let mut receiving = phone
-                .send(&self.world, BUDGET)
-                .map_err(|error| format!("a heavy request: {error}"))?;
+            let mut receiving =
+                phone.send(&self.world, BUDGET).map_err(|error| format!("a heavy request: {error}"))?;
             let largest = receiving.largest_frame();
-            self.note(format!(
-                "{player} is sent a frame of {largest} bytes; {most} would do"
-            ));
+            self.note(format!("{player} is sent a frame of {largest} bytes; {most} would do"));
             if largest > most {
                 return Err(format!("a frame of {largest} bytes for a budget of {BUDGET}"));
             }
             let phone = &mut self.players[player].phone;
-            let more = phone
-                .take(&mut receiving, usize::MAX)
-                .map_err(|error| format!("a heavy answer: {error}"))?;
+            let more =
+                phone.take(&mut receiving, usize::MAX).map_err(|error| format!("a heavy answer: {error}"))?;
             self.took(player, &receiving.report)?;
             if more != Some(true) {
                 return Ok(());

@@ -23,11 +23,8 @@ impl Simulation<'_> {
         let Some(dwelling) = self.made(player, "dwelling", &area, address)? else {
             return Ok(());
         };
-        let lived_in = |mark: String| {
-            Intents::new()
-                .put("dwelling_id", dwelling.to_string())
-                .put("label", mark)
-        };
+        let lived_in =
+            |mark: String| Intents::new().put("dwelling_id", dwelling.to_string()).put("label", mark);
         let Some(household) = self.made(player, "household", &area, lived_in)? else {
             return Ok(());
         };
@@ -47,10 +44,7 @@ impl Simulation<'_> {
         self.sync(player, Line::Good)?;
         self.split_around(&area);
         let visit = |mark: String| {
-            Intents::new()
-                .put("household", household.to_string())
-                .put("result", "met")
-                .put("summary", mark)
+            Intents::new().put("household", household.to_string()).put("result", "met").put("summary", mark)
         };
         self.made(player, "visit", &area, visit)?;
         self.tally.households += 1;
@@ -84,9 +78,9 @@ impl Simulation<'_> {
         let Some(found) = engine.for_check().get(household).map_err(text)? else {
             return Ok(());
         };
-        let adds = members.iter().fold(Intents::new(), |adds, member| {
-            adds.add("members", member.to_string().as_str())
-        });
+        let adds = members
+            .iter()
+            .fold(Intents::new(), |adds, member| adds.add("members", member.to_string().as_str()));
         let saw = (!found.withheld).then_some(found.view);
         self.save(player, household, adds, saw)
     }

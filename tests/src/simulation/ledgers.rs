@@ -36,12 +36,7 @@ impl Simulation<'_> {
         for _ in 0..2 {
             let (of, asks) = *self.rng.pick(&QUESTIONS);
             let (since, rows) = (None, BTreeMap::new());
-            self.desks.push(Desk {
-                of,
-                asks,
-                since,
-                rows,
-            });
+            self.desks.push(Desk { of, asks, since, rows });
         }
     }
 
@@ -57,12 +52,7 @@ impl Simulation<'_> {
         let clerk = Clerk::new(&service, CLERK);
         self.note(format!("desk {desk} pulls {limit} rows at a time"));
         loop {
-            let Desk {
-                of,
-                asks,
-                since,
-                rows,
-            } = &mut self.desks[desk];
+            let Desk { of, asks, since, rows } = &mut self.desks[desk];
             let page = match page(&clerk, of, asks, since.as_deref(), limit) {
                 // Another generation of the server: the desk begins again.
                 Err(Code::ServerEpochChanged) => {

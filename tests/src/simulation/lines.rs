@@ -16,10 +16,7 @@ impl Simulation<'_> {
         let sent = &self.requests[self.rng.below(self.requests.len())];
         let (before, old) = (self.counts()?, sent.arrived && sent.start == self.starts);
         let answered = answer(&self.world, &sent.body).map(|_| ());
-        self.note(format!(
-            "an old request arrives (first time: {}): {answered:?}",
-            !sent.arrived
-        ));
+        self.note(format!("an old request arrives (first time: {}): {answered:?}", !sent.arrived));
         self.tally.repeated += 1;
         match answered {
             Err(SyncError::Counter(_)) => {}
@@ -49,11 +46,7 @@ impl Simulation<'_> {
     /// People go on while an answer is on its way, with a record that somebody else has changed.
     pub(super) fn slow_answer(&mut self, player: usize) -> Result<(), String> {
         let other = self.rng.below(self.players.len());
-        let shared = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .list(&Query::default().limit(5));
+        let shared = self.players[player].phone.engine().for_check().list(&Query::default().limit(5));
         let shared: Vec<RecordId> = shared.map_err(text)?.iter().map(|r| r.id).collect();
         if shared.is_empty() {
             return self.create(player);
@@ -79,12 +72,8 @@ impl Simulation<'_> {
             let cut = Line::CutAfter(self.rng.range(1_000, 5_000) as usize);
             self.sync(late, cut)?;
             // What has arrived changes again before the rest has.
-            let arrived = self.players[late]
-                .phone
-                .engine()
-                .for_check()
-                .list(&Query::default())
-                .map_err(text)?;
+            let arrived =
+                self.players[late].phone.engine().for_check().list(&Query::default()).map_err(text)?;
             for record in arrived.iter().map(|record| record.id).take(3) {
                 let other = self.rng.below(late);
                 self.edit_one(other, record)?;
@@ -97,9 +86,7 @@ impl Simulation<'_> {
     pub(super) fn deliver(&mut self, player: usize, which: usize) -> Result<(), String> {
         self.note(format!("answer {which} to {player} arrives"));
         let (mut report, Player { phone, answers, .. }) = (SyncReport::default(), &mut self.players[player]);
-        let received = phone
-            .receive(&answers[which], &mut report)
-            .map_err(|e| format!("an old answer: {e}"));
+        let received = phone.receive(&answers[which], &mut report).map_err(|e| format!("an old answer: {e}"));
         self.note(format!("  … {report:?}"));
         self.tally.refused += report.refused as usize;
         received?;

@@ -175,11 +175,7 @@ impl<'a> Simulation<'a> {
         simulation.choose_themes();
         for index in 0..simulation.rng.range(3, 5) as usize {
             // The first two share a grid; a person may hold two phones.
-            let who = if index < 2 {
-                index
-            } else {
-                simulation.rng.below(simulation.people)
-            };
+            let who = if index < 2 { index } else { simulation.rng.below(simulation.people) };
             simulation.join(who);
             simulation.sync(index, Line::Good)?;
         }
@@ -189,11 +185,7 @@ impl<'a> Simulation<'a> {
 
     /// Somebody gets a phone.
     fn join(&mut self, who: usize) {
-        let skew = if self.rng.percent(40) {
-            self.rng.range(-9 * DAY, 9 * DAY)
-        } else {
-            0
-        };
+        let skew = if self.rng.percent(40) { self.rng.range(-9 * DAY, 9 * DAY) } else { 0 };
         let mut phone = self.world.phone(PEOPLE[who].0, skew);
         let feed = FeedId::of_key(&phone.engine().public_key(), 0);
         self.note(format!("{} gets phone {}", PEOPLE[who].0, self.players.len()));
@@ -254,11 +246,7 @@ impl<'a> Simulation<'a> {
             }
             98 if !self.office_is_quiet() => territory::change(self),
             _ => {
-                let most = if self.rng.percent(8) {
-                    40 * DAY
-                } else {
-                    6 * 3_600_000
-                };
+                let most = if self.rng.percent(8) { 40 * DAY } else { 6 * 3_600_000 };
                 let ms = self.rng.range(1, most);
                 self.note(format!("{ms} ms pass"));
                 self.world.pass(ms);

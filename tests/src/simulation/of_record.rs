@@ -29,25 +29,16 @@ pub(super) fn sums(id: &RecordId, held: &Held) -> Result<(), String> {
     }
     for (field, sum) in counters {
         if view.fields[field] != json!(sum) {
-            return Err(format!(
-                "{id}: {field} is {}, accepted were {sum}",
-                view.fields[field]
-            ));
+            return Err(format!("{id}: {field} is {}, accepted were {sum}", view.fields[field]));
         }
     }
     for (field, mut accepted) in logs {
-        let mut there: Vec<String> = view.fields[field]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(Value::to_string)
-            .collect();
+        let mut there: Vec<String> =
+            view.fields[field].as_array().into_iter().flatten().map(Value::to_string).collect();
         accepted.sort_unstable();
         there.sort_unstable();
         if there != accepted {
-            return Err(format!(
-                "{id}: {field} holds {there:?}, accepted were {accepted:?}"
-            ));
+            return Err(format!("{id}: {field} holds {there:?}, accepted were {accepted:?}"));
         }
     }
     Ok(())
@@ -59,15 +50,10 @@ pub(super) fn permitted(simulation: &Simulation<'_>, id: &RecordId, held: &Held)
     let store = &simulation.world.service.store;
     let above = known_in(simulation, held.area)?;
     for (row, entry) in held.stored().filter(|(row, _)| !row.body.is_empty()) {
-        let user = store
-            .user_by_login(&row.author)
-            .map_err(text)?
-            .ok_or("an unknown author")?;
+        let user = store.user_by_login(&row.author).map_err(text)?.ok_or("an unknown author")?;
         let grants = store.grants(user.no).map_err(text)?;
         let in_force = grants.iter().any(|grant| {
-            let open = grant
-                .to
-                .is_none_or(|to| row.received_at < to + limits::RIGHTS_GRACE_MS);
+            let open = grant.to.is_none_or(|to| row.received_at < to + limits::RIGHTS_GRACE_MS);
             let time = grant.from <= row.received_at && open;
             time && grant.role == entry.role && above.contains(&grant.area)
         });
@@ -103,15 +89,11 @@ pub(super) fn nothing_buried(
         .flat_map(applied)
         .map(|end| ancestors(&view.events, end))
         .collect();
-    for opening in [Verb::Report, Verb::Escalate, Verb::Reopen, Verb::VerifyFail]
-        .into_iter()
-        .flat_map(applied)
+    for opening in
+        [Verb::Report, Verb::Escalate, Verb::Reopen, Verb::VerifyFail].into_iter().flat_map(applied)
     {
         if !seen.iter().any(|seen| seen.contains(opening.id.as_str())) {
-            return Err(format!(
-                "{id} is {:?}, and nobody who ended it had seen {opening:?}",
-                ticket.state
-            ));
+            return Err(format!("{id} is {:?}, and nobody who ended it had seen {opening:?}", ticket.state));
         }
     }
     Ok(())

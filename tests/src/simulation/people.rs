@@ -37,10 +37,7 @@ impl Simulation<'_> {
         } else {
             self.world.give(login, role, area);
         }
-        self.note(format!(
-            "{login} {} {role}",
-            if ended { "is no longer" } else { "is again" }
-        ));
+        self.note(format!("{login} {} {role}", if ended { "is no longer" } else { "is again" }));
         // Two grants of one moment would be one.
         self.world.pass(1);
     }

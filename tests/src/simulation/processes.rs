@@ -19,9 +19,7 @@ impl Simulation<'_> {
 
     /// The other process comes to the front, if there is one.
     pub(super) fn take_turns(&mut self, player: usize) {
-        let Player {
-            phone, answer, other, ..
-        } = &mut self.players[player];
+        let Player { phone, answer, other, .. } = &mut self.players[player];
         let Some(other) = other else { return };
         std::mem::swap(phone, &mut other.0);
         std::mem::swap(answer, &mut other.1);
@@ -31,9 +29,7 @@ impl Simulation<'_> {
 
     /// Both processes end; what they were receiving is lost.
     pub(super) fn end_processes(&mut self, player: usize) {
-        let Player {
-            phone, answer, other, ..
-        } = &mut self.players[player];
+        let Player { phone, answer, other, .. } = &mut self.players[player];
         phone.close();
         *answer = None;
         if let Some((phone, _)) = other.take() {

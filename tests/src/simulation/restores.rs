@@ -98,22 +98,13 @@ impl Simulation<'_> {
         if !self.was_replaced() || tally.plans + tally.erased + tally.waited_out + self.ends.len() > 0 {
             return Ok(None);
         }
-        let shown = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .list(&Query::default());
+        let shown = self.players[player].phone.engine().for_check().list(&Query::default());
         let shown = shown.map_err(text)?;
         let items = |view: &Value| -> BTreeSet<String> {
             let logs = LOGS.iter().filter_map(|field| view[*field].as_array());
             logs.flatten().map(ToString::to_string).collect()
         };
-        Ok(Some(
-            shown
-                .iter()
-                .map(|record| (record.id, items(&record.view)))
-                .collect(),
-        ))
+        Ok(Some(shown.iter().map(|record| (record.id, items(&record.view))).collect()))
     }
 
     /// Nothing that was on the screen is gone, but what its author was told was refused, and what its holder is told is lost.
@@ -135,9 +126,7 @@ impl Simulation<'_> {
             // What its holder handles no longer is off the screen.
             let is_others = there.is_none() && is_out_of_reach(self, player, record)?;
             if !all && !is_told && !is_others {
-                return Err(format!(
-                    "{player} showed {record} with {items:?}, and now {there:?}"
-                ));
+                return Err(format!("{player} showed {record} with {items:?}, and now {there:?}"));
             }
         }
         Ok(())
@@ -145,9 +134,7 @@ impl Simulation<'_> {
 }
 
 /// Fields to which items are only added.
-const LOGS: [&str; 7] = [
-    "notes", "comments", "needs", "costs", "media", "findings", "checkins",
-];
+const LOGS: [&str; 7] = ["notes", "comments", "needs", "costs", "media", "findings", "checkins"];
 
 /// A fault that is planted to see that it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

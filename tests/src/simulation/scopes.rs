@@ -16,10 +16,7 @@ impl Simulation<'_> {
     /// Those who see a part of an area get phones, and somebody who gives them tickets.
     pub(super) fn narrow_people_join(&mut self) -> Result<(), String> {
         let giver = *self.rng.pick(&GIVERS);
-        let narrow = [
-            self.rng.range(WIDE as i64, WIDE as i64 + 1) as usize,
-            PEOPLE.len() - 1,
-        ];
+        let narrow = [self.rng.range(WIDE as i64, WIDE as i64 + 1) as usize, PEOPLE.len() - 1];
         for who in [giver, narrow[0], narrow[1]] {
             if self.rng.percent(75) {
                 self.join(who);
@@ -43,9 +40,8 @@ impl Simulation<'_> {
         let tickets = engine.for_check().list(&Query::of_type("ticket")).map_err(text)?;
         let of_state = |wanted: &[&str]| -> Vec<_> {
             let state = |view: &Value| view["_ticket"]["state"].as_str().unwrap_or_default().to_owned();
-            let found = tickets
-                .iter()
-                .filter(|ticket| !ticket.withheld && wanted.contains(&&*state(&ticket.view)));
+            let found =
+                tickets.iter().filter(|ticket| !ticket.withheld && wanted.contains(&&*state(&ticket.view)));
             found.cloned().collect()
         };
         let (ready, reported) = (of_state(&ASSIGNABLE), of_state(&["REPORTED"]));

@@ -45,10 +45,8 @@ impl Simulation<'_> {
             return Ok(());
         }
         let all = 0..self.players.len();
-        let lost: Vec<bool> = all
-            .clone()
-            .map(|player| Ok(self.lost_by(player)?.is_some()))
-            .collect::<Result<_, String>>()?;
+        let lost: Vec<bool> =
+            all.clone().map(|player| Ok(self.lost_by(player)?.is_some())).collect::<Result<_, String>>()?;
         for player in all.clone().filter(|player| !lost[*player]).take(2) {
             for _ in 0..NEW_RECORDS {
                 self.create(player)?;

@@ -121,12 +121,7 @@ pub(super) fn known_in(simulation: &Simulation<'_>, area: AreaNo) -> Result<BTre
         let Some(info) = tree.get(area) else { continue };
         waiting.extend(info.parent);
         waiting.extend(info.edges.iter().map(|edge| edge.above));
-        waiting.extend(
-            lineage
-                .iter()
-                .filter(|row| row.successor == area)
-                .map(|row| row.area),
-        );
+        waiting.extend(lineage.iter().filter(|row| row.successor == area).map(|row| row.area));
     }
     Ok(found)
 }

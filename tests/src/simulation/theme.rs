@@ -64,9 +64,7 @@ fn played() -> (Vec<Theme>, usize) {
         return (Theme::ALL.to_vec(), chances.unwrap_or(CHANCES));
     };
     let of_name = |name: &str| Theme::ALL.into_iter().find(|theme| format!("{theme:?}") == name);
-    let named = named
-        .split(',')
-        .map(|name| of_name(name).expect("a theme's name"));
+    let named = named.split(',').map(|name| of_name(name).expect("a theme's name"));
     (named.collect(), chances.unwrap_or(CHANCES_OF_NAMED))
 }
 

@@ -32,20 +32,12 @@ impl Simulation<'_> {
     }
 
     pub(super) fn ids(&mut self, player: usize, kind: &str) -> Result<Vec<String>, String> {
-        let found = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .list(&Query::of_type(kind).limit(20));
+        let found = self.players[player].phone.engine().for_check().list(&Query::of_type(kind).limit(20));
         Ok(found.map_err(text)?.iter().map(|r| r.id.to_string()).collect())
     }
 
     pub(super) fn edit(&mut self, player: usize) -> Result<(), String> {
-        let records = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .list(&Query::default().limit(8));
+        let records = self.players[player].phone.engine().for_check().list(&Query::default().limit(8));
         let records = records.map_err(text)?;
         if records.is_empty() {
             return self.create(player);
@@ -56,12 +48,7 @@ impl Simulation<'_> {
 
     /// Edits a record, if the player has it.
     pub(super) fn edit_one(&mut self, player: usize, record: RecordId) -> Result<(), String> {
-        let found = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .get(record)
-            .map_err(text)?;
+        let found = self.players[player].phone.engine().for_check().get(record).map_err(text)?;
         let Some(record) = found else { return Ok(()) };
         let mark = self.mark();
         let people: Vec<String> = PEOPLE.iter().map(|(login, ..)| (*login).to_owned()).collect();
@@ -116,32 +103,17 @@ impl Simulation<'_> {
     }
 
     pub(super) fn settle(&mut self, player: usize) -> Result<(), String> {
-        let conflicts = self.players[player]
-            .phone
-            .engine()
-            .for_check()
-            .conflicts(None)
-            .map_err(text)?;
+        let conflicts = self.players[player].phone.engine().for_check().conflicts(None).map_err(text)?;
         if conflicts.is_empty() {
             return self.edit(player);
         }
         let conflict = self.rng.pick(&conflicts);
         let value = self.rng.pick(&conflict.values)["value"].clone();
         let engine = self.players[player].phone.engine();
-        let saw = engine
-            .for_check()
-            .get(conflict.record)
-            .map_err(text)?
-            .filter(|r| !r.withheld)
-            .map(|r| r.view);
-        self.note(format!(
-            "{player} settles {} of {} with {value}",
-            conflict.field, conflict.record
-        ));
-        let saved = self.players[player]
-            .phone
-            .engine()
-            .settle(conflict.record, &conflict.field, value);
+        let saw =
+            engine.for_check().get(conflict.record).map_err(text)?.filter(|r| !r.withheld).map(|r| r.view);
+        self.note(format!("{player} settles {} of {} with {value}", conflict.field, conflict.record));
+        let saved = self.players[player].phone.engine().settle(conflict.record, &conflict.field, value);
         self.keep(player, saved, saw)
     }
 
@@ -153,11 +125,7 @@ impl Simulation<'_> {
         if self.rng.percent(50) {
             self.dealt_with.insert((player, first.id.n));
             self.note(format!("{player} dismisses {}", first.id.n));
-            return self.players[player]
-                .phone
-                .engine()
-                .dismiss(first.id)
-                .map_err(text);
+            return self.players[player].phone.engine().dismiss(first.id).map_err(text);
         }
         self.note(format!("{player} applies {} again", first.id.n));
         match self.players[player].phone.engine().apply_again(first.id) {

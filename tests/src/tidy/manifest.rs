@@ -8,24 +8,10 @@ const MAY_NAME: [(&str, &[&str]); 6] = [
     ("sync-core", &["gridledger-schema"]),
     ("client-sdk", &["gridledger-schema", "gridledger-core"]),
     ("server", &["gridledger-schema", "gridledger-core"]),
-    (
-        "gridledger",
-        &[
-            "gridledger-schema",
-            "gridledger-core",
-            "gridledger-client",
-            "gridledger-server",
-        ],
-    ),
+    ("gridledger", &["gridledger-schema", "gridledger-core", "gridledger-client", "gridledger-server"]),
     (
         "tests",
-        &[
-            "gridledger-schema",
-            "gridledger-core",
-            "gridledger-client",
-            "gridledger-server",
-            "gridledger",
-        ],
+        &["gridledger-schema", "gridledger-core", "gridledger-client", "gridledger-server", "gridledger"],
     ),
 ];
 
@@ -37,20 +23,12 @@ pub fn dependencies_point_one_way(tree: &Tree) -> Vec<Finding> {
             continue;
         };
         let Some((_, may_name)) = MAY_NAME.iter().find(|(member, _)| *member == folder) else {
-            findings.push(Finding::new(
-                path,
-                0,
-                "give this crate its place in tests/src/tidy/manifest.rs",
-            ));
+            findings.push(Finding::new(path, 0, "give this crate its place in tests/src/tidy/manifest.rs"));
             continue;
         };
         for (line, name) in dependencies(text) {
             if name.starts_with("gridledger") && !may_name.contains(&name) {
-                findings.push(Finding::new(
-                    path,
-                    line,
-                    format!("`{folder}` must not know `{name}`"),
-                ));
+                findings.push(Finding::new(path, line, format!("`{folder}` must not know `{name}`")));
             }
         }
     }
@@ -71,11 +49,7 @@ fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
                 found.push((index + 1, name));
             }
         } else if in_dependencies && !line.starts_with('#') {
-            let name = line
-                .split(['.', '=', ' '])
-                .next()
-                .unwrap_or_default()
-                .trim_matches('"');
+            let name = line.split(['.', '=', ' ']).next().unwrap_or_default().trim_matches('"');
             if !name.is_empty() {
                 found.push((index + 1, name));
             }

@@ -17,11 +17,7 @@ const MEDIA: [&str; 3] = ["application", "text", "multipart"];
 /// name. What stands in a fenced or indented block is not read.
 pub fn architecture_names_what_exists(tree: &Tree) -> Vec<Finding> {
     let Some(page) = tree.text(PAGE) else {
-        return vec![Finding::new(
-            PAGE,
-            0,
-            "missing: the page that says where everything is",
-        )];
+        return vec![Finding::new(PAGE, 0, "missing: the page that says where everything is")];
     };
     let mut findings = Vec::new();
     let mut fenced = false;

@@ -28,12 +28,7 @@ fn invite() -> Invite {
         name: "第一网格".into(),
         edges: Vec::new(),
     };
-    let grant = Grant {
-        role: "grid_worker".into(),
-        area: area.no,
-        from: 0,
-        to: None,
-    };
+    let grant = Grant { role: "grid_worker".into(), area: area.no, from: 0, to: None };
     Invite {
         server: "http://127.0.0.1:9".into(),
         code: "7KQM-2F4D-9XTA".into(),
@@ -51,13 +46,8 @@ fn phone() -> (TempDir, PathBuf, Client) {
     let client = open(&store, &lock()).unwrap();
     client.accept(&invite()).unwrap();
     for n in 0..40 {
-        let number = serde_json::json!({ "number": NUMBER })
-            .as_object()
-            .cloned()
-            .unwrap();
-        let person = Intents::new()
-            .put("name", format!("{NAME}{n}"))
-            .set_child("phones", "a", number);
+        let number = serde_json::json!({ "number": NUMBER }).as_object().cloned().unwrap();
+        let person = Intents::new().put("name", format!("{NAME}{n}")).set_child("phones", "a", number);
         client.create("person", "G1", person).unwrap();
     }
     (dir, store, client)
@@ -78,10 +68,7 @@ fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         let name = entry.file_name().into_string().unwrap();
         (name, fs::read(entry.path()).unwrap())
     };
-    fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| of(entry.unwrap()))
-        .collect()
+    fs::read_dir(dir).unwrap().map(|entry| of(entry.unwrap())).collect()
 }
 
 /// Reads all there is.
@@ -103,11 +90,7 @@ fn nothing_of_a_store_can_be_read_without_its_lock() {
         let names: Vec<&str> = files.keys().map(String::as_str).collect();
         for (name, bytes) in &files {
             assert_eq!(found(bytes, &CANARIES), [""; 0], "{name}");
-            assert_eq!(
-                found(bytes, &["SQLite format 3", "CREATE TABLE", "grid_worker"]),
-                [""; 0],
-                "{name}"
-            );
+            assert_eq!(found(bytes, &["SQLite format 3", "CREATE TABLE", "grid_worker"]), [""; 0], "{name}");
         }
         names.join(" ")
     };
@@ -131,10 +114,7 @@ fn a_wrong_key_is_told_and_touches_nothing() {
     assert_eq!(read_all(&open(&store, &lock()).unwrap()).unwrap(), 40);
     // The lock is asked for where the file has gone, too: it may come back.
     fs::remove_file(&store).unwrap();
-    assert!(matches!(
-        open(&store, &Lock::host_key([8; 32])),
-        Err(ClientError::WrongKey)
-    ));
+    assert!(matches!(open(&store, &Lock::host_key([8; 32])), Err(ClientError::WrongKey)));
     assert!(open(&store, &lock()).is_ok());
 }
 
@@ -149,10 +129,7 @@ fn a_store_can_be_given_another_lock() {
     let client = open(&store, &passphrase).unwrap();
     assert_eq!(read_all(&client).unwrap(), 40);
     let short = client.rewrap(&Lock::passphrase("short")).unwrap_err();
-    assert_eq!(
-        short.to_string(),
-        "value_invalid: at least 8 characters (passphrase)"
-    );
+    assert_eq!(short.to_string(), "value_invalid: at least 8 characters (passphrase)");
     drop(client);
     assert!(open(&store, &passphrase).is_ok());
 }

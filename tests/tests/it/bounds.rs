@@ -43,16 +43,8 @@ fn patrol(phone: &mut Phone, note: &str) -> RecordId {
 
 /// Every list of a request, with one thing in it twice.
 fn with_doubles(area: AreaNo, feed: FeedId) -> Vec<Request> {
-    let cursor = AreaCursor {
-        area,
-        floor: 0,
-        reached: 0,
-    };
-    let ask = |note: &str| Ask {
-        feed,
-        n: 1,
-        note: note.into(),
-    };
+    let cursor = AreaCursor { area, floor: 0, reached: 0 };
+    let ask = |note: &str| Ask { feed, n: 1, note: note.into() };
     let receipt = |n| {
         let receipt = Receipt {
             feed,
@@ -66,55 +58,21 @@ fn with_doubles(area: AreaNo, feed: FeedId) -> Vec<Request> {
         };
         (gridledger_schema::ids::ServerEpoch(1), receipt)
     };
-    let seen = || EntrySeen {
-        feed,
-        n: 1,
-        clock: Vec::new(),
-    };
-    let missing = |count| Missing {
-        record: RecordId([1; 16]),
-        area,
-        facet: 0,
-        feed,
-        count,
-    };
-    let recovery = |recovery| Request {
-        recovery: Some(recovery),
-        ..Request::default()
-    };
+    let seen = || EntrySeen { feed, n: 1, clock: Vec::new() };
+    let missing = |count| Missing { record: RecordId([1; 16]), area, facet: 0, feed, count };
+    let recovery = |recovery| Request { recovery: Some(recovery), ..Request::default() };
     vec![
-        Request {
-            cursors: vec![cursor, AreaCursor { reached: 1, ..cursor }],
-            ..Request::default()
-        },
-        Request {
-            want: Want::Only(vec!["G1".into(), "G1".into()]),
-            ..Request::default()
-        },
-        Request {
-            own: vec![(0, 1), (0, 2)],
-            ..Request::default()
-        },
-        Request {
-            asks: vec![ask("一"), ask("二")],
-            ..Request::default()
-        },
-        recovery(Recovery {
-            receipts: vec![receipt(1), receipt(1)],
-            ..Recovery::default()
-        }),
-        recovery(Recovery {
-            seen: vec![seen(), seen()],
-            ..Recovery::default()
-        }),
+        Request { cursors: vec![cursor, AreaCursor { reached: 1, ..cursor }], ..Request::default() },
+        Request { want: Want::Only(vec!["G1".into(), "G1".into()]), ..Request::default() },
+        Request { own: vec![(0, 1), (0, 2)], ..Request::default() },
+        Request { asks: vec![ask("一"), ask("二")], ..Request::default() },
+        recovery(Recovery { receipts: vec![receipt(1), receipt(1)], ..Recovery::default() }),
+        recovery(Recovery { seen: vec![seen(), seen()], ..Recovery::default() }),
         recovery(Recovery {
             emptied: vec![(feed, 1, EntryHash::ZERO), (feed, 1, EntryHash([1; 32]))],
             ..Recovery::default()
         }),
-        recovery(Recovery {
-            missing: vec![missing(1), missing(2)],
-            ..Recovery::default()
-        }),
+        recovery(Recovery { missing: vec![missing(1), missing(2)], ..Recovery::default() }),
     ]
 }
 
@@ -123,11 +81,7 @@ fn a_request_that_names_one_thing_twice_is_refused_as_a_whole() {
     let world = world();
     let mut evil = Attacker::enrol(&world, "w1", 1);
     for (no, request) in with_doubles(world.area("G1"), evil.feed).into_iter().enumerate() {
-        assert_eq!(
-            evil.send(&world, &request),
-            Outcome::Code(Code::BadRequest),
-            "{no}"
-        );
+        assert_eq!(evil.send(&world, &request), Outcome::Code(Code::BadRequest), "{no}");
     }
 }
 
@@ -141,10 +95,7 @@ struct Pieces {
 
 impl Pieces {
     fn open(world: &World, evil: &mut Attacker) -> Self {
-        let request = Request {
-            budget: 16 << 10,
-            ..Request::default()
-        };
+        let request = Request { budget: 16 << 10, ..Request::default() };
         let body = evil.seal(world, &frames::write_request(&request, &NoNames));
         Self {
             answer: sync::open(&world.service, &body).expect("a good request"),
@@ -166,9 +117,7 @@ impl Pieces {
         }
         let mut bytes = Vec::new();
         let unpacker = self.unpacker.as_mut().expect("it was made");
-        unpacker
-            .push(&piece, &mut bytes, limits::FRAME_BYTES)
-            .expect("frames");
+        unpacker.push(&piece, &mut bytes, limits::FRAME_BYTES).expect("frames");
         let mut told = 0;
         while let Some(frame) = frames::take_frame(&mut bytes, &NoNames).expect("a frame") {
             if let Frame::Delta(delta) = &frame {
@@ -243,15 +192,7 @@ fn what_a_stranger_sends_is_unpacked_to_a_small_bound_alone() {
         assert_eq!(packing, Packing::Zstd);
         assert!(bomb.len() < 4_096, "{}", bomb.len());
         let schema = world.service.schema.fingerprint();
-        let body = seal(
-            Suite::default(),
-            &evil.key,
-            DeviceNo(0),
-            1,
-            packing,
-            schema,
-            &bomb,
-        );
+        let body = seal(Suite::default(), &evil.key, DeviceNo(0), 1, packing, schema, &bomb);
         let refused = sync::open(&world.service, &body).err().expect("it is no request");
         assert_eq!(refused.code(), code, "{bytes}");
     }
@@ -280,9 +221,7 @@ fn a_phone_with_more_work_than_a_stranger_may_bring_enrols_first() {
 
 /// An entry that is refused, with so much in it.
 fn refused(evil: &Attacker, bytes: usize) -> Entry {
-    let target = Target::Edit {
-        record: RecordId([7; 16]),
-    };
+    let target = Target::Edit { record: RecordId([7; 16]) };
     evil.entry(target, vec![put("coverage_note", json!("x".repeat(bytes)))])
 }
 
@@ -301,16 +240,10 @@ fn the_words_of_refused_entries_are_kept_up_to_a_quota_a_day() {
     for day in 1..=2 {
         for _ in 0..12 {
             let entry = refused(&evil, one);
-            assert_eq!(
-                evil.try_entries(&world, vec![entry]).codes(),
-                [Code::RecordUnknown]
-            );
+            assert_eq!(evil.try_entries(&world, vec![entry]).codes(), [Code::RecordUnknown]);
         }
         let kept = kept(&world, &evil);
-        assert!(
-            kept <= most * day && kept > most * day - one * 2,
-            "{kept} on day {day}"
-        );
+        assert!(kept <= most * day && kept > most * day - one * 2, "{kept} on day {day}");
         world.pass(DAY);
     }
     // Each has its verdict, kept or not; a good entry is stored as ever.
@@ -369,10 +302,7 @@ fn a_device_brings_so_many_reads_a_day_and_keeps_the_rest() {
         other => panic!("{other:?}"),
     };
     let mut brings = |reads: Vec<Read>| {
-        let request = Request {
-            reads,
-            ..Request::default()
-        };
+        let request = Request { reads, ..Request::default() };
         kept(evil.send(&world, &request))
     };
     assert_eq!(brings((1..=5).map(read).collect()), Some(2));
@@ -412,10 +342,7 @@ fn a_phone_goes_on_after_more_forks_than_a_request_names() {
         phone.sync(&world).unwrap();
         assert!(!phone.engine().has_unsent());
     }
-    let held = phone
-        .engine()
-        .list(&gridledger_client::Query::of_type("patrol"))
-        .unwrap();
+    let held = phone.engine().list(&gridledger_client::Query::of_type("patrol")).unwrap();
     assert_eq!(held.len(), 2 * (limits::DEVICE_FEEDS as usize + 3));
     let records = world.service.store.records_of(world.area("G1")).unwrap();
     assert_eq!(records.len(), held.len());
@@ -433,10 +360,8 @@ fn a_history_lists_the_latest_refused_entries() {
     assert_eq!(evil.try_entries(&world, vec![patrol]).codes(), []);
     let brought = limits::HISTORY_REFUSED as u64 + 20;
     let first = evil.head.0 + 1;
-    let review = |n: u64| Entry {
-        n,
-        ..evil.entry(Target::Edit { record }, vec![put("started", json!("early"))])
-    };
+    let review =
+        |n: u64| Entry { n, ..evil.entry(Target::Edit { record }, vec![put("started", json!("early"))]) };
     let reviews: Vec<Entry> = (first..first + brought).map(review).collect();
     let refused = evil.try_entries(&world, reviews).codes();
     assert_eq!(refused, vec![Code::ValueInvalid; brought as usize]);

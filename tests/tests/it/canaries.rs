@@ -18,12 +18,8 @@ use gridledger_tests::routes::{ROUTES, Route};
 use serde_json::{Map, Value, json};
 
 /// Nobody is turned away for asking often.
-const RATES: [(&str, &str); 4] = [
-    ("peer_rate", "100000"),
-    ("peer_burst", "100000"),
-    ("user_rate", "100000"),
-    ("user_burst", "100000"),
-];
+const RATES: [(&str, &str); 4] =
+    [("peer_rate", "100000"), ("peer_burst", "100000"), ("user_rate", "100000"), ("user_burst", "100000")];
 const PASSWORD: &str = "not a real one";
 /// A reason that is given, encoded for a query.
 const REASON: &str = "unmask=1&reason=looking%20for%20canaries";
@@ -103,10 +99,7 @@ impl Canaries {
     }
 
     fn found_in<'a>(&'a self, text: &str) -> Option<&'a str> {
-        self.0
-            .iter()
-            .map(String::as_str)
-            .find(|canary| text.contains(canary))
+        self.0.iter().map(String::as_str).find(|canary| text.contains(canary))
     }
 }
 
@@ -131,12 +124,7 @@ fn intent(canaries: &mut Canaries, field: &Field, mask: Mask) -> Value {
 fn planted(clerk: &Clerk<'_>, canaries: &mut Canaries, of: &RecordType) -> RecordId {
     let written = |field: &Field| field.required || of.workflow.is_some() && field.name == "address_text";
     let mut first = Vec::new();
-    for field in of
-        .order()
-        .iter()
-        .filter_map(|name| of.field(name))
-        .filter(|field| written(field))
-    {
+    for field in of.order().iter().filter_map(|name| of.field(name)).filter(|field| written(field)) {
         first.push(match mask::rule(field) {
             Some(mask) => intent(canaries, field, mask),
             None => json!({ "op": "put", "field": field.name, "value": free(canaries, &field.kind) }),
@@ -152,11 +140,7 @@ fn planted(clerk: &Clerk<'_>, canaries: &mut Canaries, of: &RecordType) -> Recor
             continue;
         };
         let intents = json!([intent(canaries, field, mask)]);
-        stored(
-            clerk,
-            &field.write[0],
-            editing(record, Some(clerk.last(record)), intents),
-        );
+        stored(clerk, &field.write[0], editing(record, Some(clerk.last(record)), intents));
     }
     record
 }
@@ -172,10 +156,7 @@ fn free(canaries: &Canaries, kind: &Kind) -> Value {
 fn stored(clerk: &Clerk<'_>, role: &str, entry: DeskEntry) -> RecordId {
     let role = Some(role.to_owned());
     let verdict = clerk.submit(vec![DeskEntry { role, ..entry }]).remove(0);
-    verdict
-        .record
-        .filter(|_| verdict.refused.is_none())
-        .unwrap_or_else(|| panic!("{verdict:?}"))
+    verdict.record.filter(|_| verdict.refused.is_none()).unwrap_or_else(|| panic!("{verdict:?}"))
 }
 
 /// Every line that the server logs.
@@ -315,28 +296,13 @@ impl Matrix {
     fn become_a(&self, role: &Role) {
         let store = &self.desk.service.store;
         let user = store.user_by_login("reader").unwrap().unwrap();
-        let (area, now) = (
-            self.desk.service.tree().by_code("C").unwrap().no,
-            self.desk.service.now(),
-        );
+        let (area, now) = (self.desk.service.tree().by_code("C").unwrap().no, self.desk.service.now());
         for grant in store.grants(user.no).unwrap() {
-            store
-                .end_grant(user.no, &grant.role, grant.area, now, now)
-                .unwrap();
+            store.end_grant(user.no, &grant.role, grant.area, now, now).unwrap();
         }
-        let grant = Grant {
-            role: role.code.clone(),
-            area,
-            from: 0,
-            to: None,
-        };
+        let grant = Grant { role: role.code.clone(), area, from: 0, to: None };
         let (login, name) = (user.login, user.name);
-        let changed = NewUser {
-            login,
-            name,
-            password: None,
-            grants: vec![grant],
-        };
+        let changed = NewUser { login, name, password: None, grants: vec![grant] };
         store.put_users(&[changed], now).unwrap();
     }
 }
@@ -348,23 +314,11 @@ fn planted_town() -> Matrix {
     let area = desk.service.tree().by_code("C").unwrap().no;
     let grants = desk.service.schema.roles.iter().map(|role| {
         let role = role.code.clone();
-        Grant {
-            role,
-            area,
-            from: 0,
-            to: None,
-        }
+        Grant { role, area, from: 0, to: None }
     });
-    let maker = NewUser {
-        login: "maker".into(),
-        name: "maker某".into(),
-        password: None,
-        grants: grants.collect(),
-    };
-    desk.service
-        .store
-        .put_users(&[maker], desk.service.now())
-        .unwrap();
+    let maker =
+        NewUser { login: "maker".into(), name: "maker某".into(), password: None, grants: grants.collect() };
+    desk.service.store.put_users(&[maker], desk.service.now()).unwrap();
     let clerk = Clerk::new(&desk.service, "maker");
     let mut canaries = Canaries(Vec::new(), BTreeMap::new());
     let schema = desk.service.schema.clone();
@@ -378,12 +332,7 @@ fn planted_town() -> Matrix {
         })
         .collect();
     let (token, _) = desk.sign_in("reader", PASSWORD);
-    Matrix {
-        desk,
-        token,
-        canaries,
-        records,
-    }
+    Matrix { desk, token, canaries, records }
 }
 
 #[test]
@@ -427,10 +376,7 @@ fn no_role_gets_a_personal_value_from_any_route_without_right_and_reason() {
     assert_eq!(told, None, "a log line");
     the_canaries_are_there(&matrix, &roles);
     let refused = matrix.ask("GET", "/v1/refused?limit=1000", "").json();
-    assert!(
-        refused["refused"].as_array().unwrap().len() > 100,
-        "refused entries were looked at"
-    );
+    assert!(refused["refused"].as_array().unwrap().len() > 100, "refused entries were looked at");
 }
 
 /// With the right, a reason, and every read class, each of them is seen.
@@ -440,16 +386,9 @@ fn the_canaries_are_there(matrix: &Matrix, roles: &[Role]) {
     let mut seen = String::new();
     for record in &matrix.records {
         for what in ["", "/history"] {
-            seen += &matrix
-                .ask("GET", &format!("/v1/records/{record}{what}?{REASON}"), "")
-                .body;
+            seen += &matrix.ask("GET", &format!("/v1/records/{record}{what}?{REASON}"), "").body;
         }
     }
-    let hidden: Vec<&String> = matrix
-        .canaries
-        .0
-        .iter()
-        .filter(|canary| !seen.contains(*canary))
-        .collect();
+    let hidden: Vec<&String> = matrix.canaries.0.iter().filter(|canary| !seen.contains(*canary)).collect();
     assert_eq!(hidden, Vec::<&String>::new());
 }

@@ -53,18 +53,8 @@ struct Author {
 
 impl Author {
     fn new(store: &dyn Store, login: &str, number: u8, area: AreaNo) -> Self {
-        let grant = Grant {
-            role: "grid_worker".into(),
-            area,
-            from: 0,
-            to: None,
-        };
-        let user = NewUser {
-            login: login.into(),
-            name: login.into(),
-            password: None,
-            grants: vec![grant],
-        };
+        let grant = Grant { role: "grid_worker".into(), area, from: 0, to: None };
+        let user = NewUser { login: login.into(), name: login.into(), password: None, grants: vec![grant] };
         store.put_users(&[user], 0).expect("a user");
         let user = store.user_by_login(login).expect("users").expect("the user").no;
         let row = FeedRow {
@@ -77,43 +67,23 @@ impl Author {
             ordinal: 0,
         };
         store.put_feed(&row).expect("a feed");
-        Self {
-            row,
-            n: 0,
-            hash: EntryHash::ZERO,
-            area,
-        }
+        Self { row, n: 0, hash: EntryHash::ZERO, area }
     }
 
     fn sign(&mut self, mut entry: Entry) -> SignedEntry {
         entry.n = self.n + 1;
         let body = canonical::encode(&entry);
         (self.n, self.hash) = (entry.n, canonical::hash(Suite::default(), self.hash, &body));
-        SignedEntry {
-            entry,
-            body,
-            hash: self.hash,
-        }
+        SignedEntry { entry, body, hash: self.hash }
     }
 
     fn create(&mut self, note: &str) -> SignedEntry {
-        let target = Target::Create {
-            record_type: "patrol".into(),
-            area: self.area,
-        };
-        self.sign(entry(
-            target,
-            0,
-            vec![put("started", json!(NOW)), put("coverage_note", json!(note))],
-        ))
+        let target = Target::Create { record_type: "patrol".into(), area: self.area };
+        self.sign(entry(target, 0, vec![put("started", json!(NOW)), put("coverage_note", json!(note))]))
     }
 
     fn edit(&mut self, record: RecordId, cursor: u64, note: &str) -> SignedEntry {
-        self.sign(entry(
-            Target::Edit { record },
-            cursor,
-            vec![put("coverage_note", json!(note))],
-        ))
+        self.sign(entry(Target::Edit { record }, cursor, vec![put("coverage_note", json!(note))]))
     }
 
     fn segment(&self, entries: Vec<SignedEntry>) -> CheckedSegment {
@@ -127,41 +97,22 @@ impl Author {
     }
 
     fn push(&self, store: &dyn Store, entries: Vec<SignedEntry>) -> SegmentVerdict {
-        let push = Push {
-            carrier: None,
-            segments: vec![self.segment(entries)],
-            now: NOW,
-        };
+        let push = Push { carrier: None, segments: vec![self.segment(entries)], now: NOW };
         store.push(push).expect("a push").remove(0)
     }
 }
 
 fn entry(target: Target, cursor: u64, intents: Vec<Intent>) -> Entry {
-    Entry {
-        n: 0,
-        at: NOW,
-        cursor,
-        role: "grid_worker".into(),
-        target,
-        intents,
-    }
+    Entry { n: 0, at: NOW, cursor, role: "grid_worker".into(), target, intents }
 }
 
 fn put(field: &str, value: Value) -> Intent {
     let field = field.to_owned();
-    Intent {
-        facet: 0,
-        field,
-        op: Op::Put { value },
-    }
+    Intent { facet: 0, field, op: Op::Put { value } }
 }
 
 fn codes(verdict: &SegmentVerdict) -> (Vec<(u64, Code)>, Option<Code>) {
-    let refused = verdict
-        .refused
-        .iter()
-        .map(|(n, refusal)| (*n, refusal.code))
-        .collect();
+    let refused = verdict.refused.iter().map(|(n, refusal)| (*n, refusal.code)).collect();
     (refused, verdict.stopped.as_ref().map(|refusal| refusal.code))
 }
 
@@ -172,20 +123,14 @@ fn a_push_is_stored_once_however_often_it_comes() {
         let mut author = Author::new(store, "w1", 1, area);
         let entries = vec![author.create("一"), author.create("二")];
         let first = author.push(store, entries.clone());
-        assert_eq!(
-            (first.n, first.hash, codes(&first)),
-            (2, author.hash, (vec![], None))
-        );
+        assert_eq!((first.n, first.hash, codes(&first)), (2, author.hash, (vec![], None)));
         assert_eq!(author.push(store, entries.clone()), first);
         // A resend that has grown is decided from where it is new.
         let grown = [entries, vec![author.create("三")]].concat();
         assert_eq!(author.push(store, grown).n, 3);
         assert_eq!(store.counts().unwrap(), (3, 3, 0));
         assert_eq!(store.head(area).unwrap().seq, 3);
-        assert_eq!(
-            store.entry_hash(author.row.feed, 0).unwrap(),
-            Some(EntryHash::ZERO)
-        );
+        assert_eq!(store.entry_hash(author.row.feed, 0).unwrap(), Some(EntryHash::ZERO));
         assert_eq!(store.entry_hash(author.row.feed, 3).unwrap(), Some(author.hash));
         assert_eq!(store.entry_hash(author.row.feed, 4).unwrap(), None);
     });
@@ -233,22 +178,11 @@ fn a_refusal_is_kept_and_said_again() {
         assert!(store.record(gone).unwrap().is_none());
         let history = store.history(gone).unwrap();
         assert_eq!(history.len(), 2);
-        assert!(
-            history
-                .iter()
-                .all(|row| row.log.is_none() && row.refusal.is_some())
-        );
-        let kept: Vec<u64> = store
-            .history(record)
-            .unwrap()
-            .iter()
-            .filter_map(|r| Some(r.log.as_ref()?.n))
-            .collect();
+        assert!(history.iter().all(|row| row.log.is_none() && row.refusal.is_some()));
+        let kept: Vec<u64> =
+            store.history(record).unwrap().iter().filter_map(|r| Some(r.log.as_ref()?.n)).collect();
         assert_eq!(kept, [1, 4]);
-        assert_eq!(
-            (store.head(area).unwrap().seq, store.head(elsewhere).unwrap().seq),
-            (2, 0)
-        );
+        assert_eq!((store.head(area).unwrap().seq, store.head(elsewhere).unwrap().seq), (2, 0));
     });
 }
 
@@ -256,10 +190,7 @@ fn a_refusal_is_kept_and_said_again() {
 fn one_push_may_carry_many_feeds_and_one_of_them_twice() {
     on_every_engine(|store| {
         let (area, _) = town(store);
-        let (mut one, mut two) = (
-            Author::new(store, "w1", 1, area),
-            Author::new(store, "w2", 2, area),
-        );
+        let (mut one, mut two) = (Author::new(store, "w1", 1, area), Author::new(store, "w2", 2, area));
         let (first, second) = (one.create("一"), one.create("二"));
         let segments = vec![
             one.segment(vec![first.clone()]),
@@ -267,11 +198,7 @@ fn one_push_may_carry_many_feeds_and_one_of_them_twice() {
             one.segment(vec![first, second]),
         ];
         two.create("乙");
-        let push = Push {
-            carrier: None,
-            segments,
-            now: NOW,
-        };
+        let push = Push { carrier: None, segments, now: NOW };
         let verdicts = store.push(push).expect("a push");
         assert_eq!(verdicts.iter().map(|v| v.n).collect::<Vec<_>>(), [1, 1, 2]);
         assert!(verdicts.iter().all(|v| codes(v) == (vec![], None)));
@@ -289,11 +216,7 @@ fn news_come_in_the_order_of_the_last_change_and_go_on_where_they_stopped() {
         author.push(store, made);
         let edits = vec![author.edit(records[1], 6, "改"), author.edit(records[0], 6, "改")];
         author.push(store, edits);
-        let all = |floor, reached| {
-            store
-                .news(AreaCursor { area, floor, reached }, usize::MAX)
-                .unwrap()
-        };
+        let all = |floor, reached| store.news(AreaCursor { area, floor, reached }, usize::MAX).unwrap();
         let (head, rows) = all(0, 0);
         let (seq, digests) = (head.seq, head.digests);
         let now = store.head(area).unwrap();
@@ -307,26 +230,14 @@ fn news_come_in_the_order_of_the_last_change_and_go_on_where_they_stopped() {
         assert_eq!((lines(4, &rows), lines(5, &rows)), (vec![2, 7], vec![1, 8]));
         // From a floor on, only what came after it; from a place reached on, only records changed after it.
         let (_, rows) = all(6, 6);
-        assert_eq!(
-            (rows.len(), lines(0, &rows), lines(1, &rows)),
-            (2, vec![7], vec![8])
-        );
+        assert_eq!((rows.len(), lines(0, &rows), lines(1, &rows)), (2, vec![7], vec![8]));
         let (_, rows) = all(0, 7);
         assert_eq!((rows.len(), lines(0, &rows)), (1, vec![1, 8]));
         assert!(all(8, 8).1.is_empty());
         // Page by page, each record once.
         let (mut reached, mut told) = (0, Vec::new());
         loop {
-            let (_, rows) = store
-                .news(
-                    AreaCursor {
-                        area,
-                        floor: 0,
-                        reached,
-                    },
-                    1,
-                )
-                .unwrap();
+            let (_, rows) = store.news(AreaCursor { area, floor: 0, reached }, 1).unwrap();
             let Some(last) = rows.last() else { break };
             reached = last.row.last;
             told.extend(rows.iter().map(|row| row.row.record));
@@ -347,37 +258,16 @@ fn records_names_documents_and_ledger_tell_one_story() {
         author.push(store, vec![edit]);
         let (row, documents) = store.record(record).unwrap().expect("the record");
         assert_eq!(
-            (
-                row.area,
-                row.record_type.as_str(),
-                row.created,
-                row.last,
-                row.entries
-            ),
+            (row.area, row.record_type.as_str(), row.created, row.last, row.entries),
             (area, "patrol", 1, 2, 2)
         );
-        assert_eq!(
-            (row.created_by.as_str(), row.changed_by.as_str(), row.changed_at),
-            ("w1", "w1", NOW)
-        );
-        assert_eq!(
-            Document::load_checked(&documents[0].bytes)
-                .unwrap()
-                .change_count(),
-            2
-        );
+        assert_eq!((row.created_by.as_str(), row.changed_by.as_str(), row.changed_at), ("w1", "w1", NOW));
+        assert_eq!(Document::load_checked(&documents[0].bytes).unwrap().change_count(), 2);
         let digest = store.head(area).unwrap().digests;
-        assert_eq!(
-            digest,
-            [(0, documents[0].term)],
-            "one document is the whole digest"
-        );
+        assert_eq!(digest, [(0, documents[0].term)], "one document is the whole digest");
         assert_eq!(store.record_named(area, 1).unwrap(), Some(record));
         assert_eq!(
-            (
-                store.record_named(area, 2).unwrap(),
-                store.record_named(elsewhere, 1).unwrap()
-            ),
+            (store.record_named(area, 2).unwrap(), store.record_named(elsewhere, 1).unwrap()),
             (None, None)
         );
         let ledger = store.ledger_row(record).unwrap().expect("a ledger row");
@@ -393,10 +283,7 @@ fn records_names_documents_and_ledger_tell_one_story() {
 fn ledger_pages_cover_every_area_once() {
     on_every_engine(|store| {
         let (area, elsewhere) = town(store);
-        let (mut one, mut two) = (
-            Author::new(store, "w1", 1, area),
-            Author::new(store, "w2", 2, elsewhere),
-        );
+        let (mut one, mut two) = (Author::new(store, "w1", 1, area), Author::new(store, "w2", 2, elsewhere));
         let here: Vec<SignedEntry> = (0..5).map(|i| one.create(&format!("甲{i}"))).collect();
         let there: Vec<SignedEntry> = (0..4).map(|i| two.create(&format!("乙{i}"))).collect();
         one.push(store, here);
@@ -404,39 +291,22 @@ fn ledger_pages_cover_every_area_once() {
         let mut areas = vec![(area, 0), (elsewhere, 0)];
         let mut notes = Vec::new();
         loop {
-            let query = LedgerQuery {
-                record_type: "patrol".into(),
-                areas: areas.clone(),
-                limit: 3,
-            };
+            let query = LedgerQuery { record_type: "patrol".into(), areas: areas.clone(), limit: 3 };
             let page = store.ledger(&query).unwrap().rows;
             assert!(page.len() <= 3);
             let Some(_) = page.first() else { break };
             for row in page {
-                let place = areas
-                    .iter_mut()
-                    .find(|(no, _)| *no == row.record.area)
-                    .expect("an area asked for");
+                let place =
+                    areas.iter_mut().find(|(no, _)| *no == row.record.area).expect("an area asked for");
                 assert!(place.1 < row.record.last);
                 place.1 = row.record.last;
                 notes.push(row.views[0].1["coverage_note"].as_str().unwrap_or("?").to_owned());
             }
         }
-        assert_eq!(
-            notes,
-            ["甲0", "甲1", "甲2", "甲3", "甲4", "乙0", "乙1", "乙2", "乙3"]
-        );
-        let none = LedgerQuery {
-            record_type: "ticket".into(),
-            areas: vec![(area, 0)],
-            limit: 9,
-        };
+        assert_eq!(notes, ["甲0", "甲1", "甲2", "甲3", "甲4", "乙0", "乙1", "乙2", "乙3"]);
+        let none = LedgerQuery { record_type: "ticket".into(), areas: vec![(area, 0)], limit: 9 };
         let page = store.ledger(&none).unwrap();
-        assert_eq!(
-            (page.rows, page.read),
-            (vec![], vec![(area, 5)]),
-            "all of it was read"
-        );
+        assert_eq!((page.rows, page.read), (vec![], vec![(area, 5)]), "all of it was read");
     });
 }
 
@@ -446,9 +316,8 @@ fn a_log_written_by_many_has_no_gap_and_shows_none_while_it_grows() {
     const PUSHES: usize = 12;
     on_every_engine(|store| {
         let (area, _) = town(store);
-        let authors: Vec<Author> = (1..=WRITERS)
-            .map(|i| Author::new(store, &format!("w{i}"), i, area))
-            .collect();
+        let authors: Vec<Author> =
+            (1..=WRITERS).map(|i| Author::new(store, &format!("w{i}"), i, area)).collect();
         let whole = u64::from(WRITERS) * PUSHES as u64 * 2;
         std::thread::scope(|scope| {
             for mut author in authors {
@@ -483,27 +352,13 @@ fn a_log_written_by_many_has_no_gap_and_shows_none_while_it_grows() {
 fn follow(store: &dyn Store, area: AreaNo, whole: u64) {
     let (mut at, mut seen) = (0, BTreeSet::new());
     while at < whole {
-        let cursor = AreaCursor {
-            area,
-            floor: at,
-            reached: at,
-        };
+        let cursor = AreaCursor { area, floor: at, reached: at };
         let (head, rows) = store.news(cursor, usize::MAX).unwrap();
         for (line, ..) in rows.iter().flat_map(|row| &row.entries) {
             assert!(line.seq > at && line.seq <= head.seq && seen.insert(line.seq));
         }
-        assert_eq!(
-            seen.len() as u64,
-            head.seq,
-            "a reader at {at} was told of a log up to {}",
-            head.seq
-        );
-        let sum: u128 = store
-            .head(area)
-            .unwrap()
-            .digests
-            .iter()
-            .fold(0, |sum, (_, d)| sum.wrapping_add(*d));
+        assert_eq!(seen.len() as u64, head.seq, "a reader at {at} was told of a log up to {}", head.seq);
+        let sum: u128 = store.head(area).unwrap().digests.iter().fold(0, |sum, (_, d)| sum.wrapping_add(*d));
         assert!(head.seq == 0 || sum != 0);
         at = head.seq;
         std::thread::yield_now();
@@ -521,10 +376,6 @@ fn settings_and_identity_outlive_everything_else() {
         assert_eq!(store.setting("a").unwrap().as_deref(), Some(&b"2"[..]));
         store.ready().unwrap();
         store.close();
-        assert!(
-            store
-                .set_setting("a", b"3")
-                .is_err_and(|error| error.is_retryable())
-        );
+        assert!(store.set_setting("a", b"3").is_err_and(|error| error.is_retryable()));
     });
 }

@@ -24,9 +24,7 @@ fn play(seed: u64) -> Result<Tally, String> {
     };
     let steps = steps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let steps = steps.join("\n");
-    Err(format!(
-        "{steps}\nseed {seed}: {what}\n(GRIDLEDGER_COPIES_SEED={seed} plays it again)"
-    ))
+    Err(format!("{steps}\nseed {seed}: {what}\n(GRIDLEDGER_COPIES_SEED={seed} plays it again)"))
 }
 
 #[test]
@@ -36,9 +34,8 @@ fn copied_phones_and_refused_edits_lose_and_double_nothing() {
         return;
     }
     let seeds = number("GRIDLEDGER_COPIES").unwrap_or(SEEDS);
-    let tallies: Vec<Tally> = (1..=seeds)
-        .map(|seed| play(seed).unwrap_or_else(|what| panic!("{what}")))
-        .collect();
+    let tallies: Vec<Tally> =
+        (1..=seeds).map(|seed| play(seed).unwrap_or_else(|what| panic!("{what}"))).collect();
     let sum = |of: fn(&Tally) -> usize| tallies.iter().map(of).sum::<usize>();
     let sums = [
         ("saved", sum(|t| t.saved)),
@@ -54,10 +51,7 @@ fn copied_phones_and_refused_edits_lose_and_double_nothing() {
     ];
     println!("seeds 1 to {seeds}: {sums:?}");
     for (what, count) in sums {
-        assert!(
-            count > 0 || seeds < SEEDS,
-            "no history had anything {what}: {sums:?}"
-        );
+        assert!(count > 0 || seeds < SEEDS, "no history had anything {what}: {sums:?}");
     }
 }
 

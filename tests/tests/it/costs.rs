@@ -38,11 +38,7 @@ fn shared_text(world: &World, phone: &mut Phone) -> (RecordId, u64) {
 
 /// Splices on a record by somebody who had seen its area's log up to a position.
 fn splices(attacker: &Attacker, record: RecordId, cursor: u64, count: u64) -> Vec<Entry> {
-    let splice = |pos| Op::Splice {
-        pos,
-        delete: 0,
-        insert: "雨".into(),
-    };
+    let splice = |pos| Op::Splice { pos, delete: 0, insert: "雨".into() };
     let first = attacker.entry(Target::Edit { record }, Vec::new());
     (0..count)
         .map(|at| Entry {
@@ -59,11 +55,7 @@ fn push_all(world: &World, attacker: &mut Attacker, entries: &[Entry]) -> Vec<Co
     world.take_costs();
     let last = entries.last().expect("entries").n;
     for _ in 0..entries.len() {
-        let left: Vec<Entry> = entries
-            .iter()
-            .filter(|entry| entry.n > attacker.head.0)
-            .cloned()
-            .collect();
+        let left: Vec<Entry> = entries.iter().filter(|entry| entry.n > attacker.head.0).cloned().collect();
         let before = attacker.head.0;
         let outcome = attacker.try_entries(world, left);
         assert!(attacker.head.0 > before, "at least one is decided: {outcome:?}");
@@ -87,10 +79,7 @@ fn a_thousand_concurrent_splices_fork_the_record_once_a_push() {
     let costs = push_all(&world, &mut attacker, &entries);
     let copied: u64 = costs.iter().map(|cost| cost.copied).sum();
     let pushes = costs.len() as u64;
-    assert!(
-        copied <= pushes * (limits::PUSH_ENTRIES as u64 + 10),
-        "a fork a push at most: {costs:?}"
-    );
+    assert!(copied <= pushes * (limits::PUSH_ENTRIES as u64 + 10), "a fork a push at most: {costs:?}");
     for cost in &costs {
         assert!(cost.work < limits::PUSH_WORK * 2, "{cost:?}");
     }
@@ -125,9 +114,7 @@ fn a_phone_sends_the_rest_at_once_and_every_entry_is_decided_once() {
     let note = "访".repeat(480);
     let mut wanted = Vec::new();
     for _ in 0..400 {
-        let visit = Intents::new()
-            .put("started", MORNING)
-            .put("coverage_note", note.as_str());
+        let visit = Intents::new().put("started", MORNING).put("coverage_note", note.as_str());
         wanted.push(phone.engine().create("patrol", "G1", visit).unwrap().record);
     }
     world.take_costs();
@@ -157,11 +144,7 @@ fn a_phone_that_goes_away_in_the_middle_leaves_a_whole_store() {
             "description",
             Op::Splice {
                 pos: 0,
-                delete: if entry.n == heavy_first(&attacker) {
-                    0
-                } else {
-                    4_000
-                },
+                delete: if entry.n == heavy_first(&attacker) { 0 } else { 4_000 },
                 insert: long.clone(),
             },
         )];
@@ -208,9 +191,7 @@ fn visit_after_a_split(members: usize) -> (Cost, String) {
     stewards(&world);
     let home = Home::on(&mut phone, "G1", "滨河路", "1号");
     // No part names where its dwelling is: the walk goes on to who lives there.
-    let lived_in = Intents::new()
-        .put("dwelling_id", home.dwelling.to_string())
-        .put("label", "一户");
+    let lived_in = Intents::new().put("dwelling_id", home.dwelling.to_string()).put("label", "一户");
     let household = phone.engine().create("household", "G1", lived_in).unwrap().record;
     let mut residencies = Vec::new();
     for _ in 0..members {
@@ -232,9 +213,7 @@ fn visit_after_a_split(members: usize) -> (Cost, String) {
             ] }],
         }),
     );
-    let visit = Intents::new()
-        .put("household", household.to_string())
-        .put("result", "met");
+    let visit = Intents::new().put("household", household.to_string()).put("result", "met");
     let visit = phone.engine().create("visit", "G1", visit).unwrap().record;
     world.take_costs();
     phone.sync_over(&world, Line::AnswerLost).unwrap();
@@ -261,21 +240,10 @@ fn list_members(world: &World, household: RecordId, residencies: &[RecordId]) {
     };
     world.service.store.put_feed(&row).unwrap();
     let schema = &world.service.schema;
-    let facet = schema
-        .record_type("household")
-        .unwrap()
-        .field("members")
-        .unwrap()
-        .facet;
-    let adds = residencies.iter().map(|one| Intent {
-        facet,
-        ..intent(
-            "members",
-            Op::Add {
-                item: one.to_string(),
-            },
-        )
-    });
+    let facet = schema.record_type("household").unwrap().field("members").unwrap().facet;
+    let adds = residencies
+        .iter()
+        .map(|one| Intent { facet, ..intent("members", Op::Add { item: one.to_string() }) });
     let entry = Entry {
         n: 1,
         at: MORNING,
@@ -293,16 +261,9 @@ fn list_members(world: &World, household: RecordId, residencies: &[RecordId]) {
         heard: Heard::everything(),
         again: None,
     };
-    let push = Push {
-        carrier: None,
-        segments: vec![segment],
-        now: world.service.now(),
-    };
+    let push = Push { carrier: None, segments: vec![segment], now: world.service.now() };
     let verdict = world.service.store.push(push).unwrap().remove(0);
-    assert_eq!(
-        (verdict.n, verdict.refused, verdict.stopped),
-        (1, Vec::new(), None)
-    );
+    assert_eq!((verdict.n, verdict.refused, verdict.stopped), (1, Vec::new(), None));
 }
 
 #[test]
@@ -310,10 +271,7 @@ fn a_new_record_is_placed_with_a_look_at_each_record_it_leads_to() {
     let (few, many) = (visit_after_a_split(4), visit_after_a_split(40));
     assert_eq!((few.1.as_str(), many.1.as_str()), ("G1", "G1"));
     let more = many.0.reads - few.0.reads;
-    assert!(
-        more <= 36 + 4,
-        "a read for each of 36 members more: {few:?}, {many:?}"
-    );
+    assert!(more <= 36 + 4, "a read for each of 36 members more: {few:?}, {many:?}");
     assert!(many.0.reads < limits::PLACING_RECORDS as u64, "{many:?}");
 }
 
@@ -330,9 +288,7 @@ fn an_answer_says_how_far_a_push_was_decided_and_no_more() {
             intents: vec![intent(
                 "description",
                 Op::Splice {
-                    pos: 0,
-                    delete: 0,
-                    insert: "长长长长长长长长长长长长长长长长长长长".into(),
+                    pos: 0, delete: 0, insert: "长长长长长长长长长长长长长长长长长长长".into()
                 },
             )],
             ..entry

@@ -49,15 +49,8 @@ fn history(world: &World, login: &str, record: RecordId) -> Result<Value, ReadEr
 
 fn ledger(world: &World, login: &str, limit: usize) -> Result<usize, ReadError> {
     let limit = limit.to_string();
-    let query = [
-        ("unmask", "1"),
-        ("reason", "核对重复档案"),
-        ("area", "G1"),
-        ("limit", limit.as_str()),
-    ];
-    Clerk::new(&world.service, login)
-        .page("person", &query)
-        .map(|page| page.rows.len())
+    let query = [("unmask", "1"), ("reason", "核对重复档案"), ("area", "G1"), ("limit", limit.as_str())];
+    Clerk::new(&world.service, login).page("person", &query).map(|page| page.rows.len())
 }
 
 fn code<T>(result: Result<T, ReadError>) -> Code {
@@ -124,17 +117,9 @@ fn a_second_person_lets_one_see_more_of_the_type_and_area_asked_for() {
     let (homes, persons) = (ask("dwelling"), ask("person"));
     let alone = Code::SecondPersonRequired;
     assert_eq!(code(look(&world, "po", last, Some(homes))), alone);
-    assert_eq!(
-        code(look(&world, "desk", last, Some(persons))),
-        alone,
-        "not theirs"
-    );
+    assert_eq!(code(look(&world, "desk", last, Some(persons))), alone, "not theirs");
     look(&world, "po", last, Some(persons)).unwrap();
-    assert_eq!(
-        code(look(&world, "po", last, None)),
-        alone,
-        "and it does not count as seen alone"
-    );
+    assert_eq!(code(look(&world, "po", last, None)), alone, "and it does not count as seen alone");
 }
 
 #[test]
@@ -146,11 +131,7 @@ fn a_phone_with_no_signal_stops_at_the_same_hundred() {
     assert_eq!(opened(&mut phone, &people[..60]), None);
     phone.sync(&world).unwrap();
     phone.close();
-    assert_eq!(
-        opened(&mut phone, &people[..BULK_RECORDS]),
-        None,
-        "the server's having them changes nothing"
-    );
+    assert_eq!(opened(&mut phone, &people[..BULK_RECORDS]), None, "the server's having them changes nothing");
     let alone = Some(Code::SecondPersonRequired);
     assert_eq!(opened(&mut phone, &people[BULK_RECORDS..]), alone);
     assert_eq!(opened(&mut phone, &people[..1]), None);
@@ -174,19 +155,13 @@ fn what_phones_bring_counts_and_what_is_beyond_is_told_to_who_watches() {
     assert_eq!(opened(&mut second, &people[60..]), None);
     first.sync(&world).unwrap();
     look(&world, "w1", people[60], None).unwrap();
-    assert_eq!(
-        code(ledger(&world, "w1", BULK_RECORDS + 20)),
-        Code::SecondPersonRequired
-    );
+    assert_eq!(code(ledger(&world, "w1", BULK_RECORDS + 20)), Code::SecondPersonRequired);
     assert_eq!(over(&world, "h1"), [] as [Value; 0]);
     second.sync(&world).unwrap();
     let told = over(&world, "h1");
     let [row] = &told[..] else { panic!("{told:?}") };
     assert_eq!((&row["user"], &row["area"]), (&json!("w1"), &json!("G1")));
-    let beyond: Vec<Value> = people[BULK_RECORDS..]
-        .iter()
-        .map(|record| json!(record))
-        .collect();
+    let beyond: Vec<Value> = people[BULK_RECORDS..].iter().map(|record| json!(record)).collect();
     assert_eq!(row["records"], json!(beyond));
     // Nothing was lost, and at a desk the day is over.
     assert_eq!(second.engine().unsent_reads().unwrap(), 0);

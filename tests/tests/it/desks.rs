@@ -35,36 +35,21 @@ fn a_desks_entry_is_decided_like_a_phones() {
         (creating("dwelling", "G9", json!([])), Code::AreaUnknown),
         (creating("dwelling", "G2", json!([])), Code::RoleNotHeld),
         (creating("dwelling", "G1", json!([])), Code::FieldRequired),
-        (
-            creating("dwelling", "G1", put("address", json!("text"))),
-            Code::ValueInvalid,
-        ),
-        (
-            creating("dwelling", "G1", put("colour", json!("red"))),
-            Code::FieldUnknown,
-        ),
-        (
-            editing(nobody, None, put("use", json!("rented"))),
-            Code::RecordUnknown,
-        ),
+        (creating("dwelling", "G1", put("address", json!("text"))), Code::ValueInvalid),
+        (creating("dwelling", "G1", put("colour", json!("red"))), Code::FieldUnknown),
+        (editing(nobody, None, put("use", json!("rented"))), Code::RecordUnknown),
     ] {
         assert_eq!(code(&clerk.submit(vec![entry])[0]), Some(expected));
     }
     let title = ticket("路灯不亮", &world.service.schema.categories[0].code);
     let made = clerk.made("ticket", "G1", title);
-    assert_eq!(
-        code(&clerk.edit(made, put("description", json!("灯杆")))),
-        Some(Code::OperationMismatch)
-    );
+    assert_eq!(code(&clerk.edit(made, put("description", json!("灯杆")))), Some(Code::OperationMismatch));
     let spliced = json!([{"op": "splice", "field": "description", "pos": 0, "delete": 0, "insert": "灯杆"}]);
     assert_eq!(code(&clerk.edit(made, spliced)), None);
     // A phone sees what the desk wrote.
     let mut phone = world.phone("w1", 0);
     phone.sync(&world).unwrap();
-    assert_eq!(
-        phone.engine().for_check().get(made).unwrap().unwrap().view["description"],
-        "灯杆"
-    );
+    assert_eq!(phone.engine().for_check().get(made).unwrap().unwrap().view["description"], "灯杆");
     assert_eq!(verify(&world.service).unwrap().listed, []);
 }
 
@@ -74,25 +59,13 @@ fn a_record_beyond_ones_rights_is_not_there() {
     world.user("w2", "grid_worker", "G2");
     let made = Clerk::new(&world.service, "w1").made("person", "G1", put("name", json!("陆小明")));
     let head = Clerk::new(&world.service, "h1");
-    let tagged = head.edit(
-        made,
-        json!([{"op": "add", "field": "care_tags", "item": "hardship"}]),
-    );
+    let tagged = head.edit(made, json!([{"op": "add", "field": "care_tags", "item": "hardship"}]));
     assert_eq!(tagged.refused, None, "the facet is filled in");
     let other = Clerk::new(&world.service, "w2");
-    assert_eq!(
-        code(&other.edit(made, put("name", json!("王")))),
-        Some(Code::RecordUnknown)
-    );
+    assert_eq!(code(&other.edit(made, put("name", json!("王")))), Some(Code::RecordUnknown));
     for look in [view::record, view::history] {
-        assert_eq!(
-            look(&other.reader(), made, None).unwrap_err().code(),
-            Code::NotFound
-        );
-        assert_eq!(
-            look(&other.reader(), RecordId([9; 16]), None).unwrap_err().code(),
-            Code::NotFound
-        );
+        assert_eq!(look(&other.reader(), made, None).unwrap_err().code(), Code::NotFound);
+        assert_eq!(look(&other.reader(), RecordId([9; 16]), None).unwrap_err().code(), Code::NotFound);
     }
     // Of a record that may be read, only the facets that may be.
     let worker = Clerk::new(&world.service, "w1");
@@ -101,15 +74,9 @@ fn a_record_beyond_ones_rights_is_not_there() {
         view::record(&head.reader(), made, Some(&why())).unwrap(),
     );
     assert_eq!(seen["fields"], json!({"name": "陆小明"}));
-    assert_eq!(
-        all["fields"],
-        json!({"name": "陆小明", "care_tags": ["hardship"]})
-    );
+    assert_eq!(all["fields"], json!({"name": "陆小明", "care_tags": ["hardship"]}));
     let entries = |clerk: &Clerk<'_>| {
-        view::history(&clerk.reader(), made, None).unwrap()["entries"]
-            .as_array()
-            .unwrap()
-            .len()
+        view::history(&clerk.reader(), made, None).unwrap()["entries"].as_array().unwrap().len()
     };
     assert_eq!((entries(&worker), entries(&head)), (1, 2));
 }
@@ -133,11 +100,7 @@ fn the_same_request_is_answered_as_the_first_time() {
     let first = clerk.submit(vec![named("a", "rented")]).remove(0);
     assert!(first.record.is_some());
     // Again, twice in one request, and beside another.
-    let again = clerk.submit(vec![
-        named("a", "rented"),
-        named("b", "self"),
-        named("a", "rented"),
-    ]);
+    let again = clerk.submit(vec![named("a", "rented"), named("b", "self"), named("a", "rented")]);
     assert_eq!((&again[0], &again[2]), (&first, &first));
     assert_ne!(again[1].record, first.record);
     // A refusal is repeated too.
@@ -145,26 +108,11 @@ fn the_same_request_is_answered_as_the_first_time() {
     assert_eq!(clerk.submit(vec![named("c", "castle")]).remove(0), refused);
     assert_eq!(code(&refused), Some(Code::ValueInvalid));
     // The name of one request does not do for another; another person has names of their own.
-    assert_eq!(
-        code(&clerk.submit(vec![named("a", "self")])[0]),
-        Some(Code::BadRequest)
-    );
-    assert_eq!(
-        code(&clerk.submit(vec![named("", "self")])[0]),
-        Some(Code::BadRequest)
-    );
-    let head = Clerk::new(&world.service, "h1")
-        .submit(vec![named("a", "rented")])
-        .remove(0);
+    assert_eq!(code(&clerk.submit(vec![named("a", "self")])[0]), Some(Code::BadRequest));
+    assert_eq!(code(&clerk.submit(vec![named("", "self")])[0]), Some(Code::BadRequest));
+    let head = Clerk::new(&world.service, "h1").submit(vec![named("a", "rented")]).remove(0);
     assert_ne!(head.record, first.record);
-    assert_eq!(
-        Clerk::new(&world.service, "au")
-            .page("dwelling", &[])
-            .unwrap()
-            .rows
-            .len(),
-        3
-    );
+    assert_eq!(Clerk::new(&world.service, "au").page("dwelling", &[]).unwrap().rows.len(), 3);
 }
 
 #[test]
@@ -177,10 +125,7 @@ fn many_requests_of_one_person_at_once_follow_each_other() {
                 let patrol = || creating("patrol", "G1", put("started", json!(1_767_571_200_000_i64)));
                 for _ in 0..5 {
                     let verdicts = clerk.submit(vec![patrol(), patrol()]);
-                    assert!(
-                        verdicts.iter().all(|verdict| verdict.record.is_some()),
-                        "{verdicts:?}"
-                    );
+                    assert!(verdicts.iter().all(|verdict| verdict.record.is_some()), "{verdicts:?}");
                 }
             });
         }
@@ -208,23 +153,14 @@ fn a_desk_claims_to_have_seen_only_what_it_read() {
     }
     let read = h1.last(made);
     // Not without saying what was read.
-    let blind = h1
-        .submit(vec![editing(made, None, event("close", json!({})))])
-        .remove(0);
+    let blind = h1.submit(vec![editing(made, None, event("close", json!({})))]).remove(0);
     assert_eq!((code(&blind), blind.n), (Some(Code::BadRequest), None));
     let failed = w1.event(made, "verify_fail", json!({"reason": "又不亮"}));
     assert_eq!(code(&failed), Some(Code::OwnWorkCheck));
     world.user("w3", "grid_worker", "G1");
     let other = Clerk::new(&world.service, "w3");
-    assert_eq!(
-        other
-            .event(made, "verify_fail", json!({"reason": "又不亮"}))
-            .refused,
-        None
-    );
-    let closed = h1
-        .submit(vec![editing(made, Some(read), event("close", json!({})))])
-        .remove(0);
+    assert_eq!(other.event(made, "verify_fail", json!({"reason": "又不亮"})).refused, None);
+    let closed = h1.submit(vec![editing(made, Some(read), event("close", json!({})))]).remove(0);
     assert_eq!(closed.refused, None, "it was legal by what was read");
     let shown = view::record(&h1.reader(), made, None).unwrap();
     assert_eq!(
@@ -237,39 +173,20 @@ fn a_desk_claims_to_have_seen_only_what_it_read() {
     let verbs = |event: &&serde_json::Value| event["verb"] == "close" || event["verb"] == "verify_fail";
     let checks: Vec<_> = events.iter().filter(verbs).collect();
     assert_eq!(checks.len(), 2);
-    assert!(
-        checks
-            .iter()
-            .all(|check| check["parents"] == checks[0]["parents"]),
-        "neither knew of the other"
-    );
+    assert!(checks.iter().all(|check| check["parents"] == checks[0]["parents"]), "neither knew of the other");
     assert_eq!(history["entries"][0]["seen"], "all");
-    assert!(
-        history["entries"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|entry| entry["seen"].is_array())
-    );
+    assert!(history["entries"].as_array().unwrap().iter().any(|entry| entry["seen"].is_array()));
     // What it cannot have read is refused.
-    let ahead = h1
-        .submit(vec![editing(made, Some(10_000), put("led_by", json!("x")))])
-        .remove(0);
+    let ahead = h1.submit(vec![editing(made, Some(10_000), put("led_by", json!("x")))]).remove(0);
     assert_eq!(code(&ahead), Some(Code::SeenImpossible));
     // Refused entries are for their author and for supervisors.
     let refused = |clerk: &Clerk<'_>| {
         let history = view::history(&clerk.reader(), made, None).unwrap();
         let entries = history["entries"].as_array().unwrap().clone();
-        entries
-            .iter()
-            .filter(|entry| entry.get("refusal").is_some())
-            .count()
+        entries.iter().filter(|entry| entry.get("refusal").is_some()).count()
     };
     let dispatcher = Clerk::new(&world.service, "dc");
-    assert_eq!(
-        (refused(&h1), refused(&w1), refused(&other), refused(&dispatcher)),
-        (1, 1, 0, 2)
-    );
+    assert_eq!((refused(&h1), refused(&w1), refused(&other), refused(&dispatcher)), (1, 1, 0, 2));
     assert_eq!(verify(&world.service).unwrap().listed, []);
 }
 
@@ -284,10 +201,7 @@ fn entries_on_one_record_in_one_request_build_on_each_other() {
         editing(made, seen, event("accept", json!({}))),
         editing(made, seen, event("assign", json!({"who": "w1"}))),
     ]);
-    assert!(
-        verdicts.iter().all(|verdict| verdict.refused.is_none()),
-        "{verdicts:?}"
-    );
+    assert!(verdicts.iter().all(|verdict| verdict.refused.is_none()), "{verdicts:?}");
     let shown = view::record(&h1.reader(), made, None).unwrap();
     assert_eq!(
         (&shown["ticket"]["state"], &shown["ticket"]["assignees"]),

@@ -42,19 +42,15 @@ impl Scene {
         world.user("p1", "privacy_officer", "D");
         let (mut w1, mut w2) = (world.phone("w1", 0), world.phone("w2", 0));
         w1.sync(&world).unwrap();
-        let person = Intents::new()
-            .put("name", "赵某")
-            .add("consents", "phone_contact")
-            .set_child("phones", "m", number(CANARY));
+        let person = Intents::new().put("name", "赵某").add("consents", "phone_contact").set_child(
+            "phones",
+            "m",
+            number(CANARY),
+        );
         let person = w1.engine().create("person", "G1", person).unwrap().record;
         w1.sync(&world).unwrap();
         w2.sync(&world).unwrap();
-        Self {
-            world,
-            w1,
-            w2,
-            person,
-        }
+        Self { world, w1, w2, person }
     }
 
     fn erase(&self, fields: &[&str]) -> u64 {
@@ -93,18 +89,13 @@ impl Scene {
         let file = self.world.server_file();
         let copy = file.with_extension("copy");
         let connection = rusqlite::Connection::open(&file).unwrap();
-        connection
-            .execute("VACUUM INTO ?1", [copy.to_str().unwrap()])
-            .unwrap();
+        connection.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
         drop(connection);
         for path in [file.as_path(), &copy] {
             absent(path, text);
         }
         for phone in [&mut self.w1, &mut self.w2] {
-            assert!(
-                !phone.engine().for_check().holds(text.as_bytes()).unwrap(),
-                "{text}"
-            );
+            assert!(!phone.engine().for_check().holds(text.as_bytes()).unwrap(), "{text}");
         }
         std::fs::remove_file(copy).unwrap();
     }
@@ -152,10 +143,7 @@ fn an_erased_field_is_gone_everywhere_and_beats_a_concurrent_edit() {
     let attention = scene.w2.engine().attention().unwrap();
     assert_eq!((attention[0].id.n, attention[0].intents.len()), (beaten.n, 0));
     let again = scene.w2.engine().apply_again(attention[0].id);
-    assert!(
-        matches!(&again, Err(ClientError::Refused(r)) if r.code == Code::Erased),
-        "{again:?}"
-    );
+    assert!(matches!(&again, Err(ClientError::Refused(r)) if r.code == Code::Erased), "{again:?}");
     for text in [CANARY, "13855550000"] {
         scene.nowhere(text);
     }
@@ -170,10 +158,7 @@ fn an_erased_field_is_gone_everywhere_and_beats_a_concurrent_edit() {
     let fresh = Intents::new().set_child("phones", "m", number("13700000001"));
     scene.w1.engine().edit(person, fresh).unwrap();
     scene.settle();
-    assert_eq!(
-        view(&mut scene.w2, person)["phones"]["m"]["number"],
-        "13700000001"
-    );
+    assert_eq!(view(&mut scene.w2, person)["phones"]["m"]["number"], "13700000001");
 }
 
 #[test]
@@ -223,22 +208,11 @@ fn withdrawn_consent_hides_at_once_and_erases_with_the_next_sync() {
     let person = scene.person;
     let withdraw = Intents::new().remove("consents", "phone_contact");
     scene.w1.engine().edit(person, withdraw).unwrap();
-    assert_eq!(
-        view(&mut scene.w1, person)["phones"],
-        Value::Null,
-        "offline, at once"
-    );
-    let found = scene
-        .w1
-        .engine()
-        .for_check()
-        .list(&Query::default().text(CANARY))
-        .unwrap();
+    assert_eq!(view(&mut scene.w1, person)["phones"], Value::Null, "offline, at once");
+    let found = scene.w1.engine().for_check().list(&Query::default().text(CANARY)).unwrap();
     assert!(found.is_empty());
-    let refused = scene.w1.engine().edit(
-        person,
-        Intents::new().set_child("phones", "m", number("13711111111")),
-    );
+    let refused =
+        scene.w1.engine().edit(person, Intents::new().set_child("phones", "m", number("13711111111")));
     assert!(
         matches!(&refused, Err(ClientError::Refused(r)) if r.code == Code::ConsentWithdrawn),
         "{refused:?}"
@@ -259,15 +233,10 @@ fn withdrawn_consent_hides_at_once_and_erases_with_the_next_sync() {
     }
     // A consent that has seen it ends it.
     let again =
-        Intents::new()
-            .add("consents", "phone_contact")
-            .set_child("phones", "m", number("13722222222"));
+        Intents::new().add("consents", "phone_contact").set_child("phones", "m", number("13722222222"));
     scene.w2.engine().edit(person, again).unwrap();
     scene.settle();
-    assert_eq!(
-        view(&mut scene.w1, person)["phones"]["m"]["number"],
-        "13722222222"
-    );
+    assert_eq!(view(&mut scene.w1, person)["phones"]["m"]["number"], "13722222222");
 }
 
 #[test]
@@ -275,20 +244,13 @@ fn whoever_withdraws_and_gives_anew_while_out_keeps_what_came_after() {
     let mut scene = Scene::new();
     let person = scene.person;
     let engine = scene.w1.engine();
-    engine
-        .edit(person, Intents::new().remove("consents", "phone_contact"))
-        .unwrap();
-    engine
-        .edit(person, Intents::new().add("consents", "phone_contact"))
-        .unwrap();
+    engine.edit(person, Intents::new().remove("consents", "phone_contact")).unwrap();
+    engine.edit(person, Intents::new().add("consents", "phone_contact")).unwrap();
     let fresh = Intents::new().set_child("phones", "m", number("13733333333"));
     engine.edit(person, fresh).unwrap();
     scene.settle();
     assert_eq!(codes(&mut scene.w1), []);
-    assert_eq!(
-        view(&mut scene.w2, person)["phones"]["m"]["number"],
-        "13733333333"
-    );
+    assert_eq!(view(&mut scene.w2, person)["phones"]["m"]["number"], "13733333333");
     scene.nowhere(CANARY);
 }
 
@@ -318,20 +280,9 @@ fn what_is_due_is_hidden_on_a_phone_that_is_out_and_erased_by_the_daily_run() {
         (&Value::Null, &json!(["轮椅"]), &json!(2)),
         "without a sync: {shown}"
     );
-    assert!(
-        scene
-            .w2
-            .engine()
-            .for_check()
-            .list(&Query::default().text("腰疼"))
-            .unwrap()
-            .is_empty()
-    );
+    assert!(scene.w2.engine().for_check().list(&Query::default().text("腰疼")).unwrap().is_empty());
     let counted = retain(&scene.world.service, true).unwrap();
-    assert_eq!(
-        retain(&scene.world.service, false).unwrap().erased,
-        counted.erased
-    );
+    assert_eq!(retain(&scene.world.service, false).unwrap().erased, counted.erased);
     assert_eq!(retain(&scene.world.service, false).unwrap().looked_at, 0);
     scene.settle();
     for phone in [&mut scene.w1, &mut scene.w2] {
@@ -344,33 +295,19 @@ fn what_is_due_is_hidden_on_a_phone_that_is_out_and_erased_by_the_daily_run() {
 #[test]
 fn an_old_phone_returns_after_two_generations_and_its_edits_mean_what_they_meant() {
     let mut scene = Scene::new();
-    let patrol = Intents::new()
-        .put("started", scene.world.service.now())
-        .put("squad_id", "一组");
+    let patrol = Intents::new().put("started", scene.world.service.now()).put("squad_id", "一组");
     let patrol = scene.w1.engine().create("patrol", "G1", patrol).unwrap().record;
     scene.settle();
     // The second worker goes out and counts; the first works on, and the record begins anew twice.
     let count = |by| Intents::new().increment("posters_removed", by);
-    scene
-        .w2
-        .engine()
-        .edit(patrol, count(3).append("media", "w2照"))
-        .unwrap();
+    scene.w2.engine().edit(patrol, count(3).append("media", "w2照")).unwrap();
     for _ in 0..2 {
-        scene
-            .w1
-            .engine()
-            .edit(patrol, count(5).append("media", "w1照"))
-            .unwrap();
+        scene.w1.engine().edit(patrol, count(5).append("media", "w1照")).unwrap();
         scene.w1.sync(&scene.world).unwrap();
         under_old_rules(&scene.world, patrol);
         assert_eq!(renew(&scene.world.service).unwrap(), 1);
     }
-    scene
-        .w2
-        .engine()
-        .edit(patrol, count(1).add("companions", "w1"))
-        .unwrap();
+    scene.w2.engine().edit(patrol, count(1).add("companions", "w1")).unwrap();
     scene.settle();
     assert_eq!((codes(&mut scene.w1), codes(&mut scene.w2)), (vec![], vec![]));
     for phone in [&mut scene.w1, &mut scene.w2] {
@@ -403,9 +340,7 @@ fn no_entry_is_derived_under_rules_that_are_not_its_generations() {
 #[test]
 fn a_long_history_begins_anew_by_itself() {
     let mut scene = Scene::new();
-    scene
-        .world
-        .set_column(scene.person, "entries", limits::EPOCH_ENTRIES as i64 - 1);
+    scene.world.set_column(scene.person, "entries", limits::EPOCH_ENTRIES as i64 - 1);
     let edit = |at: &str| Intents::new().put("contact_hours", at);
     scene.w1.engine().edit(scene.person, edit("早")).unwrap();
     scene.w2.engine().edit(scene.person, edit("晚")).unwrap();
@@ -419,12 +354,7 @@ fn a_long_history_begins_anew_by_itself() {
     // Nothing was erased: who wrote what, and when, is all there.
     let history = scene.world.service.store.history(scene.person).unwrap();
     assert!(history.iter().all(|row| !row.body.is_empty()));
-    let conflicts = scene
-        .w1
-        .engine()
-        .for_check()
-        .conflicts(Some(scene.person))
-        .unwrap();
+    let conflicts = scene.w1.engine().for_check().conflicts(Some(scene.person)).unwrap();
     assert_eq!(conflicts[0].values.len(), 2, "{conflicts:?}");
 }
 
@@ -451,10 +381,7 @@ fn a_phone_from_a_backup_of_before_an_erasure_forgets_too() {
     scene.settle();
     assert_eq!(codes(&mut scene.w2), [Code::Erased]);
     let view = view(&mut scene.w1, scene.person);
-    assert_eq!(
-        (&view["phones"], &view["relation_to_head"]),
-        (&Value::Null, &json!("head"))
-    );
+    assert_eq!((&view["phones"], &view["relation_to_head"]), (&Value::Null, &json!("head")));
     for text in [CANARY, "13866660000"] {
         scene.nowhere(text);
     }

@@ -39,11 +39,7 @@ fn scene() -> Scene {
     let items = phone.engine().attention().unwrap();
     phone.engine().ask(items[0].id, "请打13812341234").unwrap();
     phone.sync(&world).unwrap();
-    Scene {
-        feed: items[0].id.feed,
-        never_made: saved.record,
-        world,
-    }
+    Scene { feed: items[0].id.feed, never_made: saved.record, world }
 }
 
 impl Scene {
@@ -90,28 +86,20 @@ fn what_was_said_of_a_record_that_never_came_to_be_is_erased_by_its_id() {
     assert_eq!(scene.said(), [false, false]);
     assert_eq!(scene.kept(1).asked.unwrap().1, "", "and what its author added");
     let rows = service.store.erasures(Some(scene.never_made)).unwrap();
-    let told: Vec<_> = rows
-        .iter()
-        .map(|row| (row.area, row.seq, row.fields.len()))
-        .collect();
+    let told: Vec<_> = rows.iter().map(|row| (row.area, row.seq, row.fields.len())).collect();
     let area = scene.world.area("G1");
     assert_eq!(told, [(area, 0, 1), (area, 0, 0)]);
     // A later entry about it is refused as before, and its content is not kept.
     scene.world.user("w2", "grid_worker", "G1");
     let mut other = Attacker::enrol(&scene.world, "w2", 7);
     let mut entry = other.patrol(&scene.world);
-    entry.target = Target::Edit {
-        record: scene.never_made,
-    };
+    entry.target = Target::Edit { record: scene.never_made };
     entry.intents = vec![put("name", json!("陆小明"))];
     other.try_entries(&scene.world, vec![entry]);
     let late = service.store.refused_entry(other.feed, 1).unwrap().unwrap();
     assert_eq!((late.refusal.code, late.body.len()), (Code::RecordUnknown, 0));
     assert!(verify(&service).unwrap().is_whole());
-    let nobody = Wanted {
-        record: RecordId([9; 16]),
-        ..scene.wanted(&[])
-    };
+    let nobody = Wanted { record: RecordId([9; 16]), ..scene.wanted(&[]) };
     assert_eq!(erase(&service, &nobody).unwrap_err().code(), Code::RecordUnknown);
 }
 
@@ -124,10 +112,7 @@ fn one_refused_entry_is_erased_alone() {
     erase_refused(service, &scene.entry(1)).unwrap();
     assert_eq!(scene.said(), [false, false]);
     assert_eq!(scene.kept(1).asked.unwrap().1, "");
-    assert_eq!(
-        erase_refused(service, &scene.entry(3)).unwrap_err().code(),
-        Code::NotFound
-    );
+    assert_eq!(erase_refused(service, &scene.entry(3)).unwrap_err().code(), Code::NotFound);
     let rows = service.store.erasures(None).unwrap();
     let entries: Vec<_> = rows.iter().map(|row| row.entry).collect();
     assert_eq!(entries, [Some((scene.feed, 2)), Some((scene.feed, 1))]);

@@ -9,23 +9,14 @@ use crate::kills::{Place, each, phone_is_whole};
 
 /// The notes in lines that begin with a word: `saved ID NOTE`, `holds ID NOTE PENDING`.
 fn notes(lines: &[String], word: &str) -> Vec<String> {
-    let note = |line: &String| {
-        line.strip_prefix(word)?
-            .trim()
-            .split(' ')
-            .nth(1)
-            .map(str::to_owned)
-    };
+    let note = |line: &String| line.strip_prefix(word)?.trim().split(' ').nth(1).map(str::to_owned);
     lines.iter().filter_map(note).collect()
 }
 
 fn comes_back(point: &str) {
     let place = Place::new();
-    let (server_dies, phone_dies) = if point.starts_with("server.") {
-        (Some(point), None)
-    } else {
-        (None, Some(point))
-    };
+    let (server_dies, phone_dies) =
+        if point.starts_with("server.") { (Some(point), None) } else { (None, Some(point)) };
     let node = place.node(None);
     // The backup holds work that is sent only after it was made.
     let (mut heard, _) = place.phone(&node, None, &["sync", "a", "sync", "x", "y"]);
@@ -49,15 +40,8 @@ fn comes_back(point: &str) {
     let (saved, held) = (notes(&heard, "saved"), notes(&after, "holds"));
     let (saved, there): (BTreeSet<&String>, BTreeSet<&String>) =
         (saved.iter().collect(), held.iter().collect());
-    assert_eq!(
-        held.len(),
-        there.len(),
-        "{point}: something is there twice: {held:?}"
-    );
-    assert!(
-        saved.is_subset(&there),
-        "{point}: saved {saved:?}, there is {there:?}"
-    );
+    assert_eq!(held.len(), there.len(), "{point}: something is there twice: {held:?}");
+    assert!(saved.is_subset(&there), "{point}: saved {saved:?}, there is {there:?}");
     let settled = after.iter().filter(|line| line.starts_with("holds"));
     assert!(
         settled.clone().all(|line| line.ends_with(" 0")),

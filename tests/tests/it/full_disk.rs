@@ -20,16 +20,9 @@ fn a_disk_that_is_nearly_full_takes_no_edits_and_serves_pulls() {
     let node = Node::serving(&store, &[NEVER_ENOUGH], None);
     // It syncs, and pulls; what it saved stays to be sent.
     let (said, _) = place.phone(&node, None, &["b", "sync", "list"]);
-    assert_eq!(
-        (count(&said, "synced"), count(&said, "received")),
-        (1, 1),
-        "{said:?}"
-    );
-    let pending: Vec<bool> = said
-        .iter()
-        .filter(|line| line.starts_with("holds"))
-        .map(|line| line.ends_with(" 1"))
-        .collect();
+    assert_eq!((count(&said, "synced"), count(&said, "received")), (1, 1), "{said:?}");
+    let pending: Vec<bool> =
+        said.iter().filter(|line| line.starts_with("holds")).map(|line| line.ends_with(" 1")).collect();
     assert_eq!(pending.iter().filter(|pending| **pending).count(), 1, "{said:?}");
     assert!(!node.end());
     let node = place.node(None);
@@ -57,25 +50,17 @@ fn a_full_disk_loses_nothing_and_the_server_goes_on() {
     }
     let (said, died) = place.phone(&node, None, &steps);
     assert!(!died, "{said:?}");
-    let full = said
-        .iter()
-        .filter(|line| line.starts_with("no sync"))
-        .collect::<Vec<_>>();
+    let full = said.iter().filter(|line| line.starts_with("no sync")).collect::<Vec<_>>();
     assert!(!full.is_empty(), "the disk was never full: it proves nothing");
     let codes = ["busy", "store_failed"];
-    let known = full
-        .iter()
-        .all(|line| codes.iter().any(|code| line.contains(code)));
+    let known = full.iter().all(|line| codes.iter().any(|code| line.contains(code)));
     assert!(known, "{full:?}");
     assert!(!node.end(), "the server goes on");
     assert!(is_whole(&file));
     let node = place.node(None);
     let (after, _) = place.phone(&node, None, &["sync", "sync", "list"]);
     assert_eq!(count(&after, "holds"), 25, "{after:?}");
-    let settled = after
-        .iter()
-        .filter(|line| line.starts_with("holds"))
-        .all(|line| line.ends_with(" 0"));
+    let settled = after.iter().filter(|line| line.starts_with("holds")).all(|line| line.ends_with(" 0"));
     assert!(settled, "{after:?}");
     assert!(!node.end());
     assert!(is_whole(&file));

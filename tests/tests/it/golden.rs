@@ -47,42 +47,21 @@ fn object(value: Value) -> Map<String, Value> {
 fn ops() -> Vec<Op> {
     let text = |text: &str| text.to_owned();
     vec![
-        Op::Put {
-            value: json!({ "road": "人民路", "n": [1, -2, 0.5, 1e300, true, null] }),
-        },
+        Op::Put { value: json!({ "road": "人民路", "n": [1, -2, 0.5, 1e300, true, null] }) },
         Op::Raise { value: AT },
         Op::Increment { by: -3 },
-        Op::Splice {
-            pos: 2,
-            delete: 1,
-            insert: text("好"),
-        },
+        Op::Splice { pos: 2, delete: 1, insert: text("好") },
         Op::Add { item: text("gas") },
         Op::Remove { item: text("gas") },
-        Op::Append {
-            value: json!("见到户主"),
-        },
-        Op::SetChild {
-            child: text("form"),
-            value: object(json!({ "item": "表", "done": false })),
-        },
+        Op::Append { value: json!("见到户主") },
+        Op::SetChild { child: text("form"), value: object(json!({ "item": "表", "done": false })) },
         Op::RemoveChild { child: text("form") },
-        Op::Event {
-            verb: text("escalate"),
-            args: object(json!({ "to": 2, "reason": "超出权限" })),
-        },
+        Op::Event { verb: text("escalate"), args: object(json!({ "to": 2, "reason": "超出权限" })) },
     ]
 }
 
 fn entry(n: u64, target: Target, intents: Vec<Intent>) -> Entry {
-    Entry {
-        n,
-        at: AT + n as i64,
-        cursor: 40 + n,
-        role: "grid_worker".into(),
-        target,
-        intents,
-    }
+    Entry { n, at: AT + n as i64, cursor: 40 + n, role: "grid_worker".into(), target, intents }
 }
 
 fn intent(facet: u8, field: &str, op: Op) -> Intent {
@@ -91,39 +70,17 @@ fn intent(facet: u8, field: &str, op: Op) -> Intent {
 }
 
 fn creating() -> Target {
-    Target::Create {
-        record_type: "household".into(),
-        area: AreaNo(4),
-    }
+    Target::Create { record_type: "household".into(), area: AreaNo(4) }
 }
 
 /// A creating entry, one with every operation, and one on a record from elsewhere.
 fn entries() -> Vec<Entry> {
     let record = RecordId::created_by(FEED, 1);
-    let all = ops()
-        .into_iter()
-        .enumerate()
-        .map(|(i, op)| intent((i % 2) as u8, &format!("field_{i}"), op));
+    let all = ops().into_iter().enumerate().map(|(i, op)| intent((i % 2) as u8, &format!("field_{i}"), op));
     vec![
-        entry(
-            1,
-            creating(),
-            vec![intent(
-                0,
-                "label",
-                Op::Put {
-                    value: json!("3楼北"),
-                },
-            )],
-        ),
+        entry(1, creating(), vec![intent(0, "label", Op::Put { value: json!("3楼北") })]),
         entry(2, Target::Edit { record }, all.collect()),
-        entry(
-            3,
-            Target::Edit {
-                record: RecordId([0x33; 16]),
-            },
-            Vec::new(),
-        ),
+        entry(3, Target::Edit { record: RecordId([0x33; 16]) }, Vec::new()),
     ]
 }
 
@@ -142,16 +99,7 @@ fn segment() -> Segment {
 fn of_entries() -> Vec<Case> {
     let single = ops().into_iter().map(|op| {
         let name = format!("entry-{}", op.name().replace('_', "-"));
-        (
-            name,
-            entry(
-                9,
-                Target::Edit {
-                    record: RecordId([0x33; 16]),
-                },
-                vec![intent(1, "field", op)],
-            ),
-        )
+        (name, entry(9, Target::Edit { record: RecordId([0x33; 16]) }, vec![intent(1, "field", op)]))
     });
     let create = ("entry-create".to_owned(), entries().remove(0));
     let case = |(name, entry): (String, Entry)| Case {
@@ -168,26 +116,14 @@ fn requests(version: u8) -> Vec<(&'static str, Request)> {
     let idle = Request {
         server_epoch: Some(ServerEpoch(0x00ab_cdef_0123_4567)),
         cursors: vec![
-            AreaCursor {
-                area: AreaNo(4),
-                floor: 120,
-                reached: 120,
-            },
-            AreaCursor {
-                area: AreaNo(5),
-                floor: 0,
-                reached: 64,
-            },
+            AreaCursor { area: AreaNo(4), floor: 120, reached: 120 },
+            AreaCursor { area: AreaNo(5), floor: 0, reached: 64 },
         ],
         own: vec![(0, 3)],
         grants: [1, 2, 3, 4],
         ..Request::default()
     };
-    let pushing = Request {
-        segments: vec![segment()],
-        budget: 65_536,
-        ..idle.clone()
-    };
+    let pushing = Request { segments: vec![segment()], budget: 65_536, ..idle.clone() };
     let enrolling = Request {
         want: Want::Only(vec!["G1".into(), "G2".into()]),
         enrol: Some(Enrol {
@@ -205,11 +141,7 @@ fn requests(version: u8) -> Vec<(&'static str, Request)> {
             fields: vec!["name".into(), "phones".into()],
             reason: "入户走访".into(),
         }],
-        asks: vec![Ask {
-            feed: FEED,
-            n: 2,
-            note: "住户当面确认过".into(),
-        }],
+        asks: vec![Ask { feed: FEED, n: 2, note: "住户当面确认过".into() }],
         lease: true,
         ..idle.clone()
     };
@@ -217,11 +149,7 @@ fn requests(version: u8) -> Vec<(&'static str, Request)> {
         segments: vec![segment()],
         recovery: Some(Recovery {
             receipts: vec![(ServerEpoch(1), signed_receipt(version))],
-            seen: vec![EntrySeen {
-                feed: FEED,
-                n: 2,
-                clock: vec![(0, OTHER, 5)],
-            }],
+            seen: vec![EntrySeen { feed: FEED, n: 2, clock: vec![(0, OTHER, 5)] }],
             emptied: vec![(FEED, 1, EntryHash([0x55; 32]))],
             left: 12,
             missing: vec![Missing {
@@ -234,10 +162,7 @@ fn requests(version: u8) -> Vec<(&'static str, Request)> {
         }),
         ..idle.clone()
     };
-    let marked = Request {
-        marks: vec![0xa1b2, 0],
-        ..pushing.clone()
-    };
+    let marked = Request { marks: vec![0xa1b2, 0], ..pushing.clone() };
     let mut requests = vec![
         ("request-notes", telling),
         ("request-idle", idle),
@@ -252,10 +177,7 @@ fn requests(version: u8) -> Vec<(&'static str, Request)> {
 }
 
 fn read_request(version: u8, payload: &[u8]) -> Option<Request> {
-    let frames::ReadRequest {
-        mut request,
-        segments,
-    } = frames::read_request(payload).ok()?;
+    let frames::ReadRequest { mut request, segments } = frames::read_request(payload).ok()?;
     if let Some(sheet) = segments {
         request.segments = sheet::read_segments(version, sheet, &NoNames).ok()?;
     }
@@ -301,20 +223,12 @@ fn delta() -> Delta {
         feed,
         author: if feed == FEED { "w1".into() } else { "w2".into() },
         seen,
-        entry: Entry {
-            n,
-            cursor: 0,
-            role: String::new(),
-            ..entry
-        },
+        entry: Entry { n, cursor: 0, role: String::new(), ..entry },
         own,
     };
     let [create, all, _]: [Entry; 3] = entries().try_into().expect("three entries");
     let record = create.record(OTHER);
-    let edit = Entry {
-        target: Target::Edit { record },
-        ..all
-    };
+    let edit = Entry { target: Target::Edit { record }, ..all };
     let seen = Some(vec![(0, OTHER, 1), (1, FEED, 5)]);
     let told = RecordNews {
         record,
@@ -335,24 +249,11 @@ fn delta() -> Delta {
         epoch: 1,
         news: News::Snapshot(vec![(0, b"a document".to_vec()), (1, b"another".to_vec())]),
     };
-    let gone = |last, news| RecordNews {
-        last,
-        record_type: String::new(),
-        news,
-        ..whole.clone()
-    };
+    let gone = |last, news| RecordNews { last, record_type: String::new(), news, ..whole.clone() };
     let (left, erased) = (gone(125, News::Left(Some(AreaNo(5)))), gone(126, News::Erased));
     Delta {
-        from: AreaCursor {
-            area: AreaNo(4),
-            floor: 120,
-            reached: 120,
-        },
-        to: AreaCursor {
-            area: AreaNo(4),
-            floor: 124,
-            reached: 124,
-        },
+        from: AreaCursor { area: AreaNo(4), floor: 120, reached: 120 },
+        to: AreaCursor { area: AreaNo(4), floor: 124, reached: 124 },
         records: vec![told, whole, left, erased],
         digests: vec![(0, [0xaa; 16]), (1, [0xbb; 16])],
         mark: 0,
@@ -371,10 +272,7 @@ fn signed_receipt(version: u8) -> Receipt {
         first: 1,
         n: 3,
         hash: EntryHash([0x55; 32]),
-        refused: vec![(
-            2,
-            Refusal::of_field(Code::FieldForbidden, "review", "grid_worker may not write it"),
-        )],
+        refused: vec![(2, Refusal::of_field(Code::FieldForbidden, "review", "grid_worker may not write it"))],
         stopped: Some(Refusal::new(Code::FeedGap, "entry 4 comes first")),
         signature: [0; 64],
     };
@@ -404,12 +302,7 @@ fn of_frames(version: u8) -> Vec<Case> {
         name: "第一网格".into(),
         edges: Vec::new(),
     };
-    let grant = |to| Grant {
-        role: "grid_worker".into(),
-        area: AreaNo(4),
-        from: 0,
-        to,
-    };
+    let grant = |to| Grant { role: "grid_worker".into(), area: AreaNo(4), from: 0, to };
     let welcome = Welcome {
         suite: named(version),
         device: DeviceNo(3),
@@ -418,47 +311,22 @@ fn of_frames(version: u8) -> Vec<Case> {
         user: "w1".into(),
         name: "王某".into(),
     };
-    let ruling = Ruling {
-        feed: FEED,
-        n: 2,
-        admitted: true,
-        by: "s1".into(),
-        at: AT,
-        note: "属实".into(),
-    };
-    let marked = Delta {
-        mark: 0x21b2,
-        ..delta()
-    };
+    let ruling = Ruling { feed: FEED, n: 2, admitted: true, by: "s1".into(), at: AT, note: "属实".into() };
+    let marked = Delta { mark: 0x21b2, ..delta() };
     let mut frames = vec![
         ("frame-end", Frame::End { more: true }),
-        (
-            "frame-time",
-            Frame::Time {
-                at: AT,
-                epoch: ServerEpoch(1),
-            },
-        ),
+        ("frame-time", Frame::Time { at: AT, epoch: ServerEpoch(1) }),
         ("frame-receipt", Frame::Receipt(signed_receipt(version))),
         ("frame-delta", Frame::Delta(delta())),
         ("frame-granted", Frame::Granted(area)),
         ("frame-withdrawn", Frame::Withdrawn(AreaNo(4))),
         (
             "frame-grants",
-            Frame::Grants(GrantSet {
-                grants: vec![grant(None), grant(Some(AT))],
-                territory: 7,
-            }),
+            Frame::Grants(GrantSet { grants: vec![grant(None), grant(Some(AT))], territory: 7 }),
         ),
         ("frame-schema", Frame::Schema("{}".into())),
         ("frame-welcome", Frame::Welcome(welcome)),
-        (
-            "frame-lease",
-            Frame::Lease(Lease {
-                until: AT,
-                secret: [0x66; 32],
-            }),
-        ),
+        ("frame-lease", Frame::Lease(Lease { until: AT, secret: [0x66; 32] })),
         ("frame-reads-kept", Frame::ReadsKept(7)),
         ("frame-ruling", Frame::Ruling(ruling)),
         ("frame-restored", Frame::Restored(signed_notice(version))),
@@ -476,32 +344,19 @@ fn of_frames(version: u8) -> Vec<Case> {
     };
     if version > OLDEST_PROTOCOL {
         frames.push(("frame-delta-marked", Frame::Delta(marked)));
-        let times = Times {
-            feed: FEED,
-            n: 9,
-            at: vec![AT, AT + 60_000],
-        };
+        let times = Times { feed: FEED, n: 9, at: vec![AT, AT + 60_000] };
         frames.push(("frame-times", Frame::Times(times)));
     }
     frames.into_iter().map(case).collect()
 }
 
 fn fixture(version: u8, name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join(format!("fixtures/wire/{version}"))
-        .join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/wire/{version}")).join(name)
 }
 
 fn bytes_of(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex
-        .chars()
-        .filter_map(|c| c.to_digit(16))
-        .map(|d| d as u8)
-        .collect();
-    digits
-        .chunks_exact(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
+    let digits: Vec<u8> = hex.chars().filter_map(|c| c.to_digit(16)).map(|d| d as u8).collect();
+    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
 /// Hex in lines of 32 bytes.
@@ -515,11 +370,8 @@ fn every_message_has_the_bytes_it_always_had() {
 }
 
 fn compare(version: u8) {
-    let cases: Vec<Case> = of_entries()
-        .into_iter()
-        .chain(of_requests(version))
-        .chain(of_frames(version))
-        .collect();
+    let cases: Vec<Case> =
+        of_entries().into_iter().chain(of_requests(version)).chain(of_frames(version)).collect();
     let bless = std::env::var_os("GRIDLEDGER_BLESS").is_some();
     for case in &cases {
         let (bytes, text) = (
@@ -537,18 +389,9 @@ fn compare(version: u8) {
             std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
         };
         let golden = bytes_of(&read(&bytes));
-        assert_eq!(
-            hex(&case.bytes),
-            hex(&golden),
-            "{} is written otherwise",
-            case.name
-        );
+        assert_eq!(hex(&case.bytes), hex(&golden), "{} is written otherwise", case.name);
         assert_eq!(described, read(&text), "{} is described otherwise", case.name);
-        assert!(
-            (case.reads_back)(&golden),
-            "{} reads back as something else",
-            case.name
-        );
+        assert!((case.reads_back)(&golden), "{} reads back as something else", case.name);
     }
     let there = std::fs::read_dir(fixture(version, "")).expect("fixtures").count();
     assert_eq!(there, cases.len() * 2, "fixtures that no case names");

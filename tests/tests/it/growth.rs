@@ -42,17 +42,9 @@ const LARGE: &[&str] = &[
     "stays",
 ];
 
-const SMALL: Size = Size {
-    areas: 16,
-    records: 960,
-    entries: 3_440,
-};
+const SMALL: Size = Size { areas: 16, records: 960, entries: 3_440 };
 /// As many records a grid, and four times the grids.
-const LARGER: Size = Size {
-    areas: 64,
-    records: 3_840,
-    entries: 13_760,
-};
+const LARGER: Size = Size { areas: 64, records: 3_840, entries: 13_760 };
 
 /// A store with so much in it.
 fn filled(address: &str, size: Size) -> StoreAddress {
@@ -63,10 +55,7 @@ fn filled(address: &str, size: Size) -> StoreAddress {
 }
 
 fn in_file(dir: &tempfile::TempDir) -> StoreAddress {
-    filled(
-        &format!("sqlite:{}", dir.path().join("server.db").display()),
-        SMALL,
-    )
+    filled(&format!("sqlite:{}", dir.path().join("server.db").display()), SMALL)
 }
 
 /// Postgres reads a whole table only where there is no other way: in a store this small that would be cheapest.
@@ -96,12 +85,8 @@ fn scanned(step: &Step) -> BTreeSet<String> {
 /// What a statement calls its tables.
 fn tables(sql: &str) -> BTreeMap<String, String> {
     let words: Vec<&str> = sql.split_whitespace().collect();
-    let named = words
-        .windows(3)
-        .filter(|three| matches!(three[0], "FROM" | "JOIN"));
-    named
-        .map(|three| (three[2].to_owned(), three[1].to_owned()))
-        .collect()
+    let named = words.windows(3).filter(|three| matches!(three[0], "FROM" | "JOIN"));
+    named.map(|three| (three[2].to_owned(), three[1].to_owned())).collect()
 }
 
 fn pages(told: &[Told]) -> BTreeMap<&'static str, u64> {
@@ -136,12 +121,7 @@ fn no_call_of_every_day_reads_a_large_table_from_end_to_end() {
     for (name, _, steps) in &told {
         for step in steps {
             let scanned = scanned(step);
-            assert!(
-                scanned.is_empty(),
-                "{name}: {scanned:?}\n{}\n{}",
-                step.sql,
-                step.plan
-            );
+            assert!(scanned.is_empty(), "{name}: {scanned:?}\n{}\n{}", step.sql, step.plan);
             statements.insert(&step.sql);
         }
     }
@@ -150,42 +130,25 @@ fn no_call_of_every_day_reads_a_large_table_from_end_to_end() {
 
 #[test]
 fn no_call_of_every_day_touches_more_pages_of_a_larger_store() {
-    let (small, larger) = (
-        told(&in_database(SMALL), SMALL),
-        told(&in_database(LARGER), LARGER),
-    );
+    let (small, larger) = (told(&in_database(SMALL), SMALL), told(&in_database(LARGER), LARGER));
     assert!(pages(&small)["push of a day"] > 500, "{:?}", pages(&small));
-    assert_eq!(
-        grown(&small, &larger),
-        BTreeSet::new(),
-        "{:?}\n{:?}",
-        pages(&small),
-        pages(&larger)
-    );
+    assert_eq!(grown(&small, &larger), BTreeSet::new(), "{:?}\n{:?}", pages(&small), pages(&larger));
 }
 
 #[test]
 fn an_index_that_is_missing_is_seen() {
     let dir = tempfile::tempdir().expect("a folder");
     let drop = "DROP INDEX log_record";
-    let StoreAddress::Sqlite(path) = in_file(&dir) else {
-        panic!("a file was asked for")
-    };
+    let StoreAddress::Sqlite(path) = in_file(&dir) else { panic!("a file was asked for") };
     let file = rusqlite::Connection::open(&path).expect("the file");
     file.execute_batch(drop).expect("no index");
     let steps = told(&StoreAddress::Sqlite(path), SMALL);
-    let scanned: BTreeSet<String> = steps
-        .iter()
-        .flat_map(|(_, _, steps)| steps)
-        .flat_map(scanned)
-        .collect();
+    let scanned: BTreeSet<String> = steps.iter().flat_map(|(_, _, steps)| steps).flat_map(scanned).collect();
     assert_eq!(scanned, BTreeSet::from(["log".to_owned()]));
 
     let [small, larger] = [SMALL, LARGER].map(|size| {
         let address = in_database(size);
-        let StoreAddress::Postgres(url) = &address else {
-            panic!("a database was asked for")
-        };
+        let StoreAddress::Postgres(url) = &address else { panic!("a database was asked for") };
         let mut database = postgres::Client::connect(url.reveal(), postgres::NoTls).expect("the database");
         database.batch_execute(drop).expect("no index");
         told(&address, size)
@@ -204,24 +167,14 @@ fn documented(page: &str, mark: &str) -> String {
 #[test]
 fn a_store_whose_tables_are_split_keeps_its_promises() {
     let address = postgres_address();
-    let StoreAddress::Postgres(url) = &address else {
-        panic!("a database was asked for")
-    };
-    cli::open_store(&address, &SchemaSet::builtin(), 1)
-        .expect("the tables")
-        .close();
+    let StoreAddress::Postgres(url) = &address else { panic!("a database was asked for") };
+    cli::open_store(&address, &SchemaSet::builtin(), 1).expect("the tables").close();
     let split = documented(include_str!("../../../docs/operations.md"), "split");
     let mut database = postgres::Client::connect(url.reveal(), postgres::NoTls).expect("the database");
     database.batch_execute(&split).expect("split tables");
     let indexes =
         "SELECT count(*) FROM pg_indexes WHERE indexname IN ('log_record', 'records_type', 'records_pkey')";
-    assert_eq!(
-        database
-            .query_one(indexes, &[])
-            .expect("a count")
-            .get::<_, i64>(0),
-        3
-    );
+    assert_eq!(database.query_one(indexes, &[]).expect("a count").get::<_, i64>(0), 3);
 
     let world = World::at(2, SchemaSet::builtin(), address.clone());
     tools::renew(&*world.service.store, &world.service.schema).expect("views");
@@ -230,16 +183,9 @@ fn a_store_whose_tables_are_split_keeps_its_promises() {
     let home = Clerk::new(&world.service, "grid_worker").made("dwelling", "G1", address);
     let mut phone = world.phone("grid_worker", 0);
     phone.sync(&world).expect("a first sync");
-    phone
-        .engine()
-        .edit(home, Intents::new().put("use", "rented"))
-        .expect("an edit");
+    phone.engine().edit(home, Intents::new().put("use", "rented")).expect("an edit");
     let report = phone.sync(&world).expect("a sync");
-    assert_eq!(
-        (report.decided, report.refused, report.healed),
-        (1, 0, 0),
-        "{report:?}"
-    );
+    assert_eq!((report.decided, report.refused, report.healed), (1, 0, 0), "{report:?}");
     let rented = "SELECT count(*) AS n FROM ledger_dwelling WHERE use = 'rented'";
     assert!(Tool::of(&world).value(rented).as_i64() >= Some(1));
     assert_eq!(verify(&world.service).expect("a report").differences, 0);

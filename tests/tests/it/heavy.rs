@@ -46,14 +46,7 @@ fn everything(evil: &Attacker, ticket: RecordId, rewrites: usize) -> Vec<Entry> 
     let chars = 4_000;
     let rewrite = |no: usize| {
         let (delete, insert) = (if no == 0 { 0 } else { chars }, noise(no as u64, chars as usize));
-        intent(
-            "description",
-            Op::Splice {
-                pos: 0,
-                delete,
-                insert,
-            },
-        )
+        intent("description", Op::Splice { pos: 0, delete, insert })
     };
     let rewrites: Vec<_> = (0..rewrites).map(rewrite).collect();
     let parts = comments.chunks(100).chain(rewrites.chunks(1));
@@ -76,16 +69,9 @@ fn push_all(world: &World, evil: &mut Attacker, mut entries: Vec<Entry>, most_by
         };
         let some = entries.iter().take_while(fits).cloned().collect();
         let outcome = evil.try_entries(world, some);
-        let told = outcome
-            .receipts()
-            .into_iter()
-            .flat_map(|receipt| &receipt.refused);
+        let told = outcome.receipts().into_iter().flat_map(|receipt| &receipt.refused);
         refused.extend(told.map(|(_, refusal)| refusal.code));
-        assert!(
-            evil.head.0 > before,
-            "each push decides something: {:?}",
-            outcome.codes()
-        );
+        assert!(evil.head.0 > before, "each push decides something: {:?}", outcome.codes());
         entries.retain(|entry| entry.n > evil.head.0);
     }
     refused
@@ -93,15 +79,9 @@ fn push_all(world: &World, evil: &mut Attacker, mut entries: Vec<Entry>, most_by
 
 fn ticket(world: &World, evil: &mut Attacker) -> RecordId {
     let category = world.service.schema.categories[0].code.clone();
-    let target = Target::Create {
-        record_type: "ticket".into(),
-        area: world.area("G1"),
-    };
+    let target = Target::Create { record_type: "ticket".into(), area: world.area("G1") };
     let args = serde_json::Map::new();
-    let report = Op::Event {
-        verb: "report".into(),
-        args: args.into_iter().collect(),
-    };
+    let report = Op::Event { verb: "report".into(), args: args.into_iter().collect() };
     let intents = vec![
         put("kind", json!("incident")),
         put("title", json!("路灯不亮")),
@@ -133,10 +113,7 @@ fn largest_frame(world: &World, phone: &Phone) -> usize {
 fn fetches_everything(world: &World, tickets: usize) {
     let mut phone = world.phone("w2", 0);
     let report = phone.sync(world).expect("a first sync");
-    let held = phone
-        .engine()
-        .list(&gridledger_client::Query::of_type("ticket").limit(1_000))
-        .unwrap();
+    let held = phone.engine().list(&gridledger_client::Query::of_type("ticket").limit(1_000)).unwrap();
     assert_eq!((held.len(), report.healed), (tickets, 0));
     assert!(report.proven > 0, "{report:?}");
     let largest = largest_frame(world, &phone);
@@ -171,10 +148,7 @@ fn a_new_phone_fetches_the_largest_record_there_may_be() {
     let refused = push_all(&world, &mut evil, entries, limits::PUSH_BYTES);
     let (row, _) = world.service.store.record(ticket).unwrap().unwrap();
     assert!(row.entry_bytes > limits::EPOCH_BYTES, "{row:?}");
-    assert!(
-        refused.iter().all(|code| *code == Code::RecordFull),
-        "{refused:?}"
-    );
+    assert!(refused.iter().all(|code| *code == Code::RecordFull), "{refused:?}");
     fetches_everything(&world, 1);
     let report = verify(&world.service).unwrap();
     assert_eq!(report.differences, 0, "{:?}", report.listed);

@@ -23,12 +23,6 @@ proptest! {
 
 #[test]
 fn phones_that_try_again_at_fixed_times_come_all_at_once() {
-    let outage = Outage {
-        phones: PHONES,
-        seconds: 600,
-        capacity: 50,
-        seed: 1,
-        careless: Some(30),
-    };
+    let outage = Outage { phones: PHONES, seconds: 600, capacity: 50, seed: 1, careless: Some(30) };
     assert_eq!(summary(&outage.play()).most_came, PHONES);
 }

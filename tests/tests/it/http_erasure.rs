@@ -20,23 +20,14 @@ fn office() -> Office {
     desk.person("p2", PASSWORD, "privacy_officer", "G2");
     let sign_in = |login: &str| desk.sign_in(login, PASSWORD).0;
     let (worker, officer, elsewhere) = (sign_in("w1"), sign_in("p1"), sign_in("p2"));
-    Office {
-        desk,
-        worker,
-        officer,
-        elsewhere,
-    }
+    Office { desk, worker, officer, elsewhere }
 }
 
 impl Office {
     fn post(&self, token: &str, path: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {token}");
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
-        self.desk
-            .ask_with("POST", path, &headers, body.to_string().as_bytes())
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.desk.ask_with("POST", path, &headers, body.to_string().as_bytes())
     }
 
     fn person(&self) -> String {
@@ -63,9 +54,7 @@ fn an_officer_erases_a_field_and_then_the_record() {
     let body = json!({ "fields": ["phones"], "reason": "request", "asked_at": 1_767_571_200_000_i64 });
     let answer = office.erase(&office.officer, &record, &body);
     assert_eq!(answer.status, 200, "{answer:?}");
-    let history = office
-        .desk
-        .get_as(&office.officer, &format!("/v1/records/{record}/history"));
+    let history = office.desk.get_as(&office.officer, &format!("/v1/records/{record}/history"));
     let entries = &history.json()["entries"];
     assert_eq!(entries[0]["erased"], true, "{entries}");
     assert!(!history.body.contains(NUMBER));
@@ -74,17 +63,10 @@ fn an_officer_erases_a_field_and_then_the_record() {
     let path = format!("/v1/records/{record}");
     let gone = office.desk.get_as(&office.worker, &path);
     assert_eq!((gone.status, gone.json()["code"].clone()), (410, json!("erased")));
-    let rows = office
-        .desk
-        .get_as(&office.officer, &format!("{path}/erasures"))
-        .json();
+    let rows = office.desk.get_as(&office.officer, &format!("{path}/erasures")).json();
     let rows = rows["erasures"].as_array().unwrap();
     assert_eq!(
-        (
-            rows[0]["fields"].clone(),
-            rows[0]["asked_at"].clone(),
-            rows[1]["fields"].clone()
-        ),
+        (rows[0]["fields"].clone(), rows[0]["asked_at"].clone(), rows[1]["fields"].clone()),
         (json!(["phones"]), json!(1_767_571_200_000_i64), json!([]))
     );
     // What comes later about it is refused, whoever writes it.
@@ -102,10 +84,7 @@ fn whoever_may_not_is_told_so_and_who_has_no_business_there_nothing() {
     let all = json!({ "reason": "request" });
     let code = |token: &str, record: &str, body: &Value| {
         let answer = office.erase(token, record, body);
-        (
-            answer.status,
-            answer.json()["code"].as_str().unwrap_or_default().to_owned(),
-        )
+        (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
     };
     let refused = |status: u16, code: &str| (status, code.to_owned());
     assert_eq!(code(&office.worker, &record, &all), refused(403, "forbidden"));
@@ -116,29 +95,16 @@ fn whoever_may_not_is_told_so_and_who_has_no_business_there_nothing() {
     for (body, expected) in [
         (json!({ "reason": "a whim" }), refused(400, "bad_request")),
         (json!({}), refused(400, "bad_request")),
-        (
-            json!({ "reason": "request", "asked_at": i64::MAX }),
-            refused(400, "bad_request"),
-        ),
-        (
-            json!({ "reason": "request", "fields": ["shoe_size"] }),
-            refused(400, "field_unknown"),
-        ),
-        (
-            json!({ "reason": "request", "fields": vec!["name"; 300] }),
-            refused(400, "bad_request"),
-        ),
+        (json!({ "reason": "request", "asked_at": i64::MAX }), refused(400, "bad_request")),
+        (json!({ "reason": "request", "fields": ["shoe_size"] }), refused(400, "field_unknown")),
+        (json!({ "reason": "request", "fields": vec!["name"; 300] }), refused(400, "bad_request")),
     ] {
         assert_eq!(code(&office.officer, &record, &body), expected, "{body}");
     }
-    let list = office
-        .desk
-        .get_as(&office.worker, &format!("/v1/records/{record}/erasures"));
+    let list = office.desk.get_as(&office.worker, &format!("/v1/records/{record}/erasures"));
     assert_eq!(list.status, 403);
     // Nothing of all that erased anything.
-    let shown = office
-        .desk
-        .get_as(&office.worker, &format!("/v1/records/{record}"));
+    let shown = office.desk.get_as(&office.worker, &format!("/v1/records/{record}"));
     assert_eq!(shown.status, 200, "{shown:?}");
 }
 
@@ -150,19 +116,14 @@ fn what_was_done_to_a_ticket_does_not_go_by_itself() {
         "intents": gridledger_tests::office::ticket("路灯不亮", "lighting"),
     });
     let answer = office.post(&office.worker, "/v1/entries", &body).json();
-    let record = answer["verdicts"][0]["record"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{answer}"));
+    let record = answer["verdicts"][0]["record"].as_str().unwrap_or_else(|| panic!("{answer}"));
     let events = json!({ "reason": "request", "fields": ["events"] });
     let refused = office.erase(&office.officer, record, &events);
     assert_eq!(refused.json()["code"], "operation_mismatch");
     // Names go, the case stays.
     let title = json!({ "reason": "request", "fields": ["title"] });
     assert_eq!(office.erase(&office.officer, record, &title).status, 200);
-    let shown = office
-        .desk
-        .get_as(&office.officer, &format!("/v1/records/{record}"))
-        .json();
+    let shown = office.desk.get_as(&office.officer, &format!("/v1/records/{record}")).json();
     assert_eq!(
         (&shown["fields"]["title"], &shown["ticket"]["state"]),
         (&Value::Null, &json!("REPORTED")),

@@ -12,19 +12,11 @@ use gridledger_tests::desk::{Answer, Desk};
 fn refuses(answer: &Answer, code: Code) {
     assert_eq!(answer.status, code.http_status(), "{answer:?}");
     let body = answer.json();
-    let mut names: Vec<&str> = body
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let mut names: Vec<&str> = body.as_object().expect("an object").keys().map(String::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["code", "detail", "message", "request_id", "retry"]);
     assert_eq!(body["code"], code.as_str(), "{answer:?}");
-    assert_eq!(
-        (&body["message"]["zh"], &body["message"]["en"]),
-        (&code.zh().into(), &code.en().into())
-    );
+    assert_eq!((&body["message"]["zh"], &body["message"]["en"]), (&code.zh().into(), &code.en().into()));
     assert_eq!(body["retry"], code.retry_can_help());
     assert_eq!(body["request_id"].as_str(), answer.header("x-request-id"));
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -38,10 +30,7 @@ fn refuses(answer: &Answer, code: Code) {
 fn guarded(answer: &Answer) {
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        (
-            "content-security-policy",
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
     ] {
@@ -85,24 +74,14 @@ fn bodies_that_are_not_the_json_expected_are_refused() {
     let too_much = "[".repeat(100_000);
     refuses(&desk.ask("POST", "/v1/login", &too_much), Code::BodyTooLarge);
     let text = [("content-type", "text/plain")];
-    refuses(
-        &desk.ask_with("POST", "/v1/login", &text, b"{}"),
-        Code::BadRequest,
-    );
-    refuses(
-        &desk.ask_with("POST", "/v1/login", &[], b"\xff\xfe"),
-        Code::BadRequest,
-    );
+    refuses(&desk.ask_with("POST", "/v1/login", &text, b"{}"), Code::BadRequest);
+    refuses(&desk.ask_with("POST", "/v1/login", &[], b"\xff\xfe"), Code::BadRequest);
 }
 
 #[test]
 fn a_refusal_does_not_repeat_what_was_sent() {
     let desk = Desk::open();
-    let answer = desk.ask(
-        "POST",
-        "/v1/login",
-        "{\"login\":\"a\",\"password\":[\"kanarie\"]}",
-    );
+    let answer = desk.ask("POST", "/v1/login", "{\"login\":\"a\",\"password\":[\"kanarie\"]}");
     refuses(&answer, Code::BadRequest);
     assert!(!answer.body.contains("kanarie"), "{answer:?}");
 }
@@ -118,16 +97,10 @@ fn large_encoded_and_slow_bodies_are_refused() {
     let chunk = format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
     let chunked =
         "POST /v1/login HTTP/1.1\r\nhost: t\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
-    refuses(
-        &desk.ask_raw(format!("{chunked}{chunk}").as_bytes()),
-        Code::BodyTooLarge,
-    );
+    refuses(&desk.ask_raw(format!("{chunked}{chunk}").as_bytes()), Code::BodyTooLarge);
     for encoding in ["gzip", "br", "identity"] {
         let headers = [("content-encoding", encoding)];
-        refuses(
-            &desk.ask_with("POST", "/v1/login", &headers, b"{}"),
-            Code::EncodingUnsupported,
-        );
+        refuses(&desk.ask_with("POST", "/v1/login", &headers, b"{}"), Code::EncodingUnsupported);
     }
     let slow = "POST /v1/login HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: 10\r\n\r\n{";
     refuses(&desk.ask_raw(slow.as_bytes()), Code::BodyTooSlow);
@@ -137,10 +110,7 @@ fn large_encoded_and_slow_bodies_are_refused() {
 fn a_request_keeps_its_own_id_if_it_is_plain() {
     let desk = Desk::open();
     let answer = desk.ask_with("GET", "/healthz", &[("x-request-id", "desk-7.a")], b"");
-    assert_eq!(
-        (answer.status, answer.header("x-request-id")),
-        (200, Some("desk-7.a"))
-    );
+    assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("desk-7.a")));
     let answer = desk.ask_with("GET", "/nothing", &[("x-request-id", "a b\"c")], b"");
     refuses(&answer, Code::NotFound);
     assert_eq!(answer.header("x-request-id").map(str::len), Some(16));
@@ -149,8 +119,7 @@ fn a_request_keeps_its_own_id_if_it_is_plain() {
 #[test]
 fn a_panic_is_answered_like_any_failure_and_the_next_request_is_served() {
     let desk = Desk::with_routes(&[("workers", "1")], |cfg| {
-        cfg.route("/panics", web::get().to(panics))
-            .route("/panics-within", web::get().to(panics_within));
+        cfg.route("/panics", web::get().to(panics)).route("/panics-within", web::get().to(panics_within));
     });
     for path in ["/panics", "/panics-within"] {
         let answer = desk.ask("GET", path, "");
@@ -206,10 +175,7 @@ fn counters_are_for_this_machine_or_for_who_has_the_token() {
         assert!(page.body.contains(line), "{line}: {}", page.body);
     }
     assert!(!page.body.contains("kanarie"), "{}", page.body);
-    refuses(
-        &desk.ask_with("GET", "/metrics", &[("x-forwarded-for", "192.0.2.1")], b""),
-        Code::Forbidden,
-    );
+    refuses(&desk.ask_with("GET", "/metrics", &[("x-forwarded-for", "192.0.2.1")], b""), Code::Forbidden);
 
     let desk = Desk::with(&[("metrics_token", "token-of-metrics")]);
     refuses(&desk.ask("GET", "/metrics", ""), Code::Forbidden);
@@ -223,13 +189,7 @@ fn a_stopped_server_has_closed_its_store() {
     assert_eq!(desk.ask("GET", "/readyz", "").status, 200);
     desk.stop();
     assert!(desk.service.store.ready().is_err());
-    assert_eq!(
-        desk.service
-            .store
-            .set_setting("k", b"v")
-            .map_err(|error| error.is_retryable()),
-        Err(true)
-    );
+    assert_eq!(desk.service.store.set_setting("k", b"v").map_err(|error| error.is_retryable()), Err(true));
 }
 
 #[test]
@@ -252,12 +212,7 @@ fn an_answer_to_a_phone_carries_no_header_it_could_do_without() {
 #[test]
 fn what_is_no_http_is_refused_in_the_same_shape() {
     let desk = Desk::open();
-    for address in [
-        "/v1/ledgers/patrol?q=路灯",
-        "/v1/ledgers/巡查",
-        "/v1/me?a b=c",
-        "/v1/me?a=\u{1}",
-    ] {
+    for address in ["/v1/ledgers/patrol?q=路灯", "/v1/ledgers/巡查", "/v1/me?a b=c", "/v1/me?a=\u{1}"] {
         let request = format!("GET {address} HTTP/1.1\r\nhost: t\r\n\r\n");
         let answer = desk.ask_raw(request.as_bytes());
         refuses(&answer, Code::BadRequest);

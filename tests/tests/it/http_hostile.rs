@@ -35,10 +35,8 @@ fn the_table_of_routes_names_every_route_of_the_application() {
             (method, path.to_owned())
         })
         .collect();
-    let tested: Vec<(String, String)> = ROUTES
-        .iter()
-        .map(|route| (route.method.to_owned(), route.pattern.to_owned()))
-        .collect();
+    let tested: Vec<(String, String)> =
+        ROUTES.iter().map(|route| (route.method.to_owned(), route.pattern.to_owned())).collect();
     assert_eq!(tested, listed);
 }
 
@@ -46,9 +44,7 @@ fn the_table_of_routes_names_every_route_of_the_application() {
 fn a_method_that_a_route_does_not_take_is_refused() {
     let desk = Desk::open();
     for Route { path, .. } in ROUTES {
-        for other in [
-            "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW",
-        ] {
+        for other in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
             if !is_taken(other, path) {
                 refuses(&desk.ask(other, path, ""), &[Code::MethodNotAllowed]);
             }
@@ -66,10 +62,7 @@ fn bodies_too_large_too_slow_or_encoded_are_refused_wherever_one_is_read() {
         let or_first = |code| [code, Code::Unauthorised];
         for encoding in ["gzip", "deflate", "zstd", "identity"] {
             let headers = [("content-encoding", encoding)];
-            refuses(
-                &desk.ask_with(method, path, &headers, b"x"),
-                &or_first(Code::EncodingUnsupported),
-            );
+            refuses(&desk.ask_with(method, path, &headers, b"x"), &or_first(Code::EncodingUnsupported));
         }
         let head = format!("{method} {path} HTTP/1.1\r\nhost: t\r\nconnection: close\r\n");
         let claimed = format!("{head}content-length: 99999999999\r\n\r\n");
@@ -77,10 +70,8 @@ fn bodies_too_large_too_slow_or_encoded_are_refused_wherever_one_is_read() {
         let slow = format!("{head}content-length: 100\r\n\r\nslow");
         refuses(&desk.ask_raw(slow.as_bytes()), &or_first(Code::BodyTooSlow));
         let large = "x".repeat(limits::SYNC_BODY_BYTES.max(limits::JSON_BODY_BYTES) + 1);
-        let chunked = format!(
-            "{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{large}\r\n0\r\n\r\n",
-            large.len()
-        );
+        let chunked =
+            format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
         refuses(&desk.ask_raw(chunked.as_bytes()), &or_first(Code::BodyTooLarge));
     }
     lives(&desk);
@@ -102,10 +93,7 @@ fn the_sync_route_takes_nothing_but_a_request() {
     for body in bodies {
         refuses(&desk.ask_with("POST", "/v1/sync", &[], body), &[Code::BadRequest]);
     }
-    refuses(
-        &desk.ask_with("POST", "/v1/sync", &[], b"\x88\x03"),
-        &[Code::VersionUnsupported],
-    );
+    refuses(&desk.ask_with("POST", "/v1/sync", &[], b"\x88\x03"), &[Code::VersionUnsupported]);
     lives(&desk);
 }
 
@@ -115,27 +103,12 @@ fn paths_and_queries_of_all_kinds_are_answered() {
     desk.person("d1", "a long enough password", "dispatcher_community", "C");
     let (token, _) = desk.sign_in("d1", "a long enough password");
     let long = "a".repeat(3_000);
-    let odd = [
-        "%00",
-        "%ff%fe",
-        "..%2f..%2fetc%2fpasswd",
-        "%27%20OR%201=1%20--",
-        "%F0%9F%92%A1",
-        "$(id)",
-        &long,
-    ];
+    let odd =
+        ["%00", "%ff%fe", "..%2f..%2fetc%2fpasswd", "%27%20OR%201=1%20--", "%F0%9F%92%A1", "$(id)", &long];
     for part in odd {
-        let sound = [
-            Code::NotFound,
-            Code::TypeUnknown,
-            Code::BadRequest,
-            Code::RecordUnknown,
-        ];
+        let sound = [Code::NotFound, Code::TypeUnknown, Code::BadRequest, Code::RecordUnknown];
         refuses(&desk.get_as(&token, &format!("/v1/records/{part}")), &sound);
-        refuses(
-            &desk.get_as(&token, &format!("/v1/records/{part}/history")),
-            &sound,
-        );
+        refuses(&desk.get_as(&token, &format!("/v1/records/{part}/history")), &sound);
         refuses(&desk.get_as(&token, &format!("/v1/ledgers/{part}")), &sound);
         for key in ["area", "cursor", "limit", "format", "nothing", "title", "as_of"] {
             let answer = desk.get_as(&token, &format!("/v1/ledgers/patrol?{key}={part}"));
@@ -169,30 +142,18 @@ fn deep_wide_and_endless_json_is_refused_at_every_desk_route() {
     ];
     for path in ["/v1/entries", "/v1/login", "/v1/refresh", "/v1/logout"] {
         for body in &bodies {
-            let headers = [
-                ("authorization", bearer.as_str()),
-                ("content-type", "application/json"),
-            ];
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
             let answer = desk.ask_with("POST", path, &headers, body.as_bytes());
-            refuses(
-                &answer,
-                &[Code::BadRequest, Code::LimitExceeded, Code::BodyTooLarge],
-            );
+            refuses(&answer, &[Code::BadRequest, Code::LimitExceeded, Code::BodyTooLarge]);
         }
     }
     // Deep, but not too deep to be read: judged like any entry.
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let answer = desk.ask_with("POST", "/v1/entries", &headers, entry(&deep(100)).as_bytes());
     assert_eq!(answer.json()["verdicts"][0]["stored"], false, "{answer:?}");
     // No line of HTTP at all.
-    for bytes in [
-        &b"\0\0\0\0\r\n\r\n"[..],
-        "GET /💡 HTTP/1.1\r\n\r\n".as_bytes(),
-        b"GET / HTTP/9.9\r\n\r\n",
-    ] {
+    for bytes in [&b"\0\0\0\0\r\n\r\n"[..], "GET /💡 HTTP/1.1\r\n\r\n".as_bytes(), b"GET / HTTP/9.9\r\n\r\n"]
+    {
         assert_ne!(desk.ask_raw(bytes).status / 100, 5);
     }
     lives(&desk);

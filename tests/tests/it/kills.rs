@@ -55,12 +55,7 @@ impl Node {
     }
 
     fn spawned(mut command: Command, store: &str, settings: &[&str]) -> Self {
-        command
-            .arg(store)
-            .args(settings)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+        command.arg(store).args(settings).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("a server process");
         let mut address = String::new();
         let out = child.stdout.take().expect("its output");
@@ -94,9 +89,7 @@ impl Drop for Node {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let place = Self {
-            dir: tempfile::tempdir().expect("a folder"),
-        };
+        let place = Self { dir: tempfile::tempdir().expect("a folder") };
         let store = place.store();
         let area = NewArea {
             code: "G1".into(),
@@ -113,12 +106,7 @@ impl Place {
             from: 0,
             to: None,
         };
-        let user = NewUser {
-            login: "w1".into(),
-            name: "王某".into(),
-            password: None,
-            grants: vec![grant],
-        };
+        let user = NewUser { login: "w1".into(), name: "王某".into(), password: None, grants: vec![grant] };
         store.put_users(&[user], 0).expect("a user");
         let user = store.user_by_login("w1").expect("users").expect("the user").no;
         let hash = codes::hash(CODE).expect("a code is well formed");
@@ -161,11 +149,7 @@ impl Place {
             .args(steps);
         let done = with(&mut command, die_at).output().expect("a phone process");
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        assert!(
-            done.status.success() || die_at.is_some(),
-            "{said}{}",
-            String::from_utf8_lossy(&done.stderr)
-        );
+        assert!(done.status.success() || die_at.is_some(), "{said}{}", String::from_utf8_lossy(&done.stderr));
         (said.lines().map(str::to_owned).collect(), !done.status.success())
     }
 }
@@ -185,9 +169,8 @@ fn ids(lines: &[String], word: &str) -> BTreeSet<RecordId> {
 
 pub(crate) fn is_whole(file: &Path) -> bool {
     let connection = rusqlite::Connection::open(file).expect("a database");
-    let check: String = connection
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .expect("a check");
+    let check: String =
+        connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a check");
     check == "ok"
 }
 
@@ -200,11 +183,8 @@ pub(super) fn phone_is_whole(place: &Place) -> bool {
 /// A day with a death in it, and what is there after everything was started again.
 fn survives(point: &str) {
     let place = Place::new();
-    let (server_dies, phone_dies) = if point.starts_with("server.") {
-        (Some(point), None)
-    } else {
-        (None, Some(point))
-    };
+    let (server_dies, phone_dies) =
+        if point.starts_with("server.") { (Some(point), None) } else { (None, Some(point)) };
     let node = place.node(server_dies);
     let (heard, killed) = place.phone(&node, phone_dies, &DAY);
     assert!(node.end() || killed, "{point}: it was not reached");
@@ -213,17 +193,11 @@ fn survives(point: &str) {
 
 /// What was there after everything was started again: all that was saved, once.
 pub(super) fn nothing_is_lost(place: &Place, mut heard: Vec<String>, point: &str) {
-    assert!(
-        is_whole(&place.file("server.db")) && phone_is_whole(place),
-        "{point}"
-    );
+    assert!(is_whole(&place.file("server.db")) && phone_is_whole(place), "{point}");
     // A receipt that a phone held before the death is honoured by what the server holds after it.
     let store = place.store();
     for record in ids(&heard, "received") {
-        assert!(
-            store.record(record).expect("a record").is_some(),
-            "{point}: {record} had a receipt"
-        );
+        assert!(store.record(record).expect("a record").is_some(), "{point}: {record} had a receipt");
     }
     store.close();
     drop(store);
@@ -232,26 +206,13 @@ pub(super) fn nothing_is_lost(place: &Place, mut heard: Vec<String>, point: &str
     assert!(!node.end(), "{point}: the server failed later");
     heard.extend(after.iter().filter(|line| line.starts_with("saved")).cloned());
     let (saved, held) = (ids(&heard, "saved"), ids(&after, "holds"));
-    assert!(
-        saved.is_subset(&held),
-        "{point}: saved and not there: {:?}",
-        saved.difference(&held)
-    );
-    let notes: Vec<&str> = after
-        .iter()
-        .filter_map(|line| line.strip_prefix("holds ")?.split(' ').nth(1))
-        .collect();
+    assert!(saved.is_subset(&held), "{point}: saved and not there: {:?}", saved.difference(&held));
+    let notes: Vec<&str> =
+        after.iter().filter_map(|line| line.strip_prefix("holds ")?.split(' ').nth(1)).collect();
     let different: BTreeSet<&&str> = notes.iter().collect();
-    assert_eq!(
-        notes.len(),
-        different.len(),
-        "{point}: something is there twice: {notes:?}"
-    );
+    assert_eq!(notes.len(), different.len(), "{point}: something is there twice: {notes:?}");
     assert!(
-        after
-            .iter()
-            .filter(|line| line.starts_with("holds"))
-            .all(|line| line.ends_with(" 0")),
+        after.iter().filter(|line| line.starts_with("holds")).all(|line| line.ends_with(" 0")),
         "{point}: not all of it is in the ledger: {after:?}"
     );
     holds_exactly(place, &held, point);
@@ -274,10 +235,7 @@ fn holds_exactly(place: &Place, held: &BTreeSet<RecordId>, point: &str) {
         let row = store.ledger_row(*record).expect("a row").expect("a row");
         assert_eq!(row.views[0].1["posters_removed"], 1, "{point}");
     }
-    assert!(
-        is_whole(&place.file("server.db")) && phone_is_whole(place),
-        "{point}"
-    );
+    assert!(is_whole(&place.file("server.db")) && phone_is_whole(place), "{point}");
 }
 
 fn each_survives(points: &[(&str, u32)]) {

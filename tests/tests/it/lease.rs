@@ -116,11 +116,7 @@ fn a_phone_out_of_lease_writes_on_and_shows_nobody() {
     one.sync(&world).unwrap();
     two.sync(&world).unwrap();
     for phone in [&mut one, &mut two] {
-        assert_eq!(
-            readable(phone),
-            [""; 0],
-            "what is confirmed is sealed, lease or not"
-        );
+        assert_eq!(readable(phone), [""; 0], "what is confirmed is sealed, lease or not");
         assert_eq!(get(phone, person).view["name"], NAME);
         assert_eq!((holding(phone, NAME), holding(phone, "金丝雀巷")), (1, 1));
         let by_name = Query::of_type("person").field("name", NAME);
@@ -134,30 +130,18 @@ fn a_phone_out_of_lease_writes_on_and_shows_nobody() {
     world.pass(1);
     assert!(is_dark(&mut one));
     let log = one.file().with_extension("db-wal");
-    assert_eq!(
-        std::fs::metadata(log).unwrap().len(),
-        0,
-        "the secret is in no old page"
-    );
+    assert_eq!(std::fs::metadata(log).unwrap().len(), 0, "the secret is in no old page");
     assert_eq!(readable(&mut one), [""; 0]);
     let masked = shown(&mut one, person);
     assert!(masked.withheld);
-    assert_eq!(
-        masked.view,
-        json!({ "name": "***", "language_note": "***", "contact_hours": "***" })
-    );
+    assert_eq!(masked.view, json!({ "name": "***", "language_note": "***", "contact_hours": "***" }));
     let masked = shown(&mut one, ticket);
-    assert_eq!(
-        (&masked.view["title"], &masked.view["urgency"]),
-        (&json!("***"), &json!(2))
-    );
+    assert_eq!((&masked.view["title"], &masked.view["urgency"]), (&json!("***"), &json!(2)));
     assert_eq!(masked.view["_ticket"]["state"], "REPORTED");
     assert_eq!((holding(&mut one, NAME), holding(&mut one, "金丝雀巷")), (0, 0));
     let by_name = Query::of_type("person").field("name", NAME);
     assert!(one.engine().list(&by_name).unwrap().is_empty());
-    let by_state = Query::of_type("ticket")
-        .field("_ticket.state", "REPORTED")
-        .field("urgency", 2);
+    let by_state = Query::of_type("ticket").field("_ticket.state", "REPORTED").field("urgency", 2);
     assert_eq!(one.engine().list(&by_state).unwrap().len(), 1);
     one.close();
     assert!(is_dark(&mut one), "and it stays so");
@@ -165,19 +149,11 @@ fn a_phone_out_of_lease_writes_on_and_shows_nobody() {
     // It goes on writing.
     let places = Intents::new().put("kind", "park").put("name", "街心公园");
     let refused = one.engine().create("place", "G1", places).unwrap_err();
-    assert_eq!(
-        refused.code(),
-        Some(Code::CreateForbidden),
-        "the rules hold in the dark"
-    );
+    assert_eq!(refused.code(), Some(Code::CreateForbidden), "the rules hold in the dark");
     let edits = Intents::new().put("name", "陆某甲").put("gender", "female");
     one.engine().edit(person, edits).unwrap();
-    one.engine()
-        .edit(person, Intents::new().put("birth_year", 1950))
-        .unwrap();
-    one.engine()
-        .edit(ticket, Intents::new().put("urgency", 3))
-        .unwrap();
+    one.engine().edit(person, Intents::new().put("birth_year", 1950)).unwrap();
+    one.engine().edit(ticket, Intents::new().put("urgency", 3)).unwrap();
     let new = self::ticket(&mut one);
     one.engine().edit(new, Intents::new().put("urgency", 4)).unwrap();
     let seen = get(&mut one, new);
@@ -186,22 +162,14 @@ fn a_phone_out_of_lease_writes_on_and_shows_nobody() {
     let text = Intents::new().put("description", "看不清第三级台阶");
     let refused = one.engine().edit(ticket, text).unwrap_err();
     assert_eq!(refused.code(), Some(Code::LeaseEnded));
-    assert_eq!(
-        refused.to_string(),
-        "lease_ended: what it is now cannot be read (description)"
-    );
+    assert_eq!(refused.to_string(), "lease_ended: what it is now cannot be read (description)");
     let splice = Intents::new().splice("description", 0, 0, "新");
-    assert_eq!(
-        one.engine().edit(ticket, splice).unwrap_err().code(),
-        Some(Code::LeaseEnded)
-    );
+    assert_eq!(one.engine().edit(ticket, splice).unwrap_err().code(), Some(Code::LeaseEnded));
     one.close();
 
     // Meanwhile somebody who can read changes the same.
     two.sync(&world).unwrap();
-    two.engine()
-        .edit(person, Intents::new().put("name", "陆某乙"))
-        .unwrap();
+    two.engine().edit(person, Intents::new().put("name", "陆某乙")).unwrap();
     two.sync(&world).unwrap();
 
     // One sync brings everything back, what was saved in the dark with it.
@@ -209,24 +177,15 @@ fn a_phone_out_of_lease_writes_on_and_shows_nobody() {
     assert_eq!((report.decided, report.refused, report.healed), (5, 0, 0));
     assert!(report.proven > 0 && !is_dark(&mut one));
     let shown = get(&mut one, person);
-    assert_eq!(
-        (&shown.view["gender"], &shown.view["birth_year"]),
-        (&json!("female"), &json!(1950))
-    );
+    assert_eq!((&shown.view["gender"], &shown.view["birth_year"]), (&json!("female"), &json!(1950)));
     // Neither had seen the other's: the blind edit did not claim to.
-    let names = shown.view["_conflicts"]["name"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let names = shown.view["_conflicts"]["name"].as_array().cloned().unwrap_or_default();
     let names: Vec<&str> = names.iter().filter_map(|one| one["value"].as_str()).collect();
     assert_eq!(names, ["陆某乙", "陆某甲"]);
     assert_eq!((holding(&mut one, "陆某甲"), holding(&mut one, TITLE)), (1, 2));
     all_equal(&world, &mut [&mut one, &mut two], &[person, ticket, new]);
     let states = one.engine().receipts(100).unwrap();
-    assert!(
-        states.iter().all(|(.., state)| *state == SentState::InLedger),
-        "{states:?}"
-    );
+    assert!(states.iter().all(|(.., state)| *state == SentState::InLedger), "{states:?}");
     assert_eq!(readable(&mut one), [""; 0]);
 }
 
@@ -318,12 +277,7 @@ fn an_invited_phone_works_under_a_lease_of_its_own() {
         code: world.code("w1"),
         user: "w1".into(),
         name: "王某".into(),
-        grants: vec![Grant {
-            role: "grid_worker".into(),
-            area: world.area("G1"),
-            from: 0,
-            to: None,
-        }],
+        grants: vec![Grant { role: "grid_worker".into(), area: world.area("G1"), from: 0, to: None }],
         areas: world.service.tree().iter().cloned().collect(),
     };
     phone.engine().accept(&invite).unwrap();
@@ -333,19 +287,13 @@ fn an_invited_phone_works_under_a_lease_of_its_own() {
     assert!(is_dark(&mut phone));
     assert_eq!(shown(&mut phone, first).view["name"], "***");
     // The key of that time is gone for good; the entries are not.
-    phone
-        .engine()
-        .edit(first, Intents::new().put("gender", "male"))
-        .unwrap();
+    phone.engine().edit(first, Intents::new().put("gender", "male")).unwrap();
     let second = ticket(&mut phone);
     phone.close();
     assert_eq!(get(&mut phone, second).view["urgency"], 2);
     phone.sync(&world).unwrap();
     let shown = get(&mut phone, first);
-    assert_eq!(
-        (&shown.view["name"], &shown.view["gender"]),
-        (&json!(NAME), &json!("male"))
-    );
+    assert_eq!((&shown.view["name"], &shown.view["gender"]), (&json!(NAME), &json!("male")));
     let mut other = world.phone("w2", 0);
     all_equal(&world, &mut [&mut phone, &mut other], &[first, second]);
     assert_eq!(readable(&mut phone), [""; 0]);
@@ -359,10 +307,7 @@ fn a_lost_answer_leaves_it_dark_and_the_next_one_renews() {
     let person = person(&mut phone);
     phone.sync(&world).unwrap();
     world.pass(8 * DAY);
-    phone
-        .engine()
-        .edit(person, Intents::new().put("name", "陆某丙"))
-        .unwrap();
+    phone.engine().edit(person, Intents::new().put("name", "陆某丙")).unwrap();
     for line in [Line::RequestLost, Line::AnswerLost, Line::CutAfter(20)] {
         phone.sync_over(&world, line).unwrap();
         assert!(is_dark(&mut phone), "{line:?}");
@@ -386,17 +331,11 @@ fn a_refused_edit_is_withheld_in_the_dark() {
     phone.engine().edit(person, edit).unwrap();
     phone.sync(&world).unwrap();
     let refused = phone.engine().attention().unwrap();
-    assert_eq!(
-        (refused.len(), refused[0].intents.len(), refused[0].withheld),
-        (1, 1, false)
-    );
+    assert_eq!((refused.len(), refused[0].intents.len(), refused[0].withheld), (1, 1, false));
     assert_eq!(readable(&mut phone), [""; 0]);
     world.pass(8 * DAY);
     let refused = phone.engine().attention().unwrap();
-    assert_eq!(
-        (refused.len(), refused[0].intents.len(), refused[0].withheld),
-        (1, 0, true)
-    );
+    assert_eq!((refused.len(), refused[0].intents.len(), refused[0].withheld), (1, 0, true));
     let again = phone.engine().apply_again(refused[0].id).unwrap_err();
     assert_eq!(again.code(), Some(Code::LeaseEnded));
     phone.sync(&world).unwrap();
@@ -414,9 +353,7 @@ fn a_phone_told_that_it_is_shut_out_goes_dark_at_once() {
     let runtime = runtime.unwrap();
     let sync = || runtime.block_on(client.sync());
     sync().unwrap();
-    let person = client
-        .create("person", "G1", Intents::new().put("name", NAME))
-        .unwrap();
+    let person = client.create("person", "G1", Intents::new().put("name", NAME)).unwrap();
     sync().unwrap();
     let name = || client.get(person).unwrap().unwrap().view["name"].clone();
     assert_eq!(name(), "陆某某");
@@ -446,15 +383,9 @@ fn a_lease_that_does_not_fit_leaves_all_as_it_is_but_for_what_was_sent() {
     };
     put_seed(&mut world, [9; 32]);
     world.pass(8 * DAY);
-    phone
-        .engine()
-        .edit(person, Intents::new().put("name", "陆某丁"))
-        .unwrap();
+    phone.engine().edit(person, Intents::new().put("name", "陆某丁")).unwrap();
     let error = phone.sync(&world).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "phone: the answer is not readable: malformed lease"
-    );
+    assert_eq!(error.to_string(), "phone: the answer is not readable: malformed lease");
     assert!(is_dark(&mut phone));
     let states = |phone: &mut Phone| {
         let receipts = phone.engine().receipts(10).unwrap();

@@ -23,9 +23,7 @@ fn world() -> World {
 }
 
 fn column(rows: &[Value], name: &str) -> Vec<String> {
-    rows.iter()
-        .map(|row| row[name].as_str().unwrap_or_default().to_owned())
-        .collect()
+    rows.iter().map(|row| row[name].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 #[test]
@@ -51,23 +49,14 @@ fn a_second_pull_yields_only_what_changed() {
         (&row["use"], &row["area"], &row["area_name"]),
         (&json!("rented"), &json!("G1"), &json!("G1区域"))
     );
-    assert_eq!(
-        (&row["created_by"], &row["changed_by"]),
-        (&json!("w1"), &json!("w1"))
-    );
+    assert_eq!((&row["created_by"], &row["changed_by"]), (&json!("w1"), &json!("w1")));
     // A cursor belongs to its question.
     assert_eq!(
         dispatcher.refused_page("dwelling", &[("since", &cursor), ("use", "rented")]),
         Code::BadRequest
     );
-    assert_eq!(
-        dispatcher.refused_page("person", &[("since", &cursor)]),
-        Code::BadRequest
-    );
-    assert_eq!(
-        dispatcher.refused_page("dwelling", &[("since", "nonsense")]),
-        Code::BadRequest
-    );
+    assert_eq!(dispatcher.refused_page("person", &[("since", &cursor)]), Code::BadRequest);
+    assert_eq!(dispatcher.refused_page("dwelling", &[("since", "nonsense")]), Code::BadRequest);
 }
 
 #[test]
@@ -95,11 +84,7 @@ fn rows_stay_within_the_callers_rights() {
     let dispatcher = Clerk::new(&world.service, "dc");
     assert_eq!(ids(&dispatcher, &[]), sorted(&[mine, other, theirs]));
     assert_eq!(ids(&dispatcher, &[("area", "G2")]), sorted(&[theirs]));
-    assert_eq!(
-        ids(&w1, &[("area", "C")]),
-        sorted(&[mine, other]),
-        "the part of it that is theirs"
-    );
+    assert_eq!(ids(&w1, &[("area", "C")]), sorted(&[mine, other]), "the part of it that is theirs");
     // An area that is not there and one without a right answer alike.
     for area in ["G2", "nowhere"] {
         assert_eq!(w1.refused_page("ticket", &[("area", area)]), Code::AreaUnknown);
@@ -114,15 +99,8 @@ fn rows_stay_within_the_callers_rights() {
     world.user("nobody", "grid_worker", "G1");
     let nobody = world.service.store.user_by_login("nobody").unwrap().unwrap();
     let g1 = world.area("G1");
-    world
-        .service
-        .store
-        .end_grant(nobody.no, "grid_worker", g1, 1, world.service.now())
-        .unwrap();
-    assert_eq!(
-        Clerk::new(&world.service, "nobody").refused_page("ticket", &[]),
-        Code::Forbidden
-    );
+    world.service.store.end_grant(nobody.no, "grid_worker", g1, 1, world.service.now()).unwrap();
+    assert_eq!(Clerk::new(&world.service, "nobody").refused_page("ticket", &[]), Code::Forbidden);
 }
 
 #[test]
@@ -151,19 +129,13 @@ fn personal_values_are_masked_unless_the_caller_reads_everything_and_says_why() 
     assert_eq!(column(&tickets, "title"), ["请打***"]);
     assert_eq!(column(&tickets, "address_text"), ["滨河路1号2栋"]);
     // What is masked is not found out by asking either.
-    assert_eq!(
-        dispatcher.refused_page("person", &[("name", "陆小明")]),
-        Code::Forbidden
-    );
+    assert_eq!(dispatcher.refused_page("person", &[("name", "陆小明")]), Code::Forbidden);
     assert_eq!(dispatcher.page("person", &[("q", "小明")]).unwrap().rows.len(), 0);
     assert_eq!(dispatcher.page("person", &[("q", "陆某")]).unwrap().rows.len(), 1);
     let unmasked = [("unmask", "1"), ("reason", "核对重复档案")];
     assert_eq!(dispatcher.refused_page("person", &unmasked), Code::Forbidden);
     let officer = Clerk::new(&world.service, "po");
-    assert_eq!(
-        officer.refused_page("person", &unmasked[..1]),
-        Code::ReasonRequired
-    );
+    assert_eq!(officer.refused_page("person", &unmasked[..1]), Code::ReasonRequired);
     let people = officer.page("person", &unmasked).unwrap().rows;
     assert_eq!(column(&people, "name"), ["陆小明"]);
 }
@@ -198,10 +170,7 @@ fn what_a_handler_may_not_read_any_more_is_named_to_nobody_else() {
     let world = world();
     world.user("other", "property_company", "G1");
     let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));
-    let (firm, other) = (
-        Clerk::new(&world.service, "pf"),
-        Clerk::new(&world.service, "other"),
-    );
+    let (firm, other) = (Clerk::new(&world.service, "pf"), Clerk::new(&world.service, "other"));
     let category = world.service.schema.categories[0].code.clone();
     let mine = w1.made("ticket", "G1", ticket("路灯不亮", &category));
     h1.event(mine, "accept", json!({}));
@@ -228,13 +197,7 @@ fn what_a_handler_may_not_read_any_more_is_named_to_nobody_else() {
 fn a_filter_finds_its_rows_and_does_not_hold_the_cursor_back() {
     let world = world();
     let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));
-    let codes: Vec<String> = world
-        .service
-        .schema
-        .categories
-        .iter()
-        .map(|c| c.code.clone())
-        .collect();
+    let codes: Vec<String> = world.service.schema.categories.iter().map(|c| c.code.clone()).collect();
     let mut accepted = Vec::new();
     for i in 0..30 {
         let record = w1.made("ticket", "G1", ticket(&format!("事件{i}"), &codes[i % 2]));
@@ -247,32 +210,19 @@ fn a_filter_finds_its_rows_and_does_not_hold_the_cursor_back() {
     let (found, cursor) = dispatcher.pull("ticket", &[("state", "ACCEPTED")], "", 1);
     accepted.sort();
     assert_eq!(found.keys().cloned().collect::<Vec<_>>(), accepted);
-    assert!(
-        found
-            .values()
-            .all(|row| row["level"] == 1 && row["changed_by"] == "h1")
-    );
-    let page = dispatcher
-        .page("ticket", &[("state", "ACCEPTED"), ("since", &cursor)])
-        .unwrap();
+    assert!(found.values().all(|row| row["level"] == 1 && row["changed_by"] == "h1"));
+    let page = dispatcher.page("ticket", &[("state", "ACCEPTED"), ("since", &cursor)]).unwrap();
     assert_eq!((page.rows.len(), page.more), (0, false));
     assert_eq!(page.cursor, cursor, "nothing is left that was not looked at");
     for (query, count) in [
         (vec![("category", codes[0].as_str())], 15),
-        (
-            vec![("category", codes[0].as_str()), ("category", codes[1].as_str())],
-            30,
-        ),
+        (vec![("category", codes[0].as_str()), ("category", codes[1].as_str())], 30),
         (vec![("category", codes[1].as_str()), ("state", "ACCEPTED")], 0),
         (vec![("changed_by", "h1")], 3),
         (vec![("q", "事件1")], 11),
         (vec![("line_tags", "")], 30),
     ] {
-        assert_eq!(
-            dispatcher.pull("ticket", &query, "", 7).0.len(),
-            count,
-            "{query:?}"
-        );
+        assert_eq!(dispatcher.pull("ticket", &query, "", 7).0.len(), count, "{query:?}");
     }
 }
 
@@ -288,10 +238,7 @@ fn values_written_at_once_are_named_as_conflicts() {
     }
     let dispatcher = Clerk::new(&world.service, "dc");
     let rows = dispatcher.page("person", &[]).unwrap().rows;
-    assert_eq!(
-        (&rows[0]["name"], &rows[0]["conflicts"]),
-        (&json!("陆某某"), &json!(["name"]))
-    );
+    assert_eq!((&rows[0]["name"], &rows[0]["conflicts"]), (&json!("陆某某"), &json!(["name"])));
 }
 
 /// People write while another pulls page after page: when they stop, what was pulled is what is there.
@@ -315,10 +262,7 @@ fn a_pull_never_skips_what_is_written_meanwhile() {
                             put("started", json!(1_767_571_200_000_i64 + i)),
                         ));
                         let older = made[i as usize / 2];
-                        clerk.edit(
-                            older,
-                            json!([{"op": "increment", "field": "leaflets_given", "by": 1}]),
-                        );
+                        clerk.edit(older, json!([{"op": "increment", "field": "leaflets_given", "by": 1}]));
                     }
                 })
             })

@@ -51,10 +51,7 @@ fn two_plans(world: &World) {
 fn dwelling(phone: &mut Phone, area: &str, number: usize) {
     let address = json!({ "road": "滨河路", "number": format!("{number}号") });
     let home = Intents::new().put("address", address);
-    phone
-        .engine()
-        .create("dwelling", area, home)
-        .expect("it is saved");
+    phone.engine().create("dwelling", area, home).expect("it is saved");
 }
 
 #[test]
@@ -141,12 +138,7 @@ fn a_write_to_an_area_that_is_not_locked_is_decided_again_with_it_locked() {
             for area in writes_to.lock().unwrap().iter() {
                 let mut head = source.area_head(*area)?.expect("an area");
                 head.seq += 1;
-                let event = EventRow {
-                    seq: head.seq,
-                    kind: EventKind::Rights,
-                    record: None,
-                    at: 0,
-                };
+                let event = EventRow { seq: head.seq, kind: EventKind::Rights, record: None, at: 0 };
                 writes.events.push((*area, event));
                 writes.areas.push((*area, head));
             }
@@ -165,11 +157,7 @@ fn a_write_to_an_area_that_is_not_locked_is_decided_again_with_it_locked() {
     store.put_areas(&[area("G1"), area("G2")]).unwrap();
     let areas: Vec<AreaNo> = store.areas().unwrap().iter().map(|area| area.no).collect();
     written.lock().unwrap().extend(&areas);
-    let push = Push {
-        carrier: None,
-        segments: Vec::new(),
-        now: 0,
-    };
+    let push = Push { carrier: None, segments: Vec::new(), now: 0 };
     store.push(push).unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 2, "the first run locked neither");
     for area in areas {
@@ -184,9 +172,7 @@ fn an_erasure_is_answered_while_nothing_can_be_cleared() {
     world.user("w1", "grid_worker", "G1");
     let mut phone = world.phone("w1", 0);
     phone.sync(&world).unwrap();
-    let note = Intents::new()
-        .put("started", 1_767_571_200_000_i64)
-        .put("coverage_note", "走访");
+    let note = Intents::new().put("started", 1_767_571_200_000_i64).put("coverage_note", "走访");
     let record = phone.engine().create("patrol", "G1", note).unwrap().record;
     phone.sync(&world).unwrap();
     // Whoever holds this keeps every VACUUM of the table waiting.
@@ -227,9 +213,7 @@ fn digests_are_made_again_from_documents() {
         assert!(differs(Kind::Document));
         let areas = world.service.store.areas().unwrap();
         let repaired = || -> (u64, u64) {
-            let all = areas
-                .iter()
-                .map(|area| world.service.store.repair_digests(area.no).unwrap());
+            let all = areas.iter().map(|area| world.service.store.repair_digests(area.no).unwrap());
             all.fold((0, 0), |sum, one| (sum.0 + one.digests, sum.1 + one.terms))
         };
         assert_eq!(repaired().1, 4, "one term was right");

@@ -63,23 +63,13 @@ fn serves(address: StoreAddress) {
     world.user("nw", "grid_head", "G1");
     let mut phone = world.phone("nw", 0);
     phone.sync(&world).expect("a first sync");
-    let home = phone
-        .engine()
-        .list(&gridledger_client::Query::of_type("dwelling"))
-        .expect("a list");
+    let home = phone.engine().list(&gridledger_client::Query::of_type("dwelling")).expect("a list");
     assert_eq!(home.len(), 1);
     assert_eq!(home[0].view["use"], "rented", "{home:?}");
     assert_eq!(home[0].conflicts().len(), 1, "two had measured it: {home:?}");
-    phone
-        .engine()
-        .edit(home[0].id, Intents::new().put("floor_area", 43.0))
-        .expect("an edit");
+    phone.engine().edit(home[0].id, Intents::new().put("floor_area", 43.0)).expect("an edit");
     let report = phone.sync(&world).expect("a sync");
-    assert_eq!(
-        (report.decided, report.refused, report.healed),
-        (1, 0, 0),
-        "{report:?}"
-    );
+    assert_eq!((report.decided, report.refused, report.healed), (1, 0, 0), "{report:?}");
     let rows = Clerk::new(&world.service, "dc").pull("dwelling", &[], "", 10).0;
     assert_eq!(rows[&home[0].id.to_string()]["floor_area"], json!(43.0));
     assert_eq!(fixtures::records(&world).len(), 4);
@@ -104,10 +94,7 @@ fn a_migration_that_is_cut_off_goes_on_at_the_next_start() {
     assert!(STEPS.len() >= 8);
     each(&points, |point| {
         let dir = tempfile::tempdir().expect("a folder");
-        survives(
-            &format!("sqlite:{}", dir.path().join("server.db").display()),
-            point,
-        );
+        survives(&format!("sqlite:{}", dir.path().join("server.db").display()), point);
     });
     each(&[("server.before_step", 3), ("server.after_step", 2)], |point| {
         survives(&Cluster::shared().database(), point);
@@ -142,11 +129,7 @@ fn nodes_of_the_version_before_serve_while_a_newer_one_expands() {
     farm.take(0).end();
     farm.start(0);
     for node in 0..3 {
-        assert_eq!(
-            farm.door(node).ask("GET", "/readyz", "").status,
-            200,
-            "node {node}"
-        );
+        assert_eq!(farm.door(node).ask("GET", "/readyz", "").status, 200, "node {node}");
     }
     assert_eq!(farm.records("G1").len(), 30);
     farm.is_sound();
@@ -161,20 +144,13 @@ fn nodes_that_do_not_know_a_contraction_do_not_start_and_are_not_ready() {
     ]);
     PostgresStore::migrate(&farm.url, &less).expect("it contracts");
     for node in 0..3 {
-        assert_eq!(
-            farm.door(node).ask("GET", "/readyz", "").status,
-            503,
-            "node {node}"
-        );
+        assert_eq!(farm.door(node).ask("GET", "/readyz", "").status, 503, "node {node}");
     }
     let refused = PostgresStore::open(&farm.url, ingest::decider(SchemaSet::builtin()));
     let Err(StoreError::NotAStore(why)) = refused.map(|_| ()) else {
         panic!("it opened");
     };
-    assert!(
-        why.contains("newer version (step 10)") || why.contains("newer version"),
-        "{why}"
-    );
+    assert!(why.contains("newer version (step 10)") || why.contains("newer version"), "{why}");
     // The newer version takes nothing twice.
     PostgresStore::migrate(&farm.url, &less).expect("it is there");
 }
@@ -185,17 +161,14 @@ fn a_step_gives_way_to_who_works_on_its_table() {
     let more = and(&[("9001_more", "ALTER TABLE devices ADD COLUMN colour TEXT")]);
     let mut database = cluster::client(&farm.url);
     let mut work = database.transaction().expect("a transaction");
-    work.batch_execute("LOCK TABLE devices IN ACCESS SHARE MODE")
-        .expect("a reader");
+    work.batch_execute("LOCK TABLE devices IN ACCESS SHARE MODE").expect("a reader");
     let mut looking = cluster::client(&farm.url);
     std::thread::scope(|scope| {
         let migrating = scope.spawn(|| PostgresStore::migrate(&farm.url, &more));
         let waits = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted";
         cluster::until(&mut looking, waits);
         // It gives up its place: who comes later does not wait for who was there before.
-        looking
-            .query("SELECT count(*) FROM devices", &[])
-            .expect("a look at the table");
+        looking.query("SELECT count(*) FROM devices", &[]).expect("a look at the table");
         work.rollback().expect("the work ends");
         migrating.join().expect("a thread").expect("it expands");
     });

@@ -45,26 +45,17 @@ fn head(world: &World) -> Clerk<'_> {
 }
 
 fn assign(world: &World, ticket: RecordId, who: &str) {
-    assert_eq!(
-        head(world).event(ticket, "assign", json!({"who": who})).refused,
-        None
-    );
+    assert_eq!(head(world).event(ticket, "assign", json!({"who": who})).refused, None);
 }
 
 fn retitle(world: &World, ticket: RecordId, login: &str, title: &str) {
     let intents = json!([{"op": "put", "field": "title", "value": title}]);
-    assert_eq!(
-        Clerk::new(&world.service, login).edit(ticket, intents).refused,
-        None
-    );
+    assert_eq!(Clerk::new(&world.service, login).edit(ticket, intents).refused, None);
 }
 
 fn titled(phone: &mut Phone, ticket: RecordId, title: &str) {
     let title = Intents::new().put("title", title);
-    phone
-        .engine()
-        .edit(ticket, title)
-        .expect("an edit of a ticket that is here");
+    phone.engine().edit(ticket, title).expect("an edit of a ticket that is here");
 }
 
 fn holds(phone: &mut Phone) -> Vec<RecordId> {
@@ -76,10 +67,7 @@ fn holds(phone: &mut Phone) -> Vec<RecordId> {
 fn titles(world: &World, ticket: RecordId) -> Vec<Value> {
     let row = world.service.store.ledger_row(ticket).unwrap().unwrap();
     let view = &row.views[0].1;
-    let others = view["_conflicts"]["title"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let others = view["_conflicts"]["title"].as_array().cloned().unwrap_or_default();
     let mut titles = vec![view["title"].clone()];
     titles.extend(others.iter().map(|other| other["value"].clone()));
     titles.sort_by_key(Value::to_string);
@@ -103,12 +91,7 @@ fn a_ticket_that_goes_to_another_handler_leaves_the_phone_with_the_next_sync() {
     retitle(&world, ticket, "h2", "路灯不亮，两盏");
     assign(&world, ticket, "h1");
     h1.sync(&world).unwrap();
-    let back = h1
-        .engine()
-        .for_check()
-        .get(ticket)
-        .unwrap()
-        .expect("it is here again");
+    let back = h1.engine().for_check().get(ticket).unwrap().expect("it is here again");
     assert_eq!(back.view["title"], "路灯不亮，两盏");
     // What changes while it is out of reach is no news.
     h2.sync(&world).unwrap();
@@ -129,10 +112,7 @@ fn an_edit_made_before_the_ticket_went_overrules_nothing_made_since() {
     retitle(&world, ticket, "h2", "二号灯杆不亮");
     let report = h1.sync(&world).unwrap();
     assert_eq!((report.decided, report.refused), (1, 0));
-    assert_eq!(
-        titles(&world, ticket),
-        [json!("一号灯杆不亮"), json!("二号灯杆不亮")]
-    );
+    assert_eq!(titles(&world, ticket), [json!("一号灯杆不亮"), json!("二号灯杆不亮")]);
     assert_eq!(holds(&mut h1).len(), 1, "the ticket left with the verdict");
 }
 
@@ -153,43 +133,23 @@ fn an_edit_that_claims_more_than_was_sent_is_judged_as_having_seen_less() {
         liar.send(&world, &Request::default());
         if restarts {
             world.restart();
-            let cursors = vec![AreaCursor {
-                area,
-                floor: reached,
-                reached,
-            }];
-            liar.send(
-                &world,
-                &Request {
-                    cursors,
-                    ..Request::default()
-                },
-            );
+            let cursors = vec![AreaCursor { area, floor: reached, reached }];
+            liar.send(&world, &Request { cursors, ..Request::default() });
         }
         let edit = Entry {
             cursor: reached,
             role: "dept_handler".into(),
-            ..liar.entry(
-                Target::Edit { record: ticket },
-                vec![put("title", json!("一号灯杆不亮"))],
-            )
+            ..liar.entry(Target::Edit { record: ticket }, vec![put("title", json!("一号灯杆不亮"))])
         };
         assert_eq!(liar.try_entries(&world, vec![edit]).codes(), []);
-        assert_eq!(
-            titles(&world, ticket),
-            [json!("一号灯杆不亮"), json!("二号灯杆不亮")],
-            "{restarts}"
-        );
+        assert_eq!(titles(&world, ticket), [json!("一号灯杆不亮"), json!("二号灯杆不亮")], "{restarts}");
         // More than there is, is impossible as ever.
         let edit = Entry {
             cursor: reached + 100,
             role: "dept_handler".into(),
             ..liar.entry(Target::Edit { record: ticket }, vec![put("title", json!("三号"))])
         };
-        assert_eq!(
-            liar.try_entries(&world, vec![edit]).codes(),
-            [Code::SeenImpossible]
-        );
+        assert_eq!(liar.try_entries(&world, vec![edit]).codes(), [Code::SeenImpossible]);
     }
 }
 
@@ -246,10 +206,8 @@ fn a_phone_that_begins_hears_of_what_is_in_reach_alone() {
         Frame::Delta(delta) => Some(&delta.records),
         _ => None,
     });
-    let told: Vec<_> = news
-        .flatten()
-        .map(|news| (news.record, matches!(news.news, News::Snapshot(_))))
-        .collect();
+    let told: Vec<_> =
+        news.flatten().map(|news| (news.record, matches!(news.news, News::Snapshot(_)))).collect();
     assert_eq!(told, [(kept, true)]);
 }
 
@@ -265,43 +223,25 @@ fn a_clock_claims_nothing_of_what_was_never_in_reach() {
     world.pass(1_000);
     world.restore(&backup);
     let server_epoch = Some(world.service.identity.epoch);
-    let here = Request {
-        server_epoch,
-        ..Request::default()
-    };
+    let here = Request { server_epoch, ..Request::default() };
     assert!(matches!(liar.send(&world, &here), Outcome::Frames(_)));
     let phase = world.service.recovering.phase(&world.service).unwrap();
     assert_eq!(phase, RecoveryPhase::Over, "nobody else is waited for");
     retitle(&world, ticket, "h1", "二号灯杆不亮");
 
     let history = world.service.store.history(ticket).unwrap();
-    let everything = history
-        .iter()
-        .flat_map(|row| (0..3).map(|facet| (facet, row.feed, 1_000_000)));
+    let everything = history.iter().flat_map(|row| (0..3).map(|facet| (facet, row.feed, 1_000_000)));
     let entry = Entry {
         cursor: 1,
         role: "dept_handler".into(),
-        ..liar.entry(
-            Target::Edit { record: ticket },
-            vec![put("title", json!("一号灯杆不亮"))],
-        )
+        ..liar.entry(Target::Edit { record: ticket }, vec![put("title", json!("一号灯杆不亮"))])
     };
-    let seen = EntrySeen {
-        feed: liar.feed,
-        n: entry.n,
-        clock: everything.collect(),
-    };
+    let seen = EntrySeen { feed: liar.feed, n: entry.n, clock: everything.collect() };
     let request = Request {
-        recovery: Some(Recovery {
-            seen: vec![seen],
-            ..Recovery::default()
-        }),
+        recovery: Some(Recovery { seen: vec![seen], ..Recovery::default() }),
         server_epoch,
         ..liar.push(vec![entry])
     };
     assert_eq!(liar.send(&world, &request).codes(), []);
-    assert_eq!(
-        titles(&world, ticket),
-        [json!("一号灯杆不亮"), json!("二号灯杆不亮")]
-    );
+    assert_eq!(titles(&world, ticket), [json!("一号灯杆不亮"), json!("二号灯杆不亮")]);
 }

@@ -16,11 +16,7 @@ fn own_edits_of_two_read_classes_come_back_in_a_snapshot_and_count_once() {
     let mut phone = world.phone("h1", 0);
     phone.sync(&world).unwrap();
     let household = Intents::new().put("dwelling_id", dwelling);
-    let household = phone
-        .engine()
-        .create("household", "G1", household)
-        .unwrap()
-        .record;
+    let household = phone.engine().create("household", "G1", household).unwrap().record;
     // The first edits touch the sensitive class alone, the later ones the ordinary.
     for _ in 0..3 {
         let plan = Intents::new().put("care_plan", "x".repeat(900));
@@ -34,10 +30,7 @@ fn own_edits_of_two_read_classes_come_back_in_a_snapshot_and_count_once() {
     assert_eq!((report.decided, report.refused, report.healed), (13, 0, 0));
     assert_eq!(states(&mut phone), [SentState::InLedger; 13]);
     let shown = phone.engine().for_check().get(household).unwrap().unwrap();
-    assert_eq!(
-        (shown.pending, shown.view["notes"].as_array().unwrap().len()),
-        (0, 9)
-    );
+    assert_eq!((shown.pending, shown.view["notes"].as_array().unwrap().len()), (0, 9));
 }
 
 #[test]
@@ -46,11 +39,7 @@ fn a_withdrawn_area_leaves_nothing_behind_and_comes_back_whole() {
     world.user("w1", "grid_worker", "G1");
     let mut phone = world.phone("w1", 0);
     phone.sync(&world).unwrap();
-    let patrol = |at: i64| {
-        Intents::new()
-            .put("started", MORNING + at)
-            .put("coverage_note", "东侧")
-    };
+    let patrol = |at: i64| Intents::new().put("started", MORNING + at).put("coverage_note", "东侧");
     let first = phone.engine().create("patrol", "G1", patrol(0)).unwrap().record;
     phone.sync(&world).unwrap();
     // Saved while the right was held, sent when it had ended: accepted, and still not this phone's to keep.
@@ -58,19 +47,9 @@ fn a_withdrawn_area_leaves_nothing_behind_and_comes_back_whole() {
     world.pass(60_000);
     assert!(world.take("w1", "grid_worker", "G1"));
     phone.sync_over(&world, Line::AnswerLost).unwrap();
-    assert_eq!(
-        phone.engine().for_check().list(&Query::default()).unwrap().len(),
-        2
-    );
+    assert_eq!(phone.engine().for_check().list(&Query::default()).unwrap().len(), 2);
     phone.sync(&world).unwrap();
-    assert!(
-        phone
-            .engine()
-            .for_check()
-            .list(&Query::default())
-            .unwrap()
-            .is_empty()
-    );
+    assert!(phone.engine().for_check().list(&Query::default()).unwrap().is_empty());
     assert!(world.service.store.record(second).unwrap().is_some());
     world.pass(60_000);
     world.give("w1", "grid_worker", "G1");

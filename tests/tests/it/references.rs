@@ -33,14 +33,8 @@ fn a_phone_judges_what_it_holds_and_the_server_the_rest() {
     phone.sync(&world).unwrap();
     let engine = phone.engine();
     let address = json!({ "road": "滨河路", "number": "2" });
-    let dwelling = engine
-        .create("dwelling", "G1", Intents::new().put("address", address))
-        .unwrap()
-        .record;
-    let person = engine
-        .create("person", "G1", Intents::new().put("name", "陆小明"))
-        .unwrap()
-        .record;
+    let dwelling = engine.create("dwelling", "G1", Intents::new().put("address", address)).unwrap().record;
+    let person = engine.create("person", "G1", Intents::new().put("name", "陆小明")).unwrap().record;
     let household = |id: &str| Intents::new().put("dwelling_id", id);
     // Held here and of another type: nothing is saved.
     let refused = engine.create("household", "G1", household(&person.to_string()));
@@ -51,9 +45,7 @@ fn a_phone_judges_what_it_holds_and_the_server_the_rest() {
     // Made by the same push, or in an area that this phone does not hold: good. Nobody: the server says so.
     let good = [dwelling.to_string(), elsewhere].map(|id| engine.create("household", "G1", household(&id)));
     assert!(good.iter().all(Result::is_ok));
-    engine
-        .create("household", "G1", household(&NOBODY.to_string()))
-        .unwrap();
+    engine.create("household", "G1", household(&NOBODY.to_string())).unwrap();
     let report = phone.sync(&world).unwrap();
     assert_eq!((report.decided, report.refused), (5, 1));
     let attention = phone.engine().attention().unwrap();
@@ -71,32 +63,14 @@ fn cases(place: &str, own: &str) -> Vec<(Value, Option<(Code, &'static str)>)> {
         (place_ref(&nobody), unknown),
         (place_ref(own), Some((Code::ValueInvalid, "place_ref"))),
         (set("linked_tickets", own), None),
-        (
-            set("linked_tickets", place),
-            Some((Code::ValueInvalid, "linked_tickets")),
-        ),
-        (
-            set("linked_visits", &nobody),
-            Some((Code::RecordUnknown, "linked_visits")),
-        ),
+        (set("linked_tickets", place), Some((Code::ValueInvalid, "linked_tickets"))),
+        (set("linked_visits", &nobody), Some((Code::RecordUnknown, "linked_visits"))),
         (set("co_handlers", "h1"), None),
-        (
-            set("co_handlers", "h2"),
-            Some((Code::ValueInvalid, "co_handlers")),
-        ),
+        (set("co_handlers", "h2"), Some((Code::ValueInvalid, "co_handlers"))),
         (set("followers", "H1"), Some((Code::ValueInvalid, "followers"))),
-        (
-            event("assign", json!({ "who": "nobody" })),
-            Some((Code::ValueInvalid, "events")),
-        ),
-        (
-            event("merge", json!({ "into": place })),
-            Some((Code::ValueInvalid, "events")),
-        ),
-        (
-            event("merge", json!({ "into": nobody })),
-            Some((Code::RecordUnknown, "events")),
-        ),
+        (event("assign", json!({ "who": "nobody" })), Some((Code::ValueInvalid, "events"))),
+        (event("merge", json!({ "into": place })), Some((Code::ValueInvalid, "events"))),
+        (event("merge", json!({ "into": nobody })), Some((Code::RecordUnknown, "events"))),
         (event("assign", json!({ "who": "w1" })), None),
     ]
 }
@@ -157,10 +131,7 @@ fn verify_finds_what_an_earlier_version_let_in_and_it_stays_readable() {
     let found = found.unwrap_or_else(|| panic!("{:?}", report.listed));
     assert_eq!(
         (found.of.as_str(), found.what.as_str()),
-        (
-            household.to_string().as_str(),
-            "dwelling_id: must name a dwelling"
-        )
+        (household.to_string().as_str(), "dwelling_id: must name a dwelling")
     );
     let shown = gridledger_server::view::record(&clerk.reader(), household, None).unwrap();
     assert_eq!(shown["fields"]["dwelling_id"], json!(dwelling.to_string()));
@@ -176,11 +147,7 @@ fn an_entry_without_intents_is_refused_at_every_door() {
     let saved = phone.engine().edit(patrol, Intents::new());
     assert_eq!(saved.unwrap_err().code(), Some(Code::BadRequest));
     phone.sync(&world).unwrap();
-    assert_eq!(
-        phone.engine().receipts(9).unwrap()[0].3,
-        SentState::InLedger,
-        "the phone goes on"
-    );
+    assert_eq!(phone.engine().receipts(9).unwrap()[0].3, SentState::InLedger, "the phone goes on");
     let clerk = Clerk::new(&world.service, "w1");
     let verdict = clerk.submit(vec![editing(patrol, None, json!([]))]).remove(0);
     let refusal = verdict.refused.expect("a refusal");
@@ -192,12 +159,7 @@ fn an_entry_without_intents_is_refused_at_every_door() {
     let note = put("coverage_note", json!("东侧"));
     let next = old.entry(Target::Edit { record: patrol }, vec![note]);
     assert_eq!(old.try_entries(&world, vec![next]).codes(), []);
-    let nothing = intent(
-        "coverage_note",
-        Op::Put {
-            value: json!("东侧")
-        },
-    );
+    let nothing = intent("coverage_note", Op::Put { value: json!("东侧") });
     let same = old.entry(Target::Edit { record: patrol }, vec![nothing]);
     assert_eq!(old.try_entries(&world, vec![same]).codes(), []);
     assert_eq!(verify(&world.service).unwrap().listed, []);
@@ -226,13 +188,7 @@ fn an_edit_that_said_nothing_and_was_stored_is_open_no_longer() {
     file.execute(sql, (canonical::encode(&entry), entry.at)).unwrap();
     file.execute("UPDATE records SET pending = 1", []).unwrap();
     drop(file);
-    let states: Vec<SentState> = phone
-        .engine()
-        .receipts(9)
-        .unwrap()
-        .iter()
-        .map(|one| one.3)
-        .collect();
+    let states: Vec<SentState> = phone.engine().receipts(9).unwrap().iter().map(|one| one.3).collect();
     assert_eq!(states, [SentState::InLedger; 2]);
     assert_eq!(phone.engine().get(patrol).unwrap().unwrap().pending, 0);
 }

@@ -33,35 +33,18 @@ fn scene() -> Scene {
         let at = Intents::new().put("dwelling_id", dwelling.as_str());
         at.put("label", label)
     };
-    let known = phone
-        .engine()
-        .create("household", "G1", household("老户"))
-        .unwrap();
+    let known = phone.engine().create("household", "G1", household("老户")).unwrap();
     phone.sync(&world).unwrap();
     world.pass(1);
     world.take("w1", "grid_worker", "G1");
     let engine = phone.engine();
-    let lost = engine
-        .create("household", "G1", household("新户 13812341234"))
-        .unwrap();
-    engine
-        .edit(lost.record, Intents::new().append("notes", "家中有老人"))
-        .unwrap();
-    engine
-        .edit(
-            known.record,
-            Intents::new().put("label", "改名").put("status", "vacant"),
-        )
-        .unwrap();
+    let lost = engine.create("household", "G1", household("新户 13812341234")).unwrap();
+    engine.edit(lost.record, Intents::new().append("notes", "家中有老人")).unwrap();
+    engine.edit(known.record, Intents::new().put("label", "改名").put("status", "vacant")).unwrap();
     world.pass(RIGHTS_GRACE_MS);
     let report = phone.sync(&world).unwrap();
     assert_eq!((report.decided, report.refused), (3, 3));
-    Scene {
-        world,
-        phone,
-        known: known.record,
-        lost: lost.record,
-    }
+    Scene { world, phone, known: known.record, lost: lost.record }
 }
 
 impl Scene {
@@ -83,10 +66,7 @@ impl Scene {
 }
 
 fn which(item: &Value) -> (gridledger_schema::ids::FeedId, u64) {
-    (
-        item["feed"].as_str().unwrap().parse().unwrap(),
-        item["n"].as_u64().unwrap(),
-    )
+    (item["feed"].as_str().unwrap().parse().unwrap(), item["n"].as_u64().unwrap())
 }
 
 fn code(result: Result<gridledger_client::Saved, ClientError>) -> Option<Code> {
@@ -97,34 +77,16 @@ fn code(result: Result<gridledger_client::Saved, ClientError>) -> Option<Code> {
 fn what_was_meant_why_not_and_what_is_there_now() {
     let mut scene = scene();
     let items = scene.phone.engine().attention().unwrap();
-    let told: Vec<(u64, Code, bool)> = items
-        .iter()
-        .map(|item| (item.id.n, item.refusal.code, item.here))
-        .collect();
+    let told: Vec<(u64, Code, bool)> =
+        items.iter().map(|item| (item.id.n, item.refusal.code, item.here)).collect();
     assert_eq!(
         told,
-        [
-            (2, Code::GraceOver, false),
-            (3, Code::RecordUnknown, false),
-            (4, Code::GraceOver, false)
-        ]
+        [(2, Code::GraceOver, false), (3, Code::RecordUnknown, false), (4, Code::GraceOver, false)]
     );
     assert_eq!(items[0].why, Why::Refused);
     assert_eq!(items[1].why, Why::GroundGone { after: items[0].id });
-    assert!(
-        items[1]
-            .zh
-            .starts_with("这次操作以第 2 笔为基础，而那一笔未被接受。"),
-        "{}",
-        items[1].zh
-    );
-    assert!(
-        items[1]
-            .en
-            .starts_with("This built on edit 2, which was refused."),
-        "{}",
-        items[1].en
-    );
+    assert!(items[1].zh.starts_with("这次操作以第 2 笔为基础，而那一笔未被接受。"), "{}", items[1].zh);
+    assert!(items[1].en.starts_with("This built on edit 2, which was refused."), "{}", items[1].en);
     assert_eq!(items[2].zh, Code::GraceOver.zh());
     // The area comes back: what each field holds now stands beside what was meant.
     scene.world.give("w1", "grid_worker", "G1");
@@ -135,65 +97,32 @@ fn what_was_meant_why_not_and_what_is_there_now() {
     assert_eq!(copied.zh, "户名：改名\n状态：vacant\n");
     assert_eq!(copied.en, "Label: 改名\nStatus: vacant\n");
     assert_eq!(copied.json["intents"].as_array().unwrap().len(), 2);
-    let refused = scene
-        .phone
-        .engine()
-        .for_check()
-        .get(scene.known)
-        .unwrap()
-        .unwrap();
+    let refused = scene.phone.engine().for_check().get(scene.known).unwrap().unwrap();
     assert_eq!(refused.view["label"], "老户", "a refused value is not shown");
 }
 
 #[test]
 fn saving_again_and_taking_off_the_list_is_one_thing() {
     let mut scene = scene();
-    let ids: Vec<_> = scene
-        .phone
-        .engine()
-        .attention()
-        .unwrap()
-        .iter()
-        .map(|item| item.id)
-        .collect();
+    let ids: Vec<_> = scene.phone.engine().attention().unwrap().iter().map(|item| item.id).collect();
     // It may still not be done, or has no ground: nothing is saved and nothing is lost.
-    assert_eq!(
-        code(scene.phone.engine().apply_again(ids[0])),
-        Some(Code::GrantEnded)
-    );
-    assert_eq!(
-        code(scene.phone.engine().apply_again(ids[1])),
-        Some(Code::RecordUnknown)
-    );
+    assert_eq!(code(scene.phone.engine().apply_again(ids[0])), Some(Code::GrantEnded));
+    assert_eq!(code(scene.phone.engine().apply_again(ids[1])), Some(Code::RecordUnknown));
     assert_eq!(scene.phone.engine().attention().unwrap().len(), 3);
     scene.world.give("w1", "grid_worker", "G1");
     scene.phone.sync(&scene.world).unwrap();
-    assert_eq!(
-        code(scene.phone.engine().apply_again(ids[1])),
-        Some(Code::RecordUnknown),
-        "its record first"
-    );
+    assert_eq!(code(scene.phone.engine().apply_again(ids[1])), Some(Code::RecordUnknown), "its record first");
     let again = scene.phone.engine().apply_again(ids[0]).unwrap();
     assert!(again.record != scene.lost);
     // What was built on it lands on the record that now is.
     let built = scene.phone.engine().apply_again(ids[1]).unwrap();
     assert_eq!(built.record, again.record);
-    assert!(matches!(
-        scene.phone.engine().apply_again(ids[1]),
-        Err(ClientError::Missing(_))
-    ));
+    assert!(matches!(scene.phone.engine().apply_again(ids[1]), Err(ClientError::Missing(_))));
     scene.phone.engine().apply_again(ids[2]).unwrap();
     let report = scene.phone.sync(&scene.world).unwrap();
     assert_eq!((report.decided, report.refused), (3, 0));
     assert_eq!(scene.phone.engine().attention().unwrap(), []);
-    let view = scene
-        .phone
-        .engine()
-        .for_check()
-        .get(again.record)
-        .unwrap()
-        .unwrap()
-        .view;
+    let view = scene.phone.engine().for_check().get(again.record).unwrap().unwrap().view;
     assert_eq!(view["notes"], json!(["家中有老人"]));
     let states = scene.phone.engine().receipts(9).unwrap();
     let states: Vec<SentState> = states.into_iter().map(|(.., state)| state).collect();
@@ -204,26 +133,8 @@ fn saving_again_and_taking_off_the_list_is_one_thing() {
 #[test]
 fn a_supervisor_admits_under_their_own_name_and_the_author_is_told() {
     let mut scene = scene();
-    let ids: Vec<_> = scene
-        .phone
-        .engine()
-        .attention()
-        .unwrap()
-        .iter()
-        .map(|item| item.id)
-        .collect();
-    assert!(
-        scene
-            .list(
-                "gg",
-                &Question {
-                    asked: true,
-                    ..Question::default()
-                }
-            )
-            .unwrap()
-            .is_empty()
-    );
+    let ids: Vec<_> = scene.phone.engine().attention().unwrap().iter().map(|item| item.id).collect();
+    assert!(scene.list("gg", &Question { asked: true, ..Question::default() }).unwrap().is_empty());
     scene.phone.engine().ask(ids[0], "住户当面确认过").unwrap();
     scene.phone.engine().ask(ids[2], "已核对").unwrap();
     // The question goes until it has arrived, and costs little once it has.
@@ -231,21 +142,13 @@ fn a_supervisor_admits_under_their_own_name_and_the_author_is_told() {
     let told = scene.phone.sync(&scene.world).unwrap().bytes_up;
     let again = scene.phone.sync(&scene.world).unwrap().bytes_up;
     assert!(again < told, "{again} {told}");
-    let asked = Question {
-        asked: true,
-        ..Question::default()
-    };
+    let asked = Question { asked: true, ..Question::default() };
     let items = scene.list("gg", &asked).unwrap();
     assert_eq!(items.len(), 2);
     let creation = items.iter().find(|item| item["n"] == 2).unwrap();
     assert_eq!(creation["asked"]["note"], "住户当面确认过");
     assert_eq!(
-        (
-            &creation["author"],
-            &creation["area"],
-            &creation["type"],
-            &creation["creates"]
-        ),
+        (&creation["author"], &creation["area"], &creation["type"], &creation["creates"]),
         (&json!("w1"), &json!("G1"), &json!("household"), &json!(true))
     );
     assert_eq!(creation["refusal"]["message"]["zh"], Code::GraceOver.zh());
@@ -255,45 +158,23 @@ fn a_supervisor_admits_under_their_own_name_and_the_author_is_told() {
     assert_eq!(scene.list("w1", &asked).unwrap_err().code(), Code::Forbidden);
     assert_eq!(scene.list("g2", &asked).unwrap(), Vec::<Value>::new());
     assert_eq!(scene.admit("g2", creation).unwrap_err().code(), Code::NotFound);
-    let Ok(Ruled::Stands(ruling)) = scene.admit("gg", creation) else {
-        panic!("it stands")
-    };
-    let Ok(Ruled::Stands(same)) = scene.admit("gg", creation) else {
-        panic!("it stands")
-    };
+    let Ok(Ruled::Stands(ruling)) = scene.admit("gg", creation) else { panic!("it stands") };
+    let Ok(Ruled::Stands(same)) = scene.admit("gg", creation) else { panic!("it stands") };
     assert_eq!(ruling, same);
-    assert_eq!(
-        scene.decline("gg", creation).unwrap_err().code(),
-        Code::AlreadyRuled
-    );
+    assert_eq!(scene.decline("gg", creation).unwrap_err().code(), Code::AlreadyRuled);
     let (feed, n) = ruling.admitted_as.unwrap();
     let record = RecordId::created_by(feed, n);
     let (row, _) = scene.world.service.store.record(record).unwrap().unwrap();
-    assert_eq!(
-        (row.created_by.as_str(), row.record_type.as_str()),
-        ("gg", "household")
-    );
+    assert_eq!((row.created_by.as_str(), row.record_type.as_str()), ("gg", "household"));
     let edit = items.iter().find(|item| item["n"] == 4).unwrap();
     assert!(matches!(scene.decline("gg", edit), Ok(Ruled::Stands(_))));
     assert!(scene.list("gg", &asked).unwrap().is_empty());
     // The author hears of both, once, and the list says so until it is cleared.
     scene.phone.sync(&scene.world).unwrap();
     let items = scene.phone.engine().attention().unwrap();
-    assert!(
-        items[0].zh.ends_with("已由上级代为录入（gg）：当面核实过"),
-        "{}",
-        items[0].zh
-    );
-    assert!(
-        items[0].en.ends_with("Admitted by gg: 当面核实过"),
-        "{}",
-        items[0].en
-    );
-    assert!(
-        items[2].zh.ends_with("上级未予采纳（gg）：请本人到站办理"),
-        "{}",
-        items[2].zh
-    );
+    assert!(items[0].zh.ends_with("已由上级代为录入（gg）：当面核实过"), "{}", items[0].zh);
+    assert!(items[0].en.ends_with("Admitted by gg: 当面核实过"), "{}", items[0].en);
+    assert!(items[2].zh.ends_with("上级未予采纳（gg）：请本人到站办理"), "{}", items[2].zh);
     assert!(scene.phone.engine().ask(ids[0], "").is_err(), "it was ruled on");
     for id in ids {
         scene.phone.engine().dismiss(id).unwrap();
@@ -309,10 +190,7 @@ fn an_edit_is_admitted_on_what_its_author_had_seen() {
     // Somebody wrote the field meanwhile: admitting does not overrule what the author had not seen.
     scene.world.user("h1", "grid_head", "G1");
     let clerk = Clerk::new(&scene.world.service, "h1");
-    let newer = clerk.edit(
-        scene.known,
-        json!([{ "op": "put", "field": "label", "value": "站里改的" }]),
-    );
+    let newer = clerk.edit(scene.known, json!([{ "op": "put", "field": "label", "value": "站里改的" }]));
     assert_eq!(newer.refused, None);
     assert!(matches!(scene.admit("gg", edit), Ok(Ruled::Stands(_))));
     let mut head = scene.world.phone("gg", 0);
@@ -322,9 +200,7 @@ fn an_edit_is_admitted_on_what_its_author_had_seen() {
     assert_eq!(view["status"], "vacant");
     // What was built on a record that never was cannot be admitted.
     let built = items.iter().find(|item| item["n"] == 3).unwrap();
-    let Ok(Ruled::Refused(refusal)) = scene.admit("gg", built) else {
-        panic!("refused")
-    };
+    let Ok(Ruled::Refused(refusal)) = scene.admit("gg", built) else { panic!("refused") };
     assert_eq!(refusal.code, Code::RecordUnknown);
     assert_eq!(scene.phone.sync(&scene.world).unwrap().healed, 0);
 }
@@ -336,20 +212,13 @@ fn questions_about_what_is_not_ones_own_are_passed_over() {
     let (feed, n) = which(&items[0]);
     scene.world.user("evil", "grid_worker", "G1");
     let mut evil = Attacker::enrol(&scene.world, "evil", 9);
-    let ask = |feed, n| gridledger_schema::wire::Ask {
-        feed,
-        n,
-        note: "假的".into(),
-    };
+    let ask = |feed, n| gridledger_schema::wire::Ask { feed, n, note: "假的".into() };
     let request = gridledger_schema::wire::Request {
         asks: vec![ask(feed, n), ask(evil.feed, 1), ask(feed, u64::MAX)],
         ..gridledger_schema::wire::Request::default()
     };
     assert_eq!(evil.send(&scene.world, &request).codes(), []);
-    let asked = Question {
-        asked: true,
-        ..Question::default()
-    };
+    let asked = Question { asked: true, ..Question::default() };
     assert!(scene.list("gg", &asked).unwrap().is_empty());
 }
 
@@ -382,12 +251,7 @@ fn one_bad_entry_never_holds_up_the_others() {
         let refused: Vec<u64> = outcome.receipts()[0].refused.iter().map(|(n, _)| *n).collect();
         let wanted: Vec<u64> = bad.iter().map(|i| first + *i as u64).collect();
         assert_eq!(refused, wanted);
-        assert!(
-            outcome
-                .codes()
-                .iter()
-                .all(|code| *code == Code::OperationMismatch)
-        );
+        assert!(outcome.codes().iter().all(|code| *code == Code::OperationMismatch));
         assert_eq!(evil.head.0, first + count as u64 - 1, "all of them are decided");
         stored += count - bad.len();
     }
@@ -402,27 +266,14 @@ fn what_stood_on_a_refused_step_is_refused_with_it_and_nothing_else() {
     let mut evil = Attacker::enrol(&world, "evil", 9);
     let started = evil.patrol(&world);
     let record = started.record(evil.feed);
-    let splice = |pos, insert: &str| Op::Splice {
-        pos,
-        delete: 0,
-        insert: insert.into(),
-    };
+    let splice = |pos, insert: &str| Op::Splice { pos, delete: 0, insert: insert.into() };
     let ticket = vec![
         put("kind", json!("incident")),
         put("title", json!("灯")),
         put("address_text", json!("1号")),
-        intent(
-            "events",
-            Op::Event {
-                verb: "report".into(),
-                args: serde_json::Map::new(),
-            },
-        ),
+        intent("events", Op::Event { verb: "report".into(), args: serde_json::Map::new() }),
     ];
-    let target = Target::Create {
-        record_type: "ticket".into(),
-        area: world.area("G1"),
-    };
+    let target = Target::Create { record_type: "ticket".into(), area: world.area("G1") };
     let mut ticket = evil.entry(target, ticket);
     ticket.n = 2;
     let on = |n: u64, intents| {
@@ -431,43 +282,24 @@ fn what_stood_on_a_refused_step_is_refused_with_it_and_nothing_else() {
         entry.n = n;
         entry
     };
-    let item = |value: Value| Op::SetChild {
-        child: "form".into(),
-        value: value.as_object().unwrap().clone(),
-    };
+    let item =
+        |value: Value| Op::SetChild { child: "form".into(), value: value.as_object().unwrap().clone() };
     let entries = vec![
         started,
         ticket.clone(),
         // Refused: the second intent is none; so the text is not there for the next, nor the child for the one after.
-        on(
-            3,
-            vec![intent("description", splice(0, "很暗")), put("nothing", json!(1))],
-        ),
+        on(3, vec![intent("description", splice(0, "很暗")), put("nothing", json!(1))]),
         on(4, vec![intent("description", splice(2, "了"))]),
-        on(
-            5,
-            vec![
-                intent("checklist", item(json!({ "item": "表" }))),
-                put("nothing", json!(1)),
-            ],
-        ),
+        on(5, vec![intent("checklist", item(json!({ "item": "表" }))), put("nothing", json!(1))]),
         on(6, vec![intent("checklist", item(json!({ "done": true })))]),
         on(7, vec![put("title", json!("路灯"))]),
     ];
     let outcome = evil.try_entries(&world, entries);
-    let refused: Vec<(u64, Code)> = outcome.receipts()[0]
-        .refused
-        .iter()
-        .map(|(n, refusal)| (*n, refusal.code))
-        .collect();
+    let refused: Vec<(u64, Code)> =
+        outcome.receipts()[0].refused.iter().map(|(n, refusal)| (*n, refusal.code)).collect();
     assert_eq!(
         refused,
-        [
-            (3, Code::FieldUnknown),
-            (4, Code::ValueInvalid),
-            (5, Code::FieldUnknown),
-            (6, Code::ValueInvalid)
-        ]
+        [(3, Code::FieldUnknown), (4, Code::ValueInvalid), (5, Code::FieldUnknown), (6, Code::ValueInvalid)]
     );
     assert!(world.service.store.record(record).unwrap().is_some());
 }
@@ -476,10 +308,7 @@ const PASSWORD: &str = "not a real one";
 
 fn post(desk: &Desk, token: &str, path: &str, body: &Value) -> Answer {
     let bearer = format!("Bearer {token}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     desk.ask_with("POST", path, &headers, body.to_string().as_bytes())
 }
 
@@ -513,22 +342,13 @@ fn over_http_a_supervisor_lists_admits_and_declines() {
         assert_eq!(desk.get_as(&head, bad).json()["code"], "bad_request");
     }
     let page = desk.get_as(&head, "/v1/refused?limit=1").json();
-    let rest = desk.get_as(
-        &head,
-        &format!(
-            "/v1/refused?area=G1&limit=1&before={}",
-            page["before"].as_str().unwrap()
-        ),
-    );
+    let rest = desk
+        .get_as(&head, &format!("/v1/refused?area=G1&limit=1&before={}", page["before"].as_str().unwrap()));
     let (last, first) = (page["refused"][0].clone(), rest.json()["refused"][0].clone());
     assert_eq!((last["n"].as_u64(), first["n"].as_u64()), (Some(2), Some(1)));
     assert_eq!(first["intents"][2]["value"], "滨河路1号2栋", "masked: {first}");
     let path = |item: &Value, what: &str| {
-        format!(
-            "/v1/refused/{}/{}/{what}",
-            item["feed"].as_str().unwrap(),
-            item["n"]
-        )
+        format!("/v1/refused/{}/{}/{what}", item["feed"].as_str().unwrap(), item["n"])
     };
     let words = json!({ "note": "属实" });
     assert_eq!(post(&desk, &other, &path(&first, "admit"), &words).status, 404);
@@ -537,27 +357,14 @@ fn over_http_a_supervisor_lists_admits_and_declines() {
         assert_eq!(post(&desk, &head, bad, &words).status, 404);
     }
     let admitted = post(&desk, &head, &path(&first, "admit"), &words).json();
-    assert_eq!(
-        (&admitted["stored"], &admitted["ruling"]["by"]),
-        (&json!(true), &json!("gg"))
-    );
-    assert_eq!(
-        post(&desk, &head, &path(&first, "admit"), &words).json(),
-        admitted,
-        "again"
-    );
+    assert_eq!((&admitted["stored"], &admitted["ruling"]["by"]), (&json!(true), &json!("gg")));
+    assert_eq!(post(&desk, &head, &path(&first, "admit"), &words).json(), admitted, "again");
     let conflict = post(&desk, &head, &path(&first, "decline"), &words);
-    assert_eq!(
-        (conflict.status, &conflict.json()["code"]),
-        (409, &json!("already_ruled"))
-    );
+    assert_eq!((conflict.status, &conflict.json()["code"]), (409, &json!("already_ruled")));
     let declined = post(&desk, &head, &path(&last, "decline"), &words).json();
     assert_eq!(declined["ruling"]["admitted"], false);
     let long = json!({ "note": "长".repeat(201) });
-    assert_eq!(
-        post(&desk, &head, &path(&last, "decline"), &long).json()["code"],
-        "limit_exceeded"
-    );
+    assert_eq!(post(&desk, &head, &path(&last, "decline"), &long).json()["code"], "limit_exceeded");
     let tickets = desk.get_as(&head, "/v1/ledgers/ticket").json();
     assert_eq!(tickets["rows"].as_array().unwrap().len(), 1);
 }

@@ -18,10 +18,7 @@ const DISTRICT: &str = "QH";
 /// A world with a made-up town in it, and the town's register.
 fn town(grids: u32, households_per_grid: u32) -> (World, Register) {
     let world = World::new(0);
-    let size = TownSize {
-        grids,
-        households_per_grid,
-    };
+    let size = TownSize { grids, households_per_grid };
     let town = town::make(size, 1).unwrap();
     let rows = areas::parse(&town.areas, &|_| false).unwrap().rows;
     let new: Vec<NewArea> = rows
@@ -45,9 +42,7 @@ fn town(grids: u32, households_per_grid: u32) -> (World, Register) {
 
 fn parse(sheet: &[u8], more: &[u8]) -> Register {
     let today = Date::new(2026, 1, 5).unwrap();
-    register::parse(&[sheet, more].concat(), today, &|_| true)
-        .unwrap()
-        .rows
+    register::parse(&[sheet, more].concat(), today, &|_| true).unwrap().rows
 }
 
 fn import(world: &World, login: &str, register: &Register) -> Result<ImportReport, ImportError> {
@@ -94,10 +89,8 @@ fn a_register_is_imported_once() {
     }
     // What refers to each other finds each other.
     let residencies = auditor.pull("residency", &[], "", 1_000).0;
-    let (people, households) = (
-        auditor.pull("person", &[], "", 1_000).0,
-        auditor.pull("household", &[], "", 1_000).0,
-    );
+    let (people, households) =
+        (auditor.pull("person", &[], "", 1_000).0, auditor.pull("household", &[], "", 1_000).0);
     for residency in residencies.values() {
         assert!(people.contains_key(residency["person"].as_str().unwrap()));
         assert!(households.contains_key(residency["household"].as_str().unwrap()));
@@ -129,9 +122,7 @@ fn an_import_that_broke_off_goes_on_where_it_was() {
 fn nothing_is_written_where_the_user_may_not() {
     let (world, register) = town(1, 3);
     match import(&world, "auditor", &register) {
-        Err(ImportError::NoRole {
-            record_type, roles, ..
-        }) => {
+        Err(ImportError::NoRole { record_type, roles, .. }) => {
             assert_eq!(record_type, "dwelling");
             assert!(roles.contains(&"grid_head".to_owned()));
         }
@@ -139,9 +130,6 @@ fn nothing_is_written_where_the_user_may_not() {
     }
     let mut elsewhere = register.clone();
     elsewhere.dwellings[0].area = "nowhere".into();
-    assert!(matches!(
-        import(&world, "clerk", &elsewhere),
-        Err(ImportError::AreaUnknown { .. })
-    ));
+    assert!(matches!(import(&world, "clerk", &elsewhere), Err(ImportError::AreaUnknown { .. })));
     assert_eq!(world.service.store.counts().unwrap(), (0, 0, 0));
 }

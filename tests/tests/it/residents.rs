@@ -15,10 +15,8 @@ use serde_json::{Value, json};
 fn person(engine: &mut Engine) -> RecordId {
     let number = json!({ "label": "本人", "number": "18613572468" });
     let number = number.as_object().cloned().unwrap_or_default();
-    let intents = Intents::new()
-        .put("name", "陆小明")
-        .put("birth_year", 1943)
-        .set_child("phones", "1", number);
+    let intents =
+        Intents::new().put("name", "陆小明").put("birth_year", 1943).set_child("phones", "1", number);
     engine.create("person", "G1", intents).unwrap().record
 }
 
@@ -39,18 +37,14 @@ fn town() -> World {
 }
 
 fn log(world: &World) -> Vec<ReadRow> {
-    let query = ReadQuery {
-        limit: 1_000,
-        ..ReadQuery::default()
-    };
+    let query = ReadQuery { limit: 1_000, ..ReadQuery::default() };
     world.service.store.reads(&query).unwrap()
 }
 
 /// Who, how, what and why, of each row.
 fn told(world: &World) -> Vec<(String, ReadKind, Vec<String>, String)> {
     let rows = log(world).into_iter().map(|row| row.read);
-    rows.map(|read| (read.user, read.kind, read.fields, read.reason))
-        .collect()
+    rows.map(|read| (read.user, read.kind, read.fields, read.reason)).collect()
 }
 
 fn refusal(error: &ClientError) -> Option<Code> {
@@ -74,24 +68,15 @@ fn a_phone_shows_residents_masked_and_opens_a_record_for_a_purpose() {
         "name": "陆某某", "birth_year": "1940-1949", "phones": { "1": { "label": "***", "number": "186****2468" } },
     });
     assert_eq!(phone.engine().get(id).unwrap().unwrap().view, masked);
-    let found = phone
-        .engine()
-        .list(&Query::of_type("person").text("小明"))
-        .unwrap();
+    let found = phone.engine().list(&Query::of_type("person").text("小明")).unwrap();
     assert_eq!(
         found[0].view, masked,
         "who knows the name finds the record, and is shown no more than in any list"
     );
     assert_eq!(unsent(&mut phone), 0, "nothing whole was shown");
     let opened = phone.engine().open_record(id, &Purpose::Visit).unwrap().unwrap();
-    assert_eq!(
-        (&opened.view["name"], &opened.view["birth_year"]),
-        (&json!("陆小明"), &json!(1943))
-    );
-    let revealed = phone
-        .engine()
-        .reveal(id, &["phones", "contact_hours"], " 电话回访 ")
-        .unwrap();
+    assert_eq!((&opened.view["name"], &opened.view["birth_year"]), (&json!("陆小明"), &json!(1943)));
+    let revealed = phone.engine().reveal(id, &["phones", "contact_hours"], " 电话回访 ").unwrap();
     assert_eq!(
         Value::Object(revealed),
         json!({ "phones": { "1": { "label": "本人", "number": "18613572468" } } })
@@ -103,18 +88,8 @@ fn a_phone_shows_residents_masked_and_opens_a_record_for_a_purpose() {
     assert_eq!(
         told(&world),
         [
-            (
-                "w1".to_owned(),
-                ReadKind::Offline,
-                person,
-                "上门走访 visit".to_owned()
-            ),
-            (
-                "w1".to_owned(),
-                ReadKind::Offline,
-                vec!["phones".to_owned()],
-                "电话回访".to_owned()
-            ),
+            ("w1".to_owned(), ReadKind::Offline, person, "上门走访 visit".to_owned()),
+            ("w1".to_owned(), ReadKind::Offline, vec!["phones".to_owned()], "电话回访".to_owned()),
         ]
     );
     assert_eq!(unsent(&mut phone), 0);
@@ -132,10 +107,7 @@ fn a_role_without_the_right_opens_nothing_on_its_phone_either() {
         .put("address_text", "滨河路1号2栋3单元401")
         .event("report", serde_json::Map::new());
     let id = rider.engine().create("ticket", "G1", report).unwrap().record;
-    assert_eq!(
-        rider.engine().get(id).unwrap().unwrap().view["address_text"],
-        "滨河路1号2栋"
-    );
+    assert_eq!(rider.engine().get(id).unwrap().unwrap().view["address_text"], "滨河路1号2栋");
     let no = rider.engine().open_record(id, &Purpose::Ticket).unwrap_err();
     assert_eq!(refusal(&no), Some(Code::Forbidden));
     assert_eq!(unsent(&mut rider), 0);
@@ -154,11 +126,7 @@ fn reads_made_with_no_signal_arrive_once_over_any_line() {
     let seen = world.service.now() - 60_000;
     for line in [Line::RequestLost, Line::AnswerLost, Line::AnswerLost] {
         phone.sync_over(&world, line).unwrap();
-        assert_eq!(
-            unsent(&mut phone),
-            2,
-            "kept until the server says that it has them"
-        );
+        assert_eq!(unsent(&mut phone), 2, "kept until the server says that it has them");
     }
     phone.close();
     phone.sync(&world).unwrap();
@@ -167,19 +135,9 @@ fn reads_made_with_no_signal_arrive_once_over_any_line() {
     phone.sync(&world).unwrap();
     let rows = log(&world);
     let numbers: Vec<_> = rows.iter().map(|row| (row.no, row.read.device_n)).collect();
-    assert_eq!(
-        numbers,
-        [(1, Some(1)), (2, Some(2)), (3, Some(3))],
-        "numbers go on without a gap"
-    );
-    assert_eq!(
-        rows[0].read.at, seen,
-        "by the phone's clock corrected by the server's"
-    );
-    assert_eq!(
-        (&rows[0].read.subject, rows[0].read.area),
-        (&"person".to_owned(), Some(world.area("G1")))
-    );
+    assert_eq!(numbers, [(1, Some(1)), (2, Some(2)), (3, Some(3))], "numbers go on without a gap");
+    assert_eq!(rows[0].read.at, seen, "by the phone's clock corrected by the server's");
+    assert_eq!((&rows[0].read.subject, rows[0].read.area), (&"person".to_owned(), Some(world.area("G1"))));
 }
 
 #[test]
@@ -190,25 +148,15 @@ fn a_care_tag_is_invisible_to_roles_without_the_purpose_and_each_read_is_logged(
     let id = person(worker.engine());
     worker.sync(&world).unwrap();
     head.sync(&world).unwrap();
-    head.engine()
-        .edit(id, Intents::new().add("care_tags", "lone_elder"))
-        .unwrap();
+    head.engine().edit(id, Intents::new().add("care_tags", "lone_elder")).unwrap();
     head.sync(&world).unwrap();
     worker.sync(&world).unwrap();
     // The worker's phone does not even hold it.
     let on_phone = worker.engine().open_record(id, &Purpose::Visit).unwrap().unwrap();
     assert_eq!(on_phone.view.get("care_tags"), None);
-    assert!(
-        !std::fs::read(worker.file())
-            .unwrap()
-            .windows(10)
-            .any(|bytes| bytes == b"lone_elder")
-    );
+    assert!(!std::fs::read(worker.file()).unwrap().windows(10).any(|bytes| bytes == b"lone_elder"));
     // The head's shows it for a purpose, and says so.
-    assert_eq!(
-        head.engine().get(id).unwrap().unwrap().view.get("care_tags"),
-        None
-    );
+    assert_eq!(head.engine().get(id).unwrap().unwrap().view.get("care_tags"), None);
     let shown = head.engine().reveal(id, &["care_tags"], "每周上门看望").unwrap();
     assert_eq!(shown["care_tags"], json!(["lone_elder"]));
     // At a desk: never in a ledger, masked in the record, whole for a reason, for who reads the class.
@@ -255,10 +203,7 @@ fn who_handles_a_ticket_sees_its_values_and_nobody_elses() {
     let look = |plain: bool| view::record(&dc.reader(), id, plain.then(why).as_ref());
     assert_eq!(look(false).unwrap()["fields"]["title"], "请打***");
     assert_eq!(look(true).unwrap_err().code(), Code::Forbidden);
-    assert!(
-        log(&world).is_empty(),
-        "what was not shown is not logged as shown"
-    );
+    assert!(log(&world).is_empty(), "what was not shown is not logged as shown");
     let helped = dc.edit(id, json!([{ "op": "add", "field": "co_handlers", "item": "dc" }]));
     assert_eq!(helped.refused, None);
     assert_eq!(look(true).unwrap()["fields"]["title"], "请打18613572468");
@@ -272,10 +217,7 @@ fn more_than_a_hundred_people_take_two_persons() {
     for at in 0..101 {
         w1.made("person", "G1", put("name", json!(format!("陆{at}"))));
     }
-    let (po, desk) = (
-        Clerk::new(&world.service, "po"),
-        Clerk::new(&world.service, "desk"),
-    );
+    let (po, desk) = (Clerk::new(&world.service, "po"), Clerk::new(&world.service, "desk"));
     let plain = [("unmask", "1"), ("reason", "年度核对名册"), ("area", "C")];
     let with = |more: &[(&'static str, &'static str)]| [&plain[..], more].concat();
     assert_eq!(po.refused_page("person", &plain), Code::SecondPersonRequired);
@@ -287,53 +229,25 @@ fn more_than_a_hundred_people_take_two_persons() {
     let rest = [("since", first.cursor.as_str()), ("limit", "60")];
     let rest = [&plain[..], &rest].concat();
     assert_eq!(po.refused_page("person", &rest), Code::SecondPersonRequired);
-    assert_eq!(
-        po.refused_page("person", &with(&[("export", "1")])),
-        Code::SecondPersonRequired
-    );
+    assert_eq!(po.refused_page("person", &with(&[("export", "1")])), Code::SecondPersonRequired);
     let asked = |clerk: &Clerk<'_>| {
         let body = json!({ "type": "person", "area": "C", "reason": "年度核对名册" });
         gridledger_server::exports::ask(&clerk.reader(), serde_json::from_value(body).unwrap())
     };
     let approve = |clerk: &Clerk<'_>, no| gridledger_server::exports::approve(&clerk.reader(), no);
     let no = asked(&po).unwrap();
-    assert_eq!(
-        approve(&po, no).unwrap_err().code(),
-        Code::SecondPersonRequired,
-        "not by who asked"
-    );
-    assert_eq!(
-        approve(&Clerk::new(&world.service, "dc"), no).unwrap_err().code(),
-        Code::NotFound
-    );
-    assert_eq!(
-        asked(&Clerk::new(&world.service, "au")).unwrap_err().code(),
-        Code::Forbidden
-    );
+    assert_eq!(approve(&po, no).unwrap_err().code(), Code::SecondPersonRequired, "not by who asked");
+    assert_eq!(approve(&Clerk::new(&world.service, "dc"), no).unwrap_err().code(), Code::NotFound);
+    assert_eq!(asked(&Clerk::new(&world.service, "au")).unwrap_err().code(), Code::Forbidden);
     approve(&desk, no).unwrap();
-    assert_eq!(
-        po.page("person", &with(&[("export", "1")])).unwrap().rows.len(),
-        101
-    );
-    assert_eq!(
-        desk.refused_page("person", &with(&[("export", "1")])),
-        Code::SecondPersonRequired
-    );
-    assert_eq!(
-        po.refused_page("ticket", &with(&[("export", "1")])),
-        Code::SecondPersonRequired
-    );
+    assert_eq!(po.page("person", &with(&[("export", "1")])).unwrap().rows.len(), 101);
+    assert_eq!(desk.refused_page("person", &with(&[("export", "1")])), Code::SecondPersonRequired);
+    assert_eq!(po.refused_page("ticket", &with(&[("export", "1")])), Code::SecondPersonRequired);
     let last = log(&world).pop().unwrap().read;
     assert_eq!((last.kind, last.records.len()), (ReadKind::Export, 101));
-    assert_eq!(
-        (last.subject.as_str(), last.area),
-        ("person area=C export=1", Some(world.area("G1")))
-    );
+    assert_eq!((last.subject.as_str(), last.area), ("person area=C export=1", Some(world.area("G1"))));
     world.pass(24 * 3_600_000 + 1);
-    assert_eq!(
-        po.refused_page("person", &with(&[("export", "1")])),
-        Code::SecondPersonRequired
-    );
+    assert_eq!(po.refused_page("person", &with(&[("export", "1")])), Code::SecondPersonRequired);
     assert_eq!(po.page("person", &rest).unwrap().rows.len(), 41);
 }
 
@@ -348,10 +262,7 @@ fn the_log_is_read_by_who_watches_over_the_area_and_by_nobody_else() {
     }
     let pull = |login: &str, query: &[(&str, &str)]| {
         let clerk = Clerk::new(&world.service, login);
-        let pairs: Vec<_> = query
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let pairs: Vec<_> = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         page::page(&clerk.reader(), &page::question(&pairs)?)
     };
     let count = |login: &str, query: &[(&str, &str)]| pull(login, query).map(|page| page.rows.len());

@@ -16,11 +16,9 @@ const DAY: i64 = 24 * HOUR;
 
 fn world() -> World {
     let world = World::new(2);
-    for (login, role, area) in [
-        ("w1", "grid_worker", "G1"),
-        ("w2", "grid_worker", "G1"),
-        ("h1", "grid_head", "G1"),
-    ] {
+    for (login, role, area) in
+        [("w1", "grid_worker", "G1"), ("w2", "grid_worker", "G1"), ("h1", "grid_head", "G1")]
+    {
         world.user(login, role, area);
     }
     world
@@ -54,11 +52,7 @@ fn a_day_without_signal_counts_whatever_was_decided_meanwhile() {
     assert_eq!((report.decided, report.refused), (2, 0));
     // Now it has: the phone itself says no.
     assert_eq!(code(patrol(&mut a)), Some(Code::GrantEnded));
-    assert_eq!(
-        a.engine().for_check().list(&Query::default()).unwrap(),
-        [],
-        "its area was withdrawn"
-    );
+    assert_eq!(a.engine().for_check().list(&Query::default()).unwrap(), [], "its area was withdrawn");
 }
 
 #[test]
@@ -97,11 +91,7 @@ impl Liar {
                 grants,
                 territory: world.service.territory().expect("territory").1,
             }),
-            cursors: vec![AreaCursor {
-                area,
-                floor: cursor,
-                reached: cursor,
-            }],
+            cursors: vec![AreaCursor { area, floor: cursor, reached: cursor }],
             ..Request::default()
         };
         self.attacker.send(world, &request)
@@ -151,11 +141,7 @@ fn what_a_device_denies_having_heard_counts_no_longer_than_the_grace() {
     world.take("w1", "grid_worker", "G1");
     for days in [0, 1, 28] {
         world.pass(days * DAY);
-        assert_eq!(
-            liar.push(&world, |e| e.at = MORNING),
-            [],
-            "after {days} more days"
-        );
+        assert_eq!(liar.push(&world, |e| e.at = MORNING), [], "after {days} more days");
     }
     world.pass(DAY);
     for at in [MORNING, MORNING + 30 * DAY] {
@@ -205,10 +191,7 @@ fn a_grant_ends_on_its_date_on_a_phone_that_is_offline() {
     world.pass(1);
     let refused = ticket(&mut a).unwrap_err();
     assert_eq!(refused.code(), Some(Code::GrantEnded));
-    assert_eq!(
-        refused.to_string(),
-        "grant_ended: surge_staff 下派干部, C C区域, 2026-01-15 08:00"
-    );
+    assert_eq!(refused.to_string(), "grant_ended: surge_staff 下派干部, C C区域, 2026-01-15 08:00");
     // Not by a clock set back, not by opening it again, not by a clock that stood right in between.
     for skew in [-DAY, -400 * DAY, 0, -1] {
         a.set_skew(skew);
@@ -216,10 +199,7 @@ fn a_grant_ends_on_its_date_on_a_phone_that_is_offline() {
         assert_eq!(code(ticket(&mut a)), Some(Code::GrantEnded), "{skew}");
     }
     let ended = a.engine().status().unwrap().endings;
-    assert!(
-        ended[0].ended && ended[0].zh.contains("已于 2026-01-15 08:00 结束"),
-        "{ended:?}"
-    );
+    assert!(ended[0].ended && ended[0].zh.contains("已于 2026-01-15 08:00 结束"), "{ended:?}");
     // What was done before goes up whenever there is signal again.
     a.set_skew(0);
     world.pass(5 * DAY);
@@ -233,9 +213,7 @@ fn a_read_class_lost_goes_from_the_phone_and_one_gained_comes() {
     world.user("w3", "grid_worker", "G1");
     let mut head = phone(&world, "h1");
     let dwelling = world.dwelling("G1");
-    let household = Intents::new()
-        .put("dwelling_id", dwelling)
-        .put("care_plan", "每周探望");
+    let household = Intents::new().put("dwelling_id", dwelling).put("care_plan", "每周探望");
     let household = head.engine().create("household", "G1", household).unwrap().record;
     head.sync(&world).unwrap();
     let plan = |phone: &mut Phone| {
@@ -324,9 +302,7 @@ fn nobody_is_given_a_log_beyond_a_change_of_rights_that_was_not_told() {
     assert_eq!(late.sync(&world).unwrap().refused, 0);
     assert_eq!(code(patrol(&mut late)), Some(Code::GrantEnded));
     let frames = gridledger_tests::attacker::deliver(&world, &late.engine().request(0).unwrap().body);
-    let Outcome::Frames(frames) = frames else {
-        panic!("{frames:?}")
-    };
+    let Outcome::Frames(frames) = frames else { panic!("{frames:?}") };
     assert!(frames.iter().all(|frame| !matches!(frame, Frame::Delta(_))));
 }
 

@@ -17,11 +17,7 @@ fn desk() -> Desk {
 }
 
 fn login(desk: &Desk, login: &str, password: &str) -> Answer {
-    desk.ask(
-        "POST",
-        "/v1/login",
-        &json!({ "login": login, "password": password }).to_string(),
-    )
+    desk.ask("POST", "/v1/login", &json!({ "login": login, "password": password }).to_string())
 }
 
 fn refresh(desk: &Desk, token: &str) -> Answer {
@@ -30,10 +26,7 @@ fn refresh(desk: &Desk, token: &str) -> Answer {
 
 #[track_caller]
 fn refuses(answer: &Answer, code: Code) {
-    assert_eq!(
-        (answer.status, answer.json()["code"].as_str()),
-        (code.http_status(), Some(code.as_str()))
-    );
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (code.http_status(), Some(code.as_str())));
 }
 
 fn checks(desk: &Desk) -> u64 {
@@ -52,10 +45,7 @@ fn a_person_signs_in_and_sees_who_and_where_they_are() {
     let desk = desk();
     let answer = login(&desk, " W1 ", PASSWORD);
     assert_eq!(answer.status, 200);
-    assert_eq!(
-        (&answer.json()["token_type"], &answer.json()["expires_in"]),
-        (&json!("Bearer"), &json!(900))
-    );
+    assert_eq!((&answer.json()["token_type"], &answer.json()["expires_in"]), (&json!("Bearer"), &json!(900)));
     let (access, _) = answer.tokens();
     let me = desk.get_as(&access, "/v1/me").json();
     assert_eq!((&me["login"], &me["name"]), (&json!("w1"), &json!("w1某")));
@@ -67,10 +57,7 @@ fn a_person_signs_in_and_sees_who_and_where_they_are() {
     let codes = |token: &str| -> Vec<String> {
         let areas = desk.get_as(token, "/v1/areas").json()["areas"].take();
         let areas = areas.as_array().expect("a list");
-        areas
-            .iter()
-            .map(|area| area["code"].as_str().expect("a code").to_owned())
-            .collect()
+        areas.iter().map(|area| area["code"].as_str().expect("a code").to_owned()).collect()
     };
     assert_eq!(codes(&access), ["G1"]);
     let (boss, _) = desk.sign_in("boss", PASSWORD);
@@ -130,10 +117,7 @@ fn every_failure_looks_alike_and_checks_one_password() {
 fn however_many_sign_in_or_go_away_as_many_passwords_as_cores_are_checked_at_once() {
     let desk = desk();
     let body = json!({ "login": "w1", "password": PASSWORD }).to_string();
-    let head = format!(
-        "POST /v1/login HTTP/1.1\r\nhost: t\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
+    let head = format!("POST /v1/login HTTP/1.1\r\nhost: t\r\ncontent-length: {}\r\n\r\n", body.len());
     let request = head + &body;
     std::thread::scope(|scope| {
         for _ in 0..16 {
@@ -167,12 +151,7 @@ fn who_guesses_waits_and_others_do_not() {
     }
     let waits = waits.expect("a guesser must wait");
     refuses(&waits, Code::RateLimited);
-    assert!(
-        waits
-            .header("retry-after")
-            .and_then(|s| s.parse::<u32>().ok())
-            .is_some_and(|s| s >= 1)
-    );
+    assert!(waits.header("retry-after").and_then(|s| s.parse::<u32>().ok()).is_some_and(|s| s >= 1));
     assert_eq!(login(&desk, "boss", PASSWORD).status, 200);
 }
 
@@ -188,11 +167,7 @@ fn a_refresh_token_is_good_once() {
     refuses(&refresh(&desk, &second), Code::Unauthorised);
     refuses(&desk.get_as(&access, "/v1/me"), Code::Unauthorised);
     let (access, _) = refresh(&desk, &other).tokens();
-    assert_eq!(
-        desk.get_as(&access, "/v1/me").status,
-        200,
-        "another sign-in goes on"
-    );
+    assert_eq!(desk.get_as(&access, "/v1/me").status, 200, "another sign-in goes on");
 }
 
 #[test]
@@ -247,11 +222,7 @@ fn signing_out_ends_the_session_at_once() {
     assert_eq!(desk.ask("POST", "/v1/logout", &body).status, 204);
     refuses(&refresh(&desk, &token), Code::Unauthorised);
     refuses(&desk.get_as(&access, "/v1/me"), Code::Unauthorised);
-    assert_eq!(
-        desk.ask("POST", "/v1/logout", &body).status,
-        204,
-        "twice is no error"
-    );
+    assert_eq!(desk.ask("POST", "/v1/logout", &body).status, 204, "twice is no error");
 }
 
 #[test]
@@ -282,10 +253,7 @@ fn what_is_no_token_opens_nothing() {
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
     let bearer = format!("Bearer {access}");
-    let twice = [
-        ("authorization", bearer.as_str()),
-        ("authorization", bearer.as_str()),
-    ];
+    let twice = [("authorization", bearer.as_str()), ("authorization", bearer.as_str())];
     refuses(&desk.ask_with("GET", "/v1/me", &twice, b""), Code::Unauthorised);
     refuses(&refresh(&desk, &access), Code::Unauthorised);
     refuses(&refresh(&desk, "' OR 1=1 --"), Code::Unauthorised);

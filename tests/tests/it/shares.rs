@@ -42,26 +42,14 @@ fn office() -> Office {
             { "op": "add", "field": "safety_notes", "item": "gas" }]),
         );
     }
-    Office {
-        desk,
-        officer,
-        auditor,
-        dept,
-    }
+    Office { desk, officer, auditor, dept }
 }
 
 impl Office {
     fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {token}");
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
-        let body = if method == "POST" {
-            body.to_string()
-        } else {
-            String::new()
-        };
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let body = if method == "POST" { body.to_string() } else { String::new() };
         self.desk.ask_with(method, path, &headers, body.as_bytes())
     }
 
@@ -86,12 +74,7 @@ impl Office {
     }
 
     fn approve(&self, token: &str, share: u64) -> Answer {
-        self.ask(
-            token,
-            "POST",
-            &format!("/v1/shares/{share}/approve"),
-            &Value::Null,
-        )
+        self.ask(token, "POST", &format!("/v1/shares/{share}/approve"), &Value::Null)
     }
 
     fn account(&self, login: &str) -> UserNo {
@@ -111,20 +94,12 @@ impl Office {
     }
 
     fn feed(&self, token: &str, share: u64, query: &str) -> Answer {
-        self.ask(
-            token,
-            "GET",
-            &format!("/v1/shares/{share}/feed{query}"),
-            &Value::Null,
-        )
+        self.ask(token, "GET", &format!("/v1/shares/{share}/feed{query}"), &Value::Null)
     }
 }
 
 fn code(answer: &Answer) -> (u16, String) {
-    (
-        answer.status,
-        answer.json()["code"].as_str().unwrap_or_default().to_owned(),
-    )
+    (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
 #[test]
@@ -132,19 +107,10 @@ fn a_department_receives_the_granted_fields_of_the_granted_area_and_nothing_else
     let office = office();
     let share = office.share();
     let first = office.feed(&office.dept, share, "?limit=1").json();
-    assert_eq!(
-        (&first["more"], first["rows"].as_array().unwrap().len()),
-        (&json!(true), 1)
-    );
+    assert_eq!((&first["more"], first["rows"].as_array().unwrap().len()), (&json!(true), 1));
     let cursor = first["cursor"].as_str().unwrap();
-    let rest = office
-        .feed(&office.dept, share, &format!("?since={cursor}"))
-        .json();
-    let rows = [
-        first["rows"].as_array().unwrap().clone(),
-        rest["rows"].as_array().unwrap().clone(),
-    ]
-    .concat();
+    let rest = office.feed(&office.dept, share, &format!("?since={cursor}")).json();
+    let rows = [first["rows"].as_array().unwrap().clone(), rest["rows"].as_array().unwrap().clone()].concat();
     let fields: Vec<&Value> = rows.iter().map(|row| &row["fields"]).collect();
     let home = |road: &str| json!({ "address": { "road": road, "number": "1号", "room": "401" }, "safety_notes": ["gas"] });
     assert_eq!(fields, [&home("滨河路"), &home("滨江路")]);
@@ -154,44 +120,19 @@ fn a_department_receives_the_granted_fields_of_the_granted_area_and_nothing_else
         assert_eq!(row["area"], "G1");
     }
     // Each pull is in the log: who, which share, how many of whom, from where to where.
-    let query = ReadQuery {
-        share: Some(share),
-        limit: 10,
-        ..ReadQuery::default()
-    };
+    let query = ReadQuery { share: Some(share), limit: 10, ..ReadQuery::default() };
     let pulls = office.desk.service.store.reads(&query).unwrap();
-    assert_eq!(
-        pulls.iter().map(|row| row.read.records.len()).collect::<Vec<_>>(),
-        [1, 1]
-    );
+    assert_eq!(pulls.iter().map(|row| row.read.records.len()).collect::<Vec<_>>(), [1, 1]);
+    assert!(pulls.iter().all(|row| row.read.kind == ReadKind::Share && row.read.user == "fire"));
     assert!(
-        pulls
-            .iter()
-            .all(|row| row.read.kind == ReadKind::Share && row.read.user == "fire")
-    );
-    assert!(
-        pulls[0]
-            .read
-            .subject
-            .starts_with("dwelling share=1 from=start to="),
+        pulls[0].read.subject.starts_with("dwelling share=1 from=start to="),
         "{}",
         pulls[0].read.subject
     );
     let to = pulls[0].read.subject.split_once("to=").unwrap().1;
-    assert!(
-        pulls[1].read.subject.contains(&format!("from={to} ")),
-        "{}",
-        pulls[1].read.subject
-    );
+    assert!(pulls[1].read.subject.contains(&format!("from={to} ")), "{}", pulls[1].read.subject);
     assert!(verify(&office.desk.service).unwrap().is_whole());
-    let rows = office
-        .ask(
-            &office.officer,
-            "GET",
-            &format!("/v1/reads?share={share}"),
-            &Value::Null,
-        )
-        .json();
+    let rows = office.ask(&office.officer, "GET", &format!("/v1/reads?share={share}"), &Value::Null).json();
     assert_eq!(rows["rows"].as_array().unwrap().len(), 2);
 }
 
@@ -199,55 +140,23 @@ fn a_department_receives_the_granted_fields_of_the_granted_area_and_nothing_else
 fn a_share_is_pulled_by_who_it_was_made_for_until_it_ends() {
     let office = office();
     let share = office.share();
-    assert_eq!(
-        code(&office.feed(&office.officer, share, "")),
-        (404, "not_found".into()),
-        "not theirs"
-    );
-    assert_eq!(
-        code(&office.feed(&office.dept, share + 1, "")),
-        (404, "not_found".into())
-    );
-    assert_eq!(
-        code(&office.feed(&office.dept, share, "?since=nonsense")),
-        (400, "bad_request".into())
-    );
+    assert_eq!(code(&office.feed(&office.officer, share, "")), (404, "not_found".into()), "not theirs");
+    assert_eq!(code(&office.feed(&office.dept, share + 1, "")), (404, "not_found".into()));
+    assert_eq!(code(&office.feed(&office.dept, share, "?since=nonsense")), (400, "bad_request".into()));
     assert_eq!(office.feed(&office.dept, share, "").status, 200);
     let path = format!("/v1/shares/{share}");
-    assert_eq!(
-        code(&office.ask(&office.dept, "DELETE", &path, &Value::Null)),
-        (404, "not_found".into())
-    );
-    assert_eq!(
-        office.ask(&office.officer, "DELETE", &path, &Value::Null).status,
-        204
-    );
-    assert_eq!(
-        code(&office.feed(&office.dept, share, "")),
-        (403, "share_ended".into())
-    );
-    let ended = &office
-        .ask(&office.officer, "GET", "/v1/shares", &Value::Null)
-        .json()["shares"][0];
+    assert_eq!(code(&office.ask(&office.dept, "DELETE", &path, &Value::Null)), (404, "not_found".into()));
+    assert_eq!(office.ask(&office.officer, "DELETE", &path, &Value::Null).status, 204);
+    assert_eq!(code(&office.feed(&office.dept, share, "")), (403, "share_ended".into()));
+    let ended = &office.ask(&office.officer, "GET", "/v1/shares", &Value::Null).json()["shares"][0];
     assert!(ended["revoked_at"].is_i64(), "{ended}");
     let mut short = office.terms();
     short["until"] = json!(office.desk.service.now() + 50);
     let short = office.made(&short);
-    while office
-        .desk
-        .service
-        .store
-        .share(short)
-        .unwrap()
-        .unwrap()
-        .is_good(office.desk.service.now())
-    {
+    while office.desk.service.store.share(short).unwrap().unwrap().is_good(office.desk.service.now()) {
         std::hint::spin_loop();
     }
-    assert_eq!(
-        code(&office.feed(&office.dept, short, "")),
-        (403, "share_ended".into())
-    );
+    assert_eq!(code(&office.feed(&office.dept, short, "")), (403, "share_ended".into()));
 }
 
 #[test]
@@ -274,10 +183,7 @@ fn what_may_not_be_shared_is_refused() {
     }
     let mut tags = office.terms();
     (tags["type"], tags["fields"]) = (json!("person"), json!(["name", "care_tags"]));
-    assert_eq!(
-        code(&office.ask(&office.officer, "POST", "/v1/shares", &tags)),
-        (403, "forbidden".into())
-    );
+    assert_eq!(code(&office.ask(&office.officer, "POST", "/v1/shares", &tags)), (403, "forbidden".into()));
     assert_eq!(
         code(&office.ask(&office.dept, "POST", "/v1/shares", &office.terms())),
         (403, "forbidden".into())
@@ -292,17 +198,9 @@ fn a_share_takes_a_second_person_who_is_neither_its_maker_nor_who_gets_it() {
     assert_eq!(code(&office.feed(&office.dept, share, "")), alone);
     assert_eq!(code(&office.approve(&office.officer, share)), alone, "its maker");
     let nobody = (404, "not_found".to_owned());
-    assert_eq!(
-        code(&office.approve(&office.dept, share)),
-        nobody,
-        "no role there"
-    );
+    assert_eq!(code(&office.approve(&office.dept, share)), nobody, "no role there");
     let worker = office.desk.sign_in("w1", PASSWORD).0;
-    assert_eq!(
-        code(&office.approve(&worker, share)),
-        nobody,
-        "answers for nothing"
-    );
+    assert_eq!(code(&office.approve(&worker, share)), nobody, "answers for nothing");
     assert_eq!(code(&office.approve(&office.auditor, share + 1)), nobody);
     let mut own = office.terms();
     own["to"] = json!("au");
@@ -311,15 +209,9 @@ fn a_share_takes_a_second_person_who_is_neither_its_maker_nor_who_gets_it() {
     assert_eq!(office.approve(&office.auditor, share).status, 204);
     assert_eq!(office.approve(&office.auditor, share).status, 204, "said again");
     assert_eq!(office.feed(&office.dept, share, "").status, 200);
-    let shares = office
-        .ask(&office.officer, "GET", "/v1/shares", &Value::Null)
-        .json();
-    let approved: Vec<&Value> = shares["shares"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|share| &share["approved_by"])
-        .collect();
+    let shares = office.ask(&office.officer, "GET", "/v1/shares", &Value::Null).json();
+    let approved: Vec<&Value> =
+        shares["shares"].as_array().unwrap().iter().map(|share| &share["approved_by"]).collect();
     assert_eq!(approved, [&Value::Null, &json!("au")], "the newest first");
 }
 

@@ -21,11 +21,9 @@ const MOTHER: &str = "G1,滨河路1号101,,,,陈二,女,1982,,配偶,户籍,2019
 
 fn world() -> World {
     let world = World::new(2);
-    for (login, role, area) in [
-        ("clerk", "general_grid_head", "D"),
-        ("w1", "grid_worker", "G1"),
-        ("po", "privacy_officer", "D"),
-    ] {
+    for (login, role, area) in
+        [("clerk", "general_grid_head", "D"), ("w1", "grid_worker", "G1"), ("po", "privacy_officer", "D")]
+    {
         world.user(login, role, area);
     }
     world
@@ -34,9 +32,7 @@ fn world() -> World {
 fn parse(rows: &[&str]) -> Register {
     let today = Date::new(2026, 1, 5).expect("a day");
     let sheet = [&[HEADINGS], rows].concat().concat();
-    register::parse(sheet.as_bytes(), today, &|_| true)
-        .unwrap_or_else(|faults| panic!("{faults:?}"))
-        .rows
+    register::parse(sheet.as_bytes(), today, &|_| true).unwrap_or_else(|faults| panic!("{faults:?}")).rows
 }
 
 fn import_with(world: &World, rows: &[&str], options: ImportOptions) -> ImportReport {
@@ -47,10 +43,7 @@ fn import_with(world: &World, rows: &[&str], options: ImportOptions) -> ImportRe
     let outlook = prepared.outlook().clone();
     let report = carry_out(&world.service, &clerk.user, prepared, &mut |_, _| {}).expect("it imports");
     assert_eq!(report.refused, []);
-    let done = ImportReport {
-        created: BTreeMap::new(),
-        ..report.clone()
-    };
+    let done = ImportReport { created: BTreeMap::new(), ..report.clone() };
     assert_eq!(outlook, done, "it does what it said");
     report
 }
@@ -70,14 +63,11 @@ fn import(world: &World, rows: &[&str]) -> ImportReport {
 
 /// The rows of a ledger as they are, by id.
 fn all(world: &World, of: &str) -> BTreeMap<String, Value> {
-    let page = world
-        .service
-        .store
-        .ledger(&gridledger_server::store::records::LedgerQuery {
-            record_type: of.to_owned(),
-            areas: world.service.tree().iter().map(|area| (area.no, 0)).collect(),
-            limit: 1_000,
-        });
+    let page = world.service.store.ledger(&gridledger_server::store::records::LedgerQuery {
+        record_type: of.to_owned(),
+        areas: world.service.tree().iter().map(|area| (area.no, 0)).collect(),
+        limit: 1_000,
+    });
     let rows = page.expect("a ledger").rows.into_iter();
     rows.map(|row| {
         let mut view = row.views.first().map_or(json!({}), |(_, view)| view.clone());
@@ -96,11 +86,7 @@ fn one(world: &World, of: &str) -> (RecordId, Value) {
 }
 
 fn changes(report: &ImportReport) -> Vec<(&'static str, Option<&'static str>)> {
-    report
-        .changed
-        .iter()
-        .map(|item| (item.record_type, item.field))
-        .collect()
+    report.changed.iter().map(|item| (item.record_type, item.field)).collect()
 }
 
 #[test]
@@ -108,10 +94,8 @@ fn what_the_sheet_puts_right_is_put_right_in_the_same_records() {
     let world = world();
     import(&world, &[FATHER]);
     let (before, _) = one(&world, "person");
-    let report = import(
-        &world,
-        &["G1,滨河路１号 101,,,,陆一,女,1981,13800000099,户主,户籍,2019-05-01,出租,养狗\n"],
-    );
+    let report =
+        import(&world, &["G1,滨河路１号 101,,,,陆一,女,1981,13800000099,户主,户籍,2019-05-01,出租,养狗\n"]);
     assert_eq!(
         changes(&report),
         [
@@ -126,11 +110,7 @@ fn what_the_sheet_puts_right_is_put_right_in_the_same_records() {
     assert_eq!(before, after);
     assert_eq!(
         (&person["gender"], &person["birth_year"], &person["phones"]),
-        (
-            &json!("female"),
-            &json!(1981),
-            &json!({"1": {"number": "13800000099"}})
-        )
+        (&json!("female"), &json!(1981), &json!({"1": {"number": "13800000099"}}))
     );
     assert_eq!(one(&world, "dwelling").1["use"], "rented");
     assert_eq!(one(&world, "household").1["notes"], json!(["养狗"]));
@@ -147,19 +127,11 @@ fn another_kind_of_residency_ends_the_one_before() {
     let residencies = all(&world, "residency");
     let ended = |view: &&Value| view.get("to").is_some();
     assert_eq!(
-        residencies
-            .values()
-            .filter(ended)
-            .map(|view| &view["kind"])
-            .collect::<Vec<_>>(),
+        residencies.values().filter(ended).map(|view| &view["kind"]).collect::<Vec<_>>(),
         ["registered"]
     );
     assert_eq!(
-        residencies
-            .values()
-            .filter(|view| !ended(view))
-            .map(|view| &view["kind"])
-            .collect::<Vec<_>>(),
+        residencies.values().filter(|view| !ended(view)).map(|view| &view["kind"]).collect::<Vec<_>>(),
         ["floating"]
     );
 }
@@ -169,14 +141,8 @@ fn a_grid_that_is_put_right_moves_everything_there() {
     let world = world();
     import(&world, &[FATHER, MOTHER]);
     let before: Vec<String> = all(&world, "person").into_keys().collect();
-    let report = import(
-        &world,
-        &[&FATHER.replace("G1,", "G2,"), &MOTHER.replace("G1,", "G2,")],
-    );
-    assert_eq!(
-        (report.moved.len(), report.moved[0].new.clone()),
-        (1, json!("G2"))
-    );
+    let report = import(&world, &[&FATHER.replace("G1,", "G2,"), &MOTHER.replace("G1,", "G2,")]);
+    assert_eq!((report.moved.len(), report.moved[0].new.clone()), (1, json!("G2")));
     for of in ["dwelling", "household", "person", "residency"] {
         assert!(all(&world, of).values().all(|view| view["_area"] == "G2"), "{of}");
     }
@@ -188,16 +154,10 @@ fn a_plan_moves_people_and_neither_the_old_nor_the_new_code_doubles_them() {
     let world = world();
     planning::stewards(&world);
     import(&world, &[FATHER, MOTHER]);
-    carry_out_plan(
-        &world,
-        &json!({ "merges": [{ "areas": ["G1", "G2"], "into": "G2" }] }),
-    );
+    carry_out_plan(&world, &json!({ "merges": [{ "areas": ["G1", "G2"], "into": "G2" }] }));
     let old = import(&world, &[FATHER, MOTHER]);
     assert_eq!((old.moved.len(), old.created.len()), (0, 0));
-    let new = import(
-        &world,
-        &[&FATHER.replace("G1,", "G2,"), &MOTHER.replace("G1,", "G2,")],
-    );
+    let new = import(&world, &[&FATHER.replace("G1,", "G2,"), &MOTHER.replace("G1,", "G2,")]);
     assert_eq!((new.moved.len(), new.created.len()), (0, 0));
     assert_eq!(all(&world, "person").len(), 2);
 }
@@ -231,10 +191,7 @@ fn a_correction_that_meets_a_workers_edit_is_a_conflict() {
         .iter()
         .map(|one| &one["value"])
         .collect();
-    assert!(
-        values.contains(&&json!(1979)) && values.contains(&&json!(1981)),
-        "{view}"
-    );
+    assert!(values.contains(&&json!(1979)) && values.contains(&&json!(1981)), "{view}");
 }
 
 #[test]
@@ -247,10 +204,7 @@ fn a_correction_of_what_the_sheet_took_over_from_a_worker_is_no_conflict() {
     import(&world, &[&FATHER.replace("1980", "1979")]);
     import(&world, &[&FATHER.replace("1980", "1978")]);
     let (_, view) = one(&world, "person");
-    assert_eq!(
-        (&view["birth_year"], view.get("_conflicts")),
-        (&json!(1978), None)
-    );
+    assert_eq!((&view["birth_year"], view.get("_conflicts")), (&json!(1978), None));
 }
 
 #[test]
@@ -260,31 +214,18 @@ fn records_that_a_worker_made_or_renamed_are_known_again() {
     let worker = Clerk::new(&world.service, "w1");
     let (household, _) = one(&world, "household");
     let (dwelling, _) = one(&world, "dwelling");
-    let mother = worker.made(
-        "person",
-        "G1",
-        json!([{"op": "put", "field": "name", "value": "陈二"}]),
-    );
+    let mother = worker.made("person", "G1", json!([{"op": "put", "field": "name", "value": "陈二"}]));
     worker.made(
         "residency",
         "G1",
         json!([{"op": "put", "field": "person", "value": mother}, {"op": "put", "field": "household", "value": household},
             {"op": "put", "field": "kind", "value": "resident"}]),
     );
-    assert_eq!(
-        worker
-            .edit(dwelling, put("address", json!({"road": "滨河路", "number": "3"})))
-            .refused,
-        None
-    );
+    assert_eq!(worker.edit(dwelling, put("address", json!({"road": "滨河路", "number": "3"}))).refused, None);
     assert_eq!(worker.edit(household, put("label", json!("东户"))).refused, None);
     import(&world, &[FATHER, MOTHER]);
     assert_eq!(
-        (
-            all(&world, "dwelling").len(),
-            all(&world, "household").len(),
-            all(&world, "person").len()
-        ),
+        (all(&world, "dwelling").len(), all(&world, "household").len(), all(&world, "person").len()),
         (1, 1, 2)
     );
 }
@@ -305,15 +246,9 @@ fn an_offices_own_number_tells_who_it_is() {
     let report = import(&world, &["G2,滨河路1号201,F1,,R1,陆壹,男,1991,,户主,,,,\n"]);
     assert_eq!((report.created.len(), report.moved.len()), (0, 1));
     let (_, person) = one(&world, "person");
-    assert_eq!(
-        (&person["name"], &person["birth_year"]),
-        (&json!("陆壹"), &json!(1991))
-    );
+    assert_eq!((&person["name"], &person["birth_year"]), (&json!("陆壹"), &json!(1991)));
     let (_, dwelling) = one(&world, "dwelling");
-    assert_eq!(
-        (&dwelling["address"]["room"], &dwelling["_area"]),
-        (&json!("201"), &json!("G2"))
-    );
+    assert_eq!((&dwelling["address"]["room"], &dwelling["_area"]), (&json!("201"), &json!("G2")));
 }
 
 #[test]
@@ -321,19 +256,13 @@ fn whoever_is_missing_is_named_and_whoever_may_be_another_is_asked_about() {
     let world = world();
     import(&world, &[FATHER, MOTHER]);
     let report = import(&world, &[FATHER]);
-    let missing: Vec<_> = report
-        .missing
-        .iter()
-        .map(|item| (item.record_type, item.old.clone()))
-        .collect();
+    let missing: Vec<_> = report.missing.iter().map(|item| (item.record_type, item.old.clone())).collect();
     assert_eq!(missing, [("person", json!("陈某某"))]);
     let renamed = MOTHER.replace("陈二", "陈贰");
     let report = import(&world, &[FATHER, &renamed]);
     assert_eq!((report.doubtful.len(), report.created.len()), (1, 0));
     assert_eq!(report.doubtful[0].wrong.code, "perhaps_renamed");
-    let accepted = ImportOptions {
-        accept_doubtful: true,
-    };
+    let accepted = ImportOptions { accept_doubtful: true };
     let report = import_with(&world, &[FATHER, &renamed], accepted);
     assert_eq!(changes(&report), [("person", Some("name"))]);
     assert_eq!(all(&world, "person").len(), 2);
@@ -347,13 +276,7 @@ fn somebody_who_moved_house_is_the_same_person() {
     assert_eq!(report.moved.len(), 1);
     assert_eq!(all(&world, "person").len(), 2);
     let residencies = all(&world, "residency");
-    assert_eq!(
-        residencies
-            .values()
-            .filter(|view| view.get("to").is_some())
-            .count(),
-        1
-    );
+    assert_eq!(residencies.values().filter(|view| view.get("to").is_some()).count(), 1);
     assert_eq!(residencies.len(), 3);
 }
 
@@ -390,10 +313,7 @@ fn an_import_that_another_overtook_writes_no_more() {
             world.service.store.begin_import().expect("another begins");
         }
     });
-    assert!(
-        matches!(told, Err(gridledger_server::desk::ImportError::Overtaken)),
-        "{told:?}"
-    );
+    assert!(matches!(told, Err(gridledger_server::desk::ImportError::Overtaken)), "{told:?}");
     assert_eq!(all(&world, "dwelling").len(), 1);
     import(&world, &[FATHER]);
     assert_eq!(all(&world, "person").len(), 1);

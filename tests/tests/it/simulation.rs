@@ -35,10 +35,7 @@ fn play_with(seed: u64, planted: Option<Planted>) -> Result<Tally, String> {
             .unwrap_or_else(|| "a panic".into()),
     };
     let steps = steps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Err(format!(
-        "{}\nseed {seed}: {what}\n(GRIDLEDGER_SEED={seed} plays it again)",
-        steps.join("\n")
-    ))
+    Err(format!("{}\nseed {seed}: {what}\n(GRIDLEDGER_SEED={seed} plays it again)", steps.join("\n")))
 }
 
 #[test]
@@ -70,16 +67,9 @@ fn random_histories_keep_the_promises() {
     });
     let (kept, broken) = tallies.into_inner().expect("tallies");
     if let Some((_, first)) = broken.iter().min() {
-        let ends = broken
-            .iter()
-            .map(|(_, what)| what.lines().find(|l| l.starts_with("seed")).unwrap_or("?"));
+        let ends = broken.iter().map(|(_, what)| what.lines().find(|l| l.starts_with("seed")).unwrap_or("?"));
         let ends: Vec<&str> = ends.collect();
-        panic!(
-            "{first}\n{} of {} failed:\n{}",
-            ends.len(),
-            seeds,
-            ends.join("\n")
-        );
+        panic!("{first}\n{} of {} failed:\n{}", ends.len(), seeds, ends.join("\n"));
     }
     let sum = |of: fn(&Tally) -> usize| kept.iter().map(of).sum::<usize>();
     let sums = [
@@ -120,14 +110,9 @@ fn random_histories_keep_the_promises() {
         kept.len()
     );
     // Where somebody named the themes, others are not there.
-    let of_themes = of_themes
-        .into_iter()
-        .filter(|_| std::env::var_os("GRIDLEDGER_THEMES").is_none());
+    let of_themes = of_themes.into_iter().filter(|_| std::env::var_os("GRIDLEDGER_THEMES").is_none());
     for (what, count) in sums.into_iter().chain(of_themes) {
-        assert!(
-            count > 0 || seeds < SEEDS,
-            "no history had anything {what}: {sums:?}"
-        );
+        assert!(count > 0 || seeds < SEEDS, "no history had anything {what}: {sums:?}");
     }
 }
 
@@ -142,21 +127,13 @@ struct Mend {
 }
 
 const fn mend(fault: &'static str, themes: &'static str, seed: u64) -> Mend {
-    Mend {
-        fault,
-        kind: Kind::World,
-        themes,
-        seed,
-    }
+    Mend { fault, kind: Kind::World, themes, seed }
 }
 
 /// One mend is not among these: locks of areas (`locks` finds it) show on Postgres alone, where two nodes happen to meet.
 const MENDS: [Mend; 14] = [
     mend("02", "Scopes", 5),
-    Mend {
-        kind: Kind::Copies,
-        ..mend("03", "", 41)
-    },
+    Mend { kind: Kind::Copies, ..mend("03", "", 41) },
     mend("04", "Ledgers", 26),
     mend("05", "Snapshots", 6),
     mend("07", "Forged", 5),
@@ -198,12 +175,7 @@ fn histories_find_each_fault_whose_mend_is_taken_out() {
                     let found = mend.is_missed((mend.seed, mend.seed));
                     let found = found.or_else(|| mend.is_missed((1, SEEDS)));
                     let seed = found.unwrap_or_else(|| panic!("{} was not found", mend.fault));
-                    println!(
-                        "{}: seed {seed} of {} {}",
-                        mend.fault,
-                        mend.kind.as_str(),
-                        mend.themes
-                    );
+                    println!("{}: seed {seed} of {} {}", mend.fault, mend.kind.as_str(), mend.themes);
                 }
             });
         }

@@ -13,10 +13,7 @@ fn workspace_passes(check: Check) {
 
 /// What the check says about a made-up tree, one line a finding.
 fn said(check: Check, files: &[(&str, &str)]) -> Vec<String> {
-    check(&Tree::from_files(files.iter().copied()))
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    check(&Tree::from_files(files.iter().copied())).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -24,11 +21,7 @@ fn the_workspace_is_read() {
     let tree = Tree::of_workspace().expect("the workspace can be read");
     assert!(tree.text("tests/tests/it/tidy.rs").is_some());
     assert!(tree.text("Cargo.toml").is_some());
-    assert!(
-        !tree
-            .files()
-            .any(|(path, _)| path.contains("target/") || path.contains(".git/"))
-    );
+    assert!(!tree.files().any(|(path, _)| path.contains("target/") || path.contains(".git/")));
 }
 
 #[test]
@@ -45,11 +38,7 @@ fn every_file_says_what_it_is_for() {
                 ("none.rs", "")
             ],
         ),
-        [
-            format!("late.rs:1: {advice}"),
-            format!("mute.rs:1: {advice}"),
-            format!("none.rs:1: {advice}")
-        ],
+        [format!("late.rs:1: {advice}"), format!("mute.rs:1: {advice}"), format!("none.rs:1: {advice}")],
     );
 }
 
@@ -59,14 +48,7 @@ fn every_file_is_short() {
     let longest = "\n".repeat(tidy::MAX_LINES);
     let too_long = "\n".repeat(tidy::MAX_LINES + 1);
     assert_eq!(
-        said(
-            tidy::files_are_short,
-            &[
-                ("a.rs", longest.as_str()),
-                ("b.rs", &too_long),
-                ("c.md", &too_long)
-            ]
-        ),
+        said(tidy::files_are_short, &[("a.rs", longest.as_str()), ("b.rs", &too_long), ("c.md", &too_long)]),
         ["b.rs:601: cut the file: at most 600 lines"],
     );
 }
@@ -77,11 +59,7 @@ fn nothing_is_unfinished() {
     let late = format!("//! A.\n{}!()\n", "todo");
     let off = format!("#[{}]\nfn a() {{}}\n", "ignore");
     assert_eq!(
-        said(
-            tidy::nothing_is_unfinished,
-            &[("a.rs", late.as_str()), ("b.rs", &off)]
-        )
-        .len(),
+        said(tidy::nothing_is_unfinished, &[("a.rs", late.as_str()), ("b.rs", &off)]).len(),
         2,
         "an open end and a test switched off"
     );
@@ -92,14 +70,8 @@ fn no_test_sleeps() {
     workspace_passes(tidy::tests_do_not_sleep);
     let nap = format!("std::thread::{}(d);\n", "sleep");
     assert_eq!(
-        said(
-            tidy::tests_do_not_sleep,
-            &[("tests/src/a.rs", nap.as_str()), ("server/src/b.rs", &nap)]
-        ),
-        [format!(
-            "tests/src/a.rs:1: `thread::{}`: wait for the thing itself, not for time",
-            "sleep"
-        )],
+        said(tidy::tests_do_not_sleep, &[("tests/src/a.rs", nap.as_str()), ("server/src/b.rs", &nap)]),
+        [format!("tests/src/a.rs:1: `thread::{}`: wait for the thing itself, not for time", "sleep")],
     );
 }
 
@@ -124,10 +96,7 @@ fn every_error_code_is_documented() {
     assert_eq!(
         said(
             tidy::codes_are_documented,
-            &[
-                ("schema/src/code.rs", codes),
-                ("docs/protocol.md", "| `malformed` | too_large |")
-            ],
+            &[("schema/src/code.rs", codes), ("docs/protocol.md", "| `malformed` | too_large |")],
         ),
         ["schema/src/code.rs:3: describe `too_large` in docs/protocol.md"],
     );
@@ -142,11 +111,7 @@ fn every_error_code_is_documented() {
         "the codes are missing"
     );
     let both = [("schema/src/code.rs", "enum Code {}"), ("docs/protocol.md", "")];
-    assert_eq!(
-        said(tidy::codes_are_documented, &both).len(),
-        1,
-        "no code was found to check"
-    );
+    assert_eq!(said(tidy::codes_are_documented, &both).len(), 1, "no code was found to check");
 }
 
 #[test]
@@ -170,15 +135,8 @@ fn every_decision_is_indexed() {
             "docs/adr/README.md:2: `0009-gone.md` is not there",
         ],
     );
-    let cut = [
-        ("docs/adr/README.md", "[1](0001-a.md)"),
-        ("docs/adr/0001-a.md", "# A\n## Status\n"),
-    ];
-    assert_eq!(
-        said(tidy::decisions_are_indexed, &cut).len(),
-        1,
-        "headings are missing"
-    );
+    let cut = [("docs/adr/README.md", "[1](0001-a.md)"), ("docs/adr/0001-a.md", "# A\n## Status\n")];
+    assert_eq!(said(tidy::decisions_are_indexed, &cut).len(), 1, "headings are missing");
     assert_eq!(
         said(tidy::decisions_are_indexed, &[]),
         ["docs/adr/README.md:0: missing: the index of the decisions"]
@@ -192,21 +150,11 @@ fn every_path_of_the_architecture_page_exists() {
                 `POST /v1/sync`, `/v1/sync`, `application/cbor`, `area::Id`, `fold`: no paths.\n\
                 `server/` `schema/src/gone.rs` `gone.md` `schema/records/*.cbor` `schema/src/lib.rs/`\n\
                 ```\n`fenced/gone.rs`\n```\n    `indented/gone.rs`\n";
-    let tree = [
-        ("ARCHITECTURE.md", page),
-        ("schema/src/lib.rs", ""),
-        ("schema/records/visit.json", ""),
-    ];
+    let tree = [("ARCHITECTURE.md", page), ("schema/src/lib.rs", ""), ("schema/records/visit.json", "")];
     assert_eq!(
         said(tidy::architecture_names_what_exists, &tree),
-        [
-            "server/",
-            "schema/src/gone.rs",
-            "gone.md",
-            "schema/records/*.cbor",
-            "schema/src/lib.rs/"
-        ]
-        .map(|word| format!("ARCHITECTURE.md:3: `{word}` does not exist")),
+        ["server/", "schema/src/gone.rs", "gone.md", "schema/records/*.cbor", "schema/src/lib.rs/"]
+            .map(|word| format!("ARCHITECTURE.md:3: `{word}` does not exist")),
     );
     assert_eq!(
         said(tidy::architecture_names_what_exists, &[]),
@@ -225,10 +173,7 @@ fn dependencies_point_one_way() {
                     "schema/Cargo.toml",
                     "[package]\nname = \"gridledger-schema\"\n[dependencies]\nserde = \"1\"\n"
                 ),
-                (
-                    "sync-core/Cargo.toml",
-                    "[dependencies]\ngridledger-schema.workspace = true\n"
-                ),
+                ("sync-core/Cargo.toml", "[dependencies]\ngridledger-schema.workspace = true\n"),
                 (
                     "client-sdk/Cargo.toml",
                     "[dev-dependencies]\ngridledger-server = { path = \"../server\" }\n"
@@ -253,9 +198,5 @@ fn the_rule_crates_share_one_ban_list() {
     workspace_passes(tidy::rule_crates_share_one_ban_list);
     let apart = [("schema/clippy.toml", "a"), ("sync-core/clippy.toml", "b")];
     assert_eq!(said(tidy::rule_crates_share_one_ban_list, &apart).len(), 1);
-    assert_eq!(
-        said(tidy::rule_crates_share_one_ban_list, &[]).len(),
-        1,
-        "they are missing"
-    );
+    assert_eq!(said(tidy::rule_crates_share_one_ban_list, &[]).len(), 1, "they are missing");
 }

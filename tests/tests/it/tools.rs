@@ -60,16 +60,10 @@ fn ms(shown: &Value) -> Value {
         return Value::Null;
     };
     let (day, clock) = text.split_once('T').expect("day and time");
-    let day: Vec<i64> = day
-        .split('-')
-        .map(|part| part.parse().expect("a number"))
-        .collect();
+    let day: Vec<i64> = day.split('-').map(|part| part.parse().expect("a number")).collect();
     let day = days(day[0], day[1], day[2]);
     let clock = clock.trim_end_matches('Z').trim_end_matches("+00:00");
-    let parts: Vec<f64> = clock
-        .split(':')
-        .map(|part| part.parse().expect("a number"))
-        .collect();
+    let parts: Vec<f64> = clock.split(':').map(|part| part.parse().expect("a number")).collect();
     let of_day = ((parts[0] * 60.0 + parts[1]) * 60.0 + parts[2]) * 1000.0;
     (day * 86_400_000 + of_day.round() as i64).into()
 }
@@ -96,24 +90,14 @@ fn as_pulled(row: Cells, kinds: &BTreeMap<String, String>) -> Cells {
 
 /// What the values of a type's columns are.
 fn kinds(tool: &mut Tool, record_type: &str) -> BTreeMap<String, String> {
-    let rows = tool.rows(&format!(
-        "SELECT name, kind FROM ledgers_columns WHERE type = '{record_type}'"
-    ));
+    let rows = tool.rows(&format!("SELECT name, kind FROM ledgers_columns WHERE type = '{record_type}'"));
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    rows.iter()
-        .map(|row| (text(&row["name"]), text(&row["kind"])))
-        .collect()
+    rows.iter().map(|row| (text(&row["name"]), text(&row["kind"]))).collect()
 }
 
 /// What only tools are shown.
-const TOOLS_ONLY: &[&str] = &[
-    "changed_position",
-    "accepted_at",
-    "due_at",
-    "fed_back_at",
-    "closed_at",
-    "rating",
-];
+const TOOLS_ONLY: &[&str] =
+    &["changed_position", "accepted_at", "due_at", "fed_back_at", "closed_at", "rating"];
 
 #[test]
 fn every_cell_is_that_of_the_ledger_people_pull() {
@@ -144,10 +128,7 @@ fn every_cell_is_that_of_the_ledger_people_pull() {
                 disputed += usize::from(row.contains_key("conflicts"));
             }
         }
-        assert!(
-            cells > 400 && disputed > 2,
-            "{cells} cells, {disputed} rows disputed"
-        );
+        assert!(cells > 400 && disputed > 2, "{cells} cells, {disputed} rows disputed");
     }
 }
 
@@ -282,8 +263,7 @@ fn a_tool_that_reads_keeps_nobody_from_writing() {
     assert!(renewed(&world));
     world.user("w1", "grid_worker", "G1");
     let mut tool = Tool::of(&world);
-    tool.run("BEGIN; SELECT count(*) FROM ledger_dwelling")
-        .expect("a look");
+    tool.run("BEGIN; SELECT count(*) FROM ledger_dwelling").expect("a look");
     let schema = changed_schema(&[("dwelling", &without_use)]);
     let refused = tools::renew(&*world.service.store, &schema);
     assert!(matches!(refused, Err(StoreError::ToolsRead)), "{refused:?}");
@@ -318,9 +298,8 @@ fn a_tool_reads_whole_entries_while_people_write() {
             });
             let (mut reads, mut last) = (0, 0);
             while !writer.is_finished() {
-                let row = tool
-                    .rows("SELECT headcount, guards, changed_position FROM ledger_enterprise")
-                    .remove(0);
+                let row =
+                    tool.rows("SELECT headcount, guards, changed_position FROM ledger_enterprise").remove(0);
                 assert_eq!(row["headcount"], row["guards"]);
                 let position = row["changed_position"].as_i64().unwrap();
                 assert!(position >= last, "{position} after {last}");
@@ -330,10 +309,7 @@ fn a_tool_reads_whole_entries_while_people_write() {
             writer.join().expect("every edit stored");
             assert!(reads > 0);
         });
-        assert_eq!(
-            tool.value("SELECT headcount FROM ledger_enterprise"),
-            json!(WRITES)
-        );
+        assert_eq!(tool.value("SELECT headcount FROM ledger_enterprise"), json!(WRITES));
     }
 }
 
@@ -355,10 +331,7 @@ fn a_position_finds_what_changed_by_an_index() {
         w1.edit(homes[3], put("use", json!("rented")));
         let changed =
             format!("SELECT id FROM ledger_dwelling WHERE area = 'G1' AND changed_position > {position}");
-        assert_eq!(
-            tool.rows(&changed),
-            tool.rows("SELECT id FROM ledger_dwelling WHERE use = 'rented'")
-        );
+        assert_eq!(tool.rows(&changed), tool.rows("SELECT id FROM ledger_dwelling WHERE use = 'rented'"));
         let everywhere = "WITH held (area, position) AS (VALUES ('G1', 20), ('G2', 0))
              SELECT l.id FROM held JOIN ledger_dwelling l ON l.area = held.area AND l.changed_position > held.position";
         assert_eq!(tool.rows(everywhere), tool.rows(&changed));
@@ -368,14 +341,8 @@ fn a_position_finds_what_changed_by_an_index() {
         }
         for sql in [&*changed, everywhere] {
             let plan = tool.plan(sql);
-            assert!(
-                plan.contains("records_type") || plan.contains("records_last"),
-                "{plan}"
-            );
-            assert!(
-                !plan.contains("Seq Scan on records") && !plan.contains("SCAN r"),
-                "{plan}"
-            );
+            assert!(plan.contains("records_type") || plan.contains("records_last"), "{plan}");
+            assert!(!plan.contains("Seq Scan on records") && !plan.contains("SCAN r"), "{plan}");
         }
     }
 }
@@ -388,20 +355,14 @@ fn a_copy_for_tools_holds_what_the_views_show() {
         let file = dir.path().join("ledgers.db");
         let rows = to_file(world.address(), &world.service.schema, &file).expect("a copy");
         assert!(rows > 100, "{rows}");
-        assert!(
-            to_file(world.address(), &world.service.schema, &file).is_err(),
-            "never over another file"
-        );
+        assert!(to_file(world.address(), &world.service.schema, &file).is_err(), "never over another file");
         let mut copy = Tool::File(rusqlite::Connection::open(&file).expect("the copy"));
         let mut tool = Tool::of(&world);
         for record_type in world.service.schema.types.keys() {
             let all = format!("SELECT * FROM ledger_{record_type} ORDER BY id");
             let kinds = kinds(&mut tool, record_type);
-            let read = |rows: Vec<Cells>| {
-                rows.into_iter()
-                    .map(|row| as_pulled(row, &kinds))
-                    .collect::<Vec<_>>()
-            };
+            let read =
+                |rows: Vec<Cells>| rows.into_iter().map(|row| as_pulled(row, &kinds)).collect::<Vec<_>>();
             assert_eq!(read(copy.rows(&all)), read(tool.rows(&all)), "{record_type}");
         }
         let tables = copy.rows("SELECT name FROM sqlite_schema WHERE type = 'table'");
@@ -418,11 +379,7 @@ fn what_tools_are_shown_is_proven() {
         assert_eq!(verify(&world.service).expect("a report").differences, 0);
         let record = world.service.store.records_after(None, 1).unwrap()[0];
         let (row, _) = world.service.store.record(record).unwrap().unwrap();
-        let shown = Shown {
-            record,
-            last: row.last,
-            shown: "{}".into(),
-        };
+        let shown = Shown { record, last: row.last, shown: "{}".into() };
         world.service.store.put_shown(vec![shown]).unwrap();
         assert_eq!(verify(&world.service).expect("a report").differences, 1);
     }
@@ -443,10 +400,7 @@ fn documented(engine: &str) -> Vec<String> {
 fn first_days(world: &World) {
     world.user("walker", "grid_worker", "G1");
     world.user("head", "grid_head", "G1");
-    let (walker, head) = (
-        Clerk::new(&world.service, "walker"),
-        Clerk::new(&world.service, "head"),
-    );
+    let (walker, head) = (Clerk::new(&world.service, "walker"), Clerk::new(&world.service, "head"));
     let dwelling = walker.made("dwelling", "G1", put("address", json!({ "road": "滨河路" })));
     let household = walker.made("household", "G1", put("dwelling_id", json!(dwelling.to_string())));
     walker.edit(household, put("status", json!("active")));
@@ -454,10 +408,7 @@ fn first_days(world: &World) {
     for (clerk, label) in [(&walker, "东户"), (&head, "西户")] {
         clerk.submit(vec![editing(household, read, put("label", json!(label)))]);
     }
-    let met = [
-        ("household", json!(household.to_string())),
-        ("result", json!("met")),
-    ];
+    let met = [("household", json!(household.to_string())), ("result", json!("met"))];
     let met = met.map(|(field, value)| json!({ "op": "put", "field": field, "value": value }));
     walker.made("visit", "G1", json!(met));
     let patrol = walker.made("patrol", "G1", put("started", json!(MORNING)));
@@ -487,9 +438,6 @@ fn the_documented_reports_run() {
             .expect("a table of the tool's own");
         let empty: Vec<_> = queries.iter().filter(|sql| tool.rows(sql).is_empty()).collect();
         // Nothing has moved, nothing was erased.
-        assert!(
-            empty.len() == 1 && empty[0].contains("ledgers_gone"),
-            "these find nothing: {empty:#?}"
-        );
+        assert!(empty.len() == 1 && empty[0].contains("ledgers_gone"), "these find nothing: {empty:#?}");
     }
 }

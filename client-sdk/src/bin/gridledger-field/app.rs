@@ -29,10 +29,7 @@ pub struct Answer {
 
 impl Answer {
     pub fn new(json: Value, text: impl Into<String>) -> Self {
-        Self {
-            json,
-            text: text.into(),
-        }
+        Self { json, text: text.into() }
     }
 }
 
@@ -74,9 +71,7 @@ impl App {
 
     /// A record type by name.
     pub fn record_type(&self, name: &str) -> Result<&RecordType, Failure> {
-        self.schema
-            .record_type(name)
-            .ok_or_else(|| unknown_type(&self.schema, name))
+        self.schema.record_type(name).ok_or_else(|| unknown_type(&self.schema, name))
     }
 
     /// The record an id, or the beginning of one, means.
@@ -118,13 +113,8 @@ impl App {
             "Several ids begin with {text}; give more digits:"
         );
         for id in several.iter().take(CANDIDATES) {
-            let title = self
-                .client
-                .get(*id)
-                .ok()
-                .flatten()
-                .map(|r| text::title(self, &r))
-                .unwrap_or_default();
+            let title =
+                self.client.get(*id).ok().flatten().map(|r| text::title(self, &r)).unwrap_or_default();
             _ = write!(message, "\n  {id}  {title}");
         }
         if several.len() > CANDIDATES {
@@ -139,19 +129,13 @@ impl App {
         let digits = text.replace('-', "");
         let could_be =
             (PREFIX_DIGITS..32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-        if could_be {
-            Ok(self.record_id(text)?.to_string())
-        } else {
-            Ok(text.to_ascii_lowercase())
-        }
+        if could_be { Ok(self.record_id(text)?.to_string()) } else { Ok(text.to_ascii_lowercase()) }
     }
 
     /// The answer to a save.
     pub fn saved(&self, saved: Saved) -> Result<Answer, Failure> {
-        let record = self
-            .client
-            .get(saved.record)?
-            .ok_or_else(|| unknown_record(&saved.record.to_string()))?;
+        let record =
+            self.client.get(saved.record)?.ok_or_else(|| unknown_record(&saved.record.to_string()))?;
         let (what, n) = (text::headline(self, &record), saved.n);
         let line = say!(
             self.lang,
@@ -170,11 +154,7 @@ impl App {
         let known = self.schema.record_type(record_type);
         let field = refusal.field.as_deref().and_then(|name| known?.field(name));
         let label = field.map(|field| self.lang.label(&field.label).to_owned());
-        Failure::Edit {
-            refusal,
-            label,
-            record_type: record_type.to_owned(),
-        }
+        Failure::Edit { refusal, label, record_type: record_type.to_owned() }
     }
 }
 
@@ -195,11 +175,7 @@ fn roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
 }
 
 fn open_client(global: &Global, lang: Lang) -> Result<Client, Failure> {
-    let options = Options {
-        schema: schema_of(global)?,
-        roots: roots(global, lang)?,
-        ..Options::default()
-    };
+    let options = Options { schema: schema_of(global)?, roots: roots(global, lang)?, ..Options::default() };
     let lock = lock_of(global, &global.store, lang)?;
     Ok(Client::open(&global.store, &lock, options)?)
 }
@@ -212,11 +188,7 @@ pub fn unknown_type(schema: &SchemaSet, name: &str) -> Failure {
 }
 
 fn unknown_record(text: &str) -> Failure {
-    Refusal::new(
-        Code::RecordUnknown,
-        format!("no record {} on this phone", text::clip(text, 40)),
-    )
-    .into()
+    Refusal::new(Code::RecordUnknown, format!("no record {} on this phone", text::clip(text, 40))).into()
 }
 
 /// Prints an answer.

@@ -142,12 +142,7 @@ pub enum Command {
 #[derive(clap::Args)]
 pub struct Enrol {
     /// The server's address
-    #[arg(
-        long,
-        value_name = "URL",
-        required_unless_present = "invite",
-        conflicts_with = "invite"
-    )]
+    #[arg(long, value_name = "URL", required_unless_present = "invite", conflicts_with = "invite")]
     pub server: Option<String>,
     /// The one-time code
     #[arg(required_unless_present = "invite", conflicts_with = "invite")]

@@ -102,48 +102,31 @@ fn described(app: &App, one: &Attention) -> Result<String, Failure> {
     let record = app.client.get(one.record)?;
     let gone = || {
         let id = short(one.record);
-        say!(
-            lang,
-            "{id}（未建立或已不在本机）",
-            "{id} (never created, or no longer on this phone)"
-        )
+        say!(lang, "{id}（未建立或已不在本机）", "{id} (never created, or no longer on this phone)")
     };
     let what = record.as_ref().map_or_else(gone, |record| headline(app, record));
     let mut out = format!("{n}.  {what}  {at}\n");
     let why = refused(&one.refusal, None, lang);
     let code = one.refusal.code;
-    out.push_str(&say!(
-        lang,
-        "    被拒绝：{why} [{code}]\n",
-        "    refused: {why} [{code}]\n"
-    ));
+    out.push_str(&say!(lang, "    被拒绝：{why} [{code}]\n", "    refused: {why} [{code}]\n"));
     if one.why != Why::Refused || one.ruling.is_some() {
         out.extend(["    ", &one_line(lang.pick(&one.zh, &one.en)), "\n"]);
     } else if one.asked.is_some() {
         let asked = lang.pick("已请示上级，等待答复", "a supervisor was asked");
         out.extend(["    ", asked, "\n"]);
     }
-    let rows: Vec<Vec<String>> = one
-        .intents
-        .iter()
-        .map(|intent| row(app, record.as_ref(), intent))
-        .collect();
+    let rows: Vec<Vec<String>> = one.intents.iter().map(|intent| row(app, record.as_ref(), intent)).collect();
     out.push_str(&table(&rows, "    "));
     Ok(out)
 }
 
 /// What was meant, and what is there now.
 fn row(app: &App, record: Option<&Record>, intent: &Intent) -> Vec<String> {
-    let field = record
-        .and_then(|r| app.schema.record_type(&r.record_type))
-        .and_then(|t| t.field(&intent.field));
+    let field =
+        record.and_then(|r| app.schema.record_type(&r.record_type)).and_then(|t| t.field(&intent.field));
     let label = label_of(app, field.map(|field| &field.label), &intent.field);
-    let now = record
-        .and_then(|r| r.view.get(&intent.field))
-        .map(|value| show::line(app, field, value));
-    let now = now
-        .map(|now| say!(app.lang, "现在：{now}", "now: {now}"))
-        .unwrap_or_default();
+    let now = record.and_then(|r| r.view.get(&intent.field)).map(|value| show::line(app, field, value));
+    let now = now.map(|now| say!(app.lang, "现在：{now}", "now: {now}")).unwrap_or_default();
     vec![one_line(label), meant(app, field, &intent.op), now]
 }
 
@@ -174,11 +157,7 @@ pub fn meant(app: &App, field: Option<&Field>, op: &Op) -> String {
         }
         Op::RemoveChild { child } => format!("- {}", one_line(child)),
         Op::Event { verb, args } => {
-            let rule = app
-                .schema
-                .workflows
-                .values()
-                .find_map(|workflow| workflow.verb(verb));
+            let rule = app.schema.workflows.values().find_map(|workflow| workflow.verb(verb));
             let verb = label_of(app, rule.map(|rule| &rule.label), verb);
             if args.is_empty() {
                 one_line(verb)

@@ -44,30 +44,17 @@ fn candidate(app: &App, kind: Option<&Kind>, candidate: &Value) -> String {
     let feed = candidate["feed"].as_str().unwrap_or_default();
     let feed: String = one_line(feed).chars().take(FEED_DIGITS).collect();
     let at = candidate["at"].as_i64().map(time::local).unwrap_or_default();
-    say!(
-        app.lang,
-        "{value}（{at}，手机 {feed}）",
-        "{value}  ({at}, phone {feed})"
-    )
+    say!(app.lang, "{value}（{at}，手机 {feed}）", "{value}  ({at}, phone {feed})")
 }
 
 /// The values a field has beside the one shown, for `show`.
 pub fn others(app: &App, record: &Record, name: &str) -> Vec<String> {
     let field = field_of(app, &record.record_type, name);
-    let all = record
-        .view
-        .get("_conflicts")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
+    let all = record.view.get("_conflicts").and_then(Value::as_object).into_iter().flatten();
     let here = all.filter(|(path, _)| parts(path).0 == name);
     here.flat_map(|(path, values)| {
         let kind = field.and_then(|field| kind_of(field, parts(path).1));
-        let place = if path == name {
-            String::new()
-        } else {
-            format!("{} ", one_line(path))
-        };
+        let place = if path == name { String::new() } else { format!("{} ", one_line(path)) };
         let others = values.as_array().into_iter().flatten().skip(1);
         others.map(move |value| {
             let value = candidate(app, kind, value);
@@ -102,11 +89,7 @@ fn described(app: &App, conflict: &Conflict) -> Result<String, Failure> {
     let label = field.map_or("", |field| app.lang.label(&field.label));
     let mut out = format!("{record}\n  {} {label}\n", one_line(&conflict.field));
     for (at, value) in conflict.values.iter().enumerate() {
-        let shown = if at == 0 {
-            app.lang.pick("  ← 当前显示", "  ← shown now")
-        } else {
-            ""
-        };
+        let shown = if at == 0 { app.lang.pick("  ← 当前显示", "  ← shown now") } else { "" };
         _ = writeln!(out, "    {}. {}{shown}", at + 1, candidate(app, kind, value));
     }
     Ok(out)
@@ -119,14 +102,11 @@ pub fn settle(app: &App, given: &args::Settle) -> Result<Answer, Failure> {
         record = app.opened(record, &Purpose::Settle)?;
     }
     let conflicts = record.conflicts();
-    let Some(conflict) = conflicts
-        .iter()
-        .find(|c| c.field == given.field || c.field.replace('/', ".") == given.field)
+    let Some(conflict) =
+        conflicts.iter().find(|c| c.field == given.field || c.field.replace('/', ".") == given.field)
     else {
-        let (field, named): (_, Vec<String>) = (
-            clip(&given.field, 40),
-            conflicts.into_iter().map(|c| c.field).collect(),
-        );
+        let (field, named): (_, Vec<String>) =
+            (clip(&given.field, 40), conflicts.into_iter().map(|c| c.field).collect());
         let named = if named.is_empty() {
             app.lang.pick("没有", "none").to_owned()
         } else {
@@ -149,9 +129,7 @@ pub fn settle(app: &App, given: &args::Settle) -> Result<Answer, Failure> {
             kind.map_or_else(|| values::json(app, text), |kind| values::read(app, kind, text))?
         }
         (None, None) => {
-            return Err(Failure::Usage(
-                app.lang.pick("请给出一个值。", "Give a value.").to_owned(),
-            ));
+            return Err(Failure::Usage(app.lang.pick("请给出一个值。", "Give a value.").to_owned()));
         }
     };
     let saved = app.client.settle(record.id, &conflict.field, value);
@@ -161,14 +139,7 @@ pub fn settle(app: &App, given: &args::Settle) -> Result<Answer, Failure> {
 fn chosen(app: &App, conflict: &Conflict, number: usize) -> Result<Value, Failure> {
     let there = number.checked_sub(1).and_then(|at| conflict.values.get(at));
     let most = conflict.values.len();
-    let missing = || {
-        Failure::Usage(say!(
-            app.lang,
-            "序号从 1 到 {most}。",
-            "The numbers go from 1 to {most}."
-        ))
-    };
-    there
-        .map(|candidate| candidate["value"].clone())
-        .ok_or_else(missing)
+    let missing =
+        || Failure::Usage(say!(app.lang, "序号从 1 到 {most}。", "The numbers go from 1 to {most}."));
+    there.map(|candidate| candidate["value"].clone()).ok_or_else(missing)
 }

@@ -46,11 +46,7 @@ fn area(app: &App, given: Option<&str>) -> Result<String, Failure> {
 
 /// The refusal of an area that is not known here.
 pub fn unknown_area(code: &str) -> Failure {
-    Refusal::new(
-        Code::AreaUnknown,
-        format!("no area {} here", crate::text::clip(code, 40)),
-    )
-    .into()
+    Refusal::new(Code::AreaUnknown, format!("no area {} here", crate::text::clip(code, 40))).into()
 }
 
 /// `verb` or `verb:{…}`.
@@ -75,10 +71,7 @@ fn verb_of<'a>(app: &'a App, record_type: &RecordType, given: &'a str) -> &'a st
         let mut verbs = workflow.verbs.values();
         verbs.find(|verb| verb.label.zh == given || verb.label.en.eq_ignore_ascii_case(given))
     };
-    workflow
-        .verb(given)
-        .or_else(labelled)
-        .map_or(given, |verb| &verb.name)
+    workflow.verb(given).or_else(labelled).map_or(given, |verb| &verb.name)
 }
 
 fn save(app: &App, record: &Record, intents: Intents) -> Result<Answer, Failure> {

@@ -28,12 +28,7 @@ pub fn run(schema: Option<Arc<SchemaSet>>, global: &Global, lang: Lang) -> std::
     let Ok(runtime) = runtime else {
         return std::process::ExitCode::FAILURE;
     };
-    let mut device = Device {
-        schema,
-        global,
-        lang,
-        open: None,
-    };
+    let mut device = Device { schema, global, lang, open: None };
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         let request: Value = serde_json::from_str(&line).unwrap_or_default();
         let answer = runtime
@@ -85,11 +80,8 @@ impl Device<'_> {
         let dir = PathBuf::from(text(request, "dir")?);
         std::fs::create_dir_all(&dir)?;
         let time = Arc::new(AtomicI64::new(0));
-        let options = Options {
-            schema: self.schema.clone(),
-            clock: Some(clock(&time)),
-            ..Options::default()
-        };
+        let options =
+            Options { schema: self.schema.clone(), clock: Some(clock(&time)), ..Options::default() };
         let store = dir.join("phone.db");
         let lock = lock_of(self.global, &store, self.lang).map_err(|failure| failure.message(self.lang))?;
         let client = Client::open(&store, &lock, options)?;
@@ -107,11 +99,7 @@ impl Device<'_> {
             .map(Into::into)
             .collect();
         client.engine().hold_only(&grids)?;
-        let mut open = Open {
-            client,
-            time,
-            records: HashMap::new(),
-        };
+        let mut open = Open { client, time, records: HashMap::new() };
         open.index()?;
         self.open = Some(open);
         Ok(json!({ "ok": true }))
@@ -119,32 +107,23 @@ impl Device<'_> {
 }
 
 fn text<'a>(request: &'a Value, key: &str) -> Result<&'a str, Failure> {
-    request[key]
-        .as_str()
-        .ok_or_else(|| format!("{key} is missing").into())
+    request[key].as_str().ok_or_else(|| format!("{key} is missing").into())
 }
 
 fn clock(time: &Arc<AtomicI64>) -> Clock {
     let time = time.clone();
     Arc::new(move || match time.load(Ordering::Relaxed) {
-        0 => SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis() as i64),
+        0 => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64),
         at => at,
     })
 }
 
 /// Takes an invite nobody has taken: whoever renames the file has it.
 fn claim(shared: &Path) -> Result<Invite, Failure> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(shared.join("invites"))?
-        .flatten()
-        .map(|f| f.path())
-        .collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(shared.join("invites"))?.flatten().map(|f| f.path()).collect();
     files.sort();
-    for file in files
-        .iter()
-        .filter(|f| f.extension().is_some_and(|e| e == "json"))
-    {
+    for file in files.iter().filter(|f| f.extension().is_some_and(|e| e == "json")) {
         let mine = file.with_extension("taken");
         if std::fs::rename(file, &mine).is_ok() {
             return Ok(serde_json::from_slice(&std::fs::read(mine)?)?);
@@ -171,15 +150,9 @@ impl Open {
     fn apply(&mut self, request: &Value) -> Result<Value, Failure> {
         let file = std::fs::read_to_string(text(request, "file")?)?;
         let worker = request["worker"].as_str();
-        let ops = file
-            .lines()
-            .filter(|l| !l.is_empty())
-            .map(serde_json::from_str::<Value>);
+        let ops = file.lines().filter(|l| !l.is_empty()).map(serde_json::from_str::<Value>);
         let ops: Vec<Value> = ops.collect::<Result<_, _>>()?;
-        let mine: Vec<&Value> = ops
-            .iter()
-            .filter(|op| worker.is_none_or(|w| op["w"] == w))
-            .collect();
+        let mine: Vec<&Value> = ops.iter().filter(|op| worker.is_none_or(|w| op["w"] == w)).collect();
         let begun = Instant::now();
         let mut latencies = Vec::new();
         for save in mine.chunk_by(|a, b| a["w"] == b["w"] && a["x"] == b["x"]) {
@@ -200,22 +173,16 @@ impl Open {
 
     fn save(&mut self, ops: &[&Value]) -> Result<(), Failure> {
         let first = ops[0];
-        self.time
-            .store(first["t"].as_i64().unwrap_or(0), Ordering::Relaxed);
+        self.time.store(first["t"].as_i64().unwrap_or(0), Ordering::Relaxed);
         let reference = text(first, "d")?;
         if first["op"] == "create" {
             let mut intents = self.initial(reference, &first["v"]);
             intents = ops[1..].iter().fold(intents, edit);
-            let record = self
-                .client
-                .create(text(&first["v"], "type")?, text(first, "g")?, intents)?;
+            let record = self.client.create(text(&first["v"], "type")?, text(first, "g")?, intents)?;
             self.records.insert(reference.to_owned(), record);
             return Ok(());
         }
-        let record = *self
-            .records
-            .get(reference)
-            .ok_or_else(|| format!("no record {reference}"))?;
+        let record = *self.records.get(reference).ok_or_else(|| format!("no record {reference}"))?;
         self.client.edit(record, ops.iter().fold(Intents::new(), edit))?;
         Ok(())
     }
@@ -225,17 +192,14 @@ impl Open {
         let engine = self.client.engine();
         let record_type = v["type"].as_str().and_then(|t| engine.schema().record_type(t));
         let mut intents = Intents::new().put(REF, reference);
-        for (field, value) in v
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter(|(f, _)| *f != "type" && *f != "grid")
+        for (field, value) in
+            v.as_object().into_iter().flatten().filter(|(f, _)| *f != "type" && *f != "grid")
         {
             let merge = record_type.and_then(|t| t.field(field)).map(|f| f.merge);
             intents = match (merge, value) {
-                (Some(Merge::Log), Value::Array(items)) => items
-                    .iter()
-                    .fold(intents, |i, item| i.append(field, item.clone())),
+                (Some(Merge::Log), Value::Array(items)) => {
+                    items.iter().fold(intents, |i, item| i.append(field, item.clone()))
+                }
                 _ => intents.put(field, value.clone()),
             };
         }
@@ -284,10 +248,7 @@ impl Open {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "folding over a slice hands over references"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "folding over a slice hands over references")]
 fn edit(intents: Intents, op: &&Value) -> Intents {
     let field = op["p"][0].as_str().unwrap_or_default();
     let number = |key: &str| op[key].as_u64().unwrap_or(0) as u32;
@@ -295,12 +256,9 @@ fn edit(intents: Intents, op: &&Value) -> Intents {
         Some("set") => intents.put(field, op["v"].clone()),
         Some("append") => intents.append(field, op["v"].clone()),
         Some("incr") => intents.increment(field, op["n"].as_i64().unwrap_or(0)),
-        Some("splice") => intents.splice(
-            field,
-            number("pos"),
-            number("del"),
-            op["ins"].as_str().unwrap_or_default(),
-        ),
+        Some("splice") => {
+            intents.splice(field, number("pos"), number("del"), op["ins"].as_str().unwrap_or_default())
+        }
         _ => intents,
     }
 }

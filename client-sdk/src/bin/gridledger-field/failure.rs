@@ -12,11 +12,7 @@ pub enum Failure {
     /// The client said no.
     Client(ClientError),
     /// A rule said no to an edit of a record of a type; the field's label makes the message plainer.
-    Edit {
-        refusal: Refusal,
-        label: Option<String>,
-        record_type: String,
-    },
+    Edit { refusal: Refusal, label: Option<String>, record_type: String },
     /// A sync failed in a way that can pass; so many edits wait on this phone.
     Offline(ClientError, u64),
     /// What was typed is not understood.
@@ -113,9 +109,7 @@ impl Failure {
     }
 
     pub fn to_json(&self, lang: Lang) -> Value {
-        let (rule, field) = self
-            .refusal()
-            .map_or((None, None), |r| (Some(&r.rule), r.field.as_ref()));
+        let (rule, field) = self.refusal().map_or((None, None), |r| (Some(&r.rule), r.field.as_ref()));
         json!({ "error": {
             "code": self.code(), "message": self.message(lang), "rule": rule, "field": field,
             "retry": self.exit_code() == 3,
@@ -141,11 +135,7 @@ pub fn refused(refusal: &Refusal, label: Option<&str>, lang: Lang) -> String {
     let rule = &refusal.rule;
     match (&refusal.field, label) {
         (Some(field), Some(label)) if label != field => {
-            say!(
-                lang,
-                "{sentence}{label}（{field}）：{rule}",
-                "{sentence} {label} ({field}): {rule}"
-            )
+            say!(lang, "{sentence}{label}（{field}）：{rule}", "{sentence} {label} ({field}): {rule}")
         }
         (Some(field), _) => say!(lang, "{sentence}{field}：{rule}", "{sentence} {field}: {rule}"),
         (None, _) => say!(lang, "{sentence}（{rule}）", "{sentence} ({rule})"),
@@ -154,9 +144,7 @@ pub fn refused(refusal: &Refusal, label: Option<&str>, lang: Lang) -> String {
 
 fn safe(unsent: u64, lang: Lang) -> String {
     match unsent {
-        0 => lang
-            .pick("本机没有待发送的内容。", "Nothing is waiting to be sent.")
-            .to_owned(),
+        0 => lang.pick("本机没有待发送的内容。", "Nothing is waiting to be sent.").to_owned(),
         1 => lang
             .pick(
                 "已保存在本机，1 笔待发送；有信号后再同步。",

@@ -42,18 +42,11 @@ fn assignment<'a>(app: &App, given: &'a str) -> Result<Assignment<'a>, Failure> 
         (_, Some(path)) => (path, Sign::Minus),
         _ => (path, Sign::Is),
     };
-    let (field, inside) = path
-        .split_once('.')
-        .map_or((path, None), |(field, inside)| (field, Some(inside)));
+    let (field, inside) = path.split_once('.').map_or((path, None), |(field, inside)| (field, Some(inside)));
     if field.is_empty() {
         return Err(missing());
     }
-    Ok(Assignment {
-        field,
-        inside,
-        sign,
-        text,
-    })
+    Ok(Assignment { field, inside, sign, text })
 }
 
 /// Splits `key=value`.
@@ -84,12 +77,7 @@ pub fn intents(
     view: &Value,
     given: &[String],
 ) -> Result<Intents, Failure> {
-    let mut gathered = Gathered {
-        app,
-        intents: Intents::new(),
-        children: Vec::new(),
-        objects: Vec::new(),
-    };
+    let mut gathered = Gathered { app, intents: Intents::new(), children: Vec::new(), objects: Vec::new() };
     for given in given {
         let one = assignment(app, given)?;
         match record_type.field(one.field) {
@@ -98,12 +86,7 @@ pub fn intents(
             None => gathered.with(|intents| intents.put(one.field, one.text)),
         }
     }
-    let Gathered {
-        mut intents,
-        children,
-        objects,
-        ..
-    } = gathered;
+    let Gathered { mut intents, children, objects, .. } = gathered;
     for (field, child, value) in children {
         intents = intents.set_child(&field, &child, value);
     }
@@ -116,9 +99,8 @@ pub fn intents(
 /// Whether an assignment changes a part of a value that is shown masked: the rest of it is written back as it is.
 pub fn needs_whole(record_type: &RecordType, given: &[String]) -> bool {
     let paths = given.iter().filter_map(|given| given.split_once('='));
-    let mut fields = paths
-        .filter_map(|(path, _)| path.split_once('.'))
-        .filter_map(|(name, _)| record_type.field(name));
+    let mut fields =
+        paths.filter_map(|(path, _)| path.split_once('.')).filter_map(|(name, _)| record_type.field(name));
     fields.any(|field| {
         field.merge != Merge::Map && matches!(field.kind, Kind::Object { .. }) && mask::rule(field).is_some()
     })
@@ -164,20 +146,14 @@ impl Gathered<'_> {
     }
 
     fn count(&mut self, field: &Field, one: &Assignment<'_>) -> Result<(), Failure> {
-        let by = one.text.parse::<i64>().ok().and_then(|by| {
-            if one.sign == Sign::Minus {
-                by.checked_neg()
-            } else {
-                Some(by)
-            }
-        });
+        let by = one
+            .text
+            .parse::<i64>()
+            .ok()
+            .and_then(|by| if one.sign == Sign::Minus { by.checked_neg() } else { Some(by) });
         let by = by.ok_or_else(|| {
             let shown = clip(one.text, 40);
-            Failure::Usage(say!(
-                self.app.lang,
-                "“{shown}”不是整数。",
-                "\"{shown}\" is not a whole number."
-            ))
+            Failure::Usage(say!(self.app.lang, "“{shown}”不是整数。", "\"{shown}\" is not a whole number."))
         })?;
         self.with(|intents| intents.increment(&field.name, by));
         Ok(())
@@ -185,23 +161,14 @@ impl Gathered<'_> {
 
     /// `contacts.ID.phone`: the id is what stands between the first dot and the last.
     fn child(&mut self, field: &Field, inside: &str, text: &str) -> Result<(), Failure> {
-        let Some((id, key)) = inside
-            .rsplit_once('.')
-            .filter(|(id, key)| !id.is_empty() && !key.is_empty())
+        let Some((id, key)) = inside.rsplit_once('.').filter(|(id, key)| !id.is_empty() && !key.is_empty())
         else {
             let name = &field.name;
-            let message = say!(
-                self.app.lang,
-                "请写成 {name}.编号.项目=值。",
-                "Write {name}.ID.KEY=VALUE."
-            );
+            let message = say!(self.app.lang, "请写成 {name}.编号.项目=值。", "Write {name}.ID.KEY=VALUE.");
             return Err(Failure::Usage(message));
         };
         let value = self.inner(field, key, text)?;
-        let there = self
-            .children
-            .iter_mut()
-            .find(|(of, child, _)| *of == field.name && child == id);
+        let there = self.children.iter_mut().find(|(of, child, _)| *of == field.name && child == id);
         match there {
             Some((_, _, child)) => _ = child.insert(key.to_owned(), value),
             None => self.children.push((
@@ -217,11 +184,7 @@ impl Gathered<'_> {
     fn part(&mut self, field: &Field, view: &Value, part: &str, text: &str) -> Result<(), Failure> {
         let value = self.inner(field, part, text)?;
         if self.objects.iter().all(|(of, _)| *of != field.name) {
-            let now = view
-                .get(&field.name)
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default();
+            let now = view.get(&field.name).and_then(Value::as_object).cloned().unwrap_or_default();
             self.objects.push((field.name.clone(), now));
         }
         if let Some((_, object)) = self.objects.iter_mut().find(|(of, _)| *of == field.name) {
@@ -267,11 +230,7 @@ impl Gathered<'_> {
 
 /// What `field=` writes: nothing, where a field can be without a value.
 fn cleared(field: &Field) -> Value {
-    if field.merge == Merge::Text {
-        "".into()
-    } else {
-        Value::Null
-    }
+    if field.merge == Merge::Text { "".into() } else { Value::Null }
 }
 
 /// An item of a set, which is a text on the wire.

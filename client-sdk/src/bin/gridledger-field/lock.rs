@@ -23,11 +23,8 @@ pub fn lock_of(global: &Global, store: &Path, lang: Lang) -> Result<Lock, Failur
     }
     if let Some(digits) = of_environment(KEY) {
         let told = || {
-            let message = say!(
-                lang,
-                "{KEY} 应为 64 位十六进制数字。",
-                "{KEY} must be 64 hexadecimal digits."
-            );
+            let message =
+                say!(lang, "{KEY} 应为 64 位十六进制数字。", "{KEY} must be 64 hexadecimal digits.");
             Failure::Usage(message)
         };
         return key(&digits).map(Lock::host_key).ok_or_else(told);

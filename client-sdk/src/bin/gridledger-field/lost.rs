@@ -28,10 +28,7 @@ pub fn run(app: &App, what: Option<&LostRecord>) -> Result<Answer, Failure> {
 /// The lost record whose id begins so.
 fn find(app: &App, text: &str) -> Result<RecordId, Failure> {
     let lost = app.client.lost()?;
-    let mut found = lost
-        .iter()
-        .map(|one| one.record)
-        .filter(|id| id.to_string().starts_with(text));
+    let mut found = lost.iter().map(|one| one.record).filter(|id| id.to_string().starts_with(text));
     match (found.next(), found.next()) {
         (Some(id), None) => Ok(id),
         _ => Err(Failure::told(
@@ -63,18 +60,12 @@ fn described(app: &App, one: &Lost) -> String {
     let record_type = app.schema.record_type(&one.record_type);
     let label = label_of(app, record_type.map(|of| &of.label), &one.record_type);
     let (id, changes) = (short(one.record), one.changes);
-    let mut out = say!(
-        app.lang,
-        "{id}  {label}  缺 {changes} 笔\n",
-        "{id}  {label}  {changes} changes missing\n"
-    );
+    let mut out =
+        say!(app.lang, "{id}  {label}  缺 {changes} 笔\n", "{id}  {label}  {changes} changes missing\n");
     let rows = one.values.iter().map(|value| {
         let field = record_type.and_then(|of| of.field(&value.field));
         let name = label_of(app, field.map(|field| &field.label), &value.field);
-        let (was, now) = (
-            show::line(app, field, &value.was),
-            show::line(app, field, &value.now),
-        );
+        let (was, now) = (show::line(app, field, &value.was), show::line(app, field, &value.now));
         let now = match value.now {
             Value::Null => String::new(),
             _ => say!(app.lang, "现在：{now}", "now: {now}"),

@@ -32,30 +32,18 @@ pub fn run(global: &Global, lang: Lang, name: Option<&str>) -> Result<Answer, Fa
     match name {
         None => Ok(types(&schema, lang)),
         Some(name) => {
-            let record_type = schema
-                .record_type(name)
-                .ok_or_else(|| unknown_type(&schema, name))?;
-            Ok(Answer::new(
-                type_json(&schema, record_type),
-                type_text(&schema, lang, record_type),
-            ))
+            let record_type = schema.record_type(name).ok_or_else(|| unknown_type(&schema, name))?;
+            Ok(Answer::new(type_json(&schema, record_type), type_text(&schema, lang, record_type)))
         }
     }
 }
 
 fn types(schema: &SchemaSet, lang: Lang) -> Answer {
     let row = |t: &RecordType| {
-        vec![
-            t.name.clone(),
-            lang.label(&t.label).to_owned(),
-            roles(schema, lang, &t.create),
-        ]
+        vec![t.name.clone(), lang.label(&t.label).to_owned(), roles(schema, lang, &t.create)]
     };
     let mut rows = vec![["类型", "名称", "谁可以新建"], ["TYPE", "name", "who may create"]];
-    let head = rows
-        .swap_remove(usize::from(lang == Lang::En))
-        .map(str::to_owned)
-        .to_vec();
+    let head = rows.swap_remove(usize::from(lang == Lang::En)).map(str::to_owned).to_vec();
     let rows: Vec<Vec<String>> = [head].into_iter().chain(schema.types.values().map(row)).collect();
     let json = schema
         .types
@@ -64,10 +52,7 @@ fn types(schema: &SchemaSet, lang: Lang) -> Answer {
     Answer::new(
         json.collect(),
         table(&rows, "")
-            + lang.pick(
-                "字段：gridledger-field schema 类型",
-                "fields: gridledger-field schema TYPE",
-            ),
+            + lang.pick("字段：gridledger-field schema 类型", "fields: gridledger-field schema TYPE"),
     )
 }
 
@@ -78,9 +63,7 @@ fn label(label: &gridledger_schema::set::Label) -> Value {
 /// Roles by their labels.
 fn roles(schema: &SchemaSet, lang: Lang, codes: &[String]) -> String {
     let word = |code: &String| {
-        schema
-            .role(code)
-            .map_or_else(|| code.clone(), |role| lang.label(&role.label).to_owned())
+        schema.role(code).map_or_else(|| code.clone(), |role| lang.label(&role.label).to_owned())
     };
     codes.iter().map(word).collect::<Vec<_>>().join(lang.comma())
 }
@@ -88,20 +71,15 @@ fn roles(schema: &SchemaSet, lang: Lang, codes: &[String]) -> String {
 /// What a value must be, in a few words.
 fn kind_words(kind: &Kind, lang: Lang) -> String {
     match kind {
-        Kind::Text { max_chars } => say!(
-            lang,
-            "文字，最多 {max_chars} 字",
-            "text, at most {max_chars} characters"
-        ),
+        Kind::Text { max_chars } => {
+            say!(lang, "文字，最多 {max_chars} 字", "text, at most {max_chars} characters")
+        }
         Kind::Integer { min, max } => say!(lang, "整数 {min} 到 {max}", "whole number {min} to {max}"),
         Kind::Number { min, max } => say!(lang, "数 {min} 到 {max}", "number {min} to {max}"),
         Kind::Boolean => lang.pick("是/否", "true or false").to_owned(),
-        Kind::Time => lang
-            .pick(
-                "时间（now 或 2025-06-01T08:30）",
-                "time (now or 2025-06-01T08:30)",
-            )
-            .to_owned(),
+        Kind::Time => {
+            lang.pick("时间（now 或 2025-06-01T08:30）", "time (now or 2025-06-01T08:30)").to_owned()
+        }
         Kind::Enum(choices) => choices
             .iter()
             .map(|c| format!("{} {}", c.code, lang.label(&c.label)))
@@ -110,11 +88,7 @@ fn kind_words(kind: &Kind, lang: Lang) -> String {
         Kind::Ref(to) => say!(lang, "档案编号（{to}）", "id of a {to}"),
         Kind::List { item, max_items } => {
             let item = kind_words(item, lang);
-            say!(
-                lang,
-                "列表，最多 {max_items} 项：{item}",
-                "list of at most {max_items}: {item}"
-            )
+            say!(lang, "列表，最多 {max_items} 项：{item}", "list of at most {max_items}: {item}")
         }
         Kind::Object { fields, required } => {
             let part = |(name, kind): (&String, &Kind)| {
@@ -147,68 +121,32 @@ fn type_text(schema: &SchemaSet, lang: Lang, record_type: &RecordType) -> String
         "{name}  {title}\n谁可以新建：{creators}\n\n",
         "{name}  {title}\nwho may create: {creators}\n\n"
     );
-    for field in record_type
-        .order()
-        .iter()
-        .filter_map(|name| record_type.field(name))
-    {
-        let required = if field.required {
-            lang.pick("（必填）", " (required)")
-        } else {
-            ""
-        };
+    for field in record_type.order().iter().filter_map(|name| record_type.field(name)) {
+        let required = if field.required { lang.pick("（必填）", " (required)") } else { "" };
         let (form, label, merge) = (form(field), lang.label(&field.label), field.merge.as_str());
         _ = writeln!(out, "{form}  {label}{required}  [{merge}]");
         if field.merge != Merge::Events {
             _ = writeln!(out, "    {}", kind_words(&field.kind, lang));
         }
         let (writers, own) = (roles(schema, lang, &field.write), own(field, lang));
-        out.push_str(&say!(
-            lang,
-            "    谁可以填写：{writers}{own}\n",
-            "    who may write: {writers}{own}\n"
-        ));
+        out.push_str(&say!(lang, "    谁可以填写：{writers}{own}\n", "    who may write: {writers}{own}\n"));
     }
-    if let Some(workflow) = record_type
-        .workflow
-        .as_ref()
-        .and_then(|name| schema.workflow(name))
-    {
+    if let Some(workflow) = record_type.workflow.as_ref().and_then(|name| schema.workflow(name)) {
         out.push_str(lang.pick("\n办理环节（event）\n", "\nsteps (event)\n"));
-        workflow
-            .verbs
-            .values()
-            .for_each(|verb| out.push_str(&verb_text(schema, lang, verb)));
+        workflow.verbs.values().for_each(|verb| out.push_str(&verb_text(schema, lang, verb)));
     }
     out
 }
 
 fn own(field: &Field, lang: Lang) -> &'static str {
-    if field.own {
-        lang.pick("（仅限自己新建的）", " (only on records of their own)")
-    } else {
-        ""
-    }
+    if field.own { lang.pick("（仅限自己新建的）", " (only on records of their own)") } else { "" }
 }
 
 fn verb_text(schema: &SchemaSet, lang: Lang, verb: &VerbRule) -> String {
     let (name, label) = (&verb.name, lang.label(&verb.label));
-    let from = if verb.from.is_empty() {
-        "–".to_owned()
-    } else {
-        verb.from.join(" ")
-    };
+    let from = if verb.from.is_empty() { "–".to_owned() } else { verb.from.join(" ") };
     let to = verb.to.as_deref().unwrap_or("=");
-    let arg = |name: &String| {
-        format!(
-            "{name}{}=…",
-            if verb.required_args.contains(name) {
-                "*"
-            } else {
-                ""
-            }
-        )
-    };
+    let arg = |name: &String| format!("{name}{}=…", if verb.required_args.contains(name) { "*" } else { "" });
     let args = verb.args.keys().map(arg).collect::<Vec<_>>().join(" ");
     let who = roles(schema, lang, &verb.roles);
     say!(
@@ -219,11 +157,7 @@ fn verb_text(schema: &SchemaSet, lang: Lang, verb: &VerbRule) -> String {
 }
 
 fn type_json(schema: &SchemaSet, record_type: &RecordType) -> Value {
-    let fields = record_type
-        .order()
-        .iter()
-        .filter_map(|name| record_type.field(name))
-        .map(field_json);
+    let fields = record_type.order().iter().filter_map(|name| record_type.field(name)).map(field_json);
     let workflow = record_type.workflow.as_ref().and_then(|name| schema.workflow(name)).map(|workflow| {
         let verb = |v: &VerbRule| json!({
             "name": v.name, "label": label(&v.label), "from": v.from, "to": v.to, "roles": v.roles,
@@ -258,9 +192,7 @@ fn kind_json(kind: &Kind) -> Value {
         Kind::Number { min, max } => _ = (add("min", json!(min)), add("max", json!(max))),
         Kind::Boolean | Kind::Time => {}
         Kind::Enum(choices) => {
-            let choices = choices
-                .iter()
-                .map(|c| json!({ "code": c.code, "label": label(&c.label) }));
+            let choices = choices.iter().map(|c| json!({ "code": c.code, "label": label(&c.label) }));
             add("choices", choices.collect());
         }
         Kind::Ref(to) => _ = add("to", json!(to)),
@@ -268,10 +200,8 @@ fn kind_json(kind: &Kind) -> Value {
             _ = (add("item", kind_json(item)), add("max_items", json!(max_items)));
         }
         Kind::Object { fields, required } => {
-            let fields: Map<String, Value> = fields
-                .iter()
-                .map(|(name, kind)| (name.clone(), kind_json(kind)))
-                .collect();
+            let fields: Map<String, Value> =
+                fields.iter().map(|(name, kind)| (name.clone(), kind_json(kind))).collect();
             _ = (add("fields", json!(fields)), add("required", json!(required)));
         }
     }

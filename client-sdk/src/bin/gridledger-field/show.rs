@@ -31,21 +31,14 @@ fn facts(app: &App, record: &Record) -> Vec<Vec<String>> {
     let lang = app.lang;
     let mut rows = vec![
         vec![lang.pick("区域", "area").to_owned(), area_name(app, &record.area)],
-        vec![
-            lang.pick("更新", "changed").to_owned(),
-            time::local(record.changed_at),
-        ],
+        vec![lang.pick("更新", "changed").to_owned(), time::local(record.changed_at)],
     ];
     let mut row = |label: &str, value: String| rows.push(vec![label.to_owned(), value]);
-    if let Some(ticket) = record
-        .view
-        .get("_ticket")
-        .filter(|_| app.schema.record_type(&record.record_type).is_some())
+    if let Some(ticket) =
+        record.view.get("_ticket").filter(|_| app.schema.record_type(&record.record_type).is_some())
     {
-        for (zh, en, key) in [
-            ("办理人", "assigned", "assignees"),
-            ("协办", "co-handlers", "co_handlers"),
-        ] {
+        for (zh, en, key) in [("办理人", "assigned", "assignees"), ("协办", "co-handlers", "co_handlers")]
+        {
             let names = texts(&ticket[key]);
             if !names.is_empty() {
                 row(lang.pick(zh, en), names.join(lang.comma()));
@@ -53,10 +46,7 @@ fn facts(app: &App, record: &Record) -> Vec<Vec<String>> {
         }
         if let Some(cycle) = ticket["cycle"].as_u64().filter(|cycle| *cycle > 1) {
             let times = cycle - 1;
-            row(
-                lang.pick("重开", "reopened"),
-                say!(lang, "{times} 次", "{times}×"),
-            );
+            row(lang.pick("重开", "reopened"), say!(lang, "{times} 次", "{times}×"));
         }
         for flag in texts(&ticket["flags"]) {
             row(lang.pick("注意", "note"), flag_sentence(app, &flag));
@@ -92,15 +82,8 @@ fn texts(value: &Value) -> Vec<String> {
 
 /// An area's code and name.
 pub fn area_name(app: &App, code: &str) -> String {
-    let name = app
-        .client
-        .areas()
-        .into_iter()
-        .find(|area| area.code == code)
-        .map(|area| one_line(&area.name));
-    format!("{} {}", one_line(code), name.unwrap_or_default())
-        .trim_end()
-        .to_owned()
+    let name = app.client.areas().into_iter().find(|area| area.code == code).map(|area| one_line(&area.name));
+    format!("{} {}", one_line(code), name.unwrap_or_default()).trim_end().to_owned()
 }
 
 /// Field, label, value; the other values of a conflict beneath it.
@@ -110,9 +93,7 @@ fn rows(app: &App, record: &Record) -> Vec<Vec<String>> {
     let Some(view) = record.view.as_object() else {
         return Vec::new();
     };
-    let unknown = view
-        .keys()
-        .filter(|name| !name.starts_with('_') && !declared.contains(name));
+    let unknown = view.keys().filter(|name| !name.starts_with('_') && !declared.contains(name));
     let mut rows = Vec::new();
     for name in declared.iter().chain(unknown) {
         let Some(value) = view.get(name).filter(|value| !is_nothing(value)) else {
@@ -121,11 +102,7 @@ fn rows(app: &App, record: &Record) -> Vec<Vec<String>> {
         let field = record_type.and_then(|t| t.field(name));
         let label = field.map_or("", |field| app.lang.label(&field.label));
         let mut lines = lines(app, field, value).into_iter();
-        rows.push(vec![
-            one_line(name),
-            label.to_owned(),
-            lines.next().unwrap_or_default(),
-        ]);
+        rows.push(vec![one_line(name), label.to_owned(), lines.next().unwrap_or_default()]);
         rows.extend(lines.map(|line| vec![String::new(), String::new(), line]));
         for conflict in conflicts::others(app, record, name) {
             rows.push(vec![String::new(), String::new(), conflict]);
@@ -148,10 +125,9 @@ fn is_nothing(value: &Value) -> bool {
 /// A field's value in lines: a log's items and a map's children one a line, the rest on one.
 pub fn lines(app: &App, field: Option<&Field>, value: &Value) -> Vec<String> {
     match (field, value) {
-        (Some(field), Value::Array(items)) if field.merge == Merge::Log => items
-            .iter()
-            .map(|item| format!("- {}", shown(app, &field.kind, item)))
-            .collect(),
+        (Some(field), Value::Array(items)) if field.merge == Merge::Log => {
+            items.iter().map(|item| format!("- {}", shown(app, &field.kind, item))).collect()
+        }
         (Some(field), Value::Array(items)) if field.merge.is_collection() => {
             vec![all_shown(app, &field.kind, items)]
         }
@@ -173,8 +149,7 @@ pub fn line(app: &App, field: Option<&Field>, value: &Value) -> String {
 }
 
 fn workflow<'a>(app: &'a App, record: &Record) -> Option<&'a Workflow> {
-    app.schema
-        .workflow(app.schema.record_type(&record.record_type)?.workflow.as_ref()?)
+    app.schema.workflow(app.schema.record_type(&record.record_type)?.workflow.as_ref()?)
 }
 
 /// A ticket's state and level in words.
@@ -185,9 +160,7 @@ pub fn state_of(app: &App, record: &Record) -> Option<String> {
         return Some(app.lang.pick("草稿", "Draft").to_owned());
     };
     let state = text::label_of(app, workflow.state(code).map(|state| &state.label), code);
-    let level = ticket["level"]
-        .as_u64()
-        .and_then(|level| workflow.levels.get(level as usize));
+    let level = ticket["level"].as_u64().and_then(|level| workflow.levels.get(level as usize));
     Some(match level {
         Some(level) => format!("{state} · {}", app.lang.label(level)),
         None => state.to_owned(),
@@ -210,14 +183,10 @@ pub fn flag_sentence(app: &App, flag: &str) -> String {
             "销号时没有看到全部诉求，只作为建议保留",
             "a closing had not seen everything asked and counts as a proposal",
         ),
-        Some(Flag::OpeningKept) => (
-            "同时提出的诉求仍然有效",
-            "something asked at the same time still counts",
-        ),
-        Some(Flag::QuestionKept) => (
-            "退回的问题仍待回答",
-            "the question it was returned with is still open",
-        ),
+        Some(Flag::OpeningKept) => {
+            ("同时提出的诉求仍然有效", "something asked at the same time still counts")
+        }
+        Some(Flag::QuestionKept) => ("退回的问题仍待回答", "the question it was returned with is still open"),
         Some(Flag::VoidOverruled) => (
             "作废时他人已在办理，改作不同意见保留",
             "it was voided while others worked on it: kept as a note of dissent",
@@ -233,11 +202,7 @@ pub fn find(app: &App, text: &str, limit: usize) -> Result<Answer, Failure> {
 
 pub fn list(app: &App, given: &List) -> Result<Answer, Failure> {
     let mut query = Query::default();
-    let record_type = given
-        .record_type
-        .as_deref()
-        .map(|name| app.record_type(name))
-        .transpose()?;
+    let record_type = given.record_type.as_deref().map(|name| app.record_type(name)).transpose()?;
     query.record_type = record_type.map(|t| t.name.clone());
     if let Some(code) = &given.area {
         if app.client.areas().iter().all(|area| area.code != *code) {
@@ -272,14 +237,8 @@ fn condition(
         Some(record_type) => name.contains('.') && record_type.field(outer).is_some(),
         None => app.schema.types.values().any(|t| t.field(outer).is_some()),
     };
-    if !known
-        || !name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
-    {
-        return Err(
-            Refusal::of_field(Code::FieldUnknown, &clip(name, 40), "no such field to look at").into(),
-        );
+    if !known || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.')) {
+        return Err(Refusal::of_field(Code::FieldUnknown, &clip(name, 40), "no such field to look at").into());
     }
     Ok((name.to_owned(), values::json(app, text)?))
 }
@@ -289,16 +248,11 @@ fn state_code(app: &App, text: &str) -> String {
     let mut states = app.schema.workflows.values().flat_map(|w| &w.states);
     let labelled = states.find(|s| s.label.zh == text || s.label.en.eq_ignore_ascii_case(text));
     let code = labelled.map_or(text, |state| &state.code).to_ascii_uppercase();
-    code.parse()
-        .map_or(code, |state: State| state.as_str().to_owned())
+    code.parse().map_or(code, |state: State| state.as_str().to_owned())
 }
 
 fn answer(app: &App, mut query: Query, limit: usize, mixed: bool) -> Result<Answer, Failure> {
-    query.limit = if limit == 0 {
-        0
-    } else {
-        limit.saturating_add(1).min(i64::MAX as usize)
-    };
+    query.limit = if limit == 0 { 0 } else { limit.saturating_add(1).min(i64::MAX as usize) };
     let mut records = app.client.list(&query)?;
     let more = limit != 0 && records.len() > limit;
     if more {
@@ -308,11 +262,7 @@ fn answer(app: &App, mut query: Query, limit: usize, mixed: bool) -> Result<Answ
     let (count, lang) = (records.len(), app.lang);
     let end = match (count, more) {
         (0, _) => lang.pick("没有符合的档案", "no records").to_owned(),
-        (_, true) => say!(
-            lang,
-            "前 {count} 条；用 --limit 看更多",
-            "the first {count}; --limit shows more"
-        ),
+        (_, true) => say!(lang, "前 {count} 条；用 --limit 看更多", "the first {count}; --limit shows more"),
         (1, _) => lang.pick("1 条", "1 record").to_owned(),
         _ => say!(lang, "{count} 条", "{count} records"),
     };
@@ -325,11 +275,7 @@ fn row(app: &App, record: &Record, mixed: bool) -> Vec<String> {
         cells.push(type_label(app, &record.record_type));
     }
     let minute: String = time::local(record.changed_at).chars().take(16).collect();
-    cells.extend([
-        one_line(&record.area),
-        minute,
-        state_of(app, record).unwrap_or_default(),
-    ]);
+    cells.extend([one_line(&record.area), minute, state_of(app, record).unwrap_or_default()]);
     cells.push(format!("{}{}", title(app, record), marks(app, record)));
     cells
 }
@@ -341,11 +287,7 @@ fn marks(app: &App, record: &Record) -> String {
         let n = record.pending;
         marks.push_str(&say!(app.lang, "  ↑{n} 待入账", "  ↑{n} pending"));
     }
-    let conflicts = record
-        .view
-        .get("_conflicts")
-        .and_then(Value::as_object)
-        .map_or(0, serde_json::Map::len);
+    let conflicts = record.view.get("_conflicts").and_then(Value::as_object).map_or(0, serde_json::Map::len);
     if conflicts > 0 {
         marks.push_str(app.lang.pick("  ! 有冲突", "  ! conflict"));
     }

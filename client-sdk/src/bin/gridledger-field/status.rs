@@ -17,24 +17,17 @@ const CLOCK_OFF_MS: i64 = 60_000;
 pub fn status(app: &App) -> Result<Answer, Failure> {
     let status = app.client.status()?;
     let rows = rows(app, &status);
-    let rows: Vec<Vec<String>> = rows
-        .into_iter()
-        .map(|(label, value)| vec![label.to_owned(), value])
-        .collect();
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|(label, value)| vec![label.to_owned(), value]).collect();
     Ok(Answer::new(json!(status), table(&rows, "")))
 }
 
 fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
     let lang = app.lang;
     let or_none = |text: &Option<String>| {
-        text.as_deref()
-            .map_or_else(|| lang.pick("（无）", "(none)").to_owned(), one_line)
+        text.as_deref().map_or_else(|| lang.pick("（无）", "(none)").to_owned(), one_line)
     };
-    let name = status
-        .name
-        .as_deref()
-        .map(|name| format!("  {}", one_line(name)))
-        .unwrap_or_default();
+    let name = status.name.as_deref().map(|name| format!("  {}", one_line(name))).unwrap_or_default();
     let mut rows = vec![
         (lang.pick("用户", "user"), or_none(&status.user) + &name),
         (lang.pick("服务器", "server"), or_none(&status.server)),
@@ -43,14 +36,8 @@ fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
         (lang.pick("档案", "records"), status.records.to_string()),
         (lang.pick("待发送", "to be sent"), status.unsent.to_string()),
         (lang.pick("已送达", "sent"), say_sent(lang, status.sent)),
-        (
-            lang.pick("冲突", "conflicts"),
-            then(status.conflicts, "gridledger-field conflicts"),
-        ),
-        (
-            lang.pick("需处理", "attention"),
-            then(status.attention, "gridledger-field attention"),
-        ),
+        (lang.pick("冲突", "conflicts"), then(status.conflicts, "gridledger-field conflicts")),
+        (lang.pick("需处理", "attention"), then(status.attention, "gridledger-field attention")),
     ];
     let until = time::local(status.lease_until);
     rows.push((
@@ -76,31 +63,16 @@ fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
     }
     let areas = app.client.areas();
     for (at, grant) in status.grants.iter().enumerate() {
-        rows.push((
-            if at == 0 { lang.pick("岗位", "roles") } else { "" },
-            granted(app, &areas, grant),
-        ));
+        rows.push((if at == 0 { lang.pick("岗位", "roles") } else { "" }, granted(app, &areas, grant)));
     }
     let tree = AreaTree::new(areas.iter().cloned());
     let missing = |area: &AreaInfo| {
-        let granted = status
-            .grants
-            .iter()
-            .any(|grant| tree.is_within(area.no, grant.area, status.synced_at));
+        let granted = status.grants.iter().any(|grant| tree.is_within(area.no, grant.area, status.synced_at));
         granted && status.areas.iter().all(|held| held.no != area.no)
     };
     for (at, area) in areas.iter().enumerate() {
-        let kind = app
-            .schema
-            .area_kinds
-            .iter()
-            .find(|kind| kind.code == area.kind)
-            .map(|kind| &kind.label);
-        let here = if missing(area) {
-            lang.pick("（未同步）", " (not synced)")
-        } else {
-            ""
-        };
+        let kind = app.schema.area_kinds.iter().find(|kind| kind.code == area.kind).map(|kind| &kind.label);
+        let here = if missing(area) { lang.pick("（未同步）", " (not synced)") } else { "" };
         let line = format!(
             "{}  {} {}{here}",
             one_line(&area.code),
@@ -131,47 +103,26 @@ fn synced(lang: Lang, status: &Status) -> String {
 fn say_sent(lang: Lang, sent: u64) -> String {
     match sent {
         0 => "0".to_owned(),
-        n => say!(
-            lang,
-            "{n}（还没有随总账取回）",
-            "{n} (not yet back from the ledger)"
-        ),
+        n => say!(lang, "{n}（还没有随总账取回）", "{n} (not yet back from the ledger)"),
     }
 }
 
 /// A count; where there is something, what to do about it.
 fn then(count: u64, command: &str) -> String {
-    if count == 0 {
-        "0".to_owned()
-    } else {
-        format!("{count}  → {command}")
-    }
+    if count == 0 { "0".to_owned() } else { format!("{count}  → {command}") }
 }
 
 fn clock(lang: Lang, offset_ms: i64) -> String {
     let minutes = offset_ms.unsigned_abs() / 60_000;
     if offset_ms > 0 {
-        say!(
-            lang,
-            "本机慢 {minutes} 分钟，已自动校正",
-            "{minutes} min slow; corrected"
-        )
+        say!(lang, "本机慢 {minutes} 分钟，已自动校正", "{minutes} min slow; corrected")
     } else {
-        say!(
-            lang,
-            "本机快 {minutes} 分钟，已自动校正",
-            "{minutes} min fast; corrected"
-        )
+        say!(lang, "本机快 {minutes} 分钟，已自动校正", "{minutes} min fast; corrected")
     }
 }
 
 fn granted(app: &App, areas: &[AreaInfo], grant: &Grant) -> String {
-    let role = label_of(
-        app,
-        app.schema.role(&grant.role).map(|role| &role.label),
-        &grant.role,
-    )
-    .to_owned();
+    let role = label_of(app, app.schema.role(&grant.role).map(|role| &role.label), &grant.role).to_owned();
     let area = areas.iter().find(|area| area.no == grant.area);
     let area = area.map_or_else(
         || grant.area.to_string(),
@@ -191,21 +142,11 @@ pub fn receipts(app: &App, limit: usize) -> Result<Answer, Failure> {
     for (n, record, at, state) in &receipts {
         let here = app.client.get(*record)?;
         let what = here.map_or_else(|| short(*record), |record| headline(app, &record));
-        rows.push(vec![
-            n.to_string(),
-            time::local(*at),
-            state_label(app.lang, *state).to_owned(),
-            what,
-        ]);
+        rows.push(vec![n.to_string(), time::local(*at), state_label(app.lang, *state).to_owned(), what]);
         list.push(json!({ "n": n, "record": record, "at": at, "state": state }));
     }
     let text = if rows.is_empty() {
-        app.lang
-            .pick(
-                "这台手机还没有保存过内容",
-                "nothing has been saved on this phone yet",
-            )
-            .to_owned()
+        app.lang.pick("这台手机还没有保存过内容", "nothing has been saved on this phone yet").to_owned()
     } else {
         table(&rows, "")
     };

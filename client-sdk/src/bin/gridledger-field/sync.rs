@@ -33,16 +33,10 @@ pub async fn enrol(app: &App, given: &Enrol) -> Result<Answer, Failure> {
     }
     let server = given.server.as_deref().unwrap_or_default().trim();
     check_server(app, server)?;
-    app.client
-        .enrol(server, given.code.as_deref().unwrap_or_default().trim())?;
+    app.client.enrol(server, given.code.as_deref().unwrap_or_default().trim())?;
     if given.later {
-        let text = lang
-            .pick("已记下；下次同步时注册", "remembered; the next sync enrols")
-            .to_owned();
-        return Ok(Answer::new(
-            json!({ "server": server, "user": null, "enrolled": false }),
-            text,
-        ));
+        let text = lang.pick("已记下；下次同步时注册", "remembered; the next sync enrols").to_owned();
+        return Ok(Answer::new(json!({ "server": server, "user": null, "enrolled": false }), text));
     }
     enrol_now(app, server).await
 }
@@ -52,11 +46,7 @@ async fn enrol_now(app: &App, server: &str) -> Result<Answer, Failure> {
     let status = app.client.status()?;
     let user = status.user.as_deref().map(one_line).unwrap_or_default();
     let name = status.name.as_deref().map(one_line).unwrap_or_default();
-    let done = say!(
-        app.lang,
-        "已注册：{name}（{user}）\n",
-        "enrolled: {name} ({user})\n"
-    );
+    let done = say!(app.lang, "已注册：{name}（{user}）\n", "enrolled: {name} ({user})\n");
     let json = json!({ "server": server, "user": status.user, "enrolled": status.enrolled, "sync": report });
     Ok(Answer::new(json, done + &told(app, &report)?))
 }
@@ -72,29 +62,19 @@ fn read_invite(app: &App, file: &Path) -> Result<Invite, Failure> {
     read.map_err(|error| {
         Failure::told(
             "invite",
-            say!(
-                app.lang,
-                "读不了邀请文件 {shown}：{error}",
-                "The invite {shown} cannot be read: {error}"
-            ),
+            say!(app.lang, "读不了邀请文件 {shown}：{error}", "The invite {shown} cannot be read: {error}"),
         )
     })?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::told(
             "invite",
-            say!(
-                app.lang,
-                "{shown} 不是邀请文件：{error}",
-                "{shown} is not an invite: {error}"
-            ),
+            say!(app.lang, "{shown} 不是邀请文件：{error}", "{shown} is not an invite: {error}"),
         )
     })
 }
 
 fn check_server(app: &App, server: &str) -> Result<(), Failure> {
-    let host = server
-        .strip_prefix("https://")
-        .or_else(|| server.strip_prefix("http://"));
+    let host = server.strip_prefix("https://").or_else(|| server.strip_prefix("http://"));
     let fits = host.is_some_and(|host| {
         !host.is_empty() && !host.starts_with('/') && !host.contains(char::is_whitespace)
     });
@@ -106,11 +86,7 @@ fn check_server(app: &App, server: &str) -> Result<(), Failure> {
             "\"{shown}\" is not a server's address: write https://HOST or https://HOST:PORT."
         )
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(Failure::Usage(wrong()))
-    }
+    if fits { Ok(()) } else { Err(Failure::Usage(wrong())) }
 }
 
 /// One sync; a failure that can pass says what is safe.
@@ -129,10 +105,7 @@ pub async fn sync(app: &App) -> Result<Answer, Failure> {
     json["unsent"] = json!(status.unsent);
     json["attention"] = json!(status.attention);
     json["conflicts"] = json!(status.conflicts);
-    json["trouble"] = status
-        .trouble
-        .as_ref()
-        .map_or(Value::Null, |trouble| json!(trouble));
+    json["trouble"] = status.trouble.as_ref().map_or(Value::Null, |trouble| json!(trouble));
     Ok(Answer::new(json, told(app, &report)?))
 }
 
@@ -143,16 +116,8 @@ pub fn told(app: &App, report: &SyncReport) -> Result<String, Failure> {
     let (up, down) = (bytes(report.bytes_up), bytes(report.bytes_down));
     let accepted = decided.saturating_sub(report.refused);
     let mut lines = vec![
-        say!(
-            lang,
-            "上行  {accepted} 笔已送达",
-            "sent       edits accepted: {accepted}"
-        ),
-        say!(
-            lang,
-            "下行  {changed} 条档案有更新",
-            "received   records changed: {changed}"
-        ),
+        say!(lang, "上行  {accepted} 笔已送达", "sent       edits accepted: {accepted}"),
+        say!(lang, "下行  {changed} 条档案有更新", "received   records changed: {changed}"),
         say!(
             lang,
             "用量  {trips} 次往返，上行 {up}，下行 {down}",

@@ -22,15 +22,7 @@ pub fn short(id: RecordId) -> String {
 pub fn clean(text: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' || turns(c) {
-                '·'
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_control() && c != '\n' || turns(c) { '·' } else { c }).collect()
 }
 
 /// The same on one line.
@@ -73,13 +65,8 @@ fn cut(text: &str, most: usize) -> String {
 /// Rows under each other, two spaces between columns, none after the last.
 pub fn table(rows: &[Vec<String>], indent: &str) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widest = |at: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(at))
-            .map(|cell| columns(cell))
-            .max()
-            .unwrap_or(0)
-    };
+    let widest =
+        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| columns(cell)).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count).map(widest).collect();
     let mut out = String::new();
     for row in rows {
@@ -113,16 +100,12 @@ pub fn type_label(app: &App, name: &str) -> String {
 
 /// What a record is called: its type's title field, or nothing.
 pub fn title(app: &App, record: &Record) -> String {
-    let field = app
-        .schema
-        .record_type(&record.record_type)
-        .and_then(|t| t.field(t.title.as_deref()?));
+    let field = app.schema.record_type(&record.record_type).and_then(|t| t.field(t.title.as_deref()?));
     let value = field.and_then(|field| Some((field, record.view.get(&field.name)?)));
     let title = value.map(|(field, value)| match value {
-        Value::Object(parts) => crate::values::parts_in_order(parts)
-            .map(|(_, v)| plain(v))
-            .collect::<Vec<_>>()
-            .join(" "),
+        Value::Object(parts) => {
+            crate::values::parts_in_order(parts).map(|(_, v)| plain(v)).collect::<Vec<_>>().join(" ")
+        }
         value => shown(app, &field.kind, value),
     });
     cut(&title.unwrap_or_default(), TITLE_COLUMNS)
@@ -138,17 +121,9 @@ pub fn plain(value: &Value) -> String {
 
 /// Type, short id, title.
 pub fn headline(app: &App, record: &Record) -> String {
-    let (label, id, title) = (
-        type_label(app, &record.record_type),
-        short(record.id),
-        title(app, record),
-    );
-    let state = crate::show::state_of(app, record)
-        .map(|state| format!(" [{state}]"))
-        .unwrap_or_default();
-    format!("{label} {id} {title}{state}")
-        .trim_end()
-        .replace("  ", " ")
+    let (label, id, title) = (type_label(app, &record.record_type), short(record.id), title(app, record));
+    let state = crate::show::state_of(app, record).map(|state| format!(" [{state}]")).unwrap_or_default();
+    format!("{label} {id} {title}{state}").trim_end().replace("  ", " ")
 }
 
 /// A name in the language in use, and the other language's where both help.

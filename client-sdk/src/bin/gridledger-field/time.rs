@@ -28,17 +28,12 @@ pub fn local(ms: i64) -> String {
 
 /// This computer's clock, ms since 1970.
 pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
 }
 
 /// Reads `2025-06-01`, `2025-06-01 08:30` or `2025-06-01T08:30:05` as ms since 1970.
 pub fn parse(text: &str) -> Option<i64> {
-    let (on, at) = text
-        .trim()
-        .split_once([' ', 'T'])
-        .unwrap_or((text.trim(), "00:00"));
+    let (on, at) = text.trim().split_once([' ', 'T']).unwrap_or((text.trim(), "00:00"));
     let [year, month, day] = numbers(on, '-')?.try_into().ok()?;
     let clock = numbers(at, ':')?;
     let (hour, minute, second) = match clock.as_slice() {
@@ -56,9 +51,7 @@ pub fn parse(text: &str) -> Option<i64> {
 
 fn numbers(text: &str, between: char) -> Option<Vec<i64>> {
     let digits = |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    text.split(between)
-        .map(|part| if digits(part) { part.parse().ok() } else { None })
-        .collect()
+    text.split(between).map(|part| if digits(part) { part.parse().ok() } else { None }).collect()
 }
 
 #[cfg(test)]
@@ -67,12 +60,9 @@ mod tests {
 
     #[test]
     fn times_read_back() {
-        for text in [
-            "1970-01-01 08:00:00",
-            "2000-02-29 00:00:00",
-            "2025-06-01 08:30:05",
-            "2100-03-01 23:59:59",
-        ] {
+        for text in
+            ["1970-01-01 08:00:00", "2000-02-29 00:00:00", "2025-06-01 08:30:05", "2100-03-01 23:59:59"]
+        {
             assert_eq!(parse(text).map(local).as_deref(), Some(text));
         }
         assert_eq!(parse("1970-01-01 08:00"), Some(0));

@@ -13,12 +13,7 @@ const ORDER: [&str; 6] = ["road", "number", "building", "unit", "floor", "room"]
 
 /// An object's parts in the order a person reads them.
 pub fn parts_in_order(parts: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
-    let place = |name: &str| {
-        ORDER
-            .iter()
-            .position(|known| *known == name)
-            .unwrap_or(ORDER.len())
-    };
+    let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
     let mut all: Vec<(&String, &Value)> = parts.iter().collect();
     all.sort_by(|(a, _), (b, _)| (place(a), a).cmp(&(place(b), b)));
     all.into_iter()
@@ -37,9 +32,7 @@ pub fn shown(app: &App, kind: &Kind, value: &Value) -> String {
         (Kind::List { item, .. }, Value::Array(items)) => all_shown(app, item, items),
         (Kind::Object { fields, .. }, Value::Object(parts)) => parts_in_order(parts)
             .map(|(name, part)| {
-                let value = fields
-                    .get(name)
-                    .map_or_else(|| plain(part), |kind| shown(app, kind, part));
+                let value = fields.get(name).map_or_else(|| plain(part), |kind| shown(app, kind, part));
                 format!("{}={value}", one_line(name))
             })
             .collect::<Vec<_>>()
@@ -50,27 +43,18 @@ pub fn shown(app: &App, kind: &Kind, value: &Value) -> String {
 
 /// Several values in one line.
 pub fn all_shown(app: &App, kind: &Kind, items: &[Value]) -> String {
-    items
-        .iter()
-        .map(|item| shown(app, kind, item))
-        .collect::<Vec<_>>()
-        .join(app.lang.comma())
+    items.iter().map(|item| shown(app, kind, item)).collect::<Vec<_>>().join(app.lang.comma())
 }
 
 fn choice_label(app: &App, choices: &[Choice], code: &str) -> String {
     let found = choices.iter().find(|choice| choice.code == code);
-    found.map_or_else(
-        || one_line(code),
-        |choice| app.lang.label(&choice.label).to_owned(),
-    )
+    found.map_or_else(|| one_line(code), |choice| app.lang.label(&choice.label).to_owned())
 }
 
 fn reference(app: &App, id: &str) -> String {
     let here = id.parse().ok().and_then(|id| app.client.get(id).ok().flatten());
     match here {
-        Some(record) => format!("{} {}", short(record.id), title(app, &record))
-            .trim_end()
-            .to_owned(),
+        Some(record) => format!("{} {}", short(record.id), title(app, &record)).trim_end().to_owned(),
         None => clip(id, 8),
     }
 }
@@ -101,9 +85,7 @@ fn code_of<'a>(choices: &'a [Choice], text: &'a str) -> &'a str {
 
 fn read_time(app: &App, text: &str) -> Result<Value, Failure> {
     if text.trim() == "now" {
-        return Ok(time::now()
-            .saturating_add(app.client.status()?.clock_offset_ms)
-            .into());
+        return Ok(time::now().saturating_add(app.client.status()?.clock_offset_ms).into());
     }
     match time::parse(text) {
         Some(ms) => Ok(ms.into()),

@@ -88,11 +88,7 @@ fn tell(app: &App, json: bool, before: &Seen) -> Result<Seen, Failure> {
             Some(_) => {}
         }
     }
-    for record in before
-        .iter()
-        .filter(|(id, _)| !now.contains_key(id))
-        .map(|(_, record)| record)
-    {
+    for record in before.iter().filter(|(id, _)| !now.contains_key(id)).map(|(_, record)| record) {
         said(app, json, "gone", '-', record, &Map::new());
     }
     Ok(now)
@@ -102,18 +98,9 @@ fn tell(app: &App, json: bool, before: &Seen) -> Result<Seen, Failure> {
 fn difference(old: &Record, new: &Record) -> Map<String, Value> {
     let fields = |record: &Record| record.view.as_object().cloned().unwrap_or_default();
     let (old, new) = (fields(old), fields(new));
-    let names = old
-        .keys()
-        .chain(new.keys().filter(|name| !old.contains_key(*name)));
+    let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
     let differ = names.filter(|name| old.get(*name) != new.get(*name));
-    differ
-        .map(|name| {
-            (
-                name.clone(),
-                json!({ "before": old.get(name), "after": new.get(name) }),
-            )
-        })
-        .collect()
+    differ.map(|name| (name.clone(), json!({ "before": old.get(name), "after": new.get(name) }))).collect()
 }
 
 fn said(app: &App, json: bool, change: &str, mark: char, record: &Record, fields: &Map<String, Value>) {
@@ -134,10 +121,7 @@ fn said(app: &App, json: bool, change: &str, mark: char, record: &Record, fields
     let mut shown = Vec::new();
     if let Some(change) = fields.get("_ticket") {
         let state = |side: &str| {
-            let ticket = Record {
-                view: json!({ "_ticket": change[side] }),
-                ..record.clone()
-            };
+            let ticket = Record { view: json!({ "_ticket": change[side] }), ..record.clone() };
             show::state_of(app, &ticket).unwrap_or_default()
         };
         let (before, after) = (state("before"), state("after"));

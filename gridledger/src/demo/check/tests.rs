@@ -12,11 +12,7 @@ fn record(n: u8) -> RecordId {
 }
 
 fn intent(field: &str, op: Op) -> Intent {
-    Intent {
-        facet: 0,
-        field: field.to_owned(),
-        op,
-    }
+    Intent { facet: 0, field: field.to_owned(), op }
 }
 
 fn kept(n: u64, record: RecordId, intents: &[Intent]) -> Kept {
@@ -38,11 +34,7 @@ fn world() -> (Evidence, Vec<Kept>, Vec<Contest>) {
         "_conflicts": { "label": [{ "value": "B" }, { "value": "A" }] },
     });
     let views = vec![(0, patrol.clone()), (1, json!({ "care": true }))];
-    let held = Held {
-        record_type: "patrol".into(),
-        area: AREA,
-        views,
-    };
+    let held = Held { record_type: "patrol".into(), area: AREA, views };
     let mut both = patrol.clone();
     both["care"] = json!(true);
     let phone = |name: &str, facets, view| Shown {
@@ -54,32 +46,14 @@ fn world() -> (Evidence, Vec<Kept>, Vec<Contest>) {
     let add = |item: &str| Op::Add { item: item.into() };
     let append = |text: &str| Op::Append { value: text.into() };
     let kept = vec![
-        kept(
-            1,
-            record(1),
-            &[
-                intent("posters", Op::Increment { by: 3 }),
-                intent("notes", append("a")),
-            ],
-        ),
-        kept(
-            2,
-            record(1),
-            &[
-                intent("posters", Op::Increment { by: 2 }),
-                intent("notes", append("a")),
-            ],
-        ),
+        kept(1, record(1), &[intent("posters", Op::Increment { by: 3 }), intent("notes", append("a"))]),
+        kept(2, record(1), &[intent("posters", Op::Increment { by: 2 }), intent("notes", append("a"))]),
         kept(3, record(1), &[intent("tags", add("x"))]),
         kept(4, record(1), &[intent("posters", Op::Increment { by: 100 })]),
     ];
     let refusal = |n| (n == 4).then(|| Refusal::new(gridledger_schema::code::Code::AlreadySet, "once"));
     let stored = kept.iter().map(|kept| {
-        let stored = Stored {
-            record: kept.record,
-            intents: kept.intents.clone(),
-            refusal: refusal(kept.n),
-        };
+        let stored = Stored { record: kept.record, intents: kept.intents.clone(), refusal: refusal(kept.n) };
         ((kept.feed, kept.n), vec![stored])
     });
     let mut evidence = Evidence {
@@ -88,12 +62,8 @@ fn world() -> (Evidence, Vec<Kept>, Vec<Contest>) {
         stored: stored.collect(),
     };
     evidence.phones[0].attention.insert(4);
-    let contest = Contest {
-        record: record(1),
-        field: "label",
-        values: vec!["A".into(), "B".into()],
-        settled: None,
-    };
+    let contest =
+        Contest { record: record(1), field: "label", values: vec!["A".into(), "B".into()], settled: None };
     (evidence, kept, vec![contest])
 }
 
@@ -108,10 +78,7 @@ fn found(tamper: impl FnOnce(&mut Evidence, &mut Vec<Kept>, &mut Vec<Contest>)) 
 }
 
 fn shown(evidence: &mut Evidence, phone: usize) -> &mut Value {
-    evidence.phones[phone]
-        .records
-        .get_mut(&record(1))
-        .expect("the record")
+    evidence.phones[phone].records.get_mut(&record(1)).expect("the record")
 }
 
 fn ledger(evidence: &mut Evidence) -> &mut Value {
@@ -123,26 +90,14 @@ fn a_world_in_order_has_no_differences() {
     let (evidence, kept, contests) = world();
     let outcome = check(&evidence, &kept, &contests);
     assert_eq!(outcome.differences, []);
-    let counted = (
-        outcome.views,
-        outcome.edits,
-        outcome.sums,
-        outcome.items,
-        outcome.values,
-    );
+    let counted = (outcome.views, outcome.edits, outcome.sums, outcome.items, outcome.values);
     assert_eq!(counted, (2, 4, 1, 2, 2));
 }
 
 #[test]
 fn a_phone_that_shows_something_else_is_named() {
-    assert_eq!(
-        found(|e, _, _| shown(e, 1)["posters"] = json!(4)),
-        ["view_differs"]
-    );
-    assert_eq!(
-        found(|e, _, _| shown(e, 0)["care"] = json!(true)),
-        ["view_differs"]
-    );
+    assert_eq!(found(|e, _, _| shown(e, 1)["posters"] = json!(4)), ["view_differs"]);
+    assert_eq!(found(|e, _, _| shown(e, 0)["care"] = json!(true)), ["view_differs"]);
     assert_eq!(found(|e, _, _| e.phones[0].records.clear()), ["record_missing"]);
     assert_eq!(found(|e, _, _| e.phones[0].facets.clear()), ["record_extra"]);
     let stranger = |e: &mut Evidence| _ = e.phones[0].records.insert(record(9), json!({}));
@@ -165,19 +120,13 @@ fn an_edit_that_is_missing_doubled_altered_or_made_up_is_named() {
     assert_eq!(found(|e, _, _| alter(e)), ["edit_altered"]);
     assert_eq!(found(|_, kept, _| _ = kept.remove(2)), ["edit_unmeant"]);
     // What the diary never had leaves counters without their ground as well.
-    assert_eq!(
-        found(|_, kept, _| _ = kept.remove(1)),
-        ["edit_unmeant", "counter_differs", "item_differs"]
-    );
+    assert_eq!(found(|_, kept, _| _ = kept.remove(1)), ["edit_unmeant", "counter_differs", "item_differs"]);
 }
 
 #[test]
 fn a_refused_edit_waits_on_its_authors_phone_and_no_other() {
     assert_eq!(found(|e, _, _| e.phones[0].attention.clear()), ["refusal_untold"]);
-    assert_eq!(
-        found(|e, _, _| _ = e.phones[0].attention.insert(3)),
-        ["refusal_unfounded"]
-    );
+    assert_eq!(found(|e, _, _| _ = e.phones[0].attention.insert(3)), ["refusal_unfounded"]);
 }
 
 #[test]
@@ -187,15 +136,9 @@ fn what_was_added_is_there() {
         shown(e, 0)[field] = value.clone();
         shown(e, 1)[field] = value;
     };
-    assert_eq!(
-        found(|e, _, _| both(e, "posters", json!(105))),
-        ["counter_differs"]
-    );
+    assert_eq!(found(|e, _, _| both(e, "posters", json!(105))), ["counter_differs"]);
     assert_eq!(found(|e, _, _| both(e, "notes", json!(["a"]))), ["item_differs"]);
-    assert_eq!(
-        found(|e, _, _| both(e, "notes", json!(["a", "a", "a"]))),
-        ["item_differs"]
-    );
+    assert_eq!(found(|e, _, _| both(e, "notes", json!(["a", "a", "a"]))), ["item_differs"]);
     assert_eq!(found(|e, _, _| both(e, "tags", json!([]))), ["item_differs"]);
     assert_eq!(found(|e, _, _| both(e, "_conflicts", json!({}))), ["value_lost"]);
 }
@@ -210,9 +153,6 @@ fn a_settled_field_has_the_settled_value_alone() {
 fn a_raised_field_may_have_been_put() {
     let put = intent("urgency", Op::Put { value: json!(3) });
     let raise = intent("urgency", Op::Raise { value: 3 });
-    assert!(same_intents(
-        std::slice::from_ref(&put),
-        std::slice::from_ref(&raise)
-    ));
+    assert!(same_intents(std::slice::from_ref(&put), std::slice::from_ref(&raise)));
     assert!(!same_intents(&[raise], &[put]));
 }

@@ -26,19 +26,13 @@ impl Day<'_> {
             let together = self.rng.between(1, 3).min(waiting.len());
             let group: Vec<(usize, u32)> = waiting.drain(..together).collect();
             for (at, tries) in &group {
-                let signal = if *tries == 0 && self.rng.percent(cuts_percent) {
-                    self.cut()
-                } else {
-                    Signal::Good
-                };
+                let signal =
+                    if *tries == 0 && self.rng.percent(cuts_percent) { self.cut() } else { Signal::Good };
                 self.phones[*at].signal(signal);
             }
             let who: Vec<usize> = group.iter().map(|(at, _)| *at).collect();
             for at in self.sync_broken(&who)? {
-                let tries = group
-                    .iter()
-                    .find(|(one, _)| *one == at)
-                    .map_or(0, |(_, tries)| *tries);
+                let tries = group.iter().find(|(one, _)| *one == at).map_or(0, |(_, tries)| *tries);
                 if tries >= ATTEMPTS {
                     return Err(DemoError::Line(self.phones[at].part.login.clone()));
                 }
@@ -49,10 +43,7 @@ impl Day<'_> {
         let broken = self.broken() - broken;
         self.tell.line(
             &format!("{}：全部送达（中断 {broken} 次，再次同步后补齐）", what.0),
-            &format!(
-                "{}: everything arrived ({broken} syncs broke off and were made up for)",
-                what.1
-            ),
+            &format!("{}: everything arrived ({broken} syncs broke off and were made up for)", what.1),
         );
         Ok(())
     }
@@ -125,18 +116,13 @@ impl Day<'_> {
     /// Syncs phones; returns those whose line broke.
     fn sync_broken(&mut self, who: &[usize]) -> Result<Vec<usize>, DemoError> {
         let all = self.sync_all(who)?;
-        let broken = all
-            .into_iter()
-            .filter(|(_, synced)| matches!(synced, Synced::Broken));
+        let broken = all.into_iter().filter(|(_, synced)| matches!(synced, Synced::Broken));
         Ok(broken.map(|(at, _)| at).collect())
     }
 
     fn sync_all(&mut self, who: &[usize]) -> Result<Vec<(usize, Synced)>, DemoError> {
         let before: Vec<(u64, u64)> = self.phones.iter().map(|phone| phone.line.carried()).collect();
-        let clients: Vec<_> = who
-            .iter()
-            .map(|&at| (at, self.phones[at].client.clone()))
-            .collect();
+        let clients: Vec<_> = who.iter().map(|&at| (at, self.phones[at].client.clone())).collect();
         let mut out = Vec::new();
         for (at, client) in clients {
             // One after another: who comes first decides what comes of it, and the seed alone decides who does.

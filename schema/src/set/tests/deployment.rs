@@ -72,15 +72,9 @@ fn a_bundle_is_the_whole_set() {
 fn a_fingerprint_ignores_white_space_and_nothing_else() {
     let spaced = one_field(TEXT).replace(", ", "  ,\n ");
     let set = load("records/well.json", &one_field(TEXT)).unwrap();
-    assert_eq!(
-        load("records/well.json", &spaced).unwrap().fingerprint(),
-        set.fingerprint()
-    );
+    assert_eq!(load("records/well.json", &spaced).unwrap().fingerprint(), set.fingerprint());
     let longer = one_field(&TEXT.replace('9', "8"));
-    assert_ne!(
-        load("records/well.json", &longer).unwrap().fingerprint(),
-        set.fingerprint()
-    );
+    assert_ne!(load("records/well.json", &longer).unwrap().fingerprint(), set.fingerprint());
 }
 
 #[test]
@@ -88,37 +82,18 @@ fn a_broken_bundle_is_refused() {
     let fault = |text: &str| SchemaSet::from_bundle(text).unwrap_err().to_string();
     assert_eq!(fault("[]"), "bundle#: must be an object");
     assert_eq!(fault("{}"), "roles.json#: the file is missing");
-    assert_eq!(
-        fault(r#"{"x.json":{}}"#),
-        "x.json#: is not a file of a schema set"
-    );
-    assert_eq!(
-        refusal("../roles.json", "{}"),
-        "../roles.json#: is not a file of a schema set"
-    );
+    assert_eq!(fault(r#"{"x.json":{}}"#), "x.json#: is not a file of a schema set");
+    assert_eq!(refusal("../roles.json", "{}"), "../roles.json#: is not a file of a schema set");
 }
 
 #[test]
 fn the_worked_example_of_the_guide_loads() {
-    let set = load(
-        "records/street_stall.json",
-        example("`records/street_stall.json`:"),
-    )
-    .unwrap();
+    let set = load("records/street_stall.json", example("`records/street_stall.json`:")).unwrap();
     let stall = set.record_type("street_stall").unwrap();
-    assert_eq!(
-        stall.order(),
-        ["name", "goods", "keeper_phone", "warnings", "place_ref"]
-    );
+    assert_eq!(stall.order(), ["name", "goods", "keeper_phone", "warnings", "place_ref"]);
     assert_eq!(stall.field("warnings").unwrap().merge, Merge::Counter);
-    assert_eq!(
-        stall.field("place_ref").unwrap().kind,
-        Kind::Ref("place".to_owned())
-    );
-    assert_eq!(
-        stall.field("keeper_phone").unwrap().privacy.retain_days,
-        Some(365)
-    );
+    assert_eq!(stall.field("place_ref").unwrap().kind, Kind::Ref("place".to_owned()));
+    assert_eq!(stall.field("keeper_phone").unwrap().privacy.retain_days, Some(365));
     assert_eq!(stall.device.as_ref().unwrap().keep, Keep::Always);
 }
 

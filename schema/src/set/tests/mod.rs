@@ -12,10 +12,7 @@ use super::{SchemaError, SchemaSet};
 
 /// The smallest record file with one field, whose keywords are `keywords`.
 fn one_field(keywords: &str) -> String {
-    record(
-        &format!(r#""x": {{ "x-label": {{ "zh": "甲", "en": "X" }}, {keywords} }}"#),
-        "",
-    )
+    record(&format!(r#""x": {{ "x-label": {{ "zh": "甲", "en": "X" }}, {keywords} }}"#), "")
 }
 
 /// A record file with these properties and these further keywords (ending in a comma).

@@ -8,42 +8,18 @@ const W: &str = r#""x-merge": "register", "x-write": ["grid_worker"]"#;
 fn a_field_is_refused_with_file_pointer_and_reason() {
     let sensitive = r#""x-privacy": { "class": "sensitive", "purpose": "p" }"#;
     let table: &[(String, &str)] = &[
-        (
-            TEXT.replace("register", "foo"),
-            "/properties/x/x-merge: unknown merge kind `foo`",
-        ),
-        (
-            TEXT.replace("grid_worker", "king"),
-            "/properties/x/x-write/0: unknown role `king`",
-        ),
-        (
-            TEXT.replace("grid_worker", "@king"),
-            "/properties/x/x-write/0: unknown group of roles `@king`",
-        ),
-        (
-            TEXT.replace(r#"["grid_worker"]"#, "[]"),
-            "/properties/x/x-write: must name at least one role",
-        ),
-        (
-            TEXT.replace(r#"["grid_worker"]"#, "true"),
-            "/properties/x/x-write: must be a list",
-        ),
-        (
-            TEXT.replace("x-merge", "x-mrge"),
-            "/properties/x: `x-merge` is missing",
-        ),
+        (TEXT.replace("register", "foo"), "/properties/x/x-merge: unknown merge kind `foo`"),
+        (TEXT.replace("grid_worker", "king"), "/properties/x/x-write/0: unknown role `king`"),
+        (TEXT.replace("grid_worker", "@king"), "/properties/x/x-write/0: unknown group of roles `@king`"),
+        (TEXT.replace(r#"["grid_worker"]"#, "[]"), "/properties/x/x-write: must name at least one role"),
+        (TEXT.replace(r#"["grid_worker"]"#, "true"), "/properties/x/x-write: must be a list"),
+        (TEXT.replace("x-merge", "x-mrge"), "/properties/x: `x-merge` is missing"),
         (
             TEXT.replace("maxLength", "minLength"),
             "/properties/x/minLength: keyword `minLength` is not supported here",
         ),
-        (
-            TEXT.replace(r#""maxLength": 9, "#, ""),
-            "/properties/x: `maxLength` is missing",
-        ),
-        (
-            TEXT.replace('9', "0"),
-            "/properties/x/maxLength: must be a whole number from 1 to 20000",
-        ),
+        (TEXT.replace(r#""maxLength": 9, "#, ""), "/properties/x: `maxLength` is missing"),
+        (TEXT.replace('9', "0"), "/properties/x/maxLength: must be a whole number from 1 to 20000"),
         (
             format!(r#"{TEXT}, "pattern": "a""#),
             "/properties/x/pattern: keyword `pattern` is not supported here",
@@ -60,14 +36,8 @@ fn a_field_is_refused_with_file_pointer_and_reason() {
             format!(r#""type": "boolean", {}"#, W.replace("register", "text")),
             "/properties/x/x-merge: merge kind `text` needs a text, this is `boolean`",
         ),
-        (
-            TEXT.replace("register", "log"),
-            "/properties/x/type: merge kind `log` needs type `array`",
-        ),
-        (
-            TEXT.replace("register", "map"),
-            "/properties/x/type: merge kind `map` needs type `object`",
-        ),
+        (TEXT.replace("register", "log"), "/properties/x/type: merge kind `log` needs type `array`"),
+        (TEXT.replace("register", "map"), "/properties/x/type: merge kind `map` needs type `object`"),
         (
             format!(
                 r#""type": "object", "maxProperties": 9, "additionalProperties": {{ "type": "boolean" }}, {}"#,
@@ -76,16 +46,10 @@ fn a_field_is_refused_with_file_pointer_and_reason() {
             "/properties/x/x-merge: merge kind `map` needs an object, this is `boolean`",
         ),
         (
-            format!(
-                r#""type": "array", "maxItems": 9, {}"#,
-                W.replace("register", "events")
-            ),
+            format!(r#""type": "array", "maxItems": 9, {}"#, W.replace("register", "events")),
             "/properties/x: merge kind `events` needs `x-workflow` on the record type",
         ),
-        (
-            format!(r#"{TEXT}, "x-read": "secret""#),
-            "/properties/x/x-read: unknown read class `secret`",
-        ),
+        (format!(r#"{TEXT}, "x-read": "secret""#), "/properties/x/x-read: unknown read class `secret`"),
         (
             format!(r#"{TEXT}, "x-privacy": "personal""#),
             "/properties/x/x-privacy: a personal or sensitive field needs a `purpose`",
@@ -118,14 +82,8 @@ fn a_field_is_refused_with_file_pointer_and_reason() {
             format!(r#"{TEXT}, "x-device": {{ "keep": "long" }}"#),
             "/properties/x/x-device/keep: unknown stay `long`",
         ),
-        (
-            format!(r#"{TEXT}, "x-own": 1"#),
-            "/properties/x/x-own: must be true or false",
-        ),
-        (
-            format!(r#""type": "null", {W}"#),
-            "/properties/x/type: unknown type `null`",
-        ),
+        (format!(r#"{TEXT}, "x-own": 1"#), "/properties/x/x-own: must be true or false"),
+        (format!(r#""type": "null", {W}"#), "/properties/x/type: unknown type `null`"),
         (
             format!(r#""type": "string", "x-ref": "castle", {W}"#),
             "/properties/x/x-ref: unknown record type `castle`",
@@ -142,10 +100,7 @@ fn a_field_is_refused_with_file_pointer_and_reason() {
             format!(r#""type": "integer", "minimum": 2, "maximum": 1, {W}"#),
             "/properties/x: minimum is above maximum",
         ),
-        (
-            format!(r#""type": "number", "minimum": "a", {W}"#),
-            "/properties/x/minimum: must be a number",
-        ),
+        (format!(r#""type": "number", "minimum": "a", {W}"#), "/properties/x/minimum: must be a number"),
         (
             format!(r#""type": "array", "items": {{ "type": "boolean" }}, {W}"#),
             "/properties/x: `maxItems` is missing",
@@ -172,10 +127,7 @@ fn a_field_is_refused_with_file_pointer_and_reason() {
         ),
     ];
     for (keywords, expected) in table {
-        assert_eq!(
-            refusal("records/foo.json", &one_field(keywords)),
-            format!("records/foo.json#{expected}")
-        );
+        assert_eq!(refusal("records/foo.json", &one_field(keywords)), format!("records/foo.json#{expected}"));
     }
 }
 
@@ -183,25 +135,15 @@ fn a_field_is_refused_with_file_pointer_and_reason() {
 fn enumerations_need_labelled_distinct_codes() {
     let fault = |codes: &str, labels: &str| {
         let keywords = format!(r#""type": "string", "enum": {codes}, "x-enum-labels": {labels}, {W}"#);
-        refusal("records/foo.json", &one_field(&keywords))
-            .split_once("/properties/x/")
-            .unwrap()
-            .1
-            .to_owned()
+        refusal("records/foo.json", &one_field(&keywords)).split_once("/properties/x/").unwrap().1.to_owned()
     };
     let a = r#"{ "a": { "zh": "甲", "en": "A" } }"#;
     assert_eq!(fault("[]", "{}"), "enum: 0 codes, 1 to 500 are allowed");
     assert_eq!(fault(r#"["a", "a"]"#, a), "enum/1: code `a` appears twice");
     assert_eq!(fault(r#"["a", "b"]"#, a), "x-enum-labels: `b` is missing");
-    assert_eq!(
-        fault(r#"["a"]"#, r#"{ "a": { "zh": "甲" } }"#),
-        "x-enum-labels/a: `en` is missing"
-    );
+    assert_eq!(fault(r#"["a"]"#, r#"{ "a": { "zh": "甲" } }"#), "x-enum-labels/a: `en` is missing");
     let both = r#"{ "a": { "zh": "甲", "en": "A" }, "b": { "zh": "乙", "en": "B" } }"#;
-    assert_eq!(
-        fault(r#"["a"]"#, both),
-        "x-enum-labels/b: label of `b`, which is not a code of the enum"
-    );
+    assert_eq!(fault(r#"["a"]"#, both), "x-enum-labels/b: label of `b`, which is not a code of the enum");
 }
 
 #[test]
@@ -215,40 +157,22 @@ fn a_record_file_is_refused_with_file_pointer_and_reason() {
             good.replace("2020-12", "2019-09"),
             "/$schema: must be `https://json-schema.org/draft/2020-12/schema`",
         ),
-        (
-            good.replacen("\"object\"", "\"array\"", 1),
-            "/type: must be `object`",
-        ),
-        (
-            good.replace("grid_worker\"],\n", "nobody\"],\n"),
-            "/x-create/0: unknown role `nobody`",
-        ),
-        (
-            good.replace("\"properties\"", "\"fields\""),
-            "/fields: keyword `fields` is not supported here",
-        ),
+        (good.replacen("\"object\"", "\"array\"", 1), "/type: must be `object`"),
+        (good.replace("grid_worker\"],\n", "nobody\"],\n"), "/x-create/0: unknown role `nobody`"),
+        (good.replace("\"properties\"", "\"fields\""), "/fields: keyword `fields` is not supported here"),
         (record("", ""), "/properties: 0 fields, 1 to 200 are allowed"),
         (record(field, r#""x-title": "y","#), "/x-title: unknown field `y`"),
         (
             record(number, r#""x-title": "x","#),
             "/x-title: field `x` cannot be a title: it is not one ordinary text, code or object",
         ),
-        (
-            record(field, r#""required": ["y"],"#),
-            "/required/0: `y` is not among the properties",
-        ),
-        (
-            record(field, r#""required": ["x", "x"],"#),
-            "/required/1: `x` appears twice",
-        ),
+        (record(field, r#""required": ["y"],"#), "/required/0: `y` is not among the properties"),
+        (record(field, r#""required": ["x", "x"],"#), "/required/1: `x` appears twice"),
         (
             record(number, r#""required": ["x"],"#),
             "/x-create: role `grid_worker` may create but not write the required field `x`",
         ),
-        (
-            record(field, r#""x-workflow": "other","#),
-            "/x-workflow: unknown workflow `other`",
-        ),
+        (record(field, r#""x-workflow": "other","#), "/x-workflow: unknown workflow `other`"),
         (
             record(field, r#""x-workflow": "ticket","#),
             "/x-workflow: needs exactly one field of merge kind `events`, there are 0",
@@ -257,16 +181,10 @@ fn a_record_file_is_refused_with_file_pointer_and_reason() {
             record(&field.replace("\"x\"", "\"Xx\""), ""),
             "/properties/Xx: name `Xx` does not match ^[a-z][a-z0-9_]{0,39}$",
         ),
-        (
-            record(field, r#""additionalProperties": true,"#),
-            "/additionalProperties: must be false",
-        ),
+        (record(field, r#""additionalProperties": true,"#), "/additionalProperties: must be false"),
         ("[]".to_owned(), ": must be an object"),
         (format!("{good} x"), ": not readable as JSON: trailing characters"),
-        (
-            record(&format!("{field}, {field}"), ""),
-            ": not readable as JSON: key `x` appears twice",
-        ),
+        (record(&format!("{field}, {field}"), ""), ": not readable as JSON: key `x` appears twice"),
     ];
     for (text, expected) in table {
         let message = refusal("records/foo.json", text);

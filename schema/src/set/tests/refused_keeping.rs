@@ -48,21 +48,14 @@ fn what_is_kept_for_a_time_counts_from_something_that_is_there() {
     let of_type = personal(r#""retain_days": 9"#, "", r#""x-retain-from": "t","#);
     let set = load("records/foo.json", &of_type).unwrap();
     let found = set.record_type("foo").unwrap();
-    assert_eq!(
-        *found.retain_from(&found.fields["x"]),
-        RetainFrom::Field("t".into())
-    );
+    assert_eq!(*found.retain_from(&found.fields["x"]), RetainFrom::Field("t".into()));
 }
 
 #[test]
 fn a_consent_is_one_that_people_can_give_and_take_back() {
     let at = "records/foo.json#/properties/x/x-privacy/consent: ";
     let with = |purpose: &str, consents: &str, keywords: &str| {
-        let more = if consents.is_empty() {
-            String::new()
-        } else {
-            format!(", {consents}")
-        };
+        let more = if consents.is_empty() { String::new() } else { format!(", {consents}") };
         personal(&format!(r#""consent": "{purpose}""#), &more, keywords)
     };
     let none = "needs a field `consents` of codes, merge kind `set-remove-wins`";
@@ -70,10 +63,7 @@ fn a_consent_is_one_that_people_can_give_and_take_back() {
     let table = [
         (with("calls", "", ""), none),
         (with("calls", &adds_win, ""), none),
-        (
-            with("visits", CONSENTS, ""),
-            "unknown purpose `visits`: not a code of `consents`",
-        ),
+        (with("visits", CONSENTS, ""), "unknown purpose `visits`: not a code of `consents`"),
         (
             with("calls", CONSENTS, r#""required": ["x"],"#),
             "what a record cannot be without does not depend on consent",

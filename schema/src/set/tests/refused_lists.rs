@@ -12,10 +12,7 @@ fn sizes_are_bounded() {
     for _ in 0..bounds::NESTING_MAX {
         nested = format!(r#"{{ "type": "array", "maxItems": 1, "items": {nested} }}"#);
     }
-    let keywords = format!(
-        "{}, {W}",
-        nested.strip_prefix('{').unwrap().strip_suffix('}').unwrap()
-    );
+    let keywords = format!("{}, {W}", nested.strip_prefix('{').unwrap().strip_suffix('}').unwrap());
     let steps = "/items".repeat(bounds::NESTING_MAX);
     assert_eq!(
         refusal("records/foo.json", &one_field(&keywords)),
@@ -29,16 +26,11 @@ fn sizes_are_bounded() {
         refusal("records/foo.json", &record(&fields, "")),
         "records/foo.json#/properties: 201 fields, 1 to 200 are allowed"
     );
-    let types: Vec<_> = (0..200)
-        .map(|index| (format!("records/t{index}.json"), one_field(TEXT)))
-        .collect();
+    let types: Vec<_> = (0..200).map(|index| (format!("records/t{index}.json"), one_field(TEXT))).collect();
     let error = SchemaSet::from_files(&types).unwrap_err();
     assert_eq!(error.reason, "209 files of this kind, 200 are allowed");
     let long = " ".repeat(bounds::FILE_BYTES_MAX + 1);
-    assert_eq!(
-        refusal("roles.json", &long),
-        "roles.json#: longer than 1048576 bytes"
-    );
+    assert_eq!(refusal("roles.json", &long), "roles.json#: longer than 1048576 bytes");
 }
 
 #[test]
@@ -54,16 +46,8 @@ fn lists_are_refused_with_file_pointer_and_reason() {
         format!(r#"{{ "kinds": [{{ "code": "k", {label}, "level": 1, "parents": ["{parent}"] }}] }}"#)
     };
     let table: &[(&str, String, &str)] = &[
-        (
-            "roles.json",
-            roles("", &role),
-            "/read_classes: the first read class must be `ordinary`",
-        ),
-        (
-            "roles.json",
-            roles(&ordinary, &format!("{role}, {role}")),
-            "/roles/1/code: code `r` appears twice",
-        ),
+        ("roles.json", roles("", &role), "/read_classes: the first read class must be `ordinary`"),
+        ("roles.json", roles(&ordinary, &format!("{role}, {role}")), "/roles/1/code: code `r` appears twice"),
         (
             "roles.json",
             roles(&ordinary, &role.replace('1', "5")),
@@ -71,18 +55,12 @@ fn lists_are_refused_with_file_pointer_and_reason() {
         ),
         (
             "roles.json",
-            roles(
-                &ordinary,
-                &role.replace("\"level\"", "\"reads\": [\"x\"], \"level\""),
-            ),
+            roles(&ordinary, &role.replace("\"level\"", "\"reads\": [\"x\"], \"level\"")),
             "/roles/0/reads/0: unknown read class `x`",
         ),
         (
             "roles.json",
-            roles(
-                &ordinary,
-                &role.replace("\"level\"", "\"scope\": \"x\", \"level\""),
-            ),
+            roles(&ordinary, &role.replace("\"level\"", "\"scope\": \"x\", \"level\"")),
             "/roles/0/scope: unknown scope `x`",
         ),
         (
@@ -90,21 +68,13 @@ fn lists_are_refused_with_file_pointer_and_reason() {
             roles(&ordinary, &role).replace(" }] }", r#" }], "groups": { "g": ["x"] } }"#),
             "/groups/g/0: unknown role `x`",
         ),
-        (
-            "categories.json",
-            category(r#", "evidence": "x""#),
-            "/categories/0/evidence: unknown evidence `x`",
-        ),
+        ("categories.json", category(r#", "evidence": "x""#), "/categories/0/evidence: unknown evidence `x`"),
         (
             "categories.json",
             r#"{ "categories": [], "lines": [] }"#.to_owned(),
             "/categories: must name at least one category",
         ),
-        (
-            "areas.json",
-            kind("x"),
-            "/kinds/0/parents: unknown kind of area `x`",
-        ),
+        ("areas.json", kind("x"), "/kinds/0/parents: unknown kind of area `x`"),
     ];
     for (path, text, expected) in table {
         assert_eq!(refusal(path, text), format!("{path}#{expected}"));
@@ -119,41 +89,13 @@ fn a_workflow_is_refused_with_file_pointer_and_reason() {
         refusal("workflows/ticket.json", &good.replacen(from, to, 1))
     };
     for (from, to, expected) in [
-        (
-            "\"to\": \"CLOSED\"",
-            "\"to\": \"DONE\"",
-            "/verbs/close/to: unknown state `DONE`",
-        ),
-        (
-            "\"not_handler\"",
-            "\"not_me\"",
-            "/verbs/verify_fail/conditions/0: unknown condition `not_me`",
-        ),
-        (
-            "[\"who\"]",
-            "[\"whom\"]",
-            "/verbs/assign/required_args/0: unknown argument `whom`",
-        ),
-        (
-            "\"reporter\" }",
-            "\"owner\" }",
-            "/verbs/accept/who/2/as: unknown party `owner`",
-        ),
-        (
-            "[2, 4]",
-            "[4, 2]",
-            "/verbs/accept/who/1/at_level/1: must be a whole number from 4 to 4",
-        ),
-        (
-            "[2, 4]",
-            "[2]",
-            "/verbs/accept/who/1/at_level: must be a list of two levels",
-        ),
-        (
-            "\"open\": true",
-            "\"open\": 1",
-            "/states/0/open: must be true or false",
-        ),
+        ("\"to\": \"CLOSED\"", "\"to\": \"DONE\"", "/verbs/close/to: unknown state `DONE`"),
+        ("\"not_handler\"", "\"not_me\"", "/verbs/verify_fail/conditions/0: unknown condition `not_me`"),
+        ("[\"who\"]", "[\"whom\"]", "/verbs/assign/required_args/0: unknown argument `whom`"),
+        ("\"reporter\" }", "\"owner\" }", "/verbs/accept/who/2/as: unknown party `owner`"),
+        ("[2, 4]", "[4, 2]", "/verbs/accept/who/1/at_level/1: must be a whole number from 4 to 4"),
+        ("[2, 4]", "[2]", "/verbs/accept/who/1/at_level: must be a list of two levels"),
+        ("\"open\": true", "\"open\": 1", "/states/0/open: must be true or false"),
     ] {
         assert_eq!(fault(from, to), format!("workflows/ticket.json#{expected}"));
     }

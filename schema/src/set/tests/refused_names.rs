@@ -9,10 +9,7 @@ fn what_is_not_collected_cannot_be_named() {
     let named = |name: &str| refusal("records/foo.json", &record(&format!(r#""{name}": {{}}"#), ""));
     let about = |name: &str| {
         let message = named(name);
-        message
-            .split_once("no schema may hold ")
-            .map(|(_, what)| what.to_owned())
-            .unwrap_or(message)
+        message.split_once("no schema may hold ").map(|(_, what)| what.to_owned()).unwrap_or(message)
     };
     assert_eq!(
         named("face_image"),
@@ -53,10 +50,7 @@ fn what_is_not_collected_cannot_be_named() {
         "voice_call_made",
         "location",
     ] {
-        assert_eq!(
-            about(name),
-            format!("records/foo.json#/properties/{name}: `x-label` is missing")
-        );
+        assert_eq!(about(name), format!("records/foo.json#/properties/{name}: `x-label` is missing"));
     }
 }
 
@@ -110,10 +104,7 @@ fn what_is_not_collected_is_known_in_either_language_and_however_it_is_spaced() 
     ] {
         let told =
             format!("records/foo.json#/properties/x/x-label: `{zh}` is refused: no schema may hold {what}");
-        assert_eq!(
-            refusal("records/foo.json", &one_field(TEXT).replace("甲", zh)),
-            told
-        );
+        assert_eq!(refusal("records/foo.json", &one_field(TEXT).replace("甲", zh)), told);
     }
     let english = one_field(TEXT).replace("\"X\"", "\"人脸\"");
     assert!(refusal("records/foo.json", &english).ends_with("no schema may hold faces"));

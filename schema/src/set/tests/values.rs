@@ -18,28 +18,16 @@ fn text(max_chars: u32) -> Kind {
 fn shop() -> Kind {
     let fields = BTreeMap::from([
         ("a/b".to_owned(), text(2)),
-        (
-            "tags".to_owned(),
-            Kind::List {
-                item: Box::new(text(3)),
-                max_items: 2,
-            },
-        ),
+        ("tags".to_owned(), Kind::List { item: Box::new(text(3)), max_items: 2 }),
     ]);
-    Kind::Object {
-        fields,
-        required: vec!["tags".to_owned()],
-    }
+    Kind::Object { fields, required: vec!["tags".to_owned()] }
 }
 
 #[test]
 fn simple_kinds() {
     let whole = Kind::Integer { min: -5, max: 5 };
     let number = Kind::Number { min: 0.0, max: 1.5 };
-    let choice = Kind::Enum(vec![Choice {
-        code: "a".to_owned(),
-        label: Label::default(),
-    }]);
+    let choice = Kind::Enum(vec![Choice { code: "a".to_owned(), label: Label::default() }]);
     let table: &[(&Kind, Value, &str)] = &[
         (&text(3), json!("灯不亮"), "ok"),
         (&text(3), json!(""), "ok"),
@@ -121,9 +109,6 @@ fn deep_values_cost_no_depth() {
     for _ in 0..100 {
         value = json!([value]);
     }
-    let kind = Kind::List {
-        item: Box::new(text(9)),
-        max_items: 9,
-    };
+    let kind = Kind::List { item: Box::new(text(9)), max_items: 9 };
     assert_eq!(outcome(&kind, &value), "/0 type");
 }

@@ -35,11 +35,7 @@ fn header(key: &KeptKey) -> Value {
 }
 
 fn signed_text(header: &Value, claims: &Value) -> String {
-    format!(
-        "{}.{}",
-        BASE64.encode(header.to_string()),
-        BASE64.encode(claims.to_string())
-    )
+    format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()))
 }
 
 /// A token as somebody else's library would make it.
@@ -64,10 +60,7 @@ fn a_token_reads_back() {
     let keys = keys(&[kept()]);
     let token = keys.sign(UserNo(3), SESSION, NOW).expect("signs");
     let claims = keys.read(&token, NOW).expect("a good token");
-    assert_eq!(
-        (claims.user(), claims.session()),
-        (Some(UserNo(3)), Some(SESSION))
-    );
+    assert_eq!((claims.user(), claims.session()), (Some(UserNo(3)), Some(SESSION)));
     assert_eq!(claims.exp - claims.iat, LIFE_SECONDS);
 }
 
@@ -91,14 +84,8 @@ fn claims_that_are_missing_or_wrong_are_refused() {
         ("no sid", without(claims(), "sid")),
         ("another issuer", with(claims(), "iss", json!("somebody"))),
         ("another audience", with(claims(), "aud", json!("something"))),
-        (
-            "a list of audiences that lacks ours",
-            with(claims(), "aud", json!(["something"])),
-        ),
-        (
-            "expired beyond the leeway",
-            with(claims(), "exp", json!(now - 45)),
-        ),
+        ("a list of audiences that lacks ours", with(claims(), "aud", json!(["something"]))),
+        ("expired beyond the leeway", with(claims(), "exp", json!(now - 45))),
         ("expiry that is no number", with(claims(), "exp", json!("never"))),
         ("negative expiry", with(claims(), "exp", json!(-1))),
         ("not yet good", with(claims(), "nbf", json!(now + 90))),
@@ -110,10 +97,7 @@ fn claims_that_are_missing_or_wrong_are_refused() {
         assert_eq!(keys.read(&forge(&header, &claims, &seed), NOW), None, "{what}");
     }
     let late = with(claims(), "exp", json!(now - 15));
-    assert!(
-        keys.read(&forge(&header, &late, &seed), NOW).is_some(),
-        "within the leeway"
-    );
+    assert!(keys.read(&forge(&header, &late, &seed), NOW).is_some(), "within the leeway");
 }
 
 #[test]
@@ -125,27 +109,12 @@ fn headers_that_say_how_to_check_are_not_followed() {
     let foreign_key = [
         ("a foreign key under our kid", good.clone()),
         ("a key it brings along", with(good.clone(), "jwk", jwk)),
-        (
-            "a key behind an address",
-            with(good.clone(), "jku", json!("https://example.org/keys")),
-        ),
-        (
-            "a certificate behind an address",
-            with(good.clone(), "x5u", json!("https://example.org/c")),
-        ),
+        ("a key behind an address", with(good.clone(), "jku", json!("https://example.org/keys"))),
+        ("a certificate behind an address", with(good.clone(), "x5u", json!("https://example.org/c"))),
         ("an unknown kid", with(good.clone(), "kid", json!(foreign.kid))),
-        (
-            "a kid that is a query",
-            with(good.clone(), "kid", json!("' OR 1=1 --")),
-        ),
-        (
-            "a chain it brings along",
-            with(good.clone(), "x5c", json!([BASE64.encode(public_key(&other))])),
-        ),
-        (
-            "a kid that is a path",
-            with(good.clone(), "kid", json!("../../etc/passwd")),
-        ),
+        ("a kid that is a query", with(good.clone(), "kid", json!("' OR 1=1 --"))),
+        ("a chain it brings along", with(good.clone(), "x5c", json!([BASE64.encode(public_key(&other))]))),
+        ("a kid that is a path", with(good.clone(), "kid", json!("../../etc/passwd"))),
     ];
     let keys = keys(&[key]);
     for (what, header) in foreign_key {
@@ -174,20 +143,14 @@ fn unsigned_and_symmetric_tokens_are_refused() {
         tokens.push((format!("alg {alg:?} without the part"), text));
     }
     for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
-        let header = Header {
-            kid: Some(key.kid.clone()),
-            ..Header::new(algorithm)
-        };
+        let header = Header { kid: Some(key.kid.clone()), ..Header::new(algorithm) };
         let secret = EncodingKey::from_secret(&public);
         let token = jsonwebtoken::encode(&header, &claims(), &secret).expect("signs");
         tokens.push((format!("{algorithm:?} with the public key as secret"), token));
     }
     let unsigned = signed_text(&header(&key), &claims());
     tokens.push(("EdDSA with an empty signature".into(), format!("{unsigned}.")));
-    tokens.push((
-        "EdDSA with zeros".into(),
-        format!("{unsigned}.{}", BASE64.encode([0; 64])),
-    ));
+    tokens.push(("EdDSA with zeros".into(), format!("{unsigned}.{}", BASE64.encode([0; 64]))));
     let keys = keys(&[key]);
     for (what, token) in tokens {
         assert_eq!(keys.read(&token, NOW), None, "{what}");
@@ -201,18 +164,8 @@ fn a_changed_token_is_refused() {
     let parts: Vec<&str> = token.split('.').collect();
     let other = BASE64.encode(with(claims(), "sub", json!("1")).to_string());
     let keys = keys(&[key]);
-    assert_eq!(
-        keys.read(&format!("{}.{other}.{}", parts[0], parts[2]), NOW),
-        None
-    );
-    for text in [
-        "",
-        ".",
-        "..",
-        "a.b.c",
-        &token[..token.len() - 4],
-        &"a".repeat(LONGEST_BYTES + 1),
-    ] {
+    assert_eq!(keys.read(&format!("{}.{other}.{}", parts[0], parts[2]), NOW), None);
+    for text in ["", ".", "..", "a.b.c", &token[..token.len() - 4], &"a".repeat(LONGEST_BYTES + 1)] {
         assert_eq!(keys.read(text, NOW), None, "{text}");
     }
 }
@@ -220,17 +173,9 @@ fn a_changed_token_is_refused() {
 #[test]
 fn a_rotated_key_checks_and_no_longer_signs() {
     let (old, new) = (kept(), kept());
-    let before = keys(std::slice::from_ref(&old))
-        .sign(UserNo(1), SESSION, NOW)
-        .expect("signs");
+    let before = keys(std::slice::from_ref(&old)).sign(UserNo(1), SESSION, NOW).expect("signs");
     let new_kid = new.kid.clone();
-    let keys = keys(&[
-        new,
-        KeptKey {
-            state: KeyState::Previous,
-            ..old
-        },
-    ]);
+    let keys = keys(&[new, KeptKey { state: KeyState::Previous, ..old }]);
     assert!(keys.read(&before, NOW).is_some());
     let after = keys.sign(UserNo(1), SESSION, NOW).expect("signs");
     let header = jsonwebtoken::decode_header(&after).expect("a header");
@@ -239,13 +184,7 @@ fn a_rotated_key_checks_and_no_longer_signs() {
 
 #[test]
 fn keys_without_a_current_one_are_damaged() {
-    let old = KeptKey {
-        state: KeyState::Previous,
-        ..kept()
-    };
-    assert!(matches!(
-        Keys::of(&[old], ISSUER, NOW),
-        Err(AuthError::KeysDamaged)
-    ));
+    let old = KeptKey { state: KeyState::Previous, ..kept() };
+    assert!(matches!(Keys::of(&[old], ISSUER, NOW), Err(AuthError::KeysDamaged)));
     assert!(matches!(Keys::of(&[], ISSUER, NOW), Err(AuthError::KeysDamaged)));
 }

@@ -68,12 +68,10 @@ fn tag(no: usize) -> Intent {
 }
 
 fn child(no: usize) -> Intent {
-    let value: Map<String, Value> = [
-        ("item".to_owned(), json!(noise(no as u64, 60))),
-        ("done".to_owned(), json!(true)),
-    ]
-    .into_iter()
-    .collect();
+    let value: Map<String, Value> =
+        [("item".to_owned(), json!(noise(no as u64, 60))), ("done".to_owned(), json!(true))]
+            .into_iter()
+            .collect();
     let child = format!("c{no}");
     intent("parts", Op::SetChild { child, value })
 }
@@ -81,10 +79,7 @@ fn child(no: usize) -> Intent {
 impl Town {
     /// A new record that the worker made.
     fn record(&mut self) -> Result<RecordId, BenchError> {
-        let target = Target::Create {
-            record_type: TYPE.to_owned(),
-            area: self.area,
-        };
+        let target = Target::Create { record_type: TYPE.to_owned(), area: self.area };
         let intents = vec![put("title", json!("路灯不亮")), event("report", json!({}))];
         let signed = self.worker.sign(target, self.position()?, intents);
         let record = signed.entry.record(self.worker.row.feed);
@@ -103,10 +98,9 @@ impl Town {
         let entries: Vec<Vec<Intent>> = intents.chunks(an_entry).map(<[Intent]>::to_vec).collect();
         for some in entries.chunks(a_push) {
             let position = self.position()?;
-            let signed = some.iter().map(|intents| {
-                self.worker
-                    .sign(Target::Edit { record }, position, intents.clone())
-            });
+            let signed = some
+                .iter()
+                .map(|intents| self.worker.sign(Target::Edit { record }, position, intents.clone()));
             let signed = signed.collect();
             self.push_all(&self.worker, signed)?;
         }
@@ -116,16 +110,12 @@ impl Town {
     /// Has somebody else make an edit.
     fn elsewhere(&mut self, record: RecordId) -> Result<(), BenchError> {
         let intents = vec![put("title", json!("漏水")), note(9_999)];
-        let signed = self
-            .other
-            .sign(Target::Edit { record }, self.position()?, intents);
+        let signed = self.other.sign(Target::Edit { record }, self.position()?, intents);
         self.push_all(&self.other, vec![signed])
     }
 
     fn ready(&mut self, record: RecordId, intents: Vec<Intent>) -> Result<Ready, BenchError> {
-        let signed = self
-            .worker
-            .sign(Target::Edit { record }, self.position()?, intents);
+        let signed = self.worker.sign(Target::Edit { record }, self.position()?, intents);
         let push = self.worker.push(vec![signed]);
         Ok(Ready { record, push })
     }
@@ -142,10 +132,7 @@ impl Town {
 
 fn ordinary(town: &mut Town) -> Result<Ready, BenchError> {
     let record = town.record()?;
-    town.ready(
-        record,
-        vec![put("title", json!("路灯")), note(1), splice(0, 0, noise(2, 40))],
-    )
+    town.ready(record, vec![put("title", json!("路灯")), note(1), splice(0, 0, noise(2, 40))])
 }
 
 /// A record with as many notes as it takes.
@@ -174,10 +161,7 @@ fn tags(town: &mut Town) -> Result<Ready, BenchError> {
 fn children(town: &mut Town) -> Result<Ready, BenchError> {
     let record = town.record()?;
     town.fill(record, (0..ITEMS).map(child).collect(), 200, 1)?;
-    town.ready(
-        record,
-        (ITEMS..ITEMS + limits::ENTRY_INTENTS).map(child).collect(),
-    )
+    town.ready(record, (ITEMS..ITEMS + limits::ENTRY_INTENTS).map(child).collect())
 }
 
 fn assign(no: usize) -> Intent {

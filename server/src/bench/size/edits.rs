@@ -30,10 +30,7 @@ pub(super) fn patterns(
     let mut author = Author::new(user, 9, ROLE, AT);
     service.store.put_feed(&author.row)?;
     let mut records = Vec::new();
-    let target = |record_type: &str| Target::Create {
-        record_type: record_type.to_owned(),
-        area,
-    };
+    let target = |record_type: &str| Target::Create { record_type: record_type.to_owned(), area };
     // The household of the pattern lies in a dwelling that is there.
     let home = author.sign(target("dwelling"), 0, creation("dwelling", ""));
     let home_id = home.entry.record(author.row.feed).to_string();
@@ -45,10 +42,7 @@ pub(super) fn patterns(
             signed.push(author.sign(Target::Edit { record }, 0, change(record_type, k)));
         }
         let verdicts = service.store.push(author.push(signed))?;
-        if verdicts
-            .iter()
-            .any(|verdict| !verdict.refused.is_empty() || verdict.stopped.is_some())
-        {
+        if verdicts.iter().any(|verdict| !verdict.refused.is_empty() || verdict.stopped.is_some()) {
             return Err(format!("a pattern was refused: {verdicts:?}").into());
         }
         records.push(record);
@@ -97,11 +91,7 @@ pub(super) fn day(user: &User, size: Size) -> Push {
     let edits = (0..DAY.min(size.records / size.areas)).map(|place| {
         let record = bulk::record(size, place);
         let record_type = TYPES[place as usize % TYPES.len()];
-        author.sign(
-            Target::Edit { record },
-            size.head(),
-            change(record_type, place + 1),
-        )
+        author.sign(Target::Edit { record }, size.head(), change(record_type, place + 1))
     });
     let edits = edits.collect();
     author.push(edits)

@@ -85,24 +85,13 @@ impl Comparison<'_, '_> {
             cursors.insert(base.seen(field));
             next.fields.insert(field.to_owned(), (hash, 0));
         }
-        self.phones(
-            row,
-            (&base, &mut next),
-            &erased,
-            held,
-            &mut difference,
-            &mut cursors,
-        );
+        self.phones(row, (&base, &mut next), &erased, held, &mut difference, &mut cursors);
         self.notes(row, (&base, &mut next), &erased, held, &mut difference);
         difference.cursor = cursors.first().copied().unwrap_or(base.seen).max(1);
         if faults::is_planted("26") {
             difference.cursor = row.last;
         }
-        if let Some(to) = row
-            .view
-            .get("to")
-            .filter(|_| self.thing.record_type == "residency")
-        {
+        if let Some(to) = row.view.get("to").filter(|_| self.thing.record_type == "residency") {
             difference.kept.push(self.item("to", Some(to), &Value::Null));
         }
         let was = base.fixed().write();
@@ -121,9 +110,7 @@ impl Comparison<'_, '_> {
         let fields = self.thing.says().into_iter().all(|(field, say)| {
             self.is_given_by_the_place(field)
                 || say.value(self.find).is_some_and(|value| {
-                    row.view
-                        .get(field)
-                        .is_some_and(|stored| Held::is_same(field, stored, &value))
+                    row.view.get(field).is_some_and(|stored| Held::is_same(field, stored, &value))
                 })
         });
         let phones: BTreeSet<&str> = row.numbers().map(|(_, number)| number).collect();
@@ -216,11 +203,7 @@ impl Comparison<'_, '_> {
             cursors.insert(base.seen("phones"));
             let mut taken: BTreeSet<String> = row.numbers().map(|(child, _)| child.clone()).collect();
             for (number, hash) in fresh {
-                let child = if known.is_empty() {
-                    free_child(&taken)
-                } else {
-                    known.remove(0).1
-                };
+                let child = if known.is_empty() { free_child(&taken) } else { known.remove(0).1 };
                 taken.insert(child.clone());
                 difference.intents.push(set_phone(&child, number));
                 still.push((hash, child));

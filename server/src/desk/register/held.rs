@@ -61,10 +61,7 @@ impl HeldRow {
 
     pub(super) fn numbers(&self) -> impl Iterator<Item = (&String, &str)> {
         let phones = self.view.get("phones").and_then(Value::as_object);
-        phones
-            .into_iter()
-            .flatten()
-            .filter_map(|(child, phone)| Some((child, phone["number"].as_str()?)))
+        phones.into_iter().flatten().filter_map(|(child, phone)| Some((child, phone["number"].as_str()?)))
     }
 }
 
@@ -250,8 +247,7 @@ impl<'a> Held<'a> {
                     }
                     Op::SetChild { child, value } if name == "phones" => {
                         let number = value.get("number").cloned().unwrap_or_default();
-                        base.phones
-                            .push((self.namer.value(record, "phones", &number), child));
+                        base.phones.push((self.namer.value(record, "phones", &number), child));
                     }
                     _ => {}
                 }
@@ -268,13 +264,7 @@ impl<'a> Held<'a> {
         let rows = self.service.store.erasures(Some(record))?;
         Ok(rows
             .into_iter()
-            .flat_map(|row| {
-                if row.fields.is_empty() {
-                    vec!["*".to_owned()]
-                } else {
-                    row.fields
-                }
-            })
+            .flat_map(|row| if row.fields.is_empty() { vec!["*".to_owned()] } else { row.fields })
             .collect())
     }
 

@@ -81,12 +81,7 @@ pub fn import_register(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<ImportReport, ImportError> {
     let grants = service.store.grants(user.no)?;
-    let prepared = prepare(
-        service,
-        (&user.login, &grants),
-        register,
-        ImportOptions::default(),
-    )?;
+    let prepared = prepare(service, (&user.login, &grants), register, ImportOptions::default())?;
     write::carry_out(service, user, prepared, progress)
 }
 

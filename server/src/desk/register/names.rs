@@ -19,9 +19,7 @@ pub(super) struct Namer<'a> {
 
 impl<'a> Namer<'a> {
     pub(super) fn new(service: &'a Service) -> Self {
-        Self {
-            seed: &service.identity.desk_seed,
-        }
+        Self { seed: &service.identity.desk_seed }
     }
 
     /// The key under which version 0.1 knew a thing.
@@ -57,10 +55,7 @@ impl<'a> Namer<'a> {
 
     /// The name that an office's own number is.
     pub(super) fn number(self, record_type: &str, number: &str) -> ImportKey {
-        self.name(
-            "number",
-            &[record_type.as_bytes(), key::canonical(number).as_bytes()],
-        )
+        self.name("number", &[record_type.as_bytes(), key::canonical(number).as_bytes()])
     }
 
     fn name(self, kind: &str, parts: &[&[u8]]) -> ImportKey {

@@ -33,15 +33,7 @@ pub struct Item {
 impl Item {
     /// A line about a thing as a whole.
     pub(super) fn of(line: u64, record_type: &'static str, record: Option<RecordId>) -> Self {
-        Self {
-            line,
-            record_type,
-            record,
-            field: None,
-            old: Value::Null,
-            new: Value::Null,
-            contested: false,
-        }
+        Self { line, record_type, record, field: None, old: Value::Null, new: Value::Null, contested: false }
     }
 }
 
@@ -82,7 +74,5 @@ pub struct ImportReport {
 /// A value of the store as a list shows it.
 pub(super) fn masked(schema: &SchemaSet, record_type: &str, field: &str, value: &Value) -> Value {
     let field = schema.record_type(record_type).and_then(|of| of.field(field));
-    field
-        .and_then(|field| mask::masked(field, value))
-        .unwrap_or_else(|| "***".into())
+    field.and_then(|field| mask::masked(field, value)).unwrap_or_else(|| "***".into())
 }

@@ -62,11 +62,7 @@ pub(super) fn pair<'a>(
 ) -> Result<Pairs<'a>, StoreError> {
     let mut pairs = Pairs::default();
     by_number(ground, held, things, &mut pairs)?;
-    let of = |record_type: &'static str| {
-        things
-            .iter()
-            .filter(move |thing| thing.record_type == record_type)
-    };
+    let of = |record_type: &'static str| things.iter().filter(move |thing| thing.record_type == record_type);
     dwellings(ground, held, things, &mut pairs)?;
     for thing in of("household") {
         household(ground, held, thing, &mut pairs)?;
@@ -84,15 +80,11 @@ fn by_number<'a>(
     things: &[Thing<'a>],
     pairs: &mut Pairs<'a>,
 ) -> Result<(), StoreError> {
-    let numbered: Vec<(&Thing<'a>, &str)> = things
-        .iter()
-        .filter_map(|thing| Some((thing, thing.number?)))
-        .collect();
+    let numbered: Vec<(&Thing<'a>, &str)> =
+        things.iter().filter_map(|thing| Some((thing, thing.number?))).collect();
     let namer = held.namer();
-    let numbers: Vec<_> = numbered
-        .iter()
-        .map(|(thing, number)| namer.number(thing.record_type, number))
-        .collect();
+    let numbers: Vec<_> =
+        numbered.iter().map(|(thing, number)| namer.number(thing.record_type, number)).collect();
     let found = ground.service.store.named(&numbers)?;
     held.load_records(found.iter().flatten().copied())?;
     for ((thing, _), records) in numbered.iter().zip(found) {
@@ -179,10 +171,7 @@ fn names_by_dwelling<'a>(things: &[Thing<'a>]) -> HashMap<&'a str, HashSet<Strin
             Row::Household(row) => _ = homes.insert(&row.key, &row.dwelling),
             Row::Person(row) => {
                 if let Some(dwelling) = homes.get(row.household.as_str()) {
-                    names
-                        .entry(dwelling)
-                        .or_default()
-                        .insert(key::canonical(&row.name));
+                    names.entry(dwelling).or_default().insert(key::canonical(&row.name));
                 }
             }
             _ => {}
@@ -201,20 +190,16 @@ fn is_same_dwelling(
     without_road: bool,
     record: RecordId,
 ) -> Result<bool, StoreError> {
-    let (Some(area), Some(there)) = (
-        ground.tree.by_code(thing.area).map(|info| info.no),
-        held.get(record).map(|row| row.area),
-    ) else {
+    let (Some(area), Some(there)) =
+        (ground.tree.by_code(thing.area).map(|info| info.no), held.get(record).map(|row| row.area))
+    else {
         return Ok(false);
     };
     if held.base(record)?.area == area.0 {
         return Ok(true);
     }
     let lives_there = |name: &HashSet<String>| {
-        let people = held
-            .households(record)
-            .iter()
-            .flat_map(|household| held.residents(*household));
+        let people = held.households(record).iter().flat_map(|household| held.residents(*household));
         people
             .filter_map(|resident| held.get(resident.person))
             .any(|person| name.contains(&key::canonical(person.text("name"))))
@@ -257,9 +242,7 @@ fn household<'a>(
     let label = key::canonical(&row.label);
     let alike = |record: &&RecordId| {
         pairs.is_free(**record)
-            && held
-                .get(**record)
-                .is_some_and(|row| key::canonical(row.text("label")) == label)
+            && held.get(**record).is_some_and(|row| key::canonical(row.text("label")) == label)
     };
     let mut found = held.households(dwelling).iter().find(alike).copied();
     if found.is_none() {
@@ -282,22 +265,14 @@ fn residency<'a>(
     let Row::Residency(row) = thing.row else {
         return Ok(());
     };
-    let (Some(person), Some(household)) = (
-        pairs.get("person", &row.person),
-        pairs.get("household", &row.household),
-    ) else {
+    let (Some(person), Some(household)) =
+        (pairs.get("person", &row.person), pairs.get("household", &row.household))
+    else {
         return Ok(());
     };
-    let mut found: Vec<Resident> = held
-        .residents(household)
-        .iter()
-        .copied()
-        .filter(|resident| resident.person == person)
-        .collect();
-    let created = |resident: &Resident| {
-        held.get(resident.residency)
-            .map_or(0, |row: &HeldRow| row.created)
-    };
+    let mut found: Vec<Resident> =
+        held.residents(household).iter().copied().filter(|resident| resident.person == person).collect();
+    let created = |resident: &Resident| held.get(resident.residency).map_or(0, |row: &HeldRow| row.created);
     found.sort_by_key(|resident| (!resident.ended, created(resident)));
     let mut record = found.last().map(|resident| resident.residency);
     if record.is_none() {

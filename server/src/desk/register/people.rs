@@ -59,26 +59,16 @@ fn at_home<'t, 'a>(
     let mut called: HashMap<String, Vec<RecordId>> = HashMap::new();
     for person in there.keys() {
         if let Some(row) = held.get(*person) {
-            called
-                .entry(key::canonical(row.text("name")))
-                .or_default()
-                .push(*person);
+            called.entry(key::canonical(row.text("name"))).or_default().push(*person);
         }
     }
     take(held, &mut rows, &mut called, is_alike, pairs);
     for (thing, row) in &rows {
-        let mut records = ground
-            .service
-            .store
-            .named(&[held.namer().person(household, &row.name)])?
-            .remove(0);
+        let mut records = ground.service.store.named(&[held.namer().person(household, &row.name)])?.remove(0);
         let old = held.namer().old_key("person", thing.key);
         records.extend(ground.service.store.imported(&[old])?.remove(0));
         held.load_records(records.iter().copied())?;
-        called
-            .entry(key::canonical(&row.name))
-            .or_default()
-            .extend(records);
+        called.entry(key::canonical(&row.name)).or_default().extend(records);
     }
     for fits in [is_alike, may_be, |_: &HeldRow, _: &PersonRow| true] {
         take(held, &mut rows, &mut called, fits, pairs);
@@ -135,9 +125,7 @@ fn may_be(there: &HeldRow, row: &PersonRow) -> bool {
 }
 
 fn shares_a_phone(there: &HeldRow, row: &PersonRow) -> bool {
-    there
-        .numbers()
-        .any(|(_, number)| row.phones.iter().any(|phone| phone == number))
+    there.numbers().any(|(_, number)| row.phones.iter().any(|phone| phone == number))
 }
 
 fn years_between(there: &HeldRow, row: &PersonRow) -> u64 {
@@ -180,9 +168,7 @@ fn renamed<'a>(
             let there = held
                 .get(person)
                 .map_or_else(String::new, |row| gridledger_core::mask::name(row.text("name")));
-            pairs
-                .doubts
-                .insert((thing.record_type, thing.key), perhaps_renamed(&there));
+            pairs.doubts.insert((thing.record_type, thing.key), perhaps_renamed(&there));
         }
         false
     });
@@ -206,20 +192,16 @@ fn moved<'a>(ground: &Ground<'_>, held: &Held<'_>, strangers: Vec<Someone<'_, 'a
         };
         let year = there.view.get("birth_year").and_then(serde_json::Value::as_u64);
         if let Some(year) = year {
-            gone.entry((key::canonical(there.text("name")), year))
-                .or_default()
-                .push(Resident {
-                    person,
-                    residency: *id,
-                    ended: false,
-                });
+            gone.entry((key::canonical(there.text("name")), year)).or_default().push(Resident {
+                person,
+                residency: *id,
+                ended: false,
+            });
         }
     }
     for (thing, row) in strangers {
         let Some(year) = row.birth_year else { continue };
-        let [left] = gone
-            .get(&(key::canonical(&row.name), year.into()))
-            .map_or(&[][..], Vec::as_slice)
+        let [left] = gone.get(&(key::canonical(&row.name), year.into())).map_or(&[][..], Vec::as_slice)
         else {
             continue;
         };

@@ -79,22 +79,16 @@ pub(super) fn prepare<'a>(
     let tree = service.tree();
     let mut covered = HashSet::new();
     for thing in &things {
-        let area = tree.by_code(thing.area).ok_or_else(|| ImportError::AreaUnknown {
-            line: thing.line,
-            area: thing.area.to_owned(),
-        })?;
+        let area = tree
+            .by_code(thing.area)
+            .ok_or_else(|| ImportError::AreaUnknown { line: thing.line, area: thing.area.to_owned() })?;
         covered.insert(area.no);
     }
     let mut held = Held::new(service);
     for area in &covered {
         held.load(*area)?;
     }
-    let ground = Ground {
-        service,
-        tree: &tree,
-        covered,
-        accepts_doubtful: options.accept_doubtful,
-    };
+    let ground = Ground { service, tree: &tree, covered, accepts_doubtful: options.accept_doubtful };
     let pairs = pair(&ground, &mut held, &things)?;
     let mut survey = Survey {
         ground: &ground,
@@ -114,25 +108,10 @@ pub(super) fn prepare<'a>(
     let moves = survey.moves.into_values().collect();
     let records = things
         .iter()
-        .filter_map(|thing| {
-            Some((
-                (thing.record_type, thing.key),
-                pairs.get(thing.record_type, thing.key)?,
-            ))
-        })
+        .filter_map(|thing| Some(((thing.record_type, thing.key), pairs.get(thing.record_type, thing.key)?)))
         .collect();
     let roles = roles(service, importer, (&things, &steps, &areas), &ends)?;
-    Ok(Prepared {
-        things,
-        steps,
-        areas,
-        names,
-        records,
-        moves,
-        ends,
-        roles,
-        report,
-    })
+    Ok(Prepared { things, steps, areas, names, records, moves, ends, roles, report })
 }
 
 struct Survey<'s, 'a> {
@@ -151,10 +130,7 @@ impl<'a> Survey<'_, 'a> {
     }
 
     fn code(&self, area: AreaNo) -> Value {
-        self.ground
-            .tree
-            .get(area)
-            .map_or(Value::Null, |info| json!(info.code))
+        self.ground.tree.get(area).map_or(Value::Null, |info| json!(info.code))
     }
 
     /// Dwellings that the sheet has in another grid than before, and people who live elsewhere now.
@@ -243,11 +219,7 @@ impl<'a> Survey<'_, 'a> {
 
     fn step(&mut self, thing: &Thing<'a>) -> Result<Step, StoreError> {
         if let Some(wrong) = self.doubt(thing) {
-            self.report.doubtful.push(Doubt {
-                line: thing.line,
-                record_type: thing.record_type,
-                wrong,
-            });
+            self.report.doubtful.push(Doubt { line: thing.line, record_type: thing.record_type, wrong });
             return Ok(Step::Leave);
         }
         let Some(record) = self.pairs.get(thing.record_type, thing.key) else {
@@ -256,9 +228,7 @@ impl<'a> Survey<'_, 'a> {
             {
                 return Ok(Step::Leave);
             }
-            self.report
-                .fresh
-                .push(Item::of(thing.line, thing.record_type, None));
+            self.report.fresh.push(Item::of(thing.line, thing.record_type, None));
             return Ok(Step::Create);
         };
         if self.held.get(record).is_none_or(|row| row.erased) {
@@ -292,18 +262,9 @@ impl<'a> Survey<'_, 'a> {
     }
 
     fn end(&mut self, line: u64, residency: RecordId, cursor: u64) {
-        if let Some(row) = self
-            .held
-            .get(residency)
-            .filter(|row| !row.view.contains_key("to"))
-        {
+        if let Some(row) = self.held.get(residency).filter(|row| !row.view.contains_key("to")) {
             let area = row.area;
-            self.ends.push(End {
-                line,
-                residency,
-                area,
-                cursor,
-            });
+            self.ends.push(End { line, residency, area, cursor });
         }
     }
 
@@ -333,11 +294,8 @@ impl<'a> Survey<'_, 'a> {
         };
         let wanted: Vec<Option<(RecordId, Vec<ImportKey>)>> =
             things.iter().zip(steps).map(of_thing).collect();
-        let all: Vec<ImportKey> = wanted
-            .iter()
-            .flatten()
-            .flat_map(|(_, names)| names.iter().copied())
-            .collect();
+        let all: Vec<ImportKey> =
+            wanted.iter().flatten().flat_map(|(_, names)| names.iter().copied()).collect();
         let mut known = self.ground.service.store.named(&all)?.into_iter();
         let unknown = |wanted: Option<(RecordId, Vec<ImportKey>)>| {
             let Some((record, mut names)) = wanted else {
@@ -351,9 +309,7 @@ impl<'a> Survey<'_, 'a> {
 
     fn sheet_names(&self, thing: &Thing<'a>) -> Vec<ImportKey> {
         let pairs = &self.pairs;
-        names_of(self.held.namer(), thing, &|record_type, key| {
-            pairs.get(record_type, key)
-        })
+        names_of(self.held.namer(), thing, &|record_type, key| pairs.get(record_type, key))
     }
 
     /// What an earlier sheet named in these areas, and this one does not.
@@ -379,9 +335,7 @@ impl<'a> Survey<'_, 'a> {
             .map(|(id, _)| *id)
             .collect();
         left.sort_unstable_by_key(|id| {
-            self.held
-                .get(*id)
-                .map(|row| (row.record_type, row.area, row.created))
+            self.held.get(*id).map(|row| (row.record_type, row.area, row.created))
         });
         let named = self.ground.service.store.is_named(&left)?;
         for (record, _) in left.iter().zip(named).filter(|(_, named)| *named) {
@@ -398,10 +352,7 @@ impl<'a> Survey<'_, 'a> {
                 .view
                 .get(field)
                 .map_or(Value::Null, |value| masked(schema, row.record_type, field, value));
-            self.report.missing.push(Item {
-                old,
-                ..Item::of(0, row.record_type, Some(*record))
-            });
+            self.report.missing.push(Item { old, ..Item::of(0, row.record_type, Some(*record)) });
         }
         Ok(())
     }
@@ -441,19 +392,12 @@ fn roles(
     ends: &[End],
 ) -> Result<Roles, ImportError> {
     let (tree, now) = (service.tree(), service.now());
-    let rights = Rights {
-        schema: &service.schema,
-        tree: &tree,
-        grants,
-    };
+    let rights = Rights { schema: &service.schema, tree: &tree, grants };
     let mut written: HashMap<&'static str, BTreeSet<&'static str>> = HashMap::new();
     let mut wanted: BTreeSet<(&'static str, AreaNo)> = BTreeSet::new();
     for ((thing, step), area) in things.iter().zip(steps).zip(areas) {
         if !matches!(step, Step::Leave) {
-            written
-                .entry(thing.record_type)
-                .or_default()
-                .extend(thing.fields());
+            written.entry(thing.record_type).or_default().extend(thing.fields());
             wanted.insert((thing.record_type, *area));
         }
     }

@@ -95,10 +95,9 @@ impl<'a> Thing<'a> {
     pub(super) fn says(&self) -> Vec<(&'static str, Say<'a>)> {
         let text = |text: Option<&str>| text.map(|text| Say::Value(text.into()));
         let said = match self.row {
-            Row::Dwelling(row) => vec![
-                ("address", Some(Say::Value(address(&row.address)))),
-                ("use", text(row.usage)),
-            ],
+            Row::Dwelling(row) => {
+                vec![("address", Some(Say::Value(address(&row.address)))), ("use", text(row.usage))]
+            }
             Row::Household(row) => vec![
                 ("dwelling_id", Some(Say::Of("dwelling", &row.dwelling))),
                 ("label", text((row.label != LABEL_DEFAULT).then_some(&row.label))),
@@ -116,9 +115,7 @@ impl<'a> Thing<'a> {
                 ("from", row.from.map(|date| Say::Value(midnight(date).into()))),
             ],
         };
-        said.into_iter()
-            .filter_map(|(name, say)| Some((name, say?)))
-            .collect()
+        said.into_iter().filter_map(|(name, say)| Some((name, say?))).collect()
     }
 
     /// The phone numbers it says.
@@ -159,15 +156,10 @@ impl<'a> Thing<'a> {
     /// its lack.
     pub(super) fn creation(&self, find: Find<'_>) -> Vec<Intent> {
         let said = self.says().into_iter();
-        let mut intents: Vec<Intent> = said
-            .filter_map(|(name, say)| Some(put(name, say.value(find)?)))
-            .collect();
+        let mut intents: Vec<Intent> =
+            said.filter_map(|(name, say)| Some(put(name, say.value(find)?))).collect();
         intents.extend(self.defaults().map(|(name, value)| put(name, value)));
-        intents.extend(
-            (1..)
-                .zip(self.phones())
-                .map(|(at, number)| set_phone(&at.to_string(), number)),
-        );
+        intents.extend((1..).zip(self.phones()).map(|(at, number)| set_phone(&at.to_string(), number)));
         intents.extend(self.notes().iter().map(|note| append_note(note)));
         intents
     }
@@ -198,11 +190,7 @@ pub(super) fn append_note(note: &str) -> Intent {
 }
 
 fn intent(field: &str, op: Op) -> Intent {
-    Intent {
-        facet: 0,
-        field: field.to_owned(),
-        op,
-    }
+    Intent { facet: 0, field: field.to_owned(), op }
 }
 
 fn address(address: &Address) -> Value {
@@ -215,8 +203,5 @@ fn address(address: &Address) -> Value {
         ("room", &address.room),
     ];
     let known = parts.into_iter().filter(|(_, part)| !part.is_empty());
-    known
-        .map(|(name, part)| (name.to_owned(), json!(part)))
-        .collect::<Map<_, _>>()
-        .into()
+    known.map(|(name, part)| (name.to_owned(), json!(part))).collect::<Map<_, _>>().into()
 }

@@ -57,17 +57,7 @@ pub(super) fn carry_out(
         run: service.store.begin_import()?,
         today: midnight(today(service.now())),
     };
-    let Prepared {
-        things,
-        steps,
-        areas,
-        names,
-        mut records,
-        moves,
-        ends,
-        roles,
-        mut report,
-    } = prepared;
+    let Prepared { things, steps, areas, names, mut records, moves, ends, roles, mut report } = prepared;
     move_dwellings(service, &moves)?;
     let drafts = ends.iter().map(|end| desk.end(end, &roles)).collect();
     for (end, told) in ends.iter().zip(desk.push(drafts)?) {
@@ -77,20 +67,11 @@ pub(super) fn carry_out(
     let mut done = 0;
     let mut waiting: Vec<Job<'_, '_>> = Vec::new();
     let jobs = things.iter().zip(&steps).zip(areas).zip(names);
-    let mut jobs = jobs
-        .map(|(((thing, step), area), names)| Job {
-            thing,
-            step,
-            area,
-            names,
-        })
-        .peekable();
+    let mut jobs = jobs.map(|(((thing, step), area), names)| Job { thing, step, area, names }).peekable();
     while let Some(job) = jobs.next() {
         let record_type = job.thing.record_type;
         waiting.push(job);
-        let ends = jobs
-            .peek()
-            .is_none_or(|next| next.thing.record_type != record_type);
+        let ends = jobs.peek().is_none_or(|next| next.thing.record_type != record_type);
         if ends || waiting.len() == CHUNK {
             desk.write(&waiting, &roles, &mut records, &mut report)?;
             done += waiting.len();
@@ -129,38 +110,16 @@ impl Desk<'_> {
     ) -> Result<(), StoreError> {
         let find = |record_type, key: &str| records.get(&(record_type, key)).copied();
         let (mut drafts, mut made) = (Vec::new(), Vec::new());
-        let mut notes = Notes {
-            run: Some(self.run),
-            ..Notes::default()
-        };
+        let mut notes = Notes { run: Some(self.run), ..Notes::default() };
         for job in jobs {
-            let role = || {
-                roles
-                    .get(&(job.thing.record_type, job.area))
-                    .cloned()
-                    .unwrap_or_default()
-            };
-            let of_sheet = |names, said| {
-                Some(Box::new(SheetNotes {
-                    names,
-                    said,
-                    run: self.run,
-                }))
-            };
+            let role = || roles.get(&(job.thing.record_type, job.area)).cloned().unwrap_or_default();
+            let of_sheet = |names, said| Some(Box::new(SheetNotes { names, said, run: self.run }));
             match job.step {
                 Step::Create => {
                     let names = names_of(Namer::new(self.service), job.thing, &find);
-                    let target = Target::Create {
-                        record_type: job.thing.record_type.to_owned(),
-                        area: job.area,
-                    };
-                    drafts.push(draft(
-                        target,
-                        role(),
-                        0,
-                        job.thing.creation(&find),
-                        of_sheet(names, None),
-                    ));
+                    let target =
+                        Target::Create { record_type: job.thing.record_type.to_owned(), area: job.area };
+                    drafts.push(draft(target, role(), 0, job.thing.creation(&find), of_sheet(names, None)));
                     made.push(job);
                 }
                 Step::Edit(record, difference) => {
@@ -182,9 +141,7 @@ impl Desk<'_> {
                 Step::Leave => {
                     let record = find(job.thing.record_type, job.thing.key);
                     let names = job.names.iter();
-                    notes
-                        .names
-                        .extend(names.filter_map(|name| Some((*name, record?))));
+                    notes.names.extend(names.filter_map(|name| Some((*name, record?))));
                 }
             }
         }
@@ -199,9 +156,7 @@ impl Desk<'_> {
                         *report.created.entry(job.thing.record_type).or_default() += 1;
                     }
                 }
-                (_, refused) => report
-                    .refused
-                    .extend(refused.map(|refusal| (job.thing.line, refusal))),
+                (_, refused) => report.refused.extend(refused.map(|refusal| (job.thing.line, refusal))),
             }
         }
         Ok(())
@@ -214,15 +169,9 @@ impl Desk<'_> {
 
     fn end(&self, end: &survey::End, roles: &survey::Roles) -> Draft {
         let role = roles.get(&("residency", end.area)).cloned().unwrap_or_default();
-        let target = Target::Edit {
-            record: end.residency,
-        };
+        let target = Target::Edit { record: end.residency };
         let intents = vec![put("to", Value::from(self.today))];
-        let noted = Box::new(SheetNotes {
-            names: Vec::new(),
-            said: None,
-            run: self.run,
-        });
+        let noted = Box::new(SheetNotes { names: Vec::new(), said: None, run: self.run });
         draft(target, role, end.cursor, intents, Some(noted))
     }
 }
@@ -234,15 +183,7 @@ fn draft(
     intents: Vec<Intent>,
     sheet: Option<Box<SheetNotes>>,
 ) -> Draft {
-    Draft {
-        target,
-        role,
-        cursor,
-        intents,
-        request: None,
-        sheet,
-        ruling: None,
-    }
+    Draft { target, role, cursor, intents, request: None, sheet, ruling: None }
 }
 
 /// Moves dwellings and people to their grids, with everything that belongs to them.
@@ -257,11 +198,7 @@ fn move_dwellings(service: &Service, moves: &[Move]) -> Result<(), StoreError> {
     for (from, to) in by_area {
         let mut parts: Vec<Part> = to
             .into_iter()
-            .map(|(area, dwellings)| Part {
-                area: code(area),
-                dwellings,
-                ..Part::default()
-            })
+            .map(|(area, dwellings)| Part { area: code(area), dwellings, ..Part::default() })
             .collect();
         parts.push(Part::rest(&code(from)));
         let survey = Survey::of(service, from, &code(from), &parts)?;
@@ -278,9 +215,7 @@ fn move_dwellings(service: &Service, moves: &[Move]) -> Result<(), StoreError> {
         let going: Vec<(RecordId, AreaNo)> = going.into_iter().map(|(_, record, to)| (record, to)).collect();
         for batch in going.chunks(BATCH) {
             let (batch, now) = (batch.to_vec(), service.trusted_now()?);
-            service
-                .store
-                .act(Arc::new(move |source| moving::batch(source, from, &batch, now)))?;
+            service.store.act(Arc::new(move |source| moving::batch(source, from, &batch, now)))?;
         }
     }
     Ok(())

@@ -7,10 +7,7 @@ use super::*;
 
 impl Wire for DuplexStream {}
 
-const PACE: Pace = Pace {
-    send: Duration::from_secs(30),
-    head: Duration::from_secs(5),
-};
+const PACE: Pace = Pace { send: Duration::from_secs(30), head: Duration::from_secs(5) };
 
 /// A line that holds so many bytes on their way, and its client.
 fn line(bytes: usize) -> (Line<DuplexStream>, DuplexStream, Rc<Pulse>) {
@@ -63,10 +60,7 @@ async fn who_is_slow_and_reads_on_gets_all_of_it() {
     };
     let (written, ()) = tokio::join!(writing, reading);
     written.expect("two kilobytes a second will do");
-    assert!(
-        started.elapsed() > PACE.send * 4,
-        "it took longer than a standstill may"
-    );
+    assert!(started.elapsed() > PACE.send * 4, "it took longer than a standstill may");
 }
 
 #[tokio::test(start_paused = true)]

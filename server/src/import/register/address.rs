@@ -33,16 +33,8 @@ pub enum Part {
 
 impl Part {
     fn check(self, value: &str) -> Result<(), Wrong> {
-        let max = if self == Part::Road {
-            ROAD_CHARS_MAX
-        } else {
-            PART_CHARS_MAX
-        };
-        if value.chars().nth(max).is_some() {
-            Err(too_long(max))
-        } else {
-            Ok(())
-        }
+        let max = if self == Part::Road { ROAD_CHARS_MAX } else { PART_CHARS_MAX };
+        if value.chars().nth(max).is_some() { Err(too_long(max)) } else { Ok(()) }
     }
 }
 
@@ -66,14 +58,8 @@ const SUFFIXES: &[(&str, Part)] = &[
 const NAME_ENDINGS: &[char] = &['路', '街', '巷', '道', '线', '桥', '井', '村', '组', '弄'];
 
 impl Address {
-    pub const ALL: [Part; 6] = [
-        Part::Road,
-        Part::Number,
-        Part::Building,
-        Part::Unit,
-        Part::Floor,
-        Part::Room,
-    ];
+    pub const ALL: [Part; 6] =
+        [Part::Road, Part::Number, Part::Building, Part::Unit, Part::Floor, Part::Room];
 
     pub fn part(&self, part: Part) -> &str {
         match part {
@@ -108,9 +94,7 @@ impl Address {
 
     /// Whether it says which dwelling, not only which road or floor.
     pub fn names_a_dwelling(&self) -> bool {
-        [Part::Number, Part::Building, Part::Room]
-            .iter()
-            .any(|part| !self.is_free(*part))
+        [Part::Number, Part::Building, Part::Room].iter().any(|part| !self.is_free(*part))
     }
 }
 
@@ -124,15 +108,8 @@ pub struct Written {
 
 /// Reads an address such as `万寿路944号4单元3楼`, `滨河小区5栋1单元301` or `滨河小区5-1-301`.
 pub fn parse(cell: &str) -> Result<Written, Wrong> {
-    let text: Vec<char> = squeeze(&fold(cell))
-        .replace('#', "号")
-        .replace("号号", "号")
-        .chars()
-        .collect();
-    let mut written = Written {
-        address: Address::default(),
-        loose: false,
-    };
+    let text: Vec<char> = squeeze(&fold(cell)).replace('#', "号").replace("号号", "号").chars().collect();
+    let mut written = Written { address: Address::default(), loose: false };
     let (mut at, mut words, mut tokens) = (0, String::new(), 0);
     while at < text.len() {
         let Some(token) = token(&text, at, &written.address) else {
@@ -169,9 +146,7 @@ fn token(text: &[char], at: usize, so_far: &Address) -> Option<Token> {
     let below = below_ground(text, at);
     let is_below = below.is_some();
     let (value, close) = below.or_else(|| value(text, at))?;
-    let (word, part) = SUFFIXES
-        .iter()
-        .find(|(word, _)| starts_with(&text[close..], word))?;
+    let (word, part) = SUFFIXES.iter().find(|(word, _)| starts_with(&text[close..], word))?;
     if is_below && *part != Part::Floor {
         return None;
     }
@@ -180,9 +155,7 @@ fn token(text: &[char], at: usize, so_far: &Address) -> Option<Token> {
     if *part == Part::Number && next.is_some_and(|c| NAME_ENDINGS.contains(c)) {
         return None;
     }
-    let beyond_number = [Part::Building, Part::Unit, Part::Floor]
-        .iter()
-        .any(|part| !so_far.is_free(*part));
+    let beyond_number = [Part::Building, Part::Unit, Part::Floor].iter().any(|part| !so_far.is_free(*part));
     let part = match part {
         Part::Number if beyond_number || !so_far.is_free(Part::Number) => Part::Room,
         Part::Floor if *word == "楼" && so_far.is_free(Part::Building) && has_unit(&text[end..]) => {
@@ -255,17 +228,10 @@ fn place_words(written: &mut Written, words: String, behind_a_part: bool) {
 fn place_tail(written: &mut Written, tail: &str, behind_a_part: bool) -> bool {
     let tail = tail.trim_matches(['-', ',', '，', '、', '.', ' ']);
     let is_number = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let tail = tail
-        .strip_suffix(['室', '房', '号'])
-        .filter(|rest| rest.ends_with(is_number))
-        .unwrap_or(tail);
+    let tail = tail.strip_suffix(['室', '房', '号']).filter(|rest| rest.ends_with(is_number)).unwrap_or(tail);
     let cut = tail.trim_end_matches(is_number).len();
     let (words, numbers) = tail.split_at(cut);
-    let numbers = if numbers.contains(|c: char| c.is_ascii_digit()) {
-        numbers
-    } else {
-        ""
-    };
+    let numbers = if numbers.contains(|c: char| c.is_ascii_digit()) { numbers } else { "" };
     let words = if numbers.is_empty() { tail } else { words };
     let road_so_far = !written.address.road.is_empty();
     if !words.is_empty() && behind_a_part && numbers.is_empty() {
@@ -298,11 +264,7 @@ fn place_tail(written: &mut Written, tail: &str, behind_a_part: bool) -> bool {
 pub fn parse_part(part: Part) -> impl Fn(&str) -> Result<String, Wrong> {
     move |cell| {
         let text = squeeze(&fold(cell));
-        let value = if part == Part::Road {
-            text
-        } else {
-            bare(part, &text)
-        };
+        let value = if part == Part::Road { text } else { bare(part, &text) };
         part.check(&value)?;
         Ok(value)
     }
@@ -317,10 +279,7 @@ fn bare(part: Part, text: &str) -> String {
         Part::Floor => &["楼", "层"],
         Part::Room => &["室", "房", "号"],
     };
-    let stripped = words
-        .iter()
-        .find_map(|word| text.strip_suffix(word))
-        .filter(|rest| !rest.is_empty());
+    let stripped = words.iter().find_map(|word| text.strip_suffix(word)).filter(|rest| !rest.is_empty());
     let chars: Vec<char> = stripped.unwrap_or(text).chars().collect();
     if part == Part::Floor
         && let Some((below, end)) = below_ground(&chars, 0)

@@ -78,11 +78,7 @@ fn push(key: &mut String, part: &str) {
     key.push('|');
     let mut number = false;
     let folded = fold(part);
-    let mut rest = folded
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .flat_map(char::to_lowercase)
-        .peekable();
+    let mut rest = folded.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).peekable();
     while let Some(c) = rest.next() {
         let idle_zero = c == '0' && !number && rest.peek().is_some_and(char::is_ascii_digit);
         number = c.is_ascii_digit() && !idle_zero;

@@ -117,11 +117,7 @@ pub fn parse(
     today: Date,
     known: &dyn Fn(&str) -> bool,
 ) -> Result<Parsed<Register>, Vec<Fault>> {
-    let office = Office {
-        today,
-        places: Places::of_codes(known),
-        words: Words::builtin(),
-    };
+    let office = Office { today, places: Places::of_codes(known), words: Words::builtin() };
     take(bytes, &office)?.all()
 }
 
@@ -130,19 +126,13 @@ pub fn take(bytes: &[u8], office: &Office<'_>) -> Result<Taken<Register>, Vec<Fa
     let mut report = Report::default();
     let sheet = Sheet::read(bytes, COLUMNS, &office.words, &mut report)?;
     if !read::ADDRESS_COLUMNS.iter().any(|name| sheet.has(name)) {
-        let column = COLUMNS
-            .iter()
-            .find(|column| column.name == "address")
-            .expect("BUG: no address column");
+        let column = COLUMNS.iter().find(|column| column.name == "address").expect("BUG: no address column");
         report.fault(sheet.heading_line(), Some("address"), missing(column, &[]));
         return Err(report.into_faults());
     }
     let mut reader = read::Reader::new(office.today, &office.places, &office.words);
     let (mut plan, mut merged) = (plan::Plan::default(), merged::Merged::default());
-    let mut aside = Aside {
-        headings: sheet.headings().to_vec(),
-        rows: Vec::new(),
-    };
+    let mut aside = Aside { headings: sheet.headings().to_vec(), rows: Vec::new() };
     for row in sheet.rows() {
         let row = merged.join(row, &reader, &mut report);
         if !report.is_faulty(row.line)

@@ -40,16 +40,7 @@ impl Plan {
 
     /// Adds what a row says; rows that contradict each other are reported.
     pub fn add(&mut self, row: &Row<'_>, values: Values, report: &mut Report) {
-        let Values {
-            area,
-            address,
-            dwelling_no,
-            household_no,
-            usage,
-            label,
-            note,
-            person,
-        } = values;
+        let Values { area, address, dwelling_no, household_no, usage, label, note, person } = values;
         let dwelling = key::dwelling(&area, &address);
         if !self.is_its_number(row, ("dwelling_no", &dwelling), dwelling_no.as_ref(), report) {
             return;
@@ -59,8 +50,7 @@ impl Plan {
             agree_on_use(row, there, usage, report);
             there.number = there.number.take().or(dwelling_no);
         } else {
-            self.dwellings
-                .insert(dwelling.clone(), self.register.dwellings.len());
+            self.dwellings.insert(dwelling.clone(), self.register.dwellings.len());
             let (key, area) = (dwelling.clone(), area.clone());
             self.register.dwellings.push(DwellingRow {
                 line: row.line,
@@ -117,20 +107,8 @@ impl Plan {
         let households = &mut self.register.households;
         let found = self.households.entry(key.clone()).or_insert_with(|| {
             let (key, area, notes) = (key.clone(), area.to_owned(), Vec::new());
-            households.push(HouseholdRow {
-                line: row.line,
-                key,
-                number: None,
-                area,
-                dwelling,
-                label,
-                notes,
-            });
-            Household {
-                at: households.len() - 1,
-                head: None,
-                people: 0,
-            }
+            households.push(HouseholdRow { line: row.line, key, number: None, area, dwelling, label, notes });
+            Household { at: households.len() - 1, head: None, people: 0 }
         });
         let there = &mut households[found.at];
         there.number = there.number.take().or(number);
@@ -193,10 +171,7 @@ impl Plan {
         relation: Option<&'static str>,
         report: &mut Report,
     ) {
-        let household = self
-            .households
-            .get_mut(household)
-            .expect("BUG: a person before the household");
+        let household = self.households.get_mut(household).expect("BUG: a person before the household");
         household.people += 1;
         if household.people == PEOPLE_MAX + 1 {
             row.fault(report, "name", too_many_people());
@@ -210,10 +185,7 @@ impl Plan {
     }
 
     fn ordinal<'p>(&mut self, row: &Row<'_>, household: &str, name: &str, report: &mut Report) -> Mark<'p> {
-        let count = self
-            .namesakes
-            .entry(key::person(household, name, Mark::Ordinal(1)))
-            .or_default();
+        let count = self.namesakes.entry(key::person(household, name, Mark::Ordinal(1))).or_default();
         *count += 1;
         if *count > 1 {
             row.warn(report, "name", namesake(name));

@@ -24,28 +24,16 @@ pub const COLUMNS: &[Column] = &[
         "area",
         "网格编码 网格 网格代码 网格编号 所属网格 所在网格 区域编码 grid grid_code area_code",
     ),
-    Column::optional(
-        "address",
-        "地址 详细地址 住址 居住地址 现住址 家庭住址 家庭地址 房屋地址 full_address",
-    ),
-    Column::optional(
-        "road",
-        "道路 路 街路巷 街道路巷 路名 街巷 小区 小区名称 street_name",
-    ),
+    Column::optional("address", "地址 详细地址 住址 居住地址 现住址 家庭住址 家庭地址 房屋地址 full_address"),
+    Column::optional("road", "道路 路 街路巷 街道路巷 路名 街巷 小区 小区名称 street_name"),
     Column::optional("number", "号 门牌号 门牌 门号 号码 house_number"),
     Column::optional("building", "楼栋 栋 幢 楼号 栋号 楼栋号 block"),
     Column::optional("unit", "单元 单元号"),
     Column::optional("floor", "楼层 楼 层 层数 所在楼层"),
     Column::optional("room", "室 房号 房间 房间号 室号 房间号码 apartment flat"),
-    Column::optional(
-        "use",
-        "房屋用途 用途 房屋性质 房屋使用情况 房屋类型 usage dwelling_use",
-    ),
+    Column::optional("use", "房屋用途 用途 房屋性质 房屋使用情况 房屋类型 usage dwelling_use"),
     Column::optional("label", "户 户标识 户名 户号 家庭 户别 household household_label"),
-    Column::optional(
-        "relation_to_head",
-        "与户主关系 户主关系 关系 家庭关系 relation relationship",
-    ),
+    Column::optional("relation_to_head", "与户主关系 户主关系 关系 家庭关系 relation relationship"),
     Column::optional("name", "姓名 名字 居民姓名 人员姓名 full_name"),
     Column::optional("gender", "性别 sex"),
     Column::optional(
@@ -102,16 +90,8 @@ pub const GENDERS: &[&str] = &["male", "female", "unknown"];
 pub const KINDS: &[&str] = &["registered", "resident", "floating", "other"];
 
 /// How a person is related to the head of the household.
-pub const RELATIONS: &[&str] = &[
-    "head",
-    "spouse",
-    "child",
-    "parent",
-    "grandchild",
-    "other_relative",
-    "tenant",
-    "non_relative",
-];
+pub const RELATIONS: &[&str] =
+    &["head", "spouse", "child", "parent", "grandchild", "other_relative", "tenant", "non_relative"];
 
 /// What one row says.
 pub struct Values {
@@ -149,12 +129,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(today: Date, places: &'a Places<'a>, words: &'a Words) -> Reader<'a> {
-        Reader {
-            today,
-            places,
-            words,
-            asked: HashMap::new(),
-        }
+        Reader { today, places, words, asked: HashMap::new() }
     }
 
     /// Whether a row is the head of its household.
@@ -176,16 +151,7 @@ impl<'a> Reader<'a> {
         if report.fault_count() > before {
             return None;
         }
-        Some(Values {
-            area: area?,
-            address: address?,
-            dwelling_no,
-            household_no,
-            usage,
-            label,
-            note,
-            person,
-        })
+        Some(Values { area: area?, address: address?, dwelling_no, household_no, usage, label, note, person })
     }
 
     fn area(&mut self, cell: &str) -> Result<String, Wrong> {
@@ -197,17 +163,9 @@ impl<'a> Reader<'a> {
     fn person(&self, row: &Row<'_>, report: &mut Report) -> Option<Person> {
         let name = row.take(report, "name", name(PERSON_NAME_CHARS_MAX));
         let number = row.take(report, "person_no", code);
-        let relation = row.take(
-            report,
-            "relation_to_head",
-            choice(self.words, "relation", RELATIONS),
-        );
+        let relation = row.take(report, "relation_to_head", choice(self.words, "relation", RELATIONS));
         let gender = row.take(report, "gender", choice(self.words, "gender", GENDERS));
-        let birth_year = row.take(
-            report,
-            "birth_year",
-            said(self.words, |cell: &str| self.birth_year(cell)),
-        );
+        let birth_year = row.take(report, "birth_year", said(self.words, |cell: &str| self.birth_year(cell)));
         let birth_year = birth_year.flatten();
         let phones = row.take(report, "phone", phones(self.words)).unwrap_or_default();
         let kind = row.take(report, "kind", choice(self.words, "residency_kind", KINDS));
@@ -220,25 +178,12 @@ impl<'a> Reader<'a> {
             }
             return None;
         };
-        Some(Person {
-            name,
-            number,
-            relation,
-            gender,
-            birth_year,
-            phones,
-            kind,
-            from,
-        })
+        Some(Person { name, number, relation, gender, birth_year, phones, kind, from })
     }
 
     fn birth_year(&self, cell: &str) -> Result<u16, Wrong> {
         let year = Date::parse_year(cell)?;
-        if year <= self.today.year() {
-            Ok(year)
-        } else {
-            Err(unborn(year))
-        }
+        if year <= self.today.year() { Ok(year) } else { Err(unborn(year)) }
     }
 }
 
@@ -248,11 +193,7 @@ fn said<T>(
     parse: impl Fn(&str) -> Result<T, Wrong>,
 ) -> impl Fn(&str) -> Result<Option<T>, Wrong> {
     move |cell| {
-        if words.is_nothing(cell) {
-            Ok(None)
-        } else {
-            parse(cell).map(Some)
-        }
+        if words.is_nothing(cell) { Ok(None) } else { parse(cell).map(Some) }
     }
 }
 
@@ -277,22 +218,14 @@ fn read_address(row: &Row<'_>, report: &mut Report) -> Option<Address> {
         }
     }
     if report.fault_count() == before && !whole.names_a_dwelling() {
-        let column = if row.cell("address").is_empty() {
-            "number"
-        } else {
-            "address"
-        };
+        let column = if row.cell("address").is_empty() { "number" } else { "address" };
         row.fault(report, column, incomplete());
     }
     (report.fault_count() == before).then_some(whole)
 }
 
 fn nameless() -> Wrong {
-    Wrong::new(
-        "no_name",
-        "填写了人员信息但没有姓名",
-        "says something about a person but not the name",
-    )
+    Wrong::new("no_name", "填写了人员信息但没有姓名", "says something about a person but not the name")
 }
 
 fn unborn(year: u16) -> Wrong {

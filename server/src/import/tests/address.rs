@@ -63,10 +63,7 @@ fn contradictory_addresses_are_faults() {
         assert_eq!(parse(cell).expect_err(cell).code, "address_unclear");
     }
     assert_eq!(parse(&"路".repeat(61)).expect_err("long").code, "too_long");
-    assert_eq!(
-        parse(&format!("{}号", "1".repeat(21))).expect_err("long").code,
-        "too_long"
-    );
+    assert_eq!(parse(&format!("{}号", "1".repeat(21))).expect_err("long").code, "too_long");
 }
 
 #[test]

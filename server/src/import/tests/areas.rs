@@ -59,10 +59,7 @@ fn kinds_have_many_names() {
         ("居民小组", "residents_group"),
     ];
     for (word, kind) in kinds {
-        let parsed = parse(
-            format!("code,parent,kind,name\nX,K,{word},x\n").as_bytes(),
-            &|code| code == "K",
-        );
+        let parsed = parse(format!("code,parent,kind,name\nX,K,{word},x\n").as_bytes(), &|code| code == "K");
         assert_eq!(parsed.expect(word).rows[0].kind, kind, "{word}");
     }
 }
@@ -124,10 +121,7 @@ fn circles_are_reported_once_each() {
          E,E,片区,a\n\
          F,A,片区,a\n",
     );
-    assert_eq!(
-        places(&found),
-        [(3, "上级编码", "circle"), (6, "上级编码", "circle")]
-    );
+    assert_eq!(places(&found), [(3, "上级编码", "circle"), (6, "上级编码", "circle")]);
     assert_eq!(found[0].en, "the parents form a circle: A → B → C → A");
     assert_eq!(found[1].en, "the parents form a circle: E → E");
 }
@@ -154,12 +148,6 @@ fn a_town_may_begin_at_a_community() {
 
 #[test]
 fn a_grid_above_a_street_is_worth_a_warning() {
-    let parsed = parse(
-        "编码,上级,类型,名称\nC,,社区,a\nG,C,网格,a\nS,G,街道,a\n".as_bytes(),
-        &nothing_known,
-    );
-    assert_eq!(
-        places(&parsed.expect("a good file").warnings),
-        [(4, "上级", "kinds_reversed")]
-    );
+    let parsed = parse("编码,上级,类型,名称\nC,,社区,a\nG,C,网格,a\nS,G,街道,a\n".as_bytes(), &nothing_known);
+    assert_eq!(places(&parsed.expect("a good file").warnings), [(4, "上级", "kinds_reversed")]);
 }

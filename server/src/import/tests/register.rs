@@ -27,12 +27,7 @@ fn keys(register: &Register) -> Vec<&str> {
     let households = register.households.iter().map(|row| &row.key);
     let people = register.people.iter().map(|row| &row.key);
     let residencies = register.residencies.iter().map(|row| &row.key);
-    dwellings
-        .chain(households)
-        .chain(people)
-        .chain(residencies)
-        .map(String::as_str)
-        .collect()
+    dwellings.chain(households).chain(people).chain(residencies).map(String::as_str).collect()
 }
 
 const FAMILY: &str = "\
@@ -45,10 +40,7 @@ G1,万寿路944号4单元3楼,,3楼北,儿子,陈明,男,2015,,,,养狗
 fn a_family_is_read_whole() {
     let register = good(FAMILY);
     let (dwelling, household) = ("G1|万寿路|944||4|3|", "G1|万寿路|944||4|3||3楼北");
-    let (mother, son) = (
-        format!("{household}|陈梅|b1980"),
-        format!("{household}|陈明|b2015"),
-    );
+    let (mother, son) = (format!("{household}|陈梅|b1980"), format!("{household}|陈明|b2015"));
     let text = str::to_owned;
     let address = Address {
         road: text("万寿路"),
@@ -97,15 +89,7 @@ fn a_family_is_read_whole() {
             notes: vec![text("养狗")],
         }],
         people: vec![
-            person(
-                2,
-                &mother,
-                "陈梅",
-                "female",
-                1980,
-                &["12000000001", "60001234"],
-                "head",
-            ),
+            person(2, &mother, "陈梅", "female", 1980, &["12000000001", "60001234"], "head"),
             person(3, &son, "陈明", "male", 2015, &[], "child"),
         ],
         residencies: vec![
@@ -153,14 +137,7 @@ fn keys_of_different_things_differ() {
     all.sort_unstable();
     all.dedup();
     assert_eq!(all.len(), count);
-    assert_eq!(
-        (
-            register.dwellings.len(),
-            register.households.len(),
-            register.people.len()
-        ),
-        (6, 7, 9)
-    );
+    assert_eq!((register.dwellings.len(), register.households.len(), register.people.len()), (6, 7, 9));
 }
 
 #[test]
@@ -174,11 +151,8 @@ fn rows_without_a_person_are_dwellings_and_households() {
          G1,a路5号,,,,\n\
          G1,a路6号,出租,东,,\n",
     );
-    let households: Vec<(u64, &str)> = register
-        .households
-        .iter()
-        .map(|row| (row.line, row.label.as_str()))
-        .collect();
+    let households: Vec<(u64, &str)> =
+        register.households.iter().map(|row| (row.line, row.label.as_str())).collect();
     assert_eq!(register.dwellings.len(), 6);
     assert_eq!(households, [(4, "1"), (5, "1"), (6, "1"), (7, "东")]);
     assert_eq!((register.people.len(), register.residencies.len()), (0, 0));
@@ -234,11 +208,7 @@ fn each_bad_row_is_reported_with_its_line() {
             (21, "出生年份", "id_number"),
         ],
     );
-    assert!(
-        found
-            .iter()
-            .all(|fault| !fault.zh.contains("1949") && !fault.en.contains("1949"))
-    );
+    assert!(found.iter().all(|fault| !fault.zh.contains("1949") && !fault.en.contains("1949")));
 }
 
 #[test]
@@ -272,8 +242,5 @@ fn a_household_has_a_limit() {
     for n in 0..52 {
         writeln!(text, "G1,a路1号,陈梅,{}", 1930 + n).expect("a string takes everything");
     }
-    assert_eq!(
-        places(&read(&text).expect_err("many")),
-        [(52, "姓名", "too_many_people")]
-    );
+    assert_eq!(places(&read(&text).expect_err("many")), [(52, "姓名", "too_many_people")]);
 }

@@ -40,11 +40,7 @@ fn choices_are_those_of_the_record_types() {
     let set = SchemaSet::builtin();
     let ours: Vec<&str> = areas::KINDS.to_vec();
     for kind in &set.area_kinds {
-        assert!(
-            ours.contains(&kind.code.as_str()),
-            "the kind {} can be imported",
-            kind.code
-        );
+        assert!(ours.contains(&kind.code.as_str()), "the kind {} can be imported", kind.code);
     }
     assert_eq!(ours.len(), set.area_kinds.len());
 }
@@ -63,9 +59,5 @@ fn limits_are_within_those_of_the_record_types() {
     for year in [1880, 2199] {
         takes("person", "birth_year", &json!(year));
     }
-    assert_eq!(
-        (PHONES_MAX, PEOPLE_MAX),
-        (10, 50),
-        "maxItems of phones and members"
-    );
+    assert_eq!((PHONES_MAX, PEOPLE_MAX), (10, 50), "maxItems of phones and members");
 }

@@ -22,12 +22,7 @@ fn read(bytes: impl AsRef<[u8]>) -> Result<Parsed<Rows>, Vec<Fault>> {
     let cells = |name: &'static str| move |row: &crate::import::sheet::Row<'_>| row.cell(name).to_owned();
     let rows = sheet
         .rows()
-        .map(|row| {
-            (
-                row.line,
-                [cells("code")(&row), cells("name")(&row), cells("notes")(&row)],
-            )
-        })
+        .map(|row| (row.line, [cells("code")(&row), cells("name")(&row), cells("notes")(&row)]))
         .collect();
     report.finish(rows)
 }
@@ -49,10 +44,7 @@ fn faults(bytes: impl AsRef<[u8]>) -> Vec<Fault> {
 const TEXT: &str = "编码,姓名,备注\r\nG1,陈晓梅,𠮷祥小区\r\n";
 
 fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
-    std::iter::once(0xFEFF)
-        .chain(text.encode_utf16())
-        .flat_map(bytes)
-        .collect()
+    std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(bytes).collect()
 }
 
 #[test]
@@ -72,10 +64,7 @@ fn illegible_bytes_are_reported_with_their_lines() {
     let (gb18030, ..) = GB18030.encode("编码,姓名\nG1,李静\nG2,");
     let mut bytes = gb18030.into_owned();
     bytes.extend(b"\xFF\xFF,\nG3,x\nG4,\xFF\n");
-    assert_eq!(
-        places(&faults(bytes)),
-        [(3, "", "illegible"), (5, "", "illegible")]
-    );
+    assert_eq!(places(&faults(bytes)), [(3, "", "illegible"), (5, "", "illegible")]);
 }
 
 #[test]
@@ -89,10 +78,7 @@ fn damaged_utf8_is_not_taken_for_gb18030() {
 
 #[test]
 fn a_damaged_workbook_is_named_as_such() {
-    assert_eq!(
-        places(&faults(b"PK\x03\x04 and so on")),
-        [(0, "", "bad_workbook")]
-    );
+    assert_eq!(places(&faults(b"PK\x03\x04 and so on")), [(0, "", "bad_workbook")]);
 }
 
 #[test]
@@ -133,11 +119,7 @@ fn headings_are_understood_however_they_are_written() {
         "co_de",
     ];
     for heading in headings {
-        assert_eq!(
-            good(format!("{heading},名称\nG1,a\n")),
-            vec![row(2, "G1", "a", "")],
-            "{heading}"
-        );
+        assert_eq!(good(format!("{heading},名称\nG1,a\n")), vec![row(2, "G1", "a", "")], "{heading}");
     }
 }
 
@@ -162,28 +144,15 @@ fn an_identity_number_in_another_column_is_a_fault() {
     let found = faults(
         "编码,备注\nG1,证件11010519491231002X。\nG2,１１０１０５１９４９１２３１００２Ｘ\nG3,110105194912310021\n",
     );
-    assert_eq!(
-        places(&found),
-        [(2, "备注", "id_number"), (3, "备注", "id_number")]
-    );
-    assert!(
-        !found[0].to_string().contains("1949"),
-        "a message repeats no identity number"
-    );
+    assert_eq!(places(&found), [(2, "备注", "id_number"), (3, "备注", "id_number")]);
+    assert!(!found[0].to_string().contains("1949"), "a message repeats no identity number");
 }
 
 #[test]
 fn missing_and_doubled_columns_are_faults() {
     let found = faults("\n名称,姓名,民族\na,b,c\n");
-    assert_eq!(
-        places(&found),
-        [(2, "姓名", "duplicate_column"), (2, "code", "missing_column")]
-    );
-    assert!(
-        found[1].zh.contains("编码") && found[1].zh.contains("民族"),
-        "{}",
-        found[1].zh
-    );
+    assert_eq!(places(&found), [(2, "姓名", "duplicate_column"), (2, "code", "missing_column")]);
+    assert!(found[1].zh.contains("编码") && found[1].zh.contains("民族"), "{}", found[1].zh);
 }
 
 #[test]
@@ -213,10 +182,7 @@ fn rows_know_their_physical_lines() {
 
 #[test]
 fn short_rows_are_filled_and_long_rows_are_faults() {
-    assert_eq!(
-        good("编码,名称,备注\nG1\nG2,b,,, \n"),
-        vec![row(2, "G1", "", ""), row(3, "G2", "b", "")]
-    );
+    assert_eq!(good("编码,名称,备注\nG1\nG2,b,,, \n"), vec![row(2, "G1", "", ""), row(3, "G2", "b", "")]);
     assert_eq!(places(&faults("编码,名称\nG1,a,b\n")), [(2, "", "extra_cell")]);
     assert_eq!(places(&faults("编码,,名称\nG1,a,b\n")), [(2, "", "extra_cell")]);
     let wide = format!("编码\nG1{}\n", ",".repeat(CELLS_MAX));
@@ -225,18 +191,9 @@ fn short_rows_are_filled_and_long_rows_are_faults() {
 
 #[test]
 fn a_quote_that_is_never_closed_is_a_fault() {
-    assert_eq!(
-        places(&faults("编码,备注\nG1,\"a\nG2,b\n")),
-        [(2, "", "unclosed_quote")]
-    );
-    assert_eq!(
-        places(&faults("编码,备注\nG1,\"a\"\"\nG2,b\n")),
-        [(2, "", "unclosed_quote")]
-    );
-    assert_eq!(
-        good("编码,备注\nG1,5\"\"管\"\n"),
-        vec![row(2, "G1", "", "5\"\"管\"")]
-    );
+    assert_eq!(places(&faults("编码,备注\nG1,\"a\nG2,b\n")), [(2, "", "unclosed_quote")]);
+    assert_eq!(places(&faults("编码,备注\nG1,\"a\"\"\nG2,b\n")), [(2, "", "unclosed_quote")]);
+    assert_eq!(good("编码,备注\nG1,5\"\"管\"\n"), vec![row(2, "G1", "", "5\"\"管\"")]);
     assert_eq!(good("编码,备注\nG1,\"a\"\"\"\n"), vec![row(2, "G1", "", "a\"")]);
 }
 
@@ -249,27 +206,18 @@ fn a_quote_closed_too_late_shows_as_a_line_break() {
 #[test]
 fn hostile_cells_are_data_or_faults() {
     let formula = "=HYPERLINK(1)";
-    assert_eq!(
-        good(format!("编码,名称\nG1,{formula}\nG2,@x\nG3,-1\n"))[0],
-        row(2, "G1", formula, "")
-    );
+    assert_eq!(good(format!("编码,名称\nG1,{formula}\nG2,@x\nG3,-1\n"))[0], row(2, "G1", formula, ""));
     let found = faults("编码,名称\nG1,a\0b\nG2,a\u{1b}[2J\nG3,\u{202e}gpj\nG4,陈\u{200b}梅\n");
     let expected: Vec<_> = (2..=5).map(|line| (line, "名称", "control_character")).collect();
     assert_eq!(places(&found), expected);
     let huge = "好".repeat(CELL_CHARS_MAX + 1);
-    assert_eq!(
-        places(&faults(format!("编码,名称\nG1,{huge}\n"))),
-        [(2, "名称", "too_long")]
-    );
+    assert_eq!(places(&faults(format!("编码,名称\nG1,{huge}\n"))), [(2, "名称", "too_long")]);
     assert_eq!(good(format!("编码,名称\nG1,{}\n", &huge[3..])).len(), 1);
 }
 
 #[test]
 fn values_are_trimmed() {
-    assert_eq!(
-        good("编码,名称\n \u{feff}G1 ,　a b\t\n"),
-        vec![row(2, "G1", "a b", "")]
-    );
+    assert_eq!(good("编码,名称\n \u{feff}G1 ,　a b\t\n"), vec![row(2, "G1", "a b", "")]);
 }
 
 #[test]

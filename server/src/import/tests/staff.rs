@@ -17,11 +17,7 @@ fn read(text: &str) -> Result<Parsed<Vec<StaffRow>>, Vec<Fault>> {
 }
 
 fn held(person: &StaffRow) -> Vec<(&str, &str)> {
-    person
-        .assignments
-        .iter()
-        .map(|held| (held.role.as_str(), held.area.as_str()))
-        .collect()
+    person.assignments.iter().map(|held| (held.role.as_str(), held.area.as_str())).collect()
 }
 
 #[test]
@@ -34,22 +30,12 @@ fn people_hold_roles_in_areas() {
     )
     .expect("a good file");
     assert_eq!(places(&parsed.warnings), []);
-    let [first, second] = &parsed.rows[..] else {
-        panic!("two people")
-    };
-    assert_eq!(
-        (first.line, first.login.as_str(), first.name.as_str()),
-        (2, "w1", "陈梅")
-    );
+    let [first, second] = &parsed.rows[..] else { panic!("two people") };
+    assert_eq!((first.line, first.login.as_str(), first.name.as_str()), (2, "w1", "陈梅"));
     assert_eq!(first.phone.as_deref(), Some("12000000001"));
     assert_eq!(
         held(first),
-        [
-            ("grid_worker", "G1"),
-            ("grid_worker", "G2"),
-            ("grid_worker", "G3"),
-            ("grid_head", "G9")
-        ]
+        [("grid_worker", "G1"), ("grid_worker", "G2"), ("grid_worker", "G3"), ("grid_head", "G9")]
     );
     assert_eq!(first.assignments[0].from, Date::new(2026, 1, 1));
     assert_eq!(first.assignments[0].to, Date::new(2027, 1, 1));
@@ -105,10 +91,7 @@ fn each_bad_row_is_reported_with_its_line() {
 fn a_repeated_assignment_counts_once() {
     let parsed = read("login,name,role,area\nw1,a,网格员,G1\nw1,a,网格员,G1、G2\n").expect("a good file");
     assert_eq!(places(&parsed.warnings), [(3, "role", "repeated_assignment")]);
-    assert_eq!(
-        held(&parsed.rows[0]),
-        [("grid_worker", "G1"), ("grid_worker", "G2")]
-    );
+    assert_eq!(held(&parsed.rows[0]), [("grid_worker", "G1"), ("grid_worker", "G2")]);
 }
 
 #[test]

@@ -27,19 +27,14 @@ impl Working {
         if all < limits::EPOCH_OPERATIONS {
             return (all, 0);
         }
-        let base = self
-            .documents()
-            .map(|(_, document)| document.base_operation_count());
+        let base = self.documents().map(|(_, document)| document.base_operation_count());
         (all, all.saturating_sub(base.sum()))
     }
 
     /// Entries, and bytes of entries, since its generation began.
     pub(crate) fn since(&self) -> (u64, u64) {
         let (row, before) = (&self.row, &self.row.before);
-        (
-            row.entries.saturating_sub(before.entries),
-            row.entry_bytes.saturating_sub(before.entry_bytes),
-        )
+        (row.entries.saturating_sub(before.entries), row.entry_bytes.saturating_sub(before.entry_bytes))
     }
 
     /// What its generation holds: its base and the entries since, in bytes.
@@ -58,9 +53,7 @@ impl Working {
         let facet_of = |field: &str| record_type.and_then(|t| t.field(field)).map(|f| f.facet);
         let mut bases = Vec::new();
         for (facet, document) in self.documents() {
-            let of_facet = erased
-                .iter()
-                .filter(|e| facet_of(&e.field).is_none_or(|f| f == facet));
+            let of_facet = erased.iter().filter(|e| facet_of(&e.field).is_none_or(|f| f == facet));
             let of_facet: Vec<Erasure> = of_facet.cloned().collect();
             let place = Place { record, facet, epoch };
             bases.push((facet, epoch::begin(document, place, &of_facet)?));
@@ -86,11 +79,7 @@ impl Working {
     fn start(&mut self, seq: u64, base_bytes: u64) {
         let row = &mut self.row;
         (row.epoch, row.began, row.last) = (row.epoch + 1, seq, seq);
-        row.before = Before {
-            entries: row.entries,
-            entry_bytes: row.entry_bytes,
-            base_bytes,
-        };
+        row.before = Before { entries: row.entries, entry_bytes: row.entry_bytes, base_bytes };
         row.rules = RULES_VERSION;
         self.view = None;
     }
@@ -98,21 +87,13 @@ impl Working {
     /// What is left of an erased record.
     pub(super) fn finish_erased(self) -> Finished {
         let terms = self.facets.iter();
-        let digest_changes = terms
-            .map(|(facet, f)| (*facet, 0u128.wrapping_sub(f.stored_term)))
-            .collect();
+        let digest_changes = terms.map(|(facet, f)| (*facet, 0u128.wrapping_sub(f.stored_term))).collect();
         let record = RecordWrite {
-            row: RecordRow {
-                due_at: None,
-                ..self.row
-            },
+            row: RecordRow { due_at: None, ..self.row },
             documents: Vec::new(),
             ledger: Vec::new(),
             base: self.base,
         };
-        Finished {
-            record,
-            digest_changes,
-        }
+        Finished { record, digest_changes }
     }
 }

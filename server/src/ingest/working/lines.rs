@@ -18,13 +18,8 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new<'a>(above: u64, lines: impl Iterator<Item = &'a RecordLine>) -> Self {
-        let mut all = Self {
-            above,
-            of: BTreeMap::new(),
-        };
-        lines
-            .filter(|line| line.seq > above)
-            .for_each(|line| all.add(line));
+        let mut all = Self { above, of: BTreeMap::new() };
+        lines.filter(|line| line.seq > above).for_each(|line| all.add(line));
         all
     }
 
@@ -54,11 +49,7 @@ impl Lines {
             }
             all &= seen == lines.len();
         }
-        if all {
-            Seen::All
-        } else {
-            Seen::Clock(clock.into_iter().collect())
-        }
+        if all { Seen::All } else { Seen::Clock(clock.into_iter().collect()) }
     }
 }
 
@@ -85,21 +76,14 @@ mod tests {
         let (mut clock, mut all) = (BTreeMap::new(), true);
         let touching = lines.iter().filter(|line| line.facets & (1 << facet) != 0);
         for line in touching.filter(|line| line.seq > above) {
-            let before = own
-                .before
-                .iter()
-                .any(|(feed, last)| *feed == line.feed && line.n <= *last);
+            let before = own.before.iter().any(|(feed, last)| *feed == line.feed && line.n <= *last);
             if line.seq <= cursor || line.feed == own.feed || before {
                 *clock.entry(line.feed).or_insert(0) += 1;
             } else {
                 all = false;
             }
         }
-        if all {
-            Seen::All
-        } else {
-            Seen::Clock(clock.into_iter().collect())
-        }
+        if all { Seen::All } else { Seen::Clock(clock.into_iter().collect()) }
     }
 
     #[test]
@@ -108,20 +92,12 @@ mod tests {
         for seq in 1..60_u64 {
             let feed = (seq * seq % 7 % 3) as usize;
             numbers[feed] += 1 + seq % 2;
-            lines.push(RecordLine {
-                seq,
-                feed: FEEDS[feed],
-                n: numbers[feed],
-                facets: 1 + seq % 3,
-            });
+            lines.push(RecordLine { seq, feed: FEEDS[feed], n: numbers[feed], facets: 1 + seq % 3 });
         }
         let all = Lines::new(0, lines.iter());
         for (above, cursor, last) in (0..60).flat_map(|at| [(0, at, 3), (at / 2, at, at), (at, 0, 9)]) {
             let before = [(FEEDS[1], last)];
-            let own = Own {
-                feed: FEEDS[0],
-                before: &before,
-            };
+            let own = Own { feed: FEEDS[0], before: &before };
             for facet in 0..3 {
                 let counted = all.seen(BTreeMap::new(), &own, (above, cursor), facet);
                 assert_eq!(counted, one_by_one(&lines, &own, (above, cursor), facet));

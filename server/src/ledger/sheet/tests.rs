@@ -10,10 +10,7 @@ use super::*;
 fn page<'a>(schema: &'a SchemaSet, of: &str, rows: Vec<Value>) -> Page<'a> {
     Page {
         record_type: schema.record_type(of).unwrap(),
-        rows: rows
-            .into_iter()
-            .map(|row| row.as_object().unwrap().clone())
-            .collect(),
+        rows: rows.into_iter().map(|row| row.as_object().unwrap().clone()).collect(),
         left: Vec::new(),
         cursor: String::new(),
         more: false,
@@ -23,10 +20,7 @@ fn page<'a>(schema: &'a SchemaSet, of: &str, rows: Vec<Value>) -> Page<'a> {
 fn read(sheet: &[u8]) -> Vec<Vec<String>> {
     let sheet = sheet.strip_prefix(BOM).unwrap();
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(sheet);
-    reader
-        .records()
-        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
-        .collect()
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
 fn column(rows: &[Vec<String>], heading: &str) -> Vec<String> {
@@ -102,9 +96,8 @@ fn texts_read_back() {
         seed ^= seed << 17;
         seed as usize % bound
     };
-    let texts: Vec<String> = (0..2_000)
-        .map(|_| (0..next(9)).map(|_| alphabet[next(alphabet.len())]).collect())
-        .collect();
+    let texts: Vec<String> =
+        (0..2_000).map(|_| (0..next(9)).map(|_| alphabet[next(alphabet.len())]).collect()).collect();
     let rows = texts.iter().map(|text| json!({"led_by": text})).collect();
     let sheet = csv(&schema, &page(&schema, "ticket", rows), Lang::En);
     let found = column(&read(&sheet), "Leading body");

@@ -30,9 +30,8 @@ const NO_ROOTS: &str = "sslmode=require needs sslrootcert=FILE, the certificate 
 /// Opens a connection.
 pub fn open(url: &str) -> Result<PostgresLink, StoreError> {
     let (url, roots) = tls::split(url);
-    let mut config: Config = url
-        .parse()
-        .map_err(|_| StoreError::NotAStore("not an address of a Postgres database".into()))?;
+    let mut config: Config =
+        url.parse().map_err(|_| StoreError::NotAStore("not an address of a Postgres database".into()))?;
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
     }

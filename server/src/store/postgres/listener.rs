@@ -111,10 +111,7 @@ impl Listener {
                 }
             })
             .expect("BUG: a thread can be started");
-        Self {
-            ended,
-            thread: Some(thread).into(),
-        }
+        Self { ended, thread: Some(thread).into() }
     }
 
     /// Ends the thread.

@@ -66,11 +66,7 @@ impl PostgresStore {
         let writers = (0..=WRITERS).map(|no| {
             let (url, notices, vacuum) = (url.to_owned(), notices.clone(), vacuum.clone());
             Queue::start(&format!("store-writer-{no}"), group, PATIENCE, move |jobs| {
-                let shared = Shared {
-                    url: &url,
-                    notices: &notices,
-                    vacuum: &vacuum,
-                };
+                let shared = Shared { url: &url, notices: &notices, vacuum: &vacuum };
                 writer::serve(&shared, jobs);
             })
         });

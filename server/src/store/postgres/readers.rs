@@ -52,10 +52,7 @@ impl Readers {
     pub fn new(url: &str, first: PostgresLink) -> Self {
         Self {
             url: url.to_owned(),
-            pool: Mutex::new(Pool {
-                idle: vec![first],
-                open: 1,
-            }),
+            pool: Mutex::new(Pool { idle: vec![first], open: 1 }),
             freed: Condvar::new(),
         }
     }

@@ -21,11 +21,7 @@ pub fn split(url: &str) -> (String, Option<PathBuf>) {
     };
     let named = |parameter: &&str| parameter.split('=').next() == Some(ROOTS);
     let (roots, rest): (Vec<&str>, Vec<&str>) = parameters.split('&').partition(named);
-    let url = if rest.is_empty() {
-        place.to_owned()
-    } else {
-        format!("{place}?{}", rest.join("&"))
-    };
+    let url = if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) };
     let file = roots.first().and_then(|root| root.split_once('='));
     (url, file.map(|(_, file)| PathBuf::from(file)))
 }
@@ -67,10 +63,7 @@ mod tests {
         );
         assert_eq!(
             of("postgres://u@h/d?sslmode=require&sslrootcert=ca.pem&connect_timeout=3"),
-            (
-                "postgres://u@h/d?sslmode=require&connect_timeout=3".into(),
-                Some("ca.pem".into())
-            )
+            ("postgres://u@h/d?sslmode=require&connect_timeout=3".into(), Some("ca.pem".into()))
         );
     }
 
@@ -78,10 +71,7 @@ mod tests {
     fn a_file_without_a_certificate_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = trusting(file.path()).err().unwrap().to_string();
-        assert!(
-            error.contains("sslrootcert") && error.contains("no certificate"),
-            "{error}"
-        );
+        assert!(error.contains("sslrootcert") && error.contains("no certificate"), "{error}");
         assert!(trusting(Path::new("/nowhere/ca.pem")).is_err());
     }
 }

@@ -36,10 +36,7 @@ impl Vacuum {
                 let _ = end.send(());
             })
             .expect("BUG: a thread can be started");
-        Self {
-            asked: Some(asked).into(),
-            ended: ended.into(),
-        }
+        Self { asked: Some(asked).into(), ended: ended.into() }
     }
 
     /// Asks for a run; does not wait for it.

@@ -166,11 +166,7 @@ fn transact(
 fn run(link: &PostgresLink, job: &Job) -> Result<Result<Reply, StoreError>, SqlError> {
     link.batch("SAVEPOINT job")?;
     let outcome = job.run(&Connection::new(link));
-    let end = if outcome.is_ok() {
-        "RELEASE job"
-    } else {
-        "ROLLBACK TO job; RELEASE job"
-    };
+    let end = if outcome.is_ok() { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
     link.batch(end)?;
     Ok(outcome)
 }

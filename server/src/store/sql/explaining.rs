@@ -31,10 +31,7 @@ pub fn explained<T, E>(
     c: &Connection<'_>,
     call: impl FnOnce(&Connection<'_>) -> Result<T, E>,
 ) -> Result<(T, Vec<Step>), E> {
-    let link = Explaining {
-        inner: c.link,
-        steps: RefCell::default(),
-    };
+    let link = Explaining { inner: c.link, steps: RefCell::default() };
     let result = call(&Connection::new(&link))?;
     Ok((result, link.steps.into_inner()))
 }
@@ -46,19 +43,13 @@ impl Explaining<'_> {
             Spelling::Postgres => ("EXPLAIN (ANALYZE, BUFFERS)", 0),
         };
         let mut lines = Vec::new();
-        self.inner
-            .visit(&format!("{explain} {sql}"), params, &mut |row| {
-                lines.push(row.get::<_, String>(column).unwrap_or_default());
-                true
-            })?;
+        self.inner.visit(&format!("{explain} {sql}"), params, &mut |row| {
+            lines.push(row.get::<_, String>(column).unwrap_or_default());
+            true
+        })?;
         let (sql, buffers, ms) = (sql.to_owned(), buffers(&lines), took(&lines));
         let plan = lines.join("\n");
-        self.steps.borrow_mut().push(Step {
-            sql,
-            plan,
-            buffers,
-            ms,
-        });
+        self.steps.borrow_mut().push(Step { sql, plan, buffers, ms });
         Ok(())
     }
 
@@ -86,8 +77,7 @@ fn buffers(plan: &[String]) -> u64 {
 
 fn took(plan: &[String]) -> f64 {
     let line = plan.iter().find_map(|line| line.strip_prefix("Execution Time: "));
-    line.and_then(|line| line.strip_suffix(" ms")?.parse().ok())
-        .unwrap_or_default()
+    line.and_then(|line| line.strip_suffix(" ms")?.parse().ok()).unwrap_or_default()
 }
 
 impl Link for Explaining<'_> {

@@ -107,10 +107,7 @@ impl SqlError {
     pub fn is_collision(&self) -> bool {
         use ::postgres::error::SqlState;
         let Self::Postgres(error) = self else { return false };
-        matches!(
-            error.code(),
-            Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE)
-        )
+        matches!(error.code(), Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE))
     }
 }
 
@@ -269,14 +266,13 @@ impl Statement<'_> {
         mut each: impl FnMut(&Row) -> Result<bool, E>,
     ) -> Result<(), E> {
         let mut failed = None;
-        self.link
-            .visit(&self.sql, &params.cells(), &mut |row| match each(&row) {
-                Ok(more) => more,
-                Err(error) => {
-                    failed = Some(error);
-                    false
-                }
-            })?;
+        self.link.visit(&self.sql, &params.cells(), &mut |row| match each(&row) {
+            Ok(more) => more,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        })?;
         failed.map_or(Ok(()), Err)
     }
 }

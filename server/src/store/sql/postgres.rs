@@ -92,9 +92,7 @@ impl PostgresLink {
             return Ok(statement.clone());
         }
         let statement = self.client.borrow_mut().prepare(&dialect::postgres(sql))?;
-        self.prepared
-            .borrow_mut()
-            .insert(sql.to_owned(), statement.clone());
+        self.prepared.borrow_mut().insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 }
@@ -137,17 +135,12 @@ impl Link for PostgresLink {
 
     fn visit(&self, sql: &str, params: &[Cell], each: &mut dyn FnMut(Row) -> bool) -> Result<(), SqlError> {
         let statement = self.prepare(sql)?;
-        let names: Arc<[String]> = statement
-            .columns()
-            .iter()
-            .map(|column| column.name().to_owned())
-            .collect();
+        let names: Arc<[String]> =
+            statement.columns().iter().map(|column| column.name().to_owned()).collect();
         let mut client = self.client.borrow_mut();
         let mut rows = client.query_raw(&statement, params)?;
         while let Some(row) = rows.next()? {
-            let cells = (0..names.len())
-                .map(|at| read(&row, at))
-                .collect::<Result<_, _>>()?;
+            let cells = (0..names.len()).map(|at| read(&row, at)).collect::<Result<_, _>>()?;
             let names = names.clone();
             if !each(Row { names, cells }) {
                 break;
@@ -189,18 +182,10 @@ fn read(row: &::postgres::Row, at: usize) -> Result<Cell, SqlError> {
     let kind = row.columns()[at].type_();
     Ok(match *kind {
         Type::INT8 => row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Int),
-        Type::INT4 => row
-            .try_get::<_, Option<i32>>(at)?
-            .map_or(Cell::Null, |v| Cell::Int(v.into())),
-        Type::BOOL => row
-            .try_get::<_, Option<bool>>(at)?
-            .map_or(Cell::Null, |v| Cell::Int(v.into())),
+        Type::INT4 => row.try_get::<_, Option<i32>>(at)?.map_or(Cell::Null, |v| Cell::Int(v.into())),
+        Type::BOOL => row.try_get::<_, Option<bool>>(at)?.map_or(Cell::Null, |v| Cell::Int(v.into())),
         Type::FLOAT8 => row.try_get::<_, Option<f64>>(at)?.map_or(Cell::Null, Cell::Real),
-        Type::BYTEA => row
-            .try_get::<_, Option<Vec<u8>>>(at)?
-            .map_or(Cell::Null, Cell::Bytes),
-        _ => row
-            .try_get::<_, Option<String>>(at)?
-            .map_or(Cell::Null, Cell::Text),
+        Type::BYTEA => row.try_get::<_, Option<Vec<u8>>>(at)?.map_or(Cell::Null, Cell::Bytes),
+        _ => row.try_get::<_, Option<String>>(at)?.map_or(Cell::Null, Cell::Text),
     })
 }

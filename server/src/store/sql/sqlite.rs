@@ -21,11 +21,7 @@ impl<'a> SqliteLink<'a> {
     /// Wraps a connection.
     pub fn new(connection: &'a rusqlite::Connection) -> Self {
         let overwrites = false.into();
-        Self {
-            connection,
-            overwrites,
-            notices: RefCell::default(),
-        }
+        Self { connection, overwrites, notices: RefCell::default() }
     }
 
     /// Whether something was overwritten that must be gone from the file as well.
@@ -66,9 +62,7 @@ impl Link for SqliteLink<'_> {
         let names = names(&statement);
         let mut rows = statement.query(params_from_iter(params))?;
         while let Some(row) = rows.next()? {
-            let cells = (0..names.len())
-                .map(|at| row.get_ref(at).map(cell))
-                .collect::<Result<_, _>>()?;
+            let cells = (0..names.len()).map(|at| row.get_ref(at).map(cell)).collect::<Result<_, _>>()?;
             let names = names.clone();
             if !each(Row { names, cells }) {
                 break;

@@ -23,9 +23,7 @@ pub fn backup(store: &Path, to: &Path) -> Result<u64, StoreError> {
     let part = named(to, ".part");
     clear(&part)?;
     create(&part)?;
-    let part_name = part
-        .to_str()
-        .ok_or_else(|| unfit(&part, "its name is not Unicode"))?;
+    let part_name = part.to_str().ok_or_else(|| unfit(&part, "its name is not Unicode"))?;
     source.execute("VACUUM INTO ?1", [part_name])?;
     let bytes = settle(&part)?;
     check(&part)?;
@@ -82,20 +80,12 @@ fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
 /// Whether a copy is a store and whole.
 fn check(path: &Path) -> Result<(), StoreError> {
     let found: String = open_to_read(path)?.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(unfit(path, &format!("it is damaged: {found}")))
-    }
+    if found == "ok" { Ok(()) } else { Err(unfit(path, &format!("it is damaged: {found}"))) }
 }
 
 /// A new file that nobody else on the machine reads: it holds residents' values.
 fn create(path: &Path) -> Result<(), StoreError> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     made.map(|_| ()).map_err(|error| unfit(path, &error.to_string()))
 }
 
@@ -113,19 +103,15 @@ fn clear(part: &Path) -> Result<(), StoreError> {
 /// Writes a file through to the disk; its bytes.
 fn settle(path: &Path) -> Result<u64, StoreError> {
     let settled = File::open(path).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
-    settled
-        .map(|metadata| metadata.len())
-        .map_err(|error| unfit(path, &error.to_string()))
+    settled.map(|metadata| metadata.len()).map_err(|error| unfit(path, &error.to_string()))
 }
 
 /// Gives a finished file its name. One that is there stays: a link does not replace.
 fn put(part: &Path, to: &Path) -> Result<(), StoreError> {
-    let put = std::fs::hard_link(part, to)
-        .and_then(|()| std::fs::remove_file(part))
-        .and_then(|()| {
-            let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-        });
+    let put = std::fs::hard_link(part, to).and_then(|()| std::fs::remove_file(part)).and_then(|()| {
+        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    });
     put.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => StoreError::Taken(to.display().to_string()),
         _ => unfit(to, &error.to_string()),

@@ -20,10 +20,7 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Opens the file for its one writer; makes it if it is not there.
 pub fn writer(path: &Path) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        return Err(StoreError::NotAStore(format!(
-            "SQLite {} is too old",
-            rusqlite::version()
-        )));
+        return Err(StoreError::NotAStore(format!("SQLite {} is too old", rusqlite::version())));
     }
     let mut connection = Connection::open(path)?;
     connection.execute_batch(
@@ -48,11 +45,7 @@ pub fn writer(path: &Path) -> Result<Connection, StoreError> {
 /// Whether the file is whole, as far as a quick look tells.
 pub fn check(connection: &Connection) -> Result<(), StoreError> {
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(SqlError::DamagedFile.into())
-    }
+    if found == "ok" { Ok(()) } else { Err(SqlError::DamagedFile.into()) }
 }
 
 /// Opens the file for reading only.
@@ -99,9 +92,8 @@ fn frozen(path: &Path) -> String {
 /// What the tables' code uses and SQLite does not have.
 fn add_functions(connection: &Connection) -> Result<(), StoreError> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    connection.create_scalar_function("greatest", 2, flags, |args| {
-        Ok(args.get::<i64>(0)?.max(args.get(1)?))
-    })?;
+    connection
+        .create_scalar_function("greatest", 2, flags, |args| Ok(args.get::<i64>(0)?.max(args.get(1)?)))?;
     Ok(())
 }
 

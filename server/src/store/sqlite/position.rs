@@ -23,22 +23,14 @@ pub fn read(store: &Path) -> Option<Position> {
     let text = std::fs::read_to_string(beside(store)).ok()?;
     let mut numbers = text.split_whitespace().map(str::parse::<u64>);
     let mut next = || numbers.next()?.ok();
-    Some(Position {
-        epoch: ServerEpoch(next()?),
-        entries: next()?,
-        longest: next()?,
-    })
+    Some(Position { epoch: ServerEpoch(next()?), entries: next()?, longest: next()? })
 }
 
 /// Writes a position in one step: a reader finds the old one or the new one.
 pub fn write(store: &Path, position: Position) -> std::io::Result<()> {
     let (path, mut new) = (beside(store), beside(store).into_os_string());
     new.push(".new");
-    let Position {
-        epoch,
-        entries,
-        longest,
-    } = position;
+    let Position { epoch, entries, longest } = position;
     let mut file = std::fs::File::create(&new)?;
     writeln!(file, "{} {entries} {longest}", epoch.0)?;
     drop(file);

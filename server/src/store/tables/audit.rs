@@ -122,9 +122,8 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT n, signature FROM signatures WHERE feed = ?1 ORDER BY n")?;
-            let rows = select.query_map([feed.0], |row| {
-                Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
-            })?;
+            let rows = select
+                .query_map([feed.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
@@ -132,9 +131,7 @@ impl<E: Engine> AuditStore for SqlStore<E> {
     fn halted(&self, feed: FeedId) -> Result<Option<u64>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT n FROM halts WHERE feed = ?1")?;
-            let n = select
-                .query_row([feed.0], |row| row.get::<_, i64>(0))
-                .optional()?;
+            let n = select.query_row([feed.0], |row| row.get::<_, i64>(0)).optional()?;
             Ok(n.map(|n| n as u64))
         })
     }

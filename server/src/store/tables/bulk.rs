@@ -89,11 +89,7 @@ pub fn fill(
 }
 
 fn statements(spelling: Spelling, size: Size, patterns: usize, (user, above): (u32, AreaNo)) -> Vec<String> {
-    let Size {
-        areas,
-        records,
-        entries,
-    } = size;
+    let Size { areas, records, entries } = size;
     let id = |text: &str| match spelling {
         Spelling::Postgres => format!("substr(sha256(convert_to({text}, 'UTF8')), 1, 16)"),
         Spelling::Sqlite => format!("sha256_16({text})"),
@@ -109,11 +105,7 @@ fn statements(spelling: Spelling, size: Size, patterns: usize, (user, above): (u
         Spelling::Postgres => "decode(repeat('07', 32), 'hex')",
         Spelling::Sqlite => "x'0707070707070707070707070707070707070707070707070707070707070707'",
     };
-    let user_column = if spelling == Spelling::Postgres {
-        "\"user\""
-    } else {
-        "user"
-    };
+    let user_column = if spelling == Spelling::Postgres { "\"user\"" } else { "user" };
     let first = FIRST_AREA;
     let at = format!("({} + i)", 1_767_571_200_000u64);
     let feed_of_entry = id(&format!("'f' || (i % {areas} * {FEEDS} + i / {areas} % {FEEDS})"));

@@ -17,11 +17,7 @@ SELECT max(at) FROM (
 fn row(c: &Connection<'_>) -> Result<ClockRow, StoreError> {
     let mut select = c.prepare_cached("SELECT beat, confirmed, daily FROM clock")?;
     let found = select.query_row((), |row| {
-        Ok(ClockRow {
-            beat: row.get(0)?,
-            confirmed: row.get::<_, i64>(1)? as u64,
-            daily: row.get(2)?,
-        })
+        Ok(ClockRow { beat: row.get(0)?, confirmed: row.get::<_, i64>(1)? as u64, daily: row.get(2)? })
     });
     found.optional()?.ok_or(StoreError::Damaged("clock"))
 }
@@ -60,8 +56,7 @@ impl<E: Engine> ClockStore for SqlStore<E> {
             return Ok(None);
         }
         let sql = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)";
-        self.engine
-            .read(|c| Ok(Some(c.prepare_cached(sql)?.query_row((), |row| row.get(0))?)))
+        self.engine.read(|c| Ok(Some(c.prepare_cached(sql)?.query_row((), |row| row.get(0))?)))
     }
 
     fn beat(&self, at: i64, confirmed: u64) -> Result<(), StoreError> {

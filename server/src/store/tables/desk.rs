@@ -121,11 +121,7 @@ impl<E: Engine> DeskStore for SqlStore<E> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT record FROM import_keys WHERE key = ?1")?;
             keys.iter()
-                .map(|key| {
-                    Ok(select
-                        .query_row([key], |row| Ok(RecordId(row.get(0)?)))
-                        .optional()?)
-                })
+                .map(|key| Ok(select.query_row([key], |row| Ok(RecordId(row.get(0)?))).optional()?))
                 .collect()
         })
     }
@@ -160,10 +156,7 @@ impl<E: Engine> DeskStore for SqlStore<E> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT seen, said FROM import_said WHERE record = ?1")?;
             let found = select.query_row([record.0], |row| {
-                Ok(Said {
-                    seen: row.get::<_, i64>(0)? as u64,
-                    said: row.get(1)?,
-                })
+                Ok(Said { seen: row.get::<_, i64>(0)? as u64, said: row.get(1)? })
             });
             Ok(found.optional()?)
         })
@@ -171,15 +164,13 @@ impl<E: Engine> DeskStore for SqlStore<E> {
 
     fn begin_import(&self) -> Result<u64, StoreError> {
         self.engine.write(|c| {
-            c.prepare_cached("UPDATE import_runs SET n = n + 1 WHERE one = 1")?
-                .execute(())?;
+            c.prepare_cached("UPDATE import_runs SET n = n + 1 WHERE one = 1")?.execute(())?;
             let mut select = c.prepare_cached("SELECT n FROM import_runs WHERE one = 1")?;
             Ok(select.query_row((), |row| row.get::<_, i64>(0))? as u64)
         })
     }
 
     fn note_import(&self, notes: Notes) -> Result<(), StoreError> {
-        self.engine
-            .write(move |c| note_sheet(c, &notes, &|entry| entry.is_none()))
+        self.engine.write(move |c| note_sheet(c, &notes, &|entry| entry.is_none()))
     }
 }

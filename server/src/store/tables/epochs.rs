@@ -35,8 +35,7 @@ pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreErro
             continue;
         }
         empty_displaced(c, row)?;
-        c.prepare_cached("DELETE FROM import_said WHERE record = ?1")?
-            .execute([row.record.0])?;
+        c.prepare_cached("DELETE FROM import_said WHERE record = ?1")?.execute([row.record.0])?;
     }
     Ok(())
 }
@@ -44,8 +43,11 @@ pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreErro
 /// Takes away what one refused entry said, and what was displaced under its number.
 fn empty_entry(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<(), StoreError> {
     refusals::empty(c, feed, n)?;
-    c.prepare_cached("UPDATE displaced SET body = ?3 WHERE feed = ?1 AND n = ?2")?
-        .execute((feed.0, n, Vec::<u8>::new()))?;
+    c.prepare_cached("UPDATE displaced SET body = ?3 WHERE feed = ?1 AND n = ?2")?.execute((
+        feed.0,
+        n,
+        Vec::<u8>::new(),
+    ))?;
     Ok(())
 }
 
@@ -87,9 +89,7 @@ pub(super) fn is_erased(
 ) -> Result<bool, StoreError> {
     let mut select =
         c.prepare_cached("SELECT fields, seq FROM erasures WHERE record = ?1 AND feed IS NULL")?;
-    let rows = select.query_map([record.0], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-    })?;
+    let rows = select.query_map([record.0], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
     for row in rows {
         let (fields, seq) = row?;
         if never_made && seq > 0 {
@@ -139,9 +139,8 @@ pub(super) fn bodies(
            UNION SELECT feed, n FROM entries WHERE record = ?1 AND refusal IS NOT NULL) k
          JOIN entries e ON e.feed = k.feed AND e.n = k.n WHERE length(e.body) > 0",
     )?;
-    let rows = select.query_map([record.0], |row| {
-        Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64, row.get(2)?))
-    })?;
+    let rows = select
+        .query_map([record.0], |row| Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64, row.get(2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

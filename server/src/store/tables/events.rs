@@ -21,8 +21,7 @@ pub(super) fn write(c: &Connection<'_>, locked: &Locked, writes: &Writes) -> Res
         locked.expect(*area)?;
         let sql = "INSERT INTO departures VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (record, area) DO UPDATE SET seq = ?2, to_area = ?4";
-        c.prepare_cached(sql)?
-            .execute((area.0, departure.seq as i64, departure.record.0, departure.to.0))?;
+        c.prepare_cached(sql)?.execute((area.0, departure.seq as i64, departure.record.0, departure.to.0))?;
         // Refused entries about it are for those who supervise it now.
         c.prepare_cached(
             "UPDATE evidence SET area = ?2 WHERE (feed, n) IN (SELECT feed, n FROM entries WHERE record = ?1 AND refusal IS NOT NULL)",
@@ -52,12 +51,10 @@ pub(super) fn begin_again(
     base: &[(u8, Vec<u8>)],
 ) -> Result<(), StoreError> {
     for table in ["documents", "ledger", "bases"] {
-        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?
-            .execute([record.0])?;
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?.execute([record.0])?;
     }
     for (facet, bytes) in base {
-        c.prepare_cached("INSERT INTO bases VALUES (?1, ?2, ?3)")?
-            .execute((record.0, facet, bytes))?;
+        c.prepare_cached("INSERT INTO bases VALUES (?1, ?2, ?3)")?.execute((record.0, facet, bytes))?;
     }
     Ok(())
 }
@@ -114,9 +111,7 @@ pub(super) fn last(
         "SELECT seq, kind, record, at FROM events WHERE area = ?1 AND kind = ?2 AND seq <= ?3 ORDER BY seq DESC LIMIT 1",
     )?;
     let upto = i64::try_from(upto).unwrap_or(i64::MAX);
-    let found = select
-        .query_row((area.0, kind.as_str(), upto), read_event)
-        .optional()?;
+    let found = select.query_row((area.0, kind.as_str(), upto), read_event).optional()?;
     found.transpose()
 }
 
@@ -153,10 +148,5 @@ fn read_event(row: &Row) -> Result<Result<EventRow, StoreError>, SqlError> {
     let (seq, at) = (row.get::<_, i64>(0)? as u64, row.get(3)?);
     let record = row.get::<_, Option<[u8; 16]>>(2)?.map(RecordId);
     let kind = EventKind::parse(&kind).ok_or(StoreError::Damaged("events"));
-    Ok(kind.map(|kind| EventRow {
-        seq,
-        kind,
-        record,
-        at,
-    }))
+    Ok(kind.map(|kind| EventRow { seq, kind, record, at }))
 }

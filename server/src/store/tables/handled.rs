@@ -43,12 +43,8 @@ pub(super) fn note(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreE
     let sql = "UPDATE handlers SET until = ?3 WHERE record = ?1 AND login = ?2 AND until IS NULL";
     let mut end = c.prepare_cached(sql)?;
     let before = before.iter().map(String::as_str);
-    let gone: BTreeSet<&str> = open
-        .iter()
-        .copied()
-        .chain(before)
-        .filter(|login| !now.contains(login))
-        .collect();
+    let gone: BTreeSet<&str> =
+        open.iter().copied().chain(before).filter(|login| !now.contains(login)).collect();
     for login in gone {
         end.execute((record, login, last))?;
     }
@@ -63,10 +59,7 @@ fn may_be_unknown(write: &RecordWrite) -> bool {
 /// The people whom the record's ledger row names.
 fn shown_before(c: &Connection<'_>, record: RecordId) -> Result<BTreeSet<String>, StoreError> {
     let views = ledgers::views(c, record)?;
-    let view = views
-        .iter()
-        .find(|(facet, _)| *facet == FACET)
-        .map(|(_, view)| view);
+    let view = views.iter().find(|(facet, _)| *facet == FACET).map(|(_, view)| view);
     Ok(view.into_iter().flat_map(handlers).map(str::to_owned).collect())
 }
 
@@ -87,17 +80,11 @@ fn all(c: &Connection<'_>, record: RecordId) -> Result<Vec<(String, Handled)>, S
 /// When a person handled a record. Of a record that nothing was noted of, its ledger row says who does.
 pub(super) fn by(c: &Connection<'_>, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError> {
     let known = all(c, record)?;
-    let mut found: Vec<Handled> = known
-        .into_iter()
-        .filter(|(of, _)| of == login)
-        .map(|(_, handled)| handled)
-        .collect();
+    let mut found: Vec<Handled> =
+        known.into_iter().filter(|(of, _)| of == login).map(|(_, handled)| handled).collect();
     let is_open = found.iter().any(|handled| handled.until.is_none());
     if !is_open && shown_before(c, record)?.contains(login) {
-        found.push(Handled {
-            since: 0,
-            until: None,
-        });
+        found.push(Handled { since: 0, until: None });
     }
     Ok(found)
 }

@@ -44,15 +44,9 @@ pub fn calls(c: &Connection<'_>, hot: Hot<'_>) -> Result<Vec<Told>, StoreError> 
     note("pull, nothing new", pull(hot.held)?);
     note("pull of a day", pull(hot.behind)?);
     let area = hot.held.area;
-    let new = AreaCursor {
-        area,
-        floor: 0,
-        reached: 0,
-    };
+    let new = AreaCursor { area, floor: 0, reached: 0 };
     note("first sync", pull(new)?);
-    let page = explained(c, |c| {
-        Ok::<_, StoreError>(ledgers::page(c, &hot.page)?.rows.len())
-    })?;
+    let page = explained(c, |c| Ok::<_, StoreError>(ledgers::page(c, &hot.page)?.rows.len()))?;
     note("ledger page", page);
     let named = explained(c, |c| {
         let found = records::record_named(c, area, 1).optional()?;

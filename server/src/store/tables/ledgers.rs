@@ -65,15 +65,10 @@ fn changed(
     select.visit(from, |row| -> Result<bool, StoreError> {
         let record = read_record(row)?;
         if rows.last().is_none_or(|last| last.record.record != record.record) {
-            rows.push(LedgerRow {
-                record,
-                views: Vec::new(),
-                left: None,
-            });
+            rows.push(LedgerRow { record, views: Vec::new(), left: None });
         }
         if let (Some(facet), Some(last)) = (row.get::<_, Option<u8>>("facet")?, rows.last_mut()) {
-            last.views
-                .push((facet, read_view(&row.get::<_, String>("view")?)?));
+            last.views.push((facet, read_view(&row.get::<_, String>("view")?)?));
         }
         Ok(true)
     })?;
@@ -106,9 +101,7 @@ fn departed(
 
 pub(super) fn views(c: &Connection<'_>, record: RecordId) -> Result<Vec<(u8, Value)>, StoreError> {
     let mut select = c.prepare_cached("SELECT facet, view FROM ledger WHERE record = ?1 ORDER BY facet")?;
-    let rows = select.query_map([record.0], |row| {
-        Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?))
-    })?;
+    let rows = select.query_map([record.0], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, String>(1)?)))?;
     rows.map(|row| {
         let (facet, view) = row?;
         Ok((facet, read_view(&view)?))

@@ -33,11 +33,7 @@ pub(super) struct Locked {
 impl Locked {
     /// All areas. Only a transaction beside which no other write runs holds them.
     pub(super) fn everything(c: &Connection<'_>) -> Result<Self, StoreError> {
-        if c.is_alone() {
-            Ok(Self { areas: None })
-        } else {
-            Err(StoreError::NotAlone)
-        }
+        if c.is_alone() { Ok(Self { areas: None }) } else { Err(StoreError::NotAlone) }
     }
 
     fn has(&self, area: AreaNo) -> bool {
@@ -47,11 +43,7 @@ impl Locked {
 
     /// An area may be written only if it is locked.
     pub(super) fn expect(&self, area: AreaNo) -> Result<(), StoreError> {
-        if self.has(area) {
-            Ok(())
-        } else {
-            Err(StoreError::Unlocked(area))
-        }
+        if self.has(area) { Ok(()) } else { Err(StoreError::Unlocked(area)) }
     }
 
     /// Refuses writes that touch an area that is not locked, and notes the area for the next run.
@@ -60,10 +52,7 @@ impl Locked {
         let Some(first) = missing.first().copied() else {
             return Ok(());
         };
-        tracing::info!(
-            areas = missing.len(),
-            "a push is decided again with more areas locked"
-        );
+        tracing::info!(areas = missing.len(), "a push is decided again with more areas locked");
         let mut discovered = discovered.lock().unwrap_or_else(PoisonError::into_inner);
         discovered.extend(missing);
         Err(StoreError::Unlocked(first))
@@ -110,23 +99,14 @@ pub(super) fn take(c: &Connection<'_>, push: &Push, discovered: &Discovered) -> 
         &[" ORDER BY area", lock].concat(),
         &areas.iter().map(|area| i64::from(area.0)).collect(),
     )?;
-    numbers(
-        c,
-        "SELECT n FROM feeds WHERE feed IN",
-        &[" ORDER BY feed", lock].concat(),
-        &feeds,
-    )?;
+    numbers(c, "SELECT n FROM feeds WHERE feed IN", &[" ORDER BY feed", lock].concat(), &feeds)?;
     Ok(Locked { areas: Some(areas) })
 }
 
 /// The areas named by new records, each with the least that its authors knew, and every area that placing can lead to
 /// from there.
 fn successors(c: &Connection<'_>, named: &BTreeMap<AreaNo, u64>) -> Result<BTreeSet<AreaNo>, StoreError> {
-    let hops = if faults::is_planted("01") {
-        1
-    } else {
-        limits::PLACING_HOPS
-    };
+    let hops = if faults::is_planted("01") { 1 } else { limits::PLACING_HOPS };
     let mut areas: BTreeSet<AreaNo> = named.keys().copied().collect();
     let (mut next, mut followed) = (areas.clone(), BTreeSet::new());
     for hop in 0..hops {
@@ -137,12 +117,7 @@ fn successors(c: &Connection<'_>, named: &BTreeMap<AreaNo, u64>) -> Result<BTree
             // Only where it is named can an author have known what became of it.
             let knew = named.get(&area).copied().filter(|_| hop == 0);
             let route = plans::route(c, area)?.filter(|route| leads_on(route, knew));
-            found.extend(
-                route
-                    .into_iter()
-                    .flat_map(|route| route.areas)
-                    .map(|(_, part)| part),
-            );
+            found.extend(route.into_iter().flat_map(|route| route.areas).map(|(_, part)| part));
         }
         areas.extend(&found);
         followed.extend(next.iter().copied().filter(|_| hop > 0));

@@ -59,9 +59,7 @@ fn is_marked(c: &Connection<'_>, area: AreaNo, seq: u64, mark: u16) -> Result<bo
 /// Lets go of all but the latest marks of an area; how many.
 fn thin(c: &Connection<'_>, area: AreaNo) -> Result<u64, StoreError> {
     let sql = "SELECT seq FROM marks WHERE area = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2";
-    let oldest = c
-        .prepare_cached(sql)?
-        .query_row((area.0, KEPT - 1), |row| row.get::<_, i64>(0));
+    let oldest = c.prepare_cached(sql)?.query_row((area.0, KEPT - 1), |row| row.get::<_, i64>(0));
     let Some(oldest) = oldest.optional()? else {
         return Ok(0);
     };

@@ -43,17 +43,13 @@ fn advance(c: &Connection<'_>, device: DeviceNo, counter: i64, now: i64) -> Resu
         return Ok(0);
     }
     let mut select = c.prepare_cached("SELECT counter FROM counters WHERE device = ?1")?;
-    let used = select
-        .query_row([device.0], |row| row.get::<_, i64>(0))
-        .optional()?;
+    let used = select.query_row([device.0], |row| row.get::<_, i64>(0)).optional()?;
     Ok(used.unwrap_or(0) as u64)
 }
 
 fn given(c: &Connection<'_>, device: DeviceNo) -> Result<Bounds, StoreError> {
     let mut select = c.prepare_cached("SELECT area, seq FROM given WHERE device = ?1")?;
-    let rows = select.query_map([device.0], |row| {
-        Ok((AreaNo(row.get(0)?), row.get::<_, i64>(1)? as u64))
-    })?;
+    let rows = select.query_map([device.0], |row| Ok((AreaNo(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -72,13 +72,11 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
         now: i64,
     ) -> Result<bool, StoreError> {
         let role = role.to_owned();
-        self.engine
-            .write(move |c| grants::end(c, user, &role, area, (at, now)))
+        self.engine.write(move |c| grants::end(c, user, &role, area, (at, now)))
     }
 
     fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
-        self.engine
-            .write_aside(move |c| devices::note_told(c, device, cut))
+        self.engine.write_aside(move |c| devices::note_told(c, device, cut))
     }
 
     fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError> {
@@ -86,8 +84,7 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
     }
 
     fn put_code(&self, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError> {
-        self.engine
-            .write(move |c| devices::put_code(c, hash, user, expires))
+        self.engine.write(move |c| devices::put_code(c, hash, user, expires))
     }
 
     fn enrol(
@@ -102,8 +99,7 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
             return Ok(None);
         }
         let label = label.to_owned();
-        self.engine
-            .write(move |c| devices::enrol(c, hash, key, &label, now))
+        self.engine.write(move |c| devices::enrol(c, hash, key, &label, now))
     }
 
     fn device(&self, no: DeviceNo) -> Result<Option<Device>, StoreError> {

@@ -134,11 +134,7 @@ fn made_since(
 }
 
 fn read_plan(row: &Row) -> Result<PlanRow, SqlError> {
-    Ok(PlanRow {
-        plan: row.get(0)?,
-        state: row.get(1)?,
-        body: row.get(2)?,
-    })
+    Ok(PlanRow { plan: row.get(0)?, state: row.get(1)?, body: row.get(2)? })
 }
 
 fn step(c: &Connection<'_>, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreError> {
@@ -163,12 +159,7 @@ pub(super) fn route(c: &Connection<'_>, area: AreaNo) -> Result<Option<RouteRow>
     };
     let parts: serde_json::Value =
         serde_json::from_str(&route.parts).map_err(|_| StoreError::Damaged("routes"))?;
-    for code in parts
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|part| part["area"].as_str())
-    {
+    for code in parts.as_array().into_iter().flatten().filter_map(|part| part["area"].as_str()) {
         route.areas.push((code.to_owned(), area_number(c, code)?));
     }
     Ok(Some(route))
@@ -222,17 +213,11 @@ fn take_change(c: &Connection<'_>, plan: u32, change: &TerritoryChange) -> Resul
         move_area(c, area, to, change, told)?;
     }
     for succession in &change.successions {
-        let (old, new) = (
-            area_number(c, &succession.area)?,
-            area_number(c, &succession.successor)?,
-        );
+        let (old, new) = (area_number(c, &succession.area)?, area_number(c, &succession.successor)?);
         keep_past(c, new)?;
         add_edge(c, new, old, change.at, Some((change.until, told)))?;
         let kind = if succession.merged { "merged" } else { "split" };
-        c.execute(
-            "INSERT INTO lineage VALUES (?1, ?2, ?3, ?4, ?5)",
-            (old.0, new.0, kind, plan, change.at),
-        )?;
+        c.execute("INSERT INTO lineage VALUES (?1, ?2, ?3, ?4, ?5)", (old.0, new.0, kind, plan, change.at))?;
     }
     for code in &change.closed {
         close(c, area_number(c, code)?, change, told)?;
@@ -306,11 +291,7 @@ fn close(c: &Connection<'_>, area: AreaNo, change: &TerritoryChange, told: i64) 
 fn announce(c: &Connection<'_>, change: &TerritoryChange, told: i64) -> Result<(), StoreError> {
     let locked = Locked::everything(c)?;
     let moved = change.moved.iter().map(|moved| &moved.area);
-    let followed = change
-        .successions
-        .iter()
-        .flat_map(|s| [&s.area, &s.successor])
-        .chain(&change.closed);
+    let followed = change.successions.iter().flat_map(|s| [&s.area, &s.successor]).chain(&change.closed);
     let mut concerned = BTreeSet::new();
     for code in moved.chain(followed) {
         people::below(c, area_number(c, code)?, &mut concerned)?;
@@ -319,24 +300,15 @@ fn announce(c: &Connection<'_>, change: &TerritoryChange, told: i64) -> Result<(
     for area in concerned {
         locked.expect(area)?;
         let head = super::pushes::area_head(c, area)?.unwrap_or_default().seq + 1;
-        c.execute(
-            "UPDATE areas SET head = ?2 WHERE area = ?1",
-            (area.0, head as i64),
-        )?;
+        c.execute("UPDATE areas SET head = ?2 WHERE area = ?1", (area.0, head as i64))?;
         let event = (area.0, head as i64, EventKind::Rights.as_str(), told);
-        c.execute(
-            "INSERT INTO events (area, seq, kind, at) VALUES (?1, ?2, ?3, ?4)",
-            event,
-        )?;
+        c.execute("INSERT INTO events (area, seq, kind, at) VALUES (?1, ?2, ?3, ?4)", event)?;
         super::marks::put_head(c, area)?;
         positions.insert(area, head);
     }
     for (code, parts) in &change.routes {
         let area = area_number(c, code)?;
-        let (seq, closed) = (
-            positions.get(&area).copied().unwrap_or(0),
-            change.closed.contains(code),
-        );
+        let (seq, closed) = (positions.get(&area).copied().unwrap_or(0), change.closed.contains(code));
         c.execute(
             "INSERT INTO routes VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (area) DO UPDATE SET seq = ?2, closed = ?3, parts = ?4",

@@ -74,9 +74,8 @@ impl Source for Reading<'_> {
     }
 
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError> {
-        let mut select = self
-            .c
-            .prepare_cached("SELECT hash, refusal FROM entries WHERE feed = ?1 AND n = ?2")?;
+        let mut select =
+            self.c.prepare_cached("SELECT hash, refusal FROM entries WHERE feed = ?1 AND n = ?2")?;
         let found = select.query_row((feed.0, n as i64), |row| {
             Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<String>>(1)?))
         });
@@ -87,9 +86,7 @@ impl Source for Reading<'_> {
     }
 
     fn body(&mut self, feed: FeedId, n: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut select = self
-            .c
-            .prepare_cached("SELECT body FROM entries WHERE feed = ?1 AND n = ?2")?;
+        let mut select = self.c.prepare_cached("SELECT body FROM entries WHERE feed = ?1 AND n = ?2")?;
         let found = select.query_row((feed.0, n as i64), |row| row.get::<_, Vec<u8>>(0));
         Ok(found.optional()?.filter(|body| !body.is_empty()))
     }
@@ -114,20 +111,13 @@ impl Source for Reading<'_> {
             "SELECT r.area, r.type, coalesce(l.view, '{}') FROM records r
              LEFT JOIN ledger l ON l.record = r.record AND l.facet = 0 WHERE r.record = ?1",
         )?;
-        let found = select.query_row([record.0], |row| {
-            Ok((AreaNo(row.get(0)?), row.get(1)?, row.get(2)?))
-        });
+        let found = select.query_row([record.0], |row| Ok((AreaNo(row.get(0)?), row.get(1)?, row.get(2)?)));
         Ok(found.optional()?)
     }
 
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError> {
-        let mut select = self
-            .c
-            .prepare_cached("SELECT revoked FROM users WHERE user = ?1")?;
-        match select
-            .query_row([user.0], |row| row.get::<_, bool>(0))
-            .optional()?
-        {
+        let mut select = self.c.prepare_cached("SELECT revoked FROM users WHERE user = ?1")?;
+        match select.query_row([user.0], |row| row.get::<_, bool>(0)).optional()? {
             None | Some(true) => Ok(None),
             Some(false) => people::grants_of(self.c, user).map(Some),
         }
@@ -168,12 +158,7 @@ impl Source for Reading<'_> {
         )?;
         let rows = select.query_map((record.0, above as i64), |row| {
             let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
-            Ok(RecordLine {
-                seq: number(0)?,
-                feed: FeedId(row.get(1)?),
-                n: number(2)?,
-                facets: number(3)?,
-            })
+            Ok(RecordLine { seq: number(0)?, feed: FeedId(row.get(1)?), n: number(2)?, facets: number(3)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -189,9 +174,8 @@ impl Source for Reading<'_> {
 
 pub(super) fn feed_head(c: &Connection<'_>, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
     let mut select = c.prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
-    let found = select.query_row([feed.0], |row| {
-        Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
-    });
+    let found =
+        select.query_row([feed.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?)));
     match found.optional()? {
         None => Ok((0, EntryHash::ZERO)),
         Some((n, hash)) => Ok((n, entry_hash(hash)?)),
@@ -200,48 +184,28 @@ pub(super) fn feed_head(c: &Connection<'_>, feed: FeedId) -> Result<(u64, EntryH
 
 pub(super) fn area_head(c: &Connection<'_>, area: AreaNo) -> Result<Option<AreaHead>, StoreError> {
     let mut select = c.prepare_cached("SELECT head, digests FROM areas WHERE area = ?1")?;
-    let found = select.query_row([area.0], |row| {
-        Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?))
-    });
+    let found =
+        select.query_row([area.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?)));
     let Some((seq, digests)) = found.optional()? else {
         return Ok(None);
     };
     // One byte of facet and 16 of digest each.
     let digests = digests
         .chunks_exact(17)
-        .map(|d| {
-            (
-                d[0],
-                u128::from_be_bytes(d[1..].try_into().expect("BUG: 16 of 17 bytes")),
-            )
-        })
+        .map(|d| (d[0], u128::from_be_bytes(d[1..].try_into().expect("BUG: 16 of 17 bytes"))))
         .collect();
-    Ok(Some(AreaHead {
-        seq,
-        digests,
-        mark: 0,
-    }))
+    Ok(Some(AreaHead { seq, digests, mark: 0 }))
 }
 
 pub(super) fn entry_hash(bytes: Vec<u8>) -> Result<EntryHash, StoreError> {
-    bytes
-        .try_into()
-        .map(EntryHash)
-        .map_err(|_| StoreError::Damaged("entry hash"))
+    bytes.try_into().map(EntryHash).map_err(|_| StoreError::Damaged("entry hash"))
 }
 
 pub(super) fn read_refusal(text: &str) -> Refusal {
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let code = value["code"]
-        .as_str()
-        .and_then(Code::parse)
-        .unwrap_or(Code::Internal);
+    let code = value["code"].as_str().and_then(Code::parse).unwrap_or(Code::Internal);
     let rule = value["rule"].as_str().unwrap_or_default().to_owned();
-    Refusal {
-        code,
-        rule,
-        field: value["field"].as_str().map(str::to_owned),
-    }
+    Refusal { code, rule, field: value["field"].as_str().map(str::to_owned) }
 }
 
 /// Everything but entries and feeds.
@@ -273,9 +237,8 @@ pub(super) fn write_head(
 ) -> Result<(), StoreError> {
     locked.expect(area)?;
     let digests = head.digests.iter();
-    let digests: Vec<u8> = digests
-        .flat_map(|(facet, digest)| [&[*facet][..], &digest.to_be_bytes()].concat())
-        .collect();
+    let digests: Vec<u8> =
+        digests.flat_map(|(facet, digest)| [&[*facet][..], &digest.to_be_bytes()].concat()).collect();
     let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
     update.execute((area.0, head.seq as i64, digests))?;
     marks::put(c, area, head)?;
@@ -297,16 +260,7 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
         }
         let refusal = refusal.as_ref().map(|r| json!(r).to_string());
         let mut insert = c.prepare_cached("INSERT INTO entries VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-        insert.execute((
-            feed.0,
-            entry.n as i64,
-            record.0,
-            body,
-            hash.0,
-            refusal,
-            carrier,
-            push.now,
-        ))?;
+        insert.execute((feed.0, entry.n as i64, record.0, body, hash.0, refusal, carrier, push.now))?;
     }
     for (feed, n, signature) in &writes.signatures {
         let mut insert =
@@ -323,11 +277,7 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
         let mut insert =
             c.prepare_cached("INSERT INTO displaced VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")?;
         let record = entry.record(*feed);
-        let body = if epochs::is_erased(c, (record, entry), false)? {
-            &[][..]
-        } else {
-            body
-        };
+        let body = if epochs::is_erased(c, (record, entry), false)? { &[][..] } else { body };
         insert.execute((feed.0, entry.n as i64, hash.0, body, push.now, record.0))?;
     }
     for (feed, n, hash) in &writes.feeds {
@@ -353,9 +303,7 @@ fn write_line(c: &Connection<'_>, area: AreaNo, line: &LogRow) -> Result<(), Sto
 
 /// One byte of facet, 16 of feed, 8 of number each.
 fn pack_seen(seen: &[(u8, FeedId, u64)]) -> Vec<u8> {
-    seen.iter()
-        .flat_map(|(facet, feed, n)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat())
-        .collect()
+    seen.iter().flat_map(|(facet, feed, n)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat()).collect()
 }
 
 fn unpack_seen(bytes: &[u8]) -> Vec<(u8, FeedId, u64)> {
@@ -380,12 +328,7 @@ pub(super) fn read_line(row: &Row, at: usize) -> Result<LogRow, SqlError> {
 
 fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreError> {
     handled::note(c, write)?;
-    let RecordWrite {
-        row,
-        documents,
-        ledger,
-        base,
-    } = write;
+    let RecordWrite { row, documents, ledger, base } = write;
     let mut upsert = c.prepare_cached(
         "INSERT INTO records (record, area, type, epoch, created, last, entries, entry_bytes, created_by, created_at,
            changed_by, changed_at, began, arrived, erased, before_entries, before_bytes, base_bytes,
@@ -425,12 +368,7 @@ fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreErro
             "INSERT INTO documents VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (record, facet) DO UPDATE SET bytes = ?3, term = ?4",
         )?;
-        upsert.execute((
-            row.record.0,
-            document.facet,
-            &document.bytes,
-            document.term.to_be_bytes(),
-        ))?;
+        upsert.execute((row.record.0, document.facet, &document.bytes, document.term.to_be_bytes()))?;
     }
     for part in ledger {
         let mut upsert = c.prepare_cached(

@@ -35,17 +35,9 @@ fn head(c: &Connection<'_>) -> Result<Head, StoreError> {
         c.prepare_cached("SELECT no, received_at, hash FROM read_log ORDER BY no DESC LIMIT 1")?;
     let head = select.query_row((), |row| {
         let (no, received_at, hash) = (row.get::<_, i64>(0)? as u64, row.get(1)?, row.get(2)?);
-        Ok(Head {
-            no,
-            received_at,
-            hash,
-        })
+        Ok(Head { no, received_at, hash })
     });
-    let nothing = Head {
-        no: 0,
-        received_at: i64::MIN,
-        hash: [0; 32],
-    };
+    let nothing = Head { no: 0, received_at: i64::MIN, hash: [0; 32] };
     Ok(head.optional()?.unwrap_or(nothing))
 }
 
@@ -60,17 +52,9 @@ fn take_turn(c: &Connection<'_>) -> Result<(), StoreError> {
 fn append(c: &Connection<'_>, mut read: NewRead, head: &mut Head) -> Result<(), StoreError> {
     // A server's clock that was set back does not take the log's order with it.
     read.received_at = read.received_at.max(head.received_at);
-    let row = ReadRow {
-        no: head.no + 1,
-        hash: chain::hash(&head.hash, head.no + 1, &read),
-        read,
-    };
+    let row = ReadRow { no: head.no + 1, hash: chain::hash(&head.hash, head.no + 1, &read), read };
     insert(c, &row)?;
-    *head = Head {
-        no: row.no,
-        received_at: row.read.received_at,
-        hash: row.hash,
-    };
+    *head = Head { no: row.no, received_at: row.read.received_at, hash: row.hash };
     Ok(())
 }
 
@@ -91,10 +75,7 @@ fn insert(c: &Connection<'_>, row: &ReadRow) -> Result<(), StoreError> {
         read.area.map(|area| area.0),
         serde_json::json!(read.fields).to_string(),
         read.reason,
-        read.records
-            .iter()
-            .flat_map(|record| record.0)
-            .collect::<Vec<u8>>(),
+        read.records.iter().flat_map(|record| record.0).collect::<Vec<u8>>(),
         read.share.map(|share| share as i64),
         hash,
     ])?;
@@ -118,8 +99,7 @@ fn count_in(c: &Connection<'_>, read: &NewRead) -> Result<(), StoreError> {
         upsert.execute((&read.user, record.0, seen_at(read)))?;
     }
     let kept = read.received_at.saturating_sub(limits::RIGHTS_GRACE_MS);
-    c.prepare_cached("DELETE FROM seen_alone WHERE user = ?1 AND at < ?2")?
-        .execute((&read.user, kept))?;
+    c.prepare_cached("DELETE FROM seen_alone WHERE user = ?1 AND at < ?2")?.execute((&read.user, kept))?;
     Ok(())
 }
 
@@ -130,9 +110,7 @@ fn seen_at(read: &NewRead) -> i64 {
 
 /// How many records a person saw alone between two times.
 fn seen_between(c: &Connection<'_>, user: &str, (after, before): (i64, i64)) -> Result<usize, StoreError> {
-    let count: i64 = c
-        .prepare_cached(SEEN)?
-        .query_row((user, after, before, COUNTED), |row| row.get(0))?;
+    let count: i64 = c.prepare_cached(SEEN)?.query_row((user, after, before, COUNTED), |row| row.get(0))?;
     Ok(count as usize)
 }
 
@@ -216,11 +194,7 @@ fn read_row(row: &Row) -> Result<Result<ReadRow, StoreError>, SqlError> {
         records: ids.iter().copied().map(RecordId).collect(),
         share: number(12)?,
     };
-    Ok(Ok(ReadRow {
-        no: row.get::<_, i64>(0)? as u64,
-        read,
-        hash: row.get(13)?,
-    }))
+    Ok(Ok(ReadRow { no: row.get::<_, i64>(0)? as u64, read, hash: row.get(13)? }))
 }
 
 /// What a device brought, written once; a copy of the phone that numbered something else the same loses nothing.
@@ -264,10 +238,7 @@ fn append_of_device(
 
 /// The first row learnt of at or after a time; one past the end if there is none.
 fn first_at(c: &Connection<'_>, time: i64) -> Result<i64, StoreError> {
-    let found = c
-        .prepare_cached(FIRST_AT)?
-        .query_row([time], |row| row.get(0))
-        .optional()?;
+    let found = c.prepare_cached(FIRST_AT)?.query_row([time], |row| row.get(0)).optional()?;
     Ok(found.unwrap_or(i64::MAX))
 }
 
@@ -275,14 +246,10 @@ fn first_at(c: &Connection<'_>, time: i64) -> Result<i64, StoreError> {
 fn statement(c: &Connection<'_>, query: &ReadQuery) -> Result<(String, Vec<Cell>), StoreError> {
     let from = query.from.map_or(Ok(0), |time| first_at(c, time))?;
     let to = query.to.map_or(Ok(i64::MAX), |time| first_at(c, time))?;
-    let after = i64::try_from(query.after)
-        .unwrap_or(i64::MAX)
-        .max(from.saturating_sub(1));
+    let after = i64::try_from(query.after).unwrap_or(i64::MAX).max(from.saturating_sub(1));
     let (mut tables, mut no) = ("read_log r", "r.no");
-    let (mut conditions, mut values) = (
-        Vec::new(),
-        vec![after.cell(), to.cell(), (query.limit as i64).cell()],
-    );
+    let (mut conditions, mut values) =
+        (Vec::new(), vec![after.cell(), to.cell(), (query.limit as i64).cell()]);
     let mut condition = |column: &str, value: Cell| {
         values.push(value);
         conditions.push(format!(" AND {column} = ?{}", values.len()));

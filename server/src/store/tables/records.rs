@@ -42,20 +42,15 @@ pub(super) fn read_record(row: &Row) -> Result<RecordRow, SqlError> {
         began: number(12)?,
         arrived: number(13)?,
         erased: row.get(14)?,
-        before: Before {
-            entries: number(15)?,
-            entry_bytes: number(16)?,
-            base_bytes: number(17)?,
-        },
+        before: Before { entries: number(15)?, entry_bytes: number(16)?, base_bytes: number(17)? },
         rules: row.get(18)?,
         due_at: row.get(19)?,
     })
 }
 
 pub(super) fn record_row(c: &Connection<'_>, record: RecordId) -> Result<Option<RecordRow>, StoreError> {
-    let mut select = c.prepare_cached(&format!(
-        "SELECT {RECORD_COLUMNS} FROM records r WHERE record = ?1"
-    ))?;
+    let mut select =
+        c.prepare_cached(&format!("SELECT {RECORD_COLUMNS} FROM records r WHERE record = ?1"))?;
     Ok(select.query_row([record.0], read_record).optional()?)
 }
 
@@ -64,11 +59,7 @@ pub(super) fn documents_of(c: &Connection<'_>, record: RecordId) -> Result<Vec<D
         c.prepare_cached("SELECT facet, bytes, term FROM documents WHERE record = ?1 ORDER BY facet")?;
     let rows = select.query_map([record.0], |row| {
         let term = u128::from_be_bytes(row.get(2)?);
-        Ok(DocumentRow {
-            facet: row.get(0)?,
-            bytes: row.get(1)?,
-            term,
-        })
+        Ok(DocumentRow { facet: row.get(0)?, bytes: row.get(1)?, term })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -114,22 +105,12 @@ fn changes(
     let mut select = c.prepare_cached(&sql)?;
     let rows = select.query_map((area.0, after as i64, limit as i64), |row| {
         let row = read_record(row)?;
-        Ok(RecordNewsRow {
-            told: Told::Changed,
-            at: row.last,
-            row,
-            whole: None,
-            entries: Vec::new(),
-        })
+        Ok(RecordNewsRow { told: Told::Changed, at: row.last, row, whole: None, entries: Vec::new() })
     })?;
     let mut found = rows.collect::<Result<Vec<_>, SqlError>>()?;
     let more = found.len() >= limit;
     let upto = found.last().filter(|_| more).map(|last| last.at);
-    let cursor = AreaCursor {
-        area,
-        floor: after,
-        reached: after,
-    };
+    let cursor = AreaCursor { area, floor: after, reached: after };
     let more_left = with_departures(&mut found, events::left(c, cursor, upto)?);
     Ok((found, more || more_left))
 }
@@ -188,11 +169,7 @@ fn changed_after(
             }
             let weight = row.get::<_, Option<i64>>("weight")?.unwrap_or(0) as usize;
             let record = read_record(row)?;
-            *taken += if is_planted("16") {
-                weight.min(2 << 10)
-            } else {
-                weight
-            };
+            *taken += if is_planted("16") { weight.min(2 << 10) } else { weight };
             found.push(RecordNewsRow {
                 told: Told::Changed,
                 at: record.last,
@@ -265,8 +242,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
     fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
         let (decide, key) = (self.decide.clone(), push.key());
         let discovered = Discovered::default();
-        self.engine
-            .write_beside(key, move |c| pushes::push(c, &push, &discovered, &*decide))
+        self.engine.write_beside(key, move |c| pushes::push(c, &push, &discovered, &*decide))
     }
 
     fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {
@@ -279,21 +255,17 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         }
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
-            let hash = select
-                .query_row((feed.0, n as i64), |row| row.get(0))
-                .optional()?;
+            let hash = select.query_row((feed.0, n as i64), |row| row.get(0)).optional()?;
             hash.map(pushes::entry_hash).transpose()
         })
     }
 
     fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
-        self.engine
-            .read(|c| Ok(record_named(c, area, created).optional()?))
+        self.engine.read(|c| Ok(record_named(c, area, created).optional()?))
     }
 
     fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
-        self.engine
-            .read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
+        self.engine.read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
     }
 
     fn heads(&self, areas: &[AreaNo]) -> Result<BTreeMap<AreaNo, u64>, StoreError> {
@@ -301,9 +273,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
             let mut select = c.prepare_cached("SELECT head FROM areas WHERE area = ?1")?;
             let mut heads = BTreeMap::new();
             for area in areas {
-                let head = select
-                    .query_row([area.0], |row| row.get::<_, i64>(0))
-                    .optional()?;
+                let head = select.query_row([area.0], |row| row.get::<_, i64>(0)).optional()?;
                 heads.extend(head.map(|head| (*area, head as u64)));
             }
             Ok(heads)
@@ -339,9 +309,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
     fn record_area(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT area FROM records WHERE record = ?1")?;
-            Ok(select
-                .query_row([record.0], |row| row.get(0).map(AreaNo))
-                .optional()?)
+            Ok(select.query_row([record.0], |row| row.get(0).map(AreaNo)).optional()?)
         })
     }
 
@@ -367,11 +335,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
             let Some(row) = record_row(c, record)? else {
                 return Ok(None);
             };
-            Ok(Some(LedgerRow {
-                record: row,
-                views: ledgers::views(c, record)?,
-                left: None,
-            }))
+            Ok(Some(LedgerRow { record: row, views: ledgers::views(c, record)?, left: None }))
         })
     }
 
@@ -383,9 +347,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         self.engine.read(|c| {
             let sql = format!("SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 ORDER BY created");
             let mut select = c.prepare_cached(&sql)?;
-            Ok(select
-                .query_map([area.0], read_record)?
-                .collect::<Result<_, _>>()?)
+            Ok(select.query_map([area.0], read_record)?.collect::<Result<_, _>>()?)
         })
     }
 
@@ -403,8 +365,7 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         after: Option<RecordId>,
         limit: usize,
     ) -> Result<Vec<RecordId>, StoreError> {
-        self.engine
-            .read(|c| epochs::under_other_rules(c, rules, after, limit))
+        self.engine.read(|c| epochs::under_other_rules(c, rules, after, limit))
     }
 
     fn scrub(&self) -> Result<bool, StoreError> {
@@ -414,15 +375,9 @@ impl<E: Engine> RecordStore for SqlStore<E> {
     fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
         self.engine.read(|c| {
             let count = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0)).map(|n| n as u64);
-            let (records, entries) = (
-                count("SELECT count(*) FROM records")?,
-                count("SELECT count(*) FROM entries")?,
-            );
-            Ok((
-                records,
-                entries,
-                count("SELECT count(*) FROM entries WHERE refusal IS NOT NULL")?,
-            ))
+            let (records, entries) =
+                (count("SELECT count(*) FROM records")?, count("SELECT count(*) FROM entries")?);
+            Ok((records, entries, count("SELECT count(*) FROM entries WHERE refusal IS NOT NULL")?))
         })
     }
 }

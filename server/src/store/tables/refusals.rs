@@ -113,10 +113,7 @@ fn asked(c: &Connection<'_>, user: UserNo, asks: &[Ask]) -> Result<(Vec<Ask>, Ve
         let n = i64::try_from(ask.n).unwrap_or(i64::MAX);
         let found = select
             .query_row((ask.feed.0, n, user.0), |row| {
-                Ok((
-                    row.get::<_, Option<i64>>(0)?,
-                    read_ruling(row, (ask.feed, ask.n), 1)?,
-                ))
+                Ok((row.get::<_, Option<i64>>(0)?, read_ruling(row, (ask.feed, ask.n), 1)?))
             })
             .optional()?;
         match found {
@@ -139,9 +136,8 @@ fn place(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<Option<(RecordId, O
         return Ok(Some((record, Some(area))));
     }
     let mut select = c.prepare_cached("SELECT record, body FROM displaced WHERE feed = ?1 AND n = ?2")?;
-    let displaced = select.query_row((feed.0, n), |row| {
-        Ok((row.get::<_, Option<[u8; 16]>>(0)?, row.get::<_, Vec<u8>>(1)?))
-    });
+    let displaced = select
+        .query_row((feed.0, n), |row| Ok((row.get::<_, Option<[u8; 16]>>(0)?, row.get::<_, Vec<u8>>(1)?)));
     let displaced = displaced.optional()?;
     Ok(displaced.and_then(|(record, body)| Some((about(feed, record, &body)?, None))))
 }
@@ -157,9 +153,8 @@ fn end_refused(c: &Connection<'_>, upto: i64, limit: usize, now: i64) -> Result<
     let mut select = c.prepare_cached(
         "SELECT feed, n FROM evidence WHERE ended_at IS NULL AND at <= ?1 ORDER BY at, feed, n LIMIT ?2",
     )?;
-    let found = select.query_map((upto, limit as i64), |row| {
-        Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?))
-    })?;
+    let found = select
+        .query_map((upto, limit as i64), |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?)))?;
     let found: Vec<([u8; 16], i64)> = found.collect::<Result<_, _>>()?;
     for (feed, n) in &found {
         empty(c, FeedId(*feed), *n)?;
@@ -173,8 +168,7 @@ fn end_refused(c: &Connection<'_>, upto: i64, limit: usize, now: i64) -> Result<
 pub(super) fn empty(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<(), StoreError> {
     c.prepare_cached("UPDATE entries SET body = ?3 WHERE feed = ?1 AND n = ?2 AND refusal IS NOT NULL")?
         .execute((feed.0, n, Vec::<u8>::new()))?;
-    c.prepare_cached("UPDATE evidence SET note = NULL WHERE feed = ?1 AND n = ?2")?
-        .execute((feed.0, n))?;
+    c.prepare_cached("UPDATE evidence SET note = NULL WHERE feed = ?1 AND n = ?2")?.execute((feed.0, n))?;
     Ok(())
 }
 
@@ -189,14 +183,8 @@ fn end_displaced(c: &Connection<'_>, upto: i64, limit: usize) -> Result<usize, S
 impl<E: Engine> RefusalStore for SqlStore<E> {
     fn refused(&self, query: &RefusedQuery) -> Result<Vec<RefusedRow>, StoreError> {
         let areas = json!(query.areas.iter().map(|area| area.0).collect::<Vec<_>>()).to_string();
-        let (at, feed, n) = query
-            .before
-            .unwrap_or((i64::MAX, FeedId([0xff; 16]), u64::MAX >> 1));
-        let only = if query.asked {
-            "AND v.asked_at IS NOT NULL AND r.by IS NULL"
-        } else {
-            ""
-        };
+        let (at, feed, n) = query.before.unwrap_or((i64::MAX, FeedId([0xff; 16]), u64::MAX >> 1));
+        let only = if query.asked { "AND v.asked_at IS NOT NULL AND r.by IS NULL" } else { "" };
         self.engine.read(|c| {
             let among = c.numbers("?1");
             let sql = format!(
@@ -224,9 +212,7 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
                 "SELECT v.area FROM entries e JOIN evidence v ON v.feed = e.feed AND v.n = e.n
                  WHERE e.record = ?1 AND e.refusal IS NOT NULL ORDER BY v.at, v.n LIMIT 1",
             )?;
-            Ok(select
-                .query_row([record.0], |row| Ok(AreaNo(row.get(0)?)))
-                .optional()?)
+            Ok(select.query_row([record.0], |row| Ok(AreaNo(row.get(0)?))).optional()?)
         })
     }
 
@@ -255,15 +241,10 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
 
     fn evidence_due(&self, upto: i64) -> Result<u64, StoreError> {
         self.engine.read(|c| {
-            let count = |sql: &str| {
-                c.prepare_cached(sql)?
-                    .query_row([upto], |row| row.get::<_, i64>(0))
-            };
-            Ok(
-                (count("SELECT count(*) FROM evidence WHERE ended_at IS NULL AND at <= ?1")?
-                    + count("SELECT count(*) FROM displaced WHERE at <= ?1 AND length(body) > 0")?)
-                    as u64,
-            )
+            let count = |sql: &str| c.prepare_cached(sql)?.query_row([upto], |row| row.get::<_, i64>(0));
+            Ok((count("SELECT count(*) FROM evidence WHERE ended_at IS NULL AND at <= ?1")?
+                + count("SELECT count(*) FROM displaced WHERE at <= ?1 AND length(body) > 0")?)
+                as u64)
         })
     }
 

@@ -26,12 +26,7 @@ impl Term {
         let document = Document::load(&row.get::<_, Vec<u8>>(3)?).ok();
         let epoch = row.get(4)?;
         let right = document.map(|document| digest::term(record, facet, epoch, &document.heads()));
-        Ok(Self {
-            record,
-            facet,
-            kept: u128::from_be_bytes(row.get(2)?),
-            right,
-        })
+        Ok(Self { record, facet, kept: u128::from_be_bytes(row.get(2)?), right })
     }
 }
 
@@ -55,9 +50,7 @@ pub(super) fn digests(c: &Connection<'_>, area: AreaNo) -> Result<Repaired, Stor
     let kept: BTreeMap<u8, u128> = head.digests.iter().copied().collect();
     let facets = kept.keys().chain(sums.keys().filter(|f| !kept.contains_key(f)));
     let of = |digests: &BTreeMap<u8, u128>, facet: &u8| digests.get(facet).copied().unwrap_or(0);
-    repaired.digests = facets
-        .filter(|facet| of(&kept, facet) != of(&sums, facet))
-        .count() as u64;
+    repaired.digests = facets.filter(|facet| of(&kept, facet) != of(&sums, facet)).count() as u64;
     if repaired.digests > 0 {
         head.digests = sums.into_iter().collect();
         pushes::write_head(c, &locked, area, &head)?;

@@ -68,13 +68,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
         .query_map((), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for area in &areas {
-        let event = (
-            area,
-            first as i64,
-            EventKind::Restored.as_str(),
-            None::<Vec<u8>>,
-            new.at,
-        );
+        let event = (area, first as i64, EventKind::Restored.as_str(), None::<Vec<u8>>, new.at);
         c.execute("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5)", event)?;
     }
     c.execute("UPDATE areas SET head = ?1", [first as i64])?;
@@ -239,9 +233,7 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
             let mut select = c.prepare_cached(
                 "SELECT settled FROM offers WHERE device = ?1 AND restore = (SELECT max(no) FROM restores)",
             )?;
-            Ok(select
-                .query_row([device.0], |row| row.get::<_, bool>(0))
-                .optional()?)
+            Ok(select.query_row([device.0], |row| row.get::<_, bool>(0)).optional()?)
         })?;
         if known.is_some_and(|known| known >= settled) {
             return Ok(false);
@@ -255,12 +247,7 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
     }
 
     fn awaited(&self) -> Result<Awaited, StoreError> {
-        self.engine.read(|c| {
-            Ok(Awaited {
-                to_offer: awaited(c, 0)?,
-                to_settle: awaited(c, 1)?,
-            })
-        })
+        self.engine.read(|c| Ok(Awaited { to_offer: awaited(c, 0)?, to_settle: awaited(c, 1)? }))
     }
 
     fn note_missing(&self, device: DeviceNo, missing: &[Missing], at: i64) -> Result<(), StoreError> {
@@ -291,9 +278,8 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
     fn displaced(&self) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT feed, n, body FROM displaced ORDER BY feed, n")?;
-            let rows = select.query_map((), |row| {
-                Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64, row.get(2)?))
-            })?;
+            let rows = select
+                .query_map((), |row| Ok((FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64, row.get(2)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }

@@ -60,16 +60,10 @@ fn put_views(c: &Connection<'_>, ledgers: &[ToolLedger], codes: &[[String; 5]]) 
     let spelling = c.spelling();
     let views = spell::views(spelling, ledgers, codes).into_iter();
     let views: BTreeMap<String, String> = views.map(|view| (view.name.clone(), view.create())).collect();
-    let wanted: BTreeMap<&str, String> = views
-        .iter()
-        .map(|(name, sql)| (&**name, hex(&Sha256::digest(sql))))
-        .collect();
+    let wanted: BTreeMap<&str, String> =
+        views.iter().map(|(name, sql)| (&**name, hex(&Sha256::digest(sql)))).collect();
     let made = made(c)?;
-    if made
-        .iter()
-        .map(|(name, hash)| (&**name, hash))
-        .eq(wanted.iter().map(|(name, hash)| (*name, hash)))
-    {
+    if made.iter().map(|(name, hash)| (&**name, hash)).eq(wanted.iter().map(|(name, hash)| (*name, hash))) {
         return Ok(false);
     }
     let patience = |c: &Connection<'_>, ms: &str| match spelling {
@@ -78,23 +72,12 @@ fn put_views(c: &Connection<'_>, ledgers: &[ToolLedger], codes: &[[String; 5]]) 
     };
     // Everybody waits while this waits for a tool.
     patience(c, "1000")?;
-    for (name, _) in made
-        .iter()
-        .filter(|(name, hash)| wanted.get(&***name) != Some(hash))
-    {
-        let cascade = if spelling == Spelling::Postgres {
-            " CASCADE"
-        } else {
-            ""
-        };
-        c.execute_batch(&format!("DROP VIEW IF EXISTS \"{name}\"{cascade}"))
-            .map_err(while_read)?;
+    for (name, _) in made.iter().filter(|(name, hash)| wanted.get(&***name) != Some(hash)) {
+        let cascade = if spelling == Spelling::Postgres { " CASCADE" } else { "" };
+        c.execute_batch(&format!("DROP VIEW IF EXISTS \"{name}\"{cascade}")).map_err(while_read)?;
     }
-    let fresh: Vec<&str> = wanted
-        .iter()
-        .filter(|(name, hash)| made.get(**name) != Some(hash))
-        .map(|(name, _)| *name)
-        .collect();
+    let fresh: Vec<&str> =
+        wanted.iter().filter(|(name, hash)| made.get(**name) != Some(hash)).map(|(name, _)| *name).collect();
     for name in &fresh {
         c.execute_batch(&views[*name]).map_err(while_read)?;
     }
@@ -113,18 +96,11 @@ fn put_views(c: &Connection<'_>, ledgers: &[ToolLedger], codes: &[[String; 5]]) 
 /// What tools may see of a record.
 fn shown(c: &Connection<'_>, record: RecordId) -> Result<Option<String>, StoreError> {
     let mut select = c.prepare_cached("SELECT shown FROM ledger WHERE record = ?1 AND facet = 0")?;
-    Ok(select
-        .query_row([record.0], |row| row.get(0))
-        .optional()?
-        .flatten())
+    Ok(select.query_row([record.0], |row| row.get(0)).optional()?.flatten())
 }
 
 fn while_read(error: SqlError) -> StoreError {
-    if error.is_locked() {
-        StoreError::ToolsRead
-    } else {
-        error.into()
-    }
+    if error.is_locked() { StoreError::ToolsRead } else { error.into() }
 }
 
 /// The views that were made, and the hash of each.

@@ -8,14 +8,7 @@ use super::{edit, entry, judge, schema, view};
 use crate::project::View;
 
 fn edits(schema: &SchemaSet, role: &str, list: &Value, seen: &View, now: &View) -> String {
-    judge(
-        schema,
-        "wang",
-        &entry(role, edit(), list),
-        &schema.types["sample"],
-        seen,
-        now,
-    )
+    judge(schema, "wang", &entry(role, edit(), list), &schema.types["sample"], seen, now)
 }
 
 /// Each row: the record as seen, one intent (or a list), the answer.
@@ -23,16 +16,8 @@ fn table(rows: &[(Value, Value, &str)]) {
     let schema = schema();
     for (fields, intent, answer) in rows {
         let seen = view(fields.clone());
-        let list = if intent.is_array() {
-            intent.clone()
-        } else {
-            json!([intent])
-        };
-        assert_eq!(
-            edits(&schema, "grid_worker", &list, &seen, &seen),
-            *answer,
-            "{intent} on {fields}"
-        );
+        let list = if intent.is_array() { intent.clone() } else { json!([intent]) };
+        assert_eq!(edits(&schema, "grid_worker", &list, &seen, &seen), *answer, "{intent} on {fields}");
     }
 }
 
@@ -52,17 +37,10 @@ fn a_field_is_known_in_its_facet_and_open_to_the_role() {
     );
     assert_eq!(by("grid_head", care(1)), "ok");
     assert_eq!(by("grid_head", care(0)), "value_invalid: facet: must be 1 (care)");
-    assert_eq!(
-        by("grid_worker", care(1)),
-        "field_forbidden: grid_worker may not write it (care)"
-    );
+    assert_eq!(by("grid_worker", care(1)), "field_forbidden: grid_worker may not write it (care)");
     for role in ["grid_worker", "grid_head", "data_steward"] {
         let answer = format!("field_forbidden: {role} may not write it (sealed)");
-        assert_eq!(
-            by(role, put("sealed", json!("x"))),
-            answer,
-            "only the server writes it"
-        );
+        assert_eq!(by(role, put("sealed", json!("x"))), answer, "only the server writes it");
     }
 }
 
@@ -100,11 +78,7 @@ fn every_merge_kind_takes_its_own_operations() {
             intent["field"] = field.into();
             let answer = edits(&schema, "grid_worker", &json!([intent]), &none, &none);
             let fits = taken.split(' ').any(|one| one == *op);
-            assert_eq!(
-                answer.starts_with("operation_mismatch: "),
-                !fits,
-                "{op} on {field}: {answer}"
-            );
+            assert_eq!(answer.starts_with("operation_mismatch: "), !fits, "{op} on {field}: {answer}");
         }
     }
 }
@@ -113,42 +87,18 @@ fn every_merge_kind_takes_its_own_operations() {
 fn single_values() {
     table(&[
         (json!({}), put("met", json!(20)), "ok"),
-        (
-            json!({}),
-            put("met", json!(21)),
-            "value_invalid: from 0 to 20 (met)",
-        ),
-        (
-            json!({}),
-            put("met", json!("x")),
-            "value_invalid: must be a whole number (met)",
-        ),
+        (json!({}), put("met", json!(21)), "value_invalid: from 0 to 20 (met)"),
+        (json!({}), put("met", json!("x")), "value_invalid: must be a whole number (met)"),
         (json!({ "met": 3 }), put("met", Value::Null), "ok"),
-        (
-            json!({}),
-            put("kind", json!("huge")),
-            "value_invalid: one of big, small (kind)",
-        ),
-        (
-            json!({}),
-            put("kind", Value::Null),
-            "value_invalid: a required field cannot be cleared (kind)",
-        ),
-        (
-            json!({}),
-            put("address", json!({ "road": "一二三四", "rooms": [1, 99] })),
-            "ok",
-        ),
+        (json!({}), put("kind", json!("huge")), "value_invalid: one of big, small (kind)"),
+        (json!({}), put("kind", Value::Null), "value_invalid: a required field cannot be cleared (kind)"),
+        (json!({}), put("address", json!({ "road": "一二三四", "rooms": [1, 99] })), "ok"),
         (
             json!({}),
             put("address", json!({ "road": "12345" })),
             "value_invalid: /road: at most 4 characters (address)",
         ),
-        (
-            json!({}),
-            put("address", json!({ "rooms": [] })),
-            "value_invalid: /road: is missing (address)",
-        ),
+        (json!({}), put("address", json!({ "rooms": [] })), "value_invalid: /road: is missing (address)"),
         (
             json!({}),
             put("address", json!({ "road": "", "rooms": [1, 2, 3] })),
@@ -164,11 +114,7 @@ fn single_values() {
             put("address", json!({ "road": "", "x": 1 })),
             "value_invalid: /x: there is no such key (address)",
         ),
-        (
-            json!({}),
-            json!({ "op": "raise", "field": "urgency", "value": 4 }),
-            "ok",
-        ),
+        (json!({}), json!({ "op": "raise", "field": "urgency", "value": 4 }), "ok"),
         (
             json!({}),
             json!({ "op": "raise", "field": "urgency", "value": 5 }),
@@ -179,11 +125,7 @@ fn single_values() {
             json!({ "op": "raise", "field": "urgency", "value": -1 }),
             "value_invalid: must be above 0 (urgency)",
         ),
-        (
-            json!({}),
-            json!({ "op": "increment", "field": "tally", "by": -10 }),
-            "ok",
-        ),
+        (json!({}), json!({ "op": "increment", "field": "tally", "by": -10 }), "ok"),
         (
             json!({}),
             json!({ "op": "increment", "field": "tally", "by": 11 }),
@@ -203,30 +145,14 @@ fn a_shared_text_is_cut_where_it_has_characters() {
     let outside = "value_invalid: a place in the text, which has 3 characters (story)";
     table(&[
         (json!({}), splice(0, 0, "一二三四五六"), "ok"),
-        (
-            json!({}),
-            splice(0, 0, "1234567"),
-            "value_invalid: at most 6 characters (story)",
-        ),
+        (json!({}), splice(0, 0, "1234567"), "value_invalid: at most 6 characters (story)"),
         (json!({ "story": "一二三" }), splice(3, 0, "456"), "ok"),
-        (
-            json!({ "story": "一二三" }),
-            splice(3, 0, "4567"),
-            "value_invalid: at most 6 characters (story)",
-        ),
+        (json!({ "story": "一二三" }), splice(3, 0, "4567"), "value_invalid: at most 6 characters (story)"),
         (json!({ "story": "一二三" }), splice(0, 3, "123456"), "ok"),
         (json!({ "story": "一二三" }), splice(4, 0, ""), outside),
         (json!({ "story": "一二三" }), splice(2, 2, ""), outside),
-        (
-            json!({ "story": "一二三" }),
-            splice(u32::MAX, u32::MAX, ""),
-            outside,
-        ),
-        (
-            json!({ "story": "longer than was allowed" }),
-            splice(0, 1, ""),
-            "ok",
-        ),
+        (json!({ "story": "一二三" }), splice(u32::MAX, u32::MAX, ""), outside),
+        (json!({ "story": "longer than was allowed" }), splice(0, 1, ""), "ok"),
         (
             json!({ "story": "一二三" }),
             json!([splice(3, 0, "456"), splice(6, 0, "7")]),
@@ -242,14 +168,7 @@ fn a_form_save_replaces_a_text_once() {
     let long = "长".repeat(most);
     let judged = |list: Value| {
         let seen = view(json!({ "description": long }));
-        judge(
-            &schema,
-            "wang",
-            &entry("grid_worker", edit(), &list),
-            &schema.types["ticket"],
-            &seen,
-            &seen,
-        )
+        judge(&schema, "wang", &entry("grid_worker", edit(), &list), &schema.types["ticket"], &seen, &seen)
     };
     assert_eq!(judged(json!([splice(most, &long)])), "ok");
     assert_eq!(
@@ -263,10 +182,7 @@ fn a_form_save_replaces_a_text_once() {
     };
     let list: Vec<Value> = (0..limits::ENTRY_INTENTS).map(turn).collect();
     let none = View::default();
-    assert_eq!(
-        edits(&schema, "grid_worker", &Value::Array(list), &none, &none),
-        "ok"
-    );
+    assert_eq!(edits(&schema, "grid_worker", &Value::Array(list), &none, &none), "ok");
 }
 
 #[test]
@@ -277,29 +193,17 @@ fn all_texts_of_an_entry_together_are_written_so_much() {
     for no in 0..3 {
         let mut field = sample.fields["story"].clone();
         field.name = format!("story{no}");
-        field.kind = gridledger_schema::set::Kind::Text {
-            max_chars: limits::TEXT_CHARS as u32,
-        };
+        field.kind = gridledger_schema::set::Kind::Text { max_chars: limits::TEXT_CHARS as u32 };
         sample.fields.insert(field.name.clone(), field);
         let insert = "长".repeat(limits::TEXT_CHARS - usize::from(no == 2));
         texts.push(
             json!({ "op": "splice", "field": format!("story{no}"), "pos": 0, "delete": 0, "insert": insert }),
         );
     }
-    let judged = |list: &[Value]| {
-        edits(
-            &schema,
-            "grid_worker",
-            &json!(list),
-            &View::default(),
-            &View::default(),
-        )
-    };
+    let judged =
+        |list: &[Value]| edits(&schema, "grid_worker", &json!(list), &View::default(), &View::default());
     assert_eq!(judged(&texts[..2]), "ok");
-    assert_eq!(
-        judged(&texts),
-        "limit_exceeded: at most 40000 characters put in and taken out an entry"
-    );
+    assert_eq!(judged(&texts), "limit_exceeded: at most 40000 characters put in and taken out an entry");
 }
 
 #[test]
@@ -309,49 +213,17 @@ fn sets_and_logs() {
     let full = json!({ "tags": ["a", "b"], "notes": ["1"] });
     table(&[
         (json!({}), op("add", "tags", "abc"), "ok"),
-        (
-            json!({}),
-            op("add", "tags", "abcd"),
-            "value_invalid: at most 3 characters (tags)",
-        ),
-        (
-            full.clone(),
-            op("add", "tags", "c"),
-            "limit_exceeded: at most 2 items (tags)",
-        ),
+        (json!({}), op("add", "tags", "abcd"), "value_invalid: at most 3 characters (tags)"),
+        (full.clone(), op("add", "tags", "c"), "limit_exceeded: at most 2 items (tags)"),
         (full.clone(), op("add", "tags", "a"), "ok"),
-        (
-            full.clone(),
-            json!([op("remove", "tags", "a"), op("add", "tags", "c")]),
-            "ok",
-        ),
-        (
-            json!({}),
-            op("add", "allowed", "shout"),
-            "value_invalid: one of enter, call (allowed)",
-        ),
+        (full.clone(), json!([op("remove", "tags", "a"), op("add", "tags", "c")]), "ok"),
+        (json!({}), op("add", "allowed", "shout"), "value_invalid: one of enter, call (allowed)"),
         (json!({}), op("remove", "allowed", "call"), "ok"),
-        (
-            json!({}),
-            op("remove", "allowed", "shout"),
-            "value_invalid: one of enter, call (allowed)",
-        ),
-        (
-            json!({ "allowed": ["shout"] }),
-            op("remove", "allowed", "shout"),
-            "ok",
-        ),
+        (json!({}), op("remove", "allowed", "shout"), "value_invalid: one of enter, call (allowed)"),
+        (json!({ "allowed": ["shout"] }), op("remove", "allowed", "shout"), "ok"),
         (full.clone(), note(json!("2")), "ok"),
-        (
-            full.clone(),
-            note(json!(2)),
-            "value_invalid: must be a text (notes)",
-        ),
-        (
-            full,
-            json!([note(json!("2")), note(json!("3"))]),
-            "limit_exceeded: at most 2 items (notes)",
-        ),
+        (full.clone(), note(json!(2)), "value_invalid: must be a text (notes)"),
+        (full, json!([note(json!("2")), note(json!("3"))]), "limit_exceeded: at most 2 items (notes)"),
     ]);
 }
 
@@ -361,11 +233,7 @@ fn children() {
     let remove = |child: &str| json!({ "op": "remove_child", "field": "phones", "child": child });
     let two = json!({ "phones": { "home": { "number": "1" }, "work": { "number": "2" } } });
     table(&[
-        (
-            json!({}),
-            set("home", json!({ "number": "12345", "main": true })),
-            "ok",
-        ),
+        (json!({}), set("home", json!({ "number": "12345", "main": true })), "ok"),
         (
             json!({}),
             set("home", json!({ "number": "123456" })),
@@ -376,11 +244,7 @@ fn children() {
             set("home", json!({ "colour": 1 })),
             "value_invalid: /colour: there is no such key (phones)",
         ),
-        (
-            json!({}),
-            set("home", json!({ "main": true })),
-            "value_invalid: /number: is missing (phones)",
-        ),
+        (json!({}), set("home", json!({ "main": true })), "value_invalid: /number: is missing (phones)"),
         (two.clone(), set("home", json!({ "main": true })), "ok"),
         (two.clone(), set("home", json!({ "main": null })), "ok"),
         (
@@ -388,16 +252,8 @@ fn children() {
             set("home", json!({ "number": null })),
             "value_invalid: /number: a required key cannot be cleared (phones)",
         ),
-        (
-            two.clone(),
-            set("boat", json!({ "number": "3" })),
-            "limit_exceeded: at most 2 items (phones)",
-        ),
-        (
-            two.clone(),
-            json!([remove("home"), set("boat", json!({ "number": "3" }))]),
-            "ok",
-        ),
+        (two.clone(), set("boat", json!({ "number": "3" })), "limit_exceeded: at most 2 items (phones)"),
+        (two.clone(), json!([remove("home"), set("boat", json!({ "number": "3" }))]), "ok"),
         (two, remove("nobody"), "ok"),
     ]);
 }
@@ -414,10 +270,7 @@ fn set_once_is_set_once_as_seen_and_as_it_is() {
     assert_eq!(writes(json!("a"), &set, &set), "ok");
     assert_eq!(writes(json!("b"), &set, &set), again);
     assert_eq!(writes(json!("b"), &empty, &set), again);
-    assert_eq!(
-        writes(Value::Null, &empty, &empty),
-        "value_invalid: must be a text (origin)"
-    );
+    assert_eq!(writes(Value::Null, &empty, &empty), "value_invalid: must be a text (origin)");
     let twice = json!([put("origin", json!("a")), put("origin", json!("b"))]);
     assert_eq!(edits(&schema, "grid_worker", &twice, &empty, &empty), again);
 }

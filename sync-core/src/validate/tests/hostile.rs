@@ -74,25 +74,15 @@ fn op(number: usize) -> BoxedStrategy<Op> {
     let (near, far) = (0u32..9, prop_oneof![9 => 0u32..9, 1 => any::<u32>()]);
     match number {
         0 => value().prop_map(|value| Op::Put { value }).boxed(),
-        1 => prop_oneof![-1i64..9, any::<i64>()]
-            .prop_map(|value| Op::Raise { value })
-            .boxed(),
-        2 => prop_oneof![-9i64..9, any::<i64>()]
-            .prop_map(|by| Op::Increment { by })
-            .boxed(),
-        3 => (near, far, word())
-            .prop_map(|(pos, delete, insert)| Op::Splice { pos, delete, insert })
-            .boxed(),
+        1 => prop_oneof![-1i64..9, any::<i64>()].prop_map(|value| Op::Raise { value }).boxed(),
+        2 => prop_oneof![-9i64..9, any::<i64>()].prop_map(|by| Op::Increment { by }).boxed(),
+        3 => (near, far, word()).prop_map(|(pos, delete, insert)| Op::Splice { pos, delete, insert }).boxed(),
         4 => word().prop_map(|item| Op::Add { item }).boxed(),
         5 => word().prop_map(|item| Op::Remove { item }).boxed(),
         6 => value().prop_map(|value| Op::Append { value }).boxed(),
-        7 => (word(), map())
-            .prop_map(|(child, value)| Op::SetChild { child, value })
-            .boxed(),
+        7 => (word(), map()).prop_map(|(child, value)| Op::SetChild { child, value }).boxed(),
         8 => word().prop_map(|child| Op::RemoveChild { child }).boxed(),
-        _ => (verb(), args())
-            .prop_map(|(verb, args)| Op::Event { verb, args })
-            .boxed(),
+        _ => (verb(), args()).prop_map(|(verb, args)| Op::Event { verb, args }).boxed(),
     }
 }
 
@@ -122,9 +112,7 @@ fn args() -> impl Strategy<Value = Map<String, Value>> {
         json!({ "question": "x" }),
         json!({ "score": 3 }),
     ];
-    let good = good
-        .map(|value| value.as_object().cloned().unwrap_or_default())
-        .to_vec();
+    let good = good.map(|value| value.as_object().cloned().unwrap_or_default()).to_vec();
     prop_oneof![9 => prop::sample::select(good), 1 => map()]
 }
 
@@ -133,34 +121,19 @@ fn intent(record_type: &'static str) -> impl Strategy<Value = Intent> {
     let fitting = prop::sample::select(fields).prop_flat_map(|field| {
         let (name, facet) = (field.name.clone(), field.facet);
         let number = prop::sample::select(ops_of(field.merge));
-        number.prop_flat_map(op).prop_map(move |op| Intent {
-            facet,
-            field: name.clone(),
-            op,
-        })
+        number.prop_flat_map(op).prop_map(move |op| Intent { facet, field: name.clone(), op })
     });
     let any = (about(record_type), 0usize..10).prop_flat_map(|((field, facet), number)| {
-        op(number).prop_map(move |op| Intent {
-            facet,
-            field: field.clone(),
-            op,
-        })
+        op(number).prop_map(move |op| Intent { facet, field: field.clone(), op })
     });
-    let event = op(9).prop_map(|op| Intent {
-        facet: 0,
-        field: "events".into(),
-        op,
-    });
+    let event = op(9).prop_map(|op| Intent { facet: 0, field: "events".into(), op });
     prop_oneof![6 => fitting, 1 => any, 3 => event]
 }
 
 /// The name of a type, and one of its fields most of the time.
 fn about(record_type: &'static str) -> impl Strategy<Value = (String, u8)> {
     let fields = &SCHEMA.types[record_type].fields;
-    let known: Vec<(String, u8)> = fields
-        .values()
-        .map(|field| (field.name.clone(), field.facet))
-        .collect();
+    let known: Vec<(String, u8)> = fields.values().map(|field| (field.name.clone(), field.facet)).collect();
     prop_oneof![9 => prop::sample::select(known), 1 => (word(), any::<u8>())]
 }
 
@@ -176,16 +149,8 @@ fn entry(record_type: &'static str) -> impl Strategy<Value = Entry> {
         1 => word(),
     ];
     let at = prop_oneof![9 => Just(NOW), 1 => any::<i64>()];
-    (any::<u64>(), at, role, target, vec(intent(record_type), 0..4)).prop_map(
-        |(n, at, role, target, intents)| Entry {
-            n,
-            at,
-            cursor: 0,
-            role,
-            target,
-            intents,
-        },
-    )
+    (any::<u64>(), at, role, target, vec(intent(record_type), 0..4))
+        .prop_map(|(n, at, role, target, intents)| Entry { n, at, cursor: 0, role, target, intents })
 }
 
 /// A view such as no projection makes: any value in any field, events that need not fold.
@@ -193,30 +158,20 @@ fn view(record_type: &'static str) -> impl Strategy<Value = View> {
     let verbs = prop::sample::select(Verb::ALL.to_vec());
     let event = (word(), verbs, any::<i64>(), vec(0usize..4, 0..3), args());
     (vec((about(record_type), value()), 0..6), vec(event, 0..4)).prop_map(|(fields, events)| {
-        let fields = fields
-            .into_iter()
-            .map(|((name, _), value)| (name, value))
-            .collect();
-        let events = events
-            .into_iter()
-            .enumerate()
-            .map(|(n, (actor, verb, at, parents, args))| Event {
-                id: if n == 3 { "new.0".into() } else { format!("f.{n}") },
-                verb: if n == 0 { Verb::Report } else { verb },
-                actor,
-                at,
-                parents: parents
-                    .into_iter()
-                    .filter(|&parent| parent < n || at % 7 == 0)
-                    .map(|p| format!("f.{p}"))
-                    .collect(),
-                args,
-            });
-        View {
-            fields,
-            events: events.collect(),
-            ..View::default()
-        }
+        let fields = fields.into_iter().map(|((name, _), value)| (name, value)).collect();
+        let events = events.into_iter().enumerate().map(|(n, (actor, verb, at, parents, args))| Event {
+            id: if n == 3 { "new.0".into() } else { format!("f.{n}") },
+            verb: if n == 0 { Verb::Report } else { verb },
+            actor,
+            at,
+            parents: parents
+                .into_iter()
+                .filter(|&parent| parent < n || at % 7 == 0)
+                .map(|p| format!("f.{p}"))
+                .collect(),
+            args,
+        });
+        View { fields, events: events.collect(), ..View::default() }
     })
 }
 

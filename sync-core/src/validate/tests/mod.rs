@@ -43,23 +43,13 @@ fn area(no: AreaNo, parent: Option<AreaNo>) -> AreaInfo {
 
 /// A district, a street, a community, two grids.
 fn territory() -> AreaTree {
-    let below = [
-        (STREET, DISTRICT),
-        (COMMUNITY, STREET),
-        (GRID, COMMUNITY),
-        (OTHER_GRID, COMMUNITY),
-    ];
+    let below = [(STREET, DISTRICT), (COMMUNITY, STREET), (GRID, COMMUNITY), (OTHER_GRID, COMMUNITY)];
     let below = below.map(|(no, parent)| area(no, Some(parent)));
     AreaTree::new(below.into_iter().chain([area(DISTRICT, None)]))
 }
 
 fn grant(role: &str, area: AreaNo) -> Grant {
-    Grant {
-        role: role.into(),
-        area,
-        from: 0,
-        to: None,
-    }
+    Grant { role: role.into(), area, from: 0, to: None }
 }
 
 /// The built-in set with a type that has a field of every merge kind, `sealed` being nobody's to write.
@@ -72,10 +62,7 @@ fn schema() -> SchemaSet {
 
 /// The built-in set with these files.
 fn with(files: &[(&str, String)]) -> SchemaSet {
-    let files: Vec<_> = files
-        .iter()
-        .map(|(path, text)| ((*path).to_owned(), text.clone()))
-        .collect();
+    let files: Vec<_> = files.iter().map(|(path, text)| ((*path).to_owned(), text.clone())).collect();
     SchemaSet::from_files(&files).unwrap()
 }
 
@@ -84,27 +71,15 @@ fn intents(list: &Value) -> Vec<Intent> {
 }
 
 fn create(record_type: &str) -> Target {
-    Target::Create {
-        record_type: record_type.into(),
-        area: GRID,
-    }
+    Target::Create { record_type: record_type.into(), area: GRID }
 }
 
 fn edit() -> Target {
-    Target::Edit {
-        record: RecordId([7; 16]),
-    }
+    Target::Edit { record: RecordId([7; 16]) }
 }
 
 fn entry(role: &str, target: Target, list: &Value) -> Entry {
-    Entry {
-        n: 1,
-        at: NOW,
-        cursor: 0,
-        role: role.into(),
-        target,
-        intents: intents(list),
-    }
+    Entry { n: 1, at: NOW, cursor: 0, role: role.into(), target, intents: intents(list) }
 }
 
 /// What the rules say to one entry, whose author holds its role in the community.
@@ -117,31 +92,16 @@ fn judge(
     now: &View,
 ) -> String {
     let (tree, grants) = (territory(), [grant(&entry.role, COMMUNITY)]);
-    let rights = Rights {
-        schema,
-        tree: &tree,
-        grants: &grants,
-    };
-    let subject = Subject {
-        record_type,
-        area: GRID,
-        seen,
-        now,
-        entries: 0,
-    };
+    let rights = Rights { schema, tree: &tree, grants: &grants };
+    let subject = Subject { record_type, area: GRID, seen, now, entries: 0 };
     let verdict = check_shape(entry)
         .and_then(|()| validate(&Standing::acting(rights, entry.at), author, entry, &subject));
     verdict.map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
 }
 
 fn view(fields: Value) -> View {
-    let Value::Object(fields) = fields else {
-        panic!("fields are an object")
-    };
-    View {
-        fields,
-        ..View::default()
-    }
+    let Value::Object(fields) = fields else { panic!("fields are an object") };
+    View { fields, ..View::default() }
 }
 
 /// A record that people act on one after the other, through the real merging.
@@ -154,12 +114,7 @@ struct Story {
 
 impl Story {
     fn new(schema: SchemaSet, record_type: &str) -> Self {
-        Self {
-            schema,
-            record_type: record_type.into(),
-            document: Document::new(),
-            acts: 0,
-        }
+        Self { schema, record_type: record_type.into(), document: Document::new(), acts: 0 }
     }
 
     fn view(&self) -> View {
@@ -168,29 +123,15 @@ impl Story {
 
     /// One entry; what was not refused is merged.
     fn act(&mut self, author: &str, role: &str, list: &Value) -> String {
-        let target = if self.acts == 0 {
-            create(&self.record_type)
-        } else {
-            edit()
-        };
+        let target = if self.acts == 0 { create(&self.record_type) } else { edit() };
         let mut entry = entry(role, target, list);
         entry.n = self.acts + 1;
         entry.at = NOW + i64::try_from(self.acts).unwrap() * 60_000;
         let view = self.view();
-        let verdict = judge(
-            &self.schema,
-            author,
-            &entry,
-            &self.schema.types[&self.record_type],
-            &view,
-            &view,
-        );
+        let verdict =
+            judge(&self.schema, author, &entry, &self.schema.types[&self.record_type], &view, &view);
         if verdict == "ok" {
-            let authored = Authored {
-                feed: FeedId([1; 16]),
-                author,
-                entry: &entry,
-            };
+            let authored = Authored { feed: FeedId([1; 16]), author, entry: &entry };
             self.document.derive(authored, 0, &Seen::All).unwrap();
             self.acts += 1;
         }
@@ -208,9 +149,7 @@ impl Story {
 
     fn state(&self) -> String {
         let ticket = self.view().ticket.expect("a ticket that folds");
-        ticket
-            .state
-            .map_or_else(String::new, |state| format!("{state} {}", ticket.level))
+        ticket.state.map_or_else(String::new, |state| format!("{state} {}", ticket.level))
     }
 }
 

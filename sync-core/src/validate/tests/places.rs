@@ -24,10 +24,7 @@ fn an_area_that_moved_lies_in_its_new_place_alone() {
     tree.insert(moved);
     assert_eq!(tree.below(COMMUNITY, 0), [COMMUNITY, OTHER_GRID]);
     assert!(tree.is_within(GRID, STREET, 0) && !tree.is_within(GRID, COMMUNITY, 0));
-    assert_eq!(
-        (tree.by_code("a4"), tree.by_code("new").map(|info| info.no)),
-        (None, Some(GRID))
-    );
+    assert_eq!((tree.by_code("a4"), tree.by_code("new").map(|info| info.no)), (None, Some(GRID)));
 }
 
 #[test]
@@ -38,31 +35,18 @@ fn in_a_hand_over_an_area_lies_in_two() {
     let edge = |above, from, to| Edge { above, from, to };
     moved.edges = vec![edge(COMMUNITY, 0, Some(end)), edge(STREET, apply, None)];
     tree.insert(moved);
-    for (at, there, here) in [
-        (apply - 1, true, false),
-        (apply, true, true),
-        (end - 1, true, true),
-        (end, false, true),
-    ] {
+    for (at, there, here) in
+        [(apply - 1, true, false), (apply, true, true), (end - 1, true, true), (end, false, true)]
+    {
         let others = vec![COMMUNITY, OTHER_GRID];
         let all = vec![COMMUNITY, GRID, OTHER_GRID];
         assert_eq!(tree.is_within(GRID, COMMUNITY, at), there, "{at}");
-        assert_eq!(
-            tree.below(COMMUNITY, at),
-            if there { all } else { others },
-            "{at}"
-        );
+        assert_eq!(tree.below(COMMUNITY, at), if there { all } else { others }, "{at}");
         let direct = tree.below(STREET, at).contains(&GRID);
-        assert!(
-            direct == (there || here) && tree.is_within(GRID, DISTRICT, at),
-            "{at}"
-        );
+        assert!(direct == (there || here) && tree.is_within(GRID, DISTRICT, at), "{at}");
     }
     tree.insert(area(GRID, Some(COMMUNITY)));
-    assert!(
-        tree.is_within(GRID, COMMUNITY, end),
-        "what is said anew replaces what was"
-    );
+    assert!(tree.is_within(GRID, COMMUNITY, end), "what is said anew replaces what was");
 }
 
 #[test]

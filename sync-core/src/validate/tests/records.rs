@@ -18,24 +18,10 @@ fn put(field: &str, value: Value) -> Value {
 }
 
 fn refused(entry: &Entry, area: AreaNo, entries: u64) -> String {
-    let (schema, tree, grants, none) = (
-        schema(),
-        territory(),
-        [grant(&entry.role, COMMUNITY)],
-        View::default(),
-    );
-    let rights = Rights {
-        schema: &schema,
-        tree: &tree,
-        grants: &grants,
-    };
-    let subject = Subject {
-        record_type: &schema.types["sample"],
-        area,
-        seen: &none,
-        now: &none,
-        entries,
-    };
+    let (schema, tree, grants, none) =
+        (schema(), territory(), [grant(&entry.role, COMMUNITY)], View::default());
+    let rights = Rights { schema: &schema, tree: &tree, grants: &grants };
+    let subject = Subject { record_type: &schema.types["sample"], area, seen: &none, now: &none, entries };
     validate(&Standing::acting(rights, entry.at), "wang", entry, &subject)
         .map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
 }
@@ -53,14 +39,8 @@ fn a_record_is_created_by_who_may_with_what_it_needs() {
         refused(&new("grid_head", &kind), GRID, 0),
         "create_forbidden: grid_head may not create a sample"
     );
-    assert_eq!(
-        refused(&new("grid_worker", &kind), OTHER_GRID, 0),
-        "area_unknown: not in area 5"
-    );
-    assert_eq!(
-        refused(&entry("grid_worker", create("visit"), &kind), GRID, 0),
-        "type_unknown: not a sample"
-    );
+    assert_eq!(refused(&new("grid_worker", &kind), OTHER_GRID, 0), "area_unknown: not in area 5");
+    assert_eq!(refused(&entry("grid_worker", create("visit"), &kind), GRID, 0), "type_unknown: not a sample");
 }
 
 #[test]
@@ -68,14 +48,8 @@ fn a_role_must_be_held_and_a_record_have_room() {
     let add = json!([{ "op": "add", "field": "tags", "item": "a" }]);
     let edit = entry("grid_worker", edit(), &add);
     assert_eq!(refused(&edit, GRID, limits::RECORD_ENTRIES - 1), "ok");
-    assert_eq!(
-        refused(&edit, GRID, limits::RECORD_ENTRIES),
-        "record_full: at most 10000 entries a record"
-    );
-    assert_eq!(
-        refused(&edit, STREET, 0),
-        "role_not_held: grid_worker in area 2 at that time"
-    );
+    assert_eq!(refused(&edit, GRID, limits::RECORD_ENTRIES), "record_full: at most 10000 entries a record");
+    assert_eq!(refused(&edit, STREET, 0), "role_not_held: grid_worker in area 2 at that time");
 }
 
 #[test]
@@ -83,12 +57,7 @@ fn a_creators_own_field_is_not_for_others() {
     let schema = schema();
     let met = json!([put("kind", json!("big")), put("met", json!(3))]);
     let asks = |target: Target, creator: &str| {
-        check_own(
-            &schema.types["sample"],
-            &entry("grid_worker", target, &met),
-            "wang",
-            creator,
-        )
+        check_own(&schema.types["sample"], &entry("grid_worker", target, &met), "wang", creator)
     };
     assert_eq!(asks(edit(), "wang"), Ok(()));
     assert_eq!(asks(create("sample"), ""), Ok(()));

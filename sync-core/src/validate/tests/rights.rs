@@ -8,11 +8,7 @@ use crate::rights::Rights;
 
 fn with<T>(grants: &[Grant], ask: impl FnOnce(Rights<'_>) -> T) -> T {
     let (schema, tree) = (SchemaSet::builtin(), territory());
-    ask(Rights {
-        schema: &schema,
-        tree: &tree,
-        grants,
-    })
+    ask(Rights { schema: &schema, tree: &tree, grants })
 }
 
 #[test]
@@ -26,11 +22,7 @@ fn a_role_holds_at_its_area_and_below() {
 
 #[test]
 fn a_role_holds_from_its_beginning_until_just_before_its_end() {
-    let timed = Grant {
-        from: 100,
-        to: Some(200),
-        ..grant("grid_worker", GRID)
-    };
+    let timed = Grant { from: 100, to: Some(200), ..grant("grid_worker", GRID) };
     with(&[timed], |rights| {
         let holds = [99, 100, 199, 200].map(|at| rights.holds("grid_worker", GRID, at));
         assert_eq!(holds, [false, true, true, false]);
@@ -46,10 +38,7 @@ fn overlapping_grants_count_once() {
         grant("grid_worker", COMMUNITY),
     ];
     with(&grants, |rights| {
-        assert_eq!(
-            rights.roles_at(GRID, NOW),
-            ["dispatcher_community", "grid_worker"]
-        );
+        assert_eq!(rights.roles_at(GRID, NOW), ["dispatcher_community", "grid_worker"]);
         assert_eq!(rights.areas(NOW), [COMMUNITY, GRID, OTHER_GRID]);
     });
 }
@@ -74,17 +63,10 @@ fn who_reads_what_where() {
     ];
     for (role, facets, supervises, scope) in table {
         with(&[grant(role, GRID)], |rights| {
-            let here = (
-                rights.facets(GRID, NOW),
-                rights.may_supervise(GRID, NOW),
-                rights.scope(GRID, NOW),
-            );
+            let here = (rights.facets(GRID, NOW), rights.may_supervise(GRID, NOW), rights.scope(GRID, NOW));
             assert_eq!(here, (facets, supervises, scope), "{role}");
             assert_eq!(
-                (
-                    rights.facets(OTHER_GRID, NOW),
-                    rights.may_supervise(OTHER_GRID, NOW)
-                ),
+                (rights.facets(OTHER_GRID, NOW), rights.may_supervise(OTHER_GRID, NOW)),
                 (0, false),
                 "{role}"
             );
@@ -94,10 +76,7 @@ fn who_reads_what_where() {
 
 #[test]
 fn of_two_scopes_the_wider_counts() {
-    with(
-        &[grant("new_group_worker", GRID), grant("grid_worker", COMMUNITY)],
-        |rights| {
-            assert_eq!(rights.scope(GRID, NOW), Some(Scope::Area));
-        },
-    );
+    with(&[grant("new_group_worker", GRID), grant("grid_worker", COMMUNITY)], |rights| {
+        assert_eq!(rights.scope(GRID, NOW), Some(Scope::Area));
+    });
 }

@@ -57,10 +57,7 @@ fn intents_and_bytes() {
     assert_eq!(many(200, ""), "ok");
     assert_eq!(many(201, ""), "limit_exceeded: at most 200 intents an entry");
     assert_eq!(many(1, &"x".repeat(200_000)), "ok");
-    assert_eq!(
-        many(2, &"x".repeat(200_000)),
-        "limit_exceeded: at most 262144 bytes an entry"
-    );
+    assert_eq!(many(2, &"x".repeat(200_000)), "limit_exceeded: at most 262144 bytes an entry");
 }
 
 fn nested(depth: usize) -> Value {
@@ -80,10 +77,7 @@ fn nesting_is_what_the_canonical_form_reads_back() {
     for deepest in [nested(8), json!({ "k": nested(7) })] {
         let op = json!([{ "op": "put", "field": "x", "value": deepest }]);
         let entry = entry("grid_worker", edit(), &op);
-        assert_eq!(
-            crate::canonical::decode(&crate::canonical::encode(&entry)).unwrap(),
-            entry
-        );
+        assert_eq!(crate::canonical::decode(&crate::canonical::encode(&entry)).unwrap(), entry);
     }
 }
 
@@ -93,10 +87,7 @@ fn items_and_children() {
     let child = |text: &str| of(json!({ "op": "remove_child", "field": "x", "child": text }));
     for op in ["add", "remove"] {
         assert_eq!(item(op, &"字".repeat(200)), "ok");
-        assert_eq!(
-            item(op, &"字".repeat(201)),
-            "limit_exceeded: at most 200 characters an item (x)"
-        );
+        assert_eq!(item(op, &"字".repeat(201)), "limit_exceeded: at most 200 characters an item (x)");
         assert_eq!(item(op, "a/b"), "ok");
         for bad in ["", "a\nb", "\0"] {
             assert_eq!(
@@ -116,10 +107,7 @@ fn texts() {
     let splice =
         |text: &str| of(json!({ "op": "splice", "field": "x", "pos": 0, "delete": 0, "insert": text }));
     assert_eq!(splice(&"字".repeat(20_000)), "ok");
-    assert_eq!(
-        splice(&"字".repeat(20_001)),
-        "limit_exceeded: at most 20000 characters (x)"
-    );
+    assert_eq!(splice(&"字".repeat(20_001)), "limit_exceeded: at most 20000 characters (x)");
     let nul = "value_invalid: text holds no U+0000 (x)";
     assert_eq!(splice("a\0"), nul);
     for value in [json!("\0"), json!([["\0"]]), json!({ "k\0": 1 })] {
@@ -129,11 +117,8 @@ fn texts() {
 
 #[test]
 fn a_facet_is_a_bit() {
-    let mut one = entry(
-        "grid_worker",
-        edit(),
-        &json!([{ "op": "add", "field": "x", "item": "a", "facet": 63 }]),
-    );
+    let mut one =
+        entry("grid_worker", edit(), &json!([{ "op": "add", "field": "x", "item": "a", "facet": 63 }]));
     assert_eq!(shape(&one), "ok");
     one.intents[0].facet = 64;
     assert_eq!(shape(&one), "value_invalid: facet: at most 63 (x)");

@@ -32,24 +32,13 @@ pub(super) fn form(category: &str) -> Vec<Value> {
 /// A form, then these events, as one entry's intents.
 pub(super) fn composite(category: &str, events: &[(&str, Value)]) -> Value {
     let events = events.iter().map(|(verb, args)| event(verb, args));
-    form(category)
-        .into_iter()
-        .chain(events)
-        .collect::<Vec<_>>()
-        .into()
+    form(category).into_iter().chain(events).collect::<Vec<_>>().into()
 }
 
 /// A ticket that worker wang reported.
 pub(super) fn reported() -> Story {
     let mut story = Story::new(builtin(), "ticket");
-    assert_eq!(
-        story.act(
-            "wang",
-            WORKER,
-            &composite("neighbour_dispute", &[("report", json!({}))])
-        ),
-        "ok"
-    );
+    assert_eq!(story.act("wang", WORKER, &composite("neighbour_dispute", &[("report", json!({}))])), "ok");
     story
 }
 
@@ -64,53 +53,28 @@ fn accepted() -> Story {
 fn a_ticket_begins_with_a_report_of_something_somewhere() {
     let new = |intents: &Value| Story::new(builtin(), "ticket").act("wang", WORKER, intents);
     assert_eq!(new(&composite("rubbish", &[("report", json!({}))])), "ok");
-    assert_eq!(
-        new(&composite("rubbish", &[])),
-        "field_required: a new ticket begins with report (events)"
-    );
+    assert_eq!(new(&composite("rubbish", &[])), "field_required: a new ticket begins with report (events)");
     let accept_first = composite("rubbish", &[("accept", json!({})), ("report", json!({}))]);
     assert!(new(&accept_first).starts_with("event_"), "{}", new(&accept_first));
-    let nowhere = json!([
-        put("kind", "incident"),
-        put("title", "x"),
-        event("report", &json!({}))
-    ]);
-    assert_eq!(
-        new(&nowhere),
-        "field_required: a place, a dwelling, an address or a point (place_ref)"
-    );
+    let nowhere = json!([put("kind", "incident"), put("title", "x"), event("report", &json!({}))]);
+    assert_eq!(new(&nowhere), "field_required: a place, a dwelling, an address or a point (place_ref)");
     let twice = composite("rubbish", &[("report", json!({})), ("report", json!({}))]);
-    assert_eq!(
-        new(&twice),
-        "event_illegal: no report in REPORTED: only once, at the beginning (events)"
-    );
+    assert_eq!(new(&twice), "event_illegal: no report in REPORTED: only once, at the beginning (events)");
 }
 
 #[test]
 fn verbs_and_arguments_are_those_of_the_file() {
     let mut story = reported();
     let mut answer = |verb: &str, args: Value| story.event("hu", HEAD, verb, &args);
-    assert_eq!(
-        answer("dance", json!({})),
-        "value_invalid: there is no verb dance (events)"
-    );
-    assert_eq!(
-        answer("return", json!({})),
-        "value_invalid: /question: is missing (events)"
-    );
+    assert_eq!(answer("dance", json!({})), "value_invalid: there is no verb dance (events)");
+    assert_eq!(answer("return", json!({})), "value_invalid: /question: is missing (events)");
     assert_eq!(
         answer("return", json!({ "question": 1 })),
         "value_invalid: /question: must be a text (events)"
     );
-    assert_eq!(
-        answer("accept", json!({ "who": "x" })),
-        "value_invalid: /who: there is no such key (events)"
-    );
+    assert_eq!(answer("accept", json!({ "who": "x" })), "value_invalid: /who: there is no such key (events)");
     let long = json!({ "question": "问".repeat(501) });
-    assert_eq!(
-        answer("return", long),
-        "value_invalid: /question: at most 500 characters (events)"
-    );
+    assert_eq!(answer("return", long), "value_invalid: /question: at most 500 characters (events)");
     assert_eq!(answer("return", json!({ "question": "哪一楼" })), "ok");
     let shut = json!({ "to": 2, "reason": "x" });
     let rule = "event_illegal: no escalate in RETURNED: only in REPORTED, ACCEPTED, ASSIGNED, HANDLING, SUSPENDED (events)";
@@ -146,10 +110,7 @@ fn what_is_accepted_has_a_category() {
     bare.pop();
     bare.push(event("report", &json!({})));
     assert_eq!(story.act("wang", WORKER, &bare.into()), "ok");
-    assert_eq!(
-        story.event("hu", HEAD, "accept", &json!({})),
-        "field_required: accept needs it (category)"
-    );
+    assert_eq!(story.event("hu", HEAD, "accept", &json!({})), "field_required: accept needs it (category)");
     let both = json!([event("accept", &json!({})), put("category", "rubbish")]);
     assert_eq!(story.act("hu", HEAD, &both), "ok");
 }
@@ -186,10 +147,7 @@ fn escalation_goes_up_as_far_as_the_role_reaches() {
     );
     story.passes("chen", D3, "de_escalate", &to(2));
     assert_eq!(story.state(), "ACCEPTED 2");
-    assert_eq!(
-        story.event("li", D2, "escalate", &to(9)),
-        "value_invalid: /to: from 0 to 4 (events)"
-    );
+    assert_eq!(story.event("li", D2, "escalate", &to(9)), "value_invalid: /to: from 0 to 4 (events)");
 }
 
 #[test]
@@ -205,11 +163,7 @@ fn work_is_for_who_is_assigned_or_takes_it() {
     );
     story.passes("li", D2, "suspend", &json!({ "reason": "x" }));
     let note = json!({ "note": "修好了" });
-    assert!(
-        story
-            .event("qian", WORKER, "feedback", &note)
-            .starts_with("event_forbidden: ")
-    );
+    assert!(story.event("qian", WORKER, "feedback", &note).starts_with("event_forbidden: "));
     let helper = json!([{ "op": "add", "field": "co_handlers", "item": "qian" }]);
     assert_eq!(story.act("li", D2, &helper), "ok");
     story.passes("qian", WORKER, "feedback", &note);
@@ -223,10 +177,7 @@ fn work_is_for_who_is_assigned_or_takes_it() {
 fn feedback_brings_what_the_category_asks_for_and_claims_only_what_was_seen() {
     let mut story = accepted();
     let mut answer = |args: Value| story.event("wang", WORKER, "feedback", &args);
-    assert_eq!(
-        answer(json!({})),
-        "value_invalid: /note: this category asks for a photo or a note (events)"
-    );
+    assert_eq!(answer(json!({})), "value_invalid: /note: this category asks for a photo or a note (events)");
     assert_eq!(
         answer(json!({ "note": " " })),
         "value_invalid: /note: this category asks for a photo or a note (events)"
@@ -238,16 +189,10 @@ fn feedback_brings_what_the_category_asks_for_and_claims_only_what_was_seen() {
     assert_eq!(answer(json!({ "note": "x", "level_seen": 1 })), "ok");
 
     let mut photo = Story::new(builtin(), "ticket");
-    assert_eq!(
-        photo.act("wang", WORKER, &composite("lighting", &[("report", json!({}))])),
-        "ok"
-    );
+    assert_eq!(photo.act("wang", WORKER, &composite("lighting", &[("report", json!({}))])), "ok");
     photo.passes("hu", HEAD, "accept", &json!({}));
     let rule = "value_invalid: /media: this category asks for a photo (events)";
-    assert_eq!(
-        photo.event("wang", WORKER, "feedback", &json!({ "note": "x" })),
-        rule
-    );
+    assert_eq!(photo.event("wang", WORKER, "feedback", &json!({ "note": "x" })), rule);
     let after =
         json!([{ "op": "append", "field": "media_after", "value": "hash" }, event("feedback", &json!({}))]);
     assert_eq!(photo.act("wang", WORKER, &after), "ok");
@@ -266,20 +211,14 @@ fn strict() -> SchemaSet {
 fn on_the_spot_one_person_does_it_all_but_the_check() {
     let done = |last: &[(&str, Value)]| {
         let mut events = vec![("report", json!({})), ("accept", json!({})), ("start", json!({}))];
-        events.push((
-            "feedback",
-            json!({ "note": "换了灯泡", "media": ["hash"], "mode": "on_spot" }),
-        ));
+        events.push(("feedback", json!({ "note": "换了灯泡", "media": ["hash"], "mode": "on_spot" })));
         events.extend_from_slice(last);
         composite("lighting", &events)
     };
     for schema in [builtin(), strict()] {
         let mut story = Story::new(schema, "ticket");
         let closed = story.act("wang", WORKER, &done(&[("close", json!({}))]));
-        assert_eq!(
-            closed,
-            "own_work_check: somebody other than who handled it (events)"
-        );
+        assert_eq!(closed, "own_work_check: somebody other than who handled it (events)");
         assert_eq!(story.act("wang", WORKER, &done(&[])), "ok");
         assert_eq!(story.state(), "FEEDBACK 1");
         assert_eq!(story.event("wang", WORKER, "close", &json!({})), closed);
@@ -287,10 +226,7 @@ fn on_the_spot_one_person_does_it_all_but_the_check() {
     }
     let mut half = Story::new(strict(), "ticket");
     let accepts = composite("lighting", &[("report", json!({})), ("accept", json!({}))]);
-    assert!(
-        half.act("wang", WORKER, &accepts)
-            .starts_with("event_forbidden: grid_worker may not accept")
-    );
+    assert!(half.act("wang", WORKER, &accepts).starts_with("event_forbidden: grid_worker may not accept"));
     let reports = composite("lighting", &[("report", json!({}))]);
     assert_eq!(half.act("wang", WORKER, &reports), "ok");
     let rest = json!([event("accept", &json!({})), event("start", &json!({}))]);
@@ -299,8 +235,5 @@ fn on_the_spot_one_person_does_it_all_but_the_check() {
         "only in the entry that reports it"
     );
     let outsider = Story::new(strict(), "ticket").act("ma", "building_head", &done(&[]));
-    assert!(
-        outsider.starts_with("event_forbidden: building_head may not accept"),
-        "{outsider}"
-    );
+    assert!(outsider.starts_with("event_forbidden: building_head may not accept"), "{outsider}");
 }

@@ -30,15 +30,8 @@ fn closed() -> Story {
 fn nobody_checks_their_own_work() {
     let mut story = fed_back();
     assert_eq!(story.event("wang", WORKER, "close", &json!({})), OWN_WORK);
-    assert_eq!(
-        story.event("wang", HEAD, "close", &json!({})),
-        OWN_WORK,
-        "under whatever role"
-    );
-    assert_eq!(
-        story.event("wang", WORKER, "verify_fail", &json!({ "reason": "x" })),
-        OWN_WORK
-    );
+    assert_eq!(story.event("wang", HEAD, "close", &json!({})), OWN_WORK, "under whatever role");
+    assert_eq!(story.event("wang", WORKER, "verify_fail", &json!({ "reason": "x" })), OWN_WORK);
     story.passes("qian", WORKER, "verify_fail", &json!({ "reason": "x" }));
     story.passes("qian", WORKER, "feedback", &json!({ "note": "x" }));
     assert_eq!(story.event("qian", WORKER, "close", &json!({})), OWN_WORK);
@@ -85,10 +78,7 @@ fn what_checks_itself_needs_no_second_person() {
         "feedback" => (verb, json!({ "media": ["hash"] })),
         _ => (verb, json!({})),
     });
-    assert_eq!(
-        story.act("wang", WORKER, &composite("illegal_posters", &spot)),
-        "ok"
-    );
+    assert_eq!(story.act("wang", WORKER, &composite("illegal_posters", &spot)), "ok");
     assert_eq!(story.state(), "CLOSED 1");
 }
 
@@ -96,30 +86,16 @@ fn what_checks_itself_needs_no_second_person() {
 fn one_rating_a_person_and_cycle() {
     let mut story = closed();
     let score = |score: u64| json!({ "score": score });
-    assert_eq!(
-        story.event("hu", HEAD, "evaluate", &score(6)),
-        "value_invalid: /score: from 1 to 5 (events)"
-    );
+    assert_eq!(story.event("hu", HEAD, "evaluate", &score(6)), "value_invalid: /score: from 1 to 5 (events)");
     let twice = json!([event("evaluate", &score(5)), event("evaluate", &score(1))]);
     assert!(story.act("hu", HEAD, &twice).starts_with("event_illegal: "));
     let seen = story.view();
     story.passes("hu", HEAD, "evaluate", &score(5));
     let rates = |author: &str| {
         let rating = entry(HEAD, edit(), &json!([event("evaluate", &score(1))]));
-        judge(
-            &story.schema,
-            author,
-            &rating,
-            &story.schema.types["ticket"],
-            &seen,
-            &story.view(),
-        )
+        judge(&story.schema, author, &rating, &story.schema.types["ticket"], &seen, &story.view())
     };
-    assert_eq!(
-        rates("hu"),
-        "event_illegal: one rating a person and cycle (events)",
-        "from a second phone"
-    );
+    assert_eq!(rates("hu"), "event_illegal: one rating a person and cycle (events)", "from a second phone");
     assert_eq!(rates("he"), "ok");
     story.passes("hu", HEAD, "reopen", &json!({ "cycle_seen": 1, "reason": "x" }));
     story.passes("qian", WORKER, "feedback", &json!({ "note": "x" }));
@@ -131,32 +107,16 @@ fn one_rating_a_person_and_cycle() {
 fn reopening_names_the_cycle_it_saw_and_residents_have_30_days() {
     let mut story = closed();
     let claim = json!({ "cycle_seen": 9, "reason": "x" });
-    assert_eq!(
-        story.event("hu", HEAD, "reopen", &claim),
-        "value_invalid: /cycle_seen: must be 1 (events)"
-    );
+    assert_eq!(story.event("hu", HEAD, "reopen", &claim), "value_invalid: /cycle_seen: must be 1 (events)");
     let view = story.view();
     let after = |days: i64, role: &str| {
-        let mut reopening = entry(
-            role,
-            edit(),
-            &json!([event("reopen", &json!({ "cycle_seen": 1, "reason": "x" }))]),
-        );
+        let mut reopening =
+            entry(role, edit(), &json!([event("reopen", &json!({ "cycle_seen": 1, "reason": "x" }))]));
         reopening.at = view.events.last().unwrap().at + days * 24 * 3_600_000;
-        judge(
-            &story.schema,
-            "r",
-            &reopening,
-            &story.schema.types["ticket"],
-            &view,
-            &view,
-        )
+        judge(&story.schema, "r", &reopening, &story.schema.types["ticket"], &view, &view)
     };
     assert_eq!(after(30, "resident"), "ok");
-    assert_eq!(
-        after(31, "resident"),
-        "event_illegal: a resident within 30 days of the closing (events)"
-    );
+    assert_eq!(after(31, "resident"), "event_illegal: a resident within 30 days of the closing (events)");
     assert_eq!(after(31, HEAD), "ok");
 }
 
@@ -170,10 +130,7 @@ fn a_residents_ticket_is_voided_by_a_second_person() {
     let reason = json!({ "reason": "x" });
     let rule = "own_work_check: a resident's ticket: somebody other than who took it down (events)";
     assert_eq!(story.event("li", D2, "void", &reason), rule);
-    assert_eq!(
-        story.event("hu", HEAD, "void", &reason),
-        "event_forbidden: grid_head may not void (events)"
-    );
+    assert_eq!(story.event("hu", HEAD, "void", &reason), "event_forbidden: grid_head may not void (events)");
     story.passes("sun", D2, "void", &reason);
 }
 
@@ -183,23 +140,11 @@ fn a_ticket_has_room_for_so_many_events() {
     let limit = schema.types["ticket"].events_field().unwrap().max_items.unwrap() as usize;
     let mut view = View::default();
     let resubmits = |n: usize| {
-        if n.is_multiple_of(2) {
-            crate::fold::Verb::Resubmit
-        } else {
-            crate::fold::Verb::Return
-        }
+        if n.is_multiple_of(2) { crate::fold::Verb::Resubmit } else { crate::fold::Verb::Return }
     };
     for n in 0..limit {
-        let verb = if n == 0 {
-            crate::fold::Verb::Report
-        } else {
-            resubmits(n)
-        };
-        let parents = if n == 0 {
-            vec![]
-        } else {
-            vec![format!("f.{}.0", n - 1)]
-        };
+        let verb = if n == 0 { crate::fold::Verb::Report } else { resubmits(n) };
+        let parents = if n == 0 { vec![] } else { vec![format!("f.{}.0", n - 1)] };
         let args = serde_json::Map::new();
         view.events.push(Event {
             id: format!("f.{n}.0"),
@@ -233,18 +178,7 @@ fn every_role_and_verb_on_a_fresh_ticket() {
             assert_eq!(answer == may_not, !rule.roles.contains(&role.code), "{answer}");
         }
         let creates = entry(&role.code, create("ticket"), &Value::Array(form("rubbish")));
-        let answer = judge(
-            &story.schema,
-            "someone",
-            &creates,
-            ticket,
-            &View::default(),
-            &View::default(),
-        );
-        assert_eq!(
-            answer.starts_with("create_forbidden"),
-            !ticket.create.contains(&role.code),
-            "{answer}"
-        );
+        let answer = judge(&story.schema, "someone", &creates, ticket, &View::default(), &View::default());
+        assert_eq!(answer.starts_with("create_forbidden"), !ticket.create.contains(&role.code), "{answer}");
     }
 }

@@ -29,11 +29,7 @@ fn a_server_in_doubt_is_not_ready_and_says_what_to_do() {
         assert_eq!((ready.status, &said["code"]), (503, &json!("clock_unsure")));
         let detail = said["detail"].as_str().expect("a sentence");
         assert!(detail.contains("gridledger admin clock confirm"), "{detail}");
-        assert!(
-            said["message"]["zh"]
-                .as_str()
-                .is_some_and(|zh| zh.contains("时钟"))
-        );
+        assert!(said["message"]["zh"].as_str().is_some_and(|zh| zh.contains("时钟")));
         assert_eq!(door.ask("GET", "/healthz", "").status, 200);
         let body = json!({ "login": "w1", "password": "long enough" }).to_string();
         let asked = [
@@ -42,10 +38,7 @@ fn a_server_in_doubt_is_not_ready_and_says_what_to_do() {
             door.get_as("x", "/v1/me"),
         ];
         for answer in asked {
-            assert_eq!(
-                (answer.status, &answer.json()["code"]),
-                (503, &json!("clock_unsure"))
-            );
+            assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("clock_unsure")));
             assert_eq!(answer.header("retry-after"), Some("60"));
         }
     }
@@ -60,10 +53,7 @@ fn a_node_whose_clock_the_database_does_not_share_stops_alone() {
     let (off, began) = (Arc::new(AtomicI64::new(0)), now());
     let steady: Arc<dyn Fn() -> i64 + Send + Sync> = Arc::new(move || now() - began);
     let wall = off.clone();
-    let clocks = Clocks {
-        wall: Arc::new(move || now() + wall.load(Ordering::Relaxed)),
-        steady,
-    };
+    let clocks = Clocks { wall: Arc::new(move || now() + wall.load(Ordering::Relaxed)), steady };
     let schema = SchemaSet::builtin();
     let watch = ClockWatch::new(clocks, true);
     let node = Service::with_watch(engine.store.clone(), schema.clone(), watch).expect("a node");

@@ -27,9 +27,7 @@ fn team(count: usize) -> (World, Vec<Phone>) {
 }
 
 fn patrol(phone: &mut Phone, note: &str) -> RecordId {
-    let intents = Intents::new()
-        .put("started", 1_767_571_200_000_i64)
-        .put("coverage_note", note);
+    let intents = Intents::new().put("started", 1_767_571_200_000_i64).put("coverage_note", note);
     let saved = phone.engine().create("patrol", "G1", intents);
     saved.expect("a patrol").record
 }

@@ -32,9 +32,7 @@ fn a_day(world: &World, phone: &mut Phone) -> Vec<RecordId> {
     };
     let address = json!({ "road": "长江路", "number": "9" });
     let dwelling = create(phone, "dwelling", Intents::new().put("address", address));
-    let household = Intents::new()
-        .put("dwelling_id", dwelling.to_string())
-        .put("label", "新来的");
+    let household = Intents::new().put("dwelling_id", dwelling.to_string()).put("label", "新来的");
     let household = create(phone, "household", household);
     let person = Intents::new().put("name", "王新").put("birth_year", 1990);
     let person = create(phone, "person", person);
@@ -52,32 +50,19 @@ fn a_day(world: &World, phone: &mut Phone) -> Vec<RecordId> {
 /// The day of a phone whose clock is off by `skew` all day goes in with the first sync, at the times it was.
 fn the_day_goes_in(skew: i64) {
     let (world, mut phones) = team(2);
-    let [a, b] = &mut phones[..] else {
-        panic!("two phones")
-    };
+    let [a, b] = &mut phones[..] else { panic!("two phones") };
     a.set_skew(skew);
     let records = a_day(&world, a);
     world.pass(HOUR);
     let report = a.sync(&world).expect("a sync");
-    assert_eq!(
-        (report.decided, report.refused, report.corrected),
-        (5, 0, 5),
-        "{skew}"
-    );
-    assert_eq!(
-        (unsent(a), a.engine().status().expect("a status").trouble),
-        (0, None)
-    );
+    assert_eq!((report.decided, report.refused, report.corrected), (5, 0, 5), "{skew}");
+    assert_eq!((unsent(a), a.engine().status().expect("a status").trouble), (0, None));
     let hours: Vec<i64> = (1..=5).map(|hour| MORNING + hour * HOUR).collect();
     assert_eq!(times(a), hours, "{skew}");
     let report = b.sync(&world).expect("a sync");
     assert_eq!((report.proven, report.healed), (1, 0));
     for record in records {
-        assert_eq!(
-            shown(a, record),
-            shown(b, record),
-            "the same records, under the same ids"
-        );
+        assert_eq!(shown(a, record), shown(b, record), "the same records, under the same ids");
     }
     let label = b.engine().for_check().list(&Query::of_type("household"));
     assert_eq!(label.expect("a list")[0].changed_at, MORNING + 5 * HOUR);
@@ -89,16 +74,7 @@ fn the_day_goes_in(skew: i64) {
 
 #[test]
 fn the_day_of_a_phone_whose_clock_is_wrong_goes_in_with_its_first_sync() {
-    for skew in [
-        400 * DAY,
-        11 * DAY,
-        30 * YEAR,
-        200 * YEAR,
-        7 * HOUR,
-        -400 * DAY,
-        -27 * YEAR,
-        -60 * YEAR,
-    ] {
+    for skew in [400 * DAY, 11 * DAY, 30 * YEAR, 200 * YEAR, 7 * HOUR, -400 * DAY, -27 * YEAR, -60 * YEAR] {
         the_day_goes_in(skew);
     }
 }
@@ -115,9 +91,7 @@ fn what_an_hour_more_or_less_does_is_left_alone() {
 #[test]
 fn what_the_server_has_decided_keeps_its_time_though_the_answer_was_lost() {
     let (world, mut phones) = team(2);
-    let [a, b] = &mut phones[..] else {
-        panic!("two phones")
-    };
+    let [a, b] = &mut phones[..] else { panic!("two phones") };
     let first = patrol(a, "in the morning");
     a.sync_over(&world, Line::AnswerLost).expect("it arrived");
     a.set_skew(400 * DAY);
@@ -133,17 +107,10 @@ fn what_the_server_has_decided_keeps_its_time_though_the_answer_was_lost() {
     for record in [first, second] {
         assert_eq!(shown(a, record), shown(b, record));
     }
-    assert_eq!(
-        world.service.store.counts().expect("counts").1,
-        2,
-        "nothing was sent twice"
-    );
+    assert_eq!(world.service.store.counts().expect("counts").1, 2, "nothing was sent twice");
     a.sync(&world).expect("a sync");
     let states = a.engine().receipts(10).expect("receipts");
-    assert!(
-        states.iter().all(|(.., state)| *state == SentState::InLedger),
-        "{states:?}"
-    );
+    assert!(states.iter().all(|(.., state)| *state == SentState::InLedger), "{states:?}");
 }
 
 #[test]
@@ -189,11 +156,7 @@ fn an_invited_phone_with_a_dead_battery_works_before_its_first_sync() {
         world.pass(HOUR);
         patrol(&mut phone, "the second");
         let report = phone.sync(&world).expect("a first sync");
-        assert_eq!(
-            (report.decided, report.refused, report.corrected),
-            (2, 0, 2),
-            "{skew}"
-        );
+        assert_eq!((report.decided, report.refused, report.corrected), (2, 0, 2), "{skew}");
         assert_eq!(times(&mut phone), [MORNING + HOUR, MORNING + 2 * HOUR], "{skew}");
     }
 }
@@ -210,8 +173,7 @@ fn two_processes_on_one_file_send_a_corrected_day_once() {
     let early = gridledger_tests::world::answer(&world, &early).expect("an answer");
     let report = twin.sync(&world).expect("a sync");
     assert_eq!((report.decided, report.corrected), (1, 1));
-    a.receive(&early, &mut gridledger_client::SyncReport::default())
-        .expect("an old answer");
+    a.receive(&early, &mut gridledger_client::SyncReport::default()).expect("an old answer");
     a.sync(&world).expect("a sync");
     assert_eq!((times(a), unsent(a)), (vec![MORNING], 0));
     assert_eq!(world.service.store.counts().expect("counts").1, 1);
@@ -228,11 +190,7 @@ fn what_a_clock_ahead_took_for_due_is_shown_again() {
         .put("dwelling_id", world.dwelling("G1"))
         .put("label", "三楼")
         .append("notes", "周三来电");
-    let household = a
-        .engine()
-        .create("household", "G1", household)
-        .expect("a record")
-        .record;
+    let household = a.engine().create("household", "G1", household).expect("a record").record;
     a.sync(&world).expect("a sync");
     assert_eq!(shown(a, household)["notes"].as_array().map(Vec::len), Some(1));
     // The lease goes on: what is withheld is not hidden.
@@ -257,25 +215,16 @@ fn what_nobody_corrects_is_taken_and_marked() {
     entry.at = MORNING + 400 * DAY;
     let record = entry.record(author.feed);
     // Another device brings it: that one cannot sign it anew.
-    let request = Request {
-        segments: vec![author.segment(author.head.1, vec![entry])],
-        ..Request::default()
-    };
+    let request =
+        Request { segments: vec![author.segment(author.head.1, vec![entry])], ..Request::default() };
     assert_eq!(carrier.send(&world, &request).codes(), []);
     let clerk = Clerk::new(&world.service, "w1");
     let history = view::history(&clerk.reader(), record, None).expect("a history");
     let told = &history["entries"][0];
     assert_eq!(told["uncertain_time"], true);
-    assert_eq!(
-        (&told["at"], &told["received_at"]),
-        (&json!(MORNING + 400 * DAY), &json!(MORNING))
-    );
+    assert_eq!((&told["at"], &told["received_at"]), (&json!(MORNING + 400 * DAY), &json!(MORNING)));
     let row = clerk.pull("patrol", &[], "", 10).0[&record.to_string()].clone();
-    assert_eq!(
-        (&row["created_at"], &row["changed_at"]),
-        (&json!(MORNING), &json!(MORNING)),
-        "{row}"
-    );
+    assert_eq!((&row["created_at"], &row["changed_at"]), (&json!(MORNING), &json!(MORNING)), "{row}");
     let report = verify(&world.service).expect("the store");
     assert!(report.is_whole(), "{:?}", report.listed);
 }
@@ -285,9 +234,7 @@ fn what_nobody_corrects_is_taken_and_marked() {
 #[test]
 fn a_phone_that_comes_back_with_corrected_times_doubles_nothing() {
     let (world, mut phones) = team(2);
-    let [a, b] = &mut phones[..] else {
-        panic!("two phones")
-    };
+    let [a, b] = &mut phones[..] else { panic!("two phones") };
     a.set_skew(400 * DAY);
     let records = a_day(&world, a);
     let backup = a.back_up();
@@ -302,11 +249,7 @@ fn a_phone_that_comes_back_with_corrected_times_doubles_nothing() {
         a.sync(&world).expect("a sync");
     }
     b.sync(&world).expect("a sync");
-    assert_eq!(
-        world.service.store.counts().expect("counts").1,
-        6,
-        "each entry once"
-    );
+    assert_eq!(world.service.store.counts().expect("counts").1, 6, "each entry once");
     assert_eq!(unsent(a), 0);
     for record in records.into_iter().chain([later]) {
         assert_eq!(shown(a, record), shown(b, record));

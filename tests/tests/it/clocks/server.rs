@@ -16,9 +16,7 @@ use super::{DAY, HOUR, YEAR, patrol, team, unsent, unsure};
 /// Works, then has the clock set wrong by `skew`; nothing goes in, and everything does when it is right again.
 fn waits_for_the_clock(skew: i64, starts_with_it: bool) {
     let (mut world, mut phones) = team(2);
-    let [a, b] = &mut phones[..] else {
-        panic!("two phones")
-    };
+    let [a, b] = &mut phones[..] else { panic!("two phones") };
     let first = patrol(a, "before");
     a.sync(&world).expect("a sync");
     patrol(a, "meanwhile");
@@ -41,29 +39,16 @@ fn waits_for_the_clock(skew: i64, starts_with_it: bool) {
         asked_at: MORNING,
     };
     let erased = erase(&world.service, &wanted);
-    assert!(
-        matches!(erased, Err(ReadError::Store(StoreError::ClockUnsure))),
-        "{erased:?}"
-    );
+    assert!(matches!(erased, Err(ReadError::Store(StoreError::ClockUnsure))), "{erased:?}");
     let run = retain(&world.service, false);
     assert!(matches!(run, Err(StoreError::ClockUnsure)), "{run:?}");
     let status = a.engine().status().expect("a status");
-    assert_eq!(
-        (status.unsent, status.attention, status.clock_offset_ms),
-        (1, 0, 0)
-    );
+    assert_eq!((status.unsent, status.attention, status.clock_offset_ms), (1, 0, 0));
     world.set_server_skew(0);
     let report = a.sync(&world).expect("the clock is right");
     assert_eq!((report.decided, report.refused, report.corrected), (1, 0, 0));
     b.sync(&world).expect("the clock is right");
-    assert_eq!(
-        b.engine()
-            .for_check()
-            .list(&gridledger_client::Query::default())
-            .expect("a list")
-            .len(),
-        2
-    );
+    assert_eq!(b.engine().for_check().list(&gridledger_client::Query::default()).expect("a list").len(), 2);
 }
 
 #[test]
@@ -83,9 +68,7 @@ fn a_weekend_off_and_a_year_of_quiet_need_nobody() {
     world.pass(YEAR);
     phones[0].sync(&world).expect("a year later");
     world.off_for(HOUR, 0);
-    phones[0]
-        .sync(&world)
-        .expect("it was written down when it stopped");
+    phones[0].sync(&world).expect("it was written down when it stopped");
 }
 
 #[test]
@@ -95,10 +78,7 @@ fn three_peoples_phones_confirm_the_time_after_a_holiday() {
     second.sync(&world).expect("another phone of the first");
     let waiting = patrol(&mut phones[3], "after the holiday");
     world.off_for(9 * DAY, 0);
-    assert!(matches!(
-        world.service.clock_doubt(),
-        Ok(Some(Doubt::Ahead { .. }))
-    ));
+    assert!(matches!(world.service.clock_doubt(), Ok(Some(Doubt::Ahead { .. }))));
     unsure(&mut phones[0], &world);
     unsure(&mut second, &world);
     unsure(&mut phones[1], &world);
@@ -155,11 +135,7 @@ fn a_shut_out_phone_is_no_witness() {
     let devices = world.service.store.devices().expect("devices");
     let of = |index: usize| devices[index].no;
     for index in [0, 1] {
-        world
-            .service
-            .store
-            .set_device_revoked(of(index), true)
-            .expect("a device");
+        world.service.store.set_device_revoked(of(index), true).expect("a device");
     }
     world.off_for(9 * DAY, 0);
     for phone in &mut phones[..3] {
@@ -206,12 +182,7 @@ fn a_store_written_under_a_clock_ahead_is_put_right_by_phones_or_by_the_operator
         let status = phones[0].engine().status().expect("a status");
         assert_eq!(status.clock_offset_ms, 0);
         let newest = patrol(&mut phones[0], "right");
-        let shown = phones[0]
-            .engine()
-            .for_check()
-            .get(newest)
-            .expect("the store")
-            .expect("the patrol");
+        let shown = phones[0].engine().for_check().get(newest).expect("the store").expect("the patrol");
         assert_eq!(shown.changed_at, world.service.now());
         world.off_for(HOUR, 0);
         phones[0].sync(&world).expect("and it stays so");
@@ -224,27 +195,15 @@ fn an_operator_vouches_for_another_node_too() {
         let store = engine.store.as_ref();
         store.beat(MORNING + DAY, 0).expect("a beat");
         store.beat(MORNING, 0).expect("an older one");
-        assert_eq!(
-            store.clock().expect("the row").beat,
-            Some(MORNING + DAY),
-            "{}",
-            engine.name
-        );
+        assert_eq!(store.clock().expect("the row").beat, Some(MORNING + DAY), "{}", engine.name);
         store.confirm_clock(MORNING).expect("a confirmation");
-        store
-            .beat(MORNING + 2 * DAY, 0)
-            .expect("one of a node that has not heard");
+        store.beat(MORNING + 2 * DAY, 0).expect("one of a node that has not heard");
         let row = store.clock().expect("the row");
         assert_eq!((row.beat, row.confirmed), (Some(MORNING), 1), "{}", engine.name);
         store.beat(MORNING + HOUR, 1).expect("one that has");
         store.note_daily_run(MORNING + HOUR).expect("a run");
         let row = store.clock().expect("the row");
-        assert_eq!(
-            (row.beat, row.daily),
-            (Some(MORNING + HOUR), Some(MORNING + HOUR)),
-            "{}",
-            engine.name
-        );
+        assert_eq!((row.beat, row.daily), (Some(MORNING + HOUR), Some(MORNING + HOUR)), "{}", engine.name);
         let database = store.database_time().expect("a look");
         assert_eq!(database.is_some(), store.is_shared(), "{}", engine.name);
     }
@@ -287,13 +246,6 @@ fn a_recovery_does_not_end_on_a_clock_that_jumped() {
         }
     }
     assert_eq!(phase(&world), RecoveryPhase::Over);
-    assert!(
-        all[1]
-            .engine()
-            .for_check()
-            .get(lost)
-            .expect("the store")
-            .is_some()
-    );
+    assert!(all[1].engine().for_check().get(lost).expect("the store").is_some());
     assert_eq!(unsent(&mut all[0]), 0);
 }

@@ -64,10 +64,7 @@ fn one_persons_burst_takes_no_threads_from_others() {
     })
     .to_string();
     let write = || {
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         desk.ask_with("POST", "/v1/entries", &headers, entry.as_bytes())
     };
     // Whoever holds the store's file for writing holds up the request whose turn it is, and with it the rest of that person's.
@@ -107,10 +104,7 @@ fn a_person_writes_so_much_a_day_at_a_desk() {
     let many = json!(vec![nonsense; DESK_ENTRIES]).to_string();
     let write = |token: &str| {
         let bearer = format!("Bearer {token}");
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         desk.ask_with("POST", "/v1/entries", &headers, many.as_bytes())
     };
     for _ in 0..limits::DESK_DAY_ENTRIES as usize / DESK_ENTRIES {
@@ -142,11 +136,7 @@ fn who_reads_no_large_answer_gets_no_more_of_them_and_others_do() {
         let late = late.next().expect("at some time all four are being sent");
         assert_eq!((late.status, late.json()["code"].as_str()), (503, Some("busy")));
         assert!(late.header("retry-after").is_some(), "{late:?}");
-        assert_eq!(
-            desk.get_as(&token, "/v1/me").status,
-            200,
-            "what is small is answered"
-        );
+        assert_eq!(desk.get_as(&token, "/v1/me").status, 200, "what is small is answered");
         assert_eq!(desk.get_as(&another, page).status, 200);
     });
 }
@@ -205,10 +195,7 @@ fn bodies_from_one_network_leave_room_for_others_and_for_who_is_proven() {
     assert!(large.len() > limits::STRANGER_JSON_BYTES, "{}", large.len());
     other.sync().expect("another network has room");
     assert_eq!(other.unsent(), 0);
-    let headers = [
-        ("authorization", &*format!("Bearer {token}")),
-        ("x-forwarded-for", "192.0.2.7"),
-    ];
+    let headers = [("authorization", &*format!("Bearer {token}")), ("x-forwarded-for", "192.0.2.7")];
     let long = " ".repeat(limits::JSON_BODY_BYTES / 2) + "[]";
     let proven = desk.ask_with("POST", "/v1/entries", &headers, long.as_bytes());
     assert_eq!(proven.status, 200, "who is proven needs no share: {proven:?}");

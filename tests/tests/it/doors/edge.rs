@@ -61,12 +61,7 @@ fn odd() -> Vec<String> {
         "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF",
         "{00000000-0000-0000-0000-000000000000}",
     ];
-    let long = [
-        "a".repeat(300),
-        "9".repeat(300),
-        "%E7%BD%91".repeat(300),
-        "f".repeat(64),
-    ];
+    let long = ["a".repeat(300), "9".repeat(300), "%E7%BD%91".repeat(300), "f".repeat(64)];
     texts.into_iter().map(str::to_owned).chain(long).collect()
 }
 
@@ -159,17 +154,7 @@ fn every_parameter_of_a_ledger_takes_any_text_without_failing() {
         let asked = format!("/v1/me?{part}");
         sound(&curious.get(&asked), &asked);
     }
-    for limit in [
-        "-1",
-        "0",
-        "10001",
-        "9223372036854775808",
-        "%D9%A1",
-        "%EF%BC%91",
-        "1e3",
-        "0x10",
-        "%201",
-    ] {
+    for limit in ["-1", "0", "10001", "9223372036854775808", "%D9%A1", "%EF%BC%91", "1e3", "0x10", "%201"] {
         let asked = format!("/v1/ledgers/patrol?limit={limit}");
         refused(&curious.get(&asked), &asked);
     }
@@ -204,19 +189,8 @@ fn whatever_bytes_a_path_and_a_query_have_they_are_answered() {
 fn odd_ids_in_bodies_are_refused_by_name() {
     let curious = Curious::new();
     let bearer = format!("Bearer {}", curious.token);
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
-    let numbers = [
-        "-1",
-        "9223372036854775808",
-        "18446744073709551616",
-        "1.5",
-        "1e400",
-        "\"1\"",
-        "[]",
-    ];
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let numbers = ["-1", "9223372036854775808", "18446744073709551616", "1.5", "1e400", "\"1\"", "[]"];
     let texts = odd().into_iter().map(|part| format!("{part:?}"));
     let bodies = texts
         .flat_map(|part| {
@@ -232,17 +206,12 @@ fn odd_ids_in_bodies_are_refused_by_name() {
             format!("{{\"record\":\"00000000-0000-0000-0000-000000000000\",\"seen\":{n},\"intents\":[]}}")
         }));
     for body in bodies {
-        let answer = curious
-            .desk
-            .ask_with("POST", "/v1/entries", &headers, body.as_bytes());
+        let answer = curious.desk.ask_with("POST", "/v1/entries", &headers, body.as_bytes());
         if answer.status == 200 {
             let verdict = &answer.json()["verdicts"][0];
             assert_eq!(verdict["stored"], false, "{body}: {answer:?}");
             let code = verdict["refused"]["code"].as_str().and_then(Code::parse);
-            assert!(
-                code.is_some_and(|code| code.http_status() < 500),
-                "{body}: {answer:?}"
-            );
+            assert!(code.is_some_and(|code| code.http_status() < 500), "{body}: {answer:?}");
         } else {
             refused(&answer, &body);
         }
@@ -259,17 +228,8 @@ fn a_request_that_its_device_did_not_seal_is_not_unpacked() {
     let mut bomb = packer.push(&vec![0; limits::SYNC_INFLATED_BYTES + 1]);
     bomb.extend(packer.finish());
     let key = SigningKey::from_bytes(&[7; 32]);
-    let sealed = |device| {
-        seal(
-            Suite::default(),
-            &key,
-            DeviceNo(device),
-            u64::MAX,
-            Packing::Zstd,
-            schema,
-            &bomb,
-        )
-    };
+    let sealed =
+        |device| seal(Suite::default(), &key, DeviceNo(device), u64::MAX, Packing::Zstd, schema, &bomb);
     let code = |body: &[u8]| {
         let answer = desk.ask_with("POST", "/v1/sync", &[], body);
         Code::parse(answer.json()["code"].as_str().unwrap_or_default())

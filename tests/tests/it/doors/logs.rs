@@ -69,26 +69,18 @@ fn settle(dir: &Path, canaries: &mut Canaries) -> String {
         to: None,
     };
     store.put_areas(&[area]).expect("an area");
-    let grant = Grant {
-        role: "grid_worker".into(),
-        area: store.areas().expect("areas")[0].no,
-        from: 0,
-        to: None,
-    };
+    let grant =
+        Grant { role: "grid_worker".into(), area: store.areas().expect("areas")[0].no, from: 0, to: None };
     let hash = passwords::make(PASSWORD).expect("long enough");
     canaries.text("the password's hash", &hash);
-    let user = NewUser {
-        login: "w1".into(),
-        name: "王金丝雀".into(),
-        password: Some(hash),
-        grants: vec![grant],
-    };
+    let user =
+        NewUser {
+            login: "w1".into(), name: "王金丝雀".into(), password: Some(hash), grants: vec![grant]
+        };
     store.put_users(&[user], 0).expect("a user");
     let user = store.user_by_login("w1").expect("users").expect("the user").no;
     let code = codes::make().expect("random bytes");
-    store
-        .put_code(codes::hash(&code).expect("well formed"), user, i64::MAX)
-        .expect("a code");
+    store.put_code(codes::hash(&code).expect("well formed"), user, i64::MAX).expect("a code");
     canaries.text("the enrolment code", &code);
     canaries.text("the enrolment code without dashes", &code.replace('-', ""));
     store.close();
@@ -117,18 +109,9 @@ fn sit_at_a_desk(door: Door, canaries: &mut Canaries) {
     let post = |path: &str, body: &str| door.ask_with("POST", path, &json, body.as_bytes());
     let (access, refresh) = door.sign_in("w1", PASSWORD);
     let wrong = ["kanarie-wrong", "kanarie-typed-as-login"];
-    post(
-        "/v1/login",
-        &json!({ "login": "w1", "password": wrong[0] }).to_string(),
-    );
-    post(
-        "/v1/login",
-        &json!({ "login": wrong[1], "password": "x" }).to_string(),
-    );
-    post(
-        "/v1/login",
-        "{\"login\":\"w1\",\"password\":[\"kanarie-malformed\"]}",
-    );
+    post("/v1/login", &json!({ "login": "w1", "password": wrong[0] }).to_string());
+    post("/v1/login", &json!({ "login": wrong[1], "password": "x" }).to_string());
+    post("/v1/login", "{\"login\":\"w1\",\"password\":[\"kanarie-malformed\"]}");
     post("/v1/login", "{\"password\":\"kanarie-cut");
     let (second, next) = post("/v1/refresh", &json!({ "refresh": refresh }).to_string()).tokens();
     let bearer = format!("Bearer {second}");
@@ -141,10 +124,7 @@ fn sit_at_a_desk(door: Door, canaries: &mut Canaries) {
         ],
     });
     let written = door.ask_with("POST", "/v1/entries", &headers, person.to_string().as_bytes());
-    let record = written.json()["verdicts"][0]["record"]
-        .as_str()
-        .expect("stored")
-        .to_owned();
+    let record = written.json()["verdicts"][0]["record"].as_str().expect("stored").to_owned();
     let refused = json!({ "record": record, "seen": 1, "intents": [
         { "op": "put", "field": "gender", "value": "kanarie-refused" },
         { "op": "put", "field": "kanarie-field", "value": 1 },
@@ -166,12 +146,8 @@ fn sit_at_a_desk(door: Door, canaries: &mut Canaries) {
     post("/v1/refresh", &json!({ "refresh": refresh }).to_string());
     post("/v1/logout", &json!({ "refresh": next }).to_string());
     door.get_as(&access, "/v1/me");
-    for (what, token) in [
-        ("access", &access),
-        ("access", &second),
-        ("refresh", &refresh),
-        ("refresh", &next),
-    ] {
+    for (what, token) in [("access", &access), ("access", &second), ("refresh", &refresh), ("refresh", &next)]
+    {
         canaries.text(what, token);
         let signature = token.rsplit('.').next().expect("a part");
         canaries.text(what, signature);
@@ -188,9 +164,7 @@ fn carry_a_phone(door: Door, dir: &Path, code: &str, canaries: &mut Canaries) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(phone.sync()).expect("it enrols");
-    let patrol = Intents::new()
-        .put("started", 1_767_571_200_000_i64)
-        .put("coverage_note", "巡查见金丝雀");
+    let patrol = Intents::new().put("started", 1_767_571_200_000_i64).put("coverage_note", "巡查见金丝雀");
     phone.create("patrol", "G1", patrol).expect("saved");
     runtime.block_on(phone.sync()).expect("it sends");
     canaries.text("what a phone wrote", "巡查见金丝雀");
@@ -220,10 +194,7 @@ fn a_log_at_its_most_talkative_holds_no_secret_and_no_person() {
     let keys = store.setting("jwt_keys").expect("settings").expect("keys");
     let keys: serde_json::Value = serde_json::from_slice(&keys).expect("JSON");
     let seed = keys[0]["seed"].as_str().expect("a seed");
-    canaries.bytes(
-        "the seed of tokens",
-        &gridledger_schema::ids::unhex::<32>(seed).expect("hex"),
-    );
+    canaries.bytes("the seed of tokens", &gridledger_schema::ids::unhex::<32>(seed).expect("hex"));
 
     let log = std::fs::read_to_string(dir.path().join("log")).expect("a log");
     // That it is the log, and that it is talkative, shows in it.
@@ -235,11 +206,8 @@ fn a_log_at_its_most_talkative_holds_no_secret_and_no_person() {
 
 #[test]
 fn what_holds_a_secret_does_not_show_it() {
-    let session = Session {
-        access: "kanarie-access".into(),
-        refresh: "kanarie-refresh".into(),
-        user: UserNo(1),
-    };
+    let session =
+        Session { access: "kanarie-access".into(), refresh: "kanarie-refresh".into(), user: UserNo(1) };
     let user = User {
         no: UserNo(1),
         login: "w1".into(),
@@ -255,9 +223,7 @@ fn what_holds_a_secret_does_not_show_it() {
         grants: Vec::new(),
     };
     let mut settings = Settings::default();
-    settings
-        .take("metrics_token", "kanarie-metrics", "test")
-        .expect("a setting");
+    settings.take("metrics_token", "kanarie-metrics", "test").expect("a setting");
     let enrol = gridledger_schema::wire::Enrol {
         code: "kanarie-code".into(),
         public_key: [7; 32],
@@ -290,13 +256,7 @@ fn the_store_holds_no_token_code_or_password_as_it_is() {
     service.store.close();
     let file = std::fs::read(dir.path().join("server.db")).expect("the file");
     let file = String::from_utf8_lossy(&file);
-    for secret in [
-        &session.access,
-        &session.refresh,
-        &code,
-        &code.replace('-', ""),
-        PASSWORD,
-    ] {
+    for secret in [&session.access, &session.refresh, &code, &code.replace('-', ""), PASSWORD] {
         assert!(!file.contains(secret));
     }
 }

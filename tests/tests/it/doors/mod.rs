@@ -30,11 +30,7 @@ impl Phone {
         let client = Client::open(dir.path().join("phone.db"), &lock(), options).expect("a phone");
         client.enrol(desk.url(), &desk.code(login)).expect("noted");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Self {
-            client,
-            runtime: runtime.expect("a runtime"),
-            _dir: dir,
-        }
+        Self { client, runtime: runtime.expect("a runtime"), _dir: dir }
     }
 
     fn sync(&self) -> Result<SyncReport, ClientError> {
@@ -42,9 +38,7 @@ impl Phone {
     }
 
     fn patrol(&self, note: &str) -> RecordId {
-        let intents = Intents::new()
-            .put("started", 1_767_571_200_000_i64)
-            .put("coverage_note", note);
+        let intents = Intents::new().put("started", 1_767_571_200_000_i64).put("coverage_note", note);
         self.client.create("patrol", "G1", intents).expect("saved")
     }
 

@@ -13,10 +13,7 @@ use super::{PASSWORD, Phone};
 #[track_caller]
 pub(super) fn waits(answer: &Answer) {
     let body = answer.json();
-    assert_eq!(
-        (answer.status, body["code"].as_str()),
-        (429, Some("rate_limited"))
-    );
+    assert_eq!((answer.status, body["code"].as_str()), (429, Some("rate_limited")));
     assert_eq!(body["retry"], true);
     assert_eq!(body["request_id"].as_str(), answer.header("x-request-id"));
     let seconds = answer.header("retry-after").and_then(|s| s.parse::<u32>().ok());
@@ -46,12 +43,8 @@ fn every_route_makes_who_is_not_signed_in_wait() {
 
 #[test]
 fn who_is_signed_in_pays_for_themselves_and_not_their_office() {
-    let desk = Desk::with(&[
-        ("peer_rate", "1"),
-        ("peer_burst", "20"),
-        ("user_rate", "1"),
-        ("user_burst", "40"),
-    ]);
+    let desk =
+        Desk::with(&[("peer_rate", "1"), ("peer_burst", "20"), ("user_rate", "1"), ("user_burst", "40")]);
     desk.person("w1", PASSWORD, "grid_worker", "G1");
     desk.person("w2", PASSWORD, "grid_worker", "G1");
     let (w1, _) = desk.sign_in("w1", PASSWORD);
@@ -59,16 +52,8 @@ fn who_is_signed_in_pays_for_themselves_and_not_their_office() {
     let late = asked_in_vain(100, || desk.get_as(&w1, "/v1/me"));
     waits(&late);
     waits(&asked_in_vain(9, || desk.get_as(&w1, "/v1/ledgers/patrol")));
-    assert_eq!(
-        desk.get_as(&w2, "/v1/me").status,
-        200,
-        "the other user does not wait"
-    );
-    assert_eq!(
-        desk.ask("GET", "/healthz", "").status,
-        200,
-        "the address paid for none of it"
-    );
+    assert_eq!(desk.get_as(&w2, "/v1/me").status, 200, "the other user does not wait");
+    assert_eq!(desk.ask("GET", "/healthz", "").status, 200, "the address paid for none of it");
 }
 
 #[test]
@@ -99,26 +84,13 @@ fn who_is_proven_gets_in_however_much_their_network_asks() {
 #[test]
 fn a_phone_that_is_told_to_wait_keeps_everything_and_another_does_not_wait() {
     let desk = desk("device", "2");
-    let (often, other) = (
-        Phone::of(&desk, "w1", Options::default()),
-        Phone::of(&desk, "w2", Options::default()),
-    );
+    let (often, other) =
+        (Phone::of(&desk, "w1", Options::default()), Phone::of(&desk, "w2", Options::default()));
     often.sync().expect("it enrols");
     other.sync().expect("it enrols");
     let record = often.patrol("巡查");
-    let error = (0..20)
-        .find_map(|_| often.sync().err())
-        .expect("it syncs too often");
-    assert!(
-        matches!(
-            &error,
-            ClientError::Server {
-                code: Code::RateLimited,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    let error = (0..20).find_map(|_| often.sync().err()).expect("it syncs too often");
+    assert!(matches!(&error, ClientError::Server { code: Code::RateLimited, .. }), "{error:?}");
     assert!(error.is_retryable() && error.wait() >= Some(Duration::from_secs(1)));
     let kept = often.patrol("补记");
     let error = often.sync().err();

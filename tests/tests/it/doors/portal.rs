@@ -71,10 +71,7 @@ fn what_is_not_the_servers_answer_is_told_and_tried_again_and_nothing_is_lost() 
     for answer in FOREIGN {
         let error = phone.sync().expect_err("no server");
         let answer = String::from_utf8_lossy(answer);
-        assert!(
-            matches!(error, ClientError::NotTheServer(_)),
-            "{error:?} of {answer}"
-        );
+        assert!(matches!(error, ClientError::NotTheServer(_)), "{error:?} of {answer}");
         assert!(error.is_retryable(), "{answer}");
         assert_eq!(phone.unsent(), 1, "{answer}");
     }

@@ -14,8 +14,7 @@ use super::{PASSWORD, Phone};
 /// A connection on which a read that takes longer than a test may fails it.
 fn connected(desk: &Desk) -> TcpStream {
     let line = TcpStream::connect(desk.addr()).expect("the server listens");
-    line.set_read_timeout(Some(Duration::from_secs(30)))
-        .expect("a timeout");
+    line.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
     line
 }
 
@@ -35,8 +34,7 @@ fn until_closed(mut line: TcpStream) -> String {
 fn a_head_that_does_not_end_is_ended() {
     let desk = Desk::with(&[("head_seconds", "1")]);
     let mut line = connected(&desk);
-    line.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\nx-slow: ")
-        .expect("bytes");
+    line.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\nx-slow: ").expect("bytes");
     let answer = until_closed(line);
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert_eq!(desk.ask("GET", "/healthz", "").status, 200);
@@ -46,13 +44,11 @@ fn a_head_that_does_not_end_is_ended() {
 fn so_is_the_head_of_a_second_request() {
     let desk = Desk::with(&[("head_seconds", "1")]);
     let mut line = connected(&desk);
-    line.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\n\r\n")
-        .expect("bytes");
+    line.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\n\r\n").expect("bytes");
     let mut first = [0; 12];
     line.read_exact(&mut first).expect("an answer");
     assert_eq!(&first, b"HTTP/1.1 200");
-    line.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\nx-slow: ")
-        .expect("bytes");
+    line.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\nx-slow: ").expect("bytes");
     let rest = until_closed(line);
     assert!(!rest.contains("HTTP/1.1 200"), "{rest}");
 }
@@ -61,8 +57,7 @@ fn so_is_the_head_of_a_second_request() {
 fn an_idle_connection_is_closed_after_its_time() {
     let desk = Desk::with(&[("idle_seconds", "1")]);
     let mut line = connected(&desk);
-    line.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\n\r\n")
-        .expect("bytes");
+    line.write_all(b"GET /healthz HTTP/1.1\r\nhost: t\r\n\r\n").expect("bytes");
     let answer = until_closed(line);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
@@ -106,10 +101,7 @@ pub(super) fn with_a_ledger(desk: &Desk) -> String {
     desk.person("dc", PASSWORD, "dispatcher_community", "C");
     let (worker, _) = desk.sign_in("w1", PASSWORD);
     let bearer = format!("Bearer {worker}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let mut notes = notes();
     let mut note = || notes.next().expect("there is always another");
     for _ in 0..PATROLS / 100 {
@@ -142,11 +134,7 @@ fn who_does_not_read_a_ledger_is_cut_off_and_others_are_served() {
     assert!(page.body.len() > 1_000_000, "{}", page.body.len());
     std::thread::scope(|scope| {
         let slow = scope.spawn(|| never_reads(&desk, ask.repeat(8).as_bytes()));
-        assert_eq!(
-            desk.get_as(&token, "/v1/ledgers/patrol?format=csv&limit=800")
-                .status,
-            200
-        );
+        assert_eq!(desk.get_as(&token, "/v1/ledgers/patrol?format=csv&limit=800").status, 200);
         slow.join().expect("it was cut off");
     });
 }

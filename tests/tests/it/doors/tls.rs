@@ -25,9 +25,7 @@ impl Office {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
-        Self {
-            issuer: CertifiedIssuer::self_signed(params, key).expect("an authority"),
-        }
+        Self { issuer: CertifiedIssuer::self_signed(params, key).expect("an authority") }
     }
 
     fn roots(&self) -> Vec<u8> {
@@ -58,20 +56,14 @@ fn served(office: &Office, host: &str) -> (Desk, TempDir) {
 }
 
 fn trusting(office: &Office) -> Options {
-    Options {
-        roots: office.roots(),
-        ..Options::default()
-    }
+    Options { roots: office.roots(), ..Options::default() }
 }
 
 /// A sync that is refused by the phone: it can be tried again, and what was saved is here.
 #[track_caller]
 fn refuses(phone: &Phone, why: &str) {
     let error = phone.sync().expect_err("no server to trust");
-    assert!(
-        matches!(&error, ClientError::Network(what) if what.contains(why)),
-        "{error:?}"
-    );
+    assert!(matches!(&error, ClientError::Network(what) if what.contains(why)), "{error:?}");
     assert!(error.is_retryable());
 }
 
@@ -130,10 +122,7 @@ fn no_word_is_said_without_tls_and_answers_ask_for_it() {
         .expect("an answer");
     assert_eq!(answer.status().as_u16(), Code::Unauthorised.http_status());
     let header = answer.headers().get("strict-transport-security");
-    assert_eq!(
-        header.map(reqwest::header::HeaderValue::as_bytes),
-        Some(&b"max-age=63072000"[..])
-    );
+    assert_eq!(header.map(reqwest::header::HeaderValue::as_bytes), Some(&b"max-age=63072000"[..]));
 }
 
 #[test]
@@ -166,9 +155,7 @@ fn a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not() {
     let late = Phone::of(&desk, "w4", trusting(&before));
     refuses(&late, "UnknownIssuer");
     change("cert.pem", "nothing", 3);
-    Phone::of(&desk, "w5", trusting(&after))
-        .sync()
-        .expect("the last good one stays");
+    Phone::of(&desk, "w5", trusting(&after)).sync().expect("the last good one stays");
 }
 
 #[test]
@@ -200,9 +187,7 @@ fn a_server_does_not_start_with_a_certificate_that_is_none() {
             tls_key: key.cloned(),
             ..Settings::default()
         };
-        let error = http::start(desk.service.clone(), &settings)
-            .map(|_| ())
-            .expect_err(why);
+        let error = http::start(desk.service.clone(), &settings).map(|_| ()).expect_err(why);
         assert!(error.to_string().contains(why), "{error}");
     }
 }
@@ -210,10 +195,7 @@ fn a_server_does_not_start_with_a_certificate_that_is_none() {
 #[test]
 fn a_phone_says_at_once_that_its_certificates_are_none() {
     let dir = tempfile::tempdir().expect("a folder");
-    let options = Options {
-        roots: b"nothing".to_vec(),
-        ..Options::default()
-    };
+    let options = Options { roots: b"nothing".to_vec(), ..Options::default() };
     let opened = Client::open(dir.path().join("phone.db"), &lock(), options);
     assert!(matches!(opened, Err(ClientError::Certificates(_))));
 }

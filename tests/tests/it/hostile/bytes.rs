@@ -21,18 +21,12 @@ fn a_request_cut_anywhere_is_refused() {
     let body = scene.attacker.seal(&scene.world, &payload);
     for end in 0..body.len() {
         let outcome = deliver(&scene.world, &body[..end]);
-        assert!(
-            matches!(outcome, Outcome::Code(_)) && outcome.is_sound(),
-            "{end}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Code(_)) && outcome.is_sound(), "{end}: {outcome:?}");
     }
     scene.works();
     for end in 0..payload.len() {
         let outcome = scene.attacker.send_payload(&scene.world, &payload[..end]);
-        assert!(
-            matches!(outcome, Outcome::Code(_)) && outcome.is_sound(),
-            "{end}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Code(_)) && outcome.is_sound(), "{end}: {outcome:?}");
     }
     scene.works();
     let (packing, packed) = pack(&payload, Some(scene.world.service.schema.dictionary()));
@@ -40,10 +34,7 @@ fn a_request_cut_anywhere_is_refused() {
     for end in 0..packed.len() {
         let body = scene.attacker.seal_packed(&scene.world, packing, &packed[..end]);
         let outcome = deliver(&scene.world, &body);
-        assert!(
-            matches!(outcome, Outcome::Code(_)) && outcome.is_sound(),
-            "{end}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Code(_)) && outcome.is_sound(), "{end}: {outcome:?}");
     }
     scene.works();
     assert_eq!(scene.world.service.store.counts().unwrap().0, scene.edits);
@@ -59,10 +50,7 @@ fn a_request_changed_under_way_is_refused() {
         let mut changed = body.clone();
         changed[at] ^= 1 << (at % 8);
         let outcome = deliver(&scene.world, &changed);
-        assert!(
-            matches!(outcome, Outcome::Code(_)) && outcome.is_sound(),
-            "{at}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Code(_)) && outcome.is_sound(), "{at}: {outcome:?}");
     }
     scene.works();
     assert_eq!(scene.world.service.store.counts().unwrap().1, scene.edits);
@@ -110,10 +98,7 @@ fn changed_entries_under_good_signatures_are_judged_like_any_others() {
             };
             // What does not survive the columns unchanged fails its signature; the rest is judged.
             let outcome = scene.attacker.send(&scene.world, &request);
-            assert!(
-                outcome.is_sound(),
-                "byte {at} by {change}: {outcome:?} for {entries:?}"
-            );
+            assert!(outcome.is_sound(), "byte {at} by {change}: {outcome:?} for {entries:?}");
             for receipt in outcome.receipts() {
                 if receipt.n > scene.attacker.head.0 {
                     scene.attacker.head = (receipt.n, receipt.hash);
@@ -148,25 +133,13 @@ fn envelopes_that_lie_are_refused() {
     let plain = Packing::Plain;
     // Somebody else's number, nobody's number, no number.
     for device in [DeviceNo(1), DeviceNo(u32::MAX), DeviceNo(0)] {
-        assert_eq!(
-            with(device, 1000, plain, fingerprint, &payload),
-            [Code::SignatureInvalid]
-        );
+        assert_eq!(with(device, 1000, plain, fingerprint, &payload), [Code::SignatureInvalid]);
     }
     assert_eq!(with(me, 0, plain, fingerprint, &payload), [Code::CounterBehind]);
     assert_eq!(with(me, 1, plain, fingerprint, &payload), [Code::CounterBehind]);
-    assert_eq!(
-        with(me, 2000, Packing::Dictionary, [7; 8], &payload),
-        [Code::DictionaryUnknown]
-    );
-    assert_eq!(
-        with(me, 2000, Packing::Dictionary, fingerprint, &payload),
-        [Code::BadRequest]
-    );
-    assert_eq!(
-        with(me, 2000, Packing::Zstd, fingerprint, b""),
-        [Code::BadRequest]
-    );
+    assert_eq!(with(me, 2000, Packing::Dictionary, [7; 8], &payload), [Code::DictionaryUnknown]);
+    assert_eq!(with(me, 2000, Packing::Dictionary, fingerprint, &payload), [Code::BadRequest]);
+    assert_eq!(with(me, 2000, Packing::Zstd, fingerprint, b""), [Code::BadRequest]);
     // Version, suite and packing, by hand: they are the second to the fourth byte.
     let body = scene.attacker.seal(&scene.world, &payload);
     for (at, byte, code) in [
@@ -216,9 +189,7 @@ fn a_text_that_is_repeated_costs_no_more_than_texts_may() {
     let mut scene = Scene::new();
     let text = "x".repeat(limits::PUSH_TEXT_BYTES / 100);
     let mut entry = scene.attacker.patrol(&scene.world);
-    entry
-        .intents
-        .extend((0..101).map(|_| put("coverage_note", json!(text))));
+    entry.intents.extend((0..101).map(|_| put("coverage_note", json!(text))));
     assert_eq!(scene.codes(entry), [Code::BodyTooLarge]);
     scene.works();
 }
@@ -228,15 +199,9 @@ fn requests_that_ask_for_too_much_or_for_nonsense_are_answered() {
     let mut scene = Scene::new();
     let area = scene.world.area("G1");
     let cursor = |area, floor, reached| AreaCursor { area, floor, reached };
-    let with_cursors = |cursors| Request {
-        cursors,
-        ..Request::default()
-    };
+    let with_cursors = |cursors| Request { cursors, ..Request::default() };
     // Cursors of foreign and unknown areas: answered, nothing to tell. Those of the future say that the server lost something.
-    let elsewhere = [
-        cursor(scene.world.area("G2"), 0, 0),
-        cursor(AreaNo(u32::MAX), 0, 5),
-    ];
+    let elsewhere = [cursor(scene.world.area("G2"), 0, 0), cursor(AreaNo(u32::MAX), 0, 5)];
     assert_eq!(scene.request(&with_cursors(elsewhere.to_vec())), []);
     let future = [
         cursor(area, 0, u64::MAX >> 1),
@@ -247,22 +212,12 @@ fn requests_that_ask_for_too_much_or_for_nonsense_are_answered() {
         let odd = [&[odd][..], &elsewhere].concat();
         assert_eq!(scene.request(&with_cursors(odd)), [Code::ServerBehind]);
     }
-    let many = |count: usize| {
-        (0..count)
-            .map(|no| cursor(AreaNo(900 + no as u32), 0, 0))
-            .collect()
-    };
+    let many = |count: usize| (0..count).map(|no| cursor(AreaNo(900 + no as u32), 0, 0)).collect();
     assert_eq!(scene.request(&with_cursors(many(limits::REQUEST_AREAS))), []);
     let more = many(limits::REQUEST_AREAS + 1);
     assert_eq!(scene.request(&with_cursors(more)), [Code::BodyTooLarge]);
-    let want = |codes| Request {
-        want: Want::Only(codes),
-        ..Request::default()
-    };
-    assert_eq!(
-        scene.request(&want(vec!["G2".into(), "'; --".into(), String::new()])),
-        []
-    );
+    let want = |codes| Request { want: Want::Only(codes), ..Request::default() };
+    assert_eq!(scene.request(&want(vec!["G2".into(), "'; --".into(), String::new()])), []);
     let more = vec!["G1".into(); limits::REQUEST_AREAS + 1];
     assert_eq!(scene.request(&want(more)), [Code::BodyTooLarge]);
     let own = |count: u32| Request {
@@ -270,14 +225,8 @@ fn requests_that_ask_for_too_much_or_for_nonsense_are_answered() {
         ..Request::default()
     };
     assert_eq!(scene.request(&own(limits::DEVICE_FEEDS)), []);
-    assert_eq!(
-        scene.request(&own(limits::DEVICE_FEEDS + 1)),
-        [Code::BodyTooLarge]
-    );
-    let epoch = Request {
-        server_epoch: Some(ServerEpoch(1)),
-        ..Request::default()
-    };
+    assert_eq!(scene.request(&own(limits::DEVICE_FEEDS + 1)), [Code::BodyTooLarge]);
+    let epoch = Request { server_epoch: Some(ServerEpoch(1)), ..Request::default() };
     assert_eq!(scene.request(&epoch), [Code::ServerEpochChanged]);
     let enrol = Request {
         enrol: Some(Enrol {

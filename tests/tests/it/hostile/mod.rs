@@ -30,12 +30,7 @@ impl Scene {
         let mut honest = world.phone("good", 0);
         honest.sync(&world).unwrap();
         let attacker = Attacker::enrol(&world, "evil", 66);
-        Self {
-            world,
-            attacker,
-            honest,
-            edits: 0,
-        }
+        Self { world, attacker, honest, edits: 0 }
     }
 
     /// The honest phone saves, syncs, and finds everything as it should be.
@@ -44,10 +39,7 @@ impl Scene {
         self.honest.engine().create("patrol", "G1", patrol).unwrap();
         self.edits += 1;
         let report = self.honest.sync(&self.world).unwrap();
-        assert_eq!(
-            (report.decided, report.refused, report.proven, report.healed),
-            (1, 0, 1, 0)
-        );
+        assert_eq!((report.decided, report.refused, report.proven, report.healed), (1, 0, 1, 0));
     }
 
     fn push(&mut self, entries: Vec<Entry>) -> Outcome {
@@ -70,37 +62,17 @@ fn rich(scene: &Scene) -> Vec<Entry> {
     patrol.intents.extend([
         intent("posters_removed", Op::Increment { by: 3 }),
         intent("companions", Op::Add { item: "w2".into() }),
-        intent(
-            "media",
-            Op::Append {
-                value: json!("a.jpg"),
-            },
-        ),
+        intent("media", Op::Append { value: json!("a.jpg") }),
     ]);
     let record = patrol.record(scene.attacker.feed);
-    let mut edit = scene
-        .attacker
-        .entry(Target::Edit { record }, vec![put("coverage_note", json!("东侧"))]);
+    let mut edit = scene.attacker.entry(Target::Edit { record }, vec![put("coverage_note", json!("东侧"))]);
     edit.n += 1;
     let area = scene.world.area("G1");
-    let target = Target::Create {
-        record_type: "ticket".into(),
-        area,
-    };
-    let splice = Op::Splice {
-        pos: 0,
-        delete: 0,
-        insert: "灯".into(),
-    };
+    let target = Target::Create { record_type: "ticket".into(), area };
+    let splice = Op::Splice { pos: 0, delete: 0, insert: "灯".into() };
     let item = json!({ "item": "表", "done": true });
-    let child = Op::SetChild {
-        child: "form".into(),
-        value: item.as_object().unwrap().clone(),
-    };
-    let report = Op::Event {
-        verb: "report".into(),
-        args: serde_json::Map::new(),
-    };
+    let child = Op::SetChild { child: "form".into(), value: item.as_object().unwrap().clone() };
+    let report = Op::Event { verb: "report".into(), args: serde_json::Map::new() };
     let mut ticket = scene.attacker.entry(
         target,
         vec![

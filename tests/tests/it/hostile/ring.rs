@@ -81,20 +81,12 @@ impl Town {
         town.mine = patrol.record(town.evil.feed);
         assert_eq!(town.push(patrol), []);
         let started = Intents::new().put("started", MORNING);
-        town.theirs = town
-            .honest
-            .engine()
-            .create("patrol", "G1", started)
-            .unwrap()
-            .record;
+        town.theirs = town.honest.engine().create("patrol", "G1", started).unwrap().record;
         town.honest.sync(&town.world).unwrap();
         let far = Attacker::enrol(&town.world, "far", 202);
         let mut dwelling = town.patrol();
         dwelling.n = 1;
-        dwelling.target = Target::Create {
-            record_type: "dwelling".into(),
-            area: town.world.area("G2"),
-        };
+        dwelling.target = Target::Create { record_type: "dwelling".into(), area: town.world.area("G2") };
         dwelling.intents = vec![put("address", json!({ "number": "9" }))];
         town.elsewhere = dwelling.record(far.feed);
         assert_eq!({ far }.try_entries(&town.world, vec![dwelling]).codes(), []);
@@ -158,16 +150,7 @@ impl Town {
         std::mem::swap(&mut self.evil, &mut self.head_of_grid);
         self.fetch();
         let args: Map<String, Value> = args.as_object().cloned().unwrap_or_default();
-        let mut step = self.edit(
-            self.ticket,
-            vec![intent(
-                "events",
-                Op::Event {
-                    verb: verb.into(),
-                    args,
-                },
-            )],
-        );
+        let mut step = self.edit(self.ticket, vec![intent("events", Op::Event { verb: verb.into(), args })]);
         step.role = "grid_head".into();
         assert_eq!(self.push(step), [], "{verb}");
         std::mem::swap(&mut self.evil, &mut self.head_of_grid);
@@ -193,17 +176,11 @@ impl Town {
         let patrol = Intents::new().put("started", MORNING + self.rounds);
         self.honest.engine().create("patrol", "G1", patrol).unwrap();
         let report = self.honest.sync(&self.world).unwrap();
-        assert_eq!(
-            (report.decided, report.refused, report.proven, report.healed),
-            (1, 0, 1, 0)
-        );
+        assert_eq!((report.decided, report.refused, report.proven, report.healed), (1, 0, 1, 0));
         let answer = self.honest.last_answer().to_vec();
         let own = self.honest.engine().receipts(10_000).unwrap();
         let own: HashMap<u64, RecordId> = own.into_iter().map(|(n, record, ..)| (n, record)).collect();
-        let names = Names {
-            world: &self.world,
-            own,
-        };
+        let names = Names { world: &self.world, own };
         let packing = read_answer_head([answer[0], answer[1]]).unwrap();
         let dictionary = self.world.service.schema.dictionary();
         let mut rest = unpack(packing, &answer[2..], dictionary, limits::FRAME_BYTES).unwrap();
@@ -222,10 +199,7 @@ fn without_chance(frame: Frame) -> Frame {
             receipt.signature = [0; 64];
             Frame::Receipt(receipt)
         }
-        Frame::Time { at, .. } => Frame::Time {
-            at,
-            epoch: ServerEpoch(0),
-        },
+        Frame::Time { at, .. } => Frame::Time { at, epoch: ServerEpoch(0) },
         Frame::Lease(mut lease) => {
             lease.secret = [0; 32];
             Frame::Lease(lease)
@@ -292,12 +266,7 @@ fn every_attack_gets_its_code_and_nobody_notices() {
             format!("`{}`", codes.join("`, `"))
         };
         table.extend(["| ", attack.name, " | ", &codes, " |\n"]);
-        assert_eq!(
-            attacked.works(),
-            calm.works(),
-            "{}: who works beside it noticed",
-            attack.name
-        );
+        assert_eq!(attacked.works(), calm.works(), "{}: who works beside it noticed", attack.name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     nothing_got_through(&mut attacked);

@@ -33,10 +33,7 @@ impl Street {
         desk.service.store.put_areas(&[area("T", "D", "street")]).unwrap();
         for code in ["K1", "K2", "K3", "K4", "V"] {
             let grids = ["a", "b"].map(|grid| area(&format!("{code}{grid}"), code, "basic_grid"));
-            desk.service
-                .store
-                .put_areas(&[area(code, "T", "community")])
-                .unwrap();
+            desk.service.store.put_areas(&[area(code, "T", "community")]).unwrap();
             desk.service.store.put_areas(&grids).unwrap();
         }
         desk.service.reload_tree().unwrap();
@@ -53,12 +50,7 @@ impl Street {
         }
         let [worker, first, second, supervisor] =
             ["w1", "s1", "s2", "dd"].map(|login| desk.sign_in(login, PASSWORD).0);
-        let street = Self {
-            desk,
-            worker,
-            stewards: [first, second],
-            supervisor,
-        };
+        let street = Self { desk, worker, stewards: [first, second], supervisor };
         for code in ["K1", "K2", "K3", "K4", "V"] {
             for grid in ["a", "b"] {
                 street.settle(&format!("{code}{grid}"));
@@ -69,12 +61,8 @@ impl Street {
 
     fn post(&self, token: &str, path: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {token}");
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
-        self.desk
-            .ask_with("POST", path, &headers, body.to_string().as_bytes())
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.desk.ask_with("POST", path, &headers, body.to_string().as_bytes())
     }
 
     fn write(&self, entries: Vec<Value>) -> Vec<String> {
@@ -94,12 +82,8 @@ impl Street {
         let dwellings = self.write((0..6).map(dwelling).collect());
         let household = |id: &String| make("household", json!([put("dwelling_id", json!(id))]));
         let households = self.write(dwellings.iter().map(household).collect());
-        let visit = |id: &String| {
-            make(
-                "visit",
-                json!([put("household", json!(id)), put("result", json!("met"))]),
-            )
-        };
+        let visit =
+            |id: &String| make("visit", json!([put("household", json!(id)), put("result", json!("met"))]));
         self.write(households.iter().map(visit).collect());
         let ticket = |id: &String| {
             let report = json!({ "op": "event", "field": "events", "verb": "report", "args": {} });
@@ -121,9 +105,7 @@ impl Street {
     fn pull(&self, token: &str, of: &str) -> BTreeMap<String, String> {
         let (mut rows, mut since) = (BTreeMap::new(), String::new());
         loop {
-            let page = self
-                .desk
-                .get_as(token, &format!("/v1/ledgers/{of}?limit=7&since={since}"));
+            let page = self.desk.get_as(token, &format!("/v1/ledgers/{of}?limit=7&since={since}"));
             let page = page.json();
             for row in page["rows"].as_array().unwrap() {
                 let text = |key: &str| row[key].as_str().unwrap().to_owned();
@@ -168,10 +150,7 @@ fn four_communities_and_a_village_become_six_and_a_village() {
     assert_eq!(drawn.status, 201, "{drawn:?}");
     let number = drawn.json()["plan"].clone();
     let early = street.steps(&number, "approve", second);
-    assert_eq!(
-        (early.status, early.json()["code"].clone()),
-        (409, json!("plan_not_ready"))
-    );
+    assert_eq!((early.status, early.json()["code"].clone()), (409, json!("plan_not_ready")));
 
     let simulated = street.steps(&number, "simulate", first).json();
     assert_eq!(simulated["state"], "simulated");
@@ -179,96 +158,46 @@ fn four_communities_and_a_village_become_six_and_a_village() {
     assert_eq!(found["balanced"], true, "{found}");
     let households = |code: &str, when: &str| found["areas"][code][when]["records"]["household"].clone();
     for (code, old, new) in [("K1a", 6, 3), ("K1b", 6, 6), ("K2a", 6, 3)] {
-        assert_eq!(
-            (households(code, "before"), households(code, "after")),
-            (json!(old), json!(new))
-        );
+        assert_eq!((households(code, "before"), households(code, "after")), (json!(old), json!(new)));
     }
-    assert_eq!(
-        (households("X1a", "after"), households("X2a", "after")),
-        (json!(3), json!(3))
-    );
-    let problems: Vec<&Value> = found["problems"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|p| &p["what"])
-        .collect();
-    assert_eq!(
-        problems, ["no_worker"; 4],
-        "K1b, K2a, K2b and X2a have nobody of their own"
-    );
-    let staff: Vec<&Value> = found["staff"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|p| &p["login"])
-        .collect();
+    assert_eq!((households("X1a", "after"), households("X2a", "after")), (json!(3), json!(3)));
+    let problems: Vec<&Value> = found["problems"].as_array().unwrap().iter().map(|p| &p["what"]).collect();
+    assert_eq!(problems, ["no_worker"; 4], "K1b, K2a, K2b and X2a have nobody of their own");
+    let staff: Vec<&Value> = found["staff"].as_array().unwrap().iter().map(|p| &p["login"]).collect();
     assert_eq!(staff, ["w2"]);
 
     let alone = street.steps(&number, "approve", first);
-    assert_eq!(
-        (alone.status, alone.json()["code"].clone()),
-        (403, json!("second_person"))
-    );
+    assert_eq!((alone.status, alone.json()["code"].clone()), (403, json!("second_person")));
     let worker = street.steps(&number, "approve", &street.worker);
-    assert_eq!(
-        (worker.status, worker.json()["code"].clone()),
-        (403, json!("forbidden"))
-    );
+    assert_eq!((worker.status, worker.json()["code"].clone()), (403, json!("forbidden")));
     assert_eq!(street.steps(&number, "approve", second).status, 200);
     let applied = street.steps(&number, "apply", first);
-    assert_eq!(
-        (applied.status, applied.json()["state"].clone()),
-        (200, json!("applied")),
-        "{applied:?}"
-    );
+    assert_eq!((applied.status, applied.json()["state"].clone()), (200, json!("applied")), "{applied:?}");
     let again = street.steps(&number, "apply", first);
     assert_eq!(again.json(), applied.json());
 
-    let report = street
-        .desk
-        .get_as(second, &format!("/v1/territory/plans/{number}/report"))
-        .json();
+    let report = street.desk.get_as(second, &format!("/v1/territory/plans/{number}/report")).json();
+    assert_eq!((&report["balanced"], &report["made_since"]), (&json!(true), &json!({})));
     assert_eq!(
-        (&report["balanced"], &report["made_since"]),
-        (&json!(true), &json!({}))
-    );
-    assert_eq!(
-        (
-            &report["before"]["areas"]["community"],
-            &report["after"]["areas"]["community"]
-        ),
+        (&report["before"]["areas"]["community"], &report["after"]["areas"]["community"]),
         (&json!(5), &json!(7))
     );
     assert_eq!(
-        (
-            &report["before"]["areas"]["basic_grid"],
-            &report["after"]["areas"]["basic_grid"]
-        ),
+        (&report["before"]["areas"]["basic_grid"], &report["after"]["areas"]["basic_grid"]),
         (&json!(10), &json!(12))
     );
     for sum in ["records", "open_tickets", "work"] {
         assert_eq!(report["before"][sum], report["after"][sum], "{sum}");
     }
     let sixty = json!({ "dwelling": 60, "household": 60, "ticket": 60, "visit": 60 });
-    assert_eq!(
-        (&report["after"]["records"], &report["after"]["open_tickets"]),
-        (&sixty, &json!(60))
-    );
+    assert_eq!((&report["after"]["records"], &report["after"]["open_tickets"]), (&sixty, &json!(60)));
     assert_eq!(report["after"]["work"], json!({ "w1": { "visit": 60 } }));
 
     let after = street.pull(&street.supervisor, "household");
     assert!(after.keys().eq(before.keys()), "the same households, each once");
     let of = |code: &str| after.values().filter(|area| *area == code).count();
-    assert_eq!(
-        (of("K1a"), of("X1a"), of("K1b"), of("V"), of("Va")),
-        (3, 3, 6, 0, 6)
-    );
-    let lineage = street
-        .desk
-        .get_as(&street.supervisor, "/v1/territory/lineage")
-        .json();
+    assert_eq!((of("K1a"), of("X1a"), of("K1b"), of("V"), of("Va")), (3, 3, 6, 0, 6));
+    let lineage = street.desk.get_as(&street.supervisor, "/v1/territory/lineage").json();
     let pairs: BTreeSet<(String, String)> = lineage["lineage"]
         .as_array()
         .unwrap()
@@ -277,10 +206,7 @@ fn four_communities_and_a_village_become_six_and_a_village() {
         .collect();
     assert_eq!(
         pairs,
-        BTreeSet::from([
-            ("\"K1a\"".into(), "\"X1a\"".into()),
-            ("\"K2a\"".into(), "\"X2a\"".into())
-        ])
+        BTreeSet::from([("\"K1a\"".into(), "\"X1a\"".into()), ("\"K2a\"".into(), "\"X2a\"".into())])
     );
     let verified = gridledger_server::verify::verify(&street.desk.service).unwrap();
     assert_eq!(verified.differences, 0, "{verified:?}");
@@ -290,35 +216,19 @@ fn four_communities_and_a_village_become_six_and_a_village() {
 fn a_dispatcher_is_told_what_left_when_the_hand_over_is_short() {
     let street = Street::open();
     let dispatcher = street.desk.sign_in("dk", PASSWORD).0;
-    let page = |since: &str| {
-        street
-            .desk
-            .get_as(&dispatcher, &format!("/v1/ledgers/household?since={since}"))
-            .json()
-    };
+    let page =
+        |since: &str| street.desk.get_as(&dispatcher, &format!("/v1/ledgers/household?since={since}")).json();
     let first = page("");
-    assert_eq!(
-        (first["rows"].as_array().unwrap().len(), &first["left"]),
-        (12, &json!([]))
-    );
+    assert_eq!((first["rows"].as_array().unwrap().len(), &first["left"]), (12, &json!([])));
     let mut plan = two_split(&street);
     plan["hand_over_days"] = json!(0);
-    let number = street
-        .post(&street.stewards[0], "/v1/territory/plans", &plan)
-        .json()["plan"]
-        .clone();
+    let number = street.post(&street.stewards[0], "/v1/territory/plans", &plan).json()["plan"].clone();
     for (step, who) in [("simulate", 0), ("approve", 1), ("apply", 0)] {
         assert_eq!(street.steps(&number, step, &street.stewards[who]).status, 200);
     }
     // What went to the other community is named; of a grid that went whole nothing comes any more.
     let next = page(first["cursor"].as_str().unwrap());
-    assert_eq!(
-        (
-            next["rows"].as_array().unwrap().len(),
-            next["left"].as_array().unwrap().len()
-        ),
-        (0, 3)
-    );
+    assert_eq!((next["rows"].as_array().unwrap().len(), next["left"].as_array().unwrap().len()), (0, 3));
     let last = page(next["cursor"].as_str().unwrap());
     assert_eq!((&last["rows"], &last["left"]), (&json!([]), &json!([])));
 }
@@ -334,11 +244,7 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
         let mut plan = two_split(&street);
         change(&mut plan);
         let answer = street.post(first, "/v1/territory/plans", &plan).json();
-        format!(
-            "{}: {}",
-            answer["code"].as_str().unwrap(),
-            answer["detail"].as_str().unwrap_or_default()
-        )
+        format!("{}: {}", answer["code"].as_str().unwrap(), answer["detail"].as_str().unwrap_or_default())
     };
     let cases: [(&str, Spoil<'_>); 13] = [
         ("effective", &|plan| plan["effective"] = json!("soon")),
@@ -361,41 +267,20 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
     ];
     for (place, change) in cases {
         let said = refused(change);
-        assert!(
-            said.starts_with(&format!("plan_invalid: {place}")),
-            "{place}: {said}"
-        );
+        assert!(said.starts_with(&format!("plan_invalid: {place}")), "{place}: {said}");
     }
     assert!(refused(&|plan| plan["unknown"] = json!(1)).starts_with("bad_request"));
-    assert_eq!(
-        street.desk.get_as(first, "/v1/territory/plans").json(),
-        json!({ "plans": [] })
-    );
+    assert_eq!(street.desk.get_as(first, "/v1/territory/plans").json(), json!({ "plans": [] }));
     assert_eq!(street.desk.get_as(first, "/v1/territory/plans/7").status, 404);
-    assert_eq!(
-        street
-            .post(first, "/v1/territory/plans/7/explode", &json!({}))
-            .status,
-        404
-    );
+    assert_eq!(street.post(first, "/v1/territory/plans/7/explode", &json!({})).status, 404);
     // A rule that leaves homes out cannot be approved.
     let mut open = two_split(&street);
     open["splits"][0]["into"] =
         json!([{ "area": "X1a", "addresses": [ROADS[0]] }, { "area": "K1b", "addresses": ["槐树巷"] }]);
     let number = street.post(first, "/v1/territory/plans", &open).json()["plan"].clone();
     let found = street.steps(&number, "simulate", first).json();
-    let no_rule = found["simulation"]["problems"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|p| p["what"] == "no_rule")
-        .cloned();
-    assert_eq!(
-        no_rule.map(|p| (p["area"].clone(), p["count"].clone())),
-        Some((json!("K1a"), json!(3)))
-    );
-    assert_eq!(
-        street.steps(&number, "approve", &street.stewards[1]).json()["code"],
-        "plan_not_ready"
-    );
+    let no_rule =
+        found["simulation"]["problems"].as_array().unwrap().iter().find(|p| p["what"] == "no_rule").cloned();
+    assert_eq!(no_rule.map(|p| (p["area"].clone(), p["count"].clone())), Some((json!("K1a"), json!(3))));
+    assert_eq!(street.steps(&number, "approve", &street.stewards[1]).json()["code"], "plan_not_ready");
 }

@@ -45,18 +45,9 @@ fn ready() -> (World, u32) {
         login: STEWARDS[0].into(),
         name: "数据".into(),
         password: Some(passwords::make(PASSWORD).unwrap()),
-        grants: vec![Grant {
-            role: "data_steward".into(),
-            area: world.area("D"),
-            from: 0,
-            to: None,
-        }],
+        grants: vec![Grant { role: "data_steward".into(), area: world.area("D"), from: 0, to: None }],
     };
-    world
-        .service
-        .store
-        .put_users(&[steward], world.service.now())
-        .unwrap();
+    world.service.store.put_users(&[steward], world.service.now()).unwrap();
     // The nodes that go on with this store have the machine's clock.
     let now = gridledger_server::service::now();
     world.service.store.confirm_clock(now).unwrap();
@@ -68,10 +59,7 @@ fn ready() -> (World, u32) {
 fn post(node: &Node, token: &str, path: &str, body: &Value) -> Answer {
     let addr: SocketAddr = node.address.trim_start_matches("http://").parse().unwrap();
     let bearer = format!("Bearer {token}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     Door(addr).ask_with("POST", path, &headers, body.to_string().as_bytes())
 }
 
@@ -82,12 +70,7 @@ fn apply(node: &Node, number: u32) -> Answer {
         return signed;
     }
     let (token, _) = signed.tokens();
-    post(
-        node,
-        &token,
-        &format!("/v1/territory/plans/{number}/apply"),
-        &json!({}),
-    )
+    post(node, &token, &format!("/v1/territory/plans/{number}/apply"), &json!({}))
 }
 
 /// Applies, dies, applies again; then everything is where it belongs.
@@ -98,11 +81,7 @@ fn survives(file: &Path, number: u32, point: &str) {
     assert!(died && broken.status == 0, "{point} was not reached: {broken:?}");
     let node = Node::start(file, None);
     let applied = apply(&node, number);
-    assert_eq!(
-        (applied.status, &applied.json()["state"]),
-        (200, &json!("applied")),
-        "{point}"
-    );
+    assert_eq!((applied.status, &applied.json()["state"]), (200, &json!("applied")), "{point}");
     assert!(!node.end(), "{point}");
     let schema = SchemaSet::builtin();
     let store = SqliteStore::open(file, ingest::decider(schema.clone())).unwrap();
@@ -114,18 +93,10 @@ fn survives(file: &Path, number: u32, point: &str) {
         service.store.records_of(area).unwrap().len()
     };
     let few = HOMES.div_ceil(8) * 6;
-    assert_eq!(
-        (count("G1"), count("N1"), count("N2")),
-        (0, HOMES * 6 - few, few),
-        "{point}"
-    );
+    assert_eq!((count("G1"), count("N1"), count("N2")), (0, HOMES * 6 - few, few), "{point}");
     let plan = applied.json();
     let totals = |when: &str| plan[when]["sums"].clone();
-    assert_eq!(
-        (totals("after"), &plan["after"]["made"]),
-        (totals("before"), &json!({})),
-        "{point}"
-    );
+    assert_eq!((totals("after"), &plan["after"]["made"]), (totals("before"), &json!({})), "{point}");
     service.store.close();
 }
 
@@ -149,9 +120,7 @@ fn a_split_that_is_killed_anywhere_goes_on_from_there() {
             let (file, world) = (world.server_file(), &world);
             scope.spawn(move || {
                 for point in part {
-                    let copy = world
-                        .server_file()
-                        .with_file_name(format!("{}.db", point.replace(':', "-")));
+                    let copy = world.server_file().with_file_name(format!("{}.db", point.replace(':', "-")));
                     std::fs::copy(&file, &copy).unwrap();
                     survives(&copy, number, point);
                 }

@@ -55,10 +55,7 @@ fn a_supervisor_sees_the_same_totals_at_every_moment() {
                 let page = clerk.page("household", &[("limit", "10000")]).unwrap();
                 let mut ids: Vec<&str> = page.rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
                 ids.sort_unstable();
-                assert!(
-                    ids.is_sorted_by(|a, b| a < b),
-                    "one page never shows a record twice"
-                );
+                assert!(ids.is_sorted_by(|a, b| a < b), "one page never shows a record twice");
                 assert_eq!((ids.len(), page.left.len()), (all.len(), 0), "pull {pulls}");
                 let areas: Vec<_> = world.service.tree().iter().map(|info| info.no).collect();
                 let sums = report::sums(&world.service, &areas, 0).unwrap();
@@ -83,9 +80,7 @@ fn a_pull_that_goes_on_meets_each_record_where_it_is_now() {
     let mut seen: BTreeMap<String, Value> = rows;
     let number = approved(&world, &split());
     // The cursor is in the middle of the areas when they change.
-    let half = clerk
-        .page("ticket", &[("since", &cursor), ("limit", "3")])
-        .unwrap();
+    let half = clerk.page("ticket", &[("since", &cursor), ("limit", "3")]).unwrap();
     cursor = half.cursor;
     apply(&world, number);
     let (rows, cursor) = clerk.pull("ticket", &[], &cursor, 5);
@@ -120,19 +115,13 @@ fn a_records_positions_only_grow_and_its_old_names_are_understood() {
         assert_eq!((now.created, now.last), (now.arrived, now.arrived));
         names.push((now.area, now.created));
         phone.sync(&world).unwrap();
-        phone
-            .engine()
-            .edit(record, Intents::new().append("notes", step.to_string()))
-            .unwrap();
+        phone.engine().edit(record, Intents::new().append("notes", step.to_string())).unwrap();
         phone.sync(&world).unwrap();
         last = row(&world).last;
         assert!(last > now.last);
     }
     for (area, created) in names {
-        assert_eq!(
-            world.service.store.record_named(area, created).unwrap(),
-            Some(record)
-        );
+        assert_eq!(world.service.store.record_named(area, created).unwrap(), Some(record));
     }
     verified(&world);
 }
@@ -145,14 +134,8 @@ fn a_phone_fetches_only_what_moved_and_holds_one_copy() {
     carry_out(&world, &split());
     let second = phone.sync(&world).unwrap();
     assert_eq!(second.healed, 0);
-    println!(
-        "first sync {} B, after the split {} B",
-        first.bytes_down, second.bytes_down
-    );
-    assert!(
-        second.bytes_down < first.bytes_down * 3,
-        "no more than a first sync and what left"
-    );
+    println!("first sync {} B, after the split {} B", first.bytes_down, second.bytes_down);
+    assert!(second.bytes_down < first.bytes_down * 3, "no more than a first sync and what left");
     let held = phone.engine().status().unwrap().records;
     assert_eq!(held, homes.len() as u64 * 6);
     let third = phone.sync(&world).unwrap();

@@ -88,9 +88,7 @@ fn edits_made_on_the_old_grid_land_on_the_record_where_it_is() {
     let number = approved(&world, &in_two());
     // Both are out of signal from here on.
     let edit = |phone: &mut Phone, field: &str, value: &str| {
-        let edited = phone
-            .engine()
-            .edit(river.household, Intents::new().put(field, value));
+        let edited = phone.engine().edit(river.household, Intents::new().put(field, value));
         edited.unwrap();
     };
     edit(&mut a, "label", "三楼北");
@@ -100,17 +98,8 @@ fn edits_made_on_the_old_grid_land_on_the_record_where_it_is() {
     settled(&world, &mut b);
     settled(&world, &mut a);
     for phone in [&mut a, &mut b] {
-        let view = phone
-            .engine()
-            .for_check()
-            .get(river.household)
-            .unwrap()
-            .unwrap()
-            .view;
-        assert_eq!(
-            (&view["label"], &view["status"]),
-            (&json!("三楼北"), &json!("vacant"))
-        );
+        let view = phone.engine().for_check().get(river.household).unwrap().unwrap().view;
+        assert_eq!((&view["label"], &view["status"]), (&json!("三楼北"), &json!("vacant")));
     }
     assert_eq!(place(&world, river.household), "N1");
 }
@@ -140,10 +129,7 @@ fn what_is_taken_down_in_a_grid_that_is_gone_is_put_where_it_belongs() {
     }
     settled(&world, &mut a);
     assert_eq!((shows(&mut a, &river), shows(&mut a, &lane)), (6, 6));
-    assert_eq!(
-        a.engine().for_check().get(lamp).unwrap().unwrap().view["title"],
-        "路灯不亮"
-    );
+    assert_eq!(a.engine().for_check().get(lamp).unwrap().unwrap().view["title"], "路灯不亮");
 }
 
 #[test]
@@ -157,32 +143,14 @@ fn a_phone_out_for_eight_days_loses_nothing_and_keeps_nothing_it_may_not_read() 
     settled(&world, &mut b);
     settled(&world, &mut a);
     assert_eq!(
-        a.engine().for_check().get(river.household).unwrap().unwrap().view["notes"]
-            .as_array()
-            .unwrap()
-            .len(),
+        a.engine().for_check().get(river.household).unwrap().unwrap().view["notes"].as_array().unwrap().len(),
         1
     );
     assert_eq!((shows(&mut a, &river), shows(&mut a, &fresh)), (6, 6));
-    assert_eq!(
-        (
-            shows(&mut b, &river),
-            shows(&mut b, &fresh),
-            shows(&mut b, &people)
-        ),
-        (0, 0, 6)
-    );
+    assert_eq!((shows(&mut b, &river), shows(&mut b, &fresh), shows(&mut b, &people)), (0, 0, 6));
     let states = b.engine().receipts(100).unwrap();
-    let decided = |n| {
-        states
-            .iter()
-            .find(|(of, ..)| *of == n)
-            .map(|(_, _, _, state)| *state)
-    };
-    assert!(matches!(
-        decided(edit.n),
-        Some(SentState::Sent | SentState::InLedger)
-    ));
+    let decided = |n| states.iter().find(|(of, ..)| *of == n).map(|(_, _, _, state)| *state);
+    assert!(matches!(decided(edit.n), Some(SentState::Sent | SentState::InLedger)));
 }
 
 #[test]
@@ -196,39 +164,21 @@ fn a_phone_sheds_nothing_that_is_not_sent() {
     carry_out(&world, &half);
     world.pass(8 * DAY);
     // The answer was asked for before the edit was made, and says that the record left.
-    b.sync_over(&world, gridledger_tests::world::Line::AnswerLost)
-        .unwrap();
+    b.sync_over(&world, gridledger_tests::world::Line::AnswerLost).unwrap();
     let answer = b.last_answer().to_vec();
-    b.engine()
-        .edit(river.household, Intents::new().put("label", "半路"))
-        .unwrap();
+    b.engine().edit(river.household, Intents::new().put("label", "半路")).unwrap();
     b.receive(&answer, &mut SyncReport::default()).unwrap();
     let kept = b.engine().for_check().get(river.household).unwrap().unwrap();
-    assert_eq!(
-        (kept.view["label"].as_str(), kept.moving, kept.pending),
-        (Some("半路"), true, 1)
-    );
+    assert_eq!((kept.view["label"].as_str(), kept.moving, kept.pending), (Some("半路"), true, 1));
     // It can be gone on with, and closed and opened.
-    b.engine()
-        .edit(river.household, Intents::new().put("status", "vacant"))
-        .unwrap();
+    b.engine().edit(river.household, Intents::new().put("status", "vacant")).unwrap();
     b.close();
-    assert!(
-        b.engine()
-            .for_check()
-            .get(river.household)
-            .unwrap()
-            .unwrap()
-            .moving
-    );
+    assert!(b.engine().for_check().get(river.household).unwrap().unwrap().moving);
     settled(&world, &mut b);
     assert!(b.engine().for_check().get(river.household).unwrap().is_none());
     settled(&world, &mut a);
     let view = a.engine().for_check().get(river.household).unwrap().unwrap().view;
-    assert_eq!(
-        (&view["label"], &view["status"]),
-        (&json!("半路"), &json!("vacant"))
-    );
+    assert_eq!((&view["label"], &view["status"]), (&json!("半路"), &json!("vacant")));
 }
 
 #[test]
@@ -239,13 +189,8 @@ fn two_grids_become_one() {
     c.sync(&world).unwrap();
     let other = Home::on(&mut c, "G2", "人民路", "30号");
     c.sync(&world).unwrap();
-    carry_out(
-        &world,
-        &json!({ "merges": [{ "areas": ["G1", "G2"], "into": "G2" }] }),
-    );
-    a.engine()
-        .edit(river.household, Intents::new().put("label", "老名字"))
-        .unwrap();
+    carry_out(&world, &json!({ "merges": [{ "areas": ["G1", "G2"], "into": "G2" }] }));
+    a.engine().edit(river.household, Intents::new().put("label", "老名字")).unwrap();
     let fresh = Home::on(&mut a, "G1", "滨河路", "5号");
     settled(&world, &mut a);
     settled(&world, &mut c);
@@ -253,10 +198,7 @@ fn two_grids_become_one() {
         assert_eq!(shows(&mut c, home), 6);
         assert!(home.records().iter().all(|record| place(&world, *record) == "G2"));
     }
-    assert_eq!(
-        c.engine().for_check().get(river.household).unwrap().unwrap().view["label"],
-        "老名字"
-    );
+    assert_eq!(c.engine().for_check().get(river.household).unwrap().unwrap().view["label"], "老名字");
 }
 
 #[test]
@@ -268,19 +210,11 @@ fn somebody_who_knew_means_the_grid_as_it_is_now() {
     });
     carry_out(&world, &half);
     settled(&world, &mut a);
-    assert_eq!(
-        (place(&world, river.ticket), place(&world, people.ticket)),
-        ("N1".into(), "G1".into())
-    );
+    assert_eq!((place(&world, river.ticket), place(&world, people.ticket)), ("N1".into(), "G1".into()));
     // a has heard of the split and b has not.
-    let (known, unknown) = (
-        Home::on(&mut a, "G1", "滨河路", "11号"),
-        Home::on(&mut b, "G1", "滨河路", "13号"),
-    );
+    let (known, unknown) =
+        (Home::on(&mut a, "G1", "滨河路", "11号"), Home::on(&mut b, "G1", "滨河路", "13号"));
     settled(&world, &mut a);
     settled(&world, &mut b);
-    assert_eq!(
-        (place(&world, known.visit), place(&world, unknown.visit)),
-        ("G1".into(), "N1".into())
-    );
+    assert_eq!((place(&world, known.visit), place(&world, unknown.visit)), ("G1".into(), "N1".into()));
 }

@@ -14,11 +14,9 @@ const SECOND: &str = STEWARDS[1];
 fn town() -> World {
     let world = World::new(2);
     stewards(&world);
-    for (login, role, area) in [
-        ("former", "data_steward", "D"),
-        ("narrow", "data_steward", "G1"),
-        ("w1", "grid_worker", "G1"),
-    ] {
+    for (login, role, area) in
+        [("former", "data_steward", "D"), ("narrow", "data_steward", "G1"), ("w1", "grid_worker", "G1")]
+    {
         world.user(login, role, area);
     }
     world.pass(DAY_MS);
@@ -107,10 +105,8 @@ fn a_plans_day_has_bounds_when_it_is_drawn_up_approved_and_begun() {
             assert_eq!(code(drawn), Code::PlanInvalid, "{days}");
         }
     }
-    let (waits, late) = (
-        simulated(&world, on(&world, 0, &json!([]))),
-        simulated(&world, on(&world, 0, &json!([]))),
-    );
+    let (waits, late) =
+        (simulated(&world, on(&world, 0, &json!([]))), simulated(&world, on(&world, 0, &json!([]))));
     step(&world, SECOND, waits, "approve").expect("an approval");
     world.pass(11 * DAY_MS);
     assert_eq!(code(step(&world, SECOND, late, "approve")), Code::PlanNotReady);
@@ -144,10 +140,7 @@ fn a_plan_gives_no_role_that_neither_of_the_two_could_give() {
     step(&world, FIRST, head, "apply").expect("it is carried out");
     let user = world.service.store.user_by_login("w1").unwrap().unwrap();
     let grants = world.service.store.grants(user.no).unwrap();
-    let roles: Vec<_> = grants
-        .iter()
-        .map(|grant| (grant.role.as_str(), grant.area))
-        .collect();
+    let roles: Vec<_> = grants.iter().map(|grant| (grant.role.as_str(), grant.area)).collect();
     assert!(roles.contains(&("grid_head", world.area("N1"))), "{roles:?}");
 }
 

@@ -39,10 +39,7 @@ fn survives(point: &str) {
     let there = &held(&phones[0]) | &held(&phones[1]);
     assert_eq!(there, saved, "{point}");
     for area in ["G1", "G2"] {
-        assert!(
-            farm.records(area).values().all(|entries| *entries == 1),
-            "{point}"
-        );
+        assert!(farm.records(area).values().all(|entries| *entries == 1), "{point}");
     }
     honours(&farm, &saved, point);
     farm.start(0);
@@ -85,9 +82,7 @@ fn a_node_killed_in_the_middle_of_a_push_keeps_no_lock() {
     let [first, second] = ["a0", "a1"].map(|login| farm.front().sign_in(login, PASSWORD).0);
     let mut database = cluster::client(&farm.url);
     database.batch_execute(HOLD).expect("a trigger");
-    database
-        .execute("SELECT pg_advisory_lock(4242)", &[])
-        .expect("the lock");
+    database.execute("SELECT pg_advisory_lock(4242)", &[]).expect("the lock");
     let (door, beside) = (farm.door(0), farm.door(1));
     let node = farm.take(0);
     std::thread::scope(|scope| {

@@ -27,10 +27,7 @@ fn one_person_writes_at_three_nodes_at_once() {
             })
         });
         let desks: Vec<_> = desks.collect();
-        desks
-            .into_iter()
-            .flat_map(|desk| desk.join().expect("a desk"))
-            .collect()
+        desks.into_iter().flat_map(|desk| desk.join().expect("a desk")).collect()
     });
     let different: BTreeSet<u64> = numbers.into_iter().collect();
     assert!(different.into_iter().eq(1..=60), "one feed, each number once");
@@ -51,15 +48,10 @@ fn a_request_that_comes_to_two_nodes_at_once_is_carried_out_once() {
             let ask = |node| scope.spawn(move || post(farm.door(node), token, "/v1/entries", entry));
             let asked: Vec<_> = (0..3).map(ask).collect();
             let answers = asked.into_iter().map(|asked| asked.join().expect("a desk"));
-            answers
-                .map(|answer| answer.json()["verdicts"][0].clone())
-                .collect()
+            answers.map(|answer| answer.json()["verdicts"][0].clone()).collect()
         });
         assert_eq!(verdicts[0]["stored"], true, "{verdicts:?}");
-        assert!(
-            verdicts.iter().all(|verdict| *verdict == verdicts[0]),
-            "{verdicts:?}"
-        );
+        assert!(verdicts.iter().all(|verdict| *verdict == verdicts[0]), "{verdicts:?}");
     }
     assert_eq!(farm.records("G1").len(), 10);
     farm.is_sound();

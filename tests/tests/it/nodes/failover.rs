@@ -30,16 +30,8 @@ fn pair() -> Pair {
     let here = primary.database();
     let standby = primary.standby(folders[1].path());
     let (host, database) = here.rsplit_once('/').expect("a database");
-    let url = format!(
-        "{host},127.0.0.1:{}/{database}?target_session_attrs=read-write",
-        standby.port()
-    );
-    Pair {
-        primary,
-        standby,
-        url,
-        _folders: folders,
-    }
+    let url = format!("{host},127.0.0.1:{}/{database}?target_session_attrs=read-write", standby.port());
+    Pair { primary, standby, url, _folders: folders }
 }
 
 #[test]
@@ -81,12 +73,7 @@ fn a_standby_that_takes_over_has_every_acknowledged_edit() {
     honours(&farm, &saved, "failover");
     assert_eq!(&held(&phones[0]) | &held(&phones[1]), saved);
     let entries = ["G1", "G2"].map(|area| farm.records(area));
-    assert!(
-        entries
-            .iter()
-            .flat_map(|area| area.values())
-            .all(|count| *count == 1)
-    );
+    assert!(entries.iter().flat_map(|area| area.values()).all(|count| *count == 1));
     assert_eq!(entries.iter().map(BTreeMap::len).sum::<usize>(), saved.len());
     farm.is_sound();
 }

@@ -22,10 +22,7 @@ fn is_good(answer: &Answer) -> bool {
     }
     let said = answer.json();
     assert_eq!((answer.status, &said["retry"]), (503, &json!(true)), "{answer:?}");
-    assert!(
-        said["code"] == "busy" || said["code"] == "store_failed",
-        "{answer:?}"
-    );
+    assert!(said["code"] == "busy" || said["code"] == "store_failed", "{answer:?}");
     false
 }
 
@@ -80,15 +77,9 @@ fn a_database_restarted_under_load_loses_nothing() {
         }
         wait_for(stored, 3);
         done.store(true, Ordering::Release);
-        let saved = working
-            .into_iter()
-            .flat_map(|work| work.join().expect("a phone"))
-            .collect();
+        let saved = working.into_iter().flat_map(|work| work.join().expect("a phone")).collect();
         let written = desk.join().expect("a desk");
-        assert!(
-            farm.records("G1").len() >= written,
-            "what a desk was told is there"
-        );
+        assert!(farm.records("G1").len() >= written, "what a desk was told is there");
         saved
     });
     let _ = phones.each_ref().map(sync);
@@ -103,10 +94,7 @@ pub(super) fn wait_for(stored: &AtomicUsize, more: usize) {
     let until = stored.load(Ordering::Acquire) + more;
     let begun = Instant::now();
     while stored.load(Ordering::Acquire) < until {
-        assert!(
-            begun.elapsed() < super::PATIENCE * 2,
-            "nothing gets through any more"
-        );
+        assert!(begun.elapsed() < super::PATIENCE * 2, "nothing gets through any more");
         std::thread::yield_now();
     }
 }
@@ -135,12 +123,7 @@ fn strangers_wait_for_no_writer_and_hold_up_none() {
     let store = &farm.office.store;
     assert!(
         store
-            .enrol(
-                hash,
-                ([9; 32], gridledger_schema::suite::Suite::default()),
-                "nobody's",
-                farm.office.now()
-            )
+            .enrol(hash, ([9; 32], gridledger_schema::suite::Suite::default()), "nobody's", farm.office.now())
             .expect("an answer")
             .is_none()
     );
@@ -167,10 +150,7 @@ fn a_database_without_connections_left_says_to_come_again() {
             });
         }
     });
-    assert!(
-        refused.into_inner() > 0,
-        "there were enough connections: it proves nothing"
-    );
+    assert!(refused.into_inner() > 0, "there were enough connections: it proves nothing");
     // With less to do, everybody is served again.
     let served = (0..50).any(|_| is_good(&farm.front().get_as(&token, "/v1/ledgers/patrol")));
     assert!(served);
@@ -188,17 +168,10 @@ fn a_statement_that_takes_too_long_says_to_come_again() {
     let saved = phone.create("patrol", "G1", patrol("一")).expect("a patrol");
     let mut database = cluster::client(&url);
     let mut held_up = database.transaction().expect("a transaction");
-    held_up
-        .batch_execute("LOCK TABLE records, grants IN ACCESS EXCLUSIVE MODE")
-        .expect("the lock");
+    held_up.batch_execute("LOCK TABLE records, grants IN ACCESS EXCLUSIVE MODE").expect("the lock");
     let refused = super::on_network(phone.sync()).expect_err("it is held up");
     assert!(refused.code().is_some_and(Code::retry_can_help), "{refused}");
-    assert!(!is_good(&post(
-        farm.front(),
-        &token,
-        "/v1/entries",
-        &made("G1", "二")
-    )));
+    assert!(!is_good(&post(farm.front(), &token, "/v1/entries", &made("G1", "二"))));
     assert!(!is_good(&farm.front().get_as(&token, "/v1/ledgers/patrol")));
     assert_eq!(phone.status().expect("a status").unsent, 1);
     held_up.rollback().expect("the lock goes");
@@ -222,19 +195,12 @@ fn a_full_disk_refuses_edits_and_serves_pulls() {
     let first = phone.create("patrol", "G1", patrol("一")).expect("a patrol");
     sync(&phone);
     let (token, _) = farm.front().sign_in("w1", PASSWORD);
-    cluster::client(&farm.url)
-        .batch_execute(FULL)
-        .expect("a full disk");
+    cluster::client(&farm.url).batch_execute(FULL).expect("a full disk");
     let second = phone.create("patrol", "G1", patrol("二")).expect("a patrol");
     for _ in 0..3 {
         let refused = super::on_network(phone.sync()).expect_err("no room");
         assert!(refused.code().is_some_and(Code::retry_can_help), "{refused}");
-        assert!(!is_good(&post(
-            farm.front(),
-            &token,
-            "/v1/entries",
-            &made("G1", "三")
-        )));
+        assert!(!is_good(&post(farm.front(), &token, "/v1/entries", &made("G1", "三"))));
         assert!(is_good(&farm.front().get_as(&token, "/v1/ledgers/patrol")));
     }
     let room = "DROP TRIGGER full_disk ON entries";

@@ -53,8 +53,7 @@ fn what_one_node_gave_counts_at_another() {
         for node in [round % 3, (round + 1) % 3] {
             farm.proxy.only(node);
             sync(&one);
-            one.edit(shared, Intents::new().put("floor_area", 40.5 + node as f64))
-                .expect("an edit");
+            one.edit(shared, Intents::new().put("floor_area", 40.5 + node as f64)).expect("an edit");
         }
         farm.proxy.only((round + 2) % 3);
         let report = sync(&one);
@@ -79,10 +78,7 @@ fn a_request_is_taken_once_whichever_node_it_comes_to() {
     assert_eq!(at(0).status, 200);
     for node in [1, 2, 0] {
         let again = at(node);
-        assert_eq!(
-            (again.status, &again.json()["code"]),
-            (409, &"counter_behind".into())
-        );
+        assert_eq!((again.status, &again.json()["code"]), (409, &"counter_behind".into()));
     }
     sync(&phone);
     assert!(farm.records("G1").values().eq(&[1]), "once");

@@ -84,10 +84,7 @@ fn a_cursor_that_hops_skips_nothing_and_repeats_nothing() {
             }
             shown.pull(&farm, &reader);
         });
-        let ends: Vec<_> = writing
-            .into_iter()
-            .map(std::thread::ScopedJoinHandle::join)
-            .collect();
+        let ends: Vec<_> = writing.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         done.store(true, Ordering::Release);
         pulling.join().expect("a puller");
         assert!(ends.into_iter().all(|end| end.is_ok()));
@@ -111,9 +108,7 @@ fn an_open_push_is_neither_shown_nor_passed_over() {
     let (farm, writers, reader) = farm();
     let mut database = cluster::client(&farm.url);
     database.batch_execute(HOLD).expect("a trigger");
-    database
-        .execute("SELECT pg_advisory_lock(4242)", &[])
-        .expect("the lock");
+    database.execute("SELECT pg_advisory_lock(4242)", &[]).expect("the lock");
     let mut shown = Shown::default();
     std::thread::scope(|scope| {
         let open = scope.spawn(|| write(&farm, 0, &writers[0], "G1", "held"));
@@ -130,9 +125,7 @@ fn an_open_push_is_neither_shown_nor_passed_over() {
             assert!(shown.has(&format!("beside-{at}")), "{:?}", shown.notes);
             assert!(!shown.has("held") && !shown.has("behind"), "{:?}", shown.notes);
         }
-        database
-            .execute("SELECT pg_advisory_unlock(4242)", &[])
-            .expect("the lock");
+        database.execute("SELECT pg_advisory_unlock(4242)", &[]).expect("the lock");
         assert_eq!(open.join().expect("a desk")["stored"], true);
         assert_eq!(behind.join().expect("a desk")["stored"], true);
     });

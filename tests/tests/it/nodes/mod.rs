@@ -38,12 +38,7 @@ pub(crate) const PASSWORD: &str = "not a real one";
 /// How long a phone may try.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Nobody waits for a rate here.
-const SETTINGS: [&str; 4] = [
-    "user_burst=1000000",
-    "device_burst=1000000",
-    "peer_burst=1000000",
-    "workers=2",
-];
+const SETTINGS: [&str; 4] = ["user_burst=1000000", "device_burst=1000000", "peer_burst=1000000", "workers=2"];
 
 /// Three nodes, the balancer before them, and a hand on the same database.
 pub(crate) struct Farm {
@@ -112,12 +107,8 @@ impl Farm {
     /// Makes a person with a role at an area.
     pub(crate) fn person(&self, login: &str, role: &str, area: &str) {
         let tree = self.office.territory().expect("the territory").0;
-        let grant = Grant {
-            role: role.into(),
-            area: tree.by_code(area).expect("an area").no,
-            from: 0,
-            to: None,
-        };
+        let grant =
+            Grant { role: role.into(), area: tree.by_code(area).expect("an area").no, from: 0, to: None };
         let user = NewUser {
             login: login.into(),
             name: format!("{login}某"),
@@ -135,15 +126,10 @@ impl Farm {
         let hash = codes::hash(&code).expect("a code is well formed");
         let user = user.expect("a person").no;
         self.office.store.put_code(hash, user, i64::MAX).expect("a code");
-        let options = Options {
-            budget,
-            ..Options::default()
-        };
+        let options = Options { budget, ..Options::default() };
         let file = self.dir.path().join(format!("{login}-{code}.db"));
         let client = Client::open(file, &at_rest::lock(), options).expect("a phone");
-        client
-            .enrol(&self.proxy.url(), &code)
-            .expect("enrolment is noted");
+        client.enrol(&self.proxy.url(), &code).expect("enrolment is noted");
         client
     }
 
@@ -190,11 +176,7 @@ fn small_town(service: &Service) {
 pub(super) fn on_network<T>(work: impl Future<Output = T>) -> T {
     static NETWORK: OnceLock<Runtime> = OnceLock::new();
     let runtime = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime")
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
     };
     NETWORK.get_or_init(runtime).block_on(work)
 }
@@ -235,10 +217,7 @@ pub(super) fn held(client: &Client) -> BTreeSet<RecordId> {
 /// POST as somebody.
 pub(crate) fn post(door: Door, token: &str, path: &str, body: &Value) -> Answer {
     let bearer = format!("Bearer {token}");
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-type", "application/json"),
-    ];
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     door.ask_with("POST", path, &headers, body.to_string().as_bytes())
 }
 

@@ -20,12 +20,7 @@ fn dwellings(phone: &Client) -> BTreeSet<RecordId> {
 
 /// A step of the plan at some node.
 fn step(farm: &Farm, node: usize, token: &str, path: &str, body: &Value) -> Value {
-    let answer = post(
-        farm.door(node),
-        token,
-        &format!("/v1/territory/plans{path}"),
-        body,
-    );
+    let answer = post(farm.door(node), token, &format!("/v1/territory/plans{path}"), body);
     assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
     answer.json()
 }
@@ -83,12 +78,7 @@ fn story(point: &str) {
                 }
             })
         });
-        let cut_off = post(
-            farm.door(0),
-            &one,
-            &format!("/v1/territory/plans{apply}"),
-            &json!({}),
-        );
+        let cut_off = post(farm.door(0), &one, &format!("/v1/territory/plans{apply}"), &json!({}));
         assert_eq!(cut_off.status, 0, "{point}: it dies of it");
         step(farm, 1, &one, &apply, &json!({}));
         done.store(true, Ordering::Release);
@@ -100,11 +90,7 @@ fn story(point: &str) {
     for _ in 0..2 {
         assert_eq!(sync(&worker).refused + sync(&head).refused, 0, "{point}");
     }
-    assert_eq!(
-        (dwellings(&worker), dwellings(&head)),
-        (homes.clone(), homes),
-        "{point}"
-    );
+    assert_eq!((dwellings(&worker), dwellings(&head)), (homes.clone(), homes), "{point}");
     farm.office.territory().expect("the territory");
     let halves = ["G1", "N1"].map(|area| farm.records(area).len());
     assert_eq!(halves, [HOMES / 2, HOMES / 2], "{point}");
@@ -114,12 +100,5 @@ fn story(point: &str) {
 
 #[test]
 fn a_plan_goes_on_at_another_node_while_phones_work() {
-    each(
-        &[
-            ("plan.after_begin", 1),
-            ("plan.after_batch", 1),
-            ("plan.before_finish", 1),
-        ],
-        story,
-    );
+    each(&[("plan.after_begin", 1), ("plan.after_batch", 1), ("plan.before_finish", 1)], story);
 }

@@ -17,10 +17,7 @@ fn a_revoked_device_is_refused_at_once_everywhere() {
         sync(&phone);
     }
     let (token, _) = farm.front().sign_in("w1", PASSWORD);
-    farm.office
-        .store
-        .set_device_revoked(DeviceNo(1), true)
-        .expect("revoked");
+    farm.office.store.set_device_revoked(DeviceNo(1), true).expect("revoked");
     for node in 0..3 {
         farm.proxy.only(node);
         let refused = on_network(phone.sync()).expect_err("a refusal");
@@ -30,22 +27,11 @@ fn a_revoked_device_is_refused_at_once_everywhere() {
         };
         assert_eq!(code, Code::DeviceRevoked, "node {node}");
     }
-    let user = farm
-        .office
-        .store
-        .user_by_login("w1")
-        .expect("users")
-        .expect("a user");
-    farm.office
-        .store
-        .set_user_revoked(user.no, true)
-        .expect("revoked");
+    let user = farm.office.store.user_by_login("w1").expect("users").expect("a user");
+    farm.office.store.set_user_revoked(user.no, true).expect("revoked");
     for node in 0..3 {
         let answer = farm.door(node).get_as(&token, "/v1/me");
-        assert_eq!(
-            (answer.status, &answer.json()["code"]),
-            (401, &"user_revoked".into())
-        );
+        assert_eq!((answer.status, &answer.json()["code"]), (401, &"user_revoked".into()));
     }
 }
 
@@ -69,9 +55,7 @@ fn a_territory_changed_at_one_node_is_known_at_the_next_request() {
         };
         farm.office.store.put_areas(&[area]).expect("an area");
         for node in 0..3 {
-            let answer = farm
-                .door(node)
-                .get_as(&token, &format!("/v1/ledgers/patrol?area={code}"));
+            let answer = farm.door(node).get_as(&token, &format!("/v1/ledgers/patrol?area={code}"));
             assert_eq!(answer.status, 200, "node {node}: {answer:?}");
         }
         farm.proxy.only(round % 3);

@@ -26,12 +26,7 @@ fn waiting() -> Waiting {
     let (reader, _) = farm.front().sign_in("dc", PASSWORD);
     let page = farm.door(0).get_as(&reader, "/v1/ledgers/patrol?area=G1").json();
     let cursor = page["cursor"].as_str().expect("a cursor").to_owned();
-    Waiting {
-        farm,
-        writer,
-        reader,
-        cursor,
-    }
+    Waiting { farm, writer, reader, cursor }
 }
 
 impl Waiting {
@@ -64,12 +59,7 @@ fn a_pull_is_woken_by_what_another_node_stored() {
     waiting.cursor = page(waiting.pull(0, "&area=G1"));
     // Of what is elsewhere it hears nothing.
     let begun = Instant::now();
-    let elsewhere = post(
-        waiting.farm.door(2),
-        &waiting.writer,
-        "/v1/entries",
-        &made("G2", "二"),
-    );
+    let elsewhere = post(waiting.farm.door(2), &waiting.writer, "/v1/entries", &made("G2", "二"));
     assert_eq!(elsewhere.status, 200);
     let shown = waiting.pull(0, "&area=G1&wait=1");
     assert!(begun.elapsed() >= Duration::from_secs(1));
@@ -83,11 +73,7 @@ fn a_pull_is_woken_by_what_another_node_stored() {
         "&area=G1&wait=1&unmask=1&reason=why%20not",
     ] {
         let refused = waiting.pull(0, wrong);
-        assert_eq!(
-            (refused.status, &refused.json()["code"]),
-            (400, &json!("bad_request")),
-            "{wrong}"
-        );
+        assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("bad_request")), "{wrong}");
     }
 }
 
@@ -113,24 +99,11 @@ fn who_waits_is_looked_up_again_before_he_is_shown_more() {
     let user = user.expect("a person").no;
     std::thread::scope(|scope| {
         let pull = scope.spawn(|| waiting.pull(2, &format!("&area=G1&wait={WAIT}")));
-        waiting
-            .farm
-            .office
-            .store
-            .set_user_revoked(user, true)
-            .expect("revoked");
-        let written = post(
-            waiting.farm.door(1),
-            &waiting.writer,
-            "/v1/entries",
-            &made("G1", "一"),
-        );
+        waiting.farm.office.store.set_user_revoked(user, true).expect("revoked");
+        let written = post(waiting.farm.door(1), &waiting.writer, "/v1/entries", &made("G1", "一"));
         assert_eq!(written.status, 200);
         let refused = pull.join().expect("a pull");
-        assert_eq!(
-            (refused.status, &refused.json()["code"]),
-            (401, &json!("user_revoked"))
-        );
+        assert_eq!((refused.status, &refused.json()["code"]), (401, &json!("user_revoked")));
     });
 }
 

@@ -22,16 +22,8 @@ fn survives(point: &str) {
     }
     std::fs::copy(&backup, place.file("server.db")).expect("the store put back");
     let store = place.store();
-    let at = store
-        .restored()
-        .expect("the store")
-        .map_or(0, |restore| restore.at)
-        + 1_800_000_000_000;
-    let new = NewGeneration {
-        at,
-        until: at,
-        active_ms: 0,
-    };
+    let at = store.restored().expect("the store").map_or(0, |restore| restore.at) + 1_800_000_000_000;
+    let new = NewGeneration { at, until: at, active_ms: 0 };
     store.begin_generation(new).expect("a new generation");
     store.close();
     drop(store);

@@ -26,11 +26,7 @@ fn what_a_lost_phone_had_written_is_told_by_name_and_can_be_saved_again() {
     drop(b);
     world.restore(&backup);
     a.sync(&world).expect("a sync");
-    assert_eq!(
-        shown_label(&mut a, house).as_deref(),
-        Some("three"),
-        "shown until it is known to be lost"
-    );
+    assert_eq!(shown_label(&mut a, house).as_deref(), Some("three"), "shown until it is known to be lost");
     assert!(a.engine().lost().expect("the list").is_empty());
     world.pass(25 * HOUR_MS);
     settle(&world, &mut [&mut a]);
@@ -39,39 +35,19 @@ fn what_a_lost_phone_had_written_is_told_by_name_and_can_be_saved_again() {
     assert_eq!(shown_label(&mut a, made), None);
 
     let told = a.engine().lost().expect("the list");
-    let of = |record| {
-        told.iter()
-            .find(|lost| lost.record == record)
-            .expect("it is told")
-    };
-    assert_eq!(
-        (told.len(), a.engine().status().expect("a status").attention),
-        (3, 3)
-    );
+    let of = |record| told.iter().find(|lost| lost.record == record).expect("it is told");
+    assert_eq!((told.len(), a.engine().status().expect("a status").attention), (3, 3));
     assert_eq!((of(house).changes, of(walk).changes, of(made).changes), (2, 1, 1));
     assert_eq!((of(house).here, of(made).here), (true, false));
     let values = json!(of(house).values);
-    assert_eq!(
-        values,
-        json!([{ "field": "label", "was": "three", "now": "one" }])
-    );
-    assert!(
-        of(made)
-            .values
-            .iter()
-            .any(|value| value.was == json!("made by b"))
-    );
+    assert_eq!(values, json!([{ "field": "label", "was": "three", "now": "one" }]));
+    assert!(of(made).values.iter().any(|value| value.was == json!("made by b")));
 
     // The office knows, by author and number.
     let listed = lost::missing(&world.service, |_| true).expect("the list");
     let sum: u64 = listed.iter().filter_map(|row| row["changes"].as_u64()).sum();
     assert_eq!((listed.len(), sum), (3, 4), "{listed:?}");
-    assert!(
-        listed
-            .iter()
-            .all(|row| row["author"] == "w2" && row["area"] == "G1"),
-        "{listed:?}"
-    );
+    assert!(listed.iter().all(|row| row["author"] == "w2" && row["area"] == "G1"), "{listed:?}");
     world.user("s1", "general_grid_head", "C");
     let ask = |login: &str| {
         let clerk = Clerk::new(&world.service, login);
@@ -104,18 +80,11 @@ fn what_comes_back_late_is_told_lost_no_longer() {
     world.pass(25 * HOUR_MS);
     settle(&world, &mut [&mut a]);
     assert_eq!(a.engine().lost().expect("the list").len(), 1);
-    assert_eq!(
-        lost::missing(&world.service, |_| true).expect("the list").len(),
-        1
-    );
+    assert_eq!(lost::missing(&world.service, |_| true).expect("the list").len(), 1);
     settle(&world, &mut [&mut b, &mut a]);
     assert_eq!(shown_label(&mut a, house).as_deref(), Some("two"));
     assert!(a.engine().lost().expect("the list").is_empty());
-    assert!(
-        lost::missing(&world.service, |_| true)
-            .expect("the list")
-            .is_empty()
-    );
+    assert!(lost::missing(&world.service, |_| true).expect("the list").is_empty());
 }
 
 #[test]
@@ -133,8 +102,5 @@ fn what_is_lost_can_be_let_go() {
     assert!(a.engine().lost().expect("the list").is_empty());
     assert!(a.engine().dismiss_lost(house).is_err());
     // The office's list keeps it.
-    assert_eq!(
-        lost::missing(&world.service, |_| true).expect("the list").len(),
-        1
-    );
+    assert_eq!(lost::missing(&world.service, |_| true).expect("the list").len(), 1);
 }

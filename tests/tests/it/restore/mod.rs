@@ -45,13 +45,8 @@ fn patrol(phone: &mut Phone, note: &str) -> RecordId {
 }
 
 fn household(phone: &mut Phone, label: &str) -> RecordId {
-    let dwellings = phone
-        .engine()
-        .list(&Query::of_type("dwelling"))
-        .expect("the store");
-    let intents = Intents::new()
-        .put("dwelling_id", dwellings[0].id.to_string())
-        .put("label", label);
+    let dwellings = phone.engine().list(&Query::of_type("dwelling")).expect("the store");
+    let intents = Intents::new().put("dwelling_id", dwellings[0].id.to_string()).put("label", label);
     let saved = phone.engine().create("household", "G1", intents);
     saved.expect("a household").record
 }
@@ -67,9 +62,7 @@ fn shown_label(phone: &mut Phone, record: RecordId) -> Option<String> {
 }
 
 fn count_one_more(phone: &mut Phone, record: RecordId, note: &str) {
-    let intents = Intents::new()
-        .increment("posters_removed", 1)
-        .add("companions", note);
+    let intents = Intents::new().increment("posters_removed", 1).add("companions", note);
     phone.engine().edit(record, intents).expect("an edit");
 }
 
@@ -108,11 +101,7 @@ fn all_hold(world: &World, phones: &mut [&mut Phone], wanted: &[(RecordId, i64)]
         for (record, count) in wanted {
             assert_eq!(shown(phone, *record), (*count, *count as usize, 0));
         }
-        let all = phone
-            .engine()
-            .for_check()
-            .list(&Query::default())
-            .expect("a list");
+        let all = phone.engine().for_check().list(&Query::default()).expect("a list");
         // Beside the dwelling that households are in.
         let noted = all.iter().filter(|record| record.record_type != "dwelling");
         assert_eq!(noted.count(), wanted.len());
@@ -120,12 +109,7 @@ fn all_hold(world: &World, phones: &mut [&mut Phone], wanted: &[(RecordId, i64)]
         assert_eq!((status.unsent, status.attention), (0, 0), "{status:?}");
     }
     for (record, count) in wanted {
-        let row = world
-            .service
-            .store
-            .ledger_row(*record)
-            .expect("the ledger")
-            .expect("a row");
+        let row = world.service.store.ledger_row(*record).expect("the ledger").expect("a row");
         assert_eq!(row.views[0].1["posters_removed"], *count);
     }
 }
@@ -331,11 +315,7 @@ fn a_backup_made_under_load_brings_every_acknowledged_edit_back_once() {
     settle(&world, &mut all);
     assert_eq!(shown(all[0], shared).0, 1 + PHONES as i64 * ROUNDS);
     for phone in &mut all {
-        let held = phone
-            .engine()
-            .for_check()
-            .list(&Query::default())
-            .expect("a list");
+        let held = phone.engine().for_check().list(&Query::default()).expect("a list");
         assert_eq!(held.len(), saved);
         assert!(held.iter().all(|record| record.pending == 0));
         assert!(phone.engine().lost().expect("the list").is_empty());

@@ -24,10 +24,7 @@ fn a_database_that_its_own_tools_put_back_becomes_another_generation() {
     let (url, dir) = (cluster.database(), tempfile::tempdir().expect("a folder"));
     let open = |url: &str| PostgresStore::open(url, ingest::decider(SchemaSet::builtin())).expect("a store");
     let add = ["--kind", "district", "--name", "区", "--store", &url];
-    assert_eq!(
-        run(&[&["admin", "area", "add", "D"], &add[..]].concat()),
-        ExitCode::SUCCESS
-    );
+    assert_eq!(run(&[&["admin", "area", "add", "D"], &add[..]].concat()), ExitCode::SUCCESS);
     let dump = dir.path().join("a.dump");
     cluster.dump(&url, &dump);
     let before = open(&url);
@@ -36,24 +33,12 @@ fn a_database_that_its_own_tools_put_back_becomes_another_generation() {
 
     let put_back = cluster.undump(&dump);
     let store = ["--store", &put_back];
-    assert_eq!(
-        run(&[&["admin", "recovery"], &store[..]].concat()),
-        ExitCode::FAILURE
-    );
-    assert_eq!(
-        run(&[&["admin", "restore", "--in-place"], &store[..]].concat()),
-        ExitCode::SUCCESS
-    );
-    assert_eq!(
-        run(&[&["admin", "verify"], &store[..]].concat()),
-        ExitCode::SUCCESS
-    );
+    assert_eq!(run(&[&["admin", "recovery"], &store[..]].concat()), ExitCode::FAILURE);
+    assert_eq!(run(&[&["admin", "restore", "--in-place"], &store[..]].concat()), ExitCode::SUCCESS);
+    assert_eq!(run(&[&["admin", "verify"], &store[..]].concat()), ExitCode::SUCCESS);
     let after = open(&put_back);
     let restore = after.restored().expect("the store").expect("it was restored");
-    assert_eq!(
-        (restore.former, restore.epoch),
-        (former, after.identity().expect("its generation").epoch)
-    );
+    assert_eq!((restore.former, restore.epoch), (former, after.identity().expect("its generation").epoch));
     assert_ne!(restore.former, restore.epoch);
     // Nothing had a device yet: there is nobody to wait for, and the logs go on far above.
     assert_eq!(after.awaited().expect("the store").to_offer, []);
@@ -62,10 +47,7 @@ fn a_database_that_its_own_tools_put_back_becomes_another_generation() {
     after.close();
     // A file is no backup of a database, and the other way round.
     let file = dump.display().to_string();
-    assert_eq!(
-        run(&[&["admin", "restore", &file], &store[..]].concat()),
-        ExitCode::FAILURE
-    );
+    assert_eq!(run(&[&["admin", "restore", &file], &store[..]].concat()), ExitCode::FAILURE);
 }
 
 /// Nobody has to stop the nodes of a database before its tools put it back: one that goes on notices.
@@ -80,17 +62,11 @@ fn a_node_that_served_while_the_database_was_restored_stops() {
     phone.sync(&world).expect("a sync");
     let beside = PostgresStore::open(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
     let (at, day) = (world.service.now(), 24 * 3_600_000);
-    let new = NewGeneration {
-        at,
-        until: at + day,
-        active_ms: day,
-    };
+    let new = NewGeneration { at, until: at + day, active_ms: day };
     beside.begin_generation(new).expect("a new generation");
     beside.close();
     world.pass(2_000);
-    let refused = phone
-        .sync(&world)
-        .expect_err("its node is of the former generation");
+    let refused = phone.sync(&world).expect_err("its node is of the former generation");
     assert!(matches!(refused, SyncFailure::Server(error) if error.code() == Code::ServerBehind));
     let advice = world.service.set_back.advice(&world.service).expect("the store");
     assert!(advice.expect("it says so").ends_with("start this node again"));

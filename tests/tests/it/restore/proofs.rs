@@ -39,25 +39,12 @@ fn scene() -> Scene {
         }
         entries.push(entry.clone());
         let outcome = device.try_entries(&world, vec![entry]);
-        receipts.extend(
-            outcome
-                .receipts()
-                .into_iter()
-                .map(|receipt| (epoch, receipt.clone())),
-        );
+        receipts.extend(outcome.receipts().into_iter().map(|receipt| (epoch, receipt.clone())));
     }
-    assert_eq!(
-        receipts.iter().map(|(_, r)| r.refused.len()).collect::<Vec<_>>(),
-        [0, 1, 0]
-    );
+    assert_eq!(receipts.iter().map(|(_, r)| r.refused.len()).collect::<Vec<_>>(), [0, 1, 0]);
     world.pass(1_000);
     world.restore(&backup);
-    Scene {
-        world,
-        device,
-        entries,
-        receipts,
-    }
+    Scene { world, device, entries, receipts }
 }
 
 impl Scene {
@@ -65,10 +52,7 @@ impl Scene {
         let request = Request {
             server_epoch: Some(self.world.service.identity.epoch),
             segments: vec![self.device.segment(EntryHash::ZERO, self.entries.clone())],
-            recovery: Some(Recovery {
-                receipts,
-                ..Recovery::default()
-            }),
+            recovery: Some(Recovery { receipts, ..Recovery::default() }),
             ..Request::default()
         };
         self.device.counter += 10;
@@ -80,11 +64,7 @@ impl Scene {
 fn said(outcome: &Outcome) -> (u64, Vec<(u64, Code)>, Option<Code>) {
     let receipt = outcome.receipts()[0];
     let refused = receipt.refused.iter().map(|(n, refusal)| (*n, refusal.code));
-    (
-        receipt.n,
-        refused.collect(),
-        receipt.stopped.as_ref().map(|stop| stop.code),
-    )
+    (receipt.n, refused.collect(), receipt.stopped.as_ref().map(|stop| stop.code))
 }
 
 #[test]
@@ -94,10 +74,7 @@ fn what_receipts_prove_keeps_its_verdict_and_what_is_new_waits() {
     // Nobody may do it any more: what was stored once is stored all the same, what was refused stays refused.
     assert!(scene.world.take("w1", "grid_worker", "G1"));
     let outcome = scene.offer(receipts[..2].to_vec());
-    assert_eq!(
-        said(&outcome),
-        (2, vec![(2, Code::FieldForbidden)], Some(Code::Recovering))
-    );
+    assert_eq!(said(&outcome), (2, vec![(2, Code::FieldForbidden)], Some(Code::Recovering)));
     let outcome = scene.offer(receipts);
     assert_eq!(said(&outcome), (3, vec![(2, Code::FieldForbidden)], None));
     assert!(verify(&scene.world.service).expect("the store").is_whole());
@@ -158,9 +135,7 @@ fn an_offer_that_meets_another_entry_in_its_place_is_kept_as_evidence() {
     let outcome = scene.offer(receipts);
     assert_eq!(said(&outcome).2, Some(Code::FeedForked));
     let kept = scene.world.service.store.displaced().expect("the store");
-    let [(feed, 1, body)] = &kept[..] else {
-        panic!("{kept:?}")
-    };
+    let [(feed, 1, body)] = &kept[..] else { panic!("{kept:?}") };
     assert_eq!((*feed, body.is_empty()), (scene.device.feed, false));
     assert!(verify(&scene.world.service).expect("the store").is_whole());
     // It can be erased with its record, and by itself; and it does not stay for ever.
@@ -223,29 +198,15 @@ fn a_request_of_another_generation_is_told_so_and_nothing_of_it_is_taken() {
     request.own = vec![(0, 3)];
     scene.device.counter += 10;
     let outcome = scene.device.send(&scene.world, &request);
-    let Outcome::Frames(frames) = &outcome else {
-        panic!("{outcome:?}")
-    };
+    let Outcome::Frames(frames) = &outcome else { panic!("{outcome:?}") };
     let [gridledger_schema::wire::Frame::Restored(notice), _] = frames.as_slice() else {
         panic!("{frames:?}")
     };
     let key = scene.world.service.receipt_key.verifying_key();
     assert!(gridledger_core::recovery::verify(&key, notice));
-    assert_eq!(
-        (notice.former, notice.epoch),
-        (former, scene.world.service.identity.epoch)
-    );
+    assert_eq!((notice.former, notice.epoch), (former, scene.world.service.identity.epoch));
     assert_eq!(notice.known, [(scene.device.feed, 0)]);
-    assert_eq!(
-        scene
-            .world
-            .service
-            .store
-            .feed_head(scene.device.feed)
-            .expect("the feed")
-            .0,
-        0
-    );
+    assert_eq!(scene.world.service.store.feed_head(scene.device.feed).expect("the feed").0, 0);
     let phase = scene.world.service.recovering.phase(&scene.world.service);
     assert_eq!(phase.expect("the phase"), RecoveryPhase::Gathering);
 }
@@ -255,11 +216,7 @@ fn an_entry_before_one_that_lost_what_it_said_is_not_proven_by_what_comes_after(
     let mut scene = scene();
     // The third entry's receipt, and one over all three as one push would have had.
     let (epoch, last) = scene.receipts[2].clone();
-    let mut over_all = Receipt {
-        first: 1,
-        refused: scene.receipts[1].1.refused.clone(),
-        ..last
-    };
+    let mut over_all = Receipt { first: 1, refused: scene.receipts[1].1.refused.clone(), ..last };
     receipt::sign(&scene.world.service.receipt_key, epoch, &mut over_all);
     let hash_of_second = scene.receipts[1].1.hash;
     let recovery = |receipts: Vec<(ServerEpoch, Receipt)>, feed| Recovery {
@@ -304,9 +261,7 @@ fn an_entry_before_one_that_lost_what_it_said_is_not_proven_by_what_comes_after(
 #[test]
 fn two_segments_of_one_feed_are_refused_and_a_receipt_speaks_of_its_own() {
     let mut scene = scene();
-    let rubbish = scene
-        .device
-        .segment(EntryHash([9; 32]), scene.entries[..1].to_vec());
+    let rubbish = scene.device.segment(EntryHash([9; 32]), scene.entries[..1].to_vec());
     let good = scene.device.segment(EntryHash::ZERO, scene.entries.clone());
     let request = Request {
         server_epoch: Some(scene.world.service.identity.epoch),
@@ -336,11 +291,7 @@ fn two_segments_of_one_feed_are_refused_and_a_receipt_speaks_of_its_own() {
 fn a_receipt_in_the_form_of_protocol_1_proves_its_last_entry_alone() {
     let mut scene = scene();
     let (epoch, last) = scene.receipts[2].clone();
-    let mut old = Receipt {
-        suite: None,
-        first: 1,
-        ..last
-    };
+    let mut old = Receipt { suite: None, first: 1, ..last };
     receipt::sign(&scene.world.service.receipt_key, epoch, &mut old);
     // It would hide that the second entry was refused.
     let outcome = scene.offer(vec![(epoch, old)]);

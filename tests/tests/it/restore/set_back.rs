@@ -24,12 +24,7 @@ fn is_behind(result: Result<gridledger_client::SyncReport, SyncFailure>) -> bool
 }
 
 fn is_set_back(world: &World) -> bool {
-    world
-        .service
-        .set_back
-        .why(&world.service)
-        .expect("the store")
-        .is_some()
+    world.service.set_back.why(&world.service).expect("the store").is_some()
 }
 
 /// A phone that has heard of nothing works on, until the log is longer than it was.
@@ -62,10 +57,7 @@ fn a_store_set_back_takes_nothing_and_loses_nothing() {
     let at_a_desk = creating("patrol", "G1", put("started", json!(1_767_571_200_000_i64)));
     let refused = submit(&world.service, &clerk.user, vec![at_a_desk]).expect_err("it takes nothing");
     assert!(matches!(refused, StoreError::SetBack));
-    assert!(
-        matches!(world.service.trusted_now(), Err(StoreError::SetBack)),
-        "nor is anything erased"
-    );
+    assert!(matches!(world.service.trusted_now(), Err(StoreError::SetBack)), "nor is anything erased");
     let new = patrol(&mut b, "new");
     assert!(is_behind(b.sync(&world)));
     for phone in [&mut a, &mut b] {
@@ -130,10 +122,7 @@ fn a_snapshot_from_before_a_restore_is_noticed() {
     // The state of before the restore knows nothing of the generation that the phones are of.
     set_back(&mut world, &snapshot);
     assert!(is_behind(a.sync(&world)));
-    assert!(
-        is_set_back(&world),
-        "a generation that began after this state was lost with it"
-    );
+    assert!(is_set_back(&world), "a generation that began after this state was lost with it");
     world.restore_in_place();
     settle(&world, &mut [&mut a, &mut b]);
     all_hold(&world, &mut [&mut a, &mut b], &[(walk, 2)]);
@@ -156,10 +145,7 @@ fn phones_of_a_lost_generation_that_began_under_a_clock_ahead_go_on() {
     count_one_more(&mut b, walk, "unsent");
     world.pass(-AHEAD);
     world.restore(&backup);
-    assert!(
-        is_behind(a.sync(&world)),
-        "a receipt shows that there was another generation"
-    );
+    assert!(is_behind(a.sync(&world)), "a receipt shows that there was another generation");
     world.pass(1_000);
     world.restore_in_place();
     settle(&world, &mut [&mut a, &mut b]);
@@ -230,14 +216,7 @@ fn a_phone_without_receipts_tells_what_a_store_set_back_has_lost() {
     assert_eq!(report.healed, 1, "{report:?}");
     reader.sync(&world).expect("it fetches all there is");
     assert_eq!(shown_label(&mut reader, house).as_deref(), Some("before"));
-    assert!(
-        reader
-            .engine()
-            .for_check()
-            .get(walk)
-            .expect("the store")
-            .is_none()
-    );
+    assert!(reader.engine().for_check().get(walk).expect("the store").is_none());
     let told = |phone: &mut Phone| -> Vec<(RecordId, bool)> {
         let lost = phone.engine().lost().expect("the store");
         lost.iter().map(|lost| (lost.record, lost.here)).collect()
@@ -332,11 +311,7 @@ fn a_device_that_only_claims_stops_nobody() {
     let epoch = world.service.identity.epoch;
     let beyond = Request {
         server_epoch: Some(epoch),
-        cursors: vec![AreaCursor {
-            area,
-            floor: head + 9,
-            reached: head + 9,
-        }],
+        cursors: vec![AreaCursor { area, floor: head + 9, reached: head + 9 }],
         ..Request::default()
     };
     assert_eq!(liar.send(&world, &beyond), Outcome::Code(Code::ServerBehind));
@@ -353,10 +328,7 @@ fn a_device_that_only_claims_stops_nobody() {
     receipt::sign(&SigningKey::from_bytes(&[9; 32]), epoch, &mut forged);
     let shown = Request {
         server_epoch: Some(epoch),
-        recovery: Some(Recovery {
-            receipts: vec![(epoch, forged)],
-            ..Recovery::default()
-        }),
+        recovery: Some(Recovery { receipts: vec![(epoch, forged)], ..Recovery::default() }),
         ..Request::default()
     };
     assert!(matches!(liar.send(&world, &shown), Outcome::Frames(_)));

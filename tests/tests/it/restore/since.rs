@@ -23,18 +23,14 @@ fn a_phone_enrolled_after_the_backup_enrols_again_and_brings_its_work() {
     settle(&world, &mut [&mut a, &mut b]);
     world.restore(&backup);
     let refused = late.sync(&world).expect_err("the server does not know it");
-    let SyncFailure::Server(refused) = refused else {
-        panic!("{refused}")
-    };
+    let SyncFailure::Server(refused) = refused else { panic!("{refused}") };
     assert_eq!(refused.code(), Code::DeviceUnknown);
     assert_eq!(shown(&mut late, made), (1, 1, 0));
     // Its number is nobody else's.
     let mut other = world.phone("w1", 0);
     other.sync(&world).expect("a first sync");
     let code = world.code("w2");
-    late.engine()
-        .enrol("http://nowhere", &code)
-        .expect("enrolment is noted");
+    late.engine().enrol("http://nowhere", &code).expect("enrolment is noted");
     settle(&world, &mut [&mut a, &mut b, &mut late, &mut other]);
     all_hold(&world, &mut [&mut a, &mut b, &mut late], &[(made, 1)]);
 }
@@ -53,14 +49,10 @@ fn a_phone_whose_number_was_given_again_enrols_again_and_brings_its_work() {
     other.sync(&world).expect("a first sync");
     world.restore_in_place();
     let refused = late.sync(&world).expect_err("its number is another's");
-    let SyncFailure::Server(refused) = refused else {
-        panic!("{refused}")
-    };
+    let SyncFailure::Server(refused) = refused else { panic!("{refused}") };
     assert_eq!(refused.code(), Code::DeviceUnknown);
     let code = world.code("w2");
-    late.engine()
-        .enrol("http://nowhere", &code)
-        .expect("enrolment is noted");
+    late.engine().enrol("http://nowhere", &code).expect("enrolment is noted");
     settle(&world, &mut [&mut a, &mut b, &mut late, &mut other]);
     all_hold(&world, &mut [&mut a, &mut b, &mut late, &mut other], &[(made, 1)]);
 }
@@ -75,17 +67,9 @@ fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
     settle(&world, &mut [&mut a, &mut b]);
     let devices = world.service.store.devices().expect("devices");
     let lost = devices.last().expect("b's device").no;
-    world
-        .service
-        .store
-        .set_device_revoked(lost, true)
-        .expect("revoked");
+    world.service.store.set_device_revoked(lost, true).expect("revoked");
     world.restore(&backup);
-    world
-        .service
-        .store
-        .set_device_revoked(lost, true)
-        .expect("revoked again");
+    world.service.store.set_device_revoked(lost, true).expect("revoked again");
     let refused = b.sync(&world).expect_err("it is revoked");
     assert!(matches!(refused, SyncFailure::Server(refused) if refused.code() == Code::DeviceRevoked));
     // Nobody waits for it.
@@ -95,12 +79,7 @@ fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
     assert_eq!(shown(&mut a, new), (1, 1, 0));
     // What it had brought is told to be missing, not silently gone.
     let told = a.engine().lost().expect("the list");
-    assert_eq!(
-        told.iter()
-            .map(|lost| (lost.record, lost.changes))
-            .collect::<Vec<_>>(),
-        [(record, 1)]
-    );
+    assert_eq!(told.iter().map(|lost| (lost.record, lost.changes)).collect::<Vec<_>>(), [(record, 1)]);
 }
 
 #[test]
@@ -124,16 +103,8 @@ fn what_was_erased_since_the_backup_does_not_come_back_with_its_author() {
     world.restore(&backup);
     settle(&world, &mut [&mut a, &mut b]);
     // The entry that held it is an empty place in the chain; the one after it is there.
-    let found = a
-        .engine()
-        .for_check()
-        .get(house)
-        .expect("the store")
-        .expect("the household");
-    assert_eq!(
-        (&found.view["label"], &found.view["status"]),
-        (&json!("one"), &json!("vacant"))
-    );
+    let found = a.engine().for_check().get(house).expect("the store").expect("the household");
+    assert_eq!((&found.view["label"], &found.view["status"]), (&json!("one"), &json!("vacant")));
     let history = world.service.store.history(house).expect("the history");
     let canary = |body: &[u8]| body.windows(6).any(|bytes| bytes == b"canary");
     assert_eq!(history.len(), 3);
@@ -168,10 +139,7 @@ fn a_desk_that_pulled_since_the_backup_is_told_to_begin_again() {
     assert_eq!(rows.len(), 1);
     world.restore(&backup);
     let clerk = Clerk::new(&world.service, "s1");
-    assert_eq!(
-        clerk.refused_page("patrol", &[("since", &cursor)]),
-        Code::ServerEpochChanged
-    );
+    assert_eq!(clerk.refused_page("patrol", &[("since", &cursor)]), Code::ServerEpochChanged);
     let (rows, cursor) = clerk.pull("patrol", &[], "", 10);
     let count =
         |rows: &BTreeMap<String, Value>| rows.values().next().map(|row| row["posters_removed"].clone());

@@ -25,16 +25,8 @@ fn everybody_is_told_what_the_table_says() {
             seen.note(request, &town.personas[at].name, said);
         }
     }
-    assert_eq!(
-        seen.of("ended"),
-        seen.of("nobody"),
-        "a role that has ended is no role"
-    );
-    assert_eq!(
-        seen.of("future"),
-        seen.of("nobody"),
-        "a role that has not begun is no role"
-    );
+    assert_eq!(seen.of("ended"), seen.of("nobody"), "a role that has ended is no role");
+    assert_eq!(seen.of("future"), seen.of("nobody"), "a role that has not begun is no role");
     let wanted = Table::read(TABLE);
     let differences = wanted.differences(&seen);
     assert!(
@@ -60,8 +52,5 @@ fn every_route_is_in_the_table() {
     let known: BTreeSet<&str> = REQUESTS.iter().map(|(request, _)| *request).collect();
     let listed: BTreeSet<String> = Table::read(TABLE).requests();
     let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
-    assert_eq!(
-        known, listed,
-        "each request has its lines, and no line is of another"
-    );
+    assert_eq!(known, listed, "each request has its lines, and no line is of another");
 }

@@ -25,18 +25,14 @@ pub const REQUESTS: &[(&str, Ask)] = &[
     ("GET /healthz", |town, at| said(&get(town, at, "/healthz"))),
     ("GET /readyz", |town, at| said(&get(town, at, "/readyz"))),
     ("GET /metrics", |town, at| said(&get(town, at, "/metrics"))),
-    ("POST /v1/login", |town, at| {
-        said(&town.ask(at, "POST", "/v1/login", &json!({ "login": login(at) })))
-    }),
+    ("POST /v1/login", |town, at| said(&town.ask(at, "POST", "/v1/login", &json!({ "login": login(at) })))),
     ("POST /v1/refresh", |town, at| {
         said(&town.ask(at, "POST", "/v1/refresh", &json!({ "refresh": "made up" })))
     }),
     ("POST /v1/logout", |town, at| {
         said(&town.ask(at, "POST", "/v1/logout", &json!({ "refresh": "made up" })))
     }),
-    ("POST /v1/sync", |town, at| {
-        said(&town.ask(at, "POST", "/v1/sync", &json!("no envelope")))
-    }),
+    ("POST /v1/sync", |town, at| said(&town.ask(at, "POST", "/v1/sync", &json!("no envelope")))),
     ("GET /v1/me", |town, at| said(&get(town, at, "/v1/me"))),
     ("GET /v1/areas", |town, at| {
         let answer = get(town, at, "/v1/areas");
@@ -46,50 +42,29 @@ pub const REQUESTS: &[(&str, Ask)] = &[
         let shown = codes.keys().filter(|code| shown.contains(code.as_str()));
         with(&answer, shown.map(String::as_str))
     }),
-    ("GET /v1/ledgers/{type} person", |town, at| {
-        sees(town, at, "/v1/ledgers/person?area=G1")
-    }),
+    ("GET /v1/ledgers/{type} person", |town, at| sees(town, at, "/v1/ledgers/person?area=G1")),
     ("GET /v1/ledgers/{type} person, unmasked", |town, at| {
         let path = format!("/v1/ledgers/person{UNMASK}&area=G1&limit=50");
         said(&get(town, at, &path))
     }),
-    ("GET /v1/ledgers/{type} ticket", |town, at| {
-        sees(town, at, "/v1/ledgers/ticket?area=G1")
-    }),
-    ("GET /v1/records/{id} of nobody", |town, at| {
-        record(town, at, town.other, "")
-    }),
-    ("GET /v1/records/{id} of nobody, unmasked", |town, at| {
-        record(town, at, town.other, UNMASK)
-    }),
-    ("GET /v1/records/{id} one's own", |town, at| {
-        record(town, at, town.personas[at].own, "")
-    }),
-    ("GET /v1/records/{id} one's own, unmasked", |town, at| {
-        record(town, at, town.personas[at].own, UNMASK)
-    }),
-    ("GET /v1/records/{id} assigned", |town, at| {
-        record(town, at, town.personas[at].assigned, "")
-    }),
+    ("GET /v1/ledgers/{type} ticket", |town, at| sees(town, at, "/v1/ledgers/ticket?area=G1")),
+    ("GET /v1/records/{id} of nobody", |town, at| record(town, at, town.other, "")),
+    ("GET /v1/records/{id} of nobody, unmasked", |town, at| record(town, at, town.other, UNMASK)),
+    ("GET /v1/records/{id} one's own", |town, at| record(town, at, town.personas[at].own, "")),
+    ("GET /v1/records/{id} one's own, unmasked", |town, at| record(town, at, town.personas[at].own, UNMASK)),
+    ("GET /v1/records/{id} assigned", |town, at| record(town, at, town.personas[at].assigned, "")),
     ("GET /v1/records/{id} assigned, unmasked", |town, at| {
         record(town, at, town.personas[at].assigned, UNMASK)
     }),
-    ("GET /v1/records/{id}/history of nobody", |town, at| {
-        record(town, at, town.other, "/history")
-    }),
+    ("GET /v1/records/{id}/history of nobody", |town, at| record(town, at, town.other, "/history")),
     ("GET /v1/records/{id}/history of nobody, unmasked", |town, at| {
         record(town, at, town.other, &format!("/history{UNMASK}"))
     }),
-    ("GET /v1/records/{id}/erasures of nobody", |town, at| {
-        record(town, at, town.other, "/erasures")
+    ("GET /v1/records/{id}/erasures of nobody", |town, at| record(town, at, town.other, "/erasures")),
+    ("GET /v1/records/{id}/erasures of what never came to be", |town, at| {
+        record(town, at, town.never_made, "/erasures")
     }),
-    (
-        "GET /v1/records/{id}/erasures of what never came to be",
-        |town, at| record(town, at, town.never_made, "/erasures"),
-    ),
-    ("GET /v1/lost", |town, at| {
-        said(&get(town, at, "/v1/lost?area=G1"))
-    }),
+    ("GET /v1/lost", |town, at| said(&get(town, at, "/v1/lost?area=G1"))),
     ("GET /v1/refused", |town, at| {
         let answer = get(town, at, "/v1/refused?area=G1&limit=1");
         let rows = answer.json()["refused"].as_array().map_or(0, Vec::len);
@@ -112,46 +87,23 @@ pub const REQUESTS: &[(&str, Ask)] = &[
         with(&answer, (rows > 0).then_some(which).into_iter())
     }),
     ("GET /v1/shares/{id}/feed one's own", |town, at| {
-        said(&get(
-            town,
-            at,
-            &format!("/v1/shares/{}/feed", town.personas[at].shares[0]),
-        ))
+        said(&get(town, at, &format!("/v1/shares/{}/feed", town.personas[at].shares[0])))
     }),
     ("GET /v1/shares/{id}/feed another's", |town, at| {
-        said(&get(
-            town,
-            at,
-            &format!("/v1/shares/{}/feed", town.personas[at].shares[1]),
-        ))
+        said(&get(town, at, &format!("/v1/shares/{}/feed", town.personas[at].shares[1])))
     }),
     ("GET /v1/territory/plans", |town, at| {
         let answer = get(town, at, "/v1/territory/plans");
         let rows = answer.json()["plans"].as_array().map_or(0, Vec::len);
         with(&answer, (rows > 0).then_some("some").into_iter())
     }),
-    ("GET /v1/territory/plans/{plan}", |town, at| {
-        step(town, at, "GET", town.plans[0], "")
-    }),
-    ("GET /v1/territory/plans/{plan}/report", |town, at| {
-        step(town, at, "GET", town.plans[1], "/report")
-    }),
-    ("GET /v1/territory/lineage", |town, at| {
-        said(&get(town, at, "/v1/territory/lineage"))
-    }),
-    ("SYNC every area", |town, at| {
-        synced(town, at, &Request::default())
-    }),
+    ("GET /v1/territory/plans/{plan}", |town, at| step(town, at, "GET", town.plans[0], "")),
+    ("GET /v1/territory/plans/{plan}/report", |town, at| step(town, at, "GET", town.plans[1], "/report")),
+    ("GET /v1/territory/lineage", |town, at| said(&get(town, at, "/v1/territory/lineage"))),
+    ("SYNC every area", |town, at| synced(town, at, &Request::default())),
     ("SYNC an area held", |town, at| {
-        let cursor = AreaCursor {
-            area: town.world.area("G1"),
-            floor: 0,
-            reached: 0,
-        };
-        let request = Request {
-            cursors: vec![cursor],
-            ..Request::default()
-        };
+        let cursor = AreaCursor { area: town.world.area("G1"), floor: 0, reached: 0 };
+        let request = Request { cursors: vec![cursor], ..Request::default() };
         let frames = match frames(town, at, &request) {
             Ok(frames) => frames,
             Err(code) => return code,
@@ -161,10 +113,7 @@ pub const REQUESTS: &[(&str, Ask)] = &[
             Frame::Delta(delta) if delta.from.area == cursor.area => Some("news"),
             _ => None,
         });
-        told.collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect::<Vec<_>>()
-            .join(" ")
+        told.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
     }),
     ("SYNC with reads, asking for a lease", |town, at| {
         let read = Read {
@@ -174,11 +123,7 @@ pub const REQUESTS: &[(&str, Ask)] = &[
             fields: vec!["name".into()],
             reason: "电话回访".into(),
         };
-        let request = Request {
-            reads: vec![read],
-            lease: true,
-            ..Request::default()
-        };
+        let request = Request { reads: vec![read], lease: true, ..Request::default() };
         match frames(town, at, &request) {
             Err(code) => code,
             Ok(frames) => {
@@ -187,10 +132,7 @@ pub const REQUESTS: &[(&str, Ask)] = &[
                     Frame::Lease(_) => Some("leased"),
                     _ => None,
                 });
-                told.collect::<BTreeSet<_>>()
-                    .into_iter()
-                    .collect::<Vec<_>>()
-                    .join(" ")
+                told.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
             }
         }
     }),
@@ -201,18 +143,10 @@ pub const REQUESTS: &[(&str, Ask)] = &[
         written(town, at, &body)
     }),
     ("POST /v1/entries editing a person", |town, at| {
-        edited(
-            town,
-            at,
-            &json!([{ "op": "put", "field": "gender", "value": "female" }]),
-        )
+        edited(town, at, &json!([{ "op": "put", "field": "gender", "value": "female" }]))
     }),
     ("POST /v1/entries editing what is sensitive", |town, at| {
-        edited(
-            town,
-            at,
-            &json!([{ "op": "add", "field": "care_tags", "item": "disabled" }]),
-        )
+        edited(town, at, &json!([{ "op": "add", "field": "care_tags", "item": "disabled" }]))
     }),
     ("POST /v1/exports", |town, at| {
         let body = json!({ "type": "person", "area": "G1", "reason": "年度核对名册" });
@@ -223,9 +157,7 @@ pub const REQUESTS: &[(&str, Ask)] = &[
         said(&town.ask(at, "POST", &path, &Value::Null))
     }),
     ("POST /v1/shares", |town, at| share(town, at, "dept")),
-    ("POST /v1/shares to oneself", |town, at| {
-        share(town, at, &login(at))
-    }),
+    ("POST /v1/shares to oneself", |town, at| share(town, at, &login(at))),
     ("POST /v1/shares/{id}/approve", |town, at| {
         let path = format!("/v1/shares/{}/approve", town.personas[at].shares[1]);
         said(&town.ask(at, "POST", &path, &Value::Null))
@@ -243,9 +175,7 @@ pub const REQUESTS: &[(&str, Ask)] = &[
         let refused = answer.json()["refused"]["code"].as_str().map(str::to_owned);
         with(&answer, refused.as_deref().into_iter())
     }),
-    ("POST /v1/refused/{feed}/{n}/decline", |town, at| {
-        said(&ruled(town, at, 1, "decline", &json!({})))
-    }),
+    ("POST /v1/refused/{feed}/{n}/decline", |town, at| said(&ruled(town, at, 1, "decline", &json!({})))),
     ("POST /v1/refused/{feed}/{n}/erase", |town, at| {
         said(&ruled(town, at, 2, "erase", &json!({ "reason": "request" })))
     }),
@@ -254,12 +184,8 @@ pub const REQUESTS: &[(&str, Ask)] = &[
         said(&town.ask(at, "POST", &path, &json!({ "reason": "request" })))
     }),
     ("POST /v1/territory/plans", |town, at| drawn_up(town, at, 0)),
-    ("POST /v1/territory/plans of last week", |town, at| {
-        drawn_up(town, at, -7)
-    }),
-    ("POST /v1/territory/plans of last year", |town, at| {
-        drawn_up(town, at, -365)
-    }),
+    ("POST /v1/territory/plans of last week", |town, at| drawn_up(town, at, -7)),
+    ("POST /v1/territory/plans of last year", |town, at| drawn_up(town, at, -365)),
     ("POST /v1/territory/plans making a privacy officer", |town, at| {
         let mut draft = plan(town.world.service.now(), &split(&format!("R{at}")));
         draft["staff"][0]["role"] = json!("privacy_officer");
@@ -319,11 +245,7 @@ fn sees(town: &Town, at: usize, path: &str) -> String {
 
 fn known(town: &Town, at: usize) -> [(&'static str, RecordId); 3] {
     let persona = &town.personas[at];
-    [
-        ("assigned", persona.assigned),
-        ("others'", town.other),
-        ("own", persona.own),
-    ]
+    [("assigned", persona.assigned), ("others'", town.other), ("own", persona.own)]
 }
 
 /// The answer about a record, and whether what is sensitive is among it.
@@ -331,11 +253,7 @@ fn record(town: &Town, at: usize, record: RecordId, rest: &str) -> String {
     let answer = get(town, at, &format!("/v1/records/{record}{rest}"));
     let sensitive = answer.body.contains("lone_elder");
     let told = said(&answer);
-    if sensitive {
-        format!("{told} sensitive")
-    } else {
-        told
-    }
+    if sensitive { format!("{told} sensitive") } else { told }
 }
 
 fn share(town: &Town, at: usize, to: &str) -> String {
@@ -356,10 +274,7 @@ fn written(town: &Town, at: usize, body: &Value) -> String {
     let verdict = &answer.json()["verdicts"][0];
     match (answer.status, verdict["stored"].as_bool()) {
         (200, Some(true)) => "stored".into(),
-        (200, _) => verdict["refused"]["code"]
-            .as_str()
-            .unwrap_or("no code")
-            .to_owned(),
+        (200, _) => verdict["refused"]["code"].as_str().unwrap_or("no code").to_owned(),
         _ => said(&answer),
     }
 }
@@ -367,11 +282,7 @@ fn written(town: &Town, at: usize, body: &Value) -> String {
 fn edited(town: &Town, at: usize, intents: &Value) -> String {
     let found = town.world.service.store.record(town.other).expect("records");
     let seen = found.map_or(0, |(row, _)| row.last);
-    written(
-        town,
-        at,
-        &json!({ "record": town.other, "seen": seen, "intents": intents }),
-    )
+    written(town, at, &json!({ "record": town.other, "seen": seen, "intents": intents }))
 }
 
 fn drawn_up(town: &Town, at: usize, days: i64) -> String {
@@ -446,10 +357,7 @@ fn facets_of(news: &News) -> Vec<u8> {
 fn pushed(town: &mut Town, at: usize) -> String {
     let Town { world, personas, .. } = town;
     let persona = &mut personas[at];
-    let target = Target::Create {
-        record_type: "person".into(),
-        area: world.area("G1"),
-    };
+    let target = Target::Create { record_type: "person".into(), area: world.area("G1") };
     let entry = Entry {
         at: world.service.now(),
         role: persona.role.clone(),
@@ -457,9 +365,5 @@ fn pushed(town: &mut Town, at: usize) -> String {
     };
     let outcome = persona.device.try_entries(world, vec![entry]);
     let codes: Vec<String> = outcome.codes().iter().map(ToString::to_string).collect();
-    if codes.is_empty() {
-        "stored".into()
-    } else {
-        codes.join(" ")
-    }
+    if codes.is_empty() { "stored".into() } else { codes.join(" ") }
 }

@@ -14,10 +14,7 @@ impl Table {
     pub fn read(text: &str) -> Self {
         let mut table = Self::default();
         let mut request = String::new();
-        for line in text
-            .lines()
-            .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
-        {
+        for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
             let Some(answer) = line.strip_prefix("  ") else {
                 line.trim_end().clone_into(&mut request);
                 assert!(!table.0.contains_key(&request), "{request} is there twice");
@@ -64,9 +61,7 @@ impl Table {
                 let wanted = wanted.and_then(|wanted| wanted.get(persona).or_else(|| wanted.get(REST)));
                 if wanted != Some(said) {
                     let wanted = wanted.map_or("nothing", String::as_str);
-                    found.push(format!(
-                        "{request}: {persona} is told `{said}`, the table says `{wanted}`"
-                    ));
+                    found.push(format!("{request}: {persona} is told `{said}`, the table says `{wanted}`"));
                 }
             }
             let named = wanted.into_iter().flat_map(BTreeMap::keys);

@@ -79,14 +79,8 @@ struct Standing {
 
 fn standings(world: &World) -> Vec<Standing> {
     let now = world.service.now();
-    let roles: Vec<String> = world
-        .service
-        .schema
-        .roles
-        .iter()
-        .filter(|role| role.account)
-        .map(|role| role.code.clone())
-        .collect();
+    let roles: Vec<String> =
+        world.service.schema.roles.iter().filter(|role| role.account).map(|role| role.code.clone()).collect();
     let one = |name: String, role: &String, area: &'static str| Standing {
         name,
         role: role.clone(),
@@ -100,12 +94,7 @@ fn standings(world: &World) -> Vec<Standing> {
         revoked,
     };
     let mut standings = vec![
-        Standing {
-            name: "nobody".into(),
-            role: "grid_worker".into(),
-            grants: Vec::new(),
-            revoked: false,
-        },
+        Standing { name: "nobody".into(), role: "grid_worker".into(), grants: Vec::new(), revoked: false },
         all("ended", "D", 0, Some(now + HOUR_MS), false),
         all("future", "D", now + 1_000 * HOUR_MS, None, false),
         all("revoked", "D", 0, None, true),
@@ -167,11 +156,7 @@ impl Town {
             if standing.revoked {
                 let user = town.world.service.store.user_by_login(&login(at)).expect("users");
                 let user = user.expect("the persona").no;
-                town.world
-                    .service
-                    .store
-                    .set_user_revoked(user, true)
-                    .expect("users");
+                town.world.service.store.set_user_revoked(user, true).expect("users");
             }
         }
         town
@@ -226,25 +211,15 @@ impl Town {
     /// Asks over HTTP.
     pub fn ask(&self, at: usize, method: &str, path: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {}", self.personas[at].token);
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-        ];
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
-        };
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         self.door.ask_with(method, path, &headers, body.as_bytes())
     }
 
     /// The areas of the town, by code.
     pub fn areas(&self) -> BTreeMap<String, gridledger_schema::ids::AreaNo> {
         let areas = ["D", "S", "C", "G1", "G2", "G3"];
-        areas
-            .map(|code| (code.to_owned(), self.world.area(code)))
-            .into_iter()
-            .collect()
+        areas.map(|code| (code.to_owned(), self.world.area(code))).into_iter().collect()
     }
 }
 
@@ -257,12 +232,7 @@ fn sign_in(world: &World, auth: &Auth, at: usize) -> String {
     let user = world.service.store.user_by_login(&login(at)).expect("users");
     let (user, now) = (user.expect("the persona").no, world.service.now());
     let family = [u8::try_from(at).expect("few personas"); 16];
-    let session = RefreshToken {
-        hash: [family[0]; 32],
-        family,
-        user,
-        expires: i64::MAX,
-    };
+    let session = RefreshToken { hash: [family[0]; 32], family, user, expires: i64::MAX };
     world.service.store.put_refresh(&session).expect("a session");
     auth.keys.sign(user, family, now).expect("a token")
 }
@@ -280,12 +250,7 @@ fn refused(world: &World) -> (FeedId, u64) {
     ]);
     let verdict = clerk.create("person", "G1", bad);
     assert!(verdict.refused.is_some(), "{verdict:?}");
-    let query = RefusedQuery {
-        areas: vec![world.area("G1")],
-        asked: false,
-        before: None,
-        limit: 1_000,
-    };
+    let query = RefusedQuery { areas: vec![world.area("G1")], asked: false, before: None, limit: 1_000 };
     let rows = world.service.store.refused(&query).expect("refused entries");
     let row = rows.iter().max_by_key(|row| row.n).expect("one at least");
     (row.feed, row.n)

@@ -40,11 +40,7 @@ fn info(row: &Row) -> Result<AreaInfo, SqlError> {
 
 /// Reads an edge from columns above, valid_from, valid_to after the first.
 fn edge(row: &Row) -> Result<Edge, SqlError> {
-    Ok(Edge {
-        above: AreaNo(row.get(1)?),
-        from: row.get(2)?,
-        to: row.get(3)?,
-    })
+    Ok(Edge { above: AreaNo(row.get(1)?), from: row.get(2)?, to: row.get(3)? })
 }
 
 /// An area and all above it, by whatever edge, as who knew the territory as of `known` (ms) believed it to be: an end
@@ -116,11 +112,7 @@ fn insert(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
 
 /// Brings an area's row to what is wanted; whether anything differed.
 fn change(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
-    let parent = area
-        .parent
-        .as_deref()
-        .map(|code| number(c, code).map(|no| no.0))
-        .transpose()?;
+    let parent = area.parent.as_deref().map(|code| number(c, code).map(|no| no.0)).transpose()?;
     // What an office says of an area outside of a plan holds from always: its past places go.
     c.prepare_cached(
         "DELETE FROM edges WHERE area = (SELECT area FROM areas WHERE code = ?1 AND parent IS DISTINCT FROM ?2)",
@@ -137,9 +129,7 @@ fn change(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
 /// The number of a code.
 pub fn number(c: &Connection<'_>, code: &str) -> Result<AreaNo, StoreError> {
     let mut select = c.prepare_cached("SELECT area FROM areas WHERE code = ?1")?;
-    let found = select
-        .query_row([code], |row| row.get(0).map(AreaNo))
-        .optional()?;
+    let found = select.query_row([code], |row| row.get(0).map(AreaNo)).optional()?;
     found.ok_or_else(|| StoreError::Missing(format!("area {code}")))
 }
 
@@ -155,8 +145,6 @@ fn reaches_a_root(c: &Connection<'_>, code: &str) -> Result<(), StoreError> {
     if walk.query_row([code], |row| row.get(0))? {
         Ok(())
     } else {
-        Err(StoreError::Missing(format!(
-            "way up from area {code}: the areas above it form a circle"
-        )))
+        Err(StoreError::Missing(format!("way up from area {code}: the areas above it form a circle")))
     }
 }

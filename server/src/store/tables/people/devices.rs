@@ -140,12 +140,7 @@ fn code(c: &Connection<'_>, hash: [u8; 32]) -> Result<Option<CodeRow>, StoreErro
     )?;
     let row = select.query_row([hash], |row| {
         let (user, expires) = (UserNo(row.get(0)?), row.get(1)?);
-        Ok(CodeRow {
-            user,
-            expires,
-            device: row.get(2)?,
-            revoked: row.get(3)?,
-        })
+        Ok(CodeRow { user, expires, device: row.get(2)?, revoked: row.get(3)? })
     });
     Ok(row.optional()?)
 }

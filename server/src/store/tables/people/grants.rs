@@ -15,12 +15,7 @@ use crate::store::tables::marks;
 
 /// Reads a grant from columns role, area, valid_from, valid_to, starting at the first.
 fn grant(row: &Row) -> Result<Grant, SqlError> {
-    Ok(Grant {
-        role: row.get(0)?,
-        area: AreaNo(row.get(1)?),
-        from: row.get(2)?,
-        to: row.get(3)?,
-    })
+    Ok(Grant { role: row.get(0)?, area: AreaNo(row.get(1)?), from: row.get(2)?, to: row.get(3)? })
 }
 
 /// A user's grants, ended ones included.
@@ -53,9 +48,7 @@ pub fn put(c: &Connection<'_>, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> 
         "SELECT valid_to FROM grants WHERE user = ?1 AND role = ?2 AND area = ?3 AND valid_from = ?4",
     )?;
     let key = (user.0, &grant.role, grant.area.0, grant.from);
-    let before = select
-        .query_row(key, |row| row.get::<_, Option<i64>>(0))
-        .optional()?;
+    let before = select.query_row(key, |row| row.get::<_, Option<i64>>(0)).optional()?;
     let mut insert = c.prepare_cached(
         "INSERT INTO grants (user, role, area, valid_from, valid_to) SELECT CAST(?1 AS BIGINT), ?2, CAST(?3 AS BIGINT), CAST(?4 AS BIGINT),
            CAST(?5 AS BIGINT)
@@ -67,10 +60,7 @@ pub fn put(c: &Connection<'_>, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> 
     let changed = insert.execute(row)? == 1;
     let ends = |to: Option<i64>| to.unwrap_or(i64::MAX);
     if let Some(before) = before.filter(|before| changed && ends(grant.to) < ends(*before)) {
-        let old = Grant {
-            to: before,
-            ..grant.clone()
-        };
+        let old = Grant { to: before, ..grant.clone() };
         cuts.note(c, user, &old)?;
     }
     Ok(changed)
@@ -116,18 +106,14 @@ pub struct Cuts {
 impl Cuts {
     /// No cuts yet.
     pub fn begin(c: &Connection<'_>, now: i64) -> Result<Self, StoreError> {
-        Ok(Self {
-            at: now.max(last_cut(c)? + 1),
-            areas: BTreeSet::new(),
-        })
+        Ok(Self { at: now.max(last_cut(c)? + 1), areas: BTreeSet::new() })
     }
 
     /// Keeps what had been granted.
     fn note(&mut self, c: &Connection<'_>, user: UserNo, old: &Grant) -> Result<(), StoreError> {
         let mut insert = c.prepare_cached("INSERT INTO replaced_grants VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         insert.execute((user.0, &old.role, old.area.0, old.from, old.to, self.at))?;
-        c.prepare_cached("UPDATE users SET rights_cut = ?2 WHERE user = ?1")?
-            .execute((user.0, self.at))?;
+        c.prepare_cached("UPDATE users SET rights_cut = ?2 WHERE user = ?1")?.execute((user.0, self.at))?;
         self.areas.insert(old.area);
         Ok(())
     }

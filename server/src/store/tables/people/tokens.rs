@@ -28,12 +28,9 @@ pub fn use_up(
     (next, expires): ([u8; 32], i64),
     now: i64,
 ) -> Result<Refreshed, StoreError> {
-    c.prepare_cached("DELETE FROM refresh_tokens WHERE expires <= ?1")?
-        .execute([now])?;
+    c.prepare_cached("DELETE FROM refresh_tokens WHERE expires <= ?1")?.execute([now])?;
     let mut select = c.prepare_cached("SELECT user, used, family FROM refresh_tokens WHERE hash = ?1")?;
-    let row = select.query_row([hash], |row| {
-        Ok((UserNo(row.get(0)?), row.get::<_, bool>(1)?, row.get(2)?))
-    });
+    let row = select.query_row([hash], |row| Ok((UserNo(row.get(0)?), row.get::<_, bool>(1)?, row.get(2)?)));
     match row.optional()? {
         None => Ok(Refreshed::Unknown),
         Some((_, true, _)) => {
@@ -41,14 +38,8 @@ pub fn use_up(
             Ok(Refreshed::Reused)
         }
         Some((user, false, family)) => {
-            c.prepare_cached("UPDATE refresh_tokens SET used = 1 WHERE hash = ?1")?
-                .execute([hash])?;
-            let successor = RefreshToken {
-                hash: next,
-                family,
-                user,
-                expires,
-            };
+            c.prepare_cached("UPDATE refresh_tokens SET used = 1 WHERE hash = ?1")?.execute([hash])?;
+            let successor = RefreshToken { hash: next, family, user, expires };
             put(c, &successor)?;
             Ok(Refreshed::Good(user))
         }

@@ -89,7 +89,6 @@ pub fn set_revoked(c: &Connection<'_>, user: UserNo, revoked: bool) -> Result<()
 }
 
 fn end_sessions(c: &Connection<'_>, user: UserNo) -> Result<(), StoreError> {
-    c.prepare_cached("DELETE FROM refresh_tokens WHERE user = ?1")?
-        .execute([user.0])?;
+    c.prepare_cached("DELETE FROM refresh_tokens WHERE user = ?1")?.execute([user.0])?;
     Ok(())
 }

@@ -48,10 +48,7 @@ fn open() -> Opened {
 
 impl Opened {
     fn all(&self) -> Vec<ReadRow> {
-        let query = ReadQuery {
-            limit: 1_000,
-            ..ReadQuery::default()
-        };
+        let query = ReadQuery { limit: 1_000, ..ReadQuery::default() };
         self.store.reads(&query).unwrap()
     }
 
@@ -74,10 +71,7 @@ fn every_change_of_a_row_breaks_the_chain_where_it_is() {
         ("UPDATE read_log SET hash = zeroblob(32) WHERE no = 2", 2),
     ] {
         let opened = open();
-        opened
-            .store
-            .log_reads((1..=3).map(|n| read("w1", n, i64::from(n))).collect())
-            .unwrap();
+        opened.store.log_reads((1..=3).map(|n| read("w1", n, i64::from(n))).collect()).unwrap();
         let head = chain::check(&opened.store).unwrap().unwrap();
         assert_eq!((head.no, head.hash), (3, opened.all()[2].hash));
         opened.spoil(sql);
@@ -89,26 +83,14 @@ fn every_change_of_a_row_breaks_the_chain_where_it_is() {
 #[test]
 fn what_a_device_brings_is_written_once_and_what_it_left_out_is_noted() {
     let opened = open();
-    opened
-        .store
-        .log_reads(vec![brought(1, 1), brought(2, 2)])
-        .unwrap();
+    opened.store.log_reads(vec![brought(1, 1), brought(2, 2)]).unwrap();
     // The answer was lost; then a phone whose rows 3 and 4 are gone.
-    opened
-        .store
-        .log_reads(vec![brought(1, 1), brought(2, 2), brought(5, 5)])
-        .unwrap();
+    opened.store.log_reads(vec![brought(1, 1), brought(2, 2), brought(5, 5)]).unwrap();
     // An older copy of the phone goes on with a number that was used.
     opened.store.log_reads(vec![brought(2, 9)]).unwrap();
-    opened
-        .store
-        .log_reads(vec![brought(2, 9), brought(5, 5), brought(6, 6)])
-        .unwrap();
-    let told: Vec<_> = opened
-        .all()
-        .into_iter()
-        .map(|row| (row.read.kind, row.read.device_n, row.read.subject))
-        .collect();
+    opened.store.log_reads(vec![brought(2, 9), brought(5, 5), brought(6, 6)]).unwrap();
+    let told: Vec<_> =
+        opened.all().into_iter().map(|row| (row.read.kind, row.read.device_n, row.read.subject)).collect();
     let offline = |n| (ReadKind::Offline, Some(n), "person".to_owned());
     assert_eq!(
         told,
@@ -129,80 +111,27 @@ fn a_clock_that_was_set_back_does_not_take_the_order_with_it() {
     let opened = open();
     opened.store.log_reads(vec![read("w1", 1, 5_000)]).unwrap();
     opened.store.log_reads(vec![read("w1", 2, 1_000)]).unwrap();
-    let from = |from, to| ReadQuery {
-        from: Some(from),
-        to,
-        limit: 10,
-        ..ReadQuery::default()
-    };
+    let from = |from, to| ReadQuery { from: Some(from), to, limit: 10, ..ReadQuery::default() };
     assert_eq!(opened.store.reads(&from(5_000, None)).unwrap().len(), 2);
     assert_eq!(opened.store.reads(&from(0, Some(5_000))).unwrap(), []);
-    assert_eq!(
-        opened.all()[1].read.at,
-        1_000,
-        "when it was seen stands as it was told"
-    );
+    assert_eq!(opened.all()[1].read.at, 1_000, "when it was seen stands as it was told");
 }
 
 #[test]
 fn rows_are_found_by_record_by_person_by_share_and_by_time() {
     let opened = open();
-    let shared = NewRead {
-        share: Some(7),
-        kind: ReadKind::Share,
-        ..read("dept", 2, 30)
-    };
-    opened
-        .store
-        .log_reads(vec![
-            read("w1", 1, 10),
-            read("w2", 1, 20),
-            shared,
-            read("w1", 2, 40),
-        ])
-        .unwrap();
+    let shared = NewRead { share: Some(7), kind: ReadKind::Share, ..read("dept", 2, 30) };
+    opened.store.log_reads(vec![read("w1", 1, 10), read("w2", 1, 20), shared, read("w1", 2, 40)]).unwrap();
     let found = |query: ReadQuery| {
         let rows = opened.store.reads(&ReadQuery { limit: 10, ..query }).unwrap();
         rows.into_iter().map(|row| row.no).collect::<Vec<_>>()
     };
     let all = ReadQuery::default;
-    assert_eq!(
-        found(ReadQuery {
-            record: Some(RecordId([1; 16])),
-            ..all()
-        }),
-        [1, 2]
-    );
-    assert_eq!(
-        found(ReadQuery {
-            user: Some("w1".into()),
-            ..all()
-        }),
-        [1, 4]
-    );
-    assert_eq!(
-        found(ReadQuery {
-            share: Some(7),
-            ..all()
-        }),
-        [3]
-    );
-    assert_eq!(
-        found(ReadQuery {
-            from: Some(20),
-            to: Some(40),
-            ..all()
-        }),
-        [2, 3]
-    );
-    assert_eq!(
-        found(ReadQuery {
-            record: Some(RecordId([2; 16])),
-            user: Some("w1".into()),
-            ..all()
-        }),
-        [4]
-    );
+    assert_eq!(found(ReadQuery { record: Some(RecordId([1; 16])), ..all() }), [1, 2]);
+    assert_eq!(found(ReadQuery { user: Some("w1".into()), ..all() }), [1, 4]);
+    assert_eq!(found(ReadQuery { share: Some(7), ..all() }), [3]);
+    assert_eq!(found(ReadQuery { from: Some(20), to: Some(40), ..all() }), [2, 3]);
+    assert_eq!(found(ReadQuery { record: Some(RecordId([2; 16])), user: Some("w1".into()), ..all() }), [4]);
     assert_eq!(found(ReadQuery { after: 3, ..all() }), [4]);
 }
 
@@ -210,43 +139,23 @@ fn rows_are_found_by_record_by_person_by_share_and_by_time() {
 fn no_question_walks_through_the_whole_log() {
     let mut c = rusqlite::Connection::open_in_memory().unwrap();
     migrations::migrate(&mut c, STEPS).unwrap();
-    let all = ReadQuery {
-        from: Some(1),
-        to: Some(2),
-        limit: 100,
-        ..ReadQuery::default()
-    };
+    let all = ReadQuery { from: Some(1), to: Some(2), limit: 100, ..ReadQuery::default() };
     let cases = [
+        (all.clone(), "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
         (
-            all.clone(),
-            "SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
-        ),
-        (
-            ReadQuery {
-                user: Some("w1".into()),
-                ..all.clone()
-            },
+            ReadQuery { user: Some("w1".into()), ..all.clone() },
             "SEARCH r USING INDEX read_log_user (user=? AND no>? AND no<?)",
         ),
         (
-            ReadQuery {
-                share: Some(1),
-                ..all.clone()
-            },
+            ReadQuery { share: Some(1), ..all.clone() },
             "SEARCH r USING INDEX read_log_share (share=? AND no>? AND no<?)",
         ),
         (
-            ReadQuery {
-                kind: Some(ReadKind::Over),
-                ..all.clone()
-            },
+            ReadQuery { kind: Some(ReadKind::Over), ..all.clone() },
             "SEARCH r USING INDEX read_log_kind (kind=? AND no>? AND no<?)",
         ),
         (
-            ReadQuery {
-                record: Some(RecordId([1; 16])),
-                ..all
-            },
+            ReadQuery { record: Some(RecordId([1; 16])), ..all },
             "SEARCH x USING PRIMARY KEY (record=? AND no>? AND no<?)",
         ),
     ];
@@ -258,27 +167,15 @@ fn no_question_walks_through_the_whole_log() {
         assert!(steps.iter().all(|step| step.starts_with("SEARCH ")), "{steps:?}");
     }
     let first = plan(&c, FIRST_AT, vec![1i64.cell()]);
-    assert_eq!(
-        first,
-        ["SEARCH read_log USING COVERING INDEX read_log_received (received_at>?)"]
-    );
-    let alone = plan(
-        &c,
-        SEEN,
-        vec!["w1".cell(), 1i64.cell(), 2i64.cell(), COUNTED.cell()],
-    );
+    assert_eq!(first, ["SEARCH read_log USING COVERING INDEX read_log_received (received_at>?)"]);
+    let alone = plan(&c, SEEN, vec!["w1".cell(), 1i64.cell(), 2i64.cell(), COUNTED.cell()]);
     let step = "SEARCH seen_alone USING COVERING INDEX seen_alone_at (user=? AND at>? AND at<?)";
     assert!(alone.iter().any(|found| found == step), "{alone:?}");
-    assert!(
-        alone.iter().all(|found| !found.starts_with("SCAN seen_alone")),
-        "{alone:?}"
-    );
+    assert!(alone.iter().all(|found| !found.starts_with("SCAN seen_alone")), "{alone:?}");
 }
 
 fn plan(c: &rusqlite::Connection, sql: &str, values: Vec<Cell>) -> Vec<String> {
     let mut explain = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-    let steps = explain
-        .query_map(rusqlite::params_from_iter(values), |row| row.get(3))
-        .unwrap();
+    let steps = explain.query_map(rusqlite::params_from_iter(values), |row| row.get(3)).unwrap();
     steps.collect::<Result<_, _>>().unwrap()
 }

@@ -26,31 +26,18 @@ fn export_one(c: &Connection<'_>, view: &View, copy: &rusqlite::Connection) -> R
         .columns
         .iter()
         .map(|(name, kind)| {
-            let unique = if name == "id" && view.name.starts_with("ledger_") {
-                " PRIMARY KEY"
-            } else {
-                ""
-            };
+            let unique = if name == "id" && view.name.starts_with("ledger_") { " PRIMARY KEY" } else { "" };
             format!("\"{name}\" {}{unique}", declared(*kind))
         })
         .collect();
-    copy.execute_batch(&format!(
-        "CREATE TABLE \"{}\" ({}) STRICT",
-        view.name,
-        columns.join(", ")
-    ))?;
+    copy.execute_batch(&format!("CREATE TABLE \"{}\" ({}) STRICT", view.name, columns.join(", ")))?;
     let places: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
-    let mut insert = copy.prepare(&format!(
-        "INSERT INTO \"{}\" VALUES ({})",
-        view.name,
-        places.join(", ")
-    ))?;
+    let mut insert =
+        copy.prepare(&format!("INSERT INTO \"{}\" VALUES ({})", view.name, places.join(", ")))?;
     let mut rows = 0;
     let mut select = c.prepare_cached(&as_sqlite(c.spelling(), view))?;
     select.visit((), |row| -> Result<bool, StoreError> {
-        let cells: Vec<Cell> = (0..columns.len())
-            .map(|at| row.cell(at))
-            .collect::<Result<_, SqlError>>()?;
+        let cells: Vec<Cell> = (0..columns.len()).map(|at| row.cell(at)).collect::<Result<_, SqlError>>()?;
         insert.execute(rusqlite::params_from_iter(&cells))?;
         rows += 1;
         Ok(true)
@@ -82,15 +69,6 @@ fn as_sqlite(spelling: Spelling, view: &View) -> String {
             _ => format!("\"{name}\""),
         })
         .collect();
-    let names: Vec<String> = view
-        .columns
-        .iter()
-        .map(|(name, _)| format!("\"{name}\""))
-        .collect();
-    format!(
-        "SELECT {} FROM ({}) AS shown ({})",
-        columns.join(", "),
-        view.select,
-        names.join(", ")
-    )
+    let names: Vec<String> = view.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    format!("SELECT {} FROM ({}) AS shown ({})", columns.join(", "), view.select, names.join(", "))
 }

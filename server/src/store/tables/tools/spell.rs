@@ -21,27 +21,15 @@ impl View {
     fn new(name: &str, columns: &[(&str, ToolKind)], select: String) -> Self {
         Self {
             name: name.to_owned(),
-            columns: columns
-                .iter()
-                .map(|(name, kind)| ((*name).to_owned(), *kind))
-                .collect(),
+            columns: columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
             select,
         }
     }
 
     /// The statement that makes it.
     pub fn create(&self) -> String {
-        let names: Vec<String> = self
-            .columns
-            .iter()
-            .map(|(name, _)| format!("\"{name}\""))
-            .collect();
-        format!(
-            "CREATE VIEW \"{}\" ({}) AS {}",
-            self.name,
-            names.join(", "),
-            self.select
-        )
+        let names: Vec<String> = self.columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        format!("CREATE VIEW \"{}\" ({}) AS {}", self.name, names.join(", "), self.select)
     }
 }
 
@@ -86,8 +74,7 @@ fn ledger(spelling: Spelling, of: &ToolLedger) -> View {
         text(&of.record_type),
     );
     let mut view = View::new(&format!("ledger_{}", of.record_type), OF_RECORD, select);
-    view.columns
-        .extend(of.columns.iter().map(|column| (column.name.clone(), column.kind)));
+    view.columns.extend(of.columns.iter().map(|column| (column.name.clone(), column.kind)));
     view
 }
 
@@ -112,14 +99,7 @@ fn areas(spelling: Spelling) -> View {
 fn gone(spelling: Spelling) -> View {
     let columns = ["id", "type", "area", "changed_position", "why", "now_in"].map(|name| {
         let is_position = name == "changed_position";
-        (
-            name,
-            if is_position {
-                ToolKind::Whole
-            } else {
-                ToolKind::Text
-            },
-        )
+        (name, if is_position { ToolKind::Whole } else { ToolKind::Text })
     });
     let id = id(spelling, "r.record");
     let select = format!(
@@ -135,14 +115,7 @@ fn gone(spelling: Spelling) -> View {
 fn names_of_columns(ledgers: &[ToolLedger]) -> View {
     let columns = ["type", "name", "kind", "masked", "zh", "en"].map(|name| {
         let is_masked = name == "masked";
-        (
-            name,
-            if is_masked {
-                ToolKind::YesNo
-            } else {
-                ToolKind::Text
-            },
-        )
+        (name, if is_masked { ToolKind::YesNo } else { ToolKind::Text })
     });
     let row = |of: &ToolLedger, column: &ToolColumn| {
         let Label { zh, en } = &column.label;
@@ -150,9 +123,7 @@ fn names_of_columns(ledgers: &[ToolLedger]) -> View {
         let [of, name, kind] = [&of.record_type, &*column.name, column.kind.as_str()].map(text);
         format!("({of}, {name}, {kind}, {masked}, {}, {})", text(zh), text(en))
     };
-    let rows = ledgers
-        .iter()
-        .flat_map(|of| of.columns.iter().map(move |column| row(of, column)));
+    let rows = ledgers.iter().flat_map(|of| of.columns.iter().map(move |column| row(of, column)));
     View::new("ledgers_columns", &columns, rows_of(rows))
 }
 
@@ -183,10 +154,7 @@ fn members(spelling: Spelling, columns: &[ToolColumn]) -> String {
         format!("\"{}\" {kind}", column.key)
     });
     let members: Vec<String> = members.collect();
-    format!(
-        "\nLEFT JOIN LATERAL json_to_record(CAST(l.shown AS json)) AS s({}) ON true",
-        members.join(", ")
-    )
+    format!("\nLEFT JOIN LATERAL json_to_record(CAST(l.shown AS json)) AS s({}) ON true", members.join(", "))
 }
 
 fn value(spelling: Spelling, column: &ToolColumn) -> String {

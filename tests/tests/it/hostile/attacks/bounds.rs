@@ -18,10 +18,7 @@ pub(super) fn limits_by_one() -> Vec<Attack> {
     use Code::{BodyTooLarge, FieldUnknown, LimitExceeded, ValueInvalid};
     vec![
         attack("201 intents", &[BodyTooLarge], |t| {
-            let entry = t.edit(
-                t.mine,
-                vec![put("coverage_note", json!(CANARY)); limits::ENTRY_INTENTS + 1],
-            );
+            let entry = t.edit(t.mine, vec![put("coverage_note", json!(CANARY)); limits::ENTRY_INTENTS + 1]);
             t.push(entry)
         }),
         attack("1,001 entries", &[BodyTooLarge], |t| {
@@ -54,42 +51,19 @@ pub(super) fn limits_by_one() -> Vec<Attack> {
             let entry = t.edit(t.mine, vec![intent("companions", Op::Add { item })]);
             t.push(entry)
         }),
-        after(
-            handled,
-            "a child's id one character too long",
-            &[LimitExceeded],
-            |t| {
-                let (child, value) = ("c".repeat(limits::ITEM_CHARS + 1), serde_json::Map::new());
-                let entry = t.edit(t.ticket, vec![intent("checklist", Op::SetChild { child, value })]);
-                t.push(entry)
-            },
-        ),
-        after(
-            handled,
-            "a shared text one character too long",
-            &[ValueInvalid],
-            |t| {
-                let insert = "雀".repeat(4_001);
-                let entry = t.edit(
-                    t.ticket,
-                    vec![intent(
-                        "description",
-                        Op::Splice {
-                            pos: 0,
-                            delete: 0,
-                            insert,
-                        },
-                    )],
-                );
-                t.push(entry)
-            },
-        ),
+        after(handled, "a child's id one character too long", &[LimitExceeded], |t| {
+            let (child, value) = ("c".repeat(limits::ITEM_CHARS + 1), serde_json::Map::new());
+            let entry = t.edit(t.ticket, vec![intent("checklist", Op::SetChild { child, value })]);
+            t.push(entry)
+        }),
+        after(handled, "a shared text one character too long", &[ValueInvalid], |t| {
+            let insert = "雀".repeat(4_001);
+            let entry =
+                t.edit(t.ticket, vec![intent("description", Op::Splice { pos: 0, delete: 0, insert })]);
+            t.push(entry)
+        }),
         after(handled, "a place beyond a text's end", &[ValueInvalid], |t| {
-            let splice = Op::Splice {
-                pos: u32::MAX,
-                delete: u32::MAX,
-                insert: CANARY.into(),
-            };
+            let splice = Op::Splice { pos: u32::MAX, delete: u32::MAX, insert: CANARY.into() };
             let entry = t.edit(t.ticket, vec![intent("description", splice)]);
             t.push(entry)
         }),
@@ -99,10 +73,7 @@ pub(super) fn limits_by_one() -> Vec<Attack> {
             t.push(entry)
         }),
         attack("an entry of more than 256 KiB", &[LimitExceeded], |t| {
-            let entry = t.edit(
-                t.mine,
-                vec![put("coverage_note", json!("x".repeat(limits::ENTRY_BYTES)))],
-            );
+            let entry = t.edit(t.mine, vec![put("coverage_note", json!("x".repeat(limits::ENTRY_BYTES)))]);
             t.push(entry)
         }),
         attack("a field's name of 41 characters", &[FieldUnknown], |t| {
@@ -111,39 +82,16 @@ pub(super) fn limits_by_one() -> Vec<Attack> {
             t.push(entry)
         }),
         attack("5,001 areas", &[BodyTooLarge], |t| {
-            let cursor = AreaCursor {
-                area: AreaNo(9),
-                floor: 0,
-                reached: 0,
-            };
-            t.send(&Request {
-                cursors: vec![cursor; limits::REQUEST_AREAS + 1],
-                ..Request::default()
-            })
+            let cursor = AreaCursor { area: AreaNo(9), floor: 0, reached: 0 };
+            t.send(&Request { cursors: vec![cursor; limits::REQUEST_AREAS + 1], ..Request::default() })
         }),
         attack("2,001 questions", &[BodyTooLarge], |t| {
-            let ask = Ask {
-                feed: t.evil.feed,
-                n: 1,
-                note: String::new(),
-            };
-            t.send(&Request {
-                asks: vec![ask; limits::REQUEST_NOTES + 1],
-                ..Request::default()
-            })
+            let ask = Ask { feed: t.evil.feed, n: 1, note: String::new() };
+            t.send(&Request { asks: vec![ask; limits::REQUEST_NOTES + 1], ..Request::default() })
         }),
         attack("2,001 reads", &[BodyTooLarge], |t| {
-            let read = Read {
-                n: 1,
-                at: MORNING,
-                record: t.mine,
-                fields: vec![],
-                reason: CANARY.into(),
-            };
-            t.send(&Request {
-                reads: vec![read; limits::REQUEST_NOTES + 1],
-                ..Request::default()
-            })
+            let read = Read { n: 1, at: MORNING, record: t.mine, fields: vec![], reason: CANARY.into() };
+            t.send(&Request { reads: vec![read; limits::REQUEST_NOTES + 1], ..Request::default() })
         }),
     ]
 }
@@ -156,22 +104,14 @@ pub(super) fn values() -> Vec<Attack> {
             t.push(entry)
         }),
         attack("an increment past all numbers", &[ValueInvalid], |t| {
-            let entry = t.edit(
-                t.mine,
-                vec![intent("posters_removed", Op::Increment { by: i64::MIN })],
-            );
+            let entry = t.edit(t.mine, vec![intent("posters_removed", Op::Increment { by: i64::MIN })]);
             t.push(entry)
         }),
         attack("a number past every JSON reader", &[ValueInvalid], |t| {
             let mut entry = t.patrol();
-            entry.target = Target::Create {
-                record_type: "dwelling".into(),
-                area: t.world.area("G1"),
-            };
-            entry.intents = vec![
-                put("address", json!({ "number": CANARY })),
-                put("floor_area", json!(1e308)),
-            ];
+            entry.target = Target::Create { record_type: "dwelling".into(), area: t.world.area("G1") };
+            entry.intents =
+                vec![put("address", json!({ "number": CANARY })), put("floor_area", json!(1e308))];
             t.push(entry)
         }),
         attack("a put on a counter", &[OperationMismatch], |t| {
@@ -186,22 +126,14 @@ pub(super) fn values() -> Vec<Attack> {
             let entry = t.edit(t.mine, vec![put("coverage_note", json!(format!("{CANARY}\0")))]);
             t.push(entry)
         }),
-        attack(
-            "an object where a text belongs, with keys of the merge machine",
-            &[ValueInvalid],
-            |t| {
-                let value = json!({ "_conflicts": CANARY, "__proto__": { "x": 1 } });
-                let entry = t.edit(t.mine, vec![put("coverage_note", value)]);
-                t.push(entry)
-            },
-        ),
-        attack(
-            "the bytes of an Automerge document as a value",
-            &[ValueInvalid],
-            |t| {
-                let entry = t.edit(t.mine, vec![put("coverage_note", json!(Document::new().save()))]);
-                t.push(entry)
-            },
-        ),
+        attack("an object where a text belongs, with keys of the merge machine", &[ValueInvalid], |t| {
+            let value = json!({ "_conflicts": CANARY, "__proto__": { "x": 1 } });
+            let entry = t.edit(t.mine, vec![put("coverage_note", value)]);
+            t.push(entry)
+        }),
+        attack("the bytes of an Automerge document as a value", &[ValueInvalid], |t| {
+            let entry = t.edit(t.mine, vec![put("coverage_note", json!(Document::new().save()))]);
+            t.push(entry)
+        }),
     ]
 }

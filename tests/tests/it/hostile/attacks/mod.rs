@@ -23,12 +23,7 @@ fn plain(_: &mut Town) {}
 
 fn attack(name: &'static str, gets: &'static [Code], run: fn(&mut Town) -> Vec<Code>) -> Attack {
     let before = plain;
-    Attack {
-        name,
-        gets,
-        before,
-        run,
-    }
+    Attack { name, gets, before, run }
 }
 
 fn after(
@@ -37,12 +32,7 @@ fn after(
     gets: &'static [Code],
     run: fn(&mut Town) -> Vec<Code>,
 ) -> Attack {
-    Attack {
-        name,
-        gets,
-        before,
-        run,
-    }
+    Attack { name, gets, before, run }
 }
 
 /// All of them.
@@ -80,10 +70,7 @@ fn feeds() -> Vec<Attack> {
             entries[0].n = 1;
             let mut segment = t.evil.segment(EntryHash::ZERO, entries);
             segment.feed = feed;
-            t.send(&Request {
-                segments: vec![segment],
-                ..Request::default()
-            })
+            t.send(&Request { segments: vec![segment], ..Request::default() })
         }),
         attack("entries in a feed that nobody writes", &[FeedUnknown], |t| {
             let request = changed(t, |s| s.feed = FeedId([9; 16]));
@@ -121,45 +108,26 @@ fn feeds() -> Vec<Attack> {
             let mut entry = t.patrol();
             entry.n = 1;
             let segment = t.evil.segment(EntryHash::ZERO, vec![entry]);
-            t.send(&Request {
-                segments: vec![segment],
-                ..Request::default()
-            })
+            t.send(&Request { segments: vec![segment], ..Request::default() })
         }),
         after(with_history, "two segments of one feed", &[BadRequest], |t| {
             let mut entry = t.patrol();
             entry.n = 1;
             let segment = t.evil.segment(EntryHash::ZERO, vec![entry]);
-            t.send(&Request {
-                segments: vec![segment.clone(), segment],
-                ..Request::default()
-            })
+            t.send(&Request { segments: vec![segment.clone(), segment], ..Request::default() })
         }),
-        after(
-            with_history,
-            "another entry under a number used",
-            &[FeedForked],
-            |t| {
-                let mut entry = t.marked();
-                entry.n = 1;
-                let segment = t.evil.segment(EntryHash::ZERO, vec![entry]);
-                t.send(&Request {
-                    segments: vec![segment],
-                    ..Request::default()
-                })
-            },
-        ),
-        after(
-            with_history,
-            "a whole request again, byte for byte",
-            &[CounterBehind],
-            |t| {
-                let request = frames::write_request(&Request::default(), &NoNames);
-                let body = t.evil.seal(&t.world, &request);
-                assert_eq!(deliver(&t.world, &body).codes(), []);
-                deliver(&t.world, &body).codes()
-            },
-        ),
+        after(with_history, "another entry under a number used", &[FeedForked], |t| {
+            let mut entry = t.marked();
+            entry.n = 1;
+            let segment = t.evil.segment(EntryHash::ZERO, vec![entry]);
+            t.send(&Request { segments: vec![segment], ..Request::default() })
+        }),
+        after(with_history, "a whole request again, byte for byte", &[CounterBehind], |t| {
+            let request = frames::write_request(&Request::default(), &NoNames);
+            let body = t.evil.seal(&t.world, &request);
+            assert_eq!(deliver(&t.world, &body).codes(), []);
+            deliver(&t.world, &body).codes()
+        }),
     ]
 }
 
@@ -173,64 +141,35 @@ fn refused_of_another(town: &mut Town) {
 
 fn others() -> Vec<Attack> {
     vec![
-        after(
-            refused_of_another,
-            "asking about somebody else's refused entry",
-            &[],
-            |t| {
-                let ask = Ask {
-                    feed: t.theirs_refused,
-                    n: 1,
-                    note: CANARY.into(),
-                };
-                t.send(&Request {
-                    asks: vec![ask],
-                    ..Request::default()
-                })
-            },
-        ),
-        attack(
-            "ruling on its own refused entry",
-            &[Code::FieldUnknown, Code::NotFound],
-            |t| {
-                let mut entry = t.marked();
-                entry.intents.push(put("nothing", json!(1)));
-                let mut got = t.push(entry);
-                let clerk = Clerk::new(&t.world.service, "evil");
-                let ruled =
-                    refused::admit_one(&clerk.reader(), &clerk.user, (t.evil.feed, t.evil.head.0), "");
-                got.push(ruled.expect_err("no ruling").code());
-                got
-            },
-        ),
+        after(refused_of_another, "asking about somebody else's refused entry", &[], |t| {
+            let ask = Ask { feed: t.theirs_refused, n: 1, note: CANARY.into() };
+            t.send(&Request { asks: vec![ask], ..Request::default() })
+        }),
+        attack("ruling on its own refused entry", &[Code::FieldUnknown, Code::NotFound], |t| {
+            let mut entry = t.marked();
+            entry.intents.push(put("nothing", json!(1)));
+            let mut got = t.push(entry);
+            let clerk = Clerk::new(&t.world.service, "evil");
+            let ruled = refused::admit_one(&clerk.reader(), &clerk.user, (t.evil.feed, t.evil.head.0), "");
+            got.push(ruled.expect_err("no ruling").code());
+            got
+        }),
         attack("listing what was refused to others", &[Code::Forbidden], |t| {
             let clerk = Clerk::new(&t.world.service, "evil");
             let listed = refused::list(&clerk.reader(), &Question::default());
             vec![listed.expect_err("no list").code()]
         }),
         attack("saying that it knows rights it does not have", &[], |t| {
-            let request = Request {
-                grants: [7; 4],
-                ..Request::default()
-            };
+            let request = Request { grants: [7; 4], ..Request::default() };
             t.send(&request)
         }),
         attack("claiming to hold entries of its feed that nobody has", &[], |t| {
-            t.send(&Request {
-                own: vec![(0, u64::MAX), (63, u64::MAX)],
-                ..Request::default()
-            })
+            t.send(&Request { own: vec![(0, u64::MAX), (63, u64::MAX)], ..Request::default() })
         }),
         attack("areas by codes that are SQL", &[], |t| {
             let codes = vec!["G2".into(), "'; DROP TABLE areas; --".into(), String::new()];
             let want = gridledger_schema::wire::Want::Only(codes);
-            let outcome = t.evil.send(
-                &t.world,
-                &Request {
-                    want,
-                    ..Request::default()
-                },
-            );
+            let outcome = t.evil.send(&t.world, &Request { want, ..Request::default() });
             assert!(matches!(outcome, Outcome::Frames(_)));
             outcome.codes()
         }),

@@ -23,19 +23,13 @@ fn patched(town: &mut Town, intents: Vec<Intent>, from: &[u8], to: &[u8]) -> Vec
 pub(super) fn bytes() -> Vec<Attack> {
     use Code::{BadRequest, SignatureInvalid};
     vec![
-        attack(
-            "the bytes of an Automerge document as a request",
-            &[BadRequest],
-            |t| {
-                let payload = Document::new().save();
-                t.evil.send_payload(&t.world, &payload).codes()
-            },
-        ),
-        attack(
-            "the bytes of an Automerge document as a body",
-            &[BadRequest],
-            |t| deliver(&t.world, &Document::new().save()).codes(),
-        ),
+        attack("the bytes of an Automerge document as a request", &[BadRequest], |t| {
+            let payload = Document::new().save();
+            t.evil.send_payload(&t.world, &payload).codes()
+        }),
+        attack("the bytes of an Automerge document as a body", &[BadRequest], |t| {
+            deliver(&t.world, &Document::new().save()).codes()
+        }),
         attack("an operation that is none", &[BadRequest], |t| {
             let note = vec![put("coverage_note", json!(CANARY))];
             patched(t, note, b"0Acoverage_note", b"xAcoverage_note")
@@ -55,26 +49,15 @@ pub(super) fn bytes() -> Vec<Attack> {
         attack("a number that is none", &[BadRequest], |t| {
             let odd = 1.234_567_890_123_456_7e200_f64;
             let nan = f64::NAN.to_be_bytes();
-            patched(
-                t,
-                vec![put("coverage_note", json!(odd))],
-                &odd.to_be_bytes(),
-                &nan,
-            )
+            patched(t, vec![put("coverage_note", json!(odd))], &odd.to_be_bytes(), &nan)
         }),
-        attack(
-            "another text under the same signature",
-            &[SignatureInvalid],
-            |t| {
-                let note = vec![put("coverage_note", json!("abcdefghij"))];
-                patched(t, note, b"abcdefghij", b"ABCDEFGHIJ")
-            },
-        ),
+        attack("another text under the same signature", &[SignatureInvalid], |t| {
+            let note = vec![put("coverage_note", json!("abcdefghij"))];
+            patched(t, note, b"abcdefghij", b"ABCDEFGHIJ")
+        }),
         attack("a request cut in the middle", &[BadRequest], |t| {
             let payload = frames::write_request(&t.evil.push(vec![t.marked()]), &NoNames);
-            t.evil
-                .send_payload(&t.world, &payload[..payload.len() / 2])
-                .codes()
+            t.evil.send_payload(&t.world, &payload[..payload.len() / 2]).codes()
         }),
     ]
 }

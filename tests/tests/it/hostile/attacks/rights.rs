@@ -17,10 +17,7 @@ pub(super) fn rights() -> Vec<Attack> {
     vec![
         attack("a record in another grid", &[RoleNotHeld], |t| {
             let mut entry = t.marked();
-            entry.target = Target::Create {
-                record_type: "patrol".into(),
-                area: t.world.area("G2"),
-            };
+            entry.target = Target::Create { record_type: "patrol".into(), area: t.world.area("G2") };
             t.push(entry)
         }),
         attack("an edit of a record of another grid", &[RoleNotHeld], |t| {
@@ -40,54 +37,31 @@ pub(super) fn rights() -> Vec<Attack> {
         }),
         attack("a type its role may not create", &[CreateForbidden], |t| {
             let mut entry = t.marked();
-            entry.target = Target::Create {
-                record_type: "place".into(),
-                area: t.world.area("G1"),
-            };
+            entry.target = Target::Create { record_type: "place".into(), area: t.world.area("G1") };
             t.push(entry)
         }),
         attack("a field its role may not write", &[FieldForbidden], |t| {
             let entry = t.edit(t.mine, vec![put("review", json!(CANARY))]);
             t.push(entry)
         }),
-        attack(
-            "a field that belongs to the record's creator",
-            &[FieldForbidden],
-            |t| {
-                let entry = t.edit(t.theirs, vec![put("coverage_note", json!(CANARY))]);
-                t.push(entry)
-            },
-        ),
-        attack(
-            "a field of a read class it may not read",
-            &[FieldForbidden],
-            |t| {
-                let mut entry = t.patrol();
-                entry.target = Target::Create {
-                    record_type: "person".into(),
-                    area: t.world.area("G1"),
-                };
-                let mut tags = intent(
-                    "care_tags",
-                    Op::Add {
-                        item: "chronic_illness".into(),
-                    },
-                );
-                tags.facet = 1;
-                entry.intents = vec![put("name", json!(CANARY)), tags];
-                t.push(entry)
-            },
-        ),
-        attack(
-            "an ordinary field smuggled into another facet",
-            &[ValueInvalid],
-            |t| {
-                let mut note = put("coverage_note", json!(CANARY));
-                note.facet = 1;
-                let entry = t.edit(t.mine, vec![note]);
-                t.push(entry)
-            },
-        ),
+        attack("a field that belongs to the record's creator", &[FieldForbidden], |t| {
+            let entry = t.edit(t.theirs, vec![put("coverage_note", json!(CANARY))]);
+            t.push(entry)
+        }),
+        attack("a field of a read class it may not read", &[FieldForbidden], |t| {
+            let mut entry = t.patrol();
+            entry.target = Target::Create { record_type: "person".into(), area: t.world.area("G1") };
+            let mut tags = intent("care_tags", Op::Add { item: "chronic_illness".into() });
+            tags.facet = 1;
+            entry.intents = vec![put("name", json!(CANARY)), tags];
+            t.push(entry)
+        }),
+        attack("an ordinary field smuggled into another facet", &[ValueInvalid], |t| {
+            let mut note = put("coverage_note", json!(CANARY));
+            note.facet = 1;
+            let entry = t.edit(t.mine, vec![note]);
+            t.push(entry)
+        }),
         attack("a facet past all", &[ValueInvalid], |t| {
             let mut note = put("coverage_note", json!(CANARY));
             note.facet = 63;
@@ -102,18 +76,11 @@ pub(super) fn rights() -> Vec<Attack> {
             let entry = t.edit(RecordId([7; 16]), vec![put("coverage_note", json!(CANARY))]);
             t.push(entry)
         }),
-        attack(
-            "a record that a colleague's feed will make",
-            &[RecordUnknown],
-            |t| {
-                let feed = FeedId::of_key(&t.honest.engine().public_key(), 0);
-                let entry = t.edit(
-                    RecordId::created_by(feed, 9_999),
-                    vec![put("coverage_note", json!(CANARY))],
-                );
-                t.push(entry)
-            },
-        ),
+        attack("a record that a colleague's feed will make", &[RecordUnknown], |t| {
+            let feed = FeedId::of_key(&t.honest.engine().public_key(), 0);
+            let entry = t.edit(RecordId::created_by(feed, 9_999), vec![put("coverage_note", json!(CANARY))]);
+            t.push(entry)
+        }),
     ]
 }
 
@@ -142,11 +109,7 @@ fn long_ended(town: &mut Town) {
 }
 
 fn revoked(town: &mut Town) {
-    town.world
-        .service
-        .store
-        .set_device_revoked(town.evil.device, true)
-        .unwrap();
+    town.world.service.store.set_device_revoked(town.evil.device, true).unwrap();
 }
 
 pub(super) fn ended() -> Vec<Attack> {
@@ -156,36 +119,21 @@ pub(super) fn ended() -> Vec<Attack> {
             let entry = t.marked();
             t.push(entry)
         }),
-        after(
-            ended_and_told,
-            "a clock set ahead over a role's end",
-            &[GrantEnded],
-            |t| {
-                let mut entry = t.marked();
-                entry.at += limits::CLOCK_AHEAD_MS;
-                t.push(entry)
-            },
-        ),
-        after(
-            ended_and_told,
-            "an old cursor, after it was told of the end",
-            &[GrantEnded],
-            |t| {
-                let mut entry = t.marked();
-                entry.cursor = 0;
-                t.push(entry)
-            },
-        ),
-        after(
-            long_ended,
-            "a clock set back over a role's end, when the grace is over",
-            &[GraceOver],
-            |t| {
-                let mut entry = t.marked();
-                entry.at -= limits::RIGHTS_GRACE_MS + DAY;
-                t.push(entry)
-            },
-        ),
+        after(ended_and_told, "a clock set ahead over a role's end", &[GrantEnded], |t| {
+            let mut entry = t.marked();
+            entry.at += limits::CLOCK_AHEAD_MS;
+            t.push(entry)
+        }),
+        after(ended_and_told, "an old cursor, after it was told of the end", &[GrantEnded], |t| {
+            let mut entry = t.marked();
+            entry.cursor = 0;
+            t.push(entry)
+        }),
+        after(long_ended, "a clock set back over a role's end, when the grace is over", &[GraceOver], |t| {
+            let mut entry = t.marked();
+            entry.at -= limits::RIGHTS_GRACE_MS + DAY;
+            t.push(entry)
+        }),
         after(revoked, "a revoked device", &[DeviceRevoked], |t| {
             let entry = t.marked();
             t.push(entry)
