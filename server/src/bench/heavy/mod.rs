@@ -46,7 +46,7 @@ const PEOPLE: [(&str, &str, u8); 3] =
 pub fn run(args: &BenchHeavy) -> Result<(), BenchError> {
     let mut settings = Settings::default();
     settings.take("store", &args.store, "--store")?;
-    let file = (format!("records/{TYPE}.json"), include_str!("heavy/heavy.json").to_owned());
+    let file = (format!("records/{TYPE}.json"), include_str!("heavy.json").to_owned());
     let schema = Arc::new(SchemaSet::from_files(&[file])?);
     let store = cli::open_store(&settings.store, &schema, settings.commit_group)?;
     let service = Service::new(store, schema.clone())?;
