@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args as _, Command, CommandFactory as _};
-use gridledger_server::{cli, print};
+use gridledger_server::operate::{cli, print};
 
 use demo::DemoArgs;
 use load::LoadArgs;

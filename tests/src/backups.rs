@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
-use gridledger_server::cli;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
+use gridledger_server::operate::cli;
 use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::restores::NewGeneration;
 use gridledger_server::store::sqlite::copies;

@@ -9,7 +9,8 @@ use gridledger_client::{ClientError, EntryId, Intents, RecordId, Why};
 use gridledger_core::canonical;
 use gridledger_schema::ids::FeedId;
 use gridledger_schema::limits::RIGHTS_GRACE_MS;
-use gridledger_server::refused::{self, Ruled};
+use gridledger_server::desk::refused;
+use gridledger_server::desk::refused::Ruled;
 use serde_json::json;
 
 use crate::office::Clerk;
@@ -529,7 +530,7 @@ impl Histories<'_> {
         let feeds = self.world.service.store.feeds().map_err(text)?;
         self.tally.forks = feeds.iter().filter(|feed| feed.row.ordinal > 0).count();
         self.shown(&there)?;
-        let report = gridledger_server::verify::verify(&self.world.service).map_err(text)?;
+        let report = gridledger_server::operate::verify::verify(&self.world.service).map_err(text)?;
         match report.differences {
             0 => Ok(()),
             _ => Err(format!("verify: {:?}", report.listed)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
-use gridledger_server::ingest::cost::Watch;
+use gridledger_server::record::cost::Watch;
 use gridledger_server::store::Store;
 use gridledger_server::store::postgres::PostgresStore;
 use gridledger_server::store::records::Decide;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::wire::Grant;
-use gridledger_server::desk::{DeskEntry, DeskTarget, DeskVerdict, submit};
-use gridledger_server::ledger::{self, question::Question};
-use gridledger_server::reading::{ReadError, Reader};
-use gridledger_server::service::Service;
+use gridledger_server::desk::disclosure::unmask::Unmask;
+use gridledger_server::desk::ledger;
+use gridledger_server::desk::ledger::question::Question;
+use gridledger_server::desk::writing::{DeskEntry, DeskTarget, DeskVerdict, submit};
+use gridledger_server::rights::reader::{ReadError, Reader};
+use gridledger_server::service::running::Service;
 use gridledger_server::store::people::User;
-use gridledger_server::unmask::Unmask;
 use serde_json::{Value, json};
 
 /// A page as a test sees it.

@@ -1,8 +1,8 @@
 //! Plans in a [`World`]: an office that draws them up, a second person who approves, homes that move with them.
 
 use gridledger_client::{Intents, RecordId};
-use gridledger_server::calendar;
-use gridledger_server::reading::{ReadError, Reader};
+use gridledger_server::calendar::office as calendar;
+use gridledger_server::rights::reader::{ReadError, Reader};
 use gridledger_server::store::people::NewArea;
 use gridledger_server::territory::{self, Kept, apply, report};
 use serde_json::{Value, json};
@@ -159,7 +159,7 @@ pub fn ticket(dwelling: RecordId, title: &str) -> Intents {
 
 /// Makes everything again from the entries, and compares.
 pub fn verified(world: &World) {
-    let report = gridledger_server::verify::verify(&world.service).expect("the store can be read");
+    let report = gridledger_server::operate::verify::verify(&world.service).expect("the store can be read");
     assert_eq!(report.differences, 0, "{report:?}");
 }
 

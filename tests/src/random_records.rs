@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gridledger_core::validate::is_blank;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::{Field, Kind, Merge, RecordType, TIME_MAX_MS};
-use gridledger_server::desk::DeskEntry;
+use gridledger_server::desk::writing::DeskEntry;
 use serde_json::{Map, Value, json};
 
 use crate::office::{Clerk, creating, editing, event};

@@ -12,15 +12,16 @@ use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
-use gridledger_server::cli;
-use gridledger_server::clock::Clocks;
 use gridledger_server::config::StoreAddress;
 use gridledger_server::ingest;
-use gridledger_server::ingest::cost::{Cost, Watch};
-use gridledger_server::service::Service;
+use gridledger_server::operate::cli;
+use gridledger_server::record::cost::{Cost, Watch};
+use gridledger_server::service::clock::Clocks;
+use gridledger_server::service::running::Service;
 use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::people::{NewArea, NewUser};
-use gridledger_server::sync::{self, SyncError};
+use gridledger_server::sync::request as sync;
+use gridledger_server::sync::request::SyncError;
 use tempfile::TempDir;
 
 use crate::at_rest::lock;
@@ -260,7 +261,7 @@ impl World {
 
     /// Moves the clock to the machine's, for a test that goes on with a server of its own.
     pub fn pass_until_today(&self) {
-        self.pass(gridledger_server::service::now() - self.service.now());
+        self.pass(gridledger_server::service::running::now() - self.service.now());
     }
 
     /// A user with one role at one area.

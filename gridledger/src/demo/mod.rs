@@ -24,10 +24,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use gridledger_client::ClientError;
-use gridledger_server::cli::say::{CliError, Speaker};
-use gridledger_server::desk::ImportError;
+use gridledger_server::desk::writing::ImportError;
+use gridledger_server::operate::cli::say::{CliError, Speaker};
+use gridledger_server::operate::print;
 use gridledger_server::store::StoreError;
-use gridledger_server::{note_line, print, put_line};
+use gridledger_server::{note_line, put_line};
 
 use clock::DayClock;
 use day::Day;

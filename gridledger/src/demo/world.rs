@@ -8,16 +8,17 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{codes, passwords};
-use gridledger_server::cli::open_store;
-use gridledger_server::clock::Clocks;
 use gridledger_server::config::{Settings, StoreAddress};
-use gridledger_server::desk::import_register;
+use gridledger_server::desk::writing::import_register;
 use gridledger_server::http::{self, Running};
-use gridledger_server::import::staff::{Role, StaffRow};
-use gridledger_server::import::{Date, Fault, areas, register, staff};
-use gridledger_server::service::Service;
+use gridledger_server::office::import::staff::{Role, StaffRow};
+use gridledger_server::office::import::{Date, Fault, areas, register, staff};
+use gridledger_server::office::town;
+use gridledger_server::office::town::{Town, TownCounts, TownSize};
+use gridledger_server::operate::cli::open_store;
+use gridledger_server::service::clock::Clocks;
+use gridledger_server::service::running::Service;
 use gridledger_server::store::people::{NewArea, NewUser, User};
-use gridledger_server::town::{self, Town, TownCounts, TownSize};
 
 use super::DemoError;
 use super::clock::DayClock;
@@ -71,7 +72,9 @@ pub struct World {
 }
 
 /// A fault of a made-up sheet is a fault of the program.
-fn sound<T>(parsed: Result<gridledger_server::import::Parsed<T>, Vec<Fault>>) -> Result<T, DemoError> {
+fn sound<T>(
+    parsed: Result<gridledger_server::office::import::Parsed<T>, Vec<Fault>>,
+) -> Result<T, DemoError> {
     parsed.map(|parsed| parsed.rows).map_err(|faults| {
         let first = faults.first().map(ToString::to_string).unwrap_or_default();
         DemoError::Town(first)

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use gridledger_client::ClientError;
 use gridledger_core::wire::WireError;
-use gridledger_server::cli::say::CliError;
 use gridledger_server::config::ConfigError;
+use gridledger_server::operate::cli::say::CliError;
 use gridledger_server::store::StoreError;
 
 use hostile::Done;
@@ -118,7 +118,7 @@ fn measure(args: &LoadArgs) -> Result<(), LoadError> {
     gridledger_server::note_line!("{total} phones make ready");
     let mut ready = phone::make_ready(&town, &serving.url, folder.path(), args.edits)?;
     if !args.json {
-        gridledger_server::print::text(format_args!("{}", page::head()));
+        gridledger_server::operate::print::text(format_args!("{}", page::head()));
     }
     for (&at_once, &size) in args.at_once.iter().zip(&sizes) {
         let phones: Vec<Ready> = ready.drain(..size).collect();
@@ -126,7 +126,10 @@ fn measure(args: &LoadArgs) -> Result<(), LoadError> {
         let driven = runtime.block_on(drive::drive(&serving.url, phones, at_once))?;
         let used = serving.used()?.since(before);
         let row = Row::of(at_once, args.edits, &driven, used);
-        gridledger_server::print::text(format_args!("{}", if args.json { row.json() } else { row.line() }));
+        gridledger_server::operate::print::text(format_args!(
+            "{}",
+            if args.json { row.json() } else { row.line() }
+        ));
         driven.acknowledged(args.edits)?;
     }
     let stored = serving.end(&args.store)?;

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use gridledger_server::cli::open_service;
+use gridledger_server::operate::cli::open_service;
 
 use super::LoadError;
 use super::town::settings;

@@ -2,8 +2,8 @@
 
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::codes;
-use gridledger_server::cli::open_service;
 use gridledger_server::config::Settings;
+use gridledger_server::operate::cli::open_service;
 use gridledger_server::store::StoreError;
 use gridledger_server::store::people::{NewArea, NewUser};
 

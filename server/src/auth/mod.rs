@@ -3,16 +3,14 @@
 //! Reading order: [`passwords`] checks one password, [`limits`] says how often, [`tokens`] signs and reads access
 //! tokens, [`sessions`] puts them together; [`caller`] is what a route asks for; [`codes`] enrol a phone.
 
-pub mod caller;
 pub mod codes;
 pub mod limits;
 pub mod passwords;
-pub mod sessions;
 pub mod tokens;
 
 use crate::store::{Store, StoreError};
 
-pub use caller::Caller;
+pub use crate::http::signed_in::caller::Caller;
 use limits::LoginLimits;
 use passwords::Passwords;
 use tokens::Keys;

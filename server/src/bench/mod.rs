@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::auth::codes;
 use crate::config::Settings;
-use crate::service::Service;
+use crate::service::running::Service;
 use crate::store::people::{NewArea, NewUser};
 use crate::store::sqlite::SqliteStore;
 use crate::{http, ingest};

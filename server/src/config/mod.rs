@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use gridledger_schema::limits::{self, BODY_SECONDS};
 
-use crate::lease::LEASE_DAYS;
-use crate::service::LEAST_FREE_MIB;
+use crate::service::running::LEAST_FREE_MIB;
 use crate::store::jobs::COMMIT_GROUP;
+use crate::sync::lease::LEASE_DAYS;
 pub use address::{StoreAddress, without_password};
 
 /// What the names of environment variables begin with.

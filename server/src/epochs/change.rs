@@ -7,8 +7,8 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 
 use super::{Wanted, wiped};
-use crate::ingest::working::Working;
-use crate::service::Service;
+use crate::record::working::Working;
+use crate::service::running::Service;
 use crate::store::StoreError;
 use crate::store::records::{AreaHead, ErasureRow, EventKind, EventRow, Source, Writes};
 

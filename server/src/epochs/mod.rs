@@ -2,7 +2,6 @@
 //! rules changed. Each is one transaction: the new generation, the bytes that go, and the row that says so.
 
 mod change;
-mod daily;
 mod retention;
 mod rules;
 
@@ -14,12 +13,12 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::Merge;
 
-use crate::reading::ReadError;
-use crate::service::Service;
+use crate::rights::reader::ReadError;
+use crate::service::running::Service;
 use crate::store::records::{ErasureRow, Writes};
 use change::{Change, Done};
 
-pub use daily::Daily;
+pub use crate::operate::daily::Daily;
 pub use retention::{Retained, retain};
 pub use rules::renew;
 

@@ -4,7 +4,7 @@ use gridledger_schema::limits;
 
 use super::change::{Change, Done, make};
 use super::{Reason, Wanted};
-use crate::service::Service;
+use crate::service::running::Service;
 use crate::store::StoreError;
 
 /// Records looked at in one batch: what a writer waits for at most is one of them.
@@ -99,7 +99,7 @@ fn count(service: &Service) -> Result<Retained, StoreError> {
         let Some(record_type) = service.schema.record_type(&row.record_type) else {
             continue;
         };
-        let working = crate::ingest::working::Working::load(row, documents)?;
+        let working = crate::record::working::Working::load(row, documents)?;
         let (due, _) = gridledger_core::retention::due(record_type, working.documents(), now);
         told.erased += u64::from(!due.is_empty());
     }

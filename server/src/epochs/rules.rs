@@ -3,8 +3,8 @@
 use gridledger_core::document::RULES_VERSION;
 
 use super::begin;
-use crate::reading::ReadError;
-use crate::service::Service;
+use crate::rights::reader::ReadError;
+use crate::service::running::Service;
 use crate::store::StoreError;
 
 /// Records of one batch.

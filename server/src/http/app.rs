@@ -11,18 +11,19 @@ use gridledger_schema::code::Code;
 use rustls::ServerConfig;
 use tokio::sync::oneshot;
 
-use super::body::BodyTime;
-use super::metrics::{Metrics, MetricsAccess};
-use super::observe::{Tls, observe};
-use super::peer::TrustForwarded;
-use super::rates::{Rates, turnstile};
-use super::{
-    ApiError, entries, erasure, exports, health, ledgers, listen, lost, metrics, plans, reads, records,
-    refused, sessions, shares, sync, tls,
-};
+use super::ApiError;
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
-use crate::service::Service;
+use crate::http::edge::body::BodyTime;
+use crate::http::edge::metrics::{Metrics, MetricsAccess};
+use crate::http::edge::observe::{Tls, observe};
+use crate::http::edge::peer::TrustForwarded;
+use crate::http::edge::rates::{Rates, turnstile};
+use crate::http::edge::{listen, metrics, tls};
+use crate::http::routes::{
+    entries, erasure, exports, health, ledgers, lost, plans, reads, records, refused, sessions, shares, sync,
+};
+use crate::service::running::Service;
 
 /// Every route.
 pub fn routes(cfg: &mut web::ServiceConfig) {

@@ -5,43 +5,18 @@
 //! how often one may ask; [`error`] is the one shape of every refusal; [`body`] reads bodies within limits.
 
 pub mod app;
-mod bare;
-pub mod body;
-pub mod entries;
-pub mod erasure;
-pub mod error;
-pub mod exports;
-pub mod health;
-pub mod ledgers;
-pub mod line;
-pub mod listen;
-pub mod lost;
-pub mod metrics;
-mod numbered;
-pub mod observe;
-pub mod peer;
-pub mod pieces;
-pub mod plans;
-pub mod rates;
-pub mod reads;
-pub mod records;
-pub mod refused;
-pub mod request_id;
-pub mod room;
-pub mod seats;
-pub mod sessions;
-pub mod shares;
-pub mod sync;
-pub mod tls;
+pub mod edge;
+pub mod routes;
+pub mod signed_in;
 
 use actix_web::web;
 use gridledger_schema::code::Code;
 
-use crate::service::Service;
+use crate::service::running::Service;
 
+pub use crate::http::edge::error::ApiError;
+pub use crate::http::edge::metrics::Metrics;
 pub use app::{Running, start};
-pub use error::ApiError;
-pub use metrics::Metrics;
 
 /// The one door from async code to the store: runs `work` on a thread that may block.
 pub async fn block<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, ApiError>

@@ -9,9 +9,9 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{CONSENTS, RecordType};
 
-use super::working::Working;
 use super::{Plan, Stop, refuse};
 use crate::epochs::{Reason, wiped};
+use crate::record::working::Working;
 use crate::store::StoreError;
 use crate::store::records::{ErasureRow, EventKind, EventRow};
 

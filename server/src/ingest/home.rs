@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 
 use super::Plan;
 use crate::faults;
+use crate::record::parts::{Part, named};
 use crate::store::StoreError;
 use crate::store::plans::RouteRow;
 use crate::store::records::Push;
-use crate::territory::parts::{Part, named};
 use crate::territory::survey::references;
 
 /// Households that a push says people live in: a new person says nothing of a place.

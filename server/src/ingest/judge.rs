@@ -14,8 +14,8 @@ use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
 use gridledger_schema::wire::AreaInfo;
 
-use super::working::{SeenFacets, Working};
 use super::{Plan, Stop, known, refuse};
+use crate::record::working::{SeenFacets, Working};
 use crate::store::StoreError;
 use crate::store::records::{CheckedSegment, EventKind};
 

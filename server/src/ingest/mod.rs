@@ -1,8 +1,8 @@
 //! Ingest: decides a push. Plan, then do: this reads through a [`Source`] and returns what to write; the store's engine
 //! does both inside one transaction.
 
+use crate::record::cost;
 mod again;
-pub mod cost;
 mod epochs;
 mod home;
 mod judge;
@@ -12,7 +12,6 @@ mod parallel;
 mod quota;
 mod retimed;
 mod sent;
-pub(crate) mod working;
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry as Slot;
@@ -30,19 +29,19 @@ use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 
-use crate::clock;
 use crate::faults;
+use crate::record::cost::{Cost, Meter, Metered, Watch};
+use crate::record::moving::Crossing;
+use crate::record::working::{Own, Working};
+use crate::service::clock;
 use crate::store::StoreError;
 use crate::store::people::UserNo;
 use crate::store::plans::RouteRow;
 use crate::store::records::{
     AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Spent, Writes,
 };
-use crate::territory::moving::Crossing;
-use cost::{Cost, Meter, Metered, Watch};
 pub(crate) use home::leads_on;
 use parallel::Prepared;
-use working::{Own, Working};
 
 /// The function a store asks inside each push's transaction.
 pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
@@ -84,7 +83,7 @@ fn comes_again() -> Refusal {
 
 /// Why an entry was not stored: a refusal of its own, a recovery that has to come further, or a store that failed and
 /// takes the whole push with it.
-enum Stop {
+pub(crate) enum Stop {
     Refused(Refusal),
     /// Its turn comes when the recovery of the store has come further.
     Waits,

@@ -6,8 +6,8 @@ use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::RecordType;
 
-use super::working::Working;
 use super::{Plan, Stop};
+use crate::record::working::Working;
 use crate::store::StoreError;
 
 impl Plan<'_> {

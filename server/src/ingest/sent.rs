@@ -9,13 +9,13 @@ use gridledger_schema::limits;
 use gridledger_schema::set::Scope;
 use gridledger_schema::wire::Grant;
 
-use super::working::{Own, SeenFacets, Working};
 use super::{Plan, Stop};
 use crate::faults::is_planted;
-use crate::reading::handlers;
-use crate::segments::reads_parts;
+use crate::record::working::{Own, SeenFacets, Working};
+use crate::rights::reader::handlers;
 use crate::store::StoreError;
 use crate::store::records::CheckedSegment;
+use crate::sync::segments::reads_parts;
 
 impl Plan<'_> {
     /// The entry with the cursor that its device can have had. An entry that claims more is judged as having seen less: it

@@ -3,6 +3,7 @@
 //! Nothing here decides anything: [`RecordStore::push`] asks `ingest` under its locks, everything else reads or writes rows.
 
 pub mod audit;
+pub mod chain;
 pub mod clock;
 pub mod desk;
 mod engine;

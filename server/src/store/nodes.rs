@@ -7,7 +7,7 @@ use gridledger_schema::wire::AreaInfo;
 
 use super::StoreError;
 use super::notices::Notices;
-use crate::given::{Bounds, Sent};
+use crate::service::given::{Bounds, Sent};
 
 /// The calls. What [`advance_counter`](Self::advance_counter), [`meet`](Self::meet) and [`give`](Self::give) keep may be lost as a
 /// whole, with a crash of the database, and never in part.

@@ -15,7 +15,7 @@ pub use super::parts::{Changes, ErasureRow, Handled, Spent};
 use super::people::{FeedRow, UserNo};
 use super::plans::RouteRow;
 use crate::faults;
-use crate::given::{Bounds, Sent};
+use crate::service::given::{Bounds, Sent};
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
 #[derive(Clone, Debug)]

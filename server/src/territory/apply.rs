@@ -7,13 +7,14 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::Grant;
 
-use super::parts::Part;
 use super::plan::Draft;
 use super::survey::Survey;
-use super::{Kept, Plan, Signature, State, expect, find, flaw, moving, overtaken, plan, report, rights};
+use super::{Kept, Plan, Signature, State, expect, find, flaw, overtaken, plan, report, rights};
 use crate::faults;
-use crate::reading::{ReadError, Reader};
-use crate::service::Service;
+use crate::record::moving;
+use crate::record::parts::Part;
+use crate::rights::reader::{ReadError, Reader};
+use crate::service::running::Service;
 use crate::store::StoreError;
 use crate::store::people::{NewArea, NewUser};
 use crate::store::plans::{Reparenting, Succession, TerritoryChange};

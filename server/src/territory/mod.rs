@@ -10,8 +10,6 @@
 //! - [`report`]: counts before and after.
 
 pub mod apply;
-pub mod moving;
-pub mod parts;
 pub mod plan;
 pub mod report;
 mod rights;
@@ -25,11 +23,11 @@ use gridledger_schema::ids::AreaNo;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::reading::{ReadError, Reader};
-use crate::service::Service;
+use crate::record::parts::Part;
+use crate::rights::reader::{ReadError, Reader};
+use crate::service::running::Service;
 use crate::store::StoreError;
 use crate::store::plans::PlanRow;
-use parts::Part;
 use plan::Draft;
 
 /// How far a plan has come.

@@ -9,9 +9,9 @@ use gridledger_schema::set::SchemaSet;
 use serde::{Deserialize, Serialize};
 
 use super::flaw;
-use super::parts::Part;
-use crate::calendar;
-use crate::import::Date;
+use crate::calendar::office as calendar;
+use crate::office::import::Date;
+use crate::record::parts::Part;
 
 /// Days for which old and new heads share what moved, if the plan does not say.
 pub const HAND_OVER_DAYS: u32 = 7;

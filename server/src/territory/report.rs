@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::survey::Located;
 use super::{Plan, find};
-use crate::calendar;
-use crate::reading::{ReadError, Reader};
-use crate::service::Service;
+use crate::calendar::office as calendar;
+use crate::rights::reader::{ReadError, Reader};
+use crate::service::running::Service;
 use crate::store::StoreError;
 use crate::store::plans::Census;
 

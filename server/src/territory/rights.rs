@@ -8,8 +8,8 @@ use gridledger_schema::set::{Role, Scope};
 
 use super::plan::{Draft, Posting};
 use super::{Plan, flaw};
-use crate::calendar;
-use crate::reading::{ReadError, Reader};
+use crate::calendar::office as calendar;
+use crate::rights::reader::{ReadError, Reader};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 

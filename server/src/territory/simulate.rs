@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{Draft, NORM_HOUSEHOLDS, Parting};
 use super::report::{self, Sums};
 use super::survey::{Survey, references};
-use crate::service::Service;
+use crate::service::running::Service;
 use crate::store::StoreError;
 use crate::store::people::Device;
 

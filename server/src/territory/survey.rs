@@ -7,10 +7,10 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::{Kind, RecordType};
 use serde_json::{Map, Value};
 
-use super::parts::{Part, named};
-use crate::ledger::row::merged;
-use crate::reading::Reach;
-use crate::service::Service;
+use crate::record::parts::{Part, named};
+use crate::rights::reader::Reach;
+use crate::service::running::Service;
+use crate::shown::row::merged;
 use crate::store::StoreError;
 use crate::store::records::LedgerQuery;
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::Settings;
-use gridledger_server::service::Service;
-use gridledger_server::{cli, http};
+use gridledger_server::http;
+use gridledger_server::operate::cli;
+use gridledger_server::service::running::Service;
 
 type Failure = Box<dyn std::error::Error>;
 

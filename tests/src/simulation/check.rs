@@ -13,9 +13,9 @@ use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{RecordType, Scope};
-use gridledger_server::service::Service;
+use gridledger_server::operate::verify::verify;
+use gridledger_server::service::running::Service;
 use gridledger_server::store::records::{EventKind, HistoryRow};
-use gridledger_server::verify::verify;
 use serde_json::{Value, json};
 
 use super::clocks::is_of_clocks;

@@ -13,9 +13,9 @@ use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{
     AreaCursor, Ask, EntrySeen, Frame, Missing, Read, Receipt, Recovery, Request, Want,
 };
-use gridledger_server::sync;
-use gridledger_server::verify::verify;
-use gridledger_server::view;
+use gridledger_server::desk::record as view;
+use gridledger_server::operate::verify::verify;
+use gridledger_server::sync::request as sync;
 use gridledger_tests::attacker::{Attacker, Outcome, put};
 use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{MORNING, Phone, World};

@@ -8,7 +8,7 @@ use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::suite::Suite;
-use gridledger_server::ingest::cost::Cost;
+use gridledger_server::record::cost::Cost;
 use gridledger_server::store::people::FeedRow;
 use gridledger_server::store::records::{CheckedSegment, Heard, Push, SignedEntry};
 use gridledger_tests::attacker::{Attacker, Outcome, intent, put};
@@ -152,11 +152,11 @@ fn a_phone_that_goes_away_in_the_middle_leaves_a_whole_store() {
     let outcome = attacker.try_entries(&world, heavy.clone());
     assert_eq!(outcome.codes(), [Code::Busy]);
     assert!(attacker.head.0 < heavy.last().unwrap().n);
-    let report = gridledger_server::verify::verify(&world.service).unwrap();
+    let report = gridledger_server::operate::verify::verify(&world.service).unwrap();
     assert_eq!((report.differences, report.halted), (0, 1), "{report:?}");
     // It comes back, and the signature with it.
     push_all(&world, &mut attacker, &heavy);
-    let report = gridledger_server::verify::verify(&world.service).unwrap();
+    let report = gridledger_server::operate::verify::verify(&world.service).unwrap();
     assert_eq!((report.differences, report.halted), (0, 0), "{report:?}");
 }
 

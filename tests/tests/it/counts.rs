@@ -4,11 +4,12 @@
 use gridledger_client::{ClientError, Intents, Purpose, RecordId};
 use gridledger_schema::code::Code;
 use gridledger_schema::limits::BULK_RECORDS;
-use gridledger_server::reading::ReadError;
-use gridledger_server::reads::page;
-use gridledger_server::unmask::Unmask;
-use gridledger_server::verify::verify;
-use gridledger_server::{exports, view};
+use gridledger_server::desk::disclosure::exports;
+use gridledger_server::desk::disclosure::unmask::Unmask;
+use gridledger_server::desk::reads::page;
+use gridledger_server::desk::record as view;
+use gridledger_server::operate::verify::verify;
+use gridledger_server::rights::reader::ReadError;
 use gridledger_tests::office::{Clerk, put, why};
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::RecordId;
-use gridledger_server::verify::verify;
-use gridledger_server::view;
+use gridledger_server::desk::record as view;
+use gridledger_server::operate::verify::verify;
 use gridledger_tests::office::{Clerk, creating, editing, event, put, ticket, why};
 use gridledger_tests::world::World;
 use serde_json::json;
@@ -21,7 +21,7 @@ fn world() -> World {
     world
 }
 
-fn code(verdict: &gridledger_server::desk::DeskVerdict) -> Option<Code> {
+fn code(verdict: &gridledger_server::desk::writing::DeskVerdict) -> Option<Code> {
     verdict.refused.as_ref().map(|refusal| refusal.code)
 }
 

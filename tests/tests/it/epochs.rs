@@ -8,7 +8,7 @@ use gridledger_core::document::RULES_VERSION;
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_server::epochs::{Reason, Wanted, erase, renew, retain};
-use gridledger_server::verify::verify;
+use gridledger_server::operate::verify::verify;
 use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Map, Value, json};
@@ -148,7 +148,7 @@ fn an_erased_field_is_gone_everywhere_and_beats_a_concurrent_edit() {
         scene.nowhere(text);
     }
     let officer = Clerk::new(&scene.world.service, "p1");
-    let history = gridledger_server::view::history(&officer.reader(), person, None).unwrap();
+    let history = gridledger_server::desk::record::history(&officer.reader(), person, None).unwrap();
     let entries = history["entries"].as_array().unwrap();
     let erased = entries.iter().filter(|entry| entry["erased"] == json!(true));
     assert_eq!((entries.len(), erased.count()), (3, 2), "{history}");
@@ -182,7 +182,7 @@ fn an_erased_record_leaves_nothing_but_its_row() {
     let (row, documents) = scene.world.service.store.record(person).unwrap().unwrap();
     assert!(row.erased && documents.is_empty());
     let officer = Clerk::new(&scene.world.service, "p1");
-    let found = gridledger_server::view::record(&officer.reader(), person, None);
+    let found = gridledger_server::desk::record::record(&officer.reader(), person, None);
     assert_eq!(found.unwrap_err().code(), Code::Erased);
     let states = scene.w1.engine().receipts(9).unwrap();
     assert!(states.iter().all(|(.., state)| *state == SentState::InLedger));

@@ -9,7 +9,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::limits;
-use gridledger_server::verify::verify;
+use gridledger_server::operate::verify::verify;
 use gridledger_tests::attacker::{Attacker, intent, put};
 use gridledger_tests::world::{Phone, World};
 use serde_json::json;

@@ -4,11 +4,12 @@
 use gridledger_client::Intents;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::{Settings, StoreAddress};
+use gridledger_server::ingest;
+use gridledger_server::operate::{cli, verify};
 use gridledger_server::store::StoreError;
 use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::postgres::PostgresStore;
 use gridledger_server::store::tables::steps::STEPS;
-use gridledger_server::{cli, ingest, verify};
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::fixtures;
 use gridledger_tests::office::Clerk;

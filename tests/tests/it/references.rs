@@ -5,7 +5,7 @@ use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::ids::RecordId;
-use gridledger_server::verify::{Kind, verify};
+use gridledger_server::operate::verify::{Kind, verify};
 use gridledger_tests::at_rest::{lock, open_raw};
 use gridledger_tests::attacker::{Attacker, intent, put};
 use gridledger_tests::office::{Clerk, editing, event, ticket};
@@ -133,7 +133,7 @@ fn verify_finds_what_an_earlier_version_let_in_and_it_stays_readable() {
         (found.of.as_str(), found.what.as_str()),
         (household.to_string().as_str(), "dwelling_id: must name a dwelling")
     );
-    let shown = gridledger_server::view::record(&clerk.reader(), household, None).unwrap();
+    let shown = gridledger_server::desk::record::record(&clerk.reader(), household, None).unwrap();
     assert_eq!(shown["fields"]["dwelling_id"], json!(dwelling.to_string()));
 }
 

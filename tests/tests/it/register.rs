@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use gridledger_server::desk::{ImportError, ImportReport, import_register};
-use gridledger_server::import::Date;
-use gridledger_server::import::areas;
-use gridledger_server::import::register::{self, Register};
+use gridledger_server::desk::writing::{ImportError, ImportReport, import_register};
+use gridledger_server::office::import::Date;
+use gridledger_server::office::import::areas;
+use gridledger_server::office::import::register;
+use gridledger_server::office::import::register::Register;
+use gridledger_server::office::town;
+use gridledger_server::office::town::TownSize;
+use gridledger_server::operate::verify::verify;
 use gridledger_server::store::people::NewArea;
-use gridledger_server::town::{self, TownSize};
-use gridledger_server::verify::verify;
 use gridledger_tests::office::Clerk;
 use gridledger_tests::world::World;
 

@@ -3,10 +3,11 @@
 use gridledger_client::engine::Engine;
 use gridledger_client::{ClientError, Intents, Purpose, Query, RecordId};
 use gridledger_schema::code::Code;
-use gridledger_server::reads::{chain, page};
+use gridledger_server::desk::reads::page;
+use gridledger_server::desk::record as view;
+use gridledger_server::operate::verify::verify;
+use gridledger_server::store::chain;
 use gridledger_server::store::reads::{ReadKind, ReadQuery, ReadRow};
-use gridledger_server::verify::verify;
-use gridledger_server::view;
 use gridledger_tests::office::{Clerk, put, ticket, why};
 use gridledger_tests::world::{Line, Phone, World};
 use serde_json::{Value, json};
@@ -232,9 +233,13 @@ fn more_than_a_hundred_people_take_two_persons() {
     assert_eq!(po.refused_page("person", &with(&[("export", "1")])), Code::SecondPersonRequired);
     let asked = |clerk: &Clerk<'_>| {
         let body = json!({ "type": "person", "area": "C", "reason": "年度核对名册" });
-        gridledger_server::exports::ask(&clerk.reader(), serde_json::from_value(body).unwrap())
+        gridledger_server::desk::disclosure::exports::ask(
+            &clerk.reader(),
+            serde_json::from_value(body).unwrap(),
+        )
     };
-    let approve = |clerk: &Clerk<'_>, no| gridledger_server::exports::approve(&clerk.reader(), no);
+    let approve =
+        |clerk: &Clerk<'_>, no| gridledger_server::desk::disclosure::exports::approve(&clerk.reader(), no);
     let no = asked(&po).unwrap();
     assert_eq!(approve(&po, no).unwrap_err().code(), Code::SecondPersonRequired, "not by who asked");
     assert_eq!(approve(&Clerk::new(&world.service, "dc"), no).unwrap_err().code(), Code::NotFound);

@@ -65,7 +65,7 @@ fn a_change_reaches_phones_as_an_event_of_the_log_and_costs_them_nothing() {
     assert!(report.bytes_down < 200, "{}", report.bytes_down);
     let head = world.service.store.head(world.area("G1")).unwrap();
     assert_eq!(head.seq, 1);
-    let report = gridledger_server::verify::verify(&world.service).unwrap();
+    let report = gridledger_server::operate::verify::verify(&world.service).unwrap();
     assert_eq!(report.differences, 0, "{:?}", report.listed);
 }
 
@@ -291,7 +291,7 @@ fn nobody_is_given_a_log_beyond_a_change_of_rights_that_was_not_told() {
     writer.sync(&world).unwrap();
     // The right ends after the answer has begun and before its news are read.
     let request = late.engine().request(0).unwrap();
-    let mut answer = gridledger_server::sync::open(&world.service, &request.body).unwrap();
+    let mut answer = gridledger_server::sync::request::open(&world.service, &request.body).unwrap();
     world.take("w1", "grid_worker", "G1");
     let (bytes, last) = answer.next(&world.service).unwrap();
     assert!(last);
@@ -316,7 +316,7 @@ fn an_answer_that_is_still_being_sent_ends_with_the_role_it_was_begun_under() {
     patrol(&mut writer).unwrap();
     writer.sync(&world).unwrap();
     let request = late.engine().request(0).unwrap();
-    let mut answer = gridledger_server::sync::open(&world.service, &request.body).unwrap();
+    let mut answer = gridledger_server::sync::request::open(&world.service, &request.body).unwrap();
     world.pass(HOUR);
     let (bytes, last) = answer.next(&world.service).unwrap();
     assert!(last);

@@ -14,10 +14,10 @@ use gridledger_schema::wire::Grant;
 use super::BenchError;
 use super::author::Author;
 use crate::config::Settings;
-use crate::service::Service;
+use crate::operate::{cli, tools};
+use crate::service::running::Service;
 use crate::store::people::{NewArea, NewUser};
 use crate::store::records::{Push, SegmentVerdict, SignedEntry};
-use crate::{cli, tools};
 use kinds::KINDS;
 
 /// Measure what the heaviest entries hold the writer for

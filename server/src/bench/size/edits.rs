@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::BenchError;
 use super::super::author::{Author, put};
-use crate::service::Service;
+use crate::service::running::Service;
 use crate::store::people::User;
 use crate::store::records::Push;
 use crate::store::tables::bulk::{self, Size};

@@ -12,17 +12,19 @@ use gridledger_schema::wire::{AreaCursor, Grant};
 
 use super::BenchError;
 use crate::config::{Settings, StoreAddress};
-use crate::ledger::cursor::Cursor;
-use crate::ledger::{self, question::Question};
-use crate::reading::Reader;
-use crate::service::Service;
+use crate::desk::ledger;
+use crate::desk::ledger::cursor::Cursor;
+use crate::desk::ledger::question::Question;
+use crate::ingest;
+use crate::operate::{cli, tools};
+use crate::rights::reader::Reader;
+use crate::service::running::Service;
 use crate::store::people::{NewArea, NewUser};
 use crate::store::records::LedgerQuery;
 use crate::store::sql::{Connection, Spelling};
 use crate::store::tables::bulk::{self, Size};
 use crate::store::tables::hot::{self, Hot, Told};
 use crate::store::{StoreError, postgres, sqlite};
-use crate::{cli, ingest, tools};
 use edits::{DAY, TYPES, day, patterns};
 
 /// Measure what a store's size costs

@@ -8,7 +8,7 @@ use gridledger_schema::wire::AreaInfo;
 
 use super::people;
 use super::{Engine, SqlStore};
-use crate::given::{Bounds, Sent};
+use crate::service::given::{Bounds, Sent};
 use crate::store::StoreError;
 use crate::store::nodes::NodeStore;
 use crate::store::notices::{Notice, Notices};

@@ -8,11 +8,11 @@ use gridledger_schema::wire::Missing;
 use super::locks::Locked;
 use super::{Engine, SqlStore, clock, epoch_of, marks, setting};
 use crate::cells;
-use crate::set_back::SET_BACK;
 use crate::store::StoreError;
 use crate::store::records::EventKind;
 use crate::store::restores::{Awaited, MissingRow, NewGeneration, Position, RestoreRow, RestoreStore};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::sync::set_back::SET_BACK;
 
 /// Numbers of devices, people and areas left out at a restore: some may have been handed out since the backup.
 const LEFT_OUT: i64 = 10_000;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use gridledger_schema::set::SchemaSet;
-use gridledger_server::clock::{ClockWatch, Clocks, Doubt};
 use gridledger_server::config::Settings;
 use gridledger_server::http;
-use gridledger_server::service::{Service, now};
+use gridledger_server::service::clock::{ClockWatch, Clocks, Doubt};
+use gridledger_server::service::running::{Service, now};
 use gridledger_tests::desk::Door;
 use gridledger_tests::engines;
 use serde_json::json;

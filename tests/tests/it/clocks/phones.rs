@@ -3,8 +3,8 @@
 use gridledger_client::{Intents, Invite, Query, RecordId, SentState};
 use gridledger_schema::limits;
 use gridledger_schema::wire::{Grant, Request};
-use gridledger_server::verify::verify;
-use gridledger_server::view;
+use gridledger_server::desk::record as view;
+use gridledger_server::operate::verify::verify;
 use gridledger_tests::attacker::Attacker;
 use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{Line, MORNING, Phone, World};

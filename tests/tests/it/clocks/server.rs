@@ -1,10 +1,10 @@
 //! The server's clock.
 
 use gridledger_schema::wire::RecoveryPhase;
-use gridledger_server::clock::Doubt;
-use gridledger_server::desk::submit;
+use gridledger_server::desk::writing::submit;
 use gridledger_server::epochs::{Reason, Wanted, erase, retain};
-use gridledger_server::reading::ReadError;
+use gridledger_server::rights::reader::ReadError;
+use gridledger_server::service::clock::Doubt;
 use gridledger_server::store::{Store, StoreError};
 use gridledger_tests::engines::engines;
 use gridledger_tests::office::{Clerk, creating, put};

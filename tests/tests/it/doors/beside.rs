@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gridledger_client::{Options, Query};
 use gridledger_schema::limits;
-use gridledger_server::desk::DESK_ENTRIES;
+use gridledger_server::desk::writing::DESK_ENTRIES;
 use gridledger_tests::desk::Desk;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -11,10 +11,10 @@ use gridledger_client::{Client, Intents, Options};
 use gridledger_schema::ids::hex;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
-use gridledger_server::auth::sessions::Session;
 use gridledger_server::auth::{codes, passwords};
 use gridledger_server::config::Settings;
-use gridledger_server::service::Service;
+use gridledger_server::http::signed_in::sessions::Session;
+use gridledger_server::service::running::Service;
 use gridledger_server::store::Store;
 use gridledger_server::store::people::{NewArea, NewUser, User, UserNo};
 use gridledger_tests::at_rest::lock;
@@ -251,7 +251,8 @@ fn the_store_holds_no_token_code_or_password_as_it_is() {
     let store: Arc<dyn Store> = engines::sqlite_in(dir.path());
     let service = Service::new(store, SchemaSet::builtin()).expect("a service");
     let auth = gridledger_server::auth::Auth::open(&*service.store, "test", 0).expect("keys");
-    let session = gridledger_server::auth::sessions::login(&auth, &*service.store, "w1", PASSWORD, None, 0);
+    let session =
+        gridledger_server::http::signed_in::sessions::login(&auth, &*service.store, "w1", PASSWORD, None, 0);
     let session = session.expect("signed in");
     service.store.close();
     let file = std::fs::read(dir.path().join("server.db")).expect("the file");

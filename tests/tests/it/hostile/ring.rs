@@ -240,7 +240,7 @@ fn nothing_got_through(town: &mut Town) {
             assert!(!shown.contains(CANARY), "{shown}");
         }
     }
-    let report = gridledger_server::verify::verify(&town.world.service).unwrap();
+    let report = gridledger_server::operate::verify::verify(&town.world.service).unwrap();
     assert_eq!(report.differences, 0, "{:?}", report.listed);
 }
 

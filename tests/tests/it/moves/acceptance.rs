@@ -208,7 +208,7 @@ fn four_communities_and_a_village_become_six_and_a_village() {
         pairs,
         BTreeSet::from([("\"K1a\"".into(), "\"X1a\"".into()), ("\"K2a\"".into(), "\"X2a\"".into())])
     );
-    let verified = gridledger_server::verify::verify(&street.desk.service).unwrap();
+    let verified = gridledger_server::operate::verify::verify(&street.desk.service).unwrap();
     assert_eq!(verified.differences, 0, "{verified:?}");
 }
 

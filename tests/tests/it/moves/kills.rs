@@ -7,10 +7,10 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::passwords;
 use gridledger_server::ingest;
-use gridledger_server::service::Service;
+use gridledger_server::operate::verify::verify;
+use gridledger_server::service::running::Service;
 use gridledger_server::store::people::NewUser;
 use gridledger_server::store::sqlite::SqliteStore;
-use gridledger_server::verify::verify;
 use gridledger_tests::desk::{Answer, Door};
 use gridledger_tests::planning::{Home, STEWARDS, approved, grid, stewards};
 use gridledger_tests::world::World;
@@ -49,7 +49,7 @@ fn ready() -> (World, u32) {
     };
     world.service.store.put_users(&[steward], world.service.now()).unwrap();
     // The nodes that go on with this store have the machine's clock.
-    let now = gridledger_server::service::now();
+    let now = gridledger_server::service::running::now();
     world.service.store.confirm_clock(now).unwrap();
     world.restart();
     world.service.store.close();

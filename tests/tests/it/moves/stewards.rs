@@ -1,7 +1,7 @@
 //! Plans take rights that are held now: to draw up, to simulate, to approve, to apply, and to give roles.
 
 use gridledger_schema::code::Code;
-use gridledger_server::reading::ReadError;
+use gridledger_server::rights::reader::ReadError;
 use gridledger_server::territory::{self, Kept, apply, report};
 use gridledger_tests::planning::{STEWARDS, as_user, day, grid, plan, stewards};
 use gridledger_tests::world::World;

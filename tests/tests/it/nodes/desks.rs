@@ -79,7 +79,7 @@ fn three_nodes_write_one_chain_of_reads() {
             });
         }
     });
-    let report = gridledger_server::verify::verify(&farm.office).expect("it can be read");
+    let report = gridledger_server::operate::verify::verify(&farm.office).expect("it can be read");
     assert!(report.is_whole(), "{report:?}");
     assert_eq!(report.reads, 36, "{report:?}");
 }

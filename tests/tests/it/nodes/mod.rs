@@ -21,7 +21,7 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{Auth, codes, passwords};
 use gridledger_server::ingest;
-use gridledger_server::service::Service;
+use gridledger_server::service::running::Service;
 use gridledger_server::store::people::{NewArea, NewUser};
 use gridledger_server::store::postgres::PostgresStore;
 use gridledger_tests::at_rest;
@@ -143,7 +143,7 @@ impl Farm {
 
     /// The log of an area has every position once, and `verify` finds nothing.
     pub(crate) fn is_sound(&self) {
-        let report = gridledger_server::verify::verify(&self.office).expect("it can be read");
+        let report = gridledger_server::operate::verify::verify(&self.office).expect("it can be read");
         assert!(report.is_whole(), "{report:?}");
     }
 }

@@ -2,7 +2,7 @@
 //! number.
 
 use gridledger_schema::code::Code;
-use gridledger_server::lost;
+use gridledger_server::desk::lost;
 use gridledger_tests::office::Clerk;
 use serde_json::json;
 

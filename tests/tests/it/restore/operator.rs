@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use gridledger_schema::code::Code;
 use gridledger_schema::set::SchemaSet;
-use gridledger_server::cli;
 use gridledger_server::config::Settings;
 use gridledger_server::ingest;
+use gridledger_server::operate::cli;
 use gridledger_server::store::postgres::PostgresStore;
 use gridledger_server::store::restores::NewGeneration;
 use gridledger_server::store::{PeopleStore as _, RestoreStore as _, Store as _};

@@ -8,7 +8,7 @@ use gridledger_schema::limits::EVIDENCE_MS;
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request};
 use gridledger_server::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused, retain};
-use gridledger_server::verify::verify;
+use gridledger_server::operate::verify::verify;
 use gridledger_tests::attacker::{Attacker, Outcome, put};
 use gridledger_tests::world::World;
 use serde_json::json;

@@ -7,7 +7,7 @@ use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaCursor, Receipt, Recovery, Request};
 use gridledger_server::epochs::{Reason, Wanted, erase};
-use gridledger_server::set_back::look_beside;
+use gridledger_server::sync::set_back::look_beside;
 use gridledger_tests::attacker::{Attacker, Outcome};
 use gridledger_tests::world::SyncFailure;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gridledger_client::{Intents, RecordId};
 use gridledger_schema::code::Code;
 use gridledger_server::epochs::{Reason, Wanted, erase};
-use gridledger_server::verify::verify;
+use gridledger_server::operate::verify::verify;
 use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{Phone, SyncFailure};
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ use gridledger_schema::limits;
 
 use super::{Engine, SqlStore};
 use crate::cells;
-use crate::reads::chain;
 use crate::store::StoreError;
+use crate::store::chain;
 use crate::store::reads::{NewRead, ReadKind, ReadLogStore, ReadQuery, ReadRow};
 use crate::store::sql::{Cell, Connection, Optional as _, Row, SqlError, ToCell as _};
 

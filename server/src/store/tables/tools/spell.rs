@@ -43,7 +43,7 @@ pub fn views(spelling: Spelling, ledgers: &[ToolLedger], codes: &[[String; 5]]) 
     views
 }
 
-/// What every ledger begins with; [`crate::tools::columns::OF_RECORD`] has the same names.
+/// What every ledger begins with; [`crate::shown::tool_columns::OF_RECORD`] has the same names.
 const OF_RECORD: &[(&str, ToolKind)] = &[
     ("id", ToolKind::Text),
     ("type", ToolKind::Text),

@@ -1,0 +1,159 @@
+//! Values as they are: only with the right, for a reason, and with a row in the read log before they leave.
+
+use gridledger_core::{mask, reason};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::limits;
+use gridledger_schema::set::{RecordType, Unmasks};
+
+use crate::desk::ledger::question::Question;
+use crate::desk::reads;
+use crate::desk::record::Readable;
+use crate::rights::reader::{ReadError, Reader};
+use crate::store::reads::{NewRead, ReadKind};
+use crate::store::shares::Export;
+
+const HOUR_MS: i64 = 3_600_000;
+/// How long an approval, and the count of what one person saw alone, lasts.
+const EXPORT_MS: i64 = limits::EXPORT_HOURS * HOUR_MS;
+
+/// What is asked for beyond the masked values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmask {
+    /// Why, as it is kept.
+    pub reason: String,
+    /// The approved export it belongs to.
+    pub export: Option<u64>,
+}
+
+impl Unmask {
+    /// Reads `unmask`, `reason` and `export` of a query; `None` if masked values will do.
+    pub fn read(pairs: &[(String, String)]) -> Result<Option<Self>, Refusal> {
+        let value = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let wrong = |name, rule: &str| Err(Refusal::of_field(Code::BadRequest, name, rule));
+        match value("unmask") {
+            None | Some("0" | "false" | "") => return Ok(None),
+            Some("1" | "true") => {}
+            Some(_) => return wrong("unmask", "1 or 0"),
+        }
+        let export = match value("export") {
+            None => None,
+            Some(text) => match text.parse::<u32>() {
+                Ok(no) => Some(u64::from(no)),
+                Err(_) => return wrong("export", "the number of an export"),
+            },
+        };
+        Ok(Some(Self { reason: reason::checked(value("reason"))?, export }))
+    }
+}
+
+/// The fields of a type whose values are masked where nobody asks.
+pub fn masked_fields(record_type: &RecordType) -> impl Iterator<Item = &str> {
+    let fields = record_type.order().iter().filter_map(|name| record_type.field(name));
+    fields.filter(|field| mask::rule(field).is_some()).map(|field| &*field.name)
+}
+
+/// Notes that a record's values are about to be seen by somebody who may.
+pub fn record(reader: &Reader<'_>, readable: &Readable<'_>, unmask: &Unmask) -> Result<(), ReadError> {
+    if !readable.may_unmask(reader.login) {
+        let rule = "unmasked values need a role that sees them: in the area, or as who handles the record";
+        return Err(Refusal::of_field(Code::Forbidden, "unmask", rule).into());
+    }
+    let row = &readable.row;
+    let fields = masked_fields(readable.record_type)
+        .filter(|name| {
+            readable.record_type.field(name).is_some_and(|field| readable.reach.reads(field.facet))
+        })
+        .map(str::to_owned)
+        .collect();
+    let kind = match unmask.export {
+        None => ReadKind::View,
+        Some(no) => {
+            approved(reader, (no, &row.record_type), &[row.area])?;
+            ReadKind::Export
+        }
+    };
+    let of = (kind, row.record_type.clone());
+    let read = reads::note(reader, of, fields, &unmask.reason, &[(row.record, row.area)]);
+    note(reader, read)
+}
+
+/// Writes down that values are about to be seen: the one way by which they leave. What no second person agreed to is
+/// counted, in whatever way it is seen, and ends at what one person may see alone in a day.
+pub fn note(reader: &Reader<'_>, read: NewRead) -> Result<(), ReadError> {
+    let store = &reader.service.store;
+    if !read.kind.is_alone() {
+        return Ok(store.log_reads(vec![read])?);
+    }
+    let since = reader.now.saturating_sub(EXPORT_MS);
+    if store.log_within(read, limits::BULK_RECORDS, since)? {
+        return Ok(());
+    }
+    let rule = format!(
+        "at most {} records in {} hours alone, however they are seen",
+        limits::BULK_RECORDS,
+        limits::EXPORT_HOURS
+    );
+    Err(second_person(&rule))
+}
+
+/// Whether values may be seen in a ledger of these areas; the export that allows more than one person may alone.
+pub fn may_in_ledger(
+    reader: &Reader<'_>,
+    question: &Question<'_>,
+    unmask: &Unmask,
+    areas: &[AreaNo],
+) -> Result<Option<Export>, ReadError> {
+    let sees_all = |area: &AreaNo| reader.reach(*area).unmasks == Some(Unmasks::Area);
+    if !areas.iter().all(sees_all) {
+        let rule = "unmasked ledgers need a role that sees unmasked values in every area asked for";
+        return Err(Refusal::of_field(Code::Forbidden, "unmask", rule).into());
+    }
+    let Some(no) = unmask.export else {
+        return Ok(None);
+    };
+    approved(reader, (no, &question.record_type.name), areas).map(Some)
+}
+
+/// An approved export of the reader for a type and areas, if it is not older than a day.
+fn approved(
+    reader: &Reader<'_>,
+    (no, record_type): (u64, &str),
+    areas: &[AreaNo],
+) -> Result<Export, ReadError> {
+    let within = |area: &AreaNo, above: AreaNo| reader.tree().is_within(*area, above, reader.now);
+    let fits = |export: &Export| {
+        let asked = &export.asked;
+        let in_time = |(_, at): &(String, i64)| (*at..*at + EXPORT_MS).contains(&reader.now);
+        asked.asked_by == reader.login
+            && asked.record_type == record_type
+            && areas.iter().all(|area| within(area, asked.area))
+            && export.approved.as_ref().is_some_and(in_time)
+    };
+    let export = reader.service.store.export(no)?.filter(fits);
+    export.ok_or_else(|| {
+        second_person("no approved export of yours for this type and area, not older than a day")
+    })
+}
+
+/// Notes that a page's values are about to be seen: under an export, or within what one person may see alone in a day.
+pub fn ledger(
+    reader: &Reader<'_>,
+    question: &Question<'_>,
+    (unmask, export): (&Unmask, Option<&Export>),
+    seen: &[(RecordId, AreaNo)],
+) -> Result<(), ReadError> {
+    let kind = if export.is_some() { ReadKind::Export } else { ReadKind::Ledger };
+    let fields = masked_fields(question.record_type).map(str::to_owned).collect();
+    let mut read = reads::note(reader, (kind, question.subject()), fields, &unmask.reason, seen);
+    if read.area.is_none() {
+        let asked = question.area.as_ref().and_then(|code| reader.tree().by_code(code));
+        read.area = asked.map(|area| area.no);
+    }
+    note(reader, read)
+}
+
+/// A second person has to say yes.
+pub fn second_person(rule: &str) -> ReadError {
+    Refusal::of_field(Code::SecondPersonRequired, "export", rule).into()
+}

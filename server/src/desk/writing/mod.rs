@@ -1,0 +1,161 @@
+//! Desks: people who write without a phone. The server keeps one feed for each of them; their entries are decided like
+//! a phone's, by the same code in the same transaction.
+
+mod admit;
+mod compose;
+pub(crate) mod feed;
+
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::entry::Intent;
+use gridledger_schema::ids::RecordId;
+use gridledger_schema::wire::Grant;
+
+pub use crate::office::register::{
+    Doubt, ImportError, ImportOptions, ImportReport, Item, Prepared, carry_out, import_register, prepare,
+};
+pub use admit::admit;
+pub use feed::{DeskFeed, Desks};
+
+use crate::rights::reader::Reader;
+use crate::service::running::Service;
+use crate::store::StoreError;
+use crate::store::people::User;
+use compose::Composed;
+use feed::Draft;
+use gridledger_core::canonical;
+
+/// Entries of one request.
+pub const DESK_ENTRIES: usize = 100;
+/// Characters of a request's name.
+pub const REQUEST_ID_CHARS: usize = 64;
+
+/// What a desk user means to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeskEntry {
+    /// The record created or edited.
+    pub target: DeskTarget,
+    /// The role to act under; `None` for the first held one that may.
+    pub role: Option<String>,
+    /// What is meant. A facet of 0 is taken as the field's own.
+    pub intents: Vec<Intent>,
+    /// The record's `last` when its author read it; without it, what is there when the entry arrives. Events and splices
+    /// on a record that exists need it: what they mean depends on what was read.
+    pub seen: Option<u64>,
+    /// The user's own name for this request: the same one again is answered as the first time.
+    pub request_id: Option<String>,
+}
+
+/// What a desk entry is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DeskTarget {
+    /// A new record.
+    Create {
+        /// Its type.
+        record_type: String,
+        /// The code of its area.
+        area: String,
+    },
+    /// A record that exists.
+    Edit(RecordId),
+}
+
+/// What became of a desk entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskVerdict {
+    /// Its number in the user's feed; `None` if it was refused before it became an entry.
+    pub n: Option<u64>,
+    /// The record created or edited.
+    pub record: Option<RecordId>,
+    /// Why it was not stored, if it was not.
+    pub refused: Option<Refusal>,
+}
+
+impl DeskVerdict {
+    fn refused(refusal: Refusal) -> Self {
+        Self { n: None, record: None, refused: Some(refusal) }
+    }
+}
+
+/// Submits entries of one user, in order. Each stands or falls by itself. Returns only after the commit.
+pub fn submit(
+    service: &Service,
+    user: &User,
+    entries: Vec<DeskEntry>,
+) -> Result<Vec<DeskVerdict>, StoreError> {
+    let grants = service.store.grants(user.no)?;
+    let feed = DeskFeed::open(service, user)?;
+    let _turn = service.desks.turn(user.no);
+    let mut verdicts: Vec<Option<DeskVerdict>> = vec![None; entries.len()];
+    let mut left: Vec<(usize, DeskEntry)> = entries.into_iter().enumerate().collect();
+    while !left.is_empty() {
+        // An entry waits for an earlier one on its record or with its name: it is to see what that one did.
+        let round = compose::take_round(&mut left);
+        let said = match decide_round(service, user, (&feed, &grants), &round) {
+            // The same request came to another node at the same moment: what it was told, this one is told.
+            Err(StoreError::Taken(_)) => decide_round(service, user, (&feed, &grants), &round),
+            said => said,
+        };
+        for ((at, _), verdict) in round.iter().zip(said?) {
+            verdicts[*at] = Some(verdict);
+        }
+    }
+    Ok(verdicts.into_iter().map(|verdict| verdict.expect("BUG: an entry without a verdict")).collect())
+}
+
+/// Has the entries of a round decided; a verdict for each.
+fn decide_round(
+    service: &Service,
+    user: &User,
+    (feed, grants): (&DeskFeed, &[Grant]),
+    round: &[(usize, DeskEntry)],
+) -> Result<Vec<DeskVerdict>, StoreError> {
+    let reader = Reader::new(service, &user.login, grants);
+    let mut verdicts: Vec<Option<DeskVerdict>> = vec![None; round.len()];
+    let mut drafts: Vec<(usize, Draft)> = Vec::new();
+    for (place, (_, entry)) in round.iter().enumerate() {
+        match answered(service, user, entry)? {
+            Some(verdict) => verdicts[place] = Some(verdict),
+            None => match compose::compose(&reader, entry.clone())? {
+                Composed::Draft(draft) => drafts.push((place, draft)),
+                Composed::Refused(refusal) => verdicts[place] = Some(DeskVerdict::refused(refusal)),
+            },
+        }
+    }
+    let (places, drafts): (Vec<usize>, Vec<Draft>) = drafts.into_iter().unzip();
+    for (place, verdict) in places.into_iter().zip(feed.push(service, drafts)?) {
+        verdicts[place] = Some(verdict);
+    }
+    let verdict = |verdict: Option<DeskVerdict>| verdict.ok_or(StoreError::Busy);
+    verdicts.into_iter().map(verdict).collect()
+}
+
+/// The verdict of an earlier request of the same name.
+fn answered(service: &Service, user: &User, entry: &DeskEntry) -> Result<Option<DeskVerdict>, StoreError> {
+    let Some(request) = &entry.request_id else {
+        return Ok(None);
+    };
+    let is_name =
+        (1..=REQUEST_ID_CHARS).contains(&request.len()) && request.bytes().all(|b| b.is_ascii_graphic());
+    if !is_name {
+        let rule = format!("1 to {REQUEST_ID_CHARS} visible ASCII characters");
+        let refusal = Refusal::of_field(Code::BadRequest, "request_id", rule);
+        return Ok(Some(DeskVerdict::refused(refusal)));
+    }
+    let Some(earlier) = service.store.answered(user.no, request)? else {
+        return Ok(None);
+    };
+    // What it said may have been erased since: the name alone tells then.
+    if !earlier.body.is_empty() {
+        let first = canonical::decode(&earlier.body).map_err(|_| StoreError::Damaged("entries"))?;
+        if !compose::is_same(service, entry, &first) {
+            let refusal =
+                Refusal::of_field(Code::BadRequest, "request_id", "it named another request before");
+            return Ok(Some(DeskVerdict::refused(refusal)));
+        }
+    }
+    Ok(Some(DeskVerdict {
+        n: Some(earlier.n),
+        record: earlier.refusal.is_none().then_some(earlier.record),
+        refused: earlier.refusal,
+    }))
+}

@@ -1,0 +1,16 @@
+//! The edge: connections, limits, sizes, metrics, errors.
+
+pub(crate) mod bare;
+pub mod body;
+pub mod error;
+pub mod line;
+pub mod listen;
+pub mod metrics;
+pub mod observe;
+pub mod peer;
+pub mod pieces;
+pub mod rates;
+pub mod request_id;
+pub mod room;
+pub mod seats;
+pub mod tls;

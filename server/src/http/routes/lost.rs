@@ -1,0 +1,26 @@
+//! `GET /v1/lost`: what a restored server did not get back.
+
+use actix_web::{HttpResponse, web};
+
+use crate::auth::Caller;
+use crate::desk::lost;
+use crate::desk::lost::Question;
+use crate::http::ApiError;
+use crate::rights::reader::Reader;
+use crate::service::running::Service;
+
+/// `GET /v1/lost`
+pub async fn list(
+    caller: Caller,
+    service: web::Data<Service>,
+    question: web::Query<Question>,
+) -> Result<HttpResponse, ApiError> {
+    let service = service.into_inner();
+    let shown = caller
+        .work(move |caller| {
+            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
+            lost::list(&reader, &question)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(shown))
+}

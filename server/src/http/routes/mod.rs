@@ -1,0 +1,16 @@
+//! The routes, one file each.
+
+pub mod entries;
+pub mod erasure;
+pub mod exports;
+pub mod health;
+pub mod ledgers;
+pub mod lost;
+pub(crate) mod numbered;
+pub mod plans;
+pub mod reads;
+pub mod records;
+pub mod refused;
+pub mod sessions;
+pub mod shares;
+pub mod sync;

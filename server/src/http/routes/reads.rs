@@ -1,0 +1,25 @@
+//! `GET /v1/reads`: the read log.
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use crate::auth::Caller;
+use crate::desk::reads::page;
+use crate::http::ApiError;
+use crate::rights::reader::{ReadError, Reader};
+use crate::service::running::Service;
+
+/// `GET /v1/reads`
+pub async fn log(
+    caller: Caller,
+    service: web::Data<Service>,
+    pairs: web::Query<Vec<(String, String)>>,
+) -> Result<HttpResponse, ApiError> {
+    let query = page::question(&pairs)?;
+    let page = caller
+        .work(move |caller| -> Result<_, ReadError> {
+            page::page(&Reader::new(&service, &caller.user.login, &caller.grants), &query)
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(json!({ "rows": page.rows, "cursor": page.cursor, "more": page.more })))
+}

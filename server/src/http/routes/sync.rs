@@ -1,0 +1,114 @@
+//! `POST /v1/sync`: the bytes in, the frames out as they are made.
+
+use std::sync::Arc;
+
+use actix_web::body::SizedStream;
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
+use gridledger_schema::code::Code;
+use gridledger_schema::limits;
+
+use crate::http::edge::body;
+use crate::http::edge::metrics::Metrics;
+use crate::http::edge::rates;
+use crate::http::edge::rates::Rates;
+use crate::http::{ApiError, block};
+use crate::service::running::Service;
+use crate::sync::request as sync;
+use crate::sync::request::{Answer, SyncError};
+
+impl From<SyncError> for ApiError {
+    fn from(error: SyncError) -> Self {
+        match (error.detail(), error) {
+            (_, SyncError::Store(error)) => error.into(),
+            (_, SyncError::TooOften(wait)) => Self::wait(wait),
+            (Some(detail), error) => Self::new(error.code(), detail),
+            (None, error) => error.code().into(),
+        }
+    }
+}
+
+/// What an answer needs between two pieces.
+pub struct Between {
+    service: Arc<Service>,
+    metrics: web::Data<Metrics>,
+    answer: Answer,
+}
+
+impl Between {
+    /// The next piece, and whether it is the last. Reads the store: on a thread that may block.
+    fn next(mut self) -> Result<(Self, Bytes, bool), ApiError> {
+        let (piece, last) = self.answer.next(&self.service)?;
+        self.metrics.sync(0, piece.len() as u64, 0, 0);
+        Ok((self, piece.into(), last))
+    }
+}
+
+/// The bytes that a request may have which begins like this.
+fn most_bytes(begins: &[u8]) -> usize {
+    if sync::begins_as_stranger(begins) { limits::STRANGER_BODY_BYTES } else { limits::SYNC_BODY_BYTES }
+}
+
+/// `POST /v1/sync`
+pub async fn route(
+    request: HttpRequest,
+    payload: web::Payload,
+    service: web::Data<Service>,
+    metrics: web::Data<Metrics>,
+    rates: web::Data<Rates>,
+) -> Result<HttpResponse, ApiError> {
+    let body = body::read_within(&request, payload, most_bytes).await?;
+    let service = service.into_inner();
+    let up = body.len() as u64;
+    let shut = rates::shut(&request);
+    if let Some(wait) = shut
+        && !sync::names_a_device(&body)
+    {
+        return Err(ApiError::wait(wait));
+    }
+    let enrols = !sync::names_a_device(&body);
+    let turn = rates.turn(enrols).await?;
+    let answers = rates.clone();
+    let (opened, proven) = block(move || {
+        // Held by the work itself: a phone that goes away does not give its turn to another meanwhile.
+        let _turn = turn;
+        let mut proven = None;
+        let opened = sync::open_for(&service, &body, |device| {
+            proven = Some(device.no);
+            rates.devices.take(&device.no)
+        });
+        let opened = opened.map_err(ApiError::from).and_then(|answer| {
+            let (entries, refused) = answer.counted;
+            metrics.sync(up, 0, entries as u64, refused as u64);
+            Between { service, metrics, answer }.next()
+        });
+        Ok::<_, ApiError>((opened, proven))
+    })
+    .await?;
+    match shut {
+        _ if proven.is_some() => rates::signed_in(&request),
+        Some(wait) => return Err(ApiError::wait(wait)),
+        None => {}
+    }
+    let (between, first, last) = opened?;
+    if last {
+        // One piece: its length is known, and a length is shorter than chunks.
+        let length = first.len() as u64;
+        let whole = stream::once(async { Ok::<_, ApiError>(first) });
+        return Ok(HttpResponse::Ok().body(SizedStream::new(length, whole)));
+    }
+    let sending = answers.pieces.begin(proven.ok_or(Code::Internal)?, between)?;
+    let rest = stream::try_unfold(Some(sending), |sending| async {
+        let Some(sending) = sending else {
+            return Ok(None);
+        };
+        // Without it, the device asked again: this line breaks off.
+        let between = sending.take().ok_or(Code::Busy)?;
+        let (between, piece, last) = block(|| between.next()).await?;
+        sending.put(between);
+        Ok::<_, ApiError>(Some((piece, (!last).then_some(sending))))
+    });
+    let all = stream::StreamExt::chain(stream::once(async { Ok(first) }), rest);
+    Ok(HttpResponse::Ok().streaming(Box::pin(all)))
+}

@@ -1,0 +1,4 @@
+//! The signed-in caller of a request, and signing in.
+
+pub mod caller;
+pub mod sessions;

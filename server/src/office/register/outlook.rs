@@ -1,0 +1,78 @@
+//! What an import would do, or did: the lists that a person reads before it acts.
+
+use std::collections::BTreeMap;
+
+use gridledger_core::mask;
+use gridledger_schema::code::Refusal;
+use gridledger_schema::ids::RecordId;
+use gridledger_schema::set::SchemaSet;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::office::import::fault::Wrong;
+
+/// One line of a list. Values of the store are masked; those of the sheet are as it has them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Item {
+    /// The line in the file; 0 for what the file does not name.
+    pub line: u64,
+    /// The record type.
+    pub record_type: &'static str,
+    /// The record, if it is there.
+    pub record: Option<RecordId>,
+    /// The field that differs.
+    pub field: Option<&'static str>,
+    /// What the store has, masked; for a move the area's code.
+    pub old: Value,
+    /// What the sheet has.
+    pub new: Value,
+    /// Whether somebody else wrote the field since the last import: both values stay, as a conflict.
+    pub contested: bool,
+}
+
+impl Item {
+    /// A line about a thing as a whole.
+    pub(crate) fn of(line: u64, record_type: &'static str, record: Option<RecordId>) -> Self {
+        Self { line, record_type, record, field: None, old: Value::Null, new: Value::Null, contested: false }
+    }
+}
+
+/// A thing that was not taken because it may be one that is there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Doubt {
+    /// The line in the file.
+    pub line: u64,
+    /// The record type.
+    pub record_type: &'static str,
+    /// Why.
+    pub wrong: Wrong,
+}
+
+/// What an import does with a sheet.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImportReport {
+    /// Records made, by type.
+    pub created: BTreeMap<&'static str, usize>,
+    /// Things that are as the sheet says.
+    pub unchanged: usize,
+    /// Things that the store did not have.
+    pub fresh: Vec<Item>,
+    /// Fields that get the sheet's value.
+    pub changed: Vec<Item>,
+    /// Records that go to another grid, and people who go to another household.
+    pub moved: Vec<Item>,
+    /// What an earlier sheet named and this one does not, in the areas of this one.
+    pub missing: Vec<Item>,
+    /// Fields that somebody wrote since the last import, while the sheet is as it was: the store's value stays.
+    pub kept: Vec<Item>,
+    /// Things that may be a record that is there; they were not taken.
+    pub doubtful: Vec<Doubt>,
+    /// Things that were refused: the line in the file, and why.
+    pub refused: Vec<(u64, Refusal)>,
+}
+
+/// A value of the store as a list shows it.
+pub(crate) fn masked(schema: &SchemaSet, record_type: &str, field: &str, value: &Value) -> Value {
+    let field = schema.record_type(record_type).and_then(|of| of.field(field));
+    field.and_then(|field| mask::masked(field, value)).unwrap_or_else(|| "***".into())
+}

@@ -1,0 +1,287 @@
+//! Which record each thing of a sheet is: by what does not change. An office's own number, else the dwelling through every plan;
+//! in it the household by its label, in that the person by the name.
+
+use std::collections::{HashMap, HashSet};
+
+use gridledger_core::rights::AreaTree;
+use gridledger_schema::ids::{AreaNo, RecordId};
+
+use super::held::{Held, HeldRow, Resident};
+use super::people;
+use super::things::{Row, Thing};
+use crate::office::import::fault::Wrong;
+use crate::office::import::register::key;
+use crate::service::running::Service;
+use crate::store::StoreError;
+
+/// Which record each thing is.
+#[derive(Default)]
+pub(crate) struct Pairs<'a> {
+    of: HashMap<(&'static str, &'a str), RecordId>,
+    pub(crate) claimed: HashSet<RecordId>,
+    /// Things that may be a record that is there, or not; by type and key.
+    pub(crate) doubts: HashMap<(&'static str, &'a str), Wrong>,
+    /// Residencies that end because their person is elsewhere now: the line that says so, and the residency.
+    pub(crate) moved_out: Vec<(u64, RecordId)>,
+}
+
+impl<'a> Pairs<'a> {
+    pub(crate) fn get(&self, record_type: &'static str, key: &str) -> Option<RecordId> {
+        self.of.get(&(record_type, key)).copied()
+    }
+
+    pub(crate) fn join(&mut self, thing: &Thing<'a>, record: RecordId) {
+        self.of.insert((thing.record_type, thing.key), record);
+        self.claimed.insert(record);
+    }
+
+    pub(crate) fn is_paired(&self, thing: &Thing<'a>) -> bool {
+        self.of.contains_key(&(thing.record_type, thing.key))
+    }
+
+    pub(crate) fn is_free(&self, record: RecordId) -> bool {
+        !self.claimed.contains(&record)
+    }
+}
+
+/// The territory as the pairing sees it.
+pub(crate) struct Ground<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) tree: &'a AreaTree,
+    /// The areas that the sheet names.
+    pub(crate) covered: HashSet<AreaNo>,
+    /// Whether doubtful things are taken for the record that they may be.
+    pub(crate) accepts_doubtful: bool,
+}
+
+/// Pairs the things of a sheet, and reads what it needs of the store.
+pub(crate) fn pair<'a>(
+    ground: &Ground<'_>,
+    held: &mut Held<'_>,
+    things: &[Thing<'a>],
+) -> Result<Pairs<'a>, StoreError> {
+    let mut pairs = Pairs::default();
+    by_number(ground, held, things, &mut pairs)?;
+    let of = |record_type: &'static str| things.iter().filter(move |thing| thing.record_type == record_type);
+    dwellings(ground, held, things, &mut pairs)?;
+    for thing in of("household") {
+        household(ground, held, thing, &mut pairs)?;
+    }
+    people::pair(ground, held, things, &mut pairs)?;
+    for thing in of("residency") {
+        residency(ground, held, thing, &mut pairs)?;
+    }
+    Ok(pairs)
+}
+
+fn by_number<'a>(
+    ground: &Ground<'_>,
+    held: &mut Held<'_>,
+    things: &[Thing<'a>],
+    pairs: &mut Pairs<'a>,
+) -> Result<(), StoreError> {
+    let numbered: Vec<(&Thing<'a>, &str)> =
+        things.iter().filter_map(|thing| Some((thing, thing.number?))).collect();
+    let namer = held.namer();
+    let numbers: Vec<_> =
+        numbered.iter().map(|(thing, number)| namer.number(thing.record_type, number)).collect();
+    let found = ground.service.store.named(&numbers)?;
+    held.load_records(found.iter().flatten().copied())?;
+    for ((thing, _), records) in numbered.iter().zip(found) {
+        if let Some(record) = records.into_iter().find(|record| pairs.is_free(*record)) {
+            pairs.join(thing, record);
+        }
+    }
+    Ok(())
+}
+
+/// The records that a name of today's or version 0.1's key leads to.
+fn known(
+    ground: &Ground<'_>,
+    held: &Held<'_>,
+    thing: &Thing<'_>,
+    name: [u8; 16],
+) -> Result<Vec<RecordId>, StoreError> {
+    let mut found = ground.service.store.named(&[name])?.remove(0);
+    if found.is_empty() {
+        let old = held.namer().old_key(thing.record_type, thing.key);
+        found.extend(ground.service.store.imported(&[old])?.remove(0));
+    }
+    Ok(found)
+}
+
+fn dwellings<'a>(
+    ground: &Ground<'_>,
+    held: &mut Held<'_>,
+    things: &[Thing<'a>],
+    pairs: &mut Pairs<'a>,
+) -> Result<(), StoreError> {
+    let mut waiting = Vec::new();
+    for thing in things {
+        let Row::Dwelling(row) = thing.row else { continue };
+        if pairs.is_paired(thing) {
+            continue;
+        }
+        let address = key::of_address(&row.address);
+        let area = ground.tree.by_code(thing.area).map(|info| info.no);
+        let is_here =
+            |record: &&RecordId| pairs.is_free(**record) && held.get(**record).map(|row| row.area) == area;
+        if let Some(record) = held.at_address(&address).iter().find(is_here).copied() {
+            pairs.join(thing, record);
+            continue;
+        }
+        let mut candidates = known(ground, held, thing, held.namer().address(&address))?;
+        held.load_records(candidates.iter().copied())?;
+        candidates.extend(held.at_address(&address));
+        if !candidates.is_empty() {
+            waiting.push((thing, row, candidates));
+        }
+    }
+    // First those whose grid is as the sheet says, so that no neighbour takes them.
+    let mut left = Vec::new();
+    for (thing, row, candidates) in waiting {
+        let area = ground.tree.by_code(thing.area).map(|info| info.no);
+        let is_here =
+            |record: &&RecordId| pairs.is_free(**record) && held.get(**record).map(|row| row.area) == area;
+        match candidates.iter().find(is_here).copied() {
+            Some(record) => pairs.join(thing, record),
+            None => left.push((thing, row, candidates)),
+        }
+    }
+    let names = names_by_dwelling(things);
+    for (thing, row, candidates) in left {
+        for record in candidates {
+            if pairs.is_free(record)
+                && is_same_dwelling(ground, held, &names, thing, row.address.road.is_empty(), record)?
+            {
+                pairs.join(thing, record);
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The names of the people that a sheet has in each of its dwellings.
+fn names_by_dwelling<'a>(things: &[Thing<'a>]) -> HashMap<&'a str, HashSet<String>> {
+    let mut homes: HashMap<&str, &'a str> = HashMap::new();
+    let mut names: HashMap<&'a str, HashSet<String>> = HashMap::new();
+    for thing in things {
+        match thing.row {
+            Row::Household(row) => _ = homes.insert(&row.key, &row.dwelling),
+            Row::Person(row) => {
+                if let Some(dwelling) = homes.get(row.household.as_str()) {
+                    names.entry(dwelling).or_default().insert(key::canonical(&row.name));
+                }
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// Whether a dwelling of the same address in another grid is the one that a sheet means: the sheet has always had it in that
+/// grid, or somebody lives there whom the sheet names, or nothing else in the community can be meant.
+fn is_same_dwelling(
+    ground: &Ground<'_>,
+    held: &mut Held<'_>,
+    names: &HashMap<&str, HashSet<String>>,
+    thing: &Thing<'_>,
+    without_road: bool,
+    record: RecordId,
+) -> Result<bool, StoreError> {
+    let (Some(area), Some(there)) =
+        (ground.tree.by_code(thing.area).map(|info| info.no), held.get(record).map(|row| row.area))
+    else {
+        return Ok(false);
+    };
+    if held.base(record)?.area == area.0 {
+        return Ok(true);
+    }
+    let lives_there = |name: &HashSet<String>| {
+        let people = held.households(record).iter().flat_map(|household| held.residents(*household));
+        people
+            .filter_map(|resident| held.get(resident.person))
+            .any(|person| name.contains(&key::canonical(person.text("name"))))
+    };
+    if names.get(thing.key).is_some_and(lives_there) {
+        return Ok(true);
+    }
+    let near = community(ground.tree, area) == community(ground.tree, there);
+    Ok(near && (!without_road || ground.covered.contains(&there)))
+}
+
+/// The community that an area is in; without one, the area above.
+pub(crate) fn community(tree: &AreaTree, area: AreaNo) -> Option<AreaNo> {
+    let mut at = tree.get(area);
+    let above = at.and_then(|info| info.parent);
+    while let Some(info) = at {
+        if info.kind == "community" {
+            return Some(info.no);
+        }
+        at = info.parent.and_then(|parent| tree.get(parent));
+    }
+    above
+}
+
+fn household<'a>(
+    ground: &Ground<'_>,
+    held: &mut Held<'_>,
+    thing: &Thing<'a>,
+    pairs: &mut Pairs<'a>,
+) -> Result<(), StoreError> {
+    let Row::Household(row) = thing.row else {
+        return Ok(());
+    };
+    if pairs.is_paired(thing) {
+        return Ok(());
+    }
+    let Some(dwelling) = pairs.get("dwelling", &row.dwelling) else {
+        return Ok(());
+    };
+    let label = key::canonical(&row.label);
+    let alike = |record: &&RecordId| {
+        pairs.is_free(**record)
+            && held.get(**record).is_some_and(|row| key::canonical(row.text("label")) == label)
+    };
+    let mut found = held.households(dwelling).iter().find(alike).copied();
+    if found.is_none() {
+        let known = known(ground, held, thing, held.namer().household(dwelling, &row.label))?;
+        held.load_records(known.iter().copied())?;
+        found = known.into_iter().find(|record| pairs.is_free(*record));
+    }
+    if let Some(record) = found {
+        pairs.join(thing, record);
+    }
+    Ok(())
+}
+
+fn residency<'a>(
+    ground: &Ground<'_>,
+    held: &mut Held<'_>,
+    thing: &Thing<'a>,
+    pairs: &mut Pairs<'a>,
+) -> Result<(), StoreError> {
+    let Row::Residency(row) = thing.row else {
+        return Ok(());
+    };
+    let (Some(person), Some(household)) =
+        (pairs.get("person", &row.person), pairs.get("household", &row.household))
+    else {
+        return Ok(());
+    };
+    let mut found: Vec<Resident> =
+        held.residents(household).iter().copied().filter(|resident| resident.person == person).collect();
+    let created = |resident: &Resident| held.get(resident.residency).map_or(0, |row: &HeldRow| row.created);
+    found.sort_by_key(|resident| (!resident.ended, created(resident)));
+    let mut record = found.last().map(|resident| resident.residency);
+    if record.is_none() {
+        let known = known(ground, held, thing, held.namer().residency(person, household))?;
+        held.load_records(known.iter().copied())?;
+        record = known.first().copied();
+    }
+    if let Some(record) = record {
+        pairs.join(thing, record);
+    }
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! Commands that take in the office's spreadsheets, or write those of a made-up town.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gridledger_core::rights::AreaTree;
+use gridledger_schema::wire::Grant;
+use serde_json::json;
+
+use super::args::{ImportArgs, Sheet, TownArgs};
+use super::outlook::Telling;
+use super::say::{CliError, Speaker};
+use crate::calendar::office::{midnight, today};
+use crate::desk::writing as desk;
+use crate::desk::writing::{ImportError, ImportOptions, ImportReport};
+use crate::office::import::areas::AreaRow;
+use crate::office::import::register::{Office, Register};
+use crate::office::import::{Fault, Parsed, Places, Taken, Words, areas, aside, register};
+use crate::office::town;
+use crate::office::town::TownSize;
+use crate::service::running::Service;
+use crate::store::people::{NewArea, NewUser, User};
+
+/// `admin import`
+pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
+    let bytes =
+        std::fs::read(&args.file).map_err(|error| CliError::File { path: args.file.clone(), error })?;
+    match args.what {
+        Sheet::Areas => import_areas(service, &bytes, args.dry_run, speaker),
+        Sheet::Staff => super::staff::import(service, &bytes, args, speaker),
+        Sheet::Register => import_register(service, &bytes, args, speaker),
+    }
+}
+
+fn rows<T>(parsed: Result<Parsed<T>, Vec<Fault>>, speaker: Speaker) -> Result<T, CliError> {
+    let parsed = parsed.map_err(CliError::Faults)?;
+    for warning in &parsed.warnings {
+        crate::note_line!("{}", speaker.of_fault(warning));
+    }
+    Ok(parsed.rows)
+}
+
+fn import_areas(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker) -> Result<(), CliError> {
+    let tree = service.tree();
+    let rows = rows(areas::parse(bytes, &|code| tree.by_code(code).is_some()), speaker)?;
+    if dry_run {
+        would(rows.len(), speaker);
+        return Ok(());
+    }
+    let areas: Vec<NewArea> = rows.into_iter().map(area).collect();
+    let counts = service.store.put_areas(&areas)?;
+    service.reload_tree()?;
+    did(areas.len(), counts, speaker);
+    Ok(())
+}
+
+fn area(row: AreaRow) -> NewArea {
+    let (from, to) = (row.from.map(midnight), row.to.map(midnight));
+    NewArea { code: row.code, parent: row.parent, kind: row.kind.to_owned(), name: row.name, from, to }
+}
+
+/// The areas by code and by name; a grid also by the name of its community with its own.
+pub(crate) fn places<'a>(tree: &AreaTree, known: &'a dyn Fn(&str) -> bool) -> Places<'a> {
+    let mut places = Places::of_codes(known);
+    for area in tree.iter() {
+        places.name(&area.name, &area.code);
+        let mut name = area.name.clone();
+        let mut above = area.parent.and_then(|parent| tree.get(parent));
+        while let Some(one) = above {
+            name = format!("{}{name}", one.name);
+            places.name(&name, &area.code);
+            above = one.parent.and_then(|parent| tree.get(parent));
+        }
+    }
+    places
+}
+
+/// The words that offices use, with those of the deployment.
+pub(crate) fn words(args: &ImportArgs) -> Result<Arc<Words>, CliError> {
+    let Some(path) = &args.words else {
+        return Ok(Words::builtin());
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::File { path: path.clone(), error })?;
+    let words = Words::clone(&Words::builtin()).and(&text);
+    words.map(Arc::new).map_err(|error| {
+        let path = path.display();
+        CliError::named(
+            format!("词表 {path} 无法读取：{error}"),
+            format!("the table of words {path} cannot be read: {error}"),
+        )
+    })
+}
+
+/// The rows that can be taken of a file; faults go to the standard error.
+pub(crate) fn told<T>(taken: Result<Taken<T>, Vec<Fault>>, speaker: Speaker) -> Result<Taken<T>, CliError> {
+    let taken = taken.map_err(CliError::Faults)?;
+    for note in taken.warnings.iter().chain(&taken.faults) {
+        crate::note_line!("{}", speaker.of_fault(note));
+    }
+    Ok(taken)
+}
+
+/// Ends an import: rows that were set aside are written to a file, and the command fails with where they are.
+pub(crate) fn set_aside<T>(taken: &Taken<T>, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
+    let Some(aside) = &taken.aside else {
+        return Ok(());
+    };
+    let rows = aside.rows.len();
+    if args.dry_run {
+        return Err(CliError::named(
+            format!("有 {rows} 行不能导入，原因见上；正式导入时写入单独的文件，其余照常导入"),
+            format!(
+                "{rows} rows cannot be taken, see above; an import writes them to a file of their own and takes the rest"
+            ),
+        ));
+    }
+    let bytes = aside::write(aside, &taken.faults, speaker.is_chinese());
+    let bytes = bytes.map_err(|error| CliError::named(error.to_string(), error.to_string()))?;
+    let path = args.aside.clone().unwrap_or_else(|| beside(&args.file));
+    let written = std::fs::File::create_new(&path).and_then(|mut file| file.write_all(&bytes));
+    written.map_err(|error| CliError::File { path: path.clone(), error })?;
+    let path = path.display();
+    Err(CliError::named(
+        format!("有 {rows} 行未导入，已连同原因写入 {path}；更正后导入该文件即可。其余已导入"),
+        format!(
+            "{rows} rows were not taken; they are in {path} with the reason, to be corrected and imported. The rest was taken in"
+        ),
+    ))
+}
+
+/// A file beside the sheet that is not there yet.
+fn beside(file: &Path) -> PathBuf {
+    let name = |n: u32| {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        let number = if n == 1 { String::new() } else { format!("-{n}") };
+        file.with_file_name(format!("{stem}.set-aside{number}.csv"))
+    };
+    (1..=ASIDE_FILES).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(1))
+}
+
+fn import_register(
+    service: &Service,
+    bytes: &[u8],
+    args: &ImportArgs,
+    speaker: Speaker,
+) -> Result<(), CliError> {
+    let tree = service.tree();
+    let today = today(service.now());
+    let known = |code: &str| tree.by_code(code).is_some();
+    let sheet = Office { today, places: places(&tree, &known), words: words(args)? };
+    let taken = told(register::take(bytes, &sheet), speaker)?;
+    let plan = &taken.rows;
+    let options = ImportOptions { accept_doubtful: args.accept_doubtful };
+    let (login, grants) = match args.by.as_deref() {
+        Some(login) => (login, service.store.grants(named(service, login)?.no)?),
+        None => (OFFICE, office_grants(service)),
+    };
+    let prepared = desk::prepare(service, (login, &grants), plan, options).map_err(not_imported)?;
+    let telling = Telling { schema: &service.schema, speaker, all: args.all };
+    if args.dry_run {
+        telling.lists(prepared.outlook());
+        would_import(plan, prepared.outlook(), speaker);
+        return set_aside(&taken, args, speaker);
+    }
+    let user = match args.by.as_deref() {
+        Some(login) => named(service, login)?,
+        None => office(service)?,
+    };
+    let mut progress = Progress::new(args.progress);
+    let report = desk::carry_out(service, &user, prepared, &mut |done, of| progress.tell(done, of));
+    let report = report.map_err(not_imported)?;
+    telling.lists(&report);
+    tell(&report, speaker);
+    set_aside(&taken, args, speaker)
+}
+
+fn named(service: &Service, login: &str) -> Result<User, CliError> {
+    service
+        .store
+        .user_by_login(login)?
+        .ok_or_else(|| CliError::named(format!("没有用户“{login}”"), format!("there is no user `{login}`")))
+}
+
+/// Says on the standard error how far an import is: where a person sees it, or where it is asked for.
+struct Progress {
+    shown: bool,
+    told: usize,
+}
+
+impl Progress {
+    fn new(asked: bool) -> Self {
+        let shown = asked || std::io::stderr().is_terminal();
+        Self { shown, told: 0 }
+    }
+
+    fn tell(&mut self, done: usize, of: usize) {
+        let percent = done * 100 / of.max(1);
+        if self.shown && percent >= self.told + 10 {
+            self.told = percent;
+            crate::note_line!("{percent}% ({done}/{of})");
+        }
+    }
+}
+
+/// Files of rows set aside that may lie beside one sheet.
+const ASIDE_FILES: u32 = 999;
+
+/// Who takes a register in when nobody is named: the office's own account, a data steward of the whole territory that
+/// nobody can sign in as.
+pub(crate) const OFFICE: &str = "office";
+
+fn office(service: &Service) -> Result<User, CliError> {
+    let account = NewUser {
+        login: OFFICE.into(),
+        name: "台账导入".into(),
+        password: None,
+        grants: office_grants(service),
+    };
+    service.store.put_users(&[account], service.now())?;
+    let missing = || CliError::named("没有办公账号", "the office's account is missing");
+    service.store.user_by_login(OFFICE)?.ok_or_else(missing)
+}
+
+fn office_grants(service: &Service) -> Vec<Grant> {
+    let tree = service.tree();
+    let roots = tree.iter().filter(|area| area.parent.is_none());
+    let grants = roots.map(|area| Grant { role: "data_steward".into(), area: area.no, from: 0, to: None });
+    grants.collect()
+}
+
+fn not_imported(error: ImportError) -> CliError {
+    let en = error.to_string();
+    match error {
+        ImportError::Store(error) => error.into(),
+        ImportError::Overtaken => CliError::named("另一次导入已经开始；等它结束后重新导入本表", en),
+        ImportError::AreaUnknown { line, area } => {
+            CliError::named(format!("第 {line} 行：没有区域“{area}”"), en)
+        }
+        ImportError::NoRole { login, area, record_type, roles } => {
+            let roles = roles.join("、");
+            let zh = format!("“{login}”在区域“{area}”没有可以建立 {record_type} 的岗位；可以的岗位：{roles}");
+            CliError::named(zh, en)
+        }
+    }
+}
+
+/// What an import did; each refusal and each value left out on a line of its own.
+fn tell(report: &ImportReport, speaker: Speaker) {
+    let (line_zh, line_en) = (|line| format!("第 {line} 行"), |line| format!("line {line}"));
+    for (line, refusal) in &report.refused {
+        let (zh, en): (String, String) = (line_zh(line), line_en(line));
+        crate::note_line!("{}: {refusal}", speaker.pick(&zh, &en));
+    }
+    let made: usize = report.created.values().sum();
+    let (unchanged, changed, refused) = (report.unchanged, report.changed.len(), report.refused.len());
+    let (moved, doubtful) = (report.moved.len(), report.doubtful.len());
+    let mut object = Telling::json(report);
+    object["created"] = json!(report.created);
+    object["unchanged"] = json!(unchanged);
+    object["refused"] = json!(refused);
+    speaker.done(
+        &object,
+        &format!("新建 {made} 份档案，更正 {changed} 项，迁移 {moved} 项，已有 {unchanged} 份，存疑 {doubtful} 份，未接受 {refused} 份"),
+        &format!("{made} records made, {changed} values changed, {moved} moved, {unchanged} there already, {doubtful} doubtful, {refused} refused"),
+    );
+}
+
+fn records(plan: &Register) -> usize {
+    plan.dwellings.len() + plan.households.len() + plan.people.len() + plan.residencies.len()
+}
+
+fn would_import(plan: &Register, outlook: &ImportReport, speaker: Speaker) {
+    let (rows, fresh, changed) = (records(plan), outlook.fresh.len(), outlook.changed.len());
+    let (moved, unchanged, doubtful) = (outlook.moved.len(), outlook.unchanged, outlook.doubtful.len());
+    let mut object = Telling::json(outlook);
+    object["rows"] = json!(rows);
+    object["unchanged"] = json!(unchanged);
+    object["dry_run"] = json!(true);
+    speaker.done(
+        &object,
+        &format!("检查通过：将新建 {fresh} 份档案，更正 {changed} 项，迁移 {moved} 项，已有 {unchanged} 份，存疑 {doubtful} 份；未写入"),
+        &format!("in order: {fresh} records to make, {changed} values to change, {moved} to move, {unchanged} there already, {doubtful} doubtful; nothing was written"),
+    );
+}
+
+pub(crate) fn would(rows: usize, speaker: Speaker) {
+    speaker.done(
+        &json!({ "rows": rows, "dry_run": true }),
+        &format!("检查通过，共 {rows} 条；未写入"),
+        &format!("in order: {rows} rows; nothing was written"),
+    );
+}
+
+fn did(rows: usize, (made, changed): (usize, usize), speaker: Speaker) {
+    speaker.done(
+        &json!({ "rows": rows, "made": made, "changed": changed }),
+        &format!("共 {rows} 条：新建 {made}，更新 {changed}"),
+        &format!("{rows} rows: {made} made, {changed} changed"),
+    );
+}
+
+/// `admin sample-town`
+pub fn sample_town(args: &TownArgs, speaker: Speaker) -> Result<(), CliError> {
+    let size = TownSize { grids: args.grids, households_per_grid: args.households };
+    let failed = |error| CliError::File { path: args.out.clone(), error };
+    let files = town::write(&args.out, size, args.seed).map_err(failed)?;
+    let shown = |path: &Path| path.display().to_string();
+    let (areas, staff, register) = (shown(&files.areas), shown(&files.staff), shown(&files.register));
+    speaker.done(
+        &json!({ "areas": areas, "staff": staff, "register": register }),
+        &format!("已写入 {areas}、{staff}、{register}"),
+        &format!("wrote {areas}, {staff}, {register}"),
+    );
+    Ok(())
+}

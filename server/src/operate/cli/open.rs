@@ -1,0 +1,150 @@
+//! Opens the store that the settings name, with the schema set it is served under.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gridledger_schema::set::SchemaSet;
+
+use super::say::CliError;
+use crate::config::{Settings, StoreAddress};
+use crate::ingest;
+use crate::service::running::Service;
+use crate::store::postgres::PostgresStore;
+use crate::store::records::Decide;
+use crate::store::sqlite::{SqliteStore, is_older};
+use crate::store::{Store, StoreError};
+
+/// The service over the store and the schema set of the settings. Makes the store if it is not there.
+pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
+    let schema = schema(settings)?;
+    let store = open_store(&settings.store, &schema, settings.commit_group).map_err(explain)?;
+    let mut service = Service::new(store, schema)?;
+    service.lease_days = settings.lease_days;
+    service.least_free = settings.least_free_mib << 20;
+    Ok(Arc::new(service))
+}
+
+/// A service that only reads, and the copy it reads, if it needs one.
+pub struct ToRead {
+    /// The service.
+    pub service: Arc<Service>,
+    _copy: Option<Copy>,
+}
+
+/// The service over a store that is only read. Nothing is written to a SQLite file or beside it; one of an older version
+/// is copied, and the copy made new.
+pub fn open_to_read(settings: &Settings) -> Result<ToRead, CliError> {
+    let StoreAddress::Sqlite(path) = &settings.store else {
+        let service = open_service(settings)?;
+        return Ok(ToRead { service, _copy: None });
+    };
+    if !path.exists() {
+        let shown = path.display();
+        return Err(CliError::named(
+            format!("没有存储文件 {shown}：请检查 --store。"),
+            format!("there is no store {shown}: see --store"),
+        ));
+    }
+    let schema = schema(settings)?;
+    let decide = ingest::decider(schema.clone());
+    let copy = is_older(path).map_err(explain)?.then(|| Copy::of(path)).transpose()?;
+    let store = match &copy {
+        Some(copy) => SqliteStore::open(&copy.file(), decide),
+        None => SqliteStore::open_to_read(path, decide),
+    };
+    let service = Service::new(Arc::new(store.map_err(explain)?), schema)?;
+    let service = Arc::new(service);
+    Ok(ToRead { service, _copy: copy })
+}
+
+/// A copy of a store in a folder of its own, which goes with it.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn of(store: &Path) -> Result<Self, CliError> {
+        let folder = std::env::temp_dir().join(format!("gridledger-{}", std::process::id()));
+        let failed = |error| CliError::File { path: folder.clone(), error };
+        let mut maker = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
+        maker.create(&folder).map_err(failed)?;
+        let copy = Self(folder.clone());
+        for ending in ["", "-wal"] {
+            let part = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
+            if part(store).exists() {
+                std::fs::copy(part(store), part(&copy.file())).map_err(failed)?;
+            }
+        }
+        Ok(copy)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("store.db")
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The store at an address, made if it is not there.
+/// `group` writes at most share a commit.
+pub fn open_store(
+    address: &StoreAddress,
+    schema: &Arc<SchemaSet>,
+    group: usize,
+) -> Result<Arc<dyn Store>, StoreError> {
+    open_store_deciding(address, ingest::decider(schema.clone()), group)
+}
+
+/// … whose pushes are decided by a function of the caller's.
+pub fn open_store_deciding(
+    address: &StoreAddress,
+    decide: Arc<Decide>,
+    group: usize,
+) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match address {
+        StoreAddress::Sqlite(path) => Arc::new(SqliteStore::open_sharing(path, decide, group)?),
+        StoreAddress::Postgres(url) => Arc::new(PostgresStore::open_sharing(url.reveal(), decide, group)?),
+    })
+}
+
+/// The schema set of the settings.
+pub fn schema(settings: &Settings) -> Result<Arc<SchemaSet>, CliError> {
+    match &settings.schema {
+        Some(dir) => Ok(Arc::new(SchemaSet::load_dir(dir)?)),
+        None => Ok(SchemaSet::builtin()),
+    }
+}
+
+/// What an administrator can end is said in both languages.
+pub fn explain(error: StoreError) -> CliError {
+    match error {
+        StoreError::Held(lock) => CliError::named(
+            format!(
+                "存储已被另一个进程打开（{lock}）。管理命令直接打开存储文件：请先停止服务，执行命令后再启动服务。"
+            ),
+            format!(
+                "another process has the store open ({lock}); commands open the store's file themselves: \
+                 stop the server, run the command, start the server again"
+            ),
+        ),
+        StoreError::Sql(error) if error.is_unreachable() => CliError::named(
+            format!("连不上数据库（{error}）。请检查 store 中的地址，以及数据库是否在运行。"),
+            format!(
+                "the database cannot be reached ({error}): see whether it runs, and the address in `store`"
+            ),
+        ),
+        error if error.is_damage() => CliError::named(
+            "存储文件已损坏，有一部分读不出来：请用备份恢复（见 docs/operations.md）。".to_owned(),
+            error.to_string(),
+        ),
+        StoreError::ToolsRead => CliError::named(
+            "分析工具正在读取台账视图，而视图须随数据模式更新：请结束该查询后重新启动。".to_owned(),
+            StoreError::ToolsRead.to_string(),
+        ),
+        other => other.into(),
+    }
+}

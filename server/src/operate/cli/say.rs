@@ -1,0 +1,216 @@
+//! What the commands say, in Chinese or English by the locale, and why one failed.
+
+use std::path::PathBuf;
+
+use gridledger_schema::set::SchemaError;
+use serde_json::Value;
+
+use crate::auth::AuthError;
+use crate::auth::passwords::PasswordError;
+use crate::config::ConfigError;
+use crate::http::edge::tls::TlsError;
+use crate::office::import::Fault;
+use crate::store::StoreError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log cannot be written as asked.
+    #[error("{0}")]
+    Log(String),
+    /// The schema set is not valid.
+    #[error("schema: {0}")]
+    Schema(#[from] SchemaError),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing keys.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The certificate that is set cannot be used.
+    #[error(transparent)]
+    Tls(TlsError),
+    /// The server could not serve.
+    #[error("{0}")]
+    Serve(std::io::Error),
+    /// A file cannot be read or written.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A password is not taken.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// Something named does not exist, or does not fit.
+    #[error("{en}")]
+    Named {
+        /// In Chinese.
+        zh: String,
+        /// In English.
+        en: String,
+    },
+    /// A spreadsheet has faults; none of it was taken in.
+    #[error("{} faults", .0.len())]
+    Faults(Vec<Fault>),
+}
+
+impl CliError {
+    /// A failure in both languages.
+    pub fn named(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self::Named { zh: zh.into(), en: en.into() }
+    }
+
+    /// 2 for what was typed or set wrongly, 1 for what went wrong.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Tls(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// The language and form of what is said.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker {
+    chinese: bool,
+    json: bool,
+}
+
+impl Speaker {
+    /// The language of the locale: the first of LC_ALL, LC_MESSAGES and LANG that is set.
+    pub fn of_environment() -> Self {
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+        Self::of_locale(locale.as_deref().unwrap_or_default())
+    }
+
+    /// The language of a locale.
+    pub fn of_locale(locale: &str) -> Self {
+        Self { chinese: locale.to_ascii_lowercase().starts_with("zh"), json: false }
+    }
+
+    /// The same, with lists as JSON or not.
+    #[must_use]
+    pub fn with_json(self, json: bool) -> Self {
+        Self { json, ..self }
+    }
+
+    /// Whether Chinese is spoken.
+    pub fn is_chinese(self) -> bool {
+        self.chinese
+    }
+
+    /// Whether lists are JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The one of two texts that is in the right language.
+    pub fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        if self.chinese { zh } else { en }
+    }
+
+    /// A line on the standard output.
+    pub fn line(self, zh: &str, en: &str) {
+        crate::put_line!("{}", self.pick(zh, en));
+    }
+
+    /// What a command did: a JSON object on one line, or a sentence.
+    pub fn done(self, object: &Value, zh: &str, en: &str) {
+        if self.json {
+            crate::put_line!("{object}");
+        } else {
+            self.line(zh, en);
+        }
+    }
+
+    /// A list: as a JSON array, or one line an item with tabs between `columns`.
+    pub fn list(self, items: &[Value], columns: &[&str]) {
+        if self.json {
+            crate::put_line!("{}", Value::from(items.to_vec()));
+            return;
+        }
+        for item in items {
+            let cells: Vec<String> = columns.iter().map(|column| cell(&item[*column])).collect();
+            crate::put_line!("{}", cells.join("\t"));
+        }
+    }
+
+    /// An error for a person.
+    pub fn of_error(self, error: &CliError) -> String {
+        match error {
+            CliError::Named { zh, en } => self.pick(zh, en).to_owned(),
+            CliError::Faults(faults) => self.of_faults(faults),
+            CliError::Store(error) if self.chinese && error.is_damage() => {
+                "存储文件已损坏，有一部分读不出来：请用备份恢复（见 docs/operations.md）。".into()
+            }
+            CliError::Tls(error) if self.chinese => error.zh(),
+            CliError::Password(PasswordError::TooShort) if self.chinese => "密码至少要有 8 个字符".into(),
+            CliError::Password(PasswordError::TooLong) if self.chinese => "密码最长 256 字节".into(),
+            other => other.to_string(),
+        }
+    }
+
+    fn of_faults(self, faults: &[Fault]) -> String {
+        let head = if self.chinese {
+            format!("文件有 {} 处错误，未导入任何内容：", faults.len())
+        } else {
+            format!("the file has {} faults, nothing was taken in:", faults.len())
+        };
+        let lines = faults.iter().map(|fault| self.of_fault(fault));
+        std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n  ")
+    }
+
+    /// One fault or warning of a spreadsheet.
+    pub fn of_fault(self, fault: &Fault) -> String {
+        let column =
+            fault.column.as_ref().map(|column| format!(" [{}]", legible(column))).unwrap_or_default();
+        let text = self.pick(&fault.zh, &fault.en);
+        match fault.line {
+            0 => format!("{text}{column}"),
+            line if self.chinese => format!("第 {line} 行{column}：{text}"),
+            line => format!("line {line}{column}: {text}"),
+        }
+    }
+}
+
+/// What other people typed may move a terminal's cursor; it is shown without.
+fn legible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => legible(text),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_decides_the_language() {
+        for (locale, zh) in
+            [("zh_CN.UTF-8", true), ("ZH", true), ("en_GB.UTF-8", false), ("C", false), ("", false)]
+        {
+            assert_eq!(Speaker::of_locale(locale).is_chinese(), zh, "{locale}");
+        }
+    }
+
+    #[test]
+    fn what_others_typed_does_not_move_the_cursor() {
+        assert_eq!(cell(&Value::from("a\u{1b}[2Jb\n")), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(cell(&serde_json::json!(["a", null])), "a,-");
+    }
+}

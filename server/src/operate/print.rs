@@ -1,0 +1,75 @@
+//! What the commands print. A pipe whose reader has gone is no failure: what the command does goes on without printing.
+//! Any other failure to write is remembered, and told at the end.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether something could not be printed for another reason than a closed pipe.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// The standard output.
+#[derive(Clone, Copy, Debug)]
+pub struct Out;
+
+/// The standard error.
+#[derive(Clone, Copy, Debug)]
+pub struct Aside;
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        kept(io::stdout().write_all(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        kept(io::stdout().flush());
+        Ok(())
+    }
+}
+
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // There is nowhere to say that this failed.
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn kept(written: io::Result<()>) {
+    if written.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe) {
+        FAILED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Writes what is printed through. Whether all of it was taken, or nobody wanted it.
+pub fn finish() -> bool {
+    let _ = Out.flush();
+    !FAILED.load(Ordering::Relaxed)
+}
+
+/// Prints text.
+pub fn text(text: fmt::Arguments<'_>) {
+    let _ = Out.write_fmt(text);
+}
+
+/// Prints text on the standard error.
+pub fn aside(text: fmt::Arguments<'_>) {
+    let _ = Aside.write_fmt(text);
+}
+
+/// Prints a line, as `println!` does.
+#[macro_export]
+macro_rules! put_line {
+    ($($part:tt)*) => { $crate::operate::print::text(format_args!("{}\n", format_args!($($part)*))) };
+}
+
+/// Prints a line on the standard error, as `eprintln!` does.
+#[macro_export]
+macro_rules! note_line {
+    ($($part:tt)*) => { $crate::operate::print::aside(format_args!("{}\n", format_args!($($part)*))) };
+}

@@ -1,0 +1,87 @@
+//! An area: its log without a gap but before what arrived, its digest the sum over its documents, each of its records made again.
+
+use std::collections::BTreeMap;
+
+use gridledger_schema::ids::AreaNo;
+
+use super::{Kind, VerifyReport, record};
+use crate::service::running::Service;
+use crate::store::StoreError;
+use crate::store::records::EventKind;
+
+/// Lines read at once.
+const BATCH: usize = 5_000;
+
+pub(crate) fn check(service: &Service, area: AreaNo, report: &mut VerifyReport) -> Result<(), StoreError> {
+    report.areas += 1;
+    let of = format!("area {area}");
+    let head = service.store.head(area);
+    let Some(head) = report.take(&of, head)? else {
+        return Ok(());
+    };
+    let last = log(service, area, report)?;
+    let last = through_events(service, area, (last, head.seq), report)?;
+    if last != head.seq {
+        let what = format!("the log ends at {last}, the area says {}", head.seq);
+        report.note(Kind::Log, &of, what);
+    }
+    let records = service.store.records_of(area);
+    let mut digests: BTreeMap<u8, u128> = BTreeMap::new();
+    for row in report.take(&of, records)?.unwrap_or_default() {
+        for (facet, term) in record::check(service, &row, report)? {
+            let sum = digests.entry(facet).or_default();
+            *sum = sum.wrapping_add(term);
+        }
+    }
+    let kept: BTreeMap<u8, u128> = head.digests.iter().copied().collect();
+    for facet in kept.keys().chain(digests.keys().filter(|facet| !kept.contains_key(facet))) {
+        if kept.get(facet).copied().unwrap_or(0) != digests.get(facet).copied().unwrap_or(0) {
+            let what = format!("facet {facet}: not the sum over the area's documents");
+            report.note(Kind::Digest, &of, what);
+        }
+    }
+    Ok(())
+}
+
+/// Walks the area's log; its last position.
+fn log(service: &Service, area: AreaNo, report: &mut VerifyReport) -> Result<u64, StoreError> {
+    let mut last = 0;
+    loop {
+        let lines = service.store.log_lines(area, last, BATCH);
+        let Some(lines) = report.take(format!("area {area}"), lines)? else {
+            return Ok(last);
+        };
+        for line in &lines {
+            if line.seq != last + 1 {
+                last = through_events(service, area, (last, line.seq), report)?;
+            }
+            if line.seq > last + 1 {
+                let what = format!("lines {} to {} are missing", last + 1, line.seq - 1);
+                report.note(Kind::Log, format!("area {area}"), what);
+            }
+            last = line.seq;
+            report.lines += 1;
+        }
+        if lines.len() < BATCH {
+            return Ok(last);
+        }
+    }
+}
+
+/// Goes on over events that follow `last` without a gap, up to `upto`; the last position reached. A record that comes from
+/// another area arrives beyond everything in both logs, and a restored store goes on far above: the positions before are
+/// nobody's.
+fn through_events(
+    service: &Service,
+    area: AreaNo,
+    (mut last, upto): (u64, u64),
+    report: &mut VerifyReport,
+) -> Result<u64, StoreError> {
+    let events = service.store.events_between(area, last, upto);
+    for event in report.take(format!("area {area}"), events)?.unwrap_or_default() {
+        if event.seq == last + 1 || matches!(event.kind, EventKind::Arrived | EventKind::Restored) {
+            last = event.seq;
+        }
+    }
+    Ok(last)
+}

@@ -1,0 +1,6 @@
+//! One record being changed: its working copy, its generation, its way into another area, its cost.
+
+pub mod cost;
+pub mod moving;
+pub mod parts;
+pub(crate) mod working;

@@ -1,0 +1,3 @@
+//! What a signed-in person may read.
+
+pub mod reader;

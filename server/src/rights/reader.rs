@@ -1,0 +1,187 @@
+//! What a signed-in person may read at a desk: areas, records, facets. Asked by ledgers, single records and entries.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gridledger_core::rights::{AreaTree, Rights};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::AreaNo;
+use gridledger_schema::set::{Scope, Unmasks};
+use gridledger_schema::wire::Grant;
+use serde_json::Value;
+
+use crate::service::running::Service;
+use crate::store::StoreError;
+use crate::store::records::RecordRow;
+
+/// Why a desk's question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It was refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ReadError {
+    /// A refusal in a few words.
+    pub fn refused(code: Code, rule: impl Into<String>) -> Self {
+        Self::Refused(Refusal::new(code, rule))
+    }
+
+    /// The stable code to answer with.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Refused(refusal) => refusal.code,
+            Self::Store(StoreError::Busy) => Code::Busy,
+            Self::Store(StoreError::Recovering) => Code::Recovering,
+            Self::Store(StoreError::SetBack) => Code::ServerBehind,
+            Self::Store(StoreError::ClockUnsure) => Code::ClockUnsure,
+            Self::Store(_) => Code::StoreFailed,
+        }
+    }
+}
+
+/// A person, and the territory as it stands while one question is answered.
+pub struct Reader<'a> {
+    /// The running service.
+    pub service: &'a Service,
+    /// The login.
+    pub login: &'a str,
+    /// The server's clock, ms since 1970.
+    pub now: i64,
+    grants: &'a [Grant],
+    tree: Arc<AreaTree>,
+}
+
+impl<'a> Reader<'a> {
+    /// The person of this login, who holds these grants.
+    pub fn new(service: &'a Service, login: &'a str, grants: &'a [Grant]) -> Self {
+        let (tree, now) = (service.tree(), service.now());
+        Self { service, login, now, grants, tree }
+    }
+
+    /// The person's rights.
+    pub fn rights(&self) -> Rights<'_> {
+        Rights { schema: &self.service.schema, tree: &self.tree, grants: self.grants }
+    }
+
+    /// The grants the rights come from, ended ones included.
+    pub fn grants(&self) -> &[Grant] {
+        self.grants
+    }
+
+    /// The territory.
+    pub fn tree(&self) -> &AreaTree {
+        &self.tree
+    }
+
+    /// The areas in which the person may read something, sorted: all of them, or those at or below `code`. An area
+    /// that is not there and one without a right answer alike.
+    pub fn areas(&self, code: Option<&str>) -> Result<Vec<AreaNo>, ReadError> {
+        let mut areas = self.rights().areas(self.now);
+        if areas.is_empty() {
+            return Err(ReadError::refused(Code::Forbidden, "no role is held anywhere"));
+        }
+        let Some(code) = code else {
+            return Ok(areas);
+        };
+        let asked = self.tree.by_code(code).map(|info| self.tree.below(info.no, self.now));
+        areas.retain(|area| asked.as_ref().is_some_and(|asked| asked.binary_search(area).is_ok()));
+        if areas.is_empty() {
+            return Err(ReadError::refused(Code::AreaUnknown, "no such area, or no role in it"));
+        }
+        Ok(areas)
+    }
+
+    /// What the person may do with the records of an area.
+    pub fn reach(&self, area: AreaNo) -> Reach {
+        let rights = self.rights();
+        Reach {
+            scope: rights.scope(area, self.now),
+            facets: rights.facets(area, self.now),
+            supervises: rights.may_supervise(area, self.now),
+            unmasks: rights.unmasks(area, self.now),
+        }
+    }
+}
+
+/// What one person may read of one area's records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Which records; `None` for none.
+    pub scope: Option<Scope>,
+    /// Which facets of them, as a bit set.
+    pub facets: u64,
+    /// Whether a role held there supervises.
+    pub supervises: bool,
+    /// Whose values may be seen unmasked, for a reason; `None` for nobody's.
+    pub unmasks: Option<Unmasks>,
+}
+
+impl Reach {
+    /// Whether a facet may be read.
+    pub fn reads(self, facet: u8) -> bool {
+        facet < 64 && self.facets & (1 << facet) != 0
+    }
+
+    /// Whether a record may be read by `login`; `handlers` are the people it is assigned to.
+    pub fn covers<'h>(
+        self,
+        login: &str,
+        record: &RecordRow,
+        handlers: impl Iterator<Item = &'h str>,
+    ) -> bool {
+        match self.scope {
+            None => false,
+            Some(Scope::Area) => true,
+            Some(Scope::Assigned) => is_handled(login, record, handlers),
+            Some(Scope::Own) => record.created_by == login,
+        }
+    }
+
+    /// Whether `login`, who may read a record, may see its values unmasked.
+    pub fn unmasks<'h>(
+        self,
+        login: &str,
+        record: &RecordRow,
+        handlers: impl Iterator<Item = &'h str>,
+    ) -> bool {
+        match self.unmasks {
+            None => false,
+            Some(Unmasks::Area) => true,
+            Some(Unmasks::Handled) => is_handled(login, record, handlers),
+        }
+    }
+}
+
+/// Whether a record is a person's work: created by or assigned to him or her.
+fn is_handled<'h>(login: &str, record: &RecordRow, mut handlers: impl Iterator<Item = &'h str>) -> bool {
+    record.created_by == login || handlers.any(|who| who == login)
+}
+
+/// The people a record's view says it is assigned to: those of its ticket, and those named in its fields.
+pub fn handlers(view: &Value) -> impl Iterator<Item = &str> {
+    let lists = [&view["_ticket"]["assignees"], &view["_ticket"]["co_handlers"], &view["co_handlers"]];
+    lists.into_iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str)
+}
+
+/// What [`Reader::reach`] says of each area, asked once.
+pub struct Reaches<'a> {
+    reader: &'a Reader<'a>,
+    known: HashMap<AreaNo, Reach>,
+}
+
+impl<'a> Reaches<'a> {
+    /// Nothing asked yet.
+    pub fn new(reader: &'a Reader<'a>) -> Self {
+        Self { reader, known: HashMap::new() }
+    }
+
+    /// The reach in an area.
+    pub fn of(&mut self, area: AreaNo) -> Reach {
+        *self.known.entry(area).or_insert_with(|| self.reader.reach(area))
+    }
+}

@@ -1,0 +1,302 @@
+//! Whether the server's clock can be trusted. A node compares its clock with what the store knows, with a steady clock of its
+//! own process, and with the database's clock; phones' clocks or an operator settle what these leave open.
+//!
+//! Everything that cannot be undone asks [`Service::trusted_now`] for the time: what is taken, refused, erased, or ended.
+
+mod doubt;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use gridledger_schema::limits;
+
+pub use doubt::Doubt;
+use doubt::{agree, judge};
+
+use crate::service::running::{Clock, Service, now};
+use crate::store::people::{Device, UserNo};
+use crate::store::{Store, StoreError};
+
+/// Milliseconds after which the store is looked at again, and the time written down, while all is well.
+const LOOK_MS: i64 = 60_000;
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// The clocks of a process; parameters, so that a test can say what time it is.
+#[derive(Clone)]
+pub struct Clocks {
+    /// The wall clock, ms since 1970. Anybody may set it.
+    pub wall: Clock,
+    /// A clock that only goes on, in ms from any beginning. Nobody can set it.
+    pub steady: Clock,
+}
+
+impl Clocks {
+    /// The clocks of this machine.
+    pub fn of_machine() -> Self {
+        let began = Instant::now();
+        Self { wall: Arc::new(now), steady: Arc::new(move || began.elapsed().as_millis() as i64) }
+    }
+
+    /// One clock that nobody sets while the process runs.
+    pub fn of_wall(wall: Clock) -> Self {
+        Self { steady: wall.clone(), wall }
+    }
+}
+
+/// Whether an entry says that it was made well after it arrived: its phone's clock was wrong, and nobody corrected it.
+pub fn is_uncertain(at: i64, received_at: i64) -> bool {
+    at.saturating_sub(received_at) > limits::CLOCK_AHEAD_MS
+}
+
+/// The time of an entry as lists show it: what cannot be is shown as when the entry arrived.
+pub fn shown_time(at: i64, received_at: i64) -> i64 {
+    if at.saturating_sub(received_at) > limits::CLOCK_SHOWN_AHEAD_MS { received_at } else { at }
+}
+
+/// What a node knows of its clock.
+pub struct ClockWatch {
+    clocks: Clocks,
+    /// Whether the database's clock is asked as well.
+    asks_database: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The clocks when the wall clock was trusted last: wall and steady.
+    mark: Option<(i64, i64)>,
+    /// The steady clock when the store was looked at last.
+    looked: i64,
+    /// Confirmations that the store had then.
+    confirmed: u64,
+    doubt: Option<Doubt>,
+    /// Whose phones say the same time as the wall clock: what a phone's clock said, and the steady clock then.
+    witnesses: BTreeMap<UserNo, (i64, i64)>,
+}
+
+impl State {
+    /// What the wall clock should say now.
+    fn expected(&self, steady: i64) -> Option<i64> {
+        self.mark.map(|(wall, then)| wall + (steady - then))
+    }
+
+    /// Whether all was well at the last look and the wall clock has gone on evenly since.
+    fn goes_on(&self, (wall, steady): (i64, i64)) -> bool {
+        self.doubt.is_none() && self.expected(steady).is_some_and(|expected| agree(wall, expected))
+    }
+
+    /// Sets the doubt; says so in the log when it is another one.
+    fn set_doubt(&mut self, doubt: Option<Doubt>) {
+        match (self.doubt, doubt) {
+            (None, Some(doubt)) => tracing::error!("{}", doubt.sentences().1),
+            (Some(_), None) => tracing::warn!("the server's clock is trusted again"),
+            _ => {}
+        }
+        self.doubt = doubt;
+    }
+
+    /// Judges the wall clock by what the store says; whether it is trusted.
+    fn weigh(&mut self, facts: &Facts, (wall, steady): (i64, i64)) -> bool {
+        if facts.confirmed != self.confirmed {
+            // Somebody vouched for a time: what this process believed before counts no more.
+            self.mark = None;
+            self.witnesses.clear();
+            self.confirmed = facts.confirmed;
+        }
+        let known = self.expected(steady).max(facts.known);
+        self.set_doubt(judge(wall, known, facts.database));
+        self.looked = steady;
+        if self.doubt.is_none() {
+            self.mark = Some((wall, steady));
+            self.witnesses.clear();
+        }
+        self.doubt.is_none()
+    }
+}
+
+impl ClockWatch {
+    /// A watch that has not looked yet.
+    pub fn new(clocks: Clocks, asks_database: bool) -> Self {
+        Self { clocks, asks_database, state: Mutex::default() }
+    }
+
+    /// The wall clock, trusted or not.
+    pub fn wall(&self) -> i64 {
+        (self.clocks.wall)()
+    }
+
+    /// A clock that nobody can set, ms since the process began.
+    pub fn steady(&self) -> i64 {
+        (self.clocks.steady)()
+    }
+
+    fn read(&self) -> (i64, i64) {
+        ((self.clocks.wall)(), (self.clocks.steady)())
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time, if it can be told to be right without the store.
+    pub fn at_once(&self) -> Option<i64> {
+        let clocks = self.read();
+        // Whoever holds it looks at the store: a thread that must not wait asks again on one that may.
+        let state = self.state.try_lock().ok()?;
+        let is_fresh = clocks.1 - state.looked < LOOK_MS;
+        (is_fresh && state.goes_on(clocks)).then_some(clocks.0)
+    }
+
+    /// The time, if it is trusted. Looks at the store once a minute, and whenever there is a doubt.
+    fn trusted(&self, store: &dyn Store) -> Result<i64, StoreError> {
+        let clocks = self.read();
+        let mut state = self.state();
+        if !state.goes_on(clocks) {
+            return self.look(store, &mut state, clocks);
+        }
+        if clocks.1 - state.looked < LOOK_MS {
+            return Ok(clocks.0);
+        }
+        // One caller looks; the others need not wait for it.
+        state.looked = clocks.1;
+        drop(state);
+        let facts = Facts::of(store, self.asks_database)?;
+        let mut state = self.state();
+        if state.weigh(&facts, clocks) {
+            drop(state);
+            store.beat(clocks.0, facts.confirmed)?;
+            return Ok(clocks.0);
+        }
+        Err(StoreError::ClockUnsure)
+    }
+
+    /// Looks at the store while others wait.
+    fn look(&self, store: &dyn Store, state: &mut State, clocks: (i64, i64)) -> Result<i64, StoreError> {
+        let facts = Facts::of(store, self.asks_database)?;
+        if state.weigh(&facts, clocks) {
+            store.beat(clocks.0, facts.confirmed)?;
+            return Ok(clocks.0);
+        }
+        Err(StoreError::ClockUnsure)
+    }
+
+    /// The doubt of the last look.
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.state().doubt
+    }
+
+    /// Takes a phone's clock as a witness; the people whose phones agree with the wall clock by now.
+    fn hear(&self, user: UserNo, phone: i64) -> BTreeSet<UserNo> {
+        let (wall, steady) = self.read();
+        let mut state = self.state();
+        if agree(wall, phone) {
+            state.witnesses.insert(user, (phone, steady));
+        }
+        // What a phone said before goes on evenly; the wall clock may have been set since.
+        state.witnesses.retain(|_, (phone, then)| agree(wall, *phone + (steady - *then)));
+        state.witnesses.keys().copied().collect()
+    }
+}
+
+/// What the store says of the time.
+struct Facts {
+    known: Option<i64>,
+    confirmed: u64,
+    database: Option<i64>,
+}
+
+impl Facts {
+    fn of(store: &dyn Store, asks_database: bool) -> Result<Self, StoreError> {
+        let row = store.clock()?;
+        let known = match row.beat.max(row.daily) {
+            // A store of the version before: what was written in it tells.
+            None => store.newest()?,
+            known => known,
+        };
+        let database = if asks_database { store.database_time()? } else { None };
+        Ok(Self { known, confirmed: row.confirmed, database })
+    }
+}
+
+impl Service {
+    /// The server's clock, ms since 1970, if it is to be trusted; else [`StoreError::ClockUnsure`]. What cannot be undone goes by
+    /// no other time. A store that was set back acts at no time: [`StoreError::SetBack`].
+    pub fn trusted_now(&self) -> Result<i64, StoreError> {
+        self.set_back.check(self)?;
+        self.trusted_clock()
+    }
+
+    /// The server's clock, ms since 1970, if it is to be trusted, whatever the store is.
+    fn trusted_clock(&self) -> Result<i64, StoreError> {
+        self.clock.trusted(&*self.store)
+    }
+
+    /// Why the clock is not trusted, if it is not.
+    pub fn clock_doubt(&self) -> Result<Option<Doubt>, StoreError> {
+        match self.trusted_clock() {
+            Ok(_) => Ok(None),
+            Err(StoreError::ClockUnsure) => Ok(self.clock.doubt()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Says that the clock is right, whatever the store knew. Refused where the database's clock says another time.
+    pub fn confirm_clock(&self) -> Result<i64, StoreError> {
+        if let Some(Doubt::Apart { .. }) = self.clock_doubt()? {
+            return Err(StoreError::ClockUnsure);
+        }
+        let now = self.clock.wall();
+        self.store.confirm_clock(now)?;
+        self.trusted_clock()
+    }
+
+    /// Writes the time down before the service stops.
+    pub fn rest_clock(&self) -> Result<(), StoreError> {
+        let Ok(now) = self.trusted_clock() else {
+            return Ok(());
+        };
+        self.store.beat(now, self.store.clock()?.confirmed)
+    }
+
+    /// While the clock is in doubt: takes a device's clock as a witness. `counter` is that of a request whose seal was checked;
+    /// a phone takes it from its clock. Where the phones of enough people say the same time as the server, it is right.
+    ///
+    /// One phone alone can neither confirm a wrong clock nor hold up a right one, unless it is the only one: whoever disagrees
+    /// does not count.
+    pub fn hear_clock(&self, device: &Device, counter: u64) -> Result<(), StoreError> {
+        if self.clock.at_once().is_some() {
+            return Ok(());
+        }
+        let Some(Doubt::Behind { .. } | Doubt::Ahead { .. }) = self.clock_doubt()? else {
+            return Ok(());
+        };
+        let is_new = counter > device.counter && !device.revoked;
+        let user = self.store.user(device.user)?.filter(|user| !user.revoked);
+        let Some(user) = user.filter(|_| is_new) else {
+            return Ok(());
+        };
+        let phone = i64::try_from(counter).unwrap_or(i64::MAX);
+        let agreeing = self.clock.hear(user.no, phone);
+        if agreeing.len() >= self.witnesses_needed()? && !agreeing.is_empty() {
+            let now = self.confirm_clock()?;
+            tracing::warn!(now, phones = agreeing.len(), "phones confirmed the server's clock");
+        }
+        Ok(())
+    }
+
+    /// How many people's phones settle a doubt: as many as [`limits::CLOCK_WITNESSES`], or all that were in use lately.
+    fn witnesses_needed(&self) -> Result<usize, StoreError> {
+        let devices = self.store.devices()?;
+        let seen = |device: &Device| device.last_seen.max(device.enrolled_at);
+        let last = devices.iter().map(seen).max().unwrap_or(0);
+        let since = last - limits::CLOCK_WITNESS_DAYS * DAY_MS;
+        let in_use = devices.iter().filter(|device| !device.revoked && seen(device) >= since);
+        let people: BTreeSet<UserNo> = in_use.map(|device| device.user).collect();
+        let mut can_come = 0;
+        for no in people {
+            can_come += usize::from(self.store.user(no)?.is_some_and(|user| !user.revoked));
+        }
+        Ok(can_come.min(limits::CLOCK_WITNESSES))
+    }
+}

@@ -1,0 +1,93 @@
+//! What tools may see of a record, written down with its ledger row: one JSON object, each value under the key of its column, masked,
+//! and of that column's type or not there.
+
+use gridledger_core::fold::{State, Verb};
+use gridledger_core::project::View;
+use gridledger_schema::set::{RecordType, TIME_MAX_MS, TIME_MIN_MS};
+use serde_json::{Map, Value, json};
+
+use crate::shown::columns::columns;
+use crate::shown::row::{disputed, value};
+use crate::shown::tool_columns::{follows, key_of, kind, own_key};
+use crate::store::tools::ToolKind;
+
+/// What tools may see, of the view of the facet they read.
+pub fn shown(record_type: &RecordType, view: &View) -> String {
+    let columns = columns(record_type);
+    let Value::Object(fields) = view.to_json() else {
+        return String::from("{}");
+    };
+    let follows = follows(record_type);
+    let mut out = Map::new();
+    for column in &columns {
+        let Some(kind) = kind(column, follows) else {
+            continue;
+        };
+        if let Some(value) = value(column, &fields, true).and_then(|value| fitting(kind, value)) {
+            out.insert(key_of(column, kind), value);
+        }
+    }
+    if follows {
+        ticket(view, &mut out);
+    }
+    let disputed = disputed(&columns, &fields);
+    if !disputed.is_empty() {
+        out.insert(own_key("conflicts", ToolKind::Json), json!(disputed));
+    }
+    Value::Object(out).to_string()
+}
+
+/// A value as its column holds it; `None` of one that does not fit.
+fn fitting(kind: ToolKind, value: Value) -> Option<Value> {
+    let fits = match kind {
+        ToolKind::Text => {
+            return match value {
+                Value::String(_) => Some(value),
+                Value::Number(_) | Value::Bool(_) => Some(value.to_string().into()),
+                _ => None,
+            };
+        }
+        ToolKind::Whole => value.is_i64(),
+        ToolKind::Number => value.is_number(),
+        ToolKind::YesNo => value.is_boolean(),
+        ToolKind::Time => value.as_i64().is_some_and(|ms| (TIME_MIN_MS..=TIME_MAX_MS).contains(&ms)),
+        ToolKind::Json => value.is_array() || value.is_object(),
+    };
+    fits.then_some(value)
+}
+
+/// When what happened to a ticket: the first acceptance, the latest deadline, feedback and closing of those that took effect, and the
+/// latest rating. A ticket that is open again has not been closed.
+fn ticket(view: &View, out: &mut Map<String, Value>) {
+    let Some(ticket) = &view.ticket else { return };
+    let mut put = |name: &str, kind, value: Value| {
+        if let Some(value) = fitting(kind, value) {
+            out.insert(own_key(name, kind), value);
+        }
+    };
+    let mut accepted = false;
+    for id in &ticket.applied {
+        let Some(event) = view.events.iter().find(|event| event.id == *id) else {
+            continue;
+        };
+        if let Some(due) = event.args.get("due") {
+            put("due_at", ToolKind::Time, due.clone());
+        }
+        match event.verb {
+            Verb::Accept if !accepted => {
+                accepted = true;
+                put("accepted_at", ToolKind::Time, event.at.into());
+            }
+            Verb::Feedback => put("fed_back_at", ToolKind::Time, event.at.into()),
+            Verb::Close => put("closed_at", ToolKind::Time, event.at.into()),
+            Verb::Evaluate => {
+                let score = event.args.get("score").cloned().unwrap_or_default();
+                put("rating", ToolKind::Whole, score);
+            }
+            _ => {}
+        }
+    }
+    if !matches!(ticket.state, Some(State::Closed | State::Evaluated)) {
+        out.remove(&own_key("closed_at", ToolKind::Time));
+    }
+}
