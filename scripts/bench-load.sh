@@ -15,8 +15,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 what="${1:-all}"
 phones="${2:-3218}"
-cargo build --release --locked -q -p gridledger
-program="${CARGO_TARGET_DIR:-target}/release/gridledger"
+cargo build --release --locked -q -p gridledger-bench
+program="${CARGO_TARGET_DIR:-target}/release/gridledger-bench"
 
 folder="$(mktemp -d "${TMPDIR:-/var/tmp}/gridledger-bench-XXXXXX")"
 binaries="$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | tail -n 1)"

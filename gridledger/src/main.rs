@@ -1,7 +1,6 @@
-//! The gridledger command: everything the server does, and what composes phones with a server: the demo and the load.
+//! The gridledger command: everything the server does, and the demo, which plays phones against a server.
 
 mod demo;
-mod load;
 mod scrub;
 
 use std::ffi::OsString;
@@ -11,17 +10,11 @@ use clap::{Args as _, Command, CommandFactory as _};
 use gridledger_server::operate::{cli, print};
 
 use demo::DemoArgs;
-use load::LoadArgs;
 
 const DEMO: &str = "demo";
-const LOAD: &str = "load";
 
 fn demo_command() -> Command {
     DemoArgs::augment_args(Command::new(DEMO))
-}
-
-fn load_command() -> Command {
-    LoadArgs::augment_args(Command::new(LOAD).hide(true))
 }
 
 fn main() -> ExitCode {
@@ -29,15 +22,10 @@ fn main() -> ExitCode {
     scrub::command_line(&args);
     match args.get(1).and_then(|first| first.to_str()) {
         Some(DEMO) => return run_own(demo_command(), &args[1..], demo::run),
-        Some(LOAD) => return run_own(load_command(), &args[1..], load::run),
         _ => {}
     }
     // Only to list every command in the help, and to refuse what is none; the server's own parser does the rest.
-    match cli::args::Args::command()
-        .subcommand(demo_command())
-        .subcommand(load_command())
-        .try_get_matches_from(&args)
-    {
+    match cli::args::Args::command().subcommand(demo_command()).try_get_matches_from(&args) {
         Ok(_) => cli::run(args),
         Err(error) => refused(&error),
     }

@@ -7,7 +7,6 @@
 //! how an operator starts, manages and verifies it, with the settings of [`config`].
 
 pub mod auth;
-pub mod bench;
 pub mod calendar;
 pub mod config;
 pub mod desk;

@@ -3,15 +3,23 @@
 use super::{Finding, Tree};
 
 /// Each member's folder and the crates of this workspace that it may name, for its own tests too.
-const MAY_NAME: [(&str, &[&str]); 6] = [
+const MAY_NAME: &[(&str, &[&str])] = &[
     ("schema", &[]),
     ("sync-core", &["gridledger-schema"]),
     ("client-sdk", &["gridledger-schema", "gridledger-core"]),
     ("server", &["gridledger-schema", "gridledger-core"]),
     ("gridledger", &["gridledger-schema", "gridledger-core", "gridledger-client", "gridledger-server"]),
+    ("tests/bench", &["gridledger-schema", "gridledger-core", "gridledger-client", "gridledger-server"]),
     (
         "tests",
-        &["gridledger-schema", "gridledger-core", "gridledger-client", "gridledger-server", "gridledger"],
+        &[
+            "gridledger-schema",
+            "gridledger-core",
+            "gridledger-client",
+            "gridledger-server",
+            "gridledger-bench",
+            "gridledger",
+        ],
     ),
 ];
 

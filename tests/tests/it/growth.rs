@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gridledger_bench::size::{calls, make};
 use gridledger_client::Intents;
 use gridledger_schema::set::SchemaSet;
-use gridledger_server::bench::size::{calls, make};
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::operate::verify::verify;
 use gridledger_server::operate::{cli, tools};

@@ -36,15 +36,6 @@ pub enum Command {
         #[arg(long, value_name = "ADDR")]
         listen: Option<String>,
     },
-    /// The server program of the benchmark's line protocol
-    #[command(hide = true)]
-    BenchServer(crate::bench::BenchServer),
-    /// What a store's size costs
-    #[command(hide = true)]
-    BenchSize(crate::bench::size::BenchSize),
-    /// What the heaviest entries cost
-    #[command(hide = true)]
-    BenchHeavy(crate::bench::heavy::BenchHeavy),
     /// Manage territory, people, devices and keys of a store that no server holds open
     Admin {
         /// Lists as JSON

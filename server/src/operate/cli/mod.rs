@@ -64,18 +64,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
-    let measured = match &args.command {
-        Command::BenchServer(bench) => Some(crate::bench::run(bench, args.schema.as_deref())),
-        Command::BenchSize(bench) => Some(crate::bench::size::run(bench)),
-        Command::BenchHeavy(bench) => Some(crate::bench::heavy::run(bench)),
-        Command::Serve { .. } | Command::Admin { .. } => None,
-    };
-    if let Some(measured) = measured {
-        return measured.map_err(|error| CliError::Serve(std::io::Error::other(error)));
-    }
     let mut settings = settings(&args)?;
     match args.command {
-        Command::BenchServer(_) | Command::BenchSize(_) | Command::BenchHeavy(_) => Ok(()),
         Command::Serve { listen } => {
             if let Some(listen) = listen {
                 settings.take("listen", &listen, "--listen")?;

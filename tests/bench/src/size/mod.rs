@@ -10,22 +10,22 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{AreaCursor, Grant};
 
-use super::BenchError;
-use crate::config::{Settings, StoreAddress};
-use crate::desk::ledger;
-use crate::desk::ledger::cursor::Cursor;
-use crate::desk::ledger::question::Question;
-use crate::ingest;
-use crate::operate::{cli, tools};
-use crate::rights::reader::Reader;
-use crate::service::running::Service;
-use crate::store::people::{NewArea, NewUser};
-use crate::store::records::LedgerQuery;
-use crate::store::sql::{Connection, Spelling};
-use crate::store::tables::bulk::{self, Size};
-use crate::store::tables::hot::{self, Hot, Told};
-use crate::store::{StoreError, postgres, sqlite};
+use crate::BenchError;
 use edits::{DAY, TYPES, day, patterns};
+use gridledger_server::config::{Settings, StoreAddress};
+use gridledger_server::desk::ledger;
+use gridledger_server::desk::ledger::cursor::Cursor;
+use gridledger_server::desk::ledger::question::Question;
+use gridledger_server::ingest;
+use gridledger_server::operate::{cli, tools};
+use gridledger_server::rights::reader::Reader;
+use gridledger_server::service::running::Service;
+use gridledger_server::store::people::{NewArea, NewUser};
+use gridledger_server::store::records::LedgerQuery;
+use gridledger_server::store::sql::{Connection, Spelling};
+use gridledger_server::store::tables::bulk::{self, Size};
+use gridledger_server::store::tables::hot::{self, Hot, Told};
+use gridledger_server::store::{StoreError, postgres, sqlite};
 
 /// Measure what a store's size costs
 #[derive(Clone, Debug, clap::Args)]
@@ -60,7 +60,7 @@ pub fn run(args: &BenchSize) -> Result<(), BenchError> {
     settings.take("store", &args.store, "--store")?;
     let schema = SchemaSet::builtin();
     make(&settings.store, &schema, size)?;
-    crate::put_line!("{} grids, {} records, {} entries", size.areas, size.records, size.entries);
+    gridledger_server::put_line!("{} grids, {} records, {} entries", size.areas, size.records, size.entries);
     print(&calls(&settings.store, &schema, size)?, args.plans);
     ledgers(&settings.store, &schema, size)?;
     views(&settings.store, size)
@@ -96,7 +96,7 @@ pub fn make(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Resu
             postgres::vacuum(url.reveal(), bulk::FILLED)?;
         }
     }
-    crate::put_line!("made in {:.0} s", begin.elapsed().as_secs_f64());
+    gridledger_server::put_line!("made in {:.0} s", begin.elapsed().as_secs_f64());
     Ok(())
 }
 
@@ -162,16 +162,16 @@ pub fn calls(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Res
 }
 
 fn print(told: &[Told], plans: bool) {
-    crate::put_line!("| call | rows | statements | pages | ms |\n|---|---|---|---|---|");
+    gridledger_server::put_line!("| call | rows | statements | pages | ms |\n|---|---|---|---|---|");
     for (name, rows, steps) in told {
         let pages: u64 = steps.iter().map(|step| step.buffers).sum();
         let ms: f64 = steps.iter().map(|step| step.ms).sum();
-        crate::put_line!("| {name} | {rows} | {} | {pages} | {ms:.2} |", steps.len());
+        gridledger_server::put_line!("| {name} | {rows} | {} | {pages} | {ms:.2} |", steps.len());
     }
     for (name, _, steps) in told.iter().filter(|_| plans) {
         let mut seen = BTreeSet::new();
         for step in steps.iter().filter(|step| seen.insert(&step.sql)) {
-            crate::put_line!("-- {name}\n{}\n{}\n", step.sql, step.plan);
+            gridledger_server::put_line!("-- {name}\n{}\n{}\n", step.sql, step.plan);
         }
     }
 }
@@ -182,14 +182,14 @@ fn ledgers(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Resul
     let user = service.store.user_by_login("d1")?.ok_or("the user is missing")?;
     let grants = service.store.grants(user.no)?;
     let reader = Reader::new(&service, &user.login, &grants);
-    crate::put_line!("| household ledger | rows | MB | s |\n|---|---|---|---|");
+    gridledger_server::put_line!("| household ledger | rows | MB | s |\n|---|---|---|---|");
     let parts = [("whole", None), ("1 % changed", Some(1)), ("5 % changed", Some(5))];
     for (name, percent) in parts {
         let since = percent.map(|percent| since(size, percent, &reader, schema)).transpose()?;
         let begin = Instant::now();
         let (rows, bytes) = pull(&reader, schema, since)?;
         let took = begin.elapsed().as_secs_f64();
-        crate::put_line!("| pulled, {name} | {rows} | {:.1} | {took:.2} |", bytes as f64 / 1e6);
+        gridledger_server::put_line!("| pulled, {name} | {rows} | {:.1} | {took:.2} |", bytes as f64 / 1e6);
     }
     service.store.close();
     Ok(())
@@ -252,7 +252,7 @@ fn views(address: &StoreAddress, size: Size) -> Result<(), BenchError> {
                 Ok(true)
             })?;
             let took = begin.elapsed().as_secs_f64();
-            crate::put_line!("| view, {name} | {rows} | | {took:.2} |");
+            gridledger_server::put_line!("| view, {name} | {rows} | | {took:.2} |");
         }
         Ok(())
     };

@@ -11,13 +11,13 @@ use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 
-use super::BenchError;
-use super::author::Author;
-use crate::config::Settings;
-use crate::operate::{cli, tools};
-use crate::service::running::Service;
-use crate::store::people::{NewArea, NewUser};
-use crate::store::records::{Push, SegmentVerdict, SignedEntry};
+use crate::BenchError;
+use crate::author::Author;
+use gridledger_server::config::Settings;
+use gridledger_server::operate::{cli, tools};
+use gridledger_server::service::running::Service;
+use gridledger_server::store::people::{NewArea, NewUser};
+use gridledger_server::store::records::{Push, SegmentVerdict, SignedEntry};
 use kinds::KINDS;
 
 /// Measure what the heaviest entries hold the writer for
@@ -53,7 +53,7 @@ pub fn run(args: &BenchHeavy) -> Result<(), BenchError> {
     service.confirm_clock()?;
     tools::renew(&*service.store, &schema)?;
     let mut town = Town::settle(service)?;
-    crate::put_line!(
+    gridledger_server::put_line!(
         "| entry | its bytes | record: operations, kB | median ms | longest ms |\n|---|---|---|---|---|"
     );
     for (name, prepare) in KINDS.iter().filter(|(name, _)| name.contains(&args.only)) {
@@ -67,7 +67,7 @@ pub fn run(args: &BenchHeavy) -> Result<(), BenchError> {
         }
         took.sort_unstable();
         let ms = |took: &Duration| took.as_secs_f64() * 1e3;
-        crate::put_line!(
+        gridledger_server::put_line!(
             "| {name} | {} | {} | {:.0} | {:.0} |",
             about.0,
             about.1,

@@ -39,7 +39,7 @@ impl Serving {
     /// Starts this program as a server whose limits on callers are out of the way.
     pub fn start(store: &str, commit_group: Option<usize>, database: Option<u32>) -> Result<Self, LoadError> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--store", store, "serve", "--listen", "127.0.0.1:0"]);
+        command.args([super::SERVE_ARG, "--store", store, "serve", "--listen", "127.0.0.1:0"]);
         for limit in ["PEER_RATE", "PEER_BURST", "DEVICE_RATE", "DEVICE_BURST", "USER_RATE", "USER_BURST"] {
             command.env(format!("GRIDLEDGER_{limit}"), "1000000");
         }

@@ -4,24 +4,24 @@ use gridledger_schema::entry::{Intent, Target};
 use gridledger_schema::ids::{AreaNo, EntryHash, RecordId};
 use serde_json::json;
 
-use super::super::BenchError;
-use super::super::author::{Author, put};
-use crate::service::running::Service;
-use crate::store::people::User;
-use crate::store::records::Push;
-use crate::store::tables::bulk::{self, Size};
+use crate::BenchError;
+use crate::author::{Author, put};
+use gridledger_server::service::running::Service;
+use gridledger_server::store::people::User;
+use gridledger_server::store::records::Push;
+use gridledger_server::store::tables::bulk::{self, Size};
 
 /// The time everything was written, ms since 1970.
 const AT: i64 = 1_767_571_200_000;
 /// The role of who writes.
 const ROLE: &str = "grid_worker";
 /// Edits of a day's push.
-pub(super) const DAY: u64 = 60;
+pub(crate) const DAY: u64 = 60;
 /// The types that are repeated, in turn.
-pub(super) const TYPES: [&str; 3] = ["household", "person", "dwelling"];
+pub(crate) const TYPES: [&str; 3] = ["household", "person", "dwelling"];
 
 /// A record of each type with so many entries, written as a phone's push is.
-pub(super) fn patterns(
+pub(crate) fn patterns(
     service: &Service,
     user: &User,
     area: AreaNo,
@@ -84,7 +84,7 @@ fn change(record_type: &str, k: u64) -> Vec<Intent> {
 }
 
 /// A day's push in the first grid, by somebody who knows all of it.
-pub(super) fn day(user: &User, size: Size) -> Push {
+pub(crate) fn day(user: &User, size: Size) -> Push {
     let mut author = Author::new(user, 0, ROLE, AT);
     (author.n, author.hash) = (size.feed_head(), EntryHash(bulk::FILLER));
     author.row.feed = bulk::feed(0);

@@ -1,4 +1,4 @@
-//! `gridledger load`: phones that come back with a day's work, all at once, against a server process of their own; how many edits
+//! Phones that come back with a day's work, all at once, against a server process of their own; how many edits
 //! a second it makes durable, what that costs, and that none is lost.
 //!
 //! Reading order: [`town`] makes the people; [`phone`] has each phone do its work beforehand and keep the bytes of its sync;
@@ -13,7 +13,6 @@ mod serving;
 mod town;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -94,18 +93,11 @@ pub enum LoadError {
     Wrong(String),
 }
 
-/// Measures. 0: every edit is acknowledged and there; 1: not.
-pub fn run(args: &LoadArgs) -> ExitCode {
-    match measure(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            gridledger_server::note_line!("gridledger load: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
+/// The first argument with which `load` starts this program again, as the server that it measures.
+pub const SERVE_ARG: &str = "serve-measured";
 
-fn measure(args: &LoadArgs) -> Result<(), LoadError> {
+/// Measures. An error says which edits were not acknowledged or are not stored.
+pub fn run(args: &LoadArgs) -> Result<(), LoadError> {
     let folder = tempfile::Builder::new().prefix("gridledger-load-").tempdir_in(&args.folder)?;
     let sizes: Vec<usize> = args.at_once.iter().map(|&at_once| phones(args, at_once)).collect();
     if args.hostile {

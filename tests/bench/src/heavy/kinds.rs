@@ -5,15 +5,15 @@ use gridledger_schema::ids::RecordId;
 use gridledger_schema::limits;
 use serde_json::{Map, Value, json};
 
-use super::super::BenchError;
-use super::super::author::{intent, put};
 use super::{Ready, TYPE, Town};
+use crate::BenchError;
+use crate::author::{intent, put};
 
 /// Prepares one entry.
 type Prepare = fn(&mut Town) -> Result<Ready, BenchError>;
 
 /// Every kind.
-pub(super) const KINDS: &[(&str, Prepare)] = &[
+pub(crate) const KINDS: &[(&str, Prepare)] = &[
     ("a form of every day on a new record", ordinary),
     ("200 notes on a full record", notes),
     ("200 notes on a full record, not all of it seen", notes_unseen),

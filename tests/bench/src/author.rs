@@ -6,15 +6,15 @@ use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
 use serde_json::Value;
 
-use crate::store::people::{FeedRow, User};
-use crate::store::records::{CheckedSegment, Heard, Push, SignedEntry};
-use crate::store::tables::bulk;
+use gridledger_server::store::people::{FeedRow, User};
+use gridledger_server::store::records::{CheckedSegment, Heard, Push, SignedEntry};
+use gridledger_server::store::tables::bulk;
 
 /// A feed, and how far it is written.
-pub(super) struct Author {
-    pub(super) row: FeedRow,
-    pub(super) n: u64,
-    pub(super) hash: EntryHash,
+pub(crate) struct Author {
+    pub(crate) row: FeedRow,
+    pub(crate) n: u64,
+    pub(crate) hash: EntryHash,
     role: &'static str,
     /// The time that it writes at, ms since 1970.
     at: i64,
@@ -22,7 +22,7 @@ pub(super) struct Author {
 
 impl Author {
     /// The author of a feed of its own.
-    pub(super) fn new(user: &User, number: u8, role: &'static str, at: i64) -> Self {
+    pub(crate) fn new(user: &User, number: u8, role: &'static str, at: i64) -> Self {
         let row = FeedRow {
             feed: FeedId([number; 16]),
             device: None,
@@ -36,7 +36,7 @@ impl Author {
     }
 
     /// The next entry.
-    pub(super) fn sign(&mut self, target: Target, cursor: u64, intents: Vec<Intent>) -> SignedEntry {
+    pub(crate) fn sign(&mut self, target: Target, cursor: u64, intents: Vec<Intent>) -> SignedEntry {
         self.n += 1;
         let entry = Entry { n: self.n, at: self.at, cursor, role: self.role.into(), target, intents };
         let body = canonical::encode(&entry);
@@ -45,7 +45,7 @@ impl Author {
     }
 
     /// A push of entries.
-    pub(super) fn push(&self, entries: Vec<SignedEntry>) -> Push {
+    pub(crate) fn push(&self, entries: Vec<SignedEntry>) -> Push {
         let segment = CheckedSegment {
             feed: self.row.clone(),
             entries,
@@ -58,11 +58,11 @@ impl Author {
 }
 
 /// One operation on a field of the first facet.
-pub(super) fn intent(field: &str, op: Op) -> Intent {
+pub(crate) fn intent(field: &str, op: Op) -> Intent {
     Intent { facet: 0, field: field.to_owned(), op }
 }
 
 /// A value that a field is given.
-pub(super) fn put(field: &str, value: Value) -> Intent {
+pub(crate) fn put(field: &str, value: Value) -> Intent {
     intent(field, Op::Put { value })
 }

@@ -1,27 +1,20 @@
-//! The server program of the benchmark's line protocol: a store with a few areas and a stack of invites. What a store's size costs is
-//! measured by [`size`], what the heaviest entries cost by [`heavy`].
-
-mod author;
-pub mod heavy;
-pub mod size;
+//! The server program of the benchmark's line protocol: a store with a few areas and a stack of invites.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::BenchError;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::auth::codes;
-use crate::config::Settings;
-use crate::service::running::Service;
-use crate::store::people::{NewArea, NewUser};
-use crate::store::sqlite::SqliteStore;
-use crate::{http, ingest};
-
-/// Why nothing was measured.
-pub type BenchError = Box<dyn std::error::Error + Send + Sync>;
+use gridledger_server::auth::codes;
+use gridledger_server::config::Settings;
+use gridledger_server::service::running::Service;
+use gridledger_server::store::people::{NewArea, NewUser};
+use gridledger_server::store::sqlite::SqliteStore;
+use gridledger_server::{http, ingest};
 
 /// What the benchmark says on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -64,7 +57,7 @@ pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), BenchError> 
         ..Settings::default()
     };
     let running = http::start(service, &settings)?;
-    crate::put_line!("READY");
+    gridledger_server::put_line!("READY");
     running.serve_until_signal()?;
     Ok(())
 }
