@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
 use gridledger_server::operate::cli;
+use gridledger_server::store::copies;
 use gridledger_server::store::jobs::COMMIT_GROUP;
-use gridledger_server::store::restores::NewGeneration;
-use gridledger_server::store::sqlite::copies;
+use gridledger_server::store::rows::restores::NewGeneration;
 
 use crate::cluster::Cluster;
 use crate::world::World;

@@ -14,7 +14,7 @@ use gridledger_server::config::Settings;
 use gridledger_server::http::app::More;
 use gridledger_server::http::{self, Running};
 use gridledger_server::service::running::Service;
-use gridledger_server::store::people::{NewArea, NewUser};
+use gridledger_server::store::rows::people::{NewArea, NewUser};
 use serde_json::Value;
 
 use crate::engines::{self, Engine};

@@ -8,9 +8,7 @@ use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
 use gridledger_server::record::cost::Watch;
 use gridledger_server::store::Store;
-use gridledger_server::store::postgres::PostgresStore;
-use gridledger_server::store::records::Decide;
-use gridledger_server::store::sqlite::SqliteStore;
+use gridledger_server::store::rows::records::Decide;
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
@@ -20,7 +18,7 @@ pub struct Engine {
     /// The engine's name, for messages.
     pub name: &'static str,
     /// The store.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<Store>,
     /// Its folder, which goes when this does.
     pub dir: TempDir,
 }
@@ -45,14 +43,14 @@ pub fn sqlite() -> Engine {
 /// An empty Postgres store, in a database of its own.
 pub fn postgres() -> Engine {
     let url = Cluster::shared().database();
-    let store = PostgresStore::open(&url, decide()).expect("an empty store");
+    let store = Store::open_postgres(&url, decide()).expect("an empty store");
     Engine { name: "postgres", store: Arc::new(store), dir: tempfile::tempdir().expect("a temporary folder") }
 }
 
 /// The SQLite store in a folder; an empty one if there is none.
-pub fn sqlite_in(dir: &Path) -> Arc<dyn Store> {
+pub fn sqlite_in(dir: &Path) -> Arc<Store> {
     let path = dir.join("server.db");
-    let store = SqliteStore::open(&path, decide());
+    let store = Store::open_sqlite(&path, decide());
     Arc::new(store.expect("a store"))
 }
 

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use gridledger_client::Intents;
 use gridledger_schema::ids::{RecordId, hex};
-use gridledger_server::store::postgres::PostgresStore;
+use gridledger_server::store::Store;
 use gridledger_server::store::sql::dialect;
-use gridledger_server::store::tables::steps::STEPS;
+use gridledger_server::store::steps::STEPS;
 use postgres::{Client, NoTls};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -167,7 +167,7 @@ pub fn load_sqlite(fixture: &str, file: &Path) {
 
 /// Loads a fixture into an empty Postgres database.
 pub fn load_postgres(fixture: &str, url: &str) {
-    PostgresStore::migrate(url, &STEPS[..head(fixture).steps]).expect("its steps");
+    Store::migrate_postgres(url, &STEPS[..head(fixture).steps]).expect("its steps");
     let mut database = Client::connect(url, NoTls).expect("the database");
     let unhex = "CREATE FUNCTION unhex(text) RETURNS bytea LANGUAGE sql AS $$ SELECT decode($1, 'hex') $$";
     database.batch_execute(unhex).expect("a function");

@@ -11,7 +11,7 @@ use gridledger_server::desk::ledger::question::Question;
 use gridledger_server::desk::writing::{DeskEntry, DeskTarget, DeskVerdict, submit};
 use gridledger_server::rights::reader::{ReadError, Reader};
 use gridledger_server::service::running::Service;
-use gridledger_server::store::people::User;
+use gridledger_server::store::rows::people::User;
 use serde_json::{Value, json};
 
 /// A page as a test sees it.

@@ -3,7 +3,7 @@
 use gridledger_client::{Intents, RecordId};
 use gridledger_server::calendar::office as calendar;
 use gridledger_server::rights::reader::{ReadError, Reader};
-use gridledger_server::store::people::NewArea;
+use gridledger_server::store::rows::people::NewArea;
 use gridledger_server::territory::{self, Kept, apply, report};
 use serde_json::{Value, json};
 

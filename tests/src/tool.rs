@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use gridledger_server::config::StoreAddress;
-use gridledger_server::store::tools::ReaderRole;
+use gridledger_server::store::rows::tools::ReaderRole;
 use postgres::{Client, NoTls};
 use rusqlite::OpenFlags;
 use rusqlite::types::ValueRef;

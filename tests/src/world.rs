@@ -19,7 +19,7 @@ use gridledger_server::record::cost::{Cost, Watch};
 use gridledger_server::service::clock::Clocks;
 use gridledger_server::service::running::Service;
 use gridledger_server::store::jobs::COMMIT_GROUP;
-use gridledger_server::store::people::{NewArea, NewUser};
+use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_server::sync::request as sync;
 use gridledger_server::sync::request::SyncError;
 use tempfile::TempDir;

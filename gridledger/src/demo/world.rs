@@ -18,7 +18,7 @@ use gridledger_server::office::town::{Town, TownCounts, TownSize};
 use gridledger_server::operate::cli::open_store;
 use gridledger_server::service::clock::Clocks;
 use gridledger_server::service::running::Service;
-use gridledger_server::store::people::{NewArea, NewUser, User};
+use gridledger_server::store::rows::people::{NewArea, NewUser, User};
 
 use super::DemoError;
 use super::clock::DayClock;

@@ -41,7 +41,7 @@ pub struct Auth {
 
 impl Auth {
     /// Opens the keys kept in the store, making them at the first start. `issuer` goes into every token.
-    pub fn open(store: &dyn Store, issuer: &str, now: i64) -> Result<Self, AuthError> {
+    pub fn open(store: &Store, issuer: &str, now: i64) -> Result<Self, AuthError> {
         let keys = Keys::open(store, issuer, now)?;
         let (passwords, limits) = (Passwords::new()?, LoginLimits::default());
         Ok(Self { passwords, keys, limits })

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::UserNo;
-use crate::store::restores::MissingRow;
+use crate::store::rows::people::UserNo;
+use crate::store::rows::restores::MissingRow;
 
 /// Which areas are asked about.
 #[derive(Clone, Debug, Default, serde::Deserialize)]

@@ -16,7 +16,7 @@ use crate::desk::disclosure::unmask::Unmask;
 use crate::rights::reader::{Reach, ReadError, Reader, handlers};
 use crate::service::clock;
 use crate::store::StoreError;
-use crate::store::records::{HistoryRow, RecordRow};
+use crate::store::rows::records::{HistoryRow, RecordRow};
 
 /// A record within a reader's reach: its row, its type, and the view of the facets that may be read.
 pub struct Readable<'a> {

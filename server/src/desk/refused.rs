@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::desk::writing::{DeskVerdict, admit};
 use crate::rights::reader::{ReadError, Reader};
 use crate::store::StoreError;
-use crate::store::people::User;
-use crate::store::refusals::{RefusedQuery, RefusedRow, RulingRow};
+use crate::store::rows::people::User;
+use crate::store::rows::refusals::{RefusedQuery, RefusedRow, RulingRow};
 
 /// Entries of one answer, when nothing else is asked for, and at most.
 const PAGE: usize = 100;

@@ -10,7 +10,7 @@ use super::{Wanted, wiped};
 use crate::record::working::Working;
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::records::{AreaHead, ErasureRow, EventKind, EventRow, Source, Writes};
+use crate::store::rows::records::{AreaHead, ErasureRow, EventKind, EventRow, Source, Writes};
 
 /// What happens to the record.
 #[derive(Clone, Debug)]
@@ -189,7 +189,11 @@ impl Plan<'_> {
 fn later(working: Working, next: Option<i64>) -> Writes {
     let mut row = working.row;
     row.due_at = next;
-    let write =
-        crate::store::records::RecordWrite { row, documents: Vec::new(), ledger: Vec::new(), base: None };
+    let write = crate::store::rows::records::RecordWrite {
+        row,
+        documents: Vec::new(),
+        ledger: Vec::new(),
+        base: None,
+    };
     Writes { records: vec![write], ..Writes::default() }
 }

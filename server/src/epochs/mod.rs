@@ -15,7 +15,7 @@ use gridledger_schema::set::Merge;
 
 use crate::rights::reader::ReadError;
 use crate::service::running::Service;
-use crate::store::records::{ErasureRow, Writes};
+use crate::store::rows::records::{ErasureRow, Writes};
 use change::{Change, Done};
 
 pub use crate::operate::daily::Daily;

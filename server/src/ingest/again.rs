@@ -8,7 +8,7 @@ use gridledger_schema::wire::RecoveryPhase;
 
 use super::{Plan, Stop, refuse};
 use crate::store::StoreError;
-use crate::store::records::{CheckedSegment, SignedEntry};
+use crate::store::rows::records::{CheckedSegment, SignedEntry};
 
 /// Why a segment was stopped.
 pub(super) fn waits() -> Refusal {

@@ -13,7 +13,7 @@ use super::{Plan, Stop, refuse};
 use crate::epochs::{Reason, wiped};
 use crate::record::working::Working;
 use crate::store::StoreError;
-use crate::store::records::{ErasureRow, EventKind, EventRow};
+use crate::store::rows::records::{ErasureRow, EventKind, EventRow};
 
 /// How many times as many operations a record may hold whose author was interrupted.
 const HALTED_TIMES: u64 = 4;

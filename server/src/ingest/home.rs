@@ -14,8 +14,8 @@ use super::Plan;
 use crate::faults;
 use crate::record::parts::{Part, named};
 use crate::store::StoreError;
-use crate::store::plans::RouteRow;
-use crate::store::records::Push;
+use crate::store::rows::plans::RouteRow;
+use crate::store::rows::records::Push;
 use crate::territory::survey::references;
 
 /// Households that a push says people live in: a new person says nothing of a place.

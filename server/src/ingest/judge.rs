@@ -17,7 +17,7 @@ use gridledger_schema::wire::AreaInfo;
 use super::{Plan, Stop, known, refuse};
 use crate::record::working::{SeenFacets, Working};
 use crate::store::StoreError;
-use crate::store::records::{CheckedSegment, EventKind};
+use crate::store::rows::records::{CheckedSegment, EventKind};
 
 impl Plan<'_> {
     /// The ancestry of an area as its author's device knew it: what ended later than it was told had not ended. With it,

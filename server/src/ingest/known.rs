@@ -8,8 +8,8 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::Grant;
 
 use crate::store::StoreError;
-use crate::store::people::UserNo;
-use crate::store::records::{CheckedSegment, EventKind, Source};
+use crate::store::rows::people::UserNo;
+use crate::store::rows::records::{CheckedSegment, EventKind, Source};
 
 /// What the author had been granted before it was cut short, and whether the author's device had been told of each cut
 /// when it made an entry at a cursor: the device said so in an earlier request, or it held the area's log beyond it.

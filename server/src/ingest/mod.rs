@@ -35,9 +35,9 @@ use crate::record::moving::Crossing;
 use crate::record::working::{Own, Working};
 use crate::service::clock;
 use crate::store::StoreError;
-use crate::store::people::UserNo;
-use crate::store::plans::RouteRow;
-use crate::store::records::{
+use crate::store::rows::people::UserNo;
+use crate::store::rows::plans::RouteRow;
+use crate::store::rows::records::{
     AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Spent, Writes,
 };
 pub(crate) use home::leads_on;

@@ -8,8 +8,8 @@ use gridledger_core::validate::check_shape;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{FeedId, RecordId};
 
-use crate::store::people::FeedRow;
-use crate::store::records::{CheckedSegment, Push};
+use crate::store::rows::people::FeedRow;
+use crate::store::rows::records::{CheckedSegment, Push};
 
 /// Fewer items than this are not worth a thread.
 const FEW: usize = 64;

@@ -9,7 +9,7 @@ use gridledger_schema::limits;
 
 use super::Plan;
 use crate::store::StoreError;
-use crate::store::records::{CheckedSegment, SignedEntry, Spent};
+use crate::store::rows::records::{CheckedSegment, SignedEntry, Spent};
 
 impl Plan<'_> {
     /// Counts an entry that is to be decided; the reason why it has to come another day, if its device has brought enough.

@@ -8,7 +8,7 @@ use gridledger_schema::ids::FeedId;
 use super::{Plan, comes_again};
 use crate::faults;
 use crate::store::StoreError;
-use crate::store::records::{CheckedSegment, SegmentVerdict};
+use crate::store::rows::records::{CheckedSegment, SegmentVerdict};
 
 impl Plan<'_> {
     /// Gives entries from number `first` on the verdicts of those decided up to `held`, as far as they differ in their times alone, and

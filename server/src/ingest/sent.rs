@@ -14,7 +14,7 @@ use crate::faults::is_planted;
 use crate::record::working::{Own, SeenFacets, Working};
 use crate::rights::reader::handlers;
 use crate::store::StoreError;
-use crate::store::records::CheckedSegment;
+use crate::store::rows::records::CheckedSegment;
 use crate::sync::segments::reads_parts;
 
 impl Plan<'_> {

@@ -15,9 +15,9 @@ use gridledger_schema::wire::{AreaInfo, Grant};
 
 use crate::faults;
 use crate::store::StoreError;
-use crate::store::people::{FeedRow, UserNo};
-use crate::store::plans::RouteRow;
-use crate::store::records::{
+use crate::store::rows::people::{FeedRow, UserNo};
+use crate::store::rows::plans::RouteRow;
+use crate::store::rows::records::{
     AreaHead, DocumentRow, EventKind, EventRow, Handled, RecordLine, RecordRow, SignedEntry, Source, Spent,
     Stay,
 };

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use gridledger_schema::ids::{AreaNo, RecordId};
 
 use crate::store::StoreError;
-use crate::store::records::{
+use crate::store::rows::records::{
     AreaHead, Departure, DocumentRow, EventKind, EventRow, RecordRow, RecordWrite, Source, Stay, Writes,
 };
 

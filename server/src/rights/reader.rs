@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::records::RecordRow;
+use crate::store::rows::records::RecordRow;
 
 /// Why a desk's question has no answer.
 #[derive(Debug, thiserror::Error)]

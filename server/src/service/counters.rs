@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use gridledger_schema::ids::DeviceNo;
 
-use crate::store::people::Device;
+use crate::store::rows::people::Device;
 use crate::store::{Store, StoreError};
 
 /// Devices whose counters wait to be written before they are.
@@ -31,7 +31,7 @@ impl Counters {
     /// Takes a counter if it is higher than any the device used; else the inner error says which that is.
     pub fn advance(
         &self,
-        store: &dyn Store,
+        store: &Store,
         device: &Device,
         counter: u64,
         now: i64,
@@ -62,13 +62,13 @@ impl Counters {
     }
 
     /// Writes the counters down if enough wait, or long enough.
-    pub fn save_some(&self, store: &dyn Store, now: i64) -> Result<(), StoreError> {
+    pub fn save_some(&self, store: &Store, now: i64) -> Result<(), StoreError> {
         let due = self.state.lock().is_ok_and(|s| s.unsaved.len() >= GROUP || now - s.saved_at > WAIT_MS);
         if due { self.save(store, now) } else { Ok(()) }
     }
 
     /// Writes all counters down.
-    pub fn save(&self, store: &dyn Store, now: i64) -> Result<(), StoreError> {
+    pub fn save(&self, store: &Store, now: i64) -> Result<(), StoreError> {
         let unsaved: Vec<_> = {
             let Ok(mut state) = self.state.lock() else {
                 return Ok(());

@@ -12,12 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 use gridledger_schema::limits;
 
+use crate::store::rows::nodes::{Bounds, Sent};
 use crate::store::{Store, StoreError};
-
-/// The highest position of each area's log a device can hold.
-pub type Bounds = HashMap<AreaNo, u64>;
-/// Of records that a device was sent by themselves: the position of the last change that was among it.
-pub type Sent = HashMap<RecordId, u64>;
 
 /// What devices were given since the start.
 #[derive(Default)]
@@ -72,7 +68,7 @@ impl Given {
     }
 
     /// The most that a device can hold of the logs of areas that it may read, as its request arrives.
-    pub fn meet(&self, store: &dyn Store, device: DeviceNo, areas: &[AreaNo]) -> Result<Bounds, StoreError> {
+    pub fn meet(&self, store: &Store, device: DeviceNo, areas: &[AreaNo]) -> Result<Bounds, StoreError> {
         if store.is_shared() {
             return store.meet(device, areas);
         }
@@ -92,13 +88,7 @@ impl Given {
     }
 
     /// Notes that a device is being given an area's log up to `seq`.
-    pub fn give(
-        &self,
-        store: &dyn Store,
-        device: DeviceNo,
-        area: AreaNo,
-        seq: u64,
-    ) -> Result<(), StoreError> {
+    pub fn give(&self, store: &Store, device: DeviceNo, area: AreaNo, seq: u64) -> Result<(), StoreError> {
         let known = locked(&self.areas).of(device, area);
         if store.is_shared() {
             // What this node gave before, the table has: only more is written.
@@ -119,12 +109,7 @@ impl Given {
     }
 
     /// The positions at which a device was sent these records by themselves, of those that are known.
-    pub fn sent(
-        &self,
-        store: &dyn Store,
-        device: DeviceNo,
-        records: &[RecordId],
-    ) -> Result<Sent, StoreError> {
+    pub fn sent(&self, store: &Store, device: DeviceNo, records: &[RecordId]) -> Result<Sent, StoreError> {
         if store.is_shared() {
             return store.sent(device, records);
         }
@@ -134,7 +119,7 @@ impl Given {
     }
 
     /// Notes that a device is being sent records by themselves.
-    pub fn send(&self, store: &dyn Store, device: DeviceNo, records: &Sent) -> Result<(), StoreError> {
+    pub fn send(&self, store: &Store, device: DeviceNo, records: &Sent) -> Result<(), StoreError> {
         if records.is_empty() {
             return Ok(());
         }

@@ -19,7 +19,7 @@ use crate::service::clock::{ClockWatch, Clocks};
 use crate::service::counters::Counters;
 use crate::service::day::Day;
 use crate::service::given::Given;
-use crate::store::people::UserNo;
+use crate::store::rows::people::UserNo;
 use crate::store::{Identity, Store, StoreError};
 use crate::sync::lease::LEASE_DAYS;
 use crate::sync::recovery::Recovering;
@@ -31,7 +31,7 @@ pub const LEAST_FREE_MIB: u64 = 256;
 /// The parts of a running service.
 pub struct Service {
     /// Where everything is kept.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<Store>,
     /// Record types, roles, workflows.
     pub schema: Arc<SchemaSet>,
     /// The store's generation and seeds.
@@ -71,7 +71,7 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 impl Service {
     /// A service over an open store.
-    pub fn new(store: Arc<dyn Store>, schema: Arc<SchemaSet>) -> Result<Self, StoreError> {
+    pub fn new(store: Arc<Store>, schema: Arc<SchemaSet>) -> Result<Self, StoreError> {
         let asks_database = store.is_shared();
         let clock = ClockWatch::new(Clocks::of_machine(), asks_database);
         Self::with_watch(store, schema, clock)
@@ -79,7 +79,7 @@ impl Service {
 
     /// A service whose time is told by `clocks`, and by nothing else.
     pub fn with_clocks(
-        store: Arc<dyn Store>,
+        store: Arc<Store>,
         schema: Arc<SchemaSet>,
         clocks: Clocks,
     ) -> Result<Self, StoreError> {
@@ -88,7 +88,7 @@ impl Service {
 
     /// A service with a watch over its clock.
     pub fn with_watch(
-        store: Arc<dyn Store>,
+        store: Arc<Store>,
         schema: Arc<SchemaSet>,
         clock: ClockWatch,
     ) -> Result<Self, StoreError> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::columns::{Column, Source};
 use crate::rights::reader::Reach;
-use crate::store::records::{LedgerRow, RecordRow};
+use crate::store::rows::records::{LedgerRow, RecordRow};
 use gridledger_core::mask;
 
 /// A row: column's key to value. A key that is not there has no value.

@@ -4,7 +4,7 @@ use gridledger_core::mask;
 use gridledger_schema::set::{Choice, Field, Kind, Label, Mask, Merge, RecordType, SchemaSet};
 
 use crate::shown::columns::{Column, Source, columns as ledger_columns};
-use crate::store::tools::{ToolColumn, ToolKind};
+use crate::store::rows::tools::{ToolColumn, ToolKind};
 
 /// What a tool reads: the facet of the read class that every role holds.
 pub const FACET: u8 = 0;

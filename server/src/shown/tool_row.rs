@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::shown::columns::columns;
 use crate::shown::row::{disputed, value};
 use crate::shown::tool_columns::{follows, key_of, kind, own_key};
-use crate::store::tools::ToolKind;
+use crate::store::rows::tools::ToolKind;
 
 /// What tools may see, of the view of the facet they read.
 pub fn shown(record_type: &RecordType, view: &View) -> String {

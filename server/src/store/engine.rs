@@ -1,79 +1,172 @@
-//! What the tables' code stands on: an engine gives it a connection in a transaction.
+//! The store over one of its two engines. An engine gives the tables' code a connection in a transaction.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::StoreError;
+use super::jobs::COMMIT_GROUP;
 use super::notices::Notices;
-use super::records::Decide;
-use super::restores::Position;
+use super::postgres::PostgresEngine;
+use super::rows::records::Decide;
+use super::rows::restores::Position;
 use super::sql::Connection;
+use super::sqlite::SqliteEngine;
+use super::steps::Steps;
+use super::{StoreError, postgres, tables};
+
+/// Everything that a gridledger keeps. A method is one transaction and blocks its thread until that is durable.
+pub struct Store {
+    pub(super) engine: Engine,
+    /// Asked inside each push's transaction.
+    pub(super) decide: Arc<Decide>,
+}
+
+impl Store {
+    /// Opens the SQLite file at `path`, making it if it is not there. `decide` is asked inside each push's transaction.
+    pub fn open_sqlite(path: &Path, decide: Arc<Decide>) -> Result<Self, StoreError> {
+        Self::open_sqlite_in_groups(path, decide, COMMIT_GROUP)
+    }
+
+    /// As [`open_sqlite`](Self::open_sqlite); at most `group` writes share a commit.
+    pub fn open_sqlite_in_groups(path: &Path, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
+        Ok(Self { engine: Engine::Sqlite(SqliteEngine::open(path, group)?), decide })
+    }
+
+    /// Opens a SQLite file that nobody serves to read it, as it lies there: nothing is written, to it or beside it. It must
+    /// have taken every step.
+    pub fn open_sqlite_to_read(path: &Path, decide: Arc<Decide>) -> Result<Self, StoreError> {
+        Ok(Self { engine: Engine::Sqlite(SqliteEngine::open_to_read(path)?), decide })
+    }
+
+    /// Opens the Postgres database at `url` (`postgres://…`), making its tables if they are not there. `decide` is asked
+    /// inside each push's transaction, which may be run more than once.
+    pub fn open_postgres(url: &str, decide: Arc<Decide>) -> Result<Self, StoreError> {
+        Self::open_postgres_in_groups(url, decide, COMMIT_GROUP)
+    }
+
+    /// As [`open_postgres`](Self::open_postgres); at most `group` writes share a commit.
+    pub fn open_postgres_in_groups(url: &str, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
+        let engine = PostgresEngine::open(url, group, tables::read_heads)?;
+        Ok(Self { engine: Engine::Postgres(engine), decide })
+    }
+
+    /// Takes those of `steps` that the Postgres database at `url` has not taken, and serves nothing.
+    pub fn migrate_postgres(url: &str, steps: Steps<'_>) -> Result<(), StoreError> {
+        postgres::migrate(url, steps)
+    }
+}
 
 /// A database that holds a store.
-pub trait Engine: Send + Sync + 'static {
-    /// Runs `read` in one consistent look at everything; writes nothing.
-    fn read<T>(&self, read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>) -> Result<T, StoreError>;
+pub(super) enum Engine {
+    /// One file, one writing thread.
+    Sqlite(SqliteEngine),
+    /// One database, which other nodes may serve as well.
+    Postgres(PostgresEngine),
+}
 
-    /// Runs `write` in a transaction that no other write runs beside, and returns what it returned when that is durable. It may be
-    /// run more than once, but only one run stays.
-    fn write<T: Send + 'static>(
+/// Calls a method of the engine there is.
+macro_rules! of_engine {
+    ($self:ident, $engine:ident => $call:expr) => {
+        match $self {
+            Engine::Sqlite($engine) => $call,
+            Engine::Postgres($engine) => $call,
+        }
+    };
+}
+
+impl Engine {
+    /// Runs `read` in one consistent look at everything; writes nothing.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        of_engine!(self, engine => engine.read(read))
+    }
+
+    /// Runs `write` in a transaction that no other write runs beside, and returns what it returned when that is durable.
+    /// `write` may run more than once, but only one run stays.
+    pub(super) fn write_alone<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError>;
+    ) -> Result<T, StoreError> {
+        of_engine!(self, engine => engine.write_alone(write))
+    }
 
-    /// As [`write`](Self::write), for what locks all that it touches: may run beside others of its kind. Calls with the same
-    /// `key` follow each other and share a commit.
-    fn write_beside<T: Send + 'static>(
+    /// As [`write_alone`](Self::write_alone), for a write that locks all that it touches: it may run beside others of its
+    /// kind. Calls with the same `key` follow each other and share a commit.
+    pub(super) fn write_locked<T: Send + 'static>(
         &self,
         key: u64,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError>;
+    ) -> Result<T, StoreError> {
+        of_engine!(self, engine => engine.write_locked(key, write))
+    }
 
-    /// As [`write_beside`](Self::write_beside), for small things that pushes do not touch: they share commits of their own.
-    fn write_aside<T: Send + 'static>(
+    /// As [`write_locked`](Self::write_locked), for small writes to rows that pushes do not touch: they share commits of
+    /// their own.
+    pub(super) fn write_apart<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError>;
+    ) -> Result<T, StoreError> {
+        of_engine!(self, engine => engine.write_apart(write))
+    }
 
-    /// As [`write`](Self::write), beside everything, for what may be lost with a crash of the database: it locks all that it
-    /// touches, and waits for no disk.
-    fn write_soon<T: Send + 'static>(
+    /// As [`write_locked`](Self::write_locked), for a write that a crash of the database may lose: it waits for no disk.
+    pub(super) fn write_unsynced<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError>;
+    ) -> Result<T, StoreError> {
+        of_engine!(self, engine => engine.write_unsynced(write))
+    }
 
     /// Whether other processes may write the same store.
-    fn is_shared(&self) -> bool;
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
 
     /// Whether this version may still serve the store: a newer one may have changed it meanwhile.
-    fn check(&self, _: &Connection<'_>) -> Result<(), StoreError> {
-        Ok(())
+    pub(super) fn check(&self, c: &Connection<'_>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => PostgresEngine::check(c),
+        }
     }
 
-    /// Bytes that the file system under it has left; `None` where that is another machine's affair, or cannot be known.
-    fn free_bytes(&self) -> Option<u64>;
+    /// Bytes that the file system under the store has left; `None` where that is another machine's, or cannot be known.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.free_bytes(),
+            Self::Postgres(_) => None,
+        }
+    }
 
     /// How far the store had come by the file beside it; `None` where the engine keeps no such file, or none is there.
-    fn position_beside(&self) -> Option<Position> {
-        None
+    pub(super) fn position_beside(&self) -> Option<Position> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.position_beside(),
+            Self::Postgres(_) => None,
+        }
     }
 
-    /// Writes that file.
-    fn put_position_beside(&self, _: Position) {}
+    /// Writes the file beside the store that says how far it has come.
+    pub(super) fn put_position_beside(&self, at: Position) {
+        if let Self::Sqlite(sqlite) = self {
+            sqlite.put_position_beside(at);
+        }
+    }
 
-    /// Where it tells what was written, by whatever process.
-    fn notices(&self) -> &Arc<Notices>;
+    /// Where the engine tells what was written, by whatever process.
+    pub(super) fn notices(&self) -> &Arc<Notices> {
+        of_engine!(self, engine => engine.notices())
+    }
 
     /// Clears from the files what was overwritten, as far as that can be done at once; whether all of it was. The rest is
     /// cleared in the background.
-    fn scrub(&self) -> Result<bool, StoreError>;
+    pub(super) fn scrub(&self) -> Result<bool, StoreError> {
+        of_engine!(self, engine => engine.scrub())
+    }
 
     /// Lets what is queued be written, and lets go of the database.
-    fn close(&self);
-}
-
-/// A store over an engine.
-pub struct SqlStore<E> {
-    pub(super) engine: E,
-    /// Asked inside each push's transaction.
-    pub(super) decide: Arc<Decide>,
+    pub(super) fn close(&self) {
+        of_engine!(self, engine => engine.close());
+    }
 }

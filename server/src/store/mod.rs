@@ -1,185 +1,22 @@
-//! The store: one small blocking trait, one method one transaction. `sqlite` is the engine of a single node.
+//! The store: one method, one transaction, over SQLite for one node or Postgres for many.
 //!
-//! Nothing here decides anything: [`RecordStore::push`] asks `ingest` under its locks, everything else reads or writes rows.
+//! Nothing here decides anything: [`Store::push`] asks `ingest` under its locks, everything else reads or writes rows.
+//! Reading order: [`rows`] are what methods take and give; [`tables`] holds the methods, one file a resource, in SQL;
+//! [`Store`] runs them in an engine, [`sqlite`] or [`postgres`], both of which speak through [`sql`]. [`steps`] are the
+//! tables' versions; [`jobs`] queue before a writer; [`notices`] wake whoever waits; [`copies`] are backups.
 
-pub mod audit;
-pub mod chain;
-pub mod clock;
-pub mod desk;
+pub mod copies;
 mod engine;
+mod error;
 pub mod jobs;
-pub mod marks;
-pub mod nodes;
 pub mod notices;
-pub mod parts;
-pub mod people;
-pub mod plans;
 pub mod postgres;
-pub mod reads;
-pub mod records;
-pub mod refusals;
-pub mod restores;
-pub mod shares;
+pub mod rows;
 pub mod sql;
 pub mod sqlite;
+pub mod steps;
 pub mod tables;
-pub mod tools;
 
-use gridledger_schema::ids::{AreaNo, ServerEpoch};
-
-pub use audit::AuditStore;
-pub use clock::ClockStore;
-pub use desk::DeskStore;
-pub use marks::MarkStore;
-pub use nodes::NodeStore;
-pub use people::PeopleStore;
-pub use plans::PlanStore;
-pub use reads::ReadLogStore;
-pub use records::RecordStore;
-pub use refusals::RefusalStore;
-pub use restores::RestoreStore;
-pub use shares::ShareStore;
-pub use tools::ToolStore;
-
-/// Why the store did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database said no.
-    #[error(transparent)]
-    Sql(#[from] sql::SqlError),
-    /// The writer is gone or its queue is full.
-    #[error("the store is busy")]
-    Busy,
-    /// The server was restored, and takes nothing new yet.
-    #[error("the store is gathering what phones hold")]
-    Recovering,
-    /// The store was set back to an older state, and takes nothing until that is put right.
-    #[error("the store was set back: run `gridledger admin restore --in-place`")]
-    SetBack,
-    /// The server's clock is not to be trusted now.
-    #[error("the server's clock is not to be trusted: see `gridledger admin clock`")]
-    ClockUnsure,
-    /// A row that this version cannot read.
-    #[error("a damaged row in {0}")]
-    Damaged(&'static str),
-    /// Something with this key is there already.
-    #[error("{0} is already there")]
-    Taken(String),
-    /// What the call needs is not there.
-    #[error("no such {0}")]
-    Missing(String),
-    /// Another process has the store open.
-    #[error("{0}: another process serves this store")]
-    Held(String),
-    /// A write to an area that its transaction has not locked. It runs again with that area locked as well.
-    #[error("area {0} is written and not locked")]
-    Unlocked(AreaNo),
-    /// A write that must run alone, in a transaction beside which others run.
-    #[error("BUG: a write that must be alone runs beside others")]
-    NotAlone,
-    /// Changes that were derived could not be merged together. The push is decided again, merging each by itself.
-    #[error("changes could not be merged")]
-    Unsettled,
-    /// A tool reads what is to be made anew for tools.
-    #[error(
-        "a tool is reading the ledgers for tools, which have to be made anew: end its query and start again"
-    )]
-    ToolsRead,
-    /// The file is not a store of this program, or of another version of it.
-    #[error("{0}")]
-    NotAStore(String),
-}
-
-impl StoreError {
-    /// The store took a step that this version does not know.
-    pub(crate) fn of_newer(step: i64) -> Self {
-        Self::NotAStore(format!("the store was written by a newer version (step {step})"))
-    }
-
-    /// Whether the store's file is damaged.
-    pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Sql(sql::SqlError::DamagedFile))
-    }
-
-    /// Whether the same call can succeed later.
-    pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Busy
-                | Self::Recovering
-                | Self::SetBack
-                | Self::ClockUnsure
-                | Self::Sql(_)
-                | Self::ToolsRead
-                | Self::Unlocked(_)
-        ) && !self.is_damage()
-    }
-
-    /// Whether the same transaction, run again by itself, can succeed: it met another one, or lacked a lock.
-    pub(crate) fn is_collision(&self) -> bool {
-        match self {
-            Self::Unlocked(_) => true,
-            Self::Sql(error) => error.is_collision(),
-            _ => false,
-        }
-    }
-
-    /// What went wrong, without the values it went wrong with: for logs.
-    pub fn without_values(&self) -> String {
-        match self {
-            Self::Sql(error) => error.without_values(),
-            other => other.to_string(),
-        }
-    }
-}
-
-/// What every engine offers.
-pub trait Store:
-    PeopleStore
-    + RecordStore
-    + RefusalStore
-    + RestoreStore
-    + DeskStore
-    + AuditStore
-    + ClockStore
-    + MarkStore
-    + PlanStore
-    + ReadLogStore
-    + ShareStore
-    + NodeStore
-    + ToolStore
-    + Send
-    + Sync
-{
-    /// The store's generation and keys, made when the store was.
-    fn identity(&self) -> Result<Identity, StoreError>;
-    /// Whether the store can be read and written now.
-    fn ready(&self) -> Result<(), StoreError>;
-    /// A setting kept in the store (JWT keys, the schema last served …).
-    fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Keeps a setting that is not there yet; what is kept then, perhaps by another process.
-    fn first_setting(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError>;
-    /// Keeps a setting.
-    fn set_setting(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
-    /// Folds what is pending into the main file and lets go of it; for a graceful stop.
-    fn close(&self);
-}
-
-/// A store's generation and its seeds.
-#[derive(Clone)]
-pub struct Identity {
-    /// The generation; a restored backup gets a new one.
-    pub epoch: ServerEpoch,
-    /// Ed25519 seed of the key that signs receipts.
-    pub receipt_seed: [u8; 32],
-    /// Ed25519 seed of the feed that imports and desk users' entries are signed with.
-    pub desk_seed: [u8; 32],
-    /// What devices' lease secrets are made from.
-    pub lease_seed: [u8; 32],
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sql(error.into())
-    }
-}
+pub use engine::Store;
+pub use error::StoreError;
+pub use rows::identity::Identity;

@@ -6,7 +6,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 
 use crate::service::running::Service;
-use crate::store::people::Device;
+use crate::store::rows::people::Device;
 
 /// Days a lease lasts where nothing else is set.
 pub const LEASE_DAYS: u64 = 7;

@@ -9,8 +9,8 @@ use gridledger_schema::wire::Read;
 
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::{Device, User};
-use crate::store::reads::{NewRead, ReadKind};
+use crate::store::rows::people::{Device, User};
+use crate::store::rows::reads::{NewRead, ReadKind};
 
 /// Writes what a device brought into the read log, as much as it may bring in a day; the number up to which it is kept, `None`
 /// if nothing is. The rest stays on the phone.

@@ -10,10 +10,10 @@ use gridledger_schema::wire::{AreaCursor, Delta, Frame, LogEntry, News, RecordNe
 
 use crate::faults::is_planted;
 use crate::rights::reader::{Reach, Reader, handlers};
-use crate::service::given::Sent;
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::records::{AreaHead, Changes, Handled, RecordNewsRow, RecordRow, Told};
+use crate::store::rows::nodes::Sent;
+use crate::store::rows::records::{AreaHead, Changes, Handled, RecordNewsRow, RecordRow, Told};
 
 /// Bytes of entries in an answer's first delta; each one after may be twice as large. A phone on a bad line names a
 /// budget, and gets pieces that are small against it: what is lost at a cut is at most one.
@@ -402,7 +402,7 @@ fn snapshot(
 }
 
 fn logged(
-    line: crate::store::records::LogRow,
+    line: crate::store::rows::records::LogRow,
     author: String,
     mut entry: gridledger_schema::entry::Entry,
     facets: u64,

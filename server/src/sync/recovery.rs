@@ -19,9 +19,9 @@ use crate::faults;
 use crate::rights::reader::Reader;
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::Device;
-use crate::store::records::{Again, SignedEntry};
-use crate::store::restores::RestoreRow;
+use crate::store::rows::people::Device;
+use crate::store::rows::records::{Again, SignedEntry};
+use crate::store::rows::restores::RestoreRow;
 
 /// The last restore of the store, as it was when the service began: a store is restored while nobody serves it.
 pub struct Recovering {

@@ -17,11 +17,11 @@ use gridledger_schema::wire::{
 
 use crate::faults;
 use crate::rights::reader::Reader;
-use crate::service::given::{Bounds, Sent};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::{Device, FeedRow};
-use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
+use crate::store::rows::nodes::{Bounds, Sent};
+use crate::store::rows::people::{Device, FeedRow};
+use crate::store::rows::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
 use crate::sync::recovery;
 use crate::sync::request::SyncError;
 

@@ -23,8 +23,8 @@ use gridledger_schema::wire::{Receipt, Request};
 
 use crate::faults;
 use crate::service::running::Service;
-use crate::store::people::Device;
-use crate::store::restores::Position;
+use crate::store::rows::people::Device;
+use crate::store::rows::restores::Position;
 use crate::store::{Store, StoreError};
 use crate::sync::request::SyncError;
 
@@ -48,7 +48,7 @@ pub struct SetBack {
 
 impl SetBack {
     /// What the store says of itself.
-    pub fn new(store: &dyn Store) -> Result<Self, StoreError> {
+    pub fn new(store: &Store) -> Result<Self, StoreError> {
         Ok(Self { known: Mutex::new((read(store)?, i64::MIN)), claims: Mutex::default() })
     }
 
@@ -153,7 +153,7 @@ fn is_settled(known: &(Option<String>, i64), service: &Service, now: i64) -> boo
     known.0.is_some() || fresh || !service.store.is_shared()
 }
 
-fn read(store: &dyn Store) -> Result<Option<String>, StoreError> {
+fn read(store: &Store) -> Result<Option<String>, StoreError> {
     let why = store.setting(SET_BACK)?;
     Ok(why.map(|why| String::from_utf8_lossy(&why).into_owned()))
 }

@@ -16,8 +16,8 @@ use crate::record::parts::Part;
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::{NewArea, NewUser};
-use crate::store::plans::{Reparenting, Succession, TerritoryChange};
+use crate::store::rows::people::{NewArea, NewUser};
+use crate::store::rows::plans::{Reparenting, Succession, TerritoryChange};
 
 /// Records of one transaction: others wait for the writer no longer than for a few pushes.
 const BATCH: usize = 250;

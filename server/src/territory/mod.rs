@@ -27,7 +27,7 @@ use crate::record::parts::Part;
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::plans::PlanRow;
+use crate::store::rows::plans::PlanRow;
 use plan::Draft;
 
 /// How far a plan has come.

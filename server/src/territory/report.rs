@@ -14,7 +14,7 @@ use crate::calendar::office as calendar;
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::plans::Census;
+use crate::store::rows::plans::Census;
 
 /// States of a ticket that is done.
 const DONE: [&str; 4] = ["CLOSED", "EVALUATED", "VOID", "MERGED"];

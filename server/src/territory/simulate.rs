@@ -11,7 +11,7 @@ use super::report::{self, Sums};
 use super::survey::{Survey, references};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::Device;
+use crate::store::rows::people::Device;
 
 /// Records named in one problem at most.
 const NAMED: usize = 20;

@@ -12,7 +12,7 @@ use crate::rights::reader::Reach;
 use crate::service::running::Service;
 use crate::shown::row::merged;
 use crate::store::StoreError;
-use crate::store::records::LedgerQuery;
+use crate::store::rows::records::LedgerQuery;
 
 /// The types a record's place can come from, the nearest to a door first.
 const ANCHORS: [&str; 8] =

@@ -6,8 +6,8 @@ use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
 use serde_json::Value;
 
-use gridledger_server::store::people::{FeedRow, User};
-use gridledger_server::store::records::{CheckedSegment, Heard, Push, SignedEntry};
+use gridledger_server::store::rows::people::{FeedRow, User};
+use gridledger_server::store::rows::records::{CheckedSegment, Heard, Push, SignedEntry};
 use gridledger_server::store::tables::bulk;
 
 /// A feed, and how far it is written.

@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use gridledger_server::auth::codes;
 use gridledger_server::config::Settings;
 use gridledger_server::service::running::Service;
-use gridledger_server::store::people::{NewArea, NewUser};
-use gridledger_server::store::sqlite::SqliteStore;
+use gridledger_server::store::Store;
+use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_server::{http, ingest};
 
 /// What the benchmark says on the command line.
@@ -42,7 +42,7 @@ pub fn run(args: &BenchServer, schema: Option<&Path>) -> Result<(), BenchError> 
         Some(dir) => Arc::new(SchemaSet::load_dir(dir)?),
         None => SchemaSet::builtin(),
     };
-    let store = SqliteStore::open(&args.dir.join("server.db"), ingest::decider(schema.clone()))?;
+    let store = Store::open_sqlite(&args.dir.join("server.db"), ingest::decider(schema.clone()))?;
     let service = Arc::new(Service::new(Arc::new(store), schema)?);
     // It may have been filled long ago; nothing in it is anybody's.
     service.confirm_clock()?;

@@ -11,7 +11,7 @@ use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::{Field, Kind, Mask, Merge, RecordType, Role, Unmasks};
 use gridledger_schema::wire::Grant;
 use gridledger_server::desk::writing::DeskEntry;
-use gridledger_server::store::people::NewUser;
+use gridledger_server::store::rows::people::NewUser;
 use gridledger_tests::desk::{Answer, Desk};
 use gridledger_tests::office::{Clerk, creating, editing};
 use gridledger_tests::routes::{ROUTES, Route};

@@ -10,8 +10,8 @@ use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaCursor, Grant};
 use gridledger_server::store::Store;
-use gridledger_server::store::people::{FeedRow, NewArea, NewUser};
-use gridledger_server::store::records::{
+use gridledger_server::store::rows::people::{FeedRow, NewArea, NewUser};
+use gridledger_server::store::rows::records::{
     CheckedSegment, Heard, LedgerQuery, Push, SegmentVerdict, SignedEntry,
 };
 use gridledger_tests::engines::engines;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 const NOW: i64 = 1_767_571_200_000;
 
-fn on_every_engine(promise: impl Fn(&dyn Store)) {
+fn on_every_engine(promise: impl Fn(&Store)) {
     for engine in engines() {
         println!("engine: {}", engine.name);
         promise(engine.store.as_ref());
@@ -27,7 +27,7 @@ fn on_every_engine(promise: impl Fn(&dyn Store)) {
 }
 
 /// Two grids, and who works in the first.
-fn town(store: &dyn Store) -> (AreaNo, AreaNo) {
+fn town(store: &Store) -> (AreaNo, AreaNo) {
     let area = |code: &str| NewArea {
         code: code.into(),
         parent: None,
@@ -52,7 +52,7 @@ struct Author {
 }
 
 impl Author {
-    fn new(store: &dyn Store, login: &str, number: u8, area: AreaNo) -> Self {
+    fn new(store: &Store, login: &str, number: u8, area: AreaNo) -> Self {
         let grant = Grant { role: "grid_worker".into(), area, from: 0, to: None };
         let user = NewUser { login: login.into(), name: login.into(), password: None, grants: vec![grant] };
         store.put_users(&[user], 0).expect("a user");
@@ -96,7 +96,7 @@ impl Author {
         }
     }
 
-    fn push(&self, store: &dyn Store, entries: Vec<SignedEntry>) -> SegmentVerdict {
+    fn push(&self, store: &Store, entries: Vec<SignedEntry>) -> SegmentVerdict {
         let push = Push { carrier: None, segments: vec![self.segment(entries)], now: NOW };
         store.push(push).expect("a push").remove(0)
     }
@@ -224,7 +224,7 @@ fn news_come_in_the_order_of_the_last_change_and_go_on_where_they_stopped() {
         let order: Vec<RecordId> = rows.iter().map(|row| row.row.record).collect();
         let wanted = [2, 3, 4, 5, 1, 0].map(|i| records[i]);
         assert_eq!(order, wanted);
-        let lines = |i: usize, rows: &[gridledger_server::store::records::RecordNewsRow]| -> Vec<u64> {
+        let lines = |i: usize, rows: &[gridledger_server::store::rows::records::RecordNewsRow]| -> Vec<u64> {
             rows[i].entries.iter().map(|(line, ..)| line.seq).collect()
         };
         assert_eq!((lines(4, &rows), lines(5, &rows)), (vec![2, 7], vec![1, 8]));
@@ -349,7 +349,7 @@ fn a_log_written_by_many_has_no_gap_and_shows_none_while_it_grows() {
 }
 
 /// Reads a log as it grows: what came up to a place is all there was up to it, for ever.
-fn follow(store: &dyn Store, area: AreaNo, whole: u64) {
+fn follow(store: &Store, area: AreaNo, whole: u64) {
     let (mut at, mut seen) = (0, BTreeSet::new());
     while at < whole {
         let cursor = AreaCursor { area, floor: at, reached: at };

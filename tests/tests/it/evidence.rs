@@ -8,7 +8,7 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::limits::{EVIDENCE_MS, RIGHTS_GRACE_MS};
 use gridledger_server::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused, retain};
 use gridledger_server::operate::verify::verify;
-use gridledger_server::store::refusals::RefusedRow;
+use gridledger_server::store::rows::refusals::RefusedRow;
 use gridledger_tests::attacker::{Attacker, put};
 use gridledger_tests::world::World;
 use serde_json::json;

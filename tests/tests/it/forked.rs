@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use gridledger_server::store::{PeopleStore as _, RecordStore as _};
-
 use crate::kills::{Place, each, phone_is_whole};
 
 /// The notes in lines that begin with a word: `saved ID NOTE`, `holds ID NOTE PENDING`.

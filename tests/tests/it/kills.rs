@@ -11,9 +11,8 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::codes;
 use gridledger_server::ingest;
-use gridledger_server::store::people::{NewArea, NewUser};
-use gridledger_server::store::sqlite::SqliteStore;
-use gridledger_server::store::{PeopleStore as _, RecordStore as _, RestoreStore as _, Store as _};
+use gridledger_server::store::Store;
+use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_tests::at_rest;
 use tempfile::TempDir;
 
@@ -119,8 +118,8 @@ impl Place {
         self.dir.path().join(name)
     }
 
-    pub(crate) fn store(&self) -> SqliteStore {
-        SqliteStore::open(&self.file("server.db"), ingest::decider(SchemaSet::builtin()))
+    pub(crate) fn store(&self) -> Store {
+        Store::open_sqlite(&self.file("server.db"), ingest::decider(SchemaSet::builtin()))
             .expect("the server's store")
     }
 

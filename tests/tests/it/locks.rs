@@ -12,10 +12,9 @@ use gridledger_server::config::StoreAddress;
 use gridledger_server::epochs::{Reason, Wanted, erase};
 use gridledger_server::operate::verify;
 use gridledger_server::operate::verify::Kind;
-use gridledger_server::store::people::NewArea;
-use gridledger_server::store::postgres::PostgresStore;
-use gridledger_server::store::records::{EventKind, EventRow, Push, Writes};
-use gridledger_server::store::{PeopleStore as _, RecordStore as _, Store as _};
+use gridledger_server::store::Store;
+use gridledger_server::store::rows::people::NewArea;
+use gridledger_server::store::rows::records::{EventKind, EventRow, Push, Writes};
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::engines::postgres_address;
 use gridledger_tests::planning::{carry_out, grid, stewards, verified};
@@ -131,7 +130,7 @@ fn a_write_to_an_area_that_is_not_locked_is_decided_again_with_it_locked() {
     let written: Arc<Mutex<BTreeSet<AreaNo>>> = Arc::default();
     let writes_to = written.clone();
     // Names no area, and writes two.
-    let store = PostgresStore::open(
+    let store = Store::open_postgres(
         &Cluster::shared().database(),
         Arc::new(move |source, _| {
             decided.fetch_add(1, Ordering::Relaxed);

@@ -6,10 +6,10 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
 use gridledger_server::operate::{cli, verify};
+use gridledger_server::store::Store;
 use gridledger_server::store::StoreError;
 use gridledger_server::store::jobs::COMMIT_GROUP;
-use gridledger_server::store::postgres::PostgresStore;
-use gridledger_server::store::tables::steps::STEPS;
+use gridledger_server::store::steps::STEPS;
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::fixtures;
 use gridledger_tests::office::Clerk;
@@ -119,7 +119,7 @@ fn nodes_of_the_version_before_serve_while_a_newer_one_expands() {
          CREATE TABLE more (one INTEGER PRIMARY KEY, two TEXT NOT NULL) STRICT;",
     )]);
     std::thread::scope(|scope| {
-        let migrating = scope.spawn(|| PostgresStore::migrate(&farm.url, &more));
+        let migrating = scope.spawn(|| Store::migrate_postgres(&farm.url, &more));
         for at in 0..30 {
             let written = post(farm.front(), &token, "/v1/entries", &made("G1", &format!("{at}")));
             assert_eq!(written.status, 200, "{written:?}");
@@ -143,17 +143,17 @@ fn nodes_that_do_not_know_a_contraction_do_not_start_and_are_not_ready() {
         ("9001_more", "ALTER TABLE devices ADD COLUMN colour TEXT"),
         ("9002_less_contract", "ALTER TABLE users ADD COLUMN motto TEXT"),
     ]);
-    PostgresStore::migrate(&farm.url, &less).expect("it contracts");
+    Store::migrate_postgres(&farm.url, &less).expect("it contracts");
     for node in 0..3 {
         assert_eq!(farm.door(node).ask("GET", "/readyz", "").status, 503, "node {node}");
     }
-    let refused = PostgresStore::open(&farm.url, ingest::decider(SchemaSet::builtin()));
+    let refused = Store::open_postgres(&farm.url, ingest::decider(SchemaSet::builtin()));
     let Err(StoreError::NotAStore(why)) = refused.map(|_| ()) else {
         panic!("it opened");
     };
     assert!(why.contains("newer version (step 10)") || why.contains("newer version"), "{why}");
     // The newer version takes nothing twice.
-    PostgresStore::migrate(&farm.url, &less).expect("it is there");
+    Store::migrate_postgres(&farm.url, &less).expect("it is there");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_step_gives_way_to_who_works_on_its_table() {
     work.batch_execute("LOCK TABLE devices IN ACCESS SHARE MODE").expect("a reader");
     let mut looking = cluster::client(&farm.url);
     std::thread::scope(|scope| {
-        let migrating = scope.spawn(|| PostgresStore::migrate(&farm.url, &more));
+        let migrating = scope.spawn(|| Store::migrate_postgres(&farm.url, &more));
         let waits = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted";
         cluster::until(&mut looking, waits);
         // It gives up its place: who comes later does not wait for who was there before.

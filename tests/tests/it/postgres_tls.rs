@@ -5,8 +5,8 @@ use std::path::Path;
 
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::ingest;
-use gridledger_server::store::postgres::PostgresStore;
-use gridledger_server::store::{Store as _, StoreError};
+use gridledger_server::store::Store;
+use gridledger_server::store::StoreError;
 use gridledger_tests::cluster::{Cluster, unprivileged};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
@@ -30,8 +30,8 @@ fn certificates(folder: &Path) {
     }
 }
 
-fn open(url: &str) -> Result<PostgresStore, StoreError> {
-    PostgresStore::open(url, ingest::decider(SchemaSet::builtin()))
+fn open(url: &str) -> Result<Store, StoreError> {
+    Store::open_postgres(url, ingest::decider(SchemaSet::builtin()))
 }
 
 #[test]

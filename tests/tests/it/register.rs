@@ -10,7 +10,7 @@ use gridledger_server::office::import::register::Register;
 use gridledger_server::office::town;
 use gridledger_server::office::town::TownSize;
 use gridledger_server::operate::verify::verify;
-use gridledger_server::store::people::NewArea;
+use gridledger_server::store::rows::people::NewArea;
 use gridledger_tests::office::Clerk;
 use gridledger_tests::world::World;
 

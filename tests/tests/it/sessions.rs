@@ -70,7 +70,7 @@ fn every_failure_looks_alike_and_checks_one_password() {
     desk.service
         .store
         .put_users(
-            &[gridledger_server::store::people::NewUser {
+            &[gridledger_server::store::rows::people::NewUser {
                 login: "phone-only".into(),
                 name: "某".into(),
                 ..Default::default()

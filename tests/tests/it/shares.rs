@@ -1,8 +1,8 @@
 //! Shares: a department gets the granted fields of the granted area for as long as it lasts, and every pull is logged.
 
 use gridledger_server::operate::verify::verify;
-use gridledger_server::store::people::UserNo;
-use gridledger_server::store::reads::{ReadKind, ReadQuery};
+use gridledger_server::store::rows::people::UserNo;
+use gridledger_server::store::rows::reads::{ReadKind, ReadQuery};
 use gridledger_tests::desk::{Answer, Desk};
 use gridledger_tests::office::{Clerk, put};
 use serde_json::{Value, json};

@@ -64,7 +64,7 @@ fn import(world: &World, rows: &[&str]) -> ImportReport {
 
 /// The rows of a ledger as they are, by id.
 fn all(world: &World, of: &str) -> BTreeMap<String, Value> {
-    let page = world.service.store.ledger(&gridledger_server::store::records::LedgerQuery {
+    let page = world.service.store.ledger(&gridledger_server::store::rows::records::LedgerQuery {
         record_type: of.to_owned(),
         areas: world.service.tree().iter().map(|area| (area.no, 0)).collect(),
         limit: 1_000,

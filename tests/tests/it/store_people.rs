@@ -3,12 +3,12 @@
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::Grant;
-use gridledger_server::store::people::{FeedRow, NewArea, NewUser, RefreshToken, Refreshed, UserNo};
+use gridledger_server::store::rows::people::{FeedRow, NewArea, NewUser, RefreshToken, Refreshed, UserNo};
 use gridledger_server::store::{Store, StoreError};
 use gridledger_tests::engines::engines;
 
 /// Runs one promise on every engine.
-fn on_every_engine(promise: impl Fn(&dyn Store)) {
+fn on_every_engine(promise: impl Fn(&Store)) {
     for engine in engines() {
         println!("engine: {}", engine.name);
         promise(engine.store.as_ref());
@@ -20,7 +20,7 @@ fn area(code: &str, parent: Option<&str>, kind: &str) -> NewArea {
     NewArea { name: format!("{code}区域"), code, parent, kind, from: None, to: None }
 }
 
-fn small_town(store: &dyn Store) -> (AreaNo, AreaNo) {
+fn small_town(store: &Store) -> (AreaNo, AreaNo) {
     let areas =
         [area("D", None, "district"), area("S", Some("D"), "street"), area("C", Some("S"), "community")];
     store.put_areas(&areas).expect("areas");
@@ -29,7 +29,7 @@ fn small_town(store: &dyn Store) -> (AreaNo, AreaNo) {
     (no("D"), no("C"))
 }
 
-fn user(store: &dyn Store, login: &str) -> UserNo {
+fn user(store: &Store, login: &str) -> UserNo {
     let user = NewUser { login: login.into(), name: "某某".into(), ..NewUser::default() };
     store.put_users(&[user], 0).expect("a user");
     store.user_by_login(login).expect("users").expect("the user").no

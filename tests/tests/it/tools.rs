@@ -12,7 +12,7 @@ use gridledger_server::operate::tools::export::to_file;
 use gridledger_server::operate::verify::verify;
 use gridledger_server::service::running::Service;
 use gridledger_server::store::StoreError;
-use gridledger_server::store::tools::Shown;
+use gridledger_server::store::rows::tools::Shown;
 use gridledger_tests::engines::postgres_address;
 use gridledger_tests::office::{Clerk, editing, put, ticket};
 use gridledger_tests::random_records::fill;

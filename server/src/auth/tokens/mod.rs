@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{AuthError, random};
 use crate::store::Store;
-use crate::store::people::UserNo;
+use crate::store::rows::people::UserNo;
 
 /// Where the keys are kept in the store.
 const SETTING: &str = "jwt_keys";
@@ -109,7 +109,7 @@ struct Held {
 
 impl Keys {
     /// The keys kept in the store; makes the first.
-    pub fn open(store: &dyn Store, issuer: &str, now: i64) -> Result<Self, AuthError> {
+    pub fn open(store: &Store, issuer: &str, now: i64) -> Result<Self, AuthError> {
         let mut kept = read(store)?;
         if kept.is_empty() {
             // Another node may start at the same moment: the first to write says which key it is.
@@ -134,7 +134,7 @@ impl Keys {
     }
 
     /// Reads the keys again, at most once in a while: they may have been rotated at another node.
-    pub fn read_again(&self, store: &dyn Store, now: i64) -> Result<(), AuthError> {
+    pub fn read_again(&self, store: &Store, now: i64) -> Result<(), AuthError> {
         if (self.held().at..self.held().at + READ_AGAIN_MS).contains(&now) {
             return Ok(());
         }
@@ -221,7 +221,7 @@ fn pkcs8(seed: &[u8; 32]) -> Vec<u8> {
 }
 
 /// Makes a new current key; tokens of the keys before it stay good until they expire. Returns the new key's id.
-pub fn rotate(store: &dyn Store, now: i64) -> Result<String, AuthError> {
+pub fn rotate(store: &Store, now: i64) -> Result<String, AuthError> {
     let mut kept = read(store)?;
     for key in &mut kept {
         key.state = KeyState::Previous;
@@ -234,7 +234,7 @@ pub fn rotate(store: &dyn Store, now: i64) -> Result<String, AuthError> {
     Ok(kid)
 }
 
-fn read(store: &dyn Store) -> Result<Vec<KeptKey>, AuthError> {
+fn read(store: &Store) -> Result<Vec<KeptKey>, AuthError> {
     match store.setting(SETTING)? {
         Some(bytes) => parse(&bytes),
         None => Ok(Vec::new()),
@@ -245,7 +245,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<KeptKey>, AuthError> {
     serde_json::from_slice(bytes).map_err(|_| AuthError::KeysDamaged)
 }
 
-fn write(store: &dyn Store, kept: &[KeptKey]) -> Result<(), AuthError> {
+fn write(store: &Store, kept: &[KeptKey]) -> Result<(), AuthError> {
     let bytes = serde_json::to_vec(kept).map_err(|_| AuthError::KeysDamaged)?;
     Ok(store.set_setting(SETTING, &bytes)?)
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::desk::disclosure::unmask::second_person;
 use crate::rights::reader::{ReadError, Reader};
-use crate::store::shares::{Export, NewExport};
+use crate::store::rows::shares::{Export, NewExport};
 
 /// How long an approval lasts, and how long it can be given.
 const LASTS_MS: i64 = limits::EXPORT_HOURS * 3_600_000;

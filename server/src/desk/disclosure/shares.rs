@@ -16,9 +16,9 @@ use crate::desk::ledger::cursor::{Cursor, binding};
 use crate::desk::ledger::not_a_cursor;
 use crate::desk::reads;
 use crate::rights::reader::{ReadError, Reader};
-use crate::store::reads::ReadKind;
-use crate::store::records::{LedgerQuery, LedgerRow};
-use crate::store::shares::{NewShare, Share};
+use crate::store::rows::reads::ReadKind;
+use crate::store::rows::records::{LedgerQuery, LedgerRow};
+use crate::store::rows::shares::{NewShare, Share};
 
 /// Days a share lasts at most; then somebody looks again whether it is still needed.
 const MOST_DAYS: i64 = 366;

@@ -10,8 +10,8 @@ use crate::desk::ledger::question::Question;
 use crate::desk::reads;
 use crate::desk::record::Readable;
 use crate::rights::reader::{ReadError, Reader};
-use crate::store::reads::{NewRead, ReadKind};
-use crate::store::shares::Export;
+use crate::store::rows::reads::{NewRead, ReadKind};
+use crate::store::rows::shares::Export;
 
 const HOUR_MS: i64 = 3_600_000;
 /// How long an approval, and the count of what one person saw alone, lasts.

@@ -22,7 +22,7 @@ use crate::desk::disclosure::unmask;
 use crate::faults::is_planted;
 use crate::rights::reader::{Reaches, ReadError, Reader, handlers};
 use crate::shown::row::Cells;
-use crate::store::records::{LedgerQuery, LedgerRow};
+use crate::store::rows::records::{LedgerQuery, LedgerRow};
 use cursor::{Cursor, CursorError};
 use question::Question;
 

@@ -10,7 +10,7 @@ use gridledger_core::rights::AreaTree;
 use gridledger_schema::ids::{AreaNo, RecordId};
 
 use crate::rights::reader::Reader;
-use crate::store::reads::{NewRead, ReadKind};
+use crate::store::rows::reads::{NewRead, ReadKind};
 
 /// A row about values seen at a desk now.
 pub fn note(

@@ -10,9 +10,9 @@ use super::{DeskEntry, DeskFeed, DeskTarget, DeskVerdict};
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::User;
-use crate::store::records::HistoryRow;
-use crate::store::refusals::{RefusedRow, RulingRow};
+use crate::store::rows::people::User;
+use crate::store::rows::records::HistoryRow;
+use crate::store::rows::refusals::{RefusedRow, RulingRow};
 
 /// Saves a refused entry's intents as an entry of `user`, and the ruling in the same transaction. The verdict says why
 /// not, if the supervisor may not do it either: then there is no ruling.

@@ -14,10 +14,10 @@ use sha2::{Digest as _, Sha256};
 use super::DeskVerdict;
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::desk::{ImportKey, Notes};
-use crate::store::people::{FeedRow, User, UserNo};
-use crate::store::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
-use crate::store::refusals::RulingRow;
+use crate::store::rows::desk::{ImportKey, Notes};
+use crate::store::rows::people::{FeedRow, User, UserNo};
+use crate::store::rows::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
+use crate::store::rows::refusals::RulingRow;
 
 /// Times a push is tried when another node wrote the feed meanwhile; each miss is a request of the same person that got through.
 const TRIES: usize = 32;

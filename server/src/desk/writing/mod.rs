@@ -19,7 +19,7 @@ pub use feed::{DeskFeed, Desks};
 use crate::rights::reader::Reader;
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::User;
+use crate::store::rows::people::User;
 use compose::Composed;
 use feed::Draft;
 use gridledger_core::canonical;

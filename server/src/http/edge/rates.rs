@@ -36,7 +36,7 @@ use crate::http::ApiError;
 use crate::http::routes::sync::Between;
 use crate::http::signed_in::caller;
 use crate::service::running::Service;
-use crate::store::people::UserNo;
+use crate::store::rows::people::UserNo;
 
 /// Keys remembered of each kind. More are there only under attack; then all are forgotten and have their burst again.
 const KEYS: usize = 100_000;

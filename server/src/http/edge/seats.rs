@@ -15,7 +15,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::store::people::UserNo;
+use crate::store::rows::people::UserNo;
 
 /// Everybody's seats.
 pub struct Seats(Arc<Shared>);

@@ -13,7 +13,7 @@ use crate::http::ApiError;
 use crate::http::edge::body::Json;
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::running::Service;
-use crate::store::records::ErasureRow;
+use crate::store::rows::records::ErasureRow;
 
 /// Fields one request may name.
 const FIELDS: usize = 200;

@@ -12,7 +12,7 @@ use crate::http::ApiError;
 use crate::http::edge::body::Json;
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::running::Service;
-use crate::store::people::User;
+use crate::store::rows::people::User;
 
 /// What a supervisor says to a ruling.
 #[derive(serde::Deserialize)]

@@ -16,7 +16,7 @@ use crate::http::edge::rates::Rates;
 use crate::http::edge::seats::Seat;
 use crate::http::{ApiError, block, trusted_now};
 use crate::service::running::Service;
-use crate::store::people::{User, UserNo};
+use crate::store::rows::people::{User, UserNo};
 
 /// The signed-in user of a request. A revoked user never gets this far.
 pub struct Caller {

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::auth::{Auth, random};
 use crate::http::ApiError;
 use crate::store::Store;
-use crate::store::people::{RefreshToken, Refreshed, User, UserNo};
+use crate::store::rows::people::{RefreshToken, Refreshed, User, UserNo};
 
 /// ms a refresh token is good for: a desk that is not used for so long signs in again.
 const REFRESH_MS: i64 = 14 * 24 * 3_600_000;
@@ -39,7 +39,7 @@ impl fmt::Debug for Session {
 /// Signs in. Whatever is wrong with login, password or user, the answer is the same and takes as long. Blocks (store, Argon2); the caller holds a turn of [`Passwords`](crate::auth::passwords::Passwords).
 pub fn login(
     auth: &Auth,
-    store: &dyn Store,
+    store: &Store,
     login: &str,
     password: &str,
     peer: Option<IpAddr>,
@@ -65,7 +65,7 @@ pub fn login(
 }
 
 /// Goes on with a session: uses `refresh` up and gives new tokens. A refresh token used twice ends its session.
-pub fn refresh(auth: &Auth, store: &dyn Store, refresh: &str, now: i64) -> Result<Session, ApiError> {
+pub fn refresh(auth: &Auth, store: &Store, refresh: &str, now: i64) -> Result<Session, ApiError> {
     let token = Presented::parse(refresh).ok_or(Code::Unauthorised)?;
     let next = Presented::make(token.family)?;
     match store.use_refresh(token.hash, (next.hash, now + REFRESH_MS), now)? {
@@ -80,12 +80,12 @@ pub fn refresh(auth: &Auth, store: &dyn Store, refresh: &str, now: i64) -> Resul
 }
 
 /// Signs out: the session's refresh tokens and its access token are good no more. Says nothing about what was there.
-pub fn logout(store: &dyn Store, refresh: &str) -> Result<(), ApiError> {
+pub fn logout(store: &Store, refresh: &str) -> Result<(), ApiError> {
     let token = Presented::parse(refresh).ok_or(Code::Unauthorised)?;
     Ok(store.end_refresh(token.hash)?)
 }
 
-fn begin(auth: &Auth, store: &dyn Store, user: &User, now: i64) -> Result<Session, ApiError> {
+fn begin(auth: &Auth, store: &Store, user: &User, now: i64) -> Result<Session, ApiError> {
     let first = Presented::make(random().map_err(|_| Code::Busy)?)?;
     store.put_refresh(&RefreshToken {
         hash: first.hash,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
-use crate::store::desk::Said;
+use crate::store::rows::desk::Said;
 
 /// What the last sheet said of a record. Positions of 0 stand for `seen`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use super::names::{Namer, comparable};
 use crate::office::import::register::key;
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::records::{LedgerQuery, LedgerRow};
+use crate::store::rows::records::{LedgerQuery, LedgerRow};
 
 /// The types of a register, what others refer to first.
 pub(crate) const TYPES: [&str; 4] = ["dwelling", "household", "person", "residency"];

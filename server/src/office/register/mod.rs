@@ -24,7 +24,7 @@ use gridledger_schema::wire::Grant;
 use crate::office::import::register::Register;
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::people::User;
+use crate::store::rows::people::User;
 
 /// Why nothing was imported, or no more.
 #[derive(Debug, thiserror::Error)]

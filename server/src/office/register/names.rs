@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::office::import::register::key;
 use crate::service::running::Service;
-use crate::store::desk::ImportKey;
+use crate::store::rows::desk::ImportKey;
 
 /// Hexadecimal digits kept of a value's hash.
 const HASH_DIGITS: usize = 16;

@@ -16,7 +16,7 @@ use super::{ImportError, ImportOptions};
 use crate::office::import::register::{Register, key};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::desk::ImportKey;
+use crate::store::rows::desk::ImportKey;
 
 /// What is to be done with one thing.
 pub(crate) enum Step {

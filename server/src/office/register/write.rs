@@ -19,8 +19,8 @@ use crate::record::moving;
 use crate::record::parts::Part;
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::desk::{ImportKey, Notes};
-use crate::store::people::User;
+use crate::store::rows::desk::{ImportKey, Notes};
+use crate::store::rows::people::User;
 use crate::territory::survey::Survey;
 
 /// Entries of one push: one transaction, one signature.

@@ -20,7 +20,7 @@ use crate::office::import::{Fault, Parsed, Places, Taken, Words, areas, aside, r
 use crate::office::town;
 use crate::office::town::TownSize;
 use crate::service::running::Service;
-use crate::store::people::{NewArea, NewUser, User};
+use crate::store::rows::people::{NewArea, NewUser, User};
 
 /// `admin import`
 pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {

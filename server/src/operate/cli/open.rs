@@ -9,9 +9,8 @@ use super::say::CliError;
 use crate::config::{Settings, StoreAddress};
 use crate::ingest;
 use crate::service::running::Service;
-use crate::store::postgres::PostgresStore;
-use crate::store::records::Decide;
-use crate::store::sqlite::{SqliteStore, is_older};
+use crate::store::rows::records::Decide;
+use crate::store::sqlite::is_older;
 use crate::store::{Store, StoreError};
 
 /// The service over the store and the schema set of the settings. Makes the store if it is not there.
@@ -49,8 +48,8 @@ pub fn open_to_read(settings: &Settings) -> Result<ToRead, CliError> {
     let decide = ingest::decider(schema.clone());
     let copy = is_older(path).map_err(explain)?.then(|| Copy::of(path)).transpose()?;
     let store = match &copy {
-        Some(copy) => SqliteStore::open(&copy.file(), decide),
-        None => SqliteStore::open_to_read(path, decide),
+        Some(copy) => Store::open_sqlite(&copy.file(), decide),
+        None => Store::open_sqlite_to_read(path, decide),
     };
     let service = Service::new(Arc::new(store.map_err(explain)?), schema)?;
     let service = Arc::new(service);
@@ -95,7 +94,7 @@ pub fn open_store(
     address: &StoreAddress,
     schema: &Arc<SchemaSet>,
     group: usize,
-) -> Result<Arc<dyn Store>, StoreError> {
+) -> Result<Arc<Store>, StoreError> {
     open_store_deciding(address, ingest::decider(schema.clone()), group)
 }
 
@@ -104,10 +103,10 @@ pub fn open_store_deciding(
     address: &StoreAddress,
     decide: Arc<Decide>,
     group: usize,
-) -> Result<Arc<dyn Store>, StoreError> {
+) -> Result<Arc<Store>, StoreError> {
     Ok(match address {
-        StoreAddress::Sqlite(path) => Arc::new(SqliteStore::open_sharing(path, decide, group)?),
-        StoreAddress::Postgres(url) => Arc::new(PostgresStore::open_sharing(url.reveal(), decide, group)?),
+        StoreAddress::Sqlite(path) => Arc::new(Store::open_sqlite_in_groups(path, decide, group)?),
+        StoreAddress::Postgres(url) => Arc::new(Store::open_postgres_in_groups(url.reveal(), decide, group)?),
     })
 }
 

@@ -12,7 +12,7 @@ use super::say::{CliError, Speaker};
 use crate::auth::{AuthError, codes, passwords, tokens};
 use crate::http::signed_in::sessions::LOGIN_BYTES;
 use crate::service::running::Service;
-use crate::store::people::{NewUser, User};
+use crate::store::rows::people::{NewUser, User};
 
 const MS_PER_DAY: i64 = 24 * 3_600_000;
 

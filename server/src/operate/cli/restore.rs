@@ -16,8 +16,8 @@ use crate::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused};
 use crate::ingest;
 use crate::rights::reader::ReadError;
 use crate::service::running::{Service, now};
-use crate::store::restores::{NewGeneration, RestoreRow};
-use crate::store::sqlite::copies;
+use crate::store::copies;
+use crate::store::rows::restores::{NewGeneration, RestoreRow};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -158,7 +158,7 @@ fn erase_again(service: &Service, listed: &[Listed]) -> Result<usize, CliError> 
             || CliError::named("清除清单中有一行无法识别", "a line of the list of erasures is not readable");
         let record = one.record.parse().map_err(|_| unfit())?;
         let reason = Reason::parse(&one.reason).ok_or_else(unfit)?;
-        let known = |row: &crate::store::records::ErasureRow| {
+        let known = |row: &crate::store::rows::records::ErasureRow| {
             (row.record, row.asked_at, row.entry) == (record, one.asked_at, one.entry())
                 && row.fields == one.fields
         };

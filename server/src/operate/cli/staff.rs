@@ -13,7 +13,7 @@ use crate::calendar::office::midnight;
 use crate::office::import::staff;
 use crate::office::import::staff::{Assignment, Staff, StaffRow};
 use crate::service::running::Service;
-use crate::store::people::{NewUser, User};
+use crate::store::rows::people::{NewUser, User};
 
 /// A role that a sheet no longer names.
 struct Left {

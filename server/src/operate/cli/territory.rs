@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::args::AreaCommand;
 use super::say::{CliError, Speaker};
 use crate::service::running::Service;
-use crate::store::people::NewArea;
+use crate::store::rows::people::NewArea;
 
 /// `admin area`
 pub fn area(service: &Service, command: &AreaCommand, speaker: Speaker) -> Result<(), CliError> {

@@ -9,8 +9,8 @@ use super::say::{CliError, Speaker};
 use crate::config::Settings;
 use crate::operate::tools::export::to_file;
 use crate::service::running::Service;
+use crate::store::rows::tools::ReaderRole;
 use crate::store::tables::tools::READER;
-use crate::store::tools::ReaderRole;
 
 /// Makes the role that reads the views.
 pub fn reader(service: &Service, speaker: Speaker) -> Result<(), CliError> {

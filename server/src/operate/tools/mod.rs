@@ -17,7 +17,7 @@ use gridledger_schema::set::SchemaSet;
 use sha2::{Digest as _, Sha256};
 
 use crate::service::running::Service;
-use crate::store::tools::{Shown, ToolLedger};
+use crate::store::rows::tools::{Shown, ToolLedger};
 use crate::store::{Store, StoreError};
 
 /// Grows whenever something else is shown of the same schema set: columns, or masks.
@@ -46,7 +46,7 @@ pub fn codes(schema: &SchemaSet) -> Vec<[String; 5]> {
 
 /// Makes the views of the schema set where they are not there, or others. Nodes may serve meanwhile, and tools read: what a tool is
 /// reading is waited for a little. Whether anything was made.
-pub fn renew(store: &dyn Store, schema: &SchemaSet) -> Result<bool, StoreError> {
+pub fn renew(store: &Store, schema: &SchemaSet) -> Result<bool, StoreError> {
     let (ledgers, codes) = (ledgers(schema), codes(schema));
     for _ in 1..ATTEMPTS {
         match store.put_tool_views(&ledgers, &codes) {

@@ -7,7 +7,7 @@ use gridledger_schema::ids::AreaNo;
 use super::{Kind, VerifyReport, record};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::records::EventKind;
+use crate::store::rows::records::EventKind;
 
 /// Lines read at once.
 const BATCH: usize = 5_000;

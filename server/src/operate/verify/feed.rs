@@ -8,7 +8,7 @@ use gridledger_schema::suite::Suite;
 use super::{Kind, VerifyReport};
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::audit::{FeedHead, KeptEntry};
+use crate::store::rows::audit::{FeedHead, KeptEntry};
 
 /// Entries read at once.
 const BATCH: usize = 5_000;

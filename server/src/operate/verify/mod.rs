@@ -14,7 +14,7 @@ use gridledger_schema::ids::hex;
 
 use crate::service::running::Service;
 use crate::store::StoreError;
-use crate::store::chain;
+use crate::store::tables::chain;
 
 /// Differences listed of one run; the rest is counted.
 const LISTED: usize = 1_000;

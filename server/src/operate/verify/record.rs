@@ -21,7 +21,7 @@ use crate::service::running::Service;
 use crate::shown::tool_columns::FACET;
 use crate::shown::tool_row::shown;
 use crate::store::StoreError;
-use crate::store::records::{DocumentRow, HistoryRow, LogRow, RecordRow};
+use crate::store::rows::records::{DocumentRow, HistoryRow, LogRow, RecordRow};
 
 /// Checks one record; the digest term of each facet as its entries make it.
 pub(crate) fn check(

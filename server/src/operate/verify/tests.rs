@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::desk::writing::{DeskEntry, DeskTarget, submit};
 use crate::ingest;
-use crate::store::people::{NewArea, NewUser};
-use crate::store::sqlite::SqliteStore;
+use crate::store::Store;
+use crate::store::rows::people::{NewArea, NewUser};
 
 struct Town {
     dir: TempDir,
@@ -27,7 +27,7 @@ impl Town {
 
     fn open(&self) -> Service {
         let schema = SchemaSet::builtin();
-        let store = SqliteStore::open(&self.path(), ingest::decider(schema.clone())).unwrap();
+        let store = Store::open_sqlite(&self.path(), ingest::decider(schema.clone())).unwrap();
         Service::new(Arc::new(store), schema).unwrap()
     }
 

@@ -7,7 +7,7 @@ use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
 
 use super::{Finished, Working};
-use crate::store::records::{Before, RecordRow, RecordWrite};
+use crate::store::rows::records::{Before, RecordRow, RecordWrite};
 
 impl Working {
     /// Its documents.

@@ -6,7 +6,7 @@ use gridledger_core::derive::Seen;
 use gridledger_schema::ids::FeedId;
 
 use super::Own;
-use crate::store::records::RecordLine;
+use crate::store::rows::records::RecordLine;
 
 /// The lines above a position. Of one feed, positions and numbers grow together.
 #[derive(Default)]

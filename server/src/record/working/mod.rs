@@ -23,8 +23,8 @@ use crate::rights::reader::handlers;
 use crate::shown::tool_columns::FACET;
 use crate::shown::tool_row::shown;
 use crate::store::StoreError;
-use crate::store::people::FeedRow;
-use crate::store::records::{
+use crate::store::rows::people::FeedRow;
+use crate::store::rows::records::{
     Before, DocumentRow, LedgerWrite, LogRow, RecordLine, RecordRow, RecordWrite, SeenHeads, Source,
 };
 

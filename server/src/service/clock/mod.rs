@@ -15,7 +15,7 @@ pub use doubt::Doubt;
 use doubt::{agree, judge};
 
 use crate::service::running::{Clock, Service, now};
-use crate::store::people::{Device, UserNo};
+use crate::store::rows::people::{Device, UserNo};
 use crate::store::{Store, StoreError};
 
 /// Milliseconds after which the store is looked at again, and the time written down, while all is well.
@@ -149,7 +149,7 @@ impl ClockWatch {
     }
 
     /// The time, if it is trusted. Looks at the store once a minute, and whenever there is a doubt.
-    fn trusted(&self, store: &dyn Store) -> Result<i64, StoreError> {
+    fn trusted(&self, store: &Store) -> Result<i64, StoreError> {
         let clocks = self.read();
         let mut state = self.state();
         if !state.goes_on(clocks) {
@@ -172,7 +172,7 @@ impl ClockWatch {
     }
 
     /// Looks at the store while others wait.
-    fn look(&self, store: &dyn Store, state: &mut State, clocks: (i64, i64)) -> Result<i64, StoreError> {
+    fn look(&self, store: &Store, state: &mut State, clocks: (i64, i64)) -> Result<i64, StoreError> {
         let facts = Facts::of(store, self.asks_database)?;
         if state.weigh(&facts, clocks) {
             store.beat(clocks.0, facts.confirmed)?;
@@ -207,7 +207,7 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(store: &dyn Store, asks_database: bool) -> Result<Self, StoreError> {
+    fn of(store: &Store, asks_database: bool) -> Result<Self, StoreError> {
         let row = store.clock()?;
         let known = match row.beat.max(row.daily) {
             // A store of the version before: what was written in it tells.

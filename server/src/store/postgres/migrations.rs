@@ -3,7 +3,8 @@
 
 use crate::store::StoreError;
 use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError, dialect};
-use crate::store::tables::steps::{self, Steps};
+use crate::store::steps;
+use crate::store::steps::Steps;
 
 /// The advisory lock of who migrates.
 const MIGRATING: i64 = 0x6772_6d67;

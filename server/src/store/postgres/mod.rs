@@ -15,14 +15,12 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::engine::{Engine, SqlStore};
-use super::jobs::{COMMIT_GROUP, Queue};
+use super::jobs::Queue;
 use super::notices::Notices;
-use super::records::Decide;
 use super::sql::{Connection, Link as _};
-use super::tables::steps::{STEPS, Steps};
-use super::{StoreError, tables};
-use listener::Listener;
+use super::{StoreError, steps};
+use crate::store::steps::{STEPS, Steps};
+use listener::{Listener, ReadHeads};
 use readers::Readers;
 use vacuum::Vacuum;
 use writer::Shared;
@@ -41,26 +39,13 @@ pub struct PostgresEngine {
     listener: Listener,
 }
 
-/// A store in one Postgres database.
-pub type PostgresStore = SqlStore<PostgresEngine>;
-
-impl PostgresStore {
-    /// Takes the steps of some version that the database at `url` has not taken, and serves nothing.
-    pub fn migrate(url: &str, steps: Steps<'_>) -> Result<(), StoreError> {
-        migrations::migrate(&link::open(url)?, steps)
-    }
-
-    /// Opens the store in the database at `url` (`postgres://…`), making its tables if they are not there. `decide` is asked inside
-    /// each push's transaction, which may be run more than once.
-    pub fn open(url: &str, decide: Arc<Decide>) -> Result<Self, StoreError> {
-        Self::open_sharing(url, decide, COMMIT_GROUP)
-    }
-
-    /// … with so many writes at most that share a commit.
-    pub fn open_sharing(url: &str, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
+impl PostgresEngine {
+    /// Opens the database, making its tables if they are not there. At most `group` writes share a commit. `read_heads` reads
+    /// what the listener compares from poll to poll.
+    pub fn open(url: &str, group: usize, read_heads: ReadHeads) -> Result<Self, StoreError> {
         let first = link::open(url)?;
         migrations::migrate(&first, STEPS)?;
-        tables::make_identity(&Connection::new(&first))?;
+        steps::make_identity(&Connection::new(&first))?;
         let notices = Arc::new(Notices::default());
         let vacuum = Arc::new(Vacuum::start(url));
         let writers = (0..=WRITERS).map(|no| {
@@ -71,15 +56,19 @@ impl PostgresStore {
             })
         });
         let readers = Arc::new(Readers::new(url, first));
-        let engine = PostgresEngine {
+        Ok(Self {
             writers: writers.collect(),
             vacuum,
-            listener: Listener::start(url, readers.clone(), notices.clone()),
+            listener: Listener::start(url, readers.clone(), notices.clone(), read_heads),
             readers,
             notices,
-        };
-        Ok(Self { engine, decide })
+        })
     }
+}
+
+/// Takes the steps of some version that the database at `url` has not taken, and serves nothing.
+pub fn migrate(url: &str, steps: Steps<'_>) -> Result<(), StoreError> {
+    migrations::migrate(&link::open(url)?, steps)
 }
 
 /// Looks at a database beside the nodes that serve it: one consistent look, as long as it takes, and nothing is written.
@@ -112,19 +101,25 @@ pub fn vacuum(url: &str, tables: &[&str]) -> Result<(), StoreError> {
     Ok(link.batch(&format!("VACUUM (ANALYZE) {}", tables.join(", ")))?)
 }
 
-impl Engine for PostgresEngine {
-    fn read<T>(&self, read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+impl PostgresEngine {
+    /// Runs `read` in one consistent look.
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.readers.read(read)
     }
 
-    fn write<T: Send + 'static>(
+    /// Runs `write` beside no other.
+    pub fn write_alone<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writers[0].call(true, write)
     }
 
-    fn write_beside<T: Send + 'static>(
+    /// Runs `write` beside others that lock what they touch.
+    pub fn write_locked<T: Send + 'static>(
         &self,
         key: u64,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
@@ -132,42 +127,40 @@ impl Engine for PostgresEngine {
         self.writers[(key % WRITERS) as usize].call(false, write)
     }
 
-    fn write_aside<T: Send + 'static>(
+    /// Runs a small `write` to rows that pushes do not touch.
+    pub fn write_apart<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writers[WRITERS as usize].call(false, write)
     }
 
-    fn write_soon<T: Send + 'static>(
+    /// Runs a `write` that a crash may lose.
+    pub fn write_unsynced<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.readers.write(write)
     }
 
-    fn is_shared(&self) -> bool {
-        true
-    }
-
-    fn check(&self, c: &Connection<'_>) -> Result<(), StoreError> {
+    /// Whether this version may still serve the store.
+    pub fn check(c: &Connection<'_>) -> Result<(), StoreError> {
         migrations::is_served_by(c, STEPS.len())
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        None
-    }
-
-    fn notices(&self) -> &Arc<Notices> {
+    /// Where what was written is told.
+    pub fn notices(&self) -> &Arc<Notices> {
         &self.notices
     }
 
-    fn scrub(&self) -> Result<bool, StoreError> {
+    /// Clears what was overwritten; whether all of it was.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
         self.vacuum.ask();
         Ok(false)
     }
 
-    fn close(&self) {
+    /// Writes what is queued and lets go of the database.
+    pub fn close(&self) {
         self.listener.close();
         self.writers.iter().for_each(Queue::close);
         self.vacuum.close();

@@ -1,10 +1,12 @@
 //! The engine of a single node: one SQLite file, one writer thread, readers beside it.
 
-pub mod copies;
 pub(in crate::store) mod migrations;
 mod open;
 pub(in crate::store) mod position;
 mod writer;
+
+pub(in crate::store) use migrations::APPLICATION_ID;
+pub(in crate::store) use open::BUSY_TIMEOUT;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +16,11 @@ use std::time::Duration;
 use rusqlite::functions::FunctionFlags;
 use sha2::{Digest as _, Sha256};
 
-use super::engine::{Engine, SqlStore};
-use super::jobs::{COMMIT_GROUP, Queue};
+use super::jobs::Queue;
 use super::notices::Notices;
-use super::records::Decide;
-use super::restores::Position;
 use super::sql::{Connection, SqliteLink};
-use super::{StoreError, tables};
+use super::{StoreError, steps};
+use crate::store::rows::restores::Position;
 
 /// Read connections kept open between calls.
 const IDLE_READERS: usize = 8;
@@ -40,20 +40,12 @@ pub struct SqliteEngine {
     _lock: Option<open::Lock>,
 }
 
-/// A store in one SQLite file.
-pub type SqliteStore = SqlStore<SqliteEngine>;
-
-impl SqliteStore {
-    /// Opens the store at `path`, making it if it is not there. `decide` is asked inside each push's transaction.
-    pub fn open(path: &Path, decide: Arc<Decide>) -> Result<Self, StoreError> {
-        Self::open_sharing(path, decide, COMMIT_GROUP)
-    }
-
-    /// … with so many writes at most that share a commit.
-    pub fn open_sharing(path: &Path, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
+impl SqliteEngine {
+    /// Opens the file, making it if it is not there. At most `group` writes share a commit.
+    pub fn open(path: &Path, group: usize) -> Result<Self, StoreError> {
         let lock = open::Lock::take(path)?;
         let connection = open::writer(path)?;
-        tables::make_identity(&Connection::new(&SqliteLink::new(&connection)))?;
+        steps::make_identity(&Connection::new(&SqliteLink::new(&connection)))?;
         let overwritten = Arc::new(AtomicBool::new(false));
         let notices = Arc::new(Notices::default());
         let writer = {
@@ -61,7 +53,7 @@ impl SqliteStore {
             let serve = move |jobs: &_| writer::serve(&path, connection, jobs, (&overwritten, &notices));
             Queue::start("store-writer", group, PATIENCE, serve)
         };
-        let engine = SqliteEngine {
+        Ok(Self {
             path: path.to_owned(),
             writer,
             overwritten,
@@ -69,20 +61,17 @@ impl SqliteStore {
             notices,
             resting: false,
             _lock: Some(lock),
-        };
-        Ok(Self { engine, decide })
+        })
     }
-}
 
-impl SqliteStore {
     /// Opens a store that nobody serves to read it, as it lies there: nothing is written, to it or beside it. It must have
     /// taken every step.
-    pub fn open_to_read(path: &Path, decide: Arc<Decide>) -> Result<Self, StoreError> {
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
         let lock = open::Lock::take_if_there(path)?;
         let connection = open::resting(path)?;
         migrations::check(&connection)?;
         open::check(&connection)?;
-        let engine = SqliteEngine {
+        Ok(Self {
             path: path.to_owned(),
             // Nobody takes what is to be written.
             writer: Queue::start("store-writer", 1, PATIENCE, |_| ()),
@@ -91,8 +80,7 @@ impl SqliteStore {
             resting: true,
             notices: Arc::default(),
             _lock: lock,
-        };
-        Ok(Self { engine, decide })
+        })
     }
 }
 
@@ -131,8 +119,12 @@ pub fn alone<T>(
     Ok(result)
 }
 
-impl Engine for SqliteEngine {
-    fn read<T>(&self, read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+impl SqliteEngine {
+    /// Runs `read` in one consistent look.
+    pub fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let idle = self.readers.lock().ok().and_then(|mut readers| readers.pop());
         let mut connection = match idle {
             Some(connection) => connection,
@@ -151,7 +143,8 @@ impl Engine for SqliteEngine {
         result
     }
 
-    fn write<T: Send + 'static>(
+    /// Runs `write` beside no other.
+    pub fn write_alone<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -159,58 +152,62 @@ impl Engine for SqliteEngine {
     }
 
     /// There is one writer: nothing runs beside anything.
-    fn write_beside<T: Send + 'static>(
+    pub fn write_locked<T: Send + 'static>(
         &self,
         _: u64,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write(write)
+        self.write_alone(write)
     }
 
-    fn write_aside<T: Send + 'static>(
+    /// Runs a small `write` to rows that pushes do not touch.
+    pub fn write_apart<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write(write)
+        self.write_alone(write)
     }
 
-    fn write_soon<T: Send + 'static>(
+    /// Runs a `write` that a crash may lose.
+    pub fn write_unsynced<T: Send + 'static>(
         &self,
         write: impl Fn(&Connection<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write(write)
+        self.write_alone(write)
     }
 
-    fn is_shared(&self) -> bool {
-        false
-    }
-
-    fn free_bytes(&self) -> Option<u64> {
+    /// Bytes that the file system has left.
+    pub fn free_bytes(&self) -> Option<u64> {
         open::free_bytes(&self.path)
     }
 
-    fn notices(&self) -> &Arc<Notices> {
+    /// Where what was written is told.
+    pub fn notices(&self) -> &Arc<Notices> {
         &self.notices
     }
 
-    fn position_beside(&self) -> Option<Position> {
+    /// How far the store had come by the file beside it.
+    pub fn position_beside(&self) -> Option<Position> {
         position::read(&self.path)
     }
 
-    fn put_position_beside(&self, at: Position) {
+    /// Writes the file beside the store.
+    pub fn put_position_beside(&self, at: Position) {
         if let Err(error) = position::write(&self.path, at) {
             tracing::debug!(%error, "the position beside the store could not be written");
         }
     }
 
-    fn scrub(&self) -> Result<bool, StoreError> {
+    /// Clears what was overwritten; whether all of it was.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
         self.overwritten.store(true, Ordering::Release);
         // It is tried before the next group is written.
         self.writer.call(true, |_| Ok(()))?;
         Ok(!self.overwritten.load(Ordering::Acquire))
     }
 
-    fn close(&self) {
+    /// Writes what is queued and lets go of the database.
+    pub fn close(&self) {
         self.writer.close();
         if let Ok(mut readers) = self.readers.lock() {
             readers.clear();

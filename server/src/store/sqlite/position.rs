@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use gridledger_schema::ids::ServerEpoch;
 
-use crate::store::restores::Position;
+use crate::store::rows::restores::Position;
 
 /// The file beside a store.
 pub fn beside(store: &Path) -> PathBuf {

@@ -3,11 +3,11 @@
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 
 use super::pushes::{self, entry_hash, read_line};
-use super::{Engine, SqlStore};
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::audit::{AuditStore, FeedHead, KeptEntry, Repaired};
-use crate::store::people::{FeedRow, UserNo};
-use crate::store::records::{EventRow, LogRow};
+use crate::store::rows::audit::{FeedHead, KeptEntry, Repaired};
+use crate::store::rows::people::{FeedRow, UserNo};
+use crate::store::rows::records::{EventRow, LogRow};
 use crate::store::sql::{Optional as _, Row, SqlError};
 
 /// Rows named of each kind of stray.
@@ -80,8 +80,9 @@ fn feed(row: &Row) -> Result<(FeedRow, u64, Vec<u8>), SqlError> {
     Ok((feed, row.get::<_, i64>(6)? as u64, row.get(7)?))
 }
 
-impl<E: Engine> AuditStore for SqlStore<E> {
-    fn feeds(&self) -> Result<Vec<FeedHead>, StoreError> {
+impl Store {
+    /// Every feed.
+    pub fn feeds(&self) -> Result<Vec<FeedHead>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT feed, device, user, author, public_key, ordinal, n, hash, suite FROM feeds ORDER BY feed",
@@ -96,7 +97,8 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         })
     }
 
-    fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError> {
+    /// Up to `limit` entries of a feed after `n`, in order.
+    pub fn kept_entries(&self, feed: FeedId, after: u64, limit: usize) -> Result<Vec<KeptEntry>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT e.n, e.record, e.body, e.hash, e.refusal IS NOT NULL, v.ended_at IS NOT NULL, coalesce(v.unkept, 0) <> 0
@@ -118,7 +120,8 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         })
     }
 
-    fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    /// Every signature of a feed: the entry it was made at, and its bytes.
+    pub fn signatures(&self, feed: FeedId) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT n, signature FROM signatures WHERE feed = ?1 ORDER BY n")?;
@@ -128,7 +131,8 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         })
     }
 
-    fn halted(&self, feed: FeedId) -> Result<Option<u64>, StoreError> {
+    /// The entry at which a feed's last push ended, if it ended before the entry that its author's signature was made at.
+    pub fn halted(&self, feed: FeedId) -> Result<Option<u64>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT n FROM halts WHERE feed = ?1")?;
             let n = select.query_row([feed.0], |row| row.get::<_, i64>(0)).optional()?;
@@ -136,7 +140,8 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         })
     }
 
-    fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
+    /// Up to `limit` lines of an area's log after `seq`, in order.
+    pub fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT seq, record, feed, n, facets, seen FROM log WHERE area = ?1 AND seq > ?2
@@ -147,11 +152,13 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         })
     }
 
-    fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError> {
+    /// An area's events after `after`, up to `upto`, in order.
+    pub fn events_between(&self, area: AreaNo, after: u64, upto: u64) -> Result<Vec<EventRow>, StoreError> {
         self.engine.read(|c| super::events::between(c, area, after, upto))
     }
 
-    fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError> {
+    /// What a record's generation began with: of each facet an Automerge save. Nothing of its first.
+    pub fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError> {
         self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT facet, bytes FROM bases WHERE record = ?1 ORDER BY facet")?;
@@ -160,15 +167,18 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         })
     }
 
-    fn type_of(&self, record: RecordId) -> Result<Option<String>, StoreError> {
+    /// The type of a record; `None` if there is no such record.
+    pub fn type_of(&self, record: RecordId) -> Result<Option<String>, StoreError> {
         self.engine.read(|c| pushes::type_of(c, record))
     }
 
-    fn has_login(&self, login: &str) -> Result<bool, StoreError> {
+    /// Whether somebody has this login.
+    pub fn has_login(&self, login: &str) -> Result<bool, StoreError> {
         self.engine.read(|c| pushes::has_login(c, login))
     }
 
-    fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
+    /// Rows that refer to what is not there: (what is missing, the row's key).
+    pub fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
         self.engine.read(|c| {
             let mut found = Vec::new();
             for (missing, sql) in STRAY_ROWS {
@@ -182,7 +192,8 @@ impl<E: Engine> AuditStore for SqlStore<E> {
         })
     }
 
-    fn repair_digests(&self, area: AreaNo) -> Result<Repaired, StoreError> {
-        self.engine.write(move |c| super::repair::digests(c, area))
+    /// Makes an area's digests again from its documents, in one transaction.
+    pub fn repair_digests(&self, area: AreaNo) -> Result<Repaired, StoreError> {
+        self.engine.write_alone(move |c| super::repair::digests(c, area))
     }
 }

@@ -2,9 +2,10 @@
 
 use gridledger_schema::ids::AreaNo;
 
-use super::{Engine, SqlStore, events};
+use super::events;
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::clock::{ClockRow, ClockStore};
+use crate::store::rows::clock::ClockRow;
 use crate::store::sql::{Connection, Optional as _};
 
 /// What people and devices left behind with a time on it. All of these are small tables, or have an index on the time.
@@ -42,16 +43,20 @@ pub(super) fn confirm(c: &Connection<'_>, at: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-impl<E: Engine> ClockStore for SqlStore<E> {
-    fn clock(&self) -> Result<ClockRow, StoreError> {
+impl Store {
+    /// What is kept of the time.
+    pub fn clock(&self) -> Result<ClockRow, StoreError> {
         self.engine.read(row)
     }
 
-    fn newest(&self) -> Result<Option<i64>, StoreError> {
+    /// The latest time in what was written before there was a beat, ms since 1970: of the last line of each log, of the last
+    /// request of a device, of the read log, of erasures.
+    pub fn newest(&self) -> Result<Option<i64>, StoreError> {
         self.engine.read(newest)
     }
 
-    fn database_time(&self) -> Result<Option<i64>, StoreError> {
+    /// The clock of the database, ms since 1970; `None` where it is this machine's.
+    pub fn database_time(&self) -> Result<Option<i64>, StoreError> {
         if !self.engine.is_shared() {
             return Ok(None);
         }
@@ -59,20 +64,23 @@ impl<E: Engine> ClockStore for SqlStore<E> {
         self.engine.read(|c| Ok(Some(c.prepare_cached(sql)?.query_row((), |row| row.get(0))?)))
     }
 
-    fn beat(&self, at: i64, confirmed: u64) -> Result<(), StoreError> {
-        self.engine.write_aside(move |c| {
+    /// Keeps the time of a trusted clock, if nobody has confirmed another one since `confirmed` was read. Never goes back.
+    pub fn beat(&self, at: i64, confirmed: u64) -> Result<(), StoreError> {
+        self.engine.write_apart(move |c| {
             let sql = "UPDATE clock SET beat = ?1 WHERE confirmed = ?2 AND (beat IS NULL OR beat < ?1)";
             c.prepare_cached(sql)?.execute((at, confirmed as i64))?;
             Ok(())
         })
     }
 
-    fn confirm_clock(&self, at: i64) -> Result<(), StoreError> {
-        self.engine.write_aside(move |c| confirm(c, at))
+    /// Keeps a time that was confirmed, whatever was kept before.
+    pub fn confirm_clock(&self, at: i64) -> Result<(), StoreError> {
+        self.engine.write_apart(move |c| confirm(c, at))
     }
 
-    fn note_daily_run(&self, at: i64) -> Result<(), StoreError> {
-        self.engine.write_aside(move |c| {
+    /// Keeps when a daily run was over.
+    pub fn note_daily_run(&self, at: i64) -> Result<(), StoreError> {
+        self.engine.write_apart(move |c| {
             c.prepare_cached("UPDATE clock SET daily = ?1")?.execute([at])?;
             Ok(())
         })

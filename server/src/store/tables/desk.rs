@@ -8,11 +8,11 @@ use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use super::locks::Discovered;
 use super::pushes::{self, read_refusal};
 use super::refusals;
-use super::{Engine, SqlStore};
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::desk::{Answered, DeskStore, ImportKey, Notes, Said};
-use crate::store::people::UserNo;
-use crate::store::records::{Push, SegmentVerdict};
+use crate::store::rows::desk::{Answered, ImportKey, Notes, Said};
+use crate::store::rows::people::UserNo;
+use crate::store::rows::records::{Push, SegmentVerdict};
 use crate::store::sql::{Connection, Optional as _};
 
 fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<(), StoreError> {
@@ -83,22 +83,26 @@ fn put_name(c: &Connection<'_>, name: &ImportKey, record: RecordId) -> Result<()
     Ok(())
 }
 
-impl<E: Engine> DeskStore for SqlStore<E> {
-    fn feed_head(&self, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
+impl Store {
+    /// A feed's last decided entry: its number and hash; (0, zero) when nothing is.
+    pub fn feed_head(&self, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
         self.engine.read(|c| pushes::feed_head(c, feed))
     }
 
-    fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError> {
+    /// [`push`](crate::store::RecordStore::push), with notes in the same transaction. A request or key that is there already
+    /// fails the whole push as [`StoreError::Taken`].
+    pub fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError> {
         let (decide, key) = (self.decide.clone(), push.key());
         let discovered = Discovered::default();
-        self.engine.write_beside(key, move |c| {
+        self.engine.write_locked(key, move |c| {
             let verdicts = pushes::push(c, &push, &discovered, &*decide)?;
             note(c, &notes, &verdicts)?;
             Ok(verdicts)
         })
     }
 
-    fn answered(&self, user: UserNo, request: &str) -> Result<Option<Answered>, StoreError> {
+    /// The answer to a user's earlier request of this name.
+    pub fn answered(&self, user: UserNo, request: &str) -> Result<Option<Answered>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT r.feed, r.n, e.body, e.refusal, e.record FROM requests r JOIN entries e USING (feed, n)
@@ -117,7 +121,8 @@ impl<E: Engine> DeskStore for SqlStore<E> {
         })
     }
 
-    fn imported(&self, keys: &[ImportKey]) -> Result<Vec<Option<RecordId>>, StoreError> {
+    /// The records that version 0.1 imported under these keys, in the order asked.
+    pub fn imported(&self, keys: &[ImportKey]) -> Result<Vec<Option<RecordId>>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT record FROM import_keys WHERE key = ?1")?;
             keys.iter()
@@ -126,7 +131,8 @@ impl<E: Engine> DeskStore for SqlStore<E> {
         })
     }
 
-    fn named(&self, names: &[ImportKey]) -> Result<Vec<Vec<RecordId>>, StoreError> {
+    /// The records that sheets call by these names, in the order asked.
+    pub fn named(&self, names: &[ImportKey]) -> Result<Vec<Vec<RecordId>>, StoreError> {
         self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT record FROM import_names WHERE name = ?1 ORDER BY record")?;
@@ -140,7 +146,8 @@ impl<E: Engine> DeskStore for SqlStore<E> {
         })
     }
 
-    fn is_named(&self, records: &[RecordId]) -> Result<Vec<bool>, StoreError> {
+    /// Whether a sheet ever named a record.
+    pub fn is_named(&self, records: &[RecordId]) -> Result<Vec<bool>, StoreError> {
         self.engine.read(|c| {
             let mut all: HashSet<[u8; 16]> = HashSet::new();
             let mut select =
@@ -152,7 +159,8 @@ impl<E: Engine> DeskStore for SqlStore<E> {
         })
     }
 
-    fn said(&self, record: RecordId) -> Result<Option<Said>, StoreError> {
+    /// What the last sheet that changed a record said of it.
+    pub fn said(&self, record: RecordId) -> Result<Option<Said>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT seen, said FROM import_said WHERE record = ?1")?;
             let found = select.query_row([record.0], |row| {
@@ -162,15 +170,17 @@ impl<E: Engine> DeskStore for SqlStore<E> {
         })
     }
 
-    fn begin_import(&self) -> Result<u64, StoreError> {
-        self.engine.write(|c| {
+    /// Begins an import, and ends the one before; its number.
+    pub fn begin_import(&self) -> Result<u64, StoreError> {
+        self.engine.write_alone(|c| {
             c.prepare_cached("UPDATE import_runs SET n = n + 1 WHERE one = 1")?.execute(())?;
             let mut select = c.prepare_cached("SELECT n FROM import_runs WHERE one = 1")?;
             Ok(select.query_row((), |row| row.get::<_, i64>(0))? as u64)
         })
     }
 
-    fn note_import(&self, notes: Notes) -> Result<(), StoreError> {
-        self.engine.write(move |c| note_sheet(c, &notes, &|entry| entry.is_none()))
+    /// Writes what needs no entry.
+    pub fn note_import(&self, notes: Notes) -> Result<(), StoreError> {
+        self.engine.write_alone(move |c| note_sheet(c, &notes, &|entry| entry.is_none()))
     }
 }

@@ -7,7 +7,7 @@ use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use super::refusals;
 use crate::cells;
 use crate::store::StoreError;
-use crate::store::records::{ErasureRow, Writes};
+use crate::store::rows::records::{ErasureRow, Writes};
 use crate::store::sql::Connection;
 
 /// Writes what a change says of erasures.

@@ -6,7 +6,7 @@ use gridledger_schema::wire::AreaCursor;
 use super::locks::Locked;
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
-use crate::store::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
+use crate::store::rows::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// Writes what a change says beside records: events, departures, stays, and entries whose bytes go.

@@ -8,7 +8,7 @@ use super::ledgers;
 use crate::rights::reader::handlers;
 use crate::shown::tool_columns::FACET;
 use crate::store::StoreError;
-use crate::store::records::{Handled, RecordWrite};
+use crate::store::rows::records::{Handled, RecordWrite};
 use crate::store::sql::Connection;
 
 /// Notes who handles a record from this write on, and who no longer does. Call it before the record's ledger row is written.

@@ -5,7 +5,7 @@ use gridledger_schema::wire::AreaCursor;
 use super::locks::Discovered;
 use super::{ledgers, pushes, records};
 use crate::store::StoreError;
-use crate::store::records::{Decide, LedgerQuery, Push};
+use crate::store::rows::records::{Decide, LedgerQuery, Push};
 use crate::store::sql::explaining::{Step, explained};
 use crate::store::sql::{Connection, Optional as _};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::records::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
-use crate::store::records::{LedgerPage, LedgerQuery, LedgerRow};
+use crate::store::rows::records::{LedgerPage, LedgerQuery, LedgerRow};
 use crate::store::sql::Connection;
 
 pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<LedgerPage, StoreError> {

@@ -15,7 +15,7 @@ use super::plans;
 use crate::faults;
 use crate::ingest::leads_on;
 use crate::store::StoreError;
-use crate::store::records::{Push, Writes};
+use crate::store::rows::records::{Push, Writes};
 use crate::store::sql::{Cell, Connection, ToCell};
 
 /// Values a query names at once; the last is repeated to fill the list, so that there is one statement to prepare.

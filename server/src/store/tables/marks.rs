@@ -4,9 +4,10 @@
 use gridledger_schema::ids::AreaNo;
 use sha2::{Digest as _, Sha256};
 
-use super::{Engine, SqlStore, pushes};
+use super::pushes;
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::marks::{AreaHead, MarkStore};
+use crate::store::rows::marks::AreaHead;
 use crate::store::sql::{Connection, Optional as _};
 
 /// Marks kept of an area. With two hundred commits a day in it they reach back fifty days; a phone that was away for longer is
@@ -67,8 +68,9 @@ fn thin(c: &Connection<'_>, area: AreaNo) -> Result<u64, StoreError> {
     Ok(delete.execute((area.0, oldest))? as u64)
 }
 
-impl<E: Engine> MarkStore for SqlStore<E> {
-    fn are_marked(&self, marked: &[(AreaNo, u64, u16)]) -> Result<bool, StoreError> {
+impl Store {
+    /// Whether each of these positions is one at which its area's log stood with that mark. Positions too old for marks count.
+    pub fn are_marked(&self, marked: &[(AreaNo, u64, u16)]) -> Result<bool, StoreError> {
         self.engine.read(|c| {
             for (area, seq, mark) in marked {
                 if !is_marked(c, *area, *seq, *mark)? {
@@ -79,7 +81,8 @@ impl<E: Engine> MarkStore for SqlStore<E> {
         })
     }
 
-    fn thin_marks(&self, area: AreaNo) -> Result<u64, StoreError> {
-        self.engine.write(move |c| thin(c, area))
+    /// Lets go of all but the latest marks of an area; how many.
+    pub fn thin_marks(&self, area: AreaNo) -> Result<u64, StoreError> {
+        self.engine.write_alone(move |c| thin(c, area))
     }
 }

@@ -7,11 +7,10 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 use gridledger_schema::wire::AreaInfo;
 
 use super::people;
-use super::{Engine, SqlStore};
-use crate::service::given::{Bounds, Sent};
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::nodes::NodeStore;
 use crate::store::notices::{Notice, Notices};
+use crate::store::rows::nodes::{Bounds, Sent};
 use crate::store::sql::{Connection, Optional as _};
 
 /// Notes in a transaction that the territory changes with it.
@@ -22,7 +21,7 @@ pub(super) fn territory_changes(c: &Connection<'_>) -> Result<(), StoreError> {
 }
 
 /// The territory's number and the last position of each area's log.
-pub(in crate::store) fn look(c: &Connection<'_>) -> Result<(u64, Vec<(AreaNo, u64)>), StoreError> {
+pub(in crate::store) fn read_heads(c: &Connection<'_>) -> Result<(u64, Vec<(AreaNo, u64)>), StoreError> {
     let mut select = c.prepare_cached("SELECT area, head FROM areas")?;
     let heads = select.query_map((), |row| Ok((AreaNo(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
     Ok((version(c)?, heads.collect::<Result<_, _>>()?))
@@ -70,40 +69,48 @@ fn sent(c: &Connection<'_>, device: DeviceNo, records: &[RecordId]) -> Result<Se
     Ok(found)
 }
 
-impl<E: Engine> NodeStore for SqlStore<E> {
-    fn is_shared(&self) -> bool {
+impl Store {
+    /// Whether other processes may serve this store at the same time.
+    pub fn is_shared(&self) -> bool {
         self.engine.is_shared()
     }
 
-    fn free_bytes(&self) -> Option<u64> {
+    /// Bytes left for the store's file; `None` where there is none, or it cannot be known.
+    pub fn free_bytes(&self) -> Option<u64> {
         self.engine.free_bytes()
     }
 
-    fn notices(&self) -> &Arc<Notices> {
+    /// What is told to who waits for news.
+    pub fn notices(&self) -> &Arc<Notices> {
         self.engine.notices()
     }
 
-    fn territory_version(&self) -> Result<u64, StoreError> {
+    /// A number that is another one whenever the territory is.
+    pub fn territory_version(&self) -> Result<u64, StoreError> {
         self.engine.read(version)
     }
 
-    fn territory(&self) -> Result<(u64, Vec<AreaInfo>), StoreError> {
+    /// The territory with its number, of one look.
+    pub fn territory(&self) -> Result<(u64, Vec<AreaInfo>), StoreError> {
         self.engine.read(|c| Ok((version(c)?, people::all_areas(c)?)))
     }
 
-    fn advance_counter(&self, device: DeviceNo, counter: u64, now: i64) -> Result<u64, StoreError> {
+    /// Takes a request counter of a device at `now` (ms) if it is higher than any taken; the highest taken before it.
+    pub fn advance_counter(&self, device: DeviceNo, counter: u64, now: i64) -> Result<u64, StoreError> {
         let counter = i64::try_from(counter).unwrap_or(i64::MAX);
-        self.engine.write_soon(move |c| advance(c, device, counter, now))
+        self.engine.write_unsynced(move |c| advance(c, device, counter, now))
     }
 
-    fn meet(&self, device: DeviceNo, areas: &[AreaNo]) -> Result<Bounds, StoreError> {
+    /// The most a device can hold of each area's log that it was given of, and of the logs of these areas: of an area met for
+    /// the first time, as much as there is.
+    pub fn meet(&self, device: DeviceNo, areas: &[AreaNo]) -> Result<Bounds, StoreError> {
         let known = self.engine.read(|c| given(c, device))?;
         let missing = areas.iter().copied().filter(|area| !known.contains_key(area));
         let missing: Vec<AreaNo> = missing.collect();
         if missing.is_empty() {
             return Ok(known);
         }
-        self.engine.write_soon(move |c| {
+        self.engine.write_unsynced(move |c| {
             for area in &missing {
                 c.prepare_cached(GIVE)?.execute((device.0, area.0, 0_i64))?;
             }
@@ -111,13 +118,15 @@ impl<E: Engine> NodeStore for SqlStore<E> {
         })
     }
 
-    fn sent(&self, device: DeviceNo, records: &[RecordId]) -> Result<Sent, StoreError> {
+    /// The positions at which a device was sent these records by themselves, of those that are known.
+    pub fn sent(&self, device: DeviceNo, records: &[RecordId]) -> Result<Sent, StoreError> {
         self.engine.read(|c| sent(c, device, records))
     }
 
-    fn send(&self, device: DeviceNo, records: &Sent) -> Result<(), StoreError> {
+    /// Notes that a device is being sent records by themselves.
+    pub fn send(&self, device: DeviceNo, records: &Sent) -> Result<(), StoreError> {
         let records = records.clone();
-        self.engine.write_soon(move |c| {
+        self.engine.write_unsynced(move |c| {
             let mut upsert = c.prepare_cached(
                 "INSERT INTO sent (device, record, seq) VALUES (?1, ?2, ?3)
                  ON CONFLICT (device, record) DO UPDATE SET seq = greatest(sent.seq, ?3)",
@@ -129,8 +138,9 @@ impl<E: Engine> NodeStore for SqlStore<E> {
         })
     }
 
-    fn give(&self, device: DeviceNo, area: AreaNo, seq: u64) -> Result<(), StoreError> {
-        self.engine.write_soon(move |c| {
+    /// Notes that a device is being given an area's log up to `seq`.
+    pub fn give(&self, device: DeviceNo, area: AreaNo, seq: u64) -> Result<(), StoreError> {
+        self.engine.write_unsynced(move |c| {
             c.prepare_cached(GIVE)?.execute((device.0, area.0, seq as i64))?;
             Ok(())
         })

@@ -5,46 +5,55 @@ use std::collections::{BTreeMap, BTreeSet};
 use gridledger_schema::ids::AreaNo;
 
 use super::locks::Locked;
+use super::nodes;
 use super::people::{self, area_number};
-use super::{Engine, SqlStore, nodes};
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::plans::{
-    Census, CensusRow, LineageRow, PlanRow, PlanStore, RouteRow, TerritoryChange, WorkRow,
-};
-use crate::store::records::EventKind;
+use crate::store::rows::plans::{Census, CensusRow, LineageRow, PlanRow, RouteRow, TerritoryChange, WorkRow};
+use crate::store::rows::records::EventKind;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
-impl<E: Engine> PlanStore for SqlStore<E> {
-    fn add_plan(&self, state: &str, body: &str) -> Result<u32, StoreError> {
+impl Store {
+    /// Keeps a new plan; its number.
+    pub fn add_plan(&self, state: &str, body: &str) -> Result<u32, StoreError> {
         let (state, body) = (state.to_owned(), body.to_owned());
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             let insert = "INSERT INTO plans (state, body) VALUES (?1, ?2) RETURNING plan";
             Ok(c.query_row(insert, (&state, &body), |row| row.get(0))?)
         })
     }
 
-    fn plans(&self) -> Result<Vec<PlanRow>, StoreError> {
+    /// Every plan, by number.
+    pub fn plans(&self) -> Result<Vec<PlanRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT plan, state, body FROM plans ORDER BY plan")?;
             Ok(select.query_map((), read_plan)?.collect::<Result<_, _>>()?)
         })
     }
 
-    fn plan(&self, plan: u32) -> Result<Option<PlanRow>, StoreError> {
+    /// A plan.
+    pub fn plan(&self, plan: u32) -> Result<Option<PlanRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT plan, state, body FROM plans WHERE plan = ?1")?;
             Ok(select.query_row([plan], read_plan).optional()?)
         })
     }
 
-    fn step_plan(&self, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreError> {
+    /// Replaces a plan if it is still what it `was`; whether it was.
+    pub fn step_plan(&self, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreError> {
         let (was, now) = (was.clone(), now.clone());
-        self.engine.write(move |c| step(c, &was, &now))
+        self.engine.write_alone(move |c| step(c, &was, &now))
     }
 
-    fn begin_plan(&self, was: &PlanRow, now: &PlanRow, change: &TerritoryChange) -> Result<bool, StoreError> {
+    /// [`step_plan`](Self::step_plan), with the change of the territory in the same transaction.
+    pub fn begin_plan(
+        &self,
+        was: &PlanRow,
+        now: &PlanRow,
+        change: &TerritoryChange,
+    ) -> Result<bool, StoreError> {
         let (was, now, change) = (was.clone(), now.clone(), change.clone());
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             let stepped = step(c, &was, &now)?;
             if stepped {
                 nodes::territory_changes(c)?;
@@ -54,7 +63,8 @@ impl<E: Engine> PlanStore for SqlStore<E> {
         })
     }
 
-    fn lineage(&self) -> Result<Vec<LineageRow>, StoreError> {
+    /// What became of areas, by area.
+    pub fn lineage(&self) -> Result<Vec<LineageRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT area, successor, kind = 'merged', plan, at FROM lineage ORDER BY 1, 2, 4",
@@ -72,7 +82,8 @@ impl<E: Engine> PlanStore for SqlStore<E> {
         })
     }
 
-    fn closed_areas(&self) -> Result<Vec<(AreaNo, i64)>, StoreError> {
+    /// Areas that closed, and when, ms since 1970.
+    pub fn closed_areas(&self) -> Result<Vec<(AreaNo, i64)>, StoreError> {
         self.engine.read(|c| {
             let mut select =
                 c.prepare_cached("SELECT area, closed FROM areas WHERE closed IS NOT NULL ORDER BY area")?;
@@ -81,7 +92,9 @@ impl<E: Engine> PlanStore for SqlStore<E> {
         })
     }
 
-    fn census(
+    /// One consistent look at some areas. Of work, that whose author's clock was at or past `since` (ms). With `heads`,
+    /// also how many records were made after these positions in the logs of the areas they were made in.
+    pub fn census(
         &self,
         areas: &[AreaNo],
         since: i64,

@@ -13,9 +13,9 @@ use super::{epochs, events, handled, marks, quotas, refusals};
 use crate::cells;
 use crate::store::StoreError;
 use crate::store::notices::Notice;
-use crate::store::people::{FeedRow, UserNo};
-use crate::store::plans::RouteRow;
-use crate::store::records::{
+use crate::store::rows::people::{FeedRow, UserNo};
+use crate::store::rows::plans::RouteRow;
+use crate::store::rows::records::{
     Act, AreaHead, DocumentRow, EventKind, EventRow, Handled, LogRow, Push, RecordLine, RecordRow,
     RecordWrite, SegmentVerdict, SignedEntry, Source, Spent, Stay, Writes,
 };
@@ -27,7 +27,7 @@ pub(super) fn push(
     c: &Connection<'_>,
     push: &Push,
     discovered: &Discovered,
-    decide: &crate::store::records::Decide,
+    decide: &crate::store::rows::records::Decide,
 ) -> Result<Vec<SegmentVerdict>, StoreError> {
     let locked = locks::take(c, push, discovered)?;
     let (writes, verdicts) = decide(&mut Reading { c }, push)?;

@@ -4,8 +4,8 @@ use gridledger_schema::ids::{EntryHash, FeedId};
 
 use crate::cells;
 use crate::store::StoreError;
-use crate::store::people::FeedRow;
-use crate::store::records::Spent;
+use crate::store::rows::people::FeedRow;
+use crate::store::rows::records::Spent;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 /// The sums of what was brought on a day, `?1`.

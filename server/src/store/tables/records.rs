@@ -8,12 +8,13 @@ use gridledger_schema::wire::AreaCursor;
 
 use super::locks::Discovered;
 use super::pushes::{self, read_line, read_refusal};
-use super::{Engine, SqlStore, epochs, events, handled, ledgers, marks};
+use super::{epochs, events, handled, ledgers, marks};
 use crate::faults::is_planted;
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::records::{
+use crate::store::rows::records::{
     Act, AreaHead, Before, Changes, DocumentRow, ErasureRow, Handled, HistoryRow, LedgerPage, LedgerQuery,
-    LedgerRow, Push, RecordNewsRow, RecordRow, RecordStore, SegmentVerdict, Told,
+    LedgerRow, Push, RecordNewsRow, RecordRow, SegmentVerdict, Told,
 };
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
@@ -238,18 +239,22 @@ fn history(c: &Connection<'_>, record: RecordId, refused: usize) -> Result<Vec<H
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-impl<E: Engine> RecordStore for SqlStore<E> {
-    fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
+impl Store {
+    /// Decides a push and stores everything in one transaction. Concurrent calls may share a commit; each stands or
+    /// falls by itself. Returns only after the commit.
+    pub fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError> {
         let (decide, key) = (self.decide.clone(), push.key());
         let discovered = Discovered::default();
-        self.engine.write_beside(key, move |c| pushes::push(c, &push, &discovered, &*decide))
+        self.engine.write_locked(key, move |c| pushes::push(c, &push, &discovered, &*decide))
     }
 
-    fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {
-        self.engine.write(move |c| pushes::act(c, &*act))
+    /// Writes what `act` decides, in one transaction.
+    pub fn act(&self, act: Arc<Act>) -> Result<(), StoreError> {
+        self.engine.write_alone(move |c| pushes::act(c, &*act))
     }
 
-    fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError> {
+    /// The hash of a decided entry (to check the chain of the next), zero for entry 0; `None` if it is not there.
+    pub fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError> {
         if n == 0 {
             return Ok(Some(EntryHash::ZERO));
         }
@@ -260,15 +265,18 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
+    /// The record of a short name: of one that moved, also its earlier names.
+    pub fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError> {
         self.engine.read(|c| Ok(record_named(c, area, created).optional()?))
     }
 
-    fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
+    /// An area's head.
+    pub fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
         self.engine.read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
     }
 
-    fn heads(&self, areas: &[AreaNo]) -> Result<BTreeMap<AreaNo, u64>, StoreError> {
+    /// The last positions of these areas' logs; of those that are not there, none.
+    pub fn heads(&self, areas: &[AreaNo]) -> Result<BTreeMap<AreaNo, u64>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT head FROM areas WHERE area = ?1")?;
             let mut heads = BTreeMap::new();
@@ -280,7 +288,13 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {
+    /// One consistent look at an area: its head, and the records changed after the cursor in the order of their last
+    /// change, up to about `bytes` of entries (at least one record).
+    pub fn news(
+        &self,
+        cursor: AreaCursor,
+        bytes: usize,
+    ) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {
         self.engine.read(|c| {
             let mut head = pushes::area_head(c, cursor.area)?.unwrap_or_default();
             let rows = if head.seq > cursor.reached {
@@ -293,7 +307,8 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn changes(&self, area: AreaNo, after: u64, limit: usize) -> Result<Changes, StoreError> {
+    /// One look at what changed in an area after a position: about `limit` records at most.
+    pub fn changes(&self, area: AreaNo, after: u64, limit: usize) -> Result<Changes, StoreError> {
         self.engine.read(|c| {
             let mut head = pushes::area_head(c, area)?.unwrap_or_default();
             let (rows, more) = if head.seq > after {
@@ -306,18 +321,21 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn record_area(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError> {
+    /// The area a record is in.
+    pub fn record_area(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT area FROM records WHERE record = ?1")?;
             Ok(select.query_row([record.0], |row| row.get(0).map(AreaNo)).optional()?)
         })
     }
 
-    fn handled(&self, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError> {
+    /// When a person handled a record.
+    pub fn handled(&self, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError> {
         self.engine.read(|c| handled::by(c, record, login))
     }
 
-    fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {
+    /// A record and its documents.
+    pub fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError> {
         self.engine.read(|c| {
             let Some(row) = record_row(c, record)? else {
                 return Ok(None);
@@ -326,11 +344,13 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn ledger(&self, query: &LedgerQuery) -> Result<LedgerPage, StoreError> {
+    /// A page of a ledger.
+    pub fn ledger(&self, query: &LedgerQuery) -> Result<LedgerPage, StoreError> {
         self.engine.read(|c| ledgers::page(c, query))
     }
 
-    fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError> {
+    /// A record's ledger row.
+    pub fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError> {
         self.engine.read(|c| {
             let Some(row) = record_row(c, record)? else {
                 return Ok(None);
@@ -339,11 +359,18 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn history_upto(&self, record: RecordId, refused: usize) -> Result<Vec<HistoryRow>, StoreError> {
+    /// Every entry about a record: the stored in log order, then the refused.
+    pub fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
+        self.history_upto(record, usize::MAX)
+    }
+
+    /// As [`history`](Self::history), with at most so many of the refused entries, the latest.
+    pub fn history_upto(&self, record: RecordId, refused: usize) -> Result<Vec<HistoryRow>, StoreError> {
         self.engine.read(|c| history(c, record, refused))
     }
 
-    fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError> {
+    /// Every record of an area, for `verify`.
+    pub fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError> {
         self.engine.read(|c| {
             let sql = format!("SELECT {RECORD_COLUMNS} FROM records r WHERE area = ?1 ORDER BY created");
             let mut select = c.prepare_cached(&sql)?;
@@ -351,15 +378,18 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         })
     }
 
-    fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
+    /// What was erased of a record, or of all: the earliest first.
+    pub fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
         self.engine.read(|c| epochs::erasures(c, record))
     }
 
-    fn records_due(&self, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError> {
+    /// Records of which something may be due at a time, the longest due first.
+    pub fn records_due(&self, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError> {
         self.engine.read(|c| epochs::due(c, now, limit))
     }
 
-    fn records_under_other_rules(
+    /// Records after one, in order of their ids, whose generation was begun under other rules than these.
+    pub fn records_under_other_rules(
         &self,
         rules: u32,
         after: Option<RecordId>,
@@ -368,11 +398,14 @@ impl<E: Engine> RecordStore for SqlStore<E> {
         self.engine.read(|c| epochs::under_other_rules(c, rules, after, limit))
     }
 
-    fn scrub(&self) -> Result<bool, StoreError> {
+    /// Folds what was written into the main file and cuts the log of writes, so that nothing overwritten is left in
+    /// it. Whether that was possible now: a long read may be in the way.
+    pub fn scrub(&self) -> Result<bool, StoreError> {
         self.engine.scrub()
     }
 
-    fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
+    /// Counts for metrics: (records, entries, refused).
+    pub fn counts(&self) -> Result<(u64, u64, u64), StoreError> {
         self.engine.read(|c| {
             let count = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0)).map(|n| n as u64);
             let (records, entries) =

@@ -7,10 +7,10 @@ use gridledger_schema::wire::Ask;
 use serde_json::json;
 
 use super::pushes::read_refusal;
-use super::{Engine, SqlStore};
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::people::UserNo;
-use crate::store::refusals::{RefusalStore, RefusedQuery, RefusedRow, RulingRow};
+use crate::store::rows::people::UserNo;
+use crate::store::rows::refusals::{RefusedQuery, RefusedRow, RulingRow};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 const COLUMNS: &str =
@@ -180,8 +180,9 @@ fn end_displaced(c: &Connection<'_>, upto: i64, limit: usize) -> Result<usize, S
     Ok(update.execute((upto, limit as i64, Vec::<u8>::new()))?)
 }
 
-impl<E: Engine> RefusalStore for SqlStore<E> {
-    fn refused(&self, query: &RefusedQuery) -> Result<Vec<RefusedRow>, StoreError> {
+impl Store {
+    /// Refused entries, the latest received first.
+    pub fn refused(&self, query: &RefusedQuery) -> Result<Vec<RefusedRow>, StoreError> {
         let areas = json!(query.areas.iter().map(|area| area.0).collect::<Vec<_>>()).to_string();
         let (at, feed, n) = query.before.unwrap_or((i64::MAX, FeedId([0xff; 16]), u64::MAX >> 1));
         let only = if query.asked { "AND v.asked_at IS NOT NULL AND r.by IS NULL" } else { "" };
@@ -198,7 +199,8 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
         })
     }
 
-    fn refused_entry(&self, feed: FeedId, n: u64) -> Result<Option<RefusedRow>, StoreError> {
+    /// One refused entry.
+    pub fn refused_entry(&self, feed: FeedId, n: u64) -> Result<Option<RefusedRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(&[COLUMNS, " WHERE v.feed = ?1 AND v.n = ?2"].concat())?;
             let n = i64::try_from(n).unwrap_or(i64::MAX);
@@ -206,7 +208,8 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
         })
     }
 
-    fn refused_in(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError> {
+    /// The area that refused entries about a record belong to; `None` if there is no such entry.
+    pub fn refused_in(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT v.area FROM entries e JOIN evidence v ON v.feed = e.feed AND v.n = e.n
@@ -216,7 +219,13 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
         })
     }
 
-    fn refused_place(&self, feed: FeedId, n: u64) -> Result<Option<(RecordId, Option<AreaNo>)>, StoreError> {
+    /// The record and the area of a refused entry, or of one whose place another took after a restore. Where the record is
+    /// there, it is the record's area; the area is `None` where nobody ever made the record.
+    pub fn refused_place(
+        &self,
+        feed: FeedId,
+        n: u64,
+    ) -> Result<Option<(RecordId, Option<AreaNo>)>, StoreError> {
         let n = i64::try_from(n).unwrap_or(i64::MAX);
         self.engine.read(|c| {
             let Some((record, area)) = place(c, feed, n)? else {
@@ -229,8 +238,10 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
         })
     }
 
-    fn end_evidence(&self, upto: i64, limit: usize, now: i64) -> Result<usize, StoreError> {
-        self.engine.write(move |c| {
+    /// Takes away what refused entries said that came at or before a time, and what was displaced; up to `limit` of each.
+    /// How many went.
+    pub fn end_evidence(&self, upto: i64, limit: usize, now: i64) -> Result<usize, StoreError> {
+        self.engine.write_alone(move |c| {
             let ended = end_refused(c, upto, limit, now)? + end_displaced(c, upto, limit)?;
             if ended > 0 {
                 c.overwrites();
@@ -239,7 +250,8 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
         })
     }
 
-    fn evidence_due(&self, upto: i64) -> Result<u64, StoreError> {
+    /// How many would go.
+    pub fn evidence_due(&self, upto: i64) -> Result<u64, StoreError> {
         self.engine.read(|c| {
             let count = |sql: &str| c.prepare_cached(sql)?.query_row([upto], |row| row.get::<_, i64>(0));
             Ok((count("SELECT count(*) FROM evidence WHERE ended_at IS NULL AND at <= ?1")?
@@ -248,13 +260,15 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
         })
     }
 
-    fn ask(&self, user: UserNo, asks: &[Ask], now: i64) -> Result<Vec<RulingRow>, StoreError> {
+    /// Notes what a user asks about refused entries of his or her own; answers with the rulings there are. Asking again
+    /// costs no write; what is not the user's own refused entry is passed over.
+    pub fn ask(&self, user: UserNo, asks: &[Ask], now: i64) -> Result<Vec<RulingRow>, StoreError> {
         let (fresh, rulings) = self.engine.read(|c| asked(c, user, asks))?;
         if fresh.is_empty() {
             return Ok(rulings);
         }
         let asks = asks.to_vec();
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             let mut update =
                 c.prepare_cached("UPDATE evidence SET asked_at = ?3, note = ?4 WHERE feed = ?1 AND n = ?2")?;
             for ask in &fresh {
@@ -265,8 +279,9 @@ impl<E: Engine> RefusalStore for SqlStore<E> {
         })
     }
 
-    fn decline(&self, ruling: &RulingRow) -> Result<(), StoreError> {
+    /// Keeps a ruling that declines; [`StoreError::Taken`] if there is one already.
+    pub fn decline(&self, ruling: &RulingRow) -> Result<(), StoreError> {
         let ruling = ruling.clone();
-        self.engine.write(move |c| rule(c, &ruling))
+        self.engine.write_alone(move |c| rule(c, &ruling))
     }
 }

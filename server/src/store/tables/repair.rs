@@ -9,7 +9,7 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use super::locks::Locked;
 use super::pushes;
 use crate::store::StoreError;
-use crate::store::audit::Repaired;
+use crate::store::rows::audit::Repaired;
 use crate::store::sql::{Connection, Row, SqlError};
 
 /// A document's part of its area's digest, as it is kept and as it should be.

@@ -6,11 +6,13 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::Missing;
 
 use super::locks::Locked;
-use super::{Engine, SqlStore, clock, epoch_of, marks, setting};
+use super::settings::{epoch_of, setting};
+use super::{clock, marks};
 use crate::cells;
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::records::EventKind;
-use crate::store::restores::{Awaited, MissingRow, NewGeneration, Position, RestoreRow, RestoreStore};
+use crate::store::rows::records::EventKind;
+use crate::store::rows::restores::{Awaited, MissingRow, NewGeneration, Position, RestoreRow};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use crate::sync::set_back::SET_BACK;
 
@@ -139,17 +141,20 @@ fn note_lost(c: &Connection<'_>, epoch: ServerEpoch) -> Result<(), StoreError> {
     Ok(())
 }
 
-impl<E: Engine> RestoreStore for SqlStore<E> {
-    fn restored(&self) -> Result<Option<RestoreRow>, StoreError> {
+impl Store {
+    /// The last restore, if there was one.
+    pub fn restored(&self) -> Result<Option<RestoreRow>, StoreError> {
         self.engine.read(last)
     }
 
-    fn begin_generation(&self, new: NewGeneration) -> Result<RestoreRow, StoreError> {
+    /// Makes this store another generation: every log goes on far above, numbers handed out before are not handed out
+    /// again, sessions end, and codes that were not used are void.
+    pub fn begin_generation(&self, new: NewGeneration) -> Result<RestoreRow, StoreError> {
         let mut random = [0; 3];
         getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
         // The file beside the store tells of a generation as well, if one was lost.
         let beside = self.engine.position_beside().map(|kept| kept.epoch);
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             if let Some(epoch) = beside {
                 note_lost(c, epoch)?;
             }
@@ -157,7 +162,8 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn epochs(&self) -> Result<Vec<ServerEpoch>, StoreError> {
+    /// Every generation of this store: the one now, those before, and those that were lost with a state it was set back from.
+    pub fn epochs(&self) -> Result<Vec<ServerEpoch>, StoreError> {
         self.engine.read(|c| {
             let now = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
             let mut select = c.prepare_cached(
@@ -170,9 +176,10 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn note_set_back(&self, why: &str, lost: Option<ServerEpoch>) -> Result<(), StoreError> {
+    /// Notes that the store was set back, and the generation that was lost with it, if one was.
+    pub fn note_set_back(&self, why: &str, lost: Option<ServerEpoch>) -> Result<(), StoreError> {
         let why = why.as_bytes().to_owned();
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             if let Some(lost) = lost {
                 note_lost(c, lost)?;
             }
@@ -182,8 +189,9 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn note_claimed(&self, device: DeviceNo, epoch: ServerEpoch) -> Result<(), StoreError> {
-        self.engine.write_aside(move |c| {
+    /// Notes the generation, not known here, that a device says it is of: the last one it said.
+    pub fn note_claimed(&self, device: DeviceNo, epoch: ServerEpoch) -> Result<(), StoreError> {
+        self.engine.write_apart(move |c| {
             let sql =
                 "INSERT INTO claimed_generations VALUES (?1, ?2) ON CONFLICT (device) DO UPDATE SET epoch = ?2";
             c.prepare_cached(sql)?.execute((device.0, epoch.0 as i64))?;
@@ -191,7 +199,8 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn position(&self) -> Result<Position, StoreError> {
+    /// How far the store has come.
+    pub fn position(&self) -> Result<Position, StoreError> {
         self.engine.read(|c| {
             let epoch = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
             let number = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0));
@@ -203,16 +212,19 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn position_beside(&self) -> Option<Position> {
+    /// How far it had come by the file beside it; `None` where there is none.
+    pub fn position_beside(&self) -> Option<Position> {
         self.engine.position_beside()
     }
 
-    fn put_position_beside(&self, at: Position) {
+    /// Writes that file, where the engine keeps one.
+    pub fn put_position_beside(&self, at: Position) {
         self.engine.put_position_beside(at);
     }
 
-    fn note_served(&self, ms: i64) -> Result<(), StoreError> {
-        self.engine.write_aside(move |c| {
+    /// Notes how long the store was served for the recovery, ms.
+    pub fn note_served(&self, ms: i64) -> Result<(), StoreError> {
+        self.engine.write_apart(move |c| {
             let sql =
                 "UPDATE restores SET served = greatest(served, ?1) WHERE no = (SELECT max(no) FROM restores)";
             c.prepare_cached(sql)?.execute([ms])?;
@@ -220,15 +232,17 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn end_recovery(&self, at: i64) -> Result<(), StoreError> {
-        self.engine.write(move |c| {
+    /// Ends the recovery.
+    pub fn end_recovery(&self, at: i64) -> Result<(), StoreError> {
+        self.engine.write_alone(move |c| {
             let sql = "UPDATE restores SET ended_at = ?1 WHERE ended_at IS NULL AND no = (SELECT max(no) FROM restores)";
             c.execute(sql, [at])?;
             Ok(())
         })
     }
 
-    fn note_offered(&self, device: DeviceNo, settled: bool) -> Result<bool, StoreError> {
+    /// Notes that a device has offered all it has receipts for, and whether all of it is decided. Whether that was news.
+    pub fn note_offered(&self, device: DeviceNo, settled: bool) -> Result<bool, StoreError> {
         let known = self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT settled FROM offers WHERE device = ?1 AND restore = (SELECT max(no) FROM restores)",
@@ -238,7 +252,7 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         if known.is_some_and(|known| known >= settled) {
             return Ok(false);
         }
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             let sql = "INSERT INTO offers SELECT max(no), CAST(?1 AS BIGINT), CAST(?2 AS BIGINT) FROM restores WHERE true
                        ON CONFLICT (restore, device) DO UPDATE SET settled = greatest(offers.settled, excluded.settled)";
             c.execute(sql, (device.0, i64::from(settled)))?;
@@ -246,13 +260,15 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn awaited(&self) -> Result<Awaited, StoreError> {
+    /// The devices that the recovery waits for.
+    pub fn awaited(&self) -> Result<Awaited, StoreError> {
         self.engine.read(|c| Ok(Awaited { to_offer: awaited(c, 0)?, to_settle: awaited(c, 1)? }))
     }
 
-    fn note_missing(&self, device: DeviceNo, missing: &[Missing], at: i64) -> Result<(), StoreError> {
+    /// Notes what a device misses.
+    pub fn note_missing(&self, device: DeviceNo, missing: &[Missing], at: i64) -> Result<(), StoreError> {
         let missing = missing.to_vec();
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             // More than a device can hold none of them misses.
             let mut select = c.prepare_cached("SELECT count(*) FROM missing WHERE device = ?1")?;
             let told: i64 = select.query_row([device.0], |row| row.get(0))?;
@@ -275,7 +291,9 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn displaced(&self) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
+    /// Entries that were stored before a restore and whose place another one took: feed, number, and what they
+    /// said; nothing of those whose time is up or that were erased.
+    pub fn displaced(&self) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT feed, n, body FROM displaced ORDER BY feed, n")?;
             let rows = select
@@ -284,7 +302,8 @@ impl<E: Engine> RestoreStore for SqlStore<E> {
         })
     }
 
-    fn told_missing(&self) -> Result<Vec<MissingRow>, StoreError> {
+    /// What was told missing, by area and record; whether it is here by now is not asked.
+    pub fn told_missing(&self) -> Result<Vec<MissingRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
                 "SELECT area, record, facet, feed, count, device, at FROM missing ORDER BY area, record, facet, feed",

@@ -2,9 +2,9 @@
 
 use gridledger_schema::ids::AreaNo;
 
-use super::{Engine, SqlStore};
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::shares::{Export, NewExport, NewShare, Share, ShareStore};
+use crate::store::rows::shares::{Export, NewExport, NewShare, Share};
 use crate::store::sql::{Optional as _, Row, SqlError};
 
 const SHARE: &str = "SELECT share, login, type, fields, area, purpose, until, made_by, made_at, revoked_at, approved_by, approved_at FROM shares";
@@ -46,9 +46,10 @@ fn export(row: &Row) -> Result<Export, SqlError> {
     })
 }
 
-impl<E: Engine> ShareStore for SqlStore<E> {
-    fn put_share(&self, share: NewShare) -> Result<u64, StoreError> {
-        self.engine.write(move |c| {
+impl Store {
+    /// Makes a share; returns its number.
+    pub fn put_share(&self, share: NewShare) -> Result<u64, StoreError> {
+        self.engine.write_alone(move |c| {
             let mut insert = c.prepare_cached(
                 "INSERT INTO shares (login, type, fields, area, purpose, until, made_by, made_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING share",
@@ -67,38 +68,43 @@ impl<E: Engine> ShareStore for SqlStore<E> {
         })
     }
 
-    fn share(&self, no: u64) -> Result<Option<Share>, StoreError> {
+    /// A share.
+    pub fn share(&self, no: u64) -> Result<Option<Share>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(&format!("{SHARE} WHERE share = ?1"))?;
             Ok(select.query_row([no as i64], share).optional()?)
         })
     }
 
-    fn shares(&self) -> Result<Vec<Share>, StoreError> {
+    /// Every share, the newest first.
+    pub fn shares(&self) -> Result<Vec<Share>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(&format!("{SHARE} ORDER BY share DESC"))?;
             Ok(select.query_map((), share)?.collect::<Result<_, _>>()?)
         })
     }
 
-    fn approve_share(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError> {
+    /// Notes that a second person agrees to a share; `false` if somebody had.
+    pub fn approve_share(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError> {
         let by = by.to_owned();
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             let sql = "UPDATE shares SET approved_by = ?2, approved_at = ?3 WHERE share = ?1 AND approved_by IS NULL";
             Ok(c.execute(sql, (no as i64, &by, at))? == 1)
         })
     }
 
-    fn revoke_share(&self, no: u64, at: i64) -> Result<(), StoreError> {
-        self.engine.write(move |c| {
+    /// Ends a share; one that has ended stays as it is.
+    pub fn revoke_share(&self, no: u64, at: i64) -> Result<(), StoreError> {
+        self.engine.write_alone(move |c| {
             let sql = "UPDATE shares SET revoked_at = ?2 WHERE share = ?1 AND revoked_at IS NULL";
             c.execute(sql, (no as i64, at))?;
             Ok(())
         })
     }
 
-    fn put_export(&self, export: NewExport) -> Result<u64, StoreError> {
-        self.engine.write(move |c| {
+    /// Notes a request for an export; returns its number.
+    pub fn put_export(&self, export: NewExport) -> Result<u64, StoreError> {
+        self.engine.write_alone(move |c| {
             let mut insert = c.prepare_cached(
                 "INSERT INTO exports (asked_by, type, area, reason, asked_at) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING export",
             )?;
@@ -113,14 +119,16 @@ impl<E: Engine> ShareStore for SqlStore<E> {
         })
     }
 
-    fn export(&self, no: u64) -> Result<Option<Export>, StoreError> {
+    /// An export.
+    pub fn export(&self, no: u64) -> Result<Option<Export>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(&format!("{EXPORT} WHERE export = ?1"))?;
             Ok(select.query_row([no as i64], export).optional()?)
         })
     }
 
-    fn exports(&self, from: i64) -> Result<Vec<Export>, StoreError> {
+    /// Exports asked for at or after a time, the newest first.
+    pub fn exports(&self, from: i64) -> Result<Vec<Export>, StoreError> {
         self.engine.read(|c| {
             let mut select =
                 c.prepare_cached(&format!("{EXPORT} WHERE asked_at >= ?1 ORDER BY export DESC"))?;
@@ -128,9 +136,10 @@ impl<E: Engine> ShareStore for SqlStore<E> {
         })
     }
 
-    fn approve_export(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError> {
+    /// Approves an export; `false` if somebody had.
+    pub fn approve_export(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError> {
         let by = by.to_owned();
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             let sql = "UPDATE exports SET approved_by = ?2, approved_at = ?3 WHERE export = ?1 AND approved_by IS NULL";
             Ok(c.execute(sql, (no as i64, &by, at))? == 1)
         })

@@ -16,8 +16,8 @@ use crate::author::Author;
 use gridledger_server::config::Settings;
 use gridledger_server::operate::{cli, tools};
 use gridledger_server::service::running::Service;
-use gridledger_server::store::people::{NewArea, NewUser};
-use gridledger_server::store::records::{Push, SegmentVerdict, SignedEntry};
+use gridledger_server::store::rows::people::{NewArea, NewUser};
+use gridledger_server::store::rows::records::{Push, SegmentVerdict, SignedEntry};
 use kinds::KINDS;
 
 /// Measure what the heaviest entries hold the writer for

@@ -5,7 +5,7 @@ use gridledger_server::auth::codes;
 use gridledger_server::config::Settings;
 use gridledger_server::operate::cli::open_service;
 use gridledger_server::store::StoreError;
-use gridledger_server::store::people::{NewArea, NewUser};
+use gridledger_server::store::rows::people::{NewArea, NewUser};
 
 use super::LoadError;
 

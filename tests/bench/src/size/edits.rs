@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::BenchError;
 use crate::author::{Author, put};
 use gridledger_server::service::running::Service;
-use gridledger_server::store::people::User;
-use gridledger_server::store::records::Push;
+use gridledger_server::store::rows::people::User;
+use gridledger_server::store::rows::records::Push;
 use gridledger_server::store::tables::bulk::{self, Size};
 
 /// The time everything was written, ms since 1970.

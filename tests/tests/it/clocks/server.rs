@@ -212,7 +212,7 @@ fn an_operator_vouches_for_another_node_too() {
 /// A store of the version before has no time written down: what was written in it tells.
 #[test]
 fn the_newest_of_a_store_is_of_its_logs_and_of_its_devices() {
-    let newest = |store: &dyn Store| store.newest().expect("the store");
+    let newest = |store: &Store| store.newest().expect("the store");
     for engine in engines() {
         assert_eq!(newest(engine.store.as_ref()), None, "{}", engine.name);
     }

@@ -16,7 +16,7 @@ use gridledger_server::config::Settings;
 use gridledger_server::http::signed_in::sessions::Session;
 use gridledger_server::service::running::Service;
 use gridledger_server::store::Store;
-use gridledger_server::store::people::{NewArea, NewUser, User, UserNo};
+use gridledger_server::store::rows::people::{NewArea, NewUser, User, UserNo};
 use gridledger_tests::at_rest::lock;
 use gridledger_tests::desk::Door;
 use gridledger_tests::engines;
@@ -248,7 +248,7 @@ fn the_store_holds_no_token_code_or_password_as_it_is() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut canaries = Canaries(Vec::new());
     let code = settle(dir.path(), &mut canaries);
-    let store: Arc<dyn Store> = engines::sqlite_in(dir.path());
+    let store: Arc<Store> = engines::sqlite_in(dir.path());
     let service = Service::new(store, SchemaSet::builtin()).expect("a service");
     let auth = gridledger_server::auth::Auth::open(&*service.store, "test", 0).expect("keys");
     let session =

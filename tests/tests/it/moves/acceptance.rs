@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gridledger_server::store::people::NewArea;
+use gridledger_server::store::rows::people::NewArea;
 use gridledger_tests::desk::{Answer, Desk};
 use gridledger_tests::planning;
 use serde_json::{Value, json};

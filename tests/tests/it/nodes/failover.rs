@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::ingest;
-use gridledger_server::store::postgres::PostgresStore;
-use gridledger_server::store::{Store as _, StoreError};
+use gridledger_server::store::Store;
+use gridledger_server::store::StoreError;
 use gridledger_tests::cluster::{self, Cluster};
 use tempfile::TempDir;
 
@@ -81,7 +81,7 @@ fn a_standby_that_takes_over_has_every_acknowledged_edit() {
 #[test]
 fn a_commit_that_no_standby_has_is_nobodys_answer() {
     let pair = pair();
-    let store = PostgresStore::open(&pair.url, ingest::decider(SchemaSet::builtin())).expect("a store");
+    let store = Store::open_postgres(&pair.url, ingest::decider(SchemaSet::builtin())).expect("a store");
     let store = Arc::new(store);
     store.set_setting("a", b"1").expect("both have it");
     pair.standby.stop("immediate");

@@ -22,8 +22,8 @@ use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{Auth, codes, passwords};
 use gridledger_server::ingest;
 use gridledger_server::service::running::Service;
-use gridledger_server::store::people::{NewArea, NewUser};
-use gridledger_server::store::postgres::PostgresStore;
+use gridledger_server::store::Store;
+use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_tests::at_rest;
 use gridledger_tests::cluster::Cluster;
 use gridledger_tests::desk::{Answer, Door};
@@ -65,7 +65,7 @@ impl Farm {
 
     /// … on a given database.
     pub(crate) fn on(url: String, points: &[Option<&str>]) -> Self {
-        let store = PostgresStore::open(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
+        let store = Store::open_postgres(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
         let office = Service::new(Arc::new(store), SchemaSet::builtin()).expect("a service");
         small_town(&office);
         // What the first node of a store makes, so that one that dies does not die of it.

@@ -3,7 +3,7 @@
 use gridledger_client::ClientError;
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::DeviceNo;
-use gridledger_server::store::people::NewArea;
+use gridledger_server::store::rows::people::NewArea;
 
 use super::{Farm, PASSWORD, held, on_network, patrol, sync};
 

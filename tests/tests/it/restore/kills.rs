@@ -1,9 +1,6 @@
 //! A phone killed around its move to a restored server, and a backup or a restore that is broken off.
-
-use gridledger_server::store::RestoreStore as _;
-use gridledger_server::store::Store as _;
-use gridledger_server::store::restores::NewGeneration;
-use gridledger_server::store::sqlite::copies;
+use gridledger_server::store::copies;
+use gridledger_server::store::rows::restores::NewGeneration;
 
 use crate::kills::{Place, each, nothing_is_lost};
 

@@ -7,9 +7,8 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::Settings;
 use gridledger_server::ingest;
 use gridledger_server::operate::cli;
-use gridledger_server::store::postgres::PostgresStore;
-use gridledger_server::store::restores::NewGeneration;
-use gridledger_server::store::{PeopleStore as _, RestoreStore as _, Store as _};
+use gridledger_server::store::Store;
+use gridledger_server::store::rows::restores::NewGeneration;
 use gridledger_tests::cluster::Cluster;
 use gridledger_tests::world::{SyncFailure, World};
 
@@ -22,7 +21,7 @@ fn run(words: &[&str]) -> ExitCode {
 fn a_database_that_its_own_tools_put_back_becomes_another_generation() {
     let cluster = Cluster::shared();
     let (url, dir) = (cluster.database(), tempfile::tempdir().expect("a folder"));
-    let open = |url: &str| PostgresStore::open(url, ingest::decider(SchemaSet::builtin())).expect("a store");
+    let open = |url: &str| Store::open_postgres(url, ingest::decider(SchemaSet::builtin())).expect("a store");
     let add = ["--kind", "district", "--name", "区", "--store", &url];
     assert_eq!(run(&[&["admin", "area", "add", "D"], &add[..]].concat()), ExitCode::SUCCESS);
     let dump = dir.path().join("a.dump");
@@ -60,7 +59,7 @@ fn a_node_that_served_while_the_database_was_restored_stops() {
     world.user("w1", "grid_worker", "G1");
     let mut phone = world.phone("w1", 0);
     phone.sync(&world).expect("a sync");
-    let beside = PostgresStore::open(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
+    let beside = Store::open_postgres(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
     let (at, day) = (world.service.now(), 24 * 3_600_000);
     let new = NewGeneration { at, until: at + day, active_ms: day };
     beside.begin_generation(new).expect("a new generation");

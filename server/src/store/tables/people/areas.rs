@@ -6,7 +6,7 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::{AreaInfo, Edge};
 
 use crate::store::StoreError;
-use crate::store::people::NewArea;
+use crate::store::rows::people::NewArea;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use crate::store::tables::restores;
 

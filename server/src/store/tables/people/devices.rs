@@ -4,7 +4,7 @@ use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
 
 use crate::store::StoreError;
-use crate::store::people::{Admission, Device, FeedRow, UserNo};
+use crate::store::rows::people::{Admission, Device, FeedRow, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use crate::store::tables::restores;
 

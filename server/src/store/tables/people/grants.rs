@@ -7,8 +7,8 @@ use gridledger_schema::wire::Grant;
 
 use super::areas;
 use crate::store::StoreError;
-use crate::store::people::UserNo;
-use crate::store::records::EventKind;
+use crate::store::rows::people::UserNo;
+use crate::store::rows::records::EventKind;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use crate::store::tables::locks::Locked;
 use crate::store::tables::marks;

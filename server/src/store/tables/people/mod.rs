@@ -13,43 +13,53 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaInfo, Grant};
 
-use super::{Engine, SqlStore, nodes};
+use super::nodes;
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::people::{
-    Admission, Device, FeedRow, NewArea, NewUser, PeopleStore, RefreshToken, Refreshed, User, UserNo,
+use crate::store::rows::people::{
+    Admission, Device, FeedRow, NewArea, NewUser, RefreshToken, Refreshed, User, UserNo,
 };
 
-impl<E: Engine> PeopleStore for SqlStore<E> {
-    fn areas(&self) -> Result<Vec<AreaInfo>, StoreError> {
+impl Store {
+    /// Every area.
+    pub fn areas(&self) -> Result<Vec<AreaInfo>, StoreError> {
         self.engine.read(areas::all)
     }
 
-    fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError> {
+    /// Makes or changes areas, parents first or not; returns (made, changed). All or nothing.
+    pub fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError> {
         let areas = areas.to_vec();
-        self.engine.write(move |c| {
+        self.engine.write_alone(move |c| {
             nodes::territory_changes(c)?;
             areas::put(c, &areas)
         })
     }
 
-    fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
+    /// Makes or changes users and adds grants; returns (made, changed). A new password ends the user's refresh tokens.
+    /// A grant that ends earlier than before is cut, as by [`end_grant`](Self::end_grant). `now` is the server's
+    /// clock, ms. All or nothing.
+    pub fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
         let users = users.to_vec();
-        self.engine.write(move |c| users::put(c, &users, now))
+        self.engine.write_alone(move |c| users::put(c, &users, now))
     }
 
-    fn users(&self) -> Result<Vec<User>, StoreError> {
+    /// Every user.
+    pub fn users(&self) -> Result<Vec<User>, StoreError> {
         self.engine.read(users::all)
     }
 
-    fn user_by_login(&self, login: &str) -> Result<Option<User>, StoreError> {
+    /// A user by login.
+    pub fn user_by_login(&self, login: &str) -> Result<Option<User>, StoreError> {
         self.engine.read(|c| users::by_login(c, login))
     }
 
-    fn user(&self, no: UserNo) -> Result<Option<User>, StoreError> {
+    /// A user by number.
+    pub fn user(&self, no: UserNo) -> Result<Option<User>, StoreError> {
         self.engine.read(|c| users::by_no(c, no))
     }
 
-    fn admission(&self, device: DeviceNo) -> Result<Option<Admission>, StoreError> {
+    /// Whether a device and its user are let in, and what the user may do, in one look; `None` without such a device.
+    pub fn admission(&self, device: DeviceNo) -> Result<Option<Admission>, StoreError> {
         self.engine.read(|c| {
             let Some((mut admission, user)) = devices::admission(c, device)? else {
                 return Ok(None);
@@ -59,11 +69,14 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
         })
     }
 
-    fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError> {
+    /// A user's grants.
+    pub fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError> {
         self.engine.read(|c| grants::of(c, user))
     }
 
-    fn end_grant(
+    /// Ends a grant at `at` (ms); returns whether one was ended. What was granted before is kept, and the log of the area
+    /// and of every area below it says that rights changed: see `gridledger_core::known`.
+    pub fn end_grant(
         &self,
         user: UserNo,
         role: &str,
@@ -72,22 +85,27 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
         now: i64,
     ) -> Result<bool, StoreError> {
         let role = role.to_owned();
-        self.engine.write(move |c| grants::end(c, user, &role, area, (at, now)))
+        self.engine.write_alone(move |c| grants::end(c, user, &role, area, (at, now)))
     }
 
-    fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
-        self.engine.write_aside(move |c| devices::note_told(c, device, cut))
+    /// Remembers that a device was told of its user's cuts up to this one.
+    pub fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
+        self.engine.write_apart(move |c| devices::note_told(c, device, cut))
     }
 
-    fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError> {
-        self.engine.write(move |c| users::set_revoked(c, user, revoked))
+    /// Revokes a user or takes that back; revoking ends every refresh token.
+    pub fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError> {
+        self.engine.write_alone(move |c| users::set_revoked(c, user, revoked))
     }
 
-    fn put_code(&self, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError> {
-        self.engine.write(move |c| devices::put_code(c, hash, user, expires))
+    /// Keeps a one-time enrolment code (its SHA-256) for a user until `expires` (ms).
+    pub fn put_code(&self, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError> {
+        self.engine.write_alone(move |c| devices::put_code(c, hash, user, expires))
     }
 
-    fn enrol(
+    /// Uses a code up and enrols the device; the same code with the same key again gives the same device (a lost
+    /// answer). `None`: no such code, used by another key, expired, its user was revoked, or the key is of another suite.
+    pub fn enrol(
         &self,
         hash: [u8; 32],
         key: ([u8; 32], Suite),
@@ -99,58 +117,74 @@ impl<E: Engine> PeopleStore for SqlStore<E> {
             return Ok(None);
         }
         let label = label.to_owned();
-        self.engine.write(move |c| devices::enrol(c, hash, key, &label, now))
+        self.engine.write_alone(move |c| devices::enrol(c, hash, key, &label, now))
     }
 
-    fn device(&self, no: DeviceNo) -> Result<Option<Device>, StoreError> {
+    /// A device by number.
+    pub fn device(&self, no: DeviceNo) -> Result<Option<Device>, StoreError> {
         self.engine.read(|c| devices::by_no(c, no))
     }
 
-    fn devices(&self) -> Result<Vec<Device>, StoreError> {
+    /// Every device.
+    pub fn devices(&self) -> Result<Vec<Device>, StoreError> {
         self.engine.read(devices::all)
     }
 
-    fn set_device_revoked(&self, no: DeviceNo, revoked: bool) -> Result<(), StoreError> {
-        self.engine.write(move |c| devices::set_revoked(c, no, revoked))
+    /// Revokes a device or takes that back.
+    pub fn set_device_revoked(&self, no: DeviceNo, revoked: bool) -> Result<(), StoreError> {
+        self.engine.write_alone(move |c| devices::set_revoked(c, no, revoked))
     }
 
-    fn touch_devices(&self, seen: &[(DeviceNo, u64, i64)]) -> Result<(), StoreError> {
+    /// Remembers the counter and time of devices' latest requests; never lowers a counter.
+    pub fn touch_devices(&self, seen: &[(DeviceNo, u64, i64)]) -> Result<(), StoreError> {
         if seen.is_empty() {
             return Ok(());
         }
         let seen = seen.to_vec();
-        self.engine.write_aside(move |c| devices::touch(c, &seen))
+        self.engine.write_apart(move |c| devices::touch(c, &seen))
     }
 
-    fn feed(&self, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
+    /// A feed, if it is known.
+    pub fn feed(&self, feed: FeedId) -> Result<Option<FeedRow>, StoreError> {
         self.engine.read(|c| devices::feed(c, feed))
     }
 
-    fn put_feed(&self, feed: &FeedRow) -> Result<(), StoreError> {
+    /// Makes a feed known; the same one again is no error.
+    pub fn put_feed(&self, feed: &FeedRow) -> Result<(), StoreError> {
         let feed = feed.clone();
-        self.engine.write_aside(move |c| devices::put_feed(c, &feed))
+        self.engine.write_apart(move |c| devices::put_feed(c, &feed))
     }
 
-    fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError> {
+    /// Keeps a refresh token.
+    pub fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError> {
         let token = token.clone();
-        self.engine.write_aside(move |c| tokens::put(c, &token))
+        self.engine.write_apart(move |c| tokens::put(c, &token))
     }
 
-    fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError> {
+    /// Uses a refresh token up and keeps its successor (hash, valid until) in the same family, or ends the family if the
+    /// token was used before. Of two that use the same token at once, one is good and then both are shut out.
+    pub fn use_refresh(
+        &self,
+        hash: [u8; 32],
+        next: ([u8; 32], i64),
+        now: i64,
+    ) -> Result<Refreshed, StoreError> {
         if !self.engine.read(|c| tokens::is_known(c, hash, now))? {
             return Ok(Refreshed::Unknown);
         }
-        self.engine.write(move |c| tokens::use_up(c, hash, next, now))
+        self.engine.write_alone(move |c| tokens::use_up(c, hash, next, now))
     }
 
-    fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError> {
+    /// Ends the family of a refresh token (sign-out).
+    pub fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError> {
         if !self.engine.read(|c| tokens::is_known(c, hash, i64::MIN))? {
             return Ok(());
         }
-        self.engine.write(move |c| tokens::end(c, hash))
+        self.engine.write_alone(move |c| tokens::end(c, hash))
     }
 
-    fn session_lives(&self, family: [u8; 16]) -> Result<bool, StoreError> {
+    /// Whether a session, which is a family of refresh tokens, has not ended.
+    pub fn session_lives(&self, family: [u8; 16]) -> Result<bool, StoreError> {
         self.engine.read(|c| tokens::lives(c, family))
     }
 }

@@ -1,7 +1,7 @@
 //! The rows of refresh tokens: hashes only.
 
 use crate::store::StoreError;
-use crate::store::people::{RefreshToken, Refreshed, UserNo};
+use crate::store::rows::people::{RefreshToken, Refreshed, UserNo};
 use crate::store::sql::{Connection, Optional as _};
 
 /// Keeps a token.

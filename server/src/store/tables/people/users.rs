@@ -2,7 +2,7 @@
 
 use super::grants::{self, Cuts};
 use crate::store::StoreError;
-use crate::store::people::{NewUser, User, UserNo};
+use crate::store::rows::people::{NewUser, User, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 use crate::store::tables::restores;
 

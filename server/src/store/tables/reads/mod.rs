@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 use gridledger_schema::limits;
 
-use super::{Engine, SqlStore};
 use crate::cells;
+use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::chain;
-use crate::store::reads::{NewRead, ReadKind, ReadLogStore, ReadQuery, ReadRow};
+use crate::store::rows::reads::{NewRead, ReadKind, ReadQuery, ReadRow};
 use crate::store::sql::{Cell, Connection, Optional as _, Row, SqlError, ToCell as _};
+use crate::store::tables::chain;
 
 const COLUMNS: &str = "r.no, r.at, r.received_at, r.user, r.device, r.device_n, r.kind, r.subject, r.area, r.fields, \
                        r.reason, r.records, r.share, r.hash";
@@ -274,9 +274,13 @@ fn statement(c: &Connection<'_>, query: &ReadQuery) -> Result<(String, Vec<Cell>
     Ok((sql, values))
 }
 
-impl<E: Engine> ReadLogStore for SqlStore<E> {
-    fn log_reads(&self, reads: Vec<NewRead>) -> Result<(), StoreError> {
-        self.engine.write_aside(move |c| {
+impl Store {
+    /// Writes rows, in order; returns after the commit, so that no value leaves before its row is durable. A row that
+    /// its device has brought before is not written again; numbers that a device left out are noted first, as a row of
+    /// kind [`ReadKind::Missing`]. What phones bring counts too: where it takes a person beyond
+    /// [`limits::BULK_RECORDS`](gridledger_schema::limits::BULK_RECORDS), a row of kind [`ReadKind::Over`] says so.
+    pub fn log_reads(&self, reads: Vec<NewRead>) -> Result<(), StoreError> {
+        self.engine.write_apart(move |c| {
             take_turn(c)?;
             let (mut head, mut beyond) = (head(c)?, Beyond::default());
             for read in reads.iter().cloned() {
@@ -291,7 +295,8 @@ impl<E: Engine> ReadLogStore for SqlStore<E> {
         })
     }
 
-    fn reads(&self, query: &ReadQuery) -> Result<Vec<ReadRow>, StoreError> {
+    /// Rows of the log.
+    pub fn reads(&self, query: &ReadQuery) -> Result<Vec<ReadRow>, StoreError> {
         self.engine.read(|c| {
             let (sql, values) = statement(c, query)?;
             let mut select = c.prepare_cached(&sql)?;
@@ -300,8 +305,10 @@ impl<E: Engine> ReadLogStore for SqlStore<E> {
         })
     }
 
-    fn log_within(&self, read: NewRead, most: usize, from: i64) -> Result<bool, StoreError> {
-        self.engine.write_aside(move |c| {
+    /// Writes a row of a kind that is seen alone ([`ReadKind::is_alone`]), unless it has records that are new to the person
+    /// and with them he or she would have seen more than `most` alone since `from`, in whatever way; whether it was written.
+    pub fn log_within(&self, read: NewRead, most: usize, from: i64) -> Result<bool, StoreError> {
+        self.engine.write_apart(move |c| {
             take_turn(c)?;
             let since = (from.saturating_sub(1), i64::MAX);
             let fresh = not_seen(c, (&read.user, &read.records), since)?;

@@ -4,9 +4,10 @@ use gridledger_schema::set::SchemaSet;
 
 use super::*;
 use crate::ingest;
+use crate::store::Store;
 use crate::store::sql::SqliteLink;
-use crate::store::sqlite::{SqliteStore, migrations};
-use crate::store::tables::steps::STEPS;
+use crate::store::sqlite::migrations;
+use crate::store::steps::STEPS;
 
 fn read(user: &str, record: u8, at: i64) -> NewRead {
     NewRead {
@@ -35,14 +36,14 @@ fn brought(n: u64, record: u8) -> NewRead {
 }
 
 struct Opened {
-    store: SqliteStore,
+    store: Store,
     dir: tempfile::TempDir,
 }
 
 fn open() -> Opened {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("server.db");
-    let store = SqliteStore::open(&path, ingest::decider(SchemaSet::builtin())).unwrap();
+    let store = Store::open_sqlite(&path, ingest::decider(SchemaSet::builtin())).unwrap();
     Opened { store, dir }
 }
 

@@ -2,8 +2,8 @@
 
 use super::spell::{View, views};
 use crate::store::StoreError;
+use crate::store::rows::tools::{ToolKind, ToolLedger};
 use crate::store::sql::{Cell, Connection, Spelling, SqlError};
-use crate::store::tools::{ToolKind, ToolLedger};
 
 /// Copies every ledger, as one look at the store finds it, into an empty file. Returns how many rows.
 pub fn export(

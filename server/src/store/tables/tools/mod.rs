@@ -8,23 +8,28 @@ use std::collections::BTreeMap;
 use gridledger_schema::ids::{RecordId, hex};
 use sha2::{Digest as _, Sha256};
 
-use super::{Engine, SqlStore, setting};
+use super::settings::setting;
+use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::rows::tools::{ReaderRole, Shown, ToolLedger};
 use crate::store::sql::{Connection, Optional as _, Spelling, SqlError};
-use crate::store::tools::{ReaderRole, Shown, ToolLedger, ToolStore};
 
 /// Where the views that were made are noted: name to the hash of what they are.
 const MADE: &str = "tools_views";
 /// The role that reads the views.
 pub const READER: &str = "gridledger_reader";
 
-impl<E: Engine> ToolStore for SqlStore<E> {
-    fn put_tool_views(&self, ledgers: &[ToolLedger], codes: &[[String; 5]]) -> Result<bool, StoreError> {
+impl Store {
+    /// Makes the views of these ledgers, of the codes' names in them (record type, column, code, zh, en), of areas and of what is gone,
+    /// all or nothing; takes away those of before that are not among them. Whether anything changed.
+    /// [`StoreError::ToolsRead`] while a tool reads one that is to change.
+    pub fn put_tool_views(&self, ledgers: &[ToolLedger], codes: &[[String; 5]]) -> Result<bool, StoreError> {
         let (ledgers, codes) = (ledgers.to_vec(), codes.to_vec());
-        self.engine.write(move |c| put_views(c, &ledgers, &codes))
+        self.engine.write_alone(move |c| put_views(c, &ledgers, &codes))
     }
 
-    fn records_after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, StoreError> {
+    /// Up to `limit` ids of records after `after`, in order.
+    pub fn records_after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, StoreError> {
         self.engine.read(|c| {
             let after = after.map_or(Vec::new(), |record| record.0.to_vec());
             let mut select =
@@ -34,12 +39,14 @@ impl<E: Engine> ToolStore for SqlStore<E> {
         })
     }
 
-    fn shown(&self, record: RecordId) -> Result<Option<String>, StoreError> {
+    /// What tools may see of a record: one JSON object.
+    pub fn shown(&self, record: RecordId) -> Result<Option<String>, StoreError> {
         self.engine.read(|c| shown(c, record))
     }
 
-    fn put_shown(&self, rows: Vec<Shown>) -> Result<(), StoreError> {
-        self.engine.write(move |c| {
+    /// Writes down what tools may see of records.
+    pub fn put_shown(&self, rows: Vec<Shown>) -> Result<(), StoreError> {
+        self.engine.write_alone(move |c| {
             for row in &rows {
                 let mut update = c.prepare_cached(
                     "UPDATE ledger SET shown = ?2 WHERE record = ?1 AND facet = 0
@@ -51,8 +58,9 @@ impl<E: Engine> ToolStore for SqlStore<E> {
         })
     }
 
-    fn make_reader(&self) -> Result<ReaderRole, StoreError> {
-        self.engine.write(make_reader)
+    /// Makes the role that reads the views and nothing else, if it is not there, and lets it read them.
+    pub fn make_reader(&self) -> Result<ReaderRole, StoreError> {
+        self.engine.write_alone(make_reader)
     }
 }
 

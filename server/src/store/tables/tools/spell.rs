@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use gridledger_schema::set::Label;
 
+use crate::store::rows::tools::{ToolColumn, ToolKind, ToolLedger};
 use crate::store::sql::Spelling;
-use crate::store::tools::{ToolColumn, ToolKind, ToolLedger};
 
 /// A view: its name, its columns, and the query it stands for.
 pub struct View {

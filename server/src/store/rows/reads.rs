@@ -2,8 +2,6 @@
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 
-use super::StoreError;
-
 /// How values were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReadKind {
@@ -110,18 +108,4 @@ pub struct ReadQuery {
     pub after: u64,
     /// At most so many.
     pub limit: usize,
-}
-
-/// The read log.
-pub trait ReadLogStore {
-    /// Writes rows, in order; returns after the commit, so that no value leaves before its row is durable. A row that
-    /// its device has brought before is not written again; numbers that a device left out are noted first, as a row of
-    /// kind [`ReadKind::Missing`]. What phones bring counts too: where it takes a person beyond
-    /// [`limits::BULK_RECORDS`](gridledger_schema::limits::BULK_RECORDS), a row of kind [`ReadKind::Over`] says so.
-    fn log_reads(&self, reads: Vec<NewRead>) -> Result<(), StoreError>;
-    /// Rows of the log.
-    fn reads(&self, query: &ReadQuery) -> Result<Vec<ReadRow>, StoreError>;
-    /// Writes a row of a kind that is seen alone ([`ReadKind::is_alone`]), unless it has records that are new to the person
-    /// and with them he or she would have seen more than `most` alone since `from`, in whatever way; whether it was written.
-    fn log_within(&self, read: NewRead, most: usize, from: i64) -> Result<bool, StoreError>;
 }

@@ -1,10 +1,8 @@
 //! Territory, users, grants, devices, enrolment codes, refresh tokens: the rows and the calls.
 
-use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
+use gridledger_schema::ids::{DeviceNo, FeedId};
 use gridledger_schema::suite::Suite;
-use gridledger_schema::wire::{AreaInfo, Grant};
-
-use super::StoreError;
+use gridledger_schema::wire::Grant;
 
 /// A user's short number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -152,75 +150,4 @@ pub struct Admission {
     pub territory: u64,
     /// The highest counter that any node took from the device; 0 where one node alone takes them.
     pub counter: u64,
-}
-
-/// Territory and people.
-pub trait PeopleStore {
-    /// Every area.
-    fn areas(&self) -> Result<Vec<AreaInfo>, StoreError>;
-    /// Makes or changes areas, parents first or not; returns (made, changed). All or nothing.
-    fn put_areas(&self, areas: &[NewArea]) -> Result<(usize, usize), StoreError>;
-    /// Makes or changes users and adds grants; returns (made, changed). A new password ends the user's refresh tokens.
-    /// A grant that ends earlier than before is cut, as by [`end_grant`](Self::end_grant). `now` is the server's
-    /// clock, ms. All or nothing.
-    fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError>;
-    /// Every user.
-    fn users(&self) -> Result<Vec<User>, StoreError>;
-    /// A user by login.
-    fn user_by_login(&self, login: &str) -> Result<Option<User>, StoreError>;
-    /// A user by number.
-    fn user(&self, no: UserNo) -> Result<Option<User>, StoreError>;
-    /// Whether a device and its user are let in, and what the user may do, in one look; `None` without such a device.
-    fn admission(&self, device: DeviceNo) -> Result<Option<Admission>, StoreError>;
-    /// A user's grants.
-    fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError>;
-    /// Ends a grant at `at` (ms); returns whether one was ended. What was granted before is kept, and the log of the area
-    /// and of every area below it says that rights changed: see `gridledger_core::known`.
-    fn end_grant(
-        &self,
-        user: UserNo,
-        role: &str,
-        area: AreaNo,
-        at: i64,
-        now: i64,
-    ) -> Result<bool, StoreError>;
-    /// Remembers that a device was told of its user's cuts up to this one.
-    fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError>;
-    /// Revokes a user or takes that back; revoking ends every refresh token.
-    fn set_user_revoked(&self, user: UserNo, revoked: bool) -> Result<(), StoreError>;
-
-    /// Keeps a one-time enrolment code (its SHA-256) for a user until `expires` (ms).
-    fn put_code(&self, hash: [u8; 32], user: UserNo, expires: i64) -> Result<(), StoreError>;
-    /// Uses a code up and enrols the device; the same code with the same key again gives the same device (a lost
-    /// answer). `None`: no such code, used by another key, expired, its user was revoked, or the key is of another suite.
-    fn enrol(
-        &self,
-        hash: [u8; 32],
-        key: ([u8; 32], Suite),
-        label: &str,
-        now: i64,
-    ) -> Result<Option<Device>, StoreError>;
-    /// A device by number.
-    fn device(&self, no: DeviceNo) -> Result<Option<Device>, StoreError>;
-    /// Every device.
-    fn devices(&self) -> Result<Vec<Device>, StoreError>;
-    /// Revokes a device or takes that back.
-    fn set_device_revoked(&self, no: DeviceNo, revoked: bool) -> Result<(), StoreError>;
-    /// Remembers the counter and time of devices' latest requests; never lowers a counter.
-    fn touch_devices(&self, seen: &[(DeviceNo, u64, i64)]) -> Result<(), StoreError>;
-
-    /// A feed, if it is known.
-    fn feed(&self, feed: FeedId) -> Result<Option<FeedRow>, StoreError>;
-    /// Makes a feed known; the same one again is no error.
-    fn put_feed(&self, feed: &FeedRow) -> Result<(), StoreError>;
-
-    /// Keeps a refresh token.
-    fn put_refresh(&self, token: &RefreshToken) -> Result<(), StoreError>;
-    /// Uses a refresh token up and keeps its successor (hash, valid until) in the same family, or ends the family if the
-    /// token was used before. Of two that use the same token at once, one is good and then both are shut out.
-    fn use_refresh(&self, hash: [u8; 32], next: ([u8; 32], i64), now: i64) -> Result<Refreshed, StoreError>;
-    /// Ends the family of a refresh token (sign-out).
-    fn end_refresh(&self, hash: [u8; 32]) -> Result<(), StoreError>;
-    /// Whether a session, which is a family of refresh tokens, has not ended.
-    fn session_lives(&self, family: [u8; 16]) -> Result<bool, StoreError>;
 }

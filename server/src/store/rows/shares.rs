@@ -2,8 +2,6 @@
 
 use gridledger_schema::ids::AreaNo;
 
-use super::StoreError;
-
 /// A share: certain fields of the records of one type and area, for one purpose, until a day, to one login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewShare {
@@ -69,26 +67,4 @@ pub struct Export {
     pub asked: NewExport,
     /// The login of who approved it, and when, ms since 1970.
     pub approved: Option<(String, i64)>,
-}
-
-/// Shares and exports.
-pub trait ShareStore {
-    /// Makes a share; returns its number.
-    fn put_share(&self, share: NewShare) -> Result<u64, StoreError>;
-    /// A share.
-    fn share(&self, no: u64) -> Result<Option<Share>, StoreError>;
-    /// Every share, the newest first.
-    fn shares(&self) -> Result<Vec<Share>, StoreError>;
-    /// Notes that a second person agrees to a share; `false` if somebody had.
-    fn approve_share(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError>;
-    /// Ends a share; one that has ended stays as it is.
-    fn revoke_share(&self, no: u64, at: i64) -> Result<(), StoreError>;
-    /// Notes a request for an export; returns its number.
-    fn put_export(&self, export: NewExport) -> Result<u64, StoreError>;
-    /// An export.
-    fn export(&self, no: u64) -> Result<Option<Export>, StoreError>;
-    /// Exports asked for at or after a time, the newest first.
-    fn exports(&self, from: i64) -> Result<Vec<Export>, StoreError>;
-    /// Approves an export; `false` if somebody had.
-    fn approve_export(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError>;
 }

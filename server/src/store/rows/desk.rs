@@ -1,11 +1,9 @@
 //! What desks ask of the store beyond a push: feeds of the server's own, and notes that keep work from being done twice.
 
 use gridledger_schema::code::Refusal;
-use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
+use gridledger_schema::ids::{FeedId, RecordId};
 
-use super::StoreError;
 use super::people::UserNo;
-use super::records::{Push, SegmentVerdict};
 use super::refusals::RulingRow;
 
 /// The hash of what an office calls a thing.
@@ -53,27 +51,4 @@ pub struct Answered {
     pub body: Vec<u8>,
     /// Why it was refused, if it was.
     pub refusal: Option<Refusal>,
-}
-
-/// Desks and imports.
-pub trait DeskStore {
-    /// A feed's last decided entry: its number and hash; (0, zero) when nothing is.
-    fn feed_head(&self, feed: FeedId) -> Result<(u64, EntryHash), StoreError>;
-    /// [`push`](super::RecordStore::push), with notes in the same transaction. A request or key that is there already
-    /// fails the whole push as [`StoreError::Taken`].
-    fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError>;
-    /// The answer to a user's earlier request of this name.
-    fn answered(&self, user: UserNo, request: &str) -> Result<Option<Answered>, StoreError>;
-    /// The records that version 0.1 imported under these keys, in the order asked.
-    fn imported(&self, keys: &[ImportKey]) -> Result<Vec<Option<RecordId>>, StoreError>;
-    /// The records that sheets call by these names, in the order asked.
-    fn named(&self, names: &[ImportKey]) -> Result<Vec<Vec<RecordId>>, StoreError>;
-    /// Whether a sheet ever named a record.
-    fn is_named(&self, records: &[RecordId]) -> Result<Vec<bool>, StoreError>;
-    /// What the last sheet that changed a record said of it.
-    fn said(&self, record: RecordId) -> Result<Option<Said>, StoreError>;
-    /// Begins an import, and ends the one before; its number.
-    fn begin_import(&self) -> Result<u64, StoreError>;
-    /// Writes what needs no entry.
-    fn note_import(&self, notes: Notes) -> Result<(), StoreError>;
 }

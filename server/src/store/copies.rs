@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::migrations::APPLICATION_ID;
-use super::{SqliteStore, open};
 use crate::faults;
-use crate::store::records::Decide;
-use crate::store::restores::{NewGeneration, RestoreRow};
-use crate::store::{RestoreStore as _, Store as _, StoreError};
+use crate::store::rows::records::Decide;
+use crate::store::rows::restores::{NewGeneration, RestoreRow};
+use crate::store::sqlite::{APPLICATION_ID, BUSY_TIMEOUT};
+use crate::store::{Store, StoreError};
 
 /// Writes a consistent copy of the store at `store` to `to`, which must not be there; a server may go on writing meanwhile. The
 /// copy is whole and durable when this returns. Returns its bytes.
@@ -49,7 +48,7 @@ pub fn restore(
     create(&part)?;
     std::fs::copy(backup, &part).map_err(|error| unfit(&part, &error.to_string()))?;
     faults::reach("server.before_generation");
-    let store = SqliteStore::open(&part, decide)?;
+    let store = Store::open_sqlite(&part, decide)?;
     let row = store.begin_generation(new)?;
     store.close();
     drop(store);
@@ -65,7 +64,7 @@ pub fn restore(
 fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(open::BUSY_TIMEOUT)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     let application = connection.pragma_query_value(None, "application_id", |row| row.get(0));
     let application: i32 = application.map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => unfit(path, "it is not a gridledger store"),

@@ -3,8 +3,6 @@
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::Label;
 
-use super::StoreError;
-
 /// The ledger of a record type, for tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolLedger {
@@ -80,20 +78,4 @@ pub enum ReaderRole {
     MayNotMake,
     /// A file has no roles.
     NoRoles,
-}
-
-/// The views, and what stands in them.
-pub trait ToolStore {
-    /// Makes the views of these ledgers, of the codes' names in them (record type, column, code, zh, en), of areas and of what is gone,
-    /// all or nothing; takes away those of before that are not among them. Whether anything changed.
-    /// [`StoreError::ToolsRead`] while a tool reads one that is to change.
-    fn put_tool_views(&self, ledgers: &[ToolLedger], codes: &[[String; 5]]) -> Result<bool, StoreError>;
-    /// Up to `limit` ids of records after `after`, in order.
-    fn records_after(&self, after: Option<RecordId>, limit: usize) -> Result<Vec<RecordId>, StoreError>;
-    /// What tools may see of a record: one JSON object.
-    fn shown(&self, record: RecordId) -> Result<Option<String>, StoreError>;
-    /// Writes down what tools may see of records.
-    fn put_shown(&self, rows: Vec<Shown>) -> Result<(), StoreError>;
-    /// Makes the role that reads the views and nothing else, if it is not there, and lets it read them.
-    fn make_reader(&self) -> Result<ReaderRole, StoreError>;
 }

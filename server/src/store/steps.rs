@@ -1,5 +1,8 @@
 //! The tables, as steps that only go forward: the same for every engine.
 
+use super::StoreError;
+use super::sql::Connection;
+
 /// Steps in their order: names and SQL, as SQLite reads it.
 pub type Steps<'a> = &'a [(&'a str, &'a str)];
 
@@ -314,3 +317,20 @@ CREATE TABLE import_said (record BLOB PRIMARY KEY, seen INTEGER NOT NULL, said T
 CREATE TABLE import_runs (one INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
 INSERT INTO import_runs (one, n) VALUES (1, 0);
 ";
+
+/// Makes the store's generation and keys, where there are none yet.
+pub fn make_identity(c: &Connection<'_>) -> Result<(), StoreError> {
+    let mut random = [0u8; 104];
+    getrandom::fill(&mut random).map_err(|_| StoreError::Busy)?;
+    let insert = "INSERT INTO settings (key, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    // Seven bytes: an epoch fits a signed integer of every engine.
+    for (key, value) in [
+        ("server_epoch", &random[..7]),
+        ("receipt_seed", &random[8..40]),
+        ("desk_seed", &random[40..72]),
+        ("lease_seed", &random[72..]),
+    ] {
+        c.execute(insert, (key, value))?;
+    }
+    Ok(())
+}

@@ -2,7 +2,6 @@
 
 use gridledger_schema::ids::AreaNo;
 
-use super::StoreError;
 use super::people::NewArea;
 
 /// A plan as it is kept: its state stands beside it, so that a step can ask for it.
@@ -122,30 +121,4 @@ pub struct LineageRow {
     pub plan: u32,
     /// When, ms since 1970.
     pub at: i64,
-}
-
-/// Plans.
-pub trait PlanStore {
-    /// Keeps a new plan; its number.
-    fn add_plan(&self, state: &str, body: &str) -> Result<u32, StoreError>;
-    /// Every plan, by number.
-    fn plans(&self) -> Result<Vec<PlanRow>, StoreError>;
-    /// A plan.
-    fn plan(&self, plan: u32) -> Result<Option<PlanRow>, StoreError>;
-    /// Replaces a plan if it is still what it `was`; whether it was.
-    fn step_plan(&self, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreError>;
-    /// [`step_plan`](Self::step_plan), with the change of the territory in the same transaction.
-    fn begin_plan(&self, was: &PlanRow, now: &PlanRow, change: &TerritoryChange) -> Result<bool, StoreError>;
-    /// What became of areas, by area.
-    fn lineage(&self) -> Result<Vec<LineageRow>, StoreError>;
-    /// Areas that closed, and when, ms since 1970.
-    fn closed_areas(&self) -> Result<Vec<(AreaNo, i64)>, StoreError>;
-    /// One consistent look at some areas. Of work, that whose author's clock was at or past `since` (ms). With `heads`,
-    /// also how many records were made after these positions in the logs of the areas they were made in.
-    fn census(
-        &self,
-        areas: &[AreaNo],
-        since: i64,
-        heads: Option<&[(AreaNo, u64)]>,
-    ) -> Result<Census, StoreError>;
 }

@@ -2,10 +2,6 @@
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
-use gridledger_schema::wire::Ask;
-
-use super::StoreError;
-use super::people::UserNo;
 
 /// A refused entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,27 +56,4 @@ pub struct RefusedQuery {
     pub before: Option<(i64, FeedId, u64)>,
     /// At most so many.
     pub limit: usize,
-}
-
-/// Refused entries and rulings.
-pub trait RefusalStore {
-    /// Refused entries, the latest received first.
-    fn refused(&self, query: &RefusedQuery) -> Result<Vec<RefusedRow>, StoreError>;
-    /// One refused entry.
-    fn refused_entry(&self, feed: FeedId, n: u64) -> Result<Option<RefusedRow>, StoreError>;
-    /// The area that refused entries about a record belong to; `None` if there is no such entry.
-    fn refused_in(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError>;
-    /// The record and the area of a refused entry, or of one whose place another took after a restore. Where the record is
-    /// there, it is the record's area; the area is `None` where nobody ever made the record.
-    fn refused_place(&self, feed: FeedId, n: u64) -> Result<Option<(RecordId, Option<AreaNo>)>, StoreError>;
-    /// Takes away what refused entries said that came at or before a time, and what was displaced; up to `limit` of each.
-    /// How many went.
-    fn end_evidence(&self, upto: i64, limit: usize, now: i64) -> Result<usize, StoreError>;
-    /// How many would go.
-    fn evidence_due(&self, upto: i64) -> Result<u64, StoreError>;
-    /// Notes what a user asks about refused entries of his or her own; answers with the rulings there are. Asking again
-    /// costs no write; what is not the user's own refused entry is passed over.
-    fn ask(&self, user: UserNo, asks: &[Ask], now: i64) -> Result<Vec<RulingRow>, StoreError>;
-    /// Keeps a ruling that declines; [`StoreError::Taken`] if there is one already.
-    fn decline(&self, ruling: &RulingRow) -> Result<(), StoreError>;
 }

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
-use gridledger_schema::wire::{AreaCursor, AreaInfo, Grant, RecoveryPhase};
+use gridledger_schema::wire::{AreaInfo, Grant, RecoveryPhase};
 use serde_json::Value;
 
-use super::StoreError;
 pub use super::marks::AreaHead;
 pub use super::parts::{Changes, ErasureRow, Handled, Spent};
 use super::people::{FeedRow, UserNo};
 use super::plans::RouteRow;
 use crate::faults;
-use crate::service::given::{Bounds, Sent};
+use crate::store::StoreError;
+use crate::store::rows::nodes::{Bounds, Sent};
 
 /// An entry as it was signed: decoded, its canonical bytes, its hash.
 #[derive(Clone, Debug)]
@@ -528,60 +528,4 @@ pub struct HistoryRow {
     pub received_at: i64,
     /// Why it was refused, if it was.
     pub refusal: Option<Refusal>,
-}
-
-/// Records, logs, ledgers.
-pub trait RecordStore {
-    /// Decides a push and stores everything in one transaction. Concurrent calls may share a commit; each stands or
-    /// falls by itself. Returns only after the commit.
-    fn push(&self, push: Push) -> Result<Vec<SegmentVerdict>, StoreError>;
-    /// Writes what `act` decides, in one transaction.
-    fn act(&self, act: Arc<Act>) -> Result<(), StoreError>;
-    /// The hash of a decided entry (to check the chain of the next), zero for entry 0; `None` if it is not there.
-    fn entry_hash(&self, feed: FeedId, n: u64) -> Result<Option<EntryHash>, StoreError>;
-    /// The record of a short name: of one that moved, also its earlier names.
-    fn record_named(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, StoreError>;
-    /// An area's head.
-    fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError>;
-    /// The last positions of these areas' logs; of those that are not there, none.
-    fn heads(&self, areas: &[AreaNo]) -> Result<BTreeMap<AreaNo, u64>, StoreError>;
-    /// One consistent look at an area: its head, and the records changed after the cursor in the order of their last
-    /// change, up to about `bytes` of entries (at least one record).
-    fn news(&self, cursor: AreaCursor, bytes: usize) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError>;
-    /// One look at what changed in an area after a position: about `limit` records at most.
-    fn changes(&self, area: AreaNo, after: u64, limit: usize) -> Result<Changes, StoreError>;
-    /// The area a record is in.
-    fn record_area(&self, record: RecordId) -> Result<Option<AreaNo>, StoreError>;
-    /// When a person handled a record.
-    fn handled(&self, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError>;
-    /// A record and its documents.
-    fn record(&self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
-    /// A page of a ledger.
-    fn ledger(&self, query: &LedgerQuery) -> Result<LedgerPage, StoreError>;
-    /// A record's ledger row.
-    fn ledger_row(&self, record: RecordId) -> Result<Option<LedgerRow>, StoreError>;
-    /// Every entry about a record: the stored in log order, then the refused.
-    fn history(&self, record: RecordId) -> Result<Vec<HistoryRow>, StoreError> {
-        self.history_upto(record, usize::MAX)
-    }
-    /// … with so many of the refused entries at most, the latest.
-    fn history_upto(&self, record: RecordId, refused: usize) -> Result<Vec<HistoryRow>, StoreError>;
-    /// Every record of an area, for `verify`.
-    fn records_of(&self, area: AreaNo) -> Result<Vec<RecordRow>, StoreError>;
-    /// What was erased of a record, or of all: the earliest first.
-    fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError>;
-    /// Records of which something may be due at a time, the longest due first.
-    fn records_due(&self, now: i64, limit: usize) -> Result<Vec<RecordId>, StoreError>;
-    /// Records after one, in order of their ids, whose generation was begun under other rules than these.
-    fn records_under_other_rules(
-        &self,
-        rules: u32,
-        after: Option<RecordId>,
-        limit: usize,
-    ) -> Result<Vec<RecordId>, StoreError>;
-    /// Folds what was written into the main file and cuts the log of writes, so that nothing overwritten is left in
-    /// it. Whether that was possible now: a long read may be in the way.
-    fn scrub(&self) -> Result<bool, StoreError>;
-    /// Counts for metrics: (records, entries, refused).
-    fn counts(&self) -> Result<(u64, u64, u64), StoreError>;
 }

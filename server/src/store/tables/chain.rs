@@ -4,7 +4,7 @@
 use gridledger_schema::limits;
 use sha2::{Digest as _, Sha256};
 
-use crate::store::reads::{NewRead, ReadQuery};
+use crate::store::rows::reads::{NewRead, ReadQuery};
 use crate::store::{Store, StoreError};
 
 /// What a chain is checked for and where it stands.
@@ -59,7 +59,7 @@ pub fn hash(before: &[u8; 32], no: u64, read: &NewRead) -> [u8; 32] {
 }
 
 /// Follows the whole chain; its head, or where it breaks.
-pub fn check(store: &dyn Store) -> Result<Result<Head, Broken>, StoreError> {
+pub fn check(store: &Store) -> Result<Result<Head, Broken>, StoreError> {
     let mut head = Head::default();
     loop {
         let query = ReadQuery { after: head.no, limit: limits::READ_LOG_PAGE_ROWS, ..ReadQuery::default() };

@@ -1,0 +1,16 @@
+//! What a store is: its generation and the seeds of its keys.
+
+use gridledger_schema::ids::ServerEpoch;
+
+/// A store's generation and its seeds.
+#[derive(Clone)]
+pub struct Identity {
+    /// The generation; a restored backup gets a new one.
+    pub epoch: ServerEpoch,
+    /// Ed25519 seed of the key that signs receipts.
+    pub receipt_seed: [u8; 32],
+    /// Ed25519 seed of the feed that imports and desk users' entries are signed with.
+    pub desk_seed: [u8; 32],
+    /// What devices' lease secrets are made from.
+    pub lease_seed: [u8; 32],
+}
