@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
 use gridledger_schema::code::Code;
+use gridledger_schema::ids::RecordId;
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::AreaInfo;
@@ -15,15 +16,15 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
+use crate::engine::file::key_file::{self, Lock};
 use crate::engine::{Clock, Engine};
 use crate::error::ClientError;
 use crate::intents::Intents;
-use crate::key_file::{self, Lock};
 use crate::model::{
-    Attention, Conflict, Copied, EntryId, Invite, Lost, Purpose, Query, Record, SentState, Status, SyncReport,
+    Attention, Conflict, Copied, EntryId, Invite, Lost, Purpose, Query, Record, Saved, SentState, Status,
+    SyncReport,
 };
 use crate::transport::{Incoming, Transport};
-use crate::{RecordId, Saved};
 
 /// How a store is opened.
 #[derive(Clone, Default)]

@@ -1,13 +1,10 @@
 //! What can go wrong on a phone.
 
-use std::path::Path;
 use std::time::Duration;
 
 use gridledger_core::wire::WireError;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::SchemaError;
-
-use crate::key_file;
 
 /// What can go wrong on a phone.
 #[derive(Debug, thiserror::Error)]
@@ -187,12 +184,6 @@ impl ClientError {
             ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
             _ => Self::NotAStore(error.to_string()),
         }
-    }
-
-    /// Something is wrong with the key file of the store at `store`.
-    pub(crate) fn key_file(store: &Path, fault: KeyFileFault) -> Self {
-        let file = key_file::beside(store).display().to_string();
-        Self::KeyFile { fault, file }
     }
 
     /// Whether it may be that nothing can be written now, while what is there can be read.

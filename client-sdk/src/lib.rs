@@ -26,7 +26,7 @@
 //! `examples/first_day.rs` is this at work; `src/bin/gridledger-field` is a whole application on it.
 //!
 //! Reading order: [`Client`] is the handle an app holds; under it [`engine`] is everything without network, runtime or
-//! thread: `engine/edit` saves, `engine/query` reads, `engine/request` says what to send, `engine/apply` what an answer
+//! thread: `engine/edits` saves, `engine/reading` reads, `engine/exchange` says what to send and what an answer
 //! means. `transport` is the network; [`Backoff`] says when to try it again.
 
 mod backoff;
@@ -35,17 +35,15 @@ pub mod engine;
 mod error;
 pub mod faults;
 mod intents;
-mod key_file;
 mod model;
 mod transport;
 
 pub use backoff::Backoff;
 pub use client::{Client, Options};
-pub use engine::set_aside;
+pub use engine::{Lock, PASSPHRASE_CHARS, set_aside};
 pub use error::{ClientError, KeyFileFault};
 pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
-pub use key_file::{Lock, PASSPHRASE_CHARS};
 pub use model::{
     Attention, Conflict, Copied, Ending, EntryId, Invite, Lost, LostValue, Purpose, Query, Record, Saved,
     SentState, Status, SyncReport, Why,

@@ -1,0 +1,9 @@
+//! What an app is shown.
+
+pub(crate) mod check;
+pub(crate) mod endings;
+pub(crate) mod lost;
+pub(crate) mod masked;
+pub(crate) mod query;
+pub(crate) mod read_log;
+pub(crate) mod status;

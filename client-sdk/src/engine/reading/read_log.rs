@@ -1,0 +1,172 @@
+//! What an app is shown: lists and records masked; whole values for a purpose, each time with a row that says who, what,
+//! why and when. The row is durable before the values are returned, and goes out first at the next sync.
+
+use gridledger_core::{mask, reason};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::limits;
+use gridledger_schema::set::{Scope, Unmasks};
+use gridledger_schema::wire::Read;
+use rusqlite::Connection;
+use serde_json::{Map, Value};
+
+use crate::engine::file::settings;
+use crate::engine::phone::engine::Engine;
+use crate::engine::phone::write_lock::UNNAMED;
+use crate::error::{ClientError, lease_ended};
+use crate::model::{Purpose, Record};
+
+/// The setting that holds the number given last: it goes on when the rows are gone.
+const LAST: &str = "reads_last";
+
+/// How long a whole value that was seen counts.
+const DAY_MS: i64 = limits::EXPORT_HOURS * 3_600_000;
+
+impl Engine {
+    /// Opens a record for a piece of work: all of it as it is, `_conflicts` included. Refused without a role that sees
+    /// unmasked values there.
+    pub fn open_record(
+        &mut self,
+        record: RecordId,
+        purpose: &Purpose,
+    ) -> Result<Option<Record>, ClientError> {
+        let Some(found) = self.plain_get(record)? else {
+            return Ok(None);
+        };
+        let fields = self.masked_fields(&found);
+        self.note_read(&found, &fields, purpose.reason())?;
+        Ok(Some(self.shown_withheld(found)))
+    }
+
+    /// Some fields of a record as they are, for a reason; those that have no value are left out.
+    pub fn reveal(
+        &mut self,
+        record: RecordId,
+        fields: &[&str],
+        why: &str,
+    ) -> Result<Map<String, Value>, ClientError> {
+        let found = self.plain_get(record)?;
+        let found = found.ok_or_else(|| ClientError::Missing(format!("record {record}")))?;
+        if found.withheld {
+            return Err(lease_ended().into());
+        }
+        let wanted = fields.iter().take(limits::READ_FIELDS);
+        let shown: Map<String, Value> =
+            wanted.filter_map(|name| Some(((*name).to_owned(), found.view.get(*name)?.clone()))).collect();
+        let names: Vec<String> = shown.keys().cloned().collect();
+        self.note_read(&found, &names, why)?;
+        Ok(shown)
+    }
+
+    /// The fields of a record that are masked where nobody says why; without its type, all it has.
+    fn masked_fields(&self, record: &Record) -> Vec<String> {
+        let known = self.schema.record_type(&record.record_type);
+        let names = record.view.as_object().into_iter().flat_map(Map::keys);
+        let masked = |name: &&String| match known.and_then(|known| known.field(name)) {
+            Some(field) => mask::rule(field).is_some(),
+            None => !name.starts_with('_'),
+        };
+        names.filter(masked).take(limits::READ_FIELDS).cloned().collect()
+    }
+
+    fn note_read(&mut self, record: &Record, fields: &[String], why: &str) -> Result<(), ClientError> {
+        let why = reason::checked(Some(why))?;
+        self.locked(UNNAMED, |engine, c| {
+            if !engine.sees_whole(record)? {
+                let rule =
+                    "unmasked values need a role that sees them: in the area, or as who handles the record";
+                return Err(Refusal::new(Code::Forbidden, rule).into());
+            }
+            let at = engine.now()?;
+            count_in(c, record.id, at)?;
+            let n = settings::number(c, LAST)? + 1;
+            settings::set_number(c, LAST, n)?;
+            let fields = serde_json::json!(fields).to_string();
+            c.prepare_cached("INSERT INTO reads VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute((n, at, record.id.0, fields, why))
+                .map_err(ClientError::of_store)?;
+            Ok(())
+        })
+    }
+
+    /// Whether this phone's user may see a record's values unmasked now: the server's rule, with what is known here.
+    fn sees_whole(&self, record: &Record) -> Result<bool, ClientError> {
+        let Some(area) = self.tree.by_code(&record.area).map(|area| area.no) else {
+            return Ok(false);
+        };
+        let (rights, now) = (self.rights(), self.rights_time(self.now()?)?);
+        Ok(match rights.unmasks(area, now) {
+            None => false,
+            Some(Unmasks::Area) => true,
+            // Of a role with a narrower scope the server sends nothing but what its holder handles.
+            Some(Unmasks::Handled) => {
+                rights.scope(area, now) != Some(Scope::Area) || self.is_handled(record)?
+            }
+        })
+    }
+
+    fn is_handled(&self, record: &Record) -> Result<bool, ClientError> {
+        let me = &self.me.user;
+        let lists = [
+            &record.view["_ticket"]["assignees"],
+            &record.view["_ticket"]["co_handlers"],
+            &record.view["co_handlers"],
+        ];
+        let mut named = lists.into_iter().filter_map(Value::as_array).flatten();
+        if named.any(|who| who.as_str() == Some(me)) {
+            return Ok(true);
+        }
+        let mut select = self.db.prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;
+        let mut rows = select.query([record.id.0])?;
+        while let Some(row) = rows.next()? {
+            let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
+            if RecordId::created_by(feed, n) == record.id {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The reads that the server does not have yet, as many as one request carries.
+    pub(crate) fn reads_to_send(&self) -> Result<Vec<Read>, ClientError> {
+        let sql = "SELECT n, at, record, fields, reason FROM reads ORDER BY n LIMIT ?1";
+        let mut select = self.db.prepare_cached(sql)?;
+        let rows = select.query_map([limits::REQUEST_NOTES as i64], |row| {
+            Ok(Read {
+                n: row.get::<_, i64>(0)? as u64,
+                at: row.get(1)?,
+                record: RecordId(row.get(2)?),
+                fields: serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default(),
+                reason: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Reads that the server does not have yet.
+    pub fn unsent_reads(&self) -> Result<u64, ClientError> {
+        let count = self.db.query_row("SELECT count(*) FROM reads", [], |row| row.get::<_, i64>(0))?;
+        Ok(count as u64)
+    }
+}
+
+/// Counts a record among those whose whole values were seen within a day: the server's limit, which holds with no signal too.
+fn count_in(tx: &Connection, record: RecordId, at: i64) -> Result<(), ClientError> {
+    let count = seen_with(tx, record, at).map_err(ClientError::of_store)?;
+    if count as usize <= limits::BULK_RECORDS {
+        return Ok(());
+    }
+    let (most, hours) = (limits::BULK_RECORDS, limits::EXPORT_HOURS);
+    let rule = format!("at most {most} records in {hours} hours alone");
+    Err(Refusal::new(Code::SecondPersonRequired, rule).into())
+}
+
+/// How many records were seen whole within a day, this one included.
+fn seen_with(tx: &Connection, record: RecordId, at: i64) -> rusqlite::Result<i64> {
+    tx.prepare_cached("DELETE FROM seen_whole WHERE at <= ?1")?.execute([at.saturating_sub(DAY_MS)])?;
+    // A clock that was ahead and was corrected does not make a day longer.
+    tx.prepare_cached("UPDATE seen_whole SET at = ?1 WHERE at > ?1")?.execute([at])?;
+    tx.prepare_cached("INSERT INTO seen_whole VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET at = ?2")?
+        .execute((record.0, at))?;
+    tx.prepare_cached("SELECT count(*) FROM seen_whole")?.query_row([], |row| row.get(0))
+}
