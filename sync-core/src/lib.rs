@@ -14,6 +14,7 @@ pub mod digest;
 pub mod document;
 pub mod epoch;
 pub mod fold;
+pub mod handlers;
 pub mod known;
 pub mod mask;
 pub mod project;

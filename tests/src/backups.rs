@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use gridledger_server::config::COMMIT_GROUP;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
 use gridledger_server::operate::cli;
 use gridledger_server::store::copies;
-use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::rows::restores::NewGeneration;
 
 use crate::cluster::Cluster;

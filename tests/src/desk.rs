@@ -13,7 +13,7 @@ use gridledger_server::auth::{codes, passwords};
 use gridledger_server::config::Settings;
 use gridledger_server::http::app::More;
 use gridledger_server::http::{self, Running};
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
 use serde_json::Value;
 

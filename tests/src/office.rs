@@ -10,7 +10,7 @@ use gridledger_server::desk::ledger;
 use gridledger_server::desk::ledger::question::Question;
 use gridledger_server::desk::writing::{DeskEntry, DeskTarget, DeskVerdict, submit};
 use gridledger_server::rights::reader::{ReadError, Reader};
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::rows::people::User;
 use serde_json::{Value, json};
 

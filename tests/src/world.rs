@@ -12,13 +12,13 @@ use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
+use gridledger_server::config::COMMIT_GROUP;
 use gridledger_server::config::StoreAddress;
 use gridledger_server::ingest;
 use gridledger_server::operate::cli;
 use gridledger_server::record::cost::{Cost, Watch};
+use gridledger_server::service::Service;
 use gridledger_server::service::clock::Clocks;
-use gridledger_server::service::running::Service;
-use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_server::sync::request as sync;
 use gridledger_server::sync::request::SyncError;
@@ -261,7 +261,7 @@ impl World {
 
     /// Moves the clock to the machine's, for a test that goes on with a server of its own.
     pub fn pass_until_today(&self) {
-        self.pass(gridledger_server::service::running::now() - self.service.now());
+        self.pass(gridledger_server::service::clock::now() - self.service.now());
     }
 
     /// A user with one role at one area.

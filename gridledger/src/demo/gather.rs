@@ -6,7 +6,7 @@ use gridledger_client::{Query, RecordId};
 use gridledger_core::canonical;
 use gridledger_core::rights::Rights;
 use gridledger_schema::ids::FeedId;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 
 use super::DemoError;
 use super::check::{Evidence, Held, Shown, Stored};

@@ -24,7 +24,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use gridledger_client::ClientError;
-use gridledger_server::desk::writing::ImportError;
+use gridledger_server::office::reconcile::ImportError;
 use gridledger_server::operate::cli::say::{CliError, Speaker};
 use gridledger_server::operate::print;
 use gridledger_server::store::StoreError;

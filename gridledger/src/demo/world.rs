@@ -9,15 +9,15 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{codes, passwords};
 use gridledger_server::config::{Settings, StoreAddress};
-use gridledger_server::desk::writing::import_register;
 use gridledger_server::http::{self, Running};
 use gridledger_server::office::import::staff::{Role, StaffRow};
 use gridledger_server::office::import::{Date, Fault, areas, register, staff};
+use gridledger_server::office::reconcile::import_register;
 use gridledger_server::office::town;
 use gridledger_server::office::town::{Town, TownCounts, TownSize};
 use gridledger_server::operate::cli::open_store;
+use gridledger_server::service::Service;
 use gridledger_server::service::clock::Clocks;
-use gridledger_server::service::running::Service;
 use gridledger_server::store::rows::people::{NewArea, NewUser, User};
 
 use super::DemoError;

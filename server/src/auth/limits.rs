@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard};
 
-use crate::http::edge::peer::network;
+use crate::auth::network::network;
 
 /// Keys remembered of each kind.
 const KEYS: usize = 10_000;

@@ -5,12 +5,12 @@
 
 pub mod codes;
 pub mod limits;
+pub mod network;
 pub mod passwords;
 pub mod tokens;
 
 use crate::store::{Store, StoreError};
 
-pub use crate::http::signed_in::caller::Caller;
 use limits::LoginLimits;
 use passwords::Passwords;
 use tokens::Keys;

@@ -3,7 +3,7 @@
 pub use gridledger_core::calendar::date;
 use gridledger_core::calendar::{DAY_MS, OFFSET_MS};
 
-use crate::office::import::Date;
+use crate::calendar::date::Date;
 
 /// The beginning of a day, ms since 1970.
 pub fn midnight(date: Date) -> i64 {

@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use gridledger_schema::limits::{self, BODY_SECONDS};
 
-use crate::service::running::LEAST_FREE_MIB;
-use crate::store::jobs::COMMIT_GROUP;
-use crate::sync::lease::LEASE_DAYS;
 pub use address::{StoreAddress, without_password};
+
+/// Days a lease lasts where nothing else is set.
+pub const LEASE_DAYS: u64 = 7;
+/// Mebibytes that edits leave free on the disk, unless a deployment says otherwise.
+pub const LEAST_FREE_MIB: u64 = 256;
+/// Jobs that share a commit at most, unless a deployment says otherwise.
+pub const COMMIT_GROUP: usize = 256;
 
 /// What the names of environment variables begin with.
 const PREFIX: &str = "GRIDLEDGER_";

@@ -11,7 +11,7 @@ use gridledger_schema::limits;
 use serde_json::{Value, json};
 
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::UserNo;
 use crate::store::rows::restores::MissingRow;

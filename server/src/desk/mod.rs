@@ -3,7 +3,7 @@
 pub mod disclosure;
 pub mod ledger;
 pub mod lost;
-pub mod reads;
 pub mod record;
 pub mod refused;
+pub mod shares;
 pub mod writing;

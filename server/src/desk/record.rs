@@ -1,60 +1,21 @@
 //! One record as a person at a desk sees it, and its history. Whoever has no right to a record is told there is none.
 
-use gridledger_core::document::Document;
 use gridledger_core::fold::reading_order;
-use gridledger_core::project::{View, project};
+use gridledger_core::project::View;
 use gridledger_core::{canonical, mask};
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::limits;
-use gridledger_schema::set::RecordType;
 use serde_json::{Value, json};
 
+use crate::desk::disclosure::readable::{Readable, find};
 use crate::desk::disclosure::unmask;
 use crate::desk::disclosure::unmask::Unmask;
-use crate::rights::reader::{Reach, ReadError, Reader, handlers};
+use crate::rights::reader::{ReadError, Reader};
 use crate::service::clock;
 use crate::store::StoreError;
-use crate::store::rows::records::{HistoryRow, RecordRow};
-
-/// A record within a reader's reach: its row, its type, and the view of the facets that may be read.
-pub struct Readable<'a> {
-    /// The row.
-    pub row: RecordRow,
-    /// Its type.
-    pub record_type: &'a RecordType,
-    /// What the reader may see of it.
-    pub view: View,
-    /// What the reader may do here.
-    pub reach: Reach,
-}
-
-impl Readable<'_> {
-    /// Whether this reader may see its values unmasked.
-    pub fn may_unmask(&self, login: &str) -> bool {
-        self.reach.unmasks(login, &self.row, handlers(&self.view.to_json()))
-    }
-}
-
-/// Finds a record for a reader.
-pub fn find<'a>(reader: &'a Reader<'_>, record: RecordId) -> Result<Readable<'a>, ReadError> {
-    let unknown = || ReadError::refused(Code::NotFound, "no such record");
-    let (row, documents) = reader.service.store.record(record)?.ok_or_else(unknown)?;
-    let record_type = reader.service.schema.record_type(&row.record_type);
-    let record_type = record_type.ok_or_else(unknown)?;
-    let reach = reader.reach(row.area);
-    let facets = documents
-        .iter()
-        .filter(|document| reach.reads(document.facet))
-        .map(|document| Document::load(&document.bytes).map_err(|_| StoreError::Damaged("documents")))
-        .collect::<Result<Vec<_>, _>>()?;
-    let view = project(record_type, &facets);
-    if !reach.covers(reader.login, &row, handlers(&view.to_json())) {
-        return Err(unknown());
-    }
-    Ok(Readable { row, record_type, view, reach })
-}
+use crate::store::rows::records::HistoryRow;
 
 /// `GET /v1/records/{id}`: the record with the fields the reader may see, masked but for who may and says why.
 pub fn record(reader: &Reader<'_>, record: RecordId, plain: Option<&Unmask>) -> Result<Value, ReadError> {

@@ -6,9 +6,10 @@ use gridledger_core::epoch::Erasure;
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 
-use super::{Wanted, wiped};
+use super::Wanted;
+use crate::record::wiping::wiped;
 use crate::record::working::Working;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::records::{AreaHead, ErasureRow, EventKind, EventRow, Source, Writes};
 

@@ -7,60 +7,19 @@ mod rules;
 
 use std::sync::Arc;
 
-use gridledger_core::canonical;
-use gridledger_core::epoch::Erasure;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::Merge;
 
 use crate::rights::reader::ReadError;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::records::{ErasureRow, Writes};
 use change::{Change, Done};
 
-pub use crate::operate::daily::Daily;
+pub use crate::record::wiping::Reason;
+
 pub use retention::{Retained, retain};
 pub use rules::renew;
-
-/// Why something was erased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The person concerned asked for it.
-    Request,
-    /// Consent was withdrawn.
-    Consent,
-    /// It was objected to.
-    Objection,
-    /// It should not have been written.
-    Mistake,
-    /// An authority or a court ordered it.
-    Order,
-    /// Its time is up.
-    Retention,
-}
-
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::Request, Self::Consent, Self::Objection, Self::Mistake, Self::Order, Self::Retention];
-
-    /// The word it is known by.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Consent => "consent",
-            Self::Objection => "objection",
-            Self::Mistake => "mistake",
-            Self::Order => "order",
-            Self::Retention => "retention",
-        }
-    }
-
-    /// The reason of a word.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
-    }
-}
 
 /// What is to be erased.
 #[derive(Clone, Debug)]
@@ -165,15 +124,4 @@ fn check(service: &Service, wanted: &Wanted) -> Result<(), ReadError> {
         }
     }
     Ok(())
-}
-
-/// Of a record's entries those that hold something erased; one that cannot be read goes too.
-pub(crate) fn wiped<'a>(
-    bodies: &'a [(FeedId, u64, Vec<u8>)],
-    erased: &'a [Erasure],
-) -> impl Iterator<Item = (FeedId, u64)> + 'a {
-    let holds =
-        |body: &[u8]| canonical::decode(body).map_or(true, |entry| erased.iter().any(|e| e.covers(&entry)));
-    let gone = bodies.iter().filter(move |(_, _, body)| holds(body));
-    gone.map(|(feed, n, _)| (*feed, *n))
 }

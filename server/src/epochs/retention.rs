@@ -4,7 +4,7 @@ use gridledger_schema::limits;
 
 use super::change::{Change, Done, make};
 use super::{Reason, Wanted};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// Records looked at in one batch: what a writer waits for at most is one of them.

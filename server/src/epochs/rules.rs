@@ -4,7 +4,7 @@ use gridledger_core::document::RULES_VERSION;
 
 use super::begin;
 use crate::rights::reader::ReadError;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// Records of one batch.

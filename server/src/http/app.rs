@@ -11,19 +11,21 @@ use gridledger_schema::code::Code;
 use rustls::ServerConfig;
 use tokio::sync::oneshot;
 
-use super::ApiError;
 use crate::auth::Auth;
 use crate::config::{Secret, Settings};
 use crate::http::edge::body::BodyTime;
+use crate::http::edge::error::ApiError;
 use crate::http::edge::metrics::{Metrics, MetricsAccess};
 use crate::http::edge::observe::{Tls, observe};
 use crate::http::edge::peer::TrustForwarded;
+use crate::http::edge::pieces::Pieces;
 use crate::http::edge::rates::{Rates, turnstile};
 use crate::http::edge::{listen, metrics, tls};
+use crate::http::routes::sync::Between;
 use crate::http::routes::{
     entries, erasure, exports, health, ledgers, lost, plans, reads, records, refused, sessions, shares, sync,
 };
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// Every route.
 pub fn routes(cfg: &mut web::ServiceConfig) {
@@ -76,6 +78,7 @@ struct Shared {
     body_time: web::Data<BodyTime>,
     trust: web::Data<TrustForwarded>,
     rates: web::Data<Rates>,
+    pieces: web::Data<Pieces<Between>>,
     tls: web::Data<Tls>,
     looks: web::Data<health::Looks<Result<(), ApiError>>>,
     more: More,
@@ -96,6 +99,7 @@ impl Shared {
             body_time: web::Data::new(BodyTime(Duration::from_secs(settings.body_seconds))),
             trust: web::Data::new(TrustForwarded(settings.trust_forwarded)),
             rates: web::Data::new(Rates::new(settings)),
+            pieces: web::Data::new(Pieces::new(settings.answers_at_once)),
             tls: web::Data::new(Tls(settings.tls_cert.is_some())),
             looks: web::Data::default(),
             more,
@@ -110,6 +114,7 @@ impl Shared {
             .app_data(self.body_time.clone())
             .app_data(self.trust.clone())
             .app_data(self.rates.clone())
+            .app_data(self.pieces.clone())
             .app_data(self.tls.clone())
             .app_data(self.looks.clone())
             // Query and path that cannot be read answer like everything else.

@@ -10,7 +10,7 @@ use gridledger_schema::limits;
 use gridledger_schema::set::{CONSENTS, RecordType};
 
 use super::{Plan, Stop, refuse};
-use crate::epochs::{Reason, wiped};
+use crate::record::wiping::{Reason, wiped};
 use crate::record::working::Working;
 use crate::store::StoreError;
 use crate::store::rows::records::{ErasureRow, EventKind, EventRow};

@@ -13,19 +13,13 @@ use serde_json::{Map, Value};
 use super::Plan;
 use crate::faults;
 use crate::record::parts::{Part, named};
+use crate::record::references::references;
 use crate::store::StoreError;
 use crate::store::rows::plans::RouteRow;
 use crate::store::rows::records::Push;
-use crate::territory::survey::references;
 
 /// Households that a push says people live in: a new person says nothing of a place.
 pub(super) type Homes = HashMap<RecordId, RecordId>;
-
-/// Whether a new record in an area goes on to one of the route's areas. An author who named this area and knew its log up
-/// to `knew` means the area as it is now, unless it is closed.
-pub(crate) fn leads_on(route: &RouteRow, knew: Option<u64>) -> bool {
-    route.closed || knew.is_none_or(|cursor| cursor < route.seq)
-}
 
 /// An area's rule, read.
 struct Rule<'a> {
@@ -80,7 +74,7 @@ impl Plan<'_> {
         let mut home = *area;
         for _ in 0..limits::PLACING_HOPS {
             let Some(route) = self.route(home)? else { break };
-            if !leads_on(&route, (home == *area).then_some(entry.cursor)) {
+            if !route.leads_on((home == *area).then_some(entry.cursor)) {
                 break;
             }
             let parts: Vec<Part> =

@@ -2,6 +2,7 @@
 //! does both inside one transaction.
 
 use crate::record::cost;
+use crate::record::stop::Stop;
 mod again;
 mod epochs;
 mod home;
@@ -40,7 +41,6 @@ use crate::store::rows::plans::RouteRow;
 use crate::store::rows::records::{
     AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Spent, Writes,
 };
-pub(crate) use home::leads_on;
 use parallel::Prepared;
 
 /// The function a store asks inside each push's transaction.
@@ -79,29 +79,6 @@ fn decide(
 /// Why the rest of a push is not decided now.
 fn comes_again() -> Refusal {
     Refusal::new(Code::Busy, "the rest comes with the next request")
-}
-
-/// Why an entry was not stored: a refusal of its own, a recovery that has to come further, or a store that failed and
-/// takes the whole push with it.
-pub(crate) enum Stop {
-    Refused(Refusal),
-    /// Its turn comes when the recovery of the store has come further.
-    Waits,
-    /// Its time is ahead of the server's clock: its phone corrects it.
-    Ahead,
-    Failed(StoreError),
-}
-
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<StoreError> for Stop {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
 }
 
 fn refuse(code: Code, rule: &str) -> Stop {

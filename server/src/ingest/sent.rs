@@ -12,10 +12,10 @@ use gridledger_schema::wire::Grant;
 use super::{Plan, Stop};
 use crate::faults::is_planted;
 use crate::record::working::{Own, SeenFacets, Working};
-use crate::rights::reader::handlers;
+use crate::rights::reader::reads_parts;
 use crate::store::StoreError;
 use crate::store::rows::records::CheckedSegment;
-use crate::sync::segments::reads_parts;
+use gridledger_core::handlers::handlers;
 
 impl Plan<'_> {
     /// The entry with the cursor that its device can have had. An entry that claims more is judged as having seen less: it

@@ -1,5 +1,5 @@
 //! The office's spreadsheets, read and carried out; and made-up towns of them.
 
 pub mod import;
-pub(crate) mod register;
+pub mod reconcile;
 pub mod town;

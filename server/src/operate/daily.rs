@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::epochs::{renew, retain};
 use crate::operate::tools;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// How long after one run the next begins.
@@ -32,7 +32,7 @@ impl Daily {
                 while !wait.is_zero() {
                     let nap = wait.min(LOOK);
                     let goes_on = stopped.recv_timeout(nap) == Err(RecvTimeoutError::Timeout);
-                    service.recovering.note_served(&service);
+                    service.note_time_served();
                     if !goes_on {
                         return;
                     }
@@ -56,7 +56,7 @@ impl Drop for Daily {
 
 /// One run; whether it was done. On a clock that is in doubt it waits: what it erases is gone for good.
 fn run(service: &Service) -> bool {
-    if let Err(error) = service.set_back.check(service) {
+    if let Err(error) = service.check_sound() {
         tracing::warn!(%error, "the daily run waits");
         return false;
     }

@@ -3,4 +3,7 @@
 pub mod cost;
 pub mod moving;
 pub mod parts;
+pub mod references;
+pub(crate) mod stop;
+pub(crate) mod wiping;
 pub(crate) mod working;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::AreaNo;
-use gridledger_schema::set::{Scope, Unmasks};
+use gridledger_schema::set::{SchemaSet, Scope, Unmasks};
 use gridledger_schema::wire::Grant;
-use serde_json::Value;
 
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::records::RecordRow;
 
@@ -162,12 +161,6 @@ fn is_handled<'h>(login: &str, record: &RecordRow, mut handlers: impl Iterator<I
     record.created_by == login || handlers.any(|who| who == login)
 }
 
-/// The people a record's view says it is assigned to: those of its ticket, and those named in its fields.
-pub fn handlers(view: &Value) -> impl Iterator<Item = &str> {
-    let lists = [&view["_ticket"]["assignees"], &view["_ticket"]["co_handlers"], &view["co_handlers"]];
-    lists.into_iter().filter_map(Value::as_array).flatten().filter_map(Value::as_str)
-}
-
 /// What [`Reader::reach`] says of each area, asked once.
 pub struct Reaches<'a> {
     reader: &'a Reader<'a>,
@@ -184,4 +177,10 @@ impl<'a> Reaches<'a> {
     pub fn of(&mut self, area: AreaNo) -> Reach {
         *self.known.entry(area).or_insert_with(|| self.reader.reach(area))
     }
+}
+
+/// Whether some of these grants reads only some of an area's records.
+pub(crate) fn reads_parts(schema: &SchemaSet, grants: &[Grant]) -> bool {
+    let scope = |grant: &Grant| schema.role(&grant.role).map(|role| role.scope);
+    grants.iter().filter_map(scope).any(|scope| scope != Scope::Area)
 }

@@ -1,8 +1,18 @@
 //! What one node holds in memory: the running service, its clock, its counters, what devices were given.
+//!
+//! Reading order: [`Service`] is what every route works on; [`clock`] says what time it is, [`set_back`] and
+//! [`recovering`] what state the store is in. [`given`], [`counters`], [`answers`], [`day`] and [`desks`] are memories that a
+//! restart may empty.
 
 pub mod answers;
 pub mod clock;
 pub mod counters;
 pub mod day;
+pub mod desks;
 pub mod given;
-pub mod running;
+pub mod recovering;
+mod running;
+pub mod set_back;
+mod trusted;
+
+pub use running::Service;

@@ -1,7 +1,6 @@
 //! What every route works on: the store, the schema, the keys, the clock, and the territory as it stands.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;
 use gridledger_core::rights::AreaTree;
@@ -13,20 +12,17 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::random;
-use crate::desk::writing::Desks;
+use crate::config::{LEASE_DAYS, LEAST_FREE_MIB};
 use crate::service::answers::Answers;
 use crate::service::clock::{ClockWatch, Clocks};
 use crate::service::counters::Counters;
 use crate::service::day::Day;
+use crate::service::desks::Desks;
 use crate::service::given::Given;
+use crate::service::recovering::Recovering;
+use crate::service::set_back::SetBack;
 use crate::store::rows::people::UserNo;
 use crate::store::{Identity, Store, StoreError};
-use crate::sync::lease::LEASE_DAYS;
-use crate::sync::recovery::Recovering;
-use crate::sync::set_back::SetBack;
-
-/// Mebibytes that edits leave free on the disk, unless a deployment says otherwise.
-pub const LEAST_FREE_MIB: u64 = 256;
 
 /// The parts of a running service.
 pub struct Service {
@@ -65,9 +61,6 @@ pub struct Service {
     /// Whether the clock is to be trusted.
     pub clock: ClockWatch,
 }
-
-/// A wall clock, ms since 1970; a parameter, so that a test can say what time it is.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 impl Service {
     /// A service over an open store.
@@ -171,11 +164,6 @@ impl Service {
     pub fn now(&self) -> i64 {
         self.clock.wall()
     }
-}
-
-/// The server's clock, ms since 1970.
-pub fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
 }
 
 fn territory((version, areas): (u64, Vec<AreaInfo>)) -> (Arc<AreaTree>, u32, u64) {

@@ -4,10 +4,8 @@ use gridledger_core::mask;
 use gridledger_schema::set::{Choice, Field, Kind, Label, Mask, Merge, RecordType, SchemaSet};
 
 use crate::shown::columns::{Column, Source, columns as ledger_columns};
+use crate::store::rows::tools::FACET;
 use crate::store::rows::tools::{ToolColumn, ToolKind};
-
-/// What a tool reads: the facet of the read class that every role holds.
-pub const FACET: u8 = 0;
 
 /// The names of columns that every ledger for tools has, whatever the type. `conflicts` is among its [`columns`].
 pub const OF_RECORD: &[&str] = &[

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::jobs::COMMIT_GROUP;
 use super::notices::Notices;
 use super::postgres::PostgresEngine;
 use super::rows::records::Decide;
@@ -11,7 +10,8 @@ use super::rows::restores::Position;
 use super::sql::Connection;
 use super::sqlite::SqliteEngine;
 use super::steps::Steps;
-use super::{StoreError, postgres, tables};
+use super::{StoreError, postgres};
+use crate::config::COMMIT_GROUP;
 
 /// Everything that a gridledger keeps. A method is one transaction and blocks its thread until that is durable.
 pub struct Store {
@@ -45,8 +45,7 @@ impl Store {
 
     /// As [`open_postgres`](Self::open_postgres); at most `group` writes share a commit.
     pub fn open_postgres_in_groups(url: &str, decide: Arc<Decide>, group: usize) -> Result<Self, StoreError> {
-        let engine = PostgresEngine::open(url, group, tables::read_heads)?;
-        Ok(Self { engine: Engine::Postgres(engine), decide })
+        Ok(Self { engine: Engine::Postgres(PostgresEngine::open(url, group)?), decide })
     }
 
     /// Takes those of `steps` that the Postgres database at `url` has not taken, and serves nothing.

@@ -14,9 +14,6 @@ use super::sql::Connection;
 
 /// Jobs that may wait; more are told to come back.
 const QUEUE: usize = 1024;
-/// Jobs that share a commit at most, unless a deployment says otherwise.
-pub const COMMIT_GROUP: usize = 256;
-
 /// Called once the commit has (or has not) happened.
 pub type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// What a job does inside its savepoint. It keeps its own result; an error rolls back the savepoint.

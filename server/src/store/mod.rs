@@ -8,6 +8,7 @@
 pub mod copies;
 mod engine;
 mod error;
+mod heads;
 pub mod jobs;
 pub mod notices;
 pub mod postgres;

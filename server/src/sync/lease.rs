@@ -5,11 +5,9 @@ use gridledger_schema::wire::Lease;
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::people::Device;
 
-/// Days a lease lasts where nothing else is set.
-pub const LEASE_DAYS: u64 = 7;
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A lease for a device from now on (ms since 1970).

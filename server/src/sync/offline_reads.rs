@@ -7,7 +7,7 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::limits;
 use gridledger_schema::wire::Read;
 
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::{Device, User};
 use crate::store::rows::reads::{NewRead, ReadKind};

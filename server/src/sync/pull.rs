@@ -9,11 +9,12 @@ use gridledger_schema::set::Scope;
 use gridledger_schema::wire::{AreaCursor, Delta, Frame, LogEntry, News, RecordNews, Request, Want};
 
 use crate::faults::is_planted;
-use crate::rights::reader::{Reach, Reader, handlers};
-use crate::service::running::Service;
+use crate::rights::reader::{Reach, Reader};
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::nodes::Sent;
 use crate::store::rows::records::{AreaHead, Changes, Handled, RecordNewsRow, RecordRow, Told};
+use gridledger_core::handlers::handlers;
 
 /// Bytes of entries in an answer's first delta; each one after may be twice as large. A phone on a bad line names a
 /// budget, and gets pieces that are small against it: what is lost at a cut is at most one.

@@ -6,8 +6,6 @@
 //! *over*.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use gridledger_core::{receipt, recovery};
 use gridledger_schema::code::Refusal;
@@ -17,114 +15,10 @@ use gridledger_schema::wire::{Receipt, Recovery, RecoveryPhase, Request, Restore
 
 use crate::faults;
 use crate::rights::reader::Reader;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::Device;
 use crate::store::rows::records::{Again, SignedEntry};
-use crate::store::rows::restores::RestoreRow;
-
-/// The last restore of the store, as it was when the service began: a store is restored while nobody serves it.
-pub struct Recovering {
-    restore: Option<RestoreRow>,
-    over: AtomicBool,
-    /// The phase when it was asked for last, and when that was.
-    known: Mutex<Option<(i64, RecoveryPhase)>>,
-    /// The steady clock when this node began.
-    began: i64,
-    /// How long the store has been served for the recovery, ms, as written down last.
-    noted: AtomicI64,
-}
-
-/// Milliseconds for which a phase is not asked for again: another node may have moved it on.
-const KNOWN_MS: i64 = 1_000;
-/// Milliseconds after which the time served is written down again.
-const NOTE_MS: i64 = 60_000;
-
-impl Recovering {
-    /// What the store says; the node began when its steady clock said `steady`.
-    pub fn new(restore: Option<RestoreRow>, steady: i64) -> Self {
-        let over = restore.is_none_or(|restore| restore.ended_at.is_some());
-        Self {
-            restore,
-            over: AtomicBool::new(over),
-            known: Mutex::default(),
-            began: steady,
-            noted: AtomicI64::new(restore.map_or(0, |restore| restore.served)),
-        }
-    }
-
-    /// Whether the operator's window is over: the store was served for so long. No wall clock is asked, since that can jump.
-    fn is_time_up(&self, service: &Service, restore: &RestoreRow) -> bool {
-        let served = self.served(service, restore);
-        if served >= self.noted.load(Ordering::Relaxed) + NOTE_MS {
-            self.note_served(service);
-        }
-        served >= restore.until - restore.at
-    }
-
-    /// How long the store was served since it was restored, ms.
-    fn served(&self, service: &Service, restore: &RestoreRow) -> i64 {
-        restore.served + (service.clock.steady() - self.began)
-    }
-
-    /// Writes down how long the store was served for the recovery, while there is one.
-    pub fn note_served(&self, service: &Service) {
-        let Some(restore) = self.restore.filter(|_| !self.over.load(Ordering::Acquire)) else {
-            return;
-        };
-        let served = self.served(service, &restore);
-        match service.store.note_served(served) {
-            Ok(()) => _ = self.noted.fetch_max(served, Ordering::Relaxed),
-            // It is counted on, and written down the next time.
-            Err(error) => tracing::warn!(%error, "the time served is not written down"),
-        }
-    }
-
-    /// The last restore, if there was one.
-    pub fn restore(&self) -> Option<&RestoreRow> {
-        self.restore.as_ref()
-    }
-
-    /// How far the recovery has come.
-    pub fn phase(&self, service: &Service) -> Result<RecoveryPhase, StoreError> {
-        let Some(restore) = self.restore.filter(|_| !self.over.load(Ordering::Acquire)) else {
-            return Ok(RecoveryPhase::Over);
-        };
-        let now = service.now();
-        let known = self.known.lock().ok().and_then(|known| *known);
-        let known = known.filter(|(at, _)| (*at..*at + KNOWN_MS).contains(&now));
-        if let Some((_, phase)) = known {
-            return Ok(phase);
-        }
-        let awaited = service.store.awaited()?;
-        if !awaited.to_settle.is_empty() && !self.is_time_up(service, &restore) {
-            let phase =
-                if awaited.to_offer.is_empty() { RecoveryPhase::Settling } else { RecoveryPhase::Gathering };
-            self.know(Some((now, phase)));
-            return Ok(phase);
-        }
-        let phase = RecoveryPhase::Settling;
-        let Ok(now) = service.trusted_now() else {
-            // When it ended could not be said.
-            return Ok(phase);
-        };
-        service.store.end_recovery(now)?;
-        self.over.store(true, Ordering::Release);
-        tracing::info!(epoch = restore.epoch.0, "the recovery is over");
-        Ok(RecoveryPhase::Over)
-    }
-
-    fn know(&self, phase: Option<(i64, RecoveryPhase)>) {
-        if let Ok(mut known) = self.known.lock() {
-            *known = phase;
-        }
-    }
-
-    /// Whether nothing new is taken now.
-    pub fn gathers(&self, service: &Service) -> Result<bool, StoreError> {
-        Ok(self.phase(service)? == RecoveryPhase::Gathering)
-    }
-}
 
 /// The word to a phone of another generation; `None` if this store was never restored.
 pub fn notice(
@@ -133,7 +27,7 @@ pub fn notice(
     request: &Request,
     own: &[(FeedId, u64)],
 ) -> Result<Option<Restored>, StoreError> {
-    let (Some(restore), Some(former)) = (service.recovering.restore(), request.server_epoch) else {
+    let (Some(restore), Some(former)) = (service.restore(), request.server_epoch) else {
         return Ok(None);
     };
     let known = own.iter().map(|(feed, held)| {
@@ -189,7 +83,7 @@ pub fn again(
     }
     // Of two receipts the one that refused stands.
     again.stored.retain(|n| !again.refused.contains_key(n));
-    let former = service.recovering.restore().map_or(0, |restore| restore.first);
+    let former = service.restore().map_or(0, |restore| restore.first);
     let mut longest = None;
     for seen in brought.seen.iter().filter(|seen| seen.feed == feed) {
         let Some(signed) = seen.n.checked_sub(first).and_then(|at| entries.get(at as usize)) else {
@@ -243,21 +137,21 @@ pub fn note(
     own: &[(FeedId, u64)],
 ) -> Result<RecoveryPhase, StoreError> {
     let brought = request.recovery.as_ref();
-    let mut phase = service.recovering.phase(service)?;
+    let mut phase = service.recovery_phase()?;
     if phase != RecoveryPhase::Over && brought.is_none_or(|brought| brought.left == 0) {
         let mut settled = receipts.iter().all(|receipt| receipt.stopped.is_none());
         for (feed, held) in own {
             settled = settled && service.store.feed_head(*feed)?.0 >= *held;
         }
         if service.store.note_offered(device.no, settled)? {
-            service.recovering.know(None);
-            phase = service.recovering.phase(service)?;
+            service.forget_recovery_phase();
+            phase = service.recovery_phase()?;
         }
     }
     let missing = brought.map_or(&[][..], |brought| &brought.missing);
     let told: Vec<_> =
         missing.iter().filter(|one| reader.reach(one.area).reads(one.facet)).copied().collect();
-    if !told.is_empty() && service.recovering.restore().is_some() {
+    if !told.is_empty() && service.restore().is_some() {
         service.store.note_missing(device.no, &told, service.now())?;
     }
     Ok(phase)

@@ -16,8 +16,8 @@ use gridledger_schema::wire::{Frame, Grant, GrantSet, OLDEST_PROTOCOL, Request, 
 
 use crate::auth::codes;
 use crate::rights::reader::Reader;
+use crate::service::Service;
 use crate::service::answers::Answering;
-use crate::service::running::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::{Device, User};
 use crate::store::rows::refusals::RulingRow;
@@ -180,7 +180,7 @@ pub fn open_for(
     // What was not decided comes again.
     let waits = receipts.iter().any(|receipt| receipt.stopped.is_some());
     let phase = recovery::note(service, (&reader, &device), &request, &receipts, &own)?;
-    if request.recovery.is_some() && service.recovering.restore().is_some() {
+    if request.recovery.is_some() && service.restore().is_some() {
         ready.push(Frame::Recovery(phase));
     }
     let ahead = ahead_of(service, version, &own)?;
@@ -252,7 +252,7 @@ fn sealed_by(service: &Service, envelope: &Envelope<'_>) -> Result<Option<Device
         device.suite == envelope.suite && key.is_ok_and(|key| envelope.verify(&key))
     };
     let device = service.store.device(envelope.device)?.filter(sealed);
-    if device.is_none() && service.recovering.restore().is_some() {
+    if device.is_none() && service.restore().is_some() {
         // One that was enrolled since the backup; its number may have been given again.
         return Err(SyncError::Refused(Code::DeviceUnknown));
     }

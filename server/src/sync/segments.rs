@@ -10,14 +10,12 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use gridledger_schema::limits;
-use gridledger_schema::set::{SchemaSet, Scope};
-use gridledger_schema::wire::{
-    Grant, OLDEST_PROTOCOL, Receipt, Recovery, RecoveryPhase, Request, Segment, Times,
-};
+use gridledger_schema::wire::{OLDEST_PROTOCOL, Receipt, Recovery, RecoveryPhase, Request, Segment, Times};
 
 use crate::faults;
 use crate::rights::reader::Reader;
-use crate::service::running::Service;
+use crate::rights::reader::reads_parts;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::nodes::{Bounds, Sent};
 use crate::store::rows::people::{Device, FeedRow};
@@ -129,12 +127,6 @@ fn given(
         sent = service.given.sent(&*service.store, device.no, &records)?;
     }
     Ok((Arc::new(bounds), Arc::new(sent)))
-}
-
-/// Whether some of these grants reads only some of an area's records.
-pub(crate) fn reads_parts(schema: &SchemaSet, grants: &[Grant]) -> bool {
-    let scope = |grant: &Grant| schema.role(&grant.role).map(|role| role.scope);
-    grants.iter().filter_map(scope).any(|scope| scope != Scope::Area)
 }
 
 /// The feeds that a request names as its device's own: by ordinal, and in the same order by id.
@@ -283,10 +275,10 @@ impl<'a> Brought<'a> {
             left: 0,
             missing: Vec::new(),
         };
-        if service.recovering.restore().is_none() {
+        if service.restore().is_none() {
             return Ok(None);
         }
-        let phase = service.recovering.phase(service)?;
+        let phase = service.recovery_phase()?;
         let recovery = request.recovery.as_ref();
         let concerned = recovery.is_some() || phase != RecoveryPhase::Over;
         Ok(concerned.then_some(Self { recovery: recovery.unwrap_or(NOTHING), phase }))

@@ -9,154 +9,25 @@
 //! (`store/tables/marks.rs`); a later generation than any known here. Such a phone is asked for its receipts, is told nothing,
 //! and waits; the log, `/readyz` and the metrics say how many phones do.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use gridledger_core::calendar::DAY_MS;
 use gridledger_core::{receipt, recovery};
 use gridledger_schema::code::Code;
-use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, ServerEpoch};
+use gridledger_schema::ids::{AreaNo, FeedId, ServerEpoch};
 use gridledger_schema::wire::{Receipt, Request};
 
 use crate::faults;
-use crate::service::running::Service;
+use crate::service::Service;
+use crate::store::StoreError;
 use crate::store::rows::people::Device;
 use crate::store::rows::restores::Position;
-use crate::store::{Store, StoreError};
 use crate::sync::request::SyncError;
-
-/// The setting that says so.
-pub const SET_BACK: &str = "set_back";
-/// Milliseconds for which a node does not ask again whether another has found the store set back.
-const KNOWN_MS: i64 = 1_000;
-/// Why a node stops that served while the store was restored.
-const RESTORED: &str = "the store became another generation while this node served it";
 
 /// How often the position beside the store is written.
 const EVERY: Duration = Duration::from_secs(2);
-
-/// What this node knows of it.
-pub struct SetBack {
-    /// Why the store is held to be set back, and when that was looked up.
-    known: Mutex<(Option<String>, i64)>,
-    /// Devices that claim more than there is, and have not been answered since, with the time of the claim; of enrolled ones alone.
-    claims: Mutex<BTreeMap<DeviceNo, i64>>,
-}
-
-impl SetBack {
-    /// What the store says of itself.
-    pub fn new(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self { known: Mutex::new((read(store)?, i64::MIN)), claims: Mutex::default() })
-    }
-
-    /// Why the store is held to be set back; `None` if it is not.
-    pub fn why(&self, service: &Service) -> Result<Option<String>, StoreError> {
-        let now = service.now();
-        if let Ok(known) = self.known.lock()
-            && is_settled(&known, service, now)
-        {
-            return Ok(known.0.clone());
-        }
-        let restored = || -> Result<Option<String>, StoreError> {
-            let other = service.store.identity()?.epoch != service.identity.epoch;
-            Ok(other.then(|| RESTORED.to_owned()))
-        };
-        let why = match read(&*service.store)? {
-            None => restored()?,
-            why => why,
-        };
-        self.know(why.clone(), now);
-        Ok(why)
-    }
-
-    /// Why the store is held to be set back, and what to do.
-    pub fn advice(&self, service: &Service) -> Result<Option<String>, StoreError> {
-        let todo = |why: &str| match why {
-            RESTORED => "start this node again",
-            _ => "stop the server and run `gridledger admin restore --in-place`",
-        };
-        Ok(self.why(service)?.map(|why| format!("{why}: {}", todo(&why))))
-    }
-
-    /// Whether nothing speaks against the store, without a look at it.
-    pub fn is_known_sound(&self, service: &Service) -> bool {
-        let known = self.known.try_lock();
-        known.is_ok_and(|known| known.0.is_none() && is_settled(&known, service, service.now()))
-    }
-
-    /// Fails while the store is held to be set back: nothing is taken then, and nothing is done that cannot be undone.
-    pub fn check(&self, service: &Service) -> Result<(), StoreError> {
-        match self.why(service)? {
-            Some(_) => Err(StoreError::SetBack),
-            None => Ok(()),
-        }
-    }
-
-    /// How many devices claimed more than there is when they came last, within a day.
-    pub fn claims(&self, service: &Service) -> usize {
-        let since = service.now() - DAY_MS;
-        let late = |claims: &BTreeMap<DeviceNo, i64>| claims.values().filter(|at| **at >= since).count();
-        self.claims.lock().map_or(0, |claims| late(&claims))
-    }
-
-    /// Notes whether a device claims more than there is.
-    fn note_claim(&self, service: &Service, device: DeviceNo, claims: bool) {
-        if let Ok(mut known) = self.claims.lock() {
-            if claims {
-                known.insert(device, service.now());
-            } else {
-                known.remove(&device);
-            }
-        }
-    }
-
-    /// Notes that the store was set back, for this node and every other, also after a restart.
-    pub fn note(&self, service: &Service, why: &str, lost: Option<ServerEpoch>) -> Result<(), StoreError> {
-        if faults::is_planted("22") {
-            return Ok(());
-        }
-        service.store.note_set_back(why, lost)?;
-        self.hold(service, why)
-    }
-
-    /// Holds the store to be set back as long as this process runs. The file beside it is looked at again at each start: it may
-    /// be another store's, laid there by mistake.
-    fn hold(&self, service: &Service, why: &str) -> Result<(), StoreError> {
-        self.know(Some(why.to_owned()), service.now());
-        self.say(service)
-    }
-
-    /// Says in the log that the store was set back, if it was, and what to do.
-    pub fn say(&self, service: &Service) -> Result<(), StoreError> {
-        if let Some(advice) = self.advice(service)? {
-            tracing::error!(
-                advice,
-                "the store was set back to an older state and takes no edits; phones keep what they hold and bring back what was lost"
-            );
-        }
-        Ok(())
-    }
-
-    fn know(&self, why: Option<String>, at: i64) {
-        if let Ok(mut known) = self.known.lock() {
-            *known = (why, at);
-        }
-    }
-}
-
-/// Whether what is known needs no new look at the store: only another node may have found out since.
-fn is_settled(known: &(Option<String>, i64), service: &Service, now: i64) -> bool {
-    let fresh = (known.1..known.1.saturating_add(KNOWN_MS)).contains(&now);
-    known.0.is_some() || fresh || !service.store.is_shared()
-}
-
-fn read(store: &Store) -> Result<Option<String>, StoreError> {
-    let why = store.setting(SET_BACK)?;
-    Ok(why.map(|why| String::from_utf8_lossy(&why).into_owned()))
-}
 
 /// Compares the store with the position kept beside it: one that counts more than is here says that the store was set back.
 pub fn look_beside(service: &Service) -> Result<(), StoreError> {
@@ -169,14 +40,14 @@ pub fn look_beside(service: &Service) -> Result<(), StoreError> {
             "the position beside the store is of generation {}, which is not known here",
             kept.epoch.0
         );
-        return service.set_back.hold(service, &why);
+        return service.hold_set_back(&why);
     }
     if kept.epoch == here.epoch && (here.entries < kept.entries || here.longest < kept.longest) {
         let why = format!(
             "the position beside the store counts {} entries, and {} are here",
             kept.entries, here.entries
         );
-        return service.set_back.hold(service, &why);
+        return service.hold_set_back(&why);
     }
     Ok(())
 }
@@ -217,7 +88,7 @@ impl Drop for Beside {
 /// Writes the position if it is another than the last; what stands there now. A store that was set back writes none: the
 /// file is what shows it.
 fn put(service: &Service, last: Option<Position>) -> Option<Position> {
-    let sound = matches!(service.set_back.why(service), Ok(None));
+    let sound = matches!(service.why_set_back(), Ok(None));
     match service.store.position() {
         Ok(at) if sound && last != Some(at) => {
             service.store.put_position_beside(at);
@@ -229,13 +100,13 @@ fn put(service: &Service, last: Option<Position>) -> Option<Position> {
 
 /// Refuses a phone's request, for now, while the store is held to be set back, and when the phone shows that it is.
 pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(), SyncError> {
-    service.set_back.check(service)?;
+    service.check_sound()?;
     let receipts = request.recovery.iter().flat_map(|brought| &brought.receipts);
     for (epoch, told) in receipts {
         if let Some(why) = contradicts(service, *epoch, told)? {
             let lost = (*epoch != service.identity.epoch).then_some(*epoch);
-            service.set_back.note(service, &why, lost)?;
-            service.set_back.check(service)?;
+            service.note_set_back(&why, lost)?;
+            service.check_sound()?;
         }
     }
     if faults::is_planted("22") {
@@ -243,7 +114,7 @@ pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(),
     }
     // Claims alone prove nothing: the phone is asked for its receipts.
     let claims = claim(service, device, request)?;
-    service.set_back.note_claim(service, device.no, claims.is_some());
+    service.note_claim(device.no, claims.is_some());
     let Some(claims) = claims else {
         return Ok(());
     };

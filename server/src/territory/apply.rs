@@ -14,7 +14,7 @@ use crate::faults;
 use crate::record::moving;
 use crate::record::parts::Part;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::{NewArea, NewUser};
 use crate::store::rows::plans::{Reparenting, Succession, TerritoryChange};

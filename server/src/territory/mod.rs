@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::record::parts::Part;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::plans::PlanRow;
 use plan::Draft;

@@ -9,8 +9,8 @@ use gridledger_schema::set::SchemaSet;
 use serde::{Deserialize, Serialize};
 
 use super::flaw;
+use crate::calendar::date::Date;
 use crate::calendar::office as calendar;
-use crate::office::import::Date;
 use crate::record::parts::Part;
 
 /// Days for which old and new heads share what moved, if the plan does not say.

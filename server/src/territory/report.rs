@@ -12,7 +12,7 @@ use super::survey::Located;
 use super::{Plan, find};
 use crate::calendar::office as calendar;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::plans::Census;
 

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{Draft, NORM_HOUSEHOLDS, Parting};
 use super::report::{self, Sums};
-use super::survey::{Survey, references};
-use crate::service::running::Service;
+use super::survey::Survey;
+use crate::record::references::references;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::Device;
 

@@ -4,19 +4,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use gridledger_schema::ids::{AreaNo, RecordId};
-use gridledger_schema::set::{Kind, RecordType};
 use serde_json::{Map, Value};
 
 use crate::record::parts::{Part, named};
+use crate::record::references::references;
 use crate::rights::reader::Reach;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::shown::row::merged;
 use crate::store::StoreError;
 use crate::store::rows::records::LedgerQuery;
 
-/// The types a record's place can come from, the nearest to a door first.
-const ANCHORS: [&str; 8] =
-    ["dwelling", "household", "residency", "person", "place", "visit", "patrol", "ticket"];
 /// References followed one after another at most.
 const HOPS: usize = 8;
 
@@ -181,27 +178,4 @@ fn homes_of_people(records: &BTreeMap<RecordId, Located>) -> HashMap<RecordId, R
     let residencies = records.values().filter(|r| r.record_type == "residency");
     let person = |r: &Located| r.view.get("person")?.as_str()?.parse().ok();
     residencies.filter_map(|r| Some((person(r)?, r.record))).collect()
-}
-
-/// The records a record's fields refer to, the nearest to a door first.
-pub fn references(record_type: &RecordType, view: &Map<String, Value>) -> Vec<RecordId> {
-    let mut found: Vec<(usize, RecordId)> = Vec::new();
-    for name in record_type.order() {
-        let Some(field) = record_type.field(name) else {
-            continue;
-        };
-        let Kind::Ref(target) = &field.kind else { continue };
-        let Some(rank) = ANCHORS.iter().position(|anchor| anchor == target) else {
-            continue;
-        };
-        let values = match view.get(name) {
-            Some(Value::Array(items)) => items.clone(),
-            Some(value) => vec![value.clone()],
-            None => continue,
-        };
-        let ids = values.iter().filter_map(|value| value.as_str()?.parse().ok());
-        found.extend(ids.map(|id| (rank, id)));
-    }
-    found.sort_by_key(|(rank, _)| *rank);
-    found.into_iter().map(|(_, id)| id).collect()
 }

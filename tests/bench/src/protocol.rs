@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use gridledger_server::auth::codes;
 use gridledger_server::config::Settings;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::Store;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_server::{http, ingest};

@@ -8,7 +8,7 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::Settings;
 use gridledger_server::http;
 use gridledger_server::operate::cli;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 
 type Failure = Box<dyn std::error::Error>;
 

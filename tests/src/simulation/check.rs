@@ -14,7 +14,7 @@ use gridledger_schema::ids::{AreaNo, FeedId};
 use gridledger_schema::limits;
 use gridledger_schema::set::{RecordType, Scope};
 use gridledger_server::operate::verify::verify;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::rows::records::{EventKind, HistoryRow};
 use serde_json::{Value, json};
 

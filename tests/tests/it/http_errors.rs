@@ -3,7 +3,8 @@
 use actix_web::{HttpResponse, web};
 use gridledger_client::{Client, Options};
 use gridledger_schema::code::Code;
-use gridledger_server::http::{ApiError, block};
+use gridledger_server::http::edge::block::block;
+use gridledger_server::http::edge::error::ApiError;
 use gridledger_tests::at_rest::lock;
 use gridledger_tests::desk::{Answer, Desk};
 

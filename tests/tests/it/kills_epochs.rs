@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gridledger_client::engine::{Clock, Engine};
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::operate::verify::verify;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_tests::at_rest::lock;
 
 use super::kills::{Place, each, is_whole};
@@ -35,7 +35,7 @@ fn forgets(point: &str) {
         let found = bytes.windows(CANARY.len()).any(|window| window == CANARY);
         assert!(!found, "{point}: the number is in {file}");
     }
-    let clock: Clock = Arc::new(gridledger_server::service::running::now);
+    let clock: Clock = Arc::new(gridledger_server::service::clock::now);
     let phone =
         Engine::open(&place.file("phone.db"), &lock(), None, clock, [0; 32]).expect("the phone's store");
     assert!(!phone.for_check().holds(CANARY).expect("a look"), "{point}: the number is on the phone");

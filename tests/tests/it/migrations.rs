@@ -3,12 +3,12 @@
 
 use gridledger_client::Intents;
 use gridledger_schema::set::SchemaSet;
+use gridledger_server::config::COMMIT_GROUP;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
 use gridledger_server::operate::{cli, verify};
 use gridledger_server::store::Store;
 use gridledger_server::store::StoreError;
-use gridledger_server::store::jobs::COMMIT_GROUP;
 use gridledger_server::store::steps::STEPS;
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::fixtures;

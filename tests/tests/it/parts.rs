@@ -225,7 +225,7 @@ fn a_clock_claims_nothing_of_what_was_never_in_reach() {
     let server_epoch = Some(world.service.identity.epoch);
     let here = Request { server_epoch, ..Request::default() };
     assert!(matches!(liar.send(&world, &here), Outcome::Frames(_)));
-    let phase = world.service.recovering.phase(&world.service).unwrap();
+    let phase = world.service.recovery_phase().unwrap();
     assert_eq!(phase, RecoveryPhase::Over, "nobody else is waited for");
     retitle(&world, ticket, "h1", "二号灯杆不亮");
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use gridledger_server::desk::writing::{ImportError, ImportReport, import_register};
 use gridledger_server::office::import::Date;
 use gridledger_server::office::import::areas;
 use gridledger_server::office::import::register;
 use gridledger_server::office::import::register::Register;
+use gridledger_server::office::reconcile::{ImportError, ImportReport, import_register};
 use gridledger_server::office::town;
 use gridledger_server::office::town::TownSize;
 use gridledger_server::operate::verify::verify;

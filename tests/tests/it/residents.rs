@@ -3,7 +3,7 @@
 use gridledger_client::engine::Engine;
 use gridledger_client::{ClientError, Intents, Purpose, Query, RecordId};
 use gridledger_schema::code::Code;
-use gridledger_server::desk::reads::page;
+use gridledger_server::desk::disclosure::reads::page;
 use gridledger_server::desk::record as view;
 use gridledger_server::operate::verify::verify;
 use gridledger_server::store::rows::reads::{ReadKind, ReadQuery, ReadRow};

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use gridledger_schema::ids::RecordId;
-use gridledger_server::desk::writing::{ImportOptions, ImportReport, carry_out, prepare};
 use gridledger_server::epochs::{Reason, Wanted, erase};
 use gridledger_server::office::import::Date;
 use gridledger_server::office::import::register;
 use gridledger_server::office::import::register::Register;
+use gridledger_server::office::reconcile::{ImportOptions, ImportReport, carry_out, prepare};
 use gridledger_server::operate::verify::verify;
 use gridledger_tests::office::{Clerk, put};
 use gridledger_tests::planning::{self, carry_out as carry_out_plan};
@@ -314,7 +314,7 @@ fn an_import_that_another_overtook_writes_no_more() {
             world.service.store.begin_import().expect("another begins");
         }
     });
-    assert!(matches!(told, Err(gridledger_server::desk::writing::ImportError::Overtaken)), "{told:?}");
+    assert!(matches!(told, Err(gridledger_server::office::reconcile::ImportError::Overtaken)), "{told:?}");
     assert_eq!(all(&world, "dwelling").len(), 1);
     import(&world, &[FATHER]);
     assert_eq!(all(&world, "person").len(), 1);

@@ -10,7 +10,7 @@ use gridledger_server::epochs::{self, Reason, Wanted};
 use gridledger_server::operate::tools;
 use gridledger_server::operate::tools::export::to_file;
 use gridledger_server::operate::verify::verify;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::StoreError;
 use gridledger_server::store::rows::tools::Shown;
 use gridledger_tests::engines::postgres_address;

@@ -2,13 +2,12 @@
 
 use gridledger_core::{mask, reason};
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
-use gridledger_schema::set::{RecordType, Unmasks};
+use gridledger_schema::set::RecordType;
 
-use crate::desk::ledger::question::Question;
-use crate::desk::reads;
-use crate::desk::record::Readable;
+use crate::desk::disclosure::readable::Readable;
+use crate::desk::disclosure::reads;
 use crate::rights::reader::{ReadError, Reader};
 use crate::store::rows::reads::{NewRead, ReadKind};
 use crate::store::rows::shares::Export;
@@ -97,26 +96,8 @@ pub fn note(reader: &Reader<'_>, read: NewRead) -> Result<(), ReadError> {
     Err(second_person(&rule))
 }
 
-/// Whether values may be seen in a ledger of these areas; the export that allows more than one person may alone.
-pub fn may_in_ledger(
-    reader: &Reader<'_>,
-    question: &Question<'_>,
-    unmask: &Unmask,
-    areas: &[AreaNo],
-) -> Result<Option<Export>, ReadError> {
-    let sees_all = |area: &AreaNo| reader.reach(*area).unmasks == Some(Unmasks::Area);
-    if !areas.iter().all(sees_all) {
-        let rule = "unmasked ledgers need a role that sees unmasked values in every area asked for";
-        return Err(Refusal::of_field(Code::Forbidden, "unmask", rule).into());
-    }
-    let Some(no) = unmask.export else {
-        return Ok(None);
-    };
-    approved(reader, (no, &question.record_type.name), areas).map(Some)
-}
-
 /// An approved export of the reader for a type and areas, if it is not older than a day.
-fn approved(
+pub(crate) fn approved(
     reader: &Reader<'_>,
     (no, record_type): (u64, &str),
     areas: &[AreaNo],
@@ -134,23 +115,6 @@ fn approved(
     export.ok_or_else(|| {
         second_person("no approved export of yours for this type and area, not older than a day")
     })
-}
-
-/// Notes that a page's values are about to be seen: under an export, or within what one person may see alone in a day.
-pub fn ledger(
-    reader: &Reader<'_>,
-    question: &Question<'_>,
-    (unmask, export): (&Unmask, Option<&Export>),
-    seen: &[(RecordId, AreaNo)],
-) -> Result<(), ReadError> {
-    let kind = if export.is_some() { ReadKind::Export } else { ReadKind::Ledger };
-    let fields = masked_fields(question.record_type).map(str::to_owned).collect();
-    let mut read = reads::note(reader, (kind, question.subject()), fields, &unmask.reason, seen);
-    if read.area.is_none() {
-        let asked = question.area.as_ref().and_then(|code| reader.tree().by_code(code));
-        read.area = asked.map(|area| area.no);
-    }
-    note(reader, read)
 }
 
 /// A second person has to say yes.

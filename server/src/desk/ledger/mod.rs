@@ -10,6 +10,7 @@ use crate::shown::row;
 pub mod cursor;
 pub mod question;
 pub mod sheet;
+mod unmasked;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -18,12 +19,12 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::{RecordType, Scope};
 use serde_json::{Value, json};
 
-use crate::desk::disclosure::unmask;
 use crate::faults::is_planted;
-use crate::rights::reader::{Reaches, ReadError, Reader, handlers};
+use crate::rights::reader::{Reaches, ReadError, Reader};
 use crate::shown::row::Cells;
 use crate::store::rows::records::{LedgerQuery, LedgerRow};
 use cursor::{Cursor, CursorError};
+use gridledger_core::handlers::handlers;
 use question::Question;
 
 /// Rows looked at for one page at most; a filter that finds less gets a short page with more to come.
@@ -75,7 +76,7 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
     let areas = reader.areas(question.area.as_deref())?;
     let plain = question.unmask.as_ref();
     let export = match plain {
-        Some(plain) => unmask::may_in_ledger(reader, question, plain, &areas)?,
+        Some(plain) => unmasked::may_unmask(reader, question, plain, &areas)?,
         None => None,
     };
     let (binding, epoch) = (question.binding(), reader.service.identity.epoch);
@@ -97,7 +98,7 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
     };
     let more = scan.run(&areas, &mut cursor)?;
     if let Some(plain) = plain {
-        unmask::ledger(reader, question, (plain, export.as_ref()), &scan.seen)?;
+        unmasked::note_unmasked(reader, question, (plain, export.as_ref()), &scan.seen)?;
     }
     Ok(Page {
         record_type: question.record_type,

@@ -8,7 +8,7 @@ use gridledger_schema::ids::FeedId;
 use super::compose::{self, Composed};
 use super::{DeskEntry, DeskFeed, DeskTarget, DeskVerdict};
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::User;
 use crate::store::rows::records::HistoryRow;

@@ -12,9 +12,9 @@ use gridledger_schema::set::RecordType;
 
 use super::feed::Draft;
 use super::{DeskEntry, DeskTarget};
-use crate::desk::record as view;
+use crate::desk::disclosure::readable;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// What became of an entry before it had a number.
@@ -98,7 +98,7 @@ fn ground<'a>(reader: &'a Reader<'_>, target: &DeskTarget) -> Result<Ground<'a>,
             })
         }
         DeskTarget::Edit(record) => {
-            let found = view::find(reader, *record).map_err(unknown_record)?;
+            let found = readable::find(reader, *record).map_err(unknown_record)?;
             Ok(Ground {
                 target: Target::Edit { record: *record },
                 area: found.row.area,

@@ -1,8 +1,5 @@
 //! A desk user's feed: its key, its turn, and how drafts become signed entries at its end.
 
-use std::collections::HashSet;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
 use ed25519_dalek::SigningKey;
 use gridledger_core::canonical;
 use gridledger_schema::code::Code;
@@ -12,53 +9,15 @@ use gridledger_schema::suite::Suite;
 use sha2::{Digest as _, Sha256};
 
 use super::DeskVerdict;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::desk::{ImportKey, Notes};
-use crate::store::rows::people::{FeedRow, User, UserNo};
+use crate::store::rows::people::{FeedRow, User};
 use crate::store::rows::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
 use crate::store::rows::refusals::RulingRow;
 
 /// Times a push is tried when another node wrote the feed meanwhile; each miss is a request of the same person that got through.
 const TRIES: usize = 32;
-
-/// The turns of desk users at this node: one request of a user at a time, so that its numbers follow each other. Two nodes may
-/// write one feed; then one of them signs again.
-///
-/// Waiting takes a thread: over HTTP a person's requests wait for each other before they have one.
-#[derive(Default)]
-pub struct Desks {
-    writing: Mutex<HashSet<UserNo>>,
-    done: Condvar,
-}
-
-/// A user's turn, until this is dropped.
-pub struct Turn<'a> {
-    desks: &'a Desks,
-    user: UserNo,
-}
-
-impl Desks {
-    /// Waits for the user's turn, which lasts until what this gives is dropped.
-    pub fn turn(&self, user: UserNo) -> Turn<'_> {
-        let mut writing = self.writing();
-        while !writing.insert(user) {
-            writing = self.done.wait(writing).unwrap_or_else(PoisonError::into_inner);
-        }
-        Turn { desks: self, user }
-    }
-
-    fn writing(&self) -> MutexGuard<'_, HashSet<UserNo>> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.desks.writing().remove(&self.user);
-        self.desks.done.notify_all();
-    }
-}
 
 /// An entry that has no place in a feed yet.
 #[derive(Clone, Debug)]
@@ -150,8 +109,8 @@ impl DeskFeed {
         if !service.has_room() {
             return Err(StoreError::Busy);
         }
-        service.set_back.check(service)?;
-        if service.recovering.gathers(service)? {
+        service.check_sound()?;
+        if service.is_gathering()? {
             return Err(StoreError::Recovering);
         }
         let (mut told, mut misses) = (Vec::with_capacity(drafts.len()), 0);

@@ -10,14 +10,11 @@ use gridledger_schema::entry::Intent;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::wire::Grant;
 
-pub use crate::office::register::{
-    Doubt, ImportError, ImportOptions, ImportReport, Item, Prepared, carry_out, import_register, prepare,
-};
 pub use admit::admit;
-pub use feed::{DeskFeed, Desks};
+pub use feed::DeskFeed;
 
 use crate::rights::reader::Reader;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::User;
 use compose::Composed;

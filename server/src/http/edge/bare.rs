@@ -7,7 +7,7 @@ use gridledger_schema::code::Code;
 
 use super::observe::GUARDS;
 use super::request_id::RequestId;
-use crate::http::ApiError;
+use crate::http::edge::error::ApiError;
 
 /// The most bytes that an answer without a body has.
 const HEAD_BYTES: usize = 1024;

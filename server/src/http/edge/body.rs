@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 use super::peer;
 use super::rates::{self, Rates};
 use super::room::Room;
-use crate::http::ApiError;
+use crate::auth::network::network;
+use crate::http::edge::error::ApiError;
 
 /// How long a body may take, when the application says otherwise than [`BODY_SECONDS`].
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,7 @@ async fn receive(
 /// The network that a body's room is counted for. A sync proves itself only once it is whole.
 fn payer(request: &HttpRequest) -> Option<IpAddr> {
     let is_proven = rates::has_good_token(request);
-    peer::of(request).map(peer::network).filter(|_| !is_proven)
+    peer::of(request).map(network).filter(|_| !is_proven)
 }
 
 /// A JSON body.

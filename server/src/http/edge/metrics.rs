@@ -11,9 +11,10 @@ use gridledger_schema::code::Code;
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::Auth;
-use crate::http::signed_in::caller;
-use crate::http::{ApiError, block};
-use crate::service::running::Service;
+use crate::http::edge::bearer;
+use crate::http::edge::block::block;
+use crate::http::edge::error::ApiError;
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// What the process counted since it started.
@@ -116,7 +117,7 @@ impl MetricsAccess {
     fn allows(&self, request: &HttpRequest) -> bool {
         match self.token {
             // Hashes are compared: how many characters were right does not show in the time.
-            Some(wanted) => caller::token(request).is_some_and(|token| digest(token) == wanted),
+            Some(wanted) => bearer::token(request).is_some_and(|token| digest(token) == wanted),
             None => is_direct_and_local(request),
         }
     }
@@ -144,7 +145,7 @@ pub async fn page(
     if !access.allows(&request) {
         return Err(Code::Forbidden.into());
     }
-    let ahead = service.set_back.claims(&service);
+    let ahead = service.phones_ahead();
     let counted = block(move || Ok::<_, StoreError>((service.store.counts()?, service.clock_doubt()?)));
     let ((records, entries, refused), doubt) = counted.await?;
     let mut out = Page::default();

@@ -1,6 +1,8 @@
 //! The edge: connections, limits, sizes, metrics, errors.
 
 pub(crate) mod bare;
+pub mod bearer;
+pub mod block;
 pub mod body;
 pub mod error;
 pub mod line;

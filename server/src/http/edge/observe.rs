@@ -19,7 +19,7 @@ use tracing::Instrument as _;
 use super::line::Pulse;
 use super::metrics::Metrics;
 use super::request_id::{HEADER, RequestId};
-use crate::http::ApiError;
+use crate::http::edge::error::ApiError;
 
 /// The route whose good answers carry as few header bytes as possible: phones pay for each.
 pub const BARE_ROUTE: &str = "/v1/sync";

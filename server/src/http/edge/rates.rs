@@ -27,15 +27,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::observe::BARE_ROUTE;
 use super::peer;
-use super::pieces::Pieces;
 use super::room::Rooms;
 use super::seats::{Seat, Seats, seated};
 use crate::auth::Auth;
+use crate::auth::network::network;
 use crate::config::Settings;
-use crate::http::ApiError;
-use crate::http::routes::sync::Between;
-use crate::http::signed_in::caller;
-use crate::service::running::Service;
+use crate::http::edge::bearer;
+use crate::http::edge::error::ApiError;
+use crate::service::Service;
 use crate::store::rows::people::UserNo;
 
 /// Keys remembered of each kind. More are there only under attack; then all are forgotten and have their burst again.
@@ -53,8 +52,6 @@ pub struct Rates {
     pub seats: Seats,
     turns: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
-    /// Answers to syncs that are sent in pieces.
-    pub pieces: Pieces<Between>,
     /// Bodies that are being received.
     pub rooms: Rooms,
     turn_wait: Duration,
@@ -70,7 +67,6 @@ impl Rates {
             seats: Seats::new(Duration::from_secs(settings.sync_wait_seconds)),
             turns: Arc::new(Semaphore::new(settings.syncs_at_once)),
             strangers: Arc::new(Semaphore::new(limits::STRANGERS_AT_ONCE)),
-            pieces: Pieces::new(settings.answers_at_once),
             rooms: Rooms::default(),
             turn_wait: Duration::from_secs(settings.sync_wait_seconds),
         }
@@ -186,7 +182,7 @@ pub async fn turnstile(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let rates = request.app_data::<web::Data<Rates>>().cloned();
-    let payer = rates.zip(peer::of(request.request()).map(peer::network));
+    let payer = rates.zip(peer::of(request.request()).map(network));
     if let Some((rates, network)) = &payer
         && let Err(wait) = rates.peers.may_come(network)
     {
@@ -218,7 +214,7 @@ fn may_be_proven(request: &ServiceRequest) -> bool {
 /// Whether a request has a good access token. Whether its session lives is asked later.
 pub fn has_good_token(request: &HttpRequest) -> bool {
     let (auth, service) = (request.app_data::<web::Data<Auth>>(), request.app_data::<web::Data<Service>>());
-    let token = caller::token(request);
+    let token = bearer::token(request);
     let claims = auth
         .zip(service)
         .zip(token)

@@ -9,11 +9,11 @@ use gridledger_schema::limits;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::auth::Caller;
 use crate::desk::writing::{DESK_ENTRIES, DeskEntry, DeskTarget, DeskVerdict, submit};
-use crate::http::ApiError;
 use crate::http::edge::body::Json;
-use crate::service::running::Service;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
+use crate::service::Service;
 
 /// The body: one entry, or a list of them.
 #[derive(Deserialize)]

@@ -7,12 +7,12 @@ use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::auth::Caller;
 use crate::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused};
-use crate::http::ApiError;
 use crate::http::edge::body::Json;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::records::ErasureRow;
 
 /// Fields one request may name.

@@ -4,13 +4,13 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use super::numbered::act;
-use crate::auth::Caller;
 use crate::desk::disclosure::exports;
 use crate::desk::disclosure::exports::Asked;
-use crate::http::ApiError;
 use crate::http::edge::body::Json;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::Reader;
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// `POST /v1/exports`
 pub async fn ask(

@@ -7,8 +7,9 @@ use gridledger_schema::code::Code;
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use crate::http::{ApiError, block};
-use crate::service::running::Service;
+use crate::http::edge::block::block;
+use crate::http::edge::error::ApiError;
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// GET /healthz: the process answers.
@@ -21,7 +22,7 @@ pub async fn ready(
     service: web::Data<Service>,
     looks: web::Data<Looks<Result<(), ApiError>>>,
 ) -> Result<impl Responder, ApiError> {
-    let ahead = service.set_back.claims(&service);
+    let ahead = service.phones_ahead();
     looks.share(|| look(service)).await?;
     let mut ready = json!({ "status": "ready" });
     if ahead > 0 {
@@ -33,7 +34,7 @@ pub async fn ready(
 async fn look(service: web::Data<Service>) -> Result<(), ApiError> {
     let found = block(move || {
         service.store.ready()?;
-        Ok::<_, StoreError>((service.set_back.advice(&service)?, service.clock_doubt()?))
+        Ok::<_, StoreError>((service.set_back_advice()?, service.clock_doubt()?))
     });
     let (set_back, doubt) = found.await?;
     if let Some(advice) = set_back {

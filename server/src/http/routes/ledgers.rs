@@ -9,14 +9,14 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::AreaNo;
 use tokio::time::Instant;
 
-use crate::auth::Caller;
 use crate::desk::ledger::question::{Format, Question};
 use crate::desk::ledger::{page, sheet};
-use crate::http::ApiError;
+use crate::http::edge::error::ApiError;
 use crate::http::edge::rates;
+use crate::http::signed_in::Caller;
 use crate::lang::Lang;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {

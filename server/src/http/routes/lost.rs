@@ -2,12 +2,12 @@
 
 use actix_web::{HttpResponse, web};
 
-use crate::auth::Caller;
 use crate::desk::lost;
 use crate::desk::lost::Question;
-use crate::http::ApiError;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::Reader;
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// `GET /v1/lost`
 pub async fn list(

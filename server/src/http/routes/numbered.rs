@@ -3,10 +3,10 @@
 use actix_web::{HttpResponse, web};
 use gridledger_schema::code::Code;
 
-use crate::auth::Caller;
-use crate::http::ApiError;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// The number in a path; what is none names nothing.
 pub fn number(text: &str) -> Result<u64, ApiError> {

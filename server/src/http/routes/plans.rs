@@ -3,11 +3,11 @@
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use crate::auth::Caller;
-use crate::http::ApiError;
 use crate::http::edge::body::Json;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::territory::plan::Draft;
 use crate::territory::{self, Kept, apply, report};
 

@@ -3,11 +3,11 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::auth::Caller;
-use crate::desk::reads::page;
-use crate::http::ApiError;
+use crate::desk::disclosure::reads::page;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// `GET /v1/reads`
 pub async fn log(

@@ -5,12 +5,12 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::RecordId;
 use serde_json::Value;
 
-use crate::auth::Caller;
 use crate::desk::disclosure::unmask::Unmask;
 use crate::desk::record as view;
-use crate::http::ApiError;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// `GET /v1/records/{id}`
 pub async fn record(

@@ -5,13 +5,13 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::FeedId;
 use serde_json::json;
 
-use crate::auth::Caller;
 use crate::desk::refused;
 use crate::desk::refused::{Question, Ruled};
-use crate::http::ApiError;
 use crate::http::edge::body::Json;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::people::User;
 
 /// What a supervisor says to a ruling.

@@ -8,13 +8,16 @@ use gridledger_schema::wire::Grant;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::auth::{Auth, Caller, tokens};
+use crate::auth::{Auth, tokens};
+use crate::http::edge::block::block;
+use crate::http::edge::block::trusted_now;
 use crate::http::edge::body::Json;
+use crate::http::edge::error::ApiError;
 use crate::http::edge::peer;
+use crate::http::signed_in::Caller;
 use crate::http::signed_in::sessions;
 use crate::http::signed_in::sessions::Session;
-use crate::http::{ApiError, block, trusted_now};
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// Body of POST /v1/login.
 #[derive(Deserialize)]

@@ -5,13 +5,13 @@ use gridledger_schema::code::{Code, Refusal};
 use serde_json::json;
 
 use super::numbered::{act, number};
-use crate::auth::Caller;
-use crate::desk::disclosure::shares;
-use crate::desk::disclosure::shares::Terms;
-use crate::http::ApiError;
+use crate::desk::shares;
+use crate::desk::shares::Terms;
 use crate::http::edge::body::Json;
+use crate::http::edge::error::ApiError;
+use crate::http::signed_in::Caller;
 use crate::rights::reader::Reader;
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// `POST /v1/shares`
 pub async fn make(

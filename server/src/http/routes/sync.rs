@@ -9,12 +9,14 @@ use futures_util::stream;
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 
+use crate::http::edge::block::block;
 use crate::http::edge::body;
+use crate::http::edge::error::ApiError;
 use crate::http::edge::metrics::Metrics;
+use crate::http::edge::pieces::Pieces;
 use crate::http::edge::rates;
 use crate::http::edge::rates::Rates;
-use crate::http::{ApiError, block};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::sync::request as sync;
 use crate::sync::request::{Answer, SyncError};
 
@@ -57,6 +59,7 @@ pub async fn route(
     service: web::Data<Service>,
     metrics: web::Data<Metrics>,
     rates: web::Data<Rates>,
+    pieces: web::Data<Pieces<Between>>,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read_within(&request, payload, most_bytes).await?;
     let service = service.into_inner();
@@ -69,7 +72,6 @@ pub async fn route(
     }
     let enrols = !sync::names_a_device(&body);
     let turn = rates.turn(enrols).await?;
-    let answers = rates.clone();
     let (opened, proven) = block(move || {
         // Held by the work itself: a phone that goes away does not give its turn to another meanwhile.
         let _turn = turn;
@@ -98,7 +100,7 @@ pub async fn route(
         let whole = stream::once(async { Ok::<_, ApiError>(first) });
         return Ok(HttpResponse::Ok().body(SizedStream::new(length, whole)));
     }
-    let sending = answers.pieces.begin(proven.ok_or(Code::Internal)?, between)?;
+    let sending = pieces.begin(proven.ok_or(Code::Internal)?, between)?;
     let rest = stream::try_unfold(Some(sending), |sending| async {
         let Some(sending) = sending else {
             return Ok(None);

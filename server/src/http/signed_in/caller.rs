@@ -4,18 +4,20 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use gridledger_schema::code::Code;
 use gridledger_schema::wire::Grant;
 
 use crate::auth::Auth;
 use crate::auth::tokens::Claims;
+use crate::http::edge::bearer::token;
+use crate::http::edge::block::block;
+use crate::http::edge::block::trusted_now;
+use crate::http::edge::error::ApiError;
 use crate::http::edge::rates;
 use crate::http::edge::rates::Rates;
 use crate::http::edge::seats::Seat;
-use crate::http::{ApiError, block, trusted_now};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::people::{User, UserNo};
 
 /// The signed-in user of a request. A revoked user never gets this far.
@@ -101,14 +103,6 @@ impl FromRequest for Caller {
             Ok(caller)
         })
     }
-}
-
-/// The token of a request's `Authorization: Bearer` header.
-pub fn token(request: &HttpRequest) -> Option<&str> {
-    let mut values = request.headers().get_all(AUTHORIZATION);
-    let (value, second) = (values.next()?.to_str().ok()?, values.next());
-    let (scheme, token) = value.split_once(' ')?;
-    (second.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
 }
 
 async fn claims_of(request: &HttpRequest, service: &web::Data<Service>) -> Result<Claims, ApiError> {

@@ -2,3 +2,5 @@
 
 pub mod caller;
 pub mod sessions;
+
+pub use caller::Caller;

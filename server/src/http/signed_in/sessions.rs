@@ -9,7 +9,7 @@ use gridledger_schema::code::Code;
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::{Auth, random};
-use crate::http::ApiError;
+use crate::http::edge::error::ApiError;
 use crate::store::Store;
 use crate::store::rows::people::{RefreshToken, Refreshed, User, UserNo};
 

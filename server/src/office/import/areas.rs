@@ -7,7 +7,8 @@ use super::columns::Column;
 use super::fault::{Fault, Parsed, Report, Wrong, quoted};
 use super::sheet::{Row, Sheet};
 use super::words::Words;
-use crate::calendar::date::{Date, not_before};
+use crate::calendar::date::Date;
+use crate::office::import::date::{not_before, parse_date};
 
 /// Characters of the name of an area.
 pub const AREA_NAME_CHARS_MAX: usize = 80;
@@ -108,8 +109,8 @@ fn read(row: &Row<'_>, report: &mut Report) -> Option<AreaRow> {
 
 /// The columns `from` and `to` of a row, the end after the beginning.
 pub(crate) fn dates(row: &Row<'_>, report: &mut Report) -> (Option<Date>, Option<Date>) {
-    let from = row.take(report, "from", Date::parse);
-    let to = row.take(report, "to", Date::parse);
+    let from = row.take(report, "from", parse_date);
+    let to = row.take(report, "to", parse_date);
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {

@@ -16,6 +16,7 @@ pub mod areas;
 pub mod aside;
 pub mod cell;
 pub mod columns;
+pub mod date;
 pub mod decode;
 pub mod fault;
 pub mod places;

@@ -7,8 +7,8 @@ use super::args::{
     Admin, AreaCommand, ClockCommand, DeviceCommand, PlanCommand, RetentionCommand, UserCommand,
 };
 use super::say::{CliError, Speaker};
+use crate::service::Service;
 use crate::service::clock::Doubt;
-use crate::service::running::Service;
 use crate::store::StoreError;
 
 /// Whether a command writes a time, or goes by one for good. Who is to be shut out is shut out whatever the clock says.

@@ -7,7 +7,7 @@ use super::args::{EraseArgs, RetentionCommand};
 use super::say::{CliError, Speaker};
 use crate::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused, renew, retain};
 use crate::rights::reader::ReadError;
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// `admin erase`
 pub fn erase_one(service: &Service, args: &EraseArgs, speaker: Speaker) -> Result<(), CliError> {

@@ -12,14 +12,14 @@ use super::args::{ImportArgs, Sheet, TownArgs};
 use super::outlook::Telling;
 use super::say::{CliError, Speaker};
 use crate::calendar::office::{midnight, today};
-use crate::desk::writing as desk;
-use crate::desk::writing::{ImportError, ImportOptions, ImportReport};
 use crate::office::import::areas::AreaRow;
 use crate::office::import::register::{Office, Register};
 use crate::office::import::{Fault, Parsed, Places, Taken, Words, areas, aside, register};
+use crate::office::reconcile;
+use crate::office::reconcile::{ImportError, ImportOptions, ImportReport};
 use crate::office::town;
 use crate::office::town::TownSize;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::people::{NewArea, NewUser, User};
 
 /// `admin import`
@@ -156,7 +156,7 @@ fn import_register(
         Some(login) => (login, service.store.grants(named(service, login)?.no)?),
         None => (OFFICE, office_grants(service)),
     };
-    let prepared = desk::prepare(service, (login, &grants), plan, options).map_err(not_imported)?;
+    let prepared = reconcile::prepare(service, (login, &grants), plan, options).map_err(not_imported)?;
     let telling = Telling { schema: &service.schema, speaker, all: args.all };
     if args.dry_run {
         telling.lists(prepared.outlook());
@@ -168,7 +168,7 @@ fn import_register(
         None => office(service)?,
     };
     let mut progress = Progress::new(args.progress);
-    let report = desk::carry_out(service, &user, prepared, &mut |done, of| progress.tell(done, of));
+    let report = reconcile::carry_out(service, &user, prepared, &mut |done, of| progress.tell(done, of));
     let report = report.map_err(not_imported)?;
     telling.lists(&report);
     tell(&report, speaker);

@@ -30,11 +30,11 @@ pub use open::{open_service, open_store, open_store_deciding};
 use say::{CliError, Speaker};
 
 use crate::config::Settings;
-use crate::epochs::Daily;
 use crate::http::edge::tls::TlsError;
 use crate::office::import::words::WORDS_FILE;
+use crate::operate::daily::Daily;
 use crate::operate::print;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::sync::set_back;
 use crate::sync::set_back::Beside;
 
@@ -129,7 +129,7 @@ fn serve(settings: &Settings) -> Result<(), CliError> {
     service.clock_doubt()?;
     crate::operate::tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
     set_back::look_beside(&service)?;
-    service.set_back.say(&service)?;
+    service.log_set_back()?;
     let _beside = Beside::start(service.clone()).map_err(CliError::Serve)?;
     let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
     // The first line on the standard output tells whoever started us the port.
@@ -148,7 +148,7 @@ fn explain_start(error: std::io::Error) -> CliError {
 
 fn administer(service: &Service, admin: &Admin, speaker: Speaker) -> Result<(), CliError> {
     if clock::needs_it(admin) {
-        service.set_back.check(service)?;
+        service.check_sound()?;
         clock::check(service)?;
     }
     match admin {

@@ -8,7 +8,7 @@ use gridledger_schema::set::SchemaSet;
 use super::say::CliError;
 use crate::config::{Settings, StoreAddress};
 use crate::ingest;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::records::Decide;
 use crate::store::sqlite::is_older;
 use crate::store::{Store, StoreError};

@@ -4,7 +4,7 @@ use gridledger_schema::set::SchemaSet;
 use serde_json::{Value, json};
 
 use super::say::Speaker;
-use crate::desk::writing::{ImportReport, Item};
+use crate::office::reconcile::{ImportReport, Item};
 
 /// Lines of one list that are shown, unless all are asked for.
 pub const LISTED: usize = 50;

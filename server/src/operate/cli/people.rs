@@ -11,7 +11,7 @@ use super::args::{DeviceCommand, PasswordSource, UserCommand};
 use super::say::{CliError, Speaker};
 use crate::auth::{AuthError, codes, passwords, tokens};
 use crate::http::signed_in::sessions::LOGIN_BYTES;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::people::{NewUser, User};
 
 const MS_PER_DAY: i64 = 24 * 3_600_000;

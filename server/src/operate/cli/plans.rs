@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::PlanCommand;
 use super::say::{CliError, Speaker};
 use crate::rights::reader::{ReadError, Reader};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::territory::plan::Draft;
 use crate::territory::{self, Kept, apply, report};
 

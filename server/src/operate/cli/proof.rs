@@ -10,7 +10,7 @@ use super::say::{CliError, Speaker};
 use crate::lang::Lang;
 use crate::operate::print::Out;
 use crate::operate::{explain, verify};
-use crate::service::running::Service;
+use crate::service::Service;
 
 fn lang(speaker: Speaker) -> Lang {
     if speaker.is_chinese() { Lang::Zh } else { Lang::En }

@@ -15,7 +15,8 @@ use crate::desk::lost;
 use crate::epochs::{Reason, Wanted, WantedEntry, erase, erase_refused};
 use crate::ingest;
 use crate::rights::reader::ReadError;
-use crate::service::running::{Service, now};
+use crate::service::Service;
+use crate::service::clock::now;
 use crate::store::copies;
 use crate::store::rows::restores::{NewGeneration, RestoreRow};
 
@@ -192,7 +193,7 @@ pub fn recovery(service: &Service, args: &RecoveryArgs, speaker: Speaker) -> Res
         service.store.end_recovery(service.now())?;
     }
     let awaited = service.store.awaited()?;
-    let phase = if args.end { RecoveryPhase::Over } else { service.recovering.phase(service)? };
+    let phase = if args.end { RecoveryPhase::Over } else { service.recovery_phase()? };
     let (word, zh) = match phase {
         RecoveryPhase::Gathering => ("gathering", "正在收回"),
         RecoveryPhase::Settling => ("settling", "正在归位"),

@@ -12,7 +12,7 @@ use super::say::{CliError, Speaker};
 use crate::calendar::office::midnight;
 use crate::office::import::staff;
 use crate::office::import::staff::{Assignment, Staff, StaffRow};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::people::{NewUser, User};
 
 /// A role that a sheet no longer names.

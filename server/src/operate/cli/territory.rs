@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::AreaCommand;
 use super::say::{CliError, Speaker};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::people::NewArea;
 
 /// `admin area`

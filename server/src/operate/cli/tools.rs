@@ -8,7 +8,7 @@ use super::open::{explain, schema};
 use super::say::{CliError, Speaker};
 use crate::config::Settings;
 use crate::operate::tools::export::to_file;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::tools::ReaderRole;
 use crate::store::tables::tools::READER;
 

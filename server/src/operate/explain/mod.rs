@@ -14,7 +14,7 @@ use gridledger_schema::set::{SchemaSet, Workflow};
 
 use crate::lang::Lang;
 use crate::rights::reader::ReadError;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// The workflow whose words are used.

@@ -6,6 +6,7 @@
 
 use crate::shown::tool_columns as columns;
 use crate::shown::tool_row as shown;
+use crate::store::rows::tools::FACET;
 pub mod export;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::SchemaSet;
 use sha2::{Digest as _, Sha256};
 
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::tools::{Shown, ToolLedger};
 use crate::store::{Store, StoreError};
 
@@ -87,7 +88,7 @@ fn shown_of(service: &Service, record: RecordId) -> Result<Option<Shown>, StoreE
         return Ok(None);
     };
     let record_type = service.schema.record_type(&row.record_type);
-    let document = documents.iter().find(|document| document.facet == columns::FACET);
+    let document = documents.iter().find(|document| document.facet == FACET);
     let (Some(record_type), Some(document)) = (record_type, document) else {
         return Ok(None);
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gridledger_schema::ids::AreaNo;
 
 use super::{Kind, VerifyReport, record};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::records::EventKind;
 

@@ -6,7 +6,7 @@ use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
 
 use super::{Kind, VerifyReport};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::audit::{FeedHead, KeptEntry};
 
@@ -108,7 +108,7 @@ fn follow_erased(
 ) -> Result<EntryHash, StoreError> {
     let of = format!("{}.{}", head.row.feed, kept.n);
     // A phone brought it back without what was erased since the backup.
-    let brought_back = kept.refused && service.recovering.restore().is_some();
+    let brought_back = kept.refused && service.restore().is_some();
     let gone = kept.refused && (kept.ended || kept.unkept);
     let erasures = service.store.erasures(Some(kept.record));
     if report.take(&of, erasures)?.is_some_and(|rows| rows.is_empty()) && !brought_back && !gone {

@@ -12,7 +12,7 @@ pub use print::cli_verify;
 
 use gridledger_schema::ids::hex;
 
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::tables::chain;
 

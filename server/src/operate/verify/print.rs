@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{VerifyReport, verify};
 use crate::lang::Lang;
-use crate::service::running::Service;
+use crate::service::Service;
 
 /// Verifies and prints. The exit code: 0 if all is as it should be, 1 if not or if the store cannot be read.
 pub fn cli_verify(service: &Service, json: bool, lang: Lang, out: &mut dyn Write) -> io::Result<u8> {

@@ -16,12 +16,12 @@ use serde_json::Value;
 
 use super::{Kind, VerifyReport};
 use crate::operate::tools;
+use crate::service::Service;
 use crate::service::clock::shown_time;
-use crate::service::running::Service;
-use crate::shown::tool_columns::FACET;
 use crate::shown::tool_row::shown;
 use crate::store::StoreError;
 use crate::store::rows::records::{DocumentRow, HistoryRow, LogRow, RecordRow};
+use crate::store::rows::tools::FACET;
 
 /// Checks one record; the digest term of each facet as its entries make it.
 pub(crate) fn check(

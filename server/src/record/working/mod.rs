@@ -18,15 +18,15 @@ use gridledger_schema::set::{Merge, RecordType};
 
 use lines::Lines;
 
-use crate::ingest::Stop;
-use crate::rights::reader::handlers;
-use crate::shown::tool_columns::FACET;
+use crate::record::stop::Stop;
 use crate::shown::tool_row::shown;
 use crate::store::StoreError;
 use crate::store::rows::people::FeedRow;
 use crate::store::rows::records::{
     Before, DocumentRow, LedgerWrite, LogRow, RecordLine, RecordRow, RecordWrite, SeenHeads, Source,
 };
+use crate::store::rows::tools::FACET;
+use gridledger_core::handlers::handlers;
 
 /// What an entry's author had seen of each facet it touches.
 pub(crate) type SeenFacets = Vec<(u8, Seen)>;

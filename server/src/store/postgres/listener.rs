@@ -11,9 +11,9 @@ use gridledger_schema::ids::AreaNo;
 
 use super::link;
 use super::readers::Readers;
-use crate::store::StoreError;
+use crate::store::heads::read_heads;
 use crate::store::notices::{Notice, Notices};
-use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError};
+use crate::store::sql::{Link as _, PostgresLink, SqlError};
 
 /// The channel's name.
 const CHANNEL: &str = "gridledger";
@@ -33,12 +33,9 @@ pub fn tell(link: &PostgresLink, notices: &[Notice]) -> Result<(), SqlError> {
     link.batch(&format!("NOTIFY {CHANNEL}, '{}'", Notice::write(notices)))
 }
 
-/// Reads the territory's number and the last position of each area's log.
-pub type ReadHeads = fn(&Connection<'_>) -> Result<(u64, Vec<(AreaNo, u64)>), StoreError>;
-
 /// What a poll found last.
+#[derive(Default)]
 struct Known {
-    read_heads: ReadHeads,
     territory: Option<u64>,
     heads: HashMap<AreaNo, u64>,
 }
@@ -46,7 +43,7 @@ struct Known {
 impl Known {
     /// Tells what is other than at the last poll. The first one only looks.
     fn poll(&mut self, readers: &Readers, notices: &Notices) {
-        let Ok((territory, heads)) = readers.read(self.read_heads) else {
+        let Ok((territory, heads)) = readers.read(read_heads) else {
             return;
         };
         let mut news = Vec::new();
@@ -101,13 +98,13 @@ pub struct Listener {
 
 impl Listener {
     /// Starts to listen.
-    pub fn start(url: &str, readers: Arc<Readers>, notices: Arc<Notices>, read_heads: ReadHeads) -> Self {
+    pub fn start(url: &str, readers: Arc<Readers>, notices: Arc<Notices>) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let (url, until) = (url.to_owned(), ended.clone());
         let thread = std::thread::Builder::new()
             .name("store-listener".into())
             .spawn(move || {
-                let mut known = Known { read_heads, territory: None, heads: HashMap::new() };
+                let mut known = Known::default();
                 while !until.load(Ordering::Relaxed) {
                     hear(&url, &until, (&readers, &notices), &mut known);
                     known.poll(&readers, &notices);

@@ -20,7 +20,7 @@ use super::notices::Notices;
 use super::sql::{Connection, Link as _};
 use super::{StoreError, steps};
 use crate::store::steps::{STEPS, Steps};
-use listener::{Listener, ReadHeads};
+use listener::Listener;
 use readers::Readers;
 use vacuum::Vacuum;
 use writer::Shared;
@@ -40,9 +40,8 @@ pub struct PostgresEngine {
 }
 
 impl PostgresEngine {
-    /// Opens the database, making its tables if they are not there. At most `group` writes share a commit. `read_heads` reads
-    /// what the listener compares from poll to poll.
-    pub fn open(url: &str, group: usize, read_heads: ReadHeads) -> Result<Self, StoreError> {
+    /// Opens the database, making its tables if they are not there. At most `group` writes share a commit.
+    pub fn open(url: &str, group: usize) -> Result<Self, StoreError> {
         let first = link::open(url)?;
         migrations::migrate(&first, STEPS)?;
         steps::make_identity(&Connection::new(&first))?;
@@ -59,7 +58,7 @@ impl PostgresEngine {
         Ok(Self {
             writers: writers.collect(),
             vacuum,
-            listener: Listener::start(url, readers.clone(), notices.clone(), read_heads),
+            listener: Listener::start(url, readers.clone(), notices.clone()),
             readers,
             notices,
         })

@@ -48,6 +48,14 @@ pub struct RouteRow {
     pub areas: Vec<(String, AreaNo)>,
 }
 
+impl RouteRow {
+    /// Whether a new record in this area goes on to one of the route's areas. An author who named this area and knew its
+    /// log up to `knew` means the area as it is now, unless it is closed.
+    pub fn leads_on(&self, knew: Option<u64>) -> bool {
+        self.closed || knew.is_none_or(|cursor| cursor < self.seq)
+    }
+}
+
 /// What a plan changes at once, when it begins to be applied.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TerritoryChange {

@@ -3,6 +3,9 @@
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId, ServerEpoch};
 
+/// The setting that says that the store was set back, and why.
+pub const SET_BACK: &str = "set_back";
+
 /// How a generation is to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewGeneration {

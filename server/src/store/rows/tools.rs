@@ -3,6 +3,9 @@
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::Label;
 
+/// What a tool reads: the facet of the read class that every role holds.
+pub const FACET: u8 = 0;
+
 /// The ledger of a record type, for tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolLedger {

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use gridledger_schema::ids::RecordId;
 
 use super::ledgers;
-use crate::rights::reader::handlers;
-use crate::shown::tool_columns::FACET;
 use crate::store::StoreError;
 use crate::store::rows::records::{Handled, RecordWrite};
+use crate::store::rows::tools::FACET;
 use crate::store::sql::Connection;
+use gridledger_core::handlers::handlers;
 
 /// Notes who handles a record from this write on, and who no longer does. Call it before the record's ledger row is written.
 pub(super) fn note(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreError> {

@@ -13,7 +13,6 @@ use gridledger_schema::limits;
 
 use super::plans;
 use crate::faults;
-use crate::ingest::leads_on;
 use crate::store::StoreError;
 use crate::store::rows::records::{Push, Writes};
 use crate::store::sql::{Cell, Connection, ToCell};
@@ -116,7 +115,7 @@ fn successors(c: &Connection<'_>, named: &BTreeMap<AreaNo, u64>) -> Result<BTree
         for area in routed.into_iter().map(|area| AreaNo(area as u32)) {
             // Only where it is named can an author have known what became of it.
             let knew = named.get(&area).copied().filter(|_| hop == 0);
-            let route = plans::route(c, area)?.filter(|route| leads_on(route, knew));
+            let route = plans::route(c, area)?.filter(|route| route.leads_on(knew));
             found.extend(route.into_iter().flat_map(|route| route.areas).map(|(_, part)| part));
         }
         areas.extend(&found);

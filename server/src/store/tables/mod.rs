@@ -25,5 +25,3 @@ mod restores;
 mod settings;
 mod shares;
 pub mod tools;
-
-pub(in crate::store) use nodes::read_heads;

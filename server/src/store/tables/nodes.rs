@@ -9,6 +9,7 @@ use gridledger_schema::wire::AreaInfo;
 use super::people;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::heads::read_territory_version;
 use crate::store::notices::{Notice, Notices};
 use crate::store::rows::nodes::{Bounds, Sent};
 use crate::store::sql::{Connection, Optional as _};
@@ -18,18 +19,6 @@ pub(super) fn territory_changes(c: &Connection<'_>) -> Result<(), StoreError> {
     c.execute("UPDATE territory SET version = version + 1", ())?;
     c.notice(Notice::Territory);
     Ok(())
-}
-
-/// The territory's number and the last position of each area's log.
-pub(in crate::store) fn read_heads(c: &Connection<'_>) -> Result<(u64, Vec<(AreaNo, u64)>), StoreError> {
-    let mut select = c.prepare_cached("SELECT area, head FROM areas")?;
-    let heads = select.query_map((), |row| Ok((AreaNo(row.get(0)?), row.get::<_, i64>(1)? as u64)))?;
-    Ok((version(c)?, heads.collect::<Result<_, _>>()?))
-}
-
-fn version(c: &Connection<'_>) -> Result<u64, StoreError> {
-    let mut select = c.prepare_cached("SELECT version FROM territory")?;
-    Ok(select.query_row((), |row| row.get::<_, i64>(0))? as u64)
 }
 
 /// Takes a counter that is higher than the one taken last; otherwise says which that is.
@@ -87,12 +76,12 @@ impl Store {
 
     /// A number that is another one whenever the territory is.
     pub fn territory_version(&self) -> Result<u64, StoreError> {
-        self.engine.read(version)
+        self.engine.read(read_territory_version)
     }
 
     /// The territory with its number, of one look.
     pub fn territory(&self) -> Result<(u64, Vec<AreaInfo>), StoreError> {
-        self.engine.read(|c| Ok((version(c)?, people::all_areas(c)?)))
+        self.engine.read(|c| Ok((read_territory_version(c)?, people::all_areas(c)?)))
     }
 
     /// Takes a request counter of a device at `now` (ms) if it is higher than any taken; the highest taken before it.

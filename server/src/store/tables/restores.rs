@@ -12,9 +12,9 @@ use crate::cells;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::rows::records::EventKind;
+use crate::store::rows::restores::SET_BACK;
 use crate::store::rows::restores::{Awaited, MissingRow, NewGeneration, Position, RestoreRow};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
-use crate::sync::set_back::SET_BACK;
 
 /// Numbers of devices, people and areas left out at a restore: some may have been handed out since the backup.
 const LEFT_OUT: i64 = 10_000;

@@ -15,7 +15,7 @@ use crate::BenchError;
 use crate::author::Author;
 use gridledger_server::config::Settings;
 use gridledger_server::operate::{cli, tools};
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_server::store::rows::records::{Push, SegmentVerdict, SignedEntry};
 use kinds::KINDS;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::BenchError;
 use crate::author::{Author, put};
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::rows::people::User;
 use gridledger_server::store::rows::records::Push;
 use gridledger_server::store::tables::bulk::{self, Size};

@@ -19,7 +19,7 @@ use gridledger_server::desk::ledger::question::Question;
 use gridledger_server::ingest;
 use gridledger_server::operate::{cli, tools};
 use gridledger_server::rights::reader::Reader;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_server::store::rows::records::LedgerQuery;
 use gridledger_server::store::sql::{Connection, Spelling};

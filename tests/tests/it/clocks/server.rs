@@ -230,7 +230,7 @@ fn a_recovery_does_not_end_on_a_clock_that_jumped() {
     let lost = patrol(&mut phones[0], "after the backup");
     phones[0].sync(&world).expect("a sync");
     world.restore(&backup);
-    let phase = |world: &World| world.service.recovering.phase(&world.service).expect("the phase");
+    let phase = |world: &World| world.service.recovery_phase().expect("the phase");
     // More than the window, and within what a clock may jump.
     world.set_server_skew(2 * DAY);
     assert_eq!(phase(&world), RecoveryPhase::Gathering);

@@ -14,7 +14,7 @@ use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{codes, passwords};
 use gridledger_server::config::Settings;
 use gridledger_server::http::signed_in::sessions::Session;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::Store;
 use gridledger_server::store::rows::people::{NewArea, NewUser, User, UserNo};
 use gridledger_tests::at_rest::lock;

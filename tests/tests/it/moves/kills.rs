@@ -8,7 +8,7 @@ use gridledger_schema::wire::Grant;
 use gridledger_server::auth::passwords;
 use gridledger_server::ingest;
 use gridledger_server::operate::verify::verify;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::Store;
 use gridledger_server::store::rows::people::NewUser;
 use gridledger_tests::desk::{Answer, Door};
@@ -49,7 +49,7 @@ fn ready() -> (World, u32) {
     };
     world.service.store.put_users(&[steward], world.service.now()).unwrap();
     // The nodes that go on with this store have the machine's clock.
-    let now = gridledger_server::service::running::now();
+    let now = gridledger_server::service::clock::now();
     world.service.store.confirm_clock(now).unwrap();
     world.restart();
     world.service.store.close();

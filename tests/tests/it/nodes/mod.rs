@@ -21,7 +21,7 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{Auth, codes, passwords};
 use gridledger_server::ingest;
-use gridledger_server::service::running::Service;
+use gridledger_server::service::Service;
 use gridledger_server::store::Store;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_tests::at_rest;

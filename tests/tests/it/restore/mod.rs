@@ -246,7 +246,7 @@ fn desks_and_new_work_wait_while_the_server_gathers() {
     assert!(made.record.is_some(), "{made:?}");
     // Whoever comes late finds it over, and a server that starts again does too.
     world.restart();
-    let phase = world.service.recovering.phase(&world.service).expect("the phase");
+    let phase = world.service.recovery_phase().expect("the phase");
     assert_eq!(phase, RecoveryPhase::Over);
 }
 

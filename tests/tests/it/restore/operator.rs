@@ -67,7 +67,7 @@ fn a_node_that_served_while_the_database_was_restored_stops() {
     world.pass(2_000);
     let refused = phone.sync(&world).expect_err("its node is of the former generation");
     assert!(matches!(refused, SyncFailure::Server(error) if error.code() == Code::ServerBehind));
-    let advice = world.service.set_back.advice(&world.service).expect("the store");
+    let advice = world.service.set_back_advice().expect("the store");
     assert!(advice.expect("it says so").ends_with("start this node again"));
     world.restart();
     phone.sync(&world).expect("it moves on");

@@ -207,7 +207,7 @@ fn a_request_of_another_generation_is_told_so_and_nothing_of_it_is_taken() {
     assert_eq!((notice.former, notice.epoch), (former, scene.world.service.identity.epoch));
     assert_eq!(notice.known, [(scene.device.feed, 0)]);
     assert_eq!(scene.world.service.store.feed_head(scene.device.feed).expect("the feed").0, 0);
-    let phase = scene.world.service.recovering.phase(&scene.world.service);
+    let phase = scene.world.service.recovery_phase();
     assert_eq!(phase.expect("the phase"), RecoveryPhase::Gathering);
 }
 

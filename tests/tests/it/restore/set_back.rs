@@ -24,7 +24,7 @@ fn is_behind(result: Result<gridledger_client::SyncReport, SyncFailure>) -> bool
 }
 
 fn is_set_back(world: &World) -> bool {
-    world.service.set_back.why(&world.service).expect("the store").is_some()
+    world.service.why_set_back().expect("the store").is_some()
 }
 
 /// A phone that has heard of nothing works on, until the log is longer than it was.
@@ -259,12 +259,12 @@ fn a_log_that_went_on_takes_no_edit_of_what_it_replaced() {
         assert_eq!(shown_label(&mut reader, house).as_deref(), Some("mine"));
     }
     assert!(!is_set_back(&world), "it only claims");
-    assert_eq!(world.service.set_back.claims(&world.service), 1);
+    assert_eq!(world.service.phones_ahead(), 1);
 
     world.pass(1_000);
     world.restore_in_place();
     settle(&world, &mut [&mut reader, &mut b, &mut a]);
-    assert_eq!(world.service.set_back.claims(&world.service), 0);
+    assert_eq!(world.service.phones_ahead(), 0);
     for phone in [&mut a, &mut b, &mut reader] {
         let shown = phone.engine().for_check().get(house).expect("the store");
         let conflicts = shown.expect("the household").conflicts();

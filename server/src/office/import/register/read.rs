@@ -6,6 +6,7 @@ use super::address::{self, Address, Part, incomplete, parse_part};
 use crate::calendar::date::Date;
 use crate::office::import::cell::{choice, code, name, phones, text};
 use crate::office::import::columns::Column;
+use crate::office::import::date::{parse_date, parse_year};
 use crate::office::import::fault::{Report, Wrong, quoted};
 use crate::office::import::places::Places;
 use crate::office::import::sheet::Row;
@@ -169,7 +170,7 @@ impl<'a> Reader<'a> {
         let birth_year = birth_year.flatten();
         let phones = row.take(report, "phone", phones(self.words)).unwrap_or_default();
         let kind = row.take(report, "kind", choice(self.words, "residency_kind", KINDS));
-        let from = row.take(report, "from", said(self.words, Date::parse)).flatten();
+        let from = row.take(report, "from", said(self.words, parse_date)).flatten();
         let Some(name) = name else {
             let about_a_person = ["relation_to_head", "gender", "birth_year", "phone"];
             if row.cell("name").is_empty() && about_a_person.iter().any(|column| !row.cell(column).is_empty())
@@ -182,7 +183,7 @@ impl<'a> Reader<'a> {
     }
 
     fn birth_year(&self, cell: &str) -> Result<u16, Wrong> {
-        let year = Date::parse_year(cell)?;
+        let year = parse_year(cell)?;
         if year <= self.today.year() { Ok(year) } else { Err(unborn(year)) }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::office::import::register::key;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::rows::desk::ImportKey;
 
 /// Hexadecimal digits kept of a value's hash.

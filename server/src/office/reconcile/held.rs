@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::base::Base;
 use super::names::{Namer, comparable};
 use crate::office::import::register::key;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::records::{LedgerQuery, LedgerRow};
 

@@ -11,7 +11,7 @@ use super::people;
 use super::things::{Row, Thing};
 use crate::office::import::fault::Wrong;
 use crate::office::import::register::key;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 
 /// Which record each thing is.

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::desk::disclosure::reads;
 use crate::desk::disclosure::unmask;
 use crate::desk::ledger::cursor::{Cursor, binding};
 use crate::desk::ledger::not_a_cursor;
-use crate::desk::reads;
 use crate::rights::reader::{ReadError, Reader};
 use crate::store::rows::reads::ReadKind;
 use crate::store::rows::records::{LedgerQuery, LedgerRow};

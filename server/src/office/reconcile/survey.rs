@@ -14,7 +14,7 @@ use super::pair::{Ground, Pairs, pair};
 use super::things::{Row, Thing, things};
 use super::{ImportError, ImportOptions};
 use crate::office::import::register::{Register, key};
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::desk::ImportKey;
 

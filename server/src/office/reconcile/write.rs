@@ -17,7 +17,7 @@ use crate::desk::writing::DeskVerdict;
 use crate::desk::writing::feed::{DeskFeed, Draft, SheetNotes};
 use crate::record::moving;
 use crate::record::parts::Part;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::desk::{ImportKey, Notes};
 use crate::store::rows::people::User;

@@ -22,7 +22,7 @@ pub use survey::Prepared;
 use gridledger_schema::wire::Grant;
 
 use crate::office::import::register::Register;
-use crate::service::running::Service;
+use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::User;
 
