@@ -1,10 +1,10 @@
-//! Every code an answer can carry. Stable: a code is never renamed or used for something else.
+//! This file lists every code an answer can carry. A code is never renamed or given another meaning.
 
 use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($variant:ident => $text:literal, $http:literal, $retry:literal, $zh:literal, $en:literal;)*) => {
-        /// A stable code for a refusal or an error, the same on phone and server.
+        /// The stable code of a refusal or an error, the same on phone and server.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Code { $(#[doc = $en] $variant,)* }
 
@@ -12,11 +12,11 @@ macro_rules! codes {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The code as it travels.
+            /// The code's text on the wire.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
-            /// The HTTP status of an answer that is nothing but this code.
+            /// The HTTP status of an answer that holds nothing but this code.
             pub fn http_status(self) -> u16 {
                 match self { $(Self::$variant => $http,)* }
             }
@@ -103,7 +103,7 @@ codes! {
 }
 
 impl Code {
-    /// The code of a text that came over the wire.
+    /// Finds the code of a text that came over the wire.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.as_str() == text)
     }
@@ -121,7 +121,7 @@ impl Serialize for Code {
     }
 }
 
-/// Why one entry was refused: the code, the rule in a few words, and the field it is about.
+/// The reason why an entry was refused: the code, the rule in a few words, and the field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("{code}: {rule}{}", .field.as_ref().map(|f| format!(" ({f})")).unwrap_or_default())]
 pub struct Refusal {
@@ -129,18 +129,18 @@ pub struct Refusal {
     pub code: Code,
     /// The rule, in a few English words.
     pub rule: String,
-    /// The field, where one is to blame.
+    /// The field that broke the rule, if a single field did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }
 
 impl Refusal {
-    /// A refusal that no single field is to blame for.
+    /// Makes a refusal that no single field is to blame for.
     pub fn new(code: Code, rule: impl Into<String>) -> Self {
         Self { code, rule: rule.into(), field: None }
     }
 
-    /// A refusal because of `field`.
+    /// Makes a refusal because of `field`.
     pub fn of_field(code: Code, field: &str, rule: impl Into<String>) -> Self {
         Self { code, rule: rule.into(), field: Some(field.into()) }
     }

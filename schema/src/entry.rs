@@ -1,29 +1,30 @@
-//! An entry: one user action on one record, in the record's own terms.
+//! An entry holds one user action on one record, as operations on the record's fields.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ids::{AreaNo, FeedId, RecordId};
 
-/// One user action on one record. Its place in a feed, what its author had seen, and what was meant.
+/// One user action on one record: its place in a feed, how much its author had seen, and the intents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Position in the feed, from 1.
     pub n: u64,
-    /// When it was done: the device's corrected clock, ms since 1970-01-01 UTC.
+    /// The time of the action: the device's corrected clock, ms since 1970-01-01 UTC.
     pub at: i64,
-    /// What the author had seen of the record: its area's log up to this position, and the author's own earlier entries.
+    /// The author had seen the log of the record's area up to this position, and the author's own earlier
+    /// entries.
     pub cursor: u64,
     /// The role the author acted under.
     pub role: String,
     /// The record created or edited.
     pub target: Target,
-    /// What was meant, in order.
+    /// The operations, in order.
     pub intents: Vec<Intent>,
 }
 
 impl Entry {
-    /// The record this entry of `feed` is about.
+    /// The record that this entry of `feed` creates or edits.
     pub fn record(&self, feed: FeedId) -> RecordId {
         match &self.target {
             Target::Create { .. } => RecordId::created_by(feed, self.n),
@@ -31,13 +32,13 @@ impl Entry {
         }
     }
 
-    /// The facets its intents touch, as a bit set; a creating entry always touches facet 0.
+    /// The facets that the intents touch, as a bit set. A creating entry always touches facet 0.
     pub fn facets(&self) -> u64 {
         let creates = u64::from(matches!(self.target, Target::Create { .. }));
         self.intents.iter().fold(creates, |bits, intent| bits | 1 << (intent.facet & 63))
     }
 
-    /// The characters that its splices insert, and those that they delete.
+    /// The characters that all splices insert, and those that they delete.
     pub fn spliced(&self) -> (u64, u64) {
         let spliced = self.intents.iter().map(|intent| match &intent.op {
             Op::Splice { delete, insert, .. } => (insert.chars().count() as u64, u64::from(*delete)),
@@ -47,7 +48,7 @@ impl Entry {
     }
 }
 
-/// What an entry is about.
+/// The record that an entry creates or edits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -60,12 +61,12 @@ pub enum Target {
     },
     /// A record that exists.
     Edit {
-        /// Which one.
+        /// The record's id.
         record: RecordId,
     },
 }
 
-/// One thing meant: an operation on a field.
+/// One operation on one field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     /// The facet (read class) the field belongs to; 0 is the ordinary one.
@@ -73,7 +74,7 @@ pub struct Intent {
     pub facet: u8,
     /// The field's name.
     pub field: String,
-    /// What to do with it.
+    /// The operation.
     #[serde(flatten)]
     pub op: Op,
 }
@@ -83,7 +84,7 @@ fn is_zero(facet: &u8) -> bool {
     *facet == 0
 }
 
-/// The operations. Each names its own merge, so deriving needs no schema.
+/// The operations. Each names its own merge, so that deriving needs no schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Op {
@@ -99,16 +100,16 @@ pub enum Op {
     },
     /// Add to a counter.
     Increment {
-        /// How much; may be negative.
+        /// The amount; it may be negative.
         by: i64,
     },
     /// Replace a stretch of a shared text.
     Splice {
-        /// Where, in Unicode scalar values of the text as the author saw it.
+        /// The position, in Unicode scalar values of the text as the author saw it.
         pos: u32,
-        /// How many scalar values go.
+        /// The number of scalar values that are deleted.
         delete: u32,
-        /// What comes.
+        /// The text that is inserted.
         insert: String,
     },
     /// Put an item into a set.
@@ -133,14 +134,14 @@ pub enum Op {
         /// Field to value.
         value: Map<String, Value>,
     },
-    /// Take a child away. A concurrent edit of it keeps it.
+    /// Remove a child. A concurrent edit of the child keeps it.
     RemoveChild {
         /// The child's id.
         child: String,
     },
     /// A workflow event.
     Event {
-        /// What was done: `accept`, `escalate` …
+        /// The verb: `accept`, `escalate` …
         verb: String,
         /// Its arguments.
         #[serde(default)]

@@ -1,4 +1,4 @@
-//! Newtypes for every id, number and position. Parsed once, at the edge.
+//! This file has a newtype for every id, number and position. Each is parsed once, at the edge.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// A text that is not an id of the kind it was read as.
+/// The error for a text that is not an id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a {what}: {text:?}")]
 pub struct IdError {
     /// The kind of id expected.
     pub what: &'static str,
-    /// What was given, cut to 64 characters.
+    /// The text given, cut to 64 characters.
     pub text: String,
 }
 
@@ -22,12 +22,14 @@ impl IdError {
     }
 }
 
-/// One installation's log: 16 bytes, the Automerge actor of everything derived from it.
+/// The id of one installation's log: 16 bytes. It is the Automerge actor of every change derived from that
+/// log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeedId(pub [u8; 16]);
 
 impl FeedId {
-    /// The id of a device key's feed number `ordinal`: the key's first feed is 0, each fork starts the next.
+    /// The id of feed number `ordinal` of a device key: the key's first feed is 0, each fork starts the next.
+    /// It is the first 16 bytes of SHA-256 over `gridledger/feed/v1`, the key and the ordinal (big-endian).
     pub fn of_key(public_key: &[u8; 32], ordinal: u32) -> Self {
         let mut hash = Sha256::new();
         hash.update(b"gridledger/feed/v1");
@@ -37,12 +39,14 @@ impl FeedId {
     }
 }
 
-/// One record, for ever: 16 bytes, derived from the entry that created it; shown as a UUID (version 8).
+/// The permanent id of a record: 16 bytes, derived from the entry that created it. It is shown as a UUID of
+/// version 8 (RFC 9562, section 5.8).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(pub [u8; 16]);
 
 impl RecordId {
-    /// The id of the record that entry `n` of `feed` creates (RFC 9562, section 5.8).
+    /// The id of the record that entry `n` of `feed` creates. It is the first 16 bytes of SHA-256 over
+    /// `gridledger/record/v1`, the feed and `n` (big-endian), with the UUID's version and variant bits set.
     pub fn created_by(feed: FeedId, n: u64) -> Self {
         let mut hash = Sha256::new();
         hash.update(b"gridledger/record/v1");
@@ -55,22 +59,22 @@ impl RecordId {
     }
 }
 
-/// An area's short number, given by the server when the area was made; never used again.
+/// An area's short number. The server gives it when the area is made and never uses it again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AreaNo(pub u32);
 
-/// A device's short number, given by the server at enrolment.
+/// A device's short number. The server gives it at enrolment.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeviceNo(pub u32);
 
-/// The generation of a server's store; a restored backup gets a new one.
+/// The generation of a server's store. A restored backup gets a new one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ServerEpoch(pub u64);
 
-/// SHA-256 over an entry and the hash before it.
+/// The hash of an entry, chained to the hash before it (`sync-core`'s `canonical::hash`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryHash(pub [u8; 32]);
 
@@ -85,7 +89,7 @@ fn first_16(bytes: &[u8]) -> [u8; 16] {
     out
 }
 
-/// Lower-case hex of `bytes`.
+/// Writes `bytes` as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
@@ -94,7 +98,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Bytes of a hex text of exactly `N` bytes; `None` for anything else.
+/// Reads a hex text of exactly `N` bytes; `None` for anything else.
 pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let text = text.as_bytes();
     if text.len() != N * 2 {

@@ -1,7 +1,11 @@
-//! What phone and server must agree on: ids, entries, limits, error codes, and the schema as data.
+//! This crate holds everything phone and server must agree on: ids, entries, limits, error codes, and the
+//! schema.
 //!
-//! Reading order: [`ids`] names things, [`entry`] is what a person did, [`code`] is every answer a refusal can
-//! have, [`limits`] bounds all of it, [`suite`] numbers the algorithms, [`wire`] is what one sync carries, [`set`] loads record types and roles.
+//! Reading order: [`ids`] names things, [`entry`] is one user action, [`code`] is every code a refusal can
+//! have, [`limits`] bounds everything, [`suite`] numbers the algorithms, [`wire`] is the content of one sync,
+//! [`set`] loads record types and roles.
+
+#![warn(missing_docs)]
 
 pub mod code;
 pub mod entry;

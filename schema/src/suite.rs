@@ -1,9 +1,11 @@
-//! Algorithm suites: the number that says by which signature, hash, cipher and key wrap some bytes were made.
+//! This file numbers the algorithm suites. The number names the signature, hash, cipher and key wrap of some
+//! bytes.
 //!
-//! The number travels in envelopes, segments, receipts, notices and the welcome, and is kept with devices, feeds, receipts and
-//! the phone's key file. Bytes of one suite mean nothing in another: the number is part of what is hashed and signed.
+//! The number travels in envelopes, segments, receipts, notices and the welcome. It is kept with devices,
+//! feeds, receipts and the phone's key file. Bytes of one suite mean nothing in another: the number is part
+//! of the bytes that are hashed and signed.
 
-/// A suite of algorithms. A number is never used again for something else.
+/// A suite of algorithms. A number is never used again for another suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 #[repr(u8)]
 pub enum Suite {
@@ -14,15 +16,15 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// Every suite this version runs.
+    /// Every suite that this version runs.
     pub const ALL: &'static [Self] = &[Self::Ed25519Sha256];
 
-    /// The suite of a number; `None` for one that this version does not run.
+    /// Finds the suite of a number; `None` for a suite that this version does not run.
     pub fn of_number(number: u64) -> Option<Self> {
         Self::ALL.iter().copied().find(|suite| u64::from(suite.number()) == number)
     }
 
-    /// Its number, from 1.
+    /// The suite's number, from 1.
     pub fn number(self) -> u8 {
         self as u8
     }

@@ -1,4 +1,5 @@
-//! What one sync carries, as data. How it is laid out in bytes is `sync-core`'s `wire` module and `docs/protocol.md`.
+//! This file holds the content of one sync, as data. Its layout in bytes is in `sync-core`'s `wire` module
+//! and in `docs/protocol.md`.
 
 use std::fmt;
 
@@ -12,105 +13,109 @@ pub const PROTOCOL: u8 = 2;
 /// The oldest version that a server still answers, in that version's own form.
 pub const OLDEST_PROTOCOL: u8 = 1;
 
-/// What a phone sends.
+/// A phone's request.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Request {
-    /// The store generation the phone's cursors belong to; `None` before the first answer.
+    /// The store generation of the phone's cursors; `None` before the first answer.
     pub server_epoch: Option<ServerEpoch>,
-    /// Fingerprint of the schema set the phone has.
+    /// The fingerprint of the phone's schema set.
     pub schema: [u8; 8],
-    /// What the phone holds of each area.
+    /// The phone's cursor in each area that it holds.
     pub cursors: Vec<AreaCursor>,
-    /// Which areas it wants beside those.
+    /// The areas that the phone wants.
     pub want: Want,
-    /// Bytes of answer it will take, 0 for no limit of its own.
+    /// Bytes of answer that the phone takes; 0 for no limit of its own.
     pub budget: u32,
-    /// Its own feeds, each with the last entry it holds: (the key's feed number, n). Their entries up to there come
-    /// down by number only.
+    /// The phone's own feeds, each with its last entry: (the key's feed number, n). The answer names these
+    /// entries by number only.
     pub own: Vec<(u32, u64)>,
-    /// Stretches of feeds: its own, and those it carries.
+    /// Stretches of feeds: the phone's own, and those it carries for other devices.
     pub segments: Vec<Segment>,
-    /// The fingerprint of the rights it knows, so that they travel only when they changed.
+    /// The fingerprint of the rights that the phone knows. Rights travel only when they changed.
     pub grants: [u8; 4],
-    /// Enrolment in the same round trip.
+    /// The enrolment, when the phone enrols in the same round trip.
     pub enrol: Option<Enrol>,
     /// Unmasked reads made on the phone that the server does not have yet, in order.
     pub reads: Vec<Read>,
-    /// Refused entries that their author asks a supervisor about, until the ruling came.
+    /// Refused entries that their author asks a supervisor about. The phone repeats them until the ruling
+    /// arrives.
     pub asks: Vec<Ask>,
-    /// Whether a new lease is asked for.
+    /// Whether the phone asks for a new lease.
     pub lease: bool,
-    /// What it brings besides while its server recovers what a restore lost.
+    /// The phone's part in the server's recovery after a restore.
     pub recovery: Option<Recovery>,
-    /// The mark with which the log of each cursor's area was told up to there, 0 for none; nothing where it shows none.
+    /// The mark of each cursor's area: the mark that the server gave with the log up to that cursor, 0 for
+    /// none. Empty if the phone has no mark.
     pub marks: Vec<u16>,
 }
 
-/// What a phone brings besides its entries after its server was restored from a backup.
+/// A phone's part in the recovery of a server that was restored from a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Recovery {
-    /// Receipts that prove what entries of this request's segments were decided before, each with the store generation
-    /// that signed it.
+    /// Receipts that prove earlier verdicts on entries of this request's segments, each with the store
+    /// generation that signed it.
     pub receipts: Vec<(ServerEpoch, Receipt)>,
-    /// What the authors of entries of a former generation had seen of others.
+    /// The clocks that authors of entries of a former generation had seen.
     pub seen: Vec<EntrySeen>,
-    /// Entries that lost what they said, because that was erased: their hashes stand for them.
+    /// Entries whose content was erased. Their hashes stand for them.
     pub emptied: Vec<(FeedId, u64, EntryHash)>,
-    /// Entries with a receipt that did not fit this request.
+    /// The number of entries with a receipt that did not fit this request.
     pub left: u64,
-    /// What this phone holds and the server did not give back.
+    /// Changes that this phone holds and the server did not give back.
     pub missing: Vec<Missing>,
 }
 
-/// What an entry's author had seen of others: a position of a log that was lost says it no longer.
+/// The clock that an entry's author had seen. A position in a lost log no longer tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntrySeen {
     /// The feed the entry stands in.
     pub feed: FeedId,
-    /// Its number there.
+    /// The entry's number in the feed.
     pub n: u64,
-    /// Of each facet it touches, how many changes each other feed had made there: (facet, feed, count).
+    /// For each facet that the entry touches, the number of changes that each other feed had made there:
+    /// (facet, feed, count).
     pub clock: Vec<(u8, FeedId, u64)>,
 }
 
-/// Changes of a feed that a phone holds.
+/// Changes of one feed that a phone holds and the server lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Missing {
     /// The record.
     pub record: RecordId,
-    /// The area it is in, as the phone knows it.
+    /// The record's area, as the phone knows it.
     pub area: AreaNo,
     /// The facet.
     pub facet: u8,
-    /// Whose changes.
+    /// The feed of the changes.
     pub feed: FeedId,
-    /// How many of them there are in the record's facet.
+    /// The number of that feed's changes in the record's facet.
     pub count: u64,
 }
 
-/// Somebody saw personal values on the phone: who is the phone's user; what, why and when stand here, never the values.
+/// An unmasked read on the phone, by the phone's user. It names record, fields, reason and time, never the
+/// values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// The device's own count, from 1, without a gap.
+    /// The device's own count of its reads, from 1, without a gap.
     pub n: u64,
-    /// When, ms since 1970, by the phone's corrected clock.
+    /// The time, ms since 1970, by the phone's corrected clock.
     pub at: i64,
     /// The record.
     pub record: RecordId,
     /// The fields shown.
     pub fields: Vec<String>,
-    /// Why, as the reader said it.
+    /// The reason, as the reader gave it.
     pub reason: String,
 }
 
 /// A refused entry that its author asks a supervisor about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// The feed it stands in.
+    /// The feed of the entry.
     pub feed: FeedId,
-    /// Its number there.
+    /// The entry's number in the feed.
     pub n: u64,
-    /// What the author adds.
+    /// The author's note.
     pub note: String,
 }
 
@@ -120,46 +125,46 @@ pub enum Want {
     /// Every area its user has rights in.
     #[default]
     All,
-    /// Those it has cursors for, and these codes.
+    /// The areas of its cursors, and these area codes.
     Only(Vec<String>),
 }
 
-/// A one-time code and the key it is to be bound to.
+/// An enrolment: a one-time code, and the key to bind to it.
 #[derive(Clone, PartialEq)]
 pub struct Enrol {
     /// The one-time code.
     pub code: String,
     /// The device's Ed25519 public key.
     pub public_key: [u8; 32],
-    /// What the device calls itself, for the list of devices.
+    /// The device's name in the list of devices.
     pub label: String,
 }
 
-/// The code opens a door: it is not shown.
+/// The code grants access, so the debug text leaves it out.
 impl fmt::Debug for Enrol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Enrol {{ label: {:?}, .. }}", self.label)
     }
 }
 
-/// What a phone holds of an area: every record that last changed at or before `reached`, and of the others
-/// everything up to `floor`. At rest the two are the same number.
+/// A phone's position in an area. The phone holds every record that last changed at or before `reached`, and
+/// of the others everything up to `floor`. At rest the two are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AreaCursor {
     /// The area.
     pub area: AreaNo,
-    /// Held of every record.
+    /// The phone holds every record's entries up to here.
     pub floor: u64,
-    /// Records that last changed up to here are held whole.
+    /// The phone holds every record whole that last changed up to here.
     pub reached: u64,
 }
 
 /// Consecutive entries of one feed, under one signature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
-    /// Whose feed.
+    /// The feed.
     pub feed: FeedId,
-    /// The feed's suite: by it entries are hashed and the segment is signed.
+    /// The feed's suite, which hashes the entries and signs the segment.
     pub suite: Suite,
     /// First 8 bytes of the hash before the first entry.
     pub before: [u8; 8],
@@ -169,125 +174,128 @@ pub struct Segment {
     pub signature: [u8; 64],
 }
 
-/// One piece of an answer; the phone commits each in one transaction.
+/// One piece of an answer. The phone commits each in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame {
     /// The answer to an enrolment.
     Welcome(Welcome),
-    /// The server's clock, and the store generation that the rest of the answer is of.
+    /// The server's clock, and the store generation of the rest of the answer.
     Time {
         /// The clock, ms since 1970.
         at: i64,
         /// The generation.
         epoch: ServerEpoch,
     },
-    /// The user's rights, when they changed.
+    /// The user's rights, if they changed.
     Grants(GrantSet),
-    /// The schema set, when the phone's differs: the bundle's text.
+    /// The schema set's bundle, if the phone has another set.
     Schema(String),
-    /// What became of the entries pushed.
+    /// The verdicts on the entries pushed.
     Receipt(Receipt),
-    /// An area the phone now holds.
+    /// An area that the phone now holds.
     Granted(AreaInfo),
-    /// An area the phone holds no longer.
+    /// An area that the phone no longer holds.
     Withdrawn(AreaNo),
     /// News of an area.
     Delta(Delta),
-    /// How long residents' fields may be read, and the secret that opens them.
+    /// The time until which residents' fields may be read, and the secret that opens them.
     Lease(Lease),
-    /// Reads are kept up to this number.
+    /// The server keeps the phone's reads up to this number.
     ReadsKept(u64),
-    /// The times under which own entries were decided; before the receipt that proves it.
+    /// The times under which the server decided the phone's own entries. It comes before the receipt that
+    /// proves it.
     Times(Times),
-    /// What a supervisor made of a refused entry.
+    /// A supervisor's ruling on a refused entry.
     Ruling(Ruling),
-    /// The store is another generation than the request's cursors: nothing else of the request was looked at.
+    /// The store is of another generation than the request's cursors. The server looked at nothing else of
+    /// the request.
     Restored(Restored),
-    /// How far the recovery has come; an answer to whoever brings something for it.
+    /// The phase of the recovery, for a phone that brings something for it.
     Recovery(RecoveryPhase),
-    /// The last frame; `more` when the byte budget ended the answer early.
+    /// The last frame. `more` says that the byte budget ended the answer early.
     End {
-        /// Ask again.
+        /// The phone should ask again.
         more: bool,
     },
 }
 
-/// A restored server's signed word to a phone of a former generation: what is its generation now, and what it has of
-/// the phone's feeds.
+/// A restored server's signed notice to a phone of a former generation. It names the present generation, and
+/// the phone's entries that the server has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// The suite of the signature; `None` in the form of protocol 1.
     pub suite: Option<Suite>,
-    /// The generation the request named.
+    /// The generation that the request named.
     pub former: ServerEpoch,
-    /// The generation now.
+    /// The present generation.
     pub epoch: ServerEpoch,
-    /// When it began, ms since 1970.
+    /// The start of the present generation, ms since 1970.
     pub at: i64,
-    /// The phone's feeds, each with its last entry here; the feeds are those of the request.
+    /// The request's feeds, each with its last entry on this server.
     pub known: Vec<(FeedId, u64)>,
     /// The server's signature over all of these.
     pub signature: [u8; 64],
 }
 
-/// How far a recovery has come.
+/// The phases of a recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecoveryPhase {
-    /// Phones offer again what they have receipts for; what is new waits.
+    /// Phones offer the entries they have receipts for; new entries wait.
     Gathering,
-    /// All have offered: what is new is taken; what was made on something that is not here waits for it.
+    /// All phones have offered. The server takes new entries; an entry whose ground is missing waits for it.
     Settling,
-    /// It is over: what is not here will not come by itself.
+    /// The recovery is over. Missing entries will not come by themselves.
     Over,
 }
 
-/// Entries of a feed that were decided under other times than they came with: a copy of their phone had sent them.
+/// The times under which entries of a feed were decided, where they differ from the phone's. A copy of the
+/// phone had sent these entries earlier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Times {
     /// The feed.
     pub feed: FeedId,
     /// The last of the entries.
     pub n: u64,
-    /// The time of each, in ms since 1970, up to the last.
+    /// The time of each entry up to the last, in ms since 1970.
     pub at: Vec<i64>,
 }
 
-/// How long a phone may show residents' fields.
+/// A lease: the time until which a phone may show residents' fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Until then, ms since 1970, by the server's clock.
+    /// The end, ms since 1970, by the server's clock.
     pub until: i64,
     /// The device's lease secret: the same at every renewal.
     pub secret: [u8; 32],
 }
 
-/// What a supervisor made of a refused entry.
+/// A supervisor's ruling on a refused entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
     /// The feed of the refused entry.
     pub feed: FeedId,
-    /// Its number there.
+    /// The entry's number in the feed.
     pub n: u64,
     /// Whether its intents were admitted, as an entry under the supervisor's own name.
     pub admitted: bool,
     /// The supervisor's code (login).
     pub by: String,
-    /// When, ms since 1970.
+    /// The time, ms since 1970.
     pub at: i64,
-    /// The supervisor's words.
+    /// The supervisor's note.
     pub note: String,
 }
 
-/// What a newly enrolled device is told.
+/// The answer to a newly enrolled device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Welcome {
     /// The suite of the server's key; `None` in the form of protocol 1.
     pub suite: Option<Suite>,
-    /// Its number.
+    /// The number.
     pub device: DeviceNo,
     /// The store's generation.
     pub server_epoch: ServerEpoch,
-    /// The key that receipts are signed with.
+    /// The server's key, which signs receipts.
     pub server_key: [u8; 32],
     /// The user's code (login).
     pub user: String,
@@ -295,45 +303,46 @@ pub struct Welcome {
     pub name: String,
 }
 
-/// A user's rights: role at area, from and until, over the territory as it is.
+/// A user's rights: each role held, with area, start and end, over the present territory.
 #[derive(Clone, Debug, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct GrantSet {
     /// Each role held.
     pub grants: Vec<Grant>,
-    /// The territory's mark: when it is another, the areas held are told of anew. 0: none is known.
+    /// The territory's mark. When it changes, the server sends the held areas again. 0 stands for no known
+    /// mark.
     pub territory: u32,
 }
 
-/// One role at one area and all below it.
+/// A role at one area and all areas below it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Grant {
     /// The role's code.
     pub role: String,
-    /// The area it is held at.
+    /// The area at which it is held.
     pub area: AreaNo,
-    /// Valid from, ms since 1970.
+    /// The start, ms since 1970.
     pub from: i64,
-    /// Valid until (exclusive), if it ends.
+    /// The end (exclusive), ms since 1970, if there is one.
     pub to: Option<i64>,
 }
 
-/// The server's signed word that a feed is decided up to `n`.
+/// The server's signed statement that a feed is decided up to `n`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The suite of the signature. `None` for a receipt in the form of protocol 1: its `first` proves nothing, it speaks of
-    /// entry `n` alone.
+    /// The suite of the signature. `None` for a receipt in the form of protocol 1, which proves entry `n`
+    /// alone, not those from `first`.
     pub suite: Option<Suite>,
     /// The feed.
     pub feed: FeedId,
-    /// The first entry whose verdict is told here.
+    /// The first entry whose verdict this receipt gives.
     pub first: u64,
-    /// Decided up to here; 0 when nothing is.
+    /// The last decided entry; 0 if none is decided.
     pub n: u64,
     /// The hash of entry `n`.
     pub hash: EntryHash,
-    /// Entries from `first` to `n` that were refused, the rest of those was stored.
+    /// The refused entries from `first` to `n`. The server stored the others.
     pub refused: Vec<(u64, Refusal)>,
-    /// What stopped the rest of the segment, if something did.
+    /// The refusal that stopped the rest of the segment, if one did.
     pub stopped: Option<Refusal>,
     /// The server's signature over epoch, feed, first, n, hash and the refusals.
     pub signature: [u8; 64],
@@ -342,9 +351,9 @@ pub struct Receipt {
 /// An area's name and place, for people.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct AreaInfo {
-    /// Its number.
+    /// The number.
     pub no: AreaNo,
-    /// The area above, as the territory stands now.
+    /// The area above, in the present territory.
     pub parent: Option<AreaNo>,
     /// The office's code.
     pub code: String,
@@ -352,25 +361,25 @@ pub struct AreaInfo {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Where it lay and lies, and from when until when, once it was moved. While there are none it has always lain
-    /// in `parent`.
+    /// The areas it lay and lies in, each with its time, once the area was moved. Without edges it has always
+    /// lain in `parent`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edges: Vec<Edge>,
 }
 
-/// An area lies in another for a time. In a hand-over it lies in two.
+/// A time for which an area lies in another. During a hand-over it lies in two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Edge {
     /// The area above.
     pub above: AreaNo,
-    /// From then, ms since 1970.
+    /// The start, ms since 1970.
     pub from: i64,
-    /// Until then (exclusive), if it ends.
+    /// The end (exclusive), ms since 1970, if there is one.
     pub to: Option<i64>,
 }
 
 impl Edge {
-    /// Whether it holds at a time.
+    /// Whether the edge holds at a time (ms since 1970).
     pub fn is_valid(&self, at: i64) -> bool {
         self.from <= at && self.to.is_none_or(|to| at < to)
     }
@@ -379,26 +388,26 @@ impl Edge {
 /// News of an area: records in the order in which they last changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delta {
-    /// The cursor this goes on from; a phone elsewhere ignores it.
+    /// The cursor that this delta continues. A phone at another cursor ignores it.
     pub from: AreaCursor,
     /// The cursor after it.
     pub to: AreaCursor,
-    /// Each record with its entries since `from.floor`, or whole.
+    /// The changed records, each with its entries since `from.floor`, or whole.
     pub records: Vec<RecordNews>,
-    /// Digest of each facet over the whole area at `to`, when `to` is the log's end: (facet, digest).
+    /// The digest of each facet over the whole area, if `to` is the log's end: (facet, digest).
     pub digests: Vec<(u8, [u8; 16])>,
-    /// The mark of the log's end, when `to` is that and another than `from`; 0 for none.
+    /// The mark of the log's end, if `to` is that end and differs from `from`; 0 for none.
     pub mark: u16,
 }
 
-/// What is new of one record.
+/// The news of one record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordNews {
     /// The record.
     pub record: RecordId,
-    /// Log position of its creating entry: its short number in the area.
+    /// The log position of the creating entry: the record's short number in the area.
     pub created: u64,
-    /// Log position of its last change.
+    /// The log position of its last change.
     pub last: u64,
     /// Its type.
     pub record_type: String,
@@ -408,32 +417,33 @@ pub struct RecordNews {
     pub news: News,
 }
 
-/// Entries, or the whole, or that it is here no longer.
+/// The form of a record's news.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {
     /// The entries since the cursor's floor, in log order.
     Entries(Vec<LogEntry>),
-    /// The documents as they are: (facet, Automerge save).
+    /// The record's documents: (facet, Automerge save).
     Snapshot(Vec<(u8, Vec<u8>)>),
-    /// The record moved to another area; `None` when it went where this reader has no business to know.
+    /// The record moved to another area; `None` if this reader must not learn which.
     Left(Option<AreaNo>),
     /// The record was erased.
     Erased,
 }
 
-/// An accepted entry as it comes down.
+/// An accepted entry, as the server sends it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
-    /// Position in the area's log.
+    /// The position in the area's log.
     pub seq: u64,
     /// The author's feed.
     pub feed: FeedId,
     /// The author's code.
     pub author: String,
-    /// What its author had seen, as the latest changes of each facet's document: (facet, feed, the feed's change
-    /// there). `None` when it was all of the record at that point of the log.
+    /// The changes that its author had seen, as the latest changes of each facet's document: (facet, feed,
+    /// number of the feed's change there). `None` if the author had seen the whole record at that point of
+    /// the log.
     pub seen: Option<Vec<(u8, FeedId, u64)>>,
-    /// The entry; `None` for the phone's own, which it has.
+    /// The entry. If `own` is set, it holds the number alone: the phone has the rest.
     pub entry: Entry,
     /// Whether the intents were left out because the receiver wrote them.
     pub own: bool,

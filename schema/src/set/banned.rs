@@ -1,12 +1,12 @@
-//! What no schema may collect, by name: faces, voices, plates, probes, tracks, biometrics, faith, politics, scores; and
-//! by shape: a series of coordinates.
+//! This file refuses what no schema may collect. By name: faces, voices, plates, probes, tracks, biometrics,
+//! faith, politics, scores. By shape: a series of coordinates.
 //!
-//! A name is a weak guard, but it stops the honest mistake and makes the dishonest one visible.
+//! A name is a weak guard. It stops an honest mistake and makes a dishonest one visible.
 
 use super::json::At;
 use super::{Kind, Label, SchemaError};
 
-/// Words refused wherever they stand alone in a name or an English label.
+/// Words that are refused wherever they stand alone in a name or an English label.
 const WORDS: &[(&str, &str)] = &[
     ("face", "faces"),
     ("faces", "faces"),
@@ -59,7 +59,7 @@ const WORDS: &[(&str, &str)] = &[
     ("riskscore", "risk scores"),
 ];
 
-/// Neighbouring words refused together.
+/// Neighbouring words that are refused together.
 const PHRASES: &[(&str, &str)] = &[
     ("mac address", "device probes"),
     ("mac addresses", "device probes"),
@@ -163,16 +163,17 @@ const CHINESE: &[(&str, &str)] = &[
     ("信用评分", "risk scores"),
 ];
 
-/// What the halves of a coordinate are called.
+/// Names of a coordinate's first half.
 const LATITUDE: &[&str] = &["lat", "latitude", "y"];
+/// Names of a coordinate's second half.
 const LONGITUDE: &[&str] = &["lon", "lng", "long", "longitude", "x"];
 
-/// Refuses a name that asks for what is not collected.
+/// Refuses a name that asks for something no schema may collect.
 pub(super) fn check_name(at: &At, name: &str) -> Result<(), SchemaError> {
     report(at, name, english(name))
 }
 
-/// Refuses a label that asks for what is not collected, whichever language it asks in.
+/// Refuses a label that asks, in either language, for something no schema may collect.
 pub(super) fn check_label(at: &At, label: &Label) -> Result<(), SchemaError> {
     for text in [&label.en, &label.zh] {
         report(at, text, english(text).or_else(|| chinese(text)))?;
@@ -180,7 +181,7 @@ pub(super) fn check_label(at: &At, label: &Label) -> Result<(), SchemaError> {
     Ok(())
 }
 
-/// Refuses a field that gathers point after point: whatever it is called, it is a track.
+/// Refuses a field that gathers point after point. Under any name it is a track.
 pub(super) fn check_series(at: &At, gathers: bool, kind: &Kind) -> Result<(), SchemaError> {
     if has_series(gathers, kind) {
         return at.fail("a series of coordinates is refused: no schema may hold tracks of people");
@@ -206,19 +207,19 @@ fn report(at: &At, name: &str, what: Option<&str>) -> Result<(), SchemaError> {
     }
 }
 
-/// What a Chinese label asks for that is not collected; what stands between the characters plays no part.
+/// Finds the banned subject of a Chinese label. Characters that are no letters or digits are skipped.
 fn chinese(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let line: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
     CHINESE.iter().find(|(part, _)| line.contains(part)).map(|(_, what)| *what)
 }
 
-/// What a name or English label asks for that is not collected.
+/// Finds the banned subject of a name or an English label.
 fn english(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| !c.is_ascii_alphanumeric())
-        // `face2` is a face, too.
+        // `face2` counts as `face`.
         .map(|word| word.trim_end_matches(|c: char| c.is_ascii_digit()))
         .filter(|word| !word.is_empty())
         .collect();

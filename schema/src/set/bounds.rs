@@ -1,16 +1,17 @@
-//! How large a schema set may be. A set is trusted more than a phone, but typing errors are not.
+//! This file bounds the size of a schema set. A set is trusted more than a phone is, but it may hold typing
+//! errors.
 
 use crate::limits;
 
-/// Record types in a set: a facet's row and a ledger's view are made for each.
+/// Record types in a set. The server makes a facet's row and a ledger's view for each.
 pub const TYPES_MAX: usize = 200;
-/// Fields of a record type: a ledger row has a column for each that asks for one.
+/// Fields of a record type. A ledger row has a column for each field that asks for one.
 pub const FIELDS_MAX: usize = 200;
-/// Codes of one enumeration: more belong in a record type of their own.
+/// Codes of one enumeration. A longer list belongs in a record type of its own.
 pub const CHOICES_MAX: usize = 500;
-/// Levels of lists and objects in one value, the value itself being the first.
+/// Levels of lists and objects in one value. The value itself is the first.
 pub const NESTING_MAX: usize = limits::VALUE_DEPTH;
-/// Read classes: each is one more document a record.
+/// Read classes. Each is one more document for a record.
 pub const READ_CLASSES_MAX: usize = 16;
 /// Roles in a set.
 pub const ROLES_MAX: usize = 200;

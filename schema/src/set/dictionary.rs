@@ -1,13 +1,12 @@
-//! The compression dictionary: bytes a set makes likely, the likeliest last.
+//! This file builds the compression dictionary: bytes that a set makes likely, the likeliest last.
 //!
-//! zstd reaches what stands at the end of a raw dictionary with the shortest offsets, and drops
-//! what stands at the beginning first.
+//! zstd reaches the end of a raw dictionary with the shortest offsets, and drops its beginning first.
 
 use super::bounds::DICTIONARY_BYTES_MAX;
 use super::{Field, Kind, Label, Merge, RecordType, SchemaSet, Workflow};
 use std::collections::BTreeSet;
 
-/// The dictionary of a set: labels, then JSON shapes, then CBOR strings, then CBOR shapes.
+/// Builds the dictionary of a set: labels, then JSON shapes, then CBOR strings, then CBOR shapes.
 pub(super) fn build(set: &SchemaSet) -> Vec<u8> {
     let mut writer = Writer::default();
     labels(set, &mut writer);
@@ -37,7 +36,7 @@ impl Writer {
     }
 }
 
-/// A CBOR text string (RFC 8949, major type 3) of at most 255 bytes.
+/// Writes a CBOR text string (RFC 8949, major type 3) of at most 255 bytes.
 fn cbor_text(text: &str) -> Vec<u8> {
     let mut out = match text.len() {
         length @ 0..24 => vec![0x60 | length as u8],
@@ -61,7 +60,7 @@ fn labels(set: &SchemaSet, writer: &mut Writer) {
     }
 }
 
-/// Views and answers as JSON name fields and codes between quotes.
+/// Adds the JSON forms of views and answers, which put fields and codes between quotes.
 fn json_shapes(set: &SchemaSet, writer: &mut Writer) {
     for record in set.types.values() {
         for field in record.order() {
@@ -94,7 +93,7 @@ fn verbs(workflow: &Workflow, writer: &mut Writer) {
     }
 }
 
-/// Codes and property names inside a kind.
+/// Adds the codes and property names inside a kind.
 fn codes(kind: &Kind, writer: &mut Writer) {
     match kind {
         Kind::Enum(choices) => choices.iter().for_each(|choice| writer.cbor(&choice.code)),
@@ -113,8 +112,8 @@ fn fields(record: &RecordType) -> impl Iterator<Item = &Field> {
     record.order().iter().filter_map(|name| record.field(name))
 }
 
-/// Objects with their property names in order, and runs of fields as an entry that creates or
-/// changes a record writes them.
+/// Adds objects with their property names in order, and the runs of fields that an entry writes when it
+/// creates or changes a record.
 fn cbor_shapes(set: &SchemaSet, writer: &mut Writer) {
     for record in set.types.values() {
         let mut run = cbor_text(&record.name);

@@ -1,8 +1,9 @@
-//! The one error of a schema set: which file, where in it, and why.
+//! This file holds the one error of a schema set: which file, where in it, and why.
 
 use thiserror::Error;
 
-/// Why a schema set was refused. Shown as `records/foo.json#/properties/x/x-merge: unknown merge kind `foo``.
+/// The reason why a schema set was refused. It is shown as `records/foo.json#/properties/x/x-merge: unknown
+/// merge kind `foo``.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{file}#{pointer}: {reason}")]
 pub struct SchemaError {
@@ -15,7 +16,7 @@ pub struct SchemaError {
 }
 
 impl SchemaError {
-    /// A fault of a file as a whole.
+    /// Makes an error about a file as a whole.
     pub(super) fn of_file(file: &str, reason: impl Into<String>) -> Self {
         Self { file: file.to_owned(), pointer: String::new(), reason: reason.into() }
     }

@@ -1,17 +1,17 @@
-//! Reads the folder of a deployment: the one place of this crate that touches a file system.
+//! This file reads the folder of a deployment. No other part of the crate touches a file system.
 #![expect(clippy::disallowed_methods, reason = "a server starts from a folder; everything else takes texts")]
 
 use super::load::NOT_OURS;
 use super::{SchemaError, SchemaSet};
 use std::path::Path;
 
-/// The table of words that an import reads; it is no part of the set.
+/// The table of words that an import reads. It is no part of the set.
 const WORDS: &str = "words.json";
 
 impl SchemaSet {
-    /// The built-in files overlaid by those in `dir`: `roles.json`, `categories.json`, `areas.json`,
-    /// `records/*.json`, `workflows/*.json`. `words.json` is left to imports. Any other `.json` file or folder there is refused, so
-    /// that a misspelt name is not passed over in silence.
+    /// Loads the built-in files, overlaid by those in `dir`: `roles.json`, `categories.json`, `areas.json`,
+    /// `records/*.json`, `workflows/*.json`. Imports read `words.json`; this method skips it. Any other
+    /// `.json` file or folder is refused, so that a misspelt name does not pass in silence.
     pub fn load_dir(dir: &Path) -> Result<SchemaSet, SchemaError> {
         let mut overlay = Vec::new();
         for name in list(dir, "")? {
@@ -34,7 +34,7 @@ impl SchemaSet {
     }
 }
 
-/// Names in a folder, sorted, without hidden ones.
+/// Lists the names in a folder, sorted, without hidden ones.
 fn list(dir: &Path, shown: &str) -> Result<Vec<String>, SchemaError> {
     let cannot = |error: std::io::Error| {
         let shown = if shown.is_empty() { dir.display().to_string() } else { shown.to_owned() };

@@ -1,4 +1,4 @@
-//! JSON read with its order kept and doubled keys refused, and a cursor that knows where it is.
+//! This file reads JSON in its order, refuses doubled keys, and has a cursor that knows its place.
 
 use super::SchemaError;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -19,7 +19,7 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// Reads one text. Depth is bounded by serde_json (128).
+    /// Reads one text. serde_json bounds the depth (128).
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, SchemaError> {
         serde_json::from_str(text)
             .map_err(|error| SchemaError::of_file(file, format!("not readable as JSON: {error}")))
@@ -105,7 +105,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 }
 
-/// A value, the file it is in, and the pointer to it.
+/// A cursor: a value, the file it is in, and the pointer to it.
 #[derive(Clone)]
 pub(super) struct At<'a> {
     pub(super) file: &'a str,
@@ -118,7 +118,7 @@ impl<'a> At<'a> {
         Self { file, pointer: String::new(), node }
     }
 
-    /// An error at this value.
+    /// Fails with an error at this value.
     pub(super) fn fail<T>(&self, reason: impl Into<String>) -> Result<T, SchemaError> {
         Err(SchemaError { file: self.file.to_owned(), pointer: self.pointer.clone(), reason: reason.into() })
     }
@@ -128,7 +128,7 @@ impl<'a> At<'a> {
         Self { file: self.file, pointer: format!("{}/{step}", self.pointer), node }
     }
 
-    /// The members of an object, in file order.
+    /// Reads the members of an object, in file order.
     pub(super) fn entries(&self) -> Result<Vec<(&'a str, At<'a>)>, SchemaError> {
         let Node::Map(entries) = self.node else {
             return self.fail("must be an object");
@@ -193,7 +193,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// A whole number from `min` to `max`.
+    /// Reads a whole number from `min` to `max`.
     pub(super) fn integer(&self, min: i64, max: i64) -> Result<i64, SchemaError> {
         let number = match self.node {
             Node::Number(number) => number.as_i64(),

@@ -1,29 +1,35 @@
-//! The kinds of value a field can hold, and the check of one value against its kind.
+//! This file holds the kinds of value a field can hold, and checks a value against its kind.
 
 use super::Label;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-/// What values a field takes. Nested at most [`super::bounds::NESTING_MAX`] deep.
+/// The kind of values that a field takes. Kinds nest at most [`super::bounds::NESTING_MAX`] deep.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// Text of at most `max_chars` Unicode scalar values.
     Text {
+        /// The most characters.
         max_chars: u32,
     },
-    /// A whole number, both ends included. `1.0` is not one.
+    /// A whole number within bounds, both included. `1.0` is not a whole number.
     Integer {
+        /// The least value.
         min: i64,
+        /// The largest value.
         max: i64,
     },
-    /// A finite number, both ends included.
+    /// A finite number within bounds, both included.
     Number {
+        /// The least value.
         min: f64,
+        /// The largest value.
         max: f64,
     },
+    /// True or false.
     Boolean,
-    /// Milliseconds since 1970-01-01T00:00:00Z, a whole number from 0 to 253402300799999.
+    /// Milliseconds since 1970-01-01T00:00:00Z: a whole number from [`TIME_MIN_MS`] to [`TIME_MAX_MS`].
     Time,
     /// One of these codes, as text, in declared order.
     Enum(Vec<Choice>),
@@ -31,12 +37,16 @@ pub enum Kind {
     Ref(String),
     /// At most `max_items` values of one kind, in order.
     List {
+        /// The kind of each item.
         item: Box<Kind>,
+        /// The most items.
         max_items: u32,
     },
-    /// Named values; a name that is not declared is a fault.
+    /// Named values. A name that is not declared is a fault.
     Object {
+        /// The kind of each name.
         fields: BTreeMap<String, Kind>,
+        /// The names that must be there.
         required: Vec<String>,
     },
 }
@@ -44,11 +54,13 @@ pub enum Kind {
 /// One code of an [`Kind::Enum`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
+    /// The code, as values hold it.
     pub code: String,
+    /// The code's name for people.
     pub label: Label,
 }
 
-/// What is wrong with a value, and where inside it.
+/// The rule that a value breaks, and the place inside the value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{pointer}` breaks the rule `{rule}`")]
 pub struct ValueFault {
@@ -58,7 +70,7 @@ pub struct ValueFault {
     pub rule: &'static str,
 }
 
-/// The earliest time a value may have, ms since 1970: the year 1880, before which nobody who lives was born.
+/// The earliest time a value may have, ms since 1970: the year 1880. Nobody alive was born earlier.
 pub const TIME_MIN_MS: i64 = -2_840_140_800_000;
 /// The last millisecond of the year 9999.
 pub const TIME_MAX_MS: i64 = 253_402_300_799_999;
@@ -66,7 +78,7 @@ pub const TIME_MAX_MS: i64 = 253_402_300_799_999;
 impl Kind {
     /// Checks type, range, length and nesting of one JSON value. `null` fits no kind.
     ///
-    /// The depth of the work is that of the kind, whatever the value.
+    /// The recursion is as deep as the kind, whatever the value.
     pub fn check(&self, value: &Value) -> Result<(), ValueFault> {
         match self {
             Self::Text { max_chars } => check_text(value, *max_chars),
@@ -87,8 +99,8 @@ impl Kind {
         }
     }
 
-    /// Checks some of an object's values, as an edit of a child writes them: none is required, and
-    /// `null` clears one.
+    /// Checks some of an object's values, as an edit of a child writes them. No key is required, and `null`
+    /// clears a key.
     pub fn check_part(&self, part: &Map<String, Value>) -> Result<(), ValueFault> {
         let Self::Object { fields, .. } = self else {
             return Err(fault("type"));
@@ -154,7 +166,7 @@ fn check_list(value: &Value, item: &Kind, max_items: u32) -> Result<(), ValueFau
     Ok(())
 }
 
-/// Checks named values; names are those of `fields`, and `required` ones are there.
+/// Checks named values: every name is in `fields`, and every `required` name is there.
 pub(super) fn check_object(
     object: &Map<String, Value>,
     fields: &BTreeMap<String, Kind>,
@@ -177,7 +189,7 @@ impl ValueFault {
     }
 }
 
-/// `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, hexadecimal in lower case.
+/// Checks for `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, hexadecimal in lower case.
 fn is_record_id(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {

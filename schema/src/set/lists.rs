@@ -1,4 +1,5 @@
-//! The lists of a set beside its record types: roles, read classes, categories, kinds of area.
+//! This file holds the lists of a set beside its record types: roles, read classes, categories, kinds of
+//! area.
 
 use super::Label;
 
@@ -6,90 +7,101 @@ use super::Label;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of the role's own in `roles.json`")]
 pub struct Role {
+    /// The role's code.
     pub code: String,
+    /// The role's name.
     pub label: Label,
-    /// The lowest level it works at: 0 outside the levels, 1 grid … 4 district.
+    /// The lowest level the role works at: 0 outside the levels, 1 grid … 4 district.
     pub level: u8,
-    /// The highest level it works at; equal to `level` for most.
+    /// The highest level the role works at; for most roles equal to `level`.
     pub max_level: u8,
-    /// Names of the read classes it reads beyond `ordinary`.
+    /// Names of the read classes that the role reads beside `ordinary`.
     pub reads: Vec<String>,
-    /// May pull ledgers of the areas it is granted.
+    /// The holder may pull ledgers of the granted areas.
     pub supervises: bool,
-    /// May have records and fields erased, in the areas it is granted.
+    /// The holder may have records and fields erased in the granted areas.
     pub erases: bool,
-    /// May change the territory of the areas it is granted: draw up, approve and apply plans.
+    /// The holder may change the territory of the granted areas: draw up, approve and apply plans.
     pub plans: bool,
-    /// What of an area's records reaches its holder.
+    /// The part of an area's records that reaches the holder.
     pub scope: Scope,
-    /// Whose values its holder may see unmasked, for a reason and with a row in the read log; `None` for nobody's.
+    /// The records whose values the holder may see unmasked, for a reason and with a row in the read log;
+    /// `None` for no record.
     pub unmasks: Option<Unmasks>,
-    /// May read the read log of the areas it is granted.
+    /// The holder may read the read log of the granted areas.
     pub audits: bool,
-    /// May share fields of the areas it is granted with departments.
+    /// The holder may share fields of the granted areas with departments.
     pub shares: bool,
-    /// Whether a person signs in under it; residents act through others.
+    /// A person signs in under this role. Residents have none: others act for them.
     pub account: bool,
 }
 
-/// What of an area's records a role receives.
+/// The part of an area's records that a role receives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
     /// All of the granted areas.
     #[default]
     Area,
-    /// Only the records its holder is assigned to, and those he or she created.
+    /// Only the records that its holder is assigned to or created.
     Assigned,
     /// Only the records its holder created.
     Own,
 }
 
-/// Whose values a role may see unmasked.
+/// The records whose values a role may see unmasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unmasks {
-    /// Of records assigned to its holder, and of those he or she created.
+    /// Records that are assigned to its holder, or that its holder created.
     Handled,
-    /// Of all records it reads.
+    /// All records that it reads.
     Area,
 }
 
-/// Who reads which fields. Its index is the number of the facet; 0 is `ordinary`.
+/// A read class: a group of fields with the same readers. Its index is the facet's number; 0 is `ordinary`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadClass {
+    /// The class's code.
     pub name: String,
+    /// The class's name.
     pub label: Label,
 }
 
-/// What a ticket is about (`categories.json`).
+/// A ticket's category (`categories.json`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Category {
+    /// The category's code.
     pub code: String,
+    /// The category's name.
     pub label: Label,
-    /// What a feedback must carry.
+    /// The evidence that a feedback must carry.
     pub evidence: Evidence,
-    /// Closes by itself after feedback, with no second person.
+    /// The ticket closes after feedback without a second person.
     pub auto_check: bool,
-    /// Words of residents that belong here, for search and tests.
+    /// Words of residents that belong to this category, for search and tests.
     pub examples: Vec<String>,
 }
 
-/// What a feedback must carry.
+/// The kinds of evidence that a category can ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Evidence {
+    /// A photo.
     Photo,
     /// A photo or a note.
     #[default]
     Note,
+    /// Nothing.
     None,
 }
 
 /// A kind of area (`areas.json`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AreaKind {
+    /// The kind's code.
     pub code: String,
+    /// The kind's name.
     pub label: Label,
-    /// 1 grid and below, 2 community, 3 street, 4 district.
+    /// The level: 1 grid and below, 2 community, 3 street, 4 district.
     pub level: u8,
-    /// Codes of the kinds it may lie in directly; empty for the root.
+    /// Codes of the kinds that an area of this kind may lie in directly; empty for the root.
     pub parents: Vec<String>,
 }

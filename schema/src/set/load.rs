@@ -1,4 +1,4 @@
-//! Puts the files of a set together: built-in ones, those of a deployment, or a bundle.
+//! This file puts the files of a set together: the built-in ones, those of a deployment, or a bundle.
 
 use super::bounds::{FILE_BYTES_MAX, TYPES_MAX, WORKFLOW_MAX};
 use super::json::{At, Node};
@@ -14,7 +14,7 @@ macro_rules! files {
     };
 }
 
-/// The files every deployment starts from.
+/// The files that every deployment starts from.
 const BUILTIN: &[(&str, &str)] = files![
     "areas.json",
     "categories.json",
@@ -31,20 +31,20 @@ const BUILTIN: &[(&str, &str)] = files![
     "workflows/ticket.json",
 ];
 
-/// Files that every set has once.
+/// The files that every set has once.
 const LISTS: [&str; 3] = ["roles.json", "categories.json", "areas.json"];
 
 type Files = BTreeMap<String, Node>;
 
 impl SchemaSet {
-    /// The built-in set, read once a process.
+    /// The built-in set, read once in a process.
     pub fn builtin() -> Arc<SchemaSet> {
         static SET: OnceLock<Arc<SchemaSet>> = OnceLock::new();
         let read = || Arc::new(Self::from_files(&[]).expect("BUG: the built-in schema set is invalid"));
         Arc::clone(SET.get_or_init(read))
     }
 
-    /// The built-in files overlaid by (path, text) pairs of a deployment (`records/foo.json`,
+    /// Loads the built-in files, overlaid by (path, text) pairs of a deployment (`records/foo.json`,
     /// `roles.json` …). A file of the same path replaces the built-in one.
     pub fn from_files(overlay: &[(String, String)]) -> Result<SchemaSet, SchemaError> {
         let mut texts: BTreeMap<&str, &str> = BUILTIN.iter().copied().collect();
@@ -66,7 +66,7 @@ impl SchemaSet {
         build(files)
     }
 
-    /// The inverse of [`SchemaSet::bundle`]; the built-in files play no part.
+    /// Loads a set from its [`SchemaSet::bundle`], without the built-in files.
     pub fn from_bundle(text: &str) -> Result<SchemaSet, SchemaError> {
         let Node::Map(entries) = Node::parse("bundle", text)? else {
             return Err(SchemaError::of_file("bundle", "must be an object"));
@@ -90,7 +90,7 @@ fn check_path(path: &str) -> Result<(), SchemaError> {
     Err(SchemaError::of_file(path, NOT_OURS))
 }
 
-/// `foo` of `records/foo.json`.
+/// Returns `foo` for `records/foo.json`.
 fn stem<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     path.strip_prefix(folder)?.strip_suffix(".json")
 }
@@ -100,7 +100,7 @@ fn root<'a>(files: &'a Files, path: &'a str) -> Result<At<'a>, SchemaError> {
     Ok(At::root(path, node))
 }
 
-/// Names and roots of the files in a folder, at most `max`.
+/// Collects names and roots of the files in a folder, at most `max`.
 fn folder<'a>(files: &'a Files, folder: &str, max: usize) -> Result<Vec<(&'a str, At<'a>)>, SchemaError> {
     let found: Vec<_> = files
         .iter()

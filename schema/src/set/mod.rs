@@ -1,4 +1,4 @@
-//! The schema set: every record type, role, category, kind of area and workflow of a deployment.
+//! The schema set holds every record type, role, category, kind of area and workflow of a deployment.
 
 mod banned;
 pub mod bounds;
@@ -32,19 +32,24 @@ pub use workflow::{Condition, Party, VerbGrant, VerbRule, Workflow, WorkflowStat
 
 use std::collections::BTreeMap;
 
-/// A valid schema set. Two sets with equal fingerprints say the same.
+/// A valid schema set. Two sets with equal fingerprints are equal.
 #[derive(Clone, Debug)]
 pub struct SchemaSet {
+    /// Record types by name.
     pub types: BTreeMap<String, RecordType>,
+    /// Roles, in declared order.
     pub roles: Vec<Role>,
     /// Named groups of roles (`@worker`), resolved to role codes.
     pub groups: BTreeMap<String, Vec<String>>,
-    /// Index = number of the facet; 0 is `ordinary`.
+    /// Read classes. The index is the facet's number; 0 is `ordinary`.
     pub read_classes: Vec<ReadClass>,
+    /// Ticket categories, in declared order.
     pub categories: Vec<Category>,
     /// Lines of work (条线) that records are tagged with.
     pub lines: Vec<Choice>,
+    /// Kinds of area, in declared order.
     pub area_kinds: Vec<AreaKind>,
+    /// Workflows by name.
     pub workflows: BTreeMap<String, Workflow>,
     bundle: String,
     fingerprint: [u8; 8],
@@ -52,29 +57,33 @@ pub struct SchemaSet {
 }
 
 impl SchemaSet {
+    /// Finds a record type by name.
     pub fn record_type(&self, name: &str) -> Option<&RecordType> {
         self.types.get(name)
     }
 
+    /// Finds a role by code.
     pub fn role(&self, code: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.code == code)
     }
 
+    /// Finds a ticket category by code.
     pub fn category(&self, code: &str) -> Option<&Category> {
         self.categories.iter().find(|category| category.code == code)
     }
 
+    /// Finds a workflow by name.
     pub fn workflow(&self, name: &str) -> Option<&Workflow> {
         self.workflows.get(name)
     }
 
-    /// The number of a read class.
+    /// The facet number of a read class.
     pub fn facet(&self, read_class: &str) -> Option<u8> {
         self.read_classes.iter().position(|class| class.name == read_class).map(|at| at as u8)
     }
 
-    /// One text that holds every file of the set: a JSON object from path to content, in the order
-    /// of paths, without white space. What a phone receives.
+    /// The whole set as one text: a JSON object from path to content, in the order of paths, without white
+    /// space. The server sends it to phones.
     pub fn bundle(&self) -> &str {
         &self.bundle
     }
@@ -84,8 +93,8 @@ impl SchemaSet {
         self.fingerprint
     }
 
-    /// A raw-content dictionary for zstd, at most [`bounds::DICTIONARY_BYTES_MAX`] bytes, made from
-    /// the set alone: equal sets have equal dictionaries.
+    /// A raw-content dictionary for zstd, at most [`bounds::DICTIONARY_BYTES_MAX`] bytes. It depends on the
+    /// set alone: equal sets have equal dictionaries.
     pub fn dictionary(&self) -> &[u8] {
         &self.dictionary
     }

@@ -1,11 +1,11 @@
-//! Names: their form, the names a file may refer to, and labels.
+//! This file checks names, resolves the names that a file refers to, and reads labels.
 
 use super::bounds::NAME_CHARS_MAX;
 use super::json::At;
 use super::{Choice, Label, ReadClass, Role, SchemaError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Every name another file may refer to.
+/// Every name that another file may refer to.
 pub(super) struct Names {
     pub(super) roles: BTreeSet<String>,
     pub(super) groups: BTreeMap<String, Vec<String>>,
@@ -17,7 +17,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// A list of role codes and `@groups`, as role codes, each once, in order.
+    /// Reads a list of role codes and `@groups` as role codes, each once, in order.
     pub(super) fn role_list(&self, at: &At) -> Result<Vec<String>, SchemaError> {
         let mut codes: Vec<String> = Vec::new();
         for item in at.items()? {
@@ -51,7 +51,7 @@ impl Names {
     }
 }
 
-/// Groups of `roles.json`, checked against its roles.
+/// Reads the groups of `roles.json` and checks them against its roles.
 pub(super) fn groups(at: &At, roles: &[Role]) -> Result<BTreeMap<String, Vec<String>>, SchemaError> {
     let mut names = Names {
         roles: roles.iter().map(|role| role.code.clone()).collect(),
@@ -76,7 +76,7 @@ pub(super) fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
-/// Refuses a name of another form, at the value it names.
+/// Refuses a name of another form. The error points to `at`.
 pub(super) fn check_name(at: &At, name: &str) -> Result<(), SchemaError> {
     if is_name(name) {
         return Ok(());
@@ -84,22 +84,21 @@ pub(super) fn check_name(at: &At, name: &str) -> Result<(), SchemaError> {
     at.fail(format!("name `{name}` does not match ^[a-z][a-z0-9_]{{0,39}}$"))
 }
 
-/// A text that is a name.
+/// Reads a text that is a name.
 pub(super) fn name(at: &At) -> Result<String, SchemaError> {
     let text = at.text()?;
     check_name(at, text)?;
     Ok(text.to_owned())
 }
 
-/// `{"zh": …, "en": …}`.
+/// Reads `{"zh": …, "en": …}`.
 pub(super) fn label(at: &At) -> Result<Label, SchemaError> {
     at.only(&["zh", "en"])?;
     let (zh, en) = (at.need("zh")?.text()?, at.need("en")?.text()?);
     Ok(Label { zh: zh.to_owned(), en: en.to_owned() })
 }
 
-/// Reads a list of objects that each have a `code`; refuses a code that comes twice and more than
-/// `max` of them.
+/// Reads a list of objects that each have a `code`. A doubled code and more than `max` objects are refused.
 pub(super) fn coded<T>(
     at: &At,
     max: usize,

@@ -1,4 +1,4 @@
-//! Reads one field of a record file and checks that its parts fit together.
+//! This file reads one field of a record file and checks that its parts fit together.
 
 use super::bounds::ITEMS_MAX;
 use super::json::{At, Node};
@@ -23,7 +23,8 @@ const CLASSES: [(&str, PrivacyClass); 3] = [
 
 const KEEPS: [(&str, Keep); 3] = [("always", Keep::Always), ("open", Keep::Open), ("never", Keep::Never)];
 
-/// Reads the field at `at`. `workflow` is the record type's, `required` whether creation needs it.
+/// Reads the field at `at`. `workflow` is the record type's; `required` says whether creation needs the
+/// field.
 pub(super) fn field(
     at: &At,
     name: &str,
@@ -58,7 +59,7 @@ pub(super) fn field(
     Ok(field)
 }
 
-/// The kind of one written value, and how many a collection may hold.
+/// Reads the kind of one written value, and how many values a collection may hold.
 fn value(
     at: &At,
     merge: Merge,
@@ -93,7 +94,7 @@ fn value(
     }
 }
 
-/// `{verb, args}`, the verbs and arguments being those of the workflow.
+/// Makes the kind `{verb, args}` with the workflow's verbs and arguments.
 fn event_kind(workflow: &Workflow) -> Kind {
     let choice =
         |rule: &super::VerbRule| super::Choice { code: rule.name.clone(), label: rule.label.clone() };
@@ -106,7 +107,7 @@ fn event_kind(workflow: &Workflow) -> Kind {
     }
 }
 
-/// Whether values of this kind can merge this way.
+/// Refuses a merge kind that cannot merge values of this kind.
 fn fits(at: &At, merge: Merge, kind: &Kind) -> Result<(), SchemaError> {
     let needs = match (merge, kind) {
         (Merge::Counter, Kind::Integer { .. })
@@ -128,7 +129,7 @@ fn fits(at: &At, merge: Merge, kind: &Kind) -> Result<(), SchemaError> {
     at.need("x-merge")?.fail(reason)
 }
 
-/// An item of a set is its own key, so it is short.
+/// Refuses long items: an item of a set is its own key.
 fn short_item(at: &At, max_chars: usize) -> Result<(), SchemaError> {
     if max_chars > ITEM_CHARS {
         return at
@@ -160,7 +161,7 @@ fn read_privacy(at: &At) -> Result<Privacy, SchemaError> {
     purposed(at, privacy)
 }
 
-/// `written`, `changed`, `closed`, or the name of a field.
+/// Reads `written`, `changed`, `closed`, or the name of a field.
 pub(super) fn retain_from(at: &At) -> Result<RetainFrom, SchemaError> {
     Ok(match at.text()? {
         "written" => RetainFrom::Written,
@@ -170,7 +171,7 @@ pub(super) fn retain_from(at: &At) -> Result<RetainFrom, SchemaError> {
     })
 }
 
-/// Personal data without a purpose is not collected.
+/// Refuses personal data without a purpose: it must not be collected.
 fn purposed(at: &At, privacy: Privacy) -> Result<Privacy, SchemaError> {
     if privacy.class != PrivacyClass::None && privacy.purpose.is_none() {
         return at.fail("a personal or sensitive field needs a `purpose`");
@@ -186,7 +187,7 @@ fn column(at: &At) -> Result<Option<LedgerColumn>, SchemaError> {
     Ok(Some(LedgerColumn { indexed: at.need("indexed")?.boolean()? }))
 }
 
-/// How long, while what holds and for whom something stays on phones.
+/// Reads how long, under which condition and for which roles something stays on phones.
 pub(super) fn device(at: &At, names: &Names) -> Result<Device, SchemaError> {
     at.only(&["keep", "days", "roles"])?;
     Ok(Device {
@@ -196,7 +197,7 @@ pub(super) fn device(at: &At, names: &Names) -> Result<Device, SchemaError> {
     })
 }
 
-/// Sensitive values stay out of the ordinary document and out of every export.
+/// Keeps sensitive values out of the ordinary document and out of every export.
 fn guard(at: &At, field: &Field) -> Result<(), SchemaError> {
     if field.privacy.class != PrivacyClass::Sensitive {
         return Ok(());

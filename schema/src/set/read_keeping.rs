@@ -1,4 +1,4 @@
-//! Checks what a record file says about how long its fields are kept, and on whose consent.
+//! This file checks how long a record file keeps its fields, and on which consent.
 
 use super::json::At;
 use super::{CONSENTS, Field, Kind, Merge, RecordType, RetainFrom, SchemaError};
@@ -26,7 +26,7 @@ pub(super) fn check(at: &At, record: &RecordType) -> Result<(), SchemaError> {
     Ok(())
 }
 
-/// What days count from is there, and whoever holds the field holds it.
+/// Checks that the start of the days exists, and that every replica with the field also holds it.
 fn counted_from(at: &At, record: &RecordType, from: &RetainFrom, facet: u8) -> Result<(), SchemaError> {
     match from {
         RetainFrom::Written | RetainFrom::Changed => Ok(()),
@@ -45,7 +45,7 @@ fn counted_from(at: &At, record: &RecordType, from: &RetainFrom, facet: u8) -> R
     }
 }
 
-/// A purpose that people can consent to, and take back.
+/// Checks that the purpose is one that people can consent to and withdraw.
 fn consented(at: &At, record: &RecordType, field: &Field) -> Result<(), SchemaError> {
     let purpose = at.text()?;
     let purposes = record.consents_field().map(|consents| &consents.kind);

@@ -1,4 +1,4 @@
-//! Reads the kind of a value from the part of JSON Schema this vocabulary supports.
+//! This file reads the kind of a value from the part of JSON Schema that this vocabulary supports.
 
 use super::bounds::{CHOICES_MAX, INTEGER_MAX, ITEMS_MAX, NESTING_MAX, TEXT_CHARS_MAX};
 use super::json::At;
@@ -6,7 +6,7 @@ use super::names::{Names, check_name, label};
 use super::{Choice, Kind, SchemaError, banned};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Reads the kind at `at`. `extra` are the keywords of the field around it, `depth` the level of
+/// Reads the kind at `at`. `extra` are the keywords of the surrounding field. `depth` is the level of
 /// nesting, 1 for a field's own value.
 pub(super) fn kind(at: &At, names: &Names, extra: &[&str], depth: usize) -> Result<Kind, SchemaError> {
     if depth > NESTING_MAX {
@@ -36,7 +36,7 @@ pub(super) fn only(at: &At, extra: &[&str], own: &[&str]) -> Result<(), SchemaEr
     at.only(&[&["type", "description"], extra, own].concat())
 }
 
-/// The required bound on how many there may be.
+/// Reads the required bound on the number of items.
 pub(super) fn max_items(at: &At, keyword: &str) -> Result<u32, SchemaError> {
     Ok(at.need(keyword)?.integer(1, ITEMS_MAX)? as u32)
 }
@@ -143,7 +143,7 @@ fn object(at: &At, names: &Names, extra: &[&str], depth: usize) -> Result<Kind, 
     Ok(Kind::Object { fields, required })
 }
 
-/// `additionalProperties`, if given, can only be false: a name nobody declared is never welcome.
+/// Refuses an `additionalProperties` other than false: undeclared names are never allowed.
 pub(super) fn closed(at: &At) -> Result<(), SchemaError> {
     match at.get("additionalProperties") {
         Some(at) if at.boolean()? => at.fail("must be false"),
@@ -151,7 +151,7 @@ pub(super) fn closed(at: &At) -> Result<(), SchemaError> {
     }
 }
 
-/// The `required` list, each of them declared and named once.
+/// Reads the `required` list. Each name must be declared and stand once.
 pub(super) fn required(at: &At, declared: impl Fn(&str) -> bool) -> Result<Vec<String>, SchemaError> {
     let mut out: Vec<String> = Vec::new();
     let Some(list) = at.get("required") else {

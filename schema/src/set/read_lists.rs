@@ -1,4 +1,4 @@
-//! Reads `roles.json`, `categories.json` and `areas.json`.
+//! This file reads `roles.json`, `categories.json` and `areas.json`.
 
 use super::bounds::{CHOICES_MAX, READ_CLASSES_MAX, ROLES_MAX};
 use super::json::At;
@@ -14,7 +14,7 @@ const UNMASKS: [(&str, Unmasks); 2] = [("handled", Unmasks::Handled), ("area", U
 const EVIDENCE: [(&str, Evidence); 3] =
     [("photo", Evidence::Photo), ("note", Evidence::Note), ("none", Evidence::None)];
 
-/// What `roles.json` says.
+/// The content of `roles.json`.
 pub(super) struct Rights {
     pub(super) read_classes: Vec<ReadClass>,
     pub(super) roles: Vec<Role>,
@@ -92,7 +92,7 @@ fn flag(at: &At, key: &str, default: bool) -> Result<bool, SchemaError> {
     at.get(key).map_or(Ok(default), |flag| flag.boolean())
 }
 
-/// Categories and lines of work.
+/// Reads categories and lines of work.
 pub(super) fn categories(at: &At) -> Result<(Vec<Category>, Vec<Choice>), SchemaError> {
     at.only(&["description", "categories", "lines"])?;
     let categories = coded(&at.need("categories")?, CHOICES_MAX, category)?;
@@ -125,7 +125,7 @@ fn category(at: &At, code: String) -> Result<Category, SchemaError> {
     })
 }
 
-/// Kinds of area, each lying in kinds that are declared.
+/// Reads the kinds of area. Each lies in kinds that are declared.
 pub(super) fn area_kinds(at: &At) -> Result<Vec<AreaKind>, SchemaError> {
     at.only(&["description", "kinds"])?;
     let kinds_at = at.need("kinds")?;

@@ -1,4 +1,4 @@
-//! Reads one record file.
+//! This file reads one record file.
 
 use super::bounds::FIELDS_MAX;
 use super::json::At;
@@ -8,7 +8,7 @@ use super::read_kind::{closed, required};
 use super::{Kind, Merge, RecordType, RetainFrom, SchemaError, Workflow, banned, read_keeping};
 use std::collections::BTreeMap;
 
-/// The only dialect read.
+/// The only JSON Schema dialect that is read.
 pub(super) const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 const RECORD_KEYS: &[&str] = &[
@@ -93,7 +93,7 @@ fn workflow_name(at: &At, names: &Names) -> Result<Option<String>, SchemaError> 
     Ok(Some(name.to_owned()))
 }
 
-/// Lists show the title to every reader, so it is one plain ordinary value.
+/// Checks the title. Lists show it to every reader, so it must be one plain ordinary value.
 fn check_title(at: &At, record: &RecordType) -> Result<(), SchemaError> {
     let Some(title_at) = at.get("x-title") else {
         return Ok(());
@@ -121,7 +121,7 @@ fn check_events(at: &At, record: &RecordType) -> Result<(), SchemaError> {
     }
 }
 
-/// Who may create a record must be able to fill what creation needs.
+/// Checks that every role that may create a record may also write its required fields.
 fn check_creators(at: &At, record: &RecordType) -> Result<(), SchemaError> {
     for role in &record.create {
         let blocked = record.fields.values().find(|field| field.required && !field.write.contains(role));

@@ -1,4 +1,4 @@
-//! Reads one workflow file.
+//! This file reads one workflow file.
 
 use super::bounds::WORKFLOW_MAX;
 use super::json::At;
@@ -34,7 +34,7 @@ fn state(at: &At, code: String) -> Result<WorkflowState, SchemaError> {
     Ok(WorkflowState { code, label: label(&at.need("label")?)?, open: at.need("open")?.boolean()? })
 }
 
-/// Every argument any verb takes, by name: an argument means the same in all of them.
+/// Reads every argument that any verb takes, by name. An argument means the same in all verbs.
 fn arguments(at: &At, names: &Names) -> Result<BTreeMap<String, Kind>, SchemaError> {
     let mut args = BTreeMap::new();
     for (name, arg) in at.entries()? {
@@ -120,7 +120,7 @@ impl VerbReader<'_> {
     }
 }
 
-/// `[from, to]`, both ends included.
+/// Reads `[from, to]`, both ends included.
 fn level_span(at: &At) -> Result<(u8, u8), SchemaError> {
     let ends = at.items()?;
     let [from, to] = ends.as_slice() else {

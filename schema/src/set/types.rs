@@ -1,12 +1,14 @@
-//! Record types and their fields: what a record file says, once it was found valid.
+//! This file holds record types and their fields, as valid record files declare them.
 
 use super::Kind;
 use std::collections::BTreeMap;
 
-/// A name in both languages; neither is empty.
+/// A name in both languages. Neither is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Label {
+    /// In Chinese.
     pub zh: String,
+    /// In English.
     pub en: String,
 }
 
@@ -15,8 +17,9 @@ pub struct Label {
 pub struct RecordType {
     /// The file's name without `.json`.
     pub name: String,
+    /// The type's name for people.
     pub label: Label,
-    /// Codes of the roles that may create one (`x-create`).
+    /// Codes of the roles that may create a record of the type (`x-create`).
     pub create: Vec<String>,
     /// The field shown as the title (`x-title`).
     pub title: Option<String>,
@@ -24,13 +27,15 @@ pub struct RecordType {
     pub workflow: Option<String>,
     /// How long phones hold its records (`x-device`); `None` is for ever.
     pub device: Option<Device>,
-    /// What its fields' days of keeping count from, unless they say otherwise (`x-retain-from`).
+    /// The moment from which the days of keeping count, unless a field names another (`x-retain-from`).
     pub retain_from: RetainFrom,
+    /// Fields by name.
     pub fields: BTreeMap<String, Field>,
     pub(super) order: Vec<String>,
 }
 
 impl RecordType {
+    /// Finds a field by name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.get(name)
     }
@@ -40,12 +45,12 @@ impl RecordType {
         &self.order
     }
 
-    /// What the days of keeping a field count from.
+    /// The moment from which the days of keeping a field count.
     pub fn retain_from<'a>(&'a self, field: &'a Field) -> &'a RetainFrom {
         field.privacy.retain_from.as_ref().unwrap_or(&self.retain_from)
     }
 
-    /// The field that says which purposes are consented to, if there is one.
+    /// The field that holds the purposes consented to, if there is one.
     pub fn consents_field(&self) -> Option<&Field> {
         self.field(CONSENTS).filter(|field| field.merge == Merge::SetRemoveWins)
     }
@@ -56,17 +61,21 @@ impl RecordType {
     }
 }
 
-/// The name of the field that holds the purposes consented to: a set in which a withdrawal beats a concurrent consent.
+/// The name of the field that holds the purposes consented to. In this set a withdrawal beats a concurrent
+/// consent.
 pub const CONSENTS: &str = "consents";
 
 /// One field of a record type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
+    /// The field's name.
     pub name: String,
+    /// The field's name for people.
     pub label: Label,
-    /// What one written value looks like: of a set, log or events field one *element*, of a map
-    /// one *child*, of a counter one *increment*, of every other field the value itself.
+    /// The kind of one written value: for a set, log or events field one *element*, for a map one *child*,
+    /// for a counter one *increment*, for every other field the value itself.
     pub kind: Kind,
+    /// How concurrent writes merge (`x-merge`).
     pub merge: Merge,
     /// Codes of the roles that may write it (`x-write`), groups already resolved.
     pub write: Vec<String>,
@@ -74,14 +83,15 @@ pub struct Field {
     pub own: bool,
     /// Number of the read class (`x-read`), an index into [`super::SchemaSet::read_classes`].
     pub facet: u8,
+    /// The demands of the law (`x-privacy`).
     pub privacy: Privacy,
-    /// Present when the ledger has a column for it (`x-ledger`).
+    /// The ledger's column for it (`x-ledger`); `None` where it has none.
     pub ledger: Option<LedgerColumn>,
-    /// A shorter stay on phones than the record's (`x-device`).
+    /// A shorter stay on phones than that of the record (`x-device`).
     pub device: Option<Device>,
-    /// Must be written by the entry that creates the record (`required`).
+    /// The creating entry must write it (`required`).
     pub required: bool,
-    /// Most elements of a set, log or events field, or children of a map.
+    /// The most elements of a set, log or events field, or children of a map.
     pub max_items: Option<u32>,
 }
 
@@ -90,9 +100,9 @@ pub struct Field {
 pub enum Merge {
     /// Set once; a second, different value is refused.
     Once,
-    /// One value shown, the others kept as conflicts.
+    /// One value is shown; the others are kept as conflicts.
     Register,
-    /// All concurrent values shown until someone who saw them settles it.
+    /// All concurrent values are shown until somebody who saw them settles the conflict.
     Multi,
     /// The largest value ever written.
     Max,
@@ -113,7 +123,7 @@ pub enum Merge {
 }
 
 impl Merge {
-    /// Every kind, with its word in files.
+    /// Every merge kind, with its word in files.
     pub const ALL: [(&'static str, Merge); 11] = [
         ("once", Merge::Once),
         ("register", Merge::Register),
@@ -147,20 +157,22 @@ impl Merge {
 /// A ledger column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerColumn {
+    /// The column has an index.
     pub indexed: bool,
 }
 
-/// How long, while what holds, and for whom a record or field stays on phones (`x-device`).
+/// How long, under which condition and for which roles a record or field stays on phones (`x-device`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
+    /// The condition.
     pub keep: Keep,
     /// Days after the last change (for [`Keep::Open`]: after the closing); `None` is for ever.
     pub days: Option<u32>,
-    /// Only for these roles; empty is everybody who reads it.
+    /// Codes of the roles that keep it; empty for every role that reads it.
     pub roles: Vec<String>,
 }
 
-/// While what holds a record stays on phones.
+/// The condition under which a record stays on phones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Always (subject to `days`).
@@ -171,43 +183,48 @@ pub enum Keep {
     Never,
 }
 
-/// What the law asks of a field (`x-privacy`).
+/// The demands of the law on a field (`x-privacy`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Privacy {
+    /// The class of personal data.
     pub class: PrivacyClass,
-    /// How it is shown where nobody gave a reason to see it; without one, codes, yes-or-no and references are shown as
-    /// they are, every other personal value is hidden.
+    /// The mask that shows it where nobody gave a reason to see it. Without a mask, codes, booleans and
+    /// references are shown as they are, and every other personal value is hidden.
     pub mask: Option<Mask>,
     /// Days it is kept, counted from `retain_from`; then it is erased.
     pub retain_days: Option<u32>,
-    /// What `retain_days` counts from, where it is not what the record type says.
+    /// The moment that `retain_days` counts from, where it differs from the record type's.
     pub retain_from: Option<RetainFrom>,
-    /// The purpose that must be consented to: withdrawing it erases the field.
+    /// The purpose that needs consent. Withdrawing the consent erases the field.
     pub consent: Option<String>,
-    /// Why it is kept; always present on personal and sensitive fields.
+    /// The purpose of keeping it; always present on personal and sensitive fields.
     pub purpose: Option<String>,
 }
 
-/// What the days of keeping a field count from (`retain_from`, or the record type's `x-retain-from`).
+/// The moment from which the days of keeping a field count (`retain_from`, or the record type's `x-retain-from`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RetainFrom {
-    /// The last write of the field; of an item or child, its own.
+    /// The last write of the field; for an item or child, the last write of that.
     #[default]
     Written,
-    /// The last change of what the same roles read of the record.
+    /// The last change of any field of the record in the same facet.
     Changed,
-    /// The end of the record's workflow; not while it is open.
+    /// The end of the record's workflow. The days do not run while it is open.
     Closed,
-    /// The time in this field; not while it is empty.
+    /// The time in this field. The days do not run while it is empty.
     Field(String),
 }
 
-/// Classes of personal data; `Sensitive` is that of PIPL article 28.
+/// Classes of personal data. `Sensitive` is that of the Personal Information Protection Law (PIPL), article
+/// 28.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PrivacyClass {
+    /// Not personal.
     #[default]
     None,
+    /// Personal.
     Personal,
+    /// Sensitive.
     Sensitive,
 }
 
@@ -226,7 +243,7 @@ pub enum Mask {
     AgeBand,
     /// Free text, scrubbed of long digit runs.
     Text,
-    /// As it is: said aloud of a personal field whose values everybody with the record may see.
+    /// Shown as it is. The schema states that every reader of the record may see the field's values.
     Shown,
 }
 

@@ -1,27 +1,32 @@
-//! Workflows: states, verbs, and who may do what when (`workflows/NAME.json`).
+//! This file holds workflows: states, verbs, and which roles may use them (`workflows/NAME.json`).
 
 use super::kind::check_object;
 use super::{Kind, Label, ValueFault};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// The states and verbs a record type's events follow.
+/// The states and verbs that a record type's events follow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workflow {
+    /// The file's name without `.json`.
     pub name: String,
+    /// The workflow's name for people.
     pub label: Label,
-    /// In declared order.
+    /// States, in declared order.
     pub states: Vec<WorkflowState>,
+    /// Verbs by name.
     pub verbs: BTreeMap<String, VerbRule>,
     /// Names of the levels, 0 household … 4 district.
     pub levels: Vec<Label>,
 }
 
 impl Workflow {
+    /// Finds a state by code.
     pub fn state(&self, code: &str) -> Option<&WorkflowState> {
         self.states.iter().find(|state| state.code == code)
     }
 
+    /// Finds a verb by name.
     pub fn verb(&self, name: &str) -> Option<&VerbRule> {
         self.verbs.get(name)
     }
@@ -30,33 +35,36 @@ impl Workflow {
 /// One state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkflowState {
-    /// In capitals (`HANDLING`).
+    /// The code, in capitals (`HANDLING`).
     pub code: String,
+    /// The state's name for people.
     pub label: Label,
-    /// Still owes somebody an answer.
+    /// The ticket still owes somebody an answer.
     pub open: bool,
 }
 
 /// One verb.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerbRule {
+    /// The verb's name.
     pub name: String,
+    /// The verb's name for people.
     pub label: Label,
-    /// States it is legal from; empty when it begins the record's life.
+    /// States in which it is legal; empty if it begins the record's life.
     pub from: Vec<String>,
-    /// State it leads to; `None` leaves the state as it is.
+    /// The state it leads to; `None` leaves the state as it is.
     pub to: Option<String>,
-    /// Codes of all roles that may, under some grant.
+    /// Codes of all roles that may use it under some grant.
     pub roles: Vec<String>,
-    /// Who may under which circumstances; one that holds is enough.
+    /// The grants. A grant that holds is enough.
     pub grants: Vec<VerbGrant>,
-    /// Arguments that must be present.
+    /// Arguments that must be there.
     pub required_args: Vec<String>,
-    /// Every argument it takes.
+    /// Every argument that it takes, with its kind.
     pub args: BTreeMap<String, Kind>,
-    /// What must hold besides.
+    /// Further conditions.
     pub conditions: Vec<Condition>,
-    /// May be done without signal.
+    /// It may be done without signal.
     pub offline: bool,
 }
 
@@ -67,12 +75,12 @@ impl VerbRule {
     }
 }
 
-/// One line of the Who column.
+/// One grant of a verb (an item of `who` in the workflow file).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerbGrant {
     /// Role codes.
     pub roles: Vec<String>,
-    /// Only on tickets at levels from..=to, as the author saw them.
+    /// Only for tickets at levels from..=to, as the author saw them.
     pub at_level: Option<(u8, u8)>,
     /// For `escalate` and `de_escalate`: only to levels from..=to.
     pub to_level: Option<(u8, u8)>,
@@ -80,37 +88,37 @@ pub struct VerbGrant {
     pub as_party: Option<Party>,
 }
 
-/// How an actor stands to a ticket.
+/// The relation of an actor to a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
-    /// Assigned to it, or a co-handler.
+    /// The actor is assigned to the ticket, or is a co-handler.
     Handler,
-    /// Takes it while nobody is assigned.
+    /// The actor takes the ticket while nobody is assigned.
     SelfClaim,
-    /// Reported it.
+    /// The actor reported the ticket.
     Reporter,
 }
 
-/// What must hold for a verb beyond state, role and arguments.
+/// A condition of a verb beyond state, role and arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// A place, a dwelling or an address is given.
     PlaceOrAddress,
     /// The ticket has a category.
     CategorySet,
-    /// Somebody other than who handled it (unless the category checks itself).
+    /// The author did not handle the ticket, unless its category needs no second person.
     NotHandler,
-    /// The evidence the category asks for.
+    /// The evidence that the category asks for is there.
     Evidence,
     /// The author has seen every obligation.
     SeenEveryObligation,
-    /// One a rater and cycle.
+    /// Each rater rates once in a cycle.
     OnePerRater,
     /// A resident's ticket needs a second person.
     SecondPersonIfResident,
-    /// Residents only within 30 days of the closing.
+    /// Residents act only within 30 days of the closing.
     ResidentWithin30Days,
-    /// Same place or same category as the other ticket.
+    /// The other ticket has the same place or the same category.
     SamePlaceOrCategory,
 }
 

@@ -1,4 +1,4 @@
-//! The built-in set says what the domain asks for.
+//! These tests check the built-in set against the demands of the domain.
 
 use crate::set::{Condition, Evidence, Kind, Mask, Merge, PrivacyClass, SchemaSet, Scope, bounds};
 use serde_json::{Value, json};

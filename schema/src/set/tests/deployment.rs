@@ -1,4 +1,5 @@
-//! Deployments: folders laid over the built-in files, bundles, fingerprints, the worked example.
+//! These tests check deployments: folders over the built-in files, bundles, fingerprints, and the worked
+//! example.
 #![expect(clippy::disallowed_methods, reason = "a deployment is a folder")]
 
 use super::{TEXT, load, one_field, refusal};

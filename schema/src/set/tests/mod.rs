@@ -1,4 +1,4 @@
-//! Tests of the schema set: what is built in, what is refused and in which words, what round-trips.
+//! These tests check the schema set: its content, its refusals with their exact words, and round trips.
 
 mod builtin;
 mod deployment;
@@ -31,7 +31,7 @@ fn load(path: &str, text: &str) -> Result<SchemaSet, SchemaError> {
     SchemaSet::from_files(&[(path.to_owned(), text.to_owned())])
 }
 
-/// The message with which a file is refused.
+/// The message of a file's refusal.
 fn refusal(path: &str, text: &str) -> String {
     load(path, text).expect_err(text).to_string()
 }

@@ -1,4 +1,4 @@
-//! Every refusal of a record file, with its exact words.
+//! These tests hold every refusal of a record file, with its exact words.
 
 use super::{TEXT, load, one_field, record, refusal};
 

@@ -1,4 +1,4 @@
-//! Refusals of what a record file says about keeping and consent.
+//! These tests hold the refusals about keeping and consent.
 
 use super::{TEXT, load, record, refusal};
 use crate::set::RetainFrom;

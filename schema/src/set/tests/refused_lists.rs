@@ -1,4 +1,4 @@
-//! Refusals of sizes, lists and workflows, with their exact words.
+//! These tests hold the refusals of sizes, lists and workflows, with their exact words.
 
 use super::{TEXT, one_field, record, refusal};
 use crate::set::{SchemaSet, bounds};

@@ -1,4 +1,4 @@
-//! What no schema may collect cannot be named, labelled or hidden in parts.
+//! These tests check that no name, label or hidden part can ask for banned data.
 
 use super::{TEXT, one_field, record, refusal};
 

@@ -1,4 +1,4 @@
-//! Values against kinds: what fits, and which rule a misfit breaks where.
+//! These tests check values against kinds: values that fit, and the rule and place of each misfit.
 
 use crate::set::{Choice, Kind, Label, TIME_MAX_MS, TIME_MIN_MS};
 use serde_json::{Value, json};
