@@ -1,8 +1,9 @@
-//! A branch: a document as one author had seen it, with what that author wrote since.
+//! A branch holds a document as one author had seen it, with the changes that author wrote since.
 //!
-//! An entry whose author had not seen everything is derived on a branch. The branch is kept, so that the author's next
-//! entry goes on from it: one fork for an author's entries, whatever their number. What a branch holds that the document
-//! does not is *ahead*; [`Document::settle`] brings it into the document.
+//! An entry whose author had not seen everything is derived on a branch. The branch is kept, and the author's
+//! next entry continues it. An author's entries therefore need one fork, whatever their number. A branch is
+//! *ahead* while it holds changes that the document lacks; [`Document::settle`] brings them into the
+//! document.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,12 +13,13 @@ use gridledger_schema::ids::FeedId;
 use crate::derive::{Authored, DeriveError, Seen, commit};
 use crate::document::Document;
 
-/// A feed and how many changes of it were seen, by feed.
+/// How many changes of each feed were seen.
 type Clock = Vec<(FeedId, u64)>;
 
+/// A former state of a document that one author's entries continue.
 #[derive(Clone)]
 pub(crate) struct Branch {
-    /// What it holds: what was seen at the fork, and what was derived on it since.
+    /// The changes it holds: those seen at the fork, and those derived since.
     held: Clock,
     past: Document,
     ahead: bool,
@@ -28,7 +30,7 @@ impl Branch {
         &self.past.doc
     }
 
-    /// Whether a branch that holds this can be brought to what was wanted by adding changes.
+    /// Whether adding changes can bring this branch to the `wanted` state.
     fn is_within(&self, wanted: &Clock) -> bool {
         let wanted: BTreeMap<FeedId, u64> = wanted.iter().copied().collect();
         let reached = |feed: &FeedId| wanted.get(feed).copied().unwrap_or(0);
@@ -37,8 +39,8 @@ impl Branch {
 }
 
 impl Document {
-    /// As [`derive`](Self::derive), but the change may be left on a branch. Nothing else of the document may be read until
-    /// it is [settled](Self::settle), except [`seen_by`](Self::seen_by) and [`made_on`](Self::made_on).
+    /// Does the same as [`derive`](Self::derive), but may leave the change on a branch. Until the document is
+    /// [settled](Self::settle), only [`seen_by`](Self::seen_by) and [`made_on`](Self::made_on) may read it.
     pub fn derive_ahead(
         &mut self,
         authored: Authored<'_>,
@@ -64,7 +66,7 @@ impl Document {
         Ok(hash)
     }
 
-    /// Brings what the branch is ahead into the document. On an error the document is as it was.
+    /// Merges the branch's changes into the document. On an error the document is unchanged.
     pub fn settle(&mut self) -> Result<(), DeriveError> {
         let Some(branch) = self.branch.as_mut().filter(|branch| branch.ahead) else {
             return Ok(());
@@ -78,19 +80,20 @@ impl Document {
         Ok(())
     }
 
-    /// Whether a branch is ahead of the document.
+    /// Whether no branch is ahead of the document.
     pub fn is_settled(&self) -> bool {
         self.branch.as_ref().is_none_or(|branch| !branch.ahead)
     }
 
-    /// Forgets the branch; the next entry forks the document again.
+    /// Settles the document and drops the branch. The next entry forks the document again.
     pub fn forget_branch(&mut self) -> Result<(), DeriveError> {
         self.settle()?;
         self.branch = None;
         Ok(())
     }
 
-    /// The document as it was at what someone had seen; of one who had seen all, the document itself.
+    /// The document in the state that an author had seen. For an author who had seen all, it is the document
+    /// itself.
     pub fn seen_by(&mut self, seen: &Seen) -> Result<&Self, DeriveError> {
         match seen {
             Seen::All => {
@@ -101,14 +104,14 @@ impl Document {
         }
     }
 
-    /// How many changes the next entry's author would have to be given by a fork or an extension of the branch.
+    /// The number of changes that a fork or an extension of the branch would copy for the next entry.
     pub fn changes_to_copy(&self, seen: &Seen) -> u64 {
         let Seen::Clock(clock) = seen else { return 0 };
         let held: &[_] = self.branch.as_ref().map_or(&[], |branch| &branch.held);
         if *held == *sorted(clock) { 0 } else { self.change_count() as u64 }
     }
 
-    /// The branch that holds what was seen and nothing else.
+    /// The branch that holds exactly the seen changes.
     fn branch_at(&mut self, clock: &[(FeedId, u64)]) -> Result<&mut Branch, DeriveError> {
         let wanted = sorted(clock);
         if self.branch.as_ref().is_none_or(|branch| branch.held != wanted) {
@@ -126,14 +129,14 @@ impl Document {
     }
 }
 
-/// In order, without feeds of which nothing was seen.
+/// Sorts a clock and drops feeds with a count of 0.
 fn sorted(clock: &[(FeedId, u64)]) -> Clock {
     let mut sorted: Clock = clock.iter().filter(|(_, n)| *n > 0).copied().collect();
     sorted.sort_unstable();
     sorted
 }
 
-/// The document as it was at these heads.
+/// Forks the document at these heads.
 pub(crate) fn forked(doc: &Automerge, heads: &[ChangeHash]) -> Result<Automerge, DeriveError> {
     if heads.is_empty() {
         return Ok(Document::new().doc);
@@ -141,7 +144,7 @@ pub(crate) fn forked(doc: &Automerge, heads: &[ChangeHash]) -> Result<Automerge,
     Ok(doc.fork_at(heads)?)
 }
 
-/// A former state of the document with what it lacks of the state at these heads.
+/// Extends a former state of the document by the changes it lacks up to these heads.
 fn extended(doc: &Automerge, mut past: Automerge, heads: &[ChangeHash]) -> Result<Automerge, DeriveError> {
     let (mut next, mut met, mut lacking) = (heads.to_vec(), HashSet::new(), Vec::new());
     while let Some(hash) = next.pop() {
@@ -152,7 +155,7 @@ fn extended(doc: &Automerge, mut past: Automerge, heads: &[ChangeHash]) -> Resul
         next.extend(change.deps());
         lacking.push(change);
     }
-    // A change comes after all that it was made on.
+    // A change must follow the changes that it depends on.
     lacking.sort_by_key(Change::start_op);
     past.apply_changes(lacking)?;
     Ok(past)

@@ -1,4 +1,4 @@
-//! Dates as an office in China writes them: eight hours ahead of UTC, the year round.
+//! This file writes dates as an office in China does: eight hours ahead of UTC, the year round.
 
 /// Milliseconds that China is ahead of UTC.
 pub const OFFSET_MS: i64 = 8 * 3_600_000;

@@ -1,4 +1,5 @@
-//! An entry's one true byte form (deterministic CBOR, RFC 8949 section 4.2), its hash, and a segment's signature.
+//! This file holds an entry's canonical bytes (deterministic CBOR, RFC 8949 section 4.2), its hash, and a
+//! segment's signature.
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
@@ -10,10 +11,10 @@ use serde_json::{Map, Number, Value};
 
 use crate::suite::{self, Kind};
 
-/// Bytes that are not an entry in canonical form.
+/// The error for bytes that are no entry in canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum CanonicalError {
-    /// Not CBOR of the expected shape.
+    /// The bytes are not CBOR of the expected shape.
     #[error("not an entry: {0}")]
     Shape(#[from] minicbor::decode::Error),
     /// A value nested deeper than [`limits::VALUE_DEPTH`], or a number that JSON cannot hold.
@@ -27,14 +28,14 @@ pub enum CanonicalError {
 type Out = Encoder<Vec<u8>>;
 type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
-/// The canonical bytes of `entry`.
+/// Writes the canonical bytes of `entry`.
 pub fn encode(entry: &Entry) -> Vec<u8> {
     let mut out = Encoder::new(Vec::with_capacity(256));
     write_entry(&mut out, entry).expect("BUG: writing to a Vec cannot fail");
     out.into_writer()
 }
 
-/// Reads canonical bytes back.
+/// Reads an entry from its canonical bytes.
 pub fn decode(bytes: &[u8]) -> Result<Entry, CanonicalError> {
     let mut d = Decoder::new(bytes);
     d.array()?;
@@ -45,7 +46,8 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, CanonicalError> {
     Ok(Entry { n, at, cursor, role, target, intents })
 }
 
-/// The hash of an entry, chained to the one before it.
+/// Hashes an entry's canonical bytes, chained to the hash before it (32 bytes; zeros before a feed's first
+/// entry).
 pub fn hash(suite: Suite, before: EntryHash, canonical: &[u8]) -> EntryHash {
     EntryHash(suite::digest(suite, Kind::Entry, &[&before.0, canonical]))
 }
@@ -55,7 +57,7 @@ pub fn sign_segment(suite: Suite, key: &SigningKey, feed: FeedId, n: u64, last: 
     suite::sign(suite, key, Kind::Segment, &[&feed.0, &n.to_be_bytes(), &last.0])
 }
 
-/// Whether `signature` is the author's over the feed up to `n`.
+/// Whether `signature` is the author's signature over the feed up to `n`.
 pub fn verify_segment(
     suite: Suite,
     key: &VerifyingKey,
@@ -124,7 +126,7 @@ fn write_map(e: &mut Out, map: &Map<String, Value>) -> Written {
     keys.into_iter().try_for_each(|key| write_value(e.str(key)?, &map[key]))
 }
 
-/// Writes a JSON value. Values are bounded in depth before they get here.
+/// Writes a JSON value. The caller has bounded its depth.
 pub(crate) fn write_value(e: &mut Out, value: &Value) -> Written {
     match value {
         Value::Null => _ = e.null()?,
@@ -186,7 +188,7 @@ fn read_map(d: &mut Decoder<'_>, depth: usize) -> Result<Map<String, Value>, Can
     (0..count).map(|_| Ok((d.str()?.to_owned(), read_value(d, depth + 1)?))).collect()
 }
 
-/// Reads a value written by [`write_value`]; refuses what is nested deeper than [`limits::VALUE_DEPTH`].
+/// Reads a value written by [`write_value`]. A value nested deeper than [`limits::VALUE_DEPTH`] is refused.
 pub(crate) fn read_value(d: &mut Decoder<'_>, depth: usize) -> Result<Value, CanonicalError> {
     use minicbor::data::Type;
     if depth > limits::VALUE_DEPTH {
@@ -212,7 +214,7 @@ pub(crate) fn read_value(d: &mut Decoder<'_>, depth: usize) -> Result<Value, Can
     })
 }
 
-/// How deep a value is nested: a scalar is 0. Stops looking one past the limit.
+/// The nesting of a value; a scalar has 0. Counting stops one past [`limits::VALUE_DEPTH`].
 pub fn depth(value: &Value) -> usize {
     let mut level: Vec<&Value> = vec![value];
     for depth in 0..=limits::VALUE_DEPTH {

@@ -1,12 +1,13 @@
-//! Derivation: an entry and what its author had seen become one Automerge change.
+//! Derivation turns an entry, together with the changes its author had seen, into one Automerge change.
 //!
-//! A pure function of the causal past. Whatever order entries arrive in, every replica derives the same change with
-//! the same hash. Three rules make it so:
-//! - the change is made on the record as it was at what the author had seen (a fork when others have written since),
-//!   so its counter and its dependencies come from the causal past, never from the whole document;
-//! - an entry that changes nothing still leaves an empty change, to keep it in history;
-//! - a counter or text that the creating entry did not make comes from a *genesis* change that depends on nothing and
-//!   whose actor is a hash of record and key, so that two authors who need it at once make the same one.
+//! It is a pure function of the causal past. In whatever order entries arrive, every replica derives the same
+//! change with the same hash. Three rules ensure that:
+//! - The change is made on the record in the state that the author had seen (a fork when others have written
+//!   since). Its counter and its dependencies come from the causal past, never from the whole document.
+//! - An entry that changes nothing still leaves an empty change, which keeps it in history.
+//! - A counter or text that the creating entry did not make comes from a *genesis* change. That change
+//!   depends on nothing, and its actor is a hash of record and key. Two authors who need it at once make the
+//!   same one.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +26,10 @@ use crate::canonical;
 use crate::document::{Document, inner_key, intent_id, time_key};
 use crate::fold::{self, Verb};
 
-/// An entry, and who made it.
+/// An entry with its author.
 #[derive(Clone, Copy, Debug)]
 pub struct Authored<'a> {
-    /// The feed it stands in.
+    /// The feed of the entry.
     pub feed: FeedId,
     /// The author's code.
     pub author: &'a str,
@@ -36,32 +37,32 @@ pub struct Authored<'a> {
     pub entry: &'a Entry,
 }
 
-/// What the author had seen of the document.
+/// The part of the document that an entry's author had seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// All that it holds.
+    /// The whole document.
     All,
-    /// Of each feed the changes up to a number.
+    /// For each feed, the changes up to a number.
     Clock(Vec<(FeedId, u64)>),
 }
 
-/// Why an entry could not be derived.
+/// The reason why an entry could not be derived.
 #[derive(Debug, thiserror::Error)]
 pub enum DeriveError {
-    /// The document does not hold what the author is said to have seen.
+    /// The document lacks changes that the author is said to have seen.
     #[error("the document does not hold what the author had seen")]
     SeenUnknown,
-    /// Automerge refused.
+    /// Automerge refused the change.
     #[error("automerge: {0}")]
     Automerge(#[from] AutomergeError),
-    /// The merge machine panicked; the document was thrown away.
+    /// Automerge panicked. The attempt's document was thrown away.
     #[error("the merge machine panicked")]
     Panicked,
 }
 
 impl Document {
-    /// Derives the entry's change for one facet and adds it. Returns the change's hash.
-    /// On an error or a panic inside, the document is as it was.
+    /// Derives the entry's change for one facet and adds it. Returns the change's hash. On an error or a
+    /// panic inside Automerge, the document is unchanged.
     pub fn derive(
         &mut self,
         authored: Authored<'_>,
@@ -71,7 +72,7 @@ impl Document {
         let hash = self.derive_ahead(authored, facet, seen)?;
         let settled = self.settle();
         if settled.is_err() {
-            // What cannot be merged goes with its branch.
+            // A branch that cannot be merged is dropped.
             self.branch = None;
         }
         settled.map(|()| hash)
@@ -92,7 +93,7 @@ impl Document {
         Ok(hash)
     }
 
-    /// The document as it was at what someone had seen.
+    /// A copy of the document in the state that an author had seen.
     pub fn at(&self, seen: &Seen) -> Result<Self, DeriveError> {
         let Seen::Clock(clock) = seen else {
             return Ok(self.clone());
@@ -101,7 +102,7 @@ impl Document {
         Ok(Self::of(forked(&self.doc, &heads)?))
     }
 
-    /// What was seen, spelled out.
+    /// Writes what was seen as a clock.
     pub fn clock_of(&self, seen: &Seen) -> Vec<(FeedId, u64)> {
         match seen {
             Seen::All => self.clock(),
@@ -110,6 +111,7 @@ impl Document {
     }
 }
 
+/// Makes the entry's change in `doc`. An entry without effect leaves an empty change.
 pub(crate) fn commit(
     doc: &mut Automerge,
     authored: Authored<'_>,
@@ -123,7 +125,8 @@ pub(crate) fn commit(
     }
     doc.set_actor(ActorId::from(feed.0));
     let (mut tx, mut latest) = (doc.transaction(), Latest::default());
-    // Counted within the facet: a reader of one facet gets only its intents, and must derive the same change.
+    // The index counts within the facet: a reader of one facet gets only its intents, and must derive the
+    // same change.
     for (index, intent) in entry.intents.iter().filter(|i| i.facet == facet).enumerate() {
         apply(&mut tx, authored, (index, intent), &mut latest)?;
     }
@@ -132,6 +135,7 @@ pub(crate) fn commit(
     Ok(hash.unwrap_or_else(|| doc.empty_commit(options())).0)
 }
 
+/// Adds the genesis changes of counters and texts that the intents need and the document lacks.
 fn ensure_containers(
     doc: &mut Automerge,
     record: RecordId,
@@ -152,7 +156,7 @@ fn ensure_containers(
     Ok(())
 }
 
-/// What is made empty before it is written: several authors may need it at once.
+/// A value that is made empty before it is written. Several authors may need it at once.
 #[derive(Clone, Copy)]
 pub(crate) enum Container {
     Counter,
@@ -170,7 +174,8 @@ impl Container {
     }
 }
 
-/// The actor of a genesis change, as a feed: no feed is named so but by a broken hash.
+/// The actor of a genesis change, as a feed: 16 bytes of SHA-256. No real feed has such a name unless the
+/// hash is broken.
 pub(crate) fn genesis_feed(record: RecordId, facet: u8, field: &str) -> FeedId {
     let mut hash = Sha256::new();
     hash.update(b"gridledger/genesis/v1");
@@ -182,6 +187,7 @@ pub(crate) fn genesis_feed(record: RecordId, facet: u8, field: &str) -> FeedId {
     FeedId(actor)
 }
 
+/// Makes the document that holds one empty counter or text.
 pub(crate) fn genesis(
     record: RecordId,
     facet: u8,
@@ -285,12 +291,12 @@ fn set_child(
     value.iter().try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), scalar(value)))
 }
 
-/// The latest events of each events field, while an entry is derived.
+/// The latest events of each events field while an entry is derived.
 #[derive(Default)]
 struct Latest(BTreeMap<String, Vec<String>>);
 
 impl Latest {
-    /// Of a field: those stored, and those that the entry added.
+    /// The latest events of a field: the stored ones, or those that the entry added.
     fn of(&mut self, tx: &Transaction<'_>, field: &str) -> &mut Vec<String> {
         self.0
             .entry(field.to_owned())
@@ -298,7 +304,8 @@ impl Latest {
     }
 }
 
-/// An event's parents are the latest events its author had seen, those of the same entry included.
+/// Writes an event. Its parents are the latest events that its author had seen, including those of the same
+/// entry.
 fn event(
     tx: &mut Transaction<'_>,
     by: Authored<'_>,
@@ -308,7 +315,7 @@ fn event(
 ) -> Result<(), AutomergeError> {
     let latest = latest.of(tx, field);
     let stored = serde_json::json!({ "a": by.author, "p": latest, "r": args, "v": verb });
-    // Of a verb that is none, nobody reads an event.
+    // Readers skip an event with an unknown verb, so it becomes nobody's parent.
     if verb.parse::<Verb>().is_ok() {
         *latest = vec![intent_id(by.feed, by.entry.n, index)];
     }

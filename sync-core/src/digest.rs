@@ -1,10 +1,10 @@
-//! The area digest: an order-free sum over what an area holds, kept by difference.
+//! The area digest is an order-free sum over an area's documents. It is kept up to date by difference.
 
 use gridledger_schema::ids::RecordId;
 use sha2::{Digest as _, Sha256};
 
-/// A sum of 128 bits, modulo 2^128, over (record, facet, epoch, heads). Two stores with the same sum hold the same
-/// documents; it guards against faults, not against someone who makes up heads.
+/// A sum modulo 2^128 over (record, facet, epoch, heads). Two stores with the same sum hold the same
+/// documents. It guards against faults, not against somebody who invents heads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AreaDigest(pub u128);
 
@@ -14,7 +14,7 @@ impl AreaDigest {
         self.0 = self.0.wrapping_add(term(record, facet, epoch, heads));
     }
 
-    /// Takes a document with these heads out.
+    /// Removes a document with these heads.
     pub fn remove(&mut self, record: RecordId, facet: u8, epoch: u32, heads: &[[u8; 32]]) {
         self.0 = self.0.wrapping_sub(term(record, facet, epoch, heads));
     }
@@ -24,13 +24,15 @@ impl AreaDigest {
         self.0.to_be_bytes()
     }
 
-    /// A digest from its bytes.
+    /// Makes a digest from its bytes.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
     }
 }
 
-/// What one document adds to its area's digest; stored beside it so that it can be taken out again.
+/// The term that one document adds to its area's digest: the first 16 bytes (big-endian) of SHA-256 over the
+/// domain text `gridledger/digest/v1`, record, facet, epoch and sorted heads; 0 for an empty document. It is
+/// stored beside the document, so that it can be subtracted again.
 pub fn term(record: RecordId, facet: u8, epoch: u32, heads: &[[u8; 32]]) -> u128 {
     if heads.is_empty() {
         return 0;

@@ -1,7 +1,8 @@
-//! One facet of one record as an Automerge document: loading, saving, heads, and its flat key layout.
+//! This file keeps one facet of one record as an Automerge document: loading, saving, heads, and the flat
+//! layout of keys.
 //!
-//! Everything lives in the root map, so that no two authors can create the same nested container. A plain field is
-//! its own key; items of sets, logs and maps are keyed `field/…` (field names hold no slash):
+//! Everything is in the root map, so that no two authors can create the same nested container. A plain field
+//! is its own key. Items of sets, logs and maps are keyed `field/…` (field names hold no slash):
 //!
 //! | merge kind | key | value |
 //! |---|---|---|
@@ -13,7 +14,7 @@
 //! | map | `field/child`, `field/child/key` | true/false for the child, scalar or bytes for its fields |
 //! | events | `field/TIME.FEED.N.I` | bytes: CBOR of verb, actor, parents, arguments |
 //!
-//! The empty name is the document's own: `/base` holds what a generation says of itself ([`crate::epoch`]).
+//! The empty name belongs to the document itself: `/base` describes its generation ([`crate::epoch`]).
 
 use std::collections::BTreeMap;
 
@@ -26,14 +27,14 @@ use gridledger_schema::ids::FeedId;
 use crate::branch::Branch;
 use crate::epoch::Message;
 
-/// The version of the derivation rules and of the automerge release they run on. A record's epoch remembers it.
+/// The version of the derivation rules and of their automerge release. A record's epoch remembers it.
 pub const RULES_VERSION: u32 = 1;
 
-/// A document: what one read class sees of one record.
+/// A document: the part of one record that one read class sees.
 #[derive(Clone)]
 pub struct Document {
     pub(crate) doc: Automerge,
-    /// The document as the author of the last entry had seen it.
+    /// The state that the author of the last entry had seen.
     pub(crate) branch: Option<Box<Branch>>,
 }
 
@@ -49,12 +50,13 @@ impl Document {
         Self::of(Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint))
     }
 
+    /// Wraps an Automerge document.
     pub(crate) fn of(doc: Automerge) -> Self {
         Self { doc, branch: None }
     }
 
-    /// Reads what [`save`](Self::save) wrote on this side, from our own database: its checksum is checked, its change
-    /// hashes are not computed again.
+    /// Loads a document that [`save`](Self::save) wrote on this side, from our own database. Its checksum is
+    /// checked; its change hashes are not computed again.
     pub fn load(bytes: &[u8]) -> Result<Self, AutomergeError> {
         let options = LoadOptions::new()
             .text_encoding(TextEncoding::UnicodeCodePoint)
@@ -62,19 +64,19 @@ impl Document {
         Ok(Self::of(Automerge::load_with_options(bytes, options)?))
     }
 
-    /// Reads a snapshot that came over the network; every hash is computed and checked.
+    /// Loads a snapshot from the network. Every hash is computed and checked.
     pub fn load_checked(bytes: &[u8]) -> Result<Self, AutomergeError> {
         let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
         Ok(Self::of(Automerge::load_with_options(bytes, options)?))
     }
 
-    /// The document in one piece.
+    /// Saves the document in one piece.
     pub fn save(&self) -> Vec<u8> {
         debug_assert!(self.is_settled(), "BUG: a branch is ahead");
         self.doc.save()
     }
 
-    /// The document in one piece, larger but sooner done: for what is kept briefly.
+    /// Saves the document without compression: larger but sooner done, for copies that are kept briefly.
     pub fn save_fast(&self) -> Vec<u8> {
         self.doc.save_nocompress()
     }
@@ -87,7 +89,8 @@ impl Document {
         heads
     }
 
-    /// How many changes each feed has made here, in all generations: the whole causal past in one table.
+    /// The number of changes that each feed has made here, in all generations: the whole causal past in one
+    /// table.
     pub fn clock(&self) -> Vec<(FeedId, u64)> {
         debug_assert!(self.is_settled(), "BUG: a branch is ahead");
         let before = self.base().map(|base| base.clock).unwrap_or_default();
@@ -103,17 +106,18 @@ impl Document {
         clock.into_iter().collect()
     }
 
-    /// How many changes the document holds.
+    /// The number of changes that the document holds.
     pub fn change_count(&self) -> usize {
         self.doc.stats().num_changes as usize
     }
 
-    /// How many operations the document holds: what loading, forking and projecting it takes grows with them.
+    /// The number of operations that the document holds. Loading, forking and projecting take time in
+    /// proportion.
     pub fn operation_count(&self) -> u64 {
         self.doc.stats().num_ops
     }
 
-    /// How many of them make up the base of its generation.
+    /// The number of operations that make up the base of its generation.
     pub fn base_operation_count(&self) -> u64 {
         let metas = self.doc.get_changes_meta(&[]);
         let base = metas.iter().filter(|meta| meta.message.is_some());
@@ -133,17 +137,18 @@ impl Document {
         metas.iter().map(|meta| meta.timestamp).filter(|at| *at > 0).min()
     }
 
-    /// A field that holds one whole number; the smallest where several were written at once.
+    /// A field that holds one whole number. Of concurrent values the smallest counts.
     pub(crate) fn number(&self, field: &str) -> Option<i64> {
         let all = self.doc.get_all(ROOT, field).ok()?;
         all.iter().filter_map(|(value, _)| value.as_i64()).min()
     }
 
-    /// What the change `hash` was made on, as (feed, number) pairs, as far as `known` (what its author had seen) has
-    /// them: enough for [`Seen::Clock`](crate::derive::Seen::Clock) to find the same changes in any replica. The seal
-    /// of a base goes by its actor; of a base that was not seen whole, how far its feeds were.
+    /// The changes that change `hash` depends on, as (feed, number) pairs, as far as `known` (the changes its
+    /// author had seen) has them. They are enough for [`Seen::Clock`](crate::derive::Seen::Clock) to find the
+    /// same changes in any replica. The seal of a base is named by its actor. Of a base that was not seen
+    /// whole, the pairs say how far its feeds were seen.
     pub fn made_on(&self, hash: &[u8; 32], known: &[(FeedId, u64)]) -> Vec<(FeedId, u64)> {
-        // The change may be on the branch alone.
+        // The change may be only on the branch.
         let branch = self.branch.as_ref().map(|branch| branch.doc());
         let on_branch = branch.filter(|doc| doc.get_change_meta_by_hash(&ChangeHash(*hash)).is_some());
         let doc = on_branch.unwrap_or(&self.doc);
@@ -174,9 +179,9 @@ impl Document {
         on.into_iter().collect()
     }
 
-    /// The latest changes among those that `wanted` names, (feed, how many of its changes): of the feed's own, the
-    /// one of that number; of a base, the seal if all that it is made of is named, else each feed's last link up to
-    /// there. `None` if one is not here.
+    /// The latest changes among those that `wanted` names as (feed, number of its changes). For a feed's own
+    /// changes it is the one of that number. For a base it is the seal if all its changes are named, else
+    /// each feed's last link up to that number. `None` if a change is not here.
     pub(crate) fn latest_of(&self, wanted: &[(FeedId, u64)]) -> Option<Vec<ChangeHash>> {
         let before = self.base().map(|base| base.clock).unwrap_or_default();
         let metas = self.doc.get_changes_meta(&[]);
@@ -200,17 +205,18 @@ impl Document {
     }
 }
 
-/// Whether what someone had seen is all that a base is made of.
+/// Whether an author had seen all changes that a base is made of.
 fn covers(base: &BTreeMap<FeedId, u64>, seen: &[(FeedId, u64)]) -> bool {
     let has = |(feed, count): (&FeedId, &u64)| seen.iter().any(|(f, n)| f == feed && n >= count);
     !base.is_empty() && base.iter().all(has)
 }
 
+/// The message of a base's change; `None` for any other change.
 pub(crate) fn message(meta: &ChangeMetadata<'_>) -> Option<Message> {
     meta.message.as_deref().and_then(Message::of)
 }
 
-/// Of each of a feed's lanes, the last link up to its change `n`.
+/// Finds, in each lane of a feed, the last link up to its change `n`.
 fn last_links(metas: &[ChangeMetadata<'_>], feed: FeedId, n: u64) -> impl Iterator<Item = ChangeHash> {
     let mut last = BTreeMap::new();
     for meta in metas {
@@ -227,7 +233,7 @@ fn last_links(metas: &[ChangeMetadata<'_>], feed: FeedId, n: u64) -> impl Iterat
     last.into_values().map(|(_, hash)| hash)
 }
 
-/// Whose value a change brought: that of its actor, or in a base that of the feed it came from.
+/// The feed whose value a change brought: its actor, or in a base the feed that the value came from.
 pub(crate) fn author_of(meta: &ChangeMetadata<'_>) -> Option<FeedId> {
     match message(meta) {
         Some(Message::Link(feed, _)) => Some(feed),
@@ -235,6 +241,7 @@ pub(crate) fn author_of(meta: &ChangeMetadata<'_>) -> Option<FeedId> {
     }
 }
 
+/// The feed of an actor; `None` if its id is not 16 bytes long.
 pub(crate) fn feed_of(actor: &ActorId) -> Option<FeedId> {
     actor.to_bytes().try_into().ok().map(FeedId)
 }

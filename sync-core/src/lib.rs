@@ -1,10 +1,15 @@
-//! Every rule of gridledger, without I/O, clock, randomness or async: those are parameters.
+//! This crate holds every rule of gridledger. I/O, clock, randomness and async stay outside: they are
+//! parameters.
 //!
-//! Reading order: [`canonical`] is an entry's bytes and hash; [`document`], `branch` and [`mod@derive`] turn entries into documents,
-//! [`fold`] events into a ticket's state, [`project`] documents into a view; [`epoch`] ends histories, [`retention`] says
-//! when; [`rights`], [`known`] and [`validate`] say what an author may do, [`mask`] how personal values are shown and
-//! [`reason`] what it takes to see them whole; [`digest`] proves two stores equal,
-//! [`suite`] hashes and signs, [`receipt`] is the server's word, [`recovery`] what holds after a restore; [`wire`] is how all of it travels.
+//! Reading order: [`canonical`] is an entry's bytes and hash. [`document`], `branch` and [`mod@derive`] turn
+//! entries into documents, [`fold`] turns events into a ticket's state, [`project`] turns documents into a
+//! view. [`epoch`] ends histories, [`retention`] finds the fields whose time is up. [`rights`], [`known`] and
+//! [`validate`] decide what an author may do, [`references`] finds the records and people an entry names.
+//! [`mask`] shows personal values masked, [`reason`] checks the reason to see them whole. [`digest`] proves
+//! two stores equal, [`suite`] hashes and signs, [`receipt`] is the server's signed statement, [`recovery`]
+//! serves restores, [`calendar`] writes times, and [`wire`] lays out a sync in bytes.
+
+#![warn(missing_docs)]
 
 mod branch;
 pub mod calendar;

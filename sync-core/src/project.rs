@@ -1,4 +1,4 @@
-//! Projection: documents become a view. A pure function, the same on a phone and in the ledger.
+//! Projection turns documents into a view. It is a pure function, the same on a phone and in the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,15 +14,15 @@ use crate::fold::{self, Event, Ticket};
 /// A record as a reader sees it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
-    /// Field to value.
+    /// The value of each field.
     pub fields: Map<String, Value>,
-    /// Fields written at the same time by people who had not seen each other: the value shown first, then the others.
+    /// Fields that were written concurrently: the value shown first, then the others.
     pub conflicts: BTreeMap<String, Vec<Candidate>>,
     /// A ticket's state, folded from its events.
     pub ticket: Option<Ticket>,
     /// A ticket's events, in time order.
     pub events: Vec<Event>,
-    /// Purposes that were consented to no longer, or refused: fields that need them are not shown.
+    /// Purposes whose consent was withdrawn or refused. Fields that need them are not shown.
     pub withdrawn: BTreeSet<String>,
 }
 
@@ -33,12 +33,13 @@ pub struct Candidate {
     pub value: Value,
     /// The feed that wrote it.
     pub feed: String,
-    /// When, ms since 1970.
+    /// The time of the write, ms since 1970.
     pub at: i64,
 }
 
 impl View {
-    /// The view as one JSON object: the fields, `_conflicts` where there are any, `_ticket` for a ticket.
+    /// Writes the view as one JSON object: the fields, `_conflicts` where there are any, `_ticket` for a
+    /// ticket.
     pub fn to_json(&self) -> Value {
         let mut out = self.fields.clone();
         if !self.conflicts.is_empty() {
@@ -58,7 +59,7 @@ fn ticket_json(ticket: &Ticket) -> Value {
     })
 }
 
-/// The view of a record from those of its documents that the reader may hold.
+/// Projects a record from the documents that the reader may hold.
 pub fn project<'a>(record_type: &RecordType, facets: impl IntoIterator<Item = &'a Document>) -> View {
     let mut view = View::default();
     for document in facets {
@@ -79,7 +80,7 @@ pub fn project<'a>(record_type: &RecordType, facets: impl IntoIterator<Item = &'
     view
 }
 
-/// What a purpose was needed for is not shown once that was withdrawn, wherever it still stands.
+/// Hides the fields that need a withdrawn purpose, wherever their values still stand.
 fn withhold(view: &mut View, record_type: &RecordType) {
     let needs = |name: &str| record_type.field(name)?.privacy.consent.as_ref();
     let gone = |name: &str| needs(name).is_some_and(|purpose| view.withdrawn.contains(purpose));
@@ -132,7 +133,8 @@ fn register(view: &mut View, document: &Document, name: &str, item: &MapRangeIte
     }
 }
 
-/// The values of a key written at once, the one to show first: the latest corrected time, then the feed id.
+/// Lists the concurrent values of a key. The value to show comes first: the one of the latest corrected time,
+/// then of the highest feed id.
 fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
     let all = document.doc.get_all(ROOT, key).unwrap_or_default();
     let mut found: Vec<Candidate> = all
@@ -183,7 +185,8 @@ fn set_item(
     inside
 }
 
-/// A child stays while anyone who had not seen its removal still writes to it.
+/// Projects a child or one of its keys. A child stays while somebody who had not seen its removal still
+/// writes to it.
 fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, inner: &str) {
     let children = view.fields.entry(name).or_insert_with(|| Value::Object(Map::new()));
     let Some(children) = children.as_object_mut() else {
@@ -201,7 +204,7 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
         }
         return;
     };
-    // The marker `field/id` sorts before `field/id/key`: an id that is not there was removed.
+    // The marker `field/id` sorts before `field/id/key`. An id that is not there was removed.
     let Some(fields) = children.get_mut(id).and_then(Value::as_object_mut) else {
         return;
     };
@@ -237,7 +240,7 @@ fn plain_scalar(scalar: &ScalarValue) -> Value {
     }
 }
 
-/// The events stored in a field, in time order.
+/// Reads the events stored in a field, in time order.
 pub(crate) fn stored_events(doc: &impl ReadDoc, field: &str) -> Vec<Event> {
     let prefix = format!("{field}/");
     let end = format!("{field}0"); // '0' follows '/'

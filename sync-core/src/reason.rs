@@ -1,12 +1,13 @@
-//! The reason a person gives to see values unmasked: required, short, and without anybody's numbers in it.
+//! This file checks the reason that a person gives to see values unmasked: required, short, and without
+//! numbers of people.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::limits;
 
 use crate::mask;
 
-/// The reason as it is kept: trimmed, control characters as spaces, numbers of phones and identity cards taken out (the
-/// read log says why, not what).
+/// Checks a reason and returns the text to keep: trimmed, control characters as spaces, numbers of phones and
+/// identity cards removed. The read log keeps the reason, not the values.
 pub fn checked(given: Option<&str>) -> Result<String, Refusal> {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     let text: String = given.unwrap_or_default().trim().chars().map(plain).collect();

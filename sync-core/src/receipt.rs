@@ -1,4 +1,5 @@
-//! Receipts: the server's signed word on how far a feed is decided, what a phone checks of it, what it proves later.
+//! A receipt is the server's signed statement how far a feed is decided. This file signs it, checks it, and
+//! finds what it proves.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -16,8 +17,9 @@ fn form(receipt: &Receipt) -> (Suite, Kind) {
     receipt.suite.map_or((Suite::Ed25519Sha256, Kind::Receipt), |suite| (suite, Kind::Verdicts))
 }
 
-/// The bytes that are signed: u64 generation, feed, u64 first, u64 n, hash, then of each refusal u64 number and code, ended
-/// by a zero byte. The number of refusals (u32) stands before them, but in the form of protocol 1.
+/// The bytes that are signed: u64 generation, feed, u64 first, u64 n, hash, then for each refusal u64 number
+/// and code, ended by a zero byte. The number of refusals (u32) stands before them, except in the form of
+/// protocol 1.
 fn signed(epoch: ServerEpoch, receipt: &Receipt) -> Vec<u8> {
     let mut out = epoch.0.to_be_bytes().to_vec();
     out.extend(receipt.feed.0);
@@ -41,15 +43,16 @@ pub fn sign(key: &SigningKey, epoch: ServerEpoch, receipt: &mut Receipt) {
     receipt.signature = suite::sign(suite, key, kind, &[&signed(epoch, receipt)]);
 }
 
-/// Whether the receipt is the server's.
+/// Whether the server signed the receipt.
 pub fn verify(key: &VerifyingKey, epoch: ServerEpoch, receipt: &Receipt) -> bool {
     let (suite, kind) = form(receipt);
     suite::verify(suite, key, kind, &[&signed(epoch, receipt)], &receipt.signature)
 }
 
-/// The entries whose verdict a receipt proves, once its signature holds and its hash is that of entry `n` in the chain at
-/// hand. `emptied` are the entries of that chain whose hash was claimed, because what they said is gone: what comes before
-/// the last of them is not bound to the receipt's hash. A receipt in the form of protocol 1 proves its last entry alone.
+/// The entries whose verdict a receipt proves, once its signature holds and its hash is that of entry `n` in
+/// the chain at hand. `emptied` are the erased entries of that chain, whose hashes are only claimed. The
+/// receipt's hash does not bind the entries up to the last of them. A receipt in the form of protocol 1
+/// proves its last entry alone.
 pub fn proven(receipt: &Receipt, emptied: &BTreeSet<u64>) -> RangeInclusive<u64> {
     let first = match receipt.suite {
         Some(_) => receipt.first,
@@ -60,7 +63,8 @@ pub fn proven(receipt: &Receipt, emptied: &BTreeSet<u64>) -> RangeInclusive<u64>
     first.max(1)..=receipt.n
 }
 
-/// First 4 bytes of the SHA-256 of a user's rights: rights travel only when the phone's are others.
+/// The fingerprint of a user's rights: the first 4 bytes of their SHA-256. Rights travel only when the
+/// phone's fingerprint differs.
 pub fn grants_fingerprint(set: &GrantSet) -> [u8; 4] {
     let mut hash = Sha256::new();
     for grant in &set.grants {

@@ -1,7 +1,8 @@
-//! What phone and server agree on after a restore: the notice of it, and which changes somebody has that another lacks.
+//! This file holds what phone and server agree on after a restore: the signed notice, and the comparison of
+//! clocks.
 //!
-//! A restored store is another generation. Its logs go on far above the positions that the former one can have given
-//! out, so that a position tells whether it is of this generation.
+//! A restored store is another generation. Its logs continue far above every position that the former
+//! generation can have given out. A position therefore tells whether it is of this generation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,8 @@ use gridledger_schema::wire::Restored;
 use crate::derive::genesis_feed;
 use crate::suite::{self, Kind};
 
-/// The bytes of a notice that are signed: both generations (u64), since when (i64), and of each feed its id and last entry
-/// (u64).
+/// The bytes of a notice that are signed: both generations (u64), the start (i64), and for each feed its id
+/// and last entry (u64).
 fn signed(notice: &Restored) -> Vec<u8> {
     let mut out = notice.former.0.to_be_bytes().to_vec();
     out.extend(notice.epoch.0.to_be_bytes());
@@ -38,21 +39,22 @@ pub fn sign(key: &SigningKey, notice: &mut Restored) {
     notice.signature = suite::sign(suite, key, kind, &[&signed(notice)]);
 }
 
-/// Whether the notice is the server's.
+/// Whether the server signed the notice.
 pub fn verify(key: &VerifyingKey, notice: &Restored) -> bool {
     let (suite, kind) = form(notice);
     suite::verify(suite, key, kind, &[&signed(notice)], &notice.signature)
 }
 
-/// The number of a generation that began at `at` (ms since 1970): the second, then 24 random bits.
+/// The number of a generation that began at `at` (ms since 1970): the second, shifted by 24 bits, then 24
+/// random bits.
 pub fn epoch(at: i64, random: [u8; 3]) -> ServerEpoch {
     let [a, b, c] = random;
     let second = u32::try_from(at / 1_000).unwrap_or(0);
     ServerEpoch(u64::from(second) << 24 | u64::from(u32::from_be_bytes([0, a, b, c])))
 }
 
-/// The second (since 1970) in which a generation began; `None` for a number that holds no time between 2026 and a day after
-/// `now` (ms): generations used to be random numbers.
+/// The second (since 1970) in which a generation began. `None` for a number without a time between 2026 and a
+/// day after `now` (ms): old generations were random numbers.
 pub fn began(epoch: ServerEpoch, now: i64) -> Option<i64> {
     let second = i64::try_from(epoch.0 >> 24).ok()?;
     (FIRST_SECOND..=now / 1_000 + 86_400).contains(&second).then_some(second)
@@ -61,17 +63,18 @@ pub fn began(epoch: ServerEpoch, now: i64) -> Option<i64> {
 /// The first second of 2026.
 const FIRST_SECOND: i64 = 1_767_225_600;
 
-/// The first position of a generation that began at `at` (ms since 1970), where no log was longer than `longest`: above
-/// every position of before, unless a log had grown by 65,536 lines in every second of its life.
+/// The first log position of a generation that began at `at` (ms since 1970), where no log was longer than
+/// `longest`. It is above every former position, unless a log had grown by 65,536 lines in every second of
+/// its life.
 pub fn first_position(at: i64, longest: u64) -> u64 {
     let by_time = u64::try_from(at / 1_000).unwrap_or(0) << 16;
     by_time.max(longest + (1 << 16))
 }
 
-/// A clock: how many changes each feed has made in a document.
+/// A clock: the number of changes that each feed has made in a document.
 pub type Clock = [(FeedId, u64)];
 
-/// The changes that `wanted` names and `held` lacks: (feed, how many `held` has of it, how many it should have).
+/// The changes that `wanted` names and `held` lacks: (feed, count in `held`, count in `wanted`).
 pub fn missing(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64, u64)> {
     let held: BTreeMap<FeedId, u64> = held.iter().copied().collect();
     let of = |(feed, count): &(FeedId, u64)| {
@@ -81,7 +84,7 @@ pub fn missing(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64, u64)> {
     wanted.iter().filter_map(of).collect()
 }
 
-/// What of `wanted` is held.
+/// The part of `wanted` that is held.
 pub fn held_of(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64)> {
     let wanted: BTreeMap<FeedId, u64> = wanted.iter().copied().collect();
     let of = |(feed, here): &(FeedId, u64)| {
@@ -91,8 +94,8 @@ pub fn held_of(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64)> {
     held.iter().filter_map(of).collect()
 }
 
-/// The names in a facet's clock that are nobody's: counters and texts that several need at once begin with a change of
-/// such a name, and it is made again where it is needed.
+/// The feeds in a facet's clock that stand for no author. Counters and texts that several authors need at
+/// once begin with a change of such a feed. Every replica can make that change again.
 pub fn nobodys(record_type: Option<&RecordType>, record: RecordId, facet: u8) -> BTreeSet<FeedId> {
     let fields = record_type.into_iter().flat_map(|of| of.fields.values());
     fields

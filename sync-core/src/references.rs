@@ -1,4 +1,5 @@
-//! References: the records and the people that an entry or a view names. Each must be there, and be what the schema says.
+//! References are the records and people that an entry or a view names. Each must exist, and be what the
+//! schema says.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +11,32 @@ use serde_json::{Map, Value};
 
 use crate::project::View;
 
-/// The fields of tickets that name people by their logins. Other sets of people may name whoever has no account.
+/// The fields of tickets that name people by their logins. Other sets of people may name people without an
+/// account.
 const LOGIN_FIELDS: [(&str, &str); 2] = [("ticket", "co_handlers"), ("ticket", "followers")];
-/// The argument of a workflow's events that names a person by the login.
+/// The argument of a workflow's events that names a person by login.
 const LOGIN_ARGUMENT: &str = "who";
 
-/// Something that a field names.
+/// A reference: a field, and the record or person it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// The field.
     pub field: String,
-    /// What it names.
+    /// The record or person.
     pub to: Named,
 }
 
-/// What a field names.
+/// A named record or person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// A record, which must be of this type.
+    /// A record, with the type that it must have.
     Record(RecordId, String),
-    /// A person, by the login.
+    /// A person, by login.
     Person(String),
 }
 
 impl Reference {
-    /// Whether the record named is what it must be; `found` is its type, if there is one.
+    /// Refuses a named record of another type. `found` is its type, if the record exists.
     pub fn check_type(&self, found: Option<&str>) -> Result<(), Refusal> {
         let Named::Record(_, wanted) = &self.to else {
             return Ok(());
@@ -52,13 +54,13 @@ impl Reference {
         }
     }
 
-    /// The refusal of a login that nobody has.
+    /// The refusal for a login that nobody has.
     pub fn no_such_person(&self) -> Refusal {
         Refusal::of_field(Code::ValueInvalid, &self.field, "must be somebody's login")
     }
 }
 
-/// What an entry names. What it takes away is not among that.
+/// The references that an entry adds. Removals add none.
 pub fn of_entry(schema: &SchemaSet, record_type: &RecordType, entry: &Entry) -> Vec<Reference> {
     let mut found = Found::new(schema, record_type);
     for intent in &entry.intents {
@@ -77,7 +79,7 @@ pub fn of_entry(schema: &SchemaSet, record_type: &RecordType, entry: &Entry) -> 
     found.all
 }
 
-/// What a record names, as it stands.
+/// The references of a record in its present state.
 pub fn of_view(schema: &SchemaSet, record_type: &RecordType, view: &View) -> Vec<Reference> {
     let mut found = Found::new(schema, record_type);
     for (name, value) in &view.fields {
@@ -122,7 +124,7 @@ impl<'a> Found<'a> {
         self.all.push(Reference { field, to });
     }
 
-    /// A value of a field; of a set, a list or a log one item.
+    /// Adds the references in a field's value, or in one item of a set, list or log.
     fn in_field(&mut self, name: &str, value: &Value) {
         let Some(field) = self.record_type.field(name) else {
             return;

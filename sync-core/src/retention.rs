@@ -1,5 +1,5 @@
-//! Retention: which fields' time is up. The same answer on a phone, which then shows them no more, and on the server,
-//! which then begins a new epoch without them.
+//! Retention finds the fields whose time is up. Phone and server compute the same answer. The phone then
+//! shows the fields no more, and the server begins a new epoch without them.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use crate::project::{View, project};
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
 
-/// A field whose time is up, and what of it: units last written at or before `until`, ms since 1970.
+/// A field whose time is up. Units last written at or before `until` (ms since 1970) are due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
     /// The field.
     pub field: String,
-    /// Later writes stay.
+    /// The time of the last write that is due, ms since 1970. Later writes stay.
     pub until: i64,
 }
 
-/// What is due at `now`, in the order of the fields' names, and when something else will be, as far as can be said
-/// from what is there: ms since 1970. `documents` are a record's, by facet, as far as this side holds them.
+/// The fields that are due at `now`, by name, and the time when the next one will be (ms since 1970), as far
+/// as the documents tell. `documents` are those of a record that this side holds, by facet.
 pub fn due<'a>(
     record_type: &RecordType,
     documents: impl IntoIterator<Item = (u8, &'a Document)>,
@@ -49,7 +49,8 @@ pub fn due<'a>(
     (due, next)
 }
 
-/// A time before which nothing of a record is due: cheap, and never too late. `None` if nothing ever is.
+/// A time (ms since 1970) before which no field of a record is due. It is cheap, and never too late. `None`
+/// if no field ever is.
 pub fn not_before<'a>(
     record_type: &RecordType,
     documents: impl IntoIterator<Item = (u8, &'a Document)>,
@@ -78,7 +79,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Up to which time a field's units are due, and when the next one is.
+    /// The time up to which a field's units are due, and the time when the next one is.
     fn of(&mut self, field: &Field, kept_ms: i64) -> (Option<i64>, Option<i64>) {
         let Some(document) = self.documents.get(&field.facet) else {
             return (None, None);
@@ -107,7 +108,7 @@ impl Asked<'_> {
     }
 }
 
-/// When a ticket that owes nothing any more was ended.
+/// The time at which a ticket without open obligations ended.
 fn closed_at(view: &View) -> Option<i64> {
     let ticket = view.ticket.as_ref()?;
     if ticket.state.is_none_or(State::is_open) {

@@ -1,13 +1,14 @@
-//! What a suite does: its hash, its signature. Nothing else in the product computes a hash or a signature that travels.
+//! This file computes the hash and the signature of a suite. No other code computes a hash or a signature
+//! that travels.
 //!
-//! Everything begins with the text `gridledger/KIND/vNUMBER`, the suite's number in it: bytes of one kind or suite never
-//! pass for those of another.
+//! All input begins with the text `gridledger/KIND/vNUMBER`, where NUMBER is the suite's. Bytes of one kind
+//! or suite never pass for those of another.
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use gridledger_schema::suite::Suite;
 use sha2::{Digest as _, Sha256};
 
-/// What is hashed or signed: the kind's name in the domain text.
+/// The kind of bytes that are hashed or signed. Its name is part of the domain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// An entry, chained to the one before.
@@ -47,7 +48,7 @@ fn domain(suite: Suite, kind: Kind) -> String {
     format!("gridledger/{}/v{}", kind.name(), suite.number())
 }
 
-/// The hash of parts, one after another: 32 bytes.
+/// Hashes parts, one after another: 32 bytes.
 pub fn digest(suite: Suite, kind: Kind, parts: &[&[u8]]) -> [u8; 32] {
     match suite {
         Suite::Ed25519Sha256 => {
@@ -69,14 +70,15 @@ fn message(suite: Suite, kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
     message
 }
 
-/// The signature over parts, one after another: 64 bytes.
+/// Signs parts, one after another: 64 bytes.
 pub fn sign(suite: Suite, key: &SigningKey, kind: Kind, parts: &[&[u8]]) -> [u8; 64] {
     match suite {
         Suite::Ed25519Sha256 => key.sign(&message(suite, kind, parts)).to_bytes(),
     }
 }
 
-/// Whether the holder of `key` signed the parts (strict: no malleable signature, no key of small order).
+/// Whether the holder of `key` signed the parts. The check is strict: no malleable signature, no key of small
+/// order.
 pub fn verify(suite: Suite, key: &VerifyingKey, kind: Kind, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
     match suite {
         Suite::Ed25519Sha256 => {

@@ -1,4 +1,5 @@
-//! Derivation is a pure function of the causal past: any order of arrival gives the same heads and the same view.
+//! These tests check that derivation is a pure function of the causal past: any order of arrival gives the
+//! same heads and the same view.
 
 mod made;
 
@@ -11,7 +12,7 @@ use serde_json::json;
 
 use made::{Choices, Clock, Made, feed, history, household};
 
-/// Derives the whole history in an order of the chooser's, causes before effects.
+/// Derives the whole history in an order that the chooser picks, causes before effects.
 fn derive_all(made: &[Made], c: &mut Choices<'_>, whole_when_equal: bool) -> Document {
     let mut doc = Document::new();
     let mut have = Clock::new();
@@ -129,8 +130,8 @@ fn a_reader_of_one_facet_derives_the_same_change_from_its_intents_alone() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// Whether every entry forks the document, or an author's entries go on from one fork, or changes come in late: the same
-    /// changes, on the same ground, in the same document.
+    /// Entries may each fork the document, or continue one fork of their author, or come in late. The
+    /// changes, their ground and the document are the same.
     #[test]
     fn a_kept_branch_derives_what_a_fresh_fork_derives(bytes in proptest::collection::vec(any::<u8>(), 300..900)) {
         let mut c = Choices { bytes: bytes.iter() };

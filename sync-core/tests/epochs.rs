@@ -1,4 +1,5 @@
-//! A base says the same as what it replaces, and what comes after means the same as if there had been no new epoch.
+//! These tests check that a base shows the same as the document it replaces, and that later entries mean the
+//! same as without a new epoch.
 
 mod made;
 
@@ -24,7 +25,7 @@ fn place(made: &[Made], epoch: u32) -> Place {
     Place { record, facet: 0, epoch }
 }
 
-/// Derives entries in order; returns of each what its change was made on, as it would travel.
+/// Derives entries in order. Returns the changes that each one depends on, as they would travel.
 fn derive(document: &mut Document, made: &[Made]) -> Vec<Vec<(FeedId, u64)>> {
     let one = |made: &Made| {
         let seen = Seen::Clock(made.seen.iter().map(|(f, n)| (*f, *n)).collect());
@@ -39,19 +40,19 @@ fn authored(made: &Made) -> Authored<'_> {
     Authored { feed: made.feed, author: "w", entry: &made.entry }
 }
 
-/// A document as another replica gets it.
+/// A document as another replica receives it.
 fn sent(document: &Document) -> Document {
     Document::load_checked(&document.save()).unwrap()
 }
 
-/// How many changes each author has made.
+/// The number of changes that each author has made.
 fn authors(document: &Document, made: &[Made]) -> Vec<(FeedId, u64)> {
     let mut clock = document.clock();
     clock.retain(|(feed, _)| made.iter().any(|one| one.feed == *feed));
     clock
 }
 
-/// Values that nobody else writes: writing what is there already is no change, and what is there differs.
+/// Makes values that nobody else writes. Writing a present value again would be no change.
 fn distinct(made: &mut [Made]) {
     for (i, intent) in made.iter_mut().flat_map(|one| &mut one.entry.intents).enumerate() {
         match &mut intent.op {
@@ -62,8 +63,8 @@ fn distinct(made: &mut [Made]) {
     }
 }
 
-/// All but the text, for where in a text something was meant is known only to those who saw all of it; and without
-/// the members of sets and maps.
+/// Everything but the text and the members of sets and maps. A position in a text is known only to authors
+/// who saw all of it.
 fn plain(mut view: View) -> View {
     for field in ["notes", "tags", "contacts"] {
         view.fields.remove(field);
@@ -72,7 +73,8 @@ fn plain(mut view: View) -> View {
     view
 }
 
-/// The members of the set and the map. Adding what one sees there is no change: over an epoch it may become one.
+/// The members of the set and the map. Adding a member that the author sees is no change; over an epoch it
+/// may become one.
 fn members(view: &View) -> BTreeSet<String> {
     let tags = view.fields.get("tags").and_then(Value::as_array);
     let tags = tags.into_iter().flatten().map(Value::to_string);
@@ -131,7 +133,7 @@ proptest! {
         prop_assert_eq!(plain(view(&here)), plain(view(&without)));
         prop_assert!(members(&view(&without)).is_subset(&members(&view(&here))));
         prop_assert_eq!(authors(&here, &made), authors(&without, &made));
-        // Who saw everything writes at the right place of a text, too.
+        // An author who saw everything writes at the right place of a text, too.
         let mut since = made.iter().enumerate().skip(cuts[0]);
         let all_seen = since.all(|(i, one)| one.seen.values().sum::<u64>() == i as u64);
         if all_seen {
@@ -159,7 +161,7 @@ proptest! {
         prop_assert!(written(&base).iter().all(|unit| unit.field != field));
         let mut next = begin(&base, place(&made, 2), &[]).unwrap();
         prop_assert_eq!(&next.base().unwrap().erased, &[erasure]);
-        // Written again, it stays over the next epoch.
+        // A value that is written again survives the next epoch.
         let fresh = made.iter().rev().find(|m| m.entry.intents.iter().any(|i| i.field == field));
         if let Some(fresh) = fresh {
             let mut entry = fresh.entry.clone();

@@ -1,4 +1,4 @@
-//! What is due: counted from the right moment, never hidden too late by the cheap bound.
+//! These tests check retention: days count from the right moment, and the cheap bound is never too late.
 
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::document::Document;
@@ -58,7 +58,7 @@ fn record_type() -> RecordType {
     SchemaSet::from_files(&files).unwrap().record_type("trial").unwrap().clone()
 }
 
-/// A record to which one person writes.
+/// A record with one author.
 struct Trial {
     record_type: RecordType,
     document: Document,
@@ -72,7 +72,7 @@ impl Trial {
         trial
     }
 
-    /// Intents on a day.
+    /// Applies intents on a day.
     fn at(&mut self, day: i64, intents: Vec<(&str, Op)>) {
         self.n += 1;
         let target = match self.n {
@@ -92,7 +92,7 @@ impl Trial {
         self.document.derive(authored, 0, &Seen::All).unwrap();
     }
 
-    /// The fields due on a day, and on which day something else will be.
+    /// The fields that are due on a day, and the day on which the next one will be.
     fn due(&self, day: i64) -> (Vec<String>, Option<i64>) {
         let (due, next) = due(&self.record_type, [(0, &self.document)], START + day * DAY);
         let fields = due.into_iter().map(|Due { field, .. }| field).collect();

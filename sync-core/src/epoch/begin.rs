@@ -1,4 +1,4 @@
-//! Makes a base.
+//! This file makes a base.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,19 @@ use super::{Base, Erasure, KEY, Message, Place, merged};
 use crate::derive::{Container, DeriveError, genesis, genesis_feed};
 use crate::document::{Document, RULES_VERSION};
 
-/// What one entry left standing.
+/// The values of one entry that still stand.
 #[derive(Default)]
 struct Link {
     at: i64,
     values: Vec<(String, ScalarValue)>,
 }
 
-/// Of a feed, and a lane, its links in order.
+/// The links of each feed and lane, in order.
 type Lanes = BTreeMap<(FeedId, u8), BTreeMap<u64, Link>>;
 
-/// The document a new generation begins with: what `document` shows, without what `erased` names. What earlier
-/// generations erased is remembered. The same document gives the same base on every machine.
+/// Makes the document that a new generation begins with. It shows what `document` shows, without the fields
+/// that `erased` names. It remembers the erasures of earlier generations. The same document gives the same
+/// base on every machine.
 pub fn begin(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, DeriveError> {
     let attempt = std::panic::AssertUnwindSafe(|| base_of(document, place, erased));
     let made = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)?;
@@ -66,7 +67,7 @@ fn empty() -> Automerge {
     Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint)
 }
 
-/// Puts a value into its feed's chain. Two values of one key by one feed stand side by side, in two lanes.
+/// Puts a value into its feed's chain. Two values of one key by one feed go into two lanes.
 fn lay(lanes: &mut Lanes, held: Held) {
     let Held { key, value, feed, n, at } = held;
     let taken = |lane: &u8| {
@@ -79,7 +80,7 @@ fn lay(lanes: &mut Lanes, held: Held) {
     link.values.push((key, value));
 }
 
-/// A feed's links, each made on the one before and on nothing else.
+/// Makes the chain of a feed's links. Each depends on the one before and on nothing else.
 fn chain(
     place: Place,
     feed: FeedId,
@@ -98,7 +99,7 @@ fn chain(
     Ok(doc)
 }
 
-/// A text as it stood, on the same empty one that everybody makes.
+/// Writes a text in its present form on the empty text that every replica makes.
 fn written(place: Place, text: &Text) -> Result<Automerge, AutomergeError> {
     let mut doc = genesis(place.record, place.facet, &text.key, Container::Text)?;
     doc.set_actor(place.text(&text.key));
@@ -110,7 +111,7 @@ fn written(place: Place, text: &Text) -> Result<Automerge, AutomergeError> {
     Ok(doc)
 }
 
-/// The last change of a base, made on all others: sums, and what it says of itself.
+/// Makes the last change of a base, which depends on all others: the sums, and the base's description.
 fn seal(
     doc: &mut Automerge,
     place: Place,

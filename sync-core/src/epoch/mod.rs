@@ -1,9 +1,9 @@
-//! Epochs: a record's history ends and what it shows goes on. A new generation begins with a *base*, documents made of
-//! what the ones before showed, without what is to be forgotten.
+//! An epoch ends a record's history and keeps what the record shows. A new generation begins with a *base*:
+//! documents made of the values that the former ones showed, without the values to be forgotten.
 //!
-//! A base says the same as the document it replaces: every value that stands, concurrent ones included, each with its
-//! time and the feed that wrote it. Who had seen what stays true over it, because counts go on (`n` of a feed is how
-//! many changes it made in the facet, over all generations) and because values keep their place:
+//! A base shows the same as the document it replaces: every standing value, concurrent ones included, each
+//! with its time and the feed that wrote it. Clocks stay valid across it. A feed's count goes on (`n` is the
+//! number of changes that the feed made in the facet, over all generations), and values keep their place:
 //!
 //! | change of a base | actor | holds | is seen by whoever |
 //! |---|---|---|---|
@@ -12,8 +12,8 @@
 //! | text | hash of record, facet, epoch, field | a text as it stood | had seen all that the base is made of |
 //! | seal | hash of record, facet, epoch | sums, and [`Base`]; made on all others | the same |
 //!
-//! An entry whose author had not seen all of it is therefore concurrent with what that author had not seen, and with
-//! the sums and texts. Nothing of what was left out is in a base.
+//! An entry whose author had not seen the whole base is therefore concurrent with the values the author had
+//! not seen, and with the sums and texts. A base holds nothing of the values that were left out.
 
 mod begin;
 mod written;
@@ -31,17 +31,17 @@ use crate::document::Document;
 pub use begin::begin;
 pub use written::{Unit, written};
 
-/// The key of a base's own words in the root map. No field has the empty name.
+/// The key of a base's description in the root map. No field has the empty name.
 pub(crate) const KEY: &str = "/base";
 
-/// What a generation says of itself and of what came before.
+/// A generation's description of itself and of its predecessors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
-    /// The version of the derivation rules its entries are derived under.
+    /// The version of the derivation rules for its entries.
     pub rules: u32,
-    /// Of each feed, how many changes it had made in the facet before.
+    /// For each feed, the number of changes it had made in the facet before.
     pub clock: BTreeMap<FeedId, u64>,
-    /// What was erased, in this generation or an earlier one; of a field the last time.
+    /// The erasures of this generation and earlier ones. For a field, only the last one stands here.
     pub erased: Vec<Erasure>,
 }
 
@@ -50,28 +50,28 @@ pub struct Base {
 pub struct Erasure {
     /// The field.
     pub field: String,
-    /// The position in the area's log that tells of it.
+    /// The position in the area's log that announces the erasure.
     pub told: u64,
-    /// What was written up to this time went, ms since 1970; `i64::MAX` for everything.
+    /// The time up to which writes were erased, ms since 1970; `i64::MAX` for all of them.
     pub until: i64,
-    /// The entry that brought it about, where one did: its author knew at once.
+    /// The entry that caused the erasure, where one did. Its author knew of it at once.
     pub by: Option<(FeedId, u64)>,
 }
 
 impl Erasure {
-    /// Whether it is about what an entry writes: the field, and a time that is up.
+    /// Whether the erasure covers what an entry writes: the field, up to its time.
     pub fn covers(&self, entry: &Entry) -> bool {
         entry.at <= self.until && entry.intents.iter().any(|intent| intent.field == self.field)
     }
 
-    /// Whether an entry loses against it: it writes what was erased, and its author did not know.
+    /// Whether an entry loses to the erasure: it writes the erased field, and its author did not know.
     pub fn beats(&self, feed: FeedId, entry: &Entry) -> bool {
         let knew = entry.cursor >= self.told || self.by.is_some_and(|(by, n)| by == feed && entry.n > n);
         !knew && self.covers(entry)
     }
 }
 
-/// Adds what is erased now to what was; of a field the last time counts.
+/// Merges new erasures into earlier ones. For a field the last erasure counts.
 pub fn merged(before: &[Erasure], now: &[Erasure]) -> Vec<Erasure> {
     let still = before.iter().filter(|old| now.iter().all(|new| new.field != old.field));
     let mut all: Vec<Erasure> = still.chain(now).cloned().collect();
@@ -80,7 +80,7 @@ pub fn merged(before: &[Erasure], now: &[Erasure]) -> Vec<Erasure> {
 }
 
 impl Document {
-    /// What its generation says of itself; `None` in a record's first.
+    /// The generation's description of itself; `None` in a record's first generation.
     pub fn base(&self) -> Option<Base> {
         let (value, _) = self.doc.get(ROOT, KEY).ok()??;
         let bytes = value.into_scalar().ok()?;
@@ -91,7 +91,7 @@ impl Document {
     }
 }
 
-/// The format of the words below.
+/// The version of the description's byte form.
 const FORM: u8 = 1;
 
 impl Base {
@@ -156,7 +156,7 @@ fn read_erasure(d: &mut Decoder<'_>) -> Option<Erasure> {
     Some(Erasure { field, told, until, by })
 }
 
-/// Which generation of which document.
+/// A generation of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The record.
@@ -168,7 +168,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The actor of a feed's links; `lane` is above 0 only where one feed left two values of a key.
+    /// The actor of a feed's links. `lane` is above 0 only where one feed left two values of a key.
     fn actor_of(self, feed: FeedId, lane: u8) -> ActorId {
         self.actor(b"gridledger/link/v1", &[&feed.0[..], &[lane]].concat())
     }
@@ -192,7 +192,8 @@ impl Place {
     }
 }
 
-/// What the message of a base's change says: whose entry it stands for, and which of that feed's in the facet.
+/// The message of a base's change. A link names the feed of the entry it stands for, and the number of that
+/// feed's change in the facet.
 pub(crate) enum Message {
     Link(FeedId, u64),
     Text,

@@ -1,4 +1,4 @@
-//! What stands in a document, unit by unit, and when it was last written.
+//! This file lists the standing values of a document unit by unit, with the time of their last write.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,25 +8,26 @@ use gridledger_schema::ids::FeedId;
 use super::{KEY, Message};
 use crate::document::{Document, feed_of};
 
-/// The smallest thing that is erased by itself: a field, or one item, child or event of it.
+/// The smallest unit of erasure: a field, or one item, child or event of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unit {
     /// The field.
     pub field: String,
-    /// Which item or child; empty for the field itself.
+    /// The item or child; empty for the field itself.
     pub item: String,
-    /// When it was last written, ms since 1970. Of a sum, where single steps leave no time, the document's last change.
+    /// The time of the last write, ms since 1970. The steps of a sum keep no time, so a sum has the time of
+    /// the document's last change.
     pub last: i64,
 }
 
-/// Every unit of a document.
+/// Lists every unit of a document.
 pub fn written(document: &Document) -> Vec<Unit> {
     let standing = Standing::of(document);
     let units = standing.units.into_iter();
     units.map(|((field, item), unit)| Unit { field, item, last: unit.last }).collect()
 }
 
-/// One value of a key: whose, which of the feed's changes, when.
+/// One value of a key, with its feed, the number of the feed's change, and its time.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     pub(super) key: String,
@@ -36,7 +37,7 @@ pub(super) struct Held {
     pub(super) at: i64,
 }
 
-/// A text as it stands, and when it was last written.
+/// A text in its present form, and the time of its last write.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) key: String,
@@ -53,7 +54,7 @@ pub(super) struct Values {
     pub(super) texts: Vec<Text>,
 }
 
-/// Everything that stands, by (field, item).
+/// All standing values, by (field, item).
 pub(super) struct Standing {
     pub(super) units: BTreeMap<(String, String), Values>,
 }
@@ -111,14 +112,15 @@ fn held(
     Some(Held { key, value, feed: *feed, n: *n, at: *at })
 }
 
-/// `field` or `field/item…` as (field, item); what belongs to a child belongs to the child's unit.
+/// Splits the key `field` or `field/item…` into (field, item). The keys of a child belong to the child's
+/// unit.
 fn unit_of(key: &str) -> (String, String) {
     let mut parts = key.splitn(3, '/');
     let mut part = || parts.next().unwrap_or_default().to_owned();
     (part(), part())
 }
 
-/// When the latest character that still stands was written.
+/// The time at which the latest standing character was written.
 fn text_written(doc: &Automerge, id: &ObjId, origins: &HashMap<ChangeHash, Origin>) -> Option<i64> {
     let written = doc.list_range(id, ..).filter_map(|character| {
         let hash = doc.hash_for_opid(&character.id())?;
@@ -127,7 +129,8 @@ fn text_written(doc: &Automerge, id: &ObjId, origins: &HashMap<ChangeHash, Origi
     written.max()
 }
 
-/// Whose each change is. The changes of a base stand for the entries they came from.
+/// Finds the feed, number and time of each change. The changes of a base stand for the entries they came
+/// from.
 fn origins(document: &Document) -> HashMap<ChangeHash, Origin> {
     let before = document.base().map(|base| base.clock).unwrap_or_default();
     let metas = document.doc.get_changes_meta(&[]);

@@ -1,4 +1,5 @@
-//! The graph of events: a total order every replica finds alike, and who had seen what.
+//! This file builds the graph of a ticket's events: a total order that every replica finds alike, and the
+//! events that each author had seen.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -40,7 +41,7 @@ impl Bits {
         self.0.iter().zip(&other.0).all(|(a, b)| a & !b == 0)
     }
 
-    /// The members that are not in `other`, rising.
+    /// The members that are not in `other`, in rising order.
     pub(super) fn without(&self, other: &Self) -> Vec<usize> {
         let mut rest = self.clone();
         rest.remove_all(other);
@@ -48,13 +49,13 @@ impl Bits {
     }
 }
 
-/// The events of one ticket. A position is an index into `events`, which are sorted by id, so
-/// that nothing here depends on the order they arrived in.
+/// The events of one ticket. A position is an index into `events`. They are sorted by id, so that nothing
+/// depends on their order of arrival.
 pub(super) struct Dag<'a> {
     pub(super) events: Vec<&'a Event>,
     /// All positions, parents before children.
     pub(super) order: Vec<usize>,
-    /// What each event's author had seen, the event itself left out.
+    /// The events that each event's author had seen, without the event itself.
     pub(super) seen: Vec<Bits>,
 }
 
@@ -72,7 +73,7 @@ impl<'a> Dag<'a> {
         Ok(Self { events, order, seen })
     }
 
-    /// One event alone, whose author had seen what stands at [`BEFORE`].
+    /// A graph of one event, whose author had seen everything that [`BEFORE`] stands for.
     pub(super) fn after(event: &'a Event) -> Self {
         let mut before = Bits::new(2);
         before.insert(BEFORE);
@@ -80,10 +81,10 @@ impl<'a> Dag<'a> {
     }
 }
 
-/// The position of everything that came before a single event.
+/// The position that stands for everything before a single event.
 pub(super) const BEFORE: usize = 1;
 
-/// The positions of each event's parents, each parent once.
+/// Finds the positions of each event's parents, each once.
 fn resolve(events: &[&Event]) -> Result<Vec<Vec<usize>>, FoldError> {
     let positions: HashMap<&str, usize> =
         events.iter().enumerate().map(|(at, event)| (event.id.as_str(), at)).collect();
@@ -102,7 +103,7 @@ fn resolve(events: &[&Event]) -> Result<Vec<Vec<usize>>, FoldError> {
     events.iter().map(of).collect()
 }
 
-/// Parents first; among events that are ready, the lowest (rank, time, actor, id).
+/// Sorts parents first. Among the events that are ready, the lowest (rank, time, actor, id) comes first.
 fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, FoldError> {
     let mut children = vec![Vec::new(); events.len()];
     let mut waiting_for: Vec<usize> = parents.iter().map(Vec::len).collect();
@@ -111,7 +112,7 @@ fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, 
             children[parent].push(child);
         }
     }
-    // Positions rise with ids, so the position stands in for the id.
+    // Positions rise with ids, so the position replaces the id.
     let key = |at: usize| {
         let event = events[at];
         Reverse((rank(event.verb), event.at, event.actor.as_str(), at))
@@ -133,7 +134,7 @@ fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, 
     }
 }
 
-/// The ids of the events that no other event names among those its author had seen, in the order given.
+/// The ids of the events that no other event names as seen, in the order given.
 pub fn latest(events: &[Event]) -> Vec<String> {
     let named: HashSet<&str> =
         events.iter().flat_map(|event| event.parents.iter().map(String::as_str)).collect();
@@ -141,8 +142,9 @@ pub fn latest(events: &[Event]) -> Vec<String> {
     latest.map(|event| event.id.clone()).collect()
 }
 
-/// Events as a person reads them: what an author had seen before what he or she did; of those that had not seen each
-/// other the earlier first, then by feed and number. Events that make no history are in order of time.
+/// Sorts events for a reader. An event comes after those that its author had seen. Of concurrent events the
+/// earlier comes first, then the lower feed and number. Events whose parents form a cycle are sorted by time
+/// alone.
 pub fn reading_order(events: &[Event]) -> Vec<&Event> {
     let mut sorted: Vec<&Event> = events.iter().collect();
     sorted.sort_by_cached_key(|event| (event.at, by_numbers(&event.id)));
@@ -171,16 +173,16 @@ pub fn reading_order(events: &[Event]) -> Vec<&Event> {
     if order.len() == sorted.len() { order } else { sorted }
 }
 
-/// An id's parts, numbers as numbers: `a.18.7` comes before `a.18.10`.
+/// Splits an id into its parts, numbers as numbers: `a.18.7` comes before `a.18.10`.
 fn by_numbers(id: &str) -> Vec<(Option<u64>, String)> {
     id.split('.').map(|part| (part.parse().ok(), part.to_owned())).collect()
 }
 
-/// An event that is its own ancestor, if some still wait for a parent that never became ready.
+/// Finds an event that is its own ancestor, if some events still wait for a parent that never became ready.
 fn on_a_cycle(parents: &[Vec<usize>], waiting_for: &[usize]) -> Option<usize> {
     let is_stuck = |at: &usize| waiting_for[*at] > 0;
     let mut at = (0..parents.len()).find(is_stuck)?;
-    // A stuck event has a stuck parent; as many steps back as there are events end on a cycle.
+    // A stuck event has a stuck parent. As many steps back as there are events end on a cycle.
     for _ in 0..parents.len() {
         at = parents[at].iter().copied().find(|at| is_stuck(at))?;
     }
@@ -231,10 +233,10 @@ mod tests {
             event("b.2.0", 4, &[]),
         ];
         assert_eq!(read(&events), ["b.2.0", "a.3.0", "a.18.7", "a.18.10"]);
-        // At one time and without a cause, numbers count as numbers.
+        // Without causes and at one time, numbers in ids compare as numbers.
         let events = [event("a.18.10", 5, &[]), event("a.18.7", 5, &[]), event("a.4.0", 5, &[])];
         assert_eq!(read(&events), ["a.4.0", "a.18.7", "a.18.10"]);
-        // What is no history is all there all the same.
+        // Events that form a cycle are still all listed.
         let events = [event("a.2.0", 1, &["a.1.0"]), event("a.1.0", 2, &["a.2.0"])];
         assert_eq!(read(&events), ["a.2.0", "a.1.0"]);
     }

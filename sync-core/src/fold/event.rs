@@ -1,4 +1,4 @@
-//! One ticket event, and the argument its verb takes.
+//! This file holds one ticket event, and the argument of its verb.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,33 +6,34 @@ use serde_json::{Map, Value};
 use super::FoldError;
 use super::verb::Verb;
 
-/// The highest level a ticket can stand at: 0 resident, 1 grid, 2 community, 3 street, 4 district.
+/// The highest level of a ticket: 0 resident, 1 grid, 2 community, 3 street, 4 district.
 pub const MAX_LEVEL: u8 = 4;
 
-/// The level a ticket starts at, and the one a `feedback` saw unless it says so.
+/// The level at which a ticket starts. A `feedback` that names no level saw this one.
 pub(super) const FIRST_LEVEL: u8 = 1;
 
-/// One thing a person did to a ticket.
+/// One action of a person on a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Unique within the ticket.
+    /// The id, unique within the ticket.
     pub id: String,
+    /// The action.
     pub verb: Verb,
-    /// Who did it. Orders events of one rank and time, and names co-handlers.
+    /// The author's code. It orders events of one rank and time, and names co-handlers.
     pub actor: String,
-    /// When, in milliseconds since 1970-01-01 UTC. Only breaks ties between concurrent events of
-    /// one rank; no rule trusts it further.
+    /// The time, ms since 1970-01-01 UTC. It only breaks ties between concurrent events of one rank; no rule
+    /// trusts it further.
     pub at: i64,
-    /// The ids of the events its author had seen; the newest ones suffice.
+    /// The ids of the events that its author had seen; the newest ones suffice.
     #[serde(default)]
     pub parents: Vec<String>,
-    /// `escalate` and `de_escalate`: `to`, a level. `assign`: `who`. `feedback`: `level_seen`, a
-    /// level, 1 if absent. `reopen`: `cycle_seen`, a count. What else there is, is not read.
+    /// The arguments. `escalate` and `de_escalate`: `to`, a level. `assign`: `who`. `feedback`: `level_seen`,
+    /// a level, 1 if absent. `reopen`: `cycle_seen`, a count. The fold ignores any others.
     #[serde(default)]
     pub args: Map<String, Value>,
 }
 
-/// The argument of an event, checked.
+/// The checked argument of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Argument<'a> {
     None,
@@ -42,7 +43,7 @@ pub(super) enum Argument<'a> {
 }
 
 impl Event {
-    /// What this event's verb needs from `args`.
+    /// Checks and returns the argument that this event's verb needs.
     pub(super) fn argument(&self) -> Result<Argument<'_>, FoldError> {
         match self.verb {
             Verb::Escalate | Verb::DeEscalate => self.level("to", None),
@@ -69,7 +70,7 @@ impl Event {
     }
 
     fn cycle_seen(&self) -> Result<Argument<'_>, FoldError> {
-        // One less than the type holds: the reopened cycle is one more than the one seen.
+        // The bound is one less than the type holds: the reopened cycle is one more than the seen one.
         self.args
             .get("cycle_seen")
             .and_then(|value| small(value, u64::from(u32::MAX - 1)))
@@ -82,7 +83,7 @@ impl Event {
     }
 }
 
-/// A JSON whole number from 0 to `max`.
+/// Reads a JSON whole number from 0 to `max`.
 fn small<T: TryFrom<u64>>(value: &Value, max: u64) -> Option<T> {
     let number = value.as_u64().filter(|&number| number <= max)?;
     T::try_from(number).ok()

@@ -1,22 +1,21 @@
-//! The fold of a ticket: its state is a pure function of the set of its events.
+//! The fold computes a ticket's state as a pure function of the set of its events.
 //!
-//! Each event names the events its author had seen, so the events form a graph. The fold walks it
-//! parents first, and among events that are ready takes the lowest (rank, time, actor, id); so
-//! two replicas with the same events agree, whatever order they got them in. Four rules make
-//! concurrent work safe:
+//! Each event names the events that its author had seen, so the events form a graph. The fold walks the graph
+//! parents first. Among the events that are ready it takes the lowest (rank, time, actor, id). Two replicas
+//! with the same events agree, in whatever order the events arrived. Four rules make concurrent work safe:
 //!
-//! - What is legal in sequence is one table ([`is_legal`]). An event that is not, but did not know
-//!   of the event that made the state, goes by a second table of late rules.
-//! - Openness is an observed-remove set. `report`, `escalate`, `reopen`, `verify_fail` and
-//!   `unmerge` each add an obligation to answer; `close` and `void` act only if they have seen
-//!   every one of them, else they are proposals.
-//! - An opening that fits neither table counts all the same.
-//! - `merge` takes the openings it had not seen along, and what comes later follows: both are
-//!   *forwarded* to the ticket this one went into. An opening that came while this one was merged
-//!   stays owed there, even if the merge is undone.
+//! - One table says what is legal in sequence ([`is_legal`]). An event that is illegal there, but whose author
+//!   did not know the event that made the state, goes by a second table of late rules.
+//! - Openness is an observed-remove set. `report`, `escalate`, `reopen`, `verify_fail` and `unmerge` each add an
+//!   obligation to answer. `close` and `void` act only if they have seen every obligation; else they are
+//!   proposals.
+//! - An opening that fits neither table still counts.
+//! - `merge` takes along the openings that it had not seen, and later events follow. Both are *forwarded* to the
+//!   ticket that this one went into. An opening that came while this ticket was merged stays owed there, even if
+//!   the merge is undone.
 //!
-//! Nothing is discarded: each event has an [`Outcome`]. The fold knows neither rights nor
-//! deadlines; `at` only breaks ties.
+//! Nothing is discarded: each event has an [`Outcome`]. The fold knows neither rights nor deadlines; `at`
+//! only breaks ties.
 
 mod dag;
 mod event;
@@ -36,44 +35,50 @@ pub use rules::is_legal;
 pub use state::{Flag, State, StateError};
 pub use verb::{Verb, VerbError};
 
-/// What became of one event.
+/// The outcome of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Outcome {
-    /// It counts.
+    /// The event counts.
     Applied,
-    /// The ticket, in `state` when the event's turn came, had moved past it.
-    Superseded { state: Option<State> },
-    /// A closing that had not seen everything, or a finished job that an escalation crossed: kept
-    /// for someone to confirm.
+    /// The ticket had moved past the event.
+    Superseded {
+        /// The state when the event's turn came.
+        state: Option<State>,
+    },
+    /// A closing that had not seen everything, or a finished job that an escalation crossed. It is kept for
+    /// somebody to confirm.
     Proposal,
-    /// It goes on to the ticket this one was merged into.
+    /// The event goes to the ticket that this one was merged into.
     Forwarded,
 }
 
-/// A ticket, folded.
+/// A folded ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// `None` while there is no report.
+    /// The state; `None` while there is no report.
     pub state: Option<State>,
-    /// Which level holds it, 0 to [`MAX_LEVEL`].
+    /// The level that holds it, 0 to [`MAX_LEVEL`].
     pub level: u8,
-    /// How often it was reopened, plus one.
+    /// The number of reopenings, plus one.
     pub cycle: u32,
-    /// Sorted. More than one: they were assigned concurrently, and a dispatcher must pick.
+    /// The assignees, sorted. More than one means that they were assigned concurrently, and a dispatcher must
+    /// pick.
     pub assignees: Vec<String>,
-    /// Sorted. May name an assignee too.
+    /// The co-handlers, sorted. An assignee may be among them.
     pub co_handlers: Vec<String>,
+    /// The flags raised by the history.
     pub flags: BTreeSet<Flag>,
-    /// By event id. An applied event that later became a proposal or was forwarded says so.
+    /// The outcome of each event, by id. An applied event that later became a proposal or was forwarded has
+    /// that outcome.
     pub outcomes: BTreeMap<String, Outcome>,
-    /// The ids of the events that took effect, in the order they did, even if they became
-    /// proposals or were forwarded afterwards.
+    /// The ids of the events that took effect, in that order, even if they became proposals or were forwarded
+    /// afterwards.
     pub applied: Vec<String>,
 }
 
 impl Ticket {
-    /// What there is before any event.
+    /// The ticket before any event.
     fn none() -> Self {
         Self {
             state: None,
@@ -87,8 +92,8 @@ impl Ticket {
         }
     }
 
-    /// The ids of the events that had no effect here and were not forwarded, sorted. A closing
-    /// that is a proposal because it never took effect is among them.
+    /// The ids of the events that had no effect here and were not forwarded, sorted. They include a closing
+    /// that is a proposal because it never took effect.
     pub fn superseded(&self) -> Vec<&str> {
         let applied: BTreeSet<&str> = self.applied.iter().map(String::as_str).collect();
         self.select(|id, outcome| match outcome {
@@ -103,7 +108,7 @@ impl Ticket {
         self.select(|_, outcome| outcome == Outcome::Proposal)
     }
 
-    /// The ids of the events that go to the ticket this one was merged into, sorted.
+    /// The ids of the events that were forwarded to the ticket that this one was merged into, sorted.
     pub fn forwarded(&self) -> Vec<&str> {
         self.select(|_, outcome| outcome == Outcome::Forwarded)
     }
@@ -114,24 +119,54 @@ impl Ticket {
     }
 }
 
-/// Why a set of events is not the history of a ticket.
+/// The reason why a set of events is no history of a ticket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FoldError {
+    /// Two events have one id.
     #[error("event {event} is there twice")]
-    DuplicateId { event: String },
+    DuplicateId {
+        /// The id.
+        event: String,
+    },
+    /// An event names a parent that is not in the set.
     #[error("event {event} names a parent that is not there: {parent}")]
-    UnknownParent { event: String, parent: String },
+    UnknownParent {
+        /// The event's id.
+        event: String,
+        /// The parent's id.
+        parent: String,
+    },
+    /// An event is its own ancestor.
     #[error("event {event} is among its own ancestors")]
-    Cycle { event: String },
+    Cycle {
+        /// The event's id.
+        event: String,
+    },
+    /// An argument is missing or out of bounds.
     #[error("event {event}: {verb} needs {argument}: {expected}")]
-    BadArgument { event: String, verb: Verb, argument: &'static str, expected: &'static str },
+    BadArgument {
+        /// The event's id.
+        event: String,
+        /// The event's verb.
+        verb: Verb,
+        /// The argument's name.
+        argument: &'static str,
+        /// The expected value, in words.
+        expected: &'static str,
+    },
+    /// The set is larger than [`TICKET_EVENTS`].
     #[error("{events} events; a ticket has at most {limit}")]
-    TooManyEvents { events: usize, limit: usize },
+    TooManyEvents {
+        /// The number of events.
+        events: usize,
+        /// The limit.
+        limit: usize,
+    },
 }
 
-/// Folds the events of one ticket. The same set in any order gives the same ticket, and the same
-/// error. No event at all gives a ticket without a state. What each author had seen is kept as a
-/// bit set, so memory grows with the square of the events: 125 kB at the limit.
+/// Folds the events of one ticket. The same set in any order gives the same ticket, and the same error.
+/// Without events the ticket has no state. The fold keeps the seen events of each author as a bit set, so
+/// memory grows with the square of the events: 125 kB at the limit.
 pub fn fold(events: &[Event]) -> Result<Ticket, FoldError> {
     if events.len() > TICKET_EVENTS {
         return Err(FoldError::TooManyEvents { events: events.len(), limit: TICKET_EVENTS });
@@ -140,8 +175,8 @@ pub fn fold(events: &[Event]) -> Result<Ticket, FoldError> {
     Ok(walk::Walk::new(&dag)?.run())
 }
 
-/// Folds one more event, whose author had seen all events of `ticket`: the same as [`fold`] of them all, without going
-/// through them again. On an error the ticket is as it was.
+/// Folds one more event, whose author had seen all events of `ticket`. The result equals [`fold`] of all
+/// events, without going through them again. On an error the ticket is unchanged.
 pub fn fold_on(ticket: &mut Ticket, event: &Event) -> Result<(), FoldError> {
     let events = ticket.outcomes.len() + 1;
     if events > TICKET_EVENTS {

@@ -1,10 +1,10 @@
-//! The tables: rank, what is legal in sequence, and what an event does that comes late.
+//! This file holds the tables of the fold: rank, legal successors, and the rules for late events.
 
 use super::state::{Flag, State};
 use super::verb::Verb;
 
-/// Among events that are ready together, the lower rank is folded first. So an event that keeps
-/// a ticket open comes after one that would end it, and has the last word.
+/// The rank of a verb. Among events that are ready together, the lower rank is folded first. An event that
+/// keeps a ticket open therefore comes after one that would end it.
 pub(super) const fn rank(verb: Verb) -> u8 {
     match verb {
         Verb::Report => 0,
@@ -24,8 +24,8 @@ pub(super) const fn rank(verb: Verb) -> u8 {
     }
 }
 
-/// True if `verb` may follow when the ticket, as its author sees it, is in `state`. `None`: there
-/// is no ticket yet. Says nothing about who may do it.
+/// Whether `verb` may follow when the ticket, as its author sees it, is in `state`. `None` stands for no
+/// ticket yet. The roles that may use the verb are not checked here.
 pub fn is_legal(verb: Verb, state: Option<State>) -> bool {
     match state {
         None => verb == Verb::Report,
@@ -62,21 +62,21 @@ pub(super) const fn successor(verb: Verb, state: State) -> Option<State> {
     }
 }
 
-/// What becomes of an event that is not legal in the folded state but did not know of the event
-/// that made that state.
+/// The result of an event that is illegal in the folded state, but whose author did not know the event that
+/// made that state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Late {
-    /// It counts, and the ticket goes on in this state.
+    /// The event counts, and the ticket goes on in this state.
     Act(State, Option<Flag>),
-    /// It counts, and its author becomes a co-handler.
+    /// The event counts, and its author becomes a co-handler.
     Join(State),
-    /// It is kept as a proposal.
+    /// The event is kept as a proposal.
     Propose,
-    /// The state has moved past it.
+    /// The state has moved past the event.
     Lose,
 }
 
-/// The late rule for `verb` in `state`. Asked only where [`successor`] says `None`.
+/// The late rule for `verb` in `state`. It applies only where [`successor`] returns `None`.
 pub(super) const fn late(verb: Verb, state: State) -> Late {
     use State::{Accepted, Assigned, Closed, Evaluated, Feedback, Handling, Returned, Suspended, Void};
     match (state, verb) {
@@ -90,13 +90,13 @@ pub(super) const fn late(verb: Verb, state: State) -> Late {
         | (Suspended, Verb::Start | Verb::Assign)
         | (Accepted | Assigned | Handling, Verb::Accept | Verb::Start) => Late::Join(state),
         (Accepted | Assigned | Handling, Verb::Close) => Late::Propose,
-        // Someone else reopened it already.
+        // Somebody else has already reopened it.
         (Accepted | Handling, Verb::Reopen) => Late::Act(state, None),
         _ => Late::Lose,
     }
 }
 
-/// Work that did not know of a `void` goes on as if it had not been.
+/// Work whose author did not know of a `void` goes on as if there were none.
 const fn over_a_void(verb: Verb) -> Late {
     let next = match verb {
         Verb::Accept | Verb::Escalate => State::Accepted,
@@ -111,7 +111,7 @@ const fn over_a_void(verb: Verb) -> Late {
     Late::Act(next, Some(Flag::VoidOverruled))
 }
 
-/// Work that did not know of a question goes on, and the question stays attached.
+/// Work whose author did not know of a question goes on, and the question stays attached.
 const fn over_a_return(verb: Verb) -> Late {
     let next = match verb {
         Verb::Accept | Verb::Escalate => State::Accepted,
@@ -123,8 +123,8 @@ const fn over_a_return(verb: Verb) -> Late {
     Late::Act(next, Some(Flag::QuestionKept))
 }
 
-/// Where an opening leaves the ticket that fits neither table: an ended ticket is open again,
-/// any other stays where it is.
+/// The state after an opening that fits neither table. An ended ticket is open again; any other keeps its
+/// state.
 pub(super) const fn kept_opening(state: State) -> State {
     match state {
         State::Closed | State::Evaluated => State::Handling,

@@ -1,25 +1,36 @@
-//! The states of a ticket, and the flags that say how concurrent work was settled.
+//! This file holds the states of a ticket, and the flags for settled concurrent work.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a ticket stands. On the wire: upper case, `REPORTED`. A draft is not a state here: it
-/// has no event yet.
+/// The state of a ticket. On the wire it is upper case: `REPORTED`. A draft has no event yet, so it is no
+/// state here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum State {
+    /// 已上报: reported and not yet accepted.
     Reported,
+    /// 退回补充: returned to the reporter with a question.
     Returned,
+    /// 已受理: accepted, nobody assigned.
     Accepted,
+    /// 已派遣: assigned to somebody.
     Assigned,
+    /// 办理中: the work has begun.
     Handling,
+    /// 缓办: the work is put off.
     Suspended,
+    /// 已反馈待核查: said to be finished, not yet checked.
     Feedback,
+    /// 已销号: checked and closed.
     Closed,
+    /// 已评价: closed and rated.
     Evaluated,
+    /// 作废: void.
     Void,
+    /// 并案: merged into another ticket.
     Merged,
 }
 
@@ -56,7 +67,7 @@ impl State {
         }
     }
 
-    /// The name a worker reads.
+    /// The name that a worker reads.
     pub const fn label_zh(self) -> &'static str {
         match self {
             Self::Reported => "已上报",
@@ -73,8 +84,8 @@ impl State {
         }
     }
 
-    /// True while someone still owes the reporter an answer on this ticket. A merged ticket's
-    /// answer is owed by the ticket it went into.
+    /// Whether somebody still owes the reporter an answer on this ticket. For a merged ticket, the ticket it
+    /// went into owes the answer.
     pub const fn is_open(self) -> bool {
         !matches!(self, Self::Closed | Self::Evaluated | Self::Void | Self::Merged)
     }
@@ -86,7 +97,7 @@ impl fmt::Display for State {
     }
 }
 
-/// A word that names no state.
+/// The error for a word that names no state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a ticket state")]
 pub struct StateError(pub String);
@@ -99,22 +110,22 @@ impl FromStr for State {
     }
 }
 
-/// Something people should be told about how concurrent events were settled. Snake case on the
-/// wire. A flag is raised by the history and never lowered: it says that it happened.
+/// A note for people on how concurrent events were settled, in snake case on the wire. The history raises a
+/// flag and never lowers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
-    /// A `close` and a `verify_fail` did not know of each other; the work goes on.
+    /// A `close` and a `verify_fail` were concurrent; the work goes on.
     ChecksDisagree,
-    /// The ticket was escalated by someone who had not seen it finished; the upper level checks.
+    /// Somebody who had not seen the ticket finished escalated it; the upper level checks.
     ClosedWhileEscalated,
     /// A `close` or `void` had not seen every obligation, and is kept as a proposal.
     ClosureHadNotSeenEverything,
-    /// An opening did not fit the folded state; its obligation counts all the same.
+    /// An opening did not fit the folded state; its obligation still counts.
     OpeningKept,
-    /// Work began while someone returned the ticket with a question; the question stays attached.
+    /// Work began while somebody returned the ticket with a question; the question stays attached.
     QuestionKept,
-    /// Work went on unaware of a `void`, which became a note of dissent.
+    /// Work went on without knowledge of a `void`, which became a note of dissent.
     VoidOverruled,
 }
 

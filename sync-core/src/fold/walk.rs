@@ -1,4 +1,4 @@
-//! The walk: each event in order is judged, then carried out.
+//! The walk goes through the events in order, judges each, and carries it out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use super::state::{Flag, State};
 use super::verb::Verb;
 use super::{FoldError, Outcome, Ticket};
 
-/// What becomes of one event.
+/// The judgement of one event.
 enum Judgement {
-    /// The ticket goes on in this state. Only an opening without a report leaves it `None`.
+    /// The ticket goes on in this state. Only an opening before any report leaves it `None`.
     Apply {
         next: Option<State>,
         flag: Option<Flag>,
@@ -43,16 +43,16 @@ impl From<Late> for Judgement {
     }
 }
 
-/// A ticket half folded.
+/// A half-folded ticket.
 pub(super) struct Walk<'a> {
     dag: &'a Dag<'a>,
     arguments: Vec<Argument<'a>>,
     ticket: Ticket,
-    /// The events whose work the present state is.
+    /// The events that made the present state.
     setters: Bits,
     /// Every obligation to answer so far.
     openings: Bits,
-    /// Each assignee with the `assign` that named them last.
+    /// Each assignee, with the latest `assign` that named them.
     assignees: BTreeMap<&'a str, usize>,
     co_handlers: BTreeSet<&'a str>,
 }
@@ -71,7 +71,8 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// The walk over an event that comes after all that `ticket` holds, without its `people`.
+    /// A walk over one event that follows everything in `ticket`. `people` are the ticket's assignees and
+    /// co-handlers, which `ticket` no longer holds.
     pub(super) fn on(
         ticket: Ticket,
         (assignees, co_handlers): &'a (Vec<String>, Vec<String>),
@@ -104,7 +105,7 @@ impl<'a> Walk<'a> {
         let verb = self.dag.events[at].verb;
         let judgement = self.by_the_tables(at, verb);
         match judgement {
-            // It was legal where it was made, and someone waits for an answer.
+            // The event was legal where it was made, and somebody waits for an answer.
             Judgement::Supersede if verb.is_opening() => Judgement::Apply {
                 next: self.ticket.state.map(kept_opening),
                 flag: Some(Flag::OpeningKept),
@@ -118,7 +119,7 @@ impl<'a> Walk<'a> {
         if verb == Verb::Report {
             return Judgement::go(State::Reported);
         }
-        // The observed-remove guard: a closing answers only what it has seen.
+        // The observed-remove guard: a closing answers only the openings it has seen.
         if verb.is_closing() && !self.openings.is_within(&self.dag.seen[at]) {
             return Judgement::Propose(Some(Flag::ClosureHadNotSeenEverything));
         }
@@ -179,14 +180,14 @@ impl<'a> Walk<'a> {
         self.ticket.state = next;
     }
 
-    /// Level, cycle and people. Reads the state the event met, not the one it leaves.
+    /// Applies level, cycle and people. It reads the state before the event, not the one after it.
     fn take_effect(&mut self, at: usize, event: &Event) {
         let ticket = &mut self.ticket;
         match (event.verb, self.arguments[at]) {
             (Verb::Escalate, Argument::Level(to)) => {
                 ticket.level = ticket.level.max(to);
                 self.co_handlers.extend(self.assignees.keys());
-                // Finished work stays with who did it, for the upper level to check.
+                // Finished work stays with its handlers, for the upper level to check.
                 if !ticket.state.is_some_and(is_finished) {
                     self.assignees.clear();
                 }
@@ -205,8 +206,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// After an escalation that crossed a closing: what was said to be finished is for the upper
-    /// level to judge.
+    /// Turns applied claims of completion into proposals, after an escalation that crossed a closing. The
+    /// upper level judges them.
     fn demote_closings(&mut self) {
         for &at in &self.dag.order {
             let event = self.dag.events[at];
@@ -223,7 +224,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Verbs that make the state theirs even where they do not change it.
+/// Whether the verb becomes the maker of the state even where it does not change it.
 const fn sets_anyway(verb: Verb) -> bool {
     matches!(verb, Verb::Assign | Verb::Escalate | Verb::Report)
 }

@@ -1,8 +1,8 @@
-//! What counts of a person's rights for work done out of signal: the rights its device could have known, within a grace.
+//! This file judges work done out of signal by the rights that its device could have known, within a grace.
 //!
-//! What is granted now always counts in the author's favour. A grant that was cut short or taken away still counts for
-//! a device that had not been told, until the grace is over. Nobody gains by setting a clock back: an entry was made no
-//! earlier than what its author had seen.
+//! A present grant always counts in the author's favour. A grant that was cut short or taken away still
+//! counts for a device that had not been informed, until the grace is over. Setting a clock back gains
+//! nothing: an entry is never older than the changes its author had seen.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::AreaNo;
@@ -15,65 +15,66 @@ use crate::rights::Rights;
 /// A grant as it was before the office cut it short or took it away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaced {
-    /// What had been granted.
+    /// The grant.
     pub grant: Grant,
-    /// When that was changed, by the server's clock, ms since 1970.
+    /// The time of the change, by the server's clock, ms since 1970.
     pub at: i64,
-    /// Whether the author's device had been told before the entry was made.
+    /// Whether the author's device had been informed before the entry was made.
     pub told: bool,
 }
 
-/// When an entry was made, as far as it can be believed, and when it is judged. ms since 1970.
+/// The time at which an entry was made, as far as it can be believed, and the time of judgement. Both are ms
+/// since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// When it was made.
+    /// The time at which it was made.
     pub made: i64,
     /// The judging side's clock.
     pub now: i64,
 }
 
 impl Moment {
-    /// An entry that says it was made `at`, by somebody who had seen what was written at `seen` (by the server's clock).
-    /// It was not made after it arrived, nor before what it had seen.
+    /// The moment of an entry dated `at`, whose author had seen changes written at `seen` (by the server's
+    /// clock). The entry was not made after it arrived, nor before the changes it had seen.
     pub fn of(at: i64, seen: Option<i64>, now: i64) -> Self {
         let made = at.min(now).max(seen.unwrap_or(i64::MIN));
         Self { made, now }
     }
 
-    /// An entry that is being made.
+    /// The moment of an entry that is being made.
     pub fn now(now: i64) -> Self {
         Self { made: now, now }
     }
 }
 
-/// A person's rights, as one entry is judged by them.
+/// A person's rights, for the judgement of one entry.
 #[derive(Clone, Copy)]
 pub struct Standing<'a> {
-    /// The rights as they are.
+    /// The present rights.
     pub rights: Rights<'a>,
-    /// What was replaced of them. A phone knows of nothing replaced.
+    /// The grants that were replaced. A phone knows of none.
     pub replaced: &'a [Replaced],
-    /// When the entry was made, and when it is judged.
+    /// The time of the entry, and of the judgement.
     pub moment: Moment,
 }
 
-/// What one grant says of an entry.
+/// The verdict of one grant on an entry.
 enum Says {
     Yes,
-    /// It would, had the entry come earlier: it ended then.
+    /// The grant ended then, and the entry arrived after the grace.
     TooLate(i64),
-    /// It had ended then when the entry was made.
+    /// The grant had ended then, before the entry was made.
     Ended(i64),
     Nothing,
 }
 
 impl<'a> Standing<'a> {
-    /// Of somebody who acts now and knows it: on a phone, at a desk.
+    /// The rights of somebody who acts now and knows them: on a phone, at a desk.
     pub fn acting(rights: Rights<'a>, now: i64) -> Self {
         Self { rights, replaced: &[], moment: Moment::now(now) }
     }
 
-    /// Whether the role counts at `area` for this entry.
+    /// Refuses the entry unless the role counts at `area`.
     pub fn check(&self, role: &str, area: AreaNo) -> Result<(), Refusal> {
         let (mut late, mut ended) = (None, None);
         for said in self.said(role, area) {
@@ -124,7 +125,7 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// Of what was replaced only a device that had not been told may speak, and not for ever.
+    /// A replaced grant counts only for a device that had not been informed, and only within the grace.
     fn of_replaced(&self, old: &Replaced) -> Says {
         match self.of_grant(&old.grant) {
             Says::Yes if old.told => Says::Nothing,
@@ -134,7 +135,7 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// Whether the grace after an end is over.
+/// Whether the grace after `end` is over.
 fn is_over(end: i64, now: i64) -> bool {
     now.saturating_sub(end) >= limits::RIGHTS_GRACE_MS
 }

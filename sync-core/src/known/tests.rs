@@ -1,5 +1,5 @@
-//! What counts of changed rights: a table of cases, and random histories against an oracle that knows every state the
-//! office's list was ever in.
+//! These tests check changed rights: a table of cases, and random histories against an oracle. The oracle
+//! knows every state of the office's list.
 
 use gridledger_schema::code::Code;
 use gridledger_schema::set::SchemaSet;
@@ -12,7 +12,7 @@ use crate::rights::AreaTree;
 
 const DAY: i64 = 24 * 3_600_000;
 const GRACE: i64 = limits::RIGHTS_GRACE_DAYS;
-/// Each area's parent, by number; area 0 is none.
+/// Each area's parent, by number. Area 0 is no area.
 const ABOVE: [u32; 6] = [0, 0, 1, 1, 2, 2];
 const ROLES: [&str; 3] = ["grid_worker", "grid_head", "emperor"];
 
@@ -52,7 +52,8 @@ fn an_entry_was_made_no_earlier_than_what_it_saw_and_no_later_than_it_came() {
 #[test]
 fn what_counts_when() {
     use Code::{GraceOver, GrantEnded, RoleNotHeld};
-    // A worker of area 2, cut short on day 10 at the change of day 10; whether told; made on day, judged on day.
+    // A worker of area 2 is cut short on day 10 by the change of day 10. Columns: informed or not, day made,
+    // day judged.
     let open = grant("grid_worker", 2, 0, None);
     let table = [
         ("before the end, told", true, 9, 11, None),
@@ -72,7 +73,7 @@ fn what_counts_when() {
         assert_eq!(judge(&cut, &replaced, moment, "grid_worker", 4), code, "{what}");
         assert_eq!(judge(&cut, &replaced, moment, "grid_worker", 3), Some(RoleNotHeld), "{what}: elsewhere");
         assert_eq!(judge(&cut, &replaced, moment, "grid_head", 4), Some(RoleNotHeld), "{what}: another role");
-        // Granted again, or by another grant: what counts now counts whatever ended.
+        // A renewed or another grant counts, whatever ended.
         let again = [cut[0].clone(), grant("grid_worker", 1, -9, None)];
         assert_eq!(judge(&again, &replaced, moment, "grid_worker", 4), None, "{what}: again");
     }
@@ -113,9 +114,9 @@ fn the_sentence_says_what_ended_and_when() {
 #[derive(Clone, Debug)]
 enum Change {
     Give(usize, u32, i64, Option<i64>),
-    /// What is held of a role at an area ends on that day.
+    /// The grant of a role at an area ends on that day.
     End(usize, u32),
-    /// It was a mistake: the row goes.
+    /// The grant was a mistake, and its row is removed.
     Remove(usize, u32),
 }
 
@@ -157,7 +158,7 @@ fn states(changes: &[(i64, Change)]) -> Vec<Vec<Grant>> {
     states
 }
 
-/// Whether a list lets a role act at an area on a day.
+/// Whether a list allows a role to act at an area on a day.
 fn lets(list: &[&Grant], role: &str, area: u32, made: i64, now: i64) -> bool {
     let mut above = vec![area];
     while let Some(&last) = above.last()
@@ -175,7 +176,8 @@ fn lets(list: &[&Grant], role: &str, area: u32, made: i64, now: i64) -> bool {
     })
 }
 
-/// The oracle: today's list lets it, or a line did that went by a change the device had not heard of, not long ago.
+/// The oracle. Today's list allows it; or a recent former list did, and the device had not heard of the
+/// change.
 fn oracle(
     states: &[Vec<Grant>],
     days: &[i64],
@@ -196,7 +198,7 @@ fn oracle(
     })
 }
 
-/// The list and what was replaced of it, as a store keeps them.
+/// The list and its replaced grants, as a store keeps them.
 fn kept(states: &[Vec<Grant>], days: &[i64], heard: usize) -> (Vec<Grant>, Vec<Replaced>) {
     let mut replaced = Vec::new();
     for (change, day) in days.iter().enumerate() {

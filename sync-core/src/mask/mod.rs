@@ -1,8 +1,8 @@
-//! Masks: how personal values are shown where nobody gave a reason to see them, the same on a phone and at a desk.
+//! Masks show personal values to readers who gave no reason to see them, alike on phones and at desks.
 //! Over-masking is a nuisance, under-masking a leak: in doubt, hide.
 //!
-//! [`view`] masks a whole record, [`intents`] what was meant in an entry, [`event_args`] what was said with a ticket's
-//! event; all of them go by [`rule`].
+//! [`view`] masks a whole record, [`intents`] the operations of an entry, [`event_args`] the arguments of a
+//! ticket's event. All of them follow [`rule`].
 
 mod whole;
 
@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 pub use whole::{event_args, intents, view};
 
-/// What stands where something was taken out.
+/// The text in the place of a removed value.
 const GONE: &str = "***";
-/// Digits in a row, single spaces and hyphens between them not counted, from which free text is scrubbed.
+/// Digits in a row from which free text is scrubbed; single spaces and hyphens between them do not count.
 const SCRUBBED_DIGITS: usize = 11;
 /// Family names of two characters; any other is one character.
 const LONG_SURNAMES: &[&str] = &[
@@ -21,12 +21,12 @@ const LONG_SURNAMES: &[&str] = &[
     "轩辕", "宇文", "长孙", "端木", "南宫", "独孤", "百里", "呼延", "钟离", "闻人", "濮阳", "淳于", "单于",
     "太史", "申屠", "公冶", "澹台", "赫连", "鲜于", "闾丘", "拓跋", "西门", "第五", "左丘", "梁丘", "完颜",
 ];
-/// The parts of an address that remain: down to the building.
+/// The parts of an address that stay visible: down to the building.
 const TO_BUILDING: &[&str] = &["road", "number", "building"];
-/// Words that close a building in an address of one line, longer ones first.
+/// Words that end a building in an address of one line, longer ones first.
 const BUILDING_WORDS: &[&str] = &["号楼", "栋", "幢", "座"];
 
-/// The rule a field's values are masked by; `None` for those that are shown as they are.
+/// The mask for a field's values; `None` for values that are shown as they are.
 pub fn rule(field: &Field) -> Option<Mask> {
     match field.privacy.class {
         PrivacyClass::Sensitive => Some(field.privacy.mask.filter(is_rule).unwrap_or(Mask::Hidden)),
@@ -42,7 +42,7 @@ fn is_rule(mask: &Mask) -> bool {
     *mask != Mask::Shown
 }
 
-/// Whether every value of the kind comes out of a list, or is an id that says nothing by itself: it names nobody.
+/// Whether every value of the kind comes from a list, or is an id: such a value names nobody.
 fn is_closed(kind: &Kind) -> bool {
     match kind {
         Kind::Enum(_) | Kind::Boolean | Kind::Ref(_) => true,
@@ -52,17 +52,17 @@ fn is_closed(kind: &Kind) -> bool {
     }
 }
 
-/// A field's value as it is shown masked; `None` if nothing of it may be shown.
+/// Masks a field's value; `None` if nothing of it may be shown.
 pub fn masked(field: &Field, value: &Value) -> Option<Value> {
     match rule(field) {
         None => Some(value.clone()),
-        // The id of a home says as much as its address.
+        // The id of a home reveals as much as its address.
         Some(Mask::Building) if matches!(field.kind, Kind::Ref(_)) => None,
         Some(mask) => apply(mask, value),
     }
 }
 
-/// A value under a mask; `None` if nothing of it may be shown.
+/// Applies a mask to a value; `None` if nothing of it may be shown.
 pub fn apply(mask: Mask, value: &Value) -> Option<Value> {
     match mask {
         Mask::Hidden => None,
@@ -75,7 +75,7 @@ pub fn apply(mask: Mask, value: &Value) -> Option<Value> {
     }
 }
 
-/// Every text within a value, changed; numbers go, unless they are too short to be anybody's.
+/// Changes every text within a value. Numbers of [`SCRUBBED_DIGITS`] digits or more are removed.
 fn texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => change(text).into(),
@@ -89,7 +89,7 @@ fn texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
     }
 }
 
-/// Numbers as [`phone`] shows them; a contact's `name` as a name; what is said beside them goes.
+/// Masks phone numbers as [`phone`] does, and a contact's `name` as a name.
 fn phones(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -104,7 +104,7 @@ fn phones(value: &Value) -> Value {
     }
 }
 
-/// 陆某某; of a name in letters the first one.
+/// Masks a name: 陆某某. A name in letters keeps its first letter.
 pub fn name(name: &str) -> String {
     let name = name.trim();
     let Some(first) = name.chars().next() else {
@@ -122,7 +122,7 @@ fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// 138****1234; less of a shorter number, and nothing of a text without one.
+/// Masks a phone number: 138****1234. A shorter number shows less, and a text without a number shows nothing.
 pub fn phone(text: &str) -> String {
     let digits: Vec<char> = text.chars().filter_map(digit).collect();
     let head = |count: usize| digits.iter().take(count).collect::<String>();
@@ -135,7 +135,7 @@ pub fn phone(text: &str) -> String {
     }
 }
 
-/// The text without numbers of phones and identity cards.
+/// Removes the numbers of phones and identity cards from a text.
 pub fn scrub(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -152,7 +152,7 @@ pub fn scrub(text: &str) -> String {
     out
 }
 
-/// Where the number (or the single other character) at `at` ends, and how many digits it has.
+/// Finds the end of the number (or of the single other character) at `at`, and how many digits it has.
 fn number_at(chars: &[char], at: usize) -> (usize, usize) {
     if digit(chars[at]).is_none() {
         return (at + 1, 0);
@@ -175,7 +175,7 @@ fn number_at(chars: &[char], at: usize) -> (usize, usize) {
     (end, digits)
 }
 
-/// An ASCII or full-width digit.
+/// Reads an ASCII or full-width digit.
 fn digit(c: char) -> Option<char> {
     match c {
         '0'..='9' => Some(c),
@@ -184,7 +184,7 @@ fn digit(c: char) -> Option<char> {
     }
 }
 
-/// Ten years as one: 1987 as `1980-1989`.
+/// Writes a year as its decade: 1987 as `1980-1989`.
 fn age_band(value: &Value) -> Option<Value> {
     let from = value.as_i64()?.div_euclid(10) * 10;
     Some(format!("{from}-{}", from + 9).into())
@@ -205,7 +205,8 @@ fn building(value: &Value) -> Option<Value> {
     }
 }
 
-/// An address of one line up to its building; without one up to its street number; without that up to the first number.
+/// Cuts an address of one line after its building, else after its street number, else before the first
+/// number.
 fn to_building(text: &str) -> String {
     let end_of = |word: &str| text.find(word).map(|at| at + word.len());
     let building = BUILDING_WORDS.iter().filter_map(|word| end_of(word)).min();

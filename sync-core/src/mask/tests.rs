@@ -1,4 +1,4 @@
-//! Tests of the masks.
+//! These tests check the masks.
 
 use gridledger_schema::entry::Intent;
 use gridledger_schema::set::{Mask, SchemaSet};
@@ -100,7 +100,7 @@ fn every_sensitive_field_of_the_built_in_types_has_a_rule() {
     for field in ["name", "birth_year", "phones", "care_tags"] {
         assert!(rule(person.field(field).unwrap()).is_some(), "{field}");
     }
-    // The id of a dwelling is an address.
+    // The id of a dwelling is as good as an address.
     let ticket = schema.record_type("ticket").unwrap();
     let home: Value = json!("0198a0c0-0000-8000-8000-000000000001");
     assert_eq!(masked(ticket.field("dwelling_id").unwrap(), &home), None);

@@ -1,4 +1,4 @@
-//! Masks over whole things: a record's view, the intents of an entry, the arguments of an event.
+//! This file masks whole things: a record's view, the intents of an entry, the arguments of an event.
 
 use gridledger_schema::entry::{Intent, Op};
 use gridledger_schema::set::{Field, Kind, Mask, Merge, RecordType};
@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::{GONE, apply, masked, rule, scrub};
 use crate::validate::shorten;
 
-/// A record's view (fields, `_conflicts`, `_ticket`) as it is shown masked. What the type does not declare is left out:
-/// nobody says that it is not personal.
+/// Masks a record's view (fields, `_conflicts`, `_ticket`). Fields that the type does not declare are left
+/// out: they may be personal.
 pub fn view(record_type: &RecordType, view: &Map<String, Value>) -> Map<String, Value> {
     let shown = view.iter().filter_map(|(name, value)| {
         let value = match name.as_str() {
@@ -21,7 +21,7 @@ pub fn view(record_type: &RecordType, view: &Map<String, Value>) -> Map<String, 
     shown.collect()
 }
 
-/// A field's value, ids of children included.
+/// Masks a field's value, including the ids of children.
 fn of_field(field: &Field, value: &Value) -> Option<Value> {
     let shown = masked(field, value)?;
     match shown {
@@ -33,12 +33,12 @@ fn of_field(field: &Field, value: &Value) -> Option<Value> {
     }
 }
 
-/// A child's id is a text of its author's own, so it is scrubbed like one.
+/// Scrubs a child's id: its author chose the text.
 fn child_id(field: &Field, id: &str) -> String {
     rule(field).map_or_else(|| id.to_owned(), |_| scrub(id))
 }
 
-/// Which fields have several values stays to be seen; the values are masked each.
+/// Masks each value of the conflicts. The names of the fields in conflict stay visible.
 fn conflicts(record_type: &RecordType, conflicts: &Map<String, Value>) -> Map<String, Value> {
     let shown = conflicts.iter().filter_map(|(key, candidates)| {
         let name = key.split('/').next().unwrap_or_default();
@@ -58,8 +58,8 @@ fn candidate(field: &Field, candidate: &Value) -> Value {
     shown.into()
 }
 
-/// What was meant, as it is shown masked: which fields were written stays, personal values are masked, and what may not
-/// be shown at all stands as `***`: so does everything of a type that is not known.
+/// Masks intents. The names of the written fields stay, personal values are masked, and `***` stands for
+/// values that may not be shown. For an unknown type everything is `***`.
 pub fn intents<'a>(
     record_type: Option<&RecordType>,
     intents: impl IntoIterator<Item = &'a Intent>,
@@ -78,7 +78,7 @@ fn intent(record_type: Option<&RecordType>, intent: &Intent) -> Intent {
     if let Op::Event { args, .. } = &mut shown.op {
         *args = event_args(of, args);
     }
-    // What was refused may be anything, also in a field that holds nothing personal.
+    // A refused value may be anything, even in a field that holds nothing personal.
     shown.op = match rule(field) {
         _ if !fits(field, &shown.op) => operation_hidden(shown.op),
         Some(mask) => operation(field, mask, shown.op),
@@ -90,7 +90,7 @@ fn intent(record_type: Option<&RecordType>, intent: &Intent) -> Intent {
     shown
 }
 
-/// Whether an operation writes what the field holds.
+/// Whether an operation writes a value that the field can hold.
 fn fits(field: &Field, op: &Op) -> bool {
     let holds = |value: &Value| field.kind.check(value).is_ok();
     match op {
@@ -121,7 +121,7 @@ fn operation(field: &Field, mask: Mask, op: Op) -> Op {
         Op::Append { value: item } => Op::Append { value: value(&item) },
         Op::Add { item } => Op::Add { item: text(&value(&item.into())) },
         Op::Remove { item } => Op::Remove { item: text(&value(&item.into())) },
-        // A number can be typed in two pieces, each of them too short to be seen as one.
+        // A number can be typed in two pieces, each too short to be recognised.
         Op::Splice { pos, delete, insert } if !insert.is_empty() => {
             Op::Splice { pos, delete, insert: GONE.into() }
         }
@@ -132,13 +132,13 @@ fn operation(field: &Field, mask: Mask, op: Op) -> Op {
             };
             Op::SetChild { child, value: parts }
         }
-        // What is hidden does not show in steps either.
+        // Steps of a hidden number stay hidden, too.
         Op::Raise { .. } | Op::Increment { .. } => Op::Put { value: GONE.into() },
         other @ (Op::RemoveChild { .. } | Op::Splice { .. } | Op::Event { .. }) => other,
     }
 }
 
-/// An operation on a field that the type does not declare (any more): nothing of its value is shown.
+/// Hides all values of an operation on a field that the type does not declare (any more).
 fn operation_hidden(op: Op) -> Op {
     let gone = || GONE.to_owned();
     match op {
@@ -159,8 +159,8 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or(GONE).to_owned()
 }
 
-/// What was said with an event: free texts scrubbed, the rest as it is; what is not declared, or no value of its kind,
-/// left out.
+/// Masks the arguments of an event: free texts are scrubbed, other values stay. Arguments that are undeclared
+/// or of another kind are left out.
 pub fn event_args(record_type: &RecordType, args: &Map<String, Value>) -> Map<String, Value> {
     let declared = record_type.events_field().and_then(|field| match &field.kind {
         Kind::Object { fields, .. } => fields.get("args"),

@@ -1,4 +1,5 @@
-//! Who may read and act where: the territory as this side knows it, and one person's grants over it.
+//! This file decides where a person may read and act: the territory as this side knows it, and the person's
+//! grants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,14 +17,14 @@ pub struct AreaTree {
 }
 
 impl AreaTree {
-    /// The tree of these areas; of two with one number the later counts.
+    /// Makes the tree of these areas. Of two areas with one number the later counts.
     pub fn new(areas: impl IntoIterator<Item = AreaInfo>) -> Self {
         let mut tree = Self::default();
         areas.into_iter().for_each(|area| tree.insert(area));
         tree
     }
 
-    /// Adds an area, or replaces the one of that number.
+    /// Adds an area, or replaces the area of that number.
     pub fn insert(&mut self, area: AreaInfo) {
         self.forget(area.no);
         for above in all_above(&area) {
@@ -60,8 +61,8 @@ impl AreaTree {
         self.areas.values()
     }
 
-    /// Whether `area` is `above` or lies below it at a time (ms since 1970). An area that is not known here lies in
-    /// nothing but itself. Plans may lead back to where they began: each area is looked at once.
+    /// Whether `area` is `above` or lies below it at a time (ms since 1970). An unknown area lies in nothing
+    /// but itself. Plans may lead back to where they began, so each area is visited once.
     pub fn is_within(&self, area: AreaNo, above: AreaNo, at: i64) -> bool {
         let (mut layer, mut seen) = (vec![area], BTreeSet::from([area]));
         for _ in 0..=limits::AREA_DEPTH {
@@ -75,14 +76,14 @@ impl AreaTree {
         false
     }
 
-    /// `area` and all below it at a time, sorted.
+    /// Lists `area` and all areas below it at a time (ms since 1970), sorted.
     pub fn below(&self, area: AreaNo, at: i64) -> Vec<AreaNo> {
         let mut found = BTreeSet::new();
         self.collect_below(area, at, &mut found);
         found.into_iter().collect()
     }
 
-    /// Adds `area` and all below it; what is in `found` already is taken to be there with all below.
+    /// Adds `area` and all areas below it. An area in `found` is taken to be there with all below it.
     fn collect_below(&self, area: AreaNo, at: i64, found: &mut BTreeSet<AreaNo>) {
         let mut waiting = vec![area];
         while let Some(area) = waiting.pop() {
@@ -98,20 +99,20 @@ impl AreaTree {
     }
 }
 
-/// Every area this one lay in at some time.
+/// Lists every area that this one lay in at some time.
 fn all_above(info: &AreaInfo) -> impl Iterator<Item = AreaNo> {
     let edges = info.edges.iter().map(|edge| edge.above);
     edges.chain(info.parent)
 }
 
-/// The areas this one lies in at a time: of one that was never moved the one above it.
+/// Lists the areas that this one lies in at a time: for an area that was never moved, its parent.
 fn lies_in(info: &AreaInfo, at: i64) -> impl Iterator<Item = AreaNo> {
     let edges = info.edges.iter().filter(move |edge| edge.is_valid(at));
     let always = info.parent.filter(|_| info.edges.is_empty());
     edges.map(|edge| edge.above).chain(always)
 }
 
-/// One person's grants over a territory. A grant counts from its beginning until just before its end, and only
+/// One person's grants over a territory. A grant counts from its start until just before its end, and only
 /// while the schema set has its role.
 #[derive(Clone, Copy)]
 pub struct Rights<'a> {
@@ -147,16 +148,16 @@ impl<'a> Rights<'a> {
         roles.into_iter().collect()
     }
 
-    /// Every area in which the person may read records, sorted: each grant's area and all below. In some of
-    /// them only certain records, see [`scope`](Self::scope).
+    /// Lists every area in which the person may read records, sorted: each grant's area and all below it. In
+    /// some of them the person may read only certain records, see [`scope`](Self::scope).
     pub fn areas(&self, at: i64) -> Vec<AreaNo> {
         let mut found = BTreeSet::new();
         self.in_force(at).for_each(|(_, grant)| self.tree.collect_below(grant.area, at, &mut found));
         found.into_iter().collect()
     }
 
-    /// The facets the person may read at `area`, as a bit set: with any role the ordinary one, and what the
-    /// roles held there read beyond.
+    /// The facets that the person may read at `area`, as a bit set: facet 0 with any role, and the read
+    /// classes of the roles held there.
     pub fn facets(&self, area: AreaNo, at: i64) -> u64 {
         self.here(area, at).fold(0, |bits, role| bits | self.facets_of(role))
     }
@@ -166,8 +167,8 @@ impl<'a> Rights<'a> {
         numbers.filter_map(|number| 1u64.checked_shl(number.into())).fold(1, |bits, bit| bits | bit)
     }
 
-    /// The widest scope among the roles held at `area`: all of its records, or only those assigned to the
-    /// person or created by him or her. `None` without a role there.
+    /// The widest scope among the roles held at `area`: all records, those assigned to the person or created
+    /// by the person, or those created by the person. `None` without a role there.
     pub fn scope(&self, area: AreaNo, at: i64) -> Option<Scope> {
         let width = |scope: &Scope| match scope {
             Scope::Own => 0,
@@ -187,7 +188,7 @@ impl<'a> Rights<'a> {
         self.here(area, at).any(|role| role.erases)
     }
 
-    /// Whose values the person may see unmasked at `area`, the widest of the roles held there; `None` for nobody's.
+    /// The widest right to see values unmasked among the roles held at `area`; `None` without one.
     pub fn unmasks(&self, area: AreaNo, at: i64) -> Option<Unmasks> {
         self.here(area, at).filter_map(|role| role.unmasks).max()
     }

@@ -1,4 +1,4 @@
-//! Where an area lies, over plans that lead back to where they began.
+//! These tests check where an area lies, over plans that lead back to where they began.
 
 use gridledger_schema::wire::Edge;
 
@@ -18,7 +18,8 @@ fn area(no: u32, above: &[u32]) -> AreaInfo {
 
 #[test]
 fn an_area_is_found_beyond_areas_that_lie_in_each_other() {
-    // 4 and 5 were split from each other and merged again; 6 took them in; 7 is where the work was before.
+    // 4 and 5 were split from each other and merged again. Area 6 took them in; 7 is the former area of the
+    // work.
     let mut areas = vec![area(1, &[]), area(2, &[1]), area(3, &[2]), area(7, &[3])];
     areas.extend([area(4, &[3, 5]), area(5, &[3, 4]), area(6, &[3, 4, 5, 7])]);
     let tree = AreaTree::new(areas);
@@ -31,7 +32,7 @@ fn an_area_is_found_beyond_areas_that_lie_in_each_other() {
 
 #[test]
 fn many_plans_in_a_row_cost_a_look_at_each_area() {
-    // Each area lies in the two before it: as many ways as there are numbers of two to the thirtieth.
+    // Each area lies in the two before it, so the number of paths is 2^30.
     let mut areas = vec![area(1, &[]), area(2, &[1])];
     areas.extend((3..30).map(|no| area(no, &[no - 1, no - 2])));
     let tree = AreaTree::new(areas);

@@ -1,5 +1,5 @@
-//! An entry that was stored once and comes again after a restore: its author's rights were judged then. What it says must
-//! still be something this type can hold.
+//! This file checks an entry that was stored once and comes again after a restore. Its author's rights were
+//! judged at the first time. Its content must still fit the record type.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op, Target};
@@ -10,9 +10,9 @@ use super::field::mismatch;
 use super::of_type;
 use crate::fold::Verb;
 
-/// Whether every intent of an entry names a field of the type, in its facet, with an operation and a value that the field
-/// takes. No right, no state of the record and no time is looked at. Expects [`check_shape`](super::check_shape) to have
-/// passed.
+/// Checks that every intent names a field of the type, in its facet, with an operation and a value that the
+/// field takes. It checks no right, no state of the record and no time. [`check_shape`](super::check_shape)
+/// must have passed before.
 pub fn check_fit(record_type: &RecordType, entry: &Entry) -> Result<(), Refusal> {
     if let Target::Create { record_type: named, .. } = &entry.target
         && *named != record_type.name

@@ -1,4 +1,4 @@
-//! Text that nobody can read: nothing but spaces and characters that show nothing.
+//! This file finds text that nobody can read: only spaces and invisible characters.
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::set::Field;
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::explain::invalid;
 
-/// Characters that show nothing and that no word needs: zero-width ones, soft hyphens, fillers, variation selectors, marks of
-/// direction, tags.
+/// Whether a character is invisible and no word needs it: zero-width ones, soft hyphens, fillers, variation
+/// selectors, marks of direction, tags.
 pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
@@ -15,7 +15,7 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Whether a text has nothing to read: no character but spaces, controls and what shows nothing.
+/// Whether a text has nothing to read: only spaces, control characters and invisible ones.
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c))
 }

@@ -1,4 +1,4 @@
-//! Fields that hold many: sets, logs and maps. What one element may be, and how many there may be.
+//! This file checks writes to sets, logs and maps: each element, and the number of elements.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Field, Kind};
@@ -20,7 +20,7 @@ pub(super) fn add(field: &Field, item: &str, staged: &mut Staged<'_>) -> Result<
     Ok(())
 }
 
-/// What is in the set may go, whatever the kind says of it today.
+/// Removes an item. An item in the set may be removed even if the kind no longer allows it.
 pub(super) fn remove(field: &Field, item: &str, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     let is_in = |side: &Side<'_>| {
         let list = side.get(&field.name).and_then(Value::as_array);
@@ -45,7 +45,7 @@ pub(super) fn append(field: &Field, value: &Value, staged: &mut Staged<'_>) -> R
     Ok(())
 }
 
-/// A new child has the keys its kind requires; a null clears a key that is not required.
+/// Sets keys of a child. A new child must have the required keys; a null clears a key that is not required.
 pub(super) fn set_child(
     field: &Field,
     child: &str,
@@ -84,7 +84,7 @@ pub(super) fn remove_child(field: &Field, child: &str, staged: &mut Staged<'_>) 
     }
 }
 
-/// Whether one more goes in beside `held`.
+/// Refuses one more item beside `held` if the field is full.
 fn room(field: &Field, held: usize) -> Result<(), Refusal> {
     match field.max_items {
         Some(most) if held >= most as usize => {

@@ -1,4 +1,5 @@
-//! What must hold for a verb beyond role, state and arguments (`conditions` of a workflow file).
+//! This file checks the conditions of a verb beyond role, state and arguments (`conditions` of a workflow
+//! file).
 
 use std::collections::BTreeSet;
 
@@ -12,18 +13,18 @@ use super::staged::Side;
 use crate::fold::{Event, Ticket, Verb};
 use crate::project::View;
 
-/// Fields that say where, any one of which is enough.
+/// Fields that name a place. One of them is enough.
 const PLACES: [&str; 4] = ["place_ref", "dwelling_id", "address_text", "point"];
 const CATEGORY: &str = "category";
 const PHOTOS: &str = "media_after";
-/// A ticket whose `origin` is this came from a resident.
+/// The field and the value that mark a resident's ticket.
 const ORIGIN: (&str, &str) = ("origin", "complaint");
 const RESIDENT: &str = "resident";
-/// How long after the closing a resident may have a ticket reopened.
+/// Days after the closing within which a resident may have a ticket reopened.
 const RESIDENT_REOPEN_DAYS: i64 = 30;
 const DAY_MS: i64 = 24 * 3_600_000;
 
-/// An event about to happen, and all that a condition asks about.
+/// An event to be judged, with everything that a condition needs.
 pub(super) struct Conditions<'a> {
     pub(super) schema: &'a SchemaSet,
     pub(super) record_type: &'a RecordType,
@@ -36,11 +37,11 @@ pub(super) struct Conditions<'a> {
     pub(super) at: i64,
     /// The ticket before the event, as its author saw it.
     pub(super) ticket: &'a Ticket,
-    /// The events the author had seen, with the entry's earlier ones.
+    /// The events that the author had seen, and the entry's earlier ones.
     pub(super) events: &'a [Event],
-    /// The record as it is here.
+    /// The record's present state on this side.
     pub(super) now: &'a View,
-    /// The fields the author had seen, with the entry's own changes.
+    /// The fields that the author had seen, with the entry's own changes.
     pub(super) fields: &'a Side<'a>,
 }
 
@@ -55,8 +56,9 @@ impl Conditions<'_> {
             Condition::OnePerRater => self.one_per_rater(),
             Condition::SecondPersonIfResident => self.second_person_if_resident(),
             Condition::ResidentWithin30Days => self.resident_within_30_days(),
-            // The first is the fold's guard: what the author had not seen keeps the ticket open. For the second the
-            // other ticket is not at hand; a wrong merging is undone with `unmerge`.
+            // The fold itself guards the first: an obligation that the author had not seen keeps the ticket
+            // open. The second needs the other ticket, which is not at hand; `unmerge` undoes a wrong
+            // merging.
             Condition::SeenEveryObligation | Condition::SamePlaceOrCategory => Ok(()),
         })
     }
@@ -87,8 +89,8 @@ impl Conditions<'_> {
         Err(Refusal::of_field(Code::OwnWorkCheck, self.field, "somebody other than who handled it"))
     }
 
-    /// Who finished the work that is to be checked: the authors of the feedbacks since the last failed check or
-    /// reopening. More than one where they worked at the same time.
+    /// The authors of the feedbacks since the last failed check or reopening. They are several where people
+    /// worked concurrently.
     fn handlers(&self) -> BTreeSet<&str> {
         let applied =
             self.ticket.applied.iter().rev().filter_map(|id| self.events.iter().find(|e| e.id == *id));

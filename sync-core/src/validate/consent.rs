@@ -1,4 +1,4 @@
-//! What needs somebody's consent is not written once that was withdrawn, until it is given again.
+//! This file refuses writes to fields whose consent was withdrawn, until it is given again.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op};
@@ -6,8 +6,8 @@ use gridledger_schema::set::CONSENTS;
 
 use super::Subject;
 
-/// Refuses to write a field whose purpose was withdrawn, as its author saw. An entry that gives the consent again may
-/// write it at once. What its author had not seen is for the erasure that follows a withdrawal.
+/// Refuses to write a field if its author had seen the consent withdrawn. An entry that gives the consent
+/// again may write the field at once. A withdrawal that the author had not seen leads to an erasure later.
 pub(super) fn check(entry: &Entry, subject: &Subject<'_>) -> Result<(), Refusal> {
     if subject.seen.withdrawn.is_empty() {
         return Ok(());

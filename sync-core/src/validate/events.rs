@@ -1,4 +1,5 @@
-//! A workflow's events: each is judged by the ticket as its author had seen it, the entry's earlier events included.
+//! This file judges a workflow's events. Each is judged by the ticket as its author had seen it, including
+//! the entry's earlier events.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op, Target};
@@ -14,10 +15,10 @@ use super::staged::Staged;
 use crate::fold::{self, Event, FoldError, Outcome, Ticket, Verb};
 use crate::rights::Rights;
 
-/// The field in which a dispatcher names those who help.
+/// The field in which a dispatcher names co-handlers.
 const CO_HANDLERS: &str = "co_handlers";
 
-/// Checks the events of an entry. Its other intents are in `staged` already.
+/// Checks the events of an entry. `staged` already holds its other intents.
 pub(super) fn check(
     rights: Rights<'_>,
     author: &str,
@@ -81,7 +82,7 @@ fn room(field: &Field, subject: &Subject<'_>, more: usize) -> Result<(), Refusal
     Ok(())
 }
 
-/// 现场办: one person reports, takes and finishes it in one go.
+/// 现场办: one person reports, accepts and finishes the ticket in one entry.
 fn is_on_the_spot(entry: &Entry, steps: &[Step<'_>]) -> bool {
     let course = [Verb::Report, Verb::Accept, Verb::Start, Verb::Feedback].map(Verb::as_str);
     let verbs = steps.iter().map(|step| step.verb).take(course.len());
@@ -97,7 +98,7 @@ fn unfoldable(field: &Field, error: &FoldError) -> Refusal {
     }
 }
 
-/// A ticket on its way through the entry's events.
+/// A ticket while the entry's events are applied one by one.
 struct Course<'a> {
     schema: &'a SchemaSet,
     workflow: &'a Workflow,
@@ -109,7 +110,7 @@ struct Course<'a> {
     on_the_spot: bool,
     ticket: Ticket,
     events: Vec<Event>,
-    /// The events that no other has seen.
+    /// The events that no other event has seen.
     latest: Vec<String>,
 }
 
@@ -119,7 +120,7 @@ impl Course<'_> {
         let Some((rule, verb)) = known else {
             return Err(invalid(&self.field.name, &format!("there is no verb {}", shorten(step.verb))));
         };
-        // On the spot, who may start the work may accept it.
+        // In 现场办, a role that may start the work may also accept it.
         let lender = self.lender(verb);
         self.role(rule, lender)?;
         self.legal(rule, verb)?;
@@ -134,7 +135,7 @@ impl Course<'_> {
         Refusal::of_field(code, &self.field.name, rule)
     }
 
-    /// The rule that lets an actor where the verb's own does not.
+    /// The rule that allows an actor where the verb's own rule does not.
     fn lender(&self, verb: Verb) -> Option<&VerbRule> {
         let lends = self.on_the_spot && verb == Verb::Accept;
         self.workflow.verb(Verb::Start.as_str()).filter(|_| lends)
@@ -147,7 +148,7 @@ impl Course<'_> {
         Err(self.refuse(Code::EventForbidden, format!("{} may not {}", self.entry.role, rule.name)))
     }
 
-    /// By the fold's table, and by the workflow file where it is narrower.
+    /// Checks the state by the fold's table, and by the workflow file where it is narrower.
     fn legal(&self, rule: &VerbRule, verb: Verb) -> Result<(), Refusal> {
         let by_file = match self.ticket.state {
             None => rule.from.is_empty(),
@@ -170,7 +171,8 @@ impl Course<'_> {
         rule.check_args(args).map_err(|fault| of_part(&self.field.name, &rule.args, &fault))
     }
 
-    /// What an event says of the ticket must be what its author saw, and a level must change the right way.
+    /// Checks an event's claims. They must match what its author saw, and a level must change in the right
+    /// direction.
     fn claims(&self, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
         let Ticket { level, cycle, .. } = self.ticket;
         let number = |arg: &str| args.get(arg).and_then(Value::as_u64);
@@ -231,7 +233,8 @@ impl Course<'_> {
         }
     }
 
-    /// Folds the event in. Its id is provisional; its parents are the latest events, as deriving will find them.
+    /// Folds the event in. Its id is provisional. Its parents are the latest events, as deriving will find
+    /// them.
     fn advance(&mut self, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
         let id = format!("new.{}", self.events.len() - self.subject.seen.events.len());
         let event = Event {

@@ -1,4 +1,4 @@
-//! Refusals in words: which rule of a kind a value breaks, with the bound named.
+//! This file words refusals: the rule of a kind that a value breaks, with its bound.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::mask;
 
-/// Codes named in a refusal before the list is cut.
+/// The most codes that a refusal names.
 const CODES_NAMED: usize = 12;
-/// Characters of the author's own text quoted in a refusal.
+/// The most characters of the author's own text that a refusal quotes.
 const QUOTED_CHARS: usize = 40;
 
 /// Checks a value of `field` against its kind.
@@ -18,7 +18,7 @@ pub(super) fn check(field: &str, kind: &Kind, value: &Value) -> Result<(), Refus
     kind.check(value).map_err(|fault| at_pointer(field, &fault, at(kind, &fault.pointer)))
 }
 
-/// The refusal of named values: a child's keys, an event's arguments.
+/// Makes the refusal of named values: a child's keys, an event's arguments.
 pub(super) fn of_part(field: &str, kinds: &BTreeMap<String, Kind>, fault: &ValueFault) -> Refusal {
     let (name, inside) = match fault.pointer.get(1..).unwrap_or_default().split_once('/') {
         Some((name, inside)) => (name, format!("/{inside}")),
@@ -39,20 +39,20 @@ fn at_pointer(field: &str, fault: &ValueFault, kind: Option<&Kind>) -> Refusal {
     }
 }
 
-/// A refusal of a value, for a rule in words.
+/// Makes the refusal of a value, for a rule in words.
 pub(super) fn invalid(field: &str, rule: &str) -> Refusal {
     Refusal::of_field(Code::ValueInvalid, field, rule)
 }
 
-/// A name from outside, cut so that a refusal stays short; what no name is made of stands as `?` and long numbers go,
-/// so that a value that strayed into a name's place is not quoted.
+/// Shortens a name from outside for a refusal. Characters that no name has become `?`, and long numbers are
+/// removed, so that a value in a name's place is not quoted.
 pub(crate) fn shorten(text: &str) -> String {
     let of_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '/' | '~' | '.' | '-');
     let name = text.chars().map(|c| if of_a_name(c) { c } else { '?' });
     mask::scrub(&name.take(QUOTED_CHARS).collect::<String>())
 }
 
-/// The kind a pointer inside a value leads to.
+/// Finds the kind that a pointer inside a value leads to.
 fn at<'a>(kind: &'a Kind, pointer: &str) -> Option<&'a Kind> {
     pointer.split('/').skip(1).try_fold(kind, |kind, step| match kind {
         Kind::List { item, .. } => Some(&**item),

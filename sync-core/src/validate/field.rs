@@ -1,4 +1,4 @@
-//! One intent on one field: does the operation fit the merge kind, and the value the kind.
+//! This file checks one intent on one field: the operation must fit the merge kind, and the value the kind.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Op;
@@ -11,7 +11,7 @@ use super::explain::{check, invalid};
 use super::staged::Staged;
 use super::{blank, collection};
 
-/// Checks one intent and carries it out on `staged`, which tells the later ones what was there.
+/// Checks one intent and applies it to `staged`, so that later intents see its effect.
 pub(super) fn check_op(field: &Field, op: &Op, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     match (field.merge, op) {
         (Merge::Once, Op::Put { value }) => once(field, value, staged),
@@ -31,7 +31,7 @@ pub(super) fn check_op(field: &Field, op: &Op, staged: &mut Staged<'_>) -> Resul
             collection::remove_child(field, child, staged);
             Ok(())
         }
-        // The workflow's part comes when the fields are known.
+        // Events are checked once all fields are known.
         (Merge::Events, Op::Event { .. }) => Ok(()),
         _ => Err(mismatch(field, op)),
     }
@@ -89,7 +89,8 @@ fn raise(field: &Field, value: i64, staged: &mut Staged<'_>) -> Result<(), Refus
     Ok(())
 }
 
-/// The kind bounds one increment; the sum stays a number that every JSON reader keeps.
+/// Checks an increment. The kind bounds one increment; the sum must stay a number that every JSON reader
+/// keeps exactly.
 fn increment(field: &Field, by: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     check(&field.name, &field.kind, &by.into())?;
     for side in staged.sides() {

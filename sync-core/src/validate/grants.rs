@@ -1,25 +1,25 @@
-//! The Who column of a workflow: may this role, in this relation to the ticket, at this level.
+//! This file checks the grants of a workflow's verb: role, relation to the ticket, and level.
 
 use gridledger_schema::set::{Party, VerbGrant, VerbRule};
 use serde_json::{Map, Value};
 
 use crate::fold::{Event, Ticket, Verb};
 
-/// An author, as seen from a ticket at one moment.
+/// An author in relation to a ticket at one moment.
 pub(super) struct Actor<'a> {
     pub(super) author: &'a str,
-    /// The role acted under.
+    /// The role that the author acts under.
     pub(super) role: &'a str,
     /// The ticket as the author saw it.
     pub(super) ticket: &'a Ticket,
-    /// Its events, in time order.
+    /// The ticket's events, in time order.
     pub(super) events: &'a [Event],
-    /// Co-handlers named in the record's fields.
+    /// The co-handlers named in the record's fields.
     pub(super) co_handlers: &'a [Value],
 }
 
 impl Actor<'_> {
-    /// Whether one of the rule's lines lets the actor do it with these arguments.
+    /// Whether one of the rule's grants allows the actor to do it with these arguments.
     pub(super) fn may(&self, rule: &VerbRule, args: &Map<String, Value>) -> bool {
         rule.grants.iter().any(|grant| self.holds(grant, args))
     }
@@ -48,14 +48,14 @@ impl Actor<'_> {
         }
     }
 
-    /// Under which circumstances the role may, in words.
+    /// The circumstances under which the role may use the verb, in words.
     pub(super) fn circumstances(&self, rule: &VerbRule) -> String {
         let mine = rule.grants.iter().filter(|grant| grant.roles.iter().any(|role| role == self.role));
         mine.map(circumstance).collect::<Vec<_>>().join("; or ")
     }
 }
 
-/// Who reported the ticket.
+/// The author of the ticket's report.
 pub(super) fn reporter(events: &[Event]) -> Option<&str> {
     events.iter().find(|event| event.verb == Verb::Report).map(|event| event.actor.as_str())
 }

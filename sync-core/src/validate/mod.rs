@@ -1,12 +1,13 @@
-//! Validation: may this author do these intents to this record. One implementation, asked by the phone before it
-//! saves and by the server before it stores, with the same codes.
+//! Validation decides whether an author may apply an entry's intents to a record. The phone asks it before
+//! saving and the server before storing, with the same codes.
 //!
-//! A refusal names the code, the rule with its bound, and the field. The first rule broken decides, in this order:
-//! the record has room; the target is this record's; the role counts at the record's area ([`crate::known`])
-//! and may create; each intent's field, facet, writer, operation, value; what a new record must have; the events.
+//! A refusal names the code, the rule with its bound, and the field. The first broken rule decides. The order
+//! is: the record has room; the target is this record's; the role counts at the record's area
+//! ([`crate::known`]) and may create; each intent's field, facet, writer, operation and value; the needs of a
+//! new record; the events.
 //!
-//! What an author did is judged by what he or she had seen (`seen`). Only what must hold of the record as a whole
-//! looks at it as it is (`now`): a field that is set once, and how much it holds.
+//! An entry is judged by the state that its author had seen (`seen`). Only rules about the record as a whole
+//! use its present state (`now`): a field that is set once, and the number of items.
 
 mod again;
 mod blank;
@@ -39,30 +40,30 @@ pub(crate) use explain::shorten;
 pub use shape::check_shape;
 pub use unread::{validate_unread, withheld};
 
-/// The record an entry is about, as far as this side knows it.
+/// The record that an entry is about, as far as this side knows it.
 pub struct Subject<'a> {
-    /// Its type; of a creating entry the type it names.
+    /// The record's type; for a creating entry the type that it names.
     pub record_type: &'a RecordType,
-    /// The area it belongs to; of a creating entry the area it names.
+    /// The record's area; for a creating entry the area that it names.
     pub area: AreaNo,
-    /// The record as its author had seen it: an empty view for a creating entry.
+    /// The record as its author had seen it; an empty view for a creating entry.
     pub seen: &'a View,
-    /// The record as it is here: on a phone the same as `seen`.
+    /// The record's present state on this side; on a phone the same as `seen`.
     pub now: &'a View,
-    /// Entries the record has.
+    /// The number of entries that the record has.
     pub entries: u64,
 }
 
-/// What [`validate`] looks at to judge an entry's fields.
+/// The states of the record that [`validate`] needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Looks {
-    /// The record as its author had seen it.
+    /// It needs the record as its author had seen it.
     pub seen: bool,
-    /// The record as it is here.
+    /// It needs the record's present state.
     pub now: bool,
 }
 
-/// What [`validate`] looks at. What it does not look at may be an empty view.
+/// Finds the states that [`validate`] needs for an entry. The other may be an empty view.
 pub fn looks_at(entry: &Entry, record_type: &RecordType) -> Looks {
     let mut looks = Looks::default();
     for intent in &entry.intents {
@@ -80,11 +81,11 @@ pub fn looks_at(entry: &Entry, record_type: &RecordType) -> Looks {
     looks
 }
 
-/// Whether `author` may do what `entry` says to the record. Expects [`check_shape`] to have passed; without it the
-/// answer is still a refusal or a pass, never a panic.
+/// Refuses `entry` unless `author` may apply it to the record. [`check_shape`] must have passed before;
+/// without it the answer is still a refusal or a pass, never a panic.
 ///
-/// Left to the caller: fields that only the record's creator may write ([`check_own`], a view does not tell who
-/// created it), how far a clock may be ahead, and whether `seen` is possible.
+/// The caller checks three more things: fields that only the record's creator may write ([`check_own`]; a
+/// view does not name the creator), how far a clock may be ahead, and whether `seen` is possible.
 pub fn validate(
     standing: &Standing<'_>,
     author: &str,
@@ -110,8 +111,9 @@ pub fn validate(
     events::check(standing.rights, author, entry, subject, &staged)
 }
 
-/// Whether `author` may write the fields of `entry` that belong to the record's creator alone (`x-own`). A creating
-/// entry may always. The server asks it of every entry; a phone where it knows who created the record.
+/// Refuses `entry` if it writes fields that belong to the record's creator alone (`x-own`) and `author` is
+/// not the creator. A creating entry always passes. The server checks every entry; a phone checks where it
+/// knows the creator.
 pub fn check_own(
     record_type: &RecordType,
     entry: &Entry,
@@ -130,7 +132,7 @@ pub fn check_own(
     }
 }
 
-/// An entry without intents touches no facet: no replica would ever be told of it.
+/// Refuses an entry without intents. It touches no facet, so no replica would ever receive it.
 fn says_something(entry: &Entry) -> Result<(), Refusal> {
     if entry.intents.is_empty() {
         return Err(Refusal::of_field(Code::BadRequest, "intents", "at least one"));
@@ -138,7 +140,8 @@ fn says_something(entry: &Entry) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// An entry that was stored once is not asked: it was decided when there was no such limit.
+/// Refuses an entry with too many spliced characters. An entry that comes again after a restore skips this
+/// check: it was decided when there was no such limit.
 fn splices_little(entry: &Entry) -> Result<(), Refusal> {
     let (inserted, deleted) = entry.spliced();
     if inserted + deleted > limits::ENTRY_SPLICED_CHARS as u64 {
@@ -172,8 +175,8 @@ fn includes(roles: &[String], role: &str) -> bool {
     roles.iter().any(|one| one == role)
 }
 
-/// The field an intent is about, if the role may write it. A field nobody may write is the server's own. Of events
-/// the workflow says who may.
+/// Finds the field of an intent, if the role may write it. A field that no role may write belongs to the
+/// server. For events the workflow names the roles.
 fn field_of<'a>(entry: &Entry, intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field, Refusal> {
     let field = of_type(intent, record_type)?;
     if field.merge != Merge::Events && !includes(&field.write, &entry.role) {
@@ -183,7 +186,7 @@ fn field_of<'a>(entry: &Entry, intent: &Intent, record_type: &'a RecordType) -> 
     Ok(field)
 }
 
-/// The field an intent is about, in the facet that the intent names.
+/// Finds the field of an intent, in the facet that the intent names.
 fn of_type<'a>(intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field, Refusal> {
     let Some(field) = record_type.field(&intent.field) else {
         let rule = format!("not a field of {}", record_type.name);
@@ -195,7 +198,7 @@ fn of_type<'a>(intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field
     Ok(field)
 }
 
-/// A new record has its required fields, and a new ticket its report.
+/// Checks that a new record has its required fields, and a new ticket its report.
 fn complete(entry: &Entry, record_type: &RecordType) -> Result<(), Refusal> {
     let gives = |name: &str| {
         let mut intents = entry.intents.iter().filter(|intent| intent.field == name);

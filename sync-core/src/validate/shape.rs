@@ -1,4 +1,4 @@
-//! What can be said of an entry without its record: limits, names, nesting, the time it carries.
+//! This file checks an entry without its record: limits, names, nesting, and time.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use super::explain::shorten;
 use crate::canonical;
 
-/// Facets are numbered below this: [`Entry::facets`] has one bit for each.
+/// The number of facets. [`Entry::facets`] has one bit for each.
 const FACETS: u8 = 64;
 
-/// Checks what needs no record and no schema: the limits of [`limits`], names, nesting, the time's range.
-/// Both sides call it first; nothing else looks at an entry that fails it.
+/// Checks everything that needs no record and no schema: the limits of [`limits`], names, nesting, the time's
+/// range. Both sides call it first. No other code looks at an entry that fails it.
 pub fn check_shape(entry: &Entry) -> Result<(), Refusal> {
     if entry.n == 0 {
         return Err(Refusal::new(Code::BadRequest, "entries are numbered from 1"));
@@ -32,7 +32,7 @@ pub fn check_shape(entry: &Entry) -> Result<(), Refusal> {
         return Err(exceeded(None, limits::ENTRY_INTENTS, "intents an entry"));
     }
     entry.intents.iter().try_for_each(intent)?;
-    // Only now: writing recurses as deep as the values are nested.
+    // The size comes last, because writing recurses as deep as the values are nested.
     if canonical::encode(entry).len() > limits::ENTRY_BYTES {
         return Err(exceeded(None, limits::ENTRY_BYTES, "bytes an entry"));
     }
@@ -88,7 +88,7 @@ fn inserted(field: &str, text: &str) -> Result<(), Refusal> {
     no_nul(field, text)
 }
 
-/// A set's item: what a person reads on one line.
+/// Checks a set's item: a person reads it on one line.
 fn item(field: &str, text: &str) -> Result<(), Refusal> {
     if text.chars().count() > limits::ITEM_CHARS {
         return Err(exceeded(Some(field), limits::ITEM_CHARS, "characters an item"));
@@ -100,7 +100,7 @@ fn item(field: &str, text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A child's id: an item without the slash that parts it from its fields.
+/// Checks a child's id: an item without the slash that separates it from its fields.
 fn id(field: &str, child: &str) -> Result<(), Refusal> {
     item(field, child)?;
     if child.contains('/') {
@@ -115,7 +115,7 @@ fn named(field: &str, values: &Map<String, Value>) -> Result<(), Refusal> {
             let rule = format!("{}: a name is {NAME}", shorten(name));
             return Err(Refusal::of_field(Code::ValueInvalid, field, rule));
         }
-        // The map that holds them is a level itself.
+        // The map itself is one level.
         bounded(field, one, limits::VALUE_DEPTH - 1)?;
     }
     Ok(())
@@ -144,7 +144,7 @@ fn bounded(field: &str, value: &Value, depth: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Not every store and reader keeps a text whole behind U+0000.
+/// Refuses U+0000: not every store and reader keeps the text behind it.
 fn no_nul(field: &str, text: &str) -> Result<(), Refusal> {
     if text.contains('\0') {
         return Err(Refusal::of_field(Code::ValueInvalid, field, "text holds no U+0000"));

@@ -1,4 +1,5 @@
-//! The record as it becomes while an entry's intents are gone through, on what its author had seen and on what is.
+//! This file applies an entry's intents one by one to two states of the record: the one its author had seen,
+//! and the present one.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,13 @@ use serde_json::{Map, Value};
 use super::Subject;
 use crate::project::View;
 
-/// Both sides of a record, with the entry's intents so far.
+/// Both states of a record, with the entry's intents so far.
 pub(super) struct Staged<'a> {
-    /// On what the author had seen.
+    /// The state that the author had seen.
     pub(super) seen: Side<'a>,
-    /// On what is here.
+    /// The present state on this side.
     pub(super) now: Side<'a>,
-    /// Of each text, the characters put in and taken out so far.
+    /// For each text, the characters inserted and deleted so far.
     spliced: BTreeMap<String, usize>,
 }
 
@@ -22,7 +23,7 @@ impl<'a> Staged<'a> {
         Self { seen: Side::new(subject.seen), now: Side::new(subject.now), spliced: BTreeMap::new() }
     }
 
-    /// Counts characters put into a text and taken out of it; returns how many that makes.
+    /// Counts characters inserted into a text and deleted from it. Returns the sum so far.
     pub(super) fn count_spliced(&mut self, field: &str, characters: usize) -> usize {
         let spliced = self.spliced.entry(field.to_owned()).or_default();
         *spliced += characters;
@@ -45,7 +46,7 @@ impl<'a> Side<'a> {
         Self { view, changed: BTreeMap::new() }
     }
 
-    /// A field's value; `None` where it has none.
+    /// A field's value; `None` if it has none.
     pub(super) fn get(&self, field: &str) -> Option<&Value> {
         self.changed.get(field).or_else(|| self.view.fields.get(field)).filter(|value| !value.is_null())
     }
@@ -54,7 +55,7 @@ impl<'a> Side<'a> {
         self.changed.insert(field.to_owned(), value);
     }
 
-    /// The members of a set or a log, to be changed.
+    /// The members of a set or a log, for changes.
     pub(super) fn list(&mut self, field: &str) -> &mut Vec<Value> {
         let slot = self.edit(field);
         if !slot.is_array() {
@@ -63,7 +64,7 @@ impl<'a> Side<'a> {
         slot.as_array_mut().expect("BUG: it was made a list")
     }
 
-    /// The children of a map, to be changed.
+    /// The children of a map, for changes.
     pub(super) fn children(&mut self, field: &str) -> &mut Map<String, Value> {
         let slot = self.edit(field);
         if !slot.is_object() {

@@ -1,5 +1,5 @@
-//! An edit of a record whose personal fields its author's phone holds and may not read now: what can be said of it
-//! without them. The server, which can read them, says the rest.
+//! This file checks an edit of a record whose personal fields the phone holds but may not read now. It checks
+//! everything that needs no personal value. The server can read the values and checks the rest.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Op};
@@ -13,9 +13,9 @@ use crate::known::Standing;
 use crate::project::View;
 use crate::rights::Rights;
 
-/// Whether `entry` may be made, as far as it can be told: `subject.seen` holds the fields that can be read, `unread` tells
-/// the others, `state` is the ticket's where the record is one. What changes a text or a counter by what it was is
-/// refused with `lease_ended` where that cannot be read.
+/// Refuses `entry` as far as this side can tell. `subject.seen` holds the readable fields, `unread` names the
+/// others, and `state` is the ticket's state if the record is a ticket. A splice of an unreadable text is
+/// refused with `lease_ended`, because its position depends on the text.
 pub fn validate_unread(
     standing: &Standing<'_>,
     entry: &Entry,
@@ -45,12 +45,12 @@ pub fn validate_unread(
     splices_little(entry)
 }
 
-/// The refusal of an edit that needs a value which cannot be read.
+/// Makes the refusal of an edit that needs an unreadable value.
 pub fn withheld(field: &Field) -> Refusal {
     Refusal::of_field(Code::LeaseEnded, &field.name, "what it is now cannot be read")
 }
 
-/// What the field would have to hold for the operation to be good, where that is for the server to tell.
+/// A state in which the operation would be valid. The server knows the real one.
 fn kindest(intent: &Intent) -> View {
     let value = match &intent.op {
         Op::Remove { item } => Value::Array(vec![item.as_str().into()]),
@@ -63,7 +63,7 @@ fn kindest(intent: &Intent) -> View {
     View { fields: Map::from_iter([(intent.field.clone(), value)]), ..View::default() }
 }
 
-/// A ticket's state as the entry's events lead on.
+/// A ticket's state while the entry's events are applied.
 struct Course<'a> {
     state: Option<&'a str>,
 }
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(person("id_ref", put("x".into())), Err(Code::FieldForbidden));
         assert_eq!(person("phones", put("x".into())), Err(Code::OperationMismatch));
         assert_eq!(person("colour", put("x".into())), Err(Code::FieldUnknown));
-        // Part of a child that may be there; the server knows.
+        // The child may already exist; the server knows.
         let label = json!({ "label": "家" }).as_object().cloned().unwrap();
         let child = |value| Op::SetChild { child: "a".into(), value };
         assert_eq!(person("phones", child(label)), Ok(()));

@@ -1,10 +1,11 @@
-//! Columns: values that belong to the same place in a record stand side by side, so that a compressor sees like
-//! beside like. A column comes into being when it is first named; reader and writer name them in the same order, so
-//! no names travel.
+//! Columns put values of the same place in a record side by side, so that a compressor sees like beside like.
+//! A column begins when it is first named. Reader and writer name the columns in the same order, so no names
+//! travel.
 //!
-//! Every column has two parts: *marks* (a tag a value, lengths) and *data* (text bytes, numbers). A text seen before
-//! in its column travels as a number; an integer travels as itself, as the difference to the one above, or as the
-//! difference to the entry's time, whichever is shortest; a decimal fraction as a scaled integer.
+//! Every column has two parts: *marks* (a tag for each value, lengths) and *data* (text bytes, numbers). A
+//! repeated text of a column travels as a number. An integer travels as itself, as the difference to the one
+//! above, or as the difference to the entry's time, whichever is shortest. A decimal fraction travels as a
+//! scaled integer.
 
 use std::collections::HashMap;
 
@@ -25,19 +26,21 @@ mod tag {
     pub const TEXT_AGAIN: u8 = 8;
     pub const LIST: u8 = 9;
     pub const OBJECT: u8 = 10;
-    /// From here on: a text of (tag − TEXT) bytes; 255 − TEXT and more: the rest of the length follows.
+    /// From here on: a text of (tag − TEXT) bytes. At 255 − TEXT bytes and more, the rest of the length
+    /// follows.
     pub const TEXT: u8 = 16;
 }
 
-/// Decimal digits after the point that a scaled integer may have.
+/// The most decimal digits after the point that a scaled integer may have.
 const DECIMAL_DIGITS: u8 = 7;
-/// Texts remembered a column.
+/// The most texts that a column remembers.
 const REMEMBERED: usize = 1 << 16;
-/// Bytes of a column's name: each level of a value adds a key, and names are kept while a sheet is read.
+/// The most bytes of a column's name. Each level of a value adds a key, and names are kept while a sheet is
+/// read.
 const NAME_BYTES: usize = 1_024;
 const KEY_SEPARATOR: char = '\u{1f}';
 
-/// Appends a LEB128 varint.
+/// Appends an unsigned LEB128 varint (7 bits a byte, lowest first).
 pub fn put_uint(out: &mut Vec<u8>, mut v: u64) {
     while v >= 0x80 {
         out.push(v as u8 | 0x80);
@@ -54,7 +57,7 @@ fn unzigzag(v: u64) -> i64 {
     (v >> 1) as i64 ^ -((v & 1) as i64)
 }
 
-/// Takes a LEB128 varint off the front.
+/// Takes an unsigned LEB128 varint off the front.
 pub fn take_uint(input: &mut &[u8]) -> Result<u64, WireError> {
     let mut v = 0u64;
     for shift in (0..64).step_by(7) {
@@ -97,7 +100,7 @@ impl Writer {
         Self::default()
     }
 
-    /// Sets the time that integers may be a difference to.
+    /// Sets the time (ms since 1970) that integers may be a difference to.
     pub fn set_time(&mut self, at: i64) {
         self.time = at;
     }
@@ -196,7 +199,7 @@ impl Writer {
         }
     }
 
-    /// The columns in one piece.
+    /// Returns the columns in one piece.
     pub fn finish(self) -> Vec<u8> {
         let mut out = Vec::new();
         put_uint(&mut out, self.columns.len() as u64);
@@ -247,7 +250,7 @@ struct ReadColumn<'a> {
     above: i64,
 }
 
-/// Reads columns; every length is checked before it is believed.
+/// Reads columns. Every length is checked before it is used.
 pub struct Reader<'a> {
     names: HashMap<String, usize>,
     columns: Vec<ReadColumn<'a>>,
@@ -257,7 +260,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Opens what [`Writer::finish`] made.
+    /// Opens the bytes of [`Writer::finish`].
     pub fn new(mut input: &'a [u8]) -> Result<Self, WireError> {
         let count = take_uint(&mut input)? as usize;
         if count > limits::SHEET_COLUMNS {
@@ -281,7 +284,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Takes no more than so many bytes of texts.
+    /// Limits the bytes of texts that may be read.
     pub fn bound_texts(&mut self, bytes: usize) {
         self.text_bytes_left = bytes;
     }
@@ -293,7 +296,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// Sets the time that integers may be a difference to.
+    /// Sets the time (ms since 1970) that integers may be a difference to.
     pub fn set_time(&mut self, at: i64) {
         self.time = at;
     }
@@ -470,7 +473,7 @@ mod tests {
         let mut r = Reader::new(&bytes).unwrap();
         r.set_time(1_767_225_969_653);
         let back = r.value("v").unwrap();
-        // An object whose only key is empty reads as an empty one; field names are never empty.
+        // An object whose only key is empty reads as an empty one. Field names are never empty.
         assert_eq!(back[10].as_f64().unwrap().to_bits(), (-0.0f64).to_bits());
         assert_eq!(back.as_array().unwrap()[..18], values.as_array().unwrap()[..18]);
         assert_eq!(back[18], values[18]);

@@ -1,4 +1,4 @@
-//! An area's news, written into columns.
+//! This file writes an area's news into columns, and reads it.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ mod news {
 
 mod seen {
     pub const ALL: u64 = 0;
-    /// From here on: a table of (entries − CLOCK) feeds.
+    /// From here on: a table of (number − CLOCK) feeds.
     pub const CLOCK: u64 = 1;
 }
 
@@ -42,7 +42,7 @@ pub fn write_delta(delta: &Delta) -> Vec<u8> {
         write_record(&mut w, record, &mut feeds);
     }
     if delta.mark != 0 {
-        // One byte each.
+        // Each half takes one byte.
         w.uint("head", u64::from(delta.mark >> 7));
         w.uint("head", u64::from(delta.mark & 0x7f));
     }
@@ -191,7 +191,7 @@ fn read_record(
     Ok(RecordNews { record, created, last, record_type, epoch, news: News::Entries(entries) })
 }
 
-/// News that do not come entry by entry, and the record's type where it is told.
+/// Reads news that are no entries, and the record's type where it is given.
 fn read_whole(r: &mut Reader<'_>, kind: u64) -> Result<(String, News), WireError> {
     match kind {
         news::SNAPSHOT => {

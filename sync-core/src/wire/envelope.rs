@@ -1,4 +1,4 @@
-//! The signed envelope of a request, and the head of an answer.
+//! This file holds the signed envelope of a request, and the head of an answer.
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use gridledger_schema::ids::DeviceNo;
@@ -11,20 +11,20 @@ use super::WireError;
 use super::squeeze::Packing;
 use crate::suite::{self, Kind};
 
-/// A request as it arrived: who says it is from whom, and the packed payload.
+/// A request as it arrived: the claimed sender, and the packed payload.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Envelope<'a> {
-    /// The protocol's version: the answer is of the same.
+    /// The protocol's version. The answer has the same.
     pub version: u8,
-    /// The suite by which it is sealed.
+    /// The suite that sealed it.
     pub suite: Suite,
-    /// The device that sends it; 0 while it has no number.
+    /// The sending device; 0 while it has no number.
     pub device: DeviceNo,
-    /// Higher than any the device used before.
+    /// The device's request counter: higher than any before.
     pub counter: u64,
-    /// How the payload is packed.
+    /// The packing of the payload.
     pub packing: Packing,
-    /// The first 8 bytes of the schema set's SHA-256: which dictionary.
+    /// The first 8 bytes of the schema set's SHA-256, which name the dictionary.
     pub schema: [u8; 8],
     /// The packed request.
     pub payload: &'a [u8],
@@ -32,7 +32,8 @@ pub struct Envelope<'a> {
     signature: [u8; 64],
 }
 
-/// The device that an envelope says sent it, of the envelope's first bytes; `None` where they do not say.
+/// The device that an envelope names as its sender, read from the envelope's first bytes; `None` if they do
+/// not hold it.
 pub fn device_of(begins: &[u8]) -> Option<DeviceNo> {
     let mut d = Decoder::new(begins);
     d.array().ok()?;
@@ -43,7 +44,7 @@ pub fn device_of(begins: &[u8]) -> Option<DeviceNo> {
     d.u32().ok().map(DeviceNo)
 }
 
-/// The kind under which an envelope of a version is sealed.
+/// The kind under which an envelope of a version is signed.
 fn kind(version: u8) -> Kind {
     if version == OLDEST_PROTOCOL { Kind::Sync } else { Kind::Request }
 }
@@ -57,24 +58,24 @@ fn hashed(suite: Suite, version: u8, bytes: &[u8]) -> [u8; 32] {
     }
 }
 
-/// What an envelope says beside its payload.
+/// The head of an envelope: everything beside its payload.
 #[derive(Clone, Copy, Debug)]
 pub struct Head {
     /// The protocol's version.
     pub version: u8,
     /// The suite of the device's key.
     pub suite: Suite,
-    /// The device that sends it; 0 while it has no number.
+    /// The sending device; 0 while it has no number.
     pub device: DeviceNo,
-    /// Higher than any the device used before.
+    /// The device's request counter: higher than any before.
     pub counter: u64,
-    /// How the payload is packed.
+    /// The packing of the payload.
     pub packing: Packing,
     /// The first 8 bytes of the schema set's SHA-256.
     pub schema: [u8; 8],
 }
 
-/// Seals a payload: everything in the envelope is under the device's signature.
+/// Seals a payload. The device's signature covers everything in the envelope.
 pub fn seal(
     suite: Suite,
     key: &SigningKey,
@@ -88,7 +89,7 @@ pub fn seal(
     seal_as(key, &head, payload)
 }
 
-/// Seals a payload under a head, of whichever version.
+/// Seals a payload under a head, of any version.
 pub fn seal_as(key: &SigningKey, head: &Head, payload: &[u8]) -> Vec<u8> {
     let Head { version, suite, .. } = *head;
     let mut e = Encoder::new(Vec::with_capacity(payload.len() + 100));
@@ -113,7 +114,7 @@ pub fn seal_as(key: &SigningKey, head: &Head, payload: &[u8]) -> Vec<u8> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Opens an envelope. Nothing is believed before [`verify`](Self::verify).
+    /// Opens an envelope. Its content is unproven before [`verify`](Self::verify).
     pub fn open(bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut d = Decoder::new(bytes);
         let length = d.array()?;
@@ -143,7 +144,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// The first two bytes of an answer: the version of the request, and how the frames are packed.
+/// Makes the first two bytes of an answer: the version of the request, and the packing of the frames.
 pub fn answer_head(version: u8, packing: Packing) -> [u8; 2] {
     [version, packing.number()]
 }

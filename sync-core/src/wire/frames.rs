@@ -1,4 +1,5 @@
-//! The request, and the frames of an answer, in CBOR. Entries and area news inside are sheets.
+//! This file writes and reads the request and the frames of an answer, in CBOR. Entries and area news inside
+//! are sheets.
 
 use std::convert::Infallible;
 
@@ -27,7 +28,7 @@ pub fn write_request(request: &Request, names: &dyn RecordNames) -> Vec<u8> {
     write_request_as(PROTOCOL, request, names)
 }
 
-/// Writes a request as a phone of a version does.
+/// Writes a request as a phone of an older or the present version does.
 pub fn write_request_as(version: u8, request: &Request, names: &dyn RecordNames) -> Vec<u8> {
     let mut out = Vec::new();
     request_fields(&mut Encoder::new(&mut out), version, request, names)
@@ -78,12 +79,12 @@ fn request_fields(e: &mut Out<'_>, version: u8, request: &Request, names: &dyn R
     Ok(())
 }
 
-/// A request, its segments still unread: reading those needs the records' short names.
+/// A request whose segments are still unread: reading them needs the records' short names.
 #[derive(Debug)]
 pub struct ReadRequest<'a> {
     /// The request without its segments.
     pub request: Request,
-    /// The segments' sheet; give it to [`sheet::read_segments`].
+    /// The segments' sheet, for [`sheet::read_segments`].
     pub segments: Option<&'a [u8]>,
 }
 
@@ -152,7 +153,7 @@ fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
     Ok(cursors)
 }
 
-/// A mark for each cursor, two bytes each.
+/// Reads a mark for each cursor, two bytes each.
 fn read_marks(bytes: &[u8], cursors: &[AreaCursor]) -> Result<Vec<u16>, WireError> {
     if bytes.len() != cursors.len() * 2 {
         return Err(WireError::Malformed("marks"));
@@ -214,11 +215,11 @@ mod kind {
     pub const RULING: u8 = 11;
     pub const RESTORED: u8 = 12;
     pub const RECOVERY: u8 = 13;
-    /// A receipt with its suite; 2 is that of protocol 1.
+    /// A receipt with its suite. Number 2 is that of protocol 1.
     pub const VERDICTS: u8 = 14;
-    /// A notice with its suite; 12 is that of protocol 1.
+    /// A notice with its suite. Number 12 is that of protocol 1.
     pub const NOTICE: u8 = 15;
-    /// A welcome with the suite of the server's key; 8 is that of protocol 1.
+    /// A welcome with the suite of the server's key. Number 8 is that of protocol 1.
     pub const WELCOME_SUITE: u8 = 16;
     pub const TIMES: u8 = 17;
 }
@@ -268,7 +269,7 @@ fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
     Ok(())
 }
 
-/// The fields of a receipt: seven, and its suite before them if it has one.
+/// Writes the fields of a receipt: seven, and its suite before them if it has one.
 pub(super) fn write_receipt(e: &mut Out<'_>, receipt: &Receipt) -> Written {
     if let Some(suite) = receipt.suite {
         e.u8(suite.number())?;
@@ -313,7 +314,7 @@ fn write_area(e: &mut Out<'_>, area: &AreaInfo) -> Written {
     write_edges(e, &area.edges)
 }
 
-/// Flat, and only where an area was moved.
+/// Writes edges flat, and only for an area that was moved.
 fn write_edges(e: &mut Out<'_>, edges: &[Edge]) -> Written {
     if edges.is_empty() {
         return Ok(());
@@ -358,7 +359,7 @@ fn write_grants(e: &mut Out<'_>, set: &GrantSet) -> Written {
     Ok(())
 }
 
-/// Takes one whole frame off the front of `arrived`; `None` while it has not arrived whole.
+/// Takes one whole frame off the front of `arrived`; `None` while the frame is incomplete.
 pub fn take_frame(arrived: &mut Vec<u8>, names: &dyn RecordNames) -> Result<Option<Frame>, WireError> {
     let mut d = Decoder::new(arrived);
     let inner = match d.bytes() {
@@ -410,7 +411,7 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
     })
 }
 
-/// The suite that stands next, where one does.
+/// Reads the suite, if one stands next.
 pub(super) fn suite_if(d: &mut Decoder<'_>, stands: bool) -> Result<Option<Suite>, WireError> {
     if stands { suite_of(d.u64()?).map(Some) } else { Ok(None) }
 }
@@ -428,7 +429,7 @@ pub(super) fn read_receipt(d: &mut Decoder<'_>, with_suite: bool) -> Result<Rece
 fn read_refusal(d: &mut Decoder<'_>) -> Result<Refusal, WireError> {
     d.array()?;
     let (code, rule, field) = (d.str()?, d.str()?.to_owned(), d.str()?);
-    // A code from a newer server: kept readable, treated as a plain refusal.
+    // A newer server may send an unknown code. It counts as a plain refusal, and its rule stays readable.
     let code = Code::parse(code).unwrap_or(Code::BadRequest);
     Ok(Refusal { code, rule, field: (!field.is_empty()).then(|| field.to_owned()) })
 }

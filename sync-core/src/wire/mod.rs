@@ -1,7 +1,8 @@
-//! How a sync travels: columns under zstd under a signed envelope. `docs/protocol.md` describes the bytes.
+//! A sync travels as columns under zstd under a signed envelope. `docs/protocol.md` describes the bytes.
 //!
-//! [`columns`] lays values of one kind side by side, [`sheet`] writes entries into columns and [`delta`] area news, [`frames`]
-//! writes the request and the answer's frames (CBOR), [`squeeze`] compresses, [`envelope`] signs.
+//! [`columns`] puts values of one kind side by side, [`sheet`] writes entries into columns and [`delta`] area
+//! news. [`frames`] writes the request and the answer's frames (CBOR), [`squeeze`] compresses, [`envelope`]
+//! signs.
 
 pub mod columns;
 pub mod delta;
@@ -17,31 +18,31 @@ use gridledger_schema::suite::Suite;
 
 pub use regained::{pack as pack_clock, unpack as unpack_clock};
 
-/// Bytes that are not what the protocol says.
+/// The error for bytes that break the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
     /// The bytes end too early.
     #[error("the bytes end too early")]
     Truncated,
-    /// Something is not of the expected shape.
+    /// A part is not of the expected shape.
     #[error("malformed {0}")]
     Malformed(&'static str),
-    /// A limit of `gridledger_schema::limits`.
+    /// The bytes exceed a limit of `gridledger_schema::limits`.
     #[error("over the limit of {0}")]
     TooLarge(&'static str),
-    /// An algorithm suite that this version does not run.
+    /// The algorithm suite is one that this version does not run.
     #[error("suite {0} is not supported")]
     Suite(u64),
     /// A list names one thing twice.
     #[error("{0} named twice")]
     Twice(&'static str),
-    /// Another protocol version.
+    /// The protocol version is not supported.
     #[error("protocol version {0} is not supported")]
     Version(u8),
-    /// Compressed against a dictionary that is not held.
+    /// The bytes are compressed with a dictionary that is not held.
     #[error("the dictionary is not held")]
     Dictionary,
-    /// A record's short name that means nothing here.
+    /// A record's short name is unknown here.
     #[error("no record {created} in area {area}")]
     RecordName {
         /// The area named.
@@ -57,12 +58,12 @@ impl From<minicbor::decode::Error> for WireError {
     }
 }
 
-/// The suite of a number that came over the wire.
+/// Finds the suite of a number that came over the wire.
 pub(crate) fn suite_of(number: u64) -> Result<Suite, WireError> {
     Suite::of_number(number).ok_or(WireError::Suite(number))
 }
 
-/// Refuses a list that names one thing twice: it would be worked on twice.
+/// Refuses a list that names one thing twice, because the reader would handle it twice.
 fn each_once<K: Ord>(keys: impl Iterator<Item = K>, what: &'static str) -> Result<(), WireError> {
     let mut keys: Vec<K> = keys.collect();
     keys.sort_unstable();
@@ -72,19 +73,20 @@ fn each_once<K: Ord>(keys: impl Iterator<Item = K>, what: &'static str) -> Resul
     Ok(())
 }
 
-/// A record's short name: its area, and the log position there of the entry that created it.
+/// Translates between records and their short names. A short name is the area, and the log position there of
+/// the creating entry.
 pub trait RecordNames {
     /// The short name of a record, if it has one on both sides.
     fn short(&self, record: RecordId) -> Option<(AreaNo, u64)>;
     /// The record of a short name.
     fn record(&self, area: AreaNo, created: u64) -> Option<RecordId>;
-    /// The record that entry `n` of the receiver's own feed is about.
+    /// The record that entry `n` of the receiver's own feed creates or edits.
     fn own(&self, _feed: FeedId, _n: u64) -> Option<RecordId> {
         None
     }
 }
 
-/// No record has a short name.
+/// Names for a side on which no record has a short name.
 pub struct NoNames;
 
 impl RecordNames for NoNames {

@@ -1,5 +1,5 @@
-//! What a request says beside its entries: unmasked reads made on the phone, and refused entries that their author asks
-//! a supervisor about. Both are rare: nothing stands for none.
+//! This file writes and reads a request's unmasked reads and questions to supervisors, and the times of
+//! decided entries. Reads and questions are rare: a null stands for none.
 
 use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::limits;
@@ -26,7 +26,7 @@ pub(super) fn write_reads(e: &mut Out<'_>, reads: &[Read]) -> Written {
 
 pub(super) fn read_reads(d: &mut Decoder<'_>) -> Result<Vec<Read>, WireError> {
     let reads = optional(d, |d| {
-        // The array begins with the first number.
+        // The array begins with the first read's number.
         let count = count(d, 1)?;
         let first = d.u64()?;
         if first == 0 || first.checked_add(count as u64).is_none() {
@@ -48,7 +48,7 @@ fn read_read(d: &mut Decoder<'_>, n: u64) -> Result<Read, WireError> {
     })
 }
 
-/// The number of notes in an array that holds so many things more.
+/// Reads the number of notes in an array that holds `more` other items.
 fn count(d: &mut Decoder<'_>, more: usize) -> Result<usize, WireError> {
     let count = length(d.array()?)?;
     let count = count.checked_sub(more).ok_or(WireError::Malformed("length"))?;
@@ -88,7 +88,7 @@ pub(super) fn read_asks(d: &mut Decoder<'_>) -> Result<Vec<Ask>, WireError> {
     Ok(asks)
 }
 
-/// Times stand one after the other as differences, since a day's lie close.
+/// Writes times as differences, because the times of a day are close together.
 pub(super) fn write_times(e: &mut Out<'_>, times: &Times) -> Written {
     e.bytes(&times.feed.0)?.u64(times.n)?.array(times.at.len() as u64)?;
     let mut before = 0;

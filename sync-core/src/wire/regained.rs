@@ -1,4 +1,5 @@
-//! What a request and an answer say after a restore: receipts, what authors had seen, the notice of the new generation.
+//! This file writes and reads the parts of a sync that follow a restore: receipts, clocks, the notice of the
+//! new generation.
 
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
@@ -8,7 +9,7 @@ use minicbor::Decoder;
 use super::frames::{Out, Written, fixed, length, optional, read_receipt, suite_if, write_receipt};
 use super::{WireError, each_once};
 
-/// Bytes of a clock's item: facet, feed, count.
+/// The bytes of a clock's item: facet, feed, count.
 const CLOCK_ITEM: usize = 25;
 
 pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Written {
@@ -37,7 +38,8 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
     Ok(())
 }
 
-/// A receipt stands in an array of its fields: eight, or seven in the form of protocol 1.
+/// Reads the recovery part of a request. Each receipt is an array of its fields: eight, or seven in the form
+/// of protocol 1.
 pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, WireError> {
     optional(d, |d| {
         if d.array()? != Some(5) {
@@ -76,7 +78,7 @@ pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, Wir
     })
 }
 
-/// A flat array of things that take `each` items; at most `most` things.
+/// Reads a flat array of things of `each` items; at most `most` things.
 fn many<T>(
     d: &mut Decoder<'_>,
     each: usize,
@@ -93,13 +95,14 @@ fn many<T>(
     (0..count / each).map(|_| read(d)).collect()
 }
 
-/// A clock as the phone keeps it and as it travels: one byte of facet, 16 of feed, 8 of count each.
+/// Packs a clock, for the phone's store and for the wire: one byte of facet, 16 of feed, 8 of count
+/// (big-endian) for each item.
 pub fn pack(clock: &[(u8, FeedId, u64)]) -> Vec<u8> {
     let item = |(facet, feed, n): &(u8, FeedId, u64)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat();
     clock.iter().flat_map(item).collect()
 }
 
-/// Reads [`pack`]'s bytes.
+/// Unpacks the bytes of [`pack`].
 pub fn unpack(bytes: &[u8]) -> Result<Vec<(u8, FeedId, u64)>, WireError> {
     if !bytes.len().is_multiple_of(CLOCK_ITEM) {
         return Err(WireError::Malformed("clock"));

@@ -1,4 +1,4 @@
-//! Entries, written into columns.
+//! This file writes entries into columns, and reads them.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use super::columns::{Reader, Writer};
 use super::{RecordNames, WireError};
 use crate::canonical::op_number;
 
-/// Separates the intents of a shape; fields never hold it.
+/// Separates the intents of a shape. Field names never hold it.
 const INTENT_SEPARATOR: char = '\u{1e}';
 
 pub(super) mod target {
     pub const CREATE: u64 = 0;
-    /// From here on: a record named before in this sheet, or the next new one.
+    /// From here on: a record named earlier in this sheet, or the next new one.
     pub const RECORD: u64 = 1;
 }
 
@@ -89,7 +89,8 @@ fn write_name(w: &mut Writer, record: RecordId, names: &dyn RecordNames) {
     }
 }
 
-/// Reads segments. Own records are named by their entry; short names are looked up in `names`.
+/// Reads segments. A record that a segment itself creates is named by its entry; short names are looked up in
+/// `names`.
 pub fn read_segments(version: u8, bytes: &[u8], names: &dyn RecordNames) -> Result<Vec<Segment>, WireError> {
     let mut r = Reader::new(bytes)?;
     r.bound_texts(limits::PUSH_TEXT_BYTES);
@@ -177,7 +178,7 @@ pub(super) fn write_intents(w: &mut Writer, entry: &Entry) {
     let shapes: Vec<String> = entry.intents.iter().map(shape).collect();
     w.text("shape", &shapes.join(&INTENT_SEPARATOR.to_string()));
     for (intent, shape) in entry.intents.iter().zip(&shapes) {
-        // Values that set a field and values of other operations are different columns.
+        // Each operation on a field has a column of its own.
         write_op(w, shape, &intent.op);
     }
 }

@@ -1,13 +1,13 @@
-//! Compression: zstd with the schema's dictionary, bounded on the way out.
+//! This file compresses with zstd and the schema's dictionary, and bounds what it inflates.
 
 use std::io::{Read as _, Write as _};
 
 use super::WireError;
 
-/// How a payload is packed.
+/// The packing of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
-    /// As it is.
+    /// Not compressed.
     Plain,
     /// zstd.
     Zstd,
@@ -38,15 +38,15 @@ impl Packing {
 
 /// Largest window a compressed stream may ask for, as a power of two: 8 MiB.
 const WINDOW_LOG_MAX: u32 = 23;
-/// A payload up to here is searched as hard as zstd can.
+/// A payload of up to this many bytes is compressed with the slowest level.
 const SMALL_BYTES: usize = 1 << 20;
 
-/// The zstd level worth its time for so many bytes.
+/// The zstd level that is worth its time for so many bytes.
 pub fn level_for(bytes: usize) -> i32 {
     if bytes <= SMALL_BYTES { 19 } else { 9 }
 }
 
-/// Packs a whole payload, whichever way is shortest; `dictionary` when both sides hold it.
+/// Packs a whole payload in the shortest way. `dictionary` is given if both sides hold it.
 pub fn pack(payload: &[u8], dictionary: Option<&[u8]>) -> (Packing, Vec<u8>) {
     let packing = if dictionary.is_some() { Packing::Dictionary } else { Packing::Zstd };
     let mut stream = Packer::new(packing, dictionary.unwrap_or_default(), level_for(payload.len()));
@@ -82,7 +82,7 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// A stream packed this way.
+    /// Begins a stream of this packing.
     pub fn new(packing: Packing, dictionary: &[u8], level: i32) -> Self {
         let zstd = match packing {
             Packing::Plain => None,
@@ -101,8 +101,8 @@ impl Packer {
         Self { zstd }
     }
 
-    /// Says before the first piece how many bytes there will be: zstd then takes no more memory than these need, for a small
-    /// payload one MiB in the place of ninety.
+    /// Announces the number of bytes before the first piece. zstd then takes only the memory that they need:
+    /// for a small payload one MiB instead of ninety.
     fn expect(&mut self, bytes: usize) {
         if let Some(encoder) = &mut self.zstd {
             let pledged = encoder.set_pledged_src_size(Some(bytes as u64));
@@ -110,7 +110,7 @@ impl Packer {
         }
     }
 
-    /// The bytes to send for this piece.
+    /// Packs a piece and returns the bytes to send.
     pub fn push(&mut self, piece: &[u8]) -> Vec<u8> {
         let Some(encoder) = &mut self.zstd else {
             return piece.to_vec();
@@ -119,7 +119,7 @@ impl Packer {
         std::mem::take(encoder.get_mut())
     }
 
-    /// Ends a piece: everything pushed so far can be unpacked from what this and earlier calls gave.
+    /// Ends a piece. Everything pushed so far can be unpacked from the bytes returned until now.
     pub fn flush(&mut self) -> Vec<u8> {
         let Some(encoder) = &mut self.zstd else {
             return Vec::new();
@@ -128,7 +128,7 @@ impl Packer {
         std::mem::take(encoder.get_mut())
     }
 
-    /// The stream's last bytes.
+    /// Returns the stream's last bytes.
     pub fn finish(self) -> Vec<u8> {
         self.zstd.map(|e| e.finish().expect("BUG: writing to a Vec cannot fail")).unwrap_or_default()
     }
@@ -139,11 +139,11 @@ pub struct Unpacker {
     zstd: Option<zstd::stream::write::Decoder<'static, Vec<u8>>>,
 }
 
-/// Bytes fed to the decoder at a time, so that its output is looked at before it can grow far.
+/// Bytes fed to the decoder at a time. Its output is checked before it can grow far.
 const STEP: usize = 1 << 10;
 
 impl Unpacker {
-    /// A stream packed this way.
+    /// Begins a stream of this packing.
     pub fn new(packing: Packing, dictionary: &[u8]) -> Result<Self, WireError> {
         let zstd = match packing {
             Packing::Plain => return Ok(Self { zstd: None }),
@@ -155,7 +155,7 @@ impl Unpacker {
         Ok(Self { zstd: Some(zstd) })
     }
 
-    /// Unpacks what has arrived onto `out`, which never grows beyond `limit` by much.
+    /// Unpacks the arrived bytes onto `out`, which never grows far beyond `limit`.
     pub fn push(&mut self, arrived: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<(), WireError> {
         let Some(decoder) = &mut self.zstd else {
             out.extend_from_slice(arrived);

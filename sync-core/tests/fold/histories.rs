@@ -1,4 +1,4 @@
-//! What must hold of any history that phones can make, tried on a few thousand.
+//! These tests check properties of any history that phones can make, on a few thousand of them.
 
 use std::collections::BTreeSet;
 
@@ -28,9 +28,9 @@ fn in_any_order_the_ticket_is_the_same_and_no_closing_buries_what_it_had_not_see
     assert_eq!(ends.len(), State::ALL.len(), "every state is some end");
 }
 
-/// True if the ticket is open, or one closing that took effect had seen every opening. A merged
-/// ticket's openings must have been seen by a merge, or have gone with it; so must those that went
-/// with a merge that was undone.
+/// Whether the ticket is open, or a closing that took effect had seen every opening. The openings of a merged
+/// ticket must have been seen by a merge, or have gone with it. The same holds for those that went with an
+/// undone merge.
 fn is_answered(events: &[Event], ticket: &Ticket) -> bool {
     let enders: &[Verb] = match ticket.state {
         Some(State::Closed | State::Evaluated | State::Void) => &[Verb::Close, Verb::Void],
@@ -66,7 +66,7 @@ fn after_a_full_sync_one_person_finishes_in_at_most_five_events() {
             acts += 1;
             assert!(acts <= 5, "seed {seed}: still {:?}", ticket.state);
             let last = heads(&events);
-            // The clock of the one who finishes is far behind; it must not matter.
+            // The clock of the finishing author is far behind. It must not matter.
             let mut act = event(&format!("z{acts}"), verb, "finisher", -1_000, &last);
             act.args = arguments(verb, &ticket, &mut dice);
             events.push(act);

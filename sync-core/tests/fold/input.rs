@@ -1,4 +1,5 @@
-//! Bad and hostile input: an error that names the event, never a panic, and bounded work.
+//! These tests feed bad and hostile input to the fold: an error that names the event, no panic, and bounded
+//! work.
 
 use gridledger_core::fold::{Event, FoldError, Outcome, State, Ticket, Verb, fold};
 use gridledger_schema::limits::TICKET_EVENTS;
@@ -53,7 +54,7 @@ fn nobody_is_their_own_ancestor() {
     let expected = FoldError::Cycle { event: "a".to_owned() };
     assert_eq!(error(&[itself]), expected);
 
-    // The event named is on the cycle, not one that only hangs on it.
+    // The named event is on the cycle, and does not merely hang on it.
     let below = event("a", Verb::Close, "p", 1, &["y"]);
     let x = event("x", Verb::Accept, "p", 1, &["r", "y"]);
     let y = event("y", Verb::Start, "p", 1, &["x"]);
@@ -104,7 +105,7 @@ fn the_largest_arguments_fit() {
     assert_eq!((ticket.level, ticket.cycle), (4, u32::MAX));
 }
 
-/// The deepest history allowed, one event on the other; then one more.
+/// The deepest history allowed, each event on the one before; then one more event.
 #[test]
 fn depth_is_no_danger_and_size_has_a_limit() {
     let mut events = vec![report()];
@@ -121,7 +122,7 @@ fn depth_is_no_danger_and_size_has_a_limit() {
     assert_eq!(ticket.applied.len(), TICKET_EVENTS);
 }
 
-/// Everyone at once, and one who saw it all.
+/// All authors act concurrently, and one more saw everything.
 #[test]
 fn a_wide_history_folds() {
     let mut events = vec![report()];

@@ -1,4 +1,4 @@
-//! The fold of a ticket, from outside: fixtures, random histories, hostile input.
+//! These tests check the fold of a ticket from outside: fixtures, random histories, hostile input.
 
 mod histories;
 mod input;

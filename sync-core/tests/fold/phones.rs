@@ -1,10 +1,10 @@
-//! A crew of phones that work on one ticket, mostly out of signal.
+//! This file plays a crew of phones that work on one ticket, mostly out of signal.
 
 use gridledger_core::fold::{Event, Ticket, Verb, is_legal};
 
 use crate::support::{Dice, arguments, folded};
 
-/// How often a verb is chosen where it is legal; the rest twice.
+/// The weights of verbs where they are legal; all others have weight 2.
 const WEIGHTS: [(Verb, usize); 9] = [
     (Verb::Merge, 1),
     (Verb::Return, 1),
@@ -18,15 +18,15 @@ const WEIGHTS: [(Verb, usize); 9] = [
 ];
 
 struct Phone {
-    /// Positions in the history, what this phone holds.
+    /// Positions in the history that this phone holds.
     held: Vec<usize>,
-    /// The newest of them: nothing held names these as parents.
+    /// The newest of them: no held event names them as parents.
     heads: Vec<usize>,
     clock_error: i64,
 }
 
-/// The events of a ticket that `phones` people worked on in `steps` steps: each an act that is
-/// legal on what that phone sees, or a phone taking over what another holds.
+/// Plays `steps` steps of `phones` people on one ticket. In each step a person acts in a way that is legal by
+/// their phone, or a phone takes over the events of another.
 pub fn play(dice: &mut Dice, steps: usize) -> Vec<Event> {
     let mut history: Vec<Event> = Vec::new();
     let mut phones: Vec<Phone> = (0..3 + dice.below(3))
@@ -68,7 +68,7 @@ fn act(history: &mut Vec<Event>, phone: &mut Phone, who: usize, step: usize, dic
     };
     let position = history.len();
     history.push(Event {
-        // Ids in no order that means anything.
+        // The order of ids means nothing.
         id: format!("{:02x}{position}", dice.below(256)),
         verb,
         actor: format!("phone{who}"),

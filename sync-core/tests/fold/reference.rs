@@ -1,5 +1,5 @@
-//! The fold gives the answers of the reference prototype: for every pair of the table, and for
-//! random histories.
+//! These tests check the fold against the reference prototype: for every pair of the table, and for random
+//! histories.
 
 use gridledger_core::fold::{Event, State, Verb};
 

@@ -1,4 +1,4 @@
-//! What the fold tests share: events in a line of text, tickets as a line of text, random numbers.
+//! This file holds the shared parts of the fold tests: events and tickets as lines of text, random numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -58,7 +58,7 @@ fn argument_name(verb: Verb) -> &'static str {
     }
 }
 
-/// A ticket the way the fixtures write it.
+/// Writes a ticket as the fixtures do.
 pub fn describe(ticket: &Ticket) -> String {
     let state = ticket.state.map_or_else(|| "-".to_owned(), |s| s.to_string());
     let flags: Vec<&str> = ticket.flags.iter().map(|flag| flag.as_str()).collect();
@@ -73,7 +73,7 @@ pub fn describe(ticket: &Ticket) -> String {
     line
 }
 
-/// Folds what must fold.
+/// Folds events that must fold.
 pub fn folded(events: &[Event]) -> Ticket {
     fold(events).unwrap_or_else(|error| panic!("{error}\n{events:#?}"))
 }
@@ -88,7 +88,7 @@ pub fn folded_in_any_order(events: &[Event], dice: &mut Dice, why: &dyn Display)
     ticket
 }
 
-/// What each event's author had seen, worked out the plain way.
+/// The events that each event's author had seen, computed naively.
 pub fn ancestors(events: &[Event]) -> BTreeMap<&str, BTreeSet<&str>> {
     let parents: BTreeMap<&str, &[String]> =
         events.iter().map(|event| (event.id.as_str(), event.parents.as_slice())).collect();
@@ -105,7 +105,7 @@ pub fn ancestors(events: &[Event]) -> BTreeMap<&str, BTreeSet<&str>> {
     parents.keys().map(|&id| (id, of(id))).collect()
 }
 
-/// A small seeded generator (xorshift64*, Vigna 2016), so that a failing seed says it all.
+/// A small seeded generator (xorshift64*, Vigna 2016). The seed reproduces a failure.
 pub struct Dice(u64);
 
 impl Dice {
@@ -129,7 +129,7 @@ impl Dice {
     }
 }
 
-/// The arguments a careful author gives `verb` on seeing `ticket`.
+/// The arguments that a careful author gives `verb` on seeing `ticket`.
 pub fn arguments(verb: Verb, ticket: &Ticket, dice: &mut Dice) -> Map<String, Value> {
     let level = ticket.level;
     let args = match verb {

@@ -1,4 +1,4 @@
-//! Names and the sequential table, as the pages of the domain state them.
+//! These tests check the names and the sequential table against the pages of the domain.
 
 use gridledger_core::fold::{Flag, State, Verb, is_legal};
 

@@ -1,4 +1,4 @@
-//! Made-up histories for the tests of derivation and of epochs.
+//! This file makes up histories for the tests of derivation and of epochs.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 pub type Clock = BTreeMap<FeedId, u64>;
 
-/// One entry of a made-up history: who, what, and what had been seen.
+/// One entry of a made-up history: its feed, the entry, and the changes its author had seen.
 pub struct Made {
     pub feed: FeedId,
     pub entry: Entry,
@@ -69,7 +69,7 @@ fn event(c: &mut Choices<'_>) -> Op {
     Op::Event { verb: verb.into(), args: args.as_object().unwrap().clone() }
 }
 
-/// A history of `steps` steps: who did what, in an order in which causes come before effects.
+/// Makes a history of `steps` steps, in an order in which causes come before effects.
 pub fn history(c: &mut Choices<'_>, steps: usize) -> Vec<Made> {
     let authors = 2 + c.below(4);
     let mut known: Vec<Clock> = vec![Clock::new(); authors];

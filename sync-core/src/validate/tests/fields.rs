@@ -1,4 +1,4 @@
-//! Fields: which operation and which value they take. Each rule once kept and once broken.
+//! These tests check the operations and values that fields take. Each rule is kept once and broken once.
 
 use gridledger_schema::limits;
 use gridledger_schema::set::SchemaSet;
@@ -175,7 +175,7 @@ fn a_form_save_replaces_a_text_once() {
         judged(json!([splice(most, &long), splice(1, "")])),
         "limit_exceeded: at most 8000 characters put in and taken out an entry (description)"
     );
-    // A short text may be written to and fro.
+    // A short text may be rewritten several times in one entry.
     let turn = |no: usize| match no % 2 {
         0 => json!({ "op": "splice", "field": "story", "pos": 0, "delete": 0, "insert": "123456" }),
         _ => json!({ "op": "splice", "field": "story", "pos": 0, "delete": 6, "insert": "" }),

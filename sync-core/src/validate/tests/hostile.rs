@@ -1,4 +1,4 @@
-//! Whatever an entry holds, the rules answer: never a panic, and the same answer twice.
+//! These tests feed hostile entries to the rules: no panic, and the same answer twice.
 
 use std::sync::LazyLock;
 

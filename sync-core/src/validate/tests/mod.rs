@@ -1,4 +1,5 @@
-//! Tests of the rules: what passes, what is refused and in which words. One desk with a small territory.
+//! These tests check the rules: passes, refusals, and the words of refusals. They share one desk with a small
+//! territory.
 
 mod fields;
 mod hostile;
@@ -52,7 +53,7 @@ fn grant(role: &str, area: AreaNo) -> Grant {
     Grant { role: role.into(), area, from: 0, to: None }
 }
 
-/// The built-in set with a type that has a field of every merge kind, `sealed` being nobody's to write.
+/// The built-in set with a type that has a field of every merge kind. No role may write its field `sealed`.
 fn schema() -> SchemaSet {
     let mut schema = with(&[("records/sample.json", include_str!("sample.json").to_owned())]);
     let sample = schema.types.get_mut("sample").unwrap();
@@ -82,7 +83,7 @@ fn entry(role: &str, target: Target, list: &Value) -> Entry {
     Entry { n: 1, at: NOW, cursor: 0, role: role.into(), target, intents: intents(list) }
 }
 
-/// What the rules say to one entry, whose author holds its role in the community.
+/// The rules' answer to one entry, whose author holds its role in the community.
 fn judge(
     schema: &SchemaSet,
     author: &str,
@@ -104,7 +105,7 @@ fn view(fields: Value) -> View {
     View { fields, ..View::default() }
 }
 
-/// A record that people act on one after the other, through the real merging.
+/// A record that people act on in turn, through the real merging.
 struct Story {
     schema: SchemaSet,
     record_type: String,
@@ -121,7 +122,7 @@ impl Story {
         project(&self.schema.types[&self.record_type], [&self.document])
     }
 
-    /// One entry; what was not refused is merged.
+    /// Judges one entry, and merges it unless it is refused.
     fn act(&mut self, author: &str, role: &str, list: &Value) -> String {
         let target = if self.acts == 0 { create(&self.record_type) } else { edit() };
         let mut entry = entry(role, target, list);

@@ -1,4 +1,4 @@
-//! The territory: what lies in what, also when the data is wrong.
+//! These tests check the territory: which area lies in which, even with wrong data.
 
 use super::{COMMUNITY, DISTRICT, GRID, OTHER_GRID, STREET, area, territory};
 use crate::rights::AreaTree;

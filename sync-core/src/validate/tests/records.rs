@@ -1,4 +1,5 @@
-//! Records as a whole: who creates one, with what, and whose some fields are.
+//! These tests check records as a whole: the creating role, the required fields, and the creator's own
+//! fields.
 
 use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::AreaNo;

@@ -1,4 +1,4 @@
-//! Grants: where they hold, from when to when, and what they let a person read.
+//! These tests check grants: their areas, their times, and the facets they let a person read.
 
 use gridledger_schema::set::{SchemaSet, Scope};
 use gridledger_schema::wire::Grant;

@@ -1,4 +1,4 @@
-//! Shape: every limit at its last good value and one past it.
+//! These tests check the shape: every limit at its last good value and one past it.
 
 use gridledger_schema::entry::{Entry, Op};
 use gridledger_schema::limits;

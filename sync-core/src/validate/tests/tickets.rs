@@ -1,4 +1,4 @@
-//! Tickets from the report to the feedback: who may do what, at which level, in which state.
+//! These tests check tickets from the report to the feedback: role, level and state of each step.
 
 use gridledger_schema::set::SchemaSet;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn put(field: &str, value: &str) -> Value {
     json!({ "op": "put", "field": field, "value": value })
 }
 
-/// What a worker fills in, without events.
+/// The fields that a worker fills in, without events.
 pub(super) fn form(category: &str) -> Vec<Value> {
     let fields = [
         ("kind", "incident"),
@@ -42,7 +42,7 @@ pub(super) fn reported() -> Story {
     story
 }
 
-/// One that was accepted at level 1 as well.
+/// Such a ticket, accepted at level 1.
 fn accepted() -> Story {
     let mut story = reported();
     story.passes("hu", HEAD, "accept", &json!({}));
@@ -198,7 +198,7 @@ fn feedback_brings_what_the_category_asks_for_and_claims_only_what_was_seen() {
     assert_eq!(photo.act("wang", WORKER, &after), "ok");
 }
 
-/// The built-in set, without the line that lets a worker accept what he or she reported.
+/// The built-in set, without the grant that lets a worker accept their own report.
 fn strict() -> SchemaSet {
     let mut file: Value =
         serde_json::from_str(include_str!("../../../../schema/workflows/ticket.json")).unwrap();

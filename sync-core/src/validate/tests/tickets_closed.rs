@@ -1,4 +1,5 @@
-//! Tickets from the feedback on: the check by another, rating, reopening, voiding, limits.
+//! These tests check tickets from the feedback on: the check by another person, rating, reopening, voiding,
+//! limits.
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ const HEAD: &str = "grid_head";
 const D2: &str = "dispatcher_community";
 const OWN_WORK: &str = "own_work_check: somebody other than who handled it (events)";
 
-/// A ticket that wang has fed back.
+/// A ticket on which wang has given feedback.
 fn fed_back() -> Story {
     let mut story = reported();
     story.passes("hu", HEAD, "accept", &json!({}));
