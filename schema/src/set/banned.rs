@@ -170,13 +170,13 @@ const LONGITUDE: &[&str] = &["lon", "lng", "long", "longitude", "x"];
 
 /// Refuses a name that asks for something no schema may collect.
 pub(super) fn check_name(at: &At, name: &str) -> Result<(), SchemaError> {
-    report(at, name, english(name))
+    refuse_if_banned(at, name, find_banned_english(name))
 }
 
 /// Refuses a label that asks, in either language, for something no schema may collect.
 pub(super) fn check_label(at: &At, label: &Label) -> Result<(), SchemaError> {
     for text in [&label.en, &label.zh] {
-        report(at, text, english(text).or_else(|| chinese(text)))?;
+        refuse_if_banned(at, text, find_banned_english(text).or_else(|| find_banned_chinese(text)))?;
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ fn has_series(gathers: bool, kind: &Kind) -> bool {
     }
 }
 
-fn report(at: &At, name: &str, what: Option<&str>) -> Result<(), SchemaError> {
+fn refuse_if_banned(at: &At, name: &str, what: Option<&str>) -> Result<(), SchemaError> {
     match what {
         Some(what) => at.fail(format!("`{name}` is refused: no schema may hold {what}")),
         None => Ok(()),
@@ -208,14 +208,14 @@ fn report(at: &At, name: &str, what: Option<&str>) -> Result<(), SchemaError> {
 }
 
 /// Finds the banned subject of a Chinese label. Characters that are no letters or digits are skipped.
-fn chinese(text: &str) -> Option<&'static str> {
+fn find_banned_chinese(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let line: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
     CHINESE.iter().find(|(part, _)| line.contains(part)).map(|(_, what)| *what)
 }
 
 /// Finds the banned subject of a name or an English label.
-fn english(text: &str) -> Option<&'static str> {
+fn find_banned_english(text: &str) -> Option<&'static str> {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower
         .split(|c: char| !c.is_ascii_alphanumeric())

@@ -17,7 +17,7 @@ pub struct SchemaError {
 
 impl SchemaError {
     /// Makes an error about a file as a whole.
-    pub(super) fn of_file(file: &str, reason: impl Into<String>) -> Self {
+    pub(super) fn in_file(file: &str, reason: impl Into<String>) -> Self {
         Self { file: file.to_owned(), pointer: String::new(), reason: reason.into() }
     }
 }

@@ -14,16 +14,16 @@ impl SchemaSet {
     /// `.json` file or folder is refused, so that a misspelt name does not pass in silence.
     pub fn load_dir(dir: &Path) -> Result<SchemaSet, SchemaError> {
         let mut overlay = Vec::new();
-        for name in list(dir, "")? {
+        for name in list_names(dir, "")? {
             if name == WORDS {
                 continue;
             }
             let path = dir.join(&name);
             if path.is_dir() {
                 if name != "records" && name != "workflows" {
-                    return Err(SchemaError::of_file(&name, NOT_OURS));
+                    return Err(SchemaError::in_file(&name, NOT_OURS));
                 }
-                for file in list(&path, &name)? {
+                for file in list_names(&path, &name)? {
                     read_json(&path.join(&file), format!("{name}/{file}"), &mut overlay)?;
                 }
             } else {
@@ -35,10 +35,10 @@ impl SchemaSet {
 }
 
 /// Lists the names in a folder, sorted, without hidden ones.
-fn list(dir: &Path, shown: &str) -> Result<Vec<String>, SchemaError> {
+fn list_names(dir: &Path, shown: &str) -> Result<Vec<String>, SchemaError> {
     let cannot = |error: std::io::Error| {
         let shown = if shown.is_empty() { dir.display().to_string() } else { shown.to_owned() };
-        SchemaError::of_file(&shown, format!("cannot be read: {error}"))
+        SchemaError::in_file(&shown, format!("cannot be read: {error}"))
     };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(cannot)? {
@@ -55,7 +55,7 @@ fn list(dir: &Path, shown: &str) -> Result<Vec<String>, SchemaError> {
 fn read_json(path: &Path, shown: String, overlay: &mut Vec<(String, String)>) -> Result<(), SchemaError> {
     if path.extension().is_some_and(|extension| extension == "json") {
         let text = std::fs::read_to_string(path)
-            .map_err(|error| SchemaError::of_file(&shown, format!("cannot be read: {error}")))?;
+            .map_err(|error| SchemaError::in_file(&shown, format!("cannot be read: {error}")))?;
         overlay.push((shown, text));
     }
     Ok(())

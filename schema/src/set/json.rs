@@ -22,7 +22,7 @@ impl Node {
     /// Reads one text. serde_json bounds the depth (128).
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, SchemaError> {
         serde_json::from_str(text)
-            .map_err(|error| SchemaError::of_file(file, format!("not readable as JSON: {error}")))
+            .map_err(|error| SchemaError::in_file(file, format!("not readable as JSON: {error}")))
     }
 }
 
@@ -137,7 +137,7 @@ impl<'a> At<'a> {
     }
 
     /// Refuses every key that is not among `keys`.
-    pub(super) fn only(&self, keys: &[&str]) -> Result<(), SchemaError> {
+    pub(super) fn allow_only(&self, keys: &[&str]) -> Result<(), SchemaError> {
         for (key, at) in self.entries()? {
             if !keys.contains(&key) {
                 return at.fail(format!("keyword `{key}` is not supported here"));

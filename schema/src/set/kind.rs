@@ -84,13 +84,13 @@ impl Kind {
             Self::Text { max_chars } => check_text(value, *max_chars),
             Self::Integer { min, max } => check_integer(value, *min, *max),
             Self::Number { min, max } => check_number(value, *min, *max),
-            Self::Boolean => rule(value.is_boolean(), "type"),
+            Self::Boolean => require(value.is_boolean(), "type"),
             Self::Time => check_integer(value, TIME_MIN_MS, TIME_MAX_MS),
             Self::Enum(choices) => {
                 let code = value.as_str().ok_or_else(|| fault("type"))?;
-                rule(choices.iter().any(|choice| choice.code == code), "enum")
+                require(choices.iter().any(|choice| choice.code == code), "enum")
             }
-            Self::Ref(_) => rule(value.as_str().is_some_and(is_record_id), "type"),
+            Self::Ref(_) => require(value.as_str().is_some_and(is_record_id), "type"),
             Self::List { item, max_items } => check_list(value, item, *max_items),
             Self::Object { fields, required } => {
                 let object = value.as_object().ok_or_else(|| fault("type"))?;
@@ -134,14 +134,14 @@ fn fault(rule: &'static str) -> ValueFault {
     ValueFault { pointer: String::new(), rule }
 }
 
-fn rule(holds: bool, name: &'static str) -> Result<(), ValueFault> {
+fn require(holds: bool, name: &'static str) -> Result<(), ValueFault> {
     if holds { Ok(()) } else { Err(fault(name)) }
 }
 
 fn check_text(value: &Value, max_chars: u32) -> Result<(), ValueFault> {
     let text = value.as_str().ok_or_else(|| fault("type"))?;
     let fits = text.len() <= max_chars as usize || text.chars().count() <= max_chars as usize;
-    rule(fits, "length")
+    require(fits, "length")
 }
 
 fn check_integer(value: &Value, min: i64, max: i64) -> Result<(), ValueFault> {
@@ -149,17 +149,17 @@ fn check_integer(value: &Value, min: i64, max: i64) -> Result<(), ValueFault> {
         return Err(fault("range"));
     }
     let number = value.as_i64().ok_or_else(|| fault("type"))?;
-    rule((min..=max).contains(&number), "range")
+    require((min..=max).contains(&number), "range")
 }
 
 fn check_number(value: &Value, min: f64, max: f64) -> Result<(), ValueFault> {
     let number = value.as_f64().ok_or_else(|| fault("type"))?;
-    rule((min..=max).contains(&number), "range")
+    require((min..=max).contains(&number), "range")
 }
 
 fn check_list(value: &Value, item: &Kind, max_items: u32) -> Result<(), ValueFault> {
     let items = value.as_array().ok_or_else(|| fault("type"))?;
-    rule(items.len() <= max_items as usize, "length")?;
+    require(items.len() <= max_items as usize, "length")?;
     for (index, one) in items.iter().enumerate() {
         item.check(one).map_err(|fault| fault.under(&index.to_string()))?;
     }

@@ -52,59 +52,64 @@ impl SchemaSet {
         for (path, text) in overlay {
             check_path(path)?;
             if !seen.insert(path) {
-                return Err(SchemaError::of_file(path, "the file is given twice"));
+                return Err(SchemaError::in_file(path, "the file is given twice"));
             }
             texts.insert(path, text);
         }
         let mut files = Files::new();
         for (path, text) in texts {
             if text.len() > FILE_BYTES_MAX {
-                return Err(SchemaError::of_file(path, format!("longer than {FILE_BYTES_MAX} bytes")));
+                return Err(SchemaError::in_file(path, format!("longer than {FILE_BYTES_MAX} bytes")));
             }
             files.insert(path.to_owned(), Node::parse(path, text)?);
         }
-        build(files)
+        build_set(files)
     }
 
     /// Loads a set from its [`SchemaSet::bundle`], without the built-in files.
     pub fn from_bundle(text: &str) -> Result<SchemaSet, SchemaError> {
         let Node::Map(entries) = Node::parse("bundle", text)? else {
-            return Err(SchemaError::of_file("bundle", "must be an object"));
+            return Err(SchemaError::in_file("bundle", "must be an object"));
         };
         let mut files = Files::new();
         for (path, node) in entries {
             check_path(&path)?;
             files.insert(path, node);
         }
-        build(files)
+        build_set(files)
     }
 }
 
 pub(super) const NOT_OURS: &str = "is not a file of a schema set";
 
 fn check_path(path: &str) -> Result<(), SchemaError> {
-    let named = stem(path, "records/").or_else(|| stem(path, "workflows/")).is_some_and(is_name);
+    let named =
+        strip_folder(path, "records/").or_else(|| strip_folder(path, "workflows/")).is_some_and(is_name);
     if named || LISTS.contains(&path) {
         return Ok(());
     }
-    Err(SchemaError::of_file(path, NOT_OURS))
+    Err(SchemaError::in_file(path, NOT_OURS))
 }
 
 /// Returns `foo` for `records/foo.json`.
-fn stem<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
+fn strip_folder<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     path.strip_prefix(folder)?.strip_suffix(".json")
 }
 
-fn root<'a>(files: &'a Files, path: &'a str) -> Result<At<'a>, SchemaError> {
-    let node = files.get(path).ok_or_else(|| SchemaError::of_file(path, "the file is missing"))?;
+fn find_root<'a>(files: &'a Files, path: &'a str) -> Result<At<'a>, SchemaError> {
+    let node = files.get(path).ok_or_else(|| SchemaError::in_file(path, "the file is missing"))?;
     Ok(At::root(path, node))
 }
 
 /// Collects names and roots of the files in a folder, at most `max`.
-fn folder<'a>(files: &'a Files, folder: &str, max: usize) -> Result<Vec<(&'a str, At<'a>)>, SchemaError> {
+fn list_folder<'a>(
+    files: &'a Files,
+    folder: &str,
+    max: usize,
+) -> Result<Vec<(&'a str, At<'a>)>, SchemaError> {
     let found: Vec<_> = files
         .iter()
-        .filter_map(|(path, node)| stem(path, folder).map(|name| (name, At::root(path, node))))
+        .filter_map(|(path, node)| strip_folder(path, folder).map(|name| (name, At::root(path, node))))
         .collect();
     match found.get(max) {
         Some((_, at)) => at.fail(format!("{} files of this kind, {max} are allowed", found.len())),
@@ -112,12 +117,12 @@ fn folder<'a>(files: &'a Files, folder: &str, max: usize) -> Result<Vec<(&'a str
     }
 }
 
-fn build(files: Files) -> Result<SchemaSet, SchemaError> {
-    let rights = read_lists::rights(&root(&files, "roles.json")?)?;
-    let (categories, lines) = read_lists::categories(&root(&files, "categories.json")?)?;
-    let area_kinds = read_lists::area_kinds(&root(&files, "areas.json")?)?;
-    let records = folder(&files, "records/", TYPES_MAX)?;
-    let flows = folder(&files, "workflows/", WORKFLOW_MAX)?;
+fn build_set(files: Files) -> Result<SchemaSet, SchemaError> {
+    let rights = read_lists::read_rights(&find_root(&files, "roles.json")?)?;
+    let (categories, lines) = read_lists::read_categories(&find_root(&files, "categories.json")?)?;
+    let area_kinds = read_lists::read_area_kinds(&find_root(&files, "areas.json")?)?;
+    let records = list_folder(&files, "records/", TYPES_MAX)?;
+    let flows = list_folder(&files, "workflows/", WORKFLOW_MAX)?;
     let as_choice = |code: &str, label: &super::Label| Choice { code: code.to_owned(), label: label.clone() };
     let codes = categories.iter().map(|category| as_choice(&category.code, &category.label)).collect();
     let names = Names {
@@ -130,11 +135,11 @@ fn build(files: Files) -> Result<SchemaSet, SchemaError> {
     };
     let mut workflows = BTreeMap::new();
     for (name, at) in flows {
-        workflows.insert(name.to_owned(), read_workflow::workflow(&at, name, &names)?);
+        workflows.insert(name.to_owned(), read_workflow::read_workflow(&at, name, &names)?);
     }
     let mut types = BTreeMap::new();
     for (name, at) in records {
-        types.insert(name.to_owned(), read_record::record(&at, name, &names, &workflows)?);
+        types.insert(name.to_owned(), read_record::read_record(&at, name, &names, &workflows)?);
     }
     let bundle = serde_json::to_string(&files).expect("BUG: a parsed file does not serialise");
     let digest = Sha256::digest(bundle.as_bytes());
@@ -154,6 +159,6 @@ fn build(files: Files) -> Result<SchemaSet, SchemaError> {
         fingerprint,
         dictionary: Vec::new(),
     };
-    set.dictionary = dictionary::build(&set);
+    set.dictionary = dictionary::build_dictionary(&set);
     Ok(set)
 }

@@ -52,7 +52,7 @@ impl Names {
 }
 
 /// Reads the groups of `roles.json` and checks them against its roles.
-pub(super) fn groups(at: &At, roles: &[Role]) -> Result<BTreeMap<String, Vec<String>>, SchemaError> {
+pub(super) fn read_groups(at: &At, roles: &[Role]) -> Result<BTreeMap<String, Vec<String>>, SchemaError> {
     let mut names = Names {
         roles: roles.iter().map(|role| role.code.clone()).collect(),
         groups: BTreeMap::new(),
@@ -85,21 +85,21 @@ pub(super) fn check_name(at: &At, name: &str) -> Result<(), SchemaError> {
 }
 
 /// Reads a text that is a name.
-pub(super) fn name(at: &At) -> Result<String, SchemaError> {
+pub(super) fn read_name(at: &At) -> Result<String, SchemaError> {
     let text = at.text()?;
     check_name(at, text)?;
     Ok(text.to_owned())
 }
 
 /// Reads `{"zh": …, "en": …}`.
-pub(super) fn label(at: &At) -> Result<Label, SchemaError> {
-    at.only(&["zh", "en"])?;
+pub(super) fn read_label(at: &At) -> Result<Label, SchemaError> {
+    at.allow_only(&["zh", "en"])?;
     let (zh, en) = (at.need("zh")?.text()?, at.need("en")?.text()?);
     Ok(Label { zh: zh.to_owned(), en: en.to_owned() })
 }
 
 /// Reads a list of objects that each have a `code`. A doubled code and more than `max` objects are refused.
-pub(super) fn coded<T>(
+pub(super) fn read_coded<T>(
     at: &At,
     max: usize,
     mut read: impl FnMut(&At, String) -> Result<T, SchemaError>,
@@ -122,7 +122,7 @@ pub(super) fn coded<T>(
 }
 
 /// Finds a word in a table of words.
-pub(super) fn word<T: Copy>(at: &At, table: &[(&str, T)], what: &str) -> Result<T, SchemaError> {
+pub(super) fn read_word<T: Copy>(at: &At, table: &[(&str, T)], what: &str) -> Result<T, SchemaError> {
     let text = at.text()?;
     match table.iter().find(|(name, _)| *name == text) {
         Some((_, value)) => Ok(*value),

@@ -4,9 +4,9 @@ use super::json::At;
 use super::{CONSENTS, Field, Kind, Merge, RecordType, RetainFrom, SchemaError};
 
 /// Checks every field, and the record type's own `x-retain-from`.
-pub(super) fn check(at: &At, record: &RecordType) -> Result<(), SchemaError> {
+pub(super) fn check_keeping(at: &At, record: &RecordType) -> Result<(), SchemaError> {
     if let Some(from) = at.get("x-retain-from") {
-        counted_from(&from, record, &record.retain_from, 0)?;
+        check_retain_from(&from, record, &record.retain_from, 0)?;
     }
     let properties = at.need("properties")?;
     for field in record.fields.values() {
@@ -14,20 +14,20 @@ pub(super) fn check(at: &At, record: &RecordType) -> Result<(), SchemaError> {
             continue;
         };
         if let (Some(from), Some(at)) = (&field.privacy.retain_from, privacy.get("retain_from")) {
-            counted_from(&at, record, from, field.facet)?;
+            check_retain_from(&at, record, from, field.facet)?;
         }
         if field.merge == Merge::Events && field.privacy.retain_days.is_some() {
             return privacy.fail("what was done to a ticket is kept: events have no `retain_days`");
         }
         if let Some(purpose) = privacy.get("consent") {
-            consented(&purpose, record, field)?;
+            check_consent(&purpose, record, field)?;
         }
     }
     Ok(())
 }
 
 /// Checks that the start of the days exists, and that every replica with the field also holds it.
-fn counted_from(at: &At, record: &RecordType, from: &RetainFrom, facet: u8) -> Result<(), SchemaError> {
+fn check_retain_from(at: &At, record: &RecordType, from: &RetainFrom, facet: u8) -> Result<(), SchemaError> {
     match from {
         RetainFrom::Written | RetainFrom::Changed => Ok(()),
         RetainFrom::Closed if record.workflow.is_some() => Ok(()),
@@ -46,7 +46,7 @@ fn counted_from(at: &At, record: &RecordType, from: &RetainFrom, facet: u8) -> R
 }
 
 /// Checks that the purpose is one that people can consent to and withdraw.
-fn consented(at: &At, record: &RecordType, field: &Field) -> Result<(), SchemaError> {
+fn check_consent(at: &At, record: &RecordType, field: &Field) -> Result<(), SchemaError> {
     let purpose = at.text()?;
     let purposes = record.consents_field().map(|consents| &consents.kind);
     let Some(Kind::Enum(purposes)) = purposes else {

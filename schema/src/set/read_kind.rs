@@ -2,48 +2,48 @@
 
 use super::bounds::{CHOICES_MAX, INTEGER_MAX, ITEMS_MAX, NESTING_MAX, TEXT_CHARS_MAX};
 use super::json::At;
-use super::names::{Names, check_name, label};
+use super::names::{Names, check_name, read_label};
 use super::{Choice, Kind, SchemaError, banned};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the kind at `at`. `extra` are the keywords of the surrounding field. `depth` is the level of
 /// nesting, 1 for a field's own value.
-pub(super) fn kind(at: &At, names: &Names, extra: &[&str], depth: usize) -> Result<Kind, SchemaError> {
+pub(super) fn read_kind(at: &At, names: &Names, extra: &[&str], depth: usize) -> Result<Kind, SchemaError> {
     if depth > NESTING_MAX {
         return at.fail(format!("nested deeper than {NESTING_MAX} levels"));
     }
     let type_at = at.need("type")?;
     match type_at.text()? {
-        "string" => text_like(at, names, extra),
-        "integer" => integer_like(at, extra),
-        "number" => number(at, extra),
+        "string" => read_text_like(at, names, extra),
+        "integer" => read_integer_like(at, extra),
+        "number" => read_number(at, extra),
         "boolean" => {
-            only(at, extra, &[])?;
+            check_keywords(at, extra, &[])?;
             Ok(Kind::Boolean)
         }
         "array" => {
-            only(at, extra, &["items", "maxItems"])?;
-            let item = Box::new(kind(&at.need("items")?, names, &[], depth + 1)?);
-            Ok(Kind::List { item, max_items: max_items(at, "maxItems")? })
+            check_keywords(at, extra, &["items", "maxItems"])?;
+            let item = Box::new(read_kind(&at.need("items")?, names, &[], depth + 1)?);
+            Ok(Kind::List { item, max_items: read_max_items(at, "maxItems")? })
         }
-        "object" => object(at, names, extra, depth),
+        "object" => read_object(at, names, extra, depth),
         other => type_at.fail(format!("unknown type `{other}`")),
     }
 }
 
 /// Refuses keywords other than `type`, `description`, `extra` and `own`.
-pub(super) fn only(at: &At, extra: &[&str], own: &[&str]) -> Result<(), SchemaError> {
-    at.only(&[&["type", "description"], extra, own].concat())
+pub(super) fn check_keywords(at: &At, extra: &[&str], own: &[&str]) -> Result<(), SchemaError> {
+    at.allow_only(&[&["type", "description"], extra, own].concat())
 }
 
 /// Reads the required bound on the number of items.
-pub(super) fn max_items(at: &At, keyword: &str) -> Result<u32, SchemaError> {
+pub(super) fn read_max_items(at: &At, keyword: &str) -> Result<u32, SchemaError> {
     Ok(at.need(keyword)?.integer(1, ITEMS_MAX)? as u32)
 }
 
-fn text_like(at: &At, names: &Names, extra: &[&str]) -> Result<Kind, SchemaError> {
+fn read_text_like(at: &At, names: &Names, extra: &[&str]) -> Result<Kind, SchemaError> {
     if let Some(target) = at.get("x-ref") {
-        only(at, extra, &["x-ref"])?;
+        check_keywords(at, extra, &["x-ref"])?;
         let name = target.text()?;
         if !names.types.contains(name) {
             return target.fail(format!("unknown record type `{name}`"));
@@ -51,7 +51,7 @@ fn text_like(at: &At, names: &Names, extra: &[&str]) -> Result<Kind, SchemaError
         return Ok(Kind::Ref(name.to_owned()));
     }
     if let Some(list) = at.get("x-enum-from") {
-        only(at, extra, &["x-enum-from"])?;
+        check_keywords(at, extra, &["x-enum-from"])?;
         let name = list.text()?;
         return match names.lists.get(name) {
             Some(choices) => Ok(Kind::Enum(choices.clone())),
@@ -59,14 +59,14 @@ fn text_like(at: &At, names: &Names, extra: &[&str]) -> Result<Kind, SchemaError
         };
     }
     if let Some(codes) = at.get("enum") {
-        only(at, extra, &["enum", "x-enum-labels"])?;
-        return choices(&codes, &at.need("x-enum-labels")?);
+        check_keywords(at, extra, &["enum", "x-enum-labels"])?;
+        return read_choices(&codes, &at.need("x-enum-labels")?);
     }
-    only(at, extra, &["maxLength"])?;
+    check_keywords(at, extra, &["maxLength"])?;
     Ok(Kind::Text { max_chars: at.need("maxLength")?.integer(1, TEXT_CHARS_MAX)? as u32 })
 }
 
-fn choices(codes: &At, labels: &At) -> Result<Kind, SchemaError> {
+fn read_choices(codes: &At, labels: &At) -> Result<Kind, SchemaError> {
     let items = codes.items()?;
     if items.is_empty() || items.len() > CHOICES_MAX {
         return codes.fail(format!("{} codes, 1 to {CHOICES_MAX} are allowed", items.len()));
@@ -80,7 +80,7 @@ fn choices(codes: &At, labels: &At) -> Result<Kind, SchemaError> {
         if !seen.insert(code) {
             return item.fail(format!("code `{code}` appears twice"));
         }
-        let label = label(&labels.need(code)?)?;
+        let label = read_label(&labels.need(code)?)?;
         banned::check_label(item, &label)?;
         out.push(Choice { code: code.to_owned(), label });
     }
@@ -92,16 +92,16 @@ fn choices(codes: &At, labels: &At) -> Result<Kind, SchemaError> {
     Ok(Kind::Enum(out))
 }
 
-fn integer_like(at: &At, extra: &[&str]) -> Result<Kind, SchemaError> {
+fn read_integer_like(at: &At, extra: &[&str]) -> Result<Kind, SchemaError> {
     if let Some(format) = at.get("format") {
-        only(at, extra, &["format"])?;
+        check_keywords(at, extra, &["format"])?;
         let name = format.text()?;
         if name != "time-ms" {
             return format.fail(format!("unknown format `{name}`"));
         }
         return Ok(Kind::Time);
     }
-    only(at, extra, &["minimum", "maximum"])?;
+    check_keywords(at, extra, &["minimum", "maximum"])?;
     let bound = |keyword: &str, default: i64| match at.get(keyword) {
         Some(bound) => bound.integer(-INTEGER_MAX, INTEGER_MAX),
         None => Ok(default),
@@ -113,8 +113,8 @@ fn integer_like(at: &At, extra: &[&str]) -> Result<Kind, SchemaError> {
     Ok(Kind::Integer { min, max })
 }
 
-fn number(at: &At, extra: &[&str]) -> Result<Kind, SchemaError> {
-    only(at, extra, &["minimum", "maximum"])?;
+fn read_number(at: &At, extra: &[&str]) -> Result<Kind, SchemaError> {
+    check_keywords(at, extra, &["minimum", "maximum"])?;
     let bound = |keyword: &str, default: f64| match at.get(keyword) {
         Some(bound) => bound.number(),
         None => Ok(default),
@@ -126,25 +126,25 @@ fn number(at: &At, extra: &[&str]) -> Result<Kind, SchemaError> {
     Ok(Kind::Number { min, max })
 }
 
-fn object(at: &At, names: &Names, extra: &[&str], depth: usize) -> Result<Kind, SchemaError> {
-    only(at, extra, &["properties", "required", "additionalProperties"])?;
-    closed(at)?;
+fn read_object(at: &At, names: &Names, extra: &[&str], depth: usize) -> Result<Kind, SchemaError> {
+    check_keywords(at, extra, &["properties", "required", "additionalProperties"])?;
+    check_closed(at)?;
     let mut fields = BTreeMap::new();
     let properties = at.need("properties")?;
     for (name, property) in properties.entries()? {
         check_name(&property, name)?;
         banned::check_name(&property, name)?;
-        fields.insert(name.to_owned(), kind(&property, names, &[], depth + 1)?);
+        fields.insert(name.to_owned(), read_kind(&property, names, &[], depth + 1)?);
     }
     if fields.is_empty() {
         return properties.fail("must name at least one property");
     }
-    let required = required(at, |name| fields.contains_key(name))?;
+    let required = read_required(at, |name| fields.contains_key(name))?;
     Ok(Kind::Object { fields, required })
 }
 
 /// Refuses an `additionalProperties` other than false: undeclared names are never allowed.
-pub(super) fn closed(at: &At) -> Result<(), SchemaError> {
+pub(super) fn check_closed(at: &At) -> Result<(), SchemaError> {
     match at.get("additionalProperties") {
         Some(at) if at.boolean()? => at.fail("must be false"),
         _ => Ok(()),
@@ -152,7 +152,7 @@ pub(super) fn closed(at: &At) -> Result<(), SchemaError> {
 }
 
 /// Reads the `required` list. Each name must be declared and stand once.
-pub(super) fn required(at: &At, declared: impl Fn(&str) -> bool) -> Result<Vec<String>, SchemaError> {
+pub(super) fn read_required(at: &At, declared: impl Fn(&str) -> bool) -> Result<Vec<String>, SchemaError> {
     let mut out: Vec<String> = Vec::new();
     let Some(list) = at.get("required") else {
         return Ok(out);

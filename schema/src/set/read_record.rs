@@ -2,9 +2,9 @@
 
 use super::bounds::FIELDS_MAX;
 use super::json::At;
-use super::names::{Names, label};
-use super::read_field::{device, field, retain_from};
-use super::read_kind::{closed, required};
+use super::names::{Names, read_label};
+use super::read_field::{read_device, read_field, read_retain_from};
+use super::read_kind::{check_closed, read_required};
 use super::{Kind, Merge, RecordType, RetainFrom, SchemaError, Workflow, banned, read_keeping};
 use std::collections::BTreeMap;
 
@@ -27,28 +27,28 @@ const RECORD_KEYS: &[&str] = &[
 ];
 
 /// Reads the record type `name` from the root of its file.
-pub(super) fn record(
+pub(super) fn read_record(
     at: &At,
     name: &str,
     names: &Names,
     workflows: &BTreeMap<String, Workflow>,
 ) -> Result<RecordType, SchemaError> {
-    head(at, name)?;
+    check_head(at, name)?;
     let label_at = at.need("x-label")?;
-    let label = label(&label_at)?;
+    let label = read_label(&label_at)?;
     banned::check_label(&label_at, &label)?;
-    let workflow = workflow_name(at, names)?;
+    let workflow = read_workflow_name(at, names)?;
     let properties = at.need("properties")?;
     let declared = properties.entries()?;
     if declared.is_empty() || declared.len() > FIELDS_MAX {
         return properties.fail(format!("{} fields, 1 to {FIELDS_MAX} are allowed", declared.len()));
     }
-    let required = required(at, |name| declared.iter().any(|(known, _)| *known == name))?;
+    let required = read_required(at, |name| declared.iter().any(|(known, _)| *known == name))?;
     let rules = workflow.as_ref().and_then(|name| workflows.get(name));
     let mut fields = BTreeMap::new();
     for (field_name, field_at) in &declared {
         let needed = required.iter().any(|name| name == field_name);
-        fields.insert((*field_name).to_owned(), field(field_at, field_name, names, rules, needed)?);
+        fields.insert((*field_name).to_owned(), read_field(field_at, field_name, names, rules, needed)?);
     }
     let record = RecordType {
         name: name.to_owned(),
@@ -56,20 +56,22 @@ pub(super) fn record(
         create: names.role_list(&at.need("x-create")?)?,
         title: at.get("x-title").map(|title| title.text().map(str::to_owned)).transpose()?,
         workflow,
-        device: at.get("x-device").map(|stay| device(&stay, names)).transpose()?,
-        retain_from: at.get("x-retain-from").map_or(Ok(RetainFrom::default()), |from| retain_from(&from))?,
+        device: at.get("x-device").map(|stay| read_device(&stay, names)).transpose()?,
+        retain_from: at
+            .get("x-retain-from")
+            .map_or(Ok(RetainFrom::default()), |from| read_retain_from(&from))?,
         fields,
         order: declared.iter().map(|(name, _)| (*name).to_owned()).collect(),
     };
     check_title(at, &record)?;
     check_events(at, &record)?;
-    read_keeping::check(at, &record)?;
+    read_keeping::check_keeping(at, &record)?;
     check_creators(at, &record)?;
     Ok(record)
 }
 
-fn head(at: &At, name: &str) -> Result<(), SchemaError> {
-    at.only(RECORD_KEYS)?;
+fn check_head(at: &At, name: &str) -> Result<(), SchemaError> {
+    at.allow_only(RECORD_KEYS)?;
     banned::check_name(at, name)?;
     let dialect = at.need("$schema")?;
     if dialect.text()? != DIALECT {
@@ -79,10 +81,10 @@ fn head(at: &At, name: &str) -> Result<(), SchemaError> {
     if kind.text()? != "object" {
         return kind.fail("must be `object`");
     }
-    closed(at)
+    check_closed(at)
 }
 
-fn workflow_name(at: &At, names: &Names) -> Result<Option<String>, SchemaError> {
+fn read_workflow_name(at: &At, names: &Names) -> Result<Option<String>, SchemaError> {
     let Some(workflow) = at.get("x-workflow") else {
         return Ok(None);
     };
