@@ -2,7 +2,7 @@
 
 use gridledger_client::ClientError;
 use gridledger_schema::code::Code;
-use gridledger_server::sync::request::SyncError;
+use gridledger_server::sync::error::SyncError;
 
 /// What went wrong in a sync without a network.
 #[derive(Debug, thiserror::Error)]

@@ -5,8 +5,8 @@ use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
+use gridledger_server::sync::error::SyncError;
 use gridledger_server::sync::request as sync;
-use gridledger_server::sync::request::SyncError;
 
 use crate::world::{Phone, SyncFailure, World, answer};
 

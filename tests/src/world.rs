@@ -20,8 +20,8 @@ use gridledger_server::record::cost::{Cost, Watch};
 use gridledger_server::service::Service;
 use gridledger_server::service::clock::Clocks;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
+use gridledger_server::sync::error::SyncError;
 use gridledger_server::sync::request as sync;
-use gridledger_server::sync::request::SyncError;
 use tempfile::TempDir;
 
 use crate::at_rest::lock;

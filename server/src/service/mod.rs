@@ -11,8 +11,10 @@ pub mod day;
 pub mod desks;
 pub mod given;
 pub mod recovering;
+mod recovery;
 mod running;
 pub mod set_back;
+mod soundness;
 mod trusted;
 
 pub use running::Service;

@@ -1,5 +1,6 @@
 //! A phone's request: opened, pushed, answered.
 
+pub mod error;
 pub mod lease;
 pub mod offline_reads;
 pub mod pull;

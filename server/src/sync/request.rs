@@ -21,63 +21,13 @@ use crate::service::answers::Answering;
 use crate::store::StoreError;
 use crate::store::rows::people::{Device, User};
 use crate::store::rows::refusals::RulingRow;
+use crate::sync::error::SyncError;
 use crate::sync::lease;
 use crate::sync::offline_reads as offline;
 use crate::sync::pull::Pull;
 use crate::sync::recovery;
 use crate::sync::segments::{Pushed, ahead_of, push};
 use crate::sync::set_back;
-
-/// Why a sync was not answered with frames.
-#[derive(Debug, thiserror::Error)]
-pub enum SyncError {
-    /// The bytes are not a request.
-    #[error(transparent)]
-    Wire(#[from] WireError),
-    /// The request was refused as a whole.
-    #[error("{0}")]
-    Refused(Code),
-    /// The request counter was used before; the highest the device used.
-    #[error("counter {0} was used before")]
-    Counter(u64),
-    /// The device asks too often; it must wait so long.
-    #[error("too often; wait {0:?}")]
-    TooOften(Duration),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl SyncError {
-    /// What a phone needs to know beside the code: the counter used, a limit's name.
-    pub fn detail(&self) -> Option<String> {
-        match self {
-            Self::Counter(used) => Some(used.to_string()),
-            Self::Wire(error) => Some(error.to_string()),
-            Self::Refused(_) | Self::TooOften(_) | Self::Store(_) => None,
-        }
-    }
-
-    /// The stable code to answer with.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::Refused(code) => *code,
-            Self::Counter(_) => Code::CounterBehind,
-            Self::TooOften(_) => Code::RateLimited,
-            Self::Wire(WireError::Version(_)) => Code::VersionUnsupported,
-            Self::Wire(WireError::Suite(_)) => Code::SuiteUnknown,
-            Self::Wire(WireError::Dictionary) => Code::DictionaryUnknown,
-            Self::Wire(WireError::TooLarge(_)) => Code::BodyTooLarge,
-            Self::Wire(WireError::RecordName { .. }) => Code::RecordUnknown,
-            Self::Wire(_) => Code::BadRequest,
-            Self::Store(StoreError::Busy) => Code::Busy,
-            Self::Store(StoreError::Recovering) => Code::Recovering,
-            Self::Store(StoreError::SetBack) => Code::ServerBehind,
-            Self::Store(StoreError::ClockUnsure) => Code::ClockUnsure,
-            Self::Store(_) => Code::StoreFailed,
-        }
-    }
-}
 
 /// A sync being answered: frames are made as they are sent.
 pub struct Answer {

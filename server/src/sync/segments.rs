@@ -20,8 +20,8 @@ use crate::store::StoreError;
 use crate::store::rows::nodes::{Bounds, Sent};
 use crate::store::rows::people::{Device, FeedRow};
 use crate::store::rows::records::{CheckedSegment, Heard, Push, SegmentVerdict, SignedEntry};
+use crate::sync::error::SyncError;
 use crate::sync::recovery;
-use crate::sync::request::SyncError;
 
 /// Checks every segment's chain and signature, has the good ones decided, and signs a receipt for each.
 pub fn push(

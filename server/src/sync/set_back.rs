@@ -24,7 +24,7 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::Device;
 use crate::store::rows::restores::Position;
-use crate::sync::request::SyncError;
+use crate::sync::error::SyncError;
 
 /// How often the position beside the store is written.
 const EVERY: Duration = Duration::from_secs(2);

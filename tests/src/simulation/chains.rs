@@ -4,7 +4,7 @@
 use gridledger_client::{Intents, RecordId, SyncReport};
 use gridledger_schema::code::Code;
 use gridledger_server::config::StoreAddress;
-use gridledger_server::sync::request::SyncError;
+use gridledger_server::sync::error::SyncError;
 use serde_json::json;
 
 use super::{PEOPLE, Simulation, territory, text};

@@ -3,7 +3,7 @@
 
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::DeviceNo;
-use gridledger_server::sync::request::SyncError;
+use gridledger_server::sync::error::SyncError;
 
 use super::{PEOPLE, Simulation, territory, text};
 use crate::receiving::Pulling;

@@ -2,7 +2,7 @@
 
 use gridledger_client::{Query, RecordId, SyncReport};
 use gridledger_schema::code::Code;
-use gridledger_server::sync::request::SyncError;
+use gridledger_server::sync::error::SyncError;
 
 use super::{Player, Simulation, text};
 use crate::world::{Line, answer};

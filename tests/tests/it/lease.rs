@@ -5,7 +5,7 @@ use gridledger_client::{Client, Intents, Invite, Options, Query, Record, RecordI
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_schema::wire::Grant;
-use gridledger_server::sync::request::SyncError;
+use gridledger_server::sync::error::SyncError;
 use gridledger_tests::at_rest::{dump, found, lock, open_raw};
 use gridledger_tests::desk::Desk;
 use gridledger_tests::world::{Line, Phone, SyncFailure, World};

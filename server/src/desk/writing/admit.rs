@@ -6,7 +6,8 @@ use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::FeedId;
 
 use super::compose::{self, Composed};
-use super::{DeskEntry, DeskFeed, DeskTarget, DeskVerdict};
+use super::entry::{DeskEntry, DeskTarget, DeskVerdict};
+use super::feed::DeskFeed;
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::Service;
 use crate::store::StoreError;

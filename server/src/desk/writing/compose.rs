@@ -10,8 +10,8 @@ use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::RecordType;
 
+use super::entry::{DeskEntry, DeskTarget};
 use super::feed::Draft;
-use super::{DeskEntry, DeskTarget};
 use crate::desk::disclosure::readable;
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::Service;

@@ -8,7 +8,7 @@ use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use gridledger_schema::suite::Suite;
 use sha2::{Digest as _, Sha256};
 
-use super::DeskVerdict;
+use super::entry::DeskVerdict;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::desk::{ImportKey, Notes};

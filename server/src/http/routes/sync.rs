@@ -17,8 +17,9 @@ use crate::http::edge::pieces::Pieces;
 use crate::http::edge::rates;
 use crate::http::edge::rates::Rates;
 use crate::service::Service;
+use crate::sync::error::SyncError;
 use crate::sync::request as sync;
-use crate::sync::request::{Answer, SyncError};
+use crate::sync::request::Answer;
 
 impl From<SyncError> for ApiError {
     fn from(error: SyncError) -> Self {

@@ -2,7 +2,8 @@
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 
-use super::pushes::{self, entry_hash, read_line};
+use super::pushes;
+use super::read::{entry_hash, read_line};
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::rows::audit::{FeedHead, KeptEntry, Repaired};

@@ -6,7 +6,8 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 
 use super::locks::Discovered;
-use super::pushes::{self, read_refusal};
+use super::pushes;
+use super::read::{self, read_refusal};
 use super::refusals;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -86,7 +87,7 @@ fn put_name(c: &Connection<'_>, name: &ImportKey, record: RecordId) -> Result<()
 impl Store {
     /// A feed's last decided entry: its number and hash; (0, zero) when nothing is.
     pub fn feed_head(&self, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
-        self.engine.read(|c| pushes::feed_head(c, feed))
+        self.engine.read(|c| read::feed_head(c, feed))
     }
 
     /// [`push`](crate::store::RecordStore::push), with notes in the same transaction. A request or key that is there already

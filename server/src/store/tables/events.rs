@@ -4,7 +4,7 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
 use super::locks::Locked;
-use super::records::{RECORD_COLUMNS, read_record};
+use super::read::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
 use crate::store::rows::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};

@@ -1,5 +1,6 @@
 //! The calls that phones and desks make all day, each with the plans of its statements: what must not grow with the store.
 
+use crate::store::tables::read;
 use gridledger_schema::wire::AreaCursor;
 
 use super::locks::Discovered;
@@ -34,7 +35,7 @@ pub fn calls(c: &Connection<'_>, hot: Hot<'_>) -> Result<Vec<Told>, StoreError> 
     let mut note = |name, (rows, steps): (usize, Vec<Step>)| calls.push((name, rows, steps));
     let pull = |cursor: AreaCursor| {
         explained(c, |c| {
-            let head = pushes::area_head(c, cursor.area)?.unwrap_or_default();
+            let head = read::area_head(c, cursor.area)?.unwrap_or_default();
             if head.seq <= cursor.reached {
                 return Ok::<_, StoreError>(0);
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use gridledger_schema::ids::{AreaNo, RecordId};
 use serde_json::Value;
 
-use super::records::{RECORD_COLUMNS, read_record};
+use super::read::{RECORD_COLUMNS, read_record};
 use crate::store::StoreError;
 use crate::store::rows::records::{LedgerPage, LedgerQuery, LedgerRow};
 use crate::store::sql::Connection;

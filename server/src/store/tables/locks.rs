@@ -4,6 +4,7 @@
 //! [`Locked`] is the proof. Every write to an area asks it, and an area that is not among the locked ones is an error. The push
 //! then runs again with that area locked as well.
 
+use crate::store::tables::routes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +12,6 @@ use gridledger_schema::entry::Target;
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
 
-use super::plans;
 use crate::faults;
 use crate::store::StoreError;
 use crate::store::rows::records::{Push, Writes};
@@ -115,7 +115,7 @@ fn successors(c: &Connection<'_>, named: &BTreeMap<AreaNo, u64>) -> Result<BTree
         for area in routed.into_iter().map(|area| AreaNo(area as u32)) {
             // Only where it is named can an author have known what became of it.
             let knew = named.get(&area).copied().filter(|_| hop == 0);
-            let route = plans::route(c, area)?.filter(|route| route.leads_on(knew));
+            let route = routes::route(c, area)?.filter(|route| route.leads_on(knew));
             found.extend(route.into_iter().flat_map(|route| route.areas).map(|(_, part)| part));
         }
         areas.extend(&found);

@@ -1,10 +1,10 @@
 //! Marks: a number for each position at which an area's log stood after a commit, made of what the area held then. A phone shows the
 //! mark with which it was told of the log's end: a store that was set back, and whose log went on, has another one there, or none.
 
+use crate::store::tables::read;
 use gridledger_schema::ids::AreaNo;
 use sha2::{Digest as _, Sha256};
 
-use super::pushes;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::rows::marks::AreaHead;
@@ -23,7 +23,7 @@ pub(super) fn put(c: &Connection<'_>, area: AreaNo, head: &AreaHead) -> Result<(
 
 /// Marks the last position of an area's log as it stands in this transaction.
 pub(super) fn put_head(c: &Connection<'_>, area: AreaNo) -> Result<(), StoreError> {
-    let head = pushes::area_head(c, area)?.ok_or(StoreError::Damaged("areas"))?;
+    let head = read::area_head(c, area)?.ok_or(StoreError::Damaged("areas"))?;
     put(c, area, &head)
 }
 

@@ -1,5 +1,6 @@
 //! Plans, and what they do to the territory's rows.
 
+use crate::store::tables::read;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_schema::ids::AreaNo;
@@ -9,7 +10,7 @@ use super::nodes;
 use super::people::{self, area_number};
 use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::rows::plans::{Census, CensusRow, LineageRow, PlanRow, RouteRow, TerritoryChange, WorkRow};
+use crate::store::rows::plans::{Census, CensusRow, LineageRow, PlanRow, TerritoryChange, WorkRow};
 use crate::store::rows::records::EventKind;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
@@ -106,7 +107,7 @@ impl Store {
             for area in &areas {
                 census.records.extend(counted(c, *area)?);
                 census.work.extend(worked(c, *area, since)?);
-                let head = super::pushes::area_head(c, *area)?.unwrap_or_default();
+                let head = read::area_head(c, *area)?.unwrap_or_default();
                 census.heads.push((*area, head.seq));
             }
             if let Some(heads) = heads {
@@ -154,28 +155,6 @@ fn step(c: &Connection<'_>, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreE
     let sql = "UPDATE plans SET state = ?4, body = ?5 WHERE plan = ?1 AND state = ?2 AND body = ?3";
     let row = (was.plan, &was.state, &was.body, &now.state, &now.body);
     Ok(c.prepare_cached(sql)?.execute(row)? == 1)
-}
-
-/// Where new records of an area go.
-pub(super) fn route(c: &Connection<'_>, area: AreaNo) -> Result<Option<RouteRow>, StoreError> {
-    let mut select = c.prepare_cached("SELECT seq, closed, parts FROM routes WHERE area = ?1")?;
-    let found = select.query_row([area.0], |row| {
-        Ok(RouteRow {
-            seq: row.get::<_, i64>(0)? as u64,
-            closed: row.get(1)?,
-            parts: row.get(2)?,
-            areas: Vec::new(),
-        })
-    });
-    let Some(mut route) = found.optional()? else {
-        return Ok(None);
-    };
-    let parts: serde_json::Value =
-        serde_json::from_str(&route.parts).map_err(|_| StoreError::Damaged("routes"))?;
-    for code in parts.as_array().into_iter().flatten().filter_map(|part| part["area"].as_str()) {
-        route.areas.push((code.to_owned(), area_number(c, code)?));
-    }
-    Ok(Some(route))
 }
 
 fn counted(c: &Connection<'_>, area: AreaNo) -> Result<Vec<CensusRow>, StoreError> {
@@ -312,7 +291,7 @@ fn announce(c: &Connection<'_>, change: &TerritoryChange, told: i64) -> Result<(
     let mut positions = BTreeMap::new();
     for area in concerned {
         locked.expect(area)?;
-        let head = super::pushes::area_head(c, area)?.unwrap_or_default().seq + 1;
+        let head = read::area_head(c, area)?.unwrap_or_default().seq + 1;
         c.execute("UPDATE areas SET head = ?2 WHERE area = ?1", (area.0, head as i64))?;
         let event = (area.0, head as i64, EventKind::Rights.as_str(), told);
         c.execute("INSERT INTO events (area, seq, kind, at) VALUES (?1, ?2, ?3, ?4)", event)?;

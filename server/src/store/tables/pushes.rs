@@ -1,14 +1,15 @@
 //! A push: what it reads while it is decided, and its writes, in one savepoint.
 
-use gridledger_schema::code::{Code, Refusal};
+use super::read::{area_head, entry_hash, feed_head, read_refusal};
+use crate::store::tables::routes;
+use gridledger_schema::code::Refusal;
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::json;
 
 use super::locks::{self, Discovered, Locked};
 use super::people;
-use super::plans;
-use super::records::{documents_of, record_row};
+use super::read::{documents_of, record_row};
 use super::{epochs, events, handled, marks, quotas, refusals};
 use crate::cells;
 use crate::store::StoreError;
@@ -19,7 +20,7 @@ use crate::store::rows::records::{
     Act, AreaHead, DocumentRow, EventKind, EventRow, Handled, LogRow, Push, RecordLine, RecordRow,
     RecordWrite, SegmentVerdict, SignedEntry, Source, Spent, Stay, Writes,
 };
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
+use crate::store::sql::{Connection, Optional as _};
 
 /// Decides a push and writes it; runs inside the writer's savepoint. Where it would write an area that it has not locked,
 /// it notes that area in `discovered` and fails: the writer runs it again.
@@ -136,7 +137,7 @@ impl Source for Reading<'_> {
     }
 
     fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError> {
-        plans::route(self.c, area)
+        routes::route(self.c, area)
     }
 
     fn stays(&mut self, record: RecordId) -> Result<Vec<Stay>, StoreError> {
@@ -170,42 +171,6 @@ impl Source for Reading<'_> {
     fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
         epochs::bodies(self.c, record)
     }
-}
-
-pub(super) fn feed_head(c: &Connection<'_>, feed: FeedId) -> Result<(u64, EntryHash), StoreError> {
-    let mut select = c.prepare_cached("SELECT n, hash FROM feeds WHERE feed = ?1")?;
-    let found =
-        select.query_row([feed.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?)));
-    match found.optional()? {
-        None => Ok((0, EntryHash::ZERO)),
-        Some((n, hash)) => Ok((n, entry_hash(hash)?)),
-    }
-}
-
-pub(super) fn area_head(c: &Connection<'_>, area: AreaNo) -> Result<Option<AreaHead>, StoreError> {
-    let mut select = c.prepare_cached("SELECT head, digests FROM areas WHERE area = ?1")?;
-    let found =
-        select.query_row([area.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, Vec<u8>>(1)?)));
-    let Some((seq, digests)) = found.optional()? else {
-        return Ok(None);
-    };
-    // One byte of facet and 16 of digest each.
-    let digests = digests
-        .chunks_exact(17)
-        .map(|d| (d[0], u128::from_be_bytes(d[1..].try_into().expect("BUG: 16 of 17 bytes"))))
-        .collect();
-    Ok(Some(AreaHead { seq, digests, mark: 0 }))
-}
-
-pub(super) fn entry_hash(bytes: Vec<u8>) -> Result<EntryHash, StoreError> {
-    bytes.try_into().map(EntryHash).map_err(|_| StoreError::Damaged("entry hash"))
-}
-
-pub(super) fn read_refusal(text: &str) -> Refusal {
-    let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    let code = value["code"].as_str().and_then(Code::parse).unwrap_or(Code::Internal);
-    let rule = value["rule"].as_str().unwrap_or_default().to_owned();
-    Refusal { code, rule, field: value["field"].as_str().map(str::to_owned) }
 }
 
 /// Everything but entries and feeds.
@@ -304,26 +269,6 @@ fn write_line(c: &Connection<'_>, area: AreaNo, line: &LogRow) -> Result<(), Sto
 /// One byte of facet, 16 of feed, 8 of number each.
 fn pack_seen(seen: &[(u8, FeedId, u64)]) -> Vec<u8> {
     seen.iter().flat_map(|(facet, feed, n)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat()).collect()
-}
-
-fn unpack_seen(bytes: &[u8]) -> Vec<(u8, FeedId, u64)> {
-    let read = |b: &[u8]| {
-        let (feed, n) = (b[1..17].try_into().ok()?, b[17..].try_into().ok()?);
-        Some((b[0], FeedId(feed), u64::from_be_bytes(n)))
-    };
-    bytes.chunks_exact(25).filter_map(read).collect()
-}
-
-/// Reads a log line from columns seq, record, feed, n, facets, seen, starting at column `at`.
-pub(super) fn read_line(row: &Row, at: usize) -> Result<LogRow, SqlError> {
-    Ok(LogRow {
-        seq: row.get::<_, i64>(at)? as u64,
-        record: RecordId(row.get(at + 1)?),
-        feed: FeedId(row.get(at + 2)?),
-        n: row.get::<_, i64>(at + 3)? as u64,
-        facets: row.get::<_, i64>(at + 4)? as u64,
-        seen: row.get::<_, Option<Vec<u8>>>(at + 5)?.map(|b| unpack_seen(&b)),
-    })
 }
 
 fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreError> {

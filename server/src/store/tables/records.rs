@@ -7,63 +7,17 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
 use super::locks::Discovered;
-use super::pushes::{self, read_line, read_refusal};
+use super::pushes;
+use super::read::{self, RECORD_COLUMNS, documents_of, read_line, read_record, read_refusal, record_row};
 use super::{epochs, events, handled, ledgers, marks};
 use crate::faults::is_planted;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::rows::records::{
-    Act, AreaHead, Before, Changes, DocumentRow, ErasureRow, Handled, HistoryRow, LedgerPage, LedgerQuery,
-    LedgerRow, Push, RecordNewsRow, RecordRow, SegmentVerdict, Told,
+    Act, AreaHead, Changes, DocumentRow, ErasureRow, Handled, HistoryRow, LedgerPage, LedgerQuery, LedgerRow,
+    Push, RecordNewsRow, RecordRow, SegmentVerdict, Told,
 };
-use crate::store::sql::{Connection, Optional as _, Row, SqlError};
-
-/// A record's columns, in the order [`read_record`] reads them.
-pub(super) const RECORD_COLUMNS: &str =
-    "r.record, r.area, r.type, r.epoch, r.created, r.last, r.entries, r.entry_bytes,
-    r.created_by, r.created_at, r.changed_by, r.changed_at, r.began, r.arrived, r.erased,
-    r.before_entries, r.before_bytes, r.base_bytes, r.rules, r.due_at";
-
-/// Reads a record from the columns of [`RECORD_COLUMNS`], starting at the first.
-pub(super) fn read_record(row: &Row) -> Result<RecordRow, SqlError> {
-    let number = |column| row.get::<_, i64>(column).map(|n| n as u64);
-    Ok(RecordRow {
-        record: RecordId(row.get(0)?),
-        area: AreaNo(row.get(1)?),
-        record_type: row.get(2)?,
-        epoch: row.get(3)?,
-        created: number(4)?,
-        last: number(5)?,
-        entries: number(6)?,
-        entry_bytes: number(7)?,
-        created_by: row.get(8)?,
-        created_at: row.get(9)?,
-        changed_by: row.get(10)?,
-        changed_at: row.get(11)?,
-        began: number(12)?,
-        arrived: number(13)?,
-        erased: row.get(14)?,
-        before: Before { entries: number(15)?, entry_bytes: number(16)?, base_bytes: number(17)? },
-        rules: row.get(18)?,
-        due_at: row.get(19)?,
-    })
-}
-
-pub(super) fn record_row(c: &Connection<'_>, record: RecordId) -> Result<Option<RecordRow>, StoreError> {
-    let mut select =
-        c.prepare_cached(&format!("SELECT {RECORD_COLUMNS} FROM records r WHERE record = ?1"))?;
-    Ok(select.query_row([record.0], read_record).optional()?)
-}
-
-pub(super) fn documents_of(c: &Connection<'_>, record: RecordId) -> Result<Vec<DocumentRow>, StoreError> {
-    let mut select =
-        c.prepare_cached("SELECT facet, bytes, term FROM documents WHERE record = ?1 ORDER BY facet")?;
-    let rows = select.query_map([record.0], |row| {
-        let term = u128::from_be_bytes(row.get(2)?);
-        Ok(DocumentRow { facet: row.get(0)?, bytes: row.get(1)?, term })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
+use crate::store::sql::{Connection, Optional as _, SqlError};
 
 /// Columns of a log line, its author and the entry's bytes, for [`news`], and the first of them.
 const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.author, e.body";
@@ -261,7 +215,7 @@ impl Store {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT hash FROM entries WHERE feed = ?1 AND n = ?2")?;
             let hash = select.query_row((feed.0, n as i64), |row| row.get(0)).optional()?;
-            hash.map(pushes::entry_hash).transpose()
+            hash.map(read::entry_hash).transpose()
         })
     }
 
@@ -272,7 +226,7 @@ impl Store {
 
     /// An area's head.
     pub fn head(&self, area: AreaNo) -> Result<AreaHead, StoreError> {
-        self.engine.read(|c| Ok(pushes::area_head(c, area)?.unwrap_or_default()))
+        self.engine.read(|c| Ok(read::area_head(c, area)?.unwrap_or_default()))
     }
 
     /// The last positions of these areas' logs; of those that are not there, none.
@@ -296,7 +250,7 @@ impl Store {
         bytes: usize,
     ) -> Result<(AreaHead, Vec<RecordNewsRow>), StoreError> {
         self.engine.read(|c| {
-            let mut head = pushes::area_head(c, cursor.area)?.unwrap_or_default();
+            let mut head = read::area_head(c, cursor.area)?.unwrap_or_default();
             let rows = if head.seq > cursor.reached {
                 head.mark = marks::of(c, cursor.area, head.seq)?;
                 news(c, cursor, bytes)?
@@ -310,7 +264,7 @@ impl Store {
     /// One look at what changed in an area after a position: about `limit` records at most.
     pub fn changes(&self, area: AreaNo, after: u64, limit: usize) -> Result<Changes, StoreError> {
         self.engine.read(|c| {
-            let mut head = pushes::area_head(c, area)?.unwrap_or_default();
+            let mut head = read::area_head(c, area)?.unwrap_or_default();
             let (rows, more) = if head.seq > after {
                 head.mark = marks::of(c, area, head.seq)?;
                 changes(c, area, after, limit)?

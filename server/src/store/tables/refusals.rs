@@ -6,7 +6,7 @@ use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::wire::Ask;
 use serde_json::json;
 
-use super::pushes::read_refusal;
+use super::read::read_refusal;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::rows::people::UserNo;

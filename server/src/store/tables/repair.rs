@@ -1,5 +1,6 @@
 //! Makes an area's digests again from its documents.
 
+use crate::store::tables::read;
 use std::collections::BTreeMap;
 
 use gridledger_core::digest;
@@ -46,7 +47,7 @@ pub(super) fn digests(c: &Connection<'_>, area: AreaNo) -> Result<Repaired, Stor
             update.execute((term.record.0, term.facet, right.to_be_bytes()))?;
         }
     }
-    let mut head = pushes::area_head(c, area)?.ok_or(StoreError::Damaged("areas"))?;
+    let mut head = read::area_head(c, area)?.ok_or(StoreError::Damaged("areas"))?;
     let kept: BTreeMap<u8, u128> = head.digests.iter().copied().collect();
     let facets = kept.keys().chain(sums.keys().filter(|f| !kept.contains_key(f)));
     let of = |digests: &BTreeMap<u8, u128>, facet: &u8| digests.get(facet).copied().unwrap_or(0);

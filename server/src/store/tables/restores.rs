@@ -38,15 +38,6 @@ fn last(c: &Connection<'_>) -> Result<Option<RestoreRow>, StoreError> {
     Ok(c.prepare_cached(COLUMNS)?.query_row((), read).optional()?)
 }
 
-/// The next number for a row of a table: none that may have been handed out since a backup, and be known to phones.
-pub(super) fn next_number(c: &Connection<'_>, table: &str, column: &str) -> Result<u32, StoreError> {
-    let sql = format!(
-        "SELECT greatest(coalesce((SELECT max({column}) FROM {table}), 0),
-                         coalesce((SELECT max(numbers) FROM restores), 0)) + 1"
-    );
-    Ok(c.query_row(&sql, (), |row| row.get(0))?)
-}
-
 fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<RestoreRow, StoreError> {
     // Every area's log gets a position.
     Locked::everything(c)?;

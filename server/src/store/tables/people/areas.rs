@@ -1,5 +1,6 @@
 //! The territory's rows.
 
+use crate::store::tables::numbers;
 use std::collections::BTreeSet;
 
 use gridledger_schema::ids::AreaNo;
@@ -8,7 +9,6 @@ use gridledger_schema::wire::{AreaInfo, Edge};
 use crate::store::StoreError;
 use crate::store::rows::people::NewArea;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
-use crate::store::tables::restores;
 
 /// Every area, by number.
 pub fn all(c: &Connection<'_>) -> Result<Vec<AreaInfo>, StoreError> {
@@ -106,7 +106,7 @@ fn insert(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
         "INSERT INTO areas (area, code, kind, name, valid_from, valid_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (code) DO NOTHING",
     )?;
-    let no = restores::next_number(c, "areas", "area")?;
+    let no = numbers::next_number(c, "areas", "area")?;
     Ok(insert.execute((no, &area.code, &area.kind, &area.name, area.from, area.to))? == 1)
 }
 

@@ -1,12 +1,12 @@
 //! The rows of devices, enrolment codes and feeds.
 
+use crate::store::tables::numbers;
 use gridledger_schema::ids::{DeviceNo, EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
 
 use crate::store::StoreError;
 use crate::store::rows::people::{Admission, Device, FeedRow, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
-use crate::store::tables::restores;
 
 const COLUMNS: &str = "SELECT device, user, public_key, label, revoked, counter, enrolled_at, last_seen, told, suite FROM devices";
 
@@ -124,7 +124,7 @@ pub fn enrol(
         let mut insert = c.prepare_cached(
             "INSERT INTO devices (device, user, public_key, label, enrolled_at, suite) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
-        let no = restores::next_number(c, "devices", "device")?;
+        let no = numbers::next_number(c, "devices", "device")?;
         insert.execute((no, code.user.0, public_key, label, now, suite.number()))?;
     }
     let enrolled = by_key(c, &public_key)?.ok_or(StoreError::Damaged("devices"))?;

@@ -4,7 +4,7 @@ use super::grants::{self, Cuts};
 use crate::store::StoreError;
 use crate::store::rows::people::{NewUser, User, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
-use crate::store::tables::restores;
+use crate::store::tables::numbers;
 
 fn user(row: &Row) -> Result<User, SqlError> {
     Ok(User {
@@ -67,7 +67,7 @@ fn insert(c: &Connection<'_>, user: &NewUser) -> Result<bool, StoreError> {
     let mut insert = c.prepare_cached(
         "INSERT INTO users (user, login, name, password) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (login) DO NOTHING",
     )?;
-    let no = restores::next_number(c, "users", "user")?;
+    let no = numbers::next_number(c, "users", "user")?;
     Ok(insert.execute((no, &user.login, &user.name, &user.password))? == 1)
 }
 

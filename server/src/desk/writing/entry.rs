@@ -1,0 +1,58 @@
+//! An entry that a person at a desk means to write, and what became of it.
+
+use gridledger_schema::code::Refusal;
+use gridledger_schema::entry::Intent;
+use gridledger_schema::ids::RecordId;
+
+/// Entries of one request.
+pub const DESK_ENTRIES: usize = 100;
+
+/// Characters of a request's name.
+pub const REQUEST_ID_CHARS: usize = 64;
+
+/// What a desk user means to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeskEntry {
+    /// The record created or edited.
+    pub target: DeskTarget,
+    /// The role to act under; `None` for the first held one that may.
+    pub role: Option<String>,
+    /// What is meant. A facet of 0 is taken as the field's own.
+    pub intents: Vec<Intent>,
+    /// The record's `last` when its author read it; without it, what is there when the entry arrives. Events and splices
+    /// on a record that exists need it: what they mean depends on what was read.
+    pub seen: Option<u64>,
+    /// The user's own name for this request: the same one again is answered as the first time.
+    pub request_id: Option<String>,
+}
+
+/// What a desk entry is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DeskTarget {
+    /// A new record.
+    Create {
+        /// Its type.
+        record_type: String,
+        /// The code of its area.
+        area: String,
+    },
+    /// A record that exists.
+    Edit(RecordId),
+}
+
+/// What became of a desk entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskVerdict {
+    /// Its number in the user's feed; `None` if it was refused before it became an entry.
+    pub n: Option<u64>,
+    /// The record created or edited.
+    pub record: Option<RecordId>,
+    /// Why it was not stored, if it was not.
+    pub refused: Option<Refusal>,
+}
+
+impl DeskVerdict {
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self { n: None, record: None, refused: Some(refusal) }
+    }
+}
