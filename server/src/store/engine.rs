@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::notices::Notices;
 use super::postgres::PostgresEngine;
 use super::rows::records::Decide;
 use super::rows::restores::Position;
 use super::sql::Connection;
 use super::sqlite::SqliteEngine;
-use super::steps::Steps;
 use super::{StoreError, postgres};
 use crate::config::COMMIT_GROUP;
+use crate::store::shared::steps::Steps;
+use crate::store::sql::wake_ups::Notices;
 
 /// Everything that a gridledger keeps. A method is one transaction and blocks its thread until that is durable.
 pub struct Store {

@@ -7,17 +7,13 @@
 
 pub mod copies;
 mod engine;
-mod error;
-mod heads;
-pub mod jobs;
-pub mod notices;
 pub mod postgres;
 pub mod rows;
+pub mod shared;
 pub mod sql;
 pub mod sqlite;
-pub mod steps;
 pub mod tables;
 
+pub use crate::store::sql::error::StoreError;
 pub use engine::Store;
-pub use error::StoreError;
 pub use rows::identity::Identity;

@@ -9,7 +9,7 @@ use gridledger_server::ingest;
 use gridledger_server::operate::{cli, verify};
 use gridledger_server::store::Store;
 use gridledger_server::store::StoreError;
-use gridledger_server::store::steps::STEPS;
+use gridledger_server::store::shared::steps::STEPS;
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::fixtures;
 use gridledger_tests::office::Clerk;

@@ -1,7 +1,7 @@
 //! Which heading means which column: Chinese and English names, however they are spaced, cased or widened.
 
-use super::cell::{fold, is_hostile};
 use super::fault::{Report, Wrong, quoted};
+use super::text::fold_heading;
 use super::words::Words;
 
 /// Headings of columns that hold identity numbers (GB 11643). They are known so that they can be left out.
@@ -52,20 +52,6 @@ pub fn is_word(folded: &str, word: &str) -> bool {
 /// Whether a folded word is one of a list of known words between spaces.
 pub fn is_among(folded: &str, words: &str) -> bool {
     words.split_whitespace().any(|word| is_word(folded, word))
-}
-
-/// A word as it is compared: half-width, lower case, without spaces, underscores, hyphens, colons, the asterisk of a
-/// required column, or a remark in brackets.
-pub fn fold_heading(text: &str) -> String {
-    let folded = fold(text);
-    let bare = match folded.find(['(', '[', '【']) {
-        Some(0) | None => folded.as_str(),
-        Some(remark) => &folded[..remark],
-    };
-    bare.chars()
-        .filter(|c| !c.is_whitespace() && !is_hostile(*c) && !matches!(c, '_' | '-' | '*' | ':'))
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 /// Which column a folded heading means.

@@ -1,7 +1,7 @@
 //! Dates, as spreadsheets write them.
 
-use super::cell::fold;
 use super::fault::{Wrong, quoted};
+use super::text::fold;
 use crate::calendar::date::Date;
 
 /// `2026-01-05`, `2026/1/5`, `2026.1.5`, `20260105` or `2026年1月5日`.

@@ -52,7 +52,7 @@ fn strict(encoding: &'static Encoding, bytes: &[u8]) -> Result<String, Vec<Fault
             DecoderResult::InputEmpty => break,
             DecoderResult::OutputFull => {}
             DecoderResult::Malformed(_, _) => {
-                line += super::table::line_ends(&text.as_bytes()[counted..]);
+                line += super::text::line_ends(&text.as_bytes()[counted..]);
                 counted = text.len();
                 if told < line {
                     report.fault(line, None, illegible(encoding));

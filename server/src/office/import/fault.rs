@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::cell::{holds_identity_number, is_hostile};
+use super::text::{holds_identity_number, is_hostile};
 
 /// Faults (and, apart, warnings) kept of one file; the rest is only counted. An office cannot read more,
 /// and a hostile file cannot fill the memory with them.
@@ -185,4 +185,19 @@ pub fn quoted(value: &str) -> String {
         shown.push('…');
     }
     format!("“{shown}”")
+}
+
+/// A value of more characters than its limit.
+pub fn too_long(max: usize) -> Wrong {
+    Wrong::new("too_long", format!("超过 {max} 个字符"), format!("more than {max} characters"))
+}
+
+/// A value that is not one of those a column knows.
+pub fn unknown_value(value: &str, known: &str) -> Wrong {
+    let value = quoted(value);
+    Wrong::new(
+        "unknown_value",
+        format!("无法识别 {value}，可用：{known}"),
+        format!("{value} is unknown; use one of: {known}"),
+    )
 }

@@ -24,6 +24,7 @@ pub mod register;
 pub mod sheet;
 pub mod staff;
 pub mod table;
+pub mod text;
 pub mod words;
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Rows of cells to rows of a sheet: where the headings are, which rows are said of the sheet, what may stand in a cell.
 
+use super::fault::too_long;
 use csv::StringRecord;
 
-use super::cell::{holds_identity_number, is_hostile, trim};
 use super::columns::{Column, Layout};
 use super::fault::{Fault, Report, Wrong, quoted};
 use super::table::Table;
+use super::text::{holds_identity_number, is_hostile, trim};
 use super::words::Words;
 
 /// Rows of one file, the heading not counted.
@@ -257,11 +258,6 @@ fn required() -> Wrong {
     Wrong::new("required", "不能为空", "may not be empty")
 }
 
-/// A value of more characters than its limit.
-pub fn too_long(max: usize) -> Wrong {
-    Wrong::new("too_long", format!("超过 {max} 个字符"), format!("more than {max} characters"))
-}
-
 fn empty() -> Wrong {
     Wrong::new("empty_file", "文件没有内容", "the file is empty")
 }
@@ -326,15 +322,5 @@ fn identity_number() -> Wrong {
         "id_number",
         "含有身份证号码，不予导入，请删除",
         "holds an identity number, which is not imported; remove it",
-    )
-}
-
-/// A value that is not one of those a column knows.
-pub fn unknown_value(value: &str, known: &str) -> Wrong {
-    let value = quoted(value);
-    Wrong::new(
-        "unknown_value",
-        format!("无法识别 {value}，可用：{known}"),
-        format!("{value} is unknown; use one of: {known}"),
     )
 }

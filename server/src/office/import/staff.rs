@@ -3,11 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::areas::dates;
-use super::cell::{code, fold, items, name, phones};
-use super::columns::{Column, fold_heading};
+use super::cell::{code, items, name, phones};
+use super::columns::Column;
+use super::fault::unknown_value;
 use super::fault::{Aside, Fault, Parsed, Report, Taken, Wrong, quoted};
 use super::places::Places;
-use super::sheet::{Row, Sheet, unknown_value};
+use super::sheet::{Row, Sheet};
+use super::text::fold;
+use super::text::fold_heading;
 use super::words::Words;
 use crate::calendar::date::Date;
 

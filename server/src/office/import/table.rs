@@ -1,14 +1,15 @@
 //! Bytes to rows of cells, each with its line: a CSV file, or the first sheet of a workbook that has the headings.
 
+use super::text::line_ends;
 use std::borrow::Cow;
 use std::io::Cursor;
 
 use calamine::{Data, ExcelDateTime, Reader as _, open_workbook_auto_from_rs};
 use csv::{ReaderBuilder, StringRecord};
 
-use super::cell::trim;
 use super::decode::decode;
 use super::fault::{Fault, Wrong};
+use super::text::trim;
 
 /// Bytes of a workbook: it is packed, and unpacks to ten times as much.
 pub const WORKBOOK_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -231,16 +232,6 @@ impl<'a> Records<'a> {
         }
         open.then_some(self.line)
     }
-}
-
-/// How many lines end in these bytes, by `\n`, `\r\n` or a lone `\r`.
-pub fn line_ends(bytes: &[u8]) -> u64 {
-    let ends = |at: usize| match bytes[at] {
-        b'\n' => true,
-        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    };
-    (0..bytes.len()).filter(|at| ends(*at)).count() as u64
 }
 
 /// The delimiter that one of the first lines uses most, outside of quotes; a comma if none.

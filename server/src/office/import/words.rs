@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
-use super::columns::fold_heading;
+use super::text::fold_heading;
 
 /// Bytes of a deployment's table of words: a table that a person writes is smaller.
 pub const WORDS_BYTES_MAX: usize = 1024 * 1024;
@@ -93,7 +93,7 @@ impl Words {
 
     /// Whether a cell says that there is nothing to say.
     pub fn is_nothing(&self, cell: &str) -> bool {
-        let cell = super::cell::fold(cell).to_lowercase();
+        let cell = super::text::fold(cell).to_lowercase();
         self.nothing.contains(&cell)
     }
 
@@ -105,7 +105,7 @@ impl Words {
 
     /// Whether a row that begins with this cell is said of the sheet, not of a person.
     pub fn is_footer(&self, cell: &str) -> bool {
-        let cell: String = super::cell::fold(cell).chars().filter(|c| !c.is_whitespace()).collect();
+        let cell: String = super::text::fold(cell).chars().filter(|c| !c.is_whitespace()).collect();
         let cell = cell.to_lowercase();
         self.footers.iter().any(|word| cell.starts_with(word.as_str()))
     }

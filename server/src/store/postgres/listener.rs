@@ -11,8 +11,8 @@ use gridledger_schema::ids::AreaNo;
 
 use super::link;
 use super::readers::Readers;
-use crate::store::heads::read_heads;
-use crate::store::notices::{Notice, Notices};
+use crate::store::shared::heads::read_heads;
+use crate::store::sql::wake_ups::{Notice, Notices};
 use crate::store::sql::{Link as _, PostgresLink, SqlError};
 
 /// The channel's name.

@@ -2,9 +2,9 @@
 //! the first table. The others go on serving: a step expands, or they must be gone.
 
 use crate::store::StoreError;
+use crate::store::shared::steps;
+use crate::store::shared::steps::Steps;
 use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError, dialect};
-use crate::store::steps;
-use crate::store::steps::Steps;
 
 /// The advisory lock of who migrates.
 const MIGRATING: i64 = 0x6772_6d67;

@@ -15,11 +15,12 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::jobs::Queue;
-use super::notices::Notices;
+use super::StoreError;
 use super::sql::{Connection, Link as _};
-use super::{StoreError, steps};
-use crate::store::steps::{STEPS, Steps};
+use crate::store::shared::jobs::Queue;
+use crate::store::shared::steps;
+use crate::store::shared::steps::{STEPS, Steps};
+use crate::store::sql::wake_ups::Notices;
 use listener::Listener;
 use readers::Readers;
 use vacuum::Vacuum;

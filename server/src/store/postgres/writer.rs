@@ -3,8 +3,8 @@
 use super::vacuum::Vacuum;
 use super::{link, listener};
 use crate::store::StoreError;
-use crate::store::jobs::{Job, Jobs, Reply, Turn, answer};
-use crate::store::notices::Notices;
+use crate::store::shared::jobs::{Job, Jobs, Reply, Turn, answer};
+use crate::store::sql::wake_ups::Notices;
 use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError};
 
 /// The advisory lock that writes share, and that a write takes whole when it must be alone.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use super::{Cell, Connection, Link, Row, Spelling, SqlError};
-use crate::store::notices::Notice;
+use crate::store::sql::wake_ups::Notice;
 
 /// A statement that was run.
 #[derive(Clone, Debug)]

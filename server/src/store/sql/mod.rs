@@ -6,17 +6,19 @@
 
 mod cell;
 pub mod dialect;
+pub(crate) mod error;
 pub mod explaining;
 mod params;
 mod postgres;
 mod sqlite;
+pub mod wake_ups;
 
 use std::sync::Arc;
 
 pub use cell::{Cell, FromCell};
 pub use params::{Params, ToCell};
 
-use super::notices::Notice;
+use crate::store::sql::wake_ups::Notice;
 
 pub use self::postgres::PostgresLink;
 pub use self::sqlite::SqliteLink;

@@ -13,7 +13,7 @@ use ::postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use ::postgres::{Client, Statement};
 
 use super::{Cell, Link, Row, Spelling, SqlError, dialect};
-use crate::store::notices::Notice;
+use crate::store::sql::wake_ups::Notice;
 
 /// A Postgres connection and the statements it has prepared.
 pub struct PostgresLink {

@@ -8,7 +8,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Statement, ToSql, params_from_iter};
 
 use super::{Cell, Link, Row, Spelling, SqlError};
-use crate::store::notices::Notice;
+use crate::store::sql::wake_ups::Notice;
 
 /// A SQLite connection.
 pub struct SqliteLink<'a> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::StoreError;
-use crate::store::steps::{STEPS, Steps};
+use crate::store::shared::steps::{STEPS, Steps};
 
 /// "gldg": the file is a gridledger server store.
 pub const APPLICATION_ID: i32 = 0x676c_6467;

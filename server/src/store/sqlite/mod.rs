@@ -16,11 +16,12 @@ use std::time::Duration;
 use rusqlite::functions::FunctionFlags;
 use sha2::{Digest as _, Sha256};
 
-use super::jobs::Queue;
-use super::notices::Notices;
+use super::StoreError;
 use super::sql::{Connection, SqliteLink};
-use super::{StoreError, steps};
 use crate::store::rows::restores::Position;
+use crate::store::shared::jobs::Queue;
+use crate::store::shared::steps;
+use crate::store::sql::wake_ups::Notices;
 
 /// Read connections kept open between calls.
 const IDLE_READERS: usize = 8;

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::migrations;
 use crate::store::StoreError;
+use crate::store::shared::steps::STEPS;
 use crate::store::sql::SqlError;
-use crate::store::steps::STEPS;
 
 /// The oldest SQLite that is safe here (a WAL-reset fault was mended in it).
 const OLDEST_SQLITE: i32 = 3_051_003;

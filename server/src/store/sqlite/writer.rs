@@ -10,8 +10,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::open;
 use crate::store::StoreError;
-use crate::store::jobs::{Job, Jobs, Turn, answer};
-use crate::store::notices::Notices;
+use crate::store::shared::jobs::{Job, Jobs, Turn, answer};
+use crate::store::sql::wake_ups::Notices;
 use crate::store::sql::{self, SqliteLink};
 
 /// Serves the queue until it is closed, then folds the log into the file.

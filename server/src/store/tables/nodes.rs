@@ -9,9 +9,9 @@ use gridledger_schema::wire::AreaInfo;
 use super::people;
 use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::heads::read_territory_version;
-use crate::store::notices::{Notice, Notices};
 use crate::store::rows::nodes::{Bounds, Sent};
+use crate::store::shared::heads::read_territory_version;
+use crate::store::sql::wake_ups::{Notice, Notices};
 use crate::store::sql::{Connection, Optional as _};
 
 /// Notes in a transaction that the territory changes with it.

@@ -13,13 +13,13 @@ use super::read::{documents_of, record_row};
 use super::{epochs, events, handled, marks, quotas, refusals};
 use crate::cells;
 use crate::store::StoreError;
-use crate::store::notices::Notice;
 use crate::store::rows::people::{FeedRow, UserNo};
 use crate::store::rows::plans::RouteRow;
 use crate::store::rows::records::{
     Act, AreaHead, DocumentRow, EventKind, EventRow, Handled, LogRow, Push, RecordLine, RecordRow,
     RecordWrite, SegmentVerdict, SignedEntry, Source, Spent, Stay, Writes,
 };
+use crate::store::sql::wake_ups::Notice;
 use crate::store::sql::{Connection, Optional as _};
 
 /// Decides a push and writes it; runs inside the writer's savepoint. Where it would write an area that it has not locked,

@@ -1,8 +1,8 @@
 //! A written address to its parts: road, number 号, building 栋, unit 单元, floor 楼, room 室.
 
-use crate::office::import::cell::{fold, squeeze};
+use crate::office::import::fault::too_long;
 use crate::office::import::fault::{Wrong, quoted};
-use crate::office::import::sheet::too_long;
+use crate::office::import::text::{fold, squeeze};
 
 /// Characters of a road.
 pub const ROAD_CHARS_MAX: usize = 60;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::address::Address;
-use crate::office::import::cell::{fold, is_invisible};
+use crate::office::import::text::{fold, is_invisible};
 
 /// A text as it is compared with another: compatibility forms made one (NFKC), without spaces and invisible characters, in
 /// lower case, numbers without zeros before them.

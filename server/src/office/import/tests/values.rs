@@ -1,8 +1,9 @@
 //! Single cells: dates, phones, codes, lists, names.
 
 use crate::calendar::date::Date;
-use crate::office::import::cell::{PHONES_MAX, code, holds_identity_number, items, name, phone, phones};
+use crate::office::import::cell::{PHONES_MAX, code, items, name, phone, phones};
 use crate::office::import::date::{parse_date, parse_year};
+use crate::office::import::text::holds_identity_number;
 use crate::office::import::words::Words;
 
 fn date(year: u16, month: u8, day: u8) -> Date {

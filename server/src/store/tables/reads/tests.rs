@@ -5,9 +5,9 @@ use gridledger_schema::set::SchemaSet;
 use super::*;
 use crate::ingest;
 use crate::store::Store;
+use crate::store::shared::steps::STEPS;
 use crate::store::sql::SqliteLink;
 use crate::store::sqlite::migrations;
-use crate::store::steps::STEPS;
 
 fn read(user: &str, record: u8, at: i64) -> NewRead {
     NewRead {

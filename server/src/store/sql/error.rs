@@ -2,7 +2,7 @@
 
 use gridledger_schema::ids::AreaNo;
 
-use super::sql;
+use crate::store::sql;
 
 /// Why the store did not do what was asked.
 #[derive(Debug, thiserror::Error)]

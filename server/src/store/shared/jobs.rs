@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use gridledger_schema::limits;
 
-use super::StoreError;
-use super::sql::Connection;
+use crate::store::StoreError;
+use crate::store::sql::Connection;
 
 /// Jobs that may wait; more are told to come back.
 const QUEUE: usize = 1024;

@@ -1,7 +1,7 @@
 //! The tables, as steps that only go forward: the same for every engine.
 
-use super::StoreError;
-use super::sql::Connection;
+use crate::store::StoreError;
+use crate::store::sql::Connection;
 
 /// Steps in their order: names and SQL, as SQLite reads it.
 pub type Steps<'a> = &'a [(&'a str, &'a str)];

@@ -2,8 +2,8 @@
 
 use gridledger_schema::ids::AreaNo;
 
-use super::StoreError;
-use super::sql::Connection;
+use crate::store::StoreError;
+use crate::store::sql::Connection;
 
 /// Reads the territory's number and the last position of each area's log.
 pub(in crate::store) fn read_heads(c: &Connection<'_>) -> Result<(u64, Vec<(AreaNo, u64)>), StoreError> {
