@@ -23,7 +23,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! `examples/first_day.rs` is this at work; `src/bin/gridledger-field` is a whole application on it.
+//! `examples/first_day.rs` is this at work; `field` is a whole application on it.
 //!
 //! Reading order: [`Client`] is the handle an app holds; under it [`engine`] is everything without network, runtime or
 //! thread: `engine/edits` saves, `engine/reading` reads, `engine/exchange` says what to send and what an answer

@@ -7,6 +7,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("schema", &[]),
     ("sync-core", &["gridledger-schema"]),
     ("client-sdk", &["gridledger-schema", "gridledger-core"]),
+    ("client-sdk/field", &["gridledger-schema", "gridledger-core", "gridledger-client"]),
     ("server", &["gridledger-schema", "gridledger-core"]),
     ("gridledger", &["gridledger-schema", "gridledger-core", "gridledger-client", "gridledger-server"]),
     ("tests/bench", &["gridledger-schema", "gridledger-core", "gridledger-client", "gridledger-server"]),

@@ -150,7 +150,7 @@ pub fn tests_do_not_sleep(tree: &Tree) -> Vec<Finding> {
 /// What is shown whole leaves a row in the read log. Only what proves that replicas are equal looks past that.
 pub fn only_checks_look_past_the_read_log(tree: &Tree) -> Vec<Finding> {
     const CHECKS: &[&str] = &[
-        "client-sdk/src/bin/gridledger-field/exec.rs",
+        "client-sdk/field/src/exec.rs",
         "client-sdk/src/engine/reading/check.rs",
         "gridledger/src/demo/gather.rs",
         "tests/",

@@ -1,63 +1,12 @@
-//! Values, from what was typed and to what is shown.
+//! Values from what was typed.
 
 use gridledger_schema::set::{Choice, Kind};
 use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::text::{clip, one_line, plain, short, title};
+use crate::text::clip;
 use crate::time;
-
-/// The parts of an address from the large to the small, as it is said in China; other keys follow by name.
-const ORDER: [&str; 6] = ["road", "number", "building", "unit", "floor", "room"];
-
-/// An object's parts in the order a person reads them.
-pub fn parts_in_order(parts: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
-    let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
-    let mut all: Vec<(&String, &Value)> = parts.iter().collect();
-    all.sort_by(|(a, _), (b, _)| (place(a), a).cmp(&(place(b), b)));
-    all.into_iter()
-}
-
-/// A value as a person reads it: labels for codes, times by the clock on the wall, titles for references.
-pub fn shown(app: &App, kind: &Kind, value: &Value) -> String {
-    match (kind, value) {
-        (Kind::Enum(choices), Value::String(code)) => choice_label(app, choices, code),
-        (Kind::Time, Value::Number(n)) => n.as_i64().map_or_else(|| n.to_string(), time::local),
-        (Kind::Boolean, Value::Bool(yes)) => match yes {
-            true => app.lang.pick("是", "yes").to_owned(),
-            false => app.lang.pick("否", "no").to_owned(),
-        },
-        (Kind::Ref(_), Value::String(id)) => reference(app, id),
-        (Kind::List { item, .. }, Value::Array(items)) => all_shown(app, item, items),
-        (Kind::Object { fields, .. }, Value::Object(parts)) => parts_in_order(parts)
-            .map(|(name, part)| {
-                let value = fields.get(name).map_or_else(|| plain(part), |kind| shown(app, kind, part));
-                format!("{}={value}", one_line(name))
-            })
-            .collect::<Vec<_>>()
-            .join(" "),
-        (_, value) => plain(value),
-    }
-}
-
-/// Several values in one line.
-pub fn all_shown(app: &App, kind: &Kind, items: &[Value]) -> String {
-    items.iter().map(|item| shown(app, kind, item)).collect::<Vec<_>>().join(app.lang.comma())
-}
-
-fn choice_label(app: &App, choices: &[Choice], code: &str) -> String {
-    let found = choices.iter().find(|choice| choice.code == code);
-    found.map_or_else(|| one_line(code), |choice| app.lang.label(&choice.label).to_owned())
-}
-
-fn reference(app: &App, id: &str) -> String {
-    let here = id.parse().ok().and_then(|id| app.client.get(id).ok().flatten());
-    match here {
-        Some(record) => format!("{} {}", short(record.id), title(app, &record)).trim_end().to_owned(),
-        None => clip(id, 8),
-    }
-}
 
 /// The value that was typed for a kind. What does not fit is passed on as text: the rules say why it does not.
 pub fn read(app: &App, kind: &Kind, text: &str) -> Result<Value, Failure> {

@@ -71,7 +71,7 @@ fn host_key(store: &Path, lang: Lang) -> Result<Lock, Failure> {
             let mut key = [0; 32];
             getrandom::fill(&mut key).map_err(|error| Failure::told("store", error.to_string()))?;
             write(&file, &key).map_err(|error| failed(&error))?;
-            crate::app::complain(&say!(
+            crate::output::complain(&say!(
                 lang,
                 "本机数据库已加密，密钥在 {shown}：请勿与数据库文件一起外传。",
                 "The store is encrypted; its key is {shown}: do not pass it on together with the store."

@@ -8,8 +8,9 @@ use serde_json::json;
 use crate::app::{Answer, App};
 use crate::failure::{Failure, refused};
 use crate::lang::Lang;
-use crate::text::{headline, label_of, one_line, short, table};
+use crate::text::{one_line, short, table};
 use crate::time;
+use crate::words::{headline, label_of};
 
 /// A clock further off than this is worth a word.
 const CLOCK_OFF_MS: i64 = 60_000;

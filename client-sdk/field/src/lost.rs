@@ -7,7 +7,8 @@ use crate::app::{Answer, App};
 use crate::args::LostRecord;
 use crate::failure::Failure;
 use crate::show;
-use crate::text::{label_of, one_line, short, table};
+use crate::text::{one_line, short, table};
+use crate::words::label_of;
 
 pub fn run(app: &App, what: Option<&LostRecord>) -> Result<Answer, Failure> {
     match what {

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::app::{Answer, App};
 use crate::args::Refused;
 use crate::failure::{Failure, refused};
-use crate::text::{headline, label_of, one_line, plain, short, table};
-use crate::{show, time, values};
+use crate::text::{one_line, plain, short, table};
+use crate::words::{self, headline, label_of};
+use crate::{show, time};
 
 pub fn run(app: &App, what: Option<&Refused>) -> Result<Answer, Failure> {
     match what {
@@ -133,7 +134,7 @@ fn row(app: &App, record: Option<&Record>, intent: &Intent) -> Vec<String> {
 /// An operation in a few words.
 pub fn meant(app: &App, field: Option<&Field>, op: &Op) -> String {
     let value = |kind: Option<&Kind>, value: &Value| {
-        kind.map_or_else(|| plain(value), |kind| values::shown(app, kind, value))
+        kind.map_or_else(|| plain(value), |kind| words::shown(app, kind, value))
     };
     let kind = field.map(|field| &field.kind);
     match op {

@@ -1,11 +1,10 @@
 //! Saving: new records, fields, counters, logs, events.
 
 use gridledger_client::{Intents, Purpose, Record};
-use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Merge, RecordType, Workflow};
 use serde_json::{Map, Value};
 
-use crate::app::{Answer, App};
+use crate::app::{Answer, App, unknown_area};
 use crate::args::{Append, Event, Incr, Item, New, Set};
 use crate::failure::Failure;
 use crate::{fields, values};
@@ -42,11 +41,6 @@ fn area(app: &App, given: Option<&str>) -> Result<String, Failure> {
             )))
         }
     }
-}
-
-/// The refusal of an area that is not known here.
-pub fn unknown_area(code: &str) -> Failure {
-    Refusal::new(Code::AreaUnknown, format!("no area {} here", crate::text::clip(code, 40))).into()
 }
 
 /// `verb` or `verb:{…}`.

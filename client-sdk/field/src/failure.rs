@@ -118,14 +118,14 @@ impl Failure {
 
     pub fn print(&self, lang: Lang, json: bool) {
         if json {
-            return crate::app::print_line(&self.to_json(lang).to_string());
+            return crate::output::print_line(&self.to_json(lang).to_string());
         }
         let mut line = format!("{} [{}]", crate::text::clean(&self.message(lang)), self.code());
         if let Some(hint) = self.hint(lang) {
             line.push_str("\n  → ");
             line.push_str(&hint);
         }
-        crate::app::complain(&line);
+        crate::output::complain(&line);
     }
 }
 

@@ -1,16 +1,10 @@
-//! Words on a terminal: widths, short ids, titles, and nothing that a terminal would obey.
+//! Words on a terminal: widths, short ids, and nothing that a terminal would obey.
 
-use gridledger_client::{Record, RecordId};
-use gridledger_schema::set::Label;
+use gridledger_client::RecordId;
 use serde_json::Value;
-
-use crate::app::App;
-use crate::values::shown;
 
 /// Digits of an id as people see it.
 const SHORT_DIGITS: usize = 8;
-/// Columns a title may take in a list.
-const TITLE_COLUMNS: usize = 48;
 
 /// An id as people see it.
 pub fn short(id: RecordId) -> String {
@@ -49,7 +43,7 @@ pub fn clip(text: &str, most: usize) -> String {
 }
 
 /// A text cut to `most` columns.
-fn cut(text: &str, most: usize) -> String {
+pub fn cut(text: &str, most: usize) -> String {
     if columns(text) <= most {
         return text.to_owned();
     }
@@ -92,43 +86,12 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// The label of a record type; its name where the schema does not have it.
-pub fn type_label(app: &App, name: &str) -> String {
-    let known = app.schema.record_type(name);
-    known.map_or_else(|| one_line(name), |t| app.lang.label(&t.label).to_owned())
-}
-
-/// What a record is called: its type's title field, or nothing.
-pub fn title(app: &App, record: &Record) -> String {
-    let field = app.schema.record_type(&record.record_type).and_then(|t| t.field(t.title.as_deref()?));
-    let value = field.and_then(|field| Some((field, record.view.get(&field.name)?)));
-    let title = value.map(|(field, value)| match value {
-        Value::Object(parts) => {
-            crate::values::parts_in_order(parts).map(|(_, v)| plain(v)).collect::<Vec<_>>().join(" ")
-        }
-        value => shown(app, &field.kind, value),
-    });
-    cut(&title.unwrap_or_default(), TITLE_COLUMNS)
-}
-
 /// A value with no kind known.
 pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => one_line(text),
         other => one_line(&other.to_string()),
     }
-}
-
-/// Type, short id, title.
-pub fn headline(app: &App, record: &Record) -> String {
-    let (label, id, title) = (type_label(app, &record.record_type), short(record.id), title(app, record));
-    let state = crate::show::state_of(app, record).map(|state| format!(" [{state}]")).unwrap_or_default();
-    format!("{label} {id} {title}{state}").trim_end().replace("  ", " ")
-}
-
-/// A name in the language in use, and the other language's where both help.
-pub fn label_of<'a>(app: &'a App, label: Option<&'a Label>, code: &'a str) -> &'a str {
-    label.map_or(code, |label| app.lang.label(label))
 }
 
 #[cfg(test)]

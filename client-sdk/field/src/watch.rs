@@ -6,9 +6,11 @@ use std::time::Duration;
 use gridledger_client::{Query, Record, RecordId};
 use serde_json::{Map, Value, json};
 
-use crate::app::{Answer, App, print_line, reader_is_gone};
+use crate::app::{Answer, App};
 use crate::failure::Failure;
-use crate::text::{headline, label_of, one_line};
+use crate::output::{print_line, reader_is_gone};
+use crate::text::one_line;
+use crate::words::{self, headline, label_of};
 use crate::{show, sync, time};
 
 /// What this phone showed when it was last looked at.
@@ -122,7 +124,7 @@ fn said(app: &App, json: bool, change: &str, mark: char, record: &Record, fields
     if let Some(change) = fields.get("_ticket") {
         let state = |side: &str| {
             let ticket = Record { view: json!({ "_ticket": change[side] }), ..record.clone() };
-            show::state_of(app, &ticket).unwrap_or_default()
+            words::state_of(app, &ticket).unwrap_or_default()
         };
         let (before, after) = (state("before"), state("after"));
         if before != after {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::app::{Answer, App};
 use crate::args;
 use crate::failure::Failure;
-use crate::text::{clip, headline, one_line, plain};
+use crate::text::{clip, one_line, plain};
+use crate::words::{self, headline};
 use crate::{time, values};
 
 /// Digits of the feed that tell writers apart.
@@ -39,7 +40,7 @@ fn field_of<'a>(app: &'a App, record_type: &str, path: &str) -> Option<&'a Field
 fn candidate(app: &App, kind: Option<&Kind>, candidate: &Value) -> String {
     let value = match &candidate["value"] {
         Value::Null => app.lang.pick("（空）", "(nothing)").to_owned(),
-        value => kind.map_or_else(|| plain(value), |kind| values::shown(app, kind, value)),
+        value => kind.map_or_else(|| plain(value), |kind| words::shown(app, kind, value)),
     };
     let feed = candidate["feed"].as_str().unwrap_or_default();
     let feed: String = one_line(feed).chars().take(FEED_DIGITS).collect();

@@ -16,6 +16,8 @@ mod failure;
 mod fields;
 mod lock;
 mod lost;
+mod output;
+mod records;
 mod schema;
 mod show;
 mod status;
@@ -24,6 +26,7 @@ mod text;
 mod time;
 mod values;
 mod watch;
+mod words;
 
 use std::process::ExitCode;
 

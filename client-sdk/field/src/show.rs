@@ -3,14 +3,15 @@
 use gridledger_client::{Purpose, Query, Record};
 use gridledger_core::fold::{Flag, State};
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::set::{Field, Merge, RecordType, Workflow};
+use gridledger_schema::set::{Field, Merge, RecordType};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, App};
+use crate::app::{Answer, App, unknown_area};
 use crate::args::List;
 use crate::failure::Failure;
-use crate::text::{self, clip, headline, one_line, plain, short, table, title, type_label};
-use crate::values::{self, all_shown, shown};
+use crate::text::{self, clip, one_line, plain, short, table};
+use crate::values;
+use crate::words::{all_shown, headline, shown, state_of, title, type_label};
 use crate::{conflicts, fields, time};
 
 pub fn show(app: &App, given: &str, reason: Option<&str>) -> Result<Answer, Failure> {
@@ -148,25 +149,6 @@ pub fn line(app: &App, field: Option<&Field>, value: &Value) -> String {
     lines(app, field, value).join(app.lang.pick("；", "; "))
 }
 
-fn workflow<'a>(app: &'a App, record: &Record) -> Option<&'a Workflow> {
-    app.schema.workflow(app.schema.record_type(&record.record_type)?.workflow.as_ref()?)
-}
-
-/// A ticket's state and level in words.
-pub fn state_of(app: &App, record: &Record) -> Option<String> {
-    let workflow = workflow(app, record)?;
-    let ticket = record.view.get("_ticket")?;
-    let Some(code) = ticket["state"].as_str() else {
-        return Some(app.lang.pick("草稿", "Draft").to_owned());
-    };
-    let state = text::label_of(app, workflow.state(code).map(|state| &state.label), code);
-    let level = ticket["level"].as_u64().and_then(|level| workflow.levels.get(level as usize));
-    Some(match level {
-        Some(level) => format!("{state} · {}", app.lang.label(level)),
-        None => state.to_owned(),
-    })
-}
-
 /// What a flag says happened.
 pub fn flag_sentence(app: &App, flag: &str) -> String {
     let found = Flag::ALL.into_iter().find(|known| known.as_str() == flag);
@@ -206,7 +188,7 @@ pub fn list(app: &App, given: &List) -> Result<Answer, Failure> {
     query.record_type = record_type.map(|t| t.name.clone());
     if let Some(code) = &given.area {
         if app.client.areas().iter().all(|area| area.code != *code) {
-            return Err(crate::edit::unknown_area(code));
+            return Err(unknown_area(code));
         }
         query.area = Some(code.clone());
     }

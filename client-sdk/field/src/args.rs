@@ -292,7 +292,7 @@ pub fn read() -> Result<Args, ExitCode> {
         let asked_json = std::env::args_os().any(|arg| arg == "--json");
         if error.use_stderr() && asked_json {
             let message = error.to_string();
-            crate::app::print_line(
+            crate::output::print_line(
                 &json!({ "error": { "code": "usage", "message": message.trim_end() } }).to_string(),
             );
         } else {

@@ -1,0 +1,127 @@
+//! What a command works on: the phone's client, its schema, the language; and how an answer is printed.
+
+use std::sync::Arc;
+
+use gridledger_client::{Client, ClientError, Options};
+use gridledger_schema::code::{Code, Refusal};
+use gridledger_schema::set::{RecordType, SchemaSet};
+use serde_json::Value;
+
+use crate::args::Global;
+use crate::failure::Failure;
+use crate::lang::Lang;
+use crate::lock::lock_of;
+use crate::output::print_line;
+use crate::text;
+
+/// An answer, for a program and for a person.
+pub struct Answer {
+    pub json: Value,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn new(json: Value, text: impl Into<String>) -> Self {
+        Self { json, text: text.into() }
+    }
+}
+
+/// A phone, opened.
+pub struct App {
+    pub client: Client,
+    pub schema: Arc<SchemaSet>,
+    pub lang: Lang,
+}
+
+/// The schema set a directory holds, if one was given.
+pub fn schema_of(global: &Global) -> Result<Option<Arc<SchemaSet>>, Failure> {
+    let load = |dir: &std::path::PathBuf| SchemaSet::load_dir(dir).map(Arc::new);
+    let loaded = global.schema.as_ref().map(load).transpose();
+    loaded.map_err(|error| Failure::told("schema", error.to_string()))
+}
+
+impl App {
+    /// Opens the store, which must be there.
+    pub fn open(global: &Global, lang: Lang) -> Result<Self, Failure> {
+        if !global.store.exists() {
+            let file = global.store.display();
+            let message = say!(
+                lang,
+                "这里没有本机数据库 {file}：请先注册这台设备，或用 --store 指定文件。",
+                "There is no store {file} here: enrol this device first, or name its file with --store."
+            );
+            return Err(Failure::told("not_enrolled", message));
+        }
+        Self::create(global, lang)
+    }
+
+    /// Opens the store, making it if it is not there.
+    pub fn create(global: &Global, lang: Lang) -> Result<Self, Failure> {
+        let client = open_client(global, lang)?;
+        let schema = client.schema();
+        Ok(Self { client, schema, lang })
+    }
+
+    /// A record type by name.
+    pub fn record_type(&self, name: &str) -> Result<&RecordType, Failure> {
+        self.schema.record_type(name).ok_or_else(|| unknown_type(&self.schema, name))
+    }
+
+    /// Makes a refusal of an edit name the field as a person knows it.
+    pub fn about(&self, record_type: &str, error: ClientError) -> Failure {
+        let ClientError::Refused(refusal) = error else {
+            return error.into();
+        };
+        let known = self.schema.record_type(record_type);
+        let field = refusal.field.as_deref().and_then(|name| known?.field(name));
+        let label = field.map(|field| self.lang.label(&field.label).to_owned());
+        Failure::Edit { refusal, label, record_type: record_type.to_owned() }
+    }
+}
+
+/// The certificates to trust, if some were given.
+fn roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
+    let Some(file) = &global.ca else {
+        return Ok(Vec::new());
+    };
+    std::fs::read(file).map_err(|error| {
+        let shown = file.display();
+        let message = say!(
+            lang,
+            "读不了证书文件 {shown}：{error}",
+            "The certificates in {shown} cannot be read: {error}"
+        );
+        Failure::told("certificates", message)
+    })
+}
+
+fn open_client(global: &Global, lang: Lang) -> Result<Client, Failure> {
+    let options = Options { schema: schema_of(global)?, roots: roots(global, lang)?, ..Options::default() };
+    let lock = lock_of(global, &global.store, lang)?;
+    Ok(Client::open(&global.store, &lock, options)?)
+}
+
+/// The refusal of a type that is not in the schema, with those that are.
+pub fn unknown_type(schema: &SchemaSet, name: &str) -> Failure {
+    let names: Vec<&str> = schema.types.keys().map(String::as_str).collect();
+    let rule = format!("no type {}; there are {}", text::clip(name, 40), names.join(", "));
+    Refusal::new(Code::TypeUnknown, rule).into()
+}
+
+pub fn unknown_record(text: &str) -> Failure {
+    Refusal::new(Code::RecordUnknown, format!("no record {} on this phone", text::clip(text, 40))).into()
+}
+
+/// Prints an answer.
+pub fn print(answer: &Answer, json: bool) {
+    if json {
+        print_line(&answer.json.to_string());
+    } else {
+        print_line(answer.text.trim_end());
+    }
+}
+
+/// The refusal of an area that is not known here.
+pub fn unknown_area(code: &str) -> Failure {
+    Refusal::new(Code::AreaUnknown, format!("no area {} here", text::clip(code, 40))).into()
+}

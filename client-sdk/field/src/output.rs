@@ -1,0 +1,31 @@
+//! Lines on standard output and standard error.
+
+use std::io::{ErrorKind, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether whoever read the standard output has gone.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Prints a line; whoever closed the pipe does not want it. Where the line cannot be written for another reason, what
+/// follows would be of no use: the program ends with 1.
+pub fn print_line(line: &str) {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => READER_GONE.store(true, Ordering::Relaxed),
+        Err(error) => {
+            complain(&error.to_string());
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Whether nobody reads what is printed any more.
+pub fn reader_is_gone() -> bool {
+    READER_GONE.load(Ordering::Relaxed)
+}
+
+/// Prints a line on standard error.
+pub fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
