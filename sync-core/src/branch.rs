@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use automerge::{Automerge, Change, ChangeHash, ReadDoc as _};
 use gridledger_schema::ids::FeedId;
 
-use crate::derive::{Authored, DeriveError, Seen, commit};
+use crate::derive::{Authored, DeriveError, Seen, commit_change};
 use crate::document::Document;
 
 /// How many changes of each feed were seen.
@@ -54,7 +54,7 @@ impl Document {
         let branch = self.branch_at(clock)?;
         let attempt = std::panic::AssertUnwindSafe(|| {
             let mut doc = branch.past.doc.clone();
-            commit(&mut doc, authored, facet).map(|hash| (doc, hash))
+            commit_change(&mut doc, authored, facet).map(|hash| (doc, hash))
         });
         let (doc, hash) = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
         branch.past.doc = doc;
@@ -108,36 +108,36 @@ impl Document {
     pub fn changes_to_copy(&self, seen: &Seen) -> u64 {
         let Seen::Clock(clock) = seen else { return 0 };
         let held: &[_] = self.branch.as_ref().map_or(&[], |branch| &branch.held);
-        if *held == *sorted(clock) { 0 } else { self.change_count() as u64 }
+        if *held == *sort_clock(clock) { 0 } else { self.change_count() as u64 }
     }
 
     /// The branch that holds exactly the seen changes.
     fn branch_at(&mut self, clock: &[(FeedId, u64)]) -> Result<&mut Branch, DeriveError> {
-        let wanted = sorted(clock);
+        let wanted = sort_clock(clock);
         if self.branch.as_ref().is_none_or(|branch| branch.held != wanted) {
             self.settle()?;
-            let heads = self.latest_of(&wanted).ok_or(DeriveError::SeenUnknown)?;
+            let heads = self.find_latest(&wanted).ok_or(DeriveError::SeenUnknown)?;
             let kept = self.branch.take().filter(|branch| branch.is_within(&wanted));
             let attempt = std::panic::AssertUnwindSafe(|| match kept {
-                Some(kept) => extended(&self.doc, kept.past.doc, &heads),
-                None => forked(&self.doc, &heads),
+                Some(kept) => extend_to(&self.doc, kept.past.doc, &heads),
+                None => fork_at(&self.doc, &heads),
             });
             let doc = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
-            self.branch = Some(Box::new(Branch { held: wanted, past: Self::of(doc), ahead: false }));
+            self.branch = Some(Box::new(Branch { held: wanted, past: Self::wrap(doc), ahead: false }));
         }
         Ok(self.branch.as_mut().expect("BUG: it was just made"))
     }
 }
 
 /// Sorts a clock and drops feeds with a count of 0.
-fn sorted(clock: &[(FeedId, u64)]) -> Clock {
+fn sort_clock(clock: &[(FeedId, u64)]) -> Clock {
     let mut sorted: Clock = clock.iter().filter(|(_, n)| *n > 0).copied().collect();
     sorted.sort_unstable();
     sorted
 }
 
 /// Forks the document at these heads.
-pub(crate) fn forked(doc: &Automerge, heads: &[ChangeHash]) -> Result<Automerge, DeriveError> {
+pub(crate) fn fork_at(doc: &Automerge, heads: &[ChangeHash]) -> Result<Automerge, DeriveError> {
     if heads.is_empty() {
         return Ok(Document::new().doc);
     }
@@ -145,7 +145,7 @@ pub(crate) fn forked(doc: &Automerge, heads: &[ChangeHash]) -> Result<Automerge,
 }
 
 /// Extends a former state of the document by the changes it lacks up to these heads.
-fn extended(doc: &Automerge, mut past: Automerge, heads: &[ChangeHash]) -> Result<Automerge, DeriveError> {
+fn extend_to(doc: &Automerge, mut past: Automerge, heads: &[ChangeHash]) -> Result<Automerge, DeriveError> {
     let (mut next, mut met, mut lacking) = (heads.to_vec(), HashSet::new(), Vec::new());
     while let Some(hash) = next.pop() {
         if !met.insert(hash) || past.get_change_meta_by_hash(&hash).is_some() {

@@ -21,7 +21,7 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::branch::forked;
+use crate::branch::fork_at;
 use crate::canonical;
 use crate::document::{Document, inner_key, intent_id, time_key};
 use crate::fold::{self, Verb};
@@ -86,7 +86,7 @@ impl Document {
     ) -> Result<[u8; 32], DeriveError> {
         let attempt = std::panic::AssertUnwindSafe(|| {
             let mut next = self.doc.clone();
-            commit(&mut next, authored, facet).map(|hash| (next, hash))
+            commit_change(&mut next, authored, facet).map(|hash| (next, hash))
         });
         let (next, hash) = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
         self.doc = next;
@@ -98,8 +98,8 @@ impl Document {
         let Seen::Clock(clock) = seen else {
             return Ok(self.clone());
         };
-        let heads = self.latest_of(clock).ok_or(DeriveError::SeenUnknown)?;
-        Ok(Self::of(forked(&self.doc, &heads)?))
+        let heads = self.find_latest(clock).ok_or(DeriveError::SeenUnknown)?;
+        Ok(Self::wrap(fork_at(&self.doc, &heads)?))
     }
 
     /// Writes what was seen as a clock.
@@ -112,7 +112,7 @@ impl Document {
 }
 
 /// Makes the entry's change in `doc`. An entry without effect leaves an empty change.
-pub(crate) fn commit(
+pub(crate) fn commit_change(
     doc: &mut Automerge,
     authored: Authored<'_>,
     facet: u8,
@@ -128,7 +128,7 @@ pub(crate) fn commit(
     // The index counts within the facet: a reader of one facet gets only its intents, and must derive the
     // same change.
     for (index, intent) in entry.intents.iter().filter(|i| i.facet == facet).enumerate() {
-        apply(&mut tx, authored, (index, intent), &mut latest)?;
+        apply_intent(&mut tx, authored, (index, intent), &mut latest)?;
     }
     let options = || CommitOptions::default().with_time(entry.at);
     let (hash, _) = tx.commit_with(options());
@@ -149,7 +149,7 @@ fn ensure_containers(
             _ => continue,
         };
         if !container.is_at(doc, &intent.field)? {
-            let mut genesis = genesis(record, facet, &intent.field, container)?;
+            let mut genesis = make_genesis(record, facet, &intent.field, container)?;
             doc.merge(&mut genesis)?;
         }
     }
@@ -188,7 +188,7 @@ pub(crate) fn genesis_feed(record: RecordId, facet: u8, field: &str) -> FeedId {
 }
 
 /// Makes the document that holds one empty counter or text.
-pub(crate) fn genesis(
+pub(crate) fn make_genesis(
     record: RecordId,
     facet: u8,
     field: &str,
@@ -205,7 +205,7 @@ pub(crate) fn genesis(
     Ok(doc)
 }
 
-fn apply(
+fn apply_intent(
     tx: &mut Transaction<'_>,
     by: Authored<'_>,
     (index, intent): (usize, &Intent),
@@ -213,16 +213,16 @@ fn apply(
 ) -> Result<(), AutomergeError> {
     let field = intent.field.as_str();
     match &intent.op {
-        Op::Put { value } => tx.put(ROOT, field, scalar(value)),
+        Op::Put { value } => tx.put(ROOT, field, to_scalar(value)),
         Op::Raise { value } => raise(tx, field, *value),
         Op::Increment { by } => increment(tx, field, *by),
         Op::Splice { pos, delete, insert } => splice(tx, field, *pos as usize, *delete as usize, insert),
         Op::Add { item } => tx.put(ROOT, inner_key(field, item), true),
         Op::Remove { item } => tx.put(ROOT, inner_key(field, item), false),
-        Op::Append { value } => tx.put(ROOT, log_key(by, field, index), bytes(value)),
+        Op::Append { value } => tx.put(ROOT, log_key(by, field, index), to_bytes(value)),
         Op::SetChild { child, value } => set_child(tx, field, child, value),
         Op::RemoveChild { child } => tx.put(ROOT, inner_key(field, child), false),
-        Op::Event { verb, args } => event(tx, by, (field, index), (verb, args), latest),
+        Op::Event { verb, args } => put_event(tx, by, (field, index), (verb, args), latest),
     }
 }
 
@@ -230,17 +230,17 @@ fn log_key(by: Authored<'_>, field: &str, index: usize) -> String {
     inner_key(field, &format!("{}.{}", time_key(by.entry.at), intent_id(by.feed, by.entry.n, index)))
 }
 
-fn scalar(value: &Value) -> ScalarValue {
+fn to_scalar(value: &Value) -> ScalarValue {
     match value {
         Value::Null => ScalarValue::Null,
         Value::Bool(b) => (*b).into(),
         Value::String(s) => s.as_str().into(),
         Value::Number(n) => n.as_i64().map_or_else(|| n.as_f64().unwrap_or(0.0).into(), Into::into),
-        Value::Array(_) | Value::Object(_) => bytes(value),
+        Value::Array(_) | Value::Object(_) => to_bytes(value),
     }
 }
 
-fn bytes(value: &Value) -> ScalarValue {
+fn to_bytes(value: &Value) -> ScalarValue {
     let mut out = minicbor::Encoder::new(Vec::new());
     canonical::write_value(&mut out, value).expect("BUG: writing to a Vec cannot fail");
     ScalarValue::Bytes(out.into_writer())
@@ -288,7 +288,7 @@ fn set_child(
 ) -> Result<(), AutomergeError> {
     let key = inner_key(field, child);
     tx.put(ROOT, key.as_str(), true)?;
-    value.iter().try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), scalar(value)))
+    value.iter().try_for_each(|(name, value)| tx.put(ROOT, inner_key(&key, name), to_scalar(value)))
 }
 
 /// The latest events of each events field while an entry is derived.
@@ -297,27 +297,27 @@ struct Latest(BTreeMap<String, Vec<String>>);
 
 impl Latest {
     /// The latest events of a field: the stored ones, or those that the entry added.
-    fn of(&mut self, tx: &Transaction<'_>, field: &str) -> &mut Vec<String> {
+    fn find(&mut self, tx: &Transaction<'_>, field: &str) -> &mut Vec<String> {
         self.0
             .entry(field.to_owned())
-            .or_insert_with(|| fold::latest(&crate::project::stored_events(tx, field)))
+            .or_insert_with(|| fold::latest(&crate::project::read_stored_events(tx, field)))
     }
 }
 
 /// Writes an event. Its parents are the latest events that its author had seen, including those of the same
 /// entry.
-fn event(
+fn put_event(
     tx: &mut Transaction<'_>,
     by: Authored<'_>,
     (field, index): (&str, usize),
     (verb, args): (&str, &Map<String, Value>),
     latest: &mut Latest,
 ) -> Result<(), AutomergeError> {
-    let latest = latest.of(tx, field);
+    let latest = latest.find(tx, field);
     let stored = serde_json::json!({ "a": by.author, "p": latest, "r": args, "v": verb });
     // Readers skip an event with an unknown verb, so it becomes nobody's parent.
     if verb.parse::<Verb>().is_ok() {
         *latest = vec![intent_id(by.feed, by.entry.n, index)];
     }
-    tx.put(ROOT, log_key(by, field, index), bytes(&stored))
+    tx.put(ROOT, log_key(by, field, index), to_bytes(&stored))
 }

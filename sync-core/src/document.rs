@@ -47,11 +47,11 @@ impl Default for Document {
 impl Document {
     /// An empty document.
     pub fn new() -> Self {
-        Self::of(Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint))
+        Self::wrap(Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint))
     }
 
     /// Wraps an Automerge document.
-    pub(crate) fn of(doc: Automerge) -> Self {
+    pub(crate) fn wrap(doc: Automerge) -> Self {
         Self { doc, branch: None }
     }
 
@@ -61,13 +61,13 @@ impl Document {
         let options = LoadOptions::new()
             .text_encoding(TextEncoding::UnicodeCodePoint)
             .verification_mode(VerificationMode::DontCheck);
-        Ok(Self::of(Automerge::load_with_options(bytes, options)?))
+        Ok(Self::wrap(Automerge::load_with_options(bytes, options)?))
     }
 
     /// Loads a snapshot from the network. Every hash is computed and checked.
     pub fn load_checked(bytes: &[u8]) -> Result<Self, AutomergeError> {
         let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
-        Ok(Self::of(Automerge::load_with_options(bytes, options)?))
+        Ok(Self::wrap(Automerge::load_with_options(bytes, options)?))
     }
 
     /// Saves the document in one piece.
@@ -97,7 +97,7 @@ impl Document {
         let mut clock = before.clone();
         let own = self.doc.get_changes_meta(&[]).into_iter();
         for meta in own.filter(|meta| meta.message.is_none()) {
-            if let Some(feed) = feed_of(&meta.actor) {
+            if let Some(feed) = actor_feed(&meta.actor) {
                 let total = before.get(&feed).copied().unwrap_or(0) + meta.seq;
                 let n = clock.entry(feed).or_insert(0);
                 *n = total.max(*n);
@@ -160,10 +160,10 @@ impl Document {
         let mut on = BTreeMap::new();
         let deps = made.deps.iter().filter_map(|hash| doc.get_change_meta_by_hash(hash));
         for meta in &deps.collect::<Vec<_>>() {
-            let Some(feed) = feed_of(&meta.actor) else {
+            let Some(feed) = actor_feed(&meta.actor) else {
                 continue;
             };
-            match message(meta) {
+            match read_message(meta) {
                 Some(Message::Seal) => _ = on.insert(feed, meta.seq),
                 None if known.iter().any(|(k, _)| *k == feed) => {
                     _ = on.insert(feed, count(&feed) + meta.seq);
@@ -171,7 +171,7 @@ impl Document {
                 Some(Message::Link(..) | Message::Text) | None => {}
             }
         }
-        if !covers(&before, known) {
+        if !covers_base(&before, known) {
             for (feed, n) in known.iter().filter(|(feed, _)| before.contains_key(feed)) {
                 on.entry(*feed).or_insert((*n).min(count(feed)));
             }
@@ -182,10 +182,10 @@ impl Document {
     /// The latest changes among those that `wanted` names as (feed, number of its changes). For a feed's own
     /// changes it is the one of that number. For a base it is the seal if all its changes are named, else
     /// each feed's last link up to that number. `None` if a change is not here.
-    pub(crate) fn latest_of(&self, wanted: &[(FeedId, u64)]) -> Option<Vec<ChangeHash>> {
+    pub(crate) fn find_latest(&self, wanted: &[(FeedId, u64)]) -> Option<Vec<ChangeHash>> {
         let before = self.base().map(|base| base.clock).unwrap_or_default();
         let metas = self.doc.get_changes_meta(&[]);
-        let whole = covers(&before, wanted);
+        let whole = covers_base(&before, wanted);
         let mut latest = Vec::new();
         for (feed, n) in wanted {
             let count = before.get(feed).copied().unwrap_or(0);
@@ -194,11 +194,11 @@ impl Document {
                 let found = found.find(|m| m.seq == seq && m.actor.to_bytes() == feed.0)?;
                 latest.push(found.hash);
             } else if !whole {
-                latest.extend(last_links(&metas, *feed, *n));
+                latest.extend(find_last_links(&metas, *feed, *n));
             }
         }
         if whole {
-            let seal = |m: &&ChangeMetadata<'_>| matches!(message(m), Some(Message::Seal));
+            let seal = |m: &&ChangeMetadata<'_>| matches!(read_message(m), Some(Message::Seal));
             latest.extend(metas.iter().find(seal).map(|m| m.hash));
         }
         Some(latest)
@@ -206,21 +206,21 @@ impl Document {
 }
 
 /// Whether an author had seen all changes that a base is made of.
-fn covers(base: &BTreeMap<FeedId, u64>, seen: &[(FeedId, u64)]) -> bool {
+fn covers_base(base: &BTreeMap<FeedId, u64>, seen: &[(FeedId, u64)]) -> bool {
     let has = |(feed, count): (&FeedId, &u64)| seen.iter().any(|(f, n)| f == feed && n >= count);
     !base.is_empty() && base.iter().all(has)
 }
 
 /// The message of a base's change; `None` for any other change.
-pub(crate) fn message(meta: &ChangeMetadata<'_>) -> Option<Message> {
-    meta.message.as_deref().and_then(Message::of)
+pub(crate) fn read_message(meta: &ChangeMetadata<'_>) -> Option<Message> {
+    meta.message.as_deref().and_then(Message::parse)
 }
 
 /// Finds, in each lane of a feed, the last link up to its change `n`.
-fn last_links(metas: &[ChangeMetadata<'_>], feed: FeedId, n: u64) -> impl Iterator<Item = ChangeHash> {
+fn find_last_links(metas: &[ChangeMetadata<'_>], feed: FeedId, n: u64) -> impl Iterator<Item = ChangeHash> {
     let mut last = BTreeMap::new();
     for meta in metas {
-        if let Some(Message::Link(of, at)) = message(meta)
+        if let Some(Message::Link(of, at)) = read_message(meta)
             && of == feed
             && at <= n
         {
@@ -234,15 +234,15 @@ fn last_links(metas: &[ChangeMetadata<'_>], feed: FeedId, n: u64) -> impl Iterat
 }
 
 /// The feed whose value a change brought: its actor, or in a base the feed that the value came from.
-pub(crate) fn author_of(meta: &ChangeMetadata<'_>) -> Option<FeedId> {
-    match message(meta) {
+pub(crate) fn find_author(meta: &ChangeMetadata<'_>) -> Option<FeedId> {
+    match read_message(meta) {
         Some(Message::Link(feed, _)) => Some(feed),
-        _ => feed_of(&meta.actor),
+        _ => actor_feed(&meta.actor),
     }
 }
 
 /// The feed of an actor; `None` if its id is not 16 bytes long.
-pub(crate) fn feed_of(actor: &ActorId) -> Option<FeedId> {
+pub(crate) fn actor_feed(actor: &ActorId) -> Option<FeedId> {
     actor.to_bytes().try_into().ok().map(FeedId)
 }
 

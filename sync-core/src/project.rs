@@ -8,7 +8,7 @@ use gridledger_schema::set::{CONSENTS, Merge, RecordType};
 use serde_json::{Map, Value, json};
 
 use crate::canonical;
-use crate::document::{Document, author_of};
+use crate::document::{Document, find_author};
 use crate::fold::{self, Event, Ticket};
 
 /// A record as a reader sees it.
@@ -46,13 +46,13 @@ impl View {
             out.insert("_conflicts".into(), json!(self.conflicts));
         }
         if let Some(ticket) = &self.ticket {
-            out.insert("_ticket".into(), ticket_json(ticket));
+            out.insert("_ticket".into(), ticket_to_json(ticket));
         }
         Value::Object(out)
     }
 }
 
-fn ticket_json(ticket: &Ticket) -> Value {
+fn ticket_to_json(ticket: &Ticket) -> Value {
     json!({
         "state": ticket.state, "level": ticket.level, "cycle": ticket.cycle,
         "assignees": ticket.assignees, "co_handlers": ticket.co_handlers, "flags": ticket.flags,
@@ -64,7 +64,7 @@ pub fn project<'a>(record_type: &RecordType, facets: impl IntoIterator<Item = &'
     let mut view = View::default();
     for document in facets {
         for item in document.doc.map_range(ROOT, ..) {
-            place(&mut view, record_type, document, item);
+            place_item(&mut view, record_type, document, item);
         }
     }
     for field in record_type.fields.values() {
@@ -75,50 +75,50 @@ pub fn project<'a>(record_type: &RecordType, facets: impl IntoIterator<Item = &'
         }
     }
     if !view.withdrawn.is_empty() {
-        withhold(&mut view, record_type);
+        hide_withdrawn(&mut view, record_type);
     }
     view
 }
 
 /// Hides the fields that need a withdrawn purpose, wherever their values still stand.
-fn withhold(view: &mut View, record_type: &RecordType) {
+fn hide_withdrawn(view: &mut View, record_type: &RecordType) {
     let needs = |name: &str| record_type.field(name)?.privacy.consent.as_ref();
     let gone = |name: &str| needs(name).is_some_and(|purpose| view.withdrawn.contains(purpose));
     view.fields.retain(|name, _| !gone(name));
     view.conflicts.retain(|key, _| !gone(key.split('/').next().unwrap_or(key)));
 }
 
-fn place(view: &mut View, record_type: &RecordType, document: &Document, item: MapRangeItem<'_>) {
+fn place_item(view: &mut View, record_type: &RecordType, document: &Document, item: MapRangeItem<'_>) {
     let (name, inner) = match item.key.split_once('/') {
         Some((name, inner)) => (name, Some(inner)),
         None => (&*item.key, None),
     };
     let merge = record_type.fields.get(name).map_or(Merge::Register, |field| field.merge);
     match (inner, merge) {
-        (None, Merge::Text) => _ = view.fields.insert(name.into(), text(document, &item).into()),
-        (None, Merge::Max) => _ = view.fields.insert(name.into(), largest(document, name)),
-        (None, _) => register(view, document, name, &item),
+        (None, Merge::Text) => _ = view.fields.insert(name.into(), read_text(document, &item).into()),
+        (None, Merge::Max) => _ = view.fields.insert(name.into(), find_largest(document, name)),
+        (None, _) => show_register(view, document, name, &item),
         (Some(inner), Merge::SetAddWins | Merge::SetRemoveWins) => {
             let stays = merge == Merge::SetAddWins;
-            let inside = set_item(view, document, &item, name, inner, stays);
+            let inside = show_set_item(view, document, &item, name, inner, stays);
             if name == CONSENTS && !inside {
                 view.withdrawn.insert(inner.to_owned());
             }
         }
-        (Some(_), Merge::Log) => _ = list(view, name).map(|list| list.push(plain(&item.value))),
-        (Some(inner), Merge::Map) => child(view, document, &item, name, inner),
-        (Some(inner), Merge::Events) => view.events.extend(event(inner, &plain(&item.value))),
+        (Some(_), Merge::Log) => _ = list_mut(view, name).map(|list| list.push(to_json_value(&item.value))),
+        (Some(inner), Merge::Map) => show_child(view, document, &item, name, inner),
+        (Some(inner), Merge::Events) => view.events.extend(read_event(inner, &to_json_value(&item.value))),
         (Some(_), _) => {}
     }
 }
 
-fn list<'a>(view: &'a mut View, name: &str) -> Option<&'a mut Vec<Value>> {
+fn list_mut<'a>(view: &'a mut View, name: &str) -> Option<&'a mut Vec<Value>> {
     view.fields.entry(name).or_insert_with(|| Value::Array(Vec::new())).as_array_mut()
 }
 
-fn register(view: &mut View, document: &Document, name: &str, item: &MapRangeItem<'_>) {
+fn show_register(view: &mut View, document: &Document, name: &str, item: &MapRangeItem<'_>) {
     let value = if item.conflict {
-        let mut candidates = candidates(document, &item.key);
+        let mut candidates = list_candidates(document, &item.key);
         let first = candidates.first().map_or(Value::Null, |c| c.value.clone());
         candidates.dedup_by(|a, b| a.value == b.value);
         if candidates.len() > 1 {
@@ -126,7 +126,7 @@ fn register(view: &mut View, document: &Document, name: &str, item: &MapRangeIte
         }
         first
     } else {
-        plain(&item.value)
+        to_json_value(&item.value)
     };
     if !value.is_null() {
         view.fields.insert(name.into(), value);
@@ -135,34 +135,34 @@ fn register(view: &mut View, document: &Document, name: &str, item: &MapRangeIte
 
 /// Lists the concurrent values of a key. The value to show comes first: the one of the latest corrected time,
 /// then of the highest feed id.
-fn candidates(document: &Document, key: &str) -> Vec<Candidate> {
+fn list_candidates(document: &Document, key: &str) -> Vec<Candidate> {
     let all = document.doc.get_all(ROOT, key).unwrap_or_default();
     let mut found: Vec<Candidate> = all
         .into_iter()
         .filter_map(|(value, id)| {
             let hash = document.doc.hash_for_opid(&id)?;
             let meta = document.doc.get_change_meta_by_hash(&hash)?;
-            let feed = author_of(&meta)?.to_string();
-            Some(Candidate { value: plain_scalar(value.as_scalar()?), feed, at: meta.timestamp })
+            let feed = find_author(&meta)?.to_string();
+            Some(Candidate { value: scalar_to_json(value.as_scalar()?), feed, at: meta.timestamp })
         })
         .collect();
     found.sort_by(|a, b| (b.at, &b.feed).cmp(&(a.at, &a.feed)));
     found
 }
 
-fn largest(document: &Document, name: &str) -> Value {
+fn find_largest(document: &Document, name: &str) -> Value {
     let all = document.doc.get_all(ROOT, name).unwrap_or_default();
     all.iter().filter_map(|(v, _)| v.as_i64()).max().map_or(Value::Null, Value::from)
 }
 
-fn text(document: &Document, item: &MapRangeItem<'_>) -> String {
+fn read_text(document: &Document, item: &MapRangeItem<'_>) -> String {
     match item.value {
         ValueRef::Object(ObjType::Text) => document.doc.text(item.id()).unwrap_or_default(),
         _ => String::new(),
     }
 }
 
-fn set_item(
+fn show_set_item(
     view: &mut View,
     document: &Document,
     item: &MapRangeItem<'_>,
@@ -175,9 +175,9 @@ fn set_item(
         let mut votes = all.iter().map(|(v, _)| v.as_bool() == Some(true));
         if add_wins { votes.any(|v| v) } else { votes.all(|v| v) }
     } else {
-        plain(&item.value) == Value::Bool(true)
+        to_json_value(&item.value) == Value::Bool(true)
     };
-    if let Some(list) = list(view, name)
+    if let Some(list) = list_mut(view, name)
         && inside
     {
         list.push(member.into());
@@ -187,7 +187,7 @@ fn set_item(
 
 /// Projects a child or one of its keys. A child stays while somebody who had not seen its removal still
 /// writes to it.
-fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, inner: &str) {
+fn show_child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &str, inner: &str) {
     let children = view.fields.entry(name).or_insert_with(|| Value::Object(Map::new()));
     let Some(children) = children.as_object_mut() else {
         return;
@@ -197,7 +197,7 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
             let all = document.doc.get_all(ROOT, &*item.key).unwrap_or_default();
             all.iter().any(|(v, _)| v.as_bool() == Some(true))
         } else {
-            plain(&item.value) == Value::Bool(true)
+            to_json_value(&item.value) == Value::Bool(true)
         };
         if stays {
             children.insert(inner.into(), Value::Object(Map::new()));
@@ -209,23 +209,23 @@ fn child(view: &mut View, document: &Document, item: &MapRangeItem<'_>, name: &s
         return;
     };
     let value = if item.conflict {
-        let found = candidates(document, &item.key);
+        let found = list_candidates(document, &item.key);
         let first = found.first().map_or(Value::Null, |c| c.value.clone());
         if found.iter().any(|c| c.value != first) {
             view.conflicts.insert(item.key.to_string(), found);
         }
         first
     } else {
-        plain(&item.value)
+        to_json_value(&item.value)
     };
     fields.insert(key.into(), value);
 }
 
-fn plain(value: &ValueRef<'_>) -> Value {
-    value.clone().into_value().as_scalar().map_or(Value::Null, plain_scalar)
+fn to_json_value(value: &ValueRef<'_>) -> Value {
+    value.clone().into_value().as_scalar().map_or(Value::Null, scalar_to_json)
 }
 
-fn plain_scalar(scalar: &ScalarValue) -> Value {
+fn scalar_to_json(scalar: &ScalarValue) -> Value {
     match scalar {
         ScalarValue::Bytes(bytes) => {
             canonical::read_value(&mut minicbor::Decoder::new(bytes), 0).unwrap_or(Value::Null)
@@ -241,16 +241,16 @@ fn plain_scalar(scalar: &ScalarValue) -> Value {
 }
 
 /// Reads the events stored in a field, in time order.
-pub(crate) fn stored_events(doc: &impl ReadDoc, field: &str) -> Vec<Event> {
+pub(crate) fn read_stored_events(doc: &impl ReadDoc, field: &str) -> Vec<Event> {
     let prefix = format!("{field}/");
     let end = format!("{field}0"); // '0' follows '/'
     doc.map_range(ROOT, prefix.clone()..end)
-        .filter_map(|item| event(item.key.strip_prefix(&prefix)?, &plain(&item.value)))
+        .filter_map(|item| read_event(item.key.strip_prefix(&prefix)?, &to_json_value(&item.value)))
         .collect()
 }
 
 /// Reads an event from its key (`TIME.FEED.N.I`) and stored value.
-fn event(key: &str, stored: &Value) -> Option<Event> {
+fn read_event(key: &str, stored: &Value) -> Option<Event> {
     let (time, id) = key.split_once('.')?;
     let texts =
         |v: &Value| Some(v.as_array()?.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect());

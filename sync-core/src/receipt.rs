@@ -13,14 +13,14 @@ use sha2::{Digest as _, Sha256};
 use crate::suite::{self, Kind};
 
 /// The suite and the kind under which a receipt is signed.
-fn form(receipt: &Receipt) -> (Suite, Kind) {
+fn signature_form(receipt: &Receipt) -> (Suite, Kind) {
     receipt.suite.map_or((Suite::Ed25519Sha256, Kind::Receipt), |suite| (suite, Kind::Verdicts))
 }
 
 /// The bytes that are signed: u64 generation, feed, u64 first, u64 n, hash, then for each refusal u64 number
 /// and code, ended by a zero byte. The number of refusals (u32) stands before them, except in the form of
 /// protocol 1.
-fn signed(epoch: ServerEpoch, receipt: &Receipt) -> Vec<u8> {
+fn signed_bytes(epoch: ServerEpoch, receipt: &Receipt) -> Vec<u8> {
     let mut out = epoch.0.to_be_bytes().to_vec();
     out.extend(receipt.feed.0);
     out.extend(receipt.first.to_be_bytes());
@@ -39,14 +39,14 @@ fn signed(epoch: ServerEpoch, receipt: &Receipt) -> Vec<u8> {
 
 /// Signs a receipt in the form that its suite names.
 pub fn sign(key: &SigningKey, epoch: ServerEpoch, receipt: &mut Receipt) {
-    let (suite, kind) = form(receipt);
-    receipt.signature = suite::sign(suite, key, kind, &[&signed(epoch, receipt)]);
+    let (suite, kind) = signature_form(receipt);
+    receipt.signature = suite::sign(suite, key, kind, &[&signed_bytes(epoch, receipt)]);
 }
 
 /// Whether the server signed the receipt.
 pub fn verify(key: &VerifyingKey, epoch: ServerEpoch, receipt: &Receipt) -> bool {
-    let (suite, kind) = form(receipt);
-    suite::verify(suite, key, kind, &[&signed(epoch, receipt)], &receipt.signature)
+    let (suite, kind) = signature_form(receipt);
+    suite::verify(suite, key, kind, &[&signed_bytes(epoch, receipt)], &receipt.signature)
 }
 
 /// The entries whose verdict a receipt proves, once its signature holds and its hash is that of entry `n` in

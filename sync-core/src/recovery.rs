@@ -17,7 +17,7 @@ use crate::suite::{self, Kind};
 
 /// The bytes of a notice that are signed: both generations (u64), the start (i64), and for each feed its id
 /// and last entry (u64).
-fn signed(notice: &Restored) -> Vec<u8> {
+fn signed_bytes(notice: &Restored) -> Vec<u8> {
     let mut out = notice.former.0.to_be_bytes().to_vec();
     out.extend(notice.epoch.0.to_be_bytes());
     out.extend(notice.at.to_be_bytes());
@@ -29,20 +29,20 @@ fn signed(notice: &Restored) -> Vec<u8> {
 }
 
 /// The suite and the kind under which a notice is signed.
-fn form(notice: &Restored) -> (Suite, Kind) {
+fn signature_form(notice: &Restored) -> (Suite, Kind) {
     notice.suite.map_or((Suite::Ed25519Sha256, Kind::Restored), |suite| (suite, Kind::Notice))
 }
 
 /// Signs a notice in the form that its suite names.
 pub fn sign(key: &SigningKey, notice: &mut Restored) {
-    let (suite, kind) = form(notice);
-    notice.signature = suite::sign(suite, key, kind, &[&signed(notice)]);
+    let (suite, kind) = signature_form(notice);
+    notice.signature = suite::sign(suite, key, kind, &[&signed_bytes(notice)]);
 }
 
 /// Whether the server signed the notice.
 pub fn verify(key: &VerifyingKey, notice: &Restored) -> bool {
-    let (suite, kind) = form(notice);
-    suite::verify(suite, key, kind, &[&signed(notice)], &notice.signature)
+    let (suite, kind) = signature_form(notice);
+    suite::verify(suite, key, kind, &[&signed_bytes(notice)], &notice.signature)
 }
 
 /// The number of a generation that began at `at` (ms since 1970): the second, shifted by 24 bits, then 24

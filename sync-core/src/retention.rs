@@ -42,7 +42,7 @@ pub fn due<'a>(
         let Some(days) = field.privacy.retain_days else {
             continue;
         };
-        let (until, later) = asked.of(field, i64::from(days) * DAY_MS);
+        let (until, later) = asked.find_due(field, i64::from(days) * DAY_MS);
         due.extend(until.map(|until| Due { field: field.name.clone(), until }));
         next = next.into_iter().chain(later).min();
     }
@@ -80,7 +80,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     /// The time up to which a field's units are due, and the time when the next one is.
-    fn of(&mut self, field: &Field, kept_ms: i64) -> (Option<i64>, Option<i64>) {
+    fn find_due(&mut self, field: &Field, kept_ms: i64) -> (Option<i64>, Option<i64>) {
         let Some(document) = self.documents.get(&field.facet) else {
             return (None, None);
         };
@@ -93,8 +93,8 @@ impl Asked<'_> {
         let (counted, until) = match self.record_type.retain_from(field) {
             RetainFrom::Written => (times, self.now - kept_ms),
             RetainFrom::Changed => (vec![document.changed_at()], document.changed_at()),
-            RetainFrom::Closed => (closed_at(self.view()).into_iter().collect(), self.now),
-            RetainFrom::Field(name) => (time_in(self.view(), name).into_iter().collect(), self.now),
+            RetainFrom::Closed => (find_closing_time(self.view()).into_iter().collect(), self.now),
+            RetainFrom::Field(name) => (read_time(self.view(), name).into_iter().collect(), self.now),
         };
         let ends: Vec<i64> = counted.iter().map(|at| at.saturating_add(kept_ms)).collect();
         let is_due = ends.iter().any(|end| *end <= self.now);
@@ -109,7 +109,7 @@ impl Asked<'_> {
 }
 
 /// The time at which a ticket without open obligations ended.
-fn closed_at(view: &View) -> Option<i64> {
+fn find_closing_time(view: &View) -> Option<i64> {
     let ticket = view.ticket.as_ref()?;
     if ticket.state.is_none_or(State::is_open) {
         return None;
@@ -121,6 +121,6 @@ fn closed_at(view: &View) -> Option<i64> {
     ended.map(|event| event.at).max()
 }
 
-fn time_in(view: &View, field: &str) -> Option<i64> {
+fn read_time(view: &View, field: &str) -> Option<i64> {
     view.fields.get(field).and_then(Value::as_i64)
 }

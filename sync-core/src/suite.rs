@@ -44,7 +44,7 @@ impl Kind {
     }
 }
 
-fn domain(suite: Suite, kind: Kind) -> String {
+fn domain_text(suite: Suite, kind: Kind) -> String {
     format!("gridledger/{}/v{}", kind.name(), suite.number())
 }
 
@@ -53,7 +53,7 @@ pub fn digest(suite: Suite, kind: Kind, parts: &[&[u8]]) -> [u8; 32] {
     match suite {
         Suite::Ed25519Sha256 => {
             let mut hash = Sha256::new();
-            hash.update(domain(suite, kind));
+            hash.update(domain_text(suite, kind));
             for part in parts {
                 hash.update(part);
             }
@@ -62,8 +62,8 @@ pub fn digest(suite: Suite, kind: Kind, parts: &[&[u8]]) -> [u8; 32] {
     }
 }
 
-fn message(suite: Suite, kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
-    let mut message = domain(suite, kind).into_bytes();
+fn join_message(suite: Suite, kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
+    let mut message = domain_text(suite, kind).into_bytes();
     for part in parts {
         message.extend_from_slice(part);
     }
@@ -73,7 +73,7 @@ fn message(suite: Suite, kind: Kind, parts: &[&[u8]]) -> Vec<u8> {
 /// Signs parts, one after another: 64 bytes.
 pub fn sign(suite: Suite, key: &SigningKey, kind: Kind, parts: &[&[u8]]) -> [u8; 64] {
     match suite {
-        Suite::Ed25519Sha256 => key.sign(&message(suite, kind, parts)).to_bytes(),
+        Suite::Ed25519Sha256 => key.sign(&join_message(suite, kind, parts)).to_bytes(),
     }
 }
 
@@ -82,7 +82,7 @@ pub fn sign(suite: Suite, key: &SigningKey, kind: Kind, parts: &[&[u8]]) -> [u8;
 pub fn verify(suite: Suite, key: &VerifyingKey, kind: Kind, parts: &[&[u8]], signature: &[u8; 64]) -> bool {
     match suite {
         Suite::Ed25519Sha256 => {
-            key.verify_strict(&message(suite, kind, parts), &Signature::from_bytes(signature)).is_ok()
+            key.verify_strict(&join_message(suite, kind, parts), &Signature::from_bytes(signature)).is_ok()
         }
     }
 }

@@ -8,7 +8,7 @@ use gridledger_schema::ids::FeedId;
 
 use super::written::{Held, Standing, Text};
 use super::{Base, Erasure, KEY, Message, Place, merged};
-use crate::derive::{Container, DeriveError, genesis, genesis_feed};
+use crate::derive::{Container, DeriveError, genesis_feed, make_genesis};
 use crate::document::{Document, RULES_VERSION};
 
 /// The values of one entry that still stand.
@@ -25,13 +25,13 @@ type Lanes = BTreeMap<(FeedId, u8), BTreeMap<u64, Link>>;
 /// that `erased` names. It remembers the erasures of earlier generations. The same document gives the same
 /// base on every machine.
 pub fn begin(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, DeriveError> {
-    let attempt = std::panic::AssertUnwindSafe(|| base_of(document, place, erased));
+    let attempt = std::panic::AssertUnwindSafe(|| make_base(document, place, erased));
     let made = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)?;
     Ok(made?)
 }
 
-fn base_of(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, AutomergeError> {
-    let standing = Standing::of(document);
+fn make_base(document: &Document, place: Place, erased: &[Erasure]) -> Result<Document, AutomergeError> {
+    let standing = Standing::read(document);
     let mut clock: BTreeMap<FeedId, u64> = document.clock().into_iter().collect();
     let (mut lanes, mut sums, mut texts) = (Lanes::new(), Vec::new(), Vec::new());
     for ((field, _), values) in standing.units {
@@ -43,32 +43,32 @@ fn base_of(document: &Document, place: Place, erased: &[Erasure]) -> Result<Docu
         if erased.iter().any(goes) {
             continue;
         }
-        values.held.into_iter().for_each(|held| lay(&mut lanes, held));
+        values.held.into_iter().for_each(|held| add_link(&mut lanes, held));
         sums.extend(values.sums);
         texts.extend(values.texts);
     }
     let before = document.base().unwrap_or_default().erased;
     let base = Base { rules: RULES_VERSION, clock, erased: merged(&before, erased) };
-    let mut doc = empty();
+    let mut doc = make_empty();
     for ((feed, lane), links) in lanes {
-        doc.merge(&mut chain(place, feed, lane, links)?)?;
+        doc.merge(&mut make_chain(place, feed, lane, links)?)?;
     }
     for (key, _) in &sums {
-        doc.merge(&mut genesis(place.record, place.facet, key, Container::Counter)?)?;
+        doc.merge(&mut make_genesis(place.record, place.facet, key, Container::Counter)?)?;
     }
     for text in &texts {
-        doc.merge(&mut written(place, text)?)?;
+        doc.merge(&mut write_text(place, text)?)?;
     }
-    seal(&mut doc, place, document.changed_at(), &sums, &base)?;
-    Ok(Document::of(doc))
+    add_seal(&mut doc, place, document.changed_at(), &sums, &base)?;
+    Ok(Document::wrap(doc))
 }
 
-fn empty() -> Automerge {
+fn make_empty() -> Automerge {
     Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint)
 }
 
 /// Puts a value into its feed's chain. Two values of one key by one feed go into two lanes.
-fn lay(lanes: &mut Lanes, held: Held) {
+fn add_link(lanes: &mut Lanes, held: Held) {
     let Held { key, value, feed, n, at } = held;
     let taken = |lane: &u8| {
         let links = lanes.get(&(feed, *lane)).into_iter().flatten();
@@ -81,54 +81,54 @@ fn lay(lanes: &mut Lanes, held: Held) {
 }
 
 /// Makes the chain of a feed's links. Each depends on the one before and on nothing else.
-fn chain(
+fn make_chain(
     place: Place,
     feed: FeedId,
     lane: u8,
     links: BTreeMap<u64, Link>,
 ) -> Result<Automerge, AutomergeError> {
-    let mut doc = empty();
-    doc.set_actor(place.actor_of(feed, lane));
+    let mut doc = make_empty();
+    doc.set_actor(place.link_actor(feed, lane));
     for (n, link) in links {
         let mut tx = doc.transaction();
         for (key, value) in link.values {
             tx.put(ROOT, key, value)?;
         }
-        tx.commit_with(said(link.at, &Message::Link(feed, n)));
+        tx.commit_with(commit_options(link.at, &Message::Link(feed, n)));
     }
     Ok(doc)
 }
 
 /// Writes a text in its present form on the empty text that every replica makes.
-fn written(place: Place, text: &Text) -> Result<Automerge, AutomergeError> {
-    let mut doc = genesis(place.record, place.facet, &text.key, Container::Text)?;
-    doc.set_actor(place.text(&text.key));
+fn write_text(place: Place, text: &Text) -> Result<Automerge, AutomergeError> {
+    let mut doc = make_genesis(place.record, place.facet, &text.key, Container::Text)?;
+    doc.set_actor(place.text_actor(&text.key));
     let mut tx = doc.transaction();
     if let Some((_, id)) = tx.get(ROOT, text.key.as_str())? {
         tx.splice_text(&id, 0, 0, &text.stands)?;
     }
-    tx.commit_with(said(text.at, &Message::Text));
+    tx.commit_with(commit_options(text.at, &Message::Text));
     Ok(doc)
 }
 
 /// Makes the last change of a base, which depends on all others: the sums, and the base's description.
-fn seal(
+fn add_seal(
     doc: &mut Automerge,
     place: Place,
     at: i64,
     sums: &[(String, i64)],
     base: &Base,
 ) -> Result<(), AutomergeError> {
-    doc.set_actor(place.seal());
+    doc.set_actor(place.seal_actor());
     let mut tx = doc.transaction();
     for (key, sum) in sums.iter().filter(|(_, sum)| *sum != 0) {
         tx.increment(ROOT, key.as_str(), *sum)?;
     }
     tx.put(ROOT, KEY, ScalarValue::Bytes(base.write()))?;
-    tx.commit_with(said(at, &Message::Seal));
+    tx.commit_with(commit_options(at, &Message::Seal));
     Ok(())
 }
 
-fn said(at: i64, message: &Message) -> CommitOptions {
-    CommitOptions::default().with_time(at).with_message(message.text())
+fn commit_options(at: i64, message: &Message) -> CommitOptions {
+    CommitOptions::default().with_time(at).with_message(message.to_text())
 }

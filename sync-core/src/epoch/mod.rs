@@ -169,19 +169,19 @@ pub struct Place {
 
 impl Place {
     /// The actor of a feed's links. `lane` is above 0 only where one feed left two values of a key.
-    fn actor_of(self, feed: FeedId, lane: u8) -> ActorId {
-        self.actor(b"gridledger/link/v1", &[&feed.0[..], &[lane]].concat())
+    fn link_actor(self, feed: FeedId, lane: u8) -> ActorId {
+        self.hash_actor(b"gridledger/link/v1", &[&feed.0[..], &[lane]].concat())
     }
 
-    fn text(self, field: &str) -> ActorId {
-        self.actor(b"gridledger/text/v1", field.as_bytes())
+    fn text_actor(self, field: &str) -> ActorId {
+        self.hash_actor(b"gridledger/text/v1", field.as_bytes())
     }
 
-    fn seal(self) -> ActorId {
-        self.actor(b"gridledger/seal/v1", &[])
+    fn seal_actor(self) -> ActorId {
+        self.hash_actor(b"gridledger/seal/v1", &[])
     }
 
-    fn actor(self, kind: &[u8], rest: &[u8]) -> ActorId {
+    fn hash_actor(self, kind: &[u8], rest: &[u8]) -> ActorId {
         let mut hash = Sha256::new();
         hash.update(kind);
         hash.update(self.record.0);
@@ -204,7 +204,7 @@ const TEXT: &str = "text";
 const SEAL: &str = "seal";
 
 impl Message {
-    pub(crate) fn of(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {
             TEXT => return Some(Self::Text),
             SEAL => return Some(Self::Seal),
@@ -214,7 +214,7 @@ impl Message {
         Some(Self::Link(feed.parse().ok()?, n.parse().ok()?))
     }
 
-    fn text(&self) -> String {
+    fn to_text(&self) -> String {
         match self {
             Self::Link(feed, n) => format!("{feed} {n}"),
             Self::Text => TEXT.into(),

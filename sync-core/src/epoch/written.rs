@@ -6,7 +6,7 @@ use automerge::{Automerge, ChangeHash, ObjId, ObjType, ROOT, ReadDoc as _, Scala
 use gridledger_schema::ids::FeedId;
 
 use super::{KEY, Message};
-use crate::document::{Document, feed_of};
+use crate::document::{Document, actor_feed};
 
 /// The smallest unit of erasure: a field, or one item, child or event of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +22,7 @@ pub struct Unit {
 
 /// Lists every unit of a document.
 pub fn written(document: &Document) -> Vec<Unit> {
-    let standing = Standing::of(document);
+    let standing = Standing::read(document);
     let units = standing.units.into_iter();
     units.map(|((field, item), unit)| Unit { field, item, last: unit.last }).collect()
 }
@@ -66,18 +66,18 @@ struct Origin {
 }
 
 impl Standing {
-    pub(super) fn of(document: &Document) -> Self {
-        let (doc, origins) = (&document.doc, origins(document));
+    pub(super) fn read(document: &Document) -> Self {
+        let (doc, origins) = (&document.doc, find_origins(document));
         let changed_at = document.changed_at();
         let mut units: BTreeMap<(String, String), Values> = BTreeMap::new();
         for item in doc.map_range(ROOT, ..).filter(|item| item.key != KEY) {
-            let unit = units.entry(unit_of(&item.key)).or_default();
+            let unit = units.entry(split_key(&item.key)).or_default();
             for (value, id) in doc.get_all(ROOT, &*item.key).unwrap_or_default() {
                 let key = item.key.to_string();
                 let last = match value {
                     Value::Object(ObjType::Text) => {
                         let stands = doc.text(&id).unwrap_or_default();
-                        let at = text_written(doc, &id, &origins).unwrap_or(changed_at);
+                        let at = find_text_time(doc, &id, &origins).unwrap_or(changed_at);
                         unit.texts.push(Text { key, stands, at });
                         Some(at)
                     }
@@ -86,7 +86,7 @@ impl Standing {
                             unit.sums.push((key, i64::from(&sum)));
                             Some(changed_at)
                         }
-                        value => held(doc, &origins, &id, key, value).map(|held| {
+                        value => read_held(doc, &origins, &id, key, value).map(|held| {
                             let at = held.at;
                             unit.held.push(held);
                             at
@@ -101,7 +101,7 @@ impl Standing {
     }
 }
 
-fn held(
+fn read_held(
     doc: &Automerge,
     origins: &HashMap<ChangeHash, Origin>,
     id: &ObjId,
@@ -114,14 +114,14 @@ fn held(
 
 /// Splits the key `field` or `field/item…` into (field, item). The keys of a child belong to the child's
 /// unit.
-fn unit_of(key: &str) -> (String, String) {
+fn split_key(key: &str) -> (String, String) {
     let mut parts = key.splitn(3, '/');
     let mut part = || parts.next().unwrap_or_default().to_owned();
     (part(), part())
 }
 
 /// The time at which the latest standing character was written.
-fn text_written(doc: &Automerge, id: &ObjId, origins: &HashMap<ChangeHash, Origin>) -> Option<i64> {
+fn find_text_time(doc: &Automerge, id: &ObjId, origins: &HashMap<ChangeHash, Origin>) -> Option<i64> {
     let written = doc.list_range(id, ..).filter_map(|character| {
         let hash = doc.hash_for_opid(&character.id())?;
         origins.get(&hash).map(|origin| origin.at)
@@ -131,15 +131,15 @@ fn text_written(doc: &Automerge, id: &ObjId, origins: &HashMap<ChangeHash, Origi
 
 /// Finds the feed, number and time of each change. The changes of a base stand for the entries they came
 /// from.
-fn origins(document: &Document) -> HashMap<ChangeHash, Origin> {
+fn find_origins(document: &Document) -> HashMap<ChangeHash, Origin> {
     let before = document.base().map(|base| base.clock).unwrap_or_default();
     let metas = document.doc.get_changes_meta(&[]);
     let origin = |meta: automerge::ChangeMetadata<'_>| {
         let at = meta.timestamp;
-        let (feed, n) = match meta.message.as_deref().and_then(Message::of) {
+        let (feed, n) = match meta.message.as_deref().and_then(Message::parse) {
             Some(Message::Link(feed, n)) => (feed, n),
             Some(Message::Text | Message::Seal) | None => {
-                let feed = feed_of(&meta.actor)?;
+                let feed = actor_feed(&meta.actor)?;
                 (feed, before.get(&feed).copied().unwrap_or(0) + meta.seq)
             }
         };

@@ -67,9 +67,9 @@ impl<'a> Dag<'a> {
             let event = twin[0].id.clone();
             return Err(FoldError::DuplicateId { event });
         }
-        let parents = resolve(&events)?;
-        let order = topological(&events, &parents)?;
-        let seen = ancestors(&parents, &order);
+        let parents = find_parents(&events)?;
+        let order = sort_topologically(&events, &parents)?;
+        let seen = collect_ancestors(&parents, &order);
         Ok(Self { events, order, seen })
     }
 
@@ -85,7 +85,7 @@ impl<'a> Dag<'a> {
 pub(super) const BEFORE: usize = 1;
 
 /// Finds the positions of each event's parents, each once.
-fn resolve(events: &[&Event]) -> Result<Vec<Vec<usize>>, FoldError> {
+fn find_parents(events: &[&Event]) -> Result<Vec<Vec<usize>>, FoldError> {
     let positions: HashMap<&str, usize> =
         events.iter().enumerate().map(|(at, event)| (event.id.as_str(), at)).collect();
     let find = |event: &Event, parent: &String| {
@@ -104,7 +104,7 @@ fn resolve(events: &[&Event]) -> Result<Vec<Vec<usize>>, FoldError> {
 }
 
 /// Sorts parents first. Among the events that are ready, the lowest (rank, time, actor, id) comes first.
-fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, FoldError> {
+fn sort_topologically(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, FoldError> {
     let mut children = vec![Vec::new(); events.len()];
     let mut waiting_for: Vec<usize> = parents.iter().map(Vec::len).collect();
     for (child, parents) in parents.iter().enumerate() {
@@ -128,7 +128,7 @@ fn topological(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<usize>, 
             }
         }
     }
-    match on_a_cycle(parents, &waiting_for) {
+    match find_cycle(parents, &waiting_for) {
         Some(at) => Err(FoldError::Cycle { event: events[at].id.clone() }),
         None => Ok(order),
     }
@@ -147,7 +147,7 @@ pub fn latest(events: &[Event]) -> Vec<String> {
 /// alone.
 pub fn reading_order(events: &[Event]) -> Vec<&Event> {
     let mut sorted: Vec<&Event> = events.iter().collect();
-    sorted.sort_by_cached_key(|event| (event.at, by_numbers(&event.id)));
+    sorted.sort_by_cached_key(|event| (event.at, split_id(&event.id)));
     let positions: HashMap<&str, usize> =
         sorted.iter().enumerate().map(|(at, e)| (e.id.as_str(), at)).collect();
     let mut children = vec![Vec::new(); sorted.len()];
@@ -174,12 +174,12 @@ pub fn reading_order(events: &[Event]) -> Vec<&Event> {
 }
 
 /// Splits an id into its parts, numbers as numbers: `a.18.7` comes before `a.18.10`.
-fn by_numbers(id: &str) -> Vec<(Option<u64>, String)> {
+fn split_id(id: &str) -> Vec<(Option<u64>, String)> {
     id.split('.').map(|part| (part.parse().ok(), part.to_owned())).collect()
 }
 
 /// Finds an event that is its own ancestor, if some events still wait for a parent that never became ready.
-fn on_a_cycle(parents: &[Vec<usize>], waiting_for: &[usize]) -> Option<usize> {
+fn find_cycle(parents: &[Vec<usize>], waiting_for: &[usize]) -> Option<usize> {
     let is_stuck = |at: &usize| waiting_for[*at] > 0;
     let mut at = (0..parents.len()).find(is_stuck)?;
     // A stuck event has a stuck parent. As many steps back as there are events end on a cycle.
@@ -189,7 +189,7 @@ fn on_a_cycle(parents: &[Vec<usize>], waiting_for: &[usize]) -> Option<usize> {
     Some(at)
 }
 
-fn ancestors(parents: &[Vec<usize>], order: &[usize]) -> Vec<Bits> {
+fn collect_ancestors(parents: &[Vec<usize>], order: &[usize]) -> Vec<Bits> {
     let mut seen = vec![Bits::new(parents.len()); parents.len()];
     for &at in order {
         let mut mine = Bits::new(parents.len());

@@ -44,47 +44,47 @@ pub(super) enum Argument<'a> {
 
 impl Event {
     /// Checks and returns the argument that this event's verb needs.
-    pub(super) fn argument(&self) -> Result<Argument<'_>, FoldError> {
+    pub(super) fn read_argument(&self) -> Result<Argument<'_>, FoldError> {
         match self.verb {
-            Verb::Escalate | Verb::DeEscalate => self.level("to", None),
-            Verb::Feedback => self.level("level_seen", Some(FIRST_LEVEL)),
-            Verb::Assign => self.who(),
-            Verb::Reopen => self.cycle_seen(),
+            Verb::Escalate | Verb::DeEscalate => self.read_level("to", None),
+            Verb::Feedback => self.read_level("level_seen", Some(FIRST_LEVEL)),
+            Verb::Assign => self.read_who(),
+            Verb::Reopen => self.read_cycle_seen(),
             _ => Ok(Argument::None),
         }
     }
 
-    fn level(&self, name: &'static str, absent: Option<u8>) -> Result<Argument<'_>, FoldError> {
+    fn read_level(&self, name: &'static str, absent: Option<u8>) -> Result<Argument<'_>, FoldError> {
         let level = match self.args.get(name) {
             None => absent,
-            Some(value) => small(value, u64::from(MAX_LEVEL)),
+            Some(value) => read_small(value, u64::from(MAX_LEVEL)),
         };
-        level.map(Argument::Level).ok_or_else(|| self.bad(name, "a level, 0 to 4"))
+        level.map(Argument::Level).ok_or_else(|| self.bad_argument(name, "a level, 0 to 4"))
     }
 
-    fn who(&self) -> Result<Argument<'_>, FoldError> {
+    fn read_who(&self) -> Result<Argument<'_>, FoldError> {
         match self.args.get("who").and_then(Value::as_str) {
             Some(who) if !who.is_empty() => Ok(Argument::Who(who)),
-            _ => Err(self.bad("who", "the name of an assignee")),
+            _ => Err(self.bad_argument("who", "the name of an assignee")),
         }
     }
 
-    fn cycle_seen(&self) -> Result<Argument<'_>, FoldError> {
+    fn read_cycle_seen(&self) -> Result<Argument<'_>, FoldError> {
         // The bound is one less than the type holds: the reopened cycle is one more than the seen one.
         self.args
             .get("cycle_seen")
-            .and_then(|value| small(value, u64::from(u32::MAX - 1)))
+            .and_then(|value| read_small(value, u64::from(u32::MAX - 1)))
             .map(Argument::CycleSeen)
-            .ok_or_else(|| self.bad("cycle_seen", "the cycle its author saw, a small count"))
+            .ok_or_else(|| self.bad_argument("cycle_seen", "the cycle its author saw, a small count"))
     }
 
-    fn bad(&self, argument: &'static str, expected: &'static str) -> FoldError {
+    fn bad_argument(&self, argument: &'static str, expected: &'static str) -> FoldError {
         FoldError::BadArgument { event: self.id.clone(), verb: self.verb, argument, expected }
     }
 }
 
 /// Reads a JSON whole number from 0 to `max`.
-fn small<T: TryFrom<u64>>(value: &Value, max: u64) -> Option<T> {
+fn read_small<T: TryFrom<u64>>(value: &Value, max: u64) -> Option<T> {
     let number = value.as_u64().filter(|&number| number <= max)?;
     T::try_from(number).ok()
 }

@@ -79,7 +79,7 @@ pub struct Ticket {
 
 impl Ticket {
     /// The ticket before any event.
-    fn none() -> Self {
+    fn empty() -> Self {
         Self {
             state: None,
             level: event::FIRST_LEVEL,
@@ -182,10 +182,10 @@ pub fn fold_on(ticket: &mut Ticket, event: &Event) -> Result<(), FoldError> {
     if events > TICKET_EVENTS {
         return Err(FoldError::TooManyEvents { events, limit: TICKET_EVENTS });
     }
-    event.argument()?;
-    let mut before = std::mem::replace(ticket, Ticket::none());
+    event.read_argument()?;
+    let mut before = std::mem::replace(ticket, Ticket::empty());
     let people = (std::mem::take(&mut before.assignees), std::mem::take(&mut before.co_handlers));
     let dag = dag::Dag::after(event);
-    *ticket = walk::Walk::on(before, &people, &dag)?.run();
+    *ticket = walk::Walk::resume(before, &people, &dag)?.run();
     Ok(())
 }

@@ -23,11 +23,11 @@ enum Judgement {
 }
 
 impl Judgement {
-    const fn go(next: State) -> Self {
-        Self::act(next, None)
+    const fn move_to(next: State) -> Self {
+        Self::move_with_flag(next, None)
     }
 
-    const fn act(next: State, flag: Option<Flag>) -> Self {
+    const fn move_with_flag(next: State, flag: Option<Flag>) -> Self {
         Self::Apply { next: Some(next), flag, joins: false }
     }
 }
@@ -35,7 +35,7 @@ impl Judgement {
 impl From<Late> for Judgement {
     fn from(rule: Late) -> Self {
         match rule {
-            Late::Act(next, flag) => Self::act(next, flag),
+            Late::Act(next, flag) => Self::move_with_flag(next, flag),
             Late::Join(next) => Self::Apply { next: Some(next), flag: None, joins: true },
             Late::Propose => Self::Propose(None),
             Late::Lose => Self::Supersede,
@@ -59,11 +59,11 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(dag: &'a Dag<'a>) -> Result<Self, FoldError> {
-        let arguments: Result<_, FoldError> = dag.events.iter().map(|event| event.argument()).collect();
+        let arguments: Result<_, FoldError> = dag.events.iter().map(|event| event.read_argument()).collect();
         Ok(Self {
             dag,
             arguments: arguments?,
-            ticket: Ticket::none(),
+            ticket: Ticket::empty(),
             setters: Bits::new(dag.events.len()),
             openings: Bits::new(dag.events.len()),
             assignees: BTreeMap::new(),
@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
 
     /// A walk over one event that follows everything in `ticket`. `people` are the ticket's assignees and
     /// co-handlers, which `ticket` no longer holds.
-    pub(super) fn on(
+    pub(super) fn resume(
         ticket: Ticket,
         (assignees, co_handlers): &'a (Vec<String>, Vec<String>),
         dag: &'a Dag<'a>,
@@ -103,7 +103,7 @@ impl<'a> Walk<'a> {
 
     fn judge(&self, at: usize) -> Judgement {
         let verb = self.dag.events[at].verb;
-        let judgement = self.by_the_tables(at, verb);
+        let judgement = self.judge_by_tables(at, verb);
         match judgement {
             // The event was legal where it was made, and somebody waits for an answer.
             Judgement::Supersede if verb.is_opening() => Judgement::Apply {
@@ -115,9 +115,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn by_the_tables(&self, at: usize, verb: Verb) -> Judgement {
+    fn judge_by_tables(&self, at: usize, verb: Verb) -> Judgement {
         if verb == Verb::Report {
-            return Judgement::go(State::Reported);
+            return Judgement::move_to(State::Reported);
         }
         // The observed-remove guard: a closing answers only the openings it has seen.
         if verb.is_closing() && !self.openings.is_within(&self.dag.seen[at]) {
@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
             return Judgement::Forward;
         }
         if let Some(next) = successor(verb, state) {
-            return Judgement::go(next);
+            return Judgement::move_to(next);
         }
         let is_late = !self.setters.is_within(&self.dag.seen[at]);
         if is_late { late(verb, state).into() } else { Judgement::Supersede }
@@ -148,10 +148,10 @@ impl<'a> Walk<'a> {
             }
             Judgement::Propose(flag) => {
                 self.ticket.flags.extend(flag);
-                self.note(at, Outcome::Proposal);
+                self.record_outcome(at, Outcome::Proposal);
             }
-            Judgement::Forward => self.note(at, Outcome::Forwarded),
-            Judgement::Supersede => self.note(at, Outcome::Superseded { state }),
+            Judgement::Forward => self.record_outcome(at, Outcome::Forwarded),
+            Judgement::Supersede => self.record_outcome(at, Outcome::Superseded { state }),
         }
     }
 
@@ -159,14 +159,14 @@ impl<'a> Walk<'a> {
         let dag = self.dag;
         let event = dag.events[at];
         let seen = &dag.seen[at];
-        self.note(at, Outcome::Applied);
+        self.record_outcome(at, Outcome::Applied);
         self.ticket.applied.push(event.id.clone());
         if joins {
             self.co_handlers.insert(&event.actor);
         }
         if event.verb == Verb::Merge {
             for unseen in self.openings.without(seen) {
-                self.note(unseen, Outcome::Forwarded);
+                self.record_outcome(unseen, Outcome::Forwarded);
             }
         }
         self.take_effect(at, event);
@@ -213,12 +213,12 @@ impl<'a> Walk<'a> {
             let event = self.dag.events[at];
             let is_claim = matches!(event.verb, Verb::Feedback | Verb::Close);
             if is_claim && self.ticket.outcomes.get(&event.id) == Some(&Outcome::Applied) {
-                self.note(at, Outcome::Proposal);
+                self.record_outcome(at, Outcome::Proposal);
             }
         }
     }
 
-    fn note(&mut self, at: usize, outcome: Outcome) {
+    fn record_outcome(&mut self, at: usize, outcome: Outcome) {
         let id = self.dag.events[at].id.clone();
         self.ticket.outcomes.insert(id, outcome);
     }

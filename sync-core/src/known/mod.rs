@@ -59,7 +59,7 @@ pub struct Standing<'a> {
 }
 
 /// The verdict of one grant on an entry.
-enum Says {
+enum Verdict {
     Yes,
     /// The grant ended then, and the entry arrived after the grace.
     TooLate(i64),
@@ -77,12 +77,12 @@ impl<'a> Standing<'a> {
     /// Refuses the entry unless the role counts at `area`.
     pub fn check(&self, role: &str, area: AreaNo) -> Result<(), Refusal> {
         let (mut late, mut ended) = (None, None);
-        for said in self.said(role, area) {
-            match said {
-                Says::Yes => return Ok(()),
-                Says::TooLate(to) => late = late.max(Some(to)),
-                Says::Ended(to) => ended = ended.max(Some(to)),
-                Says::Nothing => {}
+        for verdict in self.judge_grants(role, area) {
+            match verdict {
+                Verdict::Yes => return Ok(()),
+                Verdict::TooLate(to) => late = late.max(Some(to)),
+                Verdict::Ended(to) => ended = ended.max(Some(to)),
+                Verdict::Nothing => {}
             }
         }
         Err(match (late, ended) {
@@ -104,7 +104,7 @@ impl<'a> Standing<'a> {
         })
     }
 
-    fn said(&self, role: &str, area: AreaNo) -> impl Iterator<Item = Says> {
+    fn judge_grants(&self, role: &str, area: AreaNo) -> impl Iterator<Item = Verdict> {
         let tree = self.rights.tree;
         let is_role = self.rights.schema.role(role).is_some();
         let made = self.moment.made;
@@ -112,25 +112,25 @@ impl<'a> Standing<'a> {
             move |grant: &Grant| is_role && grant.role == role && tree.is_within(area, grant.area, made);
         let now = self.rights.grants.iter().filter(move |grant| concerns(grant));
         let before = self.replaced.iter().filter(move |old| concerns(&old.grant));
-        now.map(|grant| self.of_grant(grant)).chain(before.map(|old| self.of_replaced(old)))
+        now.map(|grant| self.judge_grant(grant)).chain(before.map(|old| self.judge_replaced(old)))
     }
 
-    fn of_grant(&self, grant: &Grant) -> Says {
+    fn judge_grant(&self, grant: &Grant) -> Verdict {
         let Moment { made, now } = self.moment;
         match grant.to {
-            _ if made < grant.from => Says::Nothing,
-            Some(to) if made >= to => Says::Ended(to),
-            Some(to) if is_over(to, now) => Says::TooLate(to),
-            _ => Says::Yes,
+            _ if made < grant.from => Verdict::Nothing,
+            Some(to) if made >= to => Verdict::Ended(to),
+            Some(to) if is_over(to, now) => Verdict::TooLate(to),
+            _ => Verdict::Yes,
         }
     }
 
     /// A replaced grant counts only for a device that had not been informed, and only within the grace.
-    fn of_replaced(&self, old: &Replaced) -> Says {
-        match self.of_grant(&old.grant) {
-            Says::Yes if old.told => Says::Nothing,
-            Says::Yes if is_over(old.at, self.moment.now) => Says::TooLate(old.at),
-            said => said,
+    fn judge_replaced(&self, old: &Replaced) -> Verdict {
+        match self.judge_grant(&old.grant) {
+            Verdict::Yes if old.told => Verdict::Nothing,
+            Verdict::Yes if is_over(old.at, self.moment.now) => Verdict::TooLate(old.at),
+            verdict => verdict,
         }
     }
 }

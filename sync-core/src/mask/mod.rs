@@ -67,21 +67,21 @@ pub fn apply(mask: Mask, value: &Value) -> Option<Value> {
     match mask {
         Mask::Hidden => None,
         Mask::Shown => Some(value.clone()),
-        Mask::Name => Some(texts(value, &name)),
-        Mask::Phone => Some(phones(value)),
-        Mask::Text => Some(texts(value, &scrub)),
-        Mask::AgeBand => age_band(value),
-        Mask::Building => building(value),
+        Mask::Name => Some(change_texts(value, &name)),
+        Mask::Phone => Some(mask_phones(value)),
+        Mask::Text => Some(change_texts(value, &scrub)),
+        Mask::AgeBand => mask_age_band(value),
+        Mask::Building => mask_building(value),
     }
 }
 
 /// Changes every text within a value. Numbers of [`SCRUBBED_DIGITS`] digits or more are removed.
-fn texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
+fn change_texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => change(text).into(),
-        Value::Array(items) => items.iter().map(|one| texts(one, change)).collect(),
+        Value::Array(items) => items.iter().map(|one| change_texts(one, change)).collect(),
         Value::Object(map) => {
-            let changed = map.iter().map(|(key, one)| (key.clone(), texts(one, change)));
+            let changed = map.iter().map(|(key, one)| (key.clone(), change_texts(one, change)));
             Value::Object(changed.collect())
         }
         Value::Number(number) if number.to_string().len() >= SCRUBBED_DIGITS => GONE.into(),
@@ -90,17 +90,17 @@ fn texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
 }
 
 /// Masks phone numbers as [`phone`] does, and a contact's `name` as a name.
-fn phones(value: &Value) -> Value {
+fn mask_phones(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let masked = map.iter().map(|(key, one)| match (key.as_str(), one) {
                 ("name", Value::String(text)) => (key.clone(), name(text).into()),
-                _ => (key.clone(), phones(one)),
+                _ => (key.clone(), mask_phones(one)),
             });
             Value::Object(masked.collect())
         }
-        Value::Array(items) => items.iter().map(phones).collect(),
-        other => texts(other, &phone),
+        Value::Array(items) => items.iter().map(mask_phones).collect(),
+        other => change_texts(other, &phone),
     }
 }
 
@@ -141,7 +141,7 @@ pub fn scrub(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     while at < chars.len() {
-        let (end, digits) = number_at(&chars, at);
+        let (end, digits) = find_number_end(&chars, at);
         if digits >= SCRUBBED_DIGITS {
             out.push_str(GONE);
         } else {
@@ -153,7 +153,7 @@ pub fn scrub(text: &str) -> String {
 }
 
 /// Finds the end of the number (or of the single other character) at `at`, and how many digits it has.
-fn number_at(chars: &[char], at: usize) -> (usize, usize) {
+fn find_number_end(chars: &[char], at: usize) -> (usize, usize) {
     if digit(chars[at]).is_none() {
         return (at + 1, 0);
     }
@@ -185,19 +185,19 @@ fn digit(c: char) -> Option<char> {
 }
 
 /// Writes a year as its decade: 1987 as `1980-1989`.
-fn age_band(value: &Value) -> Option<Value> {
+fn mask_age_band(value: &Value) -> Option<Value> {
     let from = value.as_i64()?.div_euclid(10) * 10;
     Some(format!("{from}-{}", from + 9).into())
 }
 
-fn building(value: &Value) -> Option<Value> {
+fn mask_building(value: &Value) -> Option<Value> {
     match value {
-        Value::String(text) => Some(to_building(text).into()),
+        Value::String(text) => Some(cut_to_building(text).into()),
         Value::Object(map) => {
             let kept: Map<String, Value> = map
                 .iter()
                 .filter(|(key, _)| TO_BUILDING.contains(&key.as_str()))
-                .map(|(key, one)| (key.clone(), texts(one, &scrub)))
+                .map(|(key, one)| (key.clone(), change_texts(one, &scrub)))
                 .collect();
             Some(Value::Object(kept))
         }
@@ -207,7 +207,7 @@ fn building(value: &Value) -> Option<Value> {
 
 /// Cuts an address of one line after its building, else after its street number, else before the first
 /// number.
-fn to_building(text: &str) -> String {
+fn cut_to_building(text: &str) -> String {
     let end_of = |word: &str| text.find(word).map(|at| at + word.len());
     let building = BUILDING_WORDS.iter().filter_map(|word| end_of(word)).min();
     let kept = if let Some(end) = building.or_else(|| end_of("号")) {

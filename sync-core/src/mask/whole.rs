@@ -13,8 +13,8 @@ pub fn view(record_type: &RecordType, view: &Map<String, Value>) -> Map<String, 
     let shown = view.iter().filter_map(|(name, value)| {
         let value = match name.as_str() {
             "_ticket" => value.clone(),
-            "_conflicts" => conflicts(record_type, value.as_object()?).into(),
-            name => of_field(record_type.field(name)?, value)?,
+            "_conflicts" => mask_conflicts(record_type, value.as_object()?).into(),
+            name => mask_field(record_type.field(name)?, value)?,
         };
         Some((name.clone(), value))
     });
@@ -22,11 +22,11 @@ pub fn view(record_type: &RecordType, view: &Map<String, Value>) -> Map<String, 
 }
 
 /// Masks a field's value, including the ids of children.
-fn of_field(field: &Field, value: &Value) -> Option<Value> {
+fn mask_field(field: &Field, value: &Value) -> Option<Value> {
     let shown = masked(field, value)?;
     match shown {
         Value::Object(children) if field.merge == Merge::Map => {
-            let children = children.into_iter().map(|(id, child)| (child_id(field, &id), child));
+            let children = children.into_iter().map(|(id, child)| (mask_child_id(field, &id), child));
             Some(Value::Object(children.collect()))
         }
         other => Some(other),
@@ -34,23 +34,23 @@ fn of_field(field: &Field, value: &Value) -> Option<Value> {
 }
 
 /// Scrubs a child's id: its author chose the text.
-fn child_id(field: &Field, id: &str) -> String {
+fn mask_child_id(field: &Field, id: &str) -> String {
     rule(field).map_or_else(|| id.to_owned(), |_| scrub(id))
 }
 
 /// Masks each value of the conflicts. The names of the fields in conflict stay visible.
-fn conflicts(record_type: &RecordType, conflicts: &Map<String, Value>) -> Map<String, Value> {
+fn mask_conflicts(record_type: &RecordType, conflicts: &Map<String, Value>) -> Map<String, Value> {
     let shown = conflicts.iter().filter_map(|(key, candidates)| {
         let name = key.split('/').next().unwrap_or_default();
         let field = record_type.field(name)?;
-        let candidates = candidates.as_array()?.iter().map(|one| candidate(field, one));
-        let key = if name == key { key.clone() } else { child_id(field, key) };
+        let candidates = candidates.as_array()?.iter().map(|one| mask_candidate(field, one));
+        let key = if name == key { key.clone() } else { mask_child_id(field, key) };
         Some((key, candidates.collect()))
     });
     shown.collect()
 }
 
-fn candidate(field: &Field, candidate: &Value) -> Value {
+fn mask_candidate(field: &Field, candidate: &Value) -> Value {
     let mut shown = candidate.as_object().cloned().unwrap_or_default();
     if let Some(value) = shown.remove("value").and_then(|value| masked(field, &value)) {
         shown.insert("value".into(), value);
@@ -64,15 +64,15 @@ pub fn intents<'a>(
     record_type: Option<&RecordType>,
     intents: impl IntoIterator<Item = &'a Intent>,
 ) -> Vec<Intent> {
-    intents.into_iter().map(|one| intent(record_type, one)).collect()
+    intents.into_iter().map(|one| mask_intent(record_type, one)).collect()
 }
 
-fn intent(record_type: Option<&RecordType>, intent: &Intent) -> Intent {
+fn mask_intent(record_type: Option<&RecordType>, intent: &Intent) -> Intent {
     let mut shown = intent.clone();
     let known = record_type.and_then(|of| Some((of, of.field(&intent.field)?)));
     let Some((of, field)) = known else {
         shown.field = shorten(&intent.field);
-        shown.op = operation_hidden(shown.op);
+        shown.op = hide_operation(shown.op);
         return shown;
     };
     if let Op::Event { args, .. } = &mut shown.op {
@@ -80,8 +80,8 @@ fn intent(record_type: Option<&RecordType>, intent: &Intent) -> Intent {
     }
     // A refused value may be anything, even in a field that holds nothing personal.
     shown.op = match rule(field) {
-        _ if !fits(field, &shown.op) => operation_hidden(shown.op),
-        Some(mask) => operation(field, mask, shown.op),
+        _ if !fits(field, &shown.op) => hide_operation(shown.op),
+        Some(mask) => mask_operation(field, mask, shown.op),
         None => shown.op,
     };
     if let Op::SetChild { child, .. } | Op::RemoveChild { child } = &mut shown.op {
@@ -111,7 +111,7 @@ fn fits(field: &Field, op: &Op) -> bool {
     }
 }
 
-fn operation(field: &Field, mask: Mask, op: Op) -> Op {
+fn mask_operation(field: &Field, mask: Mask, op: Op) -> Op {
     let value = |value: &Value| match value {
         Value::Null => Value::Null,
         value => masked(field, value).unwrap_or_else(|| GONE.into()),
@@ -119,8 +119,8 @@ fn operation(field: &Field, mask: Mask, op: Op) -> Op {
     match op {
         Op::Put { value: put } => Op::Put { value: value(&put) },
         Op::Append { value: item } => Op::Append { value: value(&item) },
-        Op::Add { item } => Op::Add { item: text(&value(&item.into())) },
-        Op::Remove { item } => Op::Remove { item: text(&value(&item.into())) },
+        Op::Add { item } => Op::Add { item: to_text(&value(&item.into())) },
+        Op::Remove { item } => Op::Remove { item: to_text(&value(&item.into())) },
         // A number can be typed in two pieces, each too short to be recognised.
         Op::Splice { pos, delete, insert } if !insert.is_empty() => {
             Op::Splice { pos, delete, insert: GONE.into() }
@@ -139,7 +139,7 @@ fn operation(field: &Field, mask: Mask, op: Op) -> Op {
 }
 
 /// Hides all values of an operation on a field that the type does not declare (any more).
-fn operation_hidden(op: Op) -> Op {
+fn hide_operation(op: Op) -> Op {
     let gone = || GONE.to_owned();
     match op {
         Op::Put { .. } => Op::Put { value: GONE.into() },
@@ -155,7 +155,7 @@ fn operation_hidden(op: Op) -> Op {
     }
 }
 
-fn text(value: &Value) -> String {
+fn to_text(value: &Value) -> String {
     value.as_str().unwrap_or(GONE).to_owned()
 }
 

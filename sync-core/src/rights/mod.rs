@@ -27,7 +27,7 @@ impl AreaTree {
     /// Adds an area, or replaces the area of that number.
     pub fn insert(&mut self, area: AreaInfo) {
         self.forget(area.no);
-        for above in all_above(&area) {
+        for above in list_all_parents(&area) {
             self.children.entry(above).or_default().insert(area.no);
         }
         self.by_code.insert(area.code.clone(), area.no);
@@ -39,7 +39,7 @@ impl AreaTree {
         if self.by_code.get(&old.code) == Some(&no) {
             self.by_code.remove(&old.code);
         }
-        for above in all_above(&old) {
+        for above in list_all_parents(&old) {
             if let Some(siblings) = self.children.get_mut(&above) {
                 siblings.remove(&no);
             }
@@ -70,7 +70,7 @@ impl AreaTree {
                 return true;
             }
             let infos = layer.iter().filter_map(|area| self.get(*area));
-            let next = infos.flat_map(|info| lies_in(info, at));
+            let next = infos.flat_map(|info| list_parents(info, at));
             layer = next.filter(|area| seen.insert(*area)).collect();
         }
         false
@@ -91,7 +91,7 @@ impl AreaTree {
                 let children = self.children.get(&area).into_iter().flatten();
                 let lies_here = |child: &&AreaNo| {
                     let info = self.get(**child);
-                    info.is_some_and(|info| lies_in(info, at).any(|above| above == area))
+                    info.is_some_and(|info| list_parents(info, at).any(|above| above == area))
                 };
                 waiting.extend(children.filter(lies_here));
             }
@@ -100,13 +100,13 @@ impl AreaTree {
 }
 
 /// Lists every area that this one lay in at some time.
-fn all_above(info: &AreaInfo) -> impl Iterator<Item = AreaNo> {
+fn list_all_parents(info: &AreaInfo) -> impl Iterator<Item = AreaNo> {
     let edges = info.edges.iter().map(|edge| edge.above);
     edges.chain(info.parent)
 }
 
 /// Lists the areas that this one lies in at a time: for an area that was never moved, its parent.
-fn lies_in(info: &AreaInfo, at: i64) -> impl Iterator<Item = AreaNo> {
+fn list_parents(info: &AreaInfo, at: i64) -> impl Iterator<Item = AreaNo> {
     let edges = info.edges.iter().filter(move |edge| edge.is_valid(at));
     let always = info.parent.filter(|_| info.edges.is_empty());
     edges.map(|edge| edge.above).chain(always)
@@ -127,7 +127,7 @@ pub struct Rights<'a> {
 impl<'a> Rights<'a> {
     /// Whether the person holds `role` at `area` or above it at a time (ms since 1970).
     pub fn holds(&self, role: &str, area: AreaNo, at: i64) -> bool {
-        self.here(area, at).any(|held| held.code == role)
+        self.roles_here(area, at).any(|held| held.code == role)
     }
 
     /// Whether one grant gives `role` at `area` or above it at every time from `from` to `to` (ms since 1970).
@@ -144,7 +144,7 @@ impl<'a> Rights<'a> {
 
     /// The codes of the roles held at `area` or above it, sorted, each once.
     pub fn roles_at(&self, area: AreaNo, at: i64) -> Vec<&'a str> {
-        let roles: BTreeSet<&str> = self.here(area, at).map(|role| role.code.as_str()).collect();
+        let roles: BTreeSet<&str> = self.roles_here(area, at).map(|role| role.code.as_str()).collect();
         roles.into_iter().collect()
     }
 
@@ -159,7 +159,7 @@ impl<'a> Rights<'a> {
     /// The facets that the person may read at `area`, as a bit set: facet 0 with any role, and the read
     /// classes of the roles held there.
     pub fn facets(&self, area: AreaNo, at: i64) -> u64 {
-        self.here(area, at).fold(0, |bits, role| bits | self.facets_of(role))
+        self.roles_here(area, at).fold(0, |bits, role| bits | self.facets_of(role))
     }
 
     fn facets_of(&self, role: &Role) -> u64 {
@@ -175,32 +175,32 @@ impl<'a> Rights<'a> {
             Scope::Assigned => 1,
             Scope::Area => 2,
         };
-        self.here(area, at).map(|role| role.scope).max_by_key(width)
+        self.roles_here(area, at).map(|role| role.scope).max_by_key(width)
     }
 
     /// Whether the person may pull the ledgers of `area`.
     pub fn may_supervise(&self, area: AreaNo, at: i64) -> bool {
-        self.here(area, at).any(|role| role.supervises)
+        self.roles_here(area, at).any(|role| role.supervises)
     }
 
     /// Whether the person may have things erased in `area`.
     pub fn may_erase(&self, area: AreaNo, at: i64) -> bool {
-        self.here(area, at).any(|role| role.erases)
+        self.roles_here(area, at).any(|role| role.erases)
     }
 
     /// The widest right to see values unmasked among the roles held at `area`; `None` without one.
     pub fn unmasks(&self, area: AreaNo, at: i64) -> Option<Unmasks> {
-        self.here(area, at).filter_map(|role| role.unmasks).max()
+        self.roles_here(area, at).filter_map(|role| role.unmasks).max()
     }
 
     /// Whether the person may read the read log of `area`.
     pub fn may_audit(&self, area: AreaNo, at: i64) -> bool {
-        self.here(area, at).any(|role| role.audits)
+        self.roles_here(area, at).any(|role| role.audits)
     }
 
     /// Whether the person may share fields of the records of `area`.
     pub fn may_share(&self, area: AreaNo, at: i64) -> bool {
-        self.here(area, at).any(|role| role.shares)
+        self.roles_here(area, at).any(|role| role.shares)
     }
 
     fn in_force(&self, at: i64) -> impl Iterator<Item = (&'a Role, &'a Grant)> {
@@ -211,7 +211,7 @@ impl<'a> Rights<'a> {
             .filter_map(move |grant| Some((schema.role(&grant.role)?, grant)))
     }
 
-    fn here(&self, area: AreaNo, at: i64) -> impl Iterator<Item = &'a Role> {
+    fn roles_here(&self, area: AreaNo, at: i64) -> impl Iterator<Item = &'a Role> {
         let tree = self.tree;
         self.in_force(at).filter(move |(_, grant)| tree.is_within(area, grant.area, at)).map(|(role, _)| role)
     }

@@ -4,7 +4,7 @@ use gridledger_schema::code::Refusal;
 use gridledger_schema::set::Field;
 use serde_json::Value;
 
-use super::explain::invalid;
+use super::explain::refuse_value;
 
 /// Whether a character is invisible and no word needs it: zero-width ones, soft hyphens, fillers, variation
 /// selectors, marks of direction, tags.
@@ -23,7 +23,7 @@ pub fn is_blank(text: &str) -> bool {
 /// Refuses a required field whose text is blank.
 pub(super) fn check(field: &Field, value: &Value) -> Result<(), Refusal> {
     if field.required && value.as_str().is_some_and(is_blank) {
-        return Err(invalid(&field.name, "a required text holds more than spaces"));
+        return Err(refuse_value(&field.name, "a required text holds more than spaces"));
     }
     Ok(())
 }

@@ -7,8 +7,8 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::{Category, Condition, Evidence, RecordType, SchemaSet, VerbRule};
 use serde_json::{Map, Value};
 
-use super::explain::invalid;
-use super::grants::reporter;
+use super::explain::refuse_value;
+use super::grants::find_reporter;
 use super::staged::Side;
 use crate::fold::{Event, Ticket, Verb};
 use crate::project::View;
@@ -49,13 +49,13 @@ impl Conditions<'_> {
     /// Checks every condition of the verb.
     pub(super) fn check(&self, rule: &VerbRule) -> Result<(), Refusal> {
         rule.conditions.iter().try_for_each(|condition| match condition {
-            Condition::PlaceOrAddress => self.place_or_address(),
-            Condition::CategorySet => self.category_set(),
-            Condition::NotHandler => self.not_handler(),
-            Condition::Evidence => self.evidence(),
-            Condition::OnePerRater => self.one_per_rater(),
-            Condition::SecondPersonIfResident => self.second_person_if_resident(),
-            Condition::ResidentWithin30Days => self.resident_within_30_days(),
+            Condition::PlaceOrAddress => self.check_place_or_address(),
+            Condition::CategorySet => self.check_category_set(),
+            Condition::NotHandler => self.check_not_handler(),
+            Condition::Evidence => self.check_evidence(),
+            Condition::OnePerRater => self.check_one_per_rater(),
+            Condition::SecondPersonIfResident => self.check_second_person_if_resident(),
+            Condition::ResidentWithin30Days => self.check_resident_within_30_days(),
             // The fold itself guards the first: an obligation that the author had not seen keeps the ticket
             // open. The second needs the other ticket, which is not at hand; `unmerge` undoes a wrong
             // merging.
@@ -63,7 +63,7 @@ impl Conditions<'_> {
         })
     }
 
-    fn place_or_address(&self) -> Result<(), Refusal> {
+    fn check_place_or_address(&self) -> Result<(), Refusal> {
         let mut places = PLACES.into_iter().filter(|name| self.record_type.field(name).is_some()).peekable();
         let Some(&first) = places.peek() else {
             return Ok(());
@@ -74,16 +74,16 @@ impl Conditions<'_> {
         Err(Refusal::of_field(Code::FieldRequired, first, "a place, a dwelling, an address or a point"))
     }
 
-    fn category_set(&self) -> Result<(), Refusal> {
+    fn check_category_set(&self) -> Result<(), Refusal> {
         if self.record_type.field(CATEGORY).is_none() || self.has(CATEGORY) {
             return Ok(());
         }
         Err(Refusal::of_field(Code::FieldRequired, CATEGORY, format!("{} needs it", self.verb)))
     }
 
-    fn not_handler(&self) -> Result<(), Refusal> {
-        let checks_itself = self.category().is_some_and(|category| category.auto_check);
-        if checks_itself || !self.handlers().contains(self.author) {
+    fn check_not_handler(&self) -> Result<(), Refusal> {
+        let checks_itself = self.find_category().is_some_and(|category| category.auto_check);
+        if checks_itself || !self.list_handlers().contains(self.author) {
             return Ok(());
         }
         Err(Refusal::of_field(Code::OwnWorkCheck, self.field, "somebody other than who handled it"))
@@ -91,7 +91,7 @@ impl Conditions<'_> {
 
     /// The authors of the feedbacks since the last failed check or reopening. They are several where people
     /// worked concurrently.
-    fn handlers(&self) -> BTreeSet<&str> {
+    fn list_handlers(&self) -> BTreeSet<&str> {
         let applied =
             self.ticket.applied.iter().rev().filter_map(|id| self.events.iter().find(|e| e.id == *id));
         applied
@@ -101,19 +101,19 @@ impl Conditions<'_> {
             .collect()
     }
 
-    fn evidence(&self) -> Result<(), Refusal> {
+    fn check_evidence(&self) -> Result<(), Refusal> {
         let photo = self.has_arg("media") || self.has(PHOTOS);
-        let missing = match self.category().map_or(Evidence::None, |category| category.evidence) {
+        let missing = match self.find_category().map_or(Evidence::None, |category| category.evidence) {
             Evidence::Photo if !photo => "/media: this category asks for a photo",
             Evidence::Note if !photo && !self.has_arg("note") => {
                 "/note: this category asks for a photo or a note"
             }
             Evidence::Photo | Evidence::Note | Evidence::None => return Ok(()),
         };
-        Err(invalid(self.field, missing))
+        Err(refuse_value(self.field, missing))
     }
 
-    fn one_per_rater(&self) -> Result<(), Refusal> {
+    fn check_one_per_rater(&self) -> Result<(), Refusal> {
         let rated = |events: &[Event]| {
             let since = events.iter().rev().take_while(|event| event.verb != Verb::Reopen);
             since.into_iter().any(|event| event.verb == Verb::Evaluate && event.actor == self.author)
@@ -124,16 +124,16 @@ impl Conditions<'_> {
         Ok(())
     }
 
-    fn second_person_if_resident(&self) -> Result<(), Refusal> {
+    fn check_second_person_if_resident(&self) -> Result<(), Refusal> {
         let from_resident = self.fields.get(ORIGIN.0).is_some_and(|origin| origin == ORIGIN.1);
-        if from_resident && reporter(self.events) == Some(self.author) {
+        if from_resident && find_reporter(self.events) == Some(self.author) {
             let rule = "a resident's ticket: somebody other than who took it down";
             return Err(Refusal::of_field(Code::OwnWorkCheck, self.field, rule));
         }
         Ok(())
     }
 
-    fn resident_within_30_days(&self) -> Result<(), Refusal> {
+    fn check_resident_within_30_days(&self) -> Result<(), Refusal> {
         let mut applied =
             self.ticket.applied.iter().rev().filter_map(|id| self.events.iter().find(|e| e.id == *id));
         let ended = applied.find(|event| event.verb.is_closing()).map(|event| event.at);
@@ -145,7 +145,7 @@ impl Conditions<'_> {
         Ok(())
     }
 
-    fn category(&self) -> Option<&Category> {
+    fn find_category(&self) -> Option<&Category> {
         self.schema.category(self.fields.get(CATEGORY)?.as_str()?)
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Subject;
 use super::conditions::Conditions;
-use super::explain::{invalid, of_part, shorten};
+use super::explain::{refuse_part, refuse_value, shorten};
 use super::grants::Actor;
 use super::staged::Staged;
 use crate::fold::{self, Event, FoldError, Outcome, Ticket, Verb};
@@ -26,7 +26,7 @@ pub(super) fn check(
     subject: &Subject<'_>,
     staged: &Staged<'_>,
 ) -> Result<(), Refusal> {
-    let steps: Vec<Step<'_>> = entry.intents.iter().filter_map(|intent| Step::of(&intent.op)).collect();
+    let steps: Vec<Step<'_>> = entry.intents.iter().filter_map(|intent| Step::read(&intent.op)).collect();
     if steps.is_empty() {
         return Ok(());
     }
@@ -36,8 +36,8 @@ pub(super) fn check(
         let rule = format!("{} follows no workflow", record_type.name);
         return Err(Refusal::new(Code::OperationMismatch, rule));
     };
-    room(field, subject, steps.len())?;
-    let ticket = fold::fold(&subject.seen.events).map_err(|error| unfoldable(field, &error))?;
+    check_room(field, subject, steps.len())?;
+    let ticket = fold::fold(&subject.seen.events).map_err(|error| refuse_unfoldable(field, &error))?;
     let events = subject.seen.events.clone();
     let latest = fold::latest(&events);
     let on_the_spot = is_on_the_spot(entry, &steps);
@@ -55,7 +55,7 @@ pub(super) fn check(
         events,
         latest,
     };
-    steps.iter().try_for_each(|step| course.take(step))
+    steps.iter().try_for_each(|step| course.take_step(step))
 }
 
 /// One event of the entry.
@@ -65,7 +65,7 @@ struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    fn of(op: &'a Op) -> Option<Self> {
+    fn read(op: &'a Op) -> Option<Self> {
         match op {
             Op::Event { verb, args } => Some(Self { verb, args }),
             _ => None,
@@ -73,7 +73,7 @@ impl<'a> Step<'a> {
     }
 }
 
-fn room(field: &Field, subject: &Subject<'_>, more: usize) -> Result<(), Refusal> {
+fn check_room(field: &Field, subject: &Subject<'_>, more: usize) -> Result<(), Refusal> {
     let most = field.max_items.map_or(limits::TICKET_EVENTS, |most| limits::TICKET_EVENTS.min(most as usize));
     let held = subject.seen.events.len().max(subject.now.events.len());
     if held + more > most {
@@ -89,10 +89,10 @@ fn is_on_the_spot(entry: &Entry, steps: &[Step<'_>]) -> bool {
     matches!(entry.target, Target::Create { .. }) && verbs.eq(course)
 }
 
-fn unfoldable(field: &Field, error: &FoldError) -> Refusal {
+fn refuse_unfoldable(field: &Field, error: &FoldError) -> Refusal {
     match error {
         FoldError::BadArgument { argument, expected, .. } => {
-            invalid(&field.name, &format!("/{argument}: {expected}"))
+            refuse_value(&field.name, &format!("/{argument}: {expected}"))
         }
         _ => Refusal::of_field(Code::EventIllegal, &field.name, "the events before it do not fold"),
     }
@@ -115,19 +115,19 @@ struct Course<'a> {
 }
 
 impl Course<'_> {
-    fn take(&mut self, step: &Step<'_>) -> Result<(), Refusal> {
+    fn take_step(&mut self, step: &Step<'_>) -> Result<(), Refusal> {
         let known = self.workflow.verb(step.verb).zip(step.verb.parse::<Verb>().ok());
         let Some((rule, verb)) = known else {
-            return Err(invalid(&self.field.name, &format!("there is no verb {}", shorten(step.verb))));
+            return Err(refuse_value(&self.field.name, &format!("there is no verb {}", shorten(step.verb))));
         };
         // In 现场办, a role that may start the work may also accept it.
-        let lender = self.lender(verb);
-        self.role(rule, lender)?;
-        self.legal(rule, verb)?;
-        self.arguments(rule, step.args)?;
-        self.claims(verb, step.args)?;
-        self.circumstances(rule, lender, step.args)?;
-        self.conditions(verb, step.args).check(rule)?;
+        let lender = self.find_lender(verb);
+        self.check_role(rule, lender)?;
+        self.check_legal(rule, verb)?;
+        self.check_arguments(rule, step.args)?;
+        self.check_claims(verb, step.args)?;
+        self.check_circumstances(rule, lender, step.args)?;
+        self.make_conditions(verb, step.args).check(rule)?;
         self.advance(verb, step.args)
     }
 
@@ -136,12 +136,12 @@ impl Course<'_> {
     }
 
     /// The rule that allows an actor where the verb's own rule does not.
-    fn lender(&self, verb: Verb) -> Option<&VerbRule> {
+    fn find_lender(&self, verb: Verb) -> Option<&VerbRule> {
         let lends = self.on_the_spot && verb == Verb::Accept;
         self.workflow.verb(Verb::Start.as_str()).filter(|_| lends)
     }
 
-    fn role(&self, rule: &VerbRule, lender: Option<&VerbRule>) -> Result<(), Refusal> {
+    fn check_role(&self, rule: &VerbRule, lender: Option<&VerbRule>) -> Result<(), Refusal> {
         if [Some(rule), lender].into_iter().flatten().any(|rule| rule.roles.contains(&self.entry.role)) {
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl Course<'_> {
     }
 
     /// Checks the state by the fold's table, and by the workflow file where it is narrower.
-    fn legal(&self, rule: &VerbRule, verb: Verb) -> Result<(), Refusal> {
+    fn check_legal(&self, rule: &VerbRule, verb: Verb) -> Result<(), Refusal> {
         let by_file = match self.ticket.state {
             None => rule.from.is_empty(),
             Some(state) => rule.from.iter().any(|from| from == state.as_str()),
@@ -167,18 +167,18 @@ impl Course<'_> {
         Err(self.refuse(Code::EventIllegal, rule))
     }
 
-    fn arguments(&self, rule: &VerbRule, args: &Map<String, Value>) -> Result<(), Refusal> {
-        rule.check_args(args).map_err(|fault| of_part(&self.field.name, &rule.args, &fault))
+    fn check_arguments(&self, rule: &VerbRule, args: &Map<String, Value>) -> Result<(), Refusal> {
+        rule.check_args(args).map_err(|fault| refuse_part(&self.field.name, &rule.args, &fault))
     }
 
     /// Checks an event's claims. They must match what its author saw, and a level must change in the right
     /// direction.
-    fn claims(&self, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
+    fn check_claims(&self, verb: Verb, args: &Map<String, Value>) -> Result<(), Refusal> {
         let Ticket { level, cycle, .. } = self.ticket;
         let number = |arg: &str| args.get(arg).and_then(Value::as_u64);
         let claim = |arg: &str, is: u64| match number(arg) {
             Some(claimed) if claimed != is => {
-                Err(invalid(&self.field.name, &format!("/{arg}: must be {is}")))
+                Err(refuse_value(&self.field.name, &format!("/{arg}: must be {is}")))
             }
             _ => Ok(()),
         };
@@ -195,7 +195,7 @@ impl Course<'_> {
         }
     }
 
-    fn circumstances(
+    fn check_circumstances(
         &self,
         rule: &VerbRule,
         lender: Option<&VerbRule>,
@@ -209,14 +209,14 @@ impl Course<'_> {
             events: &self.events,
             co_handlers: co_handlers.map_or(&[], Vec::as_slice),
         };
-        if [Some(rule), lender].into_iter().flatten().any(|rule| actor.may(rule, args)) {
+        if [Some(rule), lender].into_iter().flatten().any(|rule| actor.may_act(rule, args)) {
             return Ok(());
         }
-        let only = actor.circumstances(rule);
+        let only = actor.describe_circumstances(rule);
         Err(self.refuse(Code::EventForbidden, format!("{} by {}: only {only}", rule.name, self.entry.role)))
     }
 
-    fn conditions<'b>(&'b self, verb: Verb, args: &'b Map<String, Value>) -> Conditions<'b> {
+    fn make_conditions<'b>(&'b self, verb: Verb, args: &'b Map<String, Value>) -> Conditions<'b> {
         Conditions {
             schema: self.schema,
             field: &self.field.name,
@@ -245,7 +245,7 @@ impl Course<'_> {
             parents: std::mem::replace(&mut self.latest, vec![id.clone()]),
             args: args.clone(),
         };
-        fold::fold_on(&mut self.ticket, &event).map_err(|error| unfoldable(self.field, &error))?;
+        fold::fold_on(&mut self.ticket, &event).map_err(|error| refuse_unfoldable(self.field, &error))?;
         self.events.push(event);
         if self.ticket.outcomes.get(&id) != Some(&Outcome::Applied) {
             return Err(self.refuse(Code::EventIllegal, format!("{verb} would have no effect")));

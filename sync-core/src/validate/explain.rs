@@ -14,33 +14,33 @@ const CODES_NAMED: usize = 12;
 const QUOTED_CHARS: usize = 40;
 
 /// Checks a value of `field` against its kind.
-pub(super) fn check(field: &str, kind: &Kind, value: &Value) -> Result<(), Refusal> {
-    kind.check(value).map_err(|fault| at_pointer(field, &fault, at(kind, &fault.pointer)))
+pub(super) fn check_value(field: &str, kind: &Kind, value: &Value) -> Result<(), Refusal> {
+    kind.check(value).map_err(|fault| refuse_at_pointer(field, &fault, find_kind(kind, &fault.pointer)))
 }
 
 /// Makes the refusal of named values: a child's keys, an event's arguments.
-pub(super) fn of_part(field: &str, kinds: &BTreeMap<String, Kind>, fault: &ValueFault) -> Refusal {
+pub(super) fn refuse_part(field: &str, kinds: &BTreeMap<String, Kind>, fault: &ValueFault) -> Refusal {
     let (name, inside) = match fault.pointer.get(1..).unwrap_or_default().split_once('/') {
         Some((name, inside)) => (name, format!("/{inside}")),
         None => (fault.pointer.get(1..).unwrap_or_default(), String::new()),
     };
-    at_pointer(field, fault, kinds.get(name).and_then(|kind| at(kind, &inside)))
+    refuse_at_pointer(field, fault, kinds.get(name).and_then(|kind| find_kind(kind, &inside)))
 }
 
-fn at_pointer(field: &str, fault: &ValueFault, kind: Option<&Kind>) -> Refusal {
+fn refuse_at_pointer(field: &str, fault: &ValueFault, kind: Option<&Kind>) -> Refusal {
     let rule = match (fault.rule, kind) {
         ("required", _) => "is missing".to_owned(),
         ("unknown_key", _) | (_, None) => "there is no such key".to_owned(),
-        (rule, Some(kind)) => bound(kind, rule),
+        (rule, Some(kind)) => describe_bound(kind, rule),
     };
     match fault.pointer.as_str() {
-        "" => invalid(field, &rule),
-        pointer => invalid(field, &format!("{}: {rule}", shorten(pointer))),
+        "" => refuse_value(field, &rule),
+        pointer => refuse_value(field, &format!("{}: {rule}", shorten(pointer))),
     }
 }
 
 /// Makes the refusal of a value, for a rule in words.
-pub(super) fn invalid(field: &str, rule: &str) -> Refusal {
+pub(super) fn refuse_value(field: &str, rule: &str) -> Refusal {
     Refusal::of_field(Code::ValueInvalid, field, rule)
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn shorten(text: &str) -> String {
 }
 
 /// Finds the kind that a pointer inside a value leads to.
-fn at<'a>(kind: &'a Kind, pointer: &str) -> Option<&'a Kind> {
+fn find_kind<'a>(kind: &'a Kind, pointer: &str) -> Option<&'a Kind> {
     pointer.split('/').skip(1).try_fold(kind, |kind, step| match kind {
         Kind::List { item, .. } => Some(&**item),
         Kind::Object { fields, .. } => fields.get(&step.replace("~1", "/").replace("~0", "~")),
@@ -61,13 +61,13 @@ fn at<'a>(kind: &'a Kind, pointer: &str) -> Option<&'a Kind> {
     })
 }
 
-fn bound(kind: &Kind, rule: &str) -> String {
+fn describe_bound(kind: &Kind, rule: &str) -> String {
     match (kind, rule) {
         (Kind::Text { max_chars }, "length") => format!("at most {max_chars} characters"),
         (Kind::List { max_items, .. }, "length") => format!("at most {max_items} items"),
         (Kind::Integer { min, max }, "range") => format!("from {min} to {max}"),
         (Kind::Number { min, max }, "range") => format!("from {min} to {max}"),
-        (Kind::Enum(choices), "enum") => one_of(choices),
+        (Kind::Enum(choices), "enum") => list_choices(choices),
         (Kind::Text { .. } | Kind::Enum(_), _) => "must be a text".to_owned(),
         (Kind::Integer { .. }, _) => "must be a whole number".to_owned(),
         (Kind::Number { .. }, _) => "must be a number".to_owned(),
@@ -79,7 +79,7 @@ fn bound(kind: &Kind, rule: &str) -> String {
     }
 }
 
-fn one_of(choices: &[Choice]) -> String {
+fn list_choices(choices: &[Choice]) -> String {
     let named: Vec<&str> = choices.iter().take(CODES_NAMED).map(|choice| choice.code.as_str()).collect();
     let more = if choices.len() > CODES_NAMED { " …" } else { "" };
     format!("one of {}{more}", named.join(", "))

@@ -7,37 +7,41 @@ use gridledger_schema::set::bounds::INTEGER_MAX;
 use gridledger_schema::set::{Field, Kind, Merge};
 use serde_json::Value;
 
-use super::explain::{check, invalid};
+use super::explain::{check_value, refuse_value};
 use super::staged::Staged;
 use super::{blank, collection};
 
 /// Checks one intent and applies it to `staged`, so that later intents see its effect.
 pub(super) fn check_op(field: &Field, op: &Op, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     match (field.merge, op) {
-        (Merge::Once, Op::Put { value }) => once(field, value, staged),
-        (Merge::Register | Merge::Multi, Op::Put { value }) => put(field, value, staged),
-        (Merge::Max, Op::Raise { value }) => raise(field, *value, staged),
-        (Merge::Counter, Op::Increment { by }) => increment(field, *by, staged),
+        (Merge::Once, Op::Put { value }) => check_once(field, value, staged),
+        (Merge::Register | Merge::Multi, Op::Put { value }) => check_put(field, value, staged),
+        (Merge::Max, Op::Raise { value }) => check_raise(field, *value, staged),
+        (Merge::Counter, Op::Increment { by }) => check_increment(field, *by, staged),
         (Merge::Text, Op::Splice { pos, delete, insert }) => {
-            splice(field, *pos as usize, *delete as usize, insert, staged)
+            check_splice(field, *pos as usize, *delete as usize, insert, staged)
         }
-        (Merge::SetAddWins | Merge::SetRemoveWins, Op::Add { item }) => collection::add(field, item, staged),
+        (Merge::SetAddWins | Merge::SetRemoveWins, Op::Add { item }) => {
+            collection::check_add(field, item, staged)
+        }
         (Merge::SetAddWins | Merge::SetRemoveWins, Op::Remove { item }) => {
-            collection::remove(field, item, staged)
+            collection::check_remove(field, item, staged)
         }
-        (Merge::Log, Op::Append { value }) => collection::append(field, value, staged),
-        (Merge::Map, Op::SetChild { child, value }) => collection::set_child(field, child, value, staged),
+        (Merge::Log, Op::Append { value }) => collection::check_append(field, value, staged),
+        (Merge::Map, Op::SetChild { child, value }) => {
+            collection::check_set_child(field, child, value, staged)
+        }
         (Merge::Map, Op::RemoveChild { child }) => {
             collection::remove_child(field, child, staged);
             Ok(())
         }
         // Events are checked once all fields are known.
         (Merge::Events, Op::Event { .. }) => Ok(()),
-        _ => Err(mismatch(field, op)),
+        _ => Err(refuse_operation(field, op)),
     }
 }
 
-pub(super) fn mismatch(field: &Field, op: &Op) -> Refusal {
+pub(super) fn refuse_operation(field: &Field, op: &Op) -> Refusal {
     let takes = match field.merge {
         Merge::Once | Merge::Register | Merge::Multi => "put",
         Merge::Max => "raise",
@@ -52,12 +56,12 @@ pub(super) fn mismatch(field: &Field, op: &Op) -> Refusal {
     Refusal::of_field(Code::OperationMismatch, &field.name, rule)
 }
 
-fn put(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+fn check_put(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     if !value.is_null() {
-        check(&field.name, &field.kind, value)?;
+        check_value(&field.name, &field.kind, value)?;
         blank::check(field, value)?;
     } else if field.required {
-        return Err(invalid(&field.name, "a required field cannot be cleared"));
+        return Err(refuse_value(&field.name, "a required field cannot be cleared"));
     }
     for side in staged.sides() {
         side.set(&field.name, value.clone());
@@ -65,8 +69,8 @@ fn put(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refu
     Ok(())
 }
 
-fn once(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
-    check(&field.name, &field.kind, value)?;
+fn check_once(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    check_value(&field.name, &field.kind, value)?;
     blank::check(field, value)?;
     for side in staged.sides() {
         if side.get(&field.name).is_some_and(|there| there != value) {
@@ -77,11 +81,11 @@ fn once(field: &Field, value: &Value, staged: &mut Staged<'_>) -> Result<(), Ref
     Ok(())
 }
 
-fn raise(field: &Field, value: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+fn check_raise(field: &Field, value: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
     if value <= 0 {
-        return Err(invalid(&field.name, "must be above 0"));
+        return Err(refuse_value(&field.name, "must be above 0"));
     }
-    check(&field.name, &field.kind, &value.into())?;
+    check_value(&field.name, &field.kind, &value.into())?;
     for side in staged.sides() {
         let reached = side.get(&field.name).and_then(Value::as_i64);
         side.set(&field.name, reached.map_or(value, |reached| reached.max(value)).into());
@@ -91,19 +95,19 @@ fn raise(field: &Field, value: i64, staged: &mut Staged<'_>) -> Result<(), Refus
 
 /// Checks an increment. The kind bounds one increment; the sum must stay a number that every JSON reader
 /// keeps exactly.
-fn increment(field: &Field, by: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
-    check(&field.name, &field.kind, &by.into())?;
+fn check_increment(field: &Field, by: i64, staged: &mut Staged<'_>) -> Result<(), Refusal> {
+    check_value(&field.name, &field.kind, &by.into())?;
     for side in staged.sides() {
         let sum = side.get(&field.name).and_then(Value::as_i64).unwrap_or(0).saturating_add(by);
         if sum.unsigned_abs() > INTEGER_MAX.unsigned_abs() {
-            return Err(invalid(&field.name, &format!("the sum: from -{INTEGER_MAX} to {INTEGER_MAX}")));
+            return Err(refuse_value(&field.name, &format!("the sum: from -{INTEGER_MAX} to {INTEGER_MAX}")));
         }
         side.set(&field.name, sum.into());
     }
     Ok(())
 }
 
-fn splice(
+fn check_splice(
     field: &Field,
     pos: usize,
     delete: usize,
@@ -113,7 +117,10 @@ fn splice(
     let text = staged.seen.get(&field.name).and_then(Value::as_str).unwrap_or_default();
     let length = text.chars().count();
     if pos.saturating_add(delete) > length {
-        return Err(invalid(&field.name, &format!("a place in the text, which has {length} characters")));
+        return Err(refuse_value(
+            &field.name,
+            &format!("a place in the text, which has {length} characters"),
+        ));
     }
     let bound = match field.kind {
         Kind::Text { max_chars } => limits::TEXT_CHARS.min(max_chars as usize),
@@ -121,7 +128,7 @@ fn splice(
     };
     let inserted = insert.chars().count();
     if inserted > 0 && length - delete + inserted > bound {
-        return Err(invalid(&field.name, &format!("at most {bound} characters")));
+        return Err(refuse_value(&field.name, &format!("at most {bound} characters")));
     }
     let after = text.chars().skip(pos + delete);
     let spliced: String = text.chars().take(pos).chain(insert.chars()).chain(after).collect();

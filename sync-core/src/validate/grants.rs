@@ -20,11 +20,11 @@ pub(super) struct Actor<'a> {
 
 impl Actor<'_> {
     /// Whether one of the rule's grants allows the actor to do it with these arguments.
-    pub(super) fn may(&self, rule: &VerbRule, args: &Map<String, Value>) -> bool {
-        rule.grants.iter().any(|grant| self.holds(grant, args))
+    pub(super) fn may_act(&self, rule: &VerbRule, args: &Map<String, Value>) -> bool {
+        rule.grants.iter().any(|grant| self.allows(grant, args))
     }
 
-    fn holds(&self, grant: &VerbGrant, args: &Map<String, Value>) -> bool {
+    fn allows(&self, grant: &VerbGrant, args: &Map<String, Value>) -> bool {
         let within = |span: Option<(u8, u8)>, level: Option<u64>| {
             span.is_none_or(|(from, to)| {
                 level.is_some_and(|level| (from.into()..=to.into()).contains(&level))
@@ -33,10 +33,10 @@ impl Actor<'_> {
         grant.roles.iter().any(|role| role == self.role)
             && within(grant.at_level, Some(self.ticket.level.into()))
             && within(grant.to_level, args.get("to").and_then(Value::as_u64))
-            && grant.as_party.is_none_or(|party| self.is(party))
+            && grant.as_party.is_none_or(|party| self.is_party(party))
     }
 
-    fn is(&self, party: Party) -> bool {
+    fn is_party(&self, party: Party) -> bool {
         match party {
             Party::Handler => {
                 let named = self.ticket.assignees.iter().chain(&self.ticket.co_handlers);
@@ -44,23 +44,23 @@ impl Actor<'_> {
                     || self.co_handlers.iter().any(|who| who == self.author)
             }
             Party::SelfClaim => self.ticket.assignees.is_empty(),
-            Party::Reporter => reporter(self.events) == Some(self.author),
+            Party::Reporter => find_reporter(self.events) == Some(self.author),
         }
     }
 
     /// The circumstances under which the role may use the verb, in words.
-    pub(super) fn circumstances(&self, rule: &VerbRule) -> String {
+    pub(super) fn describe_circumstances(&self, rule: &VerbRule) -> String {
         let mine = rule.grants.iter().filter(|grant| grant.roles.iter().any(|role| role == self.role));
-        mine.map(circumstance).collect::<Vec<_>>().join("; or ")
+        mine.map(describe_grant).collect::<Vec<_>>().join("; or ")
     }
 }
 
 /// The author of the ticket's report.
-pub(super) fn reporter(events: &[Event]) -> Option<&str> {
+pub(super) fn find_reporter(events: &[Event]) -> Option<&str> {
     events.iter().find(|event| event.verb == Verb::Report).map(|event| event.actor.as_str())
 }
 
-fn circumstance(grant: &VerbGrant) -> String {
+fn describe_grant(grant: &VerbGrant) -> String {
     let span = |word: &str, span: Option<(u8, u8)>| {
         span.map(|(from, to)| {
             if from == to { format!("{word} level {from}") } else { format!("{word} levels {from} to {to}") }

@@ -96,18 +96,18 @@ pub fn validate(
         let rule = format!("at most {} entries a record", limits::RECORD_ENTRIES);
         return Err(Refusal::new(Code::RecordFull, rule));
     }
-    target(standing, entry, subject)?;
+    check_target(standing, entry, subject)?;
     let mut staged = staged::Staged::new(subject);
     for intent in &entry.intents {
-        let field = field_of(entry, intent, subject.record_type)?;
+        let field = find_writable_field(entry, intent, subject.record_type)?;
         field::check_op(field, &intent.op, &mut staged)?;
     }
-    splices_little(entry)?;
+    check_splices(entry)?;
     consent::check(entry, subject)?;
     if matches!(entry.target, Target::Create { .. }) {
-        complete(entry, subject.record_type)?;
+        check_complete(entry, subject.record_type)?;
     }
-    says_something(entry)?;
+    check_not_empty(entry)?;
     events::check(standing.rights, author, entry, subject, &staged)
 }
 
@@ -133,7 +133,7 @@ pub fn check_own(
 }
 
 /// Refuses an entry without intents. It touches no facet, so no replica would ever receive it.
-fn says_something(entry: &Entry) -> Result<(), Refusal> {
+fn check_not_empty(entry: &Entry) -> Result<(), Refusal> {
     if entry.intents.is_empty() {
         return Err(Refusal::of_field(Code::BadRequest, "intents", "at least one"));
     }
@@ -142,7 +142,7 @@ fn says_something(entry: &Entry) -> Result<(), Refusal> {
 
 /// Refuses an entry with too many spliced characters. An entry that comes again after a restore skips this
 /// check: it was decided when there was no such limit.
-fn splices_little(entry: &Entry) -> Result<(), Refusal> {
+fn check_splices(entry: &Entry) -> Result<(), Refusal> {
     let (inserted, deleted) = entry.spliced();
     if inserted + deleted > limits::ENTRY_SPLICED_CHARS as u64 {
         let rule =
@@ -152,7 +152,7 @@ fn splices_little(entry: &Entry) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn target(standing: &Standing<'_>, entry: &Entry, subject: &Subject<'_>) -> Result<(), Refusal> {
+fn check_target(standing: &Standing<'_>, entry: &Entry, subject: &Subject<'_>) -> Result<(), Refusal> {
     let role = entry.role.as_str();
     standing.check(role, subject.area)?;
     let Target::Create { record_type, area } = &entry.target else {
@@ -177,8 +177,12 @@ fn includes(roles: &[String], role: &str) -> bool {
 
 /// Finds the field of an intent, if the role may write it. A field that no role may write belongs to the
 /// server. For events the workflow names the roles.
-fn field_of<'a>(entry: &Entry, intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field, Refusal> {
-    let field = of_type(intent, record_type)?;
+fn find_writable_field<'a>(
+    entry: &Entry,
+    intent: &Intent,
+    record_type: &'a RecordType,
+) -> Result<&'a Field, Refusal> {
+    let field = find_field(intent, record_type)?;
     if field.merge != Merge::Events && !includes(&field.write, &entry.role) {
         let rule = format!("{} may not write it", entry.role);
         return Err(Refusal::of_field(Code::FieldForbidden, &field.name, rule));
@@ -187,19 +191,19 @@ fn field_of<'a>(entry: &Entry, intent: &Intent, record_type: &'a RecordType) -> 
 }
 
 /// Finds the field of an intent, in the facet that the intent names.
-fn of_type<'a>(intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field, Refusal> {
+fn find_field<'a>(intent: &Intent, record_type: &'a RecordType) -> Result<&'a Field, Refusal> {
     let Some(field) = record_type.field(&intent.field) else {
         let rule = format!("not a field of {}", record_type.name);
         return Err(Refusal::of_field(Code::FieldUnknown, &shorten(&intent.field), rule));
     };
     if intent.facet != field.facet {
-        return Err(explain::invalid(&field.name, &format!("facet: must be {}", field.facet)));
+        return Err(explain::refuse_value(&field.name, &format!("facet: must be {}", field.facet)));
     }
     Ok(field)
 }
 
 /// Checks that a new record has its required fields, and a new ticket its report.
-fn complete(entry: &Entry, record_type: &RecordType) -> Result<(), Refusal> {
+fn check_complete(entry: &Entry, record_type: &RecordType) -> Result<(), Refusal> {
     let gives = |name: &str| {
         let mut intents = entry.intents.iter().filter(|intent| intent.field == name);
         intents.any(|intent| !matches!(intent.op, Op::Remove { .. } | Op::RemoveChild { .. }))

@@ -29,12 +29,12 @@ pub fn check_shape(entry: &Entry) -> Result<(), Refusal> {
         return Err(Refusal::new(Code::TypeUnknown, format!("a record type's name is {NAME}")));
     }
     if entry.intents.len() > limits::ENTRY_INTENTS {
-        return Err(exceeded(None, limits::ENTRY_INTENTS, "intents an entry"));
+        return Err(refuse_limit(None, limits::ENTRY_INTENTS, "intents an entry"));
     }
-    entry.intents.iter().try_for_each(intent)?;
+    entry.intents.iter().try_for_each(check_intent)?;
     // The size comes last, because writing recurses as deep as the values are nested.
     if canonical::encode(entry).len() > limits::ENTRY_BYTES {
-        return Err(exceeded(None, limits::ENTRY_BYTES, "bytes an entry"));
+        return Err(refuse_limit(None, limits::ENTRY_BYTES, "bytes an entry"));
     }
     Ok(())
 }
@@ -48,12 +48,12 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
-fn exceeded(field: Option<&str>, limit: usize, what: &str) -> Refusal {
+fn refuse_limit(field: Option<&str>, limit: usize, what: &str) -> Refusal {
     let rule = format!("at most {limit} {what}");
     Refusal { code: Code::LimitExceeded, rule, field: field.map(str::to_owned) }
 }
 
-fn intent(intent: &Intent) -> Result<(), Refusal> {
+fn check_intent(intent: &Intent) -> Result<(), Refusal> {
     let field = intent.field.as_str();
     if !is_name(field) {
         return Err(Refusal::of_field(
@@ -66,32 +66,34 @@ fn intent(intent: &Intent) -> Result<(), Refusal> {
         return Err(Refusal::of_field(Code::ValueInvalid, field, format!("facet: at most {}", FACETS - 1)));
     }
     match &intent.op {
-        Op::Put { value: one } | Op::Append { value: one } => value(field, one),
+        Op::Put { value: one } | Op::Append { value: one } => check_value(field, one),
         Op::Raise { .. } | Op::Increment { .. } => Ok(()),
-        Op::Splice { insert, .. } => inserted(field, insert),
-        Op::Add { item: text } | Op::Remove { item: text } => item(field, text),
-        Op::SetChild { child, value: fields } => id(field, child).and_then(|()| named(field, fields)),
-        Op::RemoveChild { child } => id(field, child),
+        Op::Splice { insert, .. } => check_inserted(field, insert),
+        Op::Add { item: text } | Op::Remove { item: text } => check_item(field, text),
+        Op::SetChild { child, value: fields } => {
+            check_child_id(field, child).and_then(|()| check_named(field, fields))
+        }
+        Op::RemoveChild { child } => check_child_id(field, child),
         Op::Event { verb, args } => {
             if !is_name(verb) {
                 return Err(Refusal::of_field(Code::ValueInvalid, field, format!("a verb is {NAME}")));
             }
-            named(field, args)
+            check_named(field, args)
         }
     }
 }
 
-fn inserted(field: &str, text: &str) -> Result<(), Refusal> {
+fn check_inserted(field: &str, text: &str) -> Result<(), Refusal> {
     if text.chars().count() > limits::TEXT_CHARS {
-        return Err(exceeded(Some(field), limits::TEXT_CHARS, "characters"));
+        return Err(refuse_limit(Some(field), limits::TEXT_CHARS, "characters"));
     }
-    no_nul(field, text)
+    check_no_nul(field, text)
 }
 
 /// Checks a set's item: a person reads it on one line.
-fn item(field: &str, text: &str) -> Result<(), Refusal> {
+fn check_item(field: &str, text: &str) -> Result<(), Refusal> {
     if text.chars().count() > limits::ITEM_CHARS {
-        return Err(exceeded(Some(field), limits::ITEM_CHARS, "characters an item"));
+        return Err(refuse_limit(Some(field), limits::ITEM_CHARS, "characters an item"));
     }
     if text.is_empty() || text.chars().any(char::is_control) {
         let rule = "an item is not empty and has no control characters";
@@ -101,41 +103,41 @@ fn item(field: &str, text: &str) -> Result<(), Refusal> {
 }
 
 /// Checks a child's id: an item without the slash that separates it from its fields.
-fn id(field: &str, child: &str) -> Result<(), Refusal> {
-    item(field, child)?;
+fn check_child_id(field: &str, child: &str) -> Result<(), Refusal> {
+    check_item(field, child)?;
     if child.contains('/') {
         return Err(Refusal::of_field(Code::ValueInvalid, field, "a child's id has no slash"));
     }
     Ok(())
 }
 
-fn named(field: &str, values: &Map<String, Value>) -> Result<(), Refusal> {
+fn check_named(field: &str, values: &Map<String, Value>) -> Result<(), Refusal> {
     for (name, one) in values {
         if !is_name(name) {
             let rule = format!("{}: a name is {NAME}", shorten(name));
             return Err(Refusal::of_field(Code::ValueInvalid, field, rule));
         }
         // The map itself is one level.
-        bounded(field, one, limits::VALUE_DEPTH - 1)?;
+        check_bounded(field, one, limits::VALUE_DEPTH - 1)?;
     }
     Ok(())
 }
 
-fn value(field: &str, value: &Value) -> Result<(), Refusal> {
-    bounded(field, value, limits::VALUE_DEPTH)
+fn check_value(field: &str, value: &Value) -> Result<(), Refusal> {
+    check_bounded(field, value, limits::VALUE_DEPTH)
 }
 
-fn bounded(field: &str, value: &Value, depth: usize) -> Result<(), Refusal> {
+fn check_bounded(field: &str, value: &Value, depth: usize) -> Result<(), Refusal> {
     if canonical::depth(value) > depth {
-        return Err(exceeded(Some(field), limits::VALUE_DEPTH, "levels of lists and objects"));
+        return Err(refuse_limit(Some(field), limits::VALUE_DEPTH, "levels of lists and objects"));
     }
     let mut waiting = vec![value];
     while let Some(value) = waiting.pop() {
         match value {
-            Value::String(text) => no_nul(field, text)?,
+            Value::String(text) => check_no_nul(field, text)?,
             Value::Array(items) => waiting.extend(items),
             Value::Object(map) => {
-                map.keys().try_for_each(|key| no_nul(field, key))?;
+                map.keys().try_for_each(|key| check_no_nul(field, key))?;
                 waiting.extend(map.values());
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -145,7 +147,7 @@ fn bounded(field: &str, value: &Value, depth: usize) -> Result<(), Refusal> {
 }
 
 /// Refuses U+0000: not every store and reader keeps the text behind it.
-fn no_nul(field: &str, text: &str) -> Result<(), Refusal> {
+fn check_no_nul(field: &str, text: &str) -> Result<(), Refusal> {
     if text.contains('\0') {
         return Err(Refusal::of_field(Code::ValueInvalid, field, "text holds no U+0000"));
     }

@@ -6,9 +6,9 @@ use gridledger_schema::entry::{Entry, Intent, Op};
 use gridledger_schema::set::{Field, Merge};
 use serde_json::{Map, Value};
 
-use super::explain::{invalid, of_part, shorten};
+use super::explain::{refuse_part, refuse_value, shorten};
 use super::staged::Staged;
-use super::{Subject, field, field_of, says_something, splices_little, target};
+use super::{Subject, check_not_empty, check_splices, check_target, field, find_writable_field};
 use crate::known::Standing;
 use crate::project::View;
 use crate::rights::Rights;
@@ -23,26 +23,26 @@ pub fn validate_unread(
     state: Option<&str>,
     unread: impl Fn(&Field) -> bool,
 ) -> Result<(), Refusal> {
-    says_something(entry)?;
-    target(standing, entry, subject)?;
+    check_not_empty(entry)?;
+    check_target(standing, entry, subject)?;
     let mut staged = Staged::new(subject);
     let mut course = Course { state };
     for intent in &entry.intents {
-        let field = field_of(entry, intent, subject.record_type)?;
+        let field = find_writable_field(entry, intent, subject.record_type)?;
         match &intent.op {
             Op::Splice { .. } if unread(field) => return Err(withheld(field)),
             Op::Event { verb, args } if field.merge == Merge::Events => {
-                course.take(standing.rights, entry, subject, field, (verb, args))?;
+                course.take_step(standing.rights, entry, subject, field, (verb, args))?;
             }
             op if unread(field) => {
-                let view = kindest(intent);
+                let view = assume_valid_view(intent);
                 let subject = Subject { seen: &view, now: &view, ..*subject };
                 field::check_op(field, op, &mut Staged::new(&subject))?;
             }
             op => field::check_op(field, op, &mut staged)?,
         }
     }
-    splices_little(entry)
+    check_splices(entry)
 }
 
 /// Makes the refusal of an edit that needs an unreadable value.
@@ -51,7 +51,7 @@ pub fn withheld(field: &Field) -> Refusal {
 }
 
 /// A state in which the operation would be valid. The server knows the real one.
-fn kindest(intent: &Intent) -> View {
+fn assume_valid_view(intent: &Intent) -> View {
     let value = match &intent.op {
         Op::Remove { item } => Value::Array(vec![item.as_str().into()]),
         Op::SetChild { child, .. } => {
@@ -69,7 +69,7 @@ struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    fn take(
+    fn take_step(
         &mut self,
         rights: Rights<'a>,
         entry: &Entry,
@@ -80,7 +80,7 @@ impl<'a> Course<'a> {
         let workflow = subject.record_type.workflow.as_ref();
         let workflow = workflow.and_then(|name| rights.schema.workflow(name));
         let Some(rule) = workflow.and_then(|workflow| workflow.verb(verb)) else {
-            return Err(invalid(&field.name, &format!("there is no verb {}", shorten(verb))));
+            return Err(refuse_value(&field.name, &format!("there is no verb {}", shorten(verb))));
         };
         if !rule.roles.contains(&entry.role) {
             let text = format!("{} may not {}", entry.role, rule.name);
@@ -92,7 +92,7 @@ impl<'a> Course<'a> {
             let text = format!("no {} in {state}", rule.name);
             return Err(Refusal::of_field(Code::EventIllegal, &field.name, text));
         }
-        rule.check_args(args).map_err(|fault| of_part(&field.name, &rule.args, &fault))?;
+        rule.check_args(args).map_err(|fault| refuse_part(&field.name, &rule.args, &fault))?;
         self.state = rule.to.as_deref().or(self.state);
         Ok(())
     }

@@ -194,8 +194,8 @@ impl Writer {
         let time = self.time;
         let column = self.column(column);
         match (n.as_i64(), n.as_f64()) {
-            (Some(i), _) => int(column, i, time),
-            (None, f) => float(column, f.unwrap_or(0.0)),
+            (Some(i), _) => write_int(column, i, time),
+            (None, f) => write_float(column, f.unwrap_or(0.0)),
         }
     }
 
@@ -215,21 +215,23 @@ impl Writer {
     }
 }
 
-fn int(column: &mut Column, v: i64, time: i64) {
+fn write_int(column: &mut Column, v: i64, time: i64) {
     let choices = [
         (tag::INT, zigzag(v)),
         (tag::INT_FROM_ABOVE, zigzag(v.wrapping_sub(column.above))),
         (tag::INT_FROM_TIME, zigzag(v.wrapping_sub(time))),
     ];
     let length = |v: u64| (64 - v.leading_zeros()).div_ceil(7);
-    let (tag, coded) =
-        choices.into_iter().min_by_key(|&(tag, coded)| (length(coded), tag)).expect("BUG: three choices");
+    let (tag, coded) = choices
+        .into_iter()
+        .min_by_key(|&(tag, coded)| (length(coded), tag))
+        .expect("BUG: three choices");
     column.above = v;
     column.marks.push(tag);
     put_uint(&mut column.data, coded);
 }
 
-fn float(column: &mut Column, f: f64) {
+fn write_float(column: &mut Column, f: f64) {
     for digits in 0..=DECIMAL_DIGITS {
         let scale = 10f64.powi(i32::from(digits));
         let scaled = (f * scale).round() as i64;
@@ -290,7 +292,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Counts a text before it is copied.
-    fn counted(&mut self, text: &'a str) -> Result<&'a str, WireError> {
+    fn count_text(&mut self, text: &'a str) -> Result<&'a str, WireError> {
         let left = self.text_bytes_left.checked_sub(text.len());
         self.text_bytes_left = left.ok_or(WireError::TooLarge("texts of a sheet"))?;
         Ok(text)
@@ -348,9 +350,9 @@ impl<'a> Reader<'a> {
     /// Reads a text.
     pub fn text(&mut self, column: &str) -> Result<&'a str, WireError> {
         let column = self.column(column)?;
-        let mark = mark(column)?;
+        let mark = take_mark(column)?;
         let text = read_text(column, mark)?;
-        self.counted(text)
+        self.count_text(text)
     }
 
     /// Reads a JSON value.
@@ -369,7 +371,7 @@ impl<'a> Reader<'a> {
         }
         let time = self.time;
         let column = self.column(name)?;
-        let mark = mark(column)?;
+        let mark = take_mark(column)?;
         match mark {
             tag::NULL => Ok(Value::Null),
             tag::FALSE => Ok(false.into()),
@@ -389,7 +391,7 @@ impl<'a> Reader<'a> {
             tag::OBJECT => self.map_at(name, depth).map(Value::Object),
             _ => {
                 let text = read_text(column, mark)?;
-                Ok(self.counted(text)?.into())
+                Ok(self.count_text(text)?.into())
             }
         }
     }
@@ -405,7 +407,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn mark(column: &mut ReadColumn<'_>) -> Result<u8, WireError> {
+fn take_mark(column: &mut ReadColumn<'_>) -> Result<u8, WireError> {
     let (&mark, rest) = column.marks.split_first().ok_or(WireError::Truncated)?;
     column.marks = rest;
     Ok(mark)
@@ -424,7 +426,7 @@ fn read_int(column: &mut ReadColumn<'_>, mark: u8, time: i64) -> Result<i64, Wir
 
 fn read_float(column: &mut ReadColumn<'_>, tag: u8) -> Result<Value, WireError> {
     let f = if tag == tag::DECIMAL {
-        let digits = mark(column)?;
+        let digits = take_mark(column)?;
         if digits > DECIMAL_DIGITS {
             return Err(WireError::Malformed("decimal"));
         }

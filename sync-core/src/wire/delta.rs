@@ -7,7 +7,7 @@ use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::wire::{AreaCursor, Delta, LogEntry, News, RecordNews};
 
 use super::columns::{Reader, Writer};
-use super::sheet::{array, read_intents, target, write_intents};
+use super::sheet::{read_intents, target, to_array, write_intents};
 use super::{RecordNames, WireError};
 
 mod news {
@@ -131,7 +131,7 @@ pub fn read_delta(bytes: &[u8], names: &dyn RecordNames) -> Result<Delta, WireEr
     let from = AreaCursor { area, floor: r.uint("head")?, reached: r.uint("head")? };
     let to = AreaCursor { area, floor: r.uint("head")?, reached: r.uint("head")? };
     let digests = (0..r.uint("head")?)
-        .map(|_| Ok((r.uint("head")? as u8, array(r.raw("digest", 16)?))))
+        .map(|_| Ok((r.uint("head")? as u8, to_array(r.raw("digest", 16)?))))
         .collect::<Result<_, WireError>>()?;
     let count = r.uint("head")?;
     let mut feeds = Vec::new();
@@ -161,7 +161,7 @@ fn read_record(
     let epoch = r.step("epoch")? as u32;
     let kind = r.uint("news")?;
     if kind != news::ENTRIES {
-        let record = RecordId(array(r.raw("record", 16)?));
+        let record = RecordId(to_array(r.raw("record", 16)?));
         let (record_type, news) = read_whole(r, kind)?;
         return Ok(RecordNews { record, created, last, record_type, epoch, news });
     }
@@ -244,7 +244,7 @@ fn read_logged(r: &mut Reader<'_>, area: AreaNo, feeds: &mut Feeds) -> Result<Lo
 fn read_feed(r: &mut Reader<'_>, column: &str, feeds: &mut Feeds) -> Result<usize, WireError> {
     let index = r.uint(column)? as usize;
     if index == feeds.len() {
-        feeds.push(FeedId(array(r.raw("feed id", 16)?)));
+        feeds.push(FeedId(to_array(r.raw("feed id", 16)?)));
     }
     if index < feeds.len() { Ok(index) } else { Err(WireError::Malformed("feed")) }
 }

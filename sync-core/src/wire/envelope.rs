@@ -45,16 +45,16 @@ pub fn device_of(begins: &[u8]) -> Option<DeviceNo> {
 }
 
 /// The kind under which an envelope of a version is signed.
-fn kind(version: u8) -> Kind {
+fn signature_kind(version: u8) -> Kind {
     if version == OLDEST_PROTOCOL { Kind::Sync } else { Kind::Request }
 }
 
 /// The hash of the envelope's bytes that is signed.
-fn hashed(suite: Suite, version: u8, bytes: &[u8]) -> [u8; 32] {
+fn hash_signed(suite: Suite, version: u8, bytes: &[u8]) -> [u8; 32] {
     if version == OLDEST_PROTOCOL {
         Sha256::digest(bytes).into()
     } else {
-        suite::digest(suite, kind(version), &[bytes])
+        suite::digest(suite, signature_kind(version), &[bytes])
     }
 }
 
@@ -108,7 +108,7 @@ pub fn seal_as(key: &SigningKey, head: &Head, payload: &[u8]) -> Vec<u8> {
         })
         .expect("BUG: writing to a Vec cannot fail");
     let mut out = e.into_writer();
-    let signature = suite::sign(suite, key, kind(version), &[&hashed(suite, version, &out)]);
+    let signature = suite::sign(suite, key, signature_kind(version), &[&hash_signed(suite, version, &out)]);
     Encoder::new(&mut out).bytes(&signature).expect("BUG: writing to a Vec cannot fail");
     out
 }
@@ -121,7 +121,7 @@ impl<'a> Envelope<'a> {
         let version = d.u8()?;
         let suite = match (version, length) {
             (OLDEST_PROTOCOL, Some(7)) => Suite::default(),
-            (PROTOCOL, Some(8)) => super::suite_of(d.u64()?)?,
+            (PROTOCOL, Some(8)) => super::find_suite(d.u64()?)?,
             (OLDEST_PROTOCOL | PROTOCOL, _) => return Err(WireError::Malformed("envelope")),
             _ => return Err(WireError::Version(version)),
         };
@@ -139,8 +139,8 @@ impl<'a> Envelope<'a> {
 
     /// Whether the holder of `key` sealed it.
     pub fn verify(&self, key: &VerifyingKey) -> bool {
-        let hashed = hashed(self.suite, self.version, self.signed);
-        suite::verify(self.suite, key, kind(self.version), &[&hashed], &self.signature)
+        let hashed = hash_signed(self.suite, self.version, self.signed);
+        suite::verify(self.suite, key, signature_kind(self.version), &[&hashed], &self.signature)
     }
 }
 

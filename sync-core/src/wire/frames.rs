@@ -17,7 +17,7 @@ use super::notes::{read_asks, read_reads, read_times, write_asks, write_reads, w
 use super::regained::{
     read_phase, read_recovery, read_restored, write_phase, write_recovery, write_restored,
 };
-use super::{RecordNames, WireError, each_once, suite_of};
+use super::{RecordNames, WireError, check_each_once, find_suite};
 use super::{delta, sheet};
 
 pub(super) type Out<'a> = Encoder<&'a mut Vec<u8>>;
@@ -31,12 +31,12 @@ pub fn write_request(request: &Request, names: &dyn RecordNames) -> Vec<u8> {
 /// Writes a request as a phone of an older or the present version does.
 pub fn write_request_as(version: u8, request: &Request, names: &dyn RecordNames) -> Vec<u8> {
     let mut out = Vec::new();
-    request_fields(&mut Encoder::new(&mut out), version, request, names)
+    write_request_fields(&mut Encoder::new(&mut out), version, request, names)
         .expect("BUG: writing to a Vec cannot fail");
     out
 }
 
-fn request_fields(e: &mut Out<'_>, version: u8, request: &Request, names: &dyn RecordNames) -> Written {
+fn write_request_fields(e: &mut Out<'_>, version: u8, request: &Request, names: &dyn RecordNames) -> Written {
     e.array(if request.marks.is_empty() { 12 } else { 13 })?;
     match request.server_epoch {
         Some(epoch) => e.u64(epoch.0)?,
@@ -95,22 +95,22 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
     if !matches!(length, Some(12 | 13)) {
         return Err(WireError::Malformed("request"));
     }
-    let server_epoch = optional(&mut d, |d| Ok(ServerEpoch(d.u64()?)))?;
+    let server_epoch = read_optional(&mut d, |d| Ok(ServerEpoch(d.u64()?)))?;
     let cursors = read_cursors(&mut d)?;
-    let want = match optional(&mut d, |d| texts(d, limits::REQUEST_AREAS))? {
+    let want = match read_optional(&mut d, |d| read_texts(d, limits::REQUEST_AREAS))? {
         None => Want::All,
         Some(codes) => {
-            each_once(codes.iter(), "an area")?;
+            check_each_once(codes.iter(), "an area")?;
             Want::Only(codes)
         }
     };
-    let (budget, grants) = (d.u32()?, fixed(d.bytes()?)?);
-    let enrol = optional(&mut d, |d| {
+    let (budget, grants) = (d.u32()?, to_array(d.bytes()?)?);
+    let enrol = read_optional(&mut d, |d| {
         d.array()?;
-        Ok(Enrol { code: d.str()?.to_owned(), public_key: fixed(d.bytes()?)?, label: d.str()?.to_owned() })
+        Ok(Enrol { code: d.str()?.to_owned(), public_key: to_array(d.bytes()?)?, label: d.str()?.to_owned() })
     })?;
     let own = read_own(&mut d)?;
-    let segments = optional(&mut d, |d| Ok(d.bytes()?))?;
+    let segments = read_optional(&mut d, |d| Ok(d.bytes()?))?;
     let (reads, asks, lease) = (read_reads(&mut d)?, read_asks(&mut d)?, d.bool()?);
     let recovery = read_recovery(&mut d)?;
     let marks = match length {
@@ -138,7 +138,7 @@ pub fn read_request(payload: &[u8]) -> Result<ReadRequest<'_>, WireError> {
 }
 
 fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
-    let count = length(d.array()?)?;
+    let count = read_length(d.array()?)?;
     if count > limits::REQUEST_AREAS * 3 || !count.is_multiple_of(3) {
         return Err(WireError::TooLarge("areas of a request"));
     }
@@ -149,7 +149,7 @@ fn read_cursors(d: &mut Decoder<'_>) -> Result<Vec<AreaCursor>, WireError> {
             Ok::<_, WireError>(AreaCursor { area, floor, reached })
         })
         .collect::<Result<_, _>>()?;
-    each_once(cursors.iter().map(|cursor| cursor.area), "an area")?;
+    check_each_once(cursors.iter().map(|cursor| cursor.area), "an area")?;
     Ok(cursors)
 }
 
@@ -163,29 +163,29 @@ fn read_marks(bytes: &[u8], cursors: &[AreaCursor]) -> Result<Vec<u16>, WireErro
 }
 
 fn read_own(d: &mut Decoder<'_>) -> Result<Vec<(u32, u64)>, WireError> {
-    let count = length(d.array()?)?;
+    let count = read_length(d.array()?)?;
     if count > limits::DEVICE_FEEDS as usize * 2 || !count.is_multiple_of(2) {
         return Err(WireError::TooLarge("feeds of a device"));
     }
     let own =
         (0..count / 2).map(|_| Ok::<_, WireError>((d.u32()?, d.u64()?))).collect::<Result<Vec<_>, _>>()?;
-    each_once(own.iter().map(|(ordinal, _)| ordinal), "a feed")?;
+    check_each_once(own.iter().map(|(ordinal, _)| ordinal), "a feed")?;
     Ok(own)
 }
 
-pub(super) fn length(count: Option<u64>) -> Result<usize, WireError> {
+pub(super) fn read_length(count: Option<u64>) -> Result<usize, WireError> {
     count.map(|c| c as usize).ok_or(WireError::Malformed("length"))
 }
 
-pub(super) fn texts(d: &mut Decoder<'_>, most: usize) -> Result<Vec<String>, WireError> {
-    let count = length(d.array()?)?;
+pub(super) fn read_texts(d: &mut Decoder<'_>, most: usize) -> Result<Vec<String>, WireError> {
+    let count = read_length(d.array()?)?;
     if count > most {
         return Err(WireError::TooLarge("list"));
     }
     (0..count).map(|_| Ok(d.str()?.to_owned())).collect()
 }
 
-pub(super) fn optional<'b, T>(
+pub(super) fn read_optional<'b, T>(
     d: &mut Decoder<'b>,
     read: impl FnOnce(&mut Decoder<'b>) -> Result<T, WireError>,
 ) -> Result<Option<T>, WireError> {
@@ -196,7 +196,7 @@ pub(super) fn optional<'b, T>(
     read(d).map(Some)
 }
 
-pub(super) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], WireError> {
+pub(super) fn to_array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], WireError> {
     bytes.try_into().map_err(|_| WireError::Malformed("length"))
 }
 
@@ -227,13 +227,13 @@ mod kind {
 /// Writes a frame: a CBOR byte string around its fields, so that a reader knows when it has arrived whole.
 pub fn write_frame(frame: &Frame) -> Vec<u8> {
     let mut inner = Vec::new();
-    frame_fields(&mut Encoder::new(&mut inner), frame).expect("BUG: writing to a Vec cannot fail");
+    write_frame_fields(&mut Encoder::new(&mut inner), frame).expect("BUG: writing to a Vec cannot fail");
     let mut out = Vec::with_capacity(inner.len() + 5);
     Encoder::new(&mut out).bytes(&inner).expect("BUG: writing to a Vec cannot fail");
     out
 }
 
-fn frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
+fn write_frame_fields(e: &mut Out<'_>, frame: &Frame) -> Written {
     match frame {
         Frame::End { more } => _ = e.u8(kind::END)?.bool(*more)?,
         Frame::Time { at, epoch } => _ = e.u8(kind::TIME)?.i64(*at)?.u64(epoch.0)?,
@@ -334,13 +334,13 @@ fn read_edges(d: &mut Decoder<'_>) -> Result<Vec<Edge>, WireError> {
     if d.position() == d.input().len() {
         return Ok(Vec::new());
     }
-    let count = length(d.array()?)?;
+    let count = read_length(d.array()?)?;
     if count > limits::AREA_EDGES * 3 || !count.is_multiple_of(3) {
         return Err(WireError::TooLarge("edges of an area"));
     }
     let edge = |_| {
         let (above, from) = (AreaNo(d.u32()?), d.i64()?);
-        let to = optional(d, |d| Ok(d.i64()?))?;
+        let to = read_optional(d, |d| Ok(d.i64()?))?;
         Ok(Edge { above, from, to })
     };
     (0..count / 3).map(edge).collect()
@@ -385,11 +385,11 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
         kind::WITHDRAWN => Frame::Withdrawn(AreaNo(d.u32()?)),
         kind::GRANTS => Frame::Grants(read_grants(&mut d)?),
         kind::SCHEMA => Frame::Schema(d.str()?.to_owned()),
-        kind::LEASE => Frame::Lease(Lease { until: d.i64()?, secret: fixed(d.bytes()?)? }),
+        kind::LEASE => Frame::Lease(Lease { until: d.i64()?, secret: to_array(d.bytes()?)? }),
         kind::READS_KEPT => Frame::ReadsKept(d.u64()?),
         kind::TIMES => Frame::Times(read_times(&mut d)?),
         kind::RULING => Frame::Ruling(Ruling {
-            feed: FeedId(fixed(d.bytes()?)?),
+            feed: FeedId(to_array(d.bytes()?)?),
             n: d.u64()?,
             admitted: d.bool()?,
             by: d.str()?.to_owned(),
@@ -400,10 +400,10 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
         kind::NOTICE => Frame::Restored(read_restored(&mut d, true)?),
         kind::RECOVERY => Frame::Recovery(read_phase(&mut d)?),
         kind @ (kind::WELCOME | kind::WELCOME_SUITE) => Frame::Welcome(Welcome {
-            suite: suite_if(&mut d, kind == kind::WELCOME_SUITE)?,
+            suite: read_suite_if(&mut d, kind == kind::WELCOME_SUITE)?,
             device: DeviceNo(d.u32()?),
             server_epoch: ServerEpoch(d.u64()?),
-            server_key: fixed(d.bytes()?)?,
+            server_key: to_array(d.bytes()?)?,
             user: d.str()?.to_owned(),
             name: d.str()?.to_owned(),
         }),
@@ -412,17 +412,17 @@ fn read_frame(inner: &[u8], names: &dyn RecordNames) -> Result<Frame, WireError>
 }
 
 /// Reads the suite, if one stands next.
-pub(super) fn suite_if(d: &mut Decoder<'_>, stands: bool) -> Result<Option<Suite>, WireError> {
-    if stands { suite_of(d.u64()?).map(Some) } else { Ok(None) }
+pub(super) fn read_suite_if(d: &mut Decoder<'_>, stands: bool) -> Result<Option<Suite>, WireError> {
+    if stands { find_suite(d.u64()?).map(Some) } else { Ok(None) }
 }
 
 pub(super) fn read_receipt(d: &mut Decoder<'_>, with_suite: bool) -> Result<Receipt, WireError> {
-    let suite = suite_if(d, with_suite)?;
-    let (feed, first) = (FeedId(fixed(d.bytes()?)?), d.u64()?);
-    let (n, hash, signature) = (d.u64()?, EntryHash(fixed(d.bytes()?)?), fixed(d.bytes()?)?);
-    let count = length(d.array()?)? / 2;
+    let suite = read_suite_if(d, with_suite)?;
+    let (feed, first) = (FeedId(to_array(d.bytes()?)?), d.u64()?);
+    let (n, hash, signature) = (d.u64()?, EntryHash(to_array(d.bytes()?)?), to_array(d.bytes()?)?);
+    let count = read_length(d.array()?)? / 2;
     let refused = (0..count).map(|_| Ok((d.u64()?, read_refusal(d)?))).collect::<Result<_, WireError>>()?;
-    let stopped = optional(d, read_refusal)?;
+    let stopped = read_optional(d, read_refusal)?;
     Ok(Receipt { suite, feed, first, n, hash, refused, stopped, signature })
 }
 
@@ -448,12 +448,12 @@ fn read_area(d: &mut Decoder<'_>) -> Result<AreaInfo, WireError> {
 }
 
 fn read_grants(d: &mut Decoder<'_>) -> Result<GrantSet, WireError> {
-    let count = length(d.array()?)?;
+    let count = read_length(d.array()?)?;
     let grants = (0..count)
         .map(|_| {
             d.array()?;
             let (role, area, from) = (d.str()?.to_owned(), AreaNo(d.u32()?), d.i64()?);
-            Ok(Grant { role, area, from, to: optional(d, |d| Ok(d.i64()?))? })
+            Ok(Grant { role, area, from, to: read_optional(d, |d| Ok(d.i64()?))? })
         })
         .collect::<Result<_, WireError>>()?;
     let territory = d.u32()?;

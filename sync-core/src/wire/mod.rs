@@ -16,7 +16,7 @@ pub mod squeeze;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::suite::Suite;
 
-pub use regained::{pack as pack_clock, unpack as unpack_clock};
+pub use regained::{pack_clock, unpack_clock};
 
 /// The error for bytes that break the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,12 +59,12 @@ impl From<minicbor::decode::Error> for WireError {
 }
 
 /// Finds the suite of a number that came over the wire.
-pub(crate) fn suite_of(number: u64) -> Result<Suite, WireError> {
+pub(crate) fn find_suite(number: u64) -> Result<Suite, WireError> {
     Suite::of_number(number).ok_or(WireError::Suite(number))
 }
 
 /// Refuses a list that names one thing twice, because the reader would handle it twice.
-fn each_once<K: Ord>(keys: impl Iterator<Item = K>, what: &'static str) -> Result<(), WireError> {
+fn check_each_once<K: Ord>(keys: impl Iterator<Item = K>, what: &'static str) -> Result<(), WireError> {
     let mut keys: Vec<K> = keys.collect();
     keys.sort_unstable();
     if keys.windows(2).any(|pair| pair[0] == pair[1]) {

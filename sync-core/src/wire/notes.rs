@@ -6,8 +6,8 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::{Ask, Read, Times};
 use minicbor::Decoder;
 
-use super::frames::{Out, Written, fixed, length, optional, texts};
-use super::{WireError, each_once};
+use super::frames::{Out, Written, read_length, read_optional, read_texts, to_array};
+use super::{WireError, check_each_once};
 
 pub(super) fn write_reads(e: &mut Out<'_>, reads: &[Read]) -> Written {
     let Some(first) = reads.first() else {
@@ -25,9 +25,9 @@ pub(super) fn write_reads(e: &mut Out<'_>, reads: &[Read]) -> Written {
 }
 
 pub(super) fn read_reads(d: &mut Decoder<'_>) -> Result<Vec<Read>, WireError> {
-    let reads = optional(d, |d| {
+    let reads = read_optional(d, |d| {
         // The array begins with the first read's number.
-        let count = count(d, 1)?;
+        let count = read_count(d, 1)?;
         let first = d.u64()?;
         if first == 0 || first.checked_add(count as u64).is_none() {
             return Err(WireError::Malformed("read number"));
@@ -42,15 +42,15 @@ fn read_read(d: &mut Decoder<'_>, n: u64) -> Result<Read, WireError> {
     Ok(Read {
         n,
         at: d.i64()?,
-        record: RecordId(fixed(d.bytes()?)?),
-        fields: texts(d, limits::READ_FIELDS)?,
+        record: RecordId(to_array(d.bytes()?)?),
+        fields: read_texts(d, limits::READ_FIELDS)?,
         reason: d.str()?.to_owned(),
     })
 }
 
 /// Reads the number of notes in an array that holds `more` other items.
-fn count(d: &mut Decoder<'_>, more: usize) -> Result<usize, WireError> {
-    let count = length(d.array()?)?;
+fn read_count(d: &mut Decoder<'_>, more: usize) -> Result<usize, WireError> {
+    let count = read_length(d.array()?)?;
     let count = count.checked_sub(more).ok_or(WireError::Malformed("length"))?;
     if count > limits::REQUEST_NOTES {
         return Err(WireError::TooLarge("reads or questions of a request"));
@@ -71,12 +71,12 @@ pub(super) fn write_asks(e: &mut Out<'_>, asks: &[Ask]) -> Written {
 }
 
 pub(super) fn read_asks(d: &mut Decoder<'_>) -> Result<Vec<Ask>, WireError> {
-    let asks = optional(d, |d| {
-        (0..count(d, 0)?)
+    let asks = read_optional(d, |d| {
+        (0..read_count(d, 0)?)
             .map(|_| {
                 d.array()?;
                 Ok(Ask {
-                    feed: FeedId(fixed(d.bytes()?)?),
+                    feed: FeedId(to_array(d.bytes()?)?),
                     n: d.u64()?,
                     note: d.str()?.chars().take(limits::REASON_CHARS).collect(),
                 })
@@ -84,7 +84,7 @@ pub(super) fn read_asks(d: &mut Decoder<'_>) -> Result<Vec<Ask>, WireError> {
             .collect()
     })?;
     let asks: Vec<Ask> = asks.unwrap_or_default();
-    each_once(asks.iter().map(|ask| (ask.feed, ask.n)), "a refused entry")?;
+    check_each_once(asks.iter().map(|ask| (ask.feed, ask.n)), "a refused entry")?;
     Ok(asks)
 }
 
@@ -100,8 +100,8 @@ pub(super) fn write_times(e: &mut Out<'_>, times: &Times) -> Written {
 }
 
 pub(super) fn read_times(d: &mut Decoder<'_>) -> Result<Times, WireError> {
-    let (feed, n) = (FeedId(fixed(d.bytes()?)?), d.u64()?);
-    let count = length(d.array()?)?;
+    let (feed, n) = (FeedId(to_array(d.bytes()?)?), d.u64()?);
+    let count = read_length(d.array()?)?;
     if count > limits::PUSH_ENTRIES {
         return Err(WireError::TooLarge("times"));
     }

@@ -6,8 +6,10 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::{EntrySeen, Missing, Receipt, Recovery, RecoveryPhase, Restored};
 use minicbor::Decoder;
 
-use super::frames::{Out, Written, fixed, length, optional, read_receipt, suite_if, write_receipt};
-use super::{WireError, each_once};
+use super::frames::{
+    Out, Written, read_length, read_optional, read_receipt, read_suite_if, to_array, write_receipt,
+};
+use super::{WireError, check_each_once};
 
 /// The bytes of a clock's item: facet, feed, count.
 const CLOCK_ITEM: usize = 25;
@@ -24,7 +26,7 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
     }
     e.array(recovery.seen.len() as u64 * 3)?;
     for EntrySeen { feed, n, clock } in &recovery.seen {
-        e.bytes(&feed.0)?.u64(*n)?.bytes(&pack(clock))?;
+        e.bytes(&feed.0)?.u64(*n)?.bytes(&pack_clock(clock))?;
     }
     e.array(recovery.emptied.len() as u64 * 3)?;
     for (feed, n, hash) in &recovery.emptied {
@@ -41,51 +43,55 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
 /// Reads the recovery part of a request. Each receipt is an array of its fields: eight, or seven in the form
 /// of protocol 1.
 pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, WireError> {
-    optional(d, |d| {
+    read_optional(d, |d| {
         if d.array()? != Some(5) {
             return Err(WireError::Malformed("recovery"));
         }
-        let receipts: Vec<(ServerEpoch, Receipt)> = many(d, 2, limits::REQUEST_RECEIPTS, |d| {
+        let receipts: Vec<(ServerEpoch, Receipt)> = read_many(d, 2, limits::REQUEST_RECEIPTS, |d| {
             let epoch = ServerEpoch(d.u64()?);
             let with_suite = d.array()? == Some(8);
             Ok((epoch, read_receipt(d, with_suite)?))
         })?;
-        let seen: Vec<EntrySeen> = many(d, 3, limits::PUSH_ENTRIES, |d| {
-            Ok(EntrySeen { feed: FeedId(fixed(d.bytes()?)?), n: d.u64()?, clock: unpack(d.bytes()?)? })
+        let seen: Vec<EntrySeen> = read_many(d, 3, limits::PUSH_ENTRIES, |d| {
+            Ok(EntrySeen {
+                feed: FeedId(to_array(d.bytes()?)?),
+                n: d.u64()?,
+                clock: unpack_clock(d.bytes()?)?,
+            })
         })?;
-        let emptied: Vec<(FeedId, u64, EntryHash)> = many(d, 3, limits::PUSH_ENTRIES, |d| {
-            let feed = FeedId(fixed(d.bytes()?)?);
-            Ok((feed, d.u64()?, EntryHash(fixed(d.bytes()?)?)))
+        let emptied: Vec<(FeedId, u64, EntryHash)> = read_many(d, 3, limits::PUSH_ENTRIES, |d| {
+            let feed = FeedId(to_array(d.bytes()?)?);
+            Ok((feed, d.u64()?, EntryHash(to_array(d.bytes()?)?)))
         })?;
         let left = d.u64()?;
-        let missing: Vec<Missing> = many(d, 5, limits::REQUEST_RECEIPTS, |d| {
+        let missing: Vec<Missing> = read_many(d, 5, limits::REQUEST_RECEIPTS, |d| {
             Ok(Missing {
-                record: RecordId(fixed(d.bytes()?)?),
+                record: RecordId(to_array(d.bytes()?)?),
                 area: AreaNo(d.u32()?),
                 facet: d.u8()?,
-                feed: FeedId(fixed(d.bytes()?)?),
+                feed: FeedId(to_array(d.bytes()?)?),
                 count: d.u64()?,
             })
         })?;
         let proofs =
             receipts.iter().map(|(epoch, receipt)| (epoch.0, receipt.feed, receipt.first, receipt.n));
-        each_once(proofs, "a receipt")?;
-        each_once(seen.iter().map(|seen| (seen.feed, seen.n)), "an entry")?;
-        each_once(emptied.iter().map(|(feed, n, _)| (*feed, *n)), "an entry")?;
+        check_each_once(proofs, "a receipt")?;
+        check_each_once(seen.iter().map(|seen| (seen.feed, seen.n)), "an entry")?;
+        check_each_once(emptied.iter().map(|(feed, n, _)| (*feed, *n)), "an entry")?;
         let lacking = missing.iter().map(|one| (one.record, one.facet, one.feed));
-        each_once(lacking, "a missing change")?;
+        check_each_once(lacking, "a missing change")?;
         Ok(Recovery { receipts, seen, emptied, left, missing })
     })
 }
 
 /// Reads a flat array of things of `each` items; at most `most` things.
-fn many<T>(
+fn read_many<T>(
     d: &mut Decoder<'_>,
     each: usize,
     most: usize,
     mut read: impl FnMut(&mut Decoder<'_>) -> Result<T, WireError>,
 ) -> Result<Vec<T>, WireError> {
-    let count = length(d.array()?)?;
+    let count = read_length(d.array()?)?;
     if !count.is_multiple_of(each) {
         return Err(WireError::Malformed("length"));
     }
@@ -97,18 +103,18 @@ fn many<T>(
 
 /// Packs a clock, for the phone's store and for the wire: one byte of facet, 16 of feed, 8 of count
 /// (big-endian) for each item.
-pub fn pack(clock: &[(u8, FeedId, u64)]) -> Vec<u8> {
+pub fn pack_clock(clock: &[(u8, FeedId, u64)]) -> Vec<u8> {
     let item = |(facet, feed, n): &(u8, FeedId, u64)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat();
     clock.iter().flat_map(item).collect()
 }
 
-/// Unpacks the bytes of [`pack`].
-pub fn unpack(bytes: &[u8]) -> Result<Vec<(u8, FeedId, u64)>, WireError> {
+/// Unpacks the bytes of [`pack_clock`].
+pub fn unpack_clock(bytes: &[u8]) -> Result<Vec<(u8, FeedId, u64)>, WireError> {
     if !bytes.len().is_multiple_of(CLOCK_ITEM) {
         return Err(WireError::Malformed("clock"));
     }
     let item = |item: &[u8]| {
-        let (feed, n) = (fixed(&item[1..17])?, u64::from_be_bytes(fixed(&item[17..])?));
+        let (feed, n) = (to_array(&item[1..17])?, u64::from_be_bytes(to_array(&item[17..])?));
         if item[0] < 64 { Ok((item[0], FeedId(feed), n)) } else { Err(WireError::Malformed("clock")) }
     };
     bytes.chunks_exact(CLOCK_ITEM).map(item).collect()
@@ -129,12 +135,14 @@ pub(super) fn write_restored(e: &mut Out<'_>, notice: &Restored) -> Written {
 
 pub(super) fn read_restored(d: &mut Decoder<'_>, with_suite: bool) -> Result<Restored, WireError> {
     Ok(Restored {
-        suite: suite_if(d, with_suite)?,
+        suite: read_suite_if(d, with_suite)?,
         former: ServerEpoch(d.u64()?),
         epoch: ServerEpoch(d.u64()?),
         at: d.i64()?,
-        known: many(d, 2, limits::DEVICE_FEEDS as usize, |d| Ok((FeedId(fixed(d.bytes()?)?), d.u64()?)))?,
-        signature: fixed(d.bytes()?)?,
+        known: read_many(d, 2, limits::DEVICE_FEEDS as usize, |d| {
+            Ok((FeedId(to_array(d.bytes()?)?), d.u64()?))
+        })?,
+        signature: to_array(d.bytes()?)?,
     })
 }
 

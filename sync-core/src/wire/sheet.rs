@@ -103,7 +103,7 @@ pub fn read_segments(version: u8, bytes: &[u8], names: &dyn RecordNames) -> Resu
         .map(|_| {
             let suite = match version {
                 OLDEST_PROTOCOL => Suite::default(),
-                _ => super::suite_of(r.uint("segments")?)?,
+                _ => super::find_suite(r.uint("segments")?)?,
             };
             read_segment(&mut r, suite, &mut left, names)
         })
@@ -116,8 +116,8 @@ fn read_segment(
     left: &mut u64,
     names: &dyn RecordNames,
 ) -> Result<Segment, WireError> {
-    let feed = FeedId(array(r.raw("feed", 16)?));
-    let (before, signature) = (array(r.raw("before", 8)?), array(r.raw("signature", 64)?));
+    let feed = FeedId(to_array(r.raw("feed", 16)?));
+    let (before, signature) = (to_array(r.raw("before", 8)?), to_array(r.raw("signature", 64)?));
     let (count, first) = (r.uint("entries")?, r.uint("first")?);
     *left = left.checked_sub(count).ok_or(WireError::TooLarge("entries of a push"))?;
     if first == 0 || first.checked_add(count).is_none() {
@@ -165,7 +165,7 @@ fn read_name(r: &mut Reader<'_>, names: &dyn RecordNames) -> Result<RecordId, Wi
             let (area, created) = (AreaNo(area), r.step("name created")? as u64);
             names.record(area, created).ok_or(WireError::RecordName { area, created })
         }
-        name::WHOLE => Ok(RecordId(array(r.raw("name whole", 16)?))),
+        name::WHOLE => Ok(RecordId(to_array(r.raw("name whole", 16)?))),
         name::OWN | 3.. => Err(WireError::Malformed("record name")),
     }
 }
@@ -253,6 +253,6 @@ fn read_op(r: &mut Reader<'_>, column: &str, op: char) -> Result<Op, WireError> 
     })
 }
 
-pub(super) fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+pub(super) fn to_array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes.try_into().expect("BUG: the reader took N bytes")
 }
