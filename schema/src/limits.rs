@@ -1,5 +1,7 @@
 //! This file names every limit, with its unit and its reason. Phone and server refuse at the same number.
 
+/// Milliseconds of a day of 24 hours: the unit of the limits below that count days.
+pub const DAY_MS: i64 = 24 * 3_600_000;
 /// Bytes of one sync request as received. A worker's week of full days stays under 100 kB.
 pub const SYNC_BODY_BYTES: usize = 4 << 20;
 /// Bytes of a request's inflated payload, from a device that has proven itself. Four times the body bounds a
@@ -115,13 +117,13 @@ pub const REQUEST_AREAS: usize = 5_000;
 pub const CLOCK_AHEAD_MS: i64 = 3_600_000;
 /// Milliseconds by which an entry's time may be ahead of its arrival and still be shown in lists, where its
 /// phone cannot correct it. Further ahead, lists show the time of arrival.
-pub const CLOCK_SHOWN_AHEAD_MS: i64 = 10 * 24 * 3_600_000;
+pub const CLOCK_SHOWN_AHEAD_MS: i64 = 10 * DAY_MS;
 /// Milliseconds by which two clocks may differ and still agree. A clock that is behind its store's knowledge
 /// by more is wrong: it would take rights for not yet given.
 pub const CLOCK_AGREES_MS: i64 = 15 * 60_000;
 /// Milliseconds by which a server's clock may be later than the latest time it was sure of. A server may be
 /// off for a weekend without a question. After a longer pause phones or an operator confirm the time.
-pub const CLOCK_JUMP_MS: i64 = 3 * 24 * 3_600_000;
+pub const CLOCK_JUMP_MS: i64 = 3 * DAY_MS;
 /// People whose phones settle a doubt about the server's clock. One or two hostile phones must not settle it.
 pub const CLOCK_WITNESSES: usize = 3;
 /// Days before the latest sync of any phone within which a phone counts as in use. It matters where fewer
@@ -135,7 +137,7 @@ pub const BODY_SECONDS: u64 = 30;
 /// end. A phone may reasonably be out of signal for that long.
 pub const RIGHTS_GRACE_DAYS: i64 = 30;
 /// [`RIGHTS_GRACE_DAYS`] in ms.
-pub const RIGHTS_GRACE_MS: i64 = RIGHTS_GRACE_DAYS * 24 * 3_600_000;
+pub const RIGHTS_GRACE_MS: i64 = RIGHTS_GRACE_DAYS * DAY_MS;
 /// Milliseconds that one push may hold the writer of a store. The server keeps the entries decided by then;
 /// the phone sends the rest again.
 pub const PUSH_MS: u64 = 250;
@@ -196,7 +198,7 @@ pub const EXPORT_HOURS: i64 = 24;
 /// can prove anything about them ([`RECEIPT_DAYS`]).
 pub const EVIDENCE_DAYS: i64 = 180;
 /// [`EVIDENCE_DAYS`] in ms.
-pub const EVIDENCE_MS: i64 = EVIDENCE_DAYS * 24 * 3_600_000;
+pub const EVIDENCE_MS: i64 = EVIDENCE_DAYS * DAY_MS;
 /// Days after its day within which a plan may be drawn up, approved and begun: the longest public holiday,
 /// and a day more.
 pub const PLAN_LATE_DAYS: i64 = 10;

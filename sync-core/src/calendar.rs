@@ -2,8 +2,7 @@
 
 /// Milliseconds that China is ahead of UTC.
 pub const OFFSET_MS: i64 = 8 * 3_600_000;
-/// Milliseconds of a day.
-pub const DAY_MS: i64 = 24 * 3_600_000;
+pub use gridledger_schema::limits::DAY_MS;
 
 /// ms since 1970 as `2026-01-05 09:30`.
 pub fn minute(ms: i64) -> String {

@@ -4,6 +4,7 @@
 //! A restored store is another generation. Its logs continue far above every position that the former
 //! generation can have given out. A position therefore tells whether it is of this generation.
 
+use crate::calendar::DAY_MS;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -57,7 +58,7 @@ pub fn epoch(at: i64, random: [u8; 3]) -> ServerEpoch {
 /// day after `now` (ms): old generations were random numbers.
 pub fn began(epoch: ServerEpoch, now: i64) -> Option<i64> {
     let second = i64::try_from(epoch.0 >> 24).ok()?;
-    (FIRST_SECOND..=now / 1_000 + 86_400).contains(&second).then_some(second)
+    (FIRST_SECOND..=now / 1_000 + DAY_MS / 1_000).contains(&second).then_some(second)
 }
 
 /// The first second of 2026.
@@ -124,7 +125,7 @@ mod tests {
         let at = 1_767_571_200_000;
         let begun = epoch(at, [1, 2, 255]);
         assert_eq!(began(begun, at), Some(1_767_571_200));
-        assert_eq!(began(begun, at - 2 * 86_400_000), None, "a time to come");
+        assert_eq!(began(begun, at - 2 * DAY_MS), None, "a time to come");
         assert_eq!(began(ServerEpoch(0x00ff_ffff_0123_4567), at), None, "a random number");
         assert_eq!(began(ServerEpoch(5), at), None);
     }

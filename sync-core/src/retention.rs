@@ -1,6 +1,7 @@
 //! Retention finds the fields whose time is up. Phone and server compute the same answer. The phone then
 //! shows the fields no more, and the server begins a new epoch without them.
 
+use crate::calendar::DAY_MS;
 use std::collections::BTreeMap;
 
 use gridledger_schema::set::{Field, RecordType, RetainFrom};
@@ -10,9 +11,6 @@ use crate::document::Document;
 use crate::epoch::{Unit, written};
 use crate::fold::{Outcome, State, Verb};
 use crate::project::{View, project};
-
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
 
 /// A field whose time is up. Units last written at or before `until` (ms since 1970) are due.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! These tests check retention: days count from the right moment, and the cheap bound is never too late.
 
+use gridledger_core::calendar::DAY_MS as DAY;
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::document::Document;
 use gridledger_core::retention::{Due, due, not_before};
@@ -9,7 +10,6 @@ use gridledger_schema::set::{RecordType, SchemaSet};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const DAY: i64 = 86_400_000;
 /// 2026-01-05.
 const START: i64 = 1_767_571_200_000;
 const FEED: FeedId = FeedId([7; 16]);

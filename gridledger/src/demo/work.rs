@@ -1,6 +1,7 @@
 //! What people do with no signal, tickets apart: patrols with check-ins, visits, the register, counting together.
 
 use gridledger_client::{ClientError, Intents, Purpose, Record, RecordId};
+use gridledger_core::calendar::DAY_MS;
 use serde_json::{Map, Value, json};
 
 use super::day::Hot;
@@ -23,7 +24,6 @@ const HAZARDS: [&str; 4] = ["gas", "wiring", "blocked_exit", "fire_load"];
 const CONSENTS: [&str; 3] = ["register", "phone_contact", "care_service"];
 /// Which side of the landing a person takes a door to be on.
 const SIDES: [&str; 4] = ["东", "西", "南", "北"];
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Result of one piece of work.
 pub type Done = Result<(), ClientError>;

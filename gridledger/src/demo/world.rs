@@ -1,5 +1,6 @@
 //! The world of the demo: a made-up town in a new store, its staff, its register, and a server that listens.
 
+use gridledger_core::calendar::DAY_MS;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -126,7 +127,7 @@ impl World {
 
     fn put_code(&self, login: &str, code: String) -> Result<String, DemoError> {
         let hash = codes::hash(&code).ok_or_else(|| DemoError::Town("no code".into()))?;
-        let expires = self.service.now() + i64::from(codes::DAYS) * 24 * 3_600_000;
+        let expires = self.service.now() + i64::from(codes::DAYS) * DAY_MS;
         self.service.store.put_code(hash, user(&self.service, login)?.no, expires)?;
         Ok(code)
     }

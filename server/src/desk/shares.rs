@@ -2,6 +2,7 @@
 //! A second person agrees to it. What is pulled is in the read log before it leaves. At the next pull count: its end, its
 //! revocation, and the right of whoever made it.
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_core::reason;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, RecordId, hex};
@@ -22,7 +23,6 @@ use crate::store::rows::shares::{NewShare, Share};
 
 /// Days a share lasts at most; then somebody looks again whether it is still needed.
 const MOST_DAYS: i64 = 366;
-const DAY_MS: i64 = 24 * 3_600_000;
 /// Rows of a page if the question does not say.
 const LIMIT: usize = 1_000;
 

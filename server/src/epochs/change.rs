@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use gridledger_core::digest;
 use gridledger_core::epoch::Erasure;
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
@@ -175,10 +176,7 @@ impl Plan<'_> {
         let finished = working.finish(record_type)?.ok_or(StoreError::Damaged("documents"))?;
         head.seq = seq;
         for (facet, change) in finished.digest_changes {
-            match head.digests.iter_mut().find(|(of, _)| *of == facet) {
-                Some((_, digest)) => *digest = digest.wrapping_add(change),
-                None => head.digests.push((facet, change)),
-            }
+            digest::add(&mut head.digests, facet, change);
         }
         writes.areas.push((area, head));
         writes.records.push(finished.record);

@@ -21,6 +21,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gridledger_core::calendar::minute;
+use gridledger_core::digest;
 use gridledger_core::rights::AreaTree;
 use gridledger_core::validate::{check_fit, check_shape};
 use gridledger_schema::code::{Code, Refusal};
@@ -499,10 +500,7 @@ impl Plan<'_> {
             let area = write.record.row.area;
             if let Some(Some(head)) = self.areas.get_mut(&area) {
                 for (facet, change) in write.digest_changes {
-                    match head.digests.iter_mut().find(|(f, _)| *f == facet) {
-                        Some((_, digest)) => *digest = digest.wrapping_add(change),
-                        None => head.digests.push((facet, change)),
-                    }
+                    digest::add(&mut head.digests, facet, change);
                 }
             }
             self.writes.records.push(write.record);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use gridledger_core::digest;
 use gridledger_schema::ids::{AreaNo, RecordId};
 
 use crate::store::StoreError;
@@ -50,8 +51,8 @@ fn one(
     let [mut old, mut new] = [from, to].map(|area| heads.remove(&area).unwrap_or_default());
     let crossing = Crossing::between(&mut old, &mut new);
     for document in documents {
-        add(&mut old, document.facet, document.term.wrapping_neg());
-        add(&mut new, document.facet, document.term);
+        digest::add(&mut old.digests, document.facet, digest::change(document.term, 0));
+        digest::add(&mut new.digests, document.facet, document.term);
     }
     heads.extend([(from, old), (to, new)]);
     let record = row.record;
@@ -99,12 +100,5 @@ impl Crossing {
         writes.departures.push((from, Departure { seq: left, record, to }));
         writes.stays.push((record, Stay { area: from, created, until: left }));
         writes.events.push((to, event(arrived, EventKind::Arrived)));
-    }
-}
-
-fn add(head: &mut AreaHead, facet: u8, term: u128) {
-    match head.digests.iter_mut().find(|(of, _)| *of == facet) {
-        Some((_, digest)) => *digest = digest.wrapping_add(term),
-        None => head.digests.push((facet, term)),
     }
 }

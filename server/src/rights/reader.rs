@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gridledger_core::handlers::is_handled_by;
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::AreaNo;
@@ -136,7 +137,7 @@ impl Reach {
         match self.scope {
             None => false,
             Some(Scope::Area) => true,
-            Some(Scope::Assigned) => is_handled(login, record, handlers),
+            Some(Scope::Assigned) => is_handled_by(login, &record.created_by, handlers),
             Some(Scope::Own) => record.created_by == login,
         }
     }
@@ -151,14 +152,9 @@ impl Reach {
         match self.unmasks {
             None => false,
             Some(Unmasks::Area) => true,
-            Some(Unmasks::Handled) => is_handled(login, record, handlers),
+            Some(Unmasks::Handled) => is_handled_by(login, &record.created_by, handlers),
         }
     }
-}
-
-/// Whether a record is a person's work: created by or assigned to him or her.
-fn is_handled<'h>(login: &str, record: &RecordRow, mut handlers: impl Iterator<Item = &'h str>) -> bool {
-    record.created_by == login || handlers.any(|who| who == login)
 }
 
 /// What [`Reader::reach`] says of each area, asked once.

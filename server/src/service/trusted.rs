@@ -1,5 +1,6 @@
 //! The time that the service may act by: the wall clock, as long as it is trusted.
 
+use gridledger_core::calendar::DAY_MS;
 use std::collections::BTreeSet;
 
 use gridledger_schema::limits;
@@ -8,8 +9,6 @@ use crate::service::clock::Doubt;
 use crate::service::running::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::{Device, UserNo};
-
-const DAY_MS: i64 = 24 * 3_600_000;
 
 impl Service {
     /// The server's clock, ms since 1970, if it is to be trusted; else [`StoreError::ClockUnsure`]. What cannot be undone goes by

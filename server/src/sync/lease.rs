@@ -1,14 +1,13 @@
 //! Leases: how long a phone may show residents' values without a sync, and the secret that opens them on it. A device
 //! that was revoked is refused at the door and never gets one.
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::wire::Lease;
 use hkdf::Hkdf;
 use sha2::Sha256;
 
 use crate::service::Service;
 use crate::store::rows::people::Device;
-
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A lease for a device from now on (ms since 1970).
 pub fn lease(service: &Service, device: &Device, now: i64) -> Lease {

@@ -1,5 +1,6 @@
 //! A plan as an office writes it, and whether it fits itself and the territory.
 
+use gridledger_core::calendar::DAY_MS;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_core::rights::AreaTree;
@@ -25,7 +26,6 @@ const CHANGES: usize = 1_000;
 const TEXT_CHARS: usize = 2_000;
 /// Items of one part's rule.
 const RULE_ITEMS: usize = 10_000;
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A plan as an office writes it. Areas are named by their codes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! The rights that a plan takes: asked at the server's time, never at the plan's day; and what a staff list may give.
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::AreaNo;
@@ -10,8 +11,6 @@ use super::plan::{Draft, Posting};
 use super::{Plan, flaw};
 use crate::calendar::office as calendar;
 use crate::rights::reader::{ReadError, Reader};
-
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Whether the reader holds a role that plans somewhere. Everybody else learns nothing of the territory from a draft.
 pub(super) fn plans_somewhere(reader: &Reader<'_>) -> Result<(), ReadError> {

@@ -1,6 +1,7 @@
 //! These tests check changed rights: a table of cases, and random histories against an oracle. The oracle
 //! knows every state of the office's list.
 
+use crate::calendar::DAY_MS as DAY;
 use gridledger_schema::code::Code;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::AreaInfo;
@@ -10,7 +11,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::rights::AreaTree;
 
-const DAY: i64 = 24 * 3_600_000;
 const GRACE: i64 = limits::RIGHTS_GRACE_DAYS;
 /// Each area's parent, by number. Area 0 is no area.
 const ABOVE: [u32; 6] = [0, 0, 1, 1, 2, 2];

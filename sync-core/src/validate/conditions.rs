@@ -1,6 +1,7 @@
 //! This file checks the conditions of a verb beyond role, state and arguments (`conditions` of a workflow
 //! file).
 
+use crate::calendar::DAY_MS;
 use std::collections::BTreeSet;
 
 use gridledger_schema::code::{Code, Refusal};
@@ -22,7 +23,6 @@ const ORIGIN: (&str, &str) = ("origin", "complaint");
 const RESIDENT: &str = "resident";
 /// Days after the closing within which a resident may have a ticket reopened.
 const RESIDENT_REOPEN_DAYS: i64 = 30;
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// An event to be judged, with everything that a condition needs.
 pub(super) struct Conditions<'a> {

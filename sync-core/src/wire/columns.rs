@@ -222,10 +222,8 @@ fn write_int(column: &mut Column, v: i64, time: i64) {
         (tag::INT_FROM_TIME, zigzag(v.wrapping_sub(time))),
     ];
     let length = |v: u64| (64 - v.leading_zeros()).div_ceil(7);
-    let (tag, coded) = choices
-        .into_iter()
-        .min_by_key(|&(tag, coded)| (length(coded), tag))
-        .expect("BUG: three choices");
+    let (tag, coded) =
+        choices.into_iter().min_by_key(|&(tag, coded)| (length(coded), tag)).expect("BUG: three choices");
     column.above = v;
     column.marks.push(tag);
     put_uint(&mut column.data, coded);

@@ -16,8 +16,6 @@ pub mod squeeze;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::suite::Suite;
 
-pub use regained::{pack_clock, unpack_clock};
-
 /// The error for bytes that break the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {

@@ -10,9 +10,7 @@ use super::frames::{
     Out, Written, read_length, read_optional, read_receipt, read_suite_if, to_array, write_receipt,
 };
 use super::{WireError, check_each_once};
-
-/// The bytes of a clock's item: facet, feed, count.
-const CLOCK_ITEM: usize = 25;
+use crate::clock;
 
 pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Written {
     let Some(recovery) = recovery else {
@@ -26,7 +24,7 @@ pub(super) fn write_recovery(e: &mut Out<'_>, recovery: Option<&Recovery>) -> Wr
     }
     e.array(recovery.seen.len() as u64 * 3)?;
     for EntrySeen { feed, n, clock } in &recovery.seen {
-        e.bytes(&feed.0)?.u64(*n)?.bytes(&pack_clock(clock))?;
+        e.bytes(&feed.0)?.u64(*n)?.bytes(&clock::pack(clock))?;
     }
     e.array(recovery.emptied.len() as u64 * 3)?;
     for (feed, n, hash) in &recovery.emptied {
@@ -56,7 +54,7 @@ pub(super) fn read_recovery(d: &mut Decoder<'_>) -> Result<Option<Recovery>, Wir
             Ok(EntrySeen {
                 feed: FeedId(to_array(d.bytes()?)?),
                 n: d.u64()?,
-                clock: unpack_clock(d.bytes()?)?,
+                clock: clock::unpack(d.bytes()?)?,
             })
         })?;
         let emptied: Vec<(FeedId, u64, EntryHash)> = read_many(d, 3, limits::PUSH_ENTRIES, |d| {
@@ -99,25 +97,6 @@ fn read_many<T>(
         return Err(WireError::TooLarge("recovery of a request"));
     }
     (0..count / each).map(|_| read(d)).collect()
-}
-
-/// Packs a clock, for the phone's store and for the wire: one byte of facet, 16 of feed, 8 of count
-/// (big-endian) for each item.
-pub fn pack_clock(clock: &[(u8, FeedId, u64)]) -> Vec<u8> {
-    let item = |(facet, feed, n): &(u8, FeedId, u64)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat();
-    clock.iter().flat_map(item).collect()
-}
-
-/// Unpacks the bytes of [`pack_clock`].
-pub fn unpack_clock(bytes: &[u8]) -> Result<Vec<(u8, FeedId, u64)>, WireError> {
-    if !bytes.len().is_multiple_of(CLOCK_ITEM) {
-        return Err(WireError::Malformed("clock"));
-    }
-    let item = |item: &[u8]| {
-        let (feed, n) = (to_array(&item[1..17])?, u64::from_be_bytes(to_array(&item[17..])?));
-        if item[0] < 64 { Ok((item[0], FeedId(feed), n)) } else { Err(WireError::Malformed("clock")) }
-    };
-    bytes.chunks_exact(CLOCK_ITEM).map(item).collect()
 }
 
 pub(super) fn write_restored(e: &mut Out<'_>, notice: &Restored) -> Written {

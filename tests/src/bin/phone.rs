@@ -2,6 +2,7 @@
 //! `withdraw` (everybody's consent), `people`, or a text that a new patrol carries. What is durable is printed the
 //! moment the call returned. `PHONE_DAYS_AHEAD` puts its clock forward.
 
+use gridledger_core::calendar::DAY_MS;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -52,7 +53,7 @@ fn days_ahead() -> Result<Option<Clock>, Failure> {
     let Ok(days) = std::env::var("PHONE_DAYS_AHEAD") else {
         return Ok(None);
     };
-    let ahead = days.parse::<i64>()? * 24 * 3_600_000;
+    let ahead = days.parse::<i64>()? * DAY_MS;
     Ok(Some(Arc::new(move || {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         now.map_or(0, |now| now.as_millis() as i64) + ahead

@@ -6,6 +6,7 @@ use gridledger_client::{Query, RecordId, SentState};
 use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
+use gridledger_core::handlers::handlers;
 use gridledger_core::project::{View, project};
 use gridledger_core::rights::Rights;
 use gridledger_schema::code::Code;
@@ -160,15 +161,7 @@ impl Held {
             let mut made = self.stored().filter(|(row, _)| self.is_made_in(row));
             made.any(|(row, _)| row.author == login)
         };
-        let is_handled_by = || {
-            let view = self.view(1).to_json();
-            let ticket = &view["_ticket"];
-            [&ticket["assignees"], &ticket["co_handlers"], &view["co_handlers"]]
-                .into_iter()
-                .filter_map(Value::as_array)
-                .flatten()
-                .any(|who| who.as_str() == Some(login))
-        };
+        let is_handled_by = || handlers(&self.view(1).to_json()).any(|handler| handler == login);
         match scope {
             None => false,
             Some(Scope::Area) => true,

@@ -26,6 +26,7 @@ mod territory;
 mod theme;
 mod work;
 
+use gridledger_core::calendar::DAY_MS as DAY;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Mutex;
 
@@ -41,8 +42,6 @@ use rng::Rng;
 pub use tally::Tally;
 pub use theme::Theme;
 
-/// Milliseconds of a day.
-const DAY: i64 = 24 * 3_600_000;
 /// Rounds after which everyone must be quiet once the lines are good.
 const ROUNDS: usize = 60;
 

@@ -1,6 +1,7 @@
 //! What one request and one day may cost: bounds that a hostile device cannot pass.
 
 use gridledger_client::Intents;
+use gridledger_core::calendar::DAY_MS as DAY;
 use gridledger_core::wire::NoNames;
 use gridledger_core::wire::envelope::{read_answer_head, seal};
 use gridledger_core::wire::frames;
@@ -20,8 +21,6 @@ use gridledger_tests::attacker::{Attacker, Outcome, put};
 use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{MORNING, Phone, World};
 use serde_json::json;
-
-const DAY: i64 = 24 * 3_600_000;
 
 fn world() -> World {
     let world = World::new(1);

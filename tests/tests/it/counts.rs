@@ -2,6 +2,7 @@
 //! second person has agreed to is not counted.
 
 use gridledger_client::{ClientError, Intents, Purpose, RecordId};
+use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::code::Code;
 use gridledger_schema::limits::BULK_RECORDS;
 use gridledger_server::desk::disclosure::exports;
@@ -13,8 +14,6 @@ use gridledger_server::rights::reader::ReadError;
 use gridledger_tests::office::{Clerk, put, why};
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Value, json};
-
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// A town in which the officer, a desk worker and a grid worker may see values as they are.
 fn town() -> World {

@@ -1,5 +1,6 @@
 //! Histories end: what is erased is gone everywhere, what stays is the same everywhere, and no edit is lost over it.
 
+use gridledger_core::calendar::DAY_MS as DAY;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,6 @@ use serde_json::{Map, Value, json};
 
 /// What nobody may find once it was erased.
 const CANARY: &str = "13812340987";
-const DAY: i64 = 86_400_000;
 
 fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()

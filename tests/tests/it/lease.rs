@@ -2,6 +2,7 @@
 //! the server renews it. A clock set back does not lengthen it, and a revoked phone stays dark.
 
 use gridledger_client::{Client, Intents, Invite, Options, Query, Record, RecordId, SentState};
+use gridledger_core::calendar::DAY_MS as DAY;
 use gridledger_schema::code::Code;
 use gridledger_schema::limits;
 use gridledger_schema::wire::Grant;
@@ -11,7 +12,6 @@ use gridledger_tests::desk::Desk;
 use gridledger_tests::world::{Line, Phone, SyncFailure, World};
 use serde_json::{Value, json};
 
-const DAY: i64 = 24 * 3_600_000;
 const NAME: &str = "陆金丝雀";
 const NUMBER: &str = "13800001234";
 const TITLE: &str = "金丝雀巷路灯不亮";

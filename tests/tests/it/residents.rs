@@ -2,6 +2,7 @@
 
 use gridledger_client::engine::Engine;
 use gridledger_client::{ClientError, Intents, Purpose, Query, RecordId};
+use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::code::Code;
 use gridledger_server::desk::disclosure::reads::page;
 use gridledger_server::desk::record as view;
@@ -251,7 +252,7 @@ fn more_than_a_hundred_people_take_two_persons() {
     let last = log(&world).pop().unwrap().read;
     assert_eq!((last.kind, last.records.len()), (ReadKind::Export, 101));
     assert_eq!((last.subject.as_str(), last.area), ("person area=C export=1", Some(world.area("G1"))));
-    world.pass(24 * 3_600_000 + 1);
+    world.pass(DAY_MS + 1);
     assert_eq!(po.refused_page("person", &with(&[("export", "1")])), Code::SecondPersonRequired);
     assert_eq!(po.page("person", &rest).unwrap().rows.len(), 41);
 }

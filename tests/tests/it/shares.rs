@@ -1,5 +1,6 @@
 //! Shares: a department gets the granted fields of the granted area for as long as it lasts, and every pull is logged.
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_server::operate::verify::verify;
 use gridledger_server::store::rows::people::UserNo;
 use gridledger_server::store::rows::reads::{ReadKind, ReadQuery};
@@ -8,7 +9,6 @@ use gridledger_tests::office::{Clerk, put};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "not a real one";
-const DAY_MS: i64 = 24 * 3_600_000;
 
 struct Office {
     desk: Desk,

@@ -1,5 +1,6 @@
 //! Ledgers for tools: the views a program of the office reads in the database itself, on every engine.
 
+use gridledger_core::calendar::DAY_MS;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ fn ms(shown: &Value) -> Value {
     let clock = clock.trim_end_matches('Z').trim_end_matches("+00:00");
     let parts: Vec<f64> = clock.split(':').map(|part| part.parse().expect("a number")).collect();
     let of_day = ((parts[0] * 60.0 + parts[1]) * 60.0 + parts[2]) * 1000.0;
-    (day * 86_400_000 + of_day.round() as i64).into()
+    (day * DAY_MS + of_day.round() as i64).into()
 }
 
 /// A row of a view as the ledger that people pull shows it: what has no value is not there.

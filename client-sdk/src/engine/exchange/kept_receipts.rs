@@ -1,5 +1,6 @@
 //! Receipts as they are kept: proof of what a server had confirmed.
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{EntryHash, FeedId, ServerEpoch};
 use gridledger_schema::limits;
@@ -10,8 +11,6 @@ use serde_json::{Value, json};
 
 use crate::engine::phone::engine::Engine;
 use crate::error::ClientError;
-
-const DAY_MS: i64 = 24 * 3_600_000;
 
 impl Engine {
     /// The last entry of a feed that a receipt of before proves, and the last such one at or below `upto`.

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
+use gridledger_core::clock;
 use gridledger_core::recovery;
-use gridledger_core::wire::{WireError, unpack_clock};
+use gridledger_core::wire::WireError;
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{EntrySeen, Recovery, RecoveryPhase, Restored, Segment};
 use rusqlite::Connection;
@@ -216,7 +217,7 @@ fn note_former(
         if row.get(3)? {
             recovery.emptied.push((feed, n, EntryHash(row.get(2)?)));
         } else {
-            let clock = unpack_clock(&row.get::<_, Vec<u8>>(1)?)?;
+            let clock = clock::unpack(&row.get::<_, Vec<u8>>(1)?)?;
             recovery.seen.push(EntrySeen { feed, n, clock });
         }
     }

@@ -1,12 +1,11 @@
 //! The clocks of a phone: the wall clock, and the time its lease is counted by.
 
+use gridledger_core::calendar::DAY_MS;
 use std::cell::Cell;
 use std::sync::Arc;
 
 /// The wall clock, ms since 1970; a parameter, so that a test or a replay can say what time it is.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
-
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// What the clock has moved between two looks counts as time that has passed, up to this: more may be a clock set right.
 const PASSING_MS: i64 = DAY_MS;

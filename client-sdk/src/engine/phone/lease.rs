@@ -4,6 +4,7 @@
 //!
 //! A store that is not enrolled yet begins with a lease of its own making, so that an invited phone can work at once.
 
+use gridledger_core::calendar::DAY_MS;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
@@ -16,8 +17,6 @@ use crate::engine::phone::engine::Engine;
 use crate::engine::phone::write_lock::UNNAMED;
 use crate::error::ClientError;
 use crate::faults;
-
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// The lease a new store begins with.
 const FIRST_LEASE_MS: i64 = 7 * DAY_MS;

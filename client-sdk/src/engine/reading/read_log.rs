@@ -1,6 +1,7 @@
 //! What an app is shown: lists and records masked; whole values for a purpose, each time with a row that says who, what,
 //! why and when. The row is durable before the values are returned, and goes out first at the next sync.
 
+use gridledger_core::handlers::handlers;
 use gridledger_core::{mask, reason};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{FeedId, RecordId};
@@ -107,13 +108,7 @@ impl Engine {
 
     fn is_handled(&self, record: &Record) -> Result<bool, ClientError> {
         let me = &self.me.user;
-        let lists = [
-            &record.view["_ticket"]["assignees"],
-            &record.view["_ticket"]["co_handlers"],
-            &record.view["co_handlers"],
-        ];
-        let mut named = lists.into_iter().filter_map(Value::as_array).flatten();
-        if named.any(|who| who.as_str() == Some(me)) {
+        if handlers(&record.view).any(|handler| handler == me) {
             return Ok(true);
         }
         let mut select = self.db.prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gridledger_core::digest;
 use gridledger_core::document::Document;
+use gridledger_core::{clock, digest};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use rusqlite::{Connection, OptionalExtension as _};
 
@@ -38,9 +38,7 @@ pub(crate) fn pack_clock(
     of: impl Fn(FeedId) -> bool,
 ) {
     for (feed, n) in clock.into_iter().filter(|(feed, _)| of(*feed)) {
-        out.push(facet);
-        out.extend(feed.0);
-        out.extend(n.to_be_bytes());
+        clock::push_item(out, (facet, feed, n));
     }
 }
 
@@ -89,7 +87,7 @@ pub(crate) fn put_confirmed(c: &Connection, row: &Row, facets: &Facets) -> Resul
         let clock = clock_of(*facet, document);
         let bytes = document.save();
         upsert.execute((row.record.0, facet, bytes, term.to_be_bytes(), &row.record_type, clock))?;
-        add_digest(c, row.area, *facet, term.wrapping_sub(before))?;
+        add_digest(c, row.area, *facet, digest::change(before, term))?;
     }
     Ok(())
 }
@@ -108,7 +106,7 @@ pub(crate) fn uncount(c: &Connection, row: &Row) -> Result<(), ClientError> {
         .query_map([row.record.0], |r| Ok((r.get::<_, u8>(0)?, r.get::<_, [u8; 16]>(1)?)))?
         .collect::<Result<Vec<_>, _>>()?;
     for (facet, term) in terms {
-        add_digest(c, row.area, facet, 0u128.wrapping_sub(u128::from_be_bytes(term)))?;
+        add_digest(c, row.area, facet, digest::change(u128::from_be_bytes(term), 0))?;
     }
     c.prepare_cached("UPDATE documents SET term = zeroblob(16) WHERE record = ?1")?
         .execute([row.record.0])?;
@@ -116,7 +114,7 @@ pub(crate) fn uncount(c: &Connection, row: &Row) -> Result<(), ClientError> {
 }
 
 fn add_digest(c: &Connection, area: AreaNo, facet: u8, change: u128) -> Result<(), ClientError> {
-    let now = digest_of(c, area, facet)?.wrapping_add(change);
+    let now = digest::sum(digest_of(c, area, facet)?, change);
     let sql = "INSERT INTO digests VALUES (?1, ?2, ?3) ON CONFLICT (area, facet) DO UPDATE SET digest = ?3";
     c.prepare_cached(sql)?.execute((area.0, facet, now.to_be_bytes()))?;
     Ok(())

@@ -1,5 +1,6 @@
 //! What an entry was made on, and the entry derived on it.
 
+use gridledger_core::clock;
 use gridledger_core::derive::{Authored, Seen};
 use gridledger_core::document::Document;
 use gridledger_schema::entry::Entry;
@@ -32,27 +33,22 @@ pub(crate) fn pack_unread(
     let mut out = Vec::new();
     while let Some(row) = rows.next()? {
         let facet: u8 = row.get(0)?;
-        let clock: Vec<u8> = row.get::<_, Option<_>>(1)?.unwrap_or_default();
+        let packed: Vec<u8> = row.get::<_, Option<_>>(1)?.unwrap_or_default();
         if entry.facets() & (1 << facet) != 0 {
-            let of_others = clock.chunks_exact(SEEN_BYTES).filter(|seen| seen[1..17] != own.0);
-            out.extend(of_others.flatten());
+            for item in clock::list_items(&packed).filter(|(_, feed, _)| *feed != own) {
+                clock::push_item(&mut out, item);
+            }
         }
     }
     Ok(out)
 }
 
-/// A facet, a feed, how many changes it had made there.
-const SEEN_BYTES: usize = 25;
-
 /// What an undecided entry is derived on, now: what its author had seen of others, and the author's own that stand.
 pub(crate) fn seen_of(packed: &[u8], facet: u8, document: &Document, own: FeedId) -> Seen {
     let there = document.clock();
-    let mut clock: Vec<(FeedId, u64)> = packed
-        .chunks_exact(SEEN_BYTES)
-        .filter(|c| c[0] == facet)
-        .filter_map(|c| {
-            Some((FeedId(c[1..17].try_into().ok()?), u64::from_be_bytes(c[17..].try_into().ok()?)))
-        })
+    let mut clock: Vec<(FeedId, u64)> = clock::list_items(packed)
+        .filter(|(of, ..)| *of == facet)
+        .map(|(_, feed, n)| (feed, n))
         // Genesis changes are named too; the one that is not here is made again when it is needed.
         .filter(|(feed, n)| there.iter().any(|(f, m)| f == feed && m >= n))
         .collect();

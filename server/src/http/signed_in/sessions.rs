@@ -1,5 +1,6 @@
 //! Signing in, going on, signing out: an access token for 15 minutes, and a refresh token that is good once.
 
+use gridledger_core::calendar::DAY_MS;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -14,7 +15,7 @@ use crate::store::Store;
 use crate::store::rows::people::{RefreshToken, Refreshed, User, UserNo};
 
 /// ms a refresh token is good for: a desk that is not used for so long signs in again.
-const REFRESH_MS: i64 = 14 * 24 * 3_600_000;
+const REFRESH_MS: i64 = 14 * DAY_MS;
 /// Bytes of a login.
 pub const LOGIN_BYTES: usize = 100;
 

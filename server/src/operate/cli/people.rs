@@ -1,5 +1,6 @@
 //! Commands about people, their phones, and the keys.
 
+use gridledger_core::calendar::DAY_MS;
 use std::collections::HashMap;
 use std::io::BufRead as _;
 
@@ -13,8 +14,6 @@ use crate::auth::{AuthError, codes, passwords, tokens};
 use crate::http::signed_in::sessions::LOGIN_BYTES;
 use crate::service::Service;
 use crate::store::rows::people::{NewUser, User};
-
-const MS_PER_DAY: i64 = 24 * 3_600_000;
 
 /// `admin user`
 pub fn user(service: &Service, command: &UserCommand, speaker: Speaker) -> Result<(), CliError> {
@@ -161,7 +160,7 @@ pub fn code(service: &Service, login: &str, days: u32, speaker: Speaker) -> Resu
     let code = codes::make().map_err(AuthError::from)?;
     let hash =
         codes::hash(&code).ok_or_else(|| CliError::named("无法生成注册码", "no code could be made"))?;
-    let expires = service.now() + i64::from(days) * MS_PER_DAY;
+    let expires = service.now() + i64::from(days) * DAY_MS;
     service.store.put_code(hash, user.no, expires)?;
     // The code alone, so that a script can take it as it is.
     speaker.done(&json!({ "login": user.login, "code": code, "expires": expires }), &code, &code);

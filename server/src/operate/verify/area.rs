@@ -1,7 +1,6 @@
 //! An area: its log without a gap but before what arrived, its digest the sum over its documents, each of its records made again.
 
-use std::collections::BTreeMap;
-
+use gridledger_core::digest::{self, Digests};
 use gridledger_schema::ids::AreaNo;
 
 use super::{Kind, VerifyReport, record};
@@ -26,19 +25,15 @@ pub(crate) fn check(service: &Service, area: AreaNo, report: &mut VerifyReport) 
         report.note(Kind::Log, &of, what);
     }
     let records = service.store.records_of(area);
-    let mut digests: BTreeMap<u8, u128> = BTreeMap::new();
+    let mut sums = Digests::new();
     for row in report.take(&of, records)?.unwrap_or_default() {
         for (facet, term) in record::check(service, &row, report)? {
-            let sum = digests.entry(facet).or_default();
-            *sum = sum.wrapping_add(term);
+            digest::add(&mut sums, facet, term);
         }
     }
-    let kept: BTreeMap<u8, u128> = head.digests.iter().copied().collect();
-    for facet in kept.keys().chain(digests.keys().filter(|facet| !kept.contains_key(facet))) {
-        if kept.get(facet).copied().unwrap_or(0) != digests.get(facet).copied().unwrap_or(0) {
-            let what = format!("facet {facet}: not the sum over the area's documents");
-            report.note(Kind::Digest, &of, what);
-        }
+    for facet in digest::list_differing(&head.digests, &sums) {
+        let what = format!("facet {facet}: not the sum over the area's documents");
+        report.note(Kind::Digest, &of, what);
     }
     Ok(())
 }

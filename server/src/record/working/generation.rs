@@ -1,6 +1,7 @@
 //! A record's generation: how large it has grown, where it ends, what the next one begins with.
 
 use gridledger_core::derive::DeriveError;
+use gridledger_core::digest;
 use gridledger_core::document::{Document, RULES_VERSION};
 use gridledger_core::epoch::{self, Erasure, Place};
 use gridledger_schema::limits;
@@ -87,7 +88,7 @@ impl Working {
     /// What is left of an erased record.
     pub(crate) fn finish_erased(self) -> Finished {
         let terms = self.facets.iter();
-        let digest_changes = terms.map(|(facet, f)| (*facet, 0u128.wrapping_sub(f.stored_term))).collect();
+        let digest_changes = terms.map(|(facet, f)| (*facet, digest::change(f.stored_term, 0))).collect();
         let record = RecordWrite {
             row: RecordRow { due_at: None, ..self.row },
             documents: Vec::new(),

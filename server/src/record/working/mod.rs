@@ -26,7 +26,7 @@ use crate::store::rows::records::{
     Before, DocumentRow, LedgerWrite, LogRow, RecordLine, RecordRow, RecordWrite, SeenHeads, Source,
 };
 use crate::store::rows::tools::FACET;
-use gridledger_core::handlers::handlers;
+use gridledger_core::handlers::{handlers, names_handlers};
 
 /// What an entry's author had seen of each facet it touches.
 pub(crate) type SeenFacets = Vec<(u8, Seen)>;
@@ -382,7 +382,7 @@ impl Working {
         for (facet, changed) in self.facets.iter().filter(|(_, f)| f.changed) {
             let document = &changed.document;
             let term = digest::term(self.row.record, *facet, self.row.epoch, &document.heads());
-            digest_changes.push((*facet, term.wrapping_sub(changed.stored_term)));
+            digest_changes.push((*facet, digest::change(changed.stored_term, term)));
             documents.push(DocumentRow { facet: *facet, bytes: document.save(), term });
             if let Some(record_type) = record_type {
                 let view = project(record_type, [document]);
@@ -401,11 +401,6 @@ impl Working {
             RecordWrite { row: RecordRow { due_at, ..self.row }, documents, ledger, base: self.base };
         Ok((!record.documents.is_empty()).then_some(Finished { record, digest_changes }))
     }
-}
-
-/// Whether a view of this type may name people who handle the record.
-fn names_handlers(record_type: &RecordType) -> bool {
-    record_type.fields.values().any(|field| field.merge == Merge::Events || field.name == "co_handlers")
 }
 
 fn of_facet(clock: &SeenHeads, facet: u8) -> Vec<(FeedId, u64)> {

@@ -101,7 +101,7 @@ pub(crate) fn judge(now: i64, known: Option<i64>, database: Option<i64>) -> Opti
 mod tests {
     use super::*;
 
-    const DAY_MS: i64 = 24 * 3_600_000;
+    use gridledger_core::calendar::DAY_MS;
     const NOW: i64 = 1_767_571_200_000;
 
     #[test]

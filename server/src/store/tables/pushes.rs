@@ -2,6 +2,7 @@
 
 use super::read::{area_head, entry_hash, feed_head, read_refusal};
 use crate::store::tables::routes;
+use gridledger_core::clock;
 use gridledger_schema::code::Refusal;
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
@@ -260,15 +261,10 @@ fn write_entries(c: &Connection<'_>, push: &Push, writes: &Writes) -> Result<(),
 
 fn write_line(c: &Connection<'_>, area: AreaNo, line: &LogRow) -> Result<(), StoreError> {
     let mut insert = c.prepare_cached("INSERT INTO log VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    let seen = line.seen.as_deref().map(pack_seen);
+    let seen = line.seen.as_deref().map(clock::pack);
     let (seq, n, facets) = (line.seq as i64, line.n as i64, line.facets as i64);
     insert.execute((area.0, seq, line.record.0, line.feed.0, n, facets, seen))?;
     Ok(())
-}
-
-/// One byte of facet, 16 of feed, 8 of number each.
-fn pack_seen(seen: &[(u8, FeedId, u64)]) -> Vec<u8> {
-    seen.iter().flat_map(|(facet, feed, n)| [&[*facet][..], &feed.0, &n.to_be_bytes()].concat()).collect()
 }
 
 fn write_record(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreError> {

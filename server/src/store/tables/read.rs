@@ -1,5 +1,6 @@
 //! Reads rows that several files need: records, documents, heads, log lines, refusals.
 
+use gridledger_core::clock;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 
@@ -90,14 +91,6 @@ pub(super) fn read_refusal(text: &str) -> Refusal {
     Refusal { code, rule, field: value["field"].as_str().map(str::to_owned) }
 }
 
-fn unpack_seen(bytes: &[u8]) -> Vec<(u8, FeedId, u64)> {
-    let read = |b: &[u8]| {
-        let (feed, n) = (b[1..17].try_into().ok()?, b[17..].try_into().ok()?);
-        Some((b[0], FeedId(feed), u64::from_be_bytes(n)))
-    };
-    bytes.chunks_exact(25).filter_map(read).collect()
-}
-
 /// Reads a log line from columns seq, record, feed, n, facets, seen, starting at column `at`.
 pub(super) fn read_line(row: &Row, at: usize) -> Result<LogRow, SqlError> {
     Ok(LogRow {
@@ -106,6 +99,6 @@ pub(super) fn read_line(row: &Row, at: usize) -> Result<LogRow, SqlError> {
         feed: FeedId(row.get(at + 2)?),
         n: row.get::<_, i64>(at + 3)? as u64,
         facets: row.get::<_, i64>(at + 4)? as u64,
-        seen: row.get::<_, Option<Vec<u8>>>(at + 5)?.map(|b| unpack_seen(&b)),
+        seen: row.get::<_, Option<Vec<u8>>>(at + 5)?.map(|packed| clock::list_items(&packed).collect()),
     })
 }

@@ -1,9 +1,7 @@
 //! Makes an area's digests again from its documents.
 
 use crate::store::tables::read;
-use std::collections::BTreeMap;
-
-use gridledger_core::digest;
+use gridledger_core::digest::{self, Digests};
 use gridledger_core::document::Document;
 use gridledger_schema::ids::{AreaNo, RecordId};
 
@@ -35,11 +33,10 @@ impl Term {
 pub(super) fn digests(c: &Connection<'_>, area: AreaNo) -> Result<Repaired, StoreError> {
     let locked = Locked::everything(c)?;
     let mut repaired = Repaired::default();
-    let mut sums: BTreeMap<u8, u128> = BTreeMap::new();
+    let mut sums = Digests::new();
     for term in terms(c, area)? {
         let right = term.right.ok_or(StoreError::Damaged("documents"))?;
-        let sum = sums.entry(term.facet).or_default();
-        *sum = sum.wrapping_add(right);
+        digest::add(&mut sums, term.facet, right);
         if right != term.kept {
             repaired.terms += 1;
             let mut update =
@@ -48,12 +45,10 @@ pub(super) fn digests(c: &Connection<'_>, area: AreaNo) -> Result<Repaired, Stor
         }
     }
     let mut head = read::area_head(c, area)?.ok_or(StoreError::Damaged("areas"))?;
-    let kept: BTreeMap<u8, u128> = head.digests.iter().copied().collect();
-    let facets = kept.keys().chain(sums.keys().filter(|f| !kept.contains_key(f)));
-    let of = |digests: &BTreeMap<u8, u128>, facet: &u8| digests.get(facet).copied().unwrap_or(0);
-    repaired.digests = facets.filter(|facet| of(&kept, facet) != of(&sums, facet)).count() as u64;
+    repaired.digests = digest::list_differing(&head.digests, &sums).len() as u64;
     if repaired.digests > 0 {
-        head.digests = sums.into_iter().collect();
+        sums.sort_unstable();
+        head.digests = sums;
         pushes::write_head(c, &locked, area, &head)?;
     }
     Ok(repaired)

@@ -1,6 +1,7 @@
 //! These tests check tickets from the feedback on: the check by another person, rating, reopening, voiding,
 //! limits.
 
+use crate::calendar::DAY_MS;
 use serde_json::{Value, json};
 
 use super::tickets::{composite, form, reported};
@@ -113,7 +114,7 @@ fn reopening_names_the_cycle_it_saw_and_residents_have_30_days() {
     let after = |days: i64, role: &str| {
         let mut reopening =
             entry(role, edit(), &json!([event("reopen", &json!({ "cycle_seen": 1, "reason": "x" }))]));
-        reopening.at = view.events.last().unwrap().at + days * 24 * 3_600_000;
+        reopening.at = view.events.last().unwrap().at + days * DAY_MS;
         judge(&story.schema, "r", &reopening, &story.schema.types["ticket"], &view, &view)
     };
     assert_eq!(after(30, "resident"), "ok");

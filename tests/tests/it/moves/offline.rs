@@ -1,11 +1,10 @@
 //! What phones that are out of signal write while a grid is split, merged, or gone.
 
 use gridledger_client::{Intents, SentState, SyncReport};
+use gridledger_core::calendar::DAY_MS as DAY;
 use gridledger_tests::planning::{Home, apply, approved, carry_out, grid, place, stewards, verified};
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Value, json};
-
-const DAY: i64 = 24 * 3_600_000;
 
 /// `G1` is parted by road: what lies on 滨河路 goes to `N1`, the rest to `N2`.
 fn in_two() -> Value {

@@ -1,5 +1,6 @@
 //! Plans take rights that are held now: to draw up, to simulate, to approve, to apply, and to give roles.
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::code::Code;
 use gridledger_server::rights::reader::ReadError;
 use gridledger_server::territory::{self, Kept, apply, report};
@@ -7,7 +8,6 @@ use gridledger_tests::planning::{STEWARDS, as_user, day, grid, plan, stewards};
 use gridledger_tests::world::World;
 use serde_json::{Value, json};
 
-const DAY_MS: i64 = 24 * 3_600_000;
 const FIRST: &str = STEWARDS[0];
 const SECOND: &str = STEWARDS[1];
 

@@ -8,6 +8,7 @@ mod proofs;
 mod set_back;
 mod since;
 
+use gridledger_core::calendar::DAY_MS;
 use std::sync::Barrier;
 
 use gridledger_client::{Intents, Query, RecordId};
@@ -264,7 +265,7 @@ fn what_many_receipts_prove_comes_back_without_rights() {
     world.restore(&backup);
     // It comes long after that is over, and nobody may do it any more: what is not proven is refused.
     assert!(world.take("w1", "grid_worker", "G1"));
-    world.pass(40 * 24 * 3_600_000);
+    world.pass(40 * DAY_MS);
     world.service.confirm_clock().expect("an operator looks");
     for _ in 0..4 {
         a.sync(&world).expect("a sync");

@@ -1,5 +1,6 @@
 //! The drill of `docs/operations.md` on Postgres: its own tools put the database back, one command begins the generation.
 
+use gridledger_core::calendar::DAY_MS;
 use std::process::ExitCode;
 
 use gridledger_schema::code::Code;
@@ -60,7 +61,7 @@ fn a_node_that_served_while_the_database_was_restored_stops() {
     let mut phone = world.phone("w1", 0);
     phone.sync(&world).expect("a sync");
     let beside = Store::open_postgres(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
-    let (at, day) = (world.service.now(), 24 * 3_600_000);
+    let (at, day) = (world.service.now(), DAY_MS);
     let new = NewGeneration { at, until: at + day, active_ms: day };
     beside.begin_generation(new).expect("a new generation");
     beside.close();

@@ -2,6 +2,7 @@
 //! operator's command, and loses nothing then.
 
 use ed25519_dalek::SigningKey;
+use gridledger_core::calendar::DAY_MS;
 use gridledger_core::receipt;
 use gridledger_schema::ids::{EntryHash, FeedId};
 use gridledger_schema::suite::Suite;
@@ -132,7 +133,7 @@ fn a_snapshot_from_before_a_restore_is_noticed() {
 /// above those of the second.
 #[test]
 fn phones_of_a_lost_generation_that_began_under_a_clock_ahead_go_on() {
-    const AHEAD: i64 = 24 * 3_600_000;
+    const AHEAD: i64 = DAY_MS;
     let (mut world, mut a, mut b) = two();
     let walk = patrol(&mut a, "walk");
     settle(&world, &mut [&mut a, &mut b]);

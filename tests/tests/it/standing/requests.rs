@@ -1,5 +1,6 @@
 //! Every request, and what its answer says in a few words.
 
+use gridledger_core::calendar::DAY_MS;
 use std::collections::BTreeSet;
 
 use gridledger_schema::entry::{Entry, Target};
@@ -287,7 +288,7 @@ fn edited(town: &Town, at: usize, intents: &Value) -> String {
 
 fn drawn_up(town: &Town, at: usize, days: i64) -> String {
     let now = town.world.service.now();
-    let draft = plan(now + days * 24 * 3_600_000, &split(&format!("N{at}x{}", -days)));
+    let draft = plan(now + days * DAY_MS, &split(&format!("N{at}x{}", -days)));
     said(&town.ask(at, "POST", "/v1/territory/plans", &draft))
 }
 

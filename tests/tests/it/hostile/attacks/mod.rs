@@ -5,6 +5,7 @@ mod raw;
 mod rights;
 mod tickets;
 
+use gridledger_core::calendar::DAY_MS as DAY;
 use gridledger_core::wire::{NoNames, frames};
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::{EntryHash, FeedId};
@@ -16,8 +17,6 @@ use gridledger_tests::office::Clerk;
 use serde_json::json;
 
 use super::ring::{Attack, CANARY, Town};
-
-const DAY: i64 = 24 * 3_600_000;
 
 fn plain(_: &mut Town) {}
 
