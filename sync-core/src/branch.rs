@@ -5,38 +5,13 @@
 //! *ahead* while it holds changes that the document lacks; [`Document::settle`] brings them into the
 //! document.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use automerge::{Automerge, Change, ChangeHash, ReadDoc as _};
 use gridledger_schema::ids::FeedId;
 
 use crate::derive::{Authored, DeriveError, Seen, commit_change};
-use crate::document::Document;
-
-/// How many changes of each feed were seen.
-type Clock = Vec<(FeedId, u64)>;
-
-/// A former state of a document that one author's entries continue.
-#[derive(Clone)]
-pub(crate) struct Branch {
-    /// The changes it holds: those seen at the fork, and those derived since.
-    held: Clock,
-    past: Document,
-    ahead: bool,
-}
-
-impl Branch {
-    pub(crate) fn doc(&self) -> &Automerge {
-        &self.past.doc
-    }
-
-    /// Whether adding changes can bring this branch to the `wanted` state.
-    fn is_within(&self, wanted: &Clock) -> bool {
-        let wanted: BTreeMap<FeedId, u64> = wanted.iter().copied().collect();
-        let reached = |feed: &FeedId| wanted.get(feed).copied().unwrap_or(0);
-        self.held.iter().all(|(feed, n)| *n <= reached(feed))
-    }
-}
+use crate::document::{Branch, Clock, Document, fork_at};
 
 impl Document {
     /// Does the same as [`derive`](Self::derive), but may leave the change on a branch. Until the document is
@@ -120,7 +95,7 @@ impl Document {
             let kept = self.branch.take().filter(|branch| branch.is_within(&wanted));
             let attempt = std::panic::AssertUnwindSafe(|| match kept {
                 Some(kept) => extend_to(&self.doc, kept.past.doc, &heads),
-                None => fork_at(&self.doc, &heads),
+                None => Ok(fork_at(&self.doc, &heads)?),
             });
             let doc = std::panic::catch_unwind(attempt).map_err(|_| DeriveError::Panicked)??;
             self.branch = Some(Box::new(Branch { held: wanted, past: Self::wrap(doc), ahead: false }));
@@ -134,14 +109,6 @@ fn sort_clock(clock: &[(FeedId, u64)]) -> Clock {
     let mut sorted: Clock = clock.iter().filter(|(_, n)| *n > 0).copied().collect();
     sorted.sort_unstable();
     sorted
-}
-
-/// Forks the document at these heads.
-pub(crate) fn fork_at(doc: &Automerge, heads: &[ChangeHash]) -> Result<Automerge, DeriveError> {
-    if heads.is_empty() {
-        return Ok(Document::new().doc);
-    }
-    Ok(doc.fork_at(heads)?)
 }
 
 /// Extends a former state of the document by the changes it lacks up to these heads.

@@ -21,9 +21,8 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::branch::fork_at;
 use crate::canonical;
-use crate::document::{Document, inner_key, intent_id, time_key};
+use crate::document::{Document, fork_at, inner_key, intent_id, time_key};
 use crate::fold::{self, Verb};
 
 /// An entry with its author.

@@ -24,8 +24,7 @@ use automerge::{
 };
 use gridledger_schema::ids::FeedId;
 
-use crate::branch::Branch;
-use crate::epoch::Message;
+use crate::message::Message;
 
 /// The version of the derivation rules and of their automerge release. A record's epoch remembers it.
 pub const RULES_VERSION: u32 = 1;
@@ -36,6 +35,31 @@ pub struct Document {
     pub(crate) doc: Automerge,
     /// The state that the author of the last entry had seen.
     pub(crate) branch: Option<Box<Branch>>,
+}
+
+/// How many changes of each feed were seen.
+pub(crate) type Clock = Vec<(FeedId, u64)>;
+
+/// A former state of a document that one author's entries continue.
+#[derive(Clone)]
+pub(crate) struct Branch {
+    /// The changes it holds: those seen at the fork, and those derived since.
+    pub(crate) held: Clock,
+    pub(crate) past: Document,
+    pub(crate) ahead: bool,
+}
+
+impl Branch {
+    pub(crate) fn doc(&self) -> &Automerge {
+        &self.past.doc
+    }
+
+    /// Whether adding changes can bring this branch to the `wanted` state.
+    pub(crate) fn is_within(&self, wanted: &Clock) -> bool {
+        let wanted: BTreeMap<FeedId, u64> = wanted.iter().copied().collect();
+        let reached = |feed: &FeedId| wanted.get(feed).copied().unwrap_or(0);
+        self.held.iter().all(|(feed, n)| *n <= reached(feed))
+    }
 }
 
 impl Default for Document {
@@ -259,4 +283,12 @@ pub(crate) fn intent_id(feed: FeedId, n: u64, index: usize) -> String {
 /// A key part that sorts by time: 12 hex digits of milliseconds.
 pub(crate) fn time_key(at: i64) -> String {
     format!("{:012x}", at.clamp(0, (1 << 48) - 1))
+}
+
+/// Forks the document at these heads.
+pub(crate) fn fork_at(doc: &Automerge, heads: &[ChangeHash]) -> Result<Automerge, AutomergeError> {
+    if heads.is_empty() {
+        return Ok(Document::new().doc);
+    }
+    doc.fork_at(heads)
 }

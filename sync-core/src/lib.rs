@@ -24,6 +24,7 @@ pub mod fold;
 pub mod handlers;
 pub mod known;
 pub mod mask;
+mod message;
 pub mod project;
 pub mod reason;
 pub mod receipt;

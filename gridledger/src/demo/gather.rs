@@ -8,9 +8,9 @@ use gridledger_core::rights::Rights;
 use gridledger_schema::ids::FeedId;
 use gridledger_server::service::Service;
 
-use super::DemoError;
 use super::check::{Evidence, Held, Shown, Stored};
 use super::day::Day;
+use super::error::DemoError;
 use super::phone::{Kept, Phone};
 
 /// Reads everything.

@@ -9,11 +9,13 @@ mod clock;
 mod cut;
 mod day;
 mod differ;
+mod error;
 mod gather;
 mod page;
 mod phone;
 mod report;
 mod rng;
+mod shared;
 mod spread;
 mod tell;
 mod tickets;
@@ -23,15 +25,13 @@ mod world;
 use std::path::Path;
 use std::process::ExitCode;
 
-use gridledger_client::ClientError;
-use gridledger_server::office::reconcile::ImportError;
-use gridledger_server::operate::cli::say::{CliError, Speaker};
+use gridledger_server::operate::cli::say::Speaker;
 use gridledger_server::operate::print;
-use gridledger_server::store::StoreError;
 use gridledger_server::{note_line, put_line};
 
 use clock::DayClock;
 use day::Day;
+use error::DemoError;
 use report::Report;
 use rng::Rng;
 use tell::Tell;
@@ -55,38 +55,6 @@ pub struct DemoArgs {
     /// Print the result as one JSON document; progress goes to the standard error
     #[arg(long)]
     json: bool,
-}
-
-/// Why the demo could not be played to the end.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    /// A file or a port.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    /// The server's store.
-    #[error("server: {0}")]
-    Store(#[from] StoreError),
-    /// The server could not be set up.
-    #[error("server: {0}")]
-    Server(#[from] CliError),
-    /// The register could not be brought in.
-    #[error("register: {0}")]
-    Register(#[from] ImportError),
-    /// A phone's store.
-    #[error("phone: {0}")]
-    Phone(#[from] ClientError),
-    /// A sync was refused.
-    #[error("the phone of {0} could not sync: {1}")]
-    Sync(String, ClientError),
-    /// A phone with good signal could not sync.
-    #[error("the phone of {0} has signal and could not sync")]
-    Line(String),
-    /// Phones kept having news for each other.
-    #[error("after {0} rounds of syncing there was still something new")]
-    NotQuiet(u32),
-    /// The made-up town.
-    #[error("town: {0}")]
-    Town(String),
 }
 
 /// Plays the demo. 0: all is well; 1: something differs, or it could not be played.

@@ -8,9 +8,9 @@ use gridledger_schema::set::{Label, RecordType, SchemaSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::DemoError;
 use super::check::{Evidence, Outcome, merged};
 use super::day::Day;
+use super::error::DemoError;
 use super::phone::{Phone, Traffic};
 use super::spread::{Needed, Spread};
 

@@ -4,7 +4,7 @@ use gridledger_client::{ClientError, Intents, Query, Record};
 use serde_json::{Map, Value, json};
 
 use super::phone::{Diary, Phone};
-use super::work::{Done, object};
+use super::shared::{Done, object};
 
 /// What is found: title, category, kind.
 const FOUND: [(&str, &str, &str); 6] = [

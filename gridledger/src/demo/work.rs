@@ -2,10 +2,10 @@
 
 use gridledger_client::{ClientError, Intents, Purpose, Record, RecordId};
 use gridledger_core::calendar::DAY_MS;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::day::Hot;
 use super::phone::{Diary, Phone};
+use super::shared::{Done, Hot, object};
 use super::tickets;
 
 const METHODS: [&str; 3] = ["qr", "nfc", "geofence"];
@@ -24,14 +24,6 @@ const HAZARDS: [&str; 4] = ["gas", "wiring", "blocked_exit", "fire_load"];
 const CONSENTS: [&str; 3] = ["register", "phone_contact", "care_service"];
 /// Which side of the landing a person takes a door to be on.
 const SIDES: [&str; 4] = ["东", "西", "南", "北"];
-
-/// Result of one piece of work.
-pub type Done = Result<(), ClientError>;
-
-/// An object from pairs.
-pub(super) fn object<const N: usize>(pairs: [(&str, Value); N]) -> Map<String, Value> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
 
 fn is_mine(phone: &Phone, hot: &Hot) -> bool {
     phone.is("general_grid_head") || phone.part.areas.contains(&hot.grid)

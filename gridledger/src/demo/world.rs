@@ -21,8 +21,8 @@ use gridledger_server::service::Service;
 use gridledger_server::service::clock::Clocks;
 use gridledger_server::store::rows::people::{NewArea, NewUser, User};
 
-use super::DemoError;
 use super::clock::DayClock;
+use super::error::DemoError;
 use super::rng::Rng;
 
 /// How large a town, and how many phones in it.

@@ -7,9 +7,10 @@ use automerge::{Automerge, AutomergeError, ROOT, ReadDoc as _, ScalarValue, Text
 use gridledger_schema::ids::FeedId;
 
 use super::written::{Held, Standing, Text};
-use super::{Base, Erasure, KEY, Message, Place, merged};
+use super::{Base, Erasure, KEY, Place, merged};
 use crate::derive::{Container, DeriveError, genesis_feed, make_genesis};
 use crate::document::{Document, RULES_VERSION};
+use crate::message::Message;
 
 /// The values of one entry that still stand.
 #[derive(Default)]

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use automerge::{Automerge, ChangeHash, ObjId, ObjType, ROOT, ReadDoc as _, ScalarValue, Value};
 use gridledger_schema::ids::FeedId;
 
-use super::{KEY, Message};
+use super::KEY;
 use crate::document::{Document, actor_feed};
+use crate::message::Message;
 
 /// The smallest unit of erasure: a field, or one item, child or event of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

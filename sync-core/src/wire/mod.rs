@@ -9,6 +9,7 @@ pub mod delta;
 pub mod envelope;
 pub mod frames;
 mod notes;
+mod parts;
 mod regained;
 pub mod sheet;
 pub mod squeeze;

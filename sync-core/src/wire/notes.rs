@@ -6,7 +6,7 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::{Ask, Read, Times};
 use minicbor::Decoder;
 
-use super::frames::{Out, Written, read_length, read_optional, read_texts, to_array};
+use super::parts::{Out, Written, read_length, read_optional, read_texts, to_array};
 use super::{WireError, check_each_once};
 
 pub(super) fn write_reads(e: &mut Out<'_>, reads: &[Read]) -> Written {

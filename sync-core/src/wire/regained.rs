@@ -6,7 +6,7 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::{EntrySeen, Missing, Receipt, Recovery, RecoveryPhase, Restored};
 use minicbor::Decoder;
 
-use super::frames::{
+use super::parts::{
     Out, Written, read_length, read_optional, read_receipt, read_suite_if, to_array, write_receipt,
 };
 use super::{WireError, check_each_once};

@@ -9,7 +9,7 @@ use gridledger_schema::ids::FeedId;
 use gridledger_schema::set::Merge;
 use serde_json::Value;
 
-use super::check::Held;
+use super::held::Held;
 use super::{SavedEdit, Simulation, text};
 
 /// The screens on which edits were made, by feed and number.

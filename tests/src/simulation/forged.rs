@@ -9,7 +9,7 @@ use gridledger_schema::wire::{Receipt, Recovery, Request, Segment};
 use serde_json::json;
 
 use super::Simulation;
-use super::check::Held;
+use super::held::Held;
 use crate::attacker::{Attacker, Outcome, put};
 
 /// Who holds the device.

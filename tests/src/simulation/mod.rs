@@ -11,6 +11,7 @@ mod epochs;
 mod forged;
 mod frames;
 mod heavy;
+mod held;
 mod households;
 mod ledgers;
 mod lines;

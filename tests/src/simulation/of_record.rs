@@ -8,7 +8,7 @@ use gridledger_schema::entry::Op;
 use gridledger_schema::limits;
 use serde_json::{Value, json};
 
-use super::check::Held;
+use super::held::Held;
 use super::territory::known_in;
 use super::{Simulation, text};
 

@@ -7,11 +7,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+pub mod imports;
 mod manifest;
 mod paths;
+pub mod rooms;
 
 pub use manifest::dependencies_point_one_way;
 pub use paths::architecture_names_what_exists;
+pub use rooms::rooms_keep_to_the_map;
 
 /// A `.rs` file may have this many lines, all counted. Longer ones are cut along their sections.
 pub const MAX_LINES: usize = 600;
@@ -138,11 +141,12 @@ pub fn nothing_is_unfinished(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// No test waits for time: a sleep is either too short or too long.
+/// No test waits for time: a sleep is either too short or too long. What measures (`tests/bench/`) is no test.
 pub fn tests_do_not_sleep(tree: &Tree) -> Vec<Finding> {
     let words = [("thread::", "sleep"), ("time::", "sleep"), ("sleep_", "until")].map(joined);
     tree.rust_files()
         .filter(|(path, _)| path.starts_with("tests/") || path.contains("/tests/"))
+        .filter(|(path, _)| !path.starts_with("tests/bench/"))
         .flat_map(|(path, text)| naming(path, text, &words, "wait for the thing itself, not for time"))
         .collect()
 }

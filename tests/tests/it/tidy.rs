@@ -200,3 +200,52 @@ fn the_rule_crates_share_one_ban_list() {
     assert_eq!(said(tidy::rule_crates_share_one_ban_list, &apart).len(), 1);
     assert_eq!(said(tidy::rule_crates_share_one_ban_list, &[]).len(), 1, "they are missing");
 }
+
+#[test]
+fn rooms_keep_to_the_map() {
+    workspace_passes(tidy::rooms_keep_to_the_map);
+    const MAP: &str = "\"server/src\" = [
+        { room = \"low\", is = \"The lower room.\", uses = [] },
+        { room = \"high\", is = \"The upper room.\", uses = [\"low\"] },
+    ]";
+    const PAGE: &str =
+        "| `server/src/low/` | The lower room. |  |\n| `server/src/high/` | The upper room. | low |";
+    let house = |low: &str, high: &str, map: &str| {
+        let files = [
+            ("docs/rooms.toml", map),
+            ("ARCHITECTURE.md", PAGE),
+            ("server/src/lib.rs", "pub mod high;\npub mod low;\n"),
+            ("server/src/low/mod.rs", "mod a;\nmod b;\nmod c;\npub use a::Thing;\n"),
+            ("server/src/low/a.rs", low),
+            ("server/src/low/b.rs", "use super::a::Thing;\n"),
+            ("server/src/low/c.rs", "use super::b::Other;\n"),
+            ("server/src/high/mod.rs", high),
+        ];
+        said(tidy::rooms_keep_to_the_map, &files)
+    };
+    let uses = "use crate::low::Thing;\n";
+    assert_eq!(house("pub struct Thing;\n", uses, MAP), Vec::<String>::new());
+    assert_eq!(
+        house("pub struct Thing;\nfn up() {\n    crate::high::call();\n}\n", uses, MAP),
+        ["server/src/low/a.rs:3: room low may not use high (high)"],
+        "no room uses one above it"
+    );
+    assert_eq!(
+        house("use super::c::Third;\npub struct Thing;\n", uses, MAP),
+        ["server/src/low/a.rs:0: 3 files use each other: low::a, low::b, low::c"],
+        "no more than two files use each other"
+    );
+    assert_eq!(
+        house("pub struct Thing;\n#[cfg(test)]\nmod tests {\n    use crate::high::call;\n}\n", uses, MAP),
+        Vec::<String>::new(),
+        "a unit test may use what it likes"
+    );
+    assert_eq!(house("", "", MAP), ["docs/rooms.toml:0: server/src/high does not use low"]);
+    let mute = MAP.replace("The lower room.", "");
+    assert_eq!(house("", uses, &mute)[0], "docs/rooms.toml:0: say in a sentence what server/src/low is");
+    let short = "\"server/src\" = [{ room = \"low\", is = \"The lower room.\", uses = [] }]";
+    assert_eq!(
+        house("", uses, short),
+        ["server/src/high/mod.rs:0: give its folder a line in docs/rooms.toml"]
+    );
+}

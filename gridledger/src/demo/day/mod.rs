@@ -9,27 +9,18 @@ use gridledger_client::{ClientError, Purpose, RecordId};
 use tokio::runtime::Runtime;
 
 use super::cut::{Line, Signal};
+use super::error::DemoError;
 use super::phone::{Diary, Phone};
 use super::rng::Rng;
+use super::shared::Hot;
 use super::tell::Tell;
 use super::world::World;
-use super::{DemoError, tickets, work};
+use super::{tickets, work};
 
 /// Every so many phones, one with a slow clock.
 const SLOW_CLOCK: (usize, i64) = (5, -2 * 3_600_000);
 /// Every so many phones, one with a fast clock.
 const FAST_CLOCK: (usize, i64) = (7, 37 * 60_000);
-
-/// A household that several phones work on at once.
-#[derive(Clone, Debug)]
-pub struct Hot {
-    /// The grid's code.
-    pub grid: String,
-    /// The household.
-    pub household: RecordId,
-    /// Its dwelling.
-    pub dwelling: RecordId,
-}
 
 /// The day while it is played.
 pub struct Day<'a> {

@@ -8,7 +8,7 @@ use gridledger_schema::code::Code;
 use reqwest::header::RETRY_AFTER;
 use tokio::task::JoinSet;
 
-use super::LoadError;
+use super::error::LoadError;
 use super::phone::{self, Ready};
 
 /// Times a phone comes back before the measurement is given up.

@@ -20,7 +20,7 @@ use gridledger_schema::wire::{Enrol, Frame, Request, Segment, Want};
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::LoadError;
+use super::error::LoadError;
 use super::phone::sync_url;
 use super::town::Worker;
 

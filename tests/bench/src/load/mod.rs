@@ -6,6 +6,7 @@
 //! worst meanwhile; [`page`] prints.
 
 mod drive;
+mod error;
 mod hostile;
 mod page;
 mod phone;
@@ -17,11 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gridledger_client::ClientError;
-use gridledger_core::wire::WireError;
-use gridledger_server::config::ConfigError;
-use gridledger_server::operate::cli::say::CliError;
-use gridledger_server::store::StoreError;
+pub use error::LoadError;
+pub use serving::SERVE_ARG;
 
 use hostile::Done;
 use page::Row;
@@ -63,38 +61,6 @@ pub struct LoadArgs {
     #[arg(long)]
     json: bool,
 }
-
-/// Why nothing was measured.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// A file or a process.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    /// A setting.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The server could not be set up.
-    #[error("server: {0}")]
-    Server(#[from] CliError),
-    /// The store.
-    #[error("store: {0}")]
-    Store(#[from] StoreError),
-    /// A phone.
-    #[error("phone: {0}")]
-    Phone(#[from] ClientError),
-    /// Bytes of an answer.
-    #[error("answer: {0}")]
-    Wire(#[from] WireError),
-    /// The line.
-    #[error("line: {0}")]
-    Line(#[from] reqwest::Error),
-    /// What was measured does not hold.
-    #[error("{0}")]
-    Wrong(String),
-}
-
-/// The first argument with which `load` starts this program again, as the server that it measures.
-pub const SERVE_ARG: &str = "serve-measured";
 
 /// Measures. An error says which edits were not acknowledged or are not stored.
 pub fn run(args: &LoadArgs) -> Result<(), LoadError> {

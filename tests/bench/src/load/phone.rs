@@ -14,7 +14,7 @@ use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Frame;
 use serde_json::json;
 
-use super::LoadError;
+use super::error::LoadError;
 use super::town::Worker;
 
 /// A phone, closed, with what it will send.

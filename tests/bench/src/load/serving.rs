@@ -5,9 +5,11 @@ use std::process::{Child, Command, Stdio};
 
 use gridledger_server::operate::cli::open_service;
 
-use super::LoadError;
+use super::error::LoadError;
 use super::town::settings;
 
+/// The first argument with which `load` starts this program again, as the server that it measures.
+pub const SERVE_ARG: &str = "serve-measured";
 /// Ticks of processor time in a second, as Linux counts them for programs.
 const TICKS: f64 = 100.0;
 
@@ -39,7 +41,7 @@ impl Serving {
     /// Starts this program as a server whose limits on callers are out of the way.
     pub fn start(store: &str, commit_group: Option<usize>, database: Option<u32>) -> Result<Self, LoadError> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args([super::SERVE_ARG, "--store", store, "serve", "--listen", "127.0.0.1:0"]);
+        command.args([SERVE_ARG, "--store", store, "serve", "--listen", "127.0.0.1:0"]);
         for limit in ["PEER_RATE", "PEER_BURST", "DEVICE_RATE", "DEVICE_BURST", "USER_RATE", "USER_BURST"] {
             command.env(format!("GRIDLEDGER_{limit}"), "1000000");
         }

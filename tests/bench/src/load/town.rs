@@ -7,7 +7,7 @@ use gridledger_server::operate::cli::open_service;
 use gridledger_server::store::StoreError;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
 
-use super::LoadError;
+use super::error::LoadError;
 
 /// A worker: the grid's code, and the code to enrol with.
 pub struct Worker {
