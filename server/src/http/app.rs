@@ -91,10 +91,11 @@ impl Shared {
     fn new(service: Arc<Service>, settings: &Settings, more: More) -> io::Result<Self> {
         let auth = Auth::open(service.store.as_ref(), &settings.issuer, service.now());
         let token = settings.metrics_token.as_ref().map(Secret::reveal);
+        let metrics = Metrics::new(service.store.write_times());
         Ok(Self {
             service: web::Data::from(service),
             auth: web::Data::new(auth.map_err(io::Error::other)?),
-            metrics: web::Data::new(Metrics::default()),
+            metrics: web::Data::new(metrics),
             access: web::Data::new(MetricsAccess::new(token)),
             body_time: web::Data::new(BodyTime(Duration::from_secs(settings.body_seconds))),
             trust: web::Data::new(TrustForwarded(settings.trust_forwarded)),

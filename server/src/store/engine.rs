@@ -6,12 +6,23 @@ use std::sync::Arc;
 use super::postgres::PostgresEngine;
 use super::rows::records::Decide;
 use super::rows::restores::Position;
+use super::shared::times::WriteTimes;
 use super::sql::Connection;
 use super::sqlite::SqliteEngine;
 use super::{StoreError, postgres};
 use crate::config::COMMIT_GROUP;
 use crate::store::shared::steps::Steps;
 use crate::store::sql::wake_ups::Notices;
+
+/// Calls a method of the engine there is.
+macro_rules! of_engine {
+    ($self:expr, $engine:ident => $call:expr) => {
+        match $self {
+            Engine::Sqlite($engine) => $call,
+            Engine::Postgres($engine) => $call,
+        }
+    };
+}
 
 /// Everything that a gridledger keeps. A method is one transaction and blocks its thread until that is durable.
 pub struct Store {
@@ -48,6 +59,11 @@ impl Store {
         Ok(Self { engine: Engine::Postgres(PostgresEngine::open(url, group)?), decide })
     }
 
+    /// How long this node's writes wait in the queue and their commits take.
+    pub fn write_times(&self) -> &WriteTimes {
+        of_engine!(&self.engine, engine => engine.write_times())
+    }
+
     /// Takes those of `steps` that the Postgres database at `url` has not taken, and serves nothing.
     pub fn migrate_postgres(url: &str, steps: Steps<'_>) -> Result<(), StoreError> {
         postgres::migrate(url, steps)
@@ -60,16 +76,6 @@ pub(super) enum Engine {
     Sqlite(SqliteEngine),
     /// One database, which other nodes may serve as well.
     Postgres(PostgresEngine),
-}
-
-/// Calls a method of the engine there is.
-macro_rules! of_engine {
-    ($self:ident, $engine:ident => $call:expr) => {
-        match $self {
-            Engine::Sqlite($engine) => $call,
-            Engine::Postgres($engine) => $call,
-        }
-    };
 }
 
 impl Engine {

@@ -170,12 +170,24 @@ fn counters_are_for_this_machine_or_for_who_has_the_token() {
     assert_eq!(page.status, 200);
     for line in [
         "gridledger_http_requests_total{route=\"unmatched\",method=\"GET\",status=\"4xx\"} 1",
-        "# TYPE gridledger_sync_entries_total counter",
+        "gridledger_http_request_seconds_bucket{le=\"+Inf\",route=\"unmatched\",method=\"GET\",status=\"4xx\"} 1",
+        "# TYPE gridledger_sync_entries counter",
+        "# TYPE gridledger_sync_seconds histogram",
+        "# TYPE gridledger_queue_seconds histogram",
+        "# TYPE gridledger_commit_seconds histogram",
         "gridledger_store_records 0",
     ] {
         assert!(page.body.contains(line), "{line}: {}", page.body);
     }
     assert!(!page.body.contains("kanarie"), "{}", page.body);
+    assert!(page.body.ends_with("# EOF\n"), "{}", page.body);
+    // Readiness writes once, so one write has waited and one commit has been made.
+    let commits = |page: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix("gridledger_commit_seconds_count "));
+        line.and_then(|count| count.parse::<u64>().ok()).expect("a count of commits")
+    };
+    assert_eq!(desk.ask("GET", "/readyz", "").status, 200);
+    assert!(commits(&desk.ask("GET", "/metrics", "").body) > commits(&page.body));
     refuses(&desk.ask_with("GET", "/metrics", &[("x-forwarded-for", "192.0.2.1")], b""), Code::Forbidden);
 
     let desk = Desk::with(&[("metrics_token", "token-of-metrics")]);

@@ -1,13 +1,17 @@
-//! Counters, and GET /metrics in the text format that Prometheus reads.
+//! GET /metrics: counters, gauges and histograms in the OpenMetrics text format.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use gridledger_schema::code::Code;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::Auth;
@@ -16,90 +20,133 @@ use crate::http::edge::block::block;
 use crate::http::edge::error::ApiError;
 use crate::service::Service;
 use crate::store::StoreError;
+use crate::store::shared::times::WriteTimes;
 
-/// What the process counted since it started.
-#[derive(Default)]
-pub struct Metrics {
-    requests: Mutex<BTreeMap<Key, Answered>>,
-    sync_up: AtomicU64,
-    sync_down: AtomicU64,
-    sync_entries: AtomicU64,
-    sync_refused: AtomicU64,
+/// The format of the page, as its version 1.0 names it.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The answers that are counted together. `route` is a pattern: there are only as many as there are routes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    method: &'static str,
+    /// The class of the status, such as `4xx`.
+    status: &'static str,
 }
 
-/// Route pattern, method, first digit of the status.
-type Key = (String, &'static str, u16);
+/// The process's counts since it started.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    request_seconds: Family<Answered, Histogram>,
+    sync_seconds: Histogram,
+    sync_received: Counter,
+    sync_sent: Counter,
+    sync_entries: Counter,
+    sync_refused: Counter,
+}
 
-#[derive(Clone, Copy, Default)]
-struct Answered {
-    count: u64,
-    time: Duration,
+/// 1 ms to 66 s: a phone with nothing new, and a first sync behind a full queue.
+fn histogram_of_answers() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 3.0, 11))
 }
 
 impl Metrics {
-    /// Counts one answer. `route` is a pattern: there are only as many as there are routes.
-    pub fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
-        let Ok(mut requests) = self.requests.lock() else {
-            return;
+    /// Counts that begin at zero, beside the times of the store's writers.
+    pub fn new(writes: &WriteTimes) -> Self {
+        let mut registry = Registry::with_prefix("gridledger");
+        let metrics = Self {
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(histogram_of_answers),
+            sync_seconds: histogram_of_answers(),
+            sync_received: Counter::default(),
+            sync_sent: Counter::default(),
+            sync_entries: Counter::default(),
+            sync_refused: Counter::default(),
+            registry: Registry::default(),
         };
-        let answered = requests.entry((route.to_owned(), method, status / 100)).or_default();
-        answered.count += 1;
-        answered.time += took;
-    }
-
-    /// Counts one sync: bytes up and down, entries decided, and how many of them were refused.
-    pub fn sync(&self, up: u64, down: u64, entries: u64, refused: u64) {
-        self.sync_up.fetch_add(up, Ordering::Relaxed);
-        self.sync_down.fetch_add(down, Ordering::Relaxed);
-        self.sync_entries.fetch_add(entries, Ordering::Relaxed);
-        self.sync_refused.fetch_add(refused, Ordering::Relaxed);
-    }
-
-    fn write(&self, out: &mut Page) {
-        let requests = self.requests.lock().map(|requests| requests.clone()).unwrap_or_default();
-        out.head(
-            "gridledger_http_requests_total",
-            "counter",
-            "Answers by route, method and class of status.",
+        let add = &mut registry;
+        add.register(
+            "http_requests",
+            "Answers by route, method and class of status",
+            metrics.requests.clone(),
         );
-        for ((route, method, class), answered) in &requests {
-            out.labelled("gridledger_http_requests_total", route, method, *class, answered.count);
-        }
-        out.head("gridledger_http_seconds_total", "counter", "Seconds spent on those answers.");
-        for ((route, method, class), answered) in &requests {
-            out.labelled("gridledger_http_seconds_total", route, method, *class, answered.time.as_secs_f64());
-        }
-        let counters = [
-            ("gridledger_sync_bytes_received_total", "Bytes of sync requests.", &self.sync_up),
-            ("gridledger_sync_bytes_sent_total", "Bytes of sync answers.", &self.sync_down),
-            ("gridledger_sync_entries_total", "Entries decided.", &self.sync_entries),
-            ("gridledger_sync_refused_total", "Entries refused.", &self.sync_refused),
-        ];
-        for (name, help, counter) in counters {
-            out.single(name, "counter", help, counter.load(Ordering::Relaxed));
-        }
+        let help = "Seconds from a request to its answer";
+        add.register("http_request_seconds", help, metrics.request_seconds.clone());
+        let help = "Seconds from a sync's bytes to the first bytes of its answer";
+        add.register("sync_seconds", help, metrics.sync_seconds.clone());
+        add.register("sync_bytes_received", "Bytes of sync requests", metrics.sync_received.clone());
+        add.register("sync_bytes_sent", "Bytes of sync answers", metrics.sync_sent.clone());
+        add.register("sync_entries", "Entries decided", metrics.sync_entries.clone());
+        add.register("sync_refused", "Entries refused", metrics.sync_refused.clone());
+        add.register("queue_seconds", "Seconds that a write waits for a writer", writes.queued.clone());
+        add.register("commit_seconds", "Seconds that a commit takes", writes.commit.clone());
+        Self { registry, ..metrics }
+    }
+
+    /// Counts one answer.
+    pub fn count_request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        const CLASSES: [&str; 6] = ["0xx", "1xx", "2xx", "3xx", "4xx", "5xx"];
+        let status = CLASSES[usize::from(status / 100).min(CLASSES.len() - 1)];
+        let answered = Answered { route: route.to_owned(), method, status };
+        self.requests.get_or_create(&answered).inc();
+        self.request_seconds.get_or_create(&answered).observe(took.as_secs_f64());
+    }
+
+    /// Counts a sync's request: its bytes, the entries decided, those refused among them, and the time to decide them.
+    pub fn count_sync(&self, received: u64, entries: u64, refused: u64, took: Duration) {
+        self.sync_received.inc_by(received);
+        self.sync_entries.inc_by(entries);
+        self.sync_refused.inc_by(refused);
+        self.sync_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts the bytes of one piece of a sync's answer.
+    pub fn count_sync_sent(&self, bytes: u64) {
+        self.sync_sent.inc_by(bytes);
     }
 }
 
-/// The text of an answer while it is written.
-#[derive(Default)]
-struct Page(String);
+/// What the page reads anew each time.
+struct Now {
+    records: u64,
+    entries: u64,
+    refused: u64,
+    password_checks: u64,
+    password_checks_at_once: u64,
+    clock_trusted: bool,
+    phones_ahead: usize,
+}
 
-impl Page {
-    fn head(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+impl Now {
+    fn register(&self, registry: &mut Registry) {
+        let gauge = |value: u64| ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        let mut add = |name: &str, help: &str, value: u64| registry.register(name, help, gauge(value));
+        add("store_records", "Records in the store", self.records);
+        add("store_entries", "Entries in the store", self.entries);
+        add("store_refused", "Refused entries in the store", self.refused);
+        let help = "Password hashes checked at the same time, at most so far";
+        add("password_checks_at_once", help, self.password_checks_at_once);
+        add("clock_trusted", "Whether the server is sure of its clock", u64::from(self.clock_trusted));
+        let help = "Phones that hold what the store lacks, and wait";
+        add("phones_ahead", help, self.phones_ahead as u64);
+        let checks = ConstCounter::new(self.password_checks);
+        registry.register("password_checks", "Password hashes checked", checks);
     }
+}
 
-    fn single(&mut self, name: &str, kind: &str, help: &str, value: u64) {
-        self.head(name, kind, help);
-        let _ = writeln!(self.0, "{name} {value}");
+fn write_page(metrics: &Metrics, now: &Now) -> Result<String, fmt::Error> {
+    let mut current = Registry::default();
+    now.register(current.sub_registry_with_prefix("gridledger"));
+    if let Some(bytes) = resident_bytes() {
+        let gauge = ConstGauge::new(i64::try_from(bytes).unwrap_or(i64::MAX));
+        current.register("process_resident_memory_bytes", "Resident memory", gauge);
     }
-
-    fn labelled(&mut self, name: &str, route: &str, method: &str, class: u16, value: impl std::fmt::Display) {
-        let route = route.replace('\\', "\\\\").replace('"', "\\\"");
-        let _ =
-            writeln!(self.0, "{name}{{route=\"{route}\",method=\"{method}\",status=\"{class}xx\"}} {value}");
-    }
+    let mut page = String::new();
+    encode_registry(&mut page, &metrics.registry)?;
+    encode_registry(&mut page, &current)?;
+    encode_eof(&mut page)?;
+    Ok(page)
 }
 
 /// Who may read the counters: whoever has the token, or without one whoever is on this machine.
@@ -145,42 +192,20 @@ pub async fn page(
     if !access.allows(&request) {
         return Err(Code::Forbidden.into());
     }
-    let ahead = service.phones_ahead();
+    let phones_ahead = service.phones_ahead();
     let counted = block(move || Ok::<_, StoreError>((service.store.counts()?, service.clock_doubt()?)));
     let ((records, entries, refused), doubt) = counted.await?;
-    let mut out = Page::default();
-    metrics.write(&mut out);
-    out.single(
-        "gridledger_password_checks_total",
-        "counter",
-        "Password hashes checked.",
-        auth.passwords.checks(),
-    );
-    out.single(
-        "gridledger_password_checks_at_once",
-        "gauge",
-        "Password hashes checked at the same time, at most so far.",
-        auth.passwords.most_at_once(),
-    );
-    out.single("gridledger_store_records", "gauge", "Records in the store.", records);
-    out.single("gridledger_store_entries", "gauge", "Entries in the store.", entries);
-    out.single("gridledger_store_refused", "gauge", "Refused entries in the store.", refused);
-    out.single(
-        "gridledger_clock_trusted",
-        "gauge",
-        "Whether the server is sure of its clock.",
-        u64::from(doubt.is_none()),
-    );
-    out.single(
-        "gridledger_phones_ahead",
-        "gauge",
-        "Phones that hold what is not here, and wait.",
-        ahead as u64,
-    );
-    if let Some(bytes) = resident_bytes() {
-        out.single("process_resident_memory_bytes", "gauge", "Resident memory.", bytes);
-    }
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(out.0))
+    let now = Now {
+        records,
+        entries,
+        refused,
+        password_checks: auth.passwords.checks(),
+        password_checks_at_once: auth.passwords.most_at_once(),
+        clock_trusted: doubt.is_none(),
+        phones_ahead,
+    };
+    let page = write_page(&metrics, &now).map_err(|_| Code::Internal)?;
+    Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(page))
 }
 
 /// Resident memory of this process, where the system tells (Linux: `proc(5)`).

@@ -124,7 +124,7 @@ fn record(request: &HttpRequest, route: &str, id: &RequestId, status: u16, start
     let took = started.elapsed();
     let method = known_method(request.method().as_str());
     if let Some(metrics) = request.app_data::<web::Data<Metrics>>() {
-        metrics.request(method, route, status, took);
+        metrics.count_request(method, route, status, took);
     }
     let ms = took.as_secs_f64() * 1000.0;
     tracing::info!(request_id = %id.0, method, route, status, ms, "answered");

@@ -1,6 +1,7 @@
 //! `POST /v1/sync`: the bytes in, the frames out as they are made.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::body::SizedStream;
 use actix_web::web::Bytes;
@@ -43,7 +44,7 @@ impl Between {
     /// The next piece, and whether it is the last. Reads the store: on a thread that may block.
     fn next(mut self) -> Result<(Self, Bytes, bool), ApiError> {
         let (piece, last) = self.answer.next(&self.service)?;
-        self.metrics.sync(0, piece.len() as u64, 0, 0);
+        self.metrics.count_sync_sent(piece.len() as u64);
         Ok((self, piece.into(), last))
     }
 }
@@ -64,7 +65,7 @@ pub async fn route(
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read_within(&request, payload, most_bytes).await?;
     let service = service.into_inner();
-    let up = body.len() as u64;
+    let (up, began) = (body.len() as u64, Instant::now());
     let shut = rates::shut(&request);
     if let Some(wait) = shut
         && !sync::names_a_device(&body)
@@ -83,7 +84,7 @@ pub async fn route(
         });
         let opened = opened.map_err(ApiError::from).and_then(|answer| {
             let (entries, refused) = answer.counted;
-            metrics.sync(up, 0, entries as u64, refused as u64);
+            metrics.count_sync(up, entries as u64, refused as u64, began.elapsed());
             Between { service, metrics, answer }.next()
         });
         Ok::<_, ApiError>((opened, proven))

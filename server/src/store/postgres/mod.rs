@@ -20,6 +20,7 @@ use super::sql::{Connection, Link as _};
 use crate::store::shared::jobs::Queue;
 use crate::store::shared::steps;
 use crate::store::shared::steps::{STEPS, Steps};
+use crate::store::shared::times::WriteTimes;
 use crate::store::sql::wake_ups::Notices;
 use listener::Listener;
 use readers::Readers;
@@ -34,6 +35,7 @@ const WRITERS: u64 = 4;
 /// One Postgres database.
 pub struct PostgresEngine {
     writers: Vec<Queue>,
+    times: WriteTimes,
     vacuum: Arc<Vacuum>,
     readers: Arc<Readers>,
     notices: Arc<Notices>,
@@ -48,9 +50,10 @@ impl PostgresEngine {
         steps::make_identity(&Connection::new(&first))?;
         let notices = Arc::new(Notices::default());
         let vacuum = Arc::new(Vacuum::start(url));
+        let times = WriteTimes::default();
         let writers = (0..=WRITERS).map(|no| {
             let (url, notices, vacuum) = (url.to_owned(), notices.clone(), vacuum.clone());
-            Queue::start(&format!("store-writer-{no}"), group, PATIENCE, move |jobs| {
+            Queue::start(&format!("store-writer-{no}"), group, PATIENCE, times.clone(), move |jobs| {
                 let shared = Shared { url: &url, notices: &notices, vacuum: &vacuum };
                 writer::serve(&shared, jobs);
             })
@@ -58,6 +61,7 @@ impl PostgresEngine {
         let readers = Arc::new(Readers::new(url, first));
         Ok(Self {
             writers: writers.collect(),
+            times,
             vacuum,
             listener: Listener::start(url, readers.clone(), notices.clone()),
             readers,
@@ -151,6 +155,11 @@ impl PostgresEngine {
     /// Where what was written is told.
     pub fn notices(&self) -> &Arc<Notices> {
         &self.notices
+    }
+
+    /// How long writes wait and commits take.
+    pub fn write_times(&self) -> &WriteTimes {
+        &self.times
     }
 
     /// Clears what was overwritten; whether all of it was.

@@ -44,12 +44,12 @@ fn write(
     group: Vec<Job>,
     jobs: &Jobs,
 ) -> Result<(), StoreError> {
-    let Ran { mut again, left } = transact(shared, link, group, false)?;
+    let Ran { mut again, left } = transact(shared, link, group, false, jobs)?;
     jobs.put_back(left.into_iter());
     for attempt in 1..=ATTEMPTS {
         let mut left = Vec::new();
         for job in again {
-            left.extend(transact(shared, link, vec![job], attempt == ATTEMPTS)?.again);
+            left.extend(transact(shared, link, vec![job], attempt == ATTEMPTS, jobs)?.again);
         }
         again = left;
     }
@@ -102,6 +102,7 @@ fn transact(
     link: &mut Option<PostgresLink>,
     group: Vec<Job>,
     alone: bool,
+    jobs: &Jobs,
 ) -> Result<Ran, StoreError> {
     let alone = alone || group.iter().any(|job| job.alone);
     let link = match begin(shared.url, link, alone) {
@@ -134,7 +135,7 @@ fn transact(
     }
     let mut left: Vec<Job> = group.collect();
     crate::faults::reach("server.before_commit");
-    let committed = link.commit();
+    let committed = jobs.time_commit(|| link.commit());
     let lasts = matches!(committed, Ok(true));
     if lasts {
         crate::faults::reach("server.after_commit");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use gridledger_schema::limits;
 
+use super::times::WriteTimes;
 use crate::store::StoreError;
 use crate::store::sql::Connection;
 
@@ -26,6 +27,7 @@ pub struct Job {
     pub failed: Box<dyn FnOnce(StoreError) + Send>,
     /// Whether no other write may run beside it.
     pub alone: bool,
+    queued: Instant,
 }
 
 impl Job {
@@ -50,10 +52,11 @@ impl Queue {
         name: &str,
         group: usize,
         patience: Duration,
+        times: WriteTimes,
         serve: impl FnOnce(&Jobs) + Send + 'static,
     ) -> Self {
         let (sender, receiver) = sync_channel(QUEUE);
-        let jobs = Jobs { receiver, group, left: RefCell::default() };
+        let jobs = Jobs { receiver, group, left: RefCell::default(), times };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || serve(&jobs))
@@ -77,7 +80,7 @@ impl Queue {
             }))
         });
         let failed = Box::new(move |error| _ = failed.send(Err(error)));
-        self.send(Job { run, failed, alone })?;
+        self.send(Job { run, failed, alone, queued: Instant::now() })?;
         // Nobody waits for ever for a database that does not answer: what became of it, the next attempt finds.
         result.recv_timeout(self.patience).map_err(|_| StoreError::Busy)?
     }
@@ -115,20 +118,34 @@ pub struct Jobs {
     group: usize,
     /// Jobs for which the last turn had no time left; they come first.
     left: RefCell<VecDeque<Job>>,
+    times: WriteTimes,
 }
 
 impl Jobs {
     /// The next jobs that share a commit: whatever queued up meanwhile. `None` when the queue is closed and empty.
     pub fn next_group(&self) -> Option<Vec<Job>> {
         let mut left = self.left.borrow_mut();
+        let taken = |job: Job| {
+            self.times.queued.observe(job.queued.elapsed().as_secs_f64());
+            job
+        };
         let first = match left.pop_front() {
             Some(job) => job,
-            None => self.receiver.recv().ok()?,
+            None => taken(self.receiver.recv().ok()?),
         };
         let mut group = vec![first];
-        let more = std::iter::from_fn(|| left.pop_front().or_else(|| self.receiver.try_recv().ok()));
+        let more =
+            std::iter::from_fn(|| left.pop_front().or_else(|| self.receiver.try_recv().ok().map(taken)));
         group.extend(more.take(self.group.saturating_sub(1)));
         Some(group)
+    }
+
+    /// Commits, and counts how long that took.
+    pub fn time_commit<T>(&self, commit: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let committed = commit();
+        self.times.commit.observe(began.elapsed().as_secs_f64());
+        committed
     }
 
     /// Gives jobs back that were not run: they come first in the next group, in their order.

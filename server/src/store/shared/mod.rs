@@ -3,3 +3,4 @@
 pub(crate) mod heads;
 pub mod jobs;
 pub mod steps;
+pub mod times;

@@ -21,6 +21,7 @@ use super::sql::{Connection, SqliteLink};
 use crate::store::rows::restores::Position;
 use crate::store::shared::jobs::Queue;
 use crate::store::shared::steps;
+use crate::store::shared::times::WriteTimes;
 use crate::store::sql::wake_ups::Notices;
 
 /// Read connections kept open between calls.
@@ -36,6 +37,7 @@ pub struct SqliteEngine {
     overwritten: Arc<AtomicBool>,
     readers: Mutex<Vec<rusqlite::Connection>>,
     notices: Arc<Notices>,
+    times: WriteTimes,
     /// It is only read, and nobody writes to it.
     resting: bool,
     _lock: Option<open::Lock>,
@@ -48,11 +50,12 @@ impl SqliteEngine {
         let connection = open::writer(path)?;
         steps::make_identity(&Connection::new(&SqliteLink::new(&connection)))?;
         let overwritten = Arc::new(AtomicBool::new(false));
+        let times = WriteTimes::default();
         let notices = Arc::new(Notices::default());
         let writer = {
             let (path, overwritten, notices) = (path.to_owned(), overwritten.clone(), notices.clone());
             let serve = move |jobs: &_| writer::serve(&path, connection, jobs, (&overwritten, &notices));
-            Queue::start("store-writer", group, PATIENCE, serve)
+            Queue::start("store-writer", group, PATIENCE, times.clone(), serve)
         };
         Ok(Self {
             path: path.to_owned(),
@@ -60,6 +63,7 @@ impl SqliteEngine {
             overwritten,
             readers: Mutex::default(),
             notices,
+            times,
             resting: false,
             _lock: Some(lock),
         })
@@ -75,9 +79,10 @@ impl SqliteEngine {
         Ok(Self {
             path: path.to_owned(),
             // Nobody takes what is to be written.
-            writer: Queue::start("store-writer", 1, PATIENCE, |_| ()),
+            writer: Queue::start("store-writer", 1, PATIENCE, WriteTimes::default(), |_| ()),
             overwritten: Arc::default(),
             readers: Mutex::new(vec![connection]),
+            times: WriteTimes::default(),
             resting: true,
             notices: Arc::default(),
             _lock: lock,
@@ -197,6 +202,11 @@ impl SqliteEngine {
         if let Err(error) = position::write(&self.path, at) {
             tracing::debug!(%error, "the position beside the store could not be written");
         }
+    }
+
+    /// How long writes wait and commits take.
+    pub fn write_times(&self) -> &WriteTimes {
+        &self.times
     }
 
     /// Clears what was overwritten; whether all of it was.

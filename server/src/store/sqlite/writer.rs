@@ -93,7 +93,7 @@ fn write(
     }
     jobs.put_back(group);
     crate::faults::reach("server.before_commit");
-    let committed = tx.commit();
+    let committed = jobs.time_commit(|| tx.commit());
     if committed.is_ok() {
         crate::faults::reach("server.after_commit");
     }
