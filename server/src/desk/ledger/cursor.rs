@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use gridledger_schema::ids::{AreaNo, ServerEpoch};
 use sha2::{Digest as _, Sha256};
 
@@ -63,7 +62,7 @@ impl Cursor {
             write_varint(&mut out, *position);
             before = u64::from(area.0);
         }
-        URL_SAFE_NO_PAD.encode(out)
+        BASE64URL_NOPAD.encode(&out)
     }
 
     /// Reads a cursor of the same question and generation.
@@ -71,7 +70,7 @@ impl Cursor {
         if text.len() > CURSOR_CHARS {
             return Err(CursorError::Malformed);
         }
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Malformed)?;
+        let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| CursorError::Malformed)?;
         let (head, mut rest) = bytes.split_at_checked(1 + EPOCH + BINDING).ok_or(CursorError::Malformed)?;
         if head[0] != VERSION {
             return Err(CursorError::Malformed);
@@ -157,7 +156,7 @@ mod tests {
         let bound = binding([]);
         let of = |tail: &[u8]| {
             let epoch = NOW.0.to_be_bytes();
-            URL_SAFE_NO_PAD.encode([&[VERSION][..], &epoch, &bound, tail].concat())
+            BASE64URL_NOPAD.encode(&[&[VERSION][..], &epoch, &bound, tail].concat())
         };
         for text in [
             String::new(),

@@ -4,8 +4,7 @@ use gridledger_core::calendar::DAY_MS;
 use std::fmt;
 use std::net::IpAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use gridledger_schema::code::Code;
 use sha2::{Digest as _, Sha256};
 
@@ -108,13 +107,13 @@ struct Presented {
 impl Presented {
     fn make(family: [u8; 16]) -> Result<Self, Code> {
         let secret = random::<32>().map_err(|_| Code::Busy)?;
-        let text = URL_SAFE_NO_PAD.encode([&family[..], &secret].concat());
+        let text = BASE64URL_NOPAD.encode(&[&family[..], &secret].concat());
         let hash = Sha256::digest(text.as_bytes()).into();
         Ok(Self { text, hash, family })
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; 48] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let bytes: [u8; 48] = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()?;
         let mut family = [0; 16];
         family.copy_from_slice(&bytes[..16]);
         let hash = Sha256::digest(text.as_bytes()).into();

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use gridledger_client::{Client, Intents, Options};
 use gridledger_schema::ids::hex;
 use gridledger_schema::set::SchemaSet;
@@ -39,8 +38,8 @@ impl Canaries {
         let forms = [
             hex(bytes),
             hex(bytes).to_uppercase(),
-            STANDARD.encode(bytes),
-            URL_SAFE_NO_PAD.encode(bytes),
+            BASE64.encode(bytes),
+            BASE64URL_NOPAD.encode(bytes),
             listed.trim_matches(['[', ']']).to_owned(),
         ];
         for form in forms {

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::BASE64URL_NOPAD;
 use gridledger_schema::code::Code;
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::desk::{Answer, Door};
@@ -111,7 +110,7 @@ fn strangers_wait_for_no_writer_and_hold_up_none() {
         .batch_execute("BEGIN; SELECT pg_advisory_xact_lock_shared(1735551332)")
         .expect("the writers' lock");
     assert_eq!(farm.front().ask("GET", "/readyz", "").status, 200);
-    let unknown = URL_SAFE_NO_PAD.encode([7; 48]);
+    let unknown = BASE64URL_NOPAD.encode(&[7; 48]);
     let body = json!({ "refresh": unknown }).to_string();
     for _ in 0..3 {
         let answer = farm.front().ask("POST", "/v1/refresh", &body);
