@@ -14,11 +14,16 @@ use gridledger_server::config::Settings;
 use gridledger_server::http::app::More;
 use gridledger_server::http::{self, Running};
 use gridledger_server::service::Service;
-use gridledger_server::store::rows::people::{NewArea, NewUser};
+use gridledger_server::store::rows::people::NewUser;
 use serde_json::Value;
 
+use crate::areas::{add_areas, areas};
 use crate::engines::{self, Engine};
+use crate::kept::Kept;
+use crate::office::Clerk;
 
+/// The password of a person whose password does not matter.
+pub const PASSWORD: &str = "not a real one";
 /// How long a test waits for an answer before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -98,11 +103,10 @@ impl Desk {
 
     /// A one-time code for a person's phone.
     pub fn code(&self, login: &str) -> String {
-        let user = self.service.store.user_by_login(login).expect("users");
+        let user = self.store().account(login).no;
         let code = codes::make().expect("random bytes");
         let hash = codes::hash(&code).expect("a code is well formed");
-        let user = user.expect("a person of the desk").no;
-        self.service.store.put_code(hash, user, i64::MAX).expect("a code");
+        self.store().put_code(hash, user, i64::MAX);
         code
     }
 
@@ -112,7 +116,18 @@ impl Desk {
         let password = Some(passwords::make(password).expect("long enough"));
         let grants = vec![Grant { role: role.into(), area, from: 0, to: None }];
         let user = NewUser { login: login.into(), name: format!("{login}某"), password, grants };
-        self.service.store.put_users(&[user], self.service.now()).expect("a user");
+        self.store().put_users(&[user], self.service.now());
+    }
+
+    /// The server's store, each of whose failures is a failure of the story.
+    pub fn store(&self) -> Kept<'_> {
+        Kept(&self.service.store)
+    }
+
+    /// A person of the desk, without HTTP.
+    #[track_caller]
+    pub fn clerk(&self, login: &str) -> Clerk<'_> {
+        Clerk::new(&self.service, login)
     }
 
     /// Stops the server; returns once it has.
@@ -170,6 +185,13 @@ impl Door {
     pub fn get_as(&self, token: &str, path: &str) -> Answer {
         self.ask_with("GET", path, &[("authorization", &format!("Bearer {token}"))], b"")
     }
+
+    /// POST of JSON as somebody.
+    pub fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.ask_with("POST", path, &headers, body.to_string().as_bytes())
+    }
 }
 
 /// Sends these bytes to a server and reads the answer, or what comes of it until the server closes.
@@ -190,23 +212,14 @@ pub fn ask_at(addr: SocketAddr, bytes: &[u8]) -> Answer {
 }
 
 fn small_town(service: &Service) {
-    let area = |code: &str, parent: Option<&str>, kind: &str| NewArea {
-        code: code.into(),
-        parent: parent.map(Into::into),
-        kind: kind.into(),
-        name: format!("{code}区域"),
-        from: None,
-        to: None,
-    };
-    let areas = [
-        area("D", None, "district"),
-        area("S", Some("D"), "street"),
-        area("C", Some("S"), "community"),
-        area("G1", Some("C"), "basic_grid"),
-        area("G2", Some("C"), "basic_grid"),
+    let rows = [
+        ("D", "", "district"),
+        ("S", "D", "street"),
+        ("C", "S", "community"),
+        ("G1", "C", "basic_grid"),
+        ("G2", "C", "basic_grid"),
     ];
-    service.store.put_areas(&areas).expect("areas");
-    service.reload_tree().expect("territory");
+    add_areas(service, &areas(&rows));
 }
 
 /// What came back.

@@ -12,6 +12,7 @@ use gridledger_server::store::rows::records::Decide;
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
+use crate::kept::Kept;
 
 /// An empty store and what it lies in.
 pub struct Engine {
@@ -23,6 +24,13 @@ pub struct Engine {
     pub dir: TempDir,
 }
 
+impl Engine {
+    /// The store, each of whose failures is a failure of the story.
+    pub fn kept(&self) -> Kept<'_> {
+        Kept(&self.store)
+    }
+}
+
 /// Decides pushes by counted work alone.
 fn decide() -> Arc<Decide> {
     ingest::watched(SchemaSet::builtin(), Watch::counting(None))
@@ -31,6 +39,14 @@ fn decide() -> Arc<Decide> {
 /// An empty store of each engine.
 pub fn engines() -> Vec<Engine> {
     vec![sqlite(), postgres()]
+}
+
+/// Checks a promise on an empty store of each engine.
+pub fn on_every_engine(promise: impl Fn(Kept<'_>)) {
+    for engine in engines() {
+        println!("engine: {}", engine.name);
+        promise(engine.kept());
+    }
 }
 
 /// An empty SQLite store.

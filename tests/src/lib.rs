@@ -1,5 +1,6 @@
 //! Helpers shared by the tests.
 
+pub mod areas;
 pub mod at_rest;
 pub mod attacker;
 pub mod backups;
@@ -9,9 +10,15 @@ pub mod desk;
 pub mod engines;
 pub mod failure;
 pub mod fixtures;
+pub mod forms;
+pub mod handset;
 pub mod herd;
 pub mod histories;
+pub mod json;
+pub mod kept;
 pub mod office;
+mod outcome;
+pub mod phone;
 pub mod planning;
 pub mod proxy;
 pub mod random_records;

@@ -3,10 +3,10 @@
 use gridledger_client::{Intents, RecordId};
 use gridledger_server::calendar::office as calendar;
 use gridledger_server::rights::reader::{ReadError, Reader};
-use gridledger_server::store::rows::people::NewArea;
 use gridledger_server::territory::{self, Kept, apply, report};
 use serde_json::{Value, json};
 
+use crate::forms;
 use crate::world::{Phone, World};
 
 /// Who draws plans up, and who approves them: data stewards at `D`.
@@ -18,23 +18,6 @@ pub fn stewards(world: &World) {
         world.user(login, "data_steward", "D");
     }
     world.user(STEWARDS[1], "privacy_officer", "D");
-}
-
-/// Makes areas: code, kind, code of the area above.
-pub fn areas(world: &World, areas: &[(&str, &str, &str)]) {
-    let areas: Vec<NewArea> = areas
-        .iter()
-        .map(|(code, kind, parent)| NewArea {
-            code: (*code).into(),
-            parent: Some((*parent).into()),
-            kind: (*kind).into(),
-            name: format!("{code}区域"),
-            from: None,
-            to: None,
-        })
-        .collect();
-    world.service.store.put_areas(&areas).expect("areas");
-    world.service.reload_tree().expect("territory");
 }
 
 /// The day it is in the office at a time (ms since 1970), as a plan names it.
@@ -66,9 +49,7 @@ pub fn as_user<T>(
     login: &str,
     work: impl FnOnce(&Reader<'_>) -> Result<T, ReadError>,
 ) -> Result<T, ReadError> {
-    let user = world.service.store.user_by_login(login)?.expect("a user of the world");
-    let grants = world.service.store.grants(user.no)?;
-    work(&Reader::new(&world.service, login, &grants))
+    work(&world.clerk(login).reader())
 }
 
 /// Draws a plan up, simulates and approves it; its number.
@@ -125,24 +106,14 @@ impl Home {
 
     /// Takes a home down on a phone.
     pub fn on(phone: &mut Phone, area: &str, road: &str, number: &str) -> Self {
-        let mut make = |kind: &str, intents: Intents| {
-            let saved = phone.engine().create(kind, area, intents);
-            saved.expect("it is saved").record
-        };
         let address = json!({ "road": road, "number": number, "room": "101" });
-        let dwelling = make("dwelling", Intents::new().put("address", address));
-        let household =
-            Intents::new().put("dwelling_id", dwelling.to_string()).put("label", format!("{road}{number}"));
-        let household = make("household", household);
-        let person = make("person", Intents::new().put("name", format!("陆{number}")));
-        let residency = Intents::new()
-            .put("person", person.to_string())
-            .put("household", household.to_string())
-            .put("kind", "resident");
-        let residency = make("residency", residency);
-        let visit = Intents::new().put("household", household.to_string()).put("result", "met");
-        let visit = make("visit", visit);
-        let ticket = make("ticket", ticket(dwelling, number));
+        let dwelling = phone.creates("dwelling", area, forms::put("address", address));
+        let household = forms::household(dwelling, &format!("{road}{number}"));
+        let household = phone.creates("household", area, household);
+        let person = phone.creates("person", area, forms::person(&format!("陆{number}")));
+        let residency = phone.creates("residency", area, forms::residency(person, household));
+        let visit = phone.creates("visit", area, forms::visit(household));
+        let ticket = phone.creates("ticket", area, ticket(dwelling, number));
         Self { dwelling, household, person, residency, visit, ticket }
     }
 }
@@ -157,16 +128,9 @@ pub fn ticket(dwelling: RecordId, title: &str) -> Intents {
         .event("report", serde_json::Map::new())
 }
 
-/// Makes everything again from the entries, and compares.
-pub fn verified(world: &World) {
-    let report = gridledger_server::operate::verify::verify(&world.service).expect("the store can be read");
-    assert_eq!(report.differences, 0, "{report:?}");
-}
-
 /// The code of the area a record is in on the server.
+#[track_caller]
 pub fn place(world: &World, record: RecordId) -> String {
-    let found = world.service.store.record(record).expect("records");
-    let (row, _) = found.expect("the record is there");
-    let tree = world.service.tree();
-    tree.get(row.area).expect("its area").code.clone()
+    let area = world.row(record).area;
+    world.service.tree().get(area).expect("the territory has the area").code.clone()
 }

@@ -7,6 +7,7 @@ use gridledger_schema::ids::AreaNo;
 use serde_json::{Value, json};
 
 use super::{DAY, PEOPLE, Simulation, text};
+use crate::areas::{add_areas, areas};
 use crate::planning;
 
 /// Communities that grids may lie in.
@@ -15,7 +16,7 @@ const COMMUNITIES: [&str; 2] = ["C", "C2"];
 /// Makes a second community, and the people who plan.
 pub(super) fn prepare(simulation: &Simulation<'_>) {
     planning::stewards(&simulation.world);
-    planning::areas(&simulation.world, &[("C2", "community", "S")]);
+    add_areas(&simulation.world.service, &areas(&[("C2", "S", "community")]));
 }
 
 /// One change of the territory, carried out.

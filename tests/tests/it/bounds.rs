@@ -1,6 +1,5 @@
 //! What one request and one day may cost: bounds that a hostile device cannot pass.
 
-use gridledger_client::Intents;
 use gridledger_core::calendar::DAY_MS as DAY;
 use gridledger_core::wire::NoNames;
 use gridledger_core::wire::envelope::{read_answer_head, seal};
@@ -14,30 +13,20 @@ use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{
     AreaCursor, Ask, EntrySeen, Frame, Missing, Read, Receipt, Recovery, Request, Want,
 };
-use gridledger_server::desk::record as view;
-use gridledger_server::operate::verify::verify;
 use gridledger_server::sync::request as sync;
 use gridledger_tests::attacker::{Attacker, Outcome, put};
-use gridledger_tests::office::Clerk;
-use gridledger_tests::world::{MORNING, Phone, World};
+use gridledger_tests::forms;
+use gridledger_tests::json::items;
+use gridledger_tests::world::{Phone, World};
 use serde_json::json;
 
 fn world() -> World {
-    let world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
-    world.user("w2", "grid_worker", "G1");
-    world
-}
-
-fn phone(world: &World, login: &str) -> Phone {
-    let mut phone = world.phone(login, 0);
-    phone.sync(world).unwrap();
-    phone
+    World::staffed(1, &[("w1", "grid_worker", "G1"), ("w2", "grid_worker", "G1")])
 }
 
 fn patrol(phone: &mut Phone, note: &str) -> RecordId {
-    let patrol = Intents::new().put("started", MORNING).put("coverage_note", note);
-    phone.engine().create("patrol", "G1", patrol).unwrap().record
+    let patrol = forms::patrol(note);
+    phone.creates("patrol", "G1", patrol)
 }
 
 /// Every list of a request, with one thing in it twice.
@@ -144,11 +133,11 @@ impl Pieces {
 /// A world whose first sync takes many pieces.
 fn full() -> World {
     let world = world();
-    let mut phone = phone(&world, "w2");
+    let mut phone = world.enrolled_phone("w2");
     for _ in 0..100 {
         patrol(&mut phone, &"东侧楼道".repeat(40));
     }
-    phone.sync(&world).unwrap();
+    phone.syncs(&world);
     world
 }
 
@@ -169,10 +158,10 @@ fn an_open_answer_of_a_revoked_device_or_user_ends_at_the_next_frame() {
         let mut evil = Attacker::enrol(&world, "w1", seed);
         let open = Pieces::begun(&world, &mut evil);
         if of_user {
-            let user = world.service.store.user_by_login("w1").unwrap().unwrap();
-            world.service.store.set_user_revoked(user.no, true).unwrap();
+            let user = world.account("w1");
+            world.store().set_user_revoked(user.no, true);
         } else {
-            world.service.store.set_device_revoked(evil.device, true).unwrap();
+            world.store().set_device_revoked(evil.device, true);
         }
         assert!(open.ends(&world), "{of_user}");
     }
@@ -200,21 +189,21 @@ fn what_a_stranger_sends_is_unpacked_to_a_small_bound_alone() {
 #[test]
 fn a_phone_with_more_work_than_a_stranger_may_bring_enrols_first() {
     let world = world();
-    let mut phone = phone(&world, "w1");
+    let mut phone = world.enrolled_phone("w1");
     let sent = patrol(&mut phone, "一");
-    phone.sync(&world).unwrap();
+    phone.syncs(&world);
     // Days without signal; then the office gives it a new code.
     for no in 0..900 {
         patrol(&mut phone, &format!("{no}{}", "东侧楼道堆物".repeat(20)));
     }
     let code = world.code("w1");
-    phone.engine().enrol("http://nowhere", &code).unwrap();
-    let report = phone.sync(&world).unwrap();
+    phone.enrols_with(&code);
+    let report = phone.syncs(&world);
     assert_eq!((report.decided, report.refused), (900, 0));
-    assert!(world.service.store.record(sent).unwrap().is_some());
+    assert!(world.holds(sent));
     assert!(!phone.engine().has_unsent());
     // A fresh phone needs one round trip, as ever.
-    let report = world.phone("w2", 0).sync(&world).unwrap();
+    let report = world.phone("w2", 0).syncs(&world);
     assert_eq!(report.round_trips, 1);
 }
 
@@ -226,7 +215,7 @@ fn refused(evil: &Attacker, bytes: usize) -> Entry {
 
 /// Bytes that the store keeps of a device's entries.
 fn kept(world: &World, evil: &Attacker) -> usize {
-    let kept = world.service.store.kept_entries(evil.feed, 0, 10_000).unwrap();
+    let kept = world.store().kept_entries(evil.feed, 0, 10_000);
     kept.iter().map(|entry| entry.body.len()).sum()
 }
 
@@ -249,33 +238,32 @@ fn the_words_of_refused_entries_are_kept_up_to_a_quota_a_day() {
     assert_eq!(evil.head.0, 24);
     let entry = evil.patrol(&world);
     assert_eq!(evil.try_entries(&world, vec![entry]).codes(), []);
-    let report = verify(&world.service).unwrap();
-    assert_eq!(report.differences, 0, "{:?}", report.listed);
+    world.is_whole();
 }
 
 #[test]
 fn a_device_that_brought_its_day_is_told_to_come_tomorrow_and_loses_nothing() {
     let world = world();
-    let mut phone = phone(&world, "w1");
+    let mut phone = world.enrolled_phone("w1");
     patrol(&mut phone, "一");
-    phone.sync(&world).unwrap();
-    let devices = world.service.store.devices().unwrap();
+    phone.syncs(&world);
+    let devices = world.store().devices();
     let feed = FeedId::of_key(&devices[0].public_key, 0);
     world.set_feed_column(feed, "day_entries", limits::DEVICE_DAY_ENTRIES as i64 - 1);
     for note in ["二", "三"] {
         patrol(&mut phone, note);
     }
-    let report = phone.sync(&world).unwrap();
+    let report = phone.syncs(&world);
     assert_eq!((report.decided, report.refused), (1, 0));
     assert!(phone.engine().has_unsent());
     world.pass(DAY);
-    let report = phone.sync(&world).unwrap();
+    let report = phone.syncs(&world);
     assert_eq!((report.decided, report.refused), (1, 0));
     world.set_feed_column(feed, "day_bytes", limits::DEVICE_DAY_BYTES as i64);
     patrol(&mut phone, "四");
-    assert_eq!(phone.sync(&world).unwrap().decided, 0);
+    assert_eq!(phone.syncs(&world).decided, 0);
     world.pass(DAY);
-    assert_eq!(phone.sync(&world).unwrap().decided, 1);
+    assert_eq!(phone.syncs(&world).decided, 1);
 }
 
 #[test]
@@ -330,23 +318,22 @@ fn of_areas_that_are_not_there_or_out_of_reach_nothing_is_remembered() {
 #[test]
 fn a_phone_goes_on_after_more_forks_than_a_request_names() {
     let world = world();
-    let mut phone = phone(&world, "w1");
+    let mut phone = world.enrolled_phone("w1");
     let mut made = Vec::new();
     for _ in 0..limits::DEVICE_FEEDS + 3 {
         let backup = phone.back_up();
         made.push(patrol(&mut phone, "甲"));
-        phone.sync(&world).unwrap();
+        phone.syncs(&world);
         phone.come_back(&backup);
         made.push(patrol(&mut phone, "乙"));
-        phone.sync(&world).unwrap();
+        phone.syncs(&world);
         assert!(!phone.engine().has_unsent());
     }
-    let held = phone.engine().list(&gridledger_client::Query::of_type("patrol")).unwrap();
+    let held = phone.masked_records(&gridledger_client::Query::of_type("patrol"));
     assert_eq!(held.len(), 2 * (limits::DEVICE_FEEDS as usize + 3));
-    let records = world.service.store.records_of(world.area("G1")).unwrap();
+    let records = world.store().records_of(world.area("G1"));
     assert_eq!(records.len(), held.len());
-    let report = verify(&world.service).unwrap();
-    assert_eq!(report.differences, 0, "{:?}", report.listed);
+    world.is_whole();
 }
 
 /// A device may bring thousands of refused entries about one record: its history lists the latest.
@@ -364,8 +351,8 @@ fn a_history_lists_the_latest_refused_entries() {
     let reviews: Vec<Entry> = (first..first + brought).map(review).collect();
     let refused = evil.try_entries(&world, reviews).codes();
     assert_eq!(refused, vec![Code::ValueInvalid; brought as usize]);
-    let shown = view::history(&Clerk::new(&world.service, "w1").reader(), record, None).unwrap();
-    let entries = shown["entries"].as_array().unwrap();
+    let shown = world.clerk("w1").history(record, None);
+    let entries = items(&shown["entries"]);
     assert_eq!(entries.len(), 1 + limits::HISTORY_REFUSED);
     assert_eq!(shown["refused_cut"], true);
     assert_eq!(entries[limits::HISTORY_REFUSED]["n"], evil.head.0);

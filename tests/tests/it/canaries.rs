@@ -13,6 +13,7 @@ use gridledger_schema::wire::Grant;
 use gridledger_server::desk::writing::DeskEntry;
 use gridledger_server::store::rows::people::NewUser;
 use gridledger_tests::desk::{Answer, Desk};
+use gridledger_tests::json::items;
 use gridledger_tests::office::{Clerk, creating, editing};
 use gridledger_tests::routes::{ROUTES, Route};
 use serde_json::{Map, Value, json};
@@ -155,7 +156,7 @@ fn free(canaries: &Canaries, kind: &Kind) -> Value {
 
 fn stored(clerk: &Clerk<'_>, role: &str, entry: DeskEntry) -> RecordId {
     let role = Some(role.to_owned());
-    let verdict = clerk.submit(vec![DeskEntry { role, ..entry }]).remove(0);
+    let verdict = clerk.submit_one(DeskEntry { role, ..entry });
     verdict.record.filter(|_| verdict.refused.is_none()).unwrap_or_else(|| panic!("{verdict:?}"))
 }
 
@@ -318,8 +319,8 @@ fn planted_town() -> Matrix {
     });
     let maker =
         NewUser { login: "maker".into(), name: "maker某".into(), password: None, grants: grants.collect() };
-    desk.service.store.put_users(&[maker], desk.service.now()).unwrap();
-    let clerk = Clerk::new(&desk.service, "maker");
+    desk.store().put_users(&[maker], desk.service.now());
+    let clerk = desk.clerk("maker");
     let mut canaries = Canaries(Vec::new(), BTreeMap::new());
     let schema = desk.service.schema.clone();
     let records = schema
@@ -376,7 +377,7 @@ fn no_role_gets_a_personal_value_from_any_route_without_right_and_reason() {
     assert_eq!(told, None, "a log line");
     the_canaries_are_there(&matrix, &roles);
     let refused = matrix.ask("GET", "/v1/refused?limit=1000", "").json();
-    assert!(refused["refused"].as_array().unwrap().len() > 100, "refused entries were looked at");
+    assert!(items(&refused["refused"]).len() > 100, "refused entries were looked at");
 }
 
 /// With the right, a reason, and every read class, each of them is seen.

@@ -9,37 +9,19 @@ use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaCursor, Grant};
-use gridledger_server::store::Store;
-use gridledger_server::store::rows::people::{FeedRow, NewArea, NewUser};
+use gridledger_server::store::rows::people::{FeedRow, NewUser};
 use gridledger_server::store::rows::records::{
     CheckedSegment, Heard, LedgerQuery, Push, SegmentVerdict, SignedEntry,
 };
-use gridledger_tests::engines::engines;
+use gridledger_tests::engines::on_every_engine;
+use gridledger_tests::kept::Kept;
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_767_571_200_000;
 
-fn on_every_engine(promise: impl Fn(&Store)) {
-    for engine in engines() {
-        println!("engine: {}", engine.name);
-        promise(engine.store.as_ref());
-    }
-}
-
 /// Two grids, and who works in the first.
-fn town(store: &Store) -> (AreaNo, AreaNo) {
-    let area = |code: &str| NewArea {
-        code: code.into(),
-        parent: None,
-        kind: "basic_grid".into(),
-        name: code.into(),
-        from: None,
-        to: None,
-    };
-    store.put_areas(&[area("G1"), area("G2")]).expect("areas");
-    let all = store.areas().expect("areas");
-    let no = |code: &str| all.iter().find(|a| a.code == code).expect("an area").no;
-    (no("G1"), no("G2"))
+fn town(store: Kept<'_>) -> (AreaNo, AreaNo) {
+    store.add_grids(["G1", "G2"]).into()
 }
 
 /// A feed and how far it is written.
@@ -52,11 +34,11 @@ struct Author {
 }
 
 impl Author {
-    fn new(store: &Store, login: &str, number: u8, area: AreaNo) -> Self {
+    fn new(store: Kept<'_>, login: &str, number: u8, area: AreaNo) -> Self {
         let grant = Grant { role: "grid_worker".into(), area, from: 0, to: None };
         let user = NewUser { login: login.into(), name: login.into(), password: None, grants: vec![grant] };
-        store.put_users(&[user], 0).expect("a user");
-        let user = store.user_by_login(login).expect("users").expect("the user").no;
+        store.put_users(&[user], 0);
+        let user = store.account(login).no;
         let row = FeedRow {
             feed: FeedId([number; 16]),
             device: None,
@@ -66,7 +48,7 @@ impl Author {
             suite: Suite::default(),
             ordinal: 0,
         };
-        store.put_feed(&row).expect("a feed");
+        store.put_feed(&row);
         Self { row, n: 0, hash: EntryHash::ZERO, area }
     }
 
@@ -96,9 +78,9 @@ impl Author {
         }
     }
 
-    fn push(&self, store: &Store, entries: Vec<SignedEntry>) -> SegmentVerdict {
+    fn push(&self, store: Kept<'_>, entries: Vec<SignedEntry>) -> SegmentVerdict {
         let push = Push { carrier: None, segments: vec![self.segment(entries)], now: NOW };
-        store.push(push).expect("a push").remove(0)
+        store.push(push).remove(0)
     }
 }
 
@@ -109,6 +91,15 @@ fn entry(target: Target, cursor: u64, intents: Vec<Intent>) -> Entry {
 fn put(field: &str, value: Value) -> Intent {
     let field = field.to_owned();
     Intent { facet: 0, field, op: Op::Put { value } }
+}
+
+/// How many changes a stored document holds.
+#[track_caller]
+fn change_count(document: &[u8]) -> usize {
+    match Document::load_checked(document) {
+        Ok(document) => document.change_count(),
+        Err(error) => panic!("the document cannot be read: {error}"),
+    }
 }
 
 fn codes(verdict: &SegmentVerdict) -> (Vec<(u64, Code)>, Option<Code>) {
@@ -128,11 +119,11 @@ fn a_push_is_stored_once_however_often_it_comes() {
         // A resend that has grown is decided from where it is new.
         let grown = [entries, vec![author.create("三")]].concat();
         assert_eq!(author.push(store, grown).n, 3);
-        assert_eq!(store.counts().unwrap(), (3, 3, 0));
-        assert_eq!(store.head(area).unwrap().seq, 3);
-        assert_eq!(store.entry_hash(author.row.feed, 0).unwrap(), Some(EntryHash::ZERO));
-        assert_eq!(store.entry_hash(author.row.feed, 3).unwrap(), Some(author.hash));
-        assert_eq!(store.entry_hash(author.row.feed, 4).unwrap(), None);
+        assert_eq!(store.counts(), (3, 3, 0));
+        assert_eq!(store.head(area).seq, 3);
+        assert_eq!(store.entry_hash(author.row.feed, 0), Some(EntryHash::ZERO));
+        assert_eq!(store.entry_hash(author.row.feed, 3), Some(author.hash));
+        assert_eq!(store.entry_hash(author.row.feed, 4), None);
     });
 }
 
@@ -153,7 +144,7 @@ fn a_gap_and_a_fork_stop_a_segment_and_leave_nothing() {
             (0, EntryHash::ZERO, (vec![], Some(Code::FeedForked))),
             "nothing of it is held alike"
         );
-        assert_eq!(store.counts().unwrap(), (2, 2, 0));
+        assert_eq!(store.counts(), (2, 2, 0));
     });
 }
 
@@ -174,15 +165,14 @@ fn a_refusal_is_kept_and_said_again() {
         let refused = vec![(2, Code::RoleNotHeld), (3, Code::RecordUnknown)];
         assert_eq!((verdict.n, codes(&verdict)), (4, (refused, None)));
         assert_eq!(author.push(store, entries), verdict, "the same words again");
-        assert_eq!(store.counts().unwrap(), (1, 4, 2));
-        assert!(store.record(gone).unwrap().is_none());
-        let history = store.history(gone).unwrap();
+        assert_eq!(store.counts(), (1, 4, 2));
+        assert!(store.record(gone).is_none());
+        let history = store.history(gone);
         assert_eq!(history.len(), 2);
         assert!(history.iter().all(|row| row.log.is_none() && row.refusal.is_some()));
-        let kept: Vec<u64> =
-            store.history(record).unwrap().iter().filter_map(|r| Some(r.log.as_ref()?.n)).collect();
+        let kept: Vec<u64> = store.history(record).iter().filter_map(|r| Some(r.log.as_ref()?.n)).collect();
         assert_eq!(kept, [1, 4]);
-        assert_eq!((store.head(area).unwrap().seq, store.head(elsewhere).unwrap().seq), (2, 0));
+        assert_eq!((store.head(area).seq, store.head(elsewhere).seq), (2, 0));
     });
 }
 
@@ -199,10 +189,10 @@ fn one_push_may_carry_many_feeds_and_one_of_them_twice() {
         ];
         two.create("乙");
         let push = Push { carrier: None, segments, now: NOW };
-        let verdicts = store.push(push).expect("a push");
+        let verdicts = store.push(push);
         assert_eq!(verdicts.iter().map(|v| v.n).collect::<Vec<_>>(), [1, 1, 2]);
         assert!(verdicts.iter().all(|v| codes(v) == (vec![], None)));
-        assert_eq!(store.counts().unwrap(), (3, 3, 0));
+        assert_eq!(store.counts(), (3, 3, 0));
     });
 }
 
@@ -216,10 +206,10 @@ fn news_come_in_the_order_of_the_last_change_and_go_on_where_they_stopped() {
         author.push(store, made);
         let edits = vec![author.edit(records[1], 6, "改"), author.edit(records[0], 6, "改")];
         author.push(store, edits);
-        let all = |floor, reached| store.news(AreaCursor { area, floor, reached }, usize::MAX).unwrap();
+        let all = |floor, reached| store.news(AreaCursor { area, floor, reached }, usize::MAX);
         let (head, rows) = all(0, 0);
         let (seq, digests) = (head.seq, head.digests);
-        let now = store.head(area).unwrap();
+        let now = store.head(area);
         assert_eq!((seq, digests), (now.seq, now.digests));
         let order: Vec<RecordId> = rows.iter().map(|row| row.row.record).collect();
         let wanted = [2, 3, 4, 5, 1, 0].map(|i| records[i]);
@@ -237,7 +227,7 @@ fn news_come_in_the_order_of_the_last_change_and_go_on_where_they_stopped() {
         // Page by page, each record once.
         let (mut reached, mut told) = (0, Vec::new());
         loop {
-            let (_, rows) = store.news(AreaCursor { area, floor: 0, reached }, 1).unwrap();
+            let (_, rows) = store.news(AreaCursor { area, floor: 0, reached }, 1);
             let Some(last) = rows.last() else { break };
             reached = last.row.last;
             told.extend(rows.iter().map(|row| row.row.record));
@@ -256,26 +246,23 @@ fn records_names_documents_and_ledger_tell_one_story() {
         let edit = author.edit(record, 1, "二");
         author.push(store, vec![made]);
         author.push(store, vec![edit]);
-        let (row, documents) = store.record(record).unwrap().expect("the record");
+        let (row, documents) = store.record(record).expect("the record");
         assert_eq!(
             (row.area, row.record_type.as_str(), row.created, row.last, row.entries),
             (area, "patrol", 1, 2, 2)
         );
         assert_eq!((row.created_by.as_str(), row.changed_by.as_str(), row.changed_at), ("w1", "w1", NOW));
-        assert_eq!(Document::load_checked(&documents[0].bytes).unwrap().change_count(), 2);
-        let digest = store.head(area).unwrap().digests;
+        assert_eq!(change_count(&documents[0].bytes), 2);
+        let digest = store.head(area).digests;
         assert_eq!(digest, [(0, documents[0].term)], "one document is the whole digest");
-        assert_eq!(store.record_named(area, 1).unwrap(), Some(record));
-        assert_eq!(
-            (store.record_named(area, 2).unwrap(), store.record_named(elsewhere, 1).unwrap()),
-            (None, None)
-        );
-        let ledger = store.ledger_row(record).unwrap().expect("a ledger row");
+        assert_eq!(store.record_named(area, 1), Some(record));
+        assert_eq!((store.record_named(area, 2), store.record_named(elsewhere, 1)), (None, None));
+        let ledger = store.ledger_row(record).expect("a ledger row");
         assert_eq!(ledger.record, row);
         assert_eq!(ledger.views[0].1["coverage_note"], "二");
-        assert_eq!(store.records_of(area).unwrap(), [row]);
-        assert!(store.records_of(elsewhere).unwrap().is_empty());
-        assert!(store.ledger_row(RecordId([9; 16])).unwrap().is_none());
+        assert_eq!(store.records_of(area), [row]);
+        assert!(store.records_of(elsewhere).is_empty());
+        assert!(store.ledger_row(RecordId([9; 16])).is_none());
     });
 }
 
@@ -292,7 +279,7 @@ fn ledger_pages_cover_every_area_once() {
         let mut notes = Vec::new();
         loop {
             let query = LedgerQuery { record_type: "patrol".into(), areas: areas.clone(), limit: 3 };
-            let page = store.ledger(&query).unwrap().rows;
+            let page = store.ledger(&query).rows;
             assert!(page.len() <= 3);
             let Some(_) = page.first() else { break };
             for row in page {
@@ -305,7 +292,7 @@ fn ledger_pages_cover_every_area_once() {
         }
         assert_eq!(notes, ["甲0", "甲1", "甲2", "甲3", "甲4", "乙0", "乙1", "乙2", "乙3"]);
         let none = LedgerQuery { record_type: "ticket".into(), areas: vec![(area, 0)], limit: 9 };
-        let page = store.ledger(&none).unwrap();
+        let page = store.ledger(&none);
         assert_eq!((page.rows, page.read), (vec![], vec![(area, 5)]), "all of it was read");
     });
 }
@@ -335,13 +322,12 @@ fn a_log_written_by_many_has_no_gap_and_shows_none_while_it_grows() {
                 scope.spawn(move || follow(store, area, whole));
             }
         });
-        let (records, entries, refused) = store.counts().unwrap();
+        let (records, entries, refused) = store.counts();
         assert_eq!((records, entries, refused), (whole / 2, whole, 0));
         let seqs: BTreeSet<u64> = store
             .records_of(area)
-            .unwrap()
             .iter()
-            .flat_map(|row| store.history(row.record).unwrap())
+            .flat_map(|row| store.history(row.record))
             .filter_map(|row| Some(row.log?.seq))
             .collect();
         assert!(seqs.into_iter().eq(1..=whole));
@@ -349,16 +335,16 @@ fn a_log_written_by_many_has_no_gap_and_shows_none_while_it_grows() {
 }
 
 /// Reads a log as it grows: what came up to a place is all there was up to it, for ever.
-fn follow(store: &Store, area: AreaNo, whole: u64) {
+fn follow(store: Kept<'_>, area: AreaNo, whole: u64) {
     let (mut at, mut seen) = (0, BTreeSet::new());
     while at < whole {
         let cursor = AreaCursor { area, floor: at, reached: at };
-        let (head, rows) = store.news(cursor, usize::MAX).unwrap();
+        let (head, rows) = store.news(cursor, usize::MAX);
         for (line, ..) in rows.iter().flat_map(|row| &row.entries) {
             assert!(line.seq > at && line.seq <= head.seq && seen.insert(line.seq));
         }
         assert_eq!(seen.len() as u64, head.seq, "a reader at {at} was told of a log up to {}", head.seq);
-        let sum: u128 = store.head(area).unwrap().digests.iter().fold(0, |sum, (_, d)| sum.wrapping_add(*d));
+        let sum: u128 = store.head(area).digests.iter().fold(0, |sum, (_, d)| sum.wrapping_add(*d));
         assert!(head.seq == 0 || sum != 0);
         at = head.seq;
         std::thread::yield_now();
@@ -368,14 +354,14 @@ fn follow(store: &Store, area: AreaNo, whole: u64) {
 #[test]
 fn settings_and_identity_outlive_everything_else() {
     on_every_engine(|store| {
-        let identity = store.identity().unwrap();
-        assert_eq!(identity.epoch, store.identity().unwrap().epoch);
-        assert_eq!(store.setting("a").unwrap(), None);
-        store.set_setting("a", b"1").unwrap();
-        store.set_setting("a", b"2").unwrap();
-        assert_eq!(store.setting("a").unwrap().as_deref(), Some(&b"2"[..]));
-        store.ready().unwrap();
+        let identity = store.identity();
+        assert_eq!(identity.epoch, store.identity().epoch);
+        assert_eq!(store.setting("a"), None);
+        store.set_setting("a", b"1");
+        store.set_setting("a", b"2");
+        assert_eq!(store.setting("a").as_deref(), Some(&b"2"[..]));
+        store.ready();
         store.close();
-        assert!(store.set_setting("a", b"3").is_err_and(|error| error.is_retryable()));
+        assert!(store.asked().set_setting("a", b"3").is_err_and(|error| error.is_retryable()));
     });
 }

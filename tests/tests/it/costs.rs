@@ -12,27 +12,27 @@ use gridledger_server::record::cost::Cost;
 use gridledger_server::store::rows::people::FeedRow;
 use gridledger_server::store::rows::records::{CheckedSegment, Heard, Push, SignedEntry};
 use gridledger_tests::attacker::{Attacker, Outcome, intent, put};
-use gridledger_tests::planning::{Home, carry_out, grid, place, stewards, verified};
+use gridledger_tests::forms;
+use gridledger_tests::json::text;
+use gridledger_tests::planning::{Home, carry_out, grid, place, stewards};
 use gridledger_tests::world::{Line, MORNING, Phone, World};
 use serde_json::json;
 
 /// A world with somebody at work in `G1`, and a phone in step.
 fn at_work() -> (World, Phone) {
-    let world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
-    let mut phone = world.phone("w1", 0);
-    phone.sync(&world).unwrap();
+    let world = World::staffed(1, &[("w1", "grid_worker", "G1")]);
+    let phone = world.enrolled_phone("w1");
     (world, phone)
 }
 
 /// A record with a shared text, and an edit of it that a stranger has not seen.
 fn shared_text(world: &World, phone: &mut Phone) -> (RecordId, u64) {
     let home = Home::on(phone, "G1", "滨河路", "1号");
-    phone.sync(world).unwrap();
-    let seen = world.service.store.head(world.area("G1")).unwrap().seq;
+    phone.syncs(world);
+    let seen = world.position("G1");
     let more = Intents::new().splice("description", 0, 0, "漏水");
-    phone.engine().edit(home.ticket, more).unwrap();
-    phone.sync(world).unwrap();
+    phone.edits(home.ticket, more);
+    phone.syncs(world);
     (home.ticket, seen)
 }
 
@@ -83,11 +83,11 @@ fn a_thousand_concurrent_splices_fork_the_record_once_a_push() {
     for cost in &costs {
         assert!(cost.work < limits::PUSH_WORK * 2, "{cost:?}");
     }
-    verified(&world);
+    world.is_whole();
     // The others' phones take it in, and show what the server shows.
-    phone.sync(&world).unwrap();
-    let shown = phone.engine().for_check().get(ticket).unwrap().unwrap();
-    let text = shown.view["description"].as_str().unwrap().to_owned();
+    phone.syncs(&world);
+    let shown = phone.record(ticket);
+    let text = text(&shown.view["description"]).to_owned();
     assert_eq!(text.chars().filter(|c| *c == '雨').count(), limits::PUSH_ENTRIES);
     assert!(text.contains("漏水"));
 }
@@ -114,21 +114,21 @@ fn a_phone_sends_the_rest_at_once_and_every_entry_is_decided_once() {
     let note = "访".repeat(480);
     let mut wanted = Vec::new();
     for _ in 0..400 {
-        let visit = Intents::new().put("started", MORNING).put("coverage_note", note.as_str());
-        wanted.push(phone.engine().create("patrol", "G1", visit).unwrap().record);
+        let visit = forms::patrol(note.as_str());
+        wanted.push(phone.creates("patrol", "G1", visit));
     }
     world.take_costs();
-    let report = phone.sync(&world).unwrap();
+    let report = phone.syncs(&world);
     let costs = world.take_costs();
     assert!(costs.len() > 1, "more than one push: {costs:?}");
     assert_eq!((report.decided, report.refused), (400, 0));
-    let receipts = phone.engine().receipts(1_000).unwrap();
+    let receipts = phone.receipts();
     assert!(receipts.iter().all(|(.., state)| *state == SentState::InLedger));
-    assert!(phone.engine().status().unwrap().trouble.is_none());
+    assert!(phone.status().trouble.is_none());
     for record in wanted {
         assert_eq!(place(&world, record), "G1");
     }
-    verified(&world);
+    world.is_whole();
 }
 
 #[test]
@@ -152,11 +152,11 @@ fn a_phone_that_goes_away_in_the_middle_leaves_a_whole_store() {
     let outcome = attacker.try_entries(&world, heavy.clone());
     assert_eq!(outcome.codes(), [Code::Busy]);
     assert!(attacker.head.0 < heavy.last().unwrap().n);
-    let report = gridledger_server::operate::verify::verify(&world.service).unwrap();
+    let report = world.verifies();
     assert_eq!((report.differences, report.halted), (0, 1), "{report:?}");
     // It comes back, and the signature with it.
     push_all(&world, &mut attacker, &heavy);
-    let report = gridledger_server::operate::verify::verify(&world.service).unwrap();
+    let report = world.verifies();
     assert_eq!((report.differences, report.halted), (0, 0), "{report:?}");
 }
 
@@ -192,16 +192,16 @@ fn visit_after_a_split(members: usize) -> (Cost, String) {
     let home = Home::on(&mut phone, "G1", "滨河路", "1号");
     // No part names where its dwelling is: the walk goes on to who lives there.
     let lived_in = Intents::new().put("dwelling_id", home.dwelling.to_string()).put("label", "一户");
-    let household = phone.engine().create("household", "G1", lived_in).unwrap().record;
+    let household = phone.creates("household", "G1", lived_in);
     let mut residencies = Vec::new();
     for _ in 0..members {
         let lives = Intents::new()
             .put("person", home.person.to_string())
             .put("household", household.to_string())
             .put("kind", "resident");
-        residencies.push(phone.engine().create("residency", "G1", lives).unwrap().record);
+        residencies.push(phone.creates("residency", "G1", lives));
     }
-    phone.sync(&world).unwrap();
+    phone.syncs(&world);
     list_members(&world, household, &residencies);
     carry_out(
         &world,
@@ -214,18 +214,18 @@ fn visit_after_a_split(members: usize) -> (Cost, String) {
         }),
     );
     let visit = Intents::new().put("household", household.to_string()).put("result", "met");
-    let visit = phone.engine().create("visit", "G1", visit).unwrap().record;
+    let visit = phone.creates("visit", "G1", visit);
     world.take_costs();
-    phone.sync_over(&world, Line::AnswerLost).unwrap();
+    phone.syncs_over(&world, Line::AnswerLost);
     let costs = world.take_costs();
-    verified(&world);
+    world.is_whole();
     (costs[0], place(&world, visit))
 }
 
 /// Writes who lives in a household, as the office's register does.
 fn list_members(world: &World, household: RecordId, residencies: &[RecordId]) {
     world.user("r1", "data_steward", "G1");
-    let user = world.service.store.user_by_login("r1").unwrap().unwrap();
+    let user = world.account("r1");
     let key = ed25519_dalek::SigningKey::from_bytes(&[77; 32]);
     let public_key = key.verifying_key().to_bytes();
     let feed = FeedId::of_key(&public_key, 0);
@@ -238,7 +238,7 @@ fn list_members(world: &World, household: RecordId, residencies: &[RecordId]) {
         suite: Suite::default(),
         ordinal: 0,
     };
-    world.service.store.put_feed(&row).unwrap();
+    world.store().put_feed(&row);
     let schema = &world.service.schema;
     let facet = schema.record_type("household").unwrap().field("members").unwrap().facet;
     let adds = residencies
@@ -247,7 +247,7 @@ fn list_members(world: &World, household: RecordId, residencies: &[RecordId]) {
     let entry = Entry {
         n: 1,
         at: MORNING,
-        cursor: world.service.store.head(world.area("G1")).unwrap().seq,
+        cursor: world.position("G1"),
         role: "data_steward".into(),
         target: Target::Edit { record: household },
         intents: adds.collect(),
@@ -262,7 +262,7 @@ fn list_members(world: &World, household: RecordId, residencies: &[RecordId]) {
         again: None,
     };
     let push = Push { carrier: None, segments: vec![segment], now: world.service.now() };
-    let verdict = world.service.store.push(push).unwrap().remove(0);
+    let verdict = world.store().push(push).remove(0);
     assert_eq!((verdict.n, verdict.refused, verdict.stopped), (1, Vec::new(), None));
 }
 
@@ -299,6 +299,6 @@ fn an_answer_says_how_far_a_push_was_decided_and_no_more() {
         panic!("{outcome:?}");
     };
     let receipt = outcome.receipts()[0].clone();
-    let (n, hash) = world.service.store.feed_head(attacker.feed).unwrap();
+    let (n, hash) = world.store().feed_head(attacker.feed);
     assert_eq!((receipt.n, receipt.hash), (n, hash));
 }

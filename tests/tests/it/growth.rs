@@ -1,20 +1,18 @@
 //! What phones and desks ask for all day costs the same, whatever the store's size: on SQLite by the plans of the statements
 //! themselves, on Postgres by the pages they touch.
 
+use gridledger_bench::size::calls;
+use gridledger_bench::size::make;
 use std::collections::{BTreeMap, BTreeSet};
 
-use gridledger_bench::size::{calls, make};
-use gridledger_client::Intents;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::{Settings, StoreAddress};
-use gridledger_server::operate::verify::verify;
 use gridledger_server::operate::{cli, tools};
 use gridledger_server::store::sql::explaining::Step;
 use gridledger_server::store::tables::bulk::Size;
 use gridledger_server::store::tables::hot::Told;
 use gridledger_tests::cluster::Cluster;
 use gridledger_tests::engines::postgres_address;
-use gridledger_tests::office::Clerk;
 use gridledger_tests::random_records::fill;
 use gridledger_tests::simulation::rng::Rng;
 use gridledger_tests::tool::Tool;
@@ -180,13 +178,12 @@ fn a_store_whose_tables_are_split_keeps_its_promises() {
     tools::renew(&*world.service.store, &world.service.schema).expect("views");
     fill(&world, &mut Rng::new(5), 2);
     let address = json!([{ "op": "put", "field": "address", "value": { "road": "滨河路" } }]);
-    let home = Clerk::new(&world.service, "grid_worker").made("dwelling", "G1", address);
-    let mut phone = world.phone("grid_worker", 0);
-    phone.sync(&world).expect("a first sync");
-    phone.engine().edit(home, Intents::new().put("use", "rented")).expect("an edit");
-    let report = phone.sync(&world).expect("a sync");
+    let home = world.clerk("grid_worker").made("dwelling", "G1", address);
+    let mut phone = world.enrolled_phone("grid_worker");
+    phone.puts(home, "use", "rented");
+    let report = phone.syncs(&world);
     assert_eq!((report.decided, report.refused, report.healed), (1, 0, 0), "{report:?}");
     let rented = "SELECT count(*) AS n FROM ledger_dwelling WHERE use = 'rented'";
     assert!(Tool::of(&world).value(rented).as_i64() >= Some(1));
-    assert_eq!(verify(&world.service).expect("a report").differences, 0);
+    world.is_whole();
 }

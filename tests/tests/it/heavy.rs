@@ -9,7 +9,6 @@ use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::limits;
-use gridledger_server::operate::verify::verify;
 use gridledger_tests::attacker::{Attacker, intent, put};
 use gridledger_tests::world::{Phone, World};
 use serde_json::json;
@@ -27,10 +26,7 @@ fn noise(seed: u64, chars: usize) -> String {
 }
 
 fn world() -> World {
-    let world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
-    world.user("w2", "grid_worker", "G1");
-    world
+    World::staffed(1, &[("w1", "grid_worker", "G1"), ("w2", "grid_worker", "G1")])
 }
 
 /// Comments that a ticket may have, and characters of one.
@@ -78,14 +74,13 @@ fn push_all(world: &World, evil: &mut Attacker, mut entries: Vec<Entry>, most_by
 }
 
 fn ticket(world: &World, evil: &mut Attacker) -> RecordId {
-    let category = world.service.schema.categories[0].code.clone();
     let target = Target::Create { record_type: "ticket".into(), area: world.area("G1") };
     let args = serde_json::Map::new();
     let report = Op::Event { verb: "report".into(), args: args.into_iter().collect() };
     let intents = vec![
         put("kind", json!("incident")),
         put("title", json!("路灯不亮")),
-        put("category", json!(category)),
+        put("category", json!(world.category())),
         put("address_text", json!("滨河路1号")),
         intent("events", report),
     ];
@@ -112,8 +107,8 @@ fn largest_frame(world: &World, phone: &Phone) -> usize {
 
 fn fetches_everything(world: &World, tickets: usize) {
     let mut phone = world.phone("w2", 0);
-    let report = phone.sync(world).expect("a first sync");
-    let held = phone.engine().list(&gridledger_client::Query::of_type("ticket").limit(1_000)).unwrap();
+    let report = phone.syncs(world);
+    let held = phone.masked_records(&gridledger_client::Query::of_type("ticket").limit(1_000));
     assert_eq!((held.len(), report.healed), (tickets, 0));
     assert!(report.proven > 0, "{report:?}");
     let largest = largest_frame(world, &phone);
@@ -130,7 +125,7 @@ fn a_new_phone_fetches_a_grid_of_heavy_tickets() {
         let entries = everything(&evil, ticket, 5);
         assert_eq!(push_all(&world, &mut evil, entries, limits::PUSH_BYTES / 4), []);
     }
-    let begun = world.service.store.records_of(world.area("G1")).unwrap();
+    let begun = world.store().records_of(world.area("G1"));
     assert!(begun.iter().all(|row| row.epoch > 0), "each began again");
     fetches_everything(&world, TICKETS);
 }
@@ -146,10 +141,9 @@ fn a_new_phone_fetches_the_largest_record_there_may_be() {
     // Pushes as large as they may be write until the record is full, or begins a new generation.
     let entries = everything(&evil, ticket, 100);
     let refused = push_all(&world, &mut evil, entries, limits::PUSH_BYTES);
-    let (row, _) = world.service.store.record(ticket).unwrap().unwrap();
+    let row = world.row(ticket);
     assert!(row.entry_bytes > limits::EPOCH_BYTES, "{row:?}");
     assert!(refused.iter().all(|code| *code == Code::RecordFull), "{refused:?}");
     fetches_everything(&world, 1);
-    let report = verify(&world.service).unwrap();
-    assert_eq!(report.differences, 0, "{:?}", report.listed);
+    world.is_whole();
 }

@@ -1,6 +1,7 @@
 //! Ledgers, records and entries over real HTTP.
 
 use gridledger_tests::desk::{Answer, Desk};
+use gridledger_tests::json::{items, number, text};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "not a real one";
@@ -39,7 +40,7 @@ impl Signed {
         assert_eq!(answer.status, 200, "{answer:?}");
         let verdict = answer.json()["verdicts"][0].clone();
         assert_eq!(verdict["stored"], true, "{verdict}");
-        verdict["record"].as_str().unwrap().to_owned()
+        text(&verdict["record"]).to_owned()
     }
 }
 
@@ -54,7 +55,7 @@ fn what_a_worker_writes_a_dispatcher_reads() {
         (&page["rows"][0]["id"], &page["rows"][0]["address"]),
         (&json!(record), &json!({"road": "滨河路"}))
     );
-    let cursor = page["cursor"].as_str().unwrap();
+    let cursor = text(&page["cursor"]);
     let next = signed.desk.get_as(&signed.dispatcher, &format!("/v1/ledgers/dwelling?since={cursor}"));
     assert_eq!(next.json()["rows"], json!([]));
     let shown = signed
@@ -62,7 +63,7 @@ fn what_a_worker_writes_a_dispatcher_reads() {
         .get_as(&signed.worker, &format!("/v1/records/{record}?unmask=1&reason=door%20check"))
         .json();
     assert_eq!((&shown["fields"]["address"]["room"], &shown["area"]), (&json!("401"), &json!("G1")));
-    let seen = shown["last"].as_u64().unwrap();
+    let seen = number(&shown["last"]);
     let edit = json!([
         { "record": record, "seen": seen, "intents": [{ "op": "put", "field": "use", "value": "rented" }] },
         { "record": record, "intents": [{ "op": "put", "field": "use", "value": "castle" }], "request_id": "r-1" },
@@ -73,7 +74,7 @@ fn what_a_worker_writes_a_dispatcher_reads() {
     assert_eq!((&refused["code"], &refused["field"]), (&json!("value_invalid"), &json!("use")));
     assert!(refused["message"]["zh"].is_string() && refused["message"]["en"].is_string());
     let history = signed.desk.get_as(&signed.worker, &format!("/v1/records/{record}/history")).json();
-    assert_eq!(history["entries"].as_array().unwrap().len(), 3);
+    assert_eq!(items(&history["entries"]).len(), 3);
     assert_eq!(history["entries"][2]["refusal"]["code"], "value_invalid");
 }
 

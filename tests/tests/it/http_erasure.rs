@@ -1,6 +1,7 @@
 //! Erasure over real HTTP: who may, what is asked for, what is answered.
 
 use gridledger_tests::desk::{Answer, Desk};
+use gridledger_tests::json::{items, text};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "not a real one";
@@ -39,7 +40,7 @@ impl Office {
             ],
         });
         let answer = self.post(&self.worker, "/v1/entries", &body).json();
-        answer["verdicts"][0]["record"].as_str().unwrap().to_owned()
+        text(&answer["verdicts"][0]["record"]).to_owned()
     }
 
     fn erase(&self, token: &str, record: &str, body: &Value) -> Answer {
@@ -64,7 +65,7 @@ fn an_officer_erases_a_field_and_then_the_record() {
     let gone = office.desk.get_as(&office.worker, &path);
     assert_eq!((gone.status, gone.json()["code"].clone()), (410, json!("erased")));
     let rows = office.desk.get_as(&office.officer, &format!("{path}/erasures")).json();
-    let rows = rows["erasures"].as_array().unwrap();
+    let rows = items(&rows["erasures"]);
     assert_eq!(
         (rows[0]["fields"].clone(), rows[0]["asked_at"].clone(), rows[1]["fields"].clone()),
         (json!(["phones"]), json!(1_767_571_200_000_i64), json!([]))

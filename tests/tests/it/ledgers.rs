@@ -8,18 +8,17 @@ use gridledger_tests::world::World;
 use serde_json::{Value, json};
 
 fn world() -> World {
-    let world = World::new(2);
-    for (login, role, area) in [
-        ("w1", "grid_worker", "G1"),
-        ("w2", "grid_worker", "G2"),
-        ("h1", "grid_head", "G1"),
-        ("dc", "dispatcher_community", "C"),
-        ("po", "privacy_officer", "D"),
-        ("pf", "property_company", "G1"),
-    ] {
-        world.user(login, role, area);
-    }
-    world
+    World::staffed(
+        2,
+        &[
+            ("w1", "grid_worker", "G1"),
+            ("w2", "grid_worker", "G2"),
+            ("h1", "grid_head", "G1"),
+            ("dc", "dispatcher_community", "C"),
+            ("po", "privacy_officer", "D"),
+            ("pf", "property_company", "G1"),
+        ],
+    )
 }
 
 fn column(rows: &[Value], name: &str) -> Vec<String> {
@@ -29,8 +28,8 @@ fn column(rows: &[Value], name: &str) -> Vec<String> {
 #[test]
 fn a_second_pull_yields_only_what_changed() {
     let world = world();
-    let (w1, w2) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "w2"));
-    let dispatcher = Clerk::new(&world.service, "dc");
+    let (w1, w2) = (world.clerk("w1"), world.clerk("w2"));
+    let dispatcher = world.clerk("dc");
     let home = json!([{"op": "put", "field": "address", "value": {"road": "滨河路"}}]);
     let first = w1.made("dwelling", "G1", home.clone());
     for _ in 0..4 {
@@ -62,15 +61,10 @@ fn a_second_pull_yields_only_what_changed() {
 #[test]
 fn rows_stay_within_the_callers_rights() {
     let world = world();
-    let (w1, w2, h1) = (
-        Clerk::new(&world.service, "w1"),
-        Clerk::new(&world.service, "w2"),
-        Clerk::new(&world.service, "h1"),
-    );
-    let category = world.service.schema.categories[0].code.clone();
-    let mine = w1.made("ticket", "G1", ticket("路灯不亮", &category));
-    let other = w1.made("ticket", "G1", ticket("井盖缺失", &category));
-    let theirs = w2.made("ticket", "G2", ticket("堆物", &category));
+    let (w1, w2, h1) = (world.clerk("w1"), world.clerk("w2"), world.clerk("h1"));
+    let mine = w1.reports("G1", "路灯不亮");
+    let other = w1.reports("G1", "井盖缺失");
+    let theirs = w2.reports("G2", "堆物");
     let ids = |clerk: &Clerk<'_>, query: &[(&str, &str)]| -> Vec<String> {
         clerk.pull("ticket", query, "", 100).0.into_keys().collect()
     };
@@ -81,7 +75,7 @@ fn rows_stay_within_the_callers_rights() {
     };
     assert_eq!(ids(&w1, &[]), sorted(&[mine, other]));
     assert_eq!(ids(&w2, &[]), sorted(&[theirs]));
-    let dispatcher = Clerk::new(&world.service, "dc");
+    let dispatcher = world.clerk("dc");
     assert_eq!(ids(&dispatcher, &[]), sorted(&[mine, other, theirs]));
     assert_eq!(ids(&dispatcher, &[("area", "G2")]), sorted(&[theirs]));
     assert_eq!(ids(&w1, &[("area", "C")]), sorted(&[mine, other]), "the part of it that is theirs");
@@ -90,23 +84,23 @@ fn rows_stay_within_the_callers_rights() {
         assert_eq!(w1.refused_page("ticket", &[("area", area)]), Code::AreaUnknown);
     }
     // A property firm sees what it is assigned, and nothing else.
-    let firm = Clerk::new(&world.service, "pf");
+    let firm = world.clerk("pf");
     assert_eq!(ids(&firm, &[]), sorted(&[]));
     h1.event(mine, "accept", json!({}));
     let assigned = h1.event(mine, "assign", json!({"who": "pf"}));
     assert_eq!(assigned.refused, None);
     assert_eq!(ids(&firm, &[]), sorted(&[mine]));
     world.user("nobody", "grid_worker", "G1");
-    let nobody = world.service.store.user_by_login("nobody").unwrap().unwrap();
+    let nobody = world.account("nobody");
     let g1 = world.area("G1");
-    world.service.store.end_grant(nobody.no, "grid_worker", g1, 1, world.service.now()).unwrap();
-    assert_eq!(Clerk::new(&world.service, "nobody").refused_page("ticket", &[]), Code::Forbidden);
+    world.store().end_grant(nobody.no, "grid_worker", g1, 1, world.service.now());
+    assert_eq!(world.clerk("nobody").refused_page("ticket", &[]), Code::Forbidden);
 }
 
 #[test]
 fn personal_values_are_masked_unless_the_caller_reads_everything_and_says_why() {
     let world = world();
-    let w1 = Clerk::new(&world.service, "w1");
+    let w1 = world.clerk("w1");
     w1.made(
         "person",
         "G1",
@@ -117,43 +111,41 @@ fn personal_values_are_masked_unless_the_caller_reads_everything_and_says_why() 
             {"op": "set_child", "field": "phones", "child": "1", "value": {"number": "12800001234"}},
         ]),
     );
-    let category = world.service.schema.categories[0].code.clone();
-    w1.made("ticket", "G1", ticket("请打12800001234", &category));
-    let dispatcher = Clerk::new(&world.service, "dc");
-    let people = dispatcher.page("person", &[]).unwrap().rows;
+    w1.reports("G1", "请打12800001234");
+    let dispatcher = world.clerk("dc");
+    let people = dispatcher.ledger("person", &[]).rows;
     assert_eq!(column(&people, "name"), ["陆某某"]);
     assert_eq!(column(&people, "birth_year"), ["1980-1989"]);
     assert_eq!(column(&people, "gender"), ["male"]);
     assert_eq!(people[0].get("phones"), None, "not a column of the ledger");
-    let tickets = dispatcher.page("ticket", &[]).unwrap().rows;
+    let tickets = dispatcher.ledger("ticket", &[]).rows;
     assert_eq!(column(&tickets, "title"), ["请打***"]);
     assert_eq!(column(&tickets, "address_text"), ["滨河路1号2栋"]);
     // What is masked is not found out by asking either.
     assert_eq!(dispatcher.refused_page("person", &[("name", "陆小明")]), Code::Forbidden);
-    assert_eq!(dispatcher.page("person", &[("q", "小明")]).unwrap().rows.len(), 0);
-    assert_eq!(dispatcher.page("person", &[("q", "陆某")]).unwrap().rows.len(), 1);
+    assert_eq!(dispatcher.ledger("person", &[("q", "小明")]).rows.len(), 0);
+    assert_eq!(dispatcher.ledger("person", &[("q", "陆某")]).rows.len(), 1);
     let unmasked = [("unmask", "1"), ("reason", "核对重复档案")];
     assert_eq!(dispatcher.refused_page("person", &unmasked), Code::Forbidden);
-    let officer = Clerk::new(&world.service, "po");
+    let officer = world.clerk("po");
     assert_eq!(officer.refused_page("person", &unmasked[..1]), Code::ReasonRequired);
-    let people = officer.page("person", &unmasked).unwrap().rows;
+    let people = officer.ledger("person", &unmasked).rows;
     assert_eq!(column(&people, "name"), ["陆小明"]);
 }
 
 #[test]
 fn what_matches_no_longer_is_named_in_left() {
     let world = world();
-    let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));
-    let dispatcher = Clerk::new(&world.service, "dc");
-    let category = world.service.schema.categories[0].code.clone();
-    let mine = w1.made("ticket", "G1", ticket("路灯不亮", &category));
+    let (w1, h1) = (world.clerk("w1"), world.clerk("h1"));
+    let dispatcher = world.clerk("dc");
+    let mine = w1.reports("G1", "路灯不亮");
     h1.event(mine, "accept", json!({}));
     let accepted = [("state", "ACCEPTED")];
     let (found, cursor) = dispatcher.pull("ticket", &accepted, "", 10);
     assert_eq!(found.len(), 1);
     h1.event(mine, "assign", json!({"who": "pf"}));
     // A new one that never matched is no news for this question.
-    w1.made("ticket", "G1", ticket("井盖缺失", &category));
+    w1.reports("G1", "井盖缺失");
     let since = |question: (&str, &str), cursor: &str| {
         let page = dispatcher.page("ticket", &[question, ("since", cursor)]);
         let page = page.expect("a page");
@@ -169,10 +161,9 @@ fn what_matches_no_longer_is_named_in_left() {
 fn what_a_handler_may_not_read_any_more_is_named_to_nobody_else() {
     let world = world();
     world.user("other", "property_company", "G1");
-    let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));
-    let (firm, other) = (Clerk::new(&world.service, "pf"), Clerk::new(&world.service, "other"));
-    let category = world.service.schema.categories[0].code.clone();
-    let mine = w1.made("ticket", "G1", ticket("路灯不亮", &category));
+    let (w1, h1) = (world.clerk("w1"), world.clerk("h1"));
+    let (firm, other) = (world.clerk("pf"), world.clerk("other"));
+    let mine = w1.reports("G1", "路灯不亮");
     h1.event(mine, "accept", json!({}));
     h1.event(mine, "assign", json!({"who": "pf"}));
     let (found, cursor) = firm.pull("ticket", &[], "", 10);
@@ -181,7 +172,7 @@ fn what_a_handler_may_not_read_any_more_is_named_to_nobody_else() {
     assert_eq!(none.len(), 0);
     h1.event(mine, "assign", json!({"who": "h1"}));
     let left = |clerk: &Clerk<'_>, cursor: &str| {
-        let page = clerk.page("ticket", &[("since", cursor)]).expect("a page");
+        let page = clerk.ledger("ticket", &[("since", cursor)]);
         assert_eq!(page.rows, [] as [Value; 0]);
         (page.left, page.cursor)
     };
@@ -196,7 +187,7 @@ fn what_a_handler_may_not_read_any_more_is_named_to_nobody_else() {
 #[test]
 fn a_filter_finds_its_rows_and_does_not_hold_the_cursor_back() {
     let world = world();
-    let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));
+    let (w1, h1) = (world.clerk("w1"), world.clerk("h1"));
     let codes: Vec<String> = world.service.schema.categories.iter().map(|c| c.code.clone()).collect();
     let mut accepted = Vec::new();
     for i in 0..30 {
@@ -206,12 +197,12 @@ fn a_filter_finds_its_rows_and_does_not_hold_the_cursor_back() {
             accepted.push(record.to_string());
         }
     }
-    let dispatcher = Clerk::new(&world.service, "dc");
+    let dispatcher = world.clerk("dc");
     let (found, cursor) = dispatcher.pull("ticket", &[("state", "ACCEPTED")], "", 1);
     accepted.sort();
     assert_eq!(found.keys().cloned().collect::<Vec<_>>(), accepted);
     assert!(found.values().all(|row| row["level"] == 1 && row["changed_by"] == "h1"));
-    let page = dispatcher.page("ticket", &[("state", "ACCEPTED"), ("since", &cursor)]).unwrap();
+    let page = dispatcher.ledger("ticket", &[("state", "ACCEPTED"), ("since", &cursor)]);
     assert_eq!((page.rows.len(), page.more), (0, false));
     assert_eq!(page.cursor, cursor, "nothing is left that was not looked at");
     for (query, count) in [
@@ -229,15 +220,15 @@ fn a_filter_finds_its_rows_and_does_not_hold_the_cursor_back() {
 #[test]
 fn values_written_at_once_are_named_as_conflicts() {
     let world = world();
-    let (w1, h1) = (Clerk::new(&world.service, "w1"), Clerk::new(&world.service, "h1"));
+    let (w1, h1) = (world.clerk("w1"), world.clerk("h1"));
     let person = w1.made("person", "G1", put("name", json!("陆小明")));
     let seen = w1.last(person);
     for (clerk, name) in [(&w1, "陆晓明"), (&h1, "陆小鸣")] {
         let entry = gridledger_tests::office::editing(person, Some(seen), put("name", json!(name)));
-        assert_eq!(clerk.submit(vec![entry])[0].refused, None);
+        assert_eq!(clerk.submit_one(entry).refused, None);
     }
-    let dispatcher = Clerk::new(&world.service, "dc");
-    let rows = dispatcher.page("person", &[]).unwrap().rows;
+    let dispatcher = world.clerk("dc");
+    let rows = dispatcher.ledger("person", &[]).rows;
     assert_eq!((&rows[0]["name"], &rows[0]["conflicts"]), (&json!("陆某某"), &json!(["name"])));
 }
 
@@ -267,7 +258,7 @@ fn a_pull_never_skips_what_is_written_meanwhile() {
                 })
             })
             .collect();
-        let dispatcher = Clerk::new(&world.service, "dc");
+        let dispatcher = world.clerk("dc");
         let (mut rows, mut cursor) = (BTreeMap::new(), String::new());
         loop {
             let over = threads.iter().all(std::thread::ScopedJoinHandle::is_finished);

@@ -1,187 +1,155 @@
 //! The straight line: a worker's offline day reaches the server, and every phone shows the same.
 
 use gridledger_client::{Intents, Query};
-use gridledger_tests::world::{Line, World};
-use serde_json::json;
+use gridledger_schema::code::Code;
+use gridledger_schema::limits::RIGHTS_GRACE_MS;
+use gridledger_tests::forms::{self, put};
+use gridledger_tests::json::{items, text};
+use gridledger_tests::world::{Line, MORNING, World};
+
+const HOUR: i64 = 3_600_000;
+
+/// One grid and two workers.
+fn two_workers() -> World {
+    World::staffed(1, &[("w1", "grid_worker", "G1"), ("w2", "grid_worker", "G1")])
+}
 
 #[test]
 fn an_offline_day_reaches_the_ledger_and_the_other_phone() {
-    let world = World::new(2);
-    world.user("w1", "grid_worker", "G1");
-    world.user("w2", "grid_worker", "G1");
-    let (mut a, mut b) = (world.phone("w1", 0), world.phone("w2", 3_600_000));
-    a.sync(&world).unwrap();
-    b.sync(&world).unwrap();
+    let world = two_workers();
+    // The second phone's clock is an hour ahead.
+    let (mut a, mut b) = (world.enrolled_phone("w1"), world.phone("w2", HOUR));
+    b.syncs(&world);
 
-    let address = json!({ "road": "人民路", "number": "944", "room": "302" });
-    let dwelling =
-        a.engine().create("dwelling", "G1", Intents::new().put("address", address)).unwrap().record;
-    let household = Intents::new().put("dwelling_id", dwelling.to_string()).put("label", "3楼北");
-    let household = a.engine().create("household", "G1", household).unwrap().record;
-    let report = a.sync(&world).unwrap();
+    let dwelling = a.creates("dwelling", "G1", forms::dwelling("人民路", "944"));
+    let household = a.creates("household", "G1", forms::household(dwelling, "3楼北"));
+    let report = a.syncs(&world);
     assert_eq!((report.round_trips, report.decided, report.refused), (1, 2, 0));
     assert_eq!(report.proven, 1, "the phone and the server agree on the area's digest");
-    b.sync(&world).unwrap();
-    assert_eq!(b.engine().for_check().get(household).unwrap().unwrap().view["label"], "3楼北");
+    b.syncs(&world);
+    b.shows(household, "label", "3楼北");
 
     // Both edit the same household with no signal.
-    a.engine().edit(household, Intents::new().put("label", "三楼北").put("status", "active")).unwrap();
-    b.engine().edit(household, Intents::new().put("label", "3楼北侧")).unwrap();
+    a.edits(household, put("label", "三楼北").put("status", "active"));
+    b.puts(household, "label", "3楼北侧");
     for phone in [&mut a, &mut b] {
-        phone.engine().edit(household, Intents::new().append("notes", "见到户主")).unwrap();
+        phone.edits(household, Intents::new().append("notes", "见到户主"));
     }
-    a.sync(&world).unwrap();
-    b.sync(&world).unwrap();
-    a.sync(&world).unwrap();
-    let (seen_a, seen_b) = (
-        a.engine().for_check().get(household).unwrap().unwrap(),
-        b.engine().for_check().get(household).unwrap().unwrap(),
-    );
-    assert_eq!(seen_a, seen_b);
-    assert_eq!(seen_a.view["notes"].as_array().unwrap().len(), 2);
-    assert_eq!(seen_a.view["_conflicts"]["label"].as_array().unwrap().len(), 2);
-    assert_eq!(seen_a.pending, 0);
+    a.syncs(&world);
+    b.syncs(&world);
+    a.syncs(&world);
+    let shown = a.record(household);
+    assert_eq!(shown, b.record(household));
+    assert_eq!(shown.pending, 0);
+    assert_eq!(items(&shown.view["notes"]).len(), 2);
+    assert_eq!(items(&shown.view["_conflicts"]["label"]).len(), 2);
 
-    let settled = a.engine().settle(household, "label", json!("3楼北")).unwrap();
+    let settled = a.settles(household, "label", "3楼北");
     assert_eq!(settled.record, household);
-    a.sync(&world).unwrap();
-    b.sync(&world).unwrap();
-    assert!(b.engine().for_check().conflicts(None).unwrap().is_empty());
-    assert_eq!(b.engine().for_check().list(&Query::default().text("楼北")).unwrap().len(), 1);
+    a.syncs(&world);
+    b.syncs(&world);
+    assert!(b.conflicts(None).is_empty());
+    assert_eq!(b.records(&Query::default().text("楼北")).len(), 1);
 }
 
 #[test]
 fn what_the_server_refuses_comes_back_with_its_reason_and_nothing_else_is_lost() {
-    let world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
-    let mut a = world.phone("w1", 0);
-    a.sync(&world).unwrap();
-    let started = Intents::new().put("started", gridledger_tests::world::MORNING);
-    let kept = a.engine().create("patrol", "G1", started.clone()).unwrap().record;
-    a.sync(&world).unwrap();
-    // The right ends while the phone is out of signal; it cannot know, and stays out for longer than the grace.
-    world.pass(3_600_000);
+    let world = two_workers();
+    let mut a = world.enrolled_phone("w1");
+    let kept = a.creates("patrol", "G1", put("started", MORNING));
+    a.syncs(&world);
+    // The right ends while the phone is out of signal. The phone cannot know, and stays out for longer than the grace.
+    world.pass(HOUR);
     assert!(world.take("w1", "grid_worker", "G1"));
-    let refused = a.engine().create("patrol", "G1", started).unwrap();
-    a.engine().edit(refused.record, Intents::new().put("coverage_note", "东侧")).unwrap();
-    world.pass(gridledger_schema::limits::RIGHTS_GRACE_MS);
-    let report = a.sync(&world).unwrap();
+    let refused = a.creates("patrol", "G1", put("started", MORNING));
+    a.puts(refused, "coverage_note", "东侧");
+    world.pass(RIGHTS_GRACE_MS);
+    let report = a.syncs(&world);
     assert_eq!((report.decided, report.refused), (2, 2));
-    let attention = a.engine().attention().unwrap();
+    let attention = a.attention();
     assert_eq!(attention.len(), 2, "each refused edit is kept with its reason");
-    assert_eq!(attention[0].refusal.code.as_str(), "grace_over");
-    assert!(world.service.store.record(kept).unwrap().is_some());
-    assert!(world.service.store.record(refused.record).unwrap().is_none());
-    assert!(a.engine().for_check().get(refused.record).unwrap().is_none());
+    assert_eq!(attention[0].refusal.code, Code::GraceOver);
+    assert!(world.holds(kept));
+    assert!(!world.holds(refused));
+    a.lacks(refused);
 }
 
 #[test]
 fn a_first_sync_that_breaks_goes_on_from_the_last_frame() {
-    let world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
-    world.user("w2", "grid_worker", "G1");
-    let mut a = world.phone("w1", 0);
-    a.sync(&world).unwrap();
-    for i in 0..800 {
-        let note: String = (0..120u32)
-            .filter_map(|k| char::from_u32(0x4e00 + (i as u32 * 7919 + k * k * 31) % 5000))
-            .collect();
-        let patrol =
-            Intents::new().put("started", gridledger_tests::world::MORNING + i).put("coverage_note", note);
-        a.engine().create("patrol", "G1", patrol).unwrap();
+    const PATROLS: u64 = 800;
+    let world = two_workers();
+    let mut a = world.enrolled_phone("w1");
+    for number in 0..PATROLS as u32 {
+        let scattered = |k: u32| char::from_u32(0x4e00 + (number * 7919 + k * k * 31) % 5000);
+        let note: String = (0..120).filter_map(scattered).collect();
+        a.creates("patrol", "G1", put("started", MORNING + i64::from(number)).put("coverage_note", note));
     }
-    a.sync(&world).unwrap();
+    a.syncs(&world);
     let mut b = world.phone("w2", 0);
     let mut held = vec![0];
     for _ in 0..40 {
-        let report = b.sync_over(&world, Line::CutAfter(7_000)).unwrap();
+        let report = b.syncs_over(&world, Line::CutAfter(7_000));
         b.close();
-        held.push(b.engine().status().unwrap().records);
+        held.push(b.status().records);
         if report.proven > 0 {
             break;
         }
     }
-    b.sync(&world).unwrap();
-    held.push(b.engine().status().unwrap().records);
-    assert!(held.windows(2).all(|w| w[0] <= w[1]), "{held:?}");
-    assert!(held.iter().any(|n| *n > 0 && *n < 800), "some cut left a part: {held:?}");
-    assert_eq!(*held.last().unwrap(), 800);
+    b.syncs(&world);
+    held.push(b.status().records);
+    assert!(held.is_sorted(), "{held:?}");
+    assert!(held.iter().any(|n| *n > 0 && *n < PATROLS), "some cut left a part: {held:?}");
+    assert_eq!(held.last(), Some(&PATROLS));
 }
 
 #[test]
 fn a_phone_restored_from_a_backup_starts_a_new_feed_and_loses_nothing() {
-    let world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
-    let mut a = world.phone("w1", 0);
-    a.sync(&world).unwrap();
-    let address = json!({ "road": "人民路", "number": "1" });
-    let old =
-        a.engine().create("dwelling", "G1", Intents::new().put("address", address.clone())).unwrap().record;
-    a.sync(&world).unwrap();
-    a.close();
-    let backup = a.file().with_extension("backup");
-    std::fs::copy(a.file(), &backup).unwrap();
+    let world = two_workers();
+    let mut a = world.enrolled_phone("w1");
+    let old = a.creates("dwelling", "G1", forms::dwelling("人民路", "1"));
+    a.syncs(&world);
+    let backup = a.back_up();
 
-    a.engine().edit(old, Intents::new().put("use", "rented")).unwrap();
-    a.engine().edit(old, Intents::new().put("floor_area", 80)).unwrap();
-    a.sync(&world).unwrap();
-    a.close();
-    std::fs::copy(&backup, a.file()).unwrap();
+    a.puts(old, "use", "rented");
+    a.puts(old, "floor_area", 80);
+    a.syncs(&world);
+    a.come_back(&backup);
 
-    // The restored phone knows nothing of those two; it makes a dwelling and a household in it.
-    let dwelling =
-        a.engine().create("dwelling", "G1", Intents::new().put("address", address)).unwrap().record;
-    let household = Intents::new().put("dwelling_id", dwelling.to_string()).put("label", "东户");
-    a.engine().create("household", "G1", household).unwrap();
-    a.engine().edit(old, Intents::new().put("use", "vacant")).unwrap();
-    a.sync(&world).unwrap();
+    // The restored phone knows nothing of those two edits. It makes a dwelling and a household in it.
+    let dwelling = a.creates("dwelling", "G1", forms::dwelling("人民路", "1"));
+    a.creates("household", "G1", forms::household(dwelling, "东户"));
+    a.puts(old, "use", "vacant");
+    a.syncs(&world);
 
-    assert_eq!(a.engine().status().unwrap().unsent, 0);
-    assert!(a.engine().attention().unwrap().is_empty());
-    let households = a.engine().for_check().list(&Query::of_type("household")).unwrap();
-    let dwellings = a.engine().for_check().list(&Query::of_type("dwelling")).unwrap();
+    assert_eq!(a.unsent(), 0);
+    assert!(a.attention().is_empty());
+    let (households, dwellings) = (a.records_of("household"), a.records_of("dwelling"));
     assert_eq!((households.len(), dwellings.len()), (1, 2));
-    let home = households[0].view["dwelling_id"].as_str().unwrap();
+    let home = text(&households[0].view["dwelling_id"]);
     assert!(dwellings.iter().any(|d| d.id.to_string() == home), "the household still names its dwelling");
-    let kept = a.engine().for_check().get(old).unwrap().unwrap();
-    assert_eq!(kept.view["floor_area"], 80, "what the lost copy had sent is here again");
-    let mut other = world.phone("w1", 0);
-    other.sync(&world).unwrap();
-    assert_eq!(other.engine().for_check().list(&Query::default()).unwrap().len(), 3);
-    assert_eq!(other.engine().for_check().get(old).unwrap().unwrap().view, kept.view);
+    // What the lost copy had sent is here again.
+    a.shows(old, "floor_area", 80);
+    let mut other = world.enrolled_phone("w1");
+    assert_eq!(other.all_records().len(), 3);
+    assert_eq!(other.view(old), a.view(old));
 }
 
 #[test]
 fn a_courier_reports_but_does_not_read_what_others_wrote() {
-    let world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
-    world.user("rider", "new_group_worker", "G1");
-    let (mut a, mut b) = (world.phone("w1", 0), world.phone("rider", 0));
-    let ticket = |title: &str| {
-        let report = serde_json::Map::new();
-        Intents::new()
-            .put("kind", "hazard")
-            .put("title", title)
-            .put("address_text", "东门")
-            .event("report", report)
-    };
-    a.sync(&world).unwrap();
-    b.sync(&world).unwrap();
-    let hers = a.engine().create("ticket", "G1", ticket("井盖松动")).unwrap().record;
-    let his = b.engine().create("ticket", "G1", ticket("通道堵塞")).unwrap().record;
-    a.sync(&world).unwrap();
-    b.sync(&world).unwrap();
-    a.sync(&world).unwrap();
-    assert_eq!(a.engine().for_check().list(&Query::default()).unwrap().len(), 2);
-    assert!(b.engine().for_check().get(hers).unwrap().is_none(), "a courier reads no one else's ticket");
-    let mine = b.engine().for_check().get(his).unwrap().unwrap();
-    assert_eq!(mine.pending, 0, "his own came back: it is in the ledger");
-    a.engine().edit(his, Intents::new().append("comments", "已到现场")).unwrap();
-    a.sync(&world).unwrap();
-    b.sync(&world).unwrap();
-    assert!(
-        b.engine().for_check().get(his).unwrap().unwrap().view["comments"].to_string().contains("已到现场")
-    );
-    let status = b.engine().status().unwrap();
+    let world = World::staffed(1, &[("w1", "grid_worker", "G1"), ("rider", "new_group_worker", "G1")]);
+    let (mut worker, mut courier) = (world.enrolled_phone("w1"), world.enrolled_phone("rider"));
+    let hers = worker.reports("G1", "井盖松动");
+    let his = courier.reports("G1", "通道堵塞");
+    worker.syncs(&world);
+    courier.syncs(&world);
+    worker.syncs(&world);
+    assert_eq!(worker.all_records().len(), 2);
+    courier.lacks(hers);
+    assert_eq!(courier.record(his).pending, 0, "his own came back: it is in the ledger");
+    worker.edits(his, Intents::new().append("comments", "已到现场"));
+    worker.syncs(&world);
+    courier.syncs(&world);
+    assert!(courier.view(his)["comments"].to_string().contains("已到现场"));
+    let status = courier.status();
     assert_eq!((status.unsent, status.sent, status.records), (0, 0, 1));
 }

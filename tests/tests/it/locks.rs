@@ -10,14 +10,14 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::StoreAddress;
 use gridledger_server::epochs::{Reason, Wanted, erase};
-use gridledger_server::operate::verify;
 use gridledger_server::operate::verify::Kind;
 use gridledger_server::store::Store;
 use gridledger_server::store::rows::people::NewArea;
 use gridledger_server::store::rows::records::{EventKind, EventRow, Push, Writes};
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::engines::postgres_address;
-use gridledger_tests::planning::{carry_out, grid, stewards, verified};
+use gridledger_tests::forms;
+use gridledger_tests::planning::{carry_out, grid, stewards};
 use gridledger_tests::world::{Phone, World};
 use serde_json::json;
 
@@ -51,7 +51,7 @@ fn two_plans(world: &World) {
 fn dwelling(phone: &mut Phone, area: &str, number: usize) {
     let address = json!({ "road": "滨河路", "number": format!("{number}号") });
     let home = Intents::new().put("address", address);
-    phone.engine().create("dwelling", area, home).expect("it is saved");
+    phone.creates_entry("dwelling", area, home);
 }
 
 #[test]
@@ -61,8 +61,7 @@ fn a_push_waits_for_an_area_that_is_two_plans_away() {
     for login in ["w1", "w4"] {
         world.user(login, "grid_worker", "G1");
     }
-    let mut old = world.phone("w1", 0);
-    old.sync(&world).unwrap();
+    let mut old = world.enrolled_phone("w1");
     two_plans(&world);
     dwelling(&mut old, "G1", 1);
     // Another node writes G4 and has not committed yet.
@@ -75,12 +74,12 @@ fn a_push_waits_for_an_area_that_is_two_plans_away() {
         )
         .unwrap();
     std::thread::scope(|scope| {
-        let pushing = scope.spawn(|| old.sync(&world).unwrap().refused);
+        let pushing = scope.spawn(|| old.syncs(&world).refused);
         cluster::until(&mut cluster::client(&url(&world)), WAITING);
         other.batch_execute("COMMIT").unwrap();
         assert_eq!(pushing.join().unwrap(), 0);
     });
-    verified(&world);
+    world.is_whole();
 }
 
 #[test]
@@ -94,11 +93,10 @@ fn phones_that_heard_of_no_plan_write_beside_those_who_did() {
     }
     let mut phones: Vec<Phone> = logins.iter().map(|login| world.phone(login, 0)).collect();
     for phone in &mut phones {
-        phone.sync(&world).unwrap();
+        phone.syncs(&world);
     }
     two_plans(&world);
-    let mut new = world.phone("w4", 0);
-    new.sync(&world).unwrap();
+    let new = world.enrolled_phone("w4");
     phones.push(new);
     std::thread::scope(|scope| {
         for (no, phone) in phones.iter_mut().enumerate() {
@@ -110,16 +108,16 @@ fn phones_that_heard_of_no_plan_write_beside_those_who_did() {
                     }
                     // Its answers are lost: it never hears of the plans.
                     let line = gridledger_tests::world::Line::AnswerLost;
-                    phone.sync_over(world, line).unwrap();
+                    phone.syncs_over(world, line);
                 }
             });
         }
     });
-    verified(&world);
+    world.is_whole();
     for phone in &mut phones {
-        assert_eq!(phone.sync(&world).unwrap().refused, 0);
+        assert_eq!(phone.syncs(&world).refused, 0);
     }
-    let g4 = world.service.store.records_of(world.area("G4")).unwrap();
+    let g4 = world.store().records_of(world.area("G4"));
     assert_eq!(g4.len(), phones.len() * ROUNDS * 4);
 }
 
@@ -170,11 +168,10 @@ fn a_write_to_an_area_that_is_not_locked_is_decided_again_with_it_locked() {
 fn an_erasure_is_answered_while_nothing_can_be_cleared() {
     let world = on_postgres(1);
     world.user("w1", "grid_worker", "G1");
-    let mut phone = world.phone("w1", 0);
-    phone.sync(&world).unwrap();
-    let note = Intents::new().put("started", 1_767_571_200_000_i64).put("coverage_note", "走访");
-    let record = phone.engine().create("patrol", "G1", note).unwrap().record;
-    phone.sync(&world).unwrap();
+    let mut phone = world.enrolled_phone("w1");
+    let note = forms::patrol("走访");
+    let record = phone.creates("patrol", "G1", note);
+    phone.syncs(&world);
     // Whoever holds this keeps every VACUUM of the table waiting.
     let mut other = cluster::client(&url(&world));
     other
@@ -193,41 +190,40 @@ fn an_erasure_is_answered_while_nothing_can_be_cleared() {
     let row = looking.query_one("SELECT count(*) FROM erasures", &[]).unwrap();
     assert_eq!(row.get::<_, i64>(0), 1);
     other.batch_execute("COMMIT").unwrap();
-    verified(&world);
+    world.is_whole();
 }
 
 #[test]
 fn digests_are_made_again_from_documents() {
     for world in [World::in_file(2), on_postgres(2)] {
         world.user("w1", "grid_worker", "G1");
-        let mut phone = world.phone("w1", 0);
-        phone.sync(&world).unwrap();
+        let mut phone = world.enrolled_phone("w1");
         (0..5).for_each(|number| dwelling(&mut phone, "G1", number));
-        phone.sync(&world).unwrap();
+        phone.syncs(&world);
         let term = "SELECT term FROM documents ORDER BY record LIMIT 1";
         world.change_behind(&format!("UPDATE documents SET term = ({term})"));
         let differs = |kind: Kind| {
-            let report = verify::verify(&world.service).unwrap();
+            let report = world.verifies();
             report.listed.iter().any(|one| one.kind == kind)
         };
         assert!(differs(Kind::Document));
-        let areas = world.service.store.areas().unwrap();
+        let areas = world.store().areas();
         let repaired = || -> (u64, u64) {
-            let all = areas.iter().map(|area| world.service.store.repair_digests(area.no).unwrap());
+            let all = areas.iter().map(|area| world.store().repair_digests(area.no));
             all.fold((0, 0), |sum, one| (sum.0 + one.digests, sum.1 + one.terms))
         };
         assert_eq!(repaired().1, 4, "one term was right");
-        verified(&world);
+        world.is_whole();
         let one =
             "UPDATE areas SET digests = (SELECT digests FROM areas WHERE code = 'G1') WHERE code = 'G2'";
         world.change_behind(one);
         assert!(differs(Kind::Digest));
         assert_eq!(repaired(), (1, 0));
-        verified(&world);
+        world.is_whole();
         assert_eq!(repaired(), (0, 0), "nothing is left to repair");
         // A phone that holds the area finds it as the server says.
         dwelling(&mut phone, "G1", 9);
-        let report = phone.sync(&world).unwrap();
+        let report = phone.syncs(&world);
         assert_eq!((report.refused, report.healed), (0, 0), "{report:?}");
     }
 }

@@ -1,18 +1,16 @@
 //! Stores of released versions are opened, verified and worked on; a migration that is cut off loses nothing; nodes of the version
 //! before go on serving.
 
-use gridledger_client::Intents;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::COMMIT_GROUP;
 use gridledger_server::config::{Settings, StoreAddress};
 use gridledger_server::ingest;
-use gridledger_server::operate::{cli, verify};
+use gridledger_server::operate::cli;
 use gridledger_server::store::Store;
 use gridledger_server::store::StoreError;
 use gridledger_server::store::shared::steps::STEPS;
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::fixtures;
-use gridledger_tests::office::Clerk;
 use gridledger_tests::world::World;
 use serde_json::json;
 
@@ -57,25 +55,22 @@ fn address(url: &str) -> StoreAddress {
 /// The story's store serves: everything in it is sound, phones and desks go on with it.
 fn serves(address: StoreAddress) {
     let world = World::found(address);
-    let report = verify::verify(&world.service).expect("it can be read");
-    assert!(report.is_whole(), "{report:?}");
+    world.is_whole();
     let before = fixtures::records(&world);
     assert_eq!(before.len(), 4, "{before:?}");
     world.user("nw", "grid_head", "G1");
-    let mut phone = world.phone("nw", 0);
-    phone.sync(&world).expect("a first sync");
-    let home = phone.engine().list(&gridledger_client::Query::of_type("dwelling")).expect("a list");
+    let mut phone = world.enrolled_phone("nw");
+    let home = phone.masked_records(&gridledger_client::Query::of_type("dwelling"));
     assert_eq!(home.len(), 1);
     assert_eq!(home[0].view["use"], "rented", "{home:?}");
     assert_eq!(home[0].conflicts().len(), 1, "two had measured it: {home:?}");
-    phone.engine().edit(home[0].id, Intents::new().put("floor_area", 43.0)).expect("an edit");
-    let report = phone.sync(&world).expect("a sync");
+    phone.puts(home[0].id, "floor_area", 43.0);
+    let report = phone.syncs(&world);
     assert_eq!((report.decided, report.refused, report.healed), (1, 0, 0), "{report:?}");
-    let rows = Clerk::new(&world.service, "dc").pull("dwelling", &[], "", 10).0;
+    let rows = world.clerk("dc").pull("dwelling", &[], "", 10).0;
     assert_eq!(rows[&home[0].id.to_string()]["floor_area"], json!(43.0));
     assert_eq!(fixtures::records(&world).len(), 4);
-    let report = verify::verify(&world.service).expect("it can be read");
-    assert!(report.is_whole(), "{report:?}");
+    world.is_whole();
 }
 
 /// A first start that dies inside a step, and the next one.

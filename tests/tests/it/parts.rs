@@ -7,7 +7,7 @@ use gridledger_schema::entry::{Entry, Target};
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::wire::{AreaCursor, EntrySeen, Frame, News, Recovery, RecoveryPhase, Request};
 use gridledger_tests::attacker::{Attacker, Outcome, put};
-use gridledger_tests::office::{self, Clerk};
+use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Value, json};
 
@@ -25,48 +25,40 @@ fn world() -> World {
     world
 }
 
-fn phone(world: &World, login: &str) -> Phone {
-    let mut phone = world.phone(login, 0);
-    phone.sync(world).unwrap();
-    phone
-}
-
 /// A ticket of grid `G1`, assigned to `h1`.
 fn assigned(world: &World) -> RecordId {
-    let category = world.service.schema.categories[0].code.clone();
-    let ticket = Clerk::new(&world.service, "w1").made("ticket", "G1", office::ticket("路灯不亮", &category));
-    assert_eq!(head(world).event(ticket, "accept", json!({})).refused, None);
+    let ticket = world.clerk("w1").reports("G1", "路灯不亮");
+    head(world).steps(ticket, "accept", json!({}));
     assign(world, ticket, "h1");
     ticket
 }
 
 fn head(world: &World) -> Clerk<'_> {
-    Clerk::new(&world.service, "head")
+    world.clerk("head")
 }
 
 fn assign(world: &World, ticket: RecordId, who: &str) {
-    assert_eq!(head(world).event(ticket, "assign", json!({"who": who})).refused, None);
+    head(world).steps(ticket, "assign", json!({"who": who}));
 }
 
 fn retitle(world: &World, ticket: RecordId, login: &str, title: &str) {
     let intents = json!([{"op": "put", "field": "title", "value": title}]);
-    assert_eq!(Clerk::new(&world.service, login).edit(ticket, intents).refused, None);
+    world.clerk(login).writes(ticket, intents);
 }
 
 fn titled(phone: &mut Phone, ticket: RecordId, title: &str) {
     let title = Intents::new().put("title", title);
-    phone.engine().edit(ticket, title).expect("an edit of a ticket that is here");
+    phone.edits(ticket, title); // an edit of a ticket that is here
 }
 
 fn holds(phone: &mut Phone) -> Vec<RecordId> {
-    let tickets = phone.engine().list(&Query::of_type("ticket")).unwrap();
+    let tickets = phone.masked_records(&Query::of_type("ticket"));
     tickets.into_iter().map(|ticket| ticket.id).collect()
 }
 
 /// Every title that stands, the newest first.
 fn titles(world: &World, ticket: RecordId) -> Vec<Value> {
-    let row = world.service.store.ledger_row(ticket).unwrap().unwrap();
-    let view = &row.views[0].1;
+    let view = world.ledger_view(ticket);
     let others = view["_conflicts"]["title"].as_array().cloned().unwrap_or_default();
     let mut titles = vec![view["title"].clone()];
     titles.extend(others.iter().map(|other| other["value"].clone()));
@@ -79,38 +71,39 @@ fn titles(world: &World, ticket: RecordId) -> Vec<Value> {
 fn a_ticket_that_goes_to_another_handler_leaves_the_phone_with_the_next_sync() {
     let world = world();
     let ticket = assigned(&world);
-    let (mut h1, mut h2, mut h3) = (phone(&world, "h1"), phone(&world, "h2"), phone(&world, "h3"));
+    let (mut h1, mut h2, mut h3) =
+        (world.enrolled_phone("h1"), world.enrolled_phone("h2"), world.enrolled_phone("h3"));
     assert_eq!((holds(&mut h1), holds(&mut h2)), (vec![ticket], vec![]));
     assign(&world, ticket, "h2");
-    let told = h3.sync(&world).unwrap();
+    let told = h3.syncs(&world);
     assert_eq!(told.changed, 0, "it was never within reach of h3");
-    h1.sync(&world).unwrap();
-    h2.sync(&world).unwrap();
+    h1.syncs(&world);
+    h2.syncs(&world);
     assert_eq!((holds(&mut h1), holds(&mut h2)), (vec![], vec![ticket]));
     // It comes back whole.
     retitle(&world, ticket, "h2", "路灯不亮，两盏");
     assign(&world, ticket, "h1");
-    h1.sync(&world).unwrap();
-    let back = h1.engine().for_check().get(ticket).unwrap().expect("it is here again");
+    h1.syncs(&world);
+    let back = h1.record(ticket); // it is here again
     assert_eq!(back.view["title"], "路灯不亮，两盏");
     // What changes while it is out of reach is no news.
-    h2.sync(&world).unwrap();
+    h2.syncs(&world);
     retitle(&world, ticket, "h1", "路灯不亮，三盏");
-    assert_eq!(h2.sync(&world).unwrap().changed, 0);
+    assert_eq!(h2.syncs(&world).changed, 0);
 }
 
 #[test]
 fn an_edit_made_before_the_ticket_went_overrules_nothing_made_since() {
     let world = world();
     let ticket = assigned(&world);
-    let mut h1 = phone(&world, "h1");
+    let mut h1 = world.enrolled_phone("h1");
     // Something else happens in the area: the phone's floor goes on, the ticket stays as it was.
     assigned(&world);
-    h1.sync(&world).unwrap();
+    h1.syncs(&world);
     titled(&mut h1, ticket, "一号灯杆不亮");
     assign(&world, ticket, "h2");
     retitle(&world, ticket, "h2", "二号灯杆不亮");
-    let report = h1.sync(&world).unwrap();
+    let report = h1.syncs(&world);
     assert_eq!((report.decided, report.refused), (1, 0));
     assert_eq!(titles(&world, ticket), [json!("一号灯杆不亮"), json!("二号灯杆不亮")]);
     assert_eq!(holds(&mut h1).len(), 1, "the ticket left with the verdict");
@@ -129,7 +122,7 @@ fn an_edit_that_claims_more_than_was_sent_is_judged_as_having_seen_less() {
         retitle(&world, ticket, "h2", "二号灯杆不亮");
         // It syncs on, and keeps the ticket.
         let area = world.area("G1");
-        let reached = world.service.store.head(area).unwrap().seq;
+        let reached = world.store().head(area).seq;
         liar.send(&world, &Request::default());
         if restarts {
             world.restart();
@@ -157,17 +150,17 @@ fn an_edit_that_claims_more_than_was_sent_is_judged_as_having_seen_less() {
 fn an_edit_of_a_ticket_that_was_sent_replaces_what_its_author_saw() {
     let mut world = world();
     let ticket = assigned(&world);
-    let mut h1 = phone(&world, "h1");
+    let mut h1 = world.enrolled_phone("h1");
     retitle(&world, ticket, "h1", "一号灯杆不亮");
-    h1.sync(&world).unwrap();
+    h1.syncs(&world);
     for title in ["二号", "三号"] {
         titled(&mut h1, ticket, title);
     }
-    h1.sync(&world).unwrap();
+    h1.syncs(&world);
     assert_eq!(titles(&world, ticket), [json!("三号")]);
     world.restart();
     titled(&mut h1, ticket, "四号");
-    h1.sync(&world).unwrap();
+    h1.syncs(&world);
     assert_eq!(titles(&world, ticket), [json!("四号")]);
 }
 
@@ -175,7 +168,8 @@ fn an_edit_of_a_ticket_that_was_sent_replaces_what_its_author_saw() {
 fn an_erased_ticket_is_named_to_those_alone_who_could_hold_it() {
     let world = world();
     let ticket = assigned(&world);
-    let (mut h1, mut h2, mut h3) = (phone(&world, "h1"), phone(&world, "h2"), phone(&world, "h3"));
+    let (mut h1, mut h2, mut h3) =
+        (world.enrolled_phone("h1"), world.enrolled_phone("h2"), world.enrolled_phone("h3"));
     assign(&world, ticket, "h2");
     let wanted = gridledger_server::epochs::Wanted {
         record: ticket,
@@ -186,9 +180,9 @@ fn an_erased_ticket_is_named_to_those_alone_who_could_hold_it() {
     };
     gridledger_server::epochs::erase(&world.service, &wanted).unwrap();
     // Its handlers of before and of now may hold it; to the third it was never sent.
-    assert_eq!(h1.sync(&world).unwrap().changed, 1);
-    assert_eq!(h2.sync(&world).unwrap().changed, 0, "h2 was never told of it");
-    assert_eq!(h3.sync(&world).unwrap().changed, 0);
+    assert_eq!(h1.syncs(&world).changed, 1);
+    assert_eq!(h2.syncs(&world).changed, 0, "h2 was never told of it");
+    assert_eq!(h3.syncs(&world).changed, 0);
     assert_eq!(holds(&mut h1), []);
 }
 
@@ -225,11 +219,11 @@ fn a_clock_claims_nothing_of_what_was_never_in_reach() {
     let server_epoch = Some(world.service.identity.epoch);
     let here = Request { server_epoch, ..Request::default() };
     assert!(matches!(liar.send(&world, &here), Outcome::Frames(_)));
-    let phase = world.service.recovery_phase().unwrap();
+    let phase = world.recovery_phase();
     assert_eq!(phase, RecoveryPhase::Over, "nobody else is waited for");
     retitle(&world, ticket, "h1", "二号灯杆不亮");
 
-    let history = world.service.store.history(ticket).unwrap();
+    let history = world.store().history(ticket);
     let everything = history.iter().flat_map(|row| (0..3).map(|facet| (facet, row.feed, 1_000_000)));
     let entry = Entry {
         cursor: 1,

@@ -5,20 +5,17 @@ use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::ids::RecordId;
-use gridledger_server::operate::verify::{Kind, verify};
-use gridledger_tests::at_rest::{lock, open_raw};
+use gridledger_server::operate::verify::Kind;
 use gridledger_tests::attacker::{Attacker, intent, put};
-use gridledger_tests::office::{Clerk, editing, event, ticket};
-use gridledger_tests::world::World;
+use gridledger_tests::forms;
+use gridledger_tests::office::{self, editing, event};
+use gridledger_tests::world::{MORNING, World};
 use serde_json::{Value, json};
 
 const NOBODY: RecordId = RecordId([9; 16]);
 
 fn world() -> World {
-    let world = World::new(2);
-    world.user("w1", "grid_worker", "G1");
-    world.user("h1", "grid_head", "G1");
-    world
+    World::staffed(2, &[("w1", "grid_worker", "G1"), ("h1", "grid_head", "G1")])
 }
 
 fn told(refusal: &Refusal) -> (Code, &str) {
@@ -29,28 +26,24 @@ fn told(refusal: &Refusal) -> (Code, &str) {
 fn a_phone_judges_what_it_holds_and_the_server_the_rest() {
     let world = world();
     let elsewhere = world.dwelling("G2");
-    let mut phone = world.phone("w1", 0);
-    phone.sync(&world).unwrap();
-    let engine = phone.engine();
-    let address = json!({ "road": "滨河路", "number": "2" });
-    let dwelling = engine.create("dwelling", "G1", Intents::new().put("address", address)).unwrap().record;
-    let person = engine.create("person", "G1", Intents::new().put("name", "陆小明")).unwrap().record;
-    let household = |id: &str| Intents::new().put("dwelling_id", id);
-    // Held here and of another type: nothing is saved.
-    let refused = engine.create("household", "G1", household(&person.to_string()));
-    let Err(ClientError::Refused(refusal)) = refused else {
-        panic!("{refused:?}");
-    };
+    let mut phone = world.enrolled_phone("w1");
+    let dwelling = phone.creates("dwelling", "G1", forms::dwelling("滨河路", "2"));
+    let person = phone.creates("person", "G1", forms::person("陆小明"));
+    // The phone holds the record, which is of another type: nothing is saved.
+    let refused =
+        phone.cannot_create("household", "G1", forms::household(person, "一户"), Code::ValueInvalid);
+    let ClientError::Refused(refusal) = refused else { panic!("{refused:?}") };
     assert_eq!(told(&refusal), (Code::ValueInvalid, "dwelling_id"));
-    // Made by the same push, or in an area that this phone does not hold: good. Nobody: the server says so.
-    let good = [dwelling.to_string(), elsewhere].map(|id| engine.create("household", "G1", household(&id)));
-    assert!(good.iter().all(Result::is_ok));
-    engine.create("household", "G1", household(&NOBODY.to_string())).unwrap();
-    let report = phone.sync(&world).unwrap();
+    // A record of the same push and one in an area that this phone does not hold are good. Of a record that is
+    // nowhere only the server can say so.
+    for named in [dwelling, elsewhere, NOBODY] {
+        phone.creates("household", "G1", forms::household(named, "一户"));
+    }
+    let report = phone.syncs(&world);
     assert_eq!((report.decided, report.refused), (5, 1));
-    let attention = phone.engine().attention().unwrap();
+    let attention = phone.attention();
     assert_eq!(told(&attention[0].refusal), (Code::RecordUnknown, "dwelling_id"));
-    assert_eq!(verify(&world.service).unwrap().listed, []);
+    world.is_whole();
 }
 
 /// What a grid head may do to a ticket, and how it is judged.
@@ -78,7 +71,7 @@ fn cases(place: &str, own: &str) -> Vec<(Value, Option<(Code, &'static str)>)> {
 #[test]
 fn a_desk_names_records_and_people_that_are_there() {
     let world = world();
-    let clerk = Clerk::new(&world.service, "h1");
+    let clerk = world.clerk("h1");
     let kind = first_choice(&world, "place", "kind");
     let place = clerk.made(
         "place",
@@ -88,17 +81,16 @@ fn a_desk_names_records_and_people_that_are_there() {
             { "op": "put", "field": "kind", "value": kind },
         ]),
     );
-    let category = &world.service.schema.categories[0].code;
-    let own = clerk.made("ticket", "G1", ticket("路灯不亮", category));
-    assert_eq!(clerk.event(own, "accept", json!({})).refused, None);
+    let own = clerk.reports("G1", "路灯不亮");
+    clerk.steps(own, "accept", json!({}));
     for (intents, expected) in cases(&place.to_string(), &own.to_string()) {
         let verdict = clerk.edit(own, intents.clone());
         assert_eq!(verdict.refused.as_ref().map(told), expected, "{intents}");
     }
     // What is named and gone can be taken away again.
     let taken = json!([{ "op": "remove", "field": "linked_visits", "item": NOBODY.to_string() }]);
-    assert_eq!(clerk.edit(own, taken).refused, None);
-    assert_eq!(verify(&world.service).unwrap().listed, []);
+    clerk.writes(own, taken);
+    world.is_whole();
 }
 
 /// A code that a field takes.
@@ -114,42 +106,34 @@ fn first_choice(world: &World, of: &str, field: &str) -> String {
 #[test]
 fn verify_finds_what_an_earlier_version_let_in_and_it_stays_readable() {
     let world = world();
-    let household: RecordId = world.household("G1").parse().unwrap();
-    assert_eq!(verify(&world.service).unwrap().listed, []);
-    let clerk = Clerk::new(&world.service, "clerk-g1");
-    let dwelling = clerk.made(
-        "dwelling",
-        "G1",
-        json!([{ "op": "put", "field": "address", "value": { "number": "3" } }]),
-    );
-    let at = json!([{ "op": "put", "field": "dwelling_id", "value": dwelling.to_string() }]);
-    assert_eq!(clerk.edit(household, at).refused, None);
+    let household = world.household("G1");
+    world.is_whole();
+    let clerk = world.clerk("clerk-g1");
+    let dwelling = clerk.made("dwelling", "G1", office::put("address", json!({ "number": "3" })));
+    clerk.puts(household, "dwelling_id", dwelling.to_string());
     // As if the dwelling had been of another type when it was named.
     world.change_behind("UPDATE records SET type = 'place' WHERE type = 'dwelling'");
-    let report = verify(&world.service).unwrap();
+    let report = world.verifies();
     let found = report.listed.iter().find(|one| one.kind == Kind::Reference);
     let found = found.unwrap_or_else(|| panic!("{:?}", report.listed));
     assert_eq!(
         (found.of.as_str(), found.what.as_str()),
         (household.to_string().as_str(), "dwelling_id: must name a dwelling")
     );
-    let shown = gridledger_server::desk::record::record(&clerk.reader(), household, None).unwrap();
+    let shown = clerk.sees(household, None);
     assert_eq!(shown["fields"]["dwelling_id"], json!(dwelling.to_string()));
 }
 
 #[test]
 fn an_entry_without_intents_is_refused_at_every_door() {
     let world = world();
-    let mut phone = world.phone("w1", 0);
-    phone.sync(&world).unwrap();
-    let started = Intents::new().put("started", gridledger_tests::world::MORNING);
-    let patrol = phone.engine().create("patrol", "G1", started).unwrap().record;
-    let saved = phone.engine().edit(patrol, Intents::new());
-    assert_eq!(saved.unwrap_err().code(), Some(Code::BadRequest));
-    phone.sync(&world).unwrap();
-    assert_eq!(phone.engine().receipts(9).unwrap()[0].3, SentState::InLedger, "the phone goes on");
-    let clerk = Clerk::new(&world.service, "w1");
-    let verdict = clerk.submit(vec![editing(patrol, None, json!([]))]).remove(0);
+    let mut phone = world.enrolled_phone("w1");
+    let patrol = phone.creates("patrol", "G1", forms::put("started", MORNING));
+    phone.cannot_edit(patrol, Intents::new(), Code::BadRequest);
+    phone.syncs(&world);
+    assert_eq!(phone.states()[0], SentState::InLedger, "the phone goes on");
+    let clerk = world.clerk("w1");
+    let verdict = clerk.submit_one(editing(patrol, None, json!([])));
     let refusal = verdict.refused.expect("a refusal");
     assert_eq!(told(&refusal), (Code::BadRequest, "intents"));
     // A phone of an earlier version: its feed goes on.
@@ -162,33 +146,27 @@ fn an_entry_without_intents_is_refused_at_every_door() {
     let nothing = intent("coverage_note", Op::Put { value: json!("东侧") });
     let same = old.entry(Target::Edit { record: patrol }, vec![nothing]);
     assert_eq!(old.try_entries(&world, vec![same]).codes(), []);
-    assert_eq!(verify(&world.service).unwrap().listed, []);
+    world.is_whole();
 }
 
 #[test]
 fn an_edit_that_said_nothing_and_was_stored_is_open_no_longer() {
     let world = world();
-    let mut phone = world.phone("w1", 0);
-    phone.sync(&world).unwrap();
-    let started = Intents::new().put("started", gridledger_tests::world::MORNING);
-    let patrol = phone.engine().create("patrol", "G1", started).unwrap().record;
-    phone.sync(&world).unwrap();
-    phone.close();
+    let mut phone = world.enrolled_phone("w1");
+    let patrol = phone.creates("patrol", "G1", forms::put("started", MORNING));
+    phone.syncs(&world);
     let entry = Entry {
         n: 2,
-        at: gridledger_tests::world::MORNING,
+        at: MORNING,
         cursor: 1,
         role: "grid_worker".to_owned(),
         target: Target::Edit { record: patrol },
         intents: Vec::new(),
     };
-    let file = open_raw(phone.file(), &lock());
     let sql = "INSERT INTO entries (feed, n, record, body, hash, seen, at, state)
                SELECT feed, 2, record, ?1, zeroblob(32), x'', ?2, 1 FROM entries WHERE n = 1";
-    file.execute(sql, (canonical::encode(&entry), entry.at)).unwrap();
-    file.execute("UPDATE records SET pending = 1", []).unwrap();
-    drop(file);
-    let states: Vec<SentState> = phone.engine().receipts(9).unwrap().iter().map(|one| one.3).collect();
-    assert_eq!(states, [SentState::InLedger; 2]);
-    assert_eq!(phone.engine().get(patrol).unwrap().unwrap().pending, 0);
+    phone.change_behind(sql, (canonical::encode(&entry), entry.at));
+    phone.change_behind("UPDATE records SET pending = 1", []);
+    assert_eq!(phone.states(), [SentState::InLedger; 2]);
+    assert_eq!(phone.masked(patrol).pending, 0);
 }

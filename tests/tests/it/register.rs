@@ -9,9 +9,8 @@ use gridledger_server::office::import::register::Register;
 use gridledger_server::office::reconcile::{ImportError, ImportReport, import_register};
 use gridledger_server::office::town;
 use gridledger_server::office::town::TownSize;
-use gridledger_server::operate::verify::verify;
 use gridledger_server::store::rows::people::NewArea;
-use gridledger_tests::office::Clerk;
+use gridledger_tests::json::text;
 use gridledger_tests::world::World;
 
 /// The code of a made-up town's district.
@@ -34,7 +33,7 @@ fn town(grids: u32, households_per_grid: u32) -> (World, Register) {
             to: None,
         })
         .collect();
-    world.service.store.put_areas(&new).unwrap();
+    world.store().put_areas(&new);
     world.service.reload_tree().unwrap();
     for (login, role) in [("clerk", "general_grid_head"), ("auditor", "auditor")] {
         world.user(login, role, DISTRICT);
@@ -48,7 +47,7 @@ fn parse(sheet: &[u8], more: &[u8]) -> Register {
 }
 
 fn import(world: &World, login: &str, register: &Register) -> Result<ImportReport, ImportError> {
-    let user = world.service.store.user_by_login(login).unwrap().unwrap();
+    let user = world.account(login);
     import_register(&world.service, &user, register, &mut |_, _| {})
 }
 
@@ -69,7 +68,7 @@ fn sizes(register: &Register) -> BTreeMap<&'static str, usize> {
 fn a_register_is_imported_once() {
     let (world, register) = town(4, 30);
     let mut told = Vec::new();
-    let clerk = world.service.store.user_by_login("clerk").unwrap().unwrap();
+    let clerk = world.account("clerk");
     let report = import_register(&world.service, &clerk, &register, &mut |done, of| {
         told.push((done, of));
     })
@@ -85,7 +84,7 @@ fn a_register_is_imported_once() {
         let again = import(&world, login, &register).unwrap();
         assert_eq!((again.created, again.unchanged), (BTreeMap::new(), total));
     }
-    let auditor = Clerk::new(&world.service, "auditor");
+    let auditor = world.clerk("auditor");
     for (of, count) in sizes(&register) {
         assert_eq!(auditor.pull(of, &[], "", 1_000).0.len(), count, "{of}");
     }
@@ -94,10 +93,10 @@ fn a_register_is_imported_once() {
     let (people, households) =
         (auditor.pull("person", &[], "", 1_000).0, auditor.pull("household", &[], "", 1_000).0);
     for residency in residencies.values() {
-        assert!(people.contains_key(residency["person"].as_str().unwrap()));
-        assert!(households.contains_key(residency["household"].as_str().unwrap()));
+        assert!(people.contains_key(text(&residency["person"])));
+        assert!(households.contains_key(text(&residency["household"])));
     }
-    let report = verify(&world.service).unwrap();
+    let report = world.verifies();
     assert_eq!((report.listed, report.records), (vec![], total as u64));
 }
 
@@ -117,7 +116,7 @@ fn an_import_that_broke_off_goes_on_where_it_was() {
     }
     assert_eq!(made, sizes(&register));
     assert_eq!(second.unchanged, first.created.values().sum::<usize>());
-    assert_eq!(verify(&world.service).unwrap().listed, []);
+    world.is_whole();
 }
 
 #[test]
@@ -133,5 +132,5 @@ fn nothing_is_written_where_the_user_may_not() {
     let mut elsewhere = register.clone();
     elsewhere.dwellings[0].area = "nowhere".into();
     assert!(matches!(import(&world, "clerk", &elsewhere), Err(ImportError::AreaUnknown { .. })));
-    assert_eq!(world.service.store.counts().unwrap(), (0, 0, 0));
+    assert_eq!(world.store().counts(), (0, 0, 0));
 }

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use gridledger_schema::code::Code;
 use gridledger_tests::desk::{Answer, Desk};
+use gridledger_tests::json::{items, text};
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "eight or more";
@@ -56,8 +57,8 @@ fn a_person_signs_in_and_sees_who_and_where_they_are() {
     );
     let codes = |token: &str| -> Vec<String> {
         let areas = desk.get_as(token, "/v1/areas").json()["areas"].take();
-        let areas = areas.as_array().expect("a list");
-        areas.iter().map(|area| area["code"].as_str().expect("a code").to_owned()).collect()
+        let areas = items(&areas);
+        areas.iter().map(|area| text(&area["code"]).to_owned()).collect()
     };
     assert_eq!(codes(&access), ["G1"]);
     let (boss, _) = desk.sign_in("boss", PASSWORD);
@@ -67,20 +68,17 @@ fn a_person_signs_in_and_sees_who_and_where_they_are() {
 #[test]
 fn every_failure_looks_alike_and_checks_one_password() {
     let desk = desk();
-    desk.service
-        .store
-        .put_users(
-            &[gridledger_server::store::rows::people::NewUser {
-                login: "phone-only".into(),
-                name: "某".into(),
-                ..Default::default()
-            }],
-            desk.service.now(),
-        )
-        .expect("a user");
+    desk.store().put_users(
+        &[gridledger_server::store::rows::people::NewUser {
+            login: "phone-only".into(),
+            name: "某".into(),
+            ..Default::default()
+        }],
+        desk.service.now(),
+    );
     desk.person("left", PASSWORD, "grid_worker", "G1");
-    let left = desk.service.store.user_by_login("left").unwrap().unwrap().no;
-    desk.service.store.set_user_revoked(left, true).unwrap();
+    let left = desk.store().account("left").no;
+    desk.store().set_user_revoked(left, true);
     let long = "x".repeat(300);
     let mut answers = Vec::new();
     for (who, password) in [
@@ -229,12 +227,12 @@ fn signing_out_ends_the_session_at_once() {
 fn a_revoked_person_is_shut_out_at_once() {
     let desk = desk();
     let (access, token) = desk.sign_in("w1", PASSWORD);
-    let no = desk.service.store.user_by_login("w1").unwrap().unwrap().no;
-    desk.service.store.set_user_revoked(no, true).unwrap();
+    let no = desk.store().account("w1").no;
+    desk.store().set_user_revoked(no, true);
     refuses(&desk.get_as(&access, "/v1/me"), Code::UserRevoked);
     refuses(&refresh(&desk, &token), Code::Unauthorised);
     refuses(&login(&desk, "w1", PASSWORD), Code::LoginFailed);
-    desk.service.store.set_user_revoked(no, false).unwrap();
+    desk.store().set_user_revoked(no, false);
     refuses(&desk.get_as(&access, "/v1/me"), Code::Unauthorised);
     let (access, _) = desk.sign_in("w1", PASSWORD);
     assert_eq!(desk.get_as(&access, "/v1/me").status, 200);

@@ -5,7 +5,8 @@ use gridledger_server::operate::verify::verify;
 use gridledger_server::store::rows::people::UserNo;
 use gridledger_server::store::rows::reads::{ReadKind, ReadQuery};
 use gridledger_tests::desk::{Answer, Desk};
-use gridledger_tests::office::{Clerk, put};
+use gridledger_tests::json::{items, number, text};
+use gridledger_tests::office::put;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "not a real one";
@@ -29,7 +30,7 @@ fn office() -> Office {
         signed("fire", "connector", "D"),
     );
     desk.person("w1", PASSWORD, "grid_worker", "C");
-    let w1 = Clerk::new(&desk.service, "w1");
+    let w1 = desk.clerk("w1");
     for (area, road) in [("G1", "滨河路"), ("G1", "滨江路"), ("G2", "人民路")] {
         let home = w1.made(
             "dwelling",
@@ -70,7 +71,7 @@ impl Office {
     fn made(&self, terms: &Value) -> u64 {
         let made = self.ask(&self.officer, "POST", "/v1/shares", terms);
         assert_eq!(made.status, 201, "{made:?}");
-        made.json()["id"].as_u64().unwrap()
+        number(&made.json()["id"])
     }
 
     fn approve(&self, token: &str, share: u64) -> Answer {
@@ -78,7 +79,7 @@ impl Office {
     }
 
     fn account(&self, login: &str) -> UserNo {
-        self.desk.service.store.user_by_login(login).unwrap().unwrap().no
+        self.desk.store().account(login).no
     }
 
     /// Takes a role of the officer's away, or gives it.
@@ -107,10 +108,10 @@ fn a_department_receives_the_granted_fields_of_the_granted_area_and_nothing_else
     let office = office();
     let share = office.share();
     let first = office.feed(&office.dept, share, "?limit=1").json();
-    assert_eq!((&first["more"], first["rows"].as_array().unwrap().len()), (&json!(true), 1));
-    let cursor = first["cursor"].as_str().unwrap();
+    assert_eq!((&first["more"], items(&first["rows"]).len()), (&json!(true), 1));
+    let cursor = text(&first["cursor"]);
     let rest = office.feed(&office.dept, share, &format!("?since={cursor}")).json();
-    let rows = [first["rows"].as_array().unwrap().clone(), rest["rows"].as_array().unwrap().clone()].concat();
+    let rows = [items(&first["rows"]).clone(), items(&rest["rows"]).clone()].concat();
     let fields: Vec<&Value> = rows.iter().map(|row| &row["fields"]).collect();
     let home = |road: &str| json!({ "address": { "road": road, "number": "1号", "room": "401" }, "safety_notes": ["gas"] });
     assert_eq!(fields, [&home("滨河路"), &home("滨江路")]);
@@ -121,7 +122,7 @@ fn a_department_receives_the_granted_fields_of_the_granted_area_and_nothing_else
     }
     // Each pull is in the log: who, which share, how many of whom, from where to where.
     let query = ReadQuery { share: Some(share), limit: 10, ..ReadQuery::default() };
-    let pulls = office.desk.service.store.reads(&query).unwrap();
+    let pulls = office.desk.store().reads(&query);
     assert_eq!(pulls.iter().map(|row| row.read.records.len()).collect::<Vec<_>>(), [1, 1]);
     assert!(pulls.iter().all(|row| row.read.kind == ReadKind::Share && row.read.user == "fire"));
     assert!(
@@ -133,7 +134,7 @@ fn a_department_receives_the_granted_fields_of_the_granted_area_and_nothing_else
     assert!(pulls[1].read.subject.contains(&format!("from={to} ")), "{}", pulls[1].read.subject);
     assert!(verify(&office.desk.service).unwrap().is_whole());
     let rows = office.ask(&office.officer, "GET", &format!("/v1/reads?share={share}"), &Value::Null).json();
-    assert_eq!(rows["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(items(&rows["rows"]).len(), 2);
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn a_share_is_pulled_by_who_it_was_made_for_until_it_ends() {
     let mut short = office.terms();
     short["until"] = json!(office.desk.service.now() + 50);
     let short = office.made(&short);
-    while office.desk.service.store.share(short).unwrap().unwrap().is_good(office.desk.service.now()) {
+    while office.desk.store().share(short).unwrap().is_good(office.desk.service.now()) {
         std::hint::spin_loop();
     }
     assert_eq!(code(&office.feed(&office.dept, short, "")), (403, "share_ended".into()));
@@ -210,8 +211,7 @@ fn a_share_takes_a_second_person_who_is_neither_its_maker_nor_who_gets_it() {
     assert_eq!(office.approve(&office.auditor, share).status, 204, "said again");
     assert_eq!(office.feed(&office.dept, share, "").status, 200);
     let shares = office.ask(&office.officer, "GET", "/v1/shares", &Value::Null).json();
-    let approved: Vec<&Value> =
-        shares["shares"].as_array().unwrap().iter().map(|share| &share["approved_by"]).collect();
+    let approved: Vec<&Value> = items(&shares["shares"]).iter().map(|share| &share["approved_by"]).collect();
     assert_eq!(approved, [&Value::Null, &json!("au")], "the newest first");
 }
 

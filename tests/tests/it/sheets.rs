@@ -1,6 +1,10 @@
 //! The office takes its sheet in again, month after month: nobody is there twice, what it puts right is put right, and what a
 //! worker wrote at the door is not lost.
 
+use gridledger_server::office::reconcile::ImportOptions;
+use gridledger_server::office::reconcile::ImportReport;
+use gridledger_server::office::reconcile::carry_out;
+use gridledger_server::office::reconcile::prepare;
 use std::collections::BTreeMap;
 
 use gridledger_schema::ids::RecordId;
@@ -8,9 +12,8 @@ use gridledger_server::epochs::{Reason, Wanted, erase};
 use gridledger_server::office::import::Date;
 use gridledger_server::office::import::register;
 use gridledger_server::office::import::register::Register;
-use gridledger_server::office::reconcile::{ImportOptions, ImportReport, carry_out, prepare};
-use gridledger_server::operate::verify::verify;
-use gridledger_tests::office::{Clerk, put};
+use gridledger_tests::json::items;
+use gridledger_tests::office::put;
 use gridledger_tests::planning::{self, carry_out as carry_out_plan};
 use gridledger_tests::world::World;
 use serde_json::{Value, json};
@@ -21,13 +24,10 @@ const FATHER: &str = "G1,滨河路1号101,,,,陆一,男,1980,13800000001,户主,
 const MOTHER: &str = "G1,滨河路1号101,,,,陈二,女,1982,,配偶,户籍,2019-05-01,自住,\n";
 
 fn world() -> World {
-    let world = World::new(2);
-    for (login, role, area) in
-        [("clerk", "general_grid_head", "D"), ("w1", "grid_worker", "G1"), ("po", "privacy_officer", "D")]
-    {
-        world.user(login, role, area);
-    }
-    world
+    World::staffed(
+        2,
+        &[("clerk", "general_grid_head", "D"), ("w1", "grid_worker", "G1"), ("po", "privacy_officer", "D")],
+    )
 }
 
 fn parse(rows: &[&str]) -> Register {
@@ -38,8 +38,8 @@ fn parse(rows: &[&str]) -> Register {
 
 fn import_with(world: &World, rows: &[&str], options: ImportOptions) -> ImportReport {
     let register = parse(rows);
-    let clerk = Clerk::new(&world.service, "clerk");
-    let grants = world.service.store.grants(clerk.user.no).expect("grants");
+    let clerk = world.clerk("clerk");
+    let grants = world.store().grants(clerk.user.no);
     let prepared = prepare(&world.service, ("clerk", &grants), &register, options).expect("it compares");
     let outlook = prepared.outlook().clone();
     let report = carry_out(&world.service, &clerk.user, prepared, &mut |_, _| {}).expect("it imports");
@@ -58,7 +58,7 @@ fn import(world: &World, rows: &[&str]) -> ImportReport {
         (&BTreeMap::new(), &vec![], &vec![], &vec![]),
         "a repetition finds nothing to do"
     );
-    assert_eq!(verify(&world.service).expect("it can be read").listed, []);
+    world.is_whole();
     report
 }
 
@@ -168,8 +168,8 @@ fn what_a_worker_wrote_stays_while_the_sheet_is_as_it_was() {
     let world = world();
     import(&world, &[FATHER]);
     let (person, _) = one(&world, "person");
-    let worker = Clerk::new(&world.service, "w1");
-    assert_eq!(worker.edit(person, put("birth_year", json!(1979))).refused, None);
+    let worker = world.clerk("w1");
+    worker.writes(person, put("birth_year", json!(1979)));
     let report = import(&world, &[FATHER]);
     assert_eq!(changes(&report), []);
     assert_eq!(report.kept.len(), 1);
@@ -181,17 +181,13 @@ fn a_correction_that_meets_a_workers_edit_is_a_conflict() {
     let world = world();
     import(&world, &[FATHER]);
     let (person, _) = one(&world, "person");
-    let worker = Clerk::new(&world.service, "w1");
-    assert_eq!(worker.edit(person, put("birth_year", json!(1979))).refused, None);
+    let worker = world.clerk("w1");
+    worker.writes(person, put("birth_year", json!(1979)));
     let report = import(&world, &[&FATHER.replace("1980", "1981")]);
     assert!(report.changed[0].contested, "{report:?}");
     let (_, view) = one(&world, "person");
-    let values: Vec<&Value> = view["_conflicts"]["birth_year"]
-        .as_array()
-        .expect("a conflict")
-        .iter()
-        .map(|one| &one["value"])
-        .collect();
+    let values: Vec<&Value> =
+        items(&view["_conflicts"]["birth_year"]).iter().map(|one| &one["value"]).collect();
     assert!(values.contains(&&json!(1979)) && values.contains(&&json!(1981)), "{view}");
 }
 
@@ -200,8 +196,8 @@ fn a_correction_of_what_the_sheet_took_over_from_a_worker_is_no_conflict() {
     let world = world();
     import(&world, &[FATHER]);
     let (person, _) = one(&world, "person");
-    let worker = Clerk::new(&world.service, "w1");
-    assert_eq!(worker.edit(person, put("birth_year", json!(1979))).refused, None);
+    let worker = world.clerk("w1");
+    worker.writes(person, put("birth_year", json!(1979)));
     import(&world, &[&FATHER.replace("1980", "1979")]);
     import(&world, &[&FATHER.replace("1980", "1978")]);
     let (_, view) = one(&world, "person");
@@ -212,7 +208,7 @@ fn a_correction_of_what_the_sheet_took_over_from_a_worker_is_no_conflict() {
 fn records_that_a_worker_made_or_renamed_are_known_again() {
     let world = world();
     import(&world, &[FATHER]);
-    let worker = Clerk::new(&world.service, "w1");
+    let worker = world.clerk("w1");
     let (household, _) = one(&world, "household");
     let (dwelling, _) = one(&world, "dwelling");
     let mother = worker.made("person", "G1", json!([{"op": "put", "field": "name", "value": "陈二"}]));
@@ -222,8 +218,8 @@ fn records_that_a_worker_made_or_renamed_are_known_again() {
         json!([{"op": "put", "field": "person", "value": mother}, {"op": "put", "field": "household", "value": household},
             {"op": "put", "field": "kind", "value": "resident"}]),
     );
-    assert_eq!(worker.edit(dwelling, put("address", json!({"road": "滨河路", "number": "3"}))).refused, None);
-    assert_eq!(worker.edit(household, put("label", json!("东户"))).refused, None);
+    worker.writes(dwelling, put("address", json!({"road": "滨河路", "number": "3"})));
+    worker.writes(household, put("label", json!("东户")));
     import(&world, &[FATHER, MOTHER]);
     assert_eq!(
         (all(&world, "dwelling").len(), all(&world, "household").len(), all(&world, "person").len()),
@@ -305,13 +301,13 @@ fn what_was_erased_is_not_brought_back() {
 fn an_import_that_another_overtook_writes_no_more() {
     let world = world();
     let register = parse(&[FATHER]);
-    let clerk = Clerk::new(&world.service, "clerk");
-    let grants = world.service.store.grants(clerk.user.no).expect("grants");
+    let clerk = world.clerk("clerk");
+    let grants = world.store().grants(clerk.user.no);
     let options = ImportOptions::default();
     let prepared = prepare(&world.service, ("clerk", &grants), &register, options).expect("it compares");
     let told = carry_out(&world.service, &clerk.user, prepared, &mut |done, _| {
         if done == 1 {
-            world.service.store.begin_import().expect("another begins");
+            world.store().begin_import(); // another begins
         }
     });
     assert!(matches!(told, Err(gridledger_server::office::reconcile::ImportError::Overtaken)), "{told:?}");

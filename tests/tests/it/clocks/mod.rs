@@ -4,9 +4,10 @@ mod http;
 mod phones;
 mod server;
 
-use gridledger_client::{Intents, RecordId};
+use gridledger_client::RecordId;
 use gridledger_schema::code::Code;
-use gridledger_tests::world::{Phone, SyncFailure, World};
+use gridledger_tests::forms;
+use gridledger_tests::world::{Phone, World};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
@@ -18,30 +19,19 @@ fn team(count: usize) -> (World, Vec<Phone>) {
     let phones = (1..=count).map(|number| {
         let login = format!("w{number}");
         world.user(&login, "grid_worker", "G1");
-        let mut phone = world.phone(&login, 0);
-        phone.sync(&world).expect("a first sync");
-        phone
+        world.enrolled_phone(&login)
     });
     let phones = phones.collect();
     (world, phones)
 }
 
 fn patrol(phone: &mut Phone, note: &str) -> RecordId {
-    let intents = Intents::new().put("started", 1_767_571_200_000_i64).put("coverage_note", note);
-    let saved = phone.engine().create("patrol", "G1", intents);
-    saved.expect("a patrol").record
-}
-
-fn unsent(phone: &mut Phone) -> u64 {
-    phone.engine().status().expect("a status").unsent
+    phone.creates("patrol", "G1", forms::patrol(note))
 }
 
 /// The server says that it is not sure of its clock, and to come again.
 #[track_caller]
 fn unsure(phone: &mut Phone, world: &World) {
-    let SyncFailure::Server(error) = phone.sync(world).expect_err("the clock is in doubt") else {
-        panic!("not the server's word");
-    };
-    assert_eq!(error.code(), Code::ClockUnsure);
-    assert!(error.code().retry_can_help());
+    phone.is_refused_sync(world, Code::ClockUnsure);
+    assert!(Code::ClockUnsure.retry_can_help());
 }

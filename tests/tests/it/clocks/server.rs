@@ -7,18 +7,18 @@ use gridledger_server::rights::reader::ReadError;
 use gridledger_server::service::clock::Doubt;
 use gridledger_server::store::{Store, StoreError};
 use gridledger_tests::engines::engines;
-use gridledger_tests::office::{Clerk, creating, put};
+use gridledger_tests::office::{creating, put};
 use gridledger_tests::world::{MORNING, Phone, World};
 use serde_json::json;
 
-use super::{DAY, HOUR, YEAR, patrol, team, unsent, unsure};
+use super::{DAY, HOUR, YEAR, patrol, team, unsure};
 
 /// Works, then has the clock set wrong by `skew`; nothing goes in, and everything does when it is right again.
 fn waits_for_the_clock(skew: i64, starts_with_it: bool) {
     let (mut world, mut phones) = team(2);
     let [a, b] = &mut phones[..] else { panic!("two phones") };
     let first = patrol(a, "before");
-    a.sync(&world).expect("a sync");
+    a.syncs(&world);
     patrol(a, "meanwhile");
     if starts_with_it {
         world.off_for(HOUR, skew);
@@ -27,7 +27,7 @@ fn waits_for_the_clock(skew: i64, starts_with_it: bool) {
     }
     unsure(a, &world);
     unsure(b, &world);
-    let clerk = Clerk::new(&world.service, "w1");
+    let clerk = world.clerk("w1");
     let desk = creating("patrol", "G1", put("started", json!(MORNING)));
     let desk = submit(&world.service, &clerk.user, vec![desk]);
     assert!(matches!(desk, Err(StoreError::ClockUnsure)), "{desk:?}");
@@ -42,13 +42,13 @@ fn waits_for_the_clock(skew: i64, starts_with_it: bool) {
     assert!(matches!(erased, Err(ReadError::Store(StoreError::ClockUnsure))), "{erased:?}");
     let run = retain(&world.service, false);
     assert!(matches!(run, Err(StoreError::ClockUnsure)), "{run:?}");
-    let status = a.engine().status().expect("a status");
+    let status = a.status();
     assert_eq!((status.unsent, status.attention, status.clock_offset_ms), (1, 0, 0));
     world.set_server_skew(0);
-    let report = a.sync(&world).expect("the clock is right");
+    let report = a.syncs(&world);
     assert_eq!((report.decided, report.refused, report.corrected), (1, 0, 0));
-    b.sync(&world).expect("the clock is right");
-    assert_eq!(b.engine().for_check().list(&gridledger_client::Query::default()).expect("a list").len(), 2);
+    b.syncs(&world);
+    assert_eq!(b.all_records().len(), 2);
 }
 
 #[test]
@@ -63,19 +63,18 @@ fn nothing_is_taken_or_erased_while_the_clock_is_wrong() {
 fn a_weekend_off_and_a_year_of_quiet_need_nobody() {
     let (mut world, mut phones) = team(1);
     world.off_for(60 * HOUR, 0);
-    phones[0].sync(&world).expect("a Monday");
+    phones[0].syncs(&world); // a Monday
     // The server ran all the time, and nobody came.
     world.pass(YEAR);
-    phones[0].sync(&world).expect("a year later");
+    phones[0].syncs(&world); // a year later
     world.off_for(HOUR, 0);
-    phones[0].sync(&world).expect("it was written down when it stopped");
+    phones[0].syncs(&world); // it was written down when it stopped
 }
 
 #[test]
 fn three_peoples_phones_confirm_the_time_after_a_holiday() {
     let (mut world, mut phones) = team(4);
-    let mut second = world.phone("w1", 0);
-    second.sync(&world).expect("another phone of the first");
+    let mut second = world.enrolled_phone("w1"); // another phone of the first
     let waiting = patrol(&mut phones[3], "after the holiday");
     world.off_for(9 * DAY, 0);
     assert!(matches!(world.service.clock_doubt(), Ok(Some(Doubt::Ahead { .. }))));
@@ -83,10 +82,10 @@ fn three_peoples_phones_confirm_the_time_after_a_holiday() {
     unsure(&mut second, &world);
     unsure(&mut phones[1], &world);
     unsure(&mut phones[0], &world);
-    let report = phones[3].sync(&world).expect("the third person");
+    let report = phones[3].syncs(&world); // the third person
     assert_eq!(report.decided, 1);
-    phones[0].sync(&world).expect("it is settled");
-    let held = phones[0].engine().for_check().get(waiting).expect("the store");
+    phones[0].syncs(&world); // it is settled
+    let held = phones[0].find(waiting);
     assert!(held.is_some());
     assert_eq!(world.service.clock_doubt().expect("the store"), None);
 }
@@ -96,10 +95,10 @@ fn few_people_confirm_the_time_together_and_one_alone() {
     let (mut world, mut phones) = team(2);
     world.off_for(9 * DAY, 0);
     unsure(&mut phones[0], &world);
-    phones[1].sync(&world).expect("both say the same");
+    phones[1].syncs(&world); // both say the same
     let (mut world, mut phones) = team(1);
     world.off_for(9 * DAY, 0);
-    phones[0].sync(&world).expect("the only phone");
+    phones[0].syncs(&world); // the only phone
 }
 
 #[test]
@@ -126,22 +125,22 @@ fn hostile_phones_neither_confirm_a_wrong_clock_nor_hold_up_a_right_one() {
     unsure(&mut phones[3], &world);
     phones[0].set_skew(YEAR);
     unsure(&mut phones[0], &world);
-    phones[4].sync(&world).expect("three of five say the same");
+    phones[4].syncs(&world); // three of five say the same
 }
 
 #[test]
 fn a_shut_out_phone_is_no_witness() {
     let (mut world, mut phones) = team(4);
-    let devices = world.service.store.devices().expect("devices");
+    let devices = world.store().devices();
     let of = |index: usize| devices[index].no;
     for index in [0, 1] {
-        world.service.store.set_device_revoked(of(index), true).expect("a device");
+        world.store().set_device_revoked(of(index), true);
     }
     world.off_for(9 * DAY, 0);
     for phone in &mut phones[..3] {
         unsure(phone, &world);
     }
-    phones[3].sync(&world).expect("both that are left say the same");
+    phones[3].syncs(&world); // both that are left say the same
 }
 
 #[test]
@@ -162,9 +161,9 @@ fn a_store_written_under_a_clock_ahead_is_put_right_by_phones_or_by_the_operator
         // Two days are believed; then somebody sets it right.
         world.set_server_skew(2 * DAY);
         patrol(&mut phones[0], "under the wrong clock");
-        phones[0].sync(&world).expect("it is believed");
+        phones[0].syncs(&world); // it is believed
         let run_at = world.service.now();
-        world.service.store.note_daily_run(run_at).expect("a daily run");
+        world.store().note_daily_run(run_at);
         world.set_server_skew(0);
         patrol(&mut phones[0], "under the right clock");
         unsure(&mut phones[0], &world);
@@ -172,20 +171,20 @@ fn a_store_written_under_a_clock_ahead_is_put_right_by_phones_or_by_the_operator
         assert!(matches!(doubt, Doubt::Behind { .. }), "{doubt:?}");
         if by_phones {
             unsure(&mut phones[1], &world);
-            phones[2].sync(&world).expect("three say the same");
+            phones[2].syncs(&world); // three say the same
         } else {
             world.service.confirm_clock().expect("the operator's word");
         }
-        let report = phones[0].sync(&world).expect("it is settled");
+        let report = phones[0].syncs(&world); // it is settled
         assert_eq!((report.decided, report.refused), (1, 0));
         // The phone had believed the server's clock, and does so no more.
-        let status = phones[0].engine().status().expect("a status");
+        let status = phones[0].status();
         assert_eq!(status.clock_offset_ms, 0);
         let newest = patrol(&mut phones[0], "right");
-        let shown = phones[0].engine().for_check().get(newest).expect("the store").expect("the patrol");
+        let shown = phones[0].record(newest);
         assert_eq!(shown.changed_at, world.service.now());
         world.off_for(HOUR, 0);
-        phones[0].sync(&world).expect("and it stays so");
+        phones[0].syncs(&world); // and it stays so
     }
 }
 
@@ -219,7 +218,7 @@ fn the_newest_of_a_store_is_of_its_logs_and_of_its_devices() {
     let (world, mut phones) = team(1);
     world.pass(10_000);
     patrol(&mut phones[0], "newer");
-    phones[0].sync(&world).expect("a sync");
+    phones[0].syncs(&world);
     assert_eq!(newest(&*world.service.store), Some(MORNING + 10_000));
 }
 
@@ -228,9 +227,9 @@ fn a_recovery_does_not_end_on_a_clock_that_jumped() {
     let (mut world, mut phones) = team(2);
     let backup = world.backup("backup.db");
     let lost = patrol(&mut phones[0], "after the backup");
-    phones[0].sync(&world).expect("a sync");
+    phones[0].syncs(&world);
     world.restore(&backup);
-    let phase = |world: &World| world.service.recovery_phase().expect("the phase");
+    let phase = |world: &World| world.recovery_phase();
     // More than the window, and within what a clock may jump.
     world.set_server_skew(2 * DAY);
     assert_eq!(phase(&world), RecoveryPhase::Gathering);
@@ -242,10 +241,10 @@ fn a_recovery_does_not_end_on_a_clock_that_jumped() {
     let all: &mut [Phone] = &mut phones;
     for _ in 0..2 {
         for phone in all.iter_mut() {
-            phone.sync(&world).expect("a sync");
+            phone.syncs(&world);
         }
     }
     assert_eq!(phase(&world), RecoveryPhase::Over);
-    assert!(all[1].engine().for_check().get(lost).expect("the store").is_some());
-    assert_eq!(unsent(&mut all[0]), 0);
+    assert!(all[1].find(lost).is_some());
+    assert_eq!(all[0].unsent(), 0);
 }

@@ -8,9 +8,10 @@ mod portal;
 mod slow;
 mod tls;
 
-use gridledger_client::{Client, ClientError, Intents, Options, RecordId, SyncReport};
+use gridledger_client::{Client, ClientError, Options, RecordId, SyncReport};
 use gridledger_tests::at_rest::lock;
 use gridledger_tests::desk::Desk;
+use gridledger_tests::forms;
 use tempfile::TempDir;
 
 const PASSWORD: &str = "a long enough password";
@@ -38,7 +39,7 @@ impl Phone {
     }
 
     fn patrol(&self, note: &str) -> RecordId {
-        let intents = Intents::new().put("started", 1_767_571_200_000_i64).put("coverage_note", note);
+        let intents = forms::patrol(note);
         self.client.create("patrol", "G1", intents).expect("saved")
     }
 

@@ -37,7 +37,7 @@ fn a_request_cut_anywhere_is_refused() {
         assert!(matches!(outcome, Outcome::Code(_)) && outcome.is_sound(), "{end}: {outcome:?}");
     }
     scene.works();
-    assert_eq!(scene.world.service.store.counts().unwrap().0, scene.edits);
+    assert_eq!(scene.world.store().counts().0, scene.edits);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_request_changed_under_way_is_refused() {
         assert!(matches!(outcome, Outcome::Code(_)) && outcome.is_sound(), "{at}: {outcome:?}");
     }
     scene.works();
-    assert_eq!(scene.world.service.store.counts().unwrap().1, scene.edits);
+    assert_eq!(scene.world.store().counts().1, scene.edits);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn feeds_that_lie_are_stopped() {
     assert_eq!(scene.request(&twice), [Code::BadRequest]);
     twice.segments.truncate(1);
     assert_eq!(scene.request(&twice), []);
-    assert_eq!(scene.world.service.store.counts().unwrap(), (2, 2, 0));
+    assert_eq!(scene.world.store().counts(), (2, 2, 0));
     scene.works();
 }
 
@@ -222,5 +222,5 @@ fn a_record_grows_no_larger_than_what_every_phone_can_take() {
     assert_eq!(scene.codes(more), [Code::RecordFull]);
     scene.works();
     let mut late = scene.world.phone("good", 0);
-    assert_eq!(late.sync(&scene.world).unwrap().proven, 1);
+    assert_eq!(late.syncs(&scene.world).proven, 1);
 }

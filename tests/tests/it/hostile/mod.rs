@@ -23,12 +23,8 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let world = World::new(2);
-        for login in ["evil", "good"] {
-            world.user(login, "grid_worker", "G1");
-        }
-        let mut honest = world.phone("good", 0);
-        honest.sync(&world).unwrap();
+        let world = World::staffed(2, &[("evil", "grid_worker", "G1"), ("good", "grid_worker", "G1")]);
+        let honest = world.enrolled_phone("good");
         let attacker = Attacker::enrol(&world, "evil", 66);
         Self { world, attacker, honest, edits: 0 }
     }
@@ -36,9 +32,9 @@ impl Scene {
     /// The honest phone saves, syncs, and finds everything as it should be.
     fn works(&mut self) {
         let patrol = gridledger_client::Intents::new().put("started", MORNING + self.edits as i64);
-        self.honest.engine().create("patrol", "G1", patrol).unwrap();
+        self.honest.creates_entry("patrol", "G1", patrol);
         self.edits += 1;
-        let report = self.honest.sync(&self.world).unwrap();
+        let report = self.honest.syncs(&self.world);
         assert_eq!((report.decided, report.refused, report.proven, report.healed), (1, 0, 1, 0));
     }
 

@@ -50,18 +50,17 @@ pub(in crate::hostile) struct Town {
 
 impl Town {
     fn new() -> Self {
-        let world = World::new(2);
-        for (login, role, area) in [
-            ("evil", "grid_worker", "G1"),
-            ("ex", "grid_worker", "G1"),
-            ("good", "grid_worker", "G1"),
-            ("far", "grid_worker", "G2"),
-            ("h1", "grid_head", "G1"),
-        ] {
-            world.user(login, role, area);
-        }
-        let mut honest = world.phone("good", 0);
-        honest.sync(&world).unwrap();
+        let world = World::staffed(
+            2,
+            &[
+                ("evil", "grid_worker", "G1"),
+                ("ex", "grid_worker", "G1"),
+                ("good", "grid_worker", "G1"),
+                ("far", "grid_worker", "G2"),
+                ("h1", "grid_head", "G1"),
+            ],
+        );
+        let honest = world.enrolled_phone("good");
         let evil = Attacker::enrol(&world, "evil", 200);
         let head_of_grid = Attacker::enrol(&world, "h1", 201);
         let nobody = RecordId([0; 16]);
@@ -81,7 +80,7 @@ impl Town {
         town.mine = patrol.record(town.evil.feed);
         assert_eq!(town.push(patrol), []);
         let started = Intents::new().put("started", MORNING);
-        town.theirs = town.honest.engine().create("patrol", "G1", started).unwrap().record;
+        town.theirs = town.honest.creates("patrol", "G1", started);
         town.honest.sync(&town.world).unwrap();
         let far = Attacker::enrol(&town.world, "far", 202);
         let mut dwelling = town.patrol();
@@ -116,7 +115,7 @@ impl Town {
 
     /// Where the log of the grid ends.
     pub(in crate::hostile) fn head(&self) -> u64 {
-        self.world.service.store.head(self.world.area("G1")).unwrap().seq
+        self.world.store().head(self.world.area("G1")).seq
     }
 
     pub(in crate::hostile) fn push(&mut self, entry: Entry) -> Vec<Code> {
@@ -174,11 +173,11 @@ impl Town {
     fn works(&mut self) -> Vec<String> {
         self.rounds += 1;
         let patrol = Intents::new().put("started", MORNING + self.rounds);
-        self.honest.engine().create("patrol", "G1", patrol).unwrap();
-        let report = self.honest.sync(&self.world).unwrap();
+        self.honest.creates_entry("patrol", "G1", patrol);
+        let report = self.honest.syncs(&self.world);
         assert_eq!((report.decided, report.refused, report.proven, report.healed), (1, 0, 1, 0));
         let answer = self.honest.last_answer().to_vec();
-        let own = self.honest.engine().receipts(10_000).unwrap();
+        let own = self.honest.receipts();
         let own: HashMap<u64, RecordId> = own.into_iter().map(|(n, record, ..)| (n, record)).collect();
         let names = Names { world: &self.world, own };
         let packing = read_answer_head([answer[0], answer[1]]).unwrap();
@@ -218,7 +217,7 @@ impl RecordNames for Names<'_> {
         None
     }
     fn record(&self, area: AreaNo, created: u64) -> Option<RecordId> {
-        self.world.service.store.record_named(area, created).unwrap()
+        self.world.store().record_named(area, created)
     }
     fn own(&self, _: FeedId, n: u64) -> Option<RecordId> {
         self.own.get(&n).copied()
@@ -230,18 +229,17 @@ fn nothing_got_through(town: &mut Town) {
     for (login, area) in [("good", "G1"), ("h1", "G1"), ("far", "G2")] {
         let mut phone = town.world.phone(login, 0);
         assert_eq!(phone.sync(&town.world).unwrap().proven, 1, "{login} in {area}");
-        let found = phone.engine().list(&Query::default().text(CANARY)).unwrap();
+        let found = phone.masked_records(&Query::default().text(CANARY));
         assert_eq!(found, [], "{login} holds it");
     }
     for area in town.world.service.tree().iter() {
-        for row in town.world.service.store.records_of(area.no).unwrap() {
-            let ledger = town.world.service.store.ledger_row(row.record).unwrap().unwrap();
+        for row in town.world.store().records_of(area.no) {
+            let ledger = town.world.store().ledger_row(row.record).expect("the ledger shows every record");
             let shown: String = ledger.views.iter().map(|(_, view)| view.to_string()).collect();
             assert!(!shown.contains(CANARY), "{shown}");
         }
     }
-    let report = gridledger_server::operate::verify::verify(&town.world.service).unwrap();
-    assert_eq!(report.differences, 0, "{:?}", report.listed);
+    town.world.is_whole();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_server::store::rows::people::NewArea;
 use gridledger_tests::desk::{Answer, Desk};
+use gridledger_tests::json::{items, text};
 use gridledger_tests::planning;
 use serde_json::{Value, json};
 
@@ -30,11 +31,11 @@ impl Street {
             from: None,
             to: None,
         };
-        desk.service.store.put_areas(&[area("T", "D", "street")]).unwrap();
+        desk.store().put_areas(&[area("T", "D", "street")]);
         for code in ["K1", "K2", "K3", "K4", "V"] {
             let grids = ["a", "b"].map(|grid| area(&format!("{code}{grid}"), code, "basic_grid"));
-            desk.service.store.put_areas(&[area(code, "T", "community")]).unwrap();
-            desk.service.store.put_areas(&grids).unwrap();
+            desk.store().put_areas(&[area(code, "T", "community")]);
+            desk.store().put_areas(&grids);
         }
         desk.service.reload_tree().unwrap();
         let people = [
@@ -107,11 +108,11 @@ impl Street {
         loop {
             let page = self.desk.get_as(token, &format!("/v1/ledgers/{of}?limit=7&since={since}"));
             let page = page.json();
-            for row in page["rows"].as_array().unwrap() {
-                let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            for row in items(&page["rows"]) {
+                let text = |key: &str| text(&row[key]).to_owned();
                 rows.insert(text("id"), text("area"));
             }
-            page["cursor"].as_str().unwrap().clone_into(&mut since);
+            text(&page["cursor"]).clone_into(&mut since);
             if page["more"] == false {
                 return rows;
             }
@@ -161,9 +162,9 @@ fn four_communities_and_a_village_become_six_and_a_village() {
         assert_eq!((households(code, "before"), households(code, "after")), (json!(old), json!(new)));
     }
     assert_eq!((households("X1a", "after"), households("X2a", "after")), (json!(3), json!(3)));
-    let problems: Vec<&Value> = found["problems"].as_array().unwrap().iter().map(|p| &p["what"]).collect();
+    let problems: Vec<&Value> = items(&found["problems"]).iter().map(|p| &p["what"]).collect();
     assert_eq!(problems, ["no_worker"; 4], "K1b, K2a, K2b and X2a have nobody of their own");
-    let staff: Vec<&Value> = found["staff"].as_array().unwrap().iter().map(|p| &p["login"]).collect();
+    let staff: Vec<&Value> = items(&found["staff"]).iter().map(|p| &p["login"]).collect();
     assert_eq!(staff, ["w2"]);
 
     let alone = street.steps(&number, "approve", first);
@@ -198,9 +199,7 @@ fn four_communities_and_a_village_become_six_and_a_village() {
     let of = |code: &str| after.values().filter(|area| *area == code).count();
     assert_eq!((of("K1a"), of("X1a"), of("K1b"), of("V"), of("Va")), (3, 3, 6, 0, 6));
     let lineage = street.desk.get_as(&street.supervisor, "/v1/territory/lineage").json();
-    let pairs: BTreeSet<(String, String)> = lineage["lineage"]
-        .as_array()
-        .unwrap()
+    let pairs: BTreeSet<(String, String)> = items(&lineage["lineage"])
         .iter()
         .map(|row| (row["from"]["code"].to_string(), row["to"]["code"].to_string()))
         .collect();
@@ -219,7 +218,7 @@ fn a_dispatcher_is_told_what_left_when_the_hand_over_is_short() {
     let page =
         |since: &str| street.desk.get_as(&dispatcher, &format!("/v1/ledgers/household?since={since}")).json();
     let first = page("");
-    assert_eq!((first["rows"].as_array().unwrap().len(), &first["left"]), (12, &json!([])));
+    assert_eq!((items(&first["rows"]).len(), &first["left"]), (12, &json!([])));
     let mut plan = two_split(&street);
     plan["hand_over_days"] = json!(0);
     let number = street.post(&street.stewards[0], "/v1/territory/plans", &plan).json()["plan"].clone();
@@ -227,9 +226,9 @@ fn a_dispatcher_is_told_what_left_when_the_hand_over_is_short() {
         assert_eq!(street.steps(&number, step, &street.stewards[who]).status, 200);
     }
     // What went to the other community is named; of a grid that went whole nothing comes any more.
-    let next = page(first["cursor"].as_str().unwrap());
-    assert_eq!((next["rows"].as_array().unwrap().len(), next["left"].as_array().unwrap().len()), (0, 3));
-    let last = page(next["cursor"].as_str().unwrap());
+    let next = page(text(&first["cursor"]));
+    assert_eq!((items(&next["rows"]).len(), items(&next["left"]).len()), (0, 3));
+    let last = page(text(&next["cursor"]));
     assert_eq!((&last["rows"], &last["left"]), (&json!([]), &json!([])));
 }
 
@@ -244,7 +243,7 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
         let mut plan = two_split(&street);
         change(&mut plan);
         let answer = street.post(first, "/v1/territory/plans", &plan).json();
-        format!("{}: {}", answer["code"].as_str().unwrap(), answer["detail"].as_str().unwrap_or_default())
+        format!("{}: {}", text(&answer["code"]), answer["detail"].as_str().unwrap_or_default())
     };
     let cases: [(&str, Spoil<'_>); 13] = [
         ("effective", &|plan| plan["effective"] = json!("soon")),
@@ -279,8 +278,7 @@ fn what_is_wrong_with_a_plan_is_said_by_name() {
         json!([{ "area": "X1a", "addresses": [ROADS[0]] }, { "area": "K1b", "addresses": ["槐树巷"] }]);
     let number = street.post(first, "/v1/territory/plans", &open).json()["plan"].clone();
     let found = street.steps(&number, "simulate", first).json();
-    let no_rule =
-        found["simulation"]["problems"].as_array().unwrap().iter().find(|p| p["what"] == "no_rule").cloned();
+    let no_rule = items(&found["simulation"]["problems"]).iter().find(|p| p["what"] == "no_rule").cloned();
     assert_eq!(no_rule.map(|p| (p["area"].clone(), p["count"].clone())), Some((json!("K1a"), json!(3))));
     assert_eq!(street.steps(&number, "approve", &street.stewards[1]).json()["code"], "plan_not_ready");
 }

@@ -27,13 +27,12 @@ fn ready() -> (World, u32) {
     let mut world = World::in_file(1);
     stewards(&world);
     world.user("w1", "grid_worker", "G1");
-    let mut phone = world.phone("w1", 0);
-    phone.sync(&world).unwrap();
+    let mut phone = world.enrolled_phone("w1");
     for number in 0..HOMES {
         let road = if number % 8 == 0 { "人民路" } else { "滨河路" };
         Home::on(&mut phone, "G1", road, &format!("{number}号"));
     }
-    phone.sync(&world).unwrap();
+    phone.syncs(&world);
     let split = json!({
         "new_areas": [grid("N1"), grid("N2")],
         "splits": [{ "area": "G1", "into": [{ "area": "N1", "addresses": ["滨河路"] }, { "area": "N2", "rest": true }] }],
@@ -47,10 +46,10 @@ fn ready() -> (World, u32) {
         password: Some(passwords::make(PASSWORD).unwrap()),
         grants: vec![Grant { role: "data_steward".into(), area: world.area("D"), from: 0, to: None }],
     };
-    world.service.store.put_users(&[steward], world.service.now()).unwrap();
+    world.store().put_users(&[steward], world.service.now());
     // The nodes that go on with this store have the machine's clock.
     let now = gridledger_server::service::clock::now();
-    world.service.store.confirm_clock(now).unwrap();
+    world.store().confirm_clock(now);
     world.restart();
     world.service.store.close();
     (world, number)

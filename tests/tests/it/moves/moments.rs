@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gridledger_client::Intents;
 use gridledger_server::territory::report;
-use gridledger_tests::office::Clerk;
-use gridledger_tests::planning::{Home, apply, approved, carry_out, grid, place, stewards, verified};
+use gridledger_tests::json::text;
+use gridledger_tests::planning::{Home, apply, approved, carry_out, grid, place, stewards};
 use gridledger_tests::world::World;
 use serde_json::{Value, json};
 
@@ -15,15 +15,14 @@ fn full(homes: usize) -> (World, Vec<Home>) {
     stewards(&world);
     world.user("w1", "grid_worker", "C");
     world.user("dd", "dispatcher_street", "S");
-    let mut phone = world.phone("w1", 0);
-    phone.sync(&world).unwrap();
+    let mut phone = world.enrolled_phone("w1");
     let homes = (0..homes)
         .map(|number| {
             let (grid, road) = [("G1", "滨河路"), ("G1", "人民路"), ("G2", "滨河路")][number % 3];
             Home::on(&mut phone, grid, road, &format!("{number}号"))
         })
         .collect();
-    phone.sync(&world).unwrap();
+    phone.syncs(&world);
     (world, homes)
 }
 
@@ -48,12 +47,12 @@ fn a_supervisor_sees_the_same_totals_at_every_moment() {
             let mut last = false;
             while !last {
                 last = done.load(Ordering::SeqCst);
-                let clerk = Clerk::new(&world.service, "dd");
+                let clerk = world.clerk("dd");
                 let (rows, _) = clerk.pull("household", &[], "", 1_000);
                 let ids: BTreeSet<String> = rows.keys().cloned().collect();
                 assert_eq!(ids, all, "pull {pulls}");
-                let page = clerk.page("household", &[("limit", "10000")]).unwrap();
-                let mut ids: Vec<&str> = page.rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+                let page = clerk.ledger("household", &[("limit", "10000")]);
+                let mut ids: Vec<&str> = page.rows.iter().map(|row| text(&row["id"])).collect();
                 ids.sort_unstable();
                 assert!(ids.is_sorted_by(|a, b| a < b), "one page never shows a record twice");
                 assert_eq!((ids.len(), page.left.len()), (all.len(), 0), "pull {pulls}");
@@ -69,18 +68,18 @@ fn a_supervisor_sees_the_same_totals_at_every_moment() {
         pulling.join().unwrap()
     });
     println!("{pulls} pulls during the plan");
-    verified(world);
+    world.is_whole();
 }
 
 #[test]
 fn a_pull_that_goes_on_meets_each_record_where_it_is_now() {
     let (world, homes) = full(40);
-    let clerk = Clerk::new(&world.service, "dd");
+    let clerk = world.clerk("dd");
     let (rows, mut cursor) = clerk.pull("ticket", &[], "", 7);
     let mut seen: BTreeMap<String, Value> = rows;
     let number = approved(&world, &split());
     // The cursor is in the middle of the areas when they change.
-    let half = clerk.page("ticket", &[("since", &cursor), ("limit", "3")]).unwrap();
+    let half = clerk.ledger("ticket", &[("since", &cursor), ("limit", "3")]);
     cursor = half.cursor;
     apply(&world, number);
     let (rows, cursor) = clerk.pull("ticket", &[], &cursor, 5);
@@ -90,7 +89,7 @@ fn a_pull_that_goes_on_meets_each_record_where_it_is_now() {
         let shown = &seen[&home.ticket.to_string()]["area"];
         assert_eq!(*shown, json!(place(&world, home.ticket)));
     }
-    let page = clerk.page("ticket", &[("since", &cursor)]).unwrap();
+    let page = clerk.ledger("ticket", &[("since", &cursor)]);
     assert_eq!((page.rows.len(), page.left.len()), (0, 0), "nothing comes twice");
 }
 
@@ -98,7 +97,7 @@ fn a_pull_that_goes_on_meets_each_record_where_it_is_now() {
 fn a_records_positions_only_grow_and_its_old_names_are_understood() {
     let (world, homes) = full(3);
     let record = homes[0].household;
-    let row = |world: &World| world.service.store.record(record).unwrap().unwrap().0;
+    let row = |world: &World| world.row(record);
     let mut names = vec![(row(&world).area, row(&world).created)];
     let mut last = row(&world).last;
     let mut phone = world.phone("w1", 0);
@@ -114,30 +113,30 @@ fn a_records_positions_only_grow_and_its_old_names_are_understood() {
         assert!(now.last > last, "step {step}: {} after {last}", now.last);
         assert_eq!((now.created, now.last), (now.arrived, now.arrived));
         names.push((now.area, now.created));
-        phone.sync(&world).unwrap();
-        phone.engine().edit(record, Intents::new().append("notes", step.to_string())).unwrap();
-        phone.sync(&world).unwrap();
+        phone.syncs(&world);
+        phone.edits(record, Intents::new().append("notes", step.to_string()));
+        phone.syncs(&world);
         last = row(&world).last;
         assert!(last > now.last);
     }
     for (area, created) in names {
-        assert_eq!(world.service.store.record_named(area, created).unwrap(), Some(record));
+        assert_eq!(world.store().record_named(area, created), Some(record));
     }
-    verified(&world);
+    world.is_whole();
 }
 
 #[test]
 fn a_phone_fetches_only_what_moved_and_holds_one_copy() {
     let (world, homes) = full(60);
     let mut phone = world.phone("w1", 0);
-    let first = phone.sync(&world).unwrap();
+    let first = phone.syncs(&world);
     carry_out(&world, &split());
-    let second = phone.sync(&world).unwrap();
+    let second = phone.syncs(&world);
     assert_eq!(second.healed, 0);
     println!("first sync {} B, after the split {} B", first.bytes_down, second.bytes_down);
     assert!(second.bytes_down < first.bytes_down * 3, "no more than a first sync and what left");
-    let held = phone.engine().status().unwrap().records;
+    let held = phone.status().records;
     assert_eq!(held, homes.len() as u64 * 6);
-    let third = phone.sync(&world).unwrap();
+    let third = phone.syncs(&world);
     assert_eq!((third.changed, third.round_trips), (0, 1));
 }

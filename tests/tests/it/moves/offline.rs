@@ -2,7 +2,8 @@
 
 use gridledger_client::{Intents, SentState, SyncReport};
 use gridledger_core::calendar::DAY_MS as DAY;
-use gridledger_tests::planning::{Home, apply, approved, carry_out, grid, place, stewards, verified};
+use gridledger_tests::json::items;
+use gridledger_tests::planning::{Home, apply, approved, carry_out, grid, place, stewards};
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Value, json};
 
@@ -28,13 +29,11 @@ fn street() -> (World, Phone, Phone, Home, Home) {
         world.user(login, "grid_worker", "G1");
     }
     world.user("h1", "grid_head", "G1");
-    let (mut a, mut b) = (world.phone("w1", 0), world.phone("w2", 0));
-    a.sync(&world).unwrap();
-    b.sync(&world).unwrap();
+    let (mut a, mut b) = (world.enrolled_phone("w1"), world.enrolled_phone("w2"));
     let river = Home::on(&mut a, "G1", "滨河路", "1号");
     let people = Home::on(&mut a, "G1", "人民路", "2号");
-    a.sync(&world).unwrap();
-    b.sync(&world).unwrap();
+    a.syncs(&world);
+    b.syncs(&world);
     (world, a, b, river, people)
 }
 
@@ -42,16 +41,16 @@ fn street() -> (World, Phone, Phone, Home, Home) {
 #[track_caller]
 fn settled(world: &World, phone: &mut Phone) {
     for _ in 0..4 {
-        let report = phone.sync(world).unwrap();
+        let report = phone.syncs(world);
         assert_eq!((report.refused, report.healed), (0, 0), "{report:?}");
     }
-    verified(world);
-    let status = phone.engine().status().unwrap();
+    world.is_whole();
+    let status = phone.status();
     assert_eq!((status.unsent, status.attention), (0, 0), "{status:?}");
 }
 
 fn shows(phone: &mut Phone, home: &Home) -> usize {
-    let mut there = |id: &gridledger_client::RecordId| phone.engine().for_check().get(*id).unwrap().is_some();
+    let mut there = |id: &gridledger_client::RecordId| phone.find(*id).is_some();
     let records = home.records();
     records.iter().filter(|id| there(id)).count()
 }
@@ -71,7 +70,7 @@ fn a_record_and_all_that_refers_to_it_move_together() {
     // For the days of the hand-over both see both.
     for phone in [&mut a, &mut b] {
         assert_eq!((shows(phone, &river), shows(phone, &people)), (6, 6));
-        let moved = phone.engine().for_check().get(river.household).unwrap().unwrap();
+        let moved = phone.record(river.household);
         assert_eq!((moved.area.as_str(), moved.moving), ("N1", false));
     }
     world.pass(7 * DAY);
@@ -87,8 +86,7 @@ fn edits_made_on_the_old_grid_land_on_the_record_where_it_is() {
     let number = approved(&world, &in_two());
     // Both are out of signal from here on.
     let edit = |phone: &mut Phone, field: &str, value: &str| {
-        let edited = phone.engine().edit(river.household, Intents::new().put(field, value));
-        edited.unwrap();
+        phone.edits(river.household, Intents::new().put(field, value));
     };
     edit(&mut a, "label", "三楼北");
     apply(&world, number);
@@ -97,7 +95,7 @@ fn edits_made_on_the_old_grid_land_on_the_record_where_it_is() {
     settled(&world, &mut b);
     settled(&world, &mut a);
     for phone in [&mut a, &mut b] {
-        let view = phone.engine().for_check().get(river.household).unwrap().unwrap().view;
+        let view = phone.record(river.household).view;
         assert_eq!((&view["label"], &view["status"]), (&json!("三楼北"), &json!("vacant")));
     }
     assert_eq!(place(&world, river.household), "N1");
@@ -116,9 +114,9 @@ fn what_is_taken_down_in_a_grid_that_is_gone_is_put_where_it_belongs() {
         .put("address_text", "滨河路 12号门口")
         .put("category", "neighbour_dispute")
         .event("report", serde_json::Map::new());
-    let lamp = b.engine().create("ticket", "G1", street).unwrap().record;
+    let lamp = b.creates("ticket", "G1", street);
     let again = Intents::new().put("title", "路灯不亮");
-    b.engine().edit(lamp, again).unwrap();
+    b.edits(lamp, again);
     settled(&world, &mut b);
     for record in river.records().into_iter().chain([lamp]) {
         assert_eq!(place(&world, record), "N1");
@@ -128,7 +126,7 @@ fn what_is_taken_down_in_a_grid_that_is_gone_is_put_where_it_belongs() {
     }
     settled(&world, &mut a);
     assert_eq!((shows(&mut a, &river), shows(&mut a, &lane)), (6, 6));
-    assert_eq!(a.engine().for_check().get(lamp).unwrap().unwrap().view["title"], "路灯不亮");
+    a.shows(lamp, "title", "路灯不亮");
 }
 
 #[test]
@@ -136,18 +134,15 @@ fn a_phone_out_for_eight_days_loses_nothing_and_keeps_nothing_it_may_not_read() 
     let (world, mut a, mut b, river, people) = street();
     carry_out(&world, &in_two());
     let note = Intents::new().append("notes", "约好周五再来");
-    let edit = b.engine().edit(river.household, note).unwrap();
+    let edit = b.edits(river.household, note);
     let fresh = Home::on(&mut b, "G1", "滨河路", "7号");
     world.pass(8 * DAY);
     settled(&world, &mut b);
     settled(&world, &mut a);
-    assert_eq!(
-        a.engine().for_check().get(river.household).unwrap().unwrap().view["notes"].as_array().unwrap().len(),
-        1
-    );
+    assert_eq!(items(&a.view(river.household)["notes"]).len(), 1);
     assert_eq!((shows(&mut a, &river), shows(&mut a, &fresh)), (6, 6));
     assert_eq!((shows(&mut b, &river), shows(&mut b, &fresh), shows(&mut b, &people)), (0, 0, 6));
-    let states = b.engine().receipts(100).unwrap();
+    let states = b.receipts();
     let decided = |n| states.iter().find(|(of, ..)| *of == n).map(|(_, _, _, state)| *state);
     assert!(matches!(decided(edit.n), Some(SentState::Sent | SentState::InLedger)));
 }
@@ -163,20 +158,20 @@ fn a_phone_sheds_nothing_that_is_not_sent() {
     carry_out(&world, &half);
     world.pass(8 * DAY);
     // The answer was asked for before the edit was made, and says that the record left.
-    b.sync_over(&world, gridledger_tests::world::Line::AnswerLost).unwrap();
+    b.syncs_over(&world, gridledger_tests::world::Line::AnswerLost);
     let answer = b.last_answer().to_vec();
-    b.engine().edit(river.household, Intents::new().put("label", "半路")).unwrap();
+    b.puts(river.household, "label", "半路");
     b.receive(&answer, &mut SyncReport::default()).unwrap();
-    let kept = b.engine().for_check().get(river.household).unwrap().unwrap();
+    let kept = b.record(river.household);
     assert_eq!((kept.view["label"].as_str(), kept.moving, kept.pending), (Some("半路"), true, 1));
     // It can be gone on with, and closed and opened.
-    b.engine().edit(river.household, Intents::new().put("status", "vacant")).unwrap();
+    b.puts(river.household, "status", "vacant");
     b.close();
-    assert!(b.engine().for_check().get(river.household).unwrap().unwrap().moving);
+    assert!(b.record(river.household).moving);
     settled(&world, &mut b);
-    assert!(b.engine().for_check().get(river.household).unwrap().is_none());
+    b.lacks(river.household);
     settled(&world, &mut a);
-    let view = a.engine().for_check().get(river.household).unwrap().unwrap().view;
+    let view = a.view(river.household);
     assert_eq!((&view["label"], &view["status"]), (&json!("半路"), &json!("vacant")));
 }
 
@@ -184,12 +179,11 @@ fn a_phone_sheds_nothing_that_is_not_sent() {
 fn two_grids_become_one() {
     let (world, mut a, _, river, _) = street();
     world.user("w3", "grid_worker", "G2");
-    let mut c = world.phone("w3", 0);
-    c.sync(&world).unwrap();
+    let mut c = world.enrolled_phone("w3");
     let other = Home::on(&mut c, "G2", "人民路", "30号");
-    c.sync(&world).unwrap();
+    c.syncs(&world);
     carry_out(&world, &json!({ "merges": [{ "areas": ["G1", "G2"], "into": "G2" }] }));
-    a.engine().edit(river.household, Intents::new().put("label", "老名字")).unwrap();
+    a.puts(river.household, "label", "老名字");
     let fresh = Home::on(&mut a, "G1", "滨河路", "5号");
     settled(&world, &mut a);
     settled(&world, &mut c);
@@ -197,7 +191,7 @@ fn two_grids_become_one() {
         assert_eq!(shows(&mut c, home), 6);
         assert!(home.records().iter().all(|record| place(&world, *record) == "G2"));
     }
-    assert_eq!(c.engine().for_check().get(river.household).unwrap().unwrap().view["label"], "老名字");
+    c.shows(river.household, "label", "老名字");
 }
 
 #[test]

@@ -138,8 +138,8 @@ fn a_plan_gives_no_role_that_neither_of_the_two_could_give() {
     step(&world, SECOND, head, "approve").expect("an approval");
     step(&world, SECOND, worker, "approve").expect("an approval");
     step(&world, FIRST, head, "apply").expect("it is carried out");
-    let user = world.service.store.user_by_login("w1").unwrap().unwrap();
-    let grants = world.service.store.grants(user.no).unwrap();
+    let user = world.account("w1");
+    let grants = world.store().grants(user.no);
     let roles: Vec<_> = grants.iter().map(|grant| (grant.role.as_str(), grant.area)).collect();
     assert!(roles.contains(&("grid_head", world.area("N1"))), "{roles:?}");
 }

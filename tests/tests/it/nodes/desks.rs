@@ -1,5 +1,6 @@
 //! One person who writes at several nodes at once.
 
+use gridledger_tests::json::{number, text};
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ fn one_person_writes_at_three_nodes_at_once() {
                     assert_eq!(answer.status, 200, "{answer:?}");
                     let verdict = answer.json()["verdicts"][0].clone();
                     assert_eq!(verdict["stored"], true, "{verdict}");
-                    verdict["n"].as_u64().expect("a number")
+                    number(&verdict["n"])
                 };
                 (0..20).map(write).collect::<Vec<u64>>()
             })
@@ -67,7 +68,7 @@ fn three_nodes_write_one_chain_of_reads() {
         "intents": [{ "op": "put", "field": "address", "value": { "road": "滨河路", "room": "401" } }],
     });
     let record = post(farm.front(), &token, "/v1/entries", &home).json()["verdicts"][0]["record"].clone();
-    let record = record.as_str().expect("a record");
+    let record = text(&record);
     std::thread::scope(|scope| {
         for node in 0..3 {
             let (farm, token) = (&farm, &token);

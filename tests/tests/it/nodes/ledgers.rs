@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use gridledger_tests::cluster;
+use gridledger_tests::json::{items, text};
 use serde_json::{Value, json};
 
 use super::{Farm, PASSWORD, goes_on, made, post};
@@ -25,8 +26,8 @@ impl Shown {
             let answer = farm.front().get_as(token, &path);
             assert_eq!(answer.status, 200, "{answer:?}");
             let page = answer.json();
-            for row in page["rows"].as_array().expect("rows") {
-                let note = row["coverage_note"].as_str().expect("a note").to_owned();
+            for row in items(&page["rows"]) {
+                let note = text(&row["coverage_note"]).to_owned();
                 *self.notes.entry(note).or_default() += 1;
             }
             self.cursor = page["cursor"].as_str().map(str::to_owned);

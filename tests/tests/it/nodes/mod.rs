@@ -27,6 +27,7 @@ use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_tests::at_rest;
 use gridledger_tests::cluster::Cluster;
 use gridledger_tests::desk::{Answer, Door};
+use gridledger_tests::forms;
 use gridledger_tests::proxy::Proxy;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -183,10 +184,7 @@ pub(super) fn on_network<T>(work: impl Future<Output = T>) -> T {
 
 /// A patrol's intents.
 pub(super) fn patrol(note: &str) -> Intents {
-    Intents::new()
-        .put("started", 1_767_571_200_000_i64)
-        .put("coverage_note", note)
-        .increment("posters_removed", 1)
+    forms::patrol(note).increment("posters_removed", 1)
 }
 
 /// Syncs until it gets through; what was cut goes on.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use gridledger_tests::cluster;
 use gridledger_tests::desk::{Answer, Desk, Door};
+use gridledger_tests::json::{items, text};
 use serde_json::json;
 
 use super::{Farm, PASSWORD, made, post};
@@ -25,7 +26,7 @@ fn waiting() -> Waiting {
     let (writer, _) = farm.front().sign_in("w1", PASSWORD);
     let (reader, _) = farm.front().sign_in("dc", PASSWORD);
     let page = farm.door(0).get_as(&reader, "/v1/ledgers/patrol?area=G1").json();
-    let cursor = page["cursor"].as_str().expect("a cursor").to_owned();
+    let cursor = text(&page["cursor"]).to_owned();
     Waiting { farm, writer, reader, cursor }
 }
 
@@ -43,7 +44,7 @@ impl Waiting {
             assert_eq!(written.json()["verdicts"][0]["stored"], true);
             let stored = Instant::now();
             let shown = pull.join().expect("a pull").json();
-            let notes = shown["rows"].as_array().expect("rows");
+            let notes = items(&shown["rows"]);
             assert!(notes.iter().any(|row| row["coverage_note"] == note), "{shown}");
             stored.elapsed()
         })
@@ -53,7 +54,7 @@ impl Waiting {
 #[test]
 fn a_pull_is_woken_by_what_another_node_stored() {
     let mut waiting = waiting();
-    let page = |pull: Answer| pull.json()["cursor"].as_str().expect("a cursor").to_owned();
+    let page = |pull: Answer| text(&pull.json()["cursor"]).to_owned();
     waiting.cursor = page(waiting.pull(0, "&area=G1"));
     waiting.wakes("一");
     waiting.cursor = page(waiting.pull(0, "&area=G1"));
@@ -83,7 +84,7 @@ fn a_pull_is_woken_although_the_listening_connections_were_lost() {
     let mut database = cluster::client(&waiting.farm.url);
     for round in 0..3 {
         let page = waiting.pull(0, "&area=G1").json();
-        waiting.cursor = page["cursor"].as_str().expect("a cursor").to_owned();
+        waiting.cursor = text(&page["cursor"]).to_owned();
         let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                      WHERE datname = current_database() AND query LIKE 'LISTEN%'";
         let ended = database.query_one(ended, &[]).expect("a number").get::<_, i64>(0);
@@ -124,14 +125,14 @@ fn a_single_node_wakes_who_waits_and_lets_go_when_it_stops() {
             std::thread::yield_now();
         }
     };
-    let cursor = pull("", 0)["cursor"].as_str().expect("a cursor").to_owned();
+    let cursor = text(&pull("", 0)["cursor"]).to_owned();
     let cursor = std::thread::scope(|scope| {
         let shown = scope.spawn(|| pull(&cursor, WAIT));
         waits();
         assert_eq!(post(door, &token, "/v1/entries", &made("G1", "一")).status, 200);
         let shown = shown.join().expect("a pull");
         assert_eq!(shown["rows"][0]["coverage_note"], "一", "{shown}");
-        shown["cursor"].as_str().expect("a cursor").to_owned()
+        text(&shown["cursor"]).to_owned()
     });
     std::thread::scope(|scope| {
         let shown = scope.spawn(|| pull(&cursor, WAIT));

@@ -3,7 +3,6 @@
 
 use gridledger_schema::code::Code;
 use gridledger_server::desk::lost;
-use gridledger_tests::office::Clerk;
 use serde_json::json;
 
 use super::{count_one_more, household, label, patrol, settle, shown, shown_label, two};
@@ -25,18 +24,18 @@ fn what_a_lost_phone_had_written_is_told_by_name_and_can_be_saved_again() {
     settle(&world, &mut [&mut a, &mut b]);
     drop(b);
     world.restore(&backup);
-    a.sync(&world).expect("a sync");
+    a.syncs(&world);
     assert_eq!(shown_label(&mut a, house).as_deref(), Some("three"), "shown until it is known to be lost");
-    assert!(a.engine().lost().expect("the list").is_empty());
+    assert!(a.lost().is_empty());
     world.pass(25 * HOUR_MS);
     settle(&world, &mut [&mut a]);
     assert_eq!(shown_label(&mut a, house).as_deref(), Some("one"));
     assert_eq!(shown(&mut a, walk), (1, 1, 0));
     assert_eq!(shown_label(&mut a, made), None);
 
-    let told = a.engine().lost().expect("the list");
+    let told = a.lost();
     let of = |record| told.iter().find(|lost| lost.record == record).expect("it is told");
-    assert_eq!((told.len(), a.engine().status().expect("a status").attention), (3, 3));
+    assert_eq!((told.len(), a.status().attention), (3, 3));
     assert_eq!((of(house).changes, of(walk).changes, of(made).changes), (2, 1, 1));
     assert_eq!((of(house).here, of(made).here), (true, false));
     let values = json!(of(house).values);
@@ -50,22 +49,22 @@ fn what_a_lost_phone_had_written_is_told_by_name_and_can_be_saved_again() {
     assert!(listed.iter().all(|row| row["author"] == "w2" && row["area"] == "G1"), "{listed:?}");
     world.user("s1", "general_grid_head", "C");
     let ask = |login: &str| {
-        let clerk = Clerk::new(&world.service, login);
+        let clerk = world.clerk(login);
         lost::list(&clerk.reader(), &lost::Question::default())
     };
     assert_eq!(ask("s1").expect("who supervises is told")["lost"], json!(listed));
     assert_eq!(ask("w1").expect_err("a worker is not").code(), Code::Forbidden);
 
     // Saved again, or let go.
-    a.engine().save_lost(house).expect("saved again");
-    a.engine().save_lost(walk).expect("saved again");
-    let again = a.engine().save_lost(made).expect("saved again").record;
+    a.saves_lost(house); // saved again
+    a.saves_lost(walk); // saved again
+    let again = a.saves_lost(made).record;
     assert_ne!(again, made);
     settle(&world, &mut [&mut a]);
     assert_eq!(shown_label(&mut a, house).as_deref(), Some("three"));
     assert_eq!(shown(&mut a, walk), (2, 2, 0));
     assert_eq!(shown_label(&mut a, again).as_deref(), Some("made by b"));
-    assert!(a.engine().lost().expect("the list").is_empty());
+    assert!(a.lost().is_empty());
 }
 
 #[test]
@@ -79,11 +78,11 @@ fn what_comes_back_late_is_told_lost_no_longer() {
     world.restore(&backup);
     world.pass(25 * HOUR_MS);
     settle(&world, &mut [&mut a]);
-    assert_eq!(a.engine().lost().expect("the list").len(), 1);
+    assert_eq!(a.lost().len(), 1);
     assert_eq!(lost::missing(&world.service, |_| true).expect("the list").len(), 1);
     settle(&world, &mut [&mut b, &mut a]);
     assert_eq!(shown_label(&mut a, house).as_deref(), Some("two"));
-    assert!(a.engine().lost().expect("the list").is_empty());
+    assert!(a.lost().is_empty());
     assert!(lost::missing(&world.service, |_| true).expect("the list").is_empty());
 }
 
@@ -99,7 +98,7 @@ fn what_is_lost_can_be_let_go() {
     world.pass(25 * HOUR_MS);
     settle(&world, &mut [&mut a]);
     a.engine().dismiss_lost(house).expect("let go");
-    assert!(a.engine().lost().expect("the list").is_empty());
+    assert!(a.lost().is_empty());
     assert!(a.engine().dismiss_lost(house).is_err());
     // The office's list keeps it.
     assert_eq!(lost::missing(&world.service, |_| true).expect("the list").len(), 1);

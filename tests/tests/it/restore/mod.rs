@@ -15,9 +15,8 @@ use gridledger_client::{Intents, Query, RecordId};
 use gridledger_schema::code::Code;
 use gridledger_schema::wire::RecoveryPhase;
 use gridledger_server::desk::writing::submit;
-use gridledger_server::operate::verify::verify;
 use gridledger_server::store::StoreError;
-use gridledger_tests::office::{self, Clerk, creating, put};
+use gridledger_tests::office::{creating, put};
 use gridledger_tests::world::{Line, Phone, World};
 use serde_json::json;
 
@@ -30,9 +29,7 @@ fn two_in(world: World) -> (World, Phone, Phone) {
     world.user("w1", "grid_worker", "G1");
     world.user("w2", "grid_worker", "G1");
     world.dwelling("G1");
-    let (mut a, mut b) = (world.phone("w1", 0), world.phone("w2", 0));
-    a.sync(&world).expect("a first sync");
-    b.sync(&world).expect("a first sync");
+    let (a, b) = (world.enrolled_phone("w1"), world.enrolled_phone("w2"));
     (world, a, b)
 }
 
@@ -41,35 +38,33 @@ fn patrol(phone: &mut Phone, note: &str) -> RecordId {
         .put("started", 1_767_571_200_000_i64)
         .add("companions", note)
         .increment("posters_removed", 1);
-    let saved = phone.engine().create("patrol", "G1", intents);
-    saved.expect("a patrol").record
+    phone.creates("patrol", "G1", intents)
 }
 
 fn household(phone: &mut Phone, label: &str) -> RecordId {
-    let dwellings = phone.engine().list(&Query::of_type("dwelling")).expect("the store");
+    let dwellings = phone.masked_records(&Query::of_type("dwelling"));
     let intents = Intents::new().put("dwelling_id", dwellings[0].id.to_string()).put("label", label);
-    let saved = phone.engine().create("household", "G1", intents);
-    saved.expect("a household").record
+    phone.creates("household", "G1", intents)
 }
 
 fn label(phone: &mut Phone, record: RecordId, label: &str) {
     let intents = Intents::new().put("label", label);
-    phone.engine().edit(record, intents).expect("an edit");
+    phone.edits(record, intents);
 }
 
 fn shown_label(phone: &mut Phone, record: RecordId) -> Option<String> {
-    let found = phone.engine().for_check().get(record).expect("the store");
+    let found = phone.find(record);
     Some(found?.view["label"].as_str()?.to_owned())
 }
 
 fn count_one_more(phone: &mut Phone, record: RecordId, note: &str) {
     let intents = Intents::new().increment("posters_removed", 1).add("companions", note);
-    phone.engine().edit(record, intents).expect("an edit");
+    phone.edits(record, intents);
 }
 
 /// Of a patrol: how many were removed, with how many companions, and how many edits wait.
 fn shown(phone: &mut Phone, record: RecordId) -> (i64, usize, u32) {
-    let found = phone.engine().for_check().get(record).expect("the store");
+    let found = phone.find(record);
     let found = found.expect("the record is shown");
     (
         found.view["posters_removed"].as_i64().expect("a count"),
@@ -83,7 +78,7 @@ fn settle(world: &World, phones: &mut [&mut Phone]) {
     for _ in 0..12 {
         let mut quiet = true;
         for phone in phones.iter_mut() {
-            let report = phone.sync(world).expect("a sync");
+            let report = phone.syncs(world);
             assert_eq!(report.healed, 0, "the digests are equal");
             quiet &= report.changed == 0 && report.decided == 0 && report.round_trips == 1;
         }
@@ -96,22 +91,20 @@ fn settle(world: &World, phones: &mut [&mut Phone]) {
 
 /// Equal on the server and on every phone, and the store is what its entries make.
 fn all_hold(world: &World, phones: &mut [&mut Phone], wanted: &[(RecordId, i64)]) {
-    let report = verify(&world.service).expect("the store");
-    assert!(report.is_whole(), "{:?}", report.listed);
+    world.is_whole();
     for phone in phones.iter_mut() {
         for (record, count) in wanted {
             assert_eq!(shown(phone, *record), (*count, *count as usize, 0));
         }
-        let all = phone.engine().for_check().list(&Query::default()).expect("a list");
+        let all = phone.all_records();
         // Beside the dwelling that households are in.
         let noted = all.iter().filter(|record| record.record_type != "dwelling");
         assert_eq!(noted.count(), wanted.len());
-        let status = phone.engine().status().expect("a status");
+        let status = phone.status();
         assert_eq!((status.unsent, status.attention), (0, 0), "{status:?}");
     }
     for (record, count) in wanted {
-        let row = world.service.store.ledger_row(*record).expect("the ledger").expect("a row");
-        assert_eq!(row.views[0].1["posters_removed"], *count);
+        assert_eq!(world.ledger_view(*record)["posters_removed"], *count);
     }
 }
 
@@ -131,7 +124,7 @@ fn what_was_acknowledged_since_the_backup_comes_back_once() {
     world.pass(3_600_000);
     world.restore(&backup);
     // B comes first: what it did on what A has still to bring back waits, and all of it stays on the screen.
-    b.sync(&world).expect("a sync");
+    b.syncs(&world);
     assert_eq!(shown(&mut b, new), (3, 3, 1));
     assert_eq!(shown(&mut b, old), (2, 2, 0));
     settle(&world, &mut [&mut a, &mut b]);
@@ -154,7 +147,7 @@ fn who_had_seen_a_value_still_overrules_it() {
     settle(&world, &mut [&mut a, &mut b]);
     world.pass(3_600_000);
     world.restore(&backup);
-    b.sync(&world).expect("a sync");
+    b.syncs(&world);
     assert_eq!(shown_label(&mut b, house).as_deref(), Some("three"));
     // Made while the record is shown from before: it has seen what is shown.
     label(&mut b, house, "four");
@@ -162,19 +155,19 @@ fn who_had_seen_a_value_still_overrules_it() {
     settle(&world, &mut [&mut a, &mut b]);
     for phone in [&mut a, &mut b] {
         assert_eq!(shown_label(phone, house).as_deref(), Some("four"));
-        let conflicts = phone.engine().for_check().conflicts(None).expect("conflicts");
+        let conflicts = phone.conflicts(None);
         assert!(conflicts.is_empty(), "{conflicts:?}");
     }
-    assert!(verify(&world.service).expect("the store").is_whole());
+    world.is_whole();
 }
 
 #[test]
 fn a_phone_that_was_out_at_backup_and_restore_brings_everything() {
     let (mut world, mut a, mut b) = two();
     let (first, mut out) = (patrol(&mut a, "p0"), world.phone("w2", 0));
-    out.sync(&world).expect("a first sync");
+    out.syncs(&world);
     settle(&world, &mut [&mut a, &mut b]);
-    out.sync(&world).expect("a sync");
+    out.syncs(&world);
     // Out from here on, with work on what it has and work of its own.
     count_one_more(&mut out, first, "p1");
     let own = patrol(&mut out, "o0");
@@ -202,18 +195,18 @@ fn a_second_restore_in_the_middle_loses_nothing() {
     world.pass(60_000);
     world.restore(&backup);
     // A has moved and brought its part; B has moved and brought nothing yet.
-    a.sync(&world).expect("a sync");
+    a.syncs(&world);
     let middle = world.backup("middle.db");
-    b.sync_over(&world, Line::AnswerLost).expect("a sync");
+    b.syncs_over(&world, Line::AnswerLost);
     count_one_more(&mut b, old, "p2");
     world.pass(60_000);
     world.restore(&backup);
-    b.sync(&world).expect("a sync");
+    b.syncs(&world);
     assert_eq!(shown(&mut b, old), (3, 3, 1));
     assert_eq!(shown(&mut b, new), (2, 2, 1));
     world.pass(60_000);
     world.restore(&middle);
-    b.sync(&world).expect("a sync");
+    b.syncs(&world);
     assert_eq!(shown(&mut b, old), (3, 3, 1));
     settle(&world, &mut [&mut a, &mut b]);
     all_hold(&world, &mut [&mut a, &mut b], &[(old, 3), (new, 2)]);
@@ -230,15 +223,15 @@ fn desks_and_new_work_wait_while_the_server_gathers() {
     settle(&world, &mut [&mut a, &mut b]);
     world.restore(&backup);
     let created = |world: &World| {
-        let clerk = Clerk::new(&world.service, "d1");
+        let clerk = world.clerk("d1");
         let patrol = creating("patrol", "G1", put("started", json!(1_767_571_200_000_i64)));
         submit(&world.service, &clerk.user, vec![patrol])
     };
     let refused = created(&world).expect_err("it gathers");
     assert!(matches!(refused, StoreError::Recovering));
     let new = patrol(&mut a, "n0");
-    a.sync(&world).expect("a sync");
-    let status = a.engine().status().expect("a status");
+    a.syncs(&world);
+    let status = a.status();
     assert_eq!(status.unsent, 1, "what is new waits on the phone");
     assert_eq!(status.trouble.map(|trouble| trouble.code), Some(Code::Recovering));
     settle(&world, &mut [&mut b, &mut a]);
@@ -247,7 +240,7 @@ fn desks_and_new_work_wait_while_the_server_gathers() {
     assert!(made.record.is_some(), "{made:?}");
     // Whoever comes late finds it over, and a server that starts again does too.
     world.restart();
-    let phase = world.service.recovery_phase().expect("the phase");
+    let phase = world.recovery_phase();
     assert_eq!(phase, RecoveryPhase::Over);
 }
 
@@ -259,7 +252,7 @@ fn what_many_receipts_prove_comes_back_without_rights() {
     let backup = world.backup("backup.db");
     for i in 0..WALKS {
         patrol(&mut a, &format!("walk {i}"));
-        a.sync(&world).expect("a sync");
+        a.syncs(&world);
     }
     world.pass(1_000);
     world.restore(&backup);
@@ -268,23 +261,21 @@ fn what_many_receipts_prove_comes_back_without_rights() {
     world.pass(40 * DAY_MS);
     world.service.confirm_clock().expect("an operator looks");
     for _ in 0..4 {
-        a.sync(&world).expect("a sync");
-        b.sync(&world).expect("a sync");
+        a.syncs(&world);
+        b.syncs(&world);
     }
-    let held = b.engine().for_check().list(&Query::of_type("patrol"));
-    assert_eq!(held.expect("a list").len(), WALKS);
-    assert_eq!(a.engine().status().expect("a status").attention, 0);
+    assert_eq!(b.records_of("patrol").len(), WALKS);
+    assert_eq!(a.status().attention, 0);
 }
 
 #[test]
 fn a_backup_made_under_load_brings_every_acknowledged_edit_back_once() {
     const PHONES: usize = 4;
     const ROUNDS: i64 = 12;
-    let mut world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
+    let mut world = World::staffed(1, &[("w1", "grid_worker", "G1")]);
     let mut phones: Vec<Phone> = (0..PHONES).map(|_| world.phone("w1", 0)).collect();
     for phone in &mut phones {
-        phone.sync(&world).expect("a first sync");
+        phone.syncs(&world);
     }
     let shared = patrol(&mut phones[0], "s0");
     settle(&world, &mut phones.iter_mut().collect::<Vec<_>>());
@@ -298,7 +289,7 @@ fn a_backup_made_under_load_brings_every_acknowledged_edit_back_once() {
                 for round in 0..ROUNDS {
                     patrol(phone, &format!("{index}.{round}"));
                     count_one_more(phone, shared, &format!("s{index}.{round}"));
-                    phone.sync(world).expect("a sync");
+                    phone.syncs(world);
                     if round == ROUNDS / 2 {
                         halfway.wait();
                     }
@@ -316,12 +307,11 @@ fn a_backup_made_under_load_brings_every_acknowledged_edit_back_once() {
     settle(&world, &mut all);
     assert_eq!(shown(all[0], shared).0, 1 + PHONES as i64 * ROUNDS);
     for phone in &mut all {
-        let held = phone.engine().for_check().list(&Query::default()).expect("a list");
+        let held = phone.all_records();
         assert_eq!(held.len(), saved);
         assert!(held.iter().all(|record| record.pending == 0));
-        assert!(phone.engine().lost().expect("the list").is_empty());
-        assert!(phone.engine().attention().expect("the list").is_empty());
+        assert!(phone.lost().is_empty());
+        assert!(phone.attention().is_empty());
     }
-    let report = verify(&world.service).expect("the store");
-    assert!(report.is_whole(), "{:?}", report.listed);
+    world.is_whole();
 }

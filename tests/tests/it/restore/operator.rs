@@ -1,8 +1,8 @@
 //! The drill of `docs/operations.md` on Postgres: its own tools put the database back, one command begins the generation.
 
-use gridledger_core::calendar::DAY_MS;
 use std::process::ExitCode;
 
+use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::code::Code;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::Settings;
@@ -58,8 +58,7 @@ fn a_node_that_served_while_the_database_was_restored_stops() {
     settings.take("store", &url, "test").expect("an address");
     let mut world = World::at(1, SchemaSet::builtin(), settings.store);
     world.user("w1", "grid_worker", "G1");
-    let mut phone = world.phone("w1", 0);
-    phone.sync(&world).expect("a sync");
+    let mut phone = world.enrolled_phone("w1");
     let beside = Store::open_postgres(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
     let (at, day) = (world.service.now(), DAY_MS);
     let new = NewGeneration { at, until: at + day, active_ms: day };
@@ -71,6 +70,6 @@ fn a_node_that_served_while_the_database_was_restored_stops() {
     let advice = world.service.set_back_advice().expect("the store");
     assert!(advice.expect("it says so").ends_with("start this node again"));
     world.restart();
-    phone.sync(&world).expect("it moves on");
-    phone.sync(&world).expect("a sync");
+    phone.syncs(&world); // it moves on
+    phone.syncs(&world);
 }

@@ -23,9 +23,7 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let mut world = World::new(1);
-    world.user("w1", "grid_worker", "G1");
-    world.user("w2", "grid_worker", "G1");
+    let mut world = World::staffed(1, &[("w1", "grid_worker", "G1"), ("w2", "grid_worker", "G1")]);
     let mut device = Attacker::enrol(&world, "w1", 7);
     // Somebody else is waited for, so that nothing new is taken.
     Attacker::enrol(&world, "w2", 8);
@@ -77,7 +75,7 @@ fn what_receipts_prove_keeps_its_verdict_and_what_is_new_waits() {
     assert_eq!(said(&outcome), (2, vec![(2, Code::FieldForbidden)], Some(Code::Recovering)));
     let outcome = scene.offer(receipts);
     assert_eq!(said(&outcome), (3, vec![(2, Code::FieldForbidden)], None));
-    assert!(verify(&scene.world.service).expect("the store").is_whole());
+    scene.world.is_whole();
     // Once more: the same verdicts.
     let outcome = scene.offer(Vec::new());
     assert_eq!(said(&outcome), (3, vec![(2, Code::FieldForbidden)], None));
@@ -134,10 +132,10 @@ fn an_offer_that_meets_another_entry_in_its_place_is_kept_as_evidence() {
     scene.entries = offered;
     let outcome = scene.offer(receipts);
     assert_eq!(said(&outcome).2, Some(Code::FeedForked));
-    let kept = scene.world.service.store.displaced().expect("the store");
+    let kept = scene.world.store().displaced();
     let [(feed, 1, body)] = &kept[..] else { panic!("{kept:?}") };
     assert_eq!((*feed, body.is_empty()), (scene.device.feed, false));
-    assert!(verify(&scene.world.service).expect("the store").is_whole());
+    scene.world.is_whole();
     // It can be erased with its record, and by itself; and it does not stay for ever.
     let record = scene.entries[0].record(scene.device.feed);
     let service = &scene.world.service;
@@ -206,9 +204,8 @@ fn a_request_of_another_generation_is_told_so_and_nothing_of_it_is_taken() {
     assert!(gridledger_core::recovery::verify(&key, notice));
     assert_eq!((notice.former, notice.epoch), (former, scene.world.service.identity.epoch));
     assert_eq!(notice.known, [(scene.device.feed, 0)]);
-    assert_eq!(scene.world.service.store.feed_head(scene.device.feed).expect("the feed").0, 0);
-    let phase = scene.world.service.recovery_phase();
-    assert_eq!(phase.expect("the phase"), RecoveryPhase::Gathering);
+    assert_eq!(scene.world.store().feed_head(scene.device.feed).0, 0);
+    assert_eq!(scene.world.recovery_phase(), RecoveryPhase::Gathering);
 }
 
 #[test]
@@ -255,7 +252,7 @@ fn an_entry_before_one_that_lost_what_it_said_is_not_proven_by_what_comes_after(
     scene.device.counter += 10;
     let outcome = scene.device.send(&scene.world, &request);
     assert_eq!(said(&outcome), (3, vec![(2, Code::Erased)], None));
-    assert!(verify(&scene.world.service).expect("the store").is_whole());
+    scene.world.is_whole();
 }
 
 #[test]

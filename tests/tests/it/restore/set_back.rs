@@ -25,7 +25,7 @@ fn is_behind(result: Result<gridledger_client::SyncReport, SyncFailure>) -> bool
 }
 
 fn is_set_back(world: &World) -> bool {
-    world.service.why_set_back().expect("the store").is_some()
+    world.is_set_back()
 }
 
 /// A phone that has heard of nothing works on, until the log is longer than it was.
@@ -33,7 +33,7 @@ fn works_on(world: &World, phone: &mut Phone) {
     for i in 0..4 {
         patrol(phone, &format!("walk {i}"));
     }
-    phone.sync(world).expect("a sync");
+    phone.syncs(world);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_store_set_back_takes_nothing_and_loses_nothing() {
     assert!(is_behind(b.sync(&world)));
     world.restart();
     assert!(is_set_back(&world), "a restart does not forget it");
-    let clerk = Clerk::new(&world.service, "d1");
+    let clerk = world.clerk("d1");
     let at_a_desk = creating("patrol", "G1", put("started", json!(1_767_571_200_000_i64)));
     let refused = submit(&world.service, &clerk.user, vec![at_a_desk]).expect_err("it takes nothing");
     assert!(matches!(refused, StoreError::SetBack));
@@ -69,13 +69,13 @@ fn a_store_set_back_takes_nothing_and_loses_nothing() {
     world.restore_in_place();
     assert!(!is_set_back(&world));
     settle(&world, &mut [&mut a, &mut b]);
-    assert!(verify(&world.service).expect("the store").is_whole());
+    world.is_whole();
     for phone in [&mut a, &mut b] {
         assert_eq!(shown_label(phone, house).as_deref(), Some("after"));
         for record in [walk, new] {
             assert_eq!(shown(phone, record), (1, 1, 0));
         }
-        let status = phone.engine().status().expect("a status");
+        let status = phone.status();
         assert_eq!((status.unsent, status.attention), (0, 0), "{status:?}");
     }
 }
@@ -87,11 +87,11 @@ fn a_store_set_back_that_went_on_is_noticed_before_a_phone_lets_go_of_anything()
     settle(&world, &mut [&mut a, &mut b]);
     let backup = world.backup("snapshot.db");
     label(&mut a, house, "after");
-    a.sync(&world).expect("a sync");
+    a.syncs(&world);
     set_back(&mut world, &backup);
     // The other phone has heard of nothing and works on: the log grows beyond what was lost.
     let walks: Vec<RecordId> = (0..4).map(|i| patrol(&mut b, &format!("walk {i}"))).collect();
-    b.sync(&world).expect("a sync");
+    b.syncs(&world);
     assert!(!is_set_back(&world));
     // Equal in length, other in content: the sums differ, and the phone shows its receipts before it heals.
     assert!(is_behind(a.sync(&world)));
@@ -106,7 +106,7 @@ fn a_store_set_back_that_went_on_is_noticed_before_a_phone_lets_go_of_anything()
             assert_eq!(shown(phone, *record), (1, 1, 0));
         }
     }
-    assert!(verify(&world.service).expect("the store").is_whole());
+    world.is_whole();
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_desk_writes_no_number_twice() {
             { "op": "put", "field": "household", "value": house.to_string() },
             { "op": "put", "field": "result", "value": result },
         ]);
-        Clerk::new(&world.service, "d1").made("visit", "G1", visit)
+        world.clerk("d1").made("visit", "G1", visit)
     };
     let lost = at_the_desk(&world, "met");
     set_back(&mut world, &backup);
@@ -213,19 +213,19 @@ fn a_phone_without_receipts_tells_what_a_store_set_back_has_lost() {
     works_on(&world, &mut b);
     // The one without receipts cannot prove it. Where the log's marks are too old it heals, and nothing goes without a word.
     world.change_behind("DELETE FROM marks");
-    let report = reader.sync(&world).expect("a sync");
+    let report = reader.syncs(&world);
     assert_eq!(report.healed, 1, "{report:?}");
-    reader.sync(&world).expect("it fetches all there is");
+    reader.syncs(&world); // it fetches all there is
     assert_eq!(shown_label(&mut reader, house).as_deref(), Some("before"));
-    assert!(reader.engine().for_check().get(walk).expect("the store").is_none());
+    reader.lacks(walk);
     let told = |phone: &mut Phone| -> Vec<(RecordId, bool)> {
-        let lost = phone.engine().lost().expect("the store");
+        let lost = phone.lost();
         lost.iter().map(|lost| (lost.record, lost.here)).collect()
     };
     let mut expected = vec![(house, true), (walk, false)];
     expected.sort_unstable();
     assert_eq!(told(&mut reader), expected);
-    assert_eq!(reader.engine().status().expect("a status").attention, 2);
+    assert_eq!(reader.status().attention, 2);
     // Its author proves it; once it is back, there is nothing to tell.
     assert!(is_behind(a.sync(&world)));
     world.pass(1_000);
@@ -253,7 +253,7 @@ fn a_log_that_went_on_takes_no_edit_of_what_it_replaced() {
     for i in 0..3 {
         patrol(&mut b, &format!("walk {i}"));
     }
-    b.sync(&world).expect("a sync");
+    b.syncs(&world);
     label(&mut reader, house, "mine");
     for _ in 0..2 {
         assert!(is_behind(reader.sync(&world)), "its cursor is of another log");
@@ -267,7 +267,7 @@ fn a_log_that_went_on_takes_no_edit_of_what_it_replaced() {
     settle(&world, &mut [&mut reader, &mut b, &mut a]);
     assert_eq!(world.service.phones_ahead(), 0);
     for phone in [&mut a, &mut b, &mut reader] {
-        let shown = phone.engine().for_check().get(house).expect("the store");
+        let shown = phone.find(house);
         let conflicts = shown.expect("the household").conflicts();
         assert_eq!(conflicts.len(), 1, "both values are shown");
     }
@@ -281,16 +281,15 @@ fn a_phone_of_a_narrow_role_notices_a_log_that_went_on() {
         world.user(login, role, "G1");
     }
     let mut narrow = world.phone("h1", 0);
-    let category = world.service.schema.categories[0].code.clone();
-    let ticket = Clerk::new(&world.service, "w1").made("ticket", "G1", office::ticket("路灯不亮", &category));
+    let ticket = world.clerk("w1").reports("G1", "路灯不亮");
     for (verb, args) in [("accept", json!({})), ("assign", json!({"who": "h1"}))] {
-        let decided = Clerk::new(&world.service, "head").event(ticket, verb, args);
+        let decided = world.clerk("head").event(ticket, verb, args);
         assert_eq!(decided.refused, None);
     }
     settle(&world, &mut [&mut a, &mut b, &mut narrow]);
     let snapshot = world.backup("snapshot.db");
     let retitled = Intents::new().put("title", "路灯已修");
-    narrow.engine().edit(ticket, retitled).expect("an edit");
+    narrow.edits(ticket, retitled);
     settle(&world, &mut [&mut narrow]);
     set_back(&mut world, &snapshot);
     works_on(&world, &mut b);
@@ -299,7 +298,7 @@ fn a_phone_of_a_narrow_role_notices_a_log_that_went_on() {
     world.pass(1_000);
     world.restore_in_place();
     settle(&world, &mut [&mut narrow, &mut b, &mut a]);
-    let shown = a.engine().for_check().get(ticket).expect("the store");
+    let shown = a.find(ticket);
     assert_eq!(shown.expect("the ticket").view["title"], "路灯已修");
 }
 
@@ -308,7 +307,7 @@ fn a_device_that_only_claims_stops_nobody() {
     let (world, mut a, _) = two();
     let mut liar = Attacker::enrol(&world, "w2", 9);
     let area = world.area("G1");
-    let head = world.service.store.head(area).expect("the area").seq;
+    let head = world.store().head(area).seq;
     let epoch = world.service.identity.epoch;
     let beyond = Request {
         server_epoch: Some(epoch),
@@ -335,17 +334,16 @@ fn a_device_that_only_claims_stops_nobody() {
     assert!(matches!(liar.send(&world, &shown), Outcome::Frames(_)));
     assert!(!is_set_back(&world));
     patrol(&mut a, "walk");
-    assert_eq!(a.sync(&world).expect("a sync").decided, 1);
+    assert_eq!(a.syncs(&world).decided, 1);
 }
 
 #[test]
 fn the_position_beside_a_file_shows_that_an_older_file_was_put_back() {
     let mut world = World::in_file(1);
     world.user("w1", "grid_worker", "G1");
-    let mut a = world.phone("w1", 0);
-    a.sync(&world).expect("a first sync");
+    let mut a = world.enrolled_phone("w1");
     patrol(&mut a, "first");
-    a.sync(&world).expect("a sync");
+    a.syncs(&world);
     let keep = |world: &World| {
         let store = &world.service.store;
         store.put_position_beside(store.position().expect("the store"));
@@ -355,7 +353,7 @@ fn the_position_beside_a_file_shows_that_an_older_file_was_put_back() {
     assert!(!is_set_back(&world));
     let snapshot = world.backup("snapshot.db");
     patrol(&mut a, "second");
-    a.sync(&world).expect("a sync");
+    a.syncs(&world);
     keep(&world);
     world.put_back_by_hand(&snapshot);
     look_beside(&world.service).expect("the store");
@@ -371,7 +369,7 @@ fn the_position_beside_a_file_shows_that_an_older_file_was_put_back() {
 fn the_position_of_another_store_condemns_none_for_good() {
     let mut world = World::in_file(1);
     let other = World::in_file(1);
-    let position = |world: &World| world.service.store.position().expect("the store");
+    let position = |world: &World| world.store().position();
     let right = position(&world);
     world.service.store.put_position_beside(position(&other));
     look_beside(&world.service).expect("the store");
@@ -421,9 +419,9 @@ fn what_was_erased_leaves_a_phone_that_kept_it_as_lost() {
     set_back(&mut world, &snapshot);
     works_on(&world, &mut b);
     world.change_behind("DELETE FROM marks");
-    reader.sync(&world).expect("it heals");
-    reader.sync(&world).expect("it fetches all there is");
-    assert_eq!(reader.engine().lost().expect("the store").len(), 1);
+    reader.syncs(&world); // it heals
+    reader.syncs(&world); // it fetches all there is
+    assert_eq!(reader.lost().len(), 1);
 
     world.pass(1_000);
     world.restore_in_place();
@@ -437,6 +435,6 @@ fn what_was_erased_leaves_a_phone_that_kept_it_as_lost() {
     };
     erase(&world.service, &wanted).expect("it is erased");
     settle(&world, &mut [&mut a, &mut reader]);
-    assert!(reader.engine().lost().expect("the store").is_empty());
-    assert_eq!(reader.engine().status().expect("a status").attention, 0);
+    assert!(reader.lost().is_empty());
+    assert_eq!(reader.status().attention, 0);
 }

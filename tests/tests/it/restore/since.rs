@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use gridledger_client::{Intents, RecordId};
 use gridledger_schema::code::Code;
 use gridledger_server::epochs::{Reason, Wanted, erase};
-use gridledger_server::operate::verify::verify;
-use gridledger_tests::office::Clerk;
 use gridledger_tests::world::{Phone, SyncFailure};
 use serde_json::{Value, json};
 
@@ -16,10 +14,9 @@ use super::{all_hold, count_one_more, household, label, patrol, settle, shown, s
 fn a_phone_enrolled_after_the_backup_enrols_again_and_brings_its_work() {
     let (mut world, mut a, mut b) = two();
     let backup = world.backup("backup.db");
-    let mut late = world.phone("w2", 0);
-    late.sync(&world).expect("a first sync");
+    let mut late = world.enrolled_phone("w2");
     let made = patrol(&mut late, "l0");
-    late.sync(&world).expect("a sync");
+    late.syncs(&world);
     settle(&world, &mut [&mut a, &mut b]);
     world.restore(&backup);
     let refused = late.sync(&world).expect_err("the server does not know it");
@@ -27,10 +24,9 @@ fn a_phone_enrolled_after_the_backup_enrols_again_and_brings_its_work() {
     assert_eq!(refused.code(), Code::DeviceUnknown);
     assert_eq!(shown(&mut late, made), (1, 1, 0));
     // Its number is nobody else's.
-    let mut other = world.phone("w1", 0);
-    other.sync(&world).expect("a first sync");
+    let mut other = world.enrolled_phone("w1");
     let code = world.code("w2");
-    late.engine().enrol("http://nowhere", &code).expect("enrolment is noted");
+    late.enrols_with(&code);
     settle(&world, &mut [&mut a, &mut b, &mut late, &mut other]);
     all_hold(&world, &mut [&mut a, &mut b, &mut late], &[(made, 1)]);
 }
@@ -39,20 +35,18 @@ fn a_phone_enrolled_after_the_backup_enrols_again_and_brings_its_work() {
 fn a_phone_whose_number_was_given_again_enrols_again_and_brings_its_work() {
     let (mut world, mut a, mut b) = two();
     let snapshot = world.backup("snapshot.db");
-    let mut late = world.phone("w2", 0);
-    late.sync(&world).expect("a first sync");
+    let mut late = world.enrolled_phone("w2");
     let made = patrol(&mut late, "l0");
-    late.sync(&world).expect("a sync");
+    late.syncs(&world);
     // The store is set back, and somebody is enrolled before anybody has noticed.
     world.restore_told(&snapshot, false);
-    let mut other = world.phone("w1", 0);
-    other.sync(&world).expect("a first sync");
+    let mut other = world.enrolled_phone("w1");
     world.restore_in_place();
     let refused = late.sync(&world).expect_err("its number is another's");
     let SyncFailure::Server(refused) = refused else { panic!("{refused}") };
     assert_eq!(refused.code(), Code::DeviceUnknown);
     let code = world.code("w2");
-    late.engine().enrol("http://nowhere", &code).expect("enrolment is noted");
+    late.enrols_with(&code);
     settle(&world, &mut [&mut a, &mut b, &mut late, &mut other]);
     all_hold(&world, &mut [&mut a, &mut b, &mut late, &mut other], &[(made, 1)]);
 }
@@ -65,11 +59,11 @@ fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
     let backup = world.backup("backup.db");
     count_one_more(&mut b, record, "p1");
     settle(&world, &mut [&mut a, &mut b]);
-    let devices = world.service.store.devices().expect("devices");
+    let devices = world.store().devices();
     let lost = devices.last().expect("b's device").no;
-    world.service.store.set_device_revoked(lost, true).expect("revoked");
+    world.store().set_device_revoked(lost, true);
     world.restore(&backup);
-    world.service.store.set_device_revoked(lost, true).expect("revoked again");
+    world.store().set_device_revoked(lost, true); // revoked again
     let refused = b.sync(&world).expect_err("it is revoked");
     assert!(matches!(refused, SyncFailure::Server(refused) if refused.code() == Code::DeviceRevoked));
     // Nobody waits for it.
@@ -78,7 +72,7 @@ fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
     settle(&world, &mut [&mut a]);
     assert_eq!(shown(&mut a, new), (1, 1, 0));
     // What it had brought is told to be missing, not silently gone.
-    let told = a.engine().lost().expect("the list");
+    let told = a.lost();
     assert_eq!(told.iter().map(|lost| (lost.record, lost.changes)).collect::<Vec<_>>(), [(record, 1)]);
 }
 
@@ -103,26 +97,25 @@ fn what_was_erased_since_the_backup_does_not_come_back_with_its_author() {
     world.restore(&backup);
     settle(&world, &mut [&mut a, &mut b]);
     // The entry that held it is an empty place in the chain; the one after it is there.
-    let found = a.engine().for_check().get(house).expect("the store").expect("the household");
+    let found = a.record(house);
     assert_eq!((&found.view["label"], &found.view["status"]), (&json!("one"), &json!("vacant")));
-    let history = world.service.store.history(house).expect("the history");
+    let history = world.store().history(house);
     let canary = |body: &[u8]| body.windows(6).any(|bytes| bytes == b"canary");
     assert_eq!(history.len(), 3);
     assert!(!history.iter().any(|row| canary(&row.body)));
-    let report = verify(&world.service).expect("the store");
-    assert!(report.is_whole(), "{:?}", report.listed);
+    world.is_whole();
     // The erasure is done again; a new entry of the same author goes on from there.
     erase(&world.service, &wanted).expect("it is erased again");
     settle(&world, &mut [&mut a, &mut b]);
     label(&mut a, house, "two");
     settle(&world, &mut [&mut a, &mut b]);
     assert_eq!(shown_label(&mut b, house).as_deref(), Some("two"));
-    assert!(verify(&world.service).expect("the store").is_whole());
+    world.is_whole();
 }
 
 fn mark_vacant(phone: &mut Phone, house: RecordId) {
     let intents = Intents::new().put("status", "vacant");
-    phone.engine().edit(house, intents).expect("an edit");
+    phone.edits(house, intents);
 }
 
 #[test]
@@ -134,17 +127,17 @@ fn a_desk_that_pulled_since_the_backup_is_told_to_begin_again() {
     let backup = world.backup("backup.db");
     count_one_more(&mut a, record, "p1");
     settle(&world, &mut [&mut a, &mut b]);
-    let clerk = Clerk::new(&world.service, "s1");
+    let clerk = world.clerk("s1");
     let (rows, cursor) = clerk.pull("patrol", &[], "", 10);
     assert_eq!(rows.len(), 1);
     world.restore(&backup);
-    let clerk = Clerk::new(&world.service, "s1");
+    let clerk = world.clerk("s1");
     assert_eq!(clerk.refused_page("patrol", &[("since", &cursor)]), Code::ServerEpochChanged);
     let (rows, cursor) = clerk.pull("patrol", &[], "", 10);
     let count =
         |rows: &BTreeMap<String, Value>| rows.values().next().map(|row| row["posters_removed"].clone());
     assert_eq!(count(&rows), Some(json!(1)));
     settle(&world, &mut [&mut a, &mut b]);
-    let (rows, _) = Clerk::new(&world.service, "s1").pull("patrol", &[], &cursor, 10);
+    let (rows, _) = world.clerk("s1").pull("patrol", &[], &cursor, 10);
     assert_eq!(count(&rows), Some(json!(2)));
 }

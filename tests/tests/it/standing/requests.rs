@@ -281,7 +281,7 @@ fn written(town: &Town, at: usize, body: &Value) -> String {
 }
 
 fn edited(town: &Town, at: usize, intents: &Value) -> String {
-    let found = town.world.service.store.record(town.other).expect("records");
+    let found = town.world.store().record(town.other);
     let seen = found.map_or(0, |(row, _)| row.last);
     written(town, at, &json!({ "record": town.other, "seen": seen, "intents": intents }))
 }

@@ -7,7 +7,6 @@ use gridledger_schema::wire::Grant;
 use gridledger_server::auth::Auth;
 use gridledger_server::config::Settings;
 use gridledger_server::desk::disclosure::exports;
-use gridledger_server::desk::record as view;
 use gridledger_server::desk::shares;
 use gridledger_server::http::app::{Running, start};
 use gridledger_server::store::rows::people::{NewUser, RefreshToken};
@@ -15,7 +14,7 @@ use gridledger_server::store::rows::refusals::RefusedQuery;
 use gridledger_server::territory;
 use gridledger_tests::attacker::Attacker;
 use gridledger_tests::desk::{Answer, Door};
-use gridledger_tests::office::{Clerk, put, ticket, why};
+use gridledger_tests::office::{put, why};
 use gridledger_tests::planning::{self, as_user, grid, plan};
 use gridledger_tests::world::World;
 use serde_json::{Value, json};
@@ -130,9 +129,8 @@ impl Town {
         let door = Door(running.addr());
         let other = person(&world, "w1", "无关");
         let tag = json!([{ "op": "add", "field": "care_tags", "item": "lone_elder" }]);
-        Clerk::new(&world.service, "h1").edit(other, tag);
-        view::record(&Clerk::new(&world.service, "po").reader(), other, Some(&why()))
-            .expect("a row in the log");
+        world.clerk("h1").edit(other, tag);
+        world.clerk("po").sees(other, Some(&why())); // a row in the log
         let refused = refused(&world);
         let never_made = RecordId::created_by(refused.0, refused.1);
         let drawn = draw_up(&world, "P1");
@@ -157,9 +155,9 @@ impl Town {
         for (at, standing) in standings.iter().enumerate() {
             town.personas[at].token = sign_in(&town.world, &auth, at);
             if standing.revoked {
-                let user = town.world.service.store.user_by_login(&login(at)).expect("users");
+                let user = town.world.store().user_by_login(&login(at));
                 let user = user.expect("the persona").no;
-                town.world.service.store.set_user_revoked(user, true).expect("users");
+                town.world.store().set_user_revoked(user, true);
             }
         }
         town
@@ -171,10 +169,9 @@ impl Town {
         let now = world.service.now();
         world.user_until(&login, "grid_worker", "G1", Some(now + HOUR_MS));
         let own = person(world, &login, "自己登记");
-        let category = world.service.schema.categories[0].code.clone();
-        let assigned = Clerk::new(&world.service, "w1").made("ticket", "G1", ticket("协办", &category));
+        let assigned = world.clerk("w1").reports("G1", "协办");
         let helps = json!([{ "op": "add", "field": "co_handlers", "item": login }]);
-        let helped = Clerk::new(&world.service, "dc").edit(assigned, helps);
+        let helped = world.clerk("dc").edit(assigned, helps);
         assert_eq!(helped.refused, None);
         let grants = standing.grants.iter().map(|(role, area, from, to)| Grant {
             role: role.clone(),
@@ -188,12 +185,12 @@ impl Town {
             password: None,
             grants: grants.collect(),
         };
-        world.service.store.put_users(&[user], now).expect("a user");
+        world.store().put_users(&[user], now);
         let asked = json!({ "type": "person", "area": "G1", "reason": "年度核对名册" });
         let asked = serde_json::from_value(asked).expect("an export");
-        let export = exports::ask(&Clerk::new(&world.service, "po").reader(), asked).expect("an export");
+        let export = exports::ask(&world.clerk("po").reader(), asked).expect("an export");
         let mine = share(world, &login);
-        shares::approve(&Clerk::new(&world.service, "au").reader(), mine).expect("an approval");
+        shares::approve(&world.clerk("au").reader(), mine).expect("an approval");
         let approve = draw_up(world, &format!("A{at}"));
         as_user(world, "s1", |reader| territory::simulate(reader, approve)).expect("a simulation");
         Persona {
@@ -232,21 +229,21 @@ pub fn login(at: usize) -> String {
 }
 
 fn sign_in(world: &World, auth: &Auth, at: usize) -> String {
-    let user = world.service.store.user_by_login(&login(at)).expect("users");
+    let user = world.store().user_by_login(&login(at));
     let (user, now) = (user.expect("the persona").no, world.service.now());
     let family = [u8::try_from(at).expect("few personas"); 16];
     let session = RefreshToken { hash: [family[0]; 32], family, user, expires: i64::MAX };
-    world.service.store.put_refresh(&session).expect("a session");
+    world.store().put_refresh(&session); // a session
     auth.keys.sign(user, family, now).expect("a token")
 }
 
 fn person(world: &World, login: &str, name: &str) -> RecordId {
-    Clerk::new(&world.service, login).made("person", "G1", put("name", json!(name)))
+    world.clerk(login).made("person", "G1", put("name", json!(name)))
 }
 
 /// A refused entry, kept as evidence.
 fn refused(world: &World) -> (FeedId, u64) {
-    let clerk = Clerk::new(&world.service, "w1");
+    let clerk = world.clerk("w1");
     let bad = json!([
         { "op": "put", "field": "name", "value": "陆小明" },
         { "op": "put", "field": "gender", "value": "castle" },
@@ -265,7 +262,7 @@ fn share(world: &World, to: &str) -> u64 {
         "until": world.service.now() + 100 * HOUR_MS,
     });
     let terms = serde_json::from_value(terms).expect("terms");
-    shares::make(&Clerk::new(&world.service, "po").reader(), terms).expect("a share")
+    shares::make(&world.clerk("po").reader(), terms).expect("a share")
 }
 
 /// An empty grid is split, so that a simulation has little to look at.

@@ -92,8 +92,8 @@ fn ended_and_told(town: &mut Town) {
     town.fetch();
     town.world.pass(DAY);
     assert!(town.world.take("ex", "grid_worker", "G1"));
-    let user = town.world.service.store.user_by_login("ex").unwrap().unwrap();
-    let grants = town.world.service.store.grants(user.no).unwrap();
+    let user = town.world.account("ex");
+    let grants = town.world.store().grants(user.no);
     let territory = town.world.service.territory().expect("territory").1;
     let request = Request {
         grants: receipt::grants_fingerprint(&GrantSet { grants, territory }),
@@ -109,7 +109,7 @@ fn long_ended(town: &mut Town) {
 }
 
 fn revoked(town: &mut Town) {
-    town.world.service.store.set_device_revoked(town.evil.device, true).unwrap();
+    town.world.store().set_device_revoked(town.evil.device, true);
 }
 
 pub(super) fn ended() -> Vec<Attack> {
@@ -148,8 +148,8 @@ pub(super) fn ended() -> Vec<Attack> {
                 let world = &t.world;
                 world.user("gone", "grid_worker", "G1");
                 t.as_user("gone", 149);
-                let gone = t.world.service.store.user_by_login("gone").unwrap().unwrap();
-                t.world.service.store.set_user_revoked(gone.no, true).unwrap();
+                let gone = t.world.account("gone");
+                t.world.store().set_user_revoked(gone.no, true);
             },
             "a revoked account",
             &[UserRevoked],
