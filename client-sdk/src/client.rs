@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use gridledger_core::calendar::Zone;
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
 use gridledger_schema::code::Code;
@@ -33,6 +34,8 @@ pub struct Options {
     pub schema: Option<Arc<SchemaSet>>,
     /// The wall clock, ms since 1970, in place of the system's.
     pub clock: Option<Clock>,
+    /// The office's time zone, in which times are written; Asia/Shanghai by default.
+    pub timezone: Zone,
     /// Bytes an answer may have before the phone asks again; 0 for no limit.
     pub budget: u32,
     /// 32 bytes that a new device's key is made of, in place of random ones: for replays, where the same phone is to be the
@@ -90,7 +93,8 @@ impl Client {
             None => key_file::new_key()?,
         };
         let clock = options.clock.unwrap_or_else(system_clock);
-        let engine = Engine::open(path.as_ref(), lock, options.schema, clock, *seed)?;
+        let mut engine = Engine::open(path.as_ref(), lock, options.schema, clock, *seed)?;
+        engine.set_zone(options.timezone);
         let inner = Inner {
             engine: Mutex::new(engine),
             transport: Transport::trusting(&options.roots)?,
@@ -127,6 +131,11 @@ impl Client {
     /// The schema set in force: types, fields, labels, roles. A sync may bring another.
     pub fn schema(&self) -> Arc<SchemaSet> {
         Arc::clone(self.engine().schema())
+    }
+
+    /// The office's time zone, in which times are written.
+    pub fn timezone(&self) -> Zone {
+        self.engine().zone().clone()
     }
 
     /// The areas known here.

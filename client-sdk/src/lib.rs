@@ -42,6 +42,7 @@ pub use backoff::Backoff;
 pub use client::{Client, Options};
 pub use engine::{Lock, PASSPHRASE_CHARS, set_aside};
 pub use error::{ClientError, KeyFileFault};
+pub use gridledger_core::calendar::{Zone, ZoneError};
 pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
 pub use model::{

@@ -1,7 +1,7 @@
 //! Plans in a [`World`]: an office that draws them up, a second person who approves, homes that move with them.
 
 use gridledger_client::{Intents, RecordId};
-use gridledger_server::calendar::office as calendar;
+use gridledger_core::calendar::Zone;
 use gridledger_server::rights::reader::{ReadError, Reader};
 use gridledger_server::territory::{self, Kept, apply, report};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub fn stewards(world: &World) {
 
 /// The day it is in the office at a time (ms since 1970), as a plan names it.
 pub fn day(at: i64) -> String {
-    calendar::iso(at)[..10].to_owned()
+    Zone::default().date_at(at).to_string()
 }
 
 /// A plan of today with these changes; its other fields are as they usually are.

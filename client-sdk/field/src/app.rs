@@ -96,7 +96,12 @@ fn roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
 }
 
 fn open_client(global: &Global, lang: Lang) -> Result<Client, Failure> {
-    let options = Options { schema: schema_of(global)?, roots: roots(global, lang)?, ..Options::default() };
+    let options = Options {
+        schema: schema_of(global)?,
+        timezone: global.timezone.clone(),
+        roots: roots(global, lang)?,
+        ..Options::default()
+    };
     let lock = lock_of(global, &global.store, lang)?;
     Ok(Client::open(&global.store, &lock, options)?)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gridledger_client::Zone;
 use serde_json::json;
 
 use crate::lang::Lang;
@@ -20,7 +21,7 @@ pub struct Args {
 
 const HELP: &str = "\
 RECORD is an id, or the beginning of one (4 digits or more). Every edit is durable when the command ends, with or
-without signal. Times are read and shown at +08:00.
+without signal. Times are read and shown in the office's time zone.
 
 Exit status: 0 done; 1 refused or failed; 2 not understood; 3 no network, try again (everything saved is safe).
 
@@ -44,6 +45,9 @@ pub struct Global {
     /// A schema set in place of the store's: DIR/records/*.json, DIR/roles.json …
     #[arg(long, global = true, value_name = "DIR")]
     pub schema: Option<PathBuf>,
+    /// The office's time zone: times are read and shown in it
+    #[arg(long, global = true, value_name = "ZONE", env = "GRIDLEDGER_FIELD_TIMEZONE", default_value_t = Zone::default())]
+    pub timezone: Zone,
     /// Certificates of the office's own authority, PEM: only servers that these vouch for are trusted
     #[arg(long, global = true, value_name = "FILE", env = "GRIDLEDGER_FIELD_CA")]
     pub ca: Option<PathBuf>,

@@ -80,8 +80,12 @@ impl Device<'_> {
         let dir = PathBuf::from(text(request, "dir")?);
         std::fs::create_dir_all(&dir)?;
         let time = Arc::new(AtomicI64::new(0));
-        let options =
-            Options { schema: self.schema.clone(), clock: Some(clock(&time)), ..Options::default() };
+        let options = Options {
+            schema: self.schema.clone(),
+            clock: Some(clock(&time)),
+            timezone: self.global.timezone.clone(),
+            ..Options::default()
+        };
         let store = dir.join("phone.db");
         let lock = lock_of(self.global, &store, self.lang).map_err(|failure| failure.message(self.lang))?;
         let client = Client::open(&store, &lock, options)?;

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
+    time::set_zone(args.global.timezone.clone());
     let lang = args.global.lang.unwrap_or_else(Lang::of_environment);
     if let Command::Exec = args.command {
         return execute(&args, lang);

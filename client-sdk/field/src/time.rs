@@ -1,29 +1,26 @@
-//! Times as people write them. China has one time zone, eight hours ahead of UTC, and no summer time.
+//! Times as people write them, in the office's time zone.
 
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gridledger_core::calendar::{DAY_MS, OFFSET_MS as ZONE_MS, date};
+use gridledger_core::calendar::{Date, Zone};
 
-/// Days from 0000-03-01 to 1970-01-01; years begin in March, so that the leap day ends one.
-const MARCH_0: i64 = 719_468;
-/// Days of 400 years.
-const ERA: i64 = 146_097;
+/// The zone of this run.
+static ZONE: OnceLock<Zone> = OnceLock::new();
 
-/// Days since 1970 of a date.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - MARCH_0
+/// Sets the zone of this run; Asia/Shanghai if it is never set.
+pub fn set_zone(zone: Zone) {
+    // A second call cannot come: one command is one run.
+    let _ = ZONE.set(zone);
+}
+
+fn zone() -> Zone {
+    ZONE.get().cloned().unwrap_or_default()
 }
 
 /// `2025-06-01 08:30:05`, for ms since 1970.
 pub fn local(ms: i64) -> String {
-    let ms = ms.saturating_add(ZONE_MS);
-    let (year, month, day) = date(ms.div_euclid(DAY_MS));
-    let seconds = ms.rem_euclid(DAY_MS) / 1000;
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    zone().write_second(ms)
 }
 
 /// This computer's clock, ms since 1970.
@@ -41,15 +38,16 @@ pub fn parse(text: &str) -> Option<i64> {
         [hour, minute, second] => (*hour, *minute, *second),
         _ => return None,
     };
-    let there =
-        (0..=9999).contains(&year) && (1..=12).contains(&month) && hour < 24 && minute < 60 && second < 60;
-    let days = there.then(|| days(year, month, day))?;
-    // A 31 June would be read as 1 July.
-    let exists = date(days) == (year, month, day);
-    exists.then_some(days * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 - ZONE_MS)
+    let date = Date::new(year, month.try_into().ok()?, day.try_into().ok()?).ok()?;
+    if hour >= 24 || minute >= 60 || second >= 60 {
+        return None;
+    }
+    let part = |number: i16| i8::try_from(number).ok();
+    let local = date.at(part(hour)?, part(minute)?, part(second)?, 0);
+    Some(zone().to_ms(local))
 }
 
-fn numbers(text: &str, between: char) -> Option<Vec<i64>> {
+fn numbers(text: &str, between: char) -> Option<Vec<i16>> {
     let digits = |part: &str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     text.split(between).map(|part| if digits(part) { part.parse().ok() } else { None }).collect()
 }

@@ -13,6 +13,7 @@ mod records;
 use std::path::Path;
 use std::sync::Arc;
 
+use gridledger_core::calendar::Zone;
 use gridledger_core::rights::AreaTree;
 use gridledger_schema::set::SchemaSet;
 use rusqlite::Connection;
@@ -82,6 +83,7 @@ impl Engine {
             db,
             schema,
             clock,
+            zone: Zone::default(),
             me,
             grants,
             tree,

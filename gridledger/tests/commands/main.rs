@@ -59,6 +59,27 @@ fn what_is_wrong_is_named_and_the_exit_code_says_how() {
 }
 
 #[test]
+fn the_office_has_a_time_zone_and_an_unknown_one_ends_the_start() {
+    let office = Office::open();
+    office.grid();
+    let list = ["admin", "user", "list", "--timezone", "Mars/Olympus"];
+    let wanted = "gridledger: --timezone: `timezone` must be a time zone of the IANA database, such as Asia/Shanghai\n";
+    assert_eq!(office.fails(&list), (Some(2), wanted.into()));
+    let chinese = office.command(&list).env("LC_ALL", "zh_CN.UTF-8").output().expect("runs");
+    let sentence = "gridledger: --timezone：没有这个时区，timezone 须填 IANA 时区名，例如 Asia/Shanghai\n";
+    assert_eq!(String::from_utf8_lossy(&chinese.stderr), sentence);
+    // The clock's line names the same moment in each zone.
+    let hour = |zone: &str| {
+        let said = office.done(&["admin", "clock", "--timezone", zone]);
+        let time = said.split_whitespace().find(|word| word.contains(':')).map(str::to_owned);
+        time.and_then(|time| time[..2].parse::<u32>().ok()).expect("a time")
+    };
+    let (china, utc) = (hour("Asia/Shanghai"), hour("UTC"));
+    // The hour may end between the two commands.
+    assert!([8, 7].contains(&((china + 24 - utc) % 24)), "{china} {utc}");
+}
+
+#[test]
 fn the_offices_sheets_are_checked_then_taken_in() {
     let office = Office::open();
     office.sample_town();

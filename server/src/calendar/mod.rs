@@ -1,4 +1,3 @@
-//! Days, months and times of day as an office in China writes them.
+//! Days as an office writes them.
 
 pub mod date;
-pub mod office;

@@ -5,6 +5,7 @@ mod address;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use gridledger_core::calendar::Zone;
 use gridledger_schema::limits::{self, BODY_SECONDS};
 
 pub use address::{StoreAddress, without_password};
@@ -21,6 +22,10 @@ const PREFIX: &str = "GRIDLEDGER_";
 /// Variables of that beginning that are not settings of the server. The last ones are the tests' own.
 const NOT_SETTINGS: [&str; 10] =
     ["CONFIG", "PASSWORD", "FIELD_", "DIE_AT", "PLANTED", "MOST_PAGES", "ENGINE", "SEED", "SEEDS", "TEST_"];
+
+/// The setting that names the time zone.
+const TIMEZONE: &str = "timezone";
+const ZONE_WANTED: &str = "a time zone of the IANA database, such as Asia/Shanghai";
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,6 +65,8 @@ pub struct Settings {
     pub store_password: Option<Secret>,
     /// Folder of the deployment's schema files; the built-in set alone without one.
     pub schema: Option<PathBuf>,
+    /// The office's time zone, in which days begin and times are written.
+    pub timezone: Zone,
     /// `text` or `json`.
     pub log_format: LogFormat,
     /// What is logged, as `tracing` directives (`info`, `warn,gridledger_server=debug`).
@@ -125,6 +132,7 @@ impl Default for Settings {
             store: StoreAddress::Sqlite("gridledger.db".into()),
             store_password: None,
             schema: None,
+            timezone: Zone::default(),
             log_format: LogFormat::Text,
             log_level: "info".into(),
             metrics_token: None,
@@ -199,6 +207,18 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// The sentence in Chinese, where there is one.
+    pub fn zh(&self) -> Option<String> {
+        match self {
+            Self::Unfit { key, place, .. } if key == TIMEZONE => {
+                Some(format!("{place}：没有这个时区，timezone 须填 IANA 时区名，例如 Asia/Shanghai"))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Why a value was not taken.
 enum Unset {
     Unknown,
@@ -266,6 +286,7 @@ impl Settings {
             "store_file" => self.store = store(&first_line(value)?)?,
             "store_password" => self.store_password = Some(Secret(text(value)?)),
             "schema" => self.schema = Some(text(value)?.into()),
+            TIMEZONE => self.timezone = zone(value)?,
             "log_format" => self.log_format = log_format(value)?,
             "log_level" => self.log_level = text(value)?,
             "metrics_token" => self.metrics_token = Some(Secret(text(value)?)),
@@ -315,6 +336,10 @@ fn store(value: &str) -> Result<StoreAddress, Unset> {
         }
         _ => Err(unfit),
     }
+}
+
+fn zone(value: &str) -> Result<Zone, Unset> {
+    value.parse().map_err(|_| Unset::Unfit(ZONE_WANTED))
 }
 
 fn text(value: &str) -> Result<String, Unset> {

@@ -47,6 +47,23 @@ fn what_is_unknown_or_unfit_is_named() {
 }
 
 #[test]
+fn a_time_zone_is_one_of_the_database() {
+    assert_eq!(Settings::default().timezone.to_string(), "Asia/Shanghai");
+    let (_dir, path) = file("timezone = \"Asia/Urumqi\"\n");
+    let settings = Settings::read(Some(&path), []).expect("good settings");
+    assert_eq!(settings.timezone.to_string(), "Asia/Urumqi");
+    let wanted = "a time zone of the IANA database, such as Asia/Shanghai";
+    assert_eq!(refused("timezone = 'Beijing'"), format!("/gridledger.toml: `timezone` must be {wanted}"));
+    let error = Settings::read(None, env(&[("GRIDLEDGER_TIMEZONE", "+08:00")])).expect_err("must be refused");
+    assert_eq!(
+        error.to_string(),
+        format!("environment variable GRIDLEDGER_TIMEZONE: `timezone` must be {wanted}")
+    );
+    let zh = "environment variable GRIDLEDGER_TIMEZONE：没有这个时区，timezone 须填 IANA 时区名，例如 Asia/Shanghai";
+    assert_eq!(error.zh().as_deref(), Some(zh));
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let settings =
         Settings::read(None, env(&[("GRIDLEDGER_METRICS_TOKEN", "kanarie-9")])).expect("good settings");

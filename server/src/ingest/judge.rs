@@ -75,15 +75,15 @@ impl Plan<'_> {
         let subject = Subject { record_type, area, seen: seen_view.as_ref().unwrap_or(now), now, entries };
         let rights = Rights { schema: self.schema, tree: &tree, grants };
         // Mostly the role is held today and was when the entry was made: nothing else needs to be looked up.
-        let at = entry.at.min(self.now);
+        let (at, zone) = (entry.at.min(self.now), self.zone);
         if rights.holds_throughout(&entry.role, area, at, self.now) {
-            let standing = Standing { rights, replaced: &[], moment: Moment::of(at, None, self.now) };
+            let standing = Standing { rights, replaced: &[], moment: Moment::of(at, None, self.now), zone };
             return Ok(validate(&standing, author, entry, &subject)?);
         }
         let replaced = known::replaced(self.source, &mut self.cuts, segment, (area, entry.cursor))?;
         let seen_at = self.source.written_at(area, entry.cursor)?;
         let standing =
-            Standing { rights, replaced: &replaced, moment: Moment::of(entry.at, seen_at, self.now) };
+            Standing { rights, replaced: &replaced, moment: Moment::of(entry.at, seen_at, self.now), zone };
         let refusal = match validate(&standing, author, entry, &subject) {
             Err(refusal) if refusal.code == Code::RoleNotHeld => refusal,
             judged => return Ok(judged?),

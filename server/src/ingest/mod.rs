@@ -20,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gridledger_core::calendar::minute;
+use gridledger_core::calendar::Zone;
 use gridledger_core::digest;
 use gridledger_core::rights::AreaTree;
 use gridledger_core::validate::{check_fit, check_shape};
@@ -49,12 +49,21 @@ pub fn decider(schema: Arc<SchemaSet>) -> Arc<Decide> {
     watched(schema, Watch::machine())
 }
 
+/// The same for an office in another zone, which refusals name times in.
+pub fn decider_in_zone(schema: Arc<SchemaSet>, zone: Zone) -> Arc<Decide> {
+    watched_in_zone(schema, zone, Watch::machine())
+}
+
 /// … with a clock of the caller's, who is told what each push cost.
 pub fn watched(schema: Arc<SchemaSet>, watch: Watch) -> Arc<Decide> {
+    watched_in_zone(schema, Zone::default(), watch)
+}
+
+fn watched_in_zone(schema: Arc<SchemaSet>, zone: Zone, watch: Watch) -> Arc<Decide> {
     Arc::new(move |source, push| {
-        let (decided, cost) = decide(&schema, source, push, (&watch, false));
+        let (decided, cost) = decide((&schema, &zone), source, push, (&watch, false));
         let (decided, cost) = match decided {
-            Err(StoreError::Unsettled) => decide(&schema, source, push, (&watch, true)),
+            Err(StoreError::Unsettled) => decide((&schema, &zone), source, push, (&watch, true)),
             decided => (decided, cost),
         };
         if let Some(told) = &watch.told {
@@ -66,14 +75,14 @@ pub fn watched(schema: Arc<SchemaSet>, watch: Watch) -> Arc<Decide> {
 
 /// Decides a push. `eager` merges each change by itself, so that one which cannot be merged is refused alone.
 fn decide(
-    schema: &SchemaSet,
+    (schema, zone): (&SchemaSet, &Zone),
     source: &mut dyn Source,
     push: &Push,
     (watch, eager): (&Watch, bool),
 ) -> (Result<(Writes, Vec<SegmentVerdict>), StoreError>, Cost) {
     let meter = Meter::new(&watch.clock);
     let decided =
-        Plan::of(schema, &mut Metered { source, meter: &meter }, push, (&meter, eager)).decide(push);
+        Plan::of((schema, zone), &mut Metered { source, meter: &meter }, push, (&meter, eager)).decide(push);
     (decided, meter.cost())
 }
 
@@ -87,13 +96,15 @@ fn refuse(code: Code, rule: &str) -> Stop {
 }
 
 /// Why an entry of the future is not looked at yet.
-fn ahead(entry: &Entry, now: i64) -> Refusal {
-    let rule = format!("entry {} is of {}; here it is {}", entry.n, minute(entry.at), minute(now));
+fn ahead(entry: &Entry, now: i64, zone: &Zone) -> Refusal {
+    let (at, here) = (zone.write_minute(entry.at), zone.write_minute(now));
+    let rule = format!("entry {} is of {at}; here it is {here}", entry.n);
     Refusal::new(Code::TimeAhead, rule)
 }
 
 struct Plan<'a> {
     schema: &'a SchemaSet,
+    zone: &'a Zone,
     source: &'a mut dyn Source,
     meter: &'a Meter<'a>,
     /// Whether each change is merged at once.
@@ -133,13 +144,14 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn of(
-        schema: &'a SchemaSet,
+        (schema, zone): (&'a SchemaSet, &'a Zone),
         source: &'a mut dyn Source,
         push: &'a Push,
         (meter, eager): (&'a Meter<'a>, bool),
     ) -> Self {
         Self {
             schema,
+            zone,
             source,
             meter,
             eager,
@@ -237,7 +249,7 @@ impl Plan<'_> {
                     break;
                 }
                 Err(Stop::Ahead) => {
-                    verdict.stopped = Some(ahead(&signed.entry, self.now));
+                    verdict.stopped = Some(ahead(&signed.entry, self.now, self.zone));
                     break;
                 }
                 Err(Stop::Failed(error)) => return Err(error),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ed25519_dalek::SigningKey;
+use gridledger_core::calendar::Zone;
 use gridledger_core::rights::AreaTree;
 use gridledger_schema::ids::DeviceNo;
 use gridledger_schema::set::SchemaSet;
@@ -50,6 +51,8 @@ pub struct Service {
     pub set_back: SetBack,
     /// What a restore of the store has left to do.
     pub recovering: Recovering,
+    /// The office's time zone.
+    zone: Zone,
     /// Days a phone may show residents' values without a sync.
     pub lease_days: u64,
     /// Bytes that edits leave free on the disk of the store's file.
@@ -103,12 +106,24 @@ impl Service {
             counters: Counters::default(),
             answers: Arc::default(),
             given: Given::default(),
+            zone: Zone::default(),
             lease_days: LEASE_DAYS,
             least_free: LEAST_FREE_MIB << 20,
             desks: Desks::default(),
             tree,
             clock,
         })
+    }
+
+    /// The office's time zone, in which days begin and times are written.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Sets the office's time zone.
+    pub fn set_zone(&mut self, zone: Zone) {
+        self.clock.set_zone(zone.clone());
+        self.zone = zone;
     }
 
     /// The territory as this process saw it last.

@@ -46,11 +46,11 @@ pub fn apply(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
 
 fn begin(reader: &Reader<'_>, kept: &Kept) -> Result<Kept, ReadError> {
     let (service, draft) = (reader.service, &kept.plan.draft);
-    if reader.now < draft.effective() {
+    if reader.now < draft.effective(service.zone()) {
         let rule = format!("it takes effect on {}", draft.effective);
         return Err(ReadError::refused(Code::PlanNotReady, rule));
     }
-    rights::in_time(draft, reader.now).map_err(super::out_of_time)?;
+    rights::in_time(draft, reader.now, service.zone()).map_err(super::out_of_time)?;
     plan::check(draft, &service.schema, reader.tree(), &super::closed(service)?)?;
     if !draft.staff.is_empty() {
         rights::check_signatories(reader, draft, &rights::signatories(&kept.plan))?;

@@ -155,7 +155,7 @@ pub fn draw_up(reader: &Reader<'_>, draft: Draft) -> Result<Kept, ReadError> {
     rights::plans_somewhere(reader)?;
     plan::check(&draft, &service.schema, reader.tree(), &closed(service)?)?;
     rights::may_plan(reader, &draft)?;
-    rights::in_time(&draft, reader.now)?;
+    rights::in_time(&draft, reader.now, reader.service.zone())?;
     rights::check_staff(reader, &draft)?;
     let made = Signature { by: reader.login.to_owned(), at: reader.now };
     let plan = Plan {
@@ -212,7 +212,7 @@ pub fn approve(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     if kept.plan.made.by == reader.login {
         return Err(ReadError::refused(Code::SecondPerson, "who drew the plan up"));
     }
-    rights::in_time(&kept.plan.draft, reader.now).map_err(out_of_time)?;
+    rights::in_time(&kept.plan.draft, reader.now, reader.service.zone()).map_err(out_of_time)?;
     rights::check_signatories(reader, &kept.plan.draft, &[&kept.plan.made.by, reader.login])?;
     let found = kept.plan.simulation.as_ref();
     let blocking = found.and_then(|s| s.problems.iter().find(|problem| problem.blocks));

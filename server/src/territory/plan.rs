@@ -1,6 +1,7 @@
 //! A plan as an office writes it, and whether it fits itself and the territory.
 
 use gridledger_core::calendar::DAY_MS;
+use gridledger_core::calendar::Zone;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_core::rights::AreaTree;
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::flaw;
 use crate::calendar::date::Date;
-use crate::calendar::office as calendar;
 use crate::record::parts::Part;
 
 /// Days for which old and new heads share what moved, if the plan does not say.
@@ -148,8 +148,8 @@ pub struct Parting<'a> {
 
 impl Draft {
     /// The first moment it may be applied, ms since 1970; the end of time for what is no day.
-    pub fn effective(&self) -> i64 {
-        day(&self.effective).map_or(i64::MAX, calendar::midnight)
+    pub fn effective(&self, zone: &Zone) -> i64 {
+        day(&self.effective).map_or(i64::MAX, |date| date.start(zone))
     }
 
     /// How long old and new heads share, ms.

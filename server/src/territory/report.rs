@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::survey::Located;
 use super::{Plan, find};
-use crate::calendar::office as calendar;
 use crate::rights::reader::{ReadError, Reader};
 use crate::service::Service;
 use crate::store::StoreError;
@@ -105,7 +104,7 @@ pub fn count(
     let tree = service.tree();
     let closed = super::closed(service)?;
     let heads = earlier.map(|counts| counts.heads.as_slice());
-    let census = service.store.census(areas, calendar::month_began(now), heads)?;
+    let census = service.store.census(areas, service.zone().month_start(now), heads)?;
     let mut counts = Counts {
         at: now,
         heads: census.heads.clone(),

@@ -1,6 +1,7 @@
 //! The rights that a plan takes: asked at the server's time, never at the plan's day; and what a staff list may give.
 
 use gridledger_core::calendar::DAY_MS;
+use gridledger_core::calendar::Zone;
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::AreaNo;
@@ -9,7 +10,7 @@ use gridledger_schema::set::{Role, Scope};
 
 use super::plan::{Draft, Posting};
 use super::{Plan, flaw};
-use crate::calendar::office as calendar;
+use crate::calendar::date::Date;
 use crate::rights::reader::{ReadError, Reader};
 
 /// Whether the reader holds a role that plans somewhere. Everybody else learns nothing of the territory from a draft.
@@ -69,10 +70,12 @@ fn roles_at(rights: Rights<'_>, area: AreaNo, at: i64) -> impl Iterator<Item = &
 }
 
 /// Whether a plan's day lies within its bounds.
-pub(super) fn in_time(draft: &Draft, now: i64) -> Result<(), Refusal> {
+pub(super) fn in_time(draft: &Draft, now: i64, zone: &Zone) -> Result<(), Refusal> {
     let (late, ahead) = (limits::PLAN_LATE_DAYS, limits::PLAN_AHEAD_DAYS);
-    let today = calendar::midnight(calendar::today(now));
-    if (today - late * DAY_MS..=today + ahead * DAY_MS).contains(&draft.effective()) {
+    let today = Date::at(zone, now).start(zone);
+    // A day may be an hour longer or shorter where there is summer time.
+    let (late_ms, ahead_ms) = (late * DAY_MS + DAY_MS / 2, ahead * DAY_MS + DAY_MS / 2);
+    if (today - late_ms..=today + ahead_ms).contains(&draft.effective(zone)) {
         return Ok(());
     }
     let rule = format!("at most {late} days ago and at most {ahead} days ahead");

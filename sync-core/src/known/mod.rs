@@ -9,7 +9,7 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
 use gridledger_schema::wire::Grant;
 
-use crate::calendar::minute;
+use crate::calendar::Zone;
 use crate::rights::Rights;
 
 /// A grant as it was before the office cut it short or took it away.
@@ -56,6 +56,8 @@ pub struct Standing<'a> {
     pub replaced: &'a [Replaced],
     /// The time of the entry, and of the judgement.
     pub moment: Moment,
+    /// The office's zone, for the times that a refusal names.
+    pub zone: &'a Zone,
 }
 
 /// The verdict of one grant on an entry.
@@ -70,8 +72,8 @@ enum Verdict {
 
 impl<'a> Standing<'a> {
     /// The rights of somebody who acts now and knows them: on a phone, at a desk.
-    pub fn acting(rights: Rights<'a>, now: i64) -> Self {
-        Self { rights, replaced: &[], moment: Moment::now(now) }
+    pub fn acting(rights: Rights<'a>, now: i64, zone: &'a Zone) -> Self {
+        Self { rights, replaced: &[], moment: Moment::now(now), zone }
     }
 
     /// Refuses the entry unless the role counts at `area`.
@@ -90,13 +92,14 @@ impl<'a> Standing<'a> {
                 let days = limits::RIGHTS_GRACE_DAYS;
                 let sentence = format!(
                     "{role} in area {area} ended {}; what was done before had {days} days to arrive",
-                    minute(to)
+                    self.zone.write_minute(to)
                 );
                 Refusal::new(Code::GraceOver, sentence)
             }
-            (None, Some(to)) => {
-                Refusal::new(Code::GrantEnded, format!("{role} in area {area} ended {}", minute(to)))
-            }
+            (None, Some(to)) => Refusal::new(
+                Code::GrantEnded,
+                format!("{role} in area {area} ended {}", self.zone.write_minute(to)),
+            ),
             (None, None) => Refusal::new(
                 Code::RoleNotHeld,
                 format!("{} in area {area} at that time", crate::validate::shorten(role)),

@@ -35,7 +35,7 @@ fn grant(role: &str, area: u32, from: i64, to: Option<i64>) -> Grant {
 fn judge(grants: &[Grant], replaced: &[Replaced], moment: Moment, role: &str, area: u32) -> Option<Code> {
     let (schema, tree) = (SchemaSet::builtin(), tree());
     let rights = Rights { schema: &schema, tree: &tree, grants };
-    let standing = Standing { rights, replaced, moment };
+    let standing = Standing { rights, replaced, moment, zone: &Zone::default() };
     standing.check(role, AreaNo(area)).err().map(|refusal| refusal.code)
 }
 
@@ -97,16 +97,19 @@ fn the_sentence_says_what_ended_and_when() {
     let (schema, tree) = (SchemaSet::builtin(), tree());
     let grants = [grant("grid_worker", 2, 0, Some(10))];
     let rights = Rights { schema: &schema, tree: &tree, grants: &grants };
+    let zone = Zone::default();
     let said = |now: i64| {
-        let refusal =
-            Standing { moment: Moment { made: 9 * DAY, now: now * DAY }, ..Standing::acting(rights, 0) };
+        let refusal = Standing {
+            moment: Moment { made: 9 * DAY, now: now * DAY },
+            ..Standing::acting(rights, 0, &zone)
+        };
         refusal.check("grid_worker", AreaNo(4)).unwrap_err().rule
     };
     assert_eq!(
         said(10 + GRACE),
         "grid_worker in area 4 ended 1970-01-11 08:00; what was done before had 30 days to arrive"
     );
-    let ended = Standing::acting(rights, 11 * DAY).check("grid_worker", AreaNo(4));
+    let ended = Standing::acting(rights, 11 * DAY, &zone).check("grid_worker", AreaNo(4));
     assert_eq!(ended.unwrap_err().rule, "grid_worker in area 4 ended 1970-01-11 08:00");
 }
 

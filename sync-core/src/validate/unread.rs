@@ -107,6 +107,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::calendar::Zone;
     use crate::rights::AreaTree;
 
     fn checked(
@@ -143,8 +144,9 @@ mod tests {
                 op,
             }],
         };
+        let zone = Zone::default();
         let personal = |field: &Field| field.privacy.class != PrivacyClass::None;
-        let standing = Standing::acting(rights, entry.at);
+        let standing = Standing::acting(rights, entry.at, &zone);
         validate_unread(&standing, &entry, &subject, state, personal).map_err(|refusal| refusal.code)
     }
 

@@ -1,6 +1,5 @@
 //! The role under which an edit may be made.
 
-use gridledger_core::calendar::minute;
 use gridledger_core::known::Standing;
 use gridledger_core::project::View;
 use gridledger_core::references;
@@ -40,7 +39,7 @@ impl Engine {
         subject: &Subject<'_>,
         check: impl Fn(&Standing<'_>, &Entry) -> Result<(), Refusal>,
     ) -> Result<Entry, ClientError> {
-        let standing = Standing::acting(self.rights(), self.rights_time(entry.at)?);
+        let standing = Standing::acting(self.rights(), self.rights_time(entry.at)?, &self.zone);
         let mut refusal = None;
         for role in standing.rights.roles_at(subject.area, standing.moment.now) {
             role.clone_into(&mut entry.role);
@@ -79,7 +78,7 @@ impl Engine {
                 let Ending { role, area, .. } = self.ending(grant, now);
                 let name = self.tree.get(grant.area).map_or("", |info| info.name.as_str());
                 let label = self.schema.role(&role).map_or("", |role| role.label.zh.as_str());
-                let on = minute(grant.to.unwrap_or_default());
+                let on = self.zone.write_minute(grant.to.unwrap_or_default());
                 Refusal::new(Code::GrantEnded, format!("{role} {label}, {area} {name}, {on}"))
             }
             None => Refusal::new(Code::RoleNotHeld, "no role is held in this area now"),

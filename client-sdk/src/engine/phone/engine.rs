@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gridledger_core::calendar::Zone;
 use gridledger_core::rights::{AreaTree, Rights};
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::set::SchemaSet;
@@ -33,6 +34,8 @@ pub struct Engine {
     /// Which of the schema sets that came with answers it is.
     pub(crate) schema_no: i64,
     pub(crate) clock: Clock,
+    /// The office's time zone.
+    pub(crate) zone: Zone,
     pub(crate) me: Identity,
     pub(crate) grants: Vec<Grant>,
     pub(crate) tree: AreaTree,
@@ -59,6 +62,16 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// The office's time zone, in which times are written.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Sets the office's time zone; Asia/Shanghai by default.
+    pub fn set_zone(&mut self, zone: Zone) {
+        self.zone = zone;
+    }
+
     /// Locks the store with another key or passphrase from now on. The one used before opens it no longer; copies made
     /// before stay as they are.
     pub fn rewrap(&mut self, lock: &Lock) -> Result<(), ClientError> {

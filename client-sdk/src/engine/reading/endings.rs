@@ -1,6 +1,6 @@
 //! Rights that end soon or have ended.
 
-use gridledger_core::calendar::{DAY_MS, minute};
+use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::limits::RIGHTS_GRACE_MS;
 use gridledger_schema::wire::Grant;
 
@@ -36,7 +36,7 @@ impl Engine {
         let label = self.schema.role(&grant.role).map(|role| role.label.clone());
         let (zh, en) =
             label.map_or_else(|| (grant.role.clone(), grant.role.clone()), |label| (label.zh, label.en));
-        let (ended, on) = (to <= now, minute(to));
+        let (ended, on) = (to <= now, self.zone.write_minute(to));
         let (zh, en) = if ended {
             (
                 format!("“{zh}”岗位（{area} {name}）已于 {on} 结束，不能再以此岗位填写。"),

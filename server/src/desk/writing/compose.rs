@@ -143,7 +143,7 @@ fn choose_role(reader: &Reader<'_>, ground: &Ground<'_>, draft: &Draft) -> Resul
         entries: ground.entries,
     };
     let rights = reader.rights();
-    let standing = Standing::acting(rights, reader.now);
+    let standing = Standing::acting(rights, reader.now, reader.service.zone());
     let roles = rights.roles_at(ground.area, reader.now);
     let may = |role: &&&str| {
         let entry = Entry { role: (**role).to_owned(), ..draft.entry(1, reader.now) };

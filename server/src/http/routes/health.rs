@@ -34,14 +34,15 @@ pub async fn ready(
 async fn look(service: web::Data<Service>) -> Result<(), ApiError> {
     let found = block(move || {
         service.store.ready()?;
-        Ok::<_, StoreError>((service.set_back_advice()?, service.clock_doubt()?))
+        let doubt = service.clock_doubt()?.map(|doubt| doubt.sentences(service.zone()));
+        Ok::<_, StoreError>((service.set_back_advice()?, doubt))
     });
     let (set_back, doubt) = found.await?;
     if let Some(advice) = set_back {
         return Err(ApiError::new(Code::ServerBehind, advice));
     }
-    if let Some(doubt) = doubt {
-        return Err(ApiError::new(Code::ClockUnsure, doubt.sentences().1));
+    if let Some((_, en)) = doubt {
+        return Err(ApiError::new(Code::ClockUnsure, en));
     }
     Ok(())
 }

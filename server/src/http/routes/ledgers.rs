@@ -128,7 +128,8 @@ fn pull(
         }
         Format::Ndjson => (page.to_ndjson().into_bytes(), "application/x-ndjson"),
         Format::Csv => {
-            (sheet::csv(&service.schema, &page, question.lang.unwrap_or(*lang)), "text/csv; charset=utf-8")
+            let style = sheet::Style { lang: question.lang.unwrap_or(*lang), zone: service.zone() };
+            (sheet::csv(&service.schema, &page, style), "text/csv; charset=utf-8")
         }
     };
     Ok(Sent { wait, areas, body, kind, cursor: Some(page.cursor), more: page.more })

@@ -1,5 +1,7 @@
 //! Dates, as spreadsheets write them.
 
+use gridledger_core::calendar::{DAY_MS, Zone};
+
 use super::fault::{Wrong, quoted};
 use super::text::fold;
 use crate::calendar::date::Date;
@@ -33,8 +35,7 @@ const EPOCH_SERIAL: i64 = 25_569;
 fn serial(cell: &str) -> Option<Date> {
     let whole = cell.split_once('.').map_or(cell, |(whole, _)| whole);
     let days: i64 = whole.parse().ok().filter(|days| SERIALS.contains(days))?;
-    let (year, month, day) = gridledger_core::calendar::date(days - EPOCH_SERIAL);
-    Date::new(u16::try_from(year).ok()?, month as u8, day as u8)
+    Date::of(Zone::utc().date_at((days - EPOCH_SERIAL) * DAY_MS))
 }
 
 /// A date without the time of day that databases and spreadsheet programs write behind it.

@@ -87,7 +87,7 @@ pub fn import_register(
 
 /// Compares a register with the store, for a person of this login who holds these grants. Nothing is written.
 pub fn prepare<'a>(
-    service: &Service,
+    service: &'a Service,
     importer: (&str, &[Grant]),
     register: &'a Register,
     options: ImportOptions,

@@ -70,12 +70,12 @@ impl Prepared<'_> {
 }
 
 pub(crate) fn prepare<'a>(
-    service: &Service,
+    service: &'a Service,
     importer: (&str, &[Grant]),
     register: &'a Register,
     options: ImportOptions,
 ) -> Result<Prepared<'a>, ImportError> {
-    let things = things(register);
+    let things = things(register, service.zone());
     let tree = service.tree();
     let mut covered = HashSet::new();
     for thing in &things {

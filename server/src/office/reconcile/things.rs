@@ -1,10 +1,10 @@
 //! The things of a sheet: what each says, and as which intents.
 
+use gridledger_core::calendar::Zone;
 use gridledger_schema::entry::{Intent, Op};
 use gridledger_schema::ids::RecordId;
 use serde_json::{Map, Value, json};
 
-use crate::calendar::office::midnight;
 use crate::office::import::register::read::LABEL_DEFAULT;
 use crate::office::import::register::{
     Address, DwellingRow, HouseholdRow, PersonRow, Register, ResidencyRow,
@@ -22,6 +22,8 @@ pub(crate) struct Thing<'a> {
     /// The office's own number.
     pub(crate) number: Option<&'a str>,
     pub(crate) row: Row<'a>,
+    /// The office's time zone, in which its dates begin.
+    pub(crate) zone: &'a Zone,
 }
 
 #[derive(Clone, Copy)]
@@ -55,7 +57,7 @@ impl Say<'_> {
 }
 
 /// Everything in the file, what others refer to first.
-pub(crate) fn things(register: &Register) -> Vec<Thing<'_>> {
+pub(crate) fn things<'a>(register: &'a Register, zone: &'a Zone) -> Vec<Thing<'a>> {
     let mut things = Vec::new();
     things.extend(register.dwellings.iter().map(|row| Thing {
         record_type: "dwelling",
@@ -64,6 +66,7 @@ pub(crate) fn things(register: &Register) -> Vec<Thing<'_>> {
         key: &row.key,
         number: row.number.as_deref(),
         row: Row::Dwelling(row),
+        zone,
     }));
     things.extend(register.households.iter().map(|row| Thing {
         record_type: "household",
@@ -72,6 +75,7 @@ pub(crate) fn things(register: &Register) -> Vec<Thing<'_>> {
         key: &row.key,
         number: row.number.as_deref(),
         row: Row::Household(row),
+        zone,
     }));
     things.extend(register.people.iter().map(|row| Thing {
         record_type: "person",
@@ -80,6 +84,7 @@ pub(crate) fn things(register: &Register) -> Vec<Thing<'_>> {
         key: &row.key,
         number: row.number.as_deref(),
         row: Row::Person(row),
+        zone,
     }));
     things.extend(register.residencies.iter().map(|row| Thing {
         record_type: "residency",
@@ -88,6 +93,7 @@ pub(crate) fn things(register: &Register) -> Vec<Thing<'_>> {
         key: &row.key,
         number: None,
         row: Row::Residency(row),
+        zone,
     }));
     things
 }
@@ -114,7 +120,7 @@ impl<'a> Thing<'a> {
                 ("person", Some(Say::Of("person", &row.person))),
                 ("household", Some(Say::Of("household", &row.household))),
                 ("kind", text(row.kind)),
-                ("from", row.from.map(|date| Say::Value(midnight(date).into()))),
+                ("from", row.from.map(|date| Say::Value(date.start(self.zone).into()))),
             ],
         };
         said.into_iter().filter_map(|(name, say)| Some((name, say?))).collect()

@@ -12,7 +12,7 @@ use super::outlook::ImportReport;
 use super::survey::{Move, Prepared, Step, names_of};
 use super::things::{Thing, put};
 use super::{ImportError, survey};
-use crate::calendar::office::{midnight, today};
+use crate::calendar::date::Date;
 use crate::desk::writing::DeskVerdict;
 use crate::desk::writing::feed::{DeskFeed, Draft, SheetNotes};
 use crate::record::moving;
@@ -55,7 +55,7 @@ pub(crate) fn carry_out(
         user,
         feed: DeskFeed::open(service, user)?,
         run: service.store.begin_import()?,
-        today: midnight(today(service.now())),
+        today: Date::at(service.zone(), service.now()).start(service.zone()),
     };
     let Prepared { things, steps, areas, names, mut records, moves, ends, roles, mut report } = prepared;
     move_dwellings(service, &moves)?;

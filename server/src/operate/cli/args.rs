@@ -19,6 +19,9 @@ pub struct Args {
     /// A file whose first line is the store's address: for one with a password
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "store")]
     pub store_file: Option<PathBuf>,
+    /// The office's time zone [default: Asia/Shanghai]
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub timezone: Option<String>,
     /// Folder of schema files that stand beside the built-in ones
     #[arg(long, global = true, value_name = "DIR")]
     pub schema: Option<PathBuf>,

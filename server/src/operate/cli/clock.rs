@@ -1,6 +1,5 @@
 //! `admin clock`, and which commands need a clock that is right.
 
-use gridledger_core::calendar::minute;
 use serde_json::json;
 
 use super::args::{
@@ -43,7 +42,7 @@ pub(crate) fn check(service: &Service) -> Result<(), CliError> {
     match service.clock_doubt()? {
         None => Ok(()),
         Some(doubt) => {
-            let (zh, en) = doubt.sentences();
+            let (zh, en) = doubt.sentences(service.zone());
             Err(CliError::named(zh, en))
         }
     }
@@ -72,12 +71,13 @@ pub(crate) fn clock(
     };
     let now = service.now();
     let told = json!({ "clock": word, "now": now, "beat": row.beat, "daily_run": row.daily });
+    let minute = |ms| service.zone().write_minute(ms);
     let (zh, en) = match doubt {
         None => (
             format!("服务器时钟为 {}，可信", minute(now)),
             format!("the server's clock says {}, and is trusted", minute(now)),
         ),
-        Some(doubt) => doubt.sentences(),
+        Some(doubt) => doubt.sentences(service.zone()),
     };
     speaker.done(&told, &zh, &en);
     Ok(())

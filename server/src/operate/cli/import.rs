@@ -1,5 +1,6 @@
 //! Commands that take in the office's spreadsheets, or write those of a made-up town.
 
+use gridledger_core::calendar::Zone;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use serde_json::json;
 use super::args::{ImportArgs, Sheet, TownArgs};
 use super::outlook::Telling;
 use super::say::{CliError, Speaker};
-use crate::calendar::office::{midnight, today};
+use crate::calendar::date::Date;
 use crate::office::import::areas::AreaRow;
 use crate::office::import::register::{Office, Register};
 use crate::office::import::{Fault, Parsed, Places, Taken, Words, areas, aside, register};
@@ -48,15 +49,16 @@ fn import_areas(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker
         would(rows.len(), speaker);
         return Ok(());
     }
-    let areas: Vec<NewArea> = rows.into_iter().map(area).collect();
+    let areas: Vec<NewArea> = rows.into_iter().map(|row| area(row, service.zone())).collect();
     let counts = service.store.put_areas(&areas)?;
     service.reload_tree()?;
     did(areas.len(), counts, speaker);
     Ok(())
 }
 
-fn area(row: AreaRow) -> NewArea {
-    let (from, to) = (row.from.map(midnight), row.to.map(midnight));
+fn area(row: AreaRow, zone: &Zone) -> NewArea {
+    let start = |date: Date| date.start(zone);
+    let (from, to) = (row.from.map(start), row.to.map(start));
     NewArea { code: row.code, parent: row.parent, kind: row.kind.to_owned(), name: row.name, from, to }
 }
 
@@ -146,7 +148,7 @@ fn import_register(
     speaker: Speaker,
 ) -> Result<(), CliError> {
     let tree = service.tree();
-    let today = today(service.now());
+    let today = Date::at(service.zone(), service.now());
     let known = |code: &str| tree.by_code(code).is_some();
     let sheet = Office { today, places: places(&tree, &known), words: words(args)? };
     let taken = told(register::take(bytes, &sheet), speaker)?;

@@ -74,7 +74,7 @@ fn carry_out(args: Args, speaker: Speaker) -> Result<(), CliError> {
         }
         Command::Admin { admin: Admin::SampleTown(town), .. } => import::sample_town(&town, speaker),
         Command::Admin { admin: Admin::Explain(ExplainArgs { events: Some(file), .. }), .. } => {
-            proof::explain_events(&*open::schema(&settings)?, &file, speaker)
+            proof::explain_events(&*open::schema(&settings)?, &settings.timezone, &file, speaker)
         }
         Command::Admin { json, admin: Admin::Backup { file } } => {
             restore::backup(&settings, &file, speaker.with_json(json))
@@ -114,6 +114,9 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
     }
     if let Some(file) = &args.store_file {
         settings.take("store_file", &file.display().to_string(), "--store-file")?;
+    }
+    if let Some(timezone) = &args.timezone {
+        settings.take("timezone", timezone, "--timezone")?;
     }
     settings.store = settings.store.with_password(settings.store_password.as_ref());
     if let Some(schema) = &args.schema {

@@ -16,10 +16,12 @@ use crate::store::{Store, StoreError};
 /// The service over the store and the schema set of the settings. Makes the store if it is not there.
 pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
     let schema = schema(settings)?;
-    let store = open_store(&settings.store, &schema, settings.commit_group).map_err(explain)?;
+    let decide = ingest::decider_in_zone(schema.clone(), settings.timezone.clone());
+    let store = open_store_deciding(&settings.store, decide, settings.commit_group).map_err(explain)?;
     let mut service = Service::new(store, schema)?;
     service.lease_days = settings.lease_days;
     service.least_free = settings.least_free_mib << 20;
+    service.set_zone(settings.timezone.clone());
     Ok(Arc::new(service))
 }
 
@@ -45,13 +47,14 @@ pub fn open_to_read(settings: &Settings) -> Result<ToRead, CliError> {
         ));
     }
     let schema = schema(settings)?;
-    let decide = ingest::decider(schema.clone());
+    let decide = ingest::decider_in_zone(schema.clone(), settings.timezone.clone());
     let copy = is_older(path).map_err(explain)?.then(|| Copy::of(path)).transpose()?;
     let store = match &copy {
         Some(copy) => Store::open_sqlite(&copy.file(), decide),
         None => Store::open_sqlite_to_read(path, decide),
     };
-    let service = Service::new(Arc::new(store.map_err(explain)?), schema)?;
+    let mut service = Service::new(Arc::new(store.map_err(explain)?), schema)?;
+    service.set_zone(settings.timezone.clone());
     let service = Arc::new(service);
     Ok(ToRead { service, _copy: copy })
 }

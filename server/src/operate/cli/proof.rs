@@ -1,5 +1,6 @@
 //! Commands that prove the store and explain a ticket.
 
+use gridledger_core::calendar::Zone;
 use std::io;
 use std::path::Path;
 
@@ -61,9 +62,14 @@ pub fn explain(service: &Service, record: &[String], speaker: Speaker) -> Result
 }
 
 /// `admin explain --events FILE`
-pub fn explain_events(schema: &SchemaSet, file: &Path, speaker: Speaker) -> Result<(), CliError> {
+pub fn explain_events(
+    schema: &SchemaSet,
+    zone: &Zone,
+    file: &Path,
+    speaker: Speaker,
+) -> Result<(), CliError> {
     let text =
         std::fs::read_to_string(file).map_err(|error| CliError::File { path: file.to_owned(), error })?;
-    let code = explain::cli_explain_events(schema, &text, lang(speaker), &mut Out);
+    let code = explain::cli_explain_events((schema, zone), &text, lang(speaker), &mut Out);
     finish(code, "无法解释", "there is nothing to explain")
 }

@@ -51,9 +51,12 @@ pub fn restore(settings: &Settings, args: &RestoreArgs, speaker: Speaker) -> Res
     };
     let erasures = args.erasures.as_deref().map(read_erasures).transpose()?;
     let row = match (&args.backup, &settings.store) {
-        (Some(backup), StoreAddress::Sqlite(to)) => {
-            copies::restore(backup, to, ingest::decider(schema(settings)?), new)?
-        }
+        (Some(backup), StoreAddress::Sqlite(to)) => copies::restore(
+            backup,
+            to,
+            ingest::decider_in_zone(schema(settings)?, settings.timezone.clone()),
+            new,
+        )?,
         (None, _) => {
             let service = open_service(settings)?;
             let row = service.store.begin_generation(new);

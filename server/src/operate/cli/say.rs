@@ -152,6 +152,7 @@ impl Speaker {
                 "存储文件已损坏，有一部分读不出来：请用备份恢复（见 docs/operations.md）。".into()
             }
             CliError::Tls(error) if self.chinese => error.zh(),
+            CliError::Config(error) if self.chinese => error.zh().unwrap_or_else(|| error.to_string()),
             CliError::Password(PasswordError::TooShort) if self.chinese => "密码至少要有 8 个字符".into(),
             CliError::Password(PasswordError::TooLong) if self.chinese => "密码最长 256 字节".into(),
             other => other.to_string(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::args::ImportArgs;
 use super::import::{OFFICE, places, set_aside, told, words};
 use super::say::{CliError, Speaker};
-use crate::calendar::office::midnight;
+use crate::calendar::date::Date;
 use crate::office::import::staff;
 use crate::office::import::staff::{Assignment, Staff, StaffRow};
 use crate::service::Service;
@@ -74,12 +74,8 @@ fn grant(service: &Service, held: &Assignment) -> Result<Grant, CliError> {
         CliError::named(format!("没有区域“{code}”"), format!("there is no area `{code}`"))
     };
     let area = service.tree().by_code(&held.area).ok_or_else(missing)?.no;
-    Ok(Grant {
-        role: held.role.clone(),
-        area,
-        from: held.from.map_or(0, midnight),
-        to: held.to.map(midnight),
-    })
+    let start = |date: Date| date.start(service.zone());
+    Ok(Grant { role: held.role.clone(), area, from: held.from.map_or(0, start), to: held.to.map(start) })
 }
 
 /// The roles that are held now and that the sheet does not name. Only kinds of role that the sheet has are compared: whoever was

@@ -2,6 +2,7 @@
 
 mod sentences;
 
+use gridledger_core::calendar::Zone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -86,8 +87,8 @@ fn unseen_openings(event: &Event, order: &[&Event], applied: &BTreeSet<&str>) ->
 
 impl Explanation {
     /// The explanation in sentences, one a line.
-    pub fn lines(&self, schema: &SchemaSet, lang: Lang) -> Vec<String> {
-        sentences::lines(self, schema.workflow(WORKFLOW), lang)
+    pub fn lines(&self, schema: &SchemaSet, lang: Lang, zone: &Zone) -> Vec<String> {
+        sentences::lines(self, schema.workflow(WORKFLOW), lang, zone)
     }
 }
 
@@ -110,7 +111,7 @@ pub fn events_of(service: &Service, record: RecordId) -> Result<Vec<Event>, Read
 pub fn cli_explain_ticket(service: &Service, id: &str, lang: Lang, out: &mut dyn Write) -> io::Result<u8> {
     let events = id.parse().map_err(|error| ReadError::refused(Code::BadRequest, format!("{error}")));
     match events.and_then(|record: RecordId| events_of(service, record)) {
-        Ok(events) => print(&events, &service.schema, lang, out),
+        Ok(events) => print(&events, (&service.schema, service.zone()), lang, out),
         Err(ReadError::Refused(refusal)) => {
             writeln!(out, "{}", lang.pick(refusal.code.zh(), refusal.code.en()))?;
             Ok(1)
@@ -123,9 +124,14 @@ pub fn cli_explain_ticket(service: &Service, id: &str, lang: Lang, out: &mut dyn
 }
 
 /// `explain --events FILE`: the same of a list of events as `/history` gives it. `text` is the file's text.
-pub fn cli_explain_events(schema: &SchemaSet, text: &str, lang: Lang, out: &mut dyn Write) -> io::Result<u8> {
+pub fn cli_explain_events(
+    (schema, zone): (&SchemaSet, &Zone),
+    text: &str,
+    lang: Lang,
+    out: &mut dyn Write,
+) -> io::Result<u8> {
     match serde_json::from_str::<Vec<Event>>(text) {
-        Ok(events) => print(&events, schema, lang, out),
+        Ok(events) => print(&events, (schema, zone), lang, out),
         Err(error) => {
             writeln!(out, "{}{error}", lang.pick("不是事件列表：", "not a list of events: "))?;
             Ok(1)
@@ -133,10 +139,15 @@ pub fn cli_explain_events(schema: &SchemaSet, text: &str, lang: Lang, out: &mut 
     }
 }
 
-fn print(events: &[Event], schema: &SchemaSet, lang: Lang, out: &mut dyn Write) -> io::Result<u8> {
+fn print(
+    events: &[Event],
+    (schema, zone): (&SchemaSet, &Zone),
+    lang: Lang,
+    out: &mut dyn Write,
+) -> io::Result<u8> {
     match explain(events) {
         Ok(explanation) => {
-            for line in explanation.lines(schema, lang) {
+            for line in explanation.lines(schema, lang, zone) {
                 writeln!(out, "{line}")?;
             }
             Ok(0)

@@ -1,14 +1,19 @@
 //! The sentences of an explanation, in Chinese and English.
 
+use gridledger_core::calendar::Zone;
 use gridledger_core::fold::{Event, Flag, Outcome, State};
 use gridledger_schema::set::Workflow;
 
 use super::{Explanation, Step, verb_word};
-use crate::calendar::office::iso;
 use crate::lang::Lang;
 
-pub(crate) fn lines(explanation: &Explanation, workflow: Option<&Workflow>, lang: Lang) -> Vec<String> {
-    let words = Words { workflow, lang };
+pub(crate) fn lines(
+    explanation: &Explanation,
+    workflow: Option<&Workflow>,
+    lang: Lang,
+    zone: &Zone,
+) -> Vec<String> {
+    let words = Words { workflow, lang, zone };
     let mut lines = words.standing(explanation);
     let flags = explanation.ticket.flags.iter();
     lines.extend(flags.map(|flag| lang.pick(flag_zh(*flag), flag_en(*flag)).to_owned()));
@@ -20,6 +25,7 @@ pub(crate) fn lines(explanation: &Explanation, workflow: Option<&Workflow>, lang
 struct Words<'a> {
     workflow: Option<&'a Workflow>,
     lang: Lang,
+    zone: &'a Zone,
 }
 
 impl Words<'_> {
@@ -75,7 +81,8 @@ impl Words<'_> {
 
     fn step(&self, step: &Step) -> String {
         let event = &step.event;
-        let (at, actor, verb, became) = (iso(event.at), &event.actor, self.verb(event), self.became(step));
+        let (at, actor, verb, became) =
+            (self.zone.write_iso(event.at), &event.actor, self.verb(event), self.became(step));
         match self.lang {
             Lang::Zh => format!("{at} {actor} {verb}：{became}"),
             Lang::En => format!("{at} {actor}: {verb}. {became}"),

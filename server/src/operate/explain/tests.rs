@@ -1,5 +1,6 @@
 //! Tests of explanations: concurrent work, told in both languages.
 
+use gridledger_core::calendar::Zone;
 use gridledger_schema::set::SchemaSet;
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ fn closed_while_escalated() -> Vec<Event> {
 }
 
 fn lines(events: &[Event], lang: Lang) -> Vec<String> {
-    explain(events).unwrap().lines(&SchemaSet::builtin(), lang)
+    explain(events).unwrap().lines(&SchemaSet::builtin(), lang, &Zone::default())
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn a_file_that_is_no_history_is_refused_in_a_sentence() {
     let schema = SchemaSet::builtin();
     let told = |text: &str| {
         let mut out = Vec::new();
-        let code = cli_explain_events(&schema, text, Lang::En, &mut out).unwrap();
+        let code = cli_explain_events((&schema, &Zone::default()), text, Lang::En, &mut out).unwrap();
         (code, String::from_utf8(out).unwrap())
     };
     let (code, text) = told("{}");

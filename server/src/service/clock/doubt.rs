@@ -1,6 +1,6 @@
 //! What a clock is to be blamed for, and how that is said.
 
-use gridledger_core::calendar::minute;
+use gridledger_core::calendar::Zone;
 use gridledger_schema::limits;
 
 use crate::faults;
@@ -33,7 +33,8 @@ pub enum Doubt {
 
 impl Doubt {
     /// What is wrong and what to do, in Chinese and in English.
-    pub fn sentences(self) -> (String, String) {
+    pub fn sentences(self, zone: &Zone) -> (String, String) {
+        let minute = |ms| zone.write_minute(ms);
         let (zh, en) = match self {
             Self::Behind { known, now } => (
                 format!("服务器时钟为 {}，早于数据中已有的时间 {}", minute(now), minute(known)),
@@ -121,12 +122,12 @@ mod tests {
 
     #[test]
     fn the_sentences_name_both_times_and_the_command() {
-        let (zh, en) = Doubt::Behind { known: NOW, now: NOW - DAY_MS }.sentences();
+        let (zh, en) = Doubt::Behind { known: NOW, now: NOW - DAY_MS }.sentences(&Zone::default());
         for said in [&zh, &en] {
             assert!(said.contains("2026-01-05") && said.contains("2026-01-04"), "{said}");
             assert!(said.contains("gridledger admin clock confirm"), "{said}");
         }
-        let (_, en) = Doubt::Apart { database: NOW, now: 0 }.sentences();
+        let (_, en) = Doubt::Apart { database: NOW, now: 0 }.sentences(&Zone::default());
         assert!(!en.contains("confirm"), "the clocks have to agree: {en}");
     }
 }

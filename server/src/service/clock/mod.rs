@@ -5,6 +5,7 @@
 
 mod doubt;
 
+use gridledger_core::calendar::Zone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -77,6 +78,8 @@ struct State {
     /// Confirmations that the store had then.
     confirmed: u64,
     doubt: Option<Doubt>,
+    /// The office's time zone, for the log.
+    zone: Zone,
     /// Whose phones say the same time as the wall clock: what a phone's clock said, and the steady clock then.
     witnesses: BTreeMap<UserNo, (i64, i64)>,
 }
@@ -95,7 +98,7 @@ impl State {
     /// Sets the doubt; says so in the log when it is another one.
     fn set_doubt(&mut self, doubt: Option<Doubt>) {
         match (self.doubt, doubt) {
-            (None, Some(doubt)) => tracing::error!("{}", doubt.sentences().1),
+            (None, Some(doubt)) => tracing::error!("{}", doubt.sentences(&self.zone).1),
             (Some(_), None) => tracing::warn!("the server's clock is trusted again"),
             _ => {}
         }
@@ -139,6 +142,11 @@ impl ClockWatch {
 
     fn read(&self) -> (i64, i64) {
         ((self.clocks.wall)(), (self.clocks.steady)())
+    }
+
+    /// Sets the time zone in which the log names times.
+    pub(crate) fn set_zone(&self, zone: Zone) {
+        self.state().zone = zone;
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

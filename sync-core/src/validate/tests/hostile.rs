@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::{GRID, NOW, Subject, check_shape, grant, schema, territory, validate};
+use crate::calendar::Zone;
 use crate::fold::{Event, Verb};
 use crate::known::Standing;
 use crate::project::View;
@@ -190,8 +191,8 @@ proptest! {
         let rights = Rights { schema: &SCHEMA, tree: &tree, grants: &grants };
         let subject = Subject { record_type, area: GRID, seen: &seen, now: &now, entries: 3 };
         prop_assert_eq!(check_shape(&entry), check_shape(&entry));
-        let verdict = validate(&Standing::acting(rights, entry.at), "wang", &entry, &subject);
-        prop_assert_eq!(&verdict, &validate(&Standing::acting(rights, entry.at), "wang", &entry, &subject));
+        let verdict = validate(&Standing::acting(rights, entry.at, &Zone::default()), "wang", &entry, &subject);
+        prop_assert_eq!(&verdict, &validate(&Standing::acting(rights, entry.at, &Zone::default()), "wang", &entry, &subject));
         if let Err(refusal) = verdict {
             prop_assert!(refusal.to_string().len() < 600, "{}", refusal);
         }

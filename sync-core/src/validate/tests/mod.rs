@@ -17,6 +17,7 @@ use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::{Value, json};
 
 use super::{Subject, check_shape, validate};
+use crate::calendar::Zone;
 use crate::derive::{Authored, Seen};
 use crate::document::Document;
 use crate::known::Standing;
@@ -95,8 +96,9 @@ fn judge(
     let (tree, grants) = (territory(), [grant(&entry.role, COMMUNITY)]);
     let rights = Rights { schema, tree: &tree, grants: &grants };
     let subject = Subject { record_type, area: GRID, seen, now, entries: 0 };
-    let verdict = check_shape(entry)
-        .and_then(|()| validate(&Standing::acting(rights, entry.at), author, entry, &subject));
+    let verdict = check_shape(entry).and_then(|()| {
+        validate(&Standing::acting(rights, entry.at, &Zone::default()), author, entry, &subject)
+    });
     verdict.map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
 }
 

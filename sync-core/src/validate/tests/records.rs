@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     COMMUNITY, GRID, OTHER_GRID, STREET, Subject, create, edit, entry, grant, schema, territory, validate,
 };
+use crate::calendar::Zone;
 use crate::known::Standing;
 use crate::project::View;
 use crate::rights::Rights;
@@ -23,7 +24,7 @@ fn refused(entry: &Entry, area: AreaNo, entries: u64) -> String {
         (schema(), territory(), [grant(&entry.role, COMMUNITY)], View::default());
     let rights = Rights { schema: &schema, tree: &tree, grants: &grants };
     let subject = Subject { record_type: &schema.types["sample"], area, seen: &none, now: &none, entries };
-    validate(&Standing::acting(rights, entry.at), "wang", entry, &subject)
+    validate(&Standing::acting(rights, entry.at, &Zone::default()), "wang", entry, &subject)
         .map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
 }
 

@@ -1,10 +1,10 @@
 //! A page as a sheet for a spreadsheet program: CSV with every cell quoted, safe to open.
 
+use gridledger_core::calendar::Zone;
 use gridledger_schema::set::{Kind, SchemaSet};
 use serde_json::Value;
 
 use super::Page;
-use crate::calendar::office::iso;
 use crate::lang::Lang;
 use crate::shown::columns::{Column, Source, columns};
 use crate::shown::row::Cells;
@@ -16,8 +16,18 @@ const FORMULA: &[char] = &['=', '+', '-', '@', '|', '\t', '\r', '\n', '＝', '�
 /// The parts of an address, in the order they are read.
 const ADDRESS: &[&str] = &["road", "number", "building", "unit", "floor", "room"];
 
+/// The style of a sheet.
+#[derive(Clone, Copy, Debug)]
+pub struct Style<'a> {
+    /// The language of headings and codes.
+    pub lang: Lang,
+    /// The zone in which times are written.
+    pub zone: &'a Zone,
+}
+
 /// The page as a sheet, the headings first.
-pub fn csv(schema: &SchemaSet, page: &Page<'_>, lang: Lang) -> Vec<u8> {
+pub fn csv(schema: &SchemaSet, page: &Page<'_>, style: Style<'_>) -> Vec<u8> {
+    let lang = style.lang;
     let columns = columns(page.record_type);
     let mut out = csv::WriterBuilder::new()
         .quote_style(csv::QuoteStyle::Always)
@@ -26,22 +36,22 @@ pub fn csv(schema: &SchemaSet, page: &Page<'_>, lang: Lang) -> Vec<u8> {
     let headings = columns.iter().map(|column| guarded(lang.of(&column.label).to_owned(), false));
     let written = out.write_record(headings).and_then(|()| {
         page.rows.iter().try_for_each(|cells| {
-            out.write_record(columns.iter().map(|column| cell(schema, page, column, cells, lang)))
+            out.write_record(columns.iter().map(|column| cell(schema, page, column, cells, style)))
         })
     });
     written.expect("BUG: writing to a Vec cannot fail");
     out.into_inner().expect("BUG: writing to a Vec cannot fail")
 }
 
-fn cell(schema: &SchemaSet, page: &Page<'_>, column: &Column<'_>, cells: &Cells, lang: Lang) -> String {
+fn cell(schema: &SchemaSet, page: &Page<'_>, column: &Column<'_>, cells: &Cells, style: Style<'_>) -> String {
     let Some(value) = cells.get(column.key) else {
         return String::new();
     };
     let text = match column.source {
-        Source::Time => value.as_i64().map_or_else(String::new, iso),
-        Source::State => state(schema, page, value, lang),
-        Source::Record | Source::Ticket => text(None, value, lang),
-        Source::Field(field) => text(Some(&field.kind), value, lang),
+        Source::Time => value.as_i64().map_or_else(String::new, |ms| style.zone.write_iso(ms)),
+        Source::State => state(schema, page, value, style.lang),
+        Source::Record | Source::Ticket => text(None, value, style),
+        Source::Field(field) => text(Some(&field.kind), value, style),
     };
     guarded(text, column.is_numeric() && value.is_number())
 }
@@ -53,15 +63,18 @@ fn state(schema: &SchemaSet, page: &Page<'_>, value: &Value, lang: Lang) -> Stri
     label.unwrap_or(code).to_owned()
 }
 
-/// A value as a person reads it: codes by their names, times in China's, several one after another.
-fn text(kind: Option<&Kind>, value: &Value, lang: Lang) -> String {
+/// A value as a person reads it: codes by their names, times in the office's zone, several one after another.
+fn text(kind: Option<&Kind>, value: &Value, style: Style<'_>) -> String {
+    let lang = style.lang;
     match (value, kind) {
         (Value::Null, _) => String::new(),
         (Value::Bool(yes), _) => match yes {
             true => lang.pick("是", "yes").to_owned(),
             false => lang.pick("否", "no").to_owned(),
         },
-        (Value::Number(ms), Some(Kind::Time)) => ms.as_i64().map_or_else(String::new, iso),
+        (Value::Number(ms), Some(Kind::Time)) => {
+            ms.as_i64().map_or_else(String::new, |ms| style.zone.write_iso(ms))
+        }
         (Value::Number(number), _) => number.to_string(),
         (Value::String(code), Some(Kind::Enum(choices))) => {
             let choice = choices.iter().find(|choice| choice.code == *code);
@@ -73,7 +86,7 @@ fn text(kind: Option<&Kind>, value: &Value, lang: Lang) -> String {
                 Some(Kind::List { item, .. }) => Some(item.as_ref()),
                 other => other,
             };
-            let items: Vec<String> = items.iter().map(|one| text(kind, one, lang)).collect();
+            let items: Vec<String> = items.iter().map(|one| text(kind, one, style)).collect();
             items.join(lang.pick("、", "; "))
         }
         (Value::Object(map), kind) => {
@@ -85,7 +98,7 @@ fn text(kind: Option<&Kind>, value: &Value, lang: Lang) -> String {
             let rest = map.iter().filter(|(key, _)| !ADDRESS.contains(&key.as_str()));
             let parts: Vec<String> = known
                 .chain(rest)
-                .map(|(key, one)| text(named(key), one, lang))
+                .map(|(key, one)| text(named(key), one, style))
                 .filter(|part| !part.is_empty())
                 .collect();
             parts.join(" ")

@@ -17,6 +17,10 @@ fn page<'a>(schema: &'a SchemaSet, of: &str, rows: Vec<Value>) -> Page<'a> {
     }
 }
 
+fn sheet(schema: &SchemaSet, page: &Page<'_>, lang: Lang) -> Vec<u8> {
+    csv(schema, page, Style { lang, zone: &Zone::default() })
+}
+
 fn read(sheet: &[u8]) -> Vec<Vec<String>> {
     let sheet = sheet.strip_prefix(BOM).unwrap();
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(sheet);
@@ -36,12 +40,12 @@ fn a_sheet_has_headings_names_of_codes_and_times_of_china() {
         "line_tags": [], "co_handlers": ["w1", "w2"], "assignees": ["w3"],
     });
     let page = page(&schema, "ticket", vec![row]);
-    let zh = read(&csv(&schema, &page, Lang::Zh));
+    let zh = read(&sheet(&schema, &page, Lang::Zh));
     assert_eq!(column(&zh, "建立时间"), ["1970-01-01T08:00:00+08:00"]);
     assert_eq!(column(&zh, "状态"), ["已销号"]);
     assert_eq!(column(&zh, "类型").last().unwrap(), "");
     assert_eq!(column(&zh, "协办人员"), ["w1、w2"]);
-    let en = read(&csv(&schema, &page, Lang::En));
+    let en = read(&sheet(&schema, &page, Lang::En));
     assert_eq!(column(&en, "Kind"), ["Hazard"]);
     assert_eq!(column(&en, "Level"), ["2"]);
     assert_eq!(column(&en, "Co-handlers"), ["w1; w2"]);
@@ -51,7 +55,7 @@ fn a_sheet_has_headings_names_of_codes_and_times_of_china() {
 fn an_address_reads_in_the_order_it_is_said() {
     let schema = SchemaSet::builtin();
     let row = json!({"address": {"building": "2", "road": "滨河路", "number": "1号"}, "floor_area": -3.5});
-    let rows = read(&csv(&schema, &page(&schema, "dwelling", vec![row]), Lang::En));
+    let rows = read(&sheet(&schema, &page(&schema, "dwelling", vec![row]), Lang::En));
     assert_eq!(column(&rows, "Address"), ["滨河路 1号 2"]);
     assert_eq!(column(&rows, "Floor area (m²)"), ["-3.5"]);
 }
@@ -99,7 +103,7 @@ fn texts_read_back() {
     let texts: Vec<String> =
         (0..2_000).map(|_| (0..next(9)).map(|_| alphabet[next(alphabet.len())]).collect()).collect();
     let rows = texts.iter().map(|text| json!({"led_by": text})).collect();
-    let sheet = csv(&schema, &page(&schema, "ticket", rows), Lang::En);
+    let sheet = sheet(&schema, &page(&schema, "ticket", rows), Lang::En);
     let found = column(&read(&sheet), "Leading body");
     let expected: Vec<String> = texts.into_iter().map(|text| guarded(text, false)).collect();
     assert_eq!(found, expected);
@@ -142,7 +146,7 @@ proptest! {
             .map(|(column, value)| (column.key.to_owned(), value.clone()))
             .collect();
         let page = page(&schema, of, vec![Value::Object(row.clone())]);
-        let sheet = read(&csv(&schema, &page, if zh { Lang::Zh } else { Lang::En }));
+        let sheet = read(&sheet(&schema, &page, if zh { Lang::Zh } else { Lang::En }));
         prop_assert_eq!(sheet.len(), 2);
         for (column, cell) in columns.iter().zip(&sheet[1]) {
             let number = column.is_numeric() && row[column.key].is_number();

@@ -1,5 +1,7 @@
 //! Single cells: dates, phones, codes, lists, names.
 
+use gridledger_core::calendar::{DAY_MS, Zone};
+
 use crate::calendar::date::Date;
 use crate::office::import::cell::{PHONES_MAX, code, items, name, phone, phones};
 use crate::office::import::date::{parse_date, parse_year};
@@ -54,10 +56,10 @@ fn dates_are_read_as_they_are_written() {
 
 #[test]
 fn days_count_from_the_epoch() {
-    assert_eq!(date(1970, 1, 1).days_since_epoch(), 0);
-    assert_eq!(date(1969, 12, 31).days_since_epoch(), -1);
-    assert_eq!(date(2000, 3, 1).days_since_epoch(), 11_017);
-    assert_eq!(date(2026, 1, 5).days_since_epoch(), 20_458);
+    assert_eq!(date(1970, 1, 1).start(&Zone::utc()), 0 * DAY_MS);
+    assert_eq!(date(1969, 12, 31).start(&Zone::utc()), -1 * DAY_MS);
+    assert_eq!(date(2000, 3, 1).start(&Zone::utc()), 11_017 * DAY_MS);
+    assert_eq!(date(2026, 1, 5).start(&Zone::utc()), 20_458 * DAY_MS);
 }
 
 #[test]
