@@ -299,7 +299,7 @@ impl Latest {
     fn find(&mut self, tx: &Transaction<'_>, field: &str) -> &mut Vec<String> {
         self.0
             .entry(field.to_owned())
-            .or_insert_with(|| fold::latest(&crate::project::read_stored_events(tx, field)))
+            .or_insert_with(|| fold::find_latest(&crate::project::read_stored_events(tx, field)))
     }
 }
 

@@ -75,18 +75,29 @@ pub fn first_position(at: i64, longest: u64) -> u64 {
 /// A clock: the number of changes that each feed has made in a document.
 pub type Clock = [(FeedId, u64)];
 
-/// The changes that `wanted` names and `held` lacks: (feed, count in `held`, count in `wanted`).
-pub fn missing(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64, u64)> {
+/// Changes of one feed that one side has and the other lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The feed.
+    pub feed: FeedId,
+    /// The number of its changes that are held.
+    pub held: u64,
+    /// The number of its changes that are wanted.
+    pub wanted: u64,
+}
+
+/// Lists the changes that `wanted` names and `held` lacks.
+pub fn list_gaps(held: &Clock, wanted: &Clock) -> Vec<Gap> {
     let held: BTreeMap<FeedId, u64> = held.iter().copied().collect();
     let of = |(feed, count): &(FeedId, u64)| {
         let here = held.get(feed).copied().unwrap_or(0);
-        (here < *count).then_some((*feed, here, *count))
+        (here < *count).then_some(Gap { feed: *feed, held: here, wanted: *count })
     };
     wanted.iter().filter_map(of).collect()
 }
 
 /// The part of `wanted` that is held.
-pub fn held_of(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64)> {
+pub fn find_held(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64)> {
     let wanted: BTreeMap<FeedId, u64> = wanted.iter().copied().collect();
     let of = |(feed, here): &(FeedId, u64)| {
         let count = (*here).min(*wanted.get(feed)?);
@@ -97,7 +108,7 @@ pub fn held_of(held: &Clock, wanted: &Clock) -> Vec<(FeedId, u64)> {
 
 /// The feeds in a facet's clock that stand for no author. Counters and texts that several authors need at
 /// once begin with a change of such a feed. Every replica can make that change again.
-pub fn nobodys(record_type: Option<&RecordType>, record: RecordId, facet: u8) -> BTreeSet<FeedId> {
+pub fn list_genesis_feeds(record_type: Option<&RecordType>, record: RecordId, facet: u8) -> BTreeSet<FeedId> {
     let fields = record_type.into_iter().flat_map(|of| of.fields.values());
     fields
         .filter(|field| field.facet == facet && matches!(field.merge, Merge::Counter | Merge::Text))
@@ -114,10 +125,11 @@ mod tests {
 
     #[test]
     fn clocks_are_compared_feed_by_feed() {
-        assert_eq!(missing(&[(A, 2), (B, 5)], &[(A, 2), (B, 4)]), []);
-        assert_eq!(missing(&[(A, 2)], &[(A, 3), (B, 1)]), [(A, 2, 3), (B, 0, 1)]);
-        assert_eq!(held_of(&[(A, 2)], &[(A, 3), (B, 1)]), [(A, 2)]);
-        assert_eq!(held_of(&[(A, 4), (B, 1)], &[(A, 3)]), [(A, 3)]);
+        assert_eq!(list_gaps(&[(A, 2), (B, 5)], &[(A, 2), (B, 4)]), []);
+        let gap = |feed, held, wanted| Gap { feed, held, wanted };
+        assert_eq!(list_gaps(&[(A, 2)], &[(A, 3), (B, 1)]), [gap(A, 2, 3), gap(B, 0, 1)]);
+        assert_eq!(find_held(&[(A, 2)], &[(A, 3), (B, 1)]), [(A, 2)]);
+        assert_eq!(find_held(&[(A, 4), (B, 1)], &[(A, 3)]), [(A, 3)]);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Reference {
 }
 
 /// The references that an entry adds. Removals add none.
-pub fn of_entry(schema: &SchemaSet, record_type: &RecordType, entry: &Entry) -> Vec<Reference> {
+pub fn list_in_entry(schema: &SchemaSet, record_type: &RecordType, entry: &Entry) -> Vec<Reference> {
     let mut found = Found::new(schema, record_type);
     for intent in &entry.intents {
         match &intent.op {
@@ -80,7 +80,7 @@ pub fn of_entry(schema: &SchemaSet, record_type: &RecordType, entry: &Entry) -> 
 }
 
 /// The references of a record in its present state.
-pub fn of_view(schema: &SchemaSet, record_type: &RecordType, view: &View) -> Vec<Reference> {
+pub fn list_in_view(schema: &SchemaSet, record_type: &RecordType, view: &View) -> Vec<Reference> {
     let mut found = Found::new(schema, record_type);
     for (name, value) in &view.fields {
         let merge = record_type.field(name).map(|field| field.merge);
@@ -197,7 +197,7 @@ mod tests {
         let entry =
             Entry { n: 1, at: 0, cursor: 0, role: String::new(), target: Target::Edit { record }, intents };
         let record_type = schema.record_type(of).expect("a type");
-        let references = of_entry(&schema, record_type, &entry).into_iter();
+        let references = list_in_entry(&schema, record_type, &entry).into_iter();
         let text = |to| match to {
             Named::Record(_, of) => of,
             Named::Person(login) => format!("@{login}"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gridledger_core::known::{Moment, Standing};
 use gridledger_core::project::View;
 use gridledger_core::rights::{AreaTree, Rights};
-use gridledger_core::validate::{Subject, check_own, looks_at, validate};
+use gridledger_core::validate::{Subject, check_own, find_needed_views, validate};
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::AreaNo;
@@ -66,8 +66,8 @@ impl Plan<'_> {
         check_own(record_type, entry, author, &working.row.created_by)?;
         let seen_view = working.seen_view(record_type, entry, seen)?;
         let entries = working.since().0;
-        let (looks, nothing) = (looks_at(entry, record_type), View::default());
-        let now = if looks.now || (looks.seen && seen_view.is_none()) {
+        let (needed, nothing) = (find_needed_views(entry, record_type), View::default());
+        let now = if needed.now || (needed.seen && seen_view.is_none()) {
             working.view(record_type)?
         } else {
             &nothing
@@ -77,13 +77,18 @@ impl Plan<'_> {
         // Mostly the role is held today and was when the entry was made: nothing else needs to be looked up.
         let (at, zone) = (entry.at.min(self.now), self.zone);
         if rights.holds_throughout(&entry.role, area, at, self.now) {
-            let standing = Standing { rights, replaced: &[], moment: Moment::of(at, None, self.now), zone };
+            let standing =
+                Standing { rights, replaced: &[], moment: Moment::estimate(at, None, self.now), zone };
             return Ok(validate(&standing, author, entry, &subject)?);
         }
         let replaced = known::replaced(self.source, &mut self.cuts, segment, (area, entry.cursor))?;
         let seen_at = self.source.written_at(area, entry.cursor)?;
-        let standing =
-            Standing { rights, replaced: &replaced, moment: Moment::of(entry.at, seen_at, self.now), zone };
+        let standing = Standing {
+            rights,
+            replaced: &replaced,
+            moment: Moment::estimate(entry.at, seen_at, self.now),
+            zone,
+        };
         let refusal = match validate(&standing, author, entry, &subject) {
             Err(refusal) if refusal.code == Code::RoleNotHeld => refusal,
             judged => return Ok(judged?),

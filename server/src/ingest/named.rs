@@ -1,7 +1,7 @@
 //! What an entry names must be there: records of the right type, and people who have a login. A record that the same push
 //! created before counts.
 
-use gridledger_core::references::{Named, of_entry};
+use gridledger_core::references::{Named, list_in_entry};
 use gridledger_schema::entry::Entry;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::RecordType;
@@ -18,7 +18,7 @@ impl Plan<'_> {
         record_type: &RecordType,
         entry: &Entry,
     ) -> Result<(), Stop> {
-        for reference in of_entry(self.schema, record_type, entry) {
+        for reference in list_in_entry(self.schema, record_type, entry) {
             match &reference.to {
                 Named::Record(record, _) if *record == working.row.record => {
                     reference.check_type(Some(&working.row.record_type))?;

@@ -67,7 +67,7 @@ pub fn value(column: &Column<'_>, view: &Map<String, Value>, masks: bool) -> Opt
         Source::State | Source::Ticket => view.get("_ticket").and_then(|t| t.get(column.key)).cloned(),
         Source::Field(field) => {
             let value = view.get(column.key)?;
-            if masks { mask::masked(field, value) } else { Some(value.clone()) }
+            if masks { mask::mask_value(field, value) } else { Some(value.clone()) }
         }
     }
 }

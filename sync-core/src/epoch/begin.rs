@@ -7,7 +7,7 @@ use automerge::{Automerge, AutomergeError, ROOT, ReadDoc as _, ScalarValue, Text
 use gridledger_schema::ids::FeedId;
 
 use super::written::{Held, Standing, Text};
-use super::{Base, Erasure, KEY, Place, merged};
+use super::{Base, Erasure, KEY, Place, merge_erasures};
 use crate::derive::{Container, DeriveError, genesis_feed, make_genesis};
 use crate::document::{Document, RULES_VERSION};
 use crate::message::Message;
@@ -49,7 +49,7 @@ fn make_base(document: &Document, place: Place, erased: &[Erasure]) -> Result<Do
         texts.extend(values.texts);
     }
     let before = document.base().unwrap_or_default().erased;
-    let base = Base { rules: RULES_VERSION, clock, erased: merged(&before, erased) };
+    let base = Base { rules: RULES_VERSION, clock, erased: merge_erasures(&before, erased) };
     let mut doc = make_empty();
     for ((feed, lane), links) in lanes {
         doc.merge(&mut make_chain(place, feed, lane, links)?)?;

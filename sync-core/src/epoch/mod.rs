@@ -72,7 +72,7 @@ impl Erasure {
 }
 
 /// Merges new erasures into earlier ones. For a field the last erasure counts.
-pub fn merged(before: &[Erasure], now: &[Erasure]) -> Vec<Erasure> {
+pub fn merge_erasures(before: &[Erasure], now: &[Erasure]) -> Vec<Erasure> {
     let still = before.iter().filter(|old| now.iter().all(|new| new.field != old.field));
     let mut all: Vec<Erasure> = still.chain(now).cloned().collect();
     all.sort_by(|a, b| a.field.cmp(&b.field));

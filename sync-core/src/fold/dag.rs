@@ -135,7 +135,7 @@ fn sort_topologically(events: &[&Event], parents: &[Vec<usize>]) -> Result<Vec<u
 }
 
 /// The ids of the events that no other event names as seen, in the order given.
-pub fn latest(events: &[Event]) -> Vec<String> {
+pub fn find_latest(events: &[Event]) -> Vec<String> {
     let named: HashSet<&str> =
         events.iter().flat_map(|event| event.parents.iter().map(String::as_str)).collect();
     let latest = events.iter().filter(|event| !named.contains(event.id.as_str()));

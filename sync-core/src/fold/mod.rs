@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gridledger_schema::limits::TICKET_EVENTS;
 use serde::{Deserialize, Serialize};
 
-pub use dag::{latest, reading_order};
+pub use dag::{find_latest, reading_order};
 pub use event::{Event, MAX_LEVEL};
 pub use rules::is_legal;
 pub use state::{Flag, State, StateError};

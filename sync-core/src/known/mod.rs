@@ -36,7 +36,7 @@ pub struct Moment {
 impl Moment {
     /// The moment of an entry dated `at`, whose author had seen changes written at `seen` (by the server's
     /// clock). The entry was not made after it arrived, nor before the changes it had seen.
-    pub fn of(at: i64, seen: Option<i64>, now: i64) -> Self {
+    pub fn estimate(at: i64, seen: Option<i64>, now: i64) -> Self {
         let made = at.min(now).max(seen.unwrap_or(i64::MIN));
         Self { made, now }
     }

@@ -41,7 +41,7 @@ fn judge(grants: &[Grant], replaced: &[Replaced], moment: Moment, role: &str, ar
 
 #[test]
 fn an_entry_was_made_no_earlier_than_what_it_saw_and_no_later_than_it_came() {
-    let made = |at, seen, now| Moment::of(at, seen, now).made;
+    let made = |at, seen, now| Moment::estimate(at, seen, now).made;
     assert_eq!(made(5, None, 9), 5);
     assert_eq!(made(5, Some(7), 9), 7, "a clock set back");
     assert_eq!(made(12, Some(7), 9), 9, "a clock ahead");

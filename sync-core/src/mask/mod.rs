@@ -53,7 +53,7 @@ fn is_closed(kind: &Kind) -> bool {
 }
 
 /// Masks a field's value; `None` if nothing of it may be shown.
-pub fn masked(field: &Field, value: &Value) -> Option<Value> {
+pub fn mask_value(field: &Field, value: &Value) -> Option<Value> {
     match rule(field) {
         None => Some(value.clone()),
         // The id of a home reveals as much as its address.

@@ -4,7 +4,7 @@ use gridledger_schema::entry::Intent;
 use gridledger_schema::set::{Mask, SchemaSet};
 use serde_json::{Value, json};
 
-use super::{apply, intents, masked, name, phone, rule, scrub, view};
+use super::{apply, intents, mask_value, name, phone, rule, scrub, view};
 
 #[test]
 fn a_name_keeps_its_family_name() {
@@ -103,7 +103,7 @@ fn every_sensitive_field_of_the_built_in_types_has_a_rule() {
     // The id of a dwelling is as good as an address.
     let ticket = schema.record_type("ticket").unwrap();
     let home: Value = json!("0198a0c0-0000-8000-8000-000000000001");
-    assert_eq!(masked(ticket.field("dwelling_id").unwrap(), &home), None);
+    assert_eq!(mask_value(ticket.field("dwelling_id").unwrap(), &home), None);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use gridledger_schema::entry::{Intent, Op};
 use gridledger_schema::set::{Field, Kind, Mask, Merge, RecordType};
 use serde_json::{Map, Value};
 
-use super::{GONE, apply, masked, rule, scrub};
+use super::{GONE, apply, mask_value, rule, scrub};
 use crate::validate::shorten;
 
 /// Masks a record's view (fields, `_conflicts`, `_ticket`). Fields that the type does not declare are left
@@ -23,7 +23,7 @@ pub fn view(record_type: &RecordType, view: &Map<String, Value>) -> Map<String, 
 
 /// Masks a field's value, including the ids of children.
 fn mask_field(field: &Field, value: &Value) -> Option<Value> {
-    let shown = masked(field, value)?;
+    let shown = mask_value(field, value)?;
     match shown {
         Value::Object(children) if field.merge == Merge::Map => {
             let children = children.into_iter().map(|(id, child)| (mask_child_id(field, &id), child));
@@ -52,7 +52,7 @@ fn mask_conflicts(record_type: &RecordType, conflicts: &Map<String, Value>) -> M
 
 fn mask_candidate(field: &Field, candidate: &Value) -> Value {
     let mut shown = candidate.as_object().cloned().unwrap_or_default();
-    if let Some(value) = shown.remove("value").and_then(|value| masked(field, &value)) {
+    if let Some(value) = shown.remove("value").and_then(|value| mask_value(field, &value)) {
         shown.insert("value".into(), value);
     }
     shown.into()
@@ -114,7 +114,7 @@ fn fits(field: &Field, op: &Op) -> bool {
 fn mask_operation(field: &Field, mask: Mask, op: Op) -> Op {
     let value = |value: &Value| match value {
         Value::Null => Value::Null,
-        value => masked(field, value).unwrap_or_else(|| GONE.into()),
+        value => mask_value(field, value).unwrap_or_else(|| GONE.into()),
     };
     match op {
         Op::Put { value: put } => Op::Put { value: value(&put) },

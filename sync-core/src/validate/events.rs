@@ -39,7 +39,7 @@ pub(super) fn check(
     check_room(field, subject, steps.len())?;
     let ticket = fold::fold(&subject.seen.events).map_err(|error| refuse_unfoldable(field, &error))?;
     let events = subject.seen.events.clone();
-    let latest = fold::latest(&events);
+    let latest = fold::find_latest(&events);
     let on_the_spot = is_on_the_spot(entry, &steps);
     let schema = rights.schema;
     let mut course = Course {

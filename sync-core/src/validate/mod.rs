@@ -56,7 +56,7 @@ pub struct Subject<'a> {
 
 /// The states of the record that [`validate`] needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Looks {
+pub struct NeededViews {
     /// It needs the record as its author had seen it.
     pub seen: bool,
     /// It needs the record's present state.
@@ -64,8 +64,8 @@ pub struct Looks {
 }
 
 /// Finds the states that [`validate`] needs for an entry. The other may be an empty view.
-pub fn looks_at(entry: &Entry, record_type: &RecordType) -> Looks {
-    let mut looks = Looks::default();
+pub fn find_needed_views(entry: &Entry, record_type: &RecordType) -> NeededViews {
+    let mut needed = NeededViews::default();
     for intent in &entry.intents {
         let field = record_type.field(&intent.field);
         let once = field.is_some_and(|field| field.merge == Merge::Once);
@@ -75,10 +75,10 @@ pub fn looks_at(entry: &Entry, record_type: &RecordType) -> Looks {
             Op::Splice { .. } => (true, false),
             _ => (true, true),
         };
-        looks.seen |= seen;
-        looks.now |= now;
+        needed.seen |= seen;
+        needed.now |= now;
     }
-    looks
+    needed
 }
 
 /// Refuses `entry` unless `author` may apply it to the record. [`check_shape`] must have passed before;

@@ -59,7 +59,7 @@ impl Engine {
     /// A record that is here must be what the field that names it says. Of one that is not here the server judges, as of
     /// people.
     fn check_references(&self, entry: &Entry, record_type: &RecordType) -> Result<(), ClientError> {
-        for reference in references::of_entry(&self.schema, record_type, entry) {
+        for reference in references::list_in_entry(&self.schema, record_type, entry) {
             if let Named::Record(record, _) = &reference.to
                 && let Some(row) = rows::row(&self.db, *record)?
             {

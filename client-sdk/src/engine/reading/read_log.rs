@@ -4,7 +4,7 @@
 use gridledger_core::handlers::handlers;
 use gridledger_core::{mask, reason};
 use gridledger_schema::code::{Code, Refusal};
-use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::ids::RecordId;
 use gridledger_schema::limits;
 use gridledger_schema::set::{Scope, Unmasks};
 use gridledger_schema::wire::Read;
@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::engine::file::settings;
 use crate::engine::phone::engine::Engine;
 use crate::engine::phone::write_lock::UNNAMED;
+use crate::engine::records::creators::is_created_here;
 use crate::error::{ClientError, lease_ended};
 use crate::model::{Purpose, Record};
 
@@ -111,15 +112,7 @@ impl Engine {
         if handlers(&record.view).any(|handler| handler == me) {
             return Ok(true);
         }
-        let mut select = self.db.prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;
-        let mut rows = select.query([record.id.0])?;
-        while let Some(row) = rows.next()? {
-            let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
-            if RecordId::created_by(feed, n) == record.id {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        is_created_here(&self.db, record.id)
     }
 
     /// The reads that the server does not have yet, as many as one request carries.

@@ -21,14 +21,22 @@ pub(crate) fn note_creator(
 
 /// Who created a record, if this phone knows: its own entry did, or the creating entry came down.
 pub(crate) fn creator_of(c: &Connection, record: RecordId, me: &str) -> Result<Option<String>, ClientError> {
-    let mut select = c.prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;
-    let mut own = select.query([record.0])?;
-    while let Some(row) = own.next()? {
-        let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)?);
-        if RecordId::created_by(feed, n as u64) == record {
-            return Ok(Some(me.to_owned()));
-        }
+    if is_created_here(c, record)? {
+        return Ok(Some(me.to_owned()));
     }
     let mut select = c.prepare_cached("SELECT author FROM creators WHERE record = ?1")?;
     Ok(select.query_row([record.0], |row| row.get(0)).optional()?)
+}
+
+/// Whether an entry of this phone created a record.
+pub(crate) fn is_created_here(c: &Connection, record: RecordId) -> Result<bool, ClientError> {
+    let mut select = c.prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;
+    let mut own = select.query([record.0])?;
+    while let Some(row) = own.next()? {
+        let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
+        if RecordId::created_by(feed, n) == record {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gridledger_core::canonical;
 use gridledger_core::document::Document;
-use gridledger_core::{canonical, recovery};
+use gridledger_core::recovery::{self, Gap};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::SchemaSet;
 use rusqlite::{Connection, OptionalExtension as _};
@@ -102,9 +103,9 @@ pub(crate) fn lacking(
     let mut lacking = Vec::new();
     for (facet, document) in wanted {
         let here = held.get(facet).map(Document::clock).unwrap_or_default();
-        let nobodys = recovery::nobodys(record_type, row.record, *facet);
-        for (feed, has, should) in recovery::missing(&here, &document.clock()) {
-            if !nobodys.contains(&feed) {
+        let genesis = recovery::list_genesis_feeds(record_type, row.record, *facet);
+        for Gap { feed, held: has, wanted: should } in recovery::list_gaps(&here, &document.clock()) {
+            if !genesis.contains(&feed) {
                 lacking.push((*facet, feed, should - has, should));
             }
         }

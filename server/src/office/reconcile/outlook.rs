@@ -74,5 +74,5 @@ pub struct ImportReport {
 /// A value of the store as a list shows it.
 pub(crate) fn masked(schema: &SchemaSet, record_type: &str, field: &str, value: &Value) -> Value {
     let field = schema.record_type(record_type).and_then(|of| of.field(field));
-    field.and_then(|field| mask::masked(field, value)).unwrap_or_else(|| "***".into())
+    field.and_then(|field| mask::mask_value(field, value)).unwrap_or_else(|| "***".into())
 }

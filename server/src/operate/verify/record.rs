@@ -295,7 +295,7 @@ impl Made {
         report: &mut VerifyReport,
     ) -> Result<(), StoreError> {
         let view = project(record_type, self.facets.values());
-        for reference in references::of_view(&service.schema, record_type, &view) {
+        for reference in references::list_in_view(&service.schema, record_type, &view) {
             let refused = match &reference.to {
                 Named::Record(record, _) => reference.check_type(service.store.type_of(*record)?.as_deref()),
                 Named::Person(login) if !service.store.has_login(login)? => Err(reference.no_such_person()),

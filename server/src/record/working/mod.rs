@@ -175,7 +175,7 @@ impl Working {
             let mut wanted = of_facet(clock, facet);
             wanted.retain(|(of, _)| *of != feed);
             wanted.extend(here.iter().filter(|(of, _)| *of == feed));
-            let held = recovery::held_of(&here, &wanted);
+            let held = recovery::find_held(&here, &wanted);
             if held == here { Seen::All } else { Seen::Clock(held) }
         };
         Ok(facets.map(|facet| (facet, seen(facet))).collect())
@@ -190,9 +190,9 @@ impl Working {
         self.settle()?;
         let facets: BTreeSet<u8> = clock.iter().map(|(facet, ..)| *facet).collect();
         Ok(facets.into_iter().any(|facet| {
-            let nobodys = recovery::nobodys(record_type, self.row.record, facet);
-            let lacking = recovery::missing(&self.clock(facet), &of_facet(clock, facet));
-            lacking.iter().any(|(feed, ..)| !nobodys.contains(feed))
+            let genesis = recovery::list_genesis_feeds(record_type, self.row.record, facet);
+            let lacking = recovery::list_gaps(&self.clock(facet), &of_facet(clock, facet));
+            lacking.iter().any(|gap| !genesis.contains(&gap.feed))
         }))
     }
 
