@@ -43,7 +43,7 @@ impl Receiving {
 
 /// An answer that is made while other things happen.
 pub struct Pulling {
-    answer: sync::Answer,
+    answer: gridledger_server::sync::answer::Answer,
     unpacker: Option<Unpacker>,
     head: Vec<u8>,
     arrived: Vec<u8>,

@@ -1,7 +1,16 @@
-//! A phone's request: opened, pushed, answered.
+//! A phone's request: arrived, admitted, decided, answered.
+//!
+//! Reading order: [`request`] is the way through the stages `arrived`, `admitted`, `decided` and [`answer`]; [`segments`]
+//! checks what a push brings, [`pull`] plans what the answer tells, [`recovery`] and [`set_back`] serve phones of another
+//! generation, [`lease`] lets a phone show residents' values, [`offline_reads`] keeps what phones saw.
 
+mod admitted;
+pub mod answer;
+pub mod arrived;
+mod decided;
 pub mod error;
 pub mod lease;
+mod names;
 pub mod offline_reads;
 pub mod pull;
 pub mod recovery;

@@ -169,7 +169,7 @@ fn read_record(
     let mut entries = (0..count).map(|_| read_logged(r, area, feeds)).collect::<Result<Vec<_>, _>>()?;
     let (record, record_type) = match entries.first() {
         Some(first) if first.own => {
-            let record = names.own(first.feed, first.entry.n);
+            let record = names.own(first.feed, first.entry.n)?;
             (record.ok_or(WireError::Malformed("own entry"))?, String::new())
         }
         Some(LogEntry { entry, feed, .. }) if matches!(entry.target, Target::Create { .. }) => {
@@ -179,7 +179,7 @@ fn read_record(
             (entry.record(*feed), record_type.clone())
         }
         _ => {
-            let record = names.record(area, created).ok_or(WireError::RecordName { area, created })?;
+            let record = names.record(area, created)?.ok_or(WireError::RecordName { area, created })?;
             (record, String::new())
         }
     };

@@ -41,6 +41,9 @@ pub enum WireError {
     /// The bytes are compressed with a dictionary that is not held.
     #[error("the dictionary is not held")]
     Dictionary,
+    /// The store could not be asked for a record's name: nothing is known of the bytes.
+    #[error("the store could not be asked for a record's name")]
+    LookupFailed,
     /// A record's short name is unknown here.
     #[error("no record {created} in area {area}")]
     RecordName {
@@ -72,16 +75,27 @@ fn check_each_once<K: Ord>(keys: impl Iterator<Item = K>, what: &'static str) ->
     Ok(())
 }
 
+/// The store could not be asked for a name. It is an error of its own, so that it never reads as "no such record".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookupFailed;
+
+impl From<LookupFailed> for WireError {
+    fn from(_: LookupFailed) -> Self {
+        Self::LookupFailed
+    }
+}
+
 /// Translates between records and their short names. A short name is the area, and the log position there of
 /// the creating entry.
 pub trait RecordNames {
-    /// The short name of a record, if it has one on both sides.
+    /// The short name of a record, if it has one on both sides. Without one its whole id is written, so a lookup that
+    /// fails costs bytes only.
     fn short(&self, record: RecordId) -> Option<(AreaNo, u64)>;
     /// The record of a short name.
-    fn record(&self, area: AreaNo, created: u64) -> Option<RecordId>;
+    fn record(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, LookupFailed>;
     /// The record that entry `n` of the receiver's own feed creates or edits.
-    fn own(&self, _feed: FeedId, _n: u64) -> Option<RecordId> {
-        None
+    fn own(&self, _feed: FeedId, _n: u64) -> Result<Option<RecordId>, LookupFailed> {
+        Ok(None)
     }
 }
 
@@ -92,7 +106,7 @@ impl RecordNames for NoNames {
     fn short(&self, _: RecordId) -> Option<(AreaNo, u64)> {
         None
     }
-    fn record(&self, _: AreaNo, _: u64) -> Option<RecordId> {
-        None
+    fn record(&self, _: AreaNo, _: u64) -> Result<Option<RecordId>, LookupFailed> {
+        Ok(None)
     }
 }

@@ -163,7 +163,7 @@ fn read_name(r: &mut Reader<'_>, names: &dyn RecordNames) -> Result<RecordId, Wi
         name::SHORT => {
             let area = u32::try_from(r.step("name area")?).map_err(|_| WireError::Malformed("area"))?;
             let (area, created) = (AreaNo(area), r.step("name created")? as u64);
-            names.record(area, created).ok_or(WireError::RecordName { area, created })
+            names.record(area, created)?.ok_or(WireError::RecordName { area, created })
         }
         name::WHOLE => Ok(RecordId(to_array(r.raw("name whole", 16)?))),
         name::OWN | 3.. => Err(WireError::Malformed("record name")),

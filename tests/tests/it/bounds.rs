@@ -75,7 +75,7 @@ fn a_request_that_names_one_thing_twice_is_refused_as_a_whole() {
 
 /// A sync answer in pieces, of a device with a budget: its request's bytes and what is left of it.
 struct Pieces {
-    answer: sync::Answer,
+    answer: gridledger_server::sync::answer::Answer,
     unpacker: Option<Unpacker>,
     frames: Vec<Frame>,
     ended: bool,

@@ -18,9 +18,9 @@ use crate::http::edge::pieces::Pieces;
 use crate::http::edge::rates;
 use crate::http::edge::rates::Rates;
 use crate::service::Service;
+use crate::sync::answer::Answer;
 use crate::sync::error::SyncError;
-use crate::sync::request as sync;
-use crate::sync::request::Answer;
+use crate::sync::{arrived, request as sync};
 
 impl From<SyncError> for ApiError {
     fn from(error: SyncError) -> Self {
@@ -51,7 +51,7 @@ impl Between {
 
 /// The bytes that a request may have which begins like this.
 fn most_bytes(begins: &[u8]) -> usize {
-    if sync::begins_as_stranger(begins) { limits::STRANGER_BODY_BYTES } else { limits::SYNC_BODY_BYTES }
+    if arrived::begins_as_stranger(begins) { limits::STRANGER_BODY_BYTES } else { limits::SYNC_BODY_BYTES }
 }
 
 /// `POST /v1/sync`
@@ -68,11 +68,11 @@ pub async fn route(
     let (up, began) = (body.len() as u64, Instant::now());
     let shut = rates::shut(&request);
     if let Some(wait) = shut
-        && !sync::names_a_device(&body)
+        && !arrived::names_a_device(&body)
     {
         return Err(ApiError::wait(wait));
     }
-    let enrols = !sync::names_a_device(&body);
+    let enrols = !arrived::names_a_device(&body);
     let turn = rates.turn(enrols).await?;
     let (opened, proven) = block(move || {
         // Held by the work itself: a phone that goes away does not give its turn to another meanwhile.
@@ -83,8 +83,8 @@ pub async fn route(
             rates.devices.take(&device.no)
         });
         let opened = opened.map_err(ApiError::from).and_then(|answer| {
-            let (entries, refused) = answer.counted;
-            metrics.count_sync(up, entries as u64, refused as u64, began.elapsed());
+            let counted = answer.counted();
+            metrics.count_sync(up, counted.pushed as u64, counted.refused as u64, began.elapsed());
             Between { service, metrics, answer }.next()
         });
         Ok::<_, ApiError>((opened, proven))

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use gridledger_client::{Intents, Query};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::unpack;
-use gridledger_core::wire::{RecordNames, frames};
+use gridledger_core::wire::{LookupFailed, RecordNames, frames};
 use gridledger_schema::code::Code;
 use gridledger_schema::entry::{Entry, Intent, Op, Target};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId, ServerEpoch};
@@ -216,11 +216,11 @@ impl RecordNames for Names<'_> {
     fn short(&self, _: RecordId) -> Option<(AreaNo, u64)> {
         None
     }
-    fn record(&self, area: AreaNo, created: u64) -> Option<RecordId> {
-        self.world.store().record_named(area, created)
+    fn record(&self, area: AreaNo, created: u64) -> Result<Option<RecordId>, LookupFailed> {
+        Ok(self.world.store().record_named(area, created))
     }
-    fn own(&self, _: FeedId, n: u64) -> Option<RecordId> {
-        self.own.get(&n).copied()
+    fn own(&self, _: FeedId, n: u64) -> Result<Option<RecordId>, LookupFailed> {
+        Ok(self.own.get(&n).copied())
     }
 }
 
