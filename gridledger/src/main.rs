@@ -7,7 +7,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args as _, Command, CommandFactory as _};
-use gridledger_server::operate::{cli, print};
+use gridledger_server::operate::cli::say::Speaker;
+use gridledger_server::operate::cli::{self, help};
+use gridledger_server::operate::print;
 
 use demo::DemoArgs;
 
@@ -19,37 +21,26 @@ fn demo_command() -> Command {
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
-    scrub::command_line(&args);
-    match args.get(1).and_then(|first| first.to_str()) {
-        Some(DEMO) => return run_own(demo_command(), &args[1..], demo::run),
-        _ => {}
+    scrub::restart_without_password(&args);
+    if args.get(1).is_some_and(|first| first == DEMO) {
+        return run_demo(&args[1..]);
     }
-    // Only to list every command in the help, and to refuse what is none; the server's own parser does the rest.
-    match cli::args::Args::command().subcommand(demo_command()).try_get_matches_from(&args) {
+    // The server's own parser does not know the demo: help and unknown commands need the list of all commands.
+    let all = cli::args::Args::command().subcommand(demo_command());
+    match help::parse_matches(all, "", args.clone(), Speaker::of_environment()) {
         Ok(_) => cli::run(args),
-        Err(error) => refused(&error),
+        Err(code) => code,
     }
 }
 
-/// Runs one of the commands that are not the server's.
-fn run_own<A: clap::FromArgMatches>(
-    command: Command,
-    args: &[OsString],
-    run: fn(&A) -> ExitCode,
-) -> ExitCode {
-    let name = format!("gridledger {}", command.get_name());
-    let matches = command.bin_name(name).try_get_matches_from(args);
-    match matches.and_then(|matches| A::from_arg_matches(&matches)) {
+/// Runs the demo, which is no command of the server. The first argument is its name.
+fn run_demo(args: &[OsString]) -> ExitCode {
+    let command = demo_command().bin_name("gridledger demo");
+    match help::parse::<DemoArgs>(command, DEMO, args.to_vec(), Speaker::of_environment()) {
         Ok(args) => {
-            let code = run(&args);
+            let code = demo::run(&args);
             if print::finish() { code } else { ExitCode::FAILURE }
         }
-        Err(error) => refused(&error),
+        Err(code) => code,
     }
-}
-
-/// Help and what is no command line: 0 or 2.
-fn refused(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    ExitCode::from(u8::from(error.use_stderr()) * 2)
 }

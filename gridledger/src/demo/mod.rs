@@ -37,22 +37,22 @@ use rng::Rng;
 use tell::Tell;
 use world::{Size, World};
 
-/// Play a day of a made-up town: phones with no signal, conflicts, lost connections, and a check of everything
+/// Play a day of a made-up town with phones that lose their signal, conflict, and are checked at the end
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Phones that play
+    /// Number of phones
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=60))]
     phones: u32,
-    /// The same seed plays the same day; with --once also at the same time of day
+    /// Seed of the random numbers; the same seed plays the same day, and with --once at the same time of day
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Households of each grid
+    /// Number of households in each grid
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(4..=200))]
     households: u32,
-    /// End when the day is checked, and leave nothing behind
+    /// End after the check, and leave no files
     #[arg(long)]
     once: bool,
-    /// Print the result as one JSON document; progress goes to the standard error
+    /// Print the result as one JSON document; progress goes to standard error
     #[arg(long)]
     json: bool,
 }

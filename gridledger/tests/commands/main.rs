@@ -1,5 +1,6 @@
 //! The binary as an operator runs it: commands on a store, a server, its log, and a graceful end.
 
+mod help;
 mod office;
 mod quiet;
 mod restoring;

@@ -1,4 +1,4 @@
-//! What may be typed.
+//! The command line: every command and argument, with its English help. `help/zh.json` holds the Chinese help.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,22 @@ use crate::auth::codes;
 #[derive(Debug, Parser)]
 #[command(name = "gridledger", version)]
 pub struct Args {
-    /// Settings, in TOML
+    /// Settings file, in TOML
     #[arg(long, global = true, env = "GRIDLEDGER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The store; give a database's password in GRIDLEDGER_STORE_PASSWORD or --store-file, where no process list shows it
+    /// Address of the store. Put a database password in GRIDLEDGER_STORE_PASSWORD or --store-file: the process list shows this argument
     #[arg(long, global = true, value_name = "sqlite:PATH|postgres://…")]
     pub store: Option<String>,
-    /// A file whose first line is the store's address: for one with a password
+    /// File whose first line is the store's address; use it for an address with a password
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "store")]
     pub store_file: Option<PathBuf>,
-    /// The office's time zone [default: Asia/Shanghai]
+    /// Time zone of the office [default: Asia/Shanghai]
     #[arg(long, global = true, value_name = "ZONE")]
     pub timezone: Option<String>,
-    /// Folder of schema files that stand beside the built-in ones
+    /// Folder of schema files to use beside the built-in ones
     #[arg(long, global = true, value_name = "DIR")]
     pub schema: Option<PathBuf>,
-    /// What to do
+    /// The command
     #[command(subcommand)]
     pub command: Command,
 }
@@ -35,199 +35,199 @@ pub struct Args {
 pub enum Command {
     /// Serve until SIGTERM or Ctrl-C
     Serve {
-        /// Address and port
+        /// Address and port to listen on
         #[arg(long, value_name = "ADDR")]
         listen: Option<String>,
     },
-    /// Manage territory, people, devices and keys of a store that no server holds open
+    /// Manage areas, people, devices and keys; no server may have the store open
     Admin {
-        /// Lists as JSON
+        /// Print JSON
         #[arg(long, global = true)]
         json: bool,
-        /// What to do
+        /// The command
         #[command(subcommand)]
         admin: Admin,
     },
 }
 
-/// What an administrator does.
+/// The commands of an administrator.
 #[derive(Debug, Subcommand)]
 pub enum Admin {
-    /// People
+    /// Manage people
     User {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         user: UserCommand,
     },
-    /// Make a one-time code with which a phone enrols; it is shown once
+    /// Make a one-time code that enrols a phone; it is shown once
     Code {
-        /// Whose phone
+        /// Login of the phone's user
         login: String,
-        /// Days it is good for
+        /// Days for which the code is valid
         #[arg(long, default_value_t = codes::DAYS, value_parser = clap::value_parser!(u32).range(1..=i64::from(codes::MOST_DAYS)))]
         days: u32,
     },
-    /// Phones
+    /// Manage phones
     Device {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         device: DeviceCommand,
     },
-    /// Territory
+    /// Manage areas
     Area {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         area: AreaCommand,
     },
-    /// Plans that change the territory: split, merge, move, close areas
+    /// Manage plans that split, merge, move or close areas
     Plan {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         plan: PlanCommand,
-        /// Who does it: a person with a role that plans
+        /// Login of the person who acts; the person needs a role that plans
         #[arg(long = "as", value_name = "LOGIN", global = true, default_value = "")]
         by: String,
     },
-    /// Sign access tokens with a new key from now on
+    /// Sign new access tokens with a new key
     RotateKeys,
-    /// Take in a spreadsheet of the office (XLSX, XLS, ODS or CSV)
+    /// Import a spreadsheet of the office (XLSX, XLS, ODS or CSV)
     Import(ImportArgs),
     /// Write the spreadsheets of a made-up town
     SampleTown(TownArgs),
-    /// Make everything again from the stored entries and compare
+    /// Derive everything again from the stored entries and compare
     Verify,
-    /// Make again what follows from something else, where `verify` found that it does not
+    /// Repair derived data that `verify` found to be wrong
     Repair {
-        /// What to make again
+        /// The command
         #[command(subcommand)]
         repair: RepairCommand,
     },
-    /// Say why a ticket stands where it stands, event by event
+    /// Explain a ticket's state, event by event
     Explain(ExplainArgs),
     /// Erase fields of a record, or the whole record
     Erase(EraseArgs),
-    /// List what was erased: which fields, when, why, for whom
+    /// List erasures: which fields, when, why, at whose request
     Erasures,
-    /// What is kept for a time
+    /// Manage fields that are kept for a limited time
     Retention {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         retention: RetentionCommand,
     },
-    /// Write a consistent copy of a SQLite store, also while a server serves it
+    /// Write a consistent copy of a SQLite store; a server may be serving it
     Backup {
-        /// The copy; it must not be there yet
+        /// File of the copy; it must not exist yet
         file: PathBuf,
     },
-    /// Make a new store of a backup: the same, in a new generation that phones recognise
+    /// Make a new store from a backup: the same content, in a new generation that phones recognise
     Restore(RestoreArgs),
-    /// Say how far phones have brought back what a restore lost
+    /// Show how much of what a restore lost the phones have sent again
     Recovery(RecoveryArgs),
-    /// List what some phone holds and the restored store does not
+    /// List changes that a phone holds and the restored store does not
     Lost,
-    /// Say whether the server's clock is trusted, and if not, why
+    /// Show whether the server's clock is trusted, and if not, why
     Clock {
-        /// What to do
+        /// The command
         #[command(subcommand)]
         clock: Option<ClockCommand>,
     },
-    /// Let a role of the Postgres database read the ledgers for tools, and nothing else
+    /// Make a role of the Postgres database that reads the ledgers for tools, and nothing else
     Reader,
-    /// Copy the ledgers for tools into a new SQLite file, beside the service
+    /// Copy the ledgers for tools into a new SQLite file; a server may be running
     ExportLedgers {
-        /// The file; it must not be there yet
+        /// The new file; it must not exist yet
         file: PathBuf,
     },
-    /// Have records that were made under older rules go on under these
+    /// Move records made under older rules to the present rules
     MigrateRules,
 }
 
-/// What is made again.
+/// The repairs.
 #[derive(Debug, Subcommand)]
 pub enum RepairCommand {
-    /// The digest of each area, from the area's documents
+    /// Compute the digest of each area again from its documents
     Digests,
 }
 
-/// What to restore.
+/// Arguments of `admin restore`.
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
-    /// The backup; the new store is the one that --store names
+    /// The backup file; --store names the new store
     #[arg(required_unless_present = "in_place")]
     pub backup: Option<PathBuf>,
-    /// The store was put back by its own tools (pg_restore, PITR): only begin the new generation
+    /// Only begin the new generation: the database's own tools (pg_restore, PITR) have restored the store
     #[arg(long, conflicts_with = "backup")]
     pub in_place: bool,
-    /// Erasures done since the backup, as `admin erasures --json` lists them: they are done again
+    /// Erasures made since the backup, as `admin erasures --json` prints them; they are made again
     #[arg(long, value_name = "FILE")]
     pub erasures: Option<PathBuf>,
 }
 
-/// A recovery.
+/// Arguments of `admin recovery`.
 #[derive(Debug, clap::Args)]
 pub struct RecoveryArgs {
-    /// Wait for no device any longer
+    /// Stop waiting for the remaining devices
     #[arg(long)]
     pub end: bool,
 }
 
-/// What to erase.
+/// Arguments of `admin erase`.
 #[derive(Debug, clap::Args)]
 pub struct EraseArgs {
-    /// The record's id; or FEED.N, a refused entry that goes alone
+    /// The record's id; or FEED.N to erase one refused entry alone
     pub record: String,
-    /// A field; may be said several times. Without one the whole record goes
+    /// A field to erase; repeat it for more fields. Without it, the whole record is erased
     #[arg(long)]
     pub field: Vec<String>,
-    /// Why: request, consent, objection, mistake, order, retention
+    /// The reason: request, consent, objection, mistake, order or retention
     #[arg(long)]
     pub reason: String,
-    /// Who asks: a login
+    /// Login of the person who asks for the erasure
     #[arg(long = "as", value_name = "LOGIN")]
     pub by: String,
 }
 
-/// The server's clock.
+/// The commands for the server's clock.
 #[derive(Debug, Subcommand)]
 pub enum ClockCommand {
-    /// Say that this machine's clock is right, whatever the store knows
+    /// Confirm that this machine's clock is right, even if the store disagrees
     Confirm,
 }
 
-/// What is kept for a time.
+/// The commands for retention.
 #[derive(Debug, Subcommand)]
 pub enum RetentionCommand {
-    /// Erase what is due; a running server does so daily
+    /// Erase fields whose time is over; a running server does this daily
     Run {
-        /// Only count
+        /// Count the fields; erase nothing
         #[arg(long)]
         dry_run: bool,
     },
 }
 
-/// People.
+/// The commands for people.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Make a person, or add a role to one
+    /// Add a person, or add a role to a person
     Add {
         /// The login
         login: String,
-        /// The name
+        /// The person's name
         #[arg(long)]
         name: String,
         /// The role's code
         #[arg(long)]
         role: String,
-        /// The code of the area it is held at
+        /// Code of the area where the role is held
         #[arg(long)]
         area: String,
-        /// Where a password comes from; without one the person signs in on an enrolled phone only
+        /// Source of the password; without one, the person signs in on an enrolled phone only
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// List everybody
+    /// List all people
     List,
-    /// Shut a person out, at once
+    /// Lock a person out at once
     Revoke {
         /// The login
         login: String,
@@ -241,30 +241,30 @@ pub enum UserCommand {
     Password {
         /// The login
         login: String,
-        /// Where the password comes from
+        /// Source of the password
         #[command(flatten)]
         password: PasswordSource,
     },
 }
 
-/// Where a password comes from: never the command line, which others on the machine can read.
+/// The source of a password. It is never the command line, which others on the machine can read.
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
 pub struct PasswordSource {
-    /// The first line of the standard input
+    /// Read the password from the first line of standard input
     #[arg(long)]
     pub password_stdin: bool,
-    /// The environment variable GRIDLEDGER_PASSWORD
+    /// Read the password from the environment variable GRIDLEDGER_PASSWORD
     #[arg(long)]
     pub password_env: bool,
 }
 
-/// Phones.
+/// The commands for phones.
 #[derive(Debug, Subcommand)]
 pub enum DeviceCommand {
-    /// List every phone
+    /// List all phones
     List,
-    /// Shut a phone out, at once
+    /// Lock a phone out at once
     Revoke {
         /// The phone's number
         number: u32,
@@ -276,105 +276,102 @@ pub enum DeviceCommand {
     },
 }
 
-/// Territory.
+/// The commands for areas.
 #[derive(Debug, Subcommand)]
 pub enum AreaCommand {
-    /// List every area
+    /// List all areas
     List,
-    /// Make an area, or change one
+    /// Add an area, or change it
     Add {
-        /// The office's code
+        /// The area's code
         code: String,
-        /// The name
+        /// The area's name
         #[arg(long)]
         name: String,
-        /// The kind (basic_grid, community …)
+        /// Code of the kind (for example basic_grid or community)
         #[arg(long)]
         kind: String,
-        /// The code of the area above; none for the outermost
+        /// Code of the area above; leave it out for a topmost area
         #[arg(long)]
         parent: Option<String>,
     },
 }
 
-/// Plans.
+/// The commands for plans.
 #[derive(Debug, Subcommand)]
 pub enum PlanCommand {
-    /// List every plan
+    /// List all plans
     List,
-    /// Draw a plan up
+    /// Draw up a plan
     Add {
-        /// The plan, as JSON
+        /// The plan's file, in JSON
         file: PathBuf,
     },
     /// Show a plan
     Show {
-        /// Its number
+        /// The plan's number
         number: u32,
     },
-    /// Compute who would be affected, and by how much
+    /// Compute who would be affected and by how much
     Simulate {
-        /// Its number
+        /// The plan's number
         number: u32,
     },
-    /// Agree to a plan that somebody else drew up
+    /// Approve a plan that another person drew up
     Approve {
-        /// Its number
+        /// The plan's number
         number: u32,
     },
-    /// Carry a plan out, or go on where it was broken off
+    /// Carry out a plan, or resume it after an interruption
     Apply {
-        /// Its number
+        /// The plan's number
         number: u32,
     },
-    /// Counts before and after
+    /// Show counts before and after the plan
     Report {
-        /// Its number
+        /// The plan's number
         number: u32,
     },
 }
 
-/// A spreadsheet to take in.
+/// Arguments of `admin import`.
 #[derive(Debug, clap::Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of the command line, and they do not hang together"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent option of the command line")]
 pub struct ImportArgs {
-    /// What the file holds
-    pub what: Sheet,
-    /// The file
+    /// The content of the file
+    pub what: Spreadsheet,
+    /// The spreadsheet
     pub file: PathBuf,
-    /// Compare with the store and say what would be done; write nothing
+    /// Compare with the store and list the differences; write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// List every line of what is new, changed, moved, missing
+    /// List every new, changed, moved or missing line
     #[arg(long)]
     pub all: bool,
-    /// Say on the standard error how far it is, also where that is no terminal
+    /// Always show progress on standard error, even if it is not a terminal
     #[arg(long)]
     pub progress: bool,
-    /// Take people who may be somebody under another name for that person
+    /// Import people who may have changed their name as the same person
     #[arg(long)]
     pub accept_doubtful: bool,
-    /// End the roles that a staff list no longer names
+    /// End roles that the staff list no longer names
     #[arg(long)]
     pub end_roles: bool,
-    /// Where rows that cannot be taken are written; without it, beside the file
+    /// File for rows that cannot be imported; without it, a file beside the spreadsheet
     #[arg(long, value_name = "FILE")]
     pub aside: Option<PathBuf>,
-    /// A table of words besides the built-in one; without it, words.json of the schema folder
+    /// Words to use beside the built-in ones; without it, words.json of the schema folder
     #[arg(long, value_name = "FILE")]
     pub words: Option<PathBuf>,
-    /// Who takes a register in: a person with roles that may create what it holds
+    /// Login of the importing person, whose roles must allow creating the records
     #[arg(long = "as", value_name = "LOGIN")]
     pub by: Option<String>,
 }
 
-/// What a spreadsheet holds.
+/// The content of a spreadsheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Sheet {
-    /// The territory
+pub enum Spreadsheet {
+    /// Areas
     Areas,
     /// People and their roles
     Staff,
@@ -382,16 +379,16 @@ pub enum Sheet {
     Register,
 }
 
-/// A town to make up.
+/// Arguments of `admin sample-town`.
 #[derive(Debug, clap::Args)]
 pub struct TownArgs {
-    /// Grids
+    /// Number of grids
     #[arg(long, default_value_t = 342)]
     pub grids: u32,
-    /// Households of each grid
+    /// Number of households in each grid
     #[arg(long, default_value_t = 50)]
     pub households: u32,
-    /// The same seed gives the same town
+    /// Seed of the random numbers; the same seed gives the same town
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Folder to write to
@@ -399,13 +396,13 @@ pub struct TownArgs {
     pub out: PathBuf,
 }
 
-/// A ticket to explain.
+/// Arguments of `admin explain`.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// A ticket of the store
+    /// A ticket of the store: the word `ticket` and its id
     #[arg(num_args = 2, value_names = ["ticket", "ID"], required_unless_present = "events", conflicts_with = "events")]
     pub record: Vec<String>,
-    /// Events as JSON, as a ticket's history gives them; needs no store
+    /// File of events in JSON, as a ticket's history gives them; needs no store
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
 }

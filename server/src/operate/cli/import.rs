@@ -1,21 +1,20 @@
 //! Commands that take in the office's spreadsheets, or write those of a made-up town.
 
-use gridledger_core::calendar::Zone;
-use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::io::IsTerminal as _;
+use std::path::Path;
 
-use gridledger_core::rights::AreaTree;
+use gridledger_core::calendar::Zone;
 use gridledger_schema::wire::Grant;
 use serde_json::json;
 
-use super::args::{ImportArgs, Sheet, TownArgs};
+use super::args::{ImportArgs, Spreadsheet, TownArgs};
 use super::outlook::Telling;
 use super::say::{CliError, Speaker};
+use super::taken::{OFFICE, places, print_faults, set_aside, words};
 use crate::calendar::date::Date;
 use crate::office::import::areas::AreaRow;
 use crate::office::import::register::{Office, Register};
-use crate::office::import::{Fault, Parsed, Places, Taken, Words, areas, aside, register};
+use crate::office::import::{Fault, Parsed, areas, register};
 use crate::office::reconcile;
 use crate::office::reconcile::{ImportError, ImportOptions, ImportReport};
 use crate::office::town;
@@ -28,9 +27,9 @@ pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<()
     let bytes =
         std::fs::read(&args.file).map_err(|error| CliError::File { path: args.file.clone(), error })?;
     match args.what {
-        Sheet::Areas => import_areas(service, &bytes, args.dry_run, speaker),
-        Sheet::Staff => super::staff::import(service, &bytes, args, speaker),
-        Sheet::Register => import_register(service, &bytes, args, speaker),
+        Spreadsheet::Areas => import_areas(service, &bytes, args.dry_run, speaker),
+        Spreadsheet::Staff => super::staff::import(service, &bytes, args, speaker),
+        Spreadsheet::Register => import_register(service, &bytes, args, speaker),
     }
 }
 
@@ -62,85 +61,6 @@ fn area(row: AreaRow, zone: &Zone) -> NewArea {
     NewArea { code: row.code, parent: row.parent, kind: row.kind.to_owned(), name: row.name, from, to }
 }
 
-/// The areas by code and by name; a grid also by the name of its community with its own.
-pub(crate) fn places<'a>(tree: &AreaTree, known: &'a dyn Fn(&str) -> bool) -> Places<'a> {
-    let mut places = Places::of_codes(known);
-    for area in tree.iter() {
-        places.name(&area.name, &area.code);
-        let mut name = area.name.clone();
-        let mut above = area.parent.and_then(|parent| tree.get(parent));
-        while let Some(one) = above {
-            name = format!("{}{name}", one.name);
-            places.name(&name, &area.code);
-            above = one.parent.and_then(|parent| tree.get(parent));
-        }
-    }
-    places
-}
-
-/// The words that offices use, with those of the deployment.
-pub(crate) fn words(args: &ImportArgs) -> Result<Arc<Words>, CliError> {
-    let Some(path) = &args.words else {
-        return Ok(Words::builtin());
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| CliError::File { path: path.clone(), error })?;
-    let words = Words::clone(&Words::builtin()).and(&text);
-    words.map(Arc::new).map_err(|error| {
-        let path = path.display();
-        CliError::named(
-            format!("词表 {path} 无法读取：{error}"),
-            format!("the table of words {path} cannot be read: {error}"),
-        )
-    })
-}
-
-/// The rows that can be taken of a file; faults go to the standard error.
-pub(crate) fn told<T>(taken: Result<Taken<T>, Vec<Fault>>, speaker: Speaker) -> Result<Taken<T>, CliError> {
-    let taken = taken.map_err(CliError::Faults)?;
-    for note in taken.warnings.iter().chain(&taken.faults) {
-        crate::note_line!("{}", speaker.of_fault(note));
-    }
-    Ok(taken)
-}
-
-/// Ends an import: rows that were set aside are written to a file, and the command fails with where they are.
-pub(crate) fn set_aside<T>(taken: &Taken<T>, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
-    let Some(aside) = &taken.aside else {
-        return Ok(());
-    };
-    let rows = aside.rows.len();
-    if args.dry_run {
-        return Err(CliError::named(
-            format!("有 {rows} 行不能导入，原因见上；正式导入时写入单独的文件，其余照常导入"),
-            format!(
-                "{rows} rows cannot be taken, see above; an import writes them to a file of their own and takes the rest"
-            ),
-        ));
-    }
-    let bytes = aside::write(aside, &taken.faults, speaker.is_chinese());
-    let bytes = bytes.map_err(|error| CliError::named(error.to_string(), error.to_string()))?;
-    let path = args.aside.clone().unwrap_or_else(|| beside(&args.file));
-    let written = std::fs::File::create_new(&path).and_then(|mut file| file.write_all(&bytes));
-    written.map_err(|error| CliError::File { path: path.clone(), error })?;
-    let path = path.display();
-    Err(CliError::named(
-        format!("有 {rows} 行未导入，已连同原因写入 {path}；更正后导入该文件即可。其余已导入"),
-        format!(
-            "{rows} rows were not taken; they are in {path} with the reason, to be corrected and imported. The rest was taken in"
-        ),
-    ))
-}
-
-/// A file beside the sheet that is not there yet.
-fn beside(file: &Path) -> PathBuf {
-    let name = |n: u32| {
-        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-        let number = if n == 1 { String::new() } else { format!("-{n}") };
-        file.with_file_name(format!("{stem}.set-aside{number}.csv"))
-    };
-    (1..=ASIDE_FILES).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(1))
-}
-
 fn import_register(
     service: &Service,
     bytes: &[u8],
@@ -151,7 +71,7 @@ fn import_register(
     let today = Date::at(service.zone(), service.now());
     let known = |code: &str| tree.by_code(code).is_some();
     let sheet = Office { today, places: places(&tree, &known), words: words(args)? };
-    let taken = told(register::take(bytes, &sheet), speaker)?;
+    let taken = print_faults(register::take(bytes, &sheet), speaker)?;
     let plan = &taken.rows;
     let options = ImportOptions { accept_doubtful: args.accept_doubtful };
     let (login, grants) = match args.by.as_deref() {
@@ -205,13 +125,6 @@ impl Progress {
     }
 }
 
-/// Files of rows set aside that may lie beside one sheet.
-const ASIDE_FILES: u32 = 999;
-
-/// Who takes a register in when nobody is named: the office's own account, a data steward of the whole territory that
-/// nobody can sign in as.
-pub(crate) const OFFICE: &str = "office";
-
 fn office(service: &Service) -> Result<User, CliError> {
     let account = NewUser {
         login: OFFICE.into(),
@@ -247,7 +160,7 @@ fn not_imported(error: ImportError) -> CliError {
     }
 }
 
-/// What an import did; each refusal and each value left out on a line of its own.
+/// Prints the result of an import, with one line for each refusal.
 fn tell(report: &ImportReport, speaker: Speaker) {
     let (line_zh, line_en) = (|line| format!("第 {line} 行"), |line| format!("line {line}"));
     for (line, refusal) in &report.refused {

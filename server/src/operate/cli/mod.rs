@@ -1,12 +1,13 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
-//! Reading order: [`args`] is what may be typed, [`run`] carries it out; [`open`] opens the store; [`people`],
+//! Reading order: [`args`] lists commands and arguments, [`mod@help`] shows their help, [`run`] carries them out; [`open`] opens the store; [`people`],
 //! [`territory`], [`plans`], [`import`] with [`staff`] and its [`outlook`], [`proof`], [`epochs`], [`restore`], [`clock`], [`tools`]
 //! hold the commands; [`say`] speaks Chinese or English.
 
 pub mod args;
 pub mod clock;
 pub mod epochs;
+pub mod help;
 pub mod import;
 pub mod log;
 pub mod open;
@@ -17,13 +18,14 @@ pub mod proof;
 pub mod restore;
 pub mod say;
 pub mod staff;
+mod taken;
 pub mod territory;
 pub mod tools;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
 
 use args::{Admin, Args, Command, ExplainArgs, RepairCommand};
 pub use open::{open_service, open_store, open_store_deciding};
@@ -38,17 +40,13 @@ use crate::service::Service;
 use crate::sync::set_back;
 use crate::sync::set_back::Beside;
 
-/// Runs a command line, its first word the program's name. 0: done; 1: failed; 2: not a command line.
+/// Runs a command line, whose first word is the program's name. Exit code 0: done; 1: failed; 2: a wrong command line.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args = match Args::try_parse_from(args) {
-        Ok(args) => args,
-        Err(error) => {
-            // Help and version come this way too, and are no failure.
-            let _ = error.print();
-            return ExitCode::from(u8::from(error.use_stderr()) * 2);
-        }
-    };
     let speaker = Speaker::of_environment();
+    let args = match help::parse::<Args>(Args::command(), "", args, speaker) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
     match carry_out(args, speaker) {
         Ok(()) if print::finish() => ExitCode::SUCCESS,
         Ok(()) => {
@@ -128,7 +126,7 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 fn serve(settings: &Settings) -> Result<(), CliError> {
     log::start(settings)?;
     let service = open_service(settings)?;
-    // What is wrong with the clock is in the log from the start.
+    // Log a doubtful clock from the start.
     service.clock_doubt()?;
     crate::operate::tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
     set_back::look_beside(&service)?;
@@ -141,7 +139,7 @@ fn serve(settings: &Settings) -> Result<(), CliError> {
     running.serve_until_signal().map_err(CliError::Serve)
 }
 
-/// What is wrong with a certificate is a setting that cannot be used, and is said in both languages.
+/// Turns a faulty certificate into a failure of the settings, which has a text in both languages.
 fn explain_start(error: std::io::Error) -> CliError {
     match error.downcast::<TlsError>() {
         Ok(tls) => CliError::Tls(tls),

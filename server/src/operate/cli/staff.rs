@@ -7,8 +7,8 @@ use gridledger_schema::wire::Grant;
 use serde_json::{Value, json};
 
 use super::args::ImportArgs;
-use super::import::{OFFICE, places, set_aside, told, words};
 use super::say::{CliError, Speaker};
+use super::taken::{OFFICE, places, print_faults, set_aside, words};
 use crate::calendar::date::Date;
 use crate::office::import::staff;
 use crate::office::import::staff::{Assignment, Staff, StaffRow};
@@ -34,7 +34,7 @@ pub fn import(service: &Service, bytes: &[u8], args: &ImportArgs, speaker: Speak
         .map(|role| (role.code.as_str(), role.label.zh.as_str(), role.label.en.as_str()))
         .collect();
     let known = |code: &str| tree.by_code(code).is_some();
-    let taken = told(staff::take(bytes, &roles, &places(&tree, &known), &*words(args)?), speaker)?;
+    let taken = print_faults(staff::take(bytes, &roles, &places(&tree, &known), &*words(args)?), speaker)?;
     let users: Vec<NewUser> =
         taken.rows.people.iter().map(|row| user(service, row)).collect::<Result<_, _>>()?;
     let left = left(service, &taken.rows, &users)?;
