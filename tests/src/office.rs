@@ -6,7 +6,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::wire::Grant;
 use gridledger_server::desk::disclosure::exports;
-use gridledger_server::desk::disclosure::reads::page;
+use gridledger_server::desk::disclosure::read_log::page;
 use gridledger_server::desk::disclosure::unmask::Unmask;
 use gridledger_server::desk::ledger::question::Question;
 use gridledger_server::desk::writing::{DeskEntry, DeskTarget, DeskVerdict, submit};

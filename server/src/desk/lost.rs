@@ -1,5 +1,6 @@
-//! What a restored server did not get back: the changes that some phone holds, by record and author, as far as they are
-//! still missing. Counts and names, never values: those are on the phones.
+//! Lists changes that some phone holds and a restored server did not get back, by record and author.
+//!
+//! The list has counts and names, never values: those are on the phones.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -62,10 +63,10 @@ pub fn missing(service: &Service, wanted: impl Fn(AreaNo) -> bool) -> Result<Vec
     Ok(lost)
 }
 
-/// Who writes feeds that have no entry here, by feed.
+/// The authors of feeds that have no entry in this store, by feed.
 type Writers = HashMap<FeedId, String>;
 
-/// Whose feed it is; `None` of a device that this store does not know.
+/// Finds the author of a feed; `None` if this store does not know the device.
 fn author_of(
     service: &Service,
     feed: FeedId,

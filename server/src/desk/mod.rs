@@ -1,4 +1,4 @@
-//! What a person does at a desk: read a record, page through a ledger, write, see values, settle refusals.
+//! The work of a person at a desk: reading records and ledgers, writing, seeing values, settling refusals.
 
 pub mod disclosure;
 pub mod ledger;

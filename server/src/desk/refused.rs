@@ -78,7 +78,7 @@ fn shown(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
         "asked": row.asked.as_ref().map(|(at, note)| json!({ "at": at, "note": mask::scrub(note) })),
         "ruling": row.ruling.as_ref().map(ruling_json),
     });
-    // Of an erased one nothing is left but that it was.
+    // An erased entry has no bytes left, only its row.
     if let Ok(entry) = canonical::decode(&row.body) {
         let record_type = type_of(reader, row, &entry)?;
         let found = record_type.as_deref().and_then(|of| reader.service.schema.record_type(of));
@@ -113,7 +113,7 @@ pub fn ruling_json(ruling: &RulingRow) -> Value {
     })
 }
 
-/// What came of a ruling.
+/// The outcome of a ruling.
 #[derive(Clone, Debug)]
 pub enum Ruled {
     /// This ruling stands; the same one given before stands too.

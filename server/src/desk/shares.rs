@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::desk::disclosure::reads;
+use crate::desk::disclosure::read_log;
 use crate::desk::disclosure::unmask;
 use crate::desk::ledger::cursor::{Cursor, binding};
 use crate::desk::ledger::not_a_cursor;
@@ -256,7 +256,7 @@ fn note(
     let terms = &share.terms;
     let subject = format!("{} share={} from={from} to={}", terms.record_type, share.no, print(to));
     let mut read =
-        reads::note(reader, (ReadKind::Share, subject), terms.fields.clone(), &terms.purpose, seen);
+        read_log::note(reader, (ReadKind::Share, subject), terms.fields.clone(), &terms.purpose, seen);
     (read.area, read.share) = (Some(terms.area), Some(share.no));
     unmask::note(reader, read)
 }

@@ -23,7 +23,8 @@ use crate::http::edge::rates::{Rates, turnstile};
 use crate::http::edge::{listen, metrics, tls};
 use crate::http::routes::sync::Between;
 use crate::http::routes::{
-    entries, erasure, exports, health, ledgers, lost, plans, reads, records, refused, sessions, shares, sync,
+    entries, erasure, exports, health, ledgers, lost, plans, read_log, records, refused, sessions, shares,
+    sync,
 };
 use crate::service::Service;
 
@@ -57,7 +58,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/territory/plans/{plan}/approve", web::post().to(plans::approve))
         .route("/v1/territory/plans/{plan}/apply", web::post().to(plans::apply))
         .route("/v1/territory/lineage", web::get().to(plans::lineage))
-        .route("/v1/reads", web::get().to(reads::log))
+        .route("/v1/reads", web::get().to(read_log::log))
         .route("/v1/exports", web::get().to(exports::list))
         .route("/v1/exports", web::post().to(exports::ask))
         .route("/v1/exports/{id}/approve", web::post().to(exports::approve))
@@ -68,7 +69,7 @@ pub fn routes(cfg: &mut web::ServiceConfig) {
         .route("/v1/shares/{id}/feed", web::get().to(shares::feed));
 }
 
-/// What all workers share.
+/// The state that all workers share.
 #[derive(Clone)]
 struct Shared {
     service: web::Data<Service>,
@@ -244,7 +245,7 @@ fn run(
             }
         }
     });
-    // What the counters did not write down, a phone would have to count past again.
+    // A phone would have to count past numbers that were not saved.
     if let Err(error) = service.counters.save(&*service.store, service.now()) {
         tracing::warn!(%error, "request counters were not saved");
     }

@@ -1,4 +1,4 @@
-//! What an operator does: commands, verification, explanations, exports for tools, the daily run.
+//! The work of an operator: commands, verification, explanations, ledgers for tools, the daily run.
 
 pub mod cli;
 pub(crate) mod daily;

@@ -1,5 +1,7 @@
-//! What the commands print. A pipe whose reader has gone is no failure: what the command does goes on without printing.
-//! Any other failure to write is remembered, and told at the end.
+//! Prints the output of commands.
+//!
+//! A pipe whose reader has gone is no failure: the command goes on without printing. Any other failure to write is
+//! remembered and reported at the end.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};

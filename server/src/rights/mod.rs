@@ -1,3 +1,3 @@
-//! What a signed-in person may read.
+//! The rights of a signed-in person, as a desk reads with them: [`reader`].
 
 pub mod reader;

@@ -1,4 +1,4 @@
-//! What a signed-in person may read at a desk: areas, records, facets. Asked by ledgers, single records and entries.
+//! The areas, records and facets that a signed-in person may read at a desk.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         Ok(areas)
     }
 
-    /// What the person may do with the records of an area.
+    /// Reads the person's rights in an area.
     pub fn reach(&self, area: AreaNo) -> Reach {
         let rights = self.rights();
         Reach {
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What one person may read of one area's records.
+/// The part of an area's records that one person may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
     /// Which records; `None` for none.
@@ -117,7 +117,7 @@ pub struct Reach {
     pub facets: u64,
     /// Whether a role held there supervises.
     pub supervises: bool,
-    /// Whose values may be seen unmasked, for a reason; `None` for nobody's.
+    /// The records whose values may be seen unmasked, for a reason; `None` for no record.
     pub unmasks: Option<Unmasks>,
 }
 
@@ -157,7 +157,7 @@ impl Reach {
     }
 }
 
-/// What [`Reader::reach`] says of each area, asked once.
+/// A cache of [`Reader::reach`] for each area.
 pub struct Reaches<'a> {
     reader: &'a Reader<'a>,
     known: HashMap<AreaNo, Reach>,

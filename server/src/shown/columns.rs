@@ -28,7 +28,7 @@ pub struct Column<'a> {
     pub source: Source<'a>,
 }
 
-/// What every record has: key, heading, whether it is a time.
+/// The columns of every record: key, headings, whether it is a time.
 const RECORD: &[(&str, &str, &str, bool)] = &[
     ("id", "编号", "Id", false),
     ("type", "类型", "Type", false),
@@ -39,7 +39,7 @@ const RECORD: &[(&str, &str, &str, bool)] = &[
     ("changed_at", "更新时间", "Changed at", true),
     ("changed_by", "更新人", "Changed by", false),
 ];
-/// What a ticket folds to.
+/// The columns of a ticket's state.
 const TICKET: &[(&str, &str, &str)] = &[
     ("state", "状态", "State"),
     ("level", "层级", "Level"),

@@ -1,4 +1,4 @@
-//! What a row of a ledger shows, and to whom. Pure: no store, no clock.
+//! The columns and rows that a ledger shows to a reader or a tool. Pure: no store, no clock.
 
 pub mod columns;
 pub mod row;

@@ -114,7 +114,7 @@ fn made(name: &str, kind: ToolKind, mask: Option<&'static str>, label: Label) ->
     ToolColumn { name: name.to_owned(), kind, masked: mask.is_some(), key: key(name, kind, mask), label }
 }
 
-/// What a value is written down under. It names type and mask: what was written by another schema set's rule is not found.
+/// Makes a value's key. The key names type and mask, so a value written under another schema set's rule is not found.
 fn key(name: &str, kind: ToolKind, mask: Option<&str>) -> String {
     let kind = kind.as_str();
     mask.map_or_else(|| format!("{name}:{kind}"), |mask| format!("{name}:{kind}:{mask}"))

@@ -1,5 +1,7 @@
-//! What tools may see of a record, written down with its ledger row: one JSON object, each value under the key of its column, masked,
-//! and of that column's type or not there.
+//! The values of a record that tools may see, stored with its ledger row.
+//!
+//! They are one JSON object. Each value stands under the key of its column, masked; it has the column's type or is
+//! absent.
 
 use gridledger_core::fold::{State, Verb};
 use gridledger_core::project::View;
@@ -11,7 +13,7 @@ use crate::shown::row::{disputed, value};
 use crate::shown::tool_columns::{follows, key_of, kind, own_key};
 use crate::store::rows::tools::ToolKind;
 
-/// What tools may see, of the view of the facet they read.
+/// Writes the values that tools may see, from the view of the facet that tools read.
 pub fn shown(record_type: &RecordType, view: &View) -> String {
     let columns = columns(record_type);
     let Value::Object(fields) = view.to_json() else {

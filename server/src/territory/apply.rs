@@ -8,8 +8,9 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::Grant;
 
 use super::plan::Draft;
+use super::plan::flaw;
 use super::survey::Survey;
-use super::{Kept, Plan, Signature, State, expect, find, flaw, overtaken, plan, report, rights};
+use super::{Kept, Plan, Signature, State, expect, find, overtaken, plan, report, rights};
 use crate::faults;
 use crate::record::moving;
 use crate::record::parts::Part;
@@ -102,7 +103,7 @@ fn settle(service: &Service, draft: &Draft) -> Result<Vec<(String, Vec<Part>)>, 
     Ok(rules)
 }
 
-/// What changes at once: areas, their places, who follows whom, where new records go.
+/// Makes the change that takes effect at once: areas, their places, successors, and where new records go.
 fn change(
     draft: &Draft,
     rules: &[(String, Vec<Part>)],

@@ -74,15 +74,15 @@ impl State {
 /// A plan and what was done about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What the office wrote.
+    /// The plan as the office wrote it.
     pub draft: Draft,
-    /// Who wrote it (login) and when, ms since 1970.
+    /// The author's login, and the time in ms since 1970.
     pub made: Signature,
-    /// What the last simulation found.
+    /// The result of the last simulation.
     pub simulation: Option<simulate::Simulation>,
-    /// Who agreed.
+    /// The signature of the approval.
     pub approved: Option<Signature>,
-    /// Who began to apply it.
+    /// The signature of the first application.
     pub begun: Option<Signature>,
     /// Until when old and new heads share, ms since 1970.
     pub shared_until: Option<i64>,
@@ -254,8 +254,8 @@ pub(crate) fn closed(service: &Service) -> Result<Vec<AreaNo>, StoreError> {
     Ok(closed.into_iter().map(|(area, _)| area).collect())
 }
 
-/// What became of areas that were split or merged, where the reader may read a successor: names of closed ones stay
-/// readable.
+/// Lists the successors of areas that were split or merged, if the reader may read one of them. Names of closed areas
+/// stay readable.
 pub fn lineage(reader: &Reader<'_>) -> Result<Value, ReadError> {
     let (tree, readable) = (reader.tree(), reader.areas(None)?);
     let closed: BTreeMap<AreaNo, i64> = reader.service.store.closed_areas()?.into_iter().collect();
@@ -276,9 +276,4 @@ pub fn lineage(reader: &Reader<'_>) -> Result<Value, ReadError> {
         })
     });
     Ok(json!({ "lineage": shown.collect::<Vec<_>>() }))
-}
-
-/// A refusal of a draft, with the place in it.
-fn flaw(place: &str, rule: impl Into<String>) -> Refusal {
-    Refusal::of_field(Code::PlanInvalid, place, rule)
 }

@@ -5,12 +5,11 @@ use gridledger_core::calendar::Zone;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_core::rights::AreaTree;
-use gridledger_schema::code::Refusal;
+use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 use serde::{Deserialize, Serialize};
 
-use super::flaw;
 use crate::calendar::date::Date;
 use crate::record::parts::Part;
 
@@ -31,9 +30,9 @@ const RULE_ITEMS: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draft {
-    /// What it is called.
+    /// The plan's name.
     pub name: String,
-    /// Who was asked, and what they said.
+    /// The consultation before the plan.
     pub consultation: Consultation,
     /// The first day it may be applied: `2026-03-01`.
     pub effective: String,
@@ -64,11 +63,11 @@ fn hand_over_days() -> u32 {
     HAND_OVER_DAYS
 }
 
-/// Who was asked before the plan was made.
+/// The consultation of residents and bodies before the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consultation {
-    /// What came of it.
+    /// The result of the consultation.
     pub note: String,
     /// The number of the document that records it.
     #[serde(default)]
@@ -394,7 +393,7 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// What closes has no areas below it but those that the plan moves away or closes too.
+    /// Checks that a closing area has no areas below it, except those that the plan moves away or closes too.
     fn nothing_below(&self, place: &str, code: &str) -> Result<(), Refusal> {
         let Some(info) = self.tree.by_code(code) else {
             return Ok(());
@@ -422,4 +421,9 @@ impl Place<'_> {
         }
         Ok(())
     }
+}
+
+/// Refuses a draft and names the place in it.
+pub(super) fn flaw(place: &str, rule: impl Into<String>) -> Refusal {
+    Refusal::of_field(Code::PlanInvalid, place, rule)
 }

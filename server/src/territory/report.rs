@@ -66,7 +66,7 @@ impl Sums {
     }
 }
 
-/// What lies in some areas.
+/// Counts the records in some areas.
 pub fn sums(service: &Service, areas: &[AreaNo], now: i64) -> Result<Sums, StoreError> {
     let mut sums = Sums::default();
     sums.take(&service.store.census(areas, now, None)?);

@@ -8,8 +8,9 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
 use gridledger_schema::set::{Role, Scope};
 
+use super::Plan;
+use super::plan::flaw;
 use super::plan::{Draft, Posting};
-use super::{Plan, flaw};
 use crate::calendar::date::Date;
 use crate::rights::reader::{ReadError, Reader};
 

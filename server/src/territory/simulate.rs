@@ -1,4 +1,4 @@
-//! What a plan would do: who is affected and by how much, whether the sums balance, and what is wrong with it.
+//! Simulates a plan: the people and amounts it affects, whether the sums balance, and its problems.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::store::rows::people::Device;
 /// Records named in one problem at most.
 const NAMED: usize = 20;
 
-/// What a simulation found.
+/// The result of a simulation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Simulation {
     /// When, ms since 1970.
@@ -30,13 +30,13 @@ pub struct Simulation {
     pub after: Sums,
     /// Whether the two are the same.
     pub balanced: bool,
-    /// Who holds roles there, and the phones.
+    /// The people who hold roles in these areas, and their phones.
     pub staff: Vec<Affected>,
-    /// What is wrong, or should be looked at.
+    /// The problems of the plan: those that block it and those to look at.
     pub problems: Vec<Problem>,
 }
 
-/// What happens to one area.
+/// The effect of a plan on one area.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Effect {
     /// Its name.
@@ -45,9 +45,9 @@ pub struct Effect {
     pub is_new: bool,
     /// Whether it closes.
     pub closes: bool,
-    /// What lies in it.
+    /// The sums of the area now.
     pub before: Sums,
-    /// What would.
+    /// The sums of the area after the plan.
     pub after: Sums,
     /// Households it is meant to have; of grids.
     pub norm: Option<u32>,
@@ -237,7 +237,7 @@ fn is_elsewhere(
     Ok(there.is_some_and(|row| row.record.area != from))
 }
 
-/// Who holds a role at an area that changes, and areas that nobody would work in.
+/// Finds people with a role at an area that changes, and areas where nobody would work.
 fn staff(
     service: &Service,
     draft: &Draft,

@@ -134,7 +134,7 @@ impl Survey {
     }
 }
 
-/// What a survey goes by.
+/// The rule of a survey, with what it looks up.
 struct Rule<'a> {
     parts: &'a [Part],
     /// The areas of the parts, with their codes.
@@ -144,7 +144,7 @@ struct Rule<'a> {
 }
 
 impl Rule<'_> {
-    /// Of a record that is not in the area: the part it is in by now, if it went to one.
+    /// Finds the part to which a record went that has left the area.
     fn went(&self, service: &Service, id: RecordId) -> Result<Option<String>, StoreError> {
         let there = service.store.ledger_row(id)?;
         Ok(there.and_then(|row| self.areas.get(&row.record.area).cloned()))

@@ -1,4 +1,4 @@
-//! What measures: a load of phones, the size of a store, the heaviest entries, and the benchmark's server.
+//! The measurements: a load of phones, the size of a store, the heaviest entries; and the benchmark's server.
 //!
 //! Reading order: [`protocol`] is the server program of the benchmark's line protocol, [`load`] has phones come back all at
 //! once, [`size`] measures a store as it grows, [`heavy`] the entries that cost most; [`author`] writes entries for both.

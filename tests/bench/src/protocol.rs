@@ -16,7 +16,7 @@ use gridledger_server::store::Store;
 use gridledger_server::store::rows::people::{NewArea, NewUser};
 use gridledger_server::{http, ingest};
 
-/// What the benchmark says on the command line.
+/// The benchmark's command line.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BenchServer {
     /// Port on 127.0.0.1.

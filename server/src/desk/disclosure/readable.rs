@@ -17,9 +17,9 @@ pub struct Readable<'a> {
     pub row: RecordRow,
     /// Its type.
     pub record_type: &'a RecordType,
-    /// What the reader may see of it.
+    /// The part of the record that the reader may see.
     pub view: View,
-    /// What the reader may do here.
+    /// The reader's rights in the record's area.
     pub reach: Reach,
 }
 

@@ -6,8 +6,8 @@ use gridledger_schema::ids::AreaNo;
 use gridledger_schema::limits;
 use gridledger_schema::set::RecordType;
 
+use crate::desk::disclosure::read_log;
 use crate::desk::disclosure::readable::Readable;
-use crate::desk::disclosure::reads;
 use crate::rights::reader::{ReadError, Reader};
 use crate::store::rows::reads::{NewRead, ReadKind};
 use crate::store::rows::shares::Export;
@@ -16,7 +16,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// How long an approval, and the count of what one person saw alone, lasts.
 const EXPORT_MS: i64 = limits::EXPORT_HOURS * HOUR_MS;
 
-/// What is asked for beyond the masked values.
+/// A request for unmasked values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmask {
     /// Why, as it is kept.
@@ -73,7 +73,7 @@ pub fn record(reader: &Reader<'_>, readable: &Readable<'_>, unmask: &Unmask) -> 
         }
     };
     let of = (kind, row.record_type.clone());
-    let read = reads::note(reader, of, fields, &unmask.reason, &[(row.record, row.area)]);
+    let read = read_log::note(reader, of, fields, &unmask.reason, &[(row.record, row.area)]);
     note(reader, read)
 }
 

@@ -37,7 +37,7 @@ pub struct Cursor {
     pub positions: BTreeMap<AreaNo, u64>,
 }
 
-/// What a cursor is bound to: a hash over the parts of the question.
+/// Hashes the parts of a question; a cursor is bound to the hash.
 pub fn binding<'a>(parts: impl IntoIterator<Item = &'a str>) -> [u8; BINDING] {
     let mut hash = Sha256::new();
     hash.update(b"gridledger/ledger-cursor/v1");

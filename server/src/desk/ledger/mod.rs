@@ -3,13 +3,13 @@
 //! - [`question`]: what a pull asks for;
 //! - [`cursor`]: where it goes on;
 //! - [`columns`] and [`row`]: what a row shows, and to whom;
-//! - [`sheet`]: a page as CSV.
+//! - [`csv`]: a page as CSV.
 
 use crate::shown::columns;
 use crate::shown::row;
+pub mod csv;
 pub mod cursor;
 pub mod question;
-pub mod sheet;
 mod unmasked;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -1,4 +1,4 @@
-//! What a ledger pull asks: area, position, filters, form. Read from a query string, refused by name where it is wrong.
+//! The question of a ledger pull (area, position, filters, form), read from a query string.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub struct Question<'a> {
     pub filters: BTreeMap<String, BTreeSet<String>>,
     /// A text that is part of some shown value, in lower case.
     pub text: Option<String>,
-    /// What is asked for beyond masked values; `None` if they will do.
+    /// The request for unmasked values; `None` for masked ones.
     pub unmask: Option<Unmask>,
     /// The form asked for, if one is.
     pub format: Option<Format>,
@@ -163,7 +163,7 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// What it asks for, for the read log: type, area, and the columns it narrows by, but no value.
+    /// Describes the question for the read log: type, area and the columns of its filters, but no value.
     pub fn subject(&self) -> String {
         let text = self.text.is_some().then_some("q");
         let by: Vec<&str> = self.filters.keys().map(String::as_str).chain(text).collect();
@@ -177,7 +177,7 @@ impl<'a> Question<'a> {
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// What its cursors are bound to: everything that says which rows there are.
+    /// Hashes everything that decides which rows there are; the question's cursors are bound to the hash.
     pub fn binding(&self) -> [u8; 8] {
         let filters = self
             .filters

@@ -5,7 +5,7 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::Unmasks;
 
 use super::question::Question;
-use crate::desk::disclosure::reads;
+use crate::desk::disclosure::read_log;
 use crate::desk::disclosure::unmask::{Unmask, approved, masked_fields, note};
 use crate::rights::reader::{ReadError, Reader};
 use crate::store::rows::reads::ReadKind;
@@ -38,7 +38,7 @@ pub(super) fn note_unmasked(
 ) -> Result<(), ReadError> {
     let kind = if export.is_some() { ReadKind::Export } else { ReadKind::Ledger };
     let fields = masked_fields(question.record_type).map(str::to_owned).collect();
-    let mut read = reads::note(reader, (kind, question.subject()), fields, &unmask.reason, seen);
+    let mut read = read_log::note(reader, (kind, question.subject()), fields, &unmask.reason, seen);
     if read.area.is_none() {
         let asked = question.area.as_ref().and_then(|code| reader.tree().by_code(code));
         read.area = asked.map(|area| area.no);

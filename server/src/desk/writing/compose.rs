@@ -1,4 +1,4 @@
-//! What a desk user means, as a draft: the record found, the facets filled in, a role chosen.
+//! Composes a draft of a desk user's request: finds the record, fills in facets, chooses a role.
 
 use std::collections::HashSet;
 
@@ -17,13 +17,13 @@ use crate::rights::reader::{ReadError, Reader};
 use crate::service::Service;
 use crate::store::StoreError;
 
-/// What became of an entry before it had a number.
+/// A draft, or the refusal of a request before it gets a number.
 pub(crate) enum Composed {
     Draft(Draft),
     Refused(Refusal),
 }
 
-/// What an entry is about, as it stands.
+/// The present state of the record that an entry is about.
 struct Ground<'a> {
     target: Target,
     area: AreaNo,

@@ -10,14 +10,14 @@ pub const DESK_ENTRIES: usize = 100;
 /// Characters of a request's name.
 pub const REQUEST_ID_CHARS: usize = 64;
 
-/// What a desk user means to do.
+/// An entry as a desk user asks for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeskEntry {
     /// The record created or edited.
     pub target: DeskTarget,
     /// The role to act under; `None` for the first held one that may.
     pub role: Option<String>,
-    /// What is meant. A facet of 0 is taken as the field's own.
+    /// The intents. A facet of 0 stands for the field's own facet.
     pub intents: Vec<Intent>,
     /// The record's `last` when its author read it; without it, what is there when the entry arrives. Events and splices
     /// on a record that exists need it: what they mean depends on what was read.
@@ -26,7 +26,7 @@ pub struct DeskEntry {
     pub request_id: Option<String>,
 }
 
-/// What a desk entry is about.
+/// The record that a desk entry creates or edits.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeskTarget {
     /// A new record.
@@ -40,7 +40,7 @@ pub enum DeskTarget {
     Edit(RecordId),
 }
 
-/// What became of a desk entry.
+/// The verdict on a desk entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeskVerdict {
     /// Its number in the user's feed; `None` if it was refused before it became an entry.

@@ -80,7 +80,7 @@ fn answered(service: &Service, user: &User, entry: &DeskEntry) -> Result<Option<
     let Some(earlier) = service.store.answered(user.no, request)? else {
         return Ok(None);
     };
-    // What it said may have been erased since: the name alone tells then.
+    // The first entry may have been erased since; then the request's name alone decides.
     if !earlier.body.is_empty() {
         let first = canonical::decode(&earlier.body).map_err(|_| StoreError::Damaged("entries"))?;
         if !compose::is_same(service, entry, &first) {

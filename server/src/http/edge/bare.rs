@@ -1,5 +1,7 @@
-//! What the framework answers by itself has no body: what it cannot read never reaches a route. It gets the one shape of
-//! every refusal on its way out.
+//! Gives the framework's own answers the shape of every refusal.
+//!
+//! A request that the framework cannot read never reaches a route, and the framework answers it without a body. The
+//! answer gets its body on the way out.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;

@@ -21,7 +21,7 @@ const DETAIL_CHARS: usize = 300;
 pub struct ApiError {
     /// The stable code.
     pub code: Code,
-    /// What exactly, for the developer of the calling program; never logged.
+    /// The detail, for the developer of the calling program; never logged.
     pub detail: Option<String>,
     /// Seconds to wait before the next attempt.
     pub retry_after: Option<u32>,
@@ -134,7 +134,7 @@ impl From<AuthError> for ApiError {
 }
 
 impl From<StoreError> for ApiError {
-    /// What went wrong inside goes to the log, not to the caller.
+    /// Logs an internal failure; the caller does not see it.
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy | StoreError::ToolsRead | StoreError::Unlocked(_) => Code::Busy.into(),

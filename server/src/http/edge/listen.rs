@@ -1,4 +1,4 @@
-//! Listens: every connection becomes a [`Line`], with TLS on it if there is a certificate, and then HTTP/1.1.
+//! Listens: every connection becomes a [`ConnectionGuard`], with TLS on it if there is a certificate, and then HTTP/1.1.
 //!
 //! The framework's own server has no place for a line of ours between the socket and HTTP; its parts do.
 
@@ -24,7 +24,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::bare;
-use super::line::{Line, Pace, Pulse};
+use super::connection::{ConnectionGuard, Pace, Pulse};
 use crate::config::Settings;
 
 /// Connections that may wait to be accepted.
@@ -44,7 +44,7 @@ impl<T: AsyncRead + AsyncWrite> Duplex for T {}
 pub struct Connection {
     bytes: Pin<Box<dyn Duplex>>,
     pulse: Rc<Pulse>,
-    /// What goes out in place of an answer of the framework's own.
+    /// Our answer, sent in place of one that the framework wrote itself.
     instead: Option<Instead>,
 }
 
@@ -116,7 +116,7 @@ struct Greeter {
 impl Greeter {
     async fn greet(self, socket: TcpStream) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
         let (peer, pulse) = (socket.peer_addr().ok(), Rc::new(Pulse::default()));
-        let line = Line::new(socket, self.pace, pulse.clone());
+        let line = ConnectionGuard::new(socket, self.pace, pulse.clone());
         let bytes: Pin<Box<dyn Duplex>> = match self.tls {
             None => Box::pin(line),
             Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(line)).await {

@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use gridledger_schema::code::Code;
 use tracing::Instrument as _;
 
-use super::line::Pulse;
+use super::connection::Pulse;
 use super::metrics::Metrics;
 use super::request_id::{HEADER, RequestId};
 use crate::http::edge::error::ApiError;

@@ -1,7 +1,8 @@
 //! Answers to syncs that are sent in pieces: a number at once, and of each device one.
 //!
-//! What an answer needs between two pieces lies in a slot that its line and the device's next request share. So a new request takes
-//! the place and the memory of the device's older answer at once, however little the older one's line reads.
+//! The state of an answer between two pieces lies in a slot. The answer's connection and the device's next request share the
+//! slot. So a new request takes over the place and memory of the device's older answer at once, however slowly the older
+//! connection reads.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,7 +72,7 @@ impl<S> Slot<S> {
 }
 
 impl<S> Sending<S> {
-    /// What the next piece is made of; `None` when the device has a newer answer.
+    /// Takes the state that makes the next piece; `None` when the device has a newer answer.
     pub fn take(&self) -> Option<S> {
         lock(&self.slot.0).state.take()
     }
@@ -113,7 +114,7 @@ mod tests {
         let other = pieces.begin(DeviceNo(8), memory.clone()).expect("the second place");
         assert_eq!(pieces.begin(DeviceNo(9), memory.clone()).err(), Some(Code::Busy));
         drop(other);
-        // Who makes a piece while a newer request comes, ends with it.
+        // An answer that makes a piece while a newer request arrives ends with that piece.
         let newest = answers.pop().expect("answers");
         let state = newest.take().expect("it is the newest");
         let newer = pieces.begin(DEVICE, memory.clone()).expect("its own place");

@@ -91,7 +91,7 @@ pub struct Rate<K: Hash + Eq + Clone, C: Clock + Clone = DefaultClock> {
 
 struct Known<K: Hash + Eq + Clone, C: Clock + Clone> {
     limiter: RateLimiter<K, HashMapStateStore<K>, C, NoOpMiddleware<C::Instant>>,
-    /// Who has nothing left, and until when.
+    /// The keys that have used up their rate, and until when.
     shut: HashMap<K, C::Instant>,
 }
 

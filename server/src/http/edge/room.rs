@@ -20,7 +20,7 @@ struct Shared {
 /// The room that one body takes, until this is dropped.
 pub struct Room {
     shared: Arc<Shared>,
-    /// Who pays for it: a network, unless its sender is proven.
+    /// The network that the bytes count against; `None` once the sender is proven.
     network: Option<IpAddr>,
     bytes: usize,
     permit: Option<OwnedSemaphorePermit>,

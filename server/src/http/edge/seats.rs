@@ -52,7 +52,7 @@ struct Place {
     _any: OwnedSemaphorePermit,
 }
 
-/// What a request needs while it works.
+/// The place, turn and thread that a request holds while it works.
 pub struct Working {
     place: Place,
     _turn: Option<OwnedSemaphorePermit>,

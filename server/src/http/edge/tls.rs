@@ -38,7 +38,7 @@ pub enum TlsError {
         setting: &'static str,
         /// The file.
         path: PathBuf,
-        /// What should be in it.
+        /// The content that the file should have.
         wanted: &'static str,
     },
     /// The key is another certificate's.
@@ -82,7 +82,7 @@ impl TlsError {
 const CERT: &str = "tls_cert";
 const KEY: &str = "tls_key";
 
-/// What a server offers: TLS 1.2 and 1.3 (RFC 9325), HTTP/1.1. `None` if no certificate is set.
+/// Builds the server's TLS: versions 1.2 and 1.3 (RFC 9325), HTTP/1.1. `None` if no certificate is set.
 pub fn server_config(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, TlsError> {
     let (cert, key) = match (&settings.tls_cert, &settings.tls_key) {
         (None, None) => return Ok(None),

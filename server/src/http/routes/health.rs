@@ -52,7 +52,7 @@ async fn look(service: web::Data<Service>) -> Result<(), ApiError> {
 pub struct Looks<T> {
     /// Looks begun so far.
     begun: AtomicU64,
-    /// What the latest look found.
+    /// The number and result of the latest look.
     found: Mutex<Option<(u64, T)>>,
 }
 
@@ -63,7 +63,7 @@ impl<T> Default for Looks<T> {
 }
 
 impl<T: Clone> Looks<T> {
-    /// What a look finds that begins after this call.
+    /// Gives the result of a look that begins after this call.
     async fn share<F: Future<Output = T>>(&self, look: impl FnOnce() -> F) -> T {
         let before = self.begun.load(Ordering::Acquire);
         let mut found = self.found.lock().await;

@@ -10,7 +10,7 @@ use gridledger_schema::ids::AreaNo;
 use tokio::time::Instant;
 
 use crate::desk::ledger::question::{Format, Question};
-use crate::desk::ledger::{page, sheet};
+use crate::desk::ledger::{csv, page};
 use crate::http::edge::error::ApiError;
 use crate::http::edge::rates;
 use crate::http::signed_in::Caller;
@@ -90,7 +90,7 @@ async fn pull_or_wait(
         let Some(until) = sent.wait.map(|wait| begun + wait) else {
             return Ok(sent);
         };
-        // Who waits keeps no seat: the next look takes one.
+        // A waiting request keeps no seat; its next look takes one.
         rates::stand_up(request);
         if look > 0 {
             tokio::time::sleep_until(until.min(Instant::now() + PAUSE)).await;
@@ -128,8 +128,8 @@ fn pull(
         }
         Format::Ndjson => (page.to_ndjson().into_bytes(), "application/x-ndjson"),
         Format::Csv => {
-            let style = sheet::Style { lang: question.lang.unwrap_or(*lang), zone: service.zone() };
-            (sheet::csv(&service.schema, &page, style), "text/csv; charset=utf-8")
+            let style = csv::Style { lang: question.lang.unwrap_or(*lang), zone: service.zone() };
+            (csv::write(&service.schema, &page, style), "text/csv; charset=utf-8")
         }
     };
     Ok(Sent { wait, areas, body, kind, cursor: Some(page.cursor), more: page.more })

@@ -8,7 +8,7 @@ pub mod ledgers;
 pub mod lost;
 pub(crate) mod numbered;
 pub mod plans;
-pub mod reads;
+pub mod read_log;
 pub mod records;
 pub mod refused;
 pub mod sessions;

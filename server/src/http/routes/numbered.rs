@@ -1,4 +1,4 @@
-//! What a path names by a number: shares, exports.
+//! The number in a path that names a share or an export.
 
 use actix_web::{HttpResponse, web};
 use gridledger_schema::code::Code;

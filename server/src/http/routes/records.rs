@@ -42,7 +42,7 @@ async fn answer(
     pairs: &[(String, String)],
     look: Look,
 ) -> Result<HttpResponse, ApiError> {
-    // What is no id names nothing.
+    // A text that is no id names nothing.
     let record: RecordId = id.parse().map_err(|_| Code::NotFound)?;
     let plain = Unmask::read(pairs)?;
     let service = service.into_inner();

@@ -14,7 +14,7 @@ use crate::rights::reader::{ReadError, Reader};
 use crate::service::Service;
 use crate::store::rows::people::User;
 
-/// What a supervisor says to a ruling.
+/// The note that a supervisor gives with a ruling.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
@@ -68,7 +68,7 @@ async fn rule(
     words: Words,
     rule: Rule,
 ) -> Result<HttpResponse, ApiError> {
-    // What is no id names nothing.
+    // A text that is no id names nothing.
     let feed: FeedId = which.0.parse().map_err(|_| Code::NotFound)?;
     let n: u64 = which.1.parse().map_err(|_| Code::NotFound)?;
     let service = service.into_inner();

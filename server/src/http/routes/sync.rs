@@ -33,7 +33,7 @@ impl From<SyncError> for ApiError {
     }
 }
 
-/// What an answer needs between two pieces.
+/// The state of an answer between two pieces.
 pub struct Between {
     service: Arc<Service>,
     metrics: web::Data<Metrics>,

@@ -1,4 +1,4 @@
-//! Who calls a route: the user behind `Authorization: Bearer`, looked up anew with each request.
+//! The caller of a route: the user behind `Authorization: Bearer`, read from the store with each request.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -130,7 +130,7 @@ fn look_up(service: &Service, no: UserNo, claims: &Claims, seat: Seat) -> Result
         return Err(code.into());
     }
     user.password = None;
-    // What is answered goes by the territory as it stands now.
+    // The answer must follow the present territory.
     service.territory()?;
     let grants = service.store.grants(no)?;
     Ok(Caller { user, grants, seat })

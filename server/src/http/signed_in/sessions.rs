@@ -18,14 +18,14 @@ const REFRESH_MS: i64 = 14 * DAY_MS;
 /// Bytes of a login.
 pub const LOGIN_BYTES: usize = 100;
 
-/// What signing in gives.
+/// The tokens that a sign-in gives.
 #[derive(Clone)]
 pub struct Session {
     /// The access token.
     pub access: String,
     /// The refresh token.
     pub refresh: String,
-    /// Whose.
+    /// The user of the session.
     pub user: UserNo,
 }
 

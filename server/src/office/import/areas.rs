@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::cell::{choice, code, name};
 use super::columns::Column;
 use super::fault::{Fault, Parsed, Report, Wrong, quoted};
-use super::sheet::{Row, Sheet};
 use super::words::Words;
+use super::workbook::{Row, Workbook};
 use crate::calendar::date::Date;
 use crate::office::import::date::{not_before, parse_date};
 
@@ -71,7 +71,7 @@ pub struct AreaRow {
 /// not in the file is for the caller to see.
 pub fn parse(bytes: &[u8], known: &dyn Fn(&str) -> bool) -> Result<Parsed<Vec<AreaRow>>, Vec<Fault>> {
     let mut report = Report::default();
-    let sheet = Sheet::read(bytes, COLUMNS, &Words::builtin(), &mut report)?;
+    let sheet = Workbook::read(bytes, COLUMNS, &Words::builtin(), &mut report)?;
     let mut areas: Vec<AreaRow> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for row in sheet.rows() {
@@ -120,7 +120,7 @@ pub(crate) fn dates(row: &Row<'_>, report: &mut Report) -> (Option<Date>, Option
 }
 
 /// Codes of rows that are faulty elsewhere.
-fn unread_codes(sheet: &Sheet, index: &HashMap<String, usize>) -> Vec<String> {
+fn unread_codes(sheet: &Workbook, index: &HashMap<String, usize>) -> Vec<String> {
     let codes =
         sheet.rows().filter_map(|row| code(row.cell("code")).ok()).map(|code| code.to_ascii_lowercase());
     let mut unread: Vec<String> = codes.filter(|code| !index.contains_key(code)).collect();
@@ -133,7 +133,7 @@ struct Tree<'a> {
     areas: &'a [AreaRow],
     /// By code in lower case.
     index: HashMap<String, usize>,
-    /// What the file calls the column of the parents.
+    /// The file's heading of the column of parents.
     heading: &'a str,
 }
 

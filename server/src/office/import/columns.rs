@@ -13,7 +13,7 @@ pub const REASON: &str = "未导入原因";
 /// Bytes of a heading: a longer cell is a text.
 const HEADING_BYTES: usize = 120;
 
-/// What a sheet knows about one of its columns.
+/// A column that a spreadsheet may have.
 #[derive(Debug)]
 pub struct Column {
     /// The canonical name; a heading of this name is understood as well.

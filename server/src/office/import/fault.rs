@@ -1,4 +1,4 @@
-//! What is reported about a file: every fault with its line, in Chinese and English.
+//! The report about a file: every fault with its line, in Chinese and English.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -39,19 +39,19 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What a file held, when nothing was wrong with it.
+/// The rows of a file without faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parsed<T> {
     pub rows: T,
     pub warnings: Vec<Fault>,
 }
 
-/// What a file held that can be taken, and what was set aside.
+/// The rows of a file that can be imported, and the rows that were set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken<T> {
     pub rows: T,
     pub warnings: Vec<Fault>,
-    /// What is wrong with the rows that were set aside.
+    /// The faults of the rows that were set aside.
     pub faults: Vec<Fault>,
     /// These rows; `None` if there are none.
     pub aside: Option<Aside>,

@@ -6,7 +6,7 @@
 //! - [`table`]: a CSV file or a workbook to rows of cells, each with its line in the file;
 //! - [`words`]: the words that offices use, as data;
 //! - [`columns`]: which heading means which column;
-//! - [`sheet`]: where the headings are, and the rows below them;
+//! - [`workbook`]: where the headings are, and the rows below them;
 //! - [`places`]: which area a cell means;
 //! - [`aside`]: the file of rows that were set aside;
 //! - [`cell`] and [`date`]: one cell to one value;
@@ -21,11 +21,11 @@ pub mod decode;
 pub mod fault;
 pub mod places;
 pub mod register;
-pub mod sheet;
 pub mod staff;
 pub mod table;
 pub mod text;
 pub mod words;
+pub mod workbook;
 
 #[cfg(test)]
 mod tests;

@@ -8,10 +8,10 @@ use super::columns::Column;
 use super::fault::unknown_value;
 use super::fault::{Aside, Fault, Parsed, Report, Taken, Wrong, quoted};
 use super::places::Places;
-use super::sheet::{Row, Sheet};
 use super::text::fold;
 use super::text::fold_heading;
 use super::words::Words;
+use super::workbook::{Row, Workbook};
 use crate::calendar::date::Date;
 
 /// Characters of a person's name.
@@ -61,7 +61,7 @@ pub struct Assignment {
     pub to: Option<Date>,
 }
 
-/// What a staff list says.
+/// The people and roles of a staff list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Staff {
     /// The people in the order of their first rows.
@@ -91,7 +91,7 @@ pub fn take(
     words: &Words,
 ) -> Result<Taken<Staff>, Vec<Fault>> {
     let mut report = Report::default();
-    let sheet = Sheet::read(bytes, COLUMNS, words, &mut report)?;
+    let sheet = Workbook::read(bytes, COLUMNS, words, &mut report)?;
     let mut staff = Staff::default();
     let mut index: HashMap<String, usize> = HashMap::new();
     let mut aside = Aside { headings: sheet.headings().to_vec(), rows: Vec::new() };

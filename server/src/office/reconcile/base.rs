@@ -1,4 +1,4 @@
-//! What an import knows of a record from the last one: a hash of each value that the sheet said, and how far it had seen.
+//! The notes of the last import about a record: a hash of each value, and the log position up to which it was known.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::StoreError;
 use crate::store::rows::desk::Said;
 
-/// What the last sheet said of a record. Positions of 0 stand for `seen`.
+/// The values of the last spreadsheet for a record, as hashes. A position of 0 stands for `seen`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Base {
     /// The number of the area that it named; 0 for none.

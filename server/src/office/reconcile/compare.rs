@@ -1,4 +1,4 @@
-//! What a sheet says against what is stored: each field is as it was, put right by the sheet, or written by somebody else since.
+//! Compares a thing with its record: each field is unchanged, corrected by the spreadsheet, or edited by another person since.
 
 use std::collections::BTreeSet;
 
@@ -14,16 +14,16 @@ use super::things::{Find, Say, Thing, append_note, put, remove_phone, set_phone}
 use crate::faults;
 use crate::store::StoreError;
 
-/// What is to be done with a record that a sheet names.
+/// The differences between a spreadsheet and a record, and the intents that settle them.
 #[derive(Default)]
 pub(crate) struct Difference {
-    /// What is written; a reference to a record that is not there yet is written when it is.
+    /// The intents to write. A reference to a record that does not exist yet follows once the record exists.
     pub(crate) intents: Vec<Intent>,
     /// References to things that have no record yet.
     pub(crate) waiting: Vec<(&'static str, (&'static str, String))>,
     /// The position up to which the import knew what it writes.
     pub(crate) cursor: u64,
-    /// What is to be noted of the sheet, if that is not what was noted.
+    /// The base to store for the next import, if it differs from the stored one.
     pub(crate) said: Option<String>,
     pub(crate) changed: Vec<Item>,
     pub(crate) kept: Vec<Item>,
@@ -40,7 +40,7 @@ pub(crate) struct Comparison<'c, 'a> {
 }
 
 impl Comparison<'_, '_> {
-    /// What differs. `held` tells what is stored and what the last sheet said.
+    /// Finds the differences. `held` gives the stored values and those of the last spreadsheet.
     pub(crate) fn run(&self, held: &mut Held<'_>) -> Result<Difference, StoreError> {
         let mut difference = Difference::default();
         if self.is_plainly_equal(held) {
@@ -65,7 +65,7 @@ impl Comparison<'_, '_> {
             let hash = namer.value(self.record, field, &value);
             let stored = row.view.get(field);
             if stored.is_some_and(|stored| Held::is_same(field, stored, &value)) {
-                // What the sheet took over from the store, the next correction is made on.
+                // The spreadsheet now agrees with the store: the next correction starts from this value.
                 if base.hash(field) != Some(&hash) {
                     next.fields.insert(field.to_owned(), (hash, 0));
                 }
@@ -123,7 +123,7 @@ impl Comparison<'_, '_> {
             && !(self.thing.record_type == "residency" && row.view.contains_key("to"))
     }
 
-    /// What a residency ties together does not change: others are another residency.
+    /// Whether a field is fixed: a residency keeps its person and household. Another pair is another residency.
     fn is_given_by_the_place(&self, field: &str) -> bool {
         self.thing.record_type == "residency" && matches!(field, "person" | "household")
     }

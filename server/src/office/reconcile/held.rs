@@ -1,4 +1,4 @@
-//! What the store holds in the areas of a sheet, and which of it is where.
+//! The records that the store holds in the areas of a spreadsheet, indexed by place.
 
 use std::collections::{HashMap, HashSet};
 
@@ -45,7 +45,7 @@ pub(crate) struct HeldRow {
     pub(crate) created: u64,
     pub(crate) last: u64,
     pub(crate) erased: bool,
-    /// What it says; the fields of a sheet only.
+    /// The record's values, only of fields that a spreadsheet has.
     pub(crate) view: Map<String, Value>,
 }
 
@@ -210,7 +210,7 @@ impl<'a> Held<'a> {
         self.residents.get(&household).map_or(&[], Vec::as_slice)
     }
 
-    /// What the last sheet that changed a record said; if none did, what its first entry said.
+    /// Reads the values of the last spreadsheet that changed a record; without one, those of the record's first entry.
     pub(crate) fn base(&mut self, record: RecordId) -> Result<Base, StoreError> {
         if let Some(known) = self.bases.get(&record) {
             return Ok(known.clone());

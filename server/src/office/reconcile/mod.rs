@@ -11,6 +11,7 @@ mod held;
 mod names;
 mod outlook;
 mod pair;
+mod pairs;
 mod people;
 mod survey;
 mod things;

@@ -1,4 +1,4 @@
-//! What an import would do, or did: the lists that a person reads before it acts.
+//! The outlook of an import: the lists that a person reads before the import acts.
 
 use std::collections::BTreeMap;
 
@@ -22,9 +22,9 @@ pub struct Item {
     pub record: Option<RecordId>,
     /// The field that differs.
     pub field: Option<&'static str>,
-    /// What the store has, masked; for a move the area's code.
+    /// The store's value, masked; for a move, the area's code.
     pub old: Value,
-    /// What the sheet has.
+    /// The spreadsheet's value.
     pub new: Value,
     /// Whether somebody else wrote the field since the last import: both values stay, as a conflict.
     pub contested: bool,
@@ -48,7 +48,7 @@ pub struct Doubt {
     pub wrong: Wrong,
 }
 
-/// What an import does with a sheet.
+/// The lists of everything that an import does with a spreadsheet.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImportReport {
     /// Records made, by type.
@@ -61,7 +61,7 @@ pub struct ImportReport {
     pub changed: Vec<Item>,
     /// Records that go to another grid, and people who go to another household.
     pub moved: Vec<Item>,
-    /// What an earlier sheet named and this one does not, in the areas of this one.
+    /// Records in the spreadsheet's areas that an earlier spreadsheet named and this one does not.
     pub missing: Vec<Item>,
     /// Fields that somebody wrote since the last import, while the sheet is as it was: the store's value stays.
     pub kept: Vec<Item>,

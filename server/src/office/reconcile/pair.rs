@@ -1,58 +1,18 @@
-//! Which record each thing of a sheet is: by what does not change. An office's own number, else the dwelling through every plan;
-//! in it the household by its label, in that the person by the name.
+//! Pairs each thing of a spreadsheet with the record that it describes, by values that do not change.
+//!
+//! The office's own number comes first. Else a dwelling is followed through every plan of the territory; in it the
+//! household is found by its label, and in the household the person by the name.
 
 use std::collections::{HashMap, HashSet};
 
-use gridledger_core::rights::AreaTree;
-use gridledger_schema::ids::{AreaNo, RecordId};
+use gridledger_schema::ids::RecordId;
 
 use super::held::{Held, HeldRow, Resident};
+use super::pairs::{Ground, Pairs, community};
 use super::people;
 use super::things::{Row, Thing};
-use crate::office::import::fault::Wrong;
 use crate::office::import::register::key;
-use crate::service::Service;
 use crate::store::StoreError;
-
-/// Which record each thing is.
-#[derive(Default)]
-pub(crate) struct Pairs<'a> {
-    of: HashMap<(&'static str, &'a str), RecordId>,
-    pub(crate) claimed: HashSet<RecordId>,
-    /// Things that may be a record that is there, or not; by type and key.
-    pub(crate) doubts: HashMap<(&'static str, &'a str), Wrong>,
-    /// Residencies that end because their person is elsewhere now: the line that says so, and the residency.
-    pub(crate) moved_out: Vec<(u64, RecordId)>,
-}
-
-impl<'a> Pairs<'a> {
-    pub(crate) fn get(&self, record_type: &'static str, key: &str) -> Option<RecordId> {
-        self.of.get(&(record_type, key)).copied()
-    }
-
-    pub(crate) fn join(&mut self, thing: &Thing<'a>, record: RecordId) {
-        self.of.insert((thing.record_type, thing.key), record);
-        self.claimed.insert(record);
-    }
-
-    pub(crate) fn is_paired(&self, thing: &Thing<'a>) -> bool {
-        self.of.contains_key(&(thing.record_type, thing.key))
-    }
-
-    pub(crate) fn is_free(&self, record: RecordId) -> bool {
-        !self.claimed.contains(&record)
-    }
-}
-
-/// The territory as the pairing sees it.
-pub(crate) struct Ground<'a> {
-    pub(crate) service: &'a Service,
-    pub(crate) tree: &'a AreaTree,
-    /// The areas that the sheet names.
-    pub(crate) covered: HashSet<AreaNo>,
-    /// Whether doubtful things are taken for the record that they may be.
-    pub(crate) accepts_doubtful: bool,
-}
 
 /// Pairs the things of a sheet, and reads what it needs of the store.
 pub(crate) fn pair<'a>(
@@ -209,19 +169,6 @@ fn is_same_dwelling(
     }
     let near = community(ground.tree, area) == community(ground.tree, there);
     Ok(near && (!without_road || ground.covered.contains(&there)))
-}
-
-/// The community that an area is in; without one, the area above.
-pub(crate) fn community(tree: &AreaTree, area: AreaNo) -> Option<AreaNo> {
-    let mut at = tree.get(area);
-    let above = at.and_then(|info| info.parent);
-    while let Some(info) = at {
-        if info.kind == "community" {
-            return Some(info.no);
-        }
-        at = info.parent.and_then(|parent| tree.get(parent));
-    }
-    above
 }
 
 fn household<'a>(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use gridledger_schema::ids::RecordId;
 
 use super::held::{Held, HeldRow, Resident};
-use super::pair::{Ground, Pairs};
+use super::pairs::{Ground, Pairs};
 use super::things::{Row, Thing};
 use crate::office::import::fault::Wrong;
 use crate::office::import::register::{PersonRow, key};

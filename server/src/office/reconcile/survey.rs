@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::compare::{Comparison, Difference};
 use super::held::Held;
 use super::outlook::{Doubt, ImportReport, Item, masked};
-use super::pair::{Ground, Pairs, pair};
+use super::pair::pair;
+use super::pairs::{Ground, Pairs};
 use super::things::{Row, Thing, things};
 use super::{ImportError, ImportOptions};
 use crate::office::import::register::{Register, key};
@@ -18,7 +19,7 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::desk::ImportKey;
 
-/// What is to be done with one thing.
+/// The action for one thing.
 pub(crate) enum Step {
     /// It becomes a record.
     Create,
@@ -63,7 +64,7 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// What the import would do.
+    /// The outlook: everything that the import would do.
     pub fn outlook(&self) -> &ImportReport {
         &self.report
     }
@@ -179,7 +180,7 @@ impl<'a> Survey<'_, 'a> {
             return one.to;
         }
         match record.and_then(|record| self.held.get(record)) {
-            // What belongs to a dwelling goes with it; whatever else is in its grid stays.
+            // A thing that belongs to a dwelling moves with it; any other thing in the grid stays.
             Some(row) if self.goes_along(thing) => self.home(thing).unwrap_or(row.area),
             Some(row) => row.area,
             None => self.home(thing).unwrap_or_else(|| self.number(thing.area)),
@@ -285,7 +286,7 @@ impl<'a> Survey<'_, 'a> {
         Ok(())
     }
 
-    /// What the sheet calls each thing that has a record, where the record is not known by it yet.
+    /// Finds the names that the spreadsheet gives to things and that the store does not know for their records yet.
     fn names(&self, things: &[Thing<'a>], steps: &[Step]) -> Result<Vec<Vec<ImportKey>>, StoreError> {
         let of_thing = |(thing, step): (&Thing<'a>, &Step)| {
             let record = self.pairs.get(thing.record_type, thing.key);
@@ -312,7 +313,7 @@ impl<'a> Survey<'_, 'a> {
         names_of(self.held.namer(), thing, &|record_type, key| pairs.get(record_type, key))
     }
 
-    /// What an earlier sheet named in these areas, and this one does not.
+    /// Finds records in these areas that an earlier spreadsheet named and this one does not.
     fn find_missing(&mut self) -> Result<(), StoreError> {
         let current: HashSet<RecordId> = self
             .held
@@ -358,7 +359,7 @@ impl<'a> Survey<'_, 'a> {
     }
 }
 
-/// What a sheet calls a thing.
+/// Makes the names by which a spreadsheet knows a thing.
 pub(crate) fn names_of(
     namer: super::names::Namer<'_>,
     thing: &Thing<'_>,

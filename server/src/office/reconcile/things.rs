@@ -99,7 +99,7 @@ pub(crate) fn things<'a>(register: &'a Register, zone: &'a Zone) -> Vec<Thing<'a
 }
 
 impl<'a> Thing<'a> {
-    /// What it says: fields that hold one value.
+    /// The fields that hold one value.
     pub(crate) fn says(&self) -> Vec<(&'static str, Say<'a>)> {
         let text = |text: Option<&str>| text.map(|text| Say::Value(text.into()));
         let said = match self.row {
@@ -142,7 +142,7 @@ impl<'a> Thing<'a> {
         }
     }
 
-    /// What a new record of it has besides, where the sheet is silent.
+    /// The default that a new record gets where the spreadsheet has no value.
     fn defaults(&self) -> Option<(&'static str, Value)> {
         match self.row {
             Row::Household(row) if row.label == LABEL_DEFAULT => Some(("label", LABEL_DEFAULT.into())),

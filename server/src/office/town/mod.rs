@@ -5,7 +5,7 @@
 
 mod people;
 mod rng;
-mod sheets;
+mod spreadsheets;
 mod territory;
 
 #[cfg(test)]
@@ -87,9 +87,9 @@ pub fn make(size: TownSize, seed: u64) -> io::Result<Town> {
         people: register.people,
     };
     Ok(Town {
-        areas: sheets::areas(&territory)?,
-        staff: sheets::staff(&staff)?,
-        register: sheets::register(&register.rows)?,
+        areas: spreadsheets::areas(&territory)?,
+        staff: spreadsheets::staff(&staff)?,
+        register: spreadsheets::register(&register.rows)?,
         counts,
     })
 }

@@ -79,10 +79,10 @@ pub fn staff(town: &Territory, rng: &mut Rng) -> Vec<Worker> {
     staff
 }
 
-/// One row of the register, as its cells: see [`super::sheets::REGISTER_HEADINGS`].
+/// One row of the register, as its cells: see [`super::spreadsheets::REGISTER_HEADINGS`].
 pub type Cells = [String; 16];
 
-/// Who lives in the town.
+/// The residents of the town.
 #[derive(Default)]
 pub struct Register {
     pub rows: Vec<Cells>,
@@ -181,7 +181,7 @@ impl Doors {
 /// The members of a household, the head first.
 struct Members {
     surname: &'static str,
-    /// Of the head.
+    /// The head's year of birth.
     birth: u32,
     is_man: bool,
     used: Vec<String>,

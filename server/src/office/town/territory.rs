@@ -6,7 +6,7 @@ use super::rng::Rng;
 const GRIDS_PER_COMMUNITY: (u32, u32) = (6, 10);
 /// Communities of a street.
 const COMMUNITIES_PER_STREET: u32 = 9;
-/// Of 342 grids 63 heads look after all: the practice of a town with three levels of grids.
+/// 63 heads look after 342 grids, as in a town with three levels of grids.
 const HEADS: (u32, u32) = (63, 342);
 
 const DISTRICT: (&str, &str) = ("QH", "青禾区");
@@ -86,7 +86,7 @@ fn community_sizes(grids: u32, rng: &mut Rng) -> Vec<u32> {
     let mut sizes = Vec::new();
     let mut left = grids;
     while left > high {
-        // What stays must again be a sum of communities of legal size: at least `low`.
+        // The rest must again be a sum of communities of legal size, so it is at least `low`.
         let size = rng.between(low, high).min(left - low);
         sizes.push(size);
         left -= size;

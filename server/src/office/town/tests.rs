@@ -19,7 +19,7 @@ fn town(grids: u32, households_per_grid: u32) -> Town {
     make(TownSize { grids, households_per_grid }, 1).expect("a size within the limits")
 }
 
-/// What an import finds in a town; no fault, no warning.
+/// Imports a town's spreadsheets, which have no fault and no warning.
 fn counted(town: &Town) -> TownCounts {
     let areas = areas::parse(&town.areas, &|_| false).expect("areas without a fault");
     let codes: HashSet<&str> = areas.rows.iter().map(|area| area.code.as_str()).collect();

@@ -28,7 +28,7 @@ where
         .with_env_filter(filter)
         .with_writer(writer)
         .with_ansi(false)
-        // Of a log that nobody takes there is nobody to tell.
+        // If the log's reader is gone, no other place could report it.
         .log_internal_errors(false);
     Ok(match settings.log_format {
         LogFormat::Text => Box::new(base.finish()),

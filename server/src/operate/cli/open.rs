@@ -121,7 +121,7 @@ pub fn schema(settings: &Settings) -> Result<Arc<SchemaSet>, CliError> {
     }
 }
 
-/// What an administrator can end is said in both languages.
+/// Explains in both languages a failure that an administrator can mend.
 pub fn explain(error: StoreError) -> CliError {
     match error {
         StoreError::Held(lock) => CliError::named(

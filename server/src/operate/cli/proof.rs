@@ -17,7 +17,7 @@ fn lang(speaker: Speaker) -> Lang {
     if speaker.is_chinese() { Lang::Zh } else { Lang::En }
 }
 
-/// What went wrong was printed; this says so in a line.
+/// Turns a result that was printed before into the command's own success or failure.
 fn finish(code: io::Result<u8>, zh: &str, en: &str) -> Result<(), CliError> {
     match code.map_err(CliError::Serve)? {
         0 => Ok(()),

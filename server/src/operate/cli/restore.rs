@@ -78,7 +78,7 @@ pub fn restore(settings: &Settings, args: &RestoreArgs, speaker: Speaker) -> Res
     said
 }
 
-/// What the operator has to look after: all that no phone brings back.
+/// Prints what the operator must restore by hand, because no phone sends it again.
 fn tell(service: &Service, row: &RestoreRow, erased: usize, speaker: Speaker) -> Result<(), CliError> {
     let store = &service.store;
     let (records, entries, _) = store.counts()?;

@@ -1,4 +1,4 @@
-//! What the commands say, in Chinese or English by the locale, and why one failed.
+//! The output of the commands, in Chinese or English by the locale, and the reasons for failures.
 
 use std::path::PathBuf;
 
@@ -122,7 +122,7 @@ impl Speaker {
         crate::put_line!("{}", self.pick(zh, en));
     }
 
-    /// What a command did: a JSON object on one line, or a sentence.
+    /// Prints the result of a command: a JSON object on one line, or a sentence.
     pub fn done(self, object: &Value, zh: &str, en: &str) {
         if self.json {
             crate::put_line!("{object}");
@@ -182,7 +182,7 @@ impl Speaker {
     }
 }
 
-/// What other people typed may move a terminal's cursor; it is shown without.
+/// Replaces control characters: text that other people typed must not move a terminal's cursor.
 fn legible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -35,7 +35,7 @@ pub struct Explanation {
 pub struct Step {
     /// The event.
     pub event: Event,
-    /// What became of it.
+    /// The effect of the event.
     pub outcome: Outcome,
     /// Whether it took effect at first.
     pub was_applied: bool,

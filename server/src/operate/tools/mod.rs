@@ -98,7 +98,7 @@ fn shown_of(service: &Service, record: RecordId) -> Result<Option<Shown>, StoreE
     Ok(Some(Shown { record, last, shown }))
 }
 
-/// What the rows written under a schema set depend on.
+/// Hashes the parts of a schema set on which the rows for tools depend.
 fn mark(schema: &SchemaSet) -> Vec<u8> {
     let mut hash = Sha256::new_with_prefix([VERSION]);
     let keys: BTreeMap<&String, Vec<String>> = schema

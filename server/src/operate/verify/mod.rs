@@ -19,7 +19,7 @@ use crate::store::tables::chain;
 /// Differences listed of one run; the rest is counted.
 const LISTED: usize = 1_000;
 
-/// What was looked at, and what is not as it should be.
+/// The counts of everything that was checked, and the differences found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     /// Areas.
@@ -47,11 +47,11 @@ pub struct VerifyReport {
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What kind.
+    /// The kind of difference.
     pub kind: Kind,
     /// Which row: an area's number, a record's id, a feed's id …
     pub of: String,
-    /// What exactly, in English.
+    /// The detail, in English.
     pub what: String,
 }
 

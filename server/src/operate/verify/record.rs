@@ -79,7 +79,7 @@ struct Made {
     create: Option<String>,
 }
 
-/// What its row should say.
+/// The totals that a record's row should hold.
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Totals {
     created: u64,
@@ -148,8 +148,7 @@ impl Made {
         (row.changed_by, row.changed_at) = (kept.author.clone(), at);
     }
 
-    /// Of an entry whose bytes are gone its place and author are known; for what else it said the record's row is
-    /// believed.
+    /// Counts an erased entry. Its place and author are known; for its other values the record's row is believed.
     fn count_erased(&mut self, of: &RecordRow, kept: &HistoryRow, line: &LogRow) {
         let row = &mut self.row;
         if row.entries == 0 {
@@ -268,7 +267,7 @@ impl Made {
 }
 
 impl Made {
-    /// What tools may see is what the schema set shows of the document, once every row was written down by it.
+    /// Compares the row for tools with the document, once every such row was written under this schema set.
     fn compare_shown(
         &self,
         service: &Service,

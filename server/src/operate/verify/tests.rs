@@ -215,7 +215,7 @@ fn each_kind_of_damage_is_found() {
     }
 }
 
-/// What was typed cannot be changed behind the author's back: hash and signature both say so.
+/// A changed entry is found by its hash and by its signature.
 #[test]
 fn a_changed_entry_breaks_its_chain_and_its_signature() {
     let town = Town::build();
@@ -226,7 +226,7 @@ fn a_changed_entry_breaks_its_chain_and_its_signature() {
     assert!(found.contains(&Kind::Document) && found.contains(&Kind::Ledger), "{found:?}");
 }
 
-/// What was erased leaves a store that proves itself; bytes that should be gone, or are and should not be, are found.
+/// A store stays provable after an erasure. Bytes that should be gone, or are gone and should not be, are found.
 #[test]
 fn a_store_in_which_something_was_erased_is_proven_too() {
     let town = Town::build();

@@ -1,4 +1,4 @@
-//! What the heaviest single entries hold the writer for: each kind on a record as full as the limits let it be.
+//! Measures how long the heaviest single entries hold the writer: each kind, on a record as full as the limits allow.
 
 mod kinds;
 
@@ -38,7 +38,7 @@ pub struct BenchHeavy {
 const TYPE: &str = "heavy";
 /// The area of all records.
 const AREA: &str = "grid";
-/// Who writes: a login, a role, the number of its feed.
+/// The author: a login, a role, the number of its feed.
 const PEOPLE: [(&str, &str, u8); 3] =
     [("w1", "grid_worker", 1), ("w2", "grid_worker", 2), ("h1", "grid_head", 3)];
 

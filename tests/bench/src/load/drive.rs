@@ -14,7 +14,7 @@ use super::phone::{self, Ready};
 /// Times a phone comes back before the measurement is given up.
 const TRIES: u32 = 60;
 
-/// What came of it.
+/// The outcome of a phone's syncs.
 #[derive(Default)]
 pub struct Driven {
     /// Phones with the answers they got.

@@ -27,10 +27,10 @@ pub enum LoadError {
     /// Bytes of an answer.
     #[error("answer: {0}")]
     Wire(#[from] WireError),
-    /// The line.
-    #[error("line: {0}")]
-    Line(#[from] reqwest::Error),
-    /// What was measured does not hold.
+    /// The connection to the server.
+    #[error("connection: {0}")]
+    Http(#[from] reqwest::Error),
+    /// A measurement that does not hold.
     #[error("{0}")]
     Wrong(String),
 }

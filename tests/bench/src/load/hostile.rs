@@ -42,7 +42,7 @@ struct Device {
     url: String,
 }
 
-/// What a hostile phone did.
+/// The counts of a hostile phone's work.
 #[derive(Default)]
 pub struct Done {
     /// Requests it sent.

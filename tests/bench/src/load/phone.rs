@@ -39,10 +39,10 @@ pub fn make_ready(
             .enumerate()
             .map(|(part, workers)| {
                 scope.spawn(move || -> Result<Vec<Ready>, LoadError> {
-                    let line = Line::new(url)?;
+                    let connection = Connection::new(url)?;
                     let numbered = workers.iter().enumerate();
                     numbered
-                        .map(|(at, worker)| line.make_ready(worker, folder, part * half + at, edits))
+                        .map(|(at, worker)| connection.make_ready(worker, folder, part * half + at, edits))
                         .collect()
                 })
             })
@@ -56,14 +56,14 @@ pub fn make_ready(
     })
 }
 
-/// A line to the server for phones that make ready one after the other.
-struct Line {
+/// A connection to the server, for phones that prepare one after the other.
+struct Connection {
     url: String,
     runtime: tokio::runtime::Runtime,
     http: reqwest::Client,
 }
 
-impl Line {
+impl Connection {
     fn new(url: &str) -> Result<Self, LoadError> {
         Ok(Self {
             url: url.to_owned(),

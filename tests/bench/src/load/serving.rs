@@ -24,14 +24,14 @@ pub struct Serving {
 /// Processor time, seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
-    /// Of the server.
+    /// Use by the server.
     pub server: f64,
-    /// Of the database's processes.
+    /// Use by the database's processes.
     pub database: f64,
 }
 
 impl Used {
-    /// What was used since then.
+    /// Gives the use since an earlier measurement.
     pub fn since(self, before: Self) -> Self {
         Self { server: self.server - before.server, database: self.database - before.database }
     }
@@ -60,7 +60,7 @@ impl Serving {
         Ok(Self { child, database, url })
     }
 
-    /// What was used so far.
+    /// Measures the use so far.
     pub fn used(&self) -> Result<Used, LoadError> {
         let server = ticks(self.child.id()).map_or(0, |(own, _)| own);
         let database = self.database.map_or(Ok(0), family)?;
@@ -77,7 +77,7 @@ impl Serving {
     }
 
     fn stop(&mut self) {
-        // What it answered is durable: it may be cut off.
+        // Every answered edit is durable, so the server may be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! What the calls of every day cost as a store grows: pages and milliseconds of each, and ledgers pulled whole and by what changed.
+//! Measures the daily calls as a store grows: pages and milliseconds of each, and ledgers pulled whole and by changes.
 
 mod edits;
 

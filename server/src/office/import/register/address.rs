@@ -98,7 +98,7 @@ impl Address {
     }
 }
 
-/// What a written address says.
+/// The parts of a written address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     pub address: Address,
@@ -224,7 +224,7 @@ fn place_words(written: &mut Written, words: String, behind_a_part: bool) {
     }
 }
 
-/// What is left at the end: numbers for the parts still free, counted from the room; or words.
+/// Places the rest of a text: numbers fill the parts that are still free, counted from the room; words go to the note.
 fn place_tail(written: &mut Written, tail: &str, behind_a_part: bool) -> bool {
     let tail = tail.trim_matches(['-', ',', '，', '、', '.', ' ']);
     let is_number = |c: char| c.is_ascii_alphanumeric() || c == '-';

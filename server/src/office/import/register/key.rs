@@ -44,7 +44,7 @@ pub fn household(dwelling: &str, label: &str) -> String {
     with(dwelling, label)
 }
 
-/// What tells namesakes of one household apart, the first of these that is known.
+/// The mark that tells namesakes of one household apart: the first of these that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark<'a> {
     BirthYear(u16),

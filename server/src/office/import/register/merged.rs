@@ -2,9 +2,9 @@
 
 use super::read::{ADDRESS_COLUMNS, Reader};
 use crate::office::import::fault::{Report, Wrong};
-use crate::office::import::sheet::Row;
+use crate::office::import::workbook::Row;
 
-/// What a household's rows share.
+/// The values that a household's rows share.
 const SHARED: &[&str] = &[
     "area",
     "address",
@@ -18,7 +18,7 @@ const SHARED: &[&str] = &[
     "dwelling_no",
     "household_no",
 ];
-/// What the rows of a grid share.
+/// The values that the rows of a grid share.
 const AREA: &[&str] = &["area"];
 
 /// The row above, and how many rows took cells from it.

@@ -17,14 +17,14 @@ use std::sync::Arc;
 use super::columns::missing;
 use super::fault::{Aside, Fault, Parsed, Report, Taken};
 use super::places::Places;
-use super::sheet::Sheet;
 use super::words::Words;
+use super::workbook::Workbook;
 use crate::calendar::date::Date;
 
 pub use address::Address;
 pub use read::COLUMNS;
 
-/// What a file says there is, each thing once, in the order of the file.
+/// The things that a file names, each once, in the order of the file.
 ///
 /// The keys join the rows of one file. They are made of what the office wrote and hold names and numbers of phones: keep a hash
 /// of them, not the text.
@@ -100,7 +100,7 @@ pub struct ResidencyRow {
     pub from: Option<Date>,
 }
 
-/// What an office's sheet is read with.
+/// The context in which an office's spreadsheet is read.
 pub struct Office<'a> {
     /// The day after which nobody is born.
     pub today: Date,
@@ -124,7 +124,7 @@ pub fn parse(
 /// The rows of a file that can be taken; the others are set aside. An error is what leaves nothing to go on with.
 pub fn take(bytes: &[u8], office: &Office<'_>) -> Result<Taken<Register>, Vec<Fault>> {
     let mut report = Report::default();
-    let sheet = Sheet::read(bytes, COLUMNS, &office.words, &mut report)?;
+    let sheet = Workbook::read(bytes, COLUMNS, &office.words, &mut report)?;
     if !read::ADDRESS_COLUMNS.iter().any(|name| sheet.has(name)) {
         let column = COLUMNS.iter().find(|column| column.name == "address").expect("BUG: no address column");
         report.fault(sheet.heading_line(), Some("address"), missing(column, &[]));

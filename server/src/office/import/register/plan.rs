@@ -6,7 +6,7 @@ use super::key::{self, Mark};
 use super::read::{LABEL_DEFAULT, Person, Values};
 use super::{DwellingRow, HouseholdRow, PersonRow, Register, ResidencyRow};
 use crate::office::import::fault::{Report, Wrong, quoted};
-use crate::office::import::sheet::Row;
+use crate::office::import::workbook::Row;
 
 /// People of one household.
 pub const PEOPLE_MAX: usize = 50;

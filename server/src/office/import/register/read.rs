@@ -9,9 +9,9 @@ use crate::office::import::columns::Column;
 use crate::office::import::date::{parse_date, parse_year};
 use crate::office::import::fault::{Report, Wrong, quoted};
 use crate::office::import::places::Places;
-use crate::office::import::sheet::Row;
 use crate::office::import::staff::PERSON_NAME_CHARS_MAX;
 use crate::office::import::words::Words;
+use crate::office::import::workbook::Row;
 
 /// Characters of a note.
 pub const NOTE_CHARS_MAX: usize = 500;
@@ -69,7 +69,7 @@ pub const COLUMNS: &[Column] = &[
     ),
 ];
 
-/// Of these a file needs one.
+/// The address columns. A file needs at least one of them.
 pub const ADDRESS_COLUMNS: &[&str] = &["address", "road", "number", "building", "unit", "floor", "room"];
 
 const PARTS: [(&str, Part); 6] = [
@@ -81,10 +81,10 @@ const PARTS: [(&str, Part); 6] = [
     ("room", Part::Room),
 ];
 
-/// What a dwelling is used for.
+/// The uses of a dwelling.
 pub const USES: &[&str] = &["self", "rented", "vacant", "shop", "public"];
 
-/// What a person's gender is.
+/// The genders of a person.
 pub const GENDERS: &[&str] = &["male", "female", "unknown"];
 
 /// How a person belongs to a household.
@@ -94,7 +94,7 @@ pub const KINDS: &[&str] = &["registered", "resident", "floating", "other"];
 pub const RELATIONS: &[&str] =
     &["head", "spouse", "child", "parent", "grandchild", "other_relative", "tenant", "non_relative"];
 
-/// What one row says.
+/// The values of one row.
 pub struct Values {
     pub area: String,
     pub address: Address,

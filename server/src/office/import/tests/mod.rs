@@ -4,9 +4,9 @@ mod address;
 mod areas;
 mod register;
 mod schema;
-mod sheet;
 mod staff;
 mod values;
+mod workbook;
 
 use super::fault::Fault;
 

@@ -1,4 +1,4 @@
-//! What an import lets through, the record types take.
+//! Tests that the record types accept every value that an import lets through.
 
 use gridledger_schema::set::SchemaSet;
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@
 //!   give a second back. What it costs a phone on the worst of networks is nothing, as long as something moves.
 //! - **Sending a head.** From its first byte to its last it may take [`Pace::head`].
 //!
-//! Who is slower is cut off with a reset, so that the system keeps nothing for them either.
+//! The connection of a slower client is reset, so that the system keeps no unsent bytes for it either.
 
 use std::cell::Cell;
 use std::future::Future as _;
@@ -33,7 +33,7 @@ pub struct Pace {
     pub head: Duration,
 }
 
-/// What the application tells a line: how many requests have begun and ended on it.
+/// Counts the requests that have begun and ended on a connection, for its guard.
 #[derive(Debug, Default)]
 pub struct Pulse {
     begun: Cell<u64>,
@@ -58,7 +58,7 @@ impl Drop for Beat {
     }
 }
 
-/// What a line runs over.
+/// The stream of bytes below a guard.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin {
     /// Makes the next close a reset: what is not sent yet is forgotten.
     fn reset(&self) {}
@@ -73,11 +73,11 @@ impl Wire for TcpStream {
 }
 
 /// A wire with an end to patience.
-pub struct Line<T> {
+pub struct ConnectionGuard<T> {
     wire: T,
     pace: Pace,
     pulse: Rc<Pulse>,
-    /// What is left of the time that the client may block us.
+    /// The time for which the client may still block us.
     left: Duration,
     /// Blocked since, and the alarm at the end of what was left then.
     blocked: Option<(Instant, Pin<Box<Sleep>>)>,
@@ -85,13 +85,13 @@ pub struct Line<T> {
     head: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
-impl<T: Wire> Line<T> {
+impl<T: Wire> ConnectionGuard<T> {
     /// A line over a wire, whose requests are told to `pulse`.
     pub fn new(wire: T, pace: Pace, pulse: Rc<Pulse>) -> Self {
         Self { wire, pace, pulse, left: pace.send, blocked: None, head: None }
     }
 
-    /// What the wire said to a write or a flush: bytes taken give time back, waiting takes it.
+    /// Accounts for a write or a flush: bytes that the client takes give time back, waiting uses it up.
     fn sent<R>(
         &mut self,
         cx: &mut Context<'_>,
@@ -149,7 +149,7 @@ impl<T: Wire> Line<T> {
     }
 }
 
-impl<T: Wire> AsyncRead for Line<T> {
+impl<T: Wire> AsyncRead for ConnectionGuard<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -167,7 +167,7 @@ impl<T: Wire> AsyncRead for Line<T> {
     }
 }
 
-impl<T: Wire> AsyncWrite for Line<T> {
+impl<T: Wire> AsyncWrite for ConnectionGuard<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let said = Pin::new(&mut self.wire).poll_write(cx, buf);
         self.sent(cx, said, |bytes| *bytes)

@@ -1,4 +1,4 @@
-//! A page as a sheet for a spreadsheet program: CSV with every cell quoted, safe to open.
+//! A ledger page as CSV: every cell is quoted, and no cell is a formula.
 
 use gridledger_core::calendar::Zone;
 use gridledger_schema::set::{Kind, SchemaSet};
@@ -16,7 +16,7 @@ const FORMULA: &[char] = &['=', '+', '-', '@', '|', '\t', '\r', '\n', 'Ôºù', 'Ôº
 /// The parts of an address, in the order they are read.
 const ADDRESS: &[&str] = &["road", "number", "building", "unit", "floor", "room"];
 
-/// The style of a sheet.
+/// The language and time zone of the CSV.
 #[derive(Clone, Copy, Debug)]
 pub struct Style<'a> {
     /// The language of headings and codes.
@@ -25,8 +25,8 @@ pub struct Style<'a> {
     pub zone: &'a Zone,
 }
 
-/// The page as a sheet, the headings first.
-pub fn csv(schema: &SchemaSet, page: &Page<'_>, style: Style<'_>) -> Vec<u8> {
+/// Writes a page as CSV, the headings first.
+pub fn write(schema: &SchemaSet, page: &Page<'_>, style: Style<'_>) -> Vec<u8> {
     let lang = style.lang;
     let columns = columns(page.record_type);
     let mut out = csv::WriterBuilder::new()
@@ -114,7 +114,7 @@ fn guarded(text: String, numeric: bool) -> String {
     text
 }
 
-/// What a program may pass over before it looks for a formula: white space, control characters, marks without width.
+/// Whether a spreadsheet program may skip a character before a formula: white space, a control character, a mark without width.
 fn is_blank(c: char) -> bool {
     let unseen = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     !FORMULA.contains(&c) && (c.is_whitespace() || c.is_control() || unseen)

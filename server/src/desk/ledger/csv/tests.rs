@@ -1,4 +1,4 @@
-//! Tests of the sheet: what is written reads back, and nothing in it is a formula.
+//! Tests of the CSV: written cells read back unchanged, and none is a formula.
 
 use gridledger_schema::set::SchemaSet;
 use proptest::prelude::*;
@@ -17,13 +17,13 @@ fn page<'a>(schema: &'a SchemaSet, of: &str, rows: Vec<Value>) -> Page<'a> {
     }
 }
 
-fn sheet(schema: &SchemaSet, page: &Page<'_>, lang: Lang) -> Vec<u8> {
-    csv(schema, page, Style { lang, zone: &Zone::default() })
+fn write_page(schema: &SchemaSet, page: &Page<'_>, lang: Lang) -> Vec<u8> {
+    write(schema, page, Style { lang, zone: &Zone::default() })
 }
 
-fn read(sheet: &[u8]) -> Vec<Vec<String>> {
-    let sheet = sheet.strip_prefix(BOM).unwrap();
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(sheet);
+fn read(bytes: &[u8]) -> Vec<Vec<String>> {
+    let bytes = bytes.strip_prefix(BOM).unwrap();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
     reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
@@ -33,19 +33,19 @@ fn column(rows: &[Vec<String>], heading: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_sheet_has_headings_names_of_codes_and_times_of_china() {
+fn a_page_has_headings_names_of_codes_and_times_of_china() {
     let schema = SchemaSet::builtin();
     let row = json!({
         "id": "x", "created_at": 0, "state": "CLOSED", "level": 2, "kind": "hazard",
         "line_tags": [], "co_handlers": ["w1", "w2"], "assignees": ["w3"],
     });
     let page = page(&schema, "ticket", vec![row]);
-    let zh = read(&sheet(&schema, &page, Lang::Zh));
+    let zh = read(&write_page(&schema, &page, Lang::Zh));
     assert_eq!(column(&zh, "建立时间"), ["1970-01-01T08:00:00+08:00"]);
     assert_eq!(column(&zh, "状态"), ["已销号"]);
     assert_eq!(column(&zh, "类型").last().unwrap(), "");
     assert_eq!(column(&zh, "协办人员"), ["w1、w2"]);
-    let en = read(&sheet(&schema, &page, Lang::En));
+    let en = read(&write_page(&schema, &page, Lang::En));
     assert_eq!(column(&en, "Kind"), ["Hazard"]);
     assert_eq!(column(&en, "Level"), ["2"]);
     assert_eq!(column(&en, "Co-handlers"), ["w1; w2"]);
@@ -55,7 +55,7 @@ fn a_sheet_has_headings_names_of_codes_and_times_of_china() {
 fn an_address_reads_in_the_order_it_is_said() {
     let schema = SchemaSet::builtin();
     let row = json!({"address": {"building": "2", "road": "滨河路", "number": "1号"}, "floor_area": -3.5});
-    let rows = read(&sheet(&schema, &page(&schema, "dwelling", vec![row]), Lang::En));
+    let rows = read(&write_page(&schema, &page(&schema, "dwelling", vec![row]), Lang::En));
     assert_eq!(column(&rows, "Address"), ["滨河路 1号 2"]);
     assert_eq!(column(&rows, "Floor area (m²)"), ["-3.5"]);
 }
@@ -88,7 +88,7 @@ fn what_looks_like_a_formula_is_text() {
     assert_eq!(guarded("-5".into(), true), "-5");
 }
 
-/// Any text comes back from the sheet as it was, but for the apostrophe before what looks like a formula.
+/// Any text comes back from the CSV unchanged, but for the apostrophe before what looks like a formula.
 #[test]
 fn texts_read_back() {
     let schema = SchemaSet::builtin();
@@ -103,8 +103,8 @@ fn texts_read_back() {
     let texts: Vec<String> =
         (0..2_000).map(|_| (0..next(9)).map(|_| alphabet[next(alphabet.len())]).collect()).collect();
     let rows = texts.iter().map(|text| json!({"led_by": text})).collect();
-    let sheet = sheet(&schema, &page(&schema, "ticket", rows), Lang::En);
-    let found = column(&read(&sheet), "Leading body");
+    let bytes = write_page(&schema, &page(&schema, "ticket", rows), Lang::En);
+    let found = column(&read(&bytes), "Leading body");
     let expected: Vec<String> = texts.into_iter().map(|text| guarded(text, false)).collect();
     assert_eq!(found, expected);
 }
@@ -146,9 +146,9 @@ proptest! {
             .map(|(column, value)| (column.key.to_owned(), value.clone()))
             .collect();
         let page = page(&schema, of, vec![Value::Object(row.clone())]);
-        let sheet = read(&sheet(&schema, &page, if zh { Lang::Zh } else { Lang::En }));
-        prop_assert_eq!(sheet.len(), 2);
-        for (column, cell) in columns.iter().zip(&sheet[1]) {
+        let rows = read(&write_page(&schema, &page, if zh { Lang::Zh } else { Lang::En }));
+        prop_assert_eq!(rows.len(), 2);
+        for (column, cell) in columns.iter().zip(&rows[1]) {
             let number = column.is_numeric() && row[column.key].is_number();
             let bare = cell.trim_start_matches(is_blank);
             prop_assert!(

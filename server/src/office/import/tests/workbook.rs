@@ -5,8 +5,8 @@ use encoding_rs::GB18030;
 use super::places;
 use crate::office::import::columns::Column;
 use crate::office::import::fault::{FAULTS_MAX, Fault, Parsed, Report};
-use crate::office::import::sheet::{CELL_CHARS_MAX, CELLS_MAX, Sheet};
 use crate::office::import::words::Words;
+use crate::office::import::workbook::{CELL_CHARS_MAX, CELLS_MAX, Workbook};
 
 const COLUMNS: &[Column] = &[
     Column::required("code", "编码 网格编码"),
@@ -18,9 +18,9 @@ type Rows = Vec<(u64, [String; 3])>;
 
 fn read(bytes: impl AsRef<[u8]>) -> Result<Parsed<Rows>, Vec<Fault>> {
     let mut report = Report::default();
-    let sheet = Sheet::read(bytes.as_ref(), COLUMNS, &Words::builtin(), &mut report)?;
+    let sheet = Workbook::read(bytes.as_ref(), COLUMNS, &Words::builtin(), &mut report)?;
     let cells =
-        |name: &'static str| move |row: &crate::office::import::sheet::Row<'_>| row.cell(name).to_owned();
+        |name: &'static str| move |row: &crate::office::import::workbook::Row<'_>| row.cell(name).to_owned();
     let rows = sheet
         .rows()
         .map(|row| (row.line, [cells("code")(&row), cells("name")(&row), cells("notes")(&row)]))

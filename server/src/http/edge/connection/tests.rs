@@ -10,10 +10,10 @@ impl Wire for DuplexStream {}
 const PACE: Pace = Pace { send: Duration::from_secs(30), head: Duration::from_secs(5) };
 
 /// A line that holds so many bytes on their way, and its client.
-fn line(bytes: usize) -> (Line<DuplexStream>, DuplexStream, Rc<Pulse>) {
+fn line(bytes: usize) -> (ConnectionGuard<DuplexStream>, DuplexStream, Rc<Pulse>) {
     let (ours, theirs) = duplex(bytes);
     let pulse = Rc::new(Pulse::default());
-    (Line::new(ours, PACE, pulse.clone()), theirs, pulse)
+    (ConnectionGuard::new(ours, PACE, pulse.clone()), theirs, pulse)
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,13 +23,13 @@ const FOOTER_CELLS: usize = 4;
 
 /// A file read into rows, its cells legible and within the limits, their meaning not yet looked at.
 #[derive(Debug)]
-pub struct Sheet {
+pub struct Workbook {
     layout: Layout,
     rows: Vec<(u64, StringRecord)>,
     heading_line: u64,
 }
 
-impl Sheet {
+impl Workbook {
     /// Reads a file. `report` takes what is wrong with single rows and headings; an error is what leaves nothing to
     /// go on with: bytes that are no text, no heading, a required column missing.
     pub fn read(
@@ -37,7 +37,7 @@ impl Sheet {
         columns: &'static [Column],
         words: &Words,
         report: &mut Report,
-    ) -> Result<Sheet, Vec<Fault>> {
+    ) -> Result<Workbook, Vec<Fault>> {
         let fit = |row: &StringRecord| Layout::fit(columns, words, row.iter());
         let most = ROWS_MAX + HEADING_ROWS;
         let table = Table::read(bytes, most, &|row| fit(row).0)?;
@@ -54,7 +54,7 @@ impl Sheet {
         if report.fault_count() > 0 {
             return Err(std::mem::take(report).into_faults());
         }
-        let mut sheet = Sheet { layout, rows: Vec::new(), heading_line };
+        let mut sheet = Workbook { layout, rows: Vec::new(), heading_line };
         sheet.read_rows(rows, words, report)?;
         if let Some(line) = table.unclosed {
             report.fault(line, None, unclosed());

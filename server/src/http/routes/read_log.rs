@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use crate::desk::disclosure::reads::page;
+use crate::desk::disclosure::read_log::page;
 use crate::http::edge::error::ApiError;
 use crate::http::signed_in::Caller;
 use crate::rights::reader::{ReadError, Reader};
