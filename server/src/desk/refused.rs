@@ -46,7 +46,7 @@ pub fn list(reader: &Reader<'_>, question: &Question) -> Result<Value, ReadError
     let next = (rows.len() == limit).then(|| rows.last().map(place)).flatten();
     let shown = rows
         .iter()
-        .map(|row| is_supervised(reader, row)?.then(|| shown(reader, row)).transpose())
+        .map(|row| is_supervised(reader, row)?.then(|| refused_json(reader, row)).transpose())
         .filter_map(Result::transpose)
         .collect::<Result<Vec<_>, ReadError>>()?;
     Ok(json!({ "refused": shown, "before": next }))
@@ -68,7 +68,7 @@ fn read_place(text: &str) -> Result<(i64, FeedId, u64), ReadError> {
 
 /// One refused entry: who, what, when, why, what was asked and ruled. Personal values masked, facets the reader may not
 /// read left out.
-fn shown(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
+fn refused_json(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
     let area = reader.tree().get(row.area).map(|info| info.code.clone());
     let Refusal { code, rule, field } = &row.refusal;
     let mut shown = json!({

@@ -240,12 +240,12 @@ pub fn feed(
             }
         }
     }
-    note(reader, &share, (since, &next), &seen)?;
+    note_share(reader, &share, (since, &next), &seen)?;
     Ok(Page { more: found.len() == limit, rows, cursor: next })
 }
 
 /// The pull's row in the read log: how many, of whom, from which cursor to which (by their fingerprints).
-fn note(
+fn note_share(
     reader: &Reader<'_>,
     share: &Share,
     (from, to): (Option<&str>, &str),

@@ -1,8 +1,7 @@
-//! The HTTP side: the application, and what every route shares.
+//! The HTTP side of the server: the application, its edge, signed-in callers, and the routes.
 //!
-//! Reading order: [`app`] builds and runs the server and lists the routes; [`edge`] holds what every request meets: `listen` makes connections, each a `line`
-//! with or without `tls`; `observe` wraps each request with an id, a log line, counters and headers; `rates` says
-//! how often one may ask; `error` is the one shape of every refusal; `body` reads bodies within limits.
+//! Reading order: [`app`] builds and runs the server and lists the routes; [`edge`] holds what every request passes;
+//! [`signed_in`] finds the caller; [`routes`] has one file for each route.
 
 pub mod app;
 pub mod edge;

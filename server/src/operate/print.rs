@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether something could not be printed for another reason than a closed pipe.
+/// Whether a write failed for another reason than a closed pipe.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// The standard output.
@@ -20,19 +20,19 @@ pub struct Aside;
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        kept(io::stdout().write_all(bytes));
+        note_failure(io::stdout().write_all(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        kept(io::stdout().flush());
+        note_failure(io::stdout().flush());
         Ok(())
     }
 }
 
 impl Write for Aside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // There is nowhere to say that this failed.
+        // No other place takes a report of this failure.
         let _ = io::stderr().write_all(bytes);
         Ok(bytes.len())
     }
@@ -42,13 +42,13 @@ impl Write for Aside {
     }
 }
 
-fn kept(written: io::Result<()>) {
+fn note_failure(written: io::Result<()>) {
     if written.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe) {
         FAILED.store(true, Ordering::Relaxed);
     }
 }
 
-/// Writes what is printed through. Whether all of it was taken, or nobody wanted it.
+/// Flushes the output. Gives false if a write failed for another reason than a closed pipe.
 pub fn finish() -> bool {
     let _ = Out.flush();
     !FAILED.load(Ordering::Relaxed)

@@ -170,7 +170,7 @@ impl<'a> Reaches<'a> {
     }
 
     /// The reach in an area.
-    pub fn of(&mut self, area: AreaNo) -> Reach {
+    pub fn reach(&mut self, area: AreaNo) -> Reach {
         *self.known.entry(area).or_insert_with(|| self.reader.reach(area))
     }
 }

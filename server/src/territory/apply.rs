@@ -37,7 +37,7 @@ pub fn apply(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
         faults::reach("plan.after_begin");
     }
     let service = reader.service;
-    staff(service, &kept.plan)?;
+    give_roles(service, &kept.plan)?;
     for (area, parts) in &kept.plan.rules {
         part(service, area, parts)?;
     }
@@ -76,7 +76,7 @@ fn begin(reader: &Reader<'_>, kept: &Kept) -> Result<Kept, ReadError> {
         ..kept.plan.clone()
     };
     let next = kept.next(State::Applying, &plan)?;
-    let change = change(draft, &plan.rules, (reader.now, until))?;
+    let change = make_change(draft, &plan.rules, (reader.now, until))?;
     if !service.store.begin_plan(&kept.row, &next, &change)? {
         return Err(overtaken());
     }
@@ -92,7 +92,7 @@ fn settle(service: &Service, draft: &Draft) -> Result<Vec<(String, Vec<Part>)>, 
     for parting in draft.partings() {
         let mut parts = parting.into.clone();
         if let Some(info) = tree.by_code(parting.area) {
-            let survey = Survey::of(service, info.no, parting.area, &parts)?;
+            let survey = Survey::take(service, info.no, parting.area, &parts)?;
             let mut taking = parts.iter_mut().filter(|part| part.area == survey.fallback());
             if let Some(part) = taking.next() {
                 part.rest = true;
@@ -104,7 +104,7 @@ fn settle(service: &Service, draft: &Draft) -> Result<Vec<(String, Vec<Part>)>, 
 }
 
 /// Makes the change that takes effect at once: areas, their places, successors, and where new records go.
-fn change(
+fn make_change(
     draft: &Draft,
     rules: &[(String, Vec<Part>)],
     (at, until): (i64, i64),
@@ -147,7 +147,7 @@ fn change(
 
 /// Gives the roles the plan gives, from when it began, and ends those held at areas that close with the hand-over. Done
 /// again, it changes nothing.
-fn staff(service: &Service, plan: &Plan) -> Result<(), StoreError> {
+fn give_roles(service: &Service, plan: &Plan) -> Result<(), StoreError> {
     let (Some(begun), Some(until)) = (&plan.begun, plan.shared_until) else {
         return Ok(());
     };
@@ -181,7 +181,7 @@ fn part(service: &Service, area: &str, parts: &[Part]) -> Result<(), ReadError> 
     };
     let from = number(area)?;
     for _ in 0..WALKS {
-        let survey = Survey::of(service, from, area, parts)?;
+        let survey = Survey::take(service, from, area, parts)?;
         let mut moves: Vec<(bool, RecordId, AreaNo)> = Vec::new();
         for located in survey.records() {
             let to = number(&survey.destination(located.record).area)?;

@@ -1,12 +1,11 @@
-//! The territory changes by plans: drawn up, simulated, approved by a second person, applied, handed over.
+//! The plans that change the territory: drawn up, simulated, approved by a second person, applied, handed over.
 //!
-//! - [`plan`]: what an office writes, and whether it can be carried out;
-//! - [`parts`]: which record of a split area goes where;
-//! - [`survey`]: looks at an area's records and finds that for each;
-//! - [`mod@simulate`]: who would be affected, and by how much;
-//! - `rights`: who may plan, and what a staff list may give;
-//! - [`apply`]: carries it out, in batches a kill can fall between;
-//! - [`moving`]: one batch of records on their way to other areas;
+//! Reading order:
+//! - [`plan`]: the plan as an office writes it, and whether it can be carried out;
+//! - `rights`: the people who may plan, and the roles that a staff list may give;
+//! - [`survey`]: the destination of each record of an area, by the rules of [`Part`];
+//! - [`mod@simulate`]: the people and amounts that a plan affects;
+//! - [`apply`]: carries a plan out in batches; a kill between two batches does no harm;
 //! - [`report`]: counts before and after.
 
 pub mod apply;
@@ -30,19 +29,19 @@ use crate::store::StoreError;
 use crate::store::rows::plans::PlanRow;
 use plan::Draft;
 
-/// How far a plan has come.
+/// The state of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Written down.
+    /// The plan was drawn up.
     Draft,
-    /// Its effects were computed.
+    /// The plan was simulated.
     Simulated,
-    /// A second person agreed.
+    /// A second person approved the plan.
     Approved,
-    /// It is being carried out.
+    /// The plan is being applied.
     Applying,
-    /// It was carried out; old and new heads share what moved.
+    /// The plan was applied; old and new heads share the moved records.
     Applied,
     /// The hand-over has ended.
     HandedOver,
@@ -131,12 +130,12 @@ impl Kept {
         self.row.plan
     }
 
-    /// The row it becomes.
+    /// Makes the row of the plan's next state.
     fn next(&self, state: State, plan: &Plan) -> Result<PlanRow, StoreError> {
         Ok(PlanRow { plan: self.row.plan, state: state.as_str().to_owned(), body: body(plan)? })
     }
 
-    /// The plan as people see it.
+    /// Gives the plan as people see it.
     pub fn to_json(&self) -> Value {
         let mut shown = json!(self.plan);
         shown["plan"] = self.row.plan.into();
@@ -149,7 +148,7 @@ fn body(plan: &Plan) -> Result<String, StoreError> {
     serde_json::to_string(plan).map_err(|_| StoreError::Damaged("plans"))
 }
 
-/// Writes a plan down. It is refused when it contradicts itself or the territory.
+/// Stores a new plan. A plan that contradicts itself or the territory is refused.
 pub fn draw_up(reader: &Reader<'_>, draft: Draft) -> Result<Kept, ReadError> {
     let service = reader.service;
     rights::plans_somewhere(reader)?;
@@ -173,7 +172,7 @@ pub fn draw_up(reader: &Reader<'_>, draft: Draft) -> Result<Kept, ReadError> {
     find(reader, number)
 }
 
-/// A plan, for somebody who may plan where it changes something.
+/// Finds a plan, for a person who may plan in the areas that it changes.
 pub fn find(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     let row = reader.service.store.plan(number)?;
     let row = row.ok_or_else(|| ReadError::refused(Code::NotFound, "no such plan"))?;
@@ -182,7 +181,7 @@ pub fn find(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     Ok(kept)
 }
 
-/// The plans that somebody may see, by number.
+/// Lists the plans that the reader may see, by number.
 pub fn list(reader: &Reader<'_>) -> Result<Vec<Kept>, ReadError> {
     let mut found = Vec::new();
     for row in reader.service.store.plans()? {
@@ -194,7 +193,7 @@ pub fn list(reader: &Reader<'_>) -> Result<Vec<Kept>, ReadError> {
     Ok(found)
 }
 
-/// Computes what the plan would do, and keeps that.
+/// Simulates the plan and stores the result.
 pub fn simulate(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     let kept = find(reader, number)?;
     expect(&kept, &[State::Draft, State::Simulated])?;
@@ -205,7 +204,7 @@ pub fn simulate(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     step(reader, &kept, State::Simulated, &plan)
 }
 
-/// A second person agrees to what was simulated.
+/// Stores the approval of a simulated plan by a second person.
 pub fn approve(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     let kept = find(reader, number)?;
     expect(&kept, &[State::Simulated])?;
@@ -244,7 +243,7 @@ fn expect(kept: &Kept, states: &[State]) -> Result<(), ReadError> {
     Err(ReadError::refused(Code::PlanNotReady, rule))
 }
 
-/// A plan whose day has passed, or lies too far ahead, is drawn up anew.
+/// Refuses a plan whose day has passed or lies too far ahead: the office must draw it up again.
 fn out_of_time(refusal: Refusal) -> Refusal {
     Refusal::of_field(Code::PlanNotReady, "effective", refusal.rule)
 }

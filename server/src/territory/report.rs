@@ -169,14 +169,14 @@ pub fn report(reader: &Reader<'_>, number: u32) -> Result<Value, ReadError> {
         "plan": kept.number(),
         "name": kept.plan.draft.name,
         "state": kept.state.as_str(),
-        "before": shown(before),
-        "after": shown(&after),
+        "before": counts_json(before),
+        "after": counts_json(&after),
         "made_since": after.made,
         "balanced": total(before) + made == total(&after),
     }))
 }
 
-fn shown(counts: &Counts) -> Value {
+fn counts_json(counts: &Counts) -> Value {
     json!({
         "at": counts.at,
         "areas": counts.areas,

@@ -107,7 +107,7 @@ pub fn simulate(service: &Service, draft: &Draft, now: i64) -> Result<Simulation
             ("前后合计不一致", "the sums before and after differ"),
         ));
     }
-    staff(service, draft, &tree, now, &mut found)?;
+    find_staff(service, draft, &tree, now, &mut found)?;
     norms(draft, &mut found);
     Ok(found)
 }
@@ -182,7 +182,7 @@ fn part(
     let Some(info) = tree.by_code(parting.area) else {
         return Ok(());
     };
-    let survey = Survey::of(service, info.no, parting.area, &parting.into)?;
+    let survey = Survey::take(service, info.no, parting.area, &parting.into)?;
     let (mut open, mut torn) = (Vec::new(), Vec::new());
     for located in survey.records() {
         let to = survey.destination(located.record);
@@ -238,7 +238,7 @@ fn is_elsewhere(
 }
 
 /// Finds people with a role at an area that changes, and areas where nobody would work.
-fn staff(
+fn find_staff(
     service: &Service,
     draft: &Draft,
     tree: &AreaTree,

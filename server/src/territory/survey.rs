@@ -45,8 +45,8 @@ pub struct Destination {
 }
 
 impl Survey {
-    /// Looks at an area with a rule. `stays` is the area's own code.
-    pub fn of(service: &Service, area: AreaNo, stays: &str, parts: &[Part]) -> Result<Self, StoreError> {
+    /// Surveys an area with a rule. `stays` is the area's own code.
+    pub fn take(service: &Service, area: AreaNo, stays: &str, parts: &[Part]) -> Result<Self, StoreError> {
         let records = read(service, area)?;
         let mut survey =
             Self { goes: HashMap::with_capacity(records.len()), records, fallback: String::new() };
@@ -114,7 +114,7 @@ impl Survey {
             return Ok(known.clone());
         }
         let Some(located) = self.records.get(&id) else {
-            return rule.went(service, id);
+            return rule.find_destination(service, id);
         };
         let mut found = named(rule.parts, &id.to_string(), &located.view).map(|part| part.area.clone());
         let mut next = service
@@ -145,7 +145,7 @@ struct Rule<'a> {
 
 impl Rule<'_> {
     /// Finds the part to which a record went that has left the area.
-    fn went(&self, service: &Service, id: RecordId) -> Result<Option<String>, StoreError> {
+    fn find_destination(&self, service: &Service, id: RecordId) -> Result<Option<String>, StoreError> {
         let there = service.store.ledger_row(id)?;
         Ok(there.and_then(|row| self.areas.get(&row.record.area).cloned()))
     }

@@ -1,9 +1,7 @@
 //! Ledgers (台账): pages of a record type's merged rows for people at desks. Incremental, masked, never half an entry.
 //!
-//! - [`question`]: what a pull asks for;
-//! - [`cursor`]: where it goes on;
-//! - [`columns`] and [`row`]: what a row shows, and to whom;
-//! - [`csv`]: a page as CSV.
+//! Reading order: [`question`] reads what a pull asks for; [`cursor`] holds the position where a pull goes on; [`page()`]
+//! answers a pull; `unmasked` notes unmasked rows in the read log; [`mod@csv`] writes a page as CSV.
 
 use crate::shown::columns;
 use crate::shown::row;
@@ -109,7 +107,7 @@ pub fn page<'q>(reader: &Reader<'_>, question: &Question<'q>) -> Result<Page<'q>
     })
 }
 
-/// Why a text is no cursor here.
+/// Refuses a text that is no cursor of this question.
 pub(crate) fn not_a_cursor(error: CursorError) -> Refusal {
     let code = match error {
         CursorError::OtherGeneration => Code::ServerEpochChanged,
@@ -172,7 +170,7 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// Takes away what was shown of a record on this page: it is elsewhere by now, or comes again.
+    /// Removes a record's row from this page: the record has moved, or its row comes again.
     fn forget(&mut self, record: RecordId) {
         if self.shown.remove(&record) {
             let id = json!(record);
@@ -186,13 +184,13 @@ impl Scan<'_, '_> {
     fn take(&mut self, row: &LedgerRow, areas: &[AreaNo]) -> Result<(), ReadError> {
         let record = row.record.record;
         if row.left.is_some() && areas.binary_search(&row.record.area).is_ok() {
-            return Ok(()); // It is among the rows of the area where it is now.
+            return Ok(()); // The record is among the rows of its present area.
         }
         self.forget(record);
         if row.left.is_some() || row.record.erased {
             return self.note_left(row);
         }
-        let reach = self.reaches.of(row.record.area);
+        let reach = self.reaches.reach(row.record.area);
         let view = Value::Object(row::merged(self.question.record_type, &row.views, reach));
         if !reach.covers(self.reader.login, &row.record, handlers(&view)) {
             return self.note_left(row);
@@ -213,7 +211,7 @@ impl Scan<'_, '_> {
         self.note_left(row)
     }
 
-    /// Notes that a record is not wanted any more, if it may have been shown before.
+    /// Notes that a record is no longer wanted, if an earlier page may have shown it.
     fn note_left(&mut self, row: &LedgerRow) -> Result<(), ReadError> {
         let is_here = row.left.is_none() && !row.record.erased;
         if self.question.since.is_some() && !(is_here && is_planted("04")) && self.was_shown(row)? {
@@ -232,7 +230,7 @@ impl Scan<'_, '_> {
             return Ok(false);
         }
         let login = self.reader.login;
-        Ok(match self.reaches.of(area).scope {
+        Ok(match self.reaches.reach(area).scope {
             Some(Scope::Area) => true,
             Some(Scope::Own) | None => record.created_by == login,
             Some(Scope::Assigned) if record.created_by == login => true,

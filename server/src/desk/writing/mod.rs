@@ -1,5 +1,9 @@
-//! Desks: people who write without a phone. The server keeps one feed for each of them; their entries are decided like
-//! a phone's, by the same code in the same transaction.
+//! Entries that people write at desks, without a phone.
+//!
+//! The server keeps one feed for each person. The same code decides these entries as a phone's, in the same transaction.
+//!
+//! Reading order: `entry` is the request; `compose` makes a draft of it; `feed` gives it a number and a signature;
+//! `admit` and `submit` hand it to the store.
 
 mod admit;
 mod compose;

@@ -34,7 +34,7 @@ fn answer(status: StatusCode) -> Vec<u8> {
         StatusCode::BAD_REQUEST => ApiError::new(Code::BadRequest, UNREADABLE),
         other => ApiError::of_status(other),
     };
-    let id = RequestId::of(&HeaderMap::new()).0;
+    let id = RequestId::read(&HeaderMap::new()).0;
     let body = error.body(&id).to_string();
     let guards = GUARDS.map(|(name, value)| format!("{name}: {value}\r\n")).concat();
     let head = format!(

@@ -92,7 +92,7 @@ async fn receive(
 /// The network that a body's room is counted for. A sync proves itself only once it is whole.
 fn payer(request: &HttpRequest) -> Option<IpAddr> {
     let is_proven = rates::has_good_token(request);
-    peer::of(request).map(network).filter(|_| !is_proven)
+    peer::address_of(request).map(network).filter(|_| !is_proven)
 }
 
 /// A JSON body.

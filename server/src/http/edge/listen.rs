@@ -1,6 +1,6 @@
-//! Listens: every connection becomes a [`ConnectionGuard`], with TLS on it if there is a certificate, and then HTTP/1.1.
+//! Listens. Every connection passes a [`ConnectionGuard`], then TLS if a certificate is set, then HTTP/1.1.
 //!
-//! The framework's own server has no place for a line of ours between the socket and HTTP; its parts do.
+//! The server is put together from the framework's parts: its own server has no place for a guard between socket and HTTP.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
@@ -29,11 +29,11 @@ use crate::config::Settings;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
-/// Threads of a worker that may block, beyond those of all syncs and desks: for looks at who asks, and pieces of answers.
+/// Blocking threads of a worker beyond those of syncs and desks. They look up callers and make pieces of answers.
 const SHORT_THREADS: usize = 64;
-/// How long a TLS handshake may take.
+/// The time that a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a connection may take to close.
+/// The time that a connection may take to close.
 const DISCONNECT: Duration = Duration::from_secs(5);
 
 /// Bytes both ways.
@@ -51,7 +51,7 @@ pub struct Connection {
 struct Instead {
     ours: Vec<u8>,
     sent: usize,
-    /// Bytes of the answer it stands for.
+    /// Length of the framework's answer that this one replaces.
     replaces: usize,
 }
 
@@ -116,10 +116,10 @@ struct Greeter {
 impl Greeter {
     async fn greet(self, socket: TcpStream) -> Result<(Connection, Option<SocketAddr>), DispatchError> {
         let (peer, pulse) = (socket.peer_addr().ok(), Rc::new(Pulse::default()));
-        let line = ConnectionGuard::new(socket, self.pace, pulse.clone());
+        let guard = ConnectionGuard::new(socket, self.pace, pulse.clone());
         let bytes: Pin<Box<dyn Duplex>> = match self.tls {
-            None => Box::pin(line),
-            Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(line)).await {
+            None => Box::pin(guard),
+            Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(guard)).await {
                 Ok(Ok(stream)) => Box::pin(stream),
                 Ok(Err(error)) => return Err(DispatchError::Io(error)),
                 Err(_) => return Err(DispatchError::Io(io::ErrorKind::TimedOut.into())),
@@ -131,7 +131,7 @@ impl Greeter {
     }
 }
 
-/// Serves what `make` makes, one for each worker. Returns the server, not yet running, and where it listens.
+/// Serves the application that `make` makes for each worker. Gives the server, not yet running, and its address.
 pub fn serve<F, I, S, B>(
     settings: &Settings,
     tls: Option<Arc<ServerConfig>>,
@@ -195,7 +195,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Every address that a name stands for; at least one must be free.
+/// Binds every address that a name stands for; at least one must be free.
 fn bind(listen: &str) -> io::Result<Vec<std::net::TcpListener>> {
     let (mut bound, mut failed) = (Vec::new(), None);
     for addr in listen.to_socket_addrs()? {

@@ -1,4 +1,9 @@
 //! The edge: connections, limits, sizes, metrics, errors.
+//!
+//! Reading order: [`listen`] accepts connections, each behind a guard ([`connection`]), with or without [`tls`];
+//! [`observe`] wraps each request with an id, a log line, counters and headers; [`rates`] limits how often a caller may
+//! ask, and [`seats`] and [`room`] how many at once; [`body`] reads bodies within limits, [`pieces`] sends answers piece
+//! by piece; [`error`] is the one shape of every refusal.
 
 pub(crate) mod bare;
 pub mod bearer;

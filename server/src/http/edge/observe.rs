@@ -46,7 +46,7 @@ pub async fn observe(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let _at_work = request.conn_data::<Rc<Pulse>>().map(Pulse::begin);
-    let id = RequestId::of(request.headers());
+    let id = RequestId::read(request.headers());
     let tls = request.app_data::<web::Data<Tls>>().is_some_and(|tls| tls.0);
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request_id = %id.0);

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, web};
 pub struct TrustForwarded(pub bool);
 
 /// The address of who asks; `None` if it is not known.
-pub fn of(request: &HttpRequest) -> Option<IpAddr> {
+pub fn address_of(request: &HttpRequest) -> Option<IpAddr> {
     let trusts = request.app_data::<web::Data<TrustForwarded>>().is_some_and(|trust| trust.0);
     let forwarded = request.headers().get_all("x-forwarded-for").last().filter(|_| trusts);
     let last = forwarded.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next());

@@ -182,7 +182,7 @@ pub async fn turnstile(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let rates = request.app_data::<web::Data<Rates>>().cloned();
-    let payer = rates.zip(peer::of(request.request()).map(network));
+    let payer = rates.zip(peer::address_of(request.request()).map(network));
     if let Some((rates, network)) = &payer
         && let Err(wait) = rates.peers.may_come(network)
     {

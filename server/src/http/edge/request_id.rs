@@ -16,7 +16,7 @@ pub struct RequestId(pub String);
 
 impl RequestId {
     /// The id of a request with these headers.
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn read(headers: &HeaderMap) -> Self {
         let given = headers.get(HEADER).and_then(|value| value.to_str().ok());
         match given.filter(|id| is_well_formed(id)) {
             Some(id) => Self(id.to_owned()),

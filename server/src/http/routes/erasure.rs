@@ -92,7 +92,7 @@ pub async fn erasures(
     Ok(HttpResponse::Ok().json(json!({ "record": record, "erasures": rows })))
 }
 
-fn shown(row: &ErasureRow) -> Value {
+fn erasure_json(row: &ErasureRow) -> Value {
     json!({
         "fields": row.fields,
         "reason": row.reason,

@@ -1,4 +1,7 @@
 //! The routes, one file each.
+//!
+//! Reading order: [`sync`] is the phones' route; [`sessions`] signs people in; [`ledgers`], [`records`] and [`entries`]
+//! serve desks; the others are short. [`health`] answers probes.
 
 pub mod entries;
 pub mod erasure;

@@ -17,7 +17,7 @@ pub async fn draw_up(
     service: web::Data<Service>,
     Json(draft): Json<Draft>,
 ) -> Result<HttpResponse, ApiError> {
-    let done = answer(caller, service, move |reader| shown(territory::draw_up(reader, draft))).await?;
+    let done = answer(caller, service, move |reader| plan_json(territory::draw_up(reader, draft))).await?;
     Ok(HttpResponse::Created().json(done))
 }
 
@@ -42,7 +42,7 @@ pub async fn show(
     plan: web::Path<u32>,
 ) -> Result<HttpResponse, ApiError> {
     let plan = plan.into_inner();
-    let found = answer(caller, service, move |reader| shown(territory::find(reader, plan)));
+    let found = answer(caller, service, move |reader| plan_json(territory::find(reader, plan)));
     Ok(HttpResponse::Ok().json(found.await?))
 }
 
@@ -79,7 +79,7 @@ async fn step(
     plan: u32,
     step: fn(&Reader<'_>, u32) -> Result<Kept, ReadError>,
 ) -> Result<HttpResponse, ApiError> {
-    let done = answer(caller, service, move |reader| shown(step(reader, plan)));
+    let done = answer(caller, service, move |reader| plan_json(step(reader, plan)));
     Ok(HttpResponse::Ok().json(done.await?))
 }
 
@@ -100,7 +100,7 @@ pub async fn lineage(caller: Caller, service: web::Data<Service>) -> Result<Http
     Ok(HttpResponse::Ok().json(found.await?))
 }
 
-fn shown(kept: Result<Kept, ReadError>) -> Result<Value, ReadError> {
+fn plan_json(kept: Result<Kept, ReadError>) -> Result<Value, ReadError> {
     kept.map(|kept| kept.to_json())
 }
 

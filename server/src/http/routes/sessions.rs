@@ -41,7 +41,7 @@ pub async fn login(
     service: web::Data<Service>,
     Json(body): Json<Login>,
 ) -> Result<HttpResponse, ApiError> {
-    let peer = peer::of(&request);
+    let peer = peer::address_of(&request);
     let (login, now) = (body.login.trim().to_ascii_lowercase(), trusted_now(&service).await?);
     auth.limits.may_try(&login, peer, now).map_err(ApiError::wait_ms)?;
     let turn = auth.passwords.turn().await?;

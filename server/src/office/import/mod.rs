@@ -1,16 +1,16 @@
 //! The office's spreadsheets: bytes of a CSV file or a workbook in, checked rows out. No store, no clock.
 //!
-//! In reading order:
-//! - [`fault`]: what is reported about a file, and the rule that a file with a fault gives no rows;
-//! - [`decode`]: bytes to text, whatever the spreadsheet program wrote;
-//! - [`table`]: a CSV file or a workbook to rows of cells, each with its line in the file;
+//! Reading order:
+//! - [`fault`]: the report about a file, and the rule that a file with a fault gives no rows;
+//! - [`decode`]: turns bytes into text, whichever program wrote them;
+//! - [`table`]: splits a CSV file or a workbook into rows of cells, each with its line in the file;
 //! - [`words`]: the words that offices use, as data;
-//! - [`columns`]: which heading means which column;
-//! - [`workbook`]: where the headings are, and the rows below them;
-//! - [`places`]: which area a cell means;
-//! - [`aside`]: the file of rows that were set aside;
-//! - [`cell`] and [`date`]: one cell to one value;
-//! - [`areas`], [`staff`], [`register`]: the three files an office brings.
+//! - [`columns`]: finds the column that a heading means;
+//! - [`workbook`]: finds the headings and the rows below them;
+//! - [`places`]: finds the area that a cell means;
+//! - [`aside`]: writes the file of rows that were set aside;
+//! - [`cell`] and [`date`]: turn a cell into a value;
+//! - [`areas`], [`staff`], [`register`]: read the three files of an office.
 
 pub mod areas;
 pub mod aside;

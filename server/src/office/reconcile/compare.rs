@@ -150,7 +150,7 @@ impl Comparison<'_, '_> {
             field: Some(field),
             old: old.map_or(Value::Null, |old| masked(self.schema, record_type, field, old)),
             new: new.clone(),
-            ..Item::of(self.thing.line, record_type, Some(self.record))
+            ..Item::new(self.thing.line, record_type, Some(self.record))
         }
     }
 

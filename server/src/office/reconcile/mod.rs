@@ -1,9 +1,10 @@
-//! Imports the register. What a sheet says is compared with what is stored and with what the last sheet said: what is new becomes a
-//! record, what was put right is written as an edit that claims to have seen what the last import had seen, what somebody else
-//! wrote meanwhile stays. It is written by one user like any other entry.
+//! Imports the register: compares a spreadsheet with the store and with the last spreadsheet, and writes the difference.
 //!
-//! In reading order: [`things`] of a sheet; what is [`held`] of them; [`pair`] and [`people`] say which is which; [`compare`] says
-//! what differs from the [`base`]; [`survey`] puts it together as an [`outlook`]; [`write`] carries it out.
+//! A new thing becomes a record. A corrected value becomes an edit that claims to have seen what the last import had
+//! seen. A value that another person wrote meanwhile stays. One user writes the import, as entries like any others.
+//!
+//! Reading order: `things` of a spreadsheet; the records `held` of them; `pair` and `people` find the `pairs`;
+//! `compare` finds the differences from the `base`; `survey` collects them in an `outlook`; `write` carries it out.
 
 mod base;
 mod compare;
@@ -27,10 +28,10 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::User;
 
-/// Why nothing was imported, or no more.
+/// The reason why nothing was imported, or why the import stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// An area of the file is not there.
+    /// The file names an area that does not exist.
     #[error("line {line}: there is no area {area}")]
     AreaUnknown {
         /// The line in the file.
@@ -38,7 +39,7 @@ pub enum ImportError {
         /// The area's code.
         area: String,
     },
-    /// The user may not write what the file holds.
+    /// The user may not create the records of the file.
     #[error("{login} holds no role in area {area} that may create a {record_type}; such are: {}", .roles.join(", "))]
     NoRole {
         /// The user.

@@ -32,7 +32,7 @@ pub struct Item {
 
 impl Item {
     /// A line about a thing as a whole.
-    pub(crate) fn of(line: u64, record_type: &'static str, record: Option<RecordId>) -> Self {
+    pub(crate) fn new(line: u64, record_type: &'static str, record: Option<RecordId>) -> Self {
         Self { line, record_type, record, field: None, old: Value::Null, new: Value::Null, contested: false }
     }
 }

@@ -160,7 +160,7 @@ impl<'a> Survey<'_, 'a> {
                 field: Some("area"),
                 old: self.code(from),
                 new: json!(thing.area),
-                ..Item::of(thing.line, thing.record_type, Some(record))
+                ..Item::new(thing.line, thing.record_type, Some(record))
             };
             // A sheet that names the grid of before a plan says nothing new; so does one that names a grid that is no more.
             if self.held.base(record)?.area == to.0 || closed.contains(&to) {
@@ -229,7 +229,7 @@ impl<'a> Survey<'_, 'a> {
             {
                 return Ok(Step::Leave);
             }
-            self.report.fresh.push(Item::of(thing.line, thing.record_type, None));
+            self.report.fresh.push(Item::new(thing.line, thing.record_type, None));
             return Ok(Step::Create);
         };
         if self.held.get(record).is_none_or(|row| row.erased) {
@@ -280,7 +280,7 @@ impl<'a> Survey<'_, 'a> {
             self.report.moved.push(Item {
                 field: Some("household"),
                 old: json!(household),
-                ..Item::of(line, "person", person)
+                ..Item::new(line, "person", person)
             });
         }
         Ok(())
@@ -353,7 +353,7 @@ impl<'a> Survey<'_, 'a> {
                 .view
                 .get(field)
                 .map_or(Value::Null, |value| masked(schema, row.record_type, field, value));
-            self.report.missing.push(Item { old, ..Item::of(0, row.record_type, Some(*record)) });
+            self.report.missing.push(Item { old, ..Item::new(0, row.record_type, Some(*record)) });
         }
         Ok(())
     }

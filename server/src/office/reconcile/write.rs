@@ -201,7 +201,7 @@ fn move_dwellings(service: &Service, moves: &[Move]) -> Result<(), StoreError> {
             .map(|(area, dwellings)| Part { area: code(area), dwellings, ..Part::default() })
             .collect();
         parts.push(Part::rest(&code(from)));
-        let survey = Survey::of(service, from, &code(from), &parts)?;
+        let survey = Survey::take(service, from, &code(from), &parts)?;
         let mut going: Vec<(bool, RecordId, AreaNo)> = Vec::new();
         for located in survey.records() {
             let to = survey.destination(located.record).area;

@@ -1,7 +1,9 @@
-//! A synthetic town for trials: areas, staff and register as the spreadsheets an office would bring.
+//! A made-up town for trials: areas, staff and register as the spreadsheets that an office would bring.
 //!
-//! Nobody in it exists: names are drawn from lists, phone numbers from a range (`12x 0000 …`) that no network gives out.
-//! The same size and seed give the same bytes, on any machine.
+//! No person in it exists. Names come from lists; phone numbers come from a range (`12x 0000 …`) that no network
+//! assigns. The same size and seed give the same bytes on every machine.
+//!
+//! Reading order: `territory`, `people`, `spreadsheets`; `rng` draws the random numbers.
 
 mod people;
 mod rng;

@@ -1,4 +1,4 @@
-//! Commands that take in the office's spreadsheets, or write those of a made-up town.
+//! The commands that import the office's spreadsheets, or write those of a made-up town.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -33,25 +33,25 @@ pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<()
     }
 }
 
-fn rows<T>(parsed: Result<Parsed<T>, Vec<Fault>>, speaker: Speaker) -> Result<T, CliError> {
+fn take_rows<T>(parsed: Result<Parsed<T>, Vec<Fault>>, speaker: Speaker) -> Result<T, CliError> {
     let parsed = parsed.map_err(CliError::Faults)?;
     for warning in &parsed.warnings {
-        crate::note_line!("{}", speaker.of_fault(warning));
+        crate::note_line!("{}", speaker.describe_fault(warning));
     }
     Ok(parsed.rows)
 }
 
 fn import_areas(service: &Service, bytes: &[u8], dry_run: bool, speaker: Speaker) -> Result<(), CliError> {
     let tree = service.tree();
-    let rows = rows(areas::parse(bytes, &|code| tree.by_code(code).is_some()), speaker)?;
+    let rows = take_rows(areas::parse(bytes, &|code| tree.by_code(code).is_some()), speaker)?;
     if dry_run {
-        would(rows.len(), speaker);
+        print_checked(rows.len(), speaker);
         return Ok(());
     }
     let areas: Vec<NewArea> = rows.into_iter().map(|row| area(row, service.zone())).collect();
     let counts = service.store.put_areas(&areas)?;
     service.reload_tree()?;
-    did(areas.len(), counts, speaker);
+    print_imported(areas.len(), counts, speaker);
     Ok(())
 }
 
@@ -82,7 +82,7 @@ fn import_register(
     let telling = Telling { schema: &service.schema, speaker, all: args.all };
     if args.dry_run {
         telling.lists(prepared.outlook());
-        would_import(plan, prepared.outlook(), speaker);
+        print_outlook(plan, prepared.outlook(), speaker);
         return set_aside(&taken, args, speaker);
     }
     let user = match args.by.as_deref() {
@@ -90,10 +90,10 @@ fn import_register(
         None => office(service)?,
     };
     let mut progress = Progress::new(args.progress);
-    let report = reconcile::carry_out(service, &user, prepared, &mut |done, of| progress.tell(done, of));
+    let report = reconcile::carry_out(service, &user, prepared, &mut |done, of| progress.show(done, of));
     let report = report.map_err(not_imported)?;
     telling.lists(&report);
-    tell(&report, speaker);
+    print_report(&report, speaker);
     set_aside(&taken, args, speaker)
 }
 
@@ -104,7 +104,7 @@ fn named(service: &Service, login: &str) -> Result<User, CliError> {
         .ok_or_else(|| CliError::named(format!("没有用户“{login}”"), format!("there is no user `{login}`")))
 }
 
-/// Says on the standard error how far an import is: where a person sees it, or where it is asked for.
+/// Shows the progress of an import on standard error, if that is a terminal or if the command asks for it.
 struct Progress {
     shown: bool,
     told: usize,
@@ -116,7 +116,7 @@ impl Progress {
         Self { shown, told: 0 }
     }
 
-    fn tell(&mut self, done: usize, of: usize) {
+    fn show(&mut self, done: usize, of: usize) {
         let percent = done * 100 / of.max(1);
         if self.shown && percent >= self.told + 10 {
             self.told = percent;
@@ -161,7 +161,7 @@ fn not_imported(error: ImportError) -> CliError {
 }
 
 /// Prints the result of an import, with one line for each refusal.
-fn tell(report: &ImportReport, speaker: Speaker) {
+fn print_report(report: &ImportReport, speaker: Speaker) {
     let (line_zh, line_en) = (|line| format!("第 {line} 行"), |line| format!("line {line}"));
     for (line, refusal) in &report.refused {
         let (zh, en): (String, String) = (line_zh(line), line_en(line));
@@ -185,7 +185,7 @@ fn records(plan: &Register) -> usize {
     plan.dwellings.len() + plan.households.len() + plan.people.len() + plan.residencies.len()
 }
 
-fn would_import(plan: &Register, outlook: &ImportReport, speaker: Speaker) {
+fn print_outlook(plan: &Register, outlook: &ImportReport, speaker: Speaker) {
     let (rows, fresh, changed) = (records(plan), outlook.fresh.len(), outlook.changed.len());
     let (moved, unchanged, doubtful) = (outlook.moved.len(), outlook.unchanged, outlook.doubtful.len());
     let mut object = Telling::json(outlook);
@@ -199,7 +199,7 @@ fn would_import(plan: &Register, outlook: &ImportReport, speaker: Speaker) {
     );
 }
 
-pub(crate) fn would(rows: usize, speaker: Speaker) {
+pub(crate) fn print_checked(rows: usize, speaker: Speaker) {
     speaker.done(
         &json!({ "rows": rows, "dry_run": true }),
         &format!("检查通过，共 {rows} 条；未写入"),
@@ -207,7 +207,7 @@ pub(crate) fn would(rows: usize, speaker: Speaker) {
     );
 }
 
-fn did(rows: usize, (made, changed): (usize, usize), speaker: Speaker) {
+fn print_imported(rows: usize, (made, changed): (usize, usize), speaker: Speaker) {
     speaker.done(
         &json!({ "rows": rows, "made": made, "changed": changed }),
         &format!("共 {rows} 条：新建 {made}，更新 {changed}"),

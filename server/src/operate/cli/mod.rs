@@ -1,8 +1,8 @@
 //! The commands of the `gridledger` binary: `serve`, and `admin` for territory, people, devices and keys.
 //!
-//! Reading order: [`args`] lists commands and arguments, [`mod@help`] shows their help, [`run`] carries them out; [`open`] opens the store; [`people`],
-//! [`territory`], [`plans`], [`import`] with [`staff`] and its [`outlook`], [`proof`], [`epochs`], [`restore`], [`clock`], [`tools`]
-//! hold the commands; [`say`] speaks Chinese or English.
+//! Reading order: [`args`] lists commands and arguments; [`mod@help`] parses them and shows help; [`run`] carries them out.
+//! [`open`] opens the store; [`say`] speaks Chinese or English. [`people`], [`territory`], [`plans`], [`import`] with
+//! [`staff`] and its [`outlook`], [`proof`], [`epochs`], [`restore`], [`clock`] and [`tools`] hold the commands.
 
 pub mod args;
 pub mod clock;
@@ -55,7 +55,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            crate::note_line!("gridledger: {}", speaker.of_error(&error));
+            crate::note_line!("gridledger: {}", speaker.describe(&error));
             ExitCode::from(error.exit_code())
         }
     }

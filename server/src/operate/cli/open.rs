@@ -13,7 +13,7 @@ use crate::store::rows::records::Decide;
 use crate::store::sqlite::is_older;
 use crate::store::{Store, StoreError};
 
-/// The service over the store and the schema set of the settings. Makes the store if it is not there.
+/// Opens the service over the store and schema set of the settings. Makes the store if it does not exist.
 pub fn open_service(settings: &Settings) -> Result<Arc<Service>, CliError> {
     let schema = schema(settings)?;
     let decide = ingest::decider_in_zone(schema.clone(), settings.timezone.clone());
@@ -32,8 +32,8 @@ pub struct ToRead {
     _copy: Option<Copy>,
 }
 
-/// The service over a store that is only read. Nothing is written to a SQLite file or beside it; one of an older version
-/// is copied, and the copy made new.
+/// Opens a service that only reads. Nothing is written to a SQLite file or beside it. A store of an older version is
+/// copied, and the copy is migrated.
 pub fn open_to_read(settings: &Settings) -> Result<ToRead, CliError> {
     let StoreAddress::Sqlite(path) = &settings.store else {
         let service = open_service(settings)?;
@@ -48,7 +48,7 @@ pub fn open_to_read(settings: &Settings) -> Result<ToRead, CliError> {
     }
     let schema = schema(settings)?;
     let decide = ingest::decider_in_zone(schema.clone(), settings.timezone.clone());
-    let copy = is_older(path).map_err(explain)?.then(|| Copy::of(path)).transpose()?;
+    let copy = is_older(path).map_err(explain)?.then(|| Copy::make(path)).transpose()?;
     let store = match &copy {
         Some(copy) => Store::open_sqlite(&copy.file(), decide),
         None => Store::open_sqlite_to_read(path, decide),
@@ -59,11 +59,11 @@ pub fn open_to_read(settings: &Settings) -> Result<ToRead, CliError> {
     Ok(ToRead { service, _copy: copy })
 }
 
-/// A copy of a store in a folder of its own, which goes with it.
+/// A copy of a store in a folder of its own; dropping it removes the folder.
 struct Copy(PathBuf);
 
 impl Copy {
-    fn of(store: &Path) -> Result<Self, CliError> {
+    fn make(store: &Path) -> Result<Self, CliError> {
         let folder = std::env::temp_dir().join(format!("gridledger-{}", std::process::id()));
         let failed = |error| CliError::File { path: folder.clone(), error };
         let mut maker = std::fs::DirBuilder::new();
@@ -91,8 +91,7 @@ impl Drop for Copy {
     }
 }
 
-/// The store at an address, made if it is not there.
-/// `group` writes at most share a commit.
+/// Opens the store at an address, or makes it. At most `group` writes share a commit.
 pub fn open_store(
     address: &StoreAddress,
     schema: &Arc<SchemaSet>,
@@ -101,7 +100,7 @@ pub fn open_store(
     open_store_deciding(address, ingest::decider(schema.clone()), group)
 }
 
-/// … whose pushes are decided by a function of the caller's.
+/// Opens the store at an address; a function of the caller decides its pushes.
 pub fn open_store_deciding(
     address: &StoreAddress,
     decide: Arc<Decide>,
@@ -113,7 +112,7 @@ pub fn open_store_deciding(
     })
 }
 
-/// The schema set of the settings.
+/// Loads the schema set of the settings.
 pub fn schema(settings: &Settings) -> Result<Arc<SchemaSet>, CliError> {
     match &settings.schema {
         Some(dir) => Ok(Arc::new(SchemaSet::load_dir(dir)?)),

@@ -88,7 +88,7 @@ impl Telling<'_> {
         let Some(name) = item.field else {
             let id = item.record.map(|record| record.to_string()).unwrap_or_default();
             let short = id.get(..8).unwrap_or_default();
-            for part in [shown(&item.old), short.to_owned()] {
+            for part in [show_value(&item.old), short.to_owned()] {
                 if !part.is_empty() {
                     text.push(' ');
                     text.push_str(&part);
@@ -102,9 +102,9 @@ impl Telling<'_> {
             None if name == "area" => self.speaker.pick("网格", "grid"),
             None => self.speaker.pick("户", "household"),
         };
-        let new = shown(&item.new);
+        let new = show_value(&item.new);
         let arrow = if new.is_empty() { String::new() } else { format!(" → {new}") };
-        text = format!("{text} {label}: {}{arrow}", shown(&item.old));
+        text = format!("{text} {label}: {}{arrow}", show_value(&item.old));
         if item.contested {
             text.push_str(self.speaker.pick(
                 "（有人同时改过，两个值都保留，待核对）",
@@ -129,7 +129,7 @@ impl Telling<'_> {
 }
 
 /// A value in one line.
-fn shown(value: &Value) -> String {
+fn show_value(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => crate::office::import::fault::quoted(text).trim_matches(['“', '”']).to_owned(),

@@ -20,9 +20,9 @@ pub fn user(service: &Service, command: &UserCommand, speaker: Speaker) -> Resul
     match command {
         UserCommand::Add { login, name, role, area, password } => {
             let password = password.read()?.map(|text| passwords::make(&text)).transpose()?;
-            add(service, login, name, (role, area), password, speaker)
+            add_user(service, login, name, (role, area), password, speaker)
         }
-        UserCommand::List => list(service, speaker),
+        UserCommand::List => list_users(service, speaker),
         UserCommand::Revoke { login } => set_revoked(service, login, true, speaker),
         UserCommand::Restore { login } => set_revoked(service, login, false, speaker),
         UserCommand::Password { login, password } => {
@@ -32,7 +32,7 @@ pub fn user(service: &Service, command: &UserCommand, speaker: Speaker) -> Resul
     }
 }
 
-fn add(
+fn add_user(
     service: &Service,
     login: &str,
     name: &str,
@@ -70,7 +70,7 @@ fn new_login(login: &str) -> Result<String, CliError> {
     }
 }
 
-fn list(service: &Service, speaker: Speaker) -> Result<(), CliError> {
+fn list_users(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let tree = service.tree();
     let mut items = Vec::new();
     for user in service.store.users()? {

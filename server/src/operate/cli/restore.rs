@@ -73,13 +73,18 @@ pub fn restore(settings: &Settings, args: &RestoreArgs, speaker: Speaker) -> Res
     let service = open_service(settings)?;
     service.store.put_position_beside(service.store.position()?);
     let told = erasures.map_or(Ok(0), |erasures| erase_again(&service, &erasures));
-    let said = told.and_then(|erased| tell(&service, &row, erased, speaker));
+    let said = told.and_then(|erased| print_next_steps(&service, &row, erased, speaker));
     service.store.close();
     said
 }
 
 /// Prints what the operator must restore by hand, because no phone sends it again.
-fn tell(service: &Service, row: &RestoreRow, erased: usize, speaker: Speaker) -> Result<(), CliError> {
+fn print_next_steps(
+    service: &Service,
+    row: &RestoreRow,
+    erased: usize,
+    speaker: Speaker,
+) -> Result<(), CliError> {
     let store = &service.store;
     let (records, entries, _) = store.counts()?;
     let (users, devices) = (store.users()?.len(), store.devices()?.len());

@@ -12,7 +12,7 @@ use crate::http::edge::tls::TlsError;
 use crate::office::import::Fault;
 use crate::store::StoreError;
 
-/// Why a command failed.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// A setting cannot be used.
@@ -24,10 +24,10 @@ pub enum CliError {
     /// The schema set is not valid.
     #[error("schema: {0}")]
     Schema(#[from] SchemaError),
-    /// The store said no.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The signing keys.
+    /// The signing keys failed.
     #[error(transparent)]
     Auth(#[from] AuthError),
     /// The certificate that is set cannot be used.
@@ -44,10 +44,10 @@ pub enum CliError {
         /// Why.
         error: std::io::Error,
     },
-    /// A password is not taken.
+    /// A password is refused.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// Something named does not exist, or does not fit.
+    /// A failure with a text in both languages.
     #[error("{en}")]
     Named {
         /// In Chinese.
@@ -55,7 +55,7 @@ pub enum CliError {
         /// In English.
         en: String,
     },
-    /// A spreadsheet has faults; none of it was taken in.
+    /// A spreadsheet has faults; nothing was imported.
     #[error("{} faults", .0.len())]
     Faults(Vec<Fault>),
 }
@@ -66,7 +66,7 @@ impl CliError {
         Self::Named { zh: zh.into(), en: en.into() }
     }
 
-    /// 2 for what was typed or set wrongly, 1 for what went wrong.
+    /// The exit code: 2 for a wrong setting, 1 for any other failure.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Tls(_) => 2,
@@ -75,7 +75,7 @@ impl CliError {
     }
 }
 
-/// The language and form of what is said.
+/// The language and form of a command's output.
 #[derive(Clone, Copy, Debug)]
 pub struct Speaker {
     chinese: bool,
@@ -102,7 +102,7 @@ impl Speaker {
         Self { json, ..self }
     }
 
-    /// Whether Chinese is spoken.
+    /// Whether the output is Chinese.
     pub fn is_chinese(self) -> bool {
         self.chinese
     }
@@ -112,12 +112,12 @@ impl Speaker {
         self.json
     }
 
-    /// The one of two texts that is in the right language.
+    /// Picks the text in the speaker's language.
     pub fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         if self.chinese { zh } else { en }
     }
 
-    /// A line on the standard output.
+    /// Prints a line on standard output.
     pub fn line(self, zh: &str, en: &str) {
         crate::put_line!("{}", self.pick(zh, en));
     }
@@ -131,7 +131,7 @@ impl Speaker {
         }
     }
 
-    /// A list: as a JSON array, or one line an item with tabs between `columns`.
+    /// Prints a list: as a JSON array, or one line an item with tabs between `columns`.
     pub fn list(self, items: &[Value], columns: &[&str]) {
         if self.json {
             crate::put_line!("{}", Value::from(items.to_vec()));
@@ -143,11 +143,11 @@ impl Speaker {
         }
     }
 
-    /// An error for a person.
-    pub fn of_error(self, error: &CliError) -> String {
+    /// Describes an error to a person.
+    pub fn describe(self, error: &CliError) -> String {
         match error {
             CliError::Named { zh, en } => self.pick(zh, en).to_owned(),
-            CliError::Faults(faults) => self.of_faults(faults),
+            CliError::Faults(faults) => self.describe_faults(faults),
             CliError::Store(error) if self.chinese && error.is_damage() => {
                 "存储文件已损坏，有一部分读不出来：请用备份恢复（见 docs/operations.md）。".into()
             }
@@ -159,18 +159,18 @@ impl Speaker {
         }
     }
 
-    fn of_faults(self, faults: &[Fault]) -> String {
+    fn describe_faults(self, faults: &[Fault]) -> String {
         let head = if self.chinese {
             format!("文件有 {} 处错误，未导入任何内容：", faults.len())
         } else {
-            format!("the file has {} faults, nothing was taken in:", faults.len())
+            format!("the file has {} faults, nothing was imported:", faults.len())
         };
-        let lines = faults.iter().map(|fault| self.of_fault(fault));
+        let lines = faults.iter().map(|fault| self.describe_fault(fault));
         std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n  ")
     }
 
-    /// One fault or warning of a spreadsheet.
-    pub fn of_fault(self, fault: &Fault) -> String {
+    /// Describes one fault or warning of a spreadsheet.
+    pub fn describe_fault(self, fault: &Fault) -> String {
         let column =
             fault.column.as_ref().map(|column| format!(" [{}]", legible(column))).unwrap_or_default();
         let text = self.pick(&fault.zh, &fault.en);

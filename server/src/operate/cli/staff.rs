@@ -36,14 +36,14 @@ pub fn import(service: &Service, bytes: &[u8], args: &ImportArgs, speaker: Speak
     let known = |code: &str| tree.by_code(code).is_some();
     let taken = print_faults(staff::take(bytes, &roles, &places(&tree, &known), &*words(args)?), speaker)?;
     let users: Vec<NewUser> =
-        taken.rows.people.iter().map(|row| user(service, row)).collect::<Result<_, _>>()?;
-    let left = left(service, &taken.rows, &users)?;
-    let said = Said { service, speaker, ends: args.end_roles, dry_run: args.dry_run };
-    said.added(&users)?;
-    said.left(&left);
+        taken.rows.people.iter().map(|row| new_user(service, row)).collect::<Result<_, _>>()?;
+    let left = find_left(service, &taken.rows, &users)?;
+    let printer = StaffPrinter { service, speaker, ends: args.end_roles, dry_run: args.dry_run };
+    printer.print_added(&users)?;
+    printer.print_left(&left);
     let rows = users.len();
     if args.dry_run {
-        said.over(rows, (0, 0), &left);
+        printer.print_result(rows, (0, 0), &left);
         return set_aside(&taken, args, speaker);
     }
     let counts = service.store.put_users(&users, service.now())?;
@@ -54,12 +54,12 @@ pub fn import(service: &Service, bytes: &[u8], args: &ImportArgs, speaker: Speak
             service.store.end_grant(one.user.no, role, *area, at, now)?;
         }
     }
-    said.over(rows, counts, &left);
+    printer.print_result(rows, counts, &left);
     set_aside(&taken, args, speaker)
 }
 
-fn user(service: &Service, row: &StaffRow) -> Result<NewUser, CliError> {
-    let grants = row.assignments.iter().map(|held| grant(service, held));
+fn new_user(service: &Service, row: &StaffRow) -> Result<NewUser, CliError> {
+    let grants = row.assignments.iter().map(|held| new_grant(service, held));
     Ok(NewUser {
         login: row.login.clone(),
         name: row.name.clone(),
@@ -68,7 +68,7 @@ fn user(service: &Service, row: &StaffRow) -> Result<NewUser, CliError> {
     })
 }
 
-fn grant(service: &Service, held: &Assignment) -> Result<Grant, CliError> {
+fn new_grant(service: &Service, held: &Assignment) -> Result<Grant, CliError> {
     let missing = || {
         let code = &held.area;
         CliError::named(format!("没有区域“{code}”"), format!("there is no area `{code}`"))
@@ -81,7 +81,7 @@ fn grant(service: &Service, held: &Assignment) -> Result<Grant, CliError> {
 /// The roles that are held now and that the sheet does not name. Only kinds of role that the sheet has are compared: whoever was
 /// given another one was given it elsewhere. A person who is missing counts where the sheet's grids are: another
 /// community has a sheet of its own.
-fn left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<Left>, CliError> {
+fn find_left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<Left>, CliError> {
     let now = service.now();
     let named: HashMap<&str, HashSet<(&str, AreaNo)>> = users
         .iter()
@@ -132,22 +132,22 @@ fn region(service: &Service, users: &[NewUser], now: i64) -> HashSet<AreaNo> {
     region
 }
 
-/// Says what a staff list does.
-struct Said<'a> {
+/// Prints the effects of a staff list.
+struct StaffPrinter<'a> {
     service: &'a Service,
     speaker: Speaker,
     ends: bool,
     dry_run: bool,
 }
 
-impl Said<'_> {
-    fn at(&self, grant: &Grant) -> String {
+impl StaffPrinter<'_> {
+    fn name_role(&self, grant: &Grant) -> String {
         let area = self.service.tree().get(grant.area).map_or_else(String::new, |info| info.code.clone());
         format!("{}@{area}", grant.role)
     }
 
     /// People and roles that are new.
-    fn added(&self, users: &[NewUser]) -> Result<(), CliError> {
+    fn print_added(&self, users: &[NewUser]) -> Result<(), CliError> {
         if self.speaker.is_json() || !self.dry_run {
             return Ok(());
         }
@@ -163,7 +163,7 @@ impl Said<'_> {
                     .any(|one| (&one.role, one.area) == (&grant.role, grant.area) && one.to == grant.to)
             };
             for grant in user.grants.iter().filter(|grant| !covers(grant)) {
-                let (login, at) = (&user.login, self.at(grant));
+                let (login, at) = (&user.login, self.name_role(grant));
                 self.speaker.line(&format!("增加岗位 {login} {at}"), &format!("role added: {login} {at}"));
             }
         }
@@ -171,12 +171,12 @@ impl Said<'_> {
     }
 
     /// Roles that the sheet does not name.
-    fn left(&self, left: &[Left]) {
+    fn print_left(&self, left: &[Left]) {
         if self.speaker.is_json() {
             return;
         }
         for one in left {
-            let (login, at) = (&one.user.login, self.at(&one.grant));
+            let (login, at) = (&one.user.login, self.name_role(&one.grant));
             let (zh, en) = match (one.missing, self.ends) {
                 (true, false) => ("表中没有此人，岗位继续有效", "not in the sheet; the role goes on"),
                 (false, false) => {
@@ -192,11 +192,11 @@ impl Said<'_> {
         }
     }
 
-    fn over(&self, rows: usize, (made, changed): (usize, usize), left: &[Left]) {
+    fn print_result(&self, rows: usize, (made, changed): (usize, usize), left: &[Left]) {
         let listed: Vec<Value> = left
             .iter()
             .map(
-                |one| json!({ "login": one.user.login, "role": self.at(&one.grant), "missing": one.missing }),
+                |one| json!({ "login": one.user.login, "role": self.name_role(&one.grant), "missing": one.missing }),
             )
             .collect();
         let (open, ended) = if self.ends { (0, left.len()) } else { (left.len(), 0) };

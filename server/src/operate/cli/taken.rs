@@ -55,7 +55,7 @@ pub(crate) fn print_faults<T>(
 ) -> Result<Taken<T>, CliError> {
     let taken = taken.map_err(CliError::Faults)?;
     for note in taken.warnings.iter().chain(&taken.faults) {
-        crate::note_line!("{}", speaker.of_fault(note));
+        crate::note_line!("{}", speaker.describe_fault(note));
     }
     Ok(taken)
 }

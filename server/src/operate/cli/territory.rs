@@ -11,19 +11,19 @@ use crate::store::rows::people::NewArea;
 pub fn area(service: &Service, command: &AreaCommand, speaker: Speaker) -> Result<(), CliError> {
     match command {
         AreaCommand::List => {
-            list(service, speaker);
+            list_areas(service, speaker);
             Ok(())
         }
         AreaCommand::Add { code, name, kind, parent } => {
             let parent = parent.clone();
             let (code, name) = (code.trim().to_owned(), name.trim().to_owned());
             let area = NewArea { code, parent, kind: kind.clone(), name, from: None, to: None };
-            add(service, area, speaker)
+            put_area(service, area, speaker)
         }
     }
 }
 
-fn list(service: &Service, speaker: Speaker) {
+fn list_areas(service: &Service, speaker: Speaker) {
     let tree = service.tree();
     let items: Vec<Value> = tree
         .iter()
@@ -35,8 +35,8 @@ fn list(service: &Service, speaker: Speaker) {
     speaker.list(&items, &["code", "parent", "kind", "name"]);
 }
 
-fn add(service: &Service, area: NewArea, speaker: Speaker) -> Result<(), CliError> {
-    check(service, &area)?;
+fn put_area(service: &Service, area: NewArea, speaker: Speaker) -> Result<(), CliError> {
+    check_kind(service, &area)?;
     let code = area.code.clone();
     let (made, _) = service.store.put_areas(&[area])?;
     service.reload_tree()?;
@@ -50,7 +50,7 @@ fn add(service: &Service, area: NewArea, speaker: Speaker) -> Result<(), CliErro
 }
 
 /// Whether the schema set lets an area of this kind lie where it is to lie.
-fn check(service: &Service, area: &NewArea) -> Result<(), CliError> {
+fn check_kind(service: &Service, area: &NewArea) -> Result<(), CliError> {
     let kinds = &service.schema.area_kinds;
     let Some(kind) = kinds.iter().find(|kind| kind.code == area.kind) else {
         let known: Vec<&str> = kinds.iter().map(|kind| kind.code.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Explain: why a ticket stands where it stands, event by event, in sentences.
+//! Explains a ticket's state event by event, in sentences.
 
 mod sentences;
 

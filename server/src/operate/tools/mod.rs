@@ -1,8 +1,9 @@
-//! Ledgers for tools: a typed SQL view of each record type, which a BI tool reads in the database itself, beside the service.
+//! Ledgers for tools: a typed SQL view of each record type, which a BI tool reads in the database itself.
 //!
-//! A tool is nobody: it holds no role and gives no reason. So it sees what a role without a read class of its own sees, masked, and no
-//! more. What that is, the server writes down with each ledger row ([`shown`]), by the same rules that answer a pull; the views
-//! ([`columns`] says of what) only spell it in SQL's types. [`renew`] makes them whenever the schema set says something new.
+//! A tool holds no role and gives no reason. So it sees the masked values that a role without a read class of its own
+//! sees, and no more. The server stores these values with each ledger row ([`shown`]), by the rules that answer a pull.
+//! The views only give them SQL types ([`columns`]). [`renew`] makes the views again whenever the schema set changes
+//! them.
 
 use crate::shown::tool_columns as columns;
 use crate::shown::tool_row as shown;
@@ -21,11 +22,11 @@ use crate::service::Service;
 use crate::store::rows::tools::{Shown, ToolLedger};
 use crate::store::{Store, StoreError};
 
-/// Grows whenever something else is shown of the same schema set: columns, or masks.
+/// The version of columns and masks. It grows when the same schema set shows other values.
 const VERSION: u8 = 1;
-/// Which schema set the rows were last written down by, all of them.
+/// The setting that names the schema set under which all rows were last written.
 const WRITTEN: &str = "tools_written";
-/// Records written down anew in one transaction.
+/// Records written again in one transaction.
 const BATCH: usize = 500;
 /// How often it is tried to replace views that a tool is reading; each time that is waited for.
 const ATTEMPTS: u32 = 3;

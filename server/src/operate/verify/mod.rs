@@ -1,5 +1,8 @@
-//! Verify: makes everything again from the stored entries and compares. Entries and signatures are the truth; documents,
-//! ledgers, logs and digests must follow from them.
+//! Verifies a store: derives everything again from the stored entries and compares.
+//!
+//! Entries and signatures are the truth. Documents, ledgers, logs and digests must follow from them.
+//!
+//! Reading order: `feed` follows the chains; `area` and `record` derive again and compare; `print` shows the report.
 
 mod area;
 mod feed;

@@ -83,7 +83,7 @@ pub fn run(args: &LoadArgs) -> Result<(), LoadError> {
         let before = serving.used()?;
         let driven = runtime.block_on(drive::drive(&serving.url, phones, at_once))?;
         let used = serving.used()?.since(before);
-        let row = Row::of(at_once, args.edits, &driven, used);
+        let row = Row::new(at_once, args.edits, &driven, used);
         gridledger_server::operate::print::text(format_args!(
             "{}",
             if args.json { row.json() } else { row.line() }

@@ -53,7 +53,7 @@ pub fn hostile_line(at_once: usize, alone: &Driven, beside: &Driven, done: &Done
 
 impl Row {
     /// The row of what was driven.
-    pub fn of(at_once: usize, edits: usize, driven: &Driven, used: Used) -> Self {
+    pub fn new(at_once: usize, edits: usize, driven: &Driven, used: Used) -> Self {
         let ms = |percent| driven.percentile(percent).as_secs_f64() * 1_000.0;
         Self {
             at_once,

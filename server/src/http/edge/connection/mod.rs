@@ -1,11 +1,11 @@
-//! A connection's line: bytes in and out, with an end to a client's slowness.
+//! The connection guard: ends a connection whose client is too slow.
 //!
-//! The framework bounds the first head of a connection and `body` bounds bodies; neither bounds who reads an answer a
-//! byte at a time, nor who sends the head of a second request so. The line does both:
+//! The framework bounds the time of a connection's first head, and `body` bounds bodies. Neither bounds a client that
+//! reads an answer a byte at a time, nor one that sends the head of a second request so. The guard bounds both:
 //!
-//! - **Reading an answer.** A line may be blocked for [`Pace::send`] in all; each [`BYTES_PER_SECOND`] bytes that it takes
-//!   give a second back. What it costs a phone on the worst of networks is nothing, as long as something moves.
-//! - **Sending a head.** From its first byte to its last it may take [`Pace::head`].
+//! - **Reading an answer.** A client may block the connection for [`Pace::send`] in all. Each [`BYTES_PER_SECOND`] bytes
+//!   that it takes give a second back. A phone on the worst network loses nothing as long as bytes move.
+//! - **Sending a head.** A head may take [`Pace::head`] from its first byte to its last.
 //!
 //! The connection of a slower client is reset, so that the system keeps no unsent bytes for it either.
 
@@ -21,15 +21,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Bytes that give a second of patience back: slower than any phone network in use.
+/// Bytes that give a second back. Every phone network in use is faster.
 pub const BYTES_PER_SECOND: u32 = 1024;
 
-/// How slow a client may be.
+/// The limits for a slow client.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// How long a line may be blocked by a client that does not read.
+    /// The time for which a client that does not read may block the connection.
     pub send: Duration,
-    /// How long the head of a request may take, from the second of a connection on.
+    /// The time that the head of a request may take, from a connection's second request on.
     pub head: Duration,
 }
 
@@ -41,7 +41,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// A request has begun; it ends when what this gives is dropped.
+    /// Begins a request; it ends when the beat is dropped.
     pub fn begin(self: &Rc<Self>) -> Beat {
         self.begun.set(self.begun.get() + 1);
         Beat(self.clone())
@@ -60,45 +60,45 @@ impl Drop for Beat {
 
 /// The stream of bytes below a guard.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin {
-    /// Makes the next close a reset: what is not sent yet is forgotten.
+    /// Makes the next close a reset: the system drops unsent bytes.
     fn reset(&self) {}
 }
 
 impl Wire for TcpStream {
     fn reset(&self) {
         if let Err(error) = self.set_zero_linger() {
-            tracing::debug!(%error, "a slow line is closed, but not reset");
+            tracing::debug!(%error, "a slow connection is closed, but not reset");
         }
     }
 }
 
-/// A wire with an end to patience.
+/// A wire that ends when its client is too slow.
 pub struct ConnectionGuard<T> {
     wire: T,
     pace: Pace,
     pulse: Rc<Pulse>,
     /// The time for which the client may still block us.
     left: Duration,
-    /// Blocked since, and the alarm at the end of what was left then.
+    /// The start of the present blocking, and the alarm at the end of the time left then.
     blocked: Option<(Instant, Pin<Box<Sleep>>)>,
-    /// A head that is coming: how many requests had begun before it, and the alarm.
+    /// The head that is arriving: the number of requests begun before it, and its alarm.
     head: Option<(u64, Pin<Box<Sleep>>)>,
 }
 
 impl<T: Wire> ConnectionGuard<T> {
-    /// A line over a wire, whose requests are told to `pulse`.
+    /// Guards a wire; `pulse` counts its requests.
     pub fn new(wire: T, pace: Pace, pulse: Rc<Pulse>) -> Self {
         Self { wire, pace, pulse, left: pace.send, blocked: None, head: None }
     }
 
     /// Accounts for a write or a flush: bytes that the client takes give time back, waiting uses it up.
-    fn sent<R>(
+    fn account<R>(
         &mut self,
         cx: &mut Context<'_>,
-        said: Poll<io::Result<R>>,
+        outcome: Poll<io::Result<R>>,
         bytes: impl Fn(&R) -> usize,
     ) -> Poll<io::Result<R>> {
-        match said {
+        match outcome {
             Poll::Ready(Ok(done)) => {
                 if let Some((since, _)) = self.blocked.take() {
                     self.left = self.left.saturating_sub(since.elapsed());
@@ -120,7 +120,7 @@ impl<T: Wire> ConnectionGuard<T> {
         }
     }
 
-    /// Whether the head that is coming, if one is, has taken too long.
+    /// Ends the connection if the head that is arriving has taken too long.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let begun = self.pulse.begun.get();
         let Some((before, alarm)) = &mut self.head else {
@@ -134,7 +134,7 @@ impl<T: Wire> ConnectionGuard<T> {
         Poll::Ready(self.give_up("a client sends a head too slowly"))
     }
 
-    /// Bytes came: they are a head's if no request is at work. The framework itself watches over a connection's first.
+    /// Notes arrived bytes. They belong to a head if no request is at work. The framework watches a connection's first head.
     fn received(&mut self) {
         let (begun, ended) = (self.pulse.begun.get(), self.pulse.ended.get());
         if self.head.is_none() && begun > 0 && begun == ended {
@@ -143,7 +143,7 @@ impl<T: Wire> ConnectionGuard<T> {
     }
 
     fn give_up(&self, why: &'static str) -> io::Error {
-        tracing::debug!(why, "a line is cut off");
+        tracing::debug!(why, "a connection is reset");
         self.wire.reset();
         io::Error::new(io::ErrorKind::TimedOut, why)
     }
@@ -169,18 +169,18 @@ impl<T: Wire> AsyncRead for ConnectionGuard<T> {
 
 impl<T: Wire> AsyncWrite for ConnectionGuard<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let said = Pin::new(&mut self.wire).poll_write(cx, buf);
-        self.sent(cx, said, |bytes| *bytes)
+        let outcome = Pin::new(&mut self.wire).poll_write(cx, buf);
+        self.account(cx, outcome, |bytes| *bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let said = Pin::new(&mut self.wire).poll_flush(cx);
-        self.sent(cx, said, |()| 0)
+        let outcome = Pin::new(&mut self.wire).poll_flush(cx);
+        self.account(cx, outcome, |()| 0)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let said = Pin::new(&mut self.wire).poll_shutdown(cx);
-        self.sent(cx, said, |()| 0)
+        let outcome = Pin::new(&mut self.wire).poll_shutdown(cx);
+        self.account(cx, outcome, |()| 0)
     }
 }
 

@@ -60,8 +60,8 @@ impl<'a> Merged<'a> {
         self.above = Some((row, is_faulty));
     }
 
-    /// Says once how many rows were completed.
-    pub fn tell(&self, report: &mut Report) {
+    /// Warns once how many rows were completed.
+    pub fn warn_of_joined(&self, report: &mut Report) {
         if self.joined > 0 {
             report.warn(self.first, None, joined(self.joined));
         }

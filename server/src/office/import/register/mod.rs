@@ -1,10 +1,12 @@
-//! The register: dwellings, the households in them, the people of each. One row a person, or a household without one.
+//! The register: dwellings, the households in them, and the people of each. A row is a person, or a household without
+//! people.
 //!
-//! - [`address`]: a written address to its parts;
-//! - [`key`]: what makes two rows the same thing, in this file and in the next one;
-//! - `merged`: cells that hold for the rows below them too;
-//! - [`read`]: a row to its values;
-//! - [`plan`]: values to the dwellings, households, people and residencies they speak of.
+//! Reading order:
+//! - [`address`]: splits a written address into its parts;
+//! - [`key`]: makes the key by which two rows are the same thing, in this file and in the next one;
+//! - `merged`: completes rows from merged cells above them;
+//! - [`read`]: reads the values of a row;
+//! - [`plan`]: collects values into dwellings, households, people and residencies.
 
 pub mod address;
 pub mod key;
@@ -145,7 +147,7 @@ pub fn take(bytes: &[u8], office: &Office<'_>) -> Result<Taken<Register>, Vec<Fa
         }
         merged.see(row, report.is_faulty(row.line));
     }
-    merged.tell(&mut report);
+    merged.warn_of_joined(&mut report);
     let aside = Some(aside).filter(|aside| !aside.rows.is_empty());
     Ok(report.take(plan.into_register(), aside))
 }

@@ -166,11 +166,15 @@ impl<'a> Reader<'a> {
         let number = row.take(report, "person_no", code);
         let relation = row.take(report, "relation_to_head", choice(self.words, "relation", RELATIONS));
         let gender = row.take(report, "gender", choice(self.words, "gender", GENDERS));
-        let birth_year = row.take(report, "birth_year", said(self.words, |cell: &str| self.birth_year(cell)));
+        let birth_year = row.take(
+            report,
+            "birth_year",
+            parse_unless_nothing(self.words, |cell: &str| self.birth_year(cell)),
+        );
         let birth_year = birth_year.flatten();
         let phones = row.take(report, "phone", phones(self.words)).unwrap_or_default();
         let kind = row.take(report, "kind", choice(self.words, "residency_kind", KINDS));
-        let from = row.take(report, "from", said(self.words, parse_date)).flatten();
+        let from = row.take(report, "from", parse_unless_nothing(self.words, parse_date)).flatten();
         let Some(name) = name else {
             let about_a_person = ["relation_to_head", "gender", "birth_year", "phone"];
             if row.cell("name").is_empty() && about_a_person.iter().any(|column| !row.cell(column).is_empty())
@@ -189,7 +193,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A value, or none where the cell says in words that there is none.
-fn said<T>(
+fn parse_unless_nothing<T>(
     words: &Words,
     parse: impl Fn(&str) -> Result<T, Wrong>,
 ) -> impl Fn(&str) -> Result<Option<T>, Wrong> {
