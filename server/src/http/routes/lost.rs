@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, web};
 
+use super::read_as;
 use crate::desk::lost;
 use crate::desk::lost::Question;
 use crate::http::edge::error::ApiError;
 use crate::http::signed_in::Caller;
-use crate::rights::reader::Reader;
 use crate::service::Service;
 
 /// `GET /v1/lost`
@@ -15,12 +15,6 @@ pub async fn list(
     service: web::Data<Service>,
     question: web::Query<Question>,
 ) -> Result<HttpResponse, ApiError> {
-    let service = service.into_inner();
-    let shown = caller
-        .work(move |caller| {
-            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-            lost::list(&reader, &question)
-        })
-        .await?;
+    let shown = read_as(caller, service, move |reader| lost::list(reader, &question)).await?;
     Ok(HttpResponse::Ok().json(shown))
 }

@@ -1,8 +1,9 @@
-//! `/v1/territory/…`: plans that change the territory, and what became of areas.
+//! `/v1/territory/…`: plans that change the territory, and the lineage of areas.
 
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::read_as;
 use crate::http::edge::body::Json;
 use crate::http::edge::error::ApiError;
 use crate::http::signed_in::Caller;
@@ -17,13 +18,13 @@ pub async fn draw_up(
     service: web::Data<Service>,
     Json(draft): Json<Draft>,
 ) -> Result<HttpResponse, ApiError> {
-    let done = answer(caller, service, move |reader| plan_json(territory::draw_up(reader, draft))).await?;
+    let done = read_as(caller, service, move |reader| plan_json(territory::draw_up(reader, draft))).await?;
     Ok(HttpResponse::Created().json(done))
 }
 
 /// `GET /v1/territory/plans`
 pub async fn list(caller: Caller, service: web::Data<Service>) -> Result<HttpResponse, ApiError> {
-    let found = answer(caller, service, |reader| {
+    let found = read_as(caller, service, |reader| {
         let plans = territory::list(reader)?;
         Ok(json!({ "plans": plans.iter().map(summary).collect::<Vec<_>>() }))
     });
@@ -42,7 +43,7 @@ pub async fn show(
     plan: web::Path<u32>,
 ) -> Result<HttpResponse, ApiError> {
     let plan = plan.into_inner();
-    let found = answer(caller, service, move |reader| plan_json(territory::find(reader, plan)));
+    let found = read_as(caller, service, move |reader| plan_json(territory::find(reader, plan)));
     Ok(HttpResponse::Ok().json(found.await?))
 }
 
@@ -79,7 +80,7 @@ async fn step(
     plan: u32,
     step: fn(&Reader<'_>, u32) -> Result<Kept, ReadError>,
 ) -> Result<HttpResponse, ApiError> {
-    let done = answer(caller, service, move |reader| plan_json(step(reader, plan)));
+    let done = read_as(caller, service, move |reader| plan_json(step(reader, plan)));
     Ok(HttpResponse::Ok().json(done.await?))
 }
 
@@ -90,25 +91,16 @@ pub async fn report(
     plan: web::Path<u32>,
 ) -> Result<HttpResponse, ApiError> {
     let plan = plan.into_inner();
-    let found = answer(caller, service, move |reader| report::report(reader, plan));
+    let found = read_as(caller, service, move |reader| report::report(reader, plan));
     Ok(HttpResponse::Ok().json(found.await?))
 }
 
 /// `GET /v1/territory/lineage`
 pub async fn lineage(caller: Caller, service: web::Data<Service>) -> Result<HttpResponse, ApiError> {
-    let found = answer(caller, service, territory::lineage);
+    let found = read_as(caller, service, territory::lineage);
     Ok(HttpResponse::Ok().json(found.await?))
 }
 
 fn plan_json(kept: Result<Kept, ReadError>) -> Result<Value, ReadError> {
     kept.map(|kept| kept.to_json())
-}
-
-async fn answer(
-    caller: Caller,
-    service: web::Data<Service>,
-    work: impl FnOnce(&Reader<'_>) -> Result<Value, ReadError> + Send + 'static,
-) -> Result<Value, ApiError> {
-    let service = service.into_inner();
-    caller.work(move |caller| work(&Reader::new(&service, &caller.user.login, &caller.grants))).await
 }

@@ -3,10 +3,10 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
+use super::read_as;
 use crate::desk::disclosure::read_log::page;
 use crate::http::edge::error::ApiError;
 use crate::http::signed_in::Caller;
-use crate::rights::reader::{ReadError, Reader};
 use crate::service::Service;
 
 /// `GET /v1/reads`
@@ -16,10 +16,6 @@ pub async fn log(
     pairs: web::Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, ApiError> {
     let query = page::question(&pairs)?;
-    let page = caller
-        .work(move |caller| -> Result<_, ReadError> {
-            page::page(&Reader::new(&service, &caller.user.login, &caller.grants), &query)
-        })
-        .await?;
+    let page = read_as(caller, service, move |reader| page::page(reader, &query)).await?;
     Ok(HttpResponse::Ok().json(json!({ "rows": page.rows, "cursor": page.cursor, "more": page.more })))
 }

@@ -5,6 +5,7 @@ use gridledger_schema::code::Code;
 use gridledger_schema::ids::RecordId;
 use serde_json::Value;
 
+use super::read_as;
 use crate::desk::disclosure::unmask::Unmask;
 use crate::desk::record as view;
 use crate::http::edge::error::ApiError;
@@ -32,7 +33,7 @@ pub async fn history(
     answer(caller, service, &id, &pairs, view::history).await
 }
 
-/// How a record is looked at.
+/// A way of showing a record.
 type Look = fn(&Reader<'_>, RecordId, Option<&Unmask>) -> Result<Value, ReadError>;
 
 async fn answer(
@@ -45,12 +46,6 @@ async fn answer(
     // A text that is no id names nothing.
     let record: RecordId = id.parse().map_err(|_| Code::NotFound)?;
     let plain = Unmask::read(pairs)?;
-    let service = service.into_inner();
-    let shown = caller
-        .work(move |caller| {
-            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-            look(&reader, record, plain.as_ref())
-        })
-        .await?;
+    let shown = read_as(caller, service, move |reader| look(reader, record, plain.as_ref())).await?;
     Ok(HttpResponse::Ok().json(shown))
 }

@@ -5,6 +5,7 @@ use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::FeedId;
 use serde_json::json;
 
+use super::read_as;
 use crate::desk::refused;
 use crate::desk::refused::{Question, Ruled};
 use crate::http::edge::body::Json;
@@ -29,13 +30,7 @@ pub async fn list(
     service: web::Data<Service>,
     question: web::Query<Question>,
 ) -> Result<HttpResponse, ApiError> {
-    let service = service.into_inner();
-    let shown = caller
-        .work(move |caller| {
-            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-            refused::list(&reader, &question)
-        })
-        .await?;
+    let shown = read_as(caller, service, move |reader| refused::list(reader, &question)).await?;
     Ok(HttpResponse::Ok().json(shown))
 }
 

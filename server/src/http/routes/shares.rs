@@ -5,12 +5,12 @@ use gridledger_schema::code::{Code, Refusal};
 use serde_json::json;
 
 use super::numbered::{act, number};
+use super::read_as;
 use crate::desk::shares;
 use crate::desk::shares::Terms;
 use crate::http::edge::body::Json;
 use crate::http::edge::error::ApiError;
 use crate::http::signed_in::Caller;
-use crate::rights::reader::Reader;
 use crate::service::Service;
 
 /// `POST /v1/shares`
@@ -19,20 +19,13 @@ pub async fn make(
     service: web::Data<Service>,
     Json(terms): Json<Terms>,
 ) -> Result<HttpResponse, ApiError> {
-    let no = caller
-        .work(move |caller| {
-            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-            shares::make(&reader, terms)
-        })
-        .await?;
+    let no = read_as(caller, service, move |reader| shares::make(reader, terms)).await?;
     Ok(HttpResponse::Created().json(json!({ "id": no })))
 }
 
 /// `GET /v1/shares`
 pub async fn list(caller: Caller, service: web::Data<Service>) -> Result<HttpResponse, ApiError> {
-    let shares = caller
-        .work(move |caller| shares::list(&Reader::new(&service, &caller.user.login, &caller.grants)))
-        .await?;
+    let shares = read_as(caller, service, shares::list).await?;
     Ok(HttpResponse::Ok().json(json!({ "shares": shares })))
 }
 
@@ -73,11 +66,7 @@ pub async fn feed(
             _ => return Err(ApiError::new(Code::BadRequest, "a feed takes since and limit")),
         }
     }
-    let page = caller
-        .work(move |caller| {
-            let reader = Reader::new(&service, &caller.user.login, &caller.grants);
-            shares::feed(&reader, no, since.as_deref(), limit)
-        })
-        .await?;
+    let page =
+        read_as(caller, service, move |reader| shares::feed(reader, no, since.as_deref(), limit)).await?;
     Ok(HttpResponse::Ok().json(json!({ "rows": page.rows, "cursor": page.cursor, "more": page.more })))
 }

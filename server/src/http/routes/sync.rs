@@ -40,16 +40,23 @@ pub struct Between {
     answer: Answer,
 }
 
+/// A piece of an answer, with the state that makes the next one.
+struct Piece {
+    between: Between,
+    bytes: Bytes,
+    is_last: bool,
+}
+
 impl Between {
-    /// The next piece, and whether it is the last. Reads the store: on a thread that may block.
-    fn next(mut self) -> Result<(Self, Bytes, bool), ApiError> {
-        let (piece, last) = self.answer.next(&self.service)?;
-        self.metrics.count_sync_sent(piece.len() as u64);
-        Ok((self, piece.into(), last))
+    /// Makes the next piece. Reads the store, so it must run on a thread that may block.
+    fn next(mut self) -> Result<Piece, ApiError> {
+        let (bytes, is_last) = self.answer.next(&self.service)?;
+        self.metrics.count_sync_sent(bytes.len() as u64);
+        Ok(Piece { between: self, bytes: bytes.into(), is_last })
     }
 }
 
-/// The bytes that a request may have which begins like this.
+/// The bytes that a request with such a beginning may have.
 fn most_bytes(begins: &[u8]) -> usize {
     if arrived::begins_as_stranger(begins) { limits::STRANGER_BODY_BYTES } else { limits::SYNC_BODY_BYTES }
 }
@@ -75,7 +82,7 @@ pub async fn route(
     let enrols = !arrived::names_a_device(&body);
     let turn = rates.turn(enrols).await?;
     let (opened, proven) = block(move || {
-        // Held by the work itself: a phone that goes away does not give its turn to another meanwhile.
+        // The work itself holds the turn: a phone that disconnects must not free it while the work goes on.
         let _turn = turn;
         let mut proven = None;
         let opened = sync::open_for(&service, &body, |device| {
@@ -95,9 +102,9 @@ pub async fn route(
         Some(wait) => return Err(ApiError::wait(wait)),
         None => {}
     }
-    let (between, first, last) = opened?;
-    if last {
-        // One piece: its length is known, and a length is shorter than chunks.
+    let Piece { between, bytes: first, is_last } = opened?;
+    if is_last {
+        // An answer of one piece has a known length, which is shorter on the wire than chunks.
         let length = first.len() as u64;
         let whole = stream::once(async { Ok::<_, ApiError>(first) });
         return Ok(HttpResponse::Ok().body(SizedStream::new(length, whole)));
@@ -107,11 +114,11 @@ pub async fn route(
         let Some(sending) = sending else {
             return Ok(None);
         };
-        // Without it, the device asked again: this line breaks off.
+        // The slot is empty when the device has asked again: then this answer breaks off.
         let between = sending.take().ok_or(Code::Busy)?;
-        let (between, piece, last) = block(|| between.next()).await?;
-        sending.put(between);
-        Ok::<_, ApiError>(Some((piece, (!last).then_some(sending))))
+        let piece = block(|| between.next()).await?;
+        sending.put(piece.between);
+        Ok::<_, ApiError>(Some((piece.bytes, (!piece.is_last).then_some(sending))))
     });
     let all = stream::StreamExt::chain(stream::once(async { Ok(first) }), rest);
     Ok(HttpResponse::Ok().streaming(Box::pin(all)))

@@ -111,7 +111,8 @@ pub(crate) fn prepare<'a>(
         .iter()
         .filter_map(|thing| Some(((thing.record_type, thing.key), pairs.get(thing.record_type, thing.key)?)))
         .collect();
-    let roles = roles(service, importer, (&things, &steps, &areas), &ends)?;
+    let planned = Planned { things: &things, steps: &steps, areas: &areas };
+    let roles = choose_roles(service, importer, &planned, &ends)?;
     Ok(Prepared { things, steps, areas, names, records, moves, ends, roles, report })
 }
 
@@ -385,18 +386,25 @@ pub(crate) fn names_of(
     name.into_iter().chain(number).collect()
 }
 
-/// The role to act under for each type and area; all are known before anything is written.
-fn roles(
+/// The things of a spreadsheet, each with its step and its area.
+struct Planned<'p, 'a> {
+    things: &'p [Thing<'a>],
+    steps: &'p [Step],
+    areas: &'p [AreaNo],
+}
+
+/// Chooses the role to act under for each type and area, before anything is written.
+fn choose_roles(
     service: &Service,
     (login, grants): (&str, &[Grant]),
-    (things, steps, areas): (&[Thing<'_>], &[Step], &[AreaNo]),
+    planned: &Planned<'_, '_>,
     ends: &[End],
 ) -> Result<Roles, ImportError> {
     let (tree, now) = (service.tree(), service.now());
     let rights = Rights { schema: &service.schema, tree: &tree, grants };
     let mut written: HashMap<&'static str, BTreeSet<&'static str>> = HashMap::new();
     let mut wanted: BTreeSet<(&'static str, AreaNo)> = BTreeSet::new();
-    for ((thing, step), area) in things.iter().zip(steps).zip(areas) {
+    for ((thing, step), area) in planned.things.iter().zip(planned.steps).zip(planned.areas) {
         if !matches!(step, Step::Leave) {
             written.entry(thing.record_type).or_default().extend(thing.fields());
             wanted.insert((thing.record_type, *area));
