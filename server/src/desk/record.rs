@@ -1,4 +1,4 @@
-//! One record as a person at a desk sees it, and its history. Whoever has no right to a record is told there is none.
+//! Shows one record and its history to a person at a desk. A reader without a right to the record gets `not_found`.
 
 use gridledger_core::fold::reading_order;
 use gridledger_core::project::View;

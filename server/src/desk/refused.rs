@@ -179,7 +179,7 @@ pub fn decline_one(
     }
 }
 
-/// The refused entry, if the reader supervises its record's area. Whoever does not is told there is none.
+/// Finds a refused entry, if the reader supervises its record's area. Other readers get `not_found`.
 fn supervised(reader: &Reader<'_>, (feed, n): (FeedId, u64), note: &str) -> Result<RefusedRow, ReadError> {
     if note.chars().count() > limits::REASON_CHARS {
         let rule = format!("at most {} characters", limits::REASON_CHARS);

@@ -1,6 +1,7 @@
-//! Shares: certain fields, of the records of one type and area, to one department's login, for a purpose, until a day.
-//! A second person agrees to it. What is pulled is in the read log before it leaves. At the next pull count: its end, its
-//! revocation, and the right of whoever made it.
+//! Shares: certain fields of the records of one type and area, for one department's login, for a purpose, until a day.
+//!
+//! A second person approves a share. Pulled rows are in the read log before they leave. Each pull checks the share's last
+//! day, its revocation, and the right of the person who made it.
 
 use gridledger_core::calendar::DAY_MS;
 use gridledger_core::reason;
@@ -130,7 +131,7 @@ pub fn approve(reader: &Reader<'_>, no: u64) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Whether a share lasts: its day has not come, nobody ended it, and whoever made it could make it now.
+/// Whether a share is valid: its last day is ahead, it is not revoked, and its maker could make it now.
 fn goes_on(reader: &Reader<'_>, share: &Share) -> Result<(), ReadError> {
     let ended = |rule: &str| Err(ReadError::refused(Code::ShareEnded, rule));
     if !share.is_good(reader.now) {

@@ -154,7 +154,7 @@ impl Running {
         self.addr
     }
 
-    /// The address as a phone is told it; the host is the one bound, not a name.
+    /// The URL of the server; its host is the bound address, not a name.
     pub fn url(&self) -> String {
         format!("{}://{}", self.scheme, self.addr)
     }

@@ -1,4 +1,4 @@
-//! The daily run beside the service: what tools see first, then old rules, then what is due.
+//! The daily run beside the service: rows for tools first, then records under old rules, then retention.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 const EVERY: Duration = Duration::from_hours(24);
 /// How long after a run that failed.
 const AGAIN: Duration = Duration::from_mins(10);
-/// How often the clock is looked at between runs, so that the time written down is not old when nobody comes.
+/// The interval of clock checks between runs: they keep the stored time fresh while no request arrives.
 const LOOK: Duration = Duration::from_mins(10);
 
 /// Runs in a thread of its own until it is dropped.

@@ -1,4 +1,4 @@
-//! The columns of a ledger: what every record has, what its ticket folds to, and the fields its type puts there.
+//! The columns of a ledger: those of every record, those of a ticket's state, and the type's own fields.
 
 use gridledger_schema::set::{Field, Kind, Label, Merge, RecordType};
 

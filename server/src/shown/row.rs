@@ -1,4 +1,4 @@
-//! One row of a ledger: the facets the reader may read as one, masked, and whether it is wanted.
+//! A row of a ledger: merges the facets that the reader may read, masks values, matches filters.
 
 use std::collections::{BTreeMap, BTreeSet};
 

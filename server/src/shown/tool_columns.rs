@@ -1,4 +1,4 @@
-//! The columns of a ledger for tools: those of the ledger that people pull, with types, and less what a mask hides.
+//! The columns of a ledger for tools: those that people pull, with SQL types, without values that a mask hides.
 
 use gridledger_core::mask;
 use gridledger_schema::set::{Choice, Field, Kind, Label, Mask, Merge, RecordType, SchemaSet};

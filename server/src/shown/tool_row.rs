@@ -39,7 +39,7 @@ pub fn shown(record_type: &RecordType, view: &View) -> String {
     Value::Object(out).to_string()
 }
 
-/// A value as its column holds it; `None` of one that does not fit.
+/// Converts a value to its column's type; `None` if it does not fit.
 fn fitting(kind: ToolKind, value: Value) -> Option<Value> {
     let fits = match kind {
         ToolKind::Text => {

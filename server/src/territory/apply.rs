@@ -1,5 +1,6 @@
-//! Carries a plan out: the territory changes in one transaction, then records move in batches of one transaction each.
-//! A kill can fall between any two of them; asked again, it goes on from there.
+//! Applies a plan: the territory changes in one transaction, then records move in batches of one transaction each.
+//!
+//! A kill can fall between any two transactions; the next application resumes there.
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ const BATCH: usize = 250;
 /// Walks over an area at most, should records keep coming.
 const WALKS: usize = 100;
 
-/// Applies an approved plan, or goes on with one that was begun. One that was applied is given back as it is.
+/// Applies an approved plan, or resumes one that was begun. Gives an applied plan back unchanged.
 pub fn apply(reader: &Reader<'_>, number: u32) -> Result<Kept, ReadError> {
     let mut kept = find(reader, number)?;
     if kept.state >= State::Applied {
@@ -192,7 +193,7 @@ fn part(service: &Service, area: &str, parts: &[Part]) -> Result<(), ReadError> 
         if moves.is_empty() {
             return Ok(());
         }
-        // People first: where they live is told by residencies, which are to be here for as long as they are.
+        // People first: residencies tell where people live, and must stay here as long as the people do.
         moves.sort_unstable();
         let moves: Vec<(RecordId, AreaNo)> = moves.into_iter().map(|(_, record, to)| (record, to)).collect();
         for batch in moves.chunks(BATCH) {

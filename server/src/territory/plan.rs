@@ -1,4 +1,4 @@
-//! A plan as an office writes it, and whether it fits itself and the territory.
+//! The plan as an office writes it, and the checks that it fits itself and the territory.
 
 use gridledger_core::calendar::DAY_MS;
 use gridledger_core::calendar::Zone;
@@ -117,7 +117,7 @@ pub struct Split {
 pub struct Merge {
     /// The areas that close.
     pub areas: Vec<String>,
-    /// The one that takes their records.
+    /// The area that takes their records.
     pub into: String,
 }
 
@@ -146,7 +146,7 @@ pub struct Parting<'a> {
 }
 
 impl Draft {
-    /// The first moment it may be applied, ms since 1970; the end of time for what is no day.
+    /// The first moment at which the plan may be applied, ms since 1970; the end of time if the text is no day.
     pub fn effective(&self, zone: &Zone) -> i64 {
         day(&self.effective).map_or(i64::MAX, |date| date.start(zone))
     }

@@ -1,4 +1,4 @@
-//! Counts of what lies where, before and after a plan (report R14): they must balance.
+//! Counts the records of areas before and after a plan (report R14); the sums must balance.
 
 use std::collections::BTreeMap;
 

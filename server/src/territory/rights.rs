@@ -1,4 +1,4 @@
-//! The rights that a plan takes: asked at the server's time, never at the plan's day; and what a staff list may give.
+//! Checks the rights that a plan needs, at the server's time and never at the plan's day; and the roles that it gives.
 
 use gridledger_core::calendar::DAY_MS;
 use gridledger_core::calendar::Zone;
@@ -93,7 +93,7 @@ pub(super) fn check_staff(reader: &Reader<'_>, draft: &Draft) -> Result<(), Refu
     }
 }
 
-/// Roles that change others' rights or what is kept: no plan gives them.
+/// Roles that change other people's rights or what is kept. No plan gives them.
 fn is_reserved(role: &Role) -> bool {
     role.plans || role.erases || role.shares
 }

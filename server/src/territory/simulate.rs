@@ -281,7 +281,7 @@ fn find_staff(
     Ok(())
 }
 
-/// Grids that would be half as large again as they are meant to be, and closures of what is not empty.
+/// Finds grids that would be half as large again as planned, and closures of areas that are not empty.
 fn norms(draft: &Draft, found: &mut Simulation) {
     let mut problems = Vec::new();
     for (code, effect) in &found.areas {

@@ -1,5 +1,7 @@
-//! Looks at the records of an area that is split or merged, and finds where each is to go: a record follows the dwelling,
-//! the household, or the place that it refers to; what refers to nothing follows its own address.
+//! Surveys the records of an area that is split or merged, and finds the destination of each.
+//!
+//! A record follows the dwelling, household or place that it refers to. A record that refers to nothing follows its own
+//! address.
 
 use std::collections::{BTreeMap, HashMap};
 

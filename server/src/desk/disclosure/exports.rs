@@ -1,4 +1,4 @@
-//! Exports: one person asks to see the values of more records than anybody may alone, another who may see them says yes.
+//! Exports: a person asks for the values of more records than one person may see alone, and a second person approves.
 
 use gridledger_core::reason;
 use gridledger_schema::code::{Code, Refusal};
@@ -29,7 +29,7 @@ fn sees_all(reader: &Reader<'_>, area: AreaNo) -> bool {
     reader.reach(area).unmasks == Some(Unmasks::Area)
 }
 
-/// Notes that somebody asks; the export's number.
+/// Stores a request for an export and gives its number.
 pub fn ask(reader: &Reader<'_>, asked: Asked) -> Result<u64, ReadError> {
     if reader.service.schema.record_type(&asked.record_type).is_none() {
         return Err(ReadError::refused(Code::TypeUnknown, "no such record type"));

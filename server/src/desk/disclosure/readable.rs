@@ -1,4 +1,4 @@
-//! A record that a person at a desk may read. Whoever has no right to a record is told that there is none.
+//! Finds a record that a person at a desk may read. A reader without a right to the record gets `not_found`.
 
 use gridledger_core::document::Document;
 use gridledger_core::handlers::handlers;

@@ -1,4 +1,4 @@
-//! Values as they are: only with the right, for a reason, and with a row in the read log before they leave.
+//! Unmasked values: only with the right, for a reason, and with a row in the read log before they leave.
 
 use gridledger_core::{mask, reason};
 use gridledger_schema::code::{Code, Refusal};
@@ -46,13 +46,13 @@ impl Unmask {
     }
 }
 
-/// The fields of a type whose values are masked where nobody asks.
+/// Lists the fields of a type whose values are masked by default.
 pub fn masked_fields(record_type: &RecordType) -> impl Iterator<Item = &str> {
     let fields = record_type.order().iter().filter_map(|name| record_type.field(name));
     fields.filter(|field| mask::rule(field).is_some()).map(|field| &*field.name)
 }
 
-/// Notes that a record's values are about to be seen by somebody who may.
+/// Notes in the read log that a permitted reader is about to see a record's values.
 pub fn record(reader: &Reader<'_>, readable: &Readable<'_>, unmask: &Unmask) -> Result<(), ReadError> {
     if !readable.may_unmask(reader.login) {
         let rule = "unmasked values need a role that sees them: in the area, or as who handles the record";

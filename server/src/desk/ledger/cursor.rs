@@ -1,5 +1,7 @@
-//! The opaque cursor of a ledger pull: how far each area's log was read. Positions, never clocks, so it never skips; of one
-//! generation of the store, since a restored one has other rows at positions of before.
+//! The opaque cursor of a ledger pull: the position up to which each area's log was read.
+//!
+//! It holds positions, never times, so a pull never skips a change. It belongs to one generation of the store: a restored
+//! store has other rows at earlier positions.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Ledgers whose values are shown as they are.
+//! Ledgers with unmasked values: the right to them, and their rows in the read log.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::ids::{AreaNo, RecordId};

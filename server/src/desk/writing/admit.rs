@@ -1,4 +1,4 @@
-//! Admitting a refused entry: a supervisor says what its author had meant, under the supervisor's own name and role.
+//! Admits a refused entry: the supervisor writes the author's intents under the supervisor's own name and role.
 
 use gridledger_core::canonical;
 use gridledger_schema::code::{Code, Refusal};

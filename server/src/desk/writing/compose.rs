@@ -49,7 +49,7 @@ pub(crate) fn take_round(left: &mut Vec<(usize, DeskEntry)>) -> Vec<(usize, Desk
     std::mem::replace(left, rest)
 }
 
-/// Makes a draft of an entry. What nobody could decide is refused here; the rest is decided where it is stored.
+/// Makes a draft of an entry. Only entries that no rule could decide are refused here; ingest decides the others.
 pub(crate) fn compose(reader: &Reader<'_>, entry: DeskEntry) -> Result<Composed, StoreError> {
     match draft(reader, entry) {
         Ok(draft) => Ok(Composed::Draft(draft)),

@@ -1,4 +1,4 @@
-//! An entry that a person at a desk means to write, and what became of it.
+//! The request of a person at a desk for one entry, and its verdict.
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::Intent;
@@ -19,8 +19,8 @@ pub struct DeskEntry {
     pub role: Option<String>,
     /// The intents. A facet of 0 stands for the field's own facet.
     pub intents: Vec<Intent>,
-    /// The record's `last` when its author read it; without it, what is there when the entry arrives. Events and splices
-    /// on a record that exists need it: what they mean depends on what was read.
+    /// The record's `last` when the author read it. Without it, the record's state when the entry arrives counts. Events and
+    /// splices on an existing record need it: their meaning depends on the state that the author read.
     pub seen: Option<u64>,
     /// The user's own name for this request: the same one again is answered as the first time.
     pub request_id: Option<String>,

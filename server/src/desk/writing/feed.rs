@@ -1,4 +1,4 @@
-//! A desk user's feed: its key, its turn, and how drafts become signed entries at its end.
+//! A desk user's feed: its key, its turn, and the signing of drafts as its next entries.
 
 use ed25519_dalek::SigningKey;
 use gridledger_core::canonical;

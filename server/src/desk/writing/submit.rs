@@ -27,7 +27,7 @@ pub fn submit(
         // An entry waits for an earlier one on its record or with its name: it is to see what that one did.
         let round = compose::take_round(&mut left);
         let said = match decide_round(service, user, (&feed, &grants), &round) {
-            // The same request came to another node at the same moment: what it was told, this one is told.
+            // Another node took the same request at the same moment: give its answer.
             Err(StoreError::Taken(_)) => decide_round(service, user, (&feed, &grants), &round),
             said => said,
         };

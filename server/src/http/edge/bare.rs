@@ -13,7 +13,7 @@ use crate::http::edge::error::ApiError;
 
 /// The most bytes that an answer without a body has.
 const HEAD_BYTES: usize = 1024;
-/// Said of what is no HTTP.
+/// The refusal of bytes that are no HTTP.
 const UNREADABLE: &str =
     "the head of the request cannot be read; in an address everything but ASCII is percent-encoded";
 

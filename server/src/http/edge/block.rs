@@ -1,4 +1,4 @@
-//! The one door from async code to the store, and to the time.
+//! Runs blocking work for async code: the only way from a route to the store.
 
 use actix_web::web;
 use gridledger_schema::code::Code;
@@ -6,7 +6,7 @@ use gridledger_schema::code::Code;
 use super::error::ApiError;
 use crate::service::Service;
 
-/// The one door from async code to the store: runs `work` on a thread that may block.
+/// Runs `work` on a thread that may block.
 pub async fn block<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, ApiError>
 where
     T: Send + 'static,

@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! Finds the network address that a request comes from.
 
 use std::net::IpAddr;
 

@@ -1,9 +1,10 @@
-//! How often one may ask. A signed-in user and an enrolled device have a rate of their own; an address pays for
-//! every request that turned out to be neither. While it has nothing left, only who is proven gets in, which is looked at
-//! before anything else is done.
+//! Rates: how often users, devices and networks may ask.
 //!
-//! So an office with one address for all its phones pays nothing for them, a neighbour who asks too much shuts nobody
-//! out, and no route is forgotten: whatever does not say who asked is charged.
+//! A signed-in user and an enrolled device each have a rate. A network pays for every request that proves to be neither.
+//! When a network has used up its rate, only proven callers get in; the proof is checked before any other work.
+//!
+//! So an office with one address for all its phones pays nothing for them. A neighbour that asks too much shuts no proven
+//! caller out. No route is forgotten: a request that proves no caller is charged.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -42,7 +43,7 @@ const KEYS: usize = 100_000;
 
 /// Every limit on how often, and on how many syncs at once.
 pub struct Rates {
-    /// Networks, for what is not signed in.
+    /// The rates of networks, for requests that are not signed in.
     pub peers: Rate<IpAddr>,
     /// Signed-in users.
     pub users: Rate<UserNo>,

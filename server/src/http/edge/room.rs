@@ -1,4 +1,4 @@
-//! Room in memory for the bodies that are being received: so much for all, and of it so much for one network.
+//! Limits the memory for bodies that are being received: in all, and for each network.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -36,7 +36,7 @@ impl Default for Rooms {
 }
 
 impl Rooms {
-    /// No room yet, for a body from a network, or of somebody who is proven.
+    /// Begins with no room, for a body from a network, or from a proven sender.
     pub fn begin(&self, network: Option<IpAddr>) -> Room {
         Room { shared: self.0.clone(), network, bytes: 0, permit: None }
     }

@@ -1,7 +1,8 @@
-//! Seats of people at desks: a person's requests wait for each other, without a thread, and leave threads and memory to others.
+//! Seats of people at desks: a person's requests wait for each other without a thread, and leave threads and memory to others.
 //!
-//! A request takes a seat as soon as its token is read. Its work waits for one of the person's places, and a writing request for the
-//! person's turn as well; only then it gets a thread. A large answer keeps its place until the line has taken it.
+//! A request takes a seat as soon as its token is read. Its work waits for one of the person's places; a writing request
+//! also waits for the person's turn. Only then it gets a thread. A large answer keeps its place until the connection has
+//! taken it.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -112,7 +113,7 @@ impl Drop for Taken {
 }
 
 impl Seat {
-    /// Waits for what the work needs, in a fixed order; whoever writes waits for the person's turn first.
+    /// Waits for the seats of the work in a fixed order. A writing request waits for the person's turn first.
     pub async fn work(&self, writes: bool) -> Result<Working, Code> {
         let taken = &*self.0;
         let next = async |of: &Arc<Semaphore>| of.clone().acquire_owned().await.map_err(|_| Code::Busy);

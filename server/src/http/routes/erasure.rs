@@ -88,7 +88,7 @@ pub async fn erasures(
         may_erase(&reader, record)?;
         Ok::<_, ReadError>(service.store.erasures(Some(record))?)
     });
-    let rows: Vec<Value> = rows.await?.iter().map(shown).collect();
+    let rows: Vec<Value> = rows.await?.iter().map(erasure_json).collect();
     Ok(HttpResponse::Ok().json(json!({ "record": record, "erasures": rows })))
 }
 

@@ -17,7 +17,7 @@ pub async fn alive() -> impl Responder {
     HttpResponse::Ok().json(json!({ "status": "ok" }))
 }
 
-/// GET /readyz: the store can be read and written, it is the one that phones know, and the clock is right.
+/// `GET /readyz`: the store can be read and written, phones know it, and the clock is right.
 pub async fn ready(
     service: web::Data<Service>,
     looks: web::Data<Looks<Result<(), ApiError>>>,

@@ -32,7 +32,7 @@ const CURSOR: &str = "x-cursor";
 /// The header that says whether there is more now.
 const MORE: &str = "x-more";
 
-/// Between two looks of one request that waits, from the second on: an area may be busy with what is not asked for.
+/// The pause between two looks of a waiting request, from the second on: other types may keep an area busy.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A record type, the pairs of a query, and the form and language of who says nothing of them.

@@ -49,7 +49,7 @@ pub fn login(
     let login = if login.len() > LOGIN_BYTES { "" } else { login };
     auth.limits.may_try(login, peer, now).map_err(ApiError::wait_ms)?;
     let user = store.user_by_login(login)?;
-    // Exactly one check, whoever asks.
+    // Exactly one check for every login, known or not.
     let phc = user.as_ref().and_then(|user| user.password.as_deref());
     let good = auth.passwords.check(password, phc);
     match user {

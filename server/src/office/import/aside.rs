@@ -27,7 +27,7 @@ pub fn write(aside: &Aside, faults: &[Fault], chinese: bool) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
-/// A cell that a spreadsheet program takes as a text: one that begins like a formula would be computed.
+/// Writes a cell as text: a spreadsheet program would compute a cell that begins like a formula.
 fn guarded(cell: &str) -> String {
     if cell.starts_with(['=', '@']) { format!("'{cell}") } else { cell.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! One cell to one value: widths, spaces, codes, phone numbers, lists, and the number that must not come in.
+//! Turns a cell into a value: codes, phone numbers, lists; and refuses identity numbers.
 
 use super::fault::{Wrong, quoted};
 use super::fault::{too_long, unknown_value};

@@ -93,7 +93,7 @@ impl Layout {
         is_among(&fold_heading(&self.headings[at]), IDENTITY)
     }
 
-    /// Matches the headings; what is missing, doubled or unknown goes to the report.
+    /// Matches the headings. Missing, doubled and unknown headings go to the report.
     pub fn match_headings(
         (columns, words): (&'static [Column], &Words),
         headings: Vec<String>,

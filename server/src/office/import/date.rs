@@ -1,4 +1,4 @@
-//! Dates, as spreadsheets write them.
+//! Reads dates as spreadsheets write them.
 
 use gridledger_core::calendar::{DAY_MS, Zone};
 

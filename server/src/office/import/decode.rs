@@ -1,4 +1,4 @@
-//! Bytes to text: UTF-8, UTF-16 with a byte order mark, or GB18030, which Chinese spreadsheet programs still write.
+//! Decodes bytes into text: UTF-8, UTF-16 with a byte order mark, or GB18030, which Chinese spreadsheet programs still write.
 
 use encoding_rs::{DecoderResult, Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 

@@ -122,7 +122,7 @@ impl Report {
         self.lines.contains(&line)
     }
 
-    /// The rows that can be taken, and what is wrong with the others, in the order of their lines.
+    /// Gives the rows that can be imported, and the faults of the others in the order of their lines.
     pub fn take<T>(self, rows: T, aside: Option<Aside>) -> Taken<T> {
         Taken { rows, warnings: self.warnings.into_list(), faults: self.faults.into_list(), aside }
     }

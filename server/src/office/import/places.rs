@@ -1,4 +1,4 @@
-//! Which area a cell means: its code, or its name where only one area is called so.
+//! Finds the area that a cell means: by its code, or by a name that only one area has.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Bytes to rows of cells, each with its line: a CSV file, or the first sheet of a workbook that has the headings.
+//! Splits a file into rows of cells, each with its line: a CSV file, or the first sheet of a workbook that has the headings.
 
 use super::text::line_ends;
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! Text as spreadsheets hold it: widths, spaces, hostile characters, identity numbers.
+//! Cleans text of spreadsheets: widths, spaces, hostile characters; finds identity numbers.
 
 pub use gridledger_core::validate::is_invisible;
 

@@ -1,4 +1,4 @@
-//! The words that offices use: a table as data. A deployment adds its own words; it takes none away.
+//! The words that offices use, as a table. A deployment adds words of its own and removes none.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};

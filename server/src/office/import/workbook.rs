@@ -18,7 +18,7 @@ pub const CELLS_MAX: usize = 1_000;
 
 /// Rows among which the headings are: titles, dates and remarks stand above them.
 const HEADING_ROWS: usize = 20;
-/// Filled cells that a row has at least if it is somebody's, though it begins like a footer.
+/// Filled cells from which a row counts as data, even if it begins like a footer.
 const FOOTER_CELLS: usize = 4;
 
 /// A file read into rows, its cells legible and within the limits, their meaning not yet looked at.
@@ -30,8 +30,8 @@ pub struct Workbook {
 }
 
 impl Workbook {
-    /// Reads a file. `report` takes what is wrong with single rows and headings; an error is what leaves nothing to
-    /// go on with: bytes that are no text, no heading, a required column missing.
+    /// Reads a file. `report` collects the faults of rows and headings. An error means that the file cannot be read at all:
+    /// its bytes are no text, it has no heading, or a required column is missing.
     pub fn read(
         bytes: &[u8],
         columns: &'static [Column],

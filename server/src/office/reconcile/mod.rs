@@ -75,7 +75,7 @@ pub struct ImportOptions {
     pub accept_doubtful: bool,
 }
 
-/// Imports `register` as `user`. `progress` is told (done, of how many) after each piece.
+/// Imports `register` as `user`. Calls `progress` with (done, total) after each piece.
 pub fn import_register(
     service: &Service,
     user: &User,

@@ -1,4 +1,4 @@
-//! Names of things and hashes of values, as an import notes them: nobody without the store's seed can make them.
+//! Makes the names of things and hashes of values that an import notes. Making them needs the store's seed.
 
 use gridledger_schema::ids::RecordId;
 use serde_json::Value;

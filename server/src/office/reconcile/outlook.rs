@@ -26,7 +26,7 @@ pub struct Item {
     pub old: Value,
     /// The spreadsheet's value.
     pub new: Value,
-    /// Whether somebody else wrote the field since the last import: both values stay, as a conflict.
+    /// Whether another person wrote the field since the last import: then both values stay, as a conflict.
     pub contested: bool,
 }
 
@@ -37,7 +37,7 @@ impl Item {
     }
 }
 
-/// A thing that was not taken because it may be one that is there.
+/// A thing that was not imported because it may be an existing record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Doubt {
     /// The line in the file.
@@ -63,7 +63,7 @@ pub struct ImportReport {
     pub moved: Vec<Item>,
     /// Records in the spreadsheet's areas that an earlier spreadsheet named and this one does not.
     pub missing: Vec<Item>,
-    /// Fields that somebody wrote since the last import, while the sheet is as it was: the store's value stays.
+    /// Fields that a person wrote since the last import while the spreadsheet did not change: the store's value stays.
     pub kept: Vec<Item>,
     /// Things that may be a record that is there; they were not taken.
     pub doubtful: Vec<Doubt>,

@@ -140,8 +140,8 @@ fn names_by_dwelling<'a>(things: &[Thing<'a>]) -> HashMap<&'a str, HashSet<Strin
     names
 }
 
-/// Whether a dwelling of the same address in another grid is the one that a sheet means: the sheet has always had it in that
-/// grid, or somebody lives there whom the sheet names, or nothing else in the community can be meant.
+/// Whether a spreadsheet means a dwelling of the same address in another grid. It does if it always had the dwelling in
+/// that grid, if it names a person who lives there, or if nothing else in the community can be meant.
 fn is_same_dwelling(
     ground: &Ground<'_>,
     held: &mut Held<'_>,

@@ -44,7 +44,7 @@ pub(crate) fn pair<'a>(
     Ok(())
 }
 
-/// Pairs the people of one household; whoever is left is nobody there.
+/// Pairs the people of one household, and gives the rows that match no resident of it.
 fn at_home<'t, 'a>(
     ground: &Ground<'_>,
     held: &mut Held<'_>,
@@ -174,7 +174,7 @@ fn renamed<'a>(
     });
 }
 
-/// People whom the sheet has in another household than the store has, and nobody else can be meant.
+/// Pairs people whom the spreadsheet has in another household than the store, if no other person can be meant.
 fn moved<'a>(ground: &Ground<'_>, held: &Held<'_>, strangers: Vec<Someone<'_, 'a>>, pairs: &mut Pairs<'a>) {
     if strangers.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Compares a whole sheet with the store, and plans what is to be written. Writes nothing.
+//! Compares a whole spreadsheet with the store and plans the writes. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -163,7 +163,7 @@ impl<'a> Survey<'_, 'a> {
                 new: json!(thing.area),
                 ..Item::new(thing.line, thing.record_type, Some(record))
             };
-            // A sheet that names the grid of before a plan says nothing new; so does one that names a grid that is no more.
+            // A spreadsheet that names the grid of before a plan, or a closed grid, says nothing new.
             if self.held.base(record)?.area == to.0 || closed.contains(&to) {
                 self.report.kept.push(item);
             } else {

@@ -1,4 +1,4 @@
-//! The things of a sheet: what each says, and as which intents.
+//! The things of a spreadsheet: the values of each, as intents.
 
 use gridledger_core::calendar::Zone;
 use gridledger_schema::entry::{Intent, Op};

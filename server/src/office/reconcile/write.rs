@@ -1,4 +1,4 @@
-//! Carries a compared sheet out: dwellings that go to another grid first, then new records and edits in pushes.
+//! Writes a compared spreadsheet: first dwellings that move to another grid, then new records and edits in pushes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Prepared<'_> {
     }
 }
 
-/// One thing and what is to be done with it.
+/// A thing and its step.
 struct Job<'p, 'a> {
     thing: &'p Thing<'a>,
     step: &'p Step,
@@ -100,7 +100,7 @@ struct Job<'p, 'a> {
 }
 
 impl Desk<'_> {
-    /// Writes things of one type, which refer only to what is in `records` already.
+    /// Writes things of one type, which refer only to records in `records`.
     fn write<'a>(
         &self,
         jobs: &[Job<'_, 'a>],
@@ -207,7 +207,7 @@ fn move_dwellings(service: &Service, moves: &[Move]) -> Result<(), StoreError> {
             let to = survey.destination(located.record).area;
             let to = tree.by_code(&to).map_or(from, |info| info.no);
             if to != from {
-                // People first: where they live is told by residencies, which are to be here for as long as they are.
+                // People first: residencies tell where people live, and must stay here as long as the people do.
                 going.push((located.record_type != "person", located.record, to));
             }
         }

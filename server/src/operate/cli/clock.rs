@@ -1,4 +1,4 @@
-//! `admin clock`, and which commands need a clock that is right.
+//! `admin clock`, and the list of commands that need a right clock.
 
 use serde_json::json;
 

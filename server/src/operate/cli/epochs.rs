@@ -1,4 +1,4 @@
-//! Commands that end histories: erase, retention, rules.
+//! The commands that end histories: erasure, retention, new rules.
 
 use gridledger_schema::ids::RecordId;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The log: one line an event on the standard error, as text or as JSON.
+//! The log: one line an event on standard error, as text or JSON.
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;

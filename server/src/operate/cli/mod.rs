@@ -133,7 +133,7 @@ fn serve(settings: &Settings) -> Result<(), CliError> {
     service.log_set_back()?;
     let _beside = Beside::start(service.clone()).map_err(CliError::Serve)?;
     let running = crate::http::start(service.clone(), settings).map_err(explain_start)?;
-    // The first line on the standard output tells whoever started us the port.
+    // The first line on standard output tells the starting program the port.
     crate::put_line!("{}", running.url());
     let _daily = Daily::start(service).map_err(CliError::Serve)?;
     running.serve_until_signal().map_err(CliError::Serve)

@@ -1,4 +1,4 @@
-//! Says what an import of the register would do, or did: new, changed, moved, missing, kept, doubtful.
+//! Prints the lists of a register import: new, changed, moved, missing, kept, doubtful.
 
 use gridledger_schema::set::SchemaSet;
 use serde_json::{Value, json};
@@ -133,8 +133,8 @@ fn show_value(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => crate::office::import::fault::quoted(text).trim_matches(['“', '”']).to_owned(),
-        Value::Object(parts) => parts.values().map(shown).collect::<Vec<_>>().join("-"),
-        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join("、"),
+        Value::Object(parts) => parts.values().map(show_value).collect::<Vec<_>>().join("-"),
+        Value::Array(items) => items.iter().map(show_value).collect::<Vec<_>>().join("、"),
         other => other.to_string(),
     }
 }

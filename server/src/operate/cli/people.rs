@@ -1,4 +1,4 @@
-//! Commands about people, their phones, and the keys.
+//! The commands for people, their phones, and the keys.
 
 use gridledger_core::calendar::DAY_MS;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Commands about plans that change the territory.
+//! The commands for plans that change the territory.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Commands for backups and what follows when one is put back.
+//! The commands for backups, restores and the recovery after a restore.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The staff list against the roles that are held: who is new, what is added, and what a sheet no longer names.
+//! Imports a staff list: compares it with the roles held, and lists new people, new roles, and roles it does not name.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -78,9 +78,9 @@ fn new_grant(service: &Service, held: &Assignment) -> Result<Grant, CliError> {
     Ok(Grant { role: held.role.clone(), area, from: held.from.map_or(0, start), to: held.to.map(start) })
 }
 
-/// The roles that are held now and that the sheet does not name. Only kinds of role that the sheet has are compared: whoever was
-/// given another one was given it elsewhere. A person who is missing counts where the sheet's grids are: another
-/// community has a sheet of its own.
+/// Finds the roles that are held now and that the spreadsheet does not name. Only kinds of role that the spreadsheet has
+/// are compared: other kinds are given elsewhere. A missing person counts only in the communities of the spreadsheet:
+/// another community has a spreadsheet of its own.
 fn find_left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<Left>, CliError> {
     let now = service.now();
     let named: HashMap<&str, HashSet<(&str, AreaNo)>> = users
@@ -113,7 +113,7 @@ fn find_left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<
     Ok(left)
 }
 
-/// The areas of the communities in which the sheet names somebody, and the wider areas that it names.
+/// Finds the areas of all communities in which the spreadsheet names a person, and the wider areas that it names.
 fn region(service: &Service, users: &[NewUser], now: i64) -> HashSet<AreaNo> {
     let tree = service.tree();
     let mut region = HashSet::new();

@@ -1,4 +1,4 @@
-//! `admin reader` and `admin export-ledgers`: who reads the ledgers for tools, and a copy of them.
+//! `admin reader` and `admin export-ledgers`: the role that reads the ledgers for tools, and a copy of these ledgers.
 
 use std::path::Path;
 

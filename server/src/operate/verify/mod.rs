@@ -78,9 +78,9 @@ pub enum Kind {
     Chain,
     /// A signature is missing or not the author's.
     Signature,
-    /// A row refers to what is not there.
+    /// A row refers to something that does not exist.
     Stray,
-    /// A field names a record that is not there or is of another type, or somebody who has no login.
+    /// A field names a record that does not exist or has another type, or a login that does not exist.
     Reference,
     /// Bytes that should be gone, or are and should not be.
     Erased,
@@ -134,7 +134,7 @@ impl VerifyReport {
     }
 }
 
-/// Verifies a store that nobody writes to meanwhile.
+/// Verifies a store. Nothing may write to it meanwhile.
 pub fn verify(service: &Service) -> Result<VerifyReport, StoreError> {
     let mut report = VerifyReport::default();
     let feeds = service.store.feeds();

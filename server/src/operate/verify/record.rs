@@ -39,7 +39,7 @@ pub(crate) fn check(
     let Some(bases) = report.take(id, bases)? else {
         return Ok(Vec::new());
     };
-    let Some(mut made) = Made::derive(row, &bases, &history) else {
+    let Some(mut made) = Made::make(row, &bases, &history) else {
         report.note(Kind::Record, id, "its entries cannot be derived again");
         return Ok(Vec::new());
     };
@@ -94,7 +94,7 @@ struct Totals {
 
 impl Made {
     /// Derives the entries since the generation began; `None` if that cannot be.
-    fn derive(row: &RecordRow, bases: &[(u8, Vec<u8>)], history: &[HistoryRow]) -> Option<Self> {
+    fn make(row: &RecordRow, bases: &[(u8, Vec<u8>)], history: &[HistoryRow]) -> Option<Self> {
         let mut made = Self { facets: BTreeMap::new(), row: Totals::default(), create: None };
         for (facet, bytes) in bases {
             made.facets.insert(*facet, Document::load_checked(bytes).ok()?);

@@ -107,7 +107,7 @@ impl Town {
         Ok(())
     }
 
-    /// Has somebody else make an edit.
+    /// Makes an edit of another author.
     fn elsewhere(&mut self, record: RecordId) -> Result<(), BenchError> {
         let intents = vec![put("title", json!("漏水")), note(9_999)];
         let signed = self.other.sign(Target::Edit { record }, self.position()?, intents);
@@ -120,7 +120,7 @@ impl Town {
         Ok(Ready { record, push })
     }
 
-    /// The same by an author who has not seen somebody else's edit.
+    /// The same, by an author who has not seen another author's edit.
     fn ready_unseen(&mut self, record: RecordId, intents: Vec<Intent>) -> Result<Ready, BenchError> {
         let position = self.position()?;
         self.elsewhere(record)?;

@@ -1,4 +1,4 @@
-//! Sends what the phones keep, so many at a time; whoever is told to come back does so as a phone does.
+//! Sends the prepared requests, so many at a time; a phone that is asked to come back does so like a real one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,6 +1,5 @@
-//! A phone that does its worst: one record after another, on which it makes a thousand edits that somebody else's edit is not
-//! seen by, rewrites a long text again and again, or has a ticket full of comments. It obeys no limit but those that the
-//! server keeps.
+//! A hostile phone. On one record after another it makes a thousand edits that have not seen another author's edit,
+//! rewrites a long text again and again, or fills a ticket with comments. It obeys only limits that the server enforces.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -96,7 +95,7 @@ impl Device {
         );
         let answer = self.http.post(&self.url).body(body).send().await?;
         if matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            // It is told to wait, and hardly does.
+            // The server asks it to wait, and it hardly does.
             tokio::time::sleep(PAUSE).await;
             return Ok(Vec::new());
         }
@@ -112,7 +111,7 @@ impl Device {
         Ok(found)
     }
 
-    /// An entry of somebody who has seen nothing but their own.
+    /// An entry of an author who has seen only their own entries.
     fn entry(&self, ahead: u64, target: Target, intents: Vec<Intent>) -> Entry {
         Entry {
             n: self.head.0 + 1 + ahead,
@@ -153,7 +152,7 @@ impl Device {
     }
 }
 
-/// Does its worst until it is told to end.
+/// Runs the hostile phone until `ended` is set.
 pub async fn rage(
     server: String,
     workers: [Worker; 2],

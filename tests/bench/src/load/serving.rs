@@ -67,7 +67,7 @@ impl Serving {
         Ok(Used { server: server as f64 / TICKS, database: database as f64 / TICKS })
     }
 
-    /// Ends the server and reads what is stored: entries and refused ones.
+    /// Ends the server and counts the stored and the refused entries.
     pub fn end(mut self, store: &str) -> Result<(u64, u64), LoadError> {
         self.stop();
         let service = open_service(&settings(store)?)?;

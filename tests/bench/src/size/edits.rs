@@ -83,7 +83,7 @@ fn change(record_type: &str, k: u64) -> Vec<Intent> {
     }
 }
 
-/// A day's push in the first grid, by somebody who knows all of it.
+/// A day's push in the first grid, by an author who has seen all of it.
 pub(crate) fn day(user: &User, size: Size) -> Push {
     let mut author = Author::new(user, 0, ROLE, AT);
     (author.n, author.hash) = (size.feed_head(), EntryHash(bulk::FILLER));

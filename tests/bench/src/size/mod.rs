@@ -30,7 +30,7 @@ use gridledger_server::store::{StoreError, postgres, sqlite};
 /// Measure what a store's size costs
 #[derive(Clone, Debug, clap::Args)]
 pub struct BenchSize {
-    /// An empty store, or one that this made: sqlite:PATH or postgres://…
+    /// An empty store, or one that this command made: sqlite:PATH or postgres://…
     #[arg(long)]
     store: String,
     /// Grids

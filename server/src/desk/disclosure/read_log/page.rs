@@ -1,4 +1,4 @@
-//! `GET /v1/reads`: the read log, for who watches over it.
+//! `GET /v1/reads`: pages of the read log, for people who watch over it.
 
 use gridledger_core::rights::AreaTree;
 use gridledger_schema::code::{Code, Refusal};

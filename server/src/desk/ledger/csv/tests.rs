@@ -129,8 +129,7 @@ fn evil() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever stands in whichever column: what is read back begins no formula, unless it is a number of a column of
-    /// numbers.
+    /// No cell of any column begins a formula when it is read back, unless it is a number in a column of numbers.
     #[test]
     fn no_cell_begins_a_formula(
         of in prop::sample::select(vec!["ticket", "dwelling", "person", "patrol", "household"]),

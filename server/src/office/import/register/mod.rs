@@ -104,7 +104,7 @@ pub struct ResidencyRow {
 
 /// The context in which an office's spreadsheet is read.
 pub struct Office<'a> {
-    /// The day after which nobody is born.
+    /// Today: no date of birth may be later.
     pub today: Date,
     /// The areas.
     pub places: Places<'a>,
