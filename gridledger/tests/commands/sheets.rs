@@ -30,7 +30,7 @@ fn a_workbook_is_taken_as_it_is_and_a_bad_row_is_set_aside_and_comes_again() {
     assert_eq!(report["created"]["person"], 3, "{report}");
     let said = String::from_utf8_lossy(&taken.stderr).into_owned();
     assert!(said.contains("line 6 [性别]") && said.contains("register.set-aside.csv"), "{said}");
-    assert_eq!(taken.status.code(), Some(1), "some rows were not taken");
+    assert_eq!(taken.status.code(), Some(1), "some rows were not imported");
 
     let aside = std::fs::read_to_string(office.path("register.set-aside.csv")).expect("the rows set aside");
     assert!(

@@ -21,7 +21,10 @@ pub fn erase_one(service: &Service, args: &EraseArgs, speaker: Speaker) -> Resul
         let wanted =
             WantedEntry { entry: entry.ok_or_else(no_id)?, reason, by: args.by.clone(), asked_at: now };
         if !args.field.is_empty() {
-            return Err(CliError::named("未被接受的操作只能整条清除", "a refused entry goes as a whole"));
+            return Err(CliError::named(
+                "被拒绝的操作记录只能整条清除",
+                "a refused entry can only be erased whole",
+            ));
         }
         let told = json!({ "entry": args.record, "asked_at": now });
         (erase_refused(service, &wanted).map(|()| told), args.record.clone())

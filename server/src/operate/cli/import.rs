@@ -101,7 +101,7 @@ fn named(service: &Service, login: &str) -> Result<User, CliError> {
     service
         .store
         .user_by_login(login)?
-        .ok_or_else(|| CliError::named(format!("没有用户“{login}”"), format!("there is no user `{login}`")))
+        .ok_or_else(|| CliError::named(format!("没有账号“{login}”"), format!("there is no user `{login}`")))
 }
 
 /// Shows the progress of an import on standard error, if that is a terminal or if the command asks for it.

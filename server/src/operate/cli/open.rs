@@ -43,7 +43,7 @@ pub fn open_to_read(settings: &Settings) -> Result<ToRead, CliError> {
         let shown = path.display();
         return Err(CliError::named(
             format!("没有存储文件 {shown}：请检查 --store。"),
-            format!("there is no store {shown}: see --store"),
+            format!("there is no store {shown}: check --store"),
         ));
     }
     let schema = schema(settings)?;
@@ -135,7 +135,7 @@ pub fn explain(error: StoreError) -> CliError {
         StoreError::Sql(error) if error.is_unreachable() => CliError::named(
             format!("连不上数据库（{error}）。请检查 store 中的地址，以及数据库是否在运行。"),
             format!(
-                "the database cannot be reached ({error}): see whether it runs, and the address in `store`"
+                "the database cannot be reached ({error}): check that it runs, and the address in `store`"
             ),
         ),
         error if error.is_damage() => CliError::named(

@@ -66,7 +66,7 @@ fn new_login(login: &str) -> Result<String, CliError> {
     if plain && login.len() <= LOGIN_BYTES {
         Ok(login)
     } else {
-        Err(CliError::named("账号不能为空，不能有空格", "a login is not empty and has no blanks"))
+        Err(CliError::named("账号不能为空，不能有空格", "a login cannot be empty or hold spaces"))
     }
 }
 

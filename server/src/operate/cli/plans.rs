@@ -15,7 +15,7 @@ pub fn plan(service: &Service, command: &PlanCommand, by: &str, speaker: Speaker
     let user = user.ok_or_else(|| {
         CliError::named(
             format!("请用 --as 指定办理人；没有账号“{by}”"),
-            format!("say with --as who does it; there is no login `{by}`"),
+            format!("name the acting person with --as; there is no login `{by}`"),
         )
     })?;
     let grants = service.store.grants(user.no)?;

@@ -51,7 +51,10 @@ pub fn repair_digests(service: &Service, speaker: Speaker) -> Result<(), CliErro
 /// `admin explain ticket ID`
 pub fn explain(service: &Service, record: &[String], speaker: Speaker) -> Result<(), CliError> {
     let [kind, id] = record else {
-        return Err(CliError::named("请给出 ticket 和编号", "say `ticket` and its id"));
+        return Err(CliError::named(
+            "请依次给出 ticket 和事件编号",
+            "give the word `ticket` and a ticket's id",
+        ));
     };
     if kind != "ticket" {
         let (zh, en) = (format!("不能解释“{kind}”"), format!("cannot explain a `{kind}`"));

@@ -70,7 +70,7 @@ pub(crate) fn set_aside<T>(taken: &Taken<T>, args: &ImportArgs, speaker: Speaker
         return Err(CliError::named(
             format!("有 {rows} 行不能导入，原因见上；正式导入时写入单独的文件，其余照常导入"),
             format!(
-                "{rows} rows cannot be taken, see above; an import writes them to a file of their own and takes the rest"
+                "{rows} rows cannot be imported, see above; an import writes them to a separate file and imports the others"
             ),
         ));
     }
@@ -83,7 +83,7 @@ pub(crate) fn set_aside<T>(taken: &Taken<T>, args: &ImportArgs, speaker: Speaker
     Err(CliError::named(
         format!("有 {rows} 行未导入，已连同原因写入 {path}；更正后导入该文件即可。其余已导入"),
         format!(
-            "{rows} rows were not taken; they are in {path} with the reason, to be corrected and imported. The rest was taken in"
+            "{rows} rows were not imported; {path} holds them with the reasons: correct and import that file. The other rows were imported"
         ),
     ))
 }
