@@ -63,7 +63,7 @@ fn column_of(columns: &[Column], words: &Words, folded: &str) -> Option<usize> {
     })
 }
 
-/// Where the columns of a sheet are in one file.
+/// The positions of a spreadsheet's columns in one file.
 #[derive(Debug)]
 pub struct Layout {
     pub columns: &'static [Column],
@@ -167,7 +167,7 @@ fn doubled(first: &str) -> Wrong {
     )
 }
 
-/// A column the sheet needs and the file lacks; names what it may be called and what was not understood.
+/// The fault of a missing column. It names the possible headings, and the headings that were not understood.
 pub fn missing(column: &Column, unknown: &[&str]) -> Wrong {
     let alias = column.aliases.split_whitespace().next().unwrap_or(column.name);
     let name = column.name;

@@ -103,7 +103,7 @@ impl Words {
         self.totals.contains(&cell)
     }
 
-    /// Whether a row that begins with this cell is said of the sheet, not of a person.
+    /// Whether a row that begins with this cell is about the spreadsheet, not about a person.
     pub fn is_footer(&self, cell: &str) -> bool {
         let cell: String = super::text::fold(cell).chars().filter(|c| !c.is_whitespace()).collect();
         let cell = cell.to_lowercase();

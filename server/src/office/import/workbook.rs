@@ -1,4 +1,4 @@
-//! Rows of cells to rows of a sheet: where the headings are, which rows are said of the sheet, what may stand in a cell.
+//! Reads a workbook's rows below its headings: finds the headings, skips rows about the spreadsheet itself, bounds cells.
 
 use super::fault::too_long;
 use csv::StringRecord;
@@ -151,7 +151,7 @@ struct Above<'a> {
     columns: &'static [&'static str],
 }
 
-/// One row of a sheet.
+/// One row of a spreadsheet.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     pub line: u64,

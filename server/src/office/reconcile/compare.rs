@@ -154,8 +154,8 @@ impl Comparison<'_, '_> {
         }
     }
 
-    /// Numbers that the sheet has now and had not, and those that it had and has no longer. A number that takes another's place
-    /// takes its name too.
+    /// Compares phone numbers: those that the spreadsheet added, and those that it dropped. A number that replaces another
+    /// keeps the other's name.
     fn phones(
         &self,
         row: &HeldRow,

@@ -16,7 +16,7 @@ use crate::store::rows::records::{LedgerQuery, LedgerRow};
 
 /// The types of a register, what others refer to first.
 pub(crate) const TYPES: [&str; 4] = ["dwelling", "household", "person", "residency"];
-/// The fields that a sheet speaks of, and those that say what a record is.
+/// The fields that a spreadsheet has, and those that identify a record.
 const FIELDS: &[&str] = &[
     "address",
     "use",

@@ -84,7 +84,7 @@ impl<'a> Namer<'a> {
     }
 }
 
-/// A value as two sheets are compared: how it was spaced, cased or widened does not count.
+/// The form in which values of two spreadsheets are compared: without spacing, case and width.
 pub(crate) fn comparable(field: &str, value: &Value) -> String {
     match value {
         Value::String(text) => key::canonical(text),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::office::import::fault::Wrong;
 
-/// One line of a list. Values of the store are masked; those of the sheet are as it has them.
+/// One line of a list. The store's values are masked; the spreadsheet's values are unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Item {
     /// The line in the file; 0 for what the file does not name.
@@ -53,11 +53,11 @@ pub struct Doubt {
 pub struct ImportReport {
     /// Records made, by type.
     pub created: BTreeMap<&'static str, usize>,
-    /// Things that are as the sheet says.
+    /// Things that agree with the spreadsheet.
     pub unchanged: usize,
     /// Things that the store did not have.
     pub fresh: Vec<Item>,
-    /// Fields that get the sheet's value.
+    /// Fields that get the spreadsheet's value.
     pub changed: Vec<Item>,
     /// Records that go to another grid, and people who go to another household.
     pub moved: Vec<Item>,

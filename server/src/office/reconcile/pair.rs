@@ -14,7 +14,7 @@ use super::things::{Row, Thing};
 use crate::office::import::register::key;
 use crate::store::StoreError;
 
-/// Pairs the things of a sheet, and reads what it needs of the store.
+/// Pairs the things of a spreadsheet, and reads what it needs of the store.
 pub(crate) fn pair<'a>(
     ground: &Ground<'_>,
     held: &mut Held<'_>,
@@ -55,7 +55,7 @@ fn by_number<'a>(
     Ok(())
 }
 
-/// The records that a name of today's or version 0.1's key leads to.
+/// Finds the records of a name, by today's key or by the key of version 0.1.
 fn known(
     ground: &Ground<'_>,
     held: &Held<'_>,
@@ -97,7 +97,7 @@ fn dwellings<'a>(
             waiting.push((thing, row, candidates));
         }
     }
-    // First those whose grid is as the sheet says, so that no neighbour takes them.
+    // Pair dwellings in the spreadsheet's own grid first, so that no neighbour takes them.
     let mut left = Vec::new();
     for (thing, row, candidates) in waiting {
         let area = ground.tree.by_code(thing.area).map(|info| info.no);
@@ -122,7 +122,7 @@ fn dwellings<'a>(
     Ok(())
 }
 
-/// The names of the people that a sheet has in each of its dwellings.
+/// Collects the names of the people in each dwelling of the spreadsheet.
 fn names_by_dwelling<'a>(things: &[Thing<'a>]) -> HashMap<&'a str, HashSet<String>> {
     let mut homes: HashMap<&str, &'a str> = HashMap::new();
     let mut names: HashMap<&'a str, HashSet<String>> = HashMap::new();

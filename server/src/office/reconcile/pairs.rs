@@ -14,9 +14,9 @@ use crate::service::Service;
 pub(crate) struct Pairs<'a> {
     of: HashMap<(&'static str, &'a str), RecordId>,
     pub(crate) claimed: HashSet<RecordId>,
-    /// Things that may be a record that is there, or not; by type and key.
+    /// Things that may or may not be an existing record, by type and key.
     pub(crate) doubts: HashMap<(&'static str, &'a str), Wrong>,
-    /// Residencies that end because their person is elsewhere now: the line that says so, and the residency.
+    /// Residencies that end because their person lives elsewhere now: the line of the spreadsheet, and the residency.
     pub(crate) moved_out: Vec<(u64, RecordId)>,
 }
 
@@ -43,13 +43,13 @@ impl<'a> Pairs<'a> {
 pub(crate) struct Ground<'a> {
     pub(crate) service: &'a Service,
     pub(crate) tree: &'a AreaTree,
-    /// The areas that the sheet names.
+    /// The areas that the spreadsheet names.
     pub(crate) covered: HashSet<AreaNo>,
     /// Whether doubtful things are taken for the record that they may be.
     pub(crate) accepts_doubtful: bool,
 }
 
-/// The community that an area is in; without one, the area above.
+/// Finds the community of an area; without one, the area above.
 pub(crate) fn community(tree: &AreaTree, area: AreaNo) -> Option<AreaNo> {
     let mut at = tree.get(area);
     let above = at.and_then(|info| info.parent);

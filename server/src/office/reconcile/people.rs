@@ -1,4 +1,4 @@
-//! Which person of a household a row is, and who lives elsewhere now.
+//! Pairs rows with the people of a household, and finds people who live elsewhere now.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 
 type Someone<'t, 'a> = (&'t Thing<'a>, &'a PersonRow);
 
-/// Pairs the people of a sheet, household by household; then those who live elsewhere now.
+/// Pairs the people of a spreadsheet, household by household; then people who live elsewhere now.
 pub(crate) fn pair<'a>(
     ground: &Ground<'_>,
     held: &mut Held<'_>,
@@ -113,13 +113,13 @@ fn take<'a>(
     });
 }
 
-/// The year of birth or a phone number says that it is the same person.
+/// Whether the year of birth or a phone number shows the same person.
 fn is_alike(there: &HeldRow, row: &PersonRow) -> bool {
     let year = there.view.get("birth_year").and_then(serde_json::Value::as_u64);
     (year.is_some() && year == row.birth_year.map(u64::from)) || shares_a_phone(there, row)
 }
 
-/// Nothing says that it is another person.
+/// Whether no year of birth contradicts that it is the same person.
 fn may_be(there: &HeldRow, row: &PersonRow) -> bool {
     !there.view.contains_key("birth_year") || row.birth_year.is_none()
 }
@@ -136,7 +136,7 @@ fn years_between(there: &HeldRow, row: &PersonRow) -> u64 {
     }
 }
 
-/// Somebody of another name who is like the one person that the sheet no longer names: perhaps the same, with the name put right.
+/// Finds rows that resemble the one person whom the spreadsheet no longer names: perhaps the same, under a corrected name.
 fn renamed<'a>(
     ground: &Ground<'_>,
     held: &Held<'_>,

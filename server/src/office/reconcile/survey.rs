@@ -48,7 +48,7 @@ pub(crate) struct End {
 /// The roles to act under, by type and area.
 pub(crate) type Roles = HashMap<(&'static str, AreaNo), String>;
 
-/// A sheet compared with the store.
+/// A spreadsheet compared with the store.
 pub struct Prepared<'a> {
     pub(crate) things: Vec<Thing<'a>>,
     pub(crate) steps: Vec<Step>,
@@ -135,7 +135,7 @@ impl<'a> Survey<'_, 'a> {
         self.ground.tree.get(area).map_or(Value::Null, |info| json!(info.code))
     }
 
-    /// Dwellings that the sheet has in another grid than before, and people who live elsewhere now.
+    /// Dwellings that the spreadsheet has in another grid than before, and people who live elsewhere now.
     fn find_moves(&mut self, things: &[Thing<'a>]) -> Result<(), StoreError> {
         let closed = crate::territory::closed(self.ground.service)?;
         let moved_out: HashSet<u64> = self.pairs.moved_out.iter().map(|(line, _)| *line).collect();

@@ -10,7 +10,7 @@ use crate::office::import::register::{
     Address, DwellingRow, HouseholdRow, PersonRow, Register, ResidencyRow,
 };
 
-/// How a residency is, where the sheet does not say.
+/// The default kind of a residency.
 const KIND_DEFAULT: &str = "resident";
 
 /// One thing of the file on its way to be a record.
@@ -34,7 +34,7 @@ pub(crate) enum Row<'a> {
     Residency(&'a ResidencyRow),
 }
 
-/// A value of a sheet.
+/// A value of a spreadsheet.
 #[derive(Clone, Debug)]
 pub(crate) enum Say<'a> {
     /// As it is.

@@ -15,11 +15,11 @@ use crate::office::import::staff::{Assignment, Staff, StaffRow};
 use crate::service::Service;
 use crate::store::rows::people::{NewUser, User};
 
-/// A role that a sheet no longer names.
+/// A role that a spreadsheet no longer names.
 struct Left {
     user: User,
     grant: Grant,
-    /// Whether the sheet does not name the person at all.
+    /// Whether the spreadsheet omits the person altogether.
     missing: bool,
 }
 
@@ -146,7 +146,7 @@ impl StaffPrinter<'_> {
         format!("{}@{area}", grant.role)
     }
 
-    /// People and roles that are new.
+    /// Prints new people and new roles.
     fn print_added(&self, users: &[NewUser]) -> Result<(), CliError> {
         if self.speaker.is_json() || !self.dry_run {
             return Ok(());
@@ -170,7 +170,7 @@ impl StaffPrinter<'_> {
         Ok(())
     }
 
-    /// Roles that the sheet does not name.
+    /// Prints the roles that the spreadsheet does not name.
     fn print_left(&self, left: &[Left]) {
         if self.speaker.is_json() {
             return;

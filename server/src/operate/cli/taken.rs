@@ -16,7 +16,7 @@ pub(crate) const OFFICE: &str = "office";
 /// Files of set-aside rows that may lie beside one spreadsheet.
 const ASIDE_FILES: u32 = 999;
 
-/// The areas by code and by name; a grid also by the name of its community with its own.
+/// Collects the areas by code and by name; a grid also by its community's name followed by its own.
 pub(crate) fn places<'a>(tree: &AreaTree, known: &'a dyn Fn(&str) -> bool) -> Places<'a> {
     let mut places = Places::of_codes(known);
     for area in tree.iter() {
@@ -32,7 +32,7 @@ pub(crate) fn places<'a>(tree: &AreaTree, known: &'a dyn Fn(&str) -> bool) -> Pl
     places
 }
 
-/// The words that offices use, with those of the deployment.
+/// Loads the words that offices use, with those of the deployment.
 pub(crate) fn words(args: &ImportArgs) -> Result<Arc<Words>, CliError> {
     let Some(path) = &args.words else {
         return Ok(Words::builtin());
@@ -88,7 +88,7 @@ pub(crate) fn set_aside<T>(taken: &Taken<T>, args: &ImportArgs, speaker: Speaker
     ))
 }
 
-/// A file beside the sheet that is not there yet.
+/// Finds a name beside the spreadsheet that no file has yet.
 fn beside(file: &Path) -> PathBuf {
     let name = |n: u32| {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();

@@ -49,7 +49,7 @@ fn put_area(service: &Service, area: NewArea, speaker: Speaker) -> Result<(), Cl
     Ok(())
 }
 
-/// Whether the schema set lets an area of this kind lie where it is to lie.
+/// Checks that the schema set allows an area of this kind below its parent.
 fn check_kind(service: &Service, area: &NewArea) -> Result<(), CliError> {
     let kinds = &service.schema.area_kinds;
     let Some(kind) = kinds.iter().find(|kind| kind.code == area.kind) else {

@@ -98,7 +98,7 @@ pub const RELATIONS: &[&str] =
 pub struct Values {
     pub area: String,
     pub address: Address,
-    /// The office's own numbers, where the sheet has columns for them.
+    /// The office's own numbers, where the spreadsheet has columns for them.
     pub dwelling_no: Option<String>,
     pub household_no: Option<String>,
     pub usage: Option<&'static str>,
