@@ -17,7 +17,7 @@ use crate::store::StoreError;
 use crate::store::rows::people::UserNo;
 use crate::store::rows::restores::MissingRow;
 
-/// Which areas are asked about.
+/// The areas of the question.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
@@ -96,7 +96,7 @@ fn all_writers(service: &Service) -> Result<Writers, StoreError> {
 
 type Clocks = HashMap<(u8, FeedId), u64>;
 
-/// How many changes each feed has made in each facet of a record; `None` if there is no such record.
+/// Counts the changes of each feed in each facet of a record; `None` if there is no such record.
 fn clock(service: &Service, record: RecordId) -> Result<Option<Clocks>, StoreError> {
     let Some((_, documents)) = service.store.record(record)? else {
         return Ok(None);

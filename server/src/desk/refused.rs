@@ -17,7 +17,7 @@ use crate::store::rows::refusals::{RefusedQuery, RefusedRow, RulingRow};
 const PAGE: usize = 100;
 const PAGE_MOST: usize = 1_000;
 
-/// Which refused entries are asked for.
+/// The question for refused entries.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
@@ -26,7 +26,7 @@ pub struct Question {
     /// Only those asked about that have no ruling yet.
     #[serde(default)]
     pub asked: bool,
-    /// Where the page before ended.
+    /// The end of the page before.
     pub before: Option<String>,
     /// At most so many.
     pub limit: Option<usize>,

@@ -45,7 +45,7 @@ pub struct Terms {
 pub struct Page {
     /// The rows, by area and the order of their last change.
     pub rows: Vec<Value>,
-    /// Where the next pull goes on.
+    /// The cursor of the next pull.
     pub cursor: String,
     /// Whether there is more now.
     pub more: bool,

@@ -149,7 +149,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens; the port is the real one if 0 was asked for.
+    /// The address on which it listens; the port is the real one if 0 was asked for.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }

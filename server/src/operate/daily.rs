@@ -9,9 +9,9 @@ use crate::operate::tools;
 use crate::service::Service;
 use crate::store::StoreError;
 
-/// How long after one run the next begins.
+/// The time between two runs.
 const EVERY: Duration = Duration::from_hours(24);
-/// How long after a run that failed.
+/// The time between a failed run and the next one.
 const AGAIN: Duration = Duration::from_mins(10);
 /// The interval of clock checks between runs: they keep the stored time fresh while no request arrives.
 const LOOK: Duration = Duration::from_mins(10);

@@ -14,7 +14,7 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::records::RecordRow;
 
-/// Why a desk's question has no answer.
+/// The reason why a desk's question has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It was refused.
@@ -111,9 +111,9 @@ impl<'a> Reader<'a> {
 /// The part of an area's records that one person may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// Which records; `None` for none.
+    /// The records; `None` for no record.
     pub scope: Option<Scope>,
-    /// Which facets of them, as a bit set.
+    /// The facets of these records, as a bit set.
     pub facets: u64,
     /// Whether a role held there supervises.
     pub supervises: bool,
@@ -164,7 +164,7 @@ pub struct Reaches<'a> {
 }
 
 impl<'a> Reaches<'a> {
-    /// Nothing asked yet.
+    /// An empty cache.
     pub fn new(reader: &'a Reader<'a>) -> Self {
         Self { reader, known: HashMap::new() }
     }

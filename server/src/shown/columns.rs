@@ -2,7 +2,7 @@
 
 use gridledger_schema::set::{Field, Kind, Label, Merge, RecordType};
 
-/// Where a column's values come from.
+/// The source of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Source<'a> {
     /// The record itself: text or a number.
@@ -24,7 +24,7 @@ pub struct Column<'a> {
     pub key: &'a str,
     /// Its heading.
     pub label: Label,
-    /// Where its values come from.
+    /// The source of its values.
     pub source: Source<'a>,
 }
 

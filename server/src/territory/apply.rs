@@ -218,6 +218,6 @@ fn finish(reader: &Reader<'_>, kept: &Kept) -> Result<Kept, ReadError> {
     if service.store.step_plan(&kept.row, &next)? {
         return Ok(Kept::read(next, reader.now)?);
     }
-    // Somebody else applied it at the same time.
+    // Another caller applied it at the same time.
     find(reader, kept.number())
 }

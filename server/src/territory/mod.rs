@@ -93,19 +93,19 @@ pub struct Plan {
     pub after: Option<report::Counts>,
 }
 
-/// Somebody did something.
+/// A person's act, with its time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     /// The login.
     pub by: String,
-    /// When, ms since 1970.
+    /// The time, ms since 1970.
     pub at: i64,
 }
 
 /// A plan as it is kept, with its number and state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
-    /// As the store has it: what a step asks for.
+    /// The stored row, with which each step compares.
     row: PlanRow,
     /// Its state.
     pub state: State,

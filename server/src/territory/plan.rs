@@ -151,7 +151,7 @@ impl Draft {
         day(&self.effective).map_or(i64::MAX, |date| date.start(zone))
     }
 
-    /// How long old and new heads share, ms.
+    /// The time for which old and new heads share, ms.
     pub fn hand_over_ms(&self) -> i64 {
         i64::from(self.hand_over_days) * DAY_MS
     }

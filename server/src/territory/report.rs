@@ -76,7 +76,7 @@ pub fn sums(service: &Service, areas: &[AreaNo], now: i64) -> Result<Sums, Store
 /// A count of the part of the territory a plan lies in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// When, ms since 1970.
+    /// The time, ms since 1970.
     pub at: i64,
     /// Open areas by kind.
     pub areas: BTreeMap<String, u64>,

@@ -20,7 +20,7 @@ const NAMED: usize = 20;
 /// The result of a simulation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Simulation {
-    /// When, ms since 1970.
+    /// The time, ms since 1970.
     pub at: i64,
     /// Each area that gives, takes or moves, by code.
     pub areas: BTreeMap<String, Effect>,
@@ -53,7 +53,7 @@ pub struct Effect {
     pub norm: Option<u32>,
 }
 
-/// Somebody who works in an area that changes.
+/// A person who works in an area that changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Affected {
     /// The login.
@@ -75,7 +75,7 @@ pub struct Problem {
     pub area: String,
     /// Whether the plan cannot be approved with it.
     pub blocks: bool,
-    /// How many records it is about.
+    /// The number of records concerned.
     pub count: usize,
     /// Some of them.
     pub records: Vec<RecordId>,

@@ -30,14 +30,14 @@ pub struct Located {
     pub view: Map<String, Value>,
 }
 
-/// Where the records of one area are to go.
+/// The destinations of the records of one area.
 pub struct Survey {
     records: BTreeMap<RecordId, Located>,
     goes: HashMap<RecordId, Option<String>>,
     fallback: String,
 }
 
-/// Where a record is to go, and why.
+/// The destination of a record, and its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     /// The code of the area.
@@ -77,7 +77,7 @@ impl Survey {
         self.records.contains_key(&record)
     }
 
-    /// Where a record of the area is to go.
+    /// Gives the destination of a record of the area.
     pub fn destination(&self, record: RecordId) -> Destination {
         let named = self.goes.get(&record).cloned().flatten();
         Destination { named: named.is_some(), area: named.unwrap_or_else(|| self.fallback.clone()) }

@@ -9,5 +9,5 @@ pub mod load;
 pub mod protocol;
 pub mod size;
 
-/// Why nothing was measured.
+/// The reason why nothing was measured.
 pub type BenchError = Box<dyn std::error::Error + Send + Sync>;

@@ -12,7 +12,7 @@ use crate::desk::disclosure::unmask::second_person;
 use crate::rights::reader::{ReadError, Reader};
 use crate::store::rows::shares::{Export, NewExport};
 
-/// How long an approval lasts, and how long it can be given.
+/// The time for which an approval is valid, and within which it can be given.
 const LASTS_MS: i64 = limits::EXPORT_HOURS * 3_600_000;
 
 /// An export as it is asked for.

@@ -13,13 +13,13 @@ use crate::store::rows::reads::{NewRead, ReadKind};
 use crate::store::rows::shares::Export;
 
 const HOUR_MS: i64 = 3_600_000;
-/// How long an approval, and the count of what one person saw alone, lasts.
+/// The time for which an approval, and the count of records that one person saw alone, lasts.
 const EXPORT_MS: i64 = limits::EXPORT_HOURS * HOUR_MS;
 
 /// A request for unmasked values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmask {
-    /// Why, as it is kept.
+    /// The reason, as it is stored.
     pub reason: String,
     /// The approved export it belongs to.
     pub export: Option<u64>,

@@ -32,7 +32,7 @@ pub enum CursorError {
     OtherGeneration,
 }
 
-/// How far each area was read. An area that is not named was not read at all.
+/// The position up to which each area was read. An absent area was not read at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     /// Area to log position.

@@ -40,7 +40,7 @@ pub struct Page<'a> {
     /// Records that may have been shown before and are not wanted any more: they moved away, were erased, are out of the
     /// reader's reach, or match the question no longer.
     pub left: Vec<RecordId>,
-    /// Where the next pull goes on.
+    /// The cursor of the next pull.
     pub cursor: String,
     /// Whether there is more now.
     pub more: bool,
@@ -127,7 +127,7 @@ struct Scan<'a, 'q> {
     left: BTreeSet<RecordId>,
     /// The records of the rows, and where each is.
     seen: Vec<(RecordId, AreaNo)>,
-    /// How far each area had been read when the pull began.
+    /// The position of each area when the pull began.
     began: BTreeMap<AreaNo, u64>,
 }
 

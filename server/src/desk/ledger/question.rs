@@ -56,7 +56,7 @@ pub struct Question<'a> {
     pub format: Option<Format>,
     /// The language asked for, if one is.
     pub lang: Option<Lang>,
-    /// How long an empty page may wait for news.
+    /// The time for which an empty page may wait for news.
     pub wait: Duration,
 }
 

@@ -47,7 +47,7 @@ pub struct DeskVerdict {
     pub n: Option<u64>,
     /// The record created or edited.
     pub record: Option<RecordId>,
-    /// Why it was not stored, if it was not.
+    /// The refusal, if the entry was not stored.
     pub refused: Option<Refusal>,
 }
 

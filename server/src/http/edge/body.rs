@@ -20,7 +20,7 @@ use super::room::Room;
 use crate::auth::network::network;
 use crate::http::edge::error::ApiError;
 
-/// How long a body may take, when the application says otherwise than [`BODY_SECONDS`].
+/// The time that a body may take, if the application sets another than [`BODY_SECONDS`].
 #[derive(Clone, Copy, Debug)]
 pub struct BodyTime(pub Duration);
 
@@ -130,7 +130,7 @@ fn is_json(request: &HttpRequest) -> bool {
     kind.trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Where the JSON is wrong. What stands there is left out: it may be a password.
+/// Describes the place of an error in JSON, without the text there: it may be a password.
 fn explain(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Data => "does not have the expected fields",

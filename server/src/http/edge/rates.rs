@@ -83,7 +83,7 @@ impl Rates {
     }
 }
 
-/// How often each key may come, in bounded memory.
+/// The rate of each key, in bounded memory.
 pub struct Rate<K: Hash + Eq + Clone, C: Clock + Clone = DefaultClock> {
     quota: Quota,
     clock: C,
@@ -171,7 +171,7 @@ pub fn stand_up(request: &HttpRequest) {
     request.extensions_mut().remove::<Seat>();
 }
 
-/// How long a request that cannot be proven must wait, if its address has nothing left.
+/// Gives the time that an unproven request must wait, if its network has used up its rate.
 pub fn shut(request: &HttpRequest) -> Option<Duration> {
     request.extensions().get::<Shut>().map(|shut| shut.0)
 }

@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::store::rows::people::UserNo;
 
-/// Everybody's seats.
+/// The seats of all people.
 pub struct Seats(Arc<Shared>);
 
 struct Shared {
@@ -35,7 +35,7 @@ struct Person {
     places: Arc<Semaphore>,
 }
 
-/// One request's seat, until the last copy of this is dropped.
+/// A request's seat, held until its last copy is dropped.
 #[derive(Clone)]
 pub struct Seat(Arc<Taken>);
 

@@ -15,7 +15,7 @@ use rustls::{InconsistentKeys, ServerConfig};
 
 use crate::config::Settings;
 
-/// Why there is no TLS.
+/// The reason why TLS cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// One of two settings that go together is missing.
@@ -28,7 +28,7 @@ pub enum TlsError {
         setting: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: std::io::Error,
     },
     /// A file does not hold what it should.
@@ -54,7 +54,7 @@ pub enum TlsError {
     Unusable {
         /// The certificate's file.
         cert: PathBuf,
-        /// Why.
+        /// The reason.
         error: rustls::Error,
     },
 }
@@ -100,7 +100,7 @@ pub fn server_config(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, T
     Ok(Some(Arc::new(config)))
 }
 
-/// When the two files were last changed, and how long they were.
+/// The times of the last change and the lengths of the two files.
 type Stamp = [Option<(SystemTime, u64)>; 2];
 
 struct Held {

@@ -25,7 +25,7 @@ pub struct Body {
     /// None: the whole record.
     fields: Option<Vec<String>>,
     reason: String,
-    /// When the person concerned asked; now, if it is not said.
+    /// The time of the person's request; now if absent.
     asked_at: Option<i64>,
 }
 

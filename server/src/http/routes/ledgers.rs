@@ -40,7 +40,7 @@ type Asked = (String, Vec<(String, String)>, (Format, Lang));
 
 /// A page ready to be sent.
 struct Sent {
-    /// How long it may wait if it is empty.
+    /// The time for which an empty answer may wait.
     wait: Option<Duration>,
     /// The areas that the question is about.
     areas: Vec<AreaNo>,

@@ -19,7 +19,7 @@ use crate::store::rows::people::User;
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
-    /// Why; told to the author.
+    /// The note, which the author sees.
     #[serde(default)]
     note: String,
 }

@@ -45,7 +45,7 @@ pub fn login(
     peer: Option<IpAddr>,
     now: i64,
 ) -> Result<Session, ApiError> {
-    // Nobody has a longer one: those who try share one place among the failures.
+    // No login is longer. Attempts with longer ones share one place among the failures.
     let login = if login.len() > LOGIN_BYTES { "" } else { login };
     auth.limits.may_try(login, peer, now).map_err(ApiError::wait_ms)?;
     let user = store.user_by_login(login)?;
@@ -64,7 +64,7 @@ pub fn login(
     }
 }
 
-/// Goes on with a session: uses `refresh` up and gives new tokens. A refresh token used twice ends its session.
+/// Continues a session: uses up `refresh` and gives new tokens. A refresh token used twice ends its session.
 pub fn refresh(auth: &Auth, store: &Store, refresh: &str, now: i64) -> Result<Session, ApiError> {
     let token = Presented::parse(refresh).ok_or(Code::Unauthorised)?;
     let next = Presented::make(token.family)?;

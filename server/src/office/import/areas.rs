@@ -38,7 +38,7 @@ pub const KINDS: &[&str] = &[
     "micro_grid",
 ];
 
-/// How wide a kind is; kinds of one number may hold each other.
+/// The rank of a kind; kinds of one rank may hold each other.
 fn width(kind: &str) -> u8 {
     match kind {
         "district" => 5,

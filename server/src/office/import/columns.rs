@@ -1,4 +1,4 @@
-//! Which heading means which column: Chinese and English names, however they are spaced, cased or widened.
+//! Finds the column that a heading means: Chinese and English names, whatever their spacing, case and width.
 
 use super::fault::{Report, Wrong, quoted};
 use super::text::fold_heading;
@@ -54,7 +54,7 @@ pub fn is_among(folded: &str, words: &str) -> bool {
     words.split_whitespace().any(|word| is_word(folded, word))
 }
 
-/// Which column a folded heading means.
+/// Finds the column that a folded heading means.
 fn column_of(columns: &[Column], words: &Words, folded: &str) -> Option<usize> {
     let own = columns.iter().position(|column| column.is_called(folded));
     own.or_else(|| {
@@ -76,7 +76,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// How well a row would do as headings: whether it has every column that is needed, and how many it has.
+    /// Rates a row as headings: whether it has every required column, and the number of its columns.
     pub fn fit<'r>(columns: &[Column], words: &Words, row: impl Iterator<Item = &'r str>) -> (bool, usize) {
         let mut found = vec![false; columns.len()];
         for cell in row.filter(|cell| cell.len() <= HEADING_BYTES) {

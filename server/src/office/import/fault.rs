@@ -14,7 +14,7 @@ pub const FAULTS_MAX: usize = 10_000;
 /// Characters of a cell that a message quotes.
 const QUOTED_CHARS: usize = 40;
 
-/// One thing wrong with a file, or one thing worth knowing about it.
+/// A fault or a warning about a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The physical line in the file on which the row begins, from 1; 0 for the file as a whole.
@@ -112,7 +112,7 @@ impl Report {
         self.warnings.push(line, column, wrong);
     }
 
-    /// How many faults there are, those that were only counted included.
+    /// Counts the faults, those that are not listed included.
     pub fn fault_count(&self) -> u64 {
         self.faults.kept.len() as u64 + self.faults.unlisted
     }

@@ -104,7 +104,7 @@ pub fn fold_heading(text: &str) -> String {
         .collect()
 }
 
-/// How many lines end in these bytes, by `\n`, `\r\n` or a lone `\r`.
+/// Counts the lines that end in these bytes, by `\n`, `\r\n` or a lone `\r`.
 pub fn line_ends(bytes: &[u8]) -> u64 {
     let ends = |at: usize| match bytes[at] {
         b'\n' => true,

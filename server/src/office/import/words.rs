@@ -24,7 +24,7 @@ struct Table {
     headings: BTreeMap<String, String>,
 }
 
-/// Which word means what.
+/// The meanings of words.
 #[derive(Clone, Debug, Default)]
 pub struct Words {
     /// By list and folded word, the code.

@@ -142,7 +142,7 @@ impl Workbook {
     }
 }
 
-/// Where a row's shared cells stand: for each column in the file the record that has it.
+/// The records that hold a row's shared cells, by the file's columns.
 #[derive(Debug, Clone, Copy)]
 struct Above<'a> {
     /// The nearest row above that has an area of its own, and the nearest that has a place of its own.

@@ -65,7 +65,7 @@ impl HeldRow {
     }
 }
 
-/// Somebody in a household.
+/// A resident of a household.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Resident {
     pub(crate) person: RecordId,

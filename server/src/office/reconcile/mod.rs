@@ -68,7 +68,7 @@ impl From<StoreError> for ImportError {
     }
 }
 
-/// How an import is to be done.
+/// The options of an import.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ImportOptions {
     /// Whether things that may be a record that is there are taken for it.

@@ -44,7 +44,7 @@ pub struct Doubt {
     pub line: u64,
     /// The record type.
     pub record_type: &'static str,
-    /// Why.
+    /// The reason.
     pub wrong: Wrong,
 }
 

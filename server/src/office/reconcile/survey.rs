@@ -25,7 +25,7 @@ pub(crate) enum Step {
     Create,
     /// Its record is edited, or only noted.
     Edit(RecordId, Difference),
-    /// Nothing.
+    /// Nothing is done.
     Leave,
 }
 

@@ -13,7 +13,7 @@ use crate::office::import::register::{
 /// The default kind of a residency.
 const KIND_DEFAULT: &str = "resident";
 
-/// One thing of the file on its way to be a record.
+/// A thing of the file that is to become a record.
 pub(crate) struct Thing<'a> {
     pub(crate) record_type: &'static str,
     pub(crate) line: u64,
@@ -37,13 +37,13 @@ pub(crate) enum Row<'a> {
 /// A value of a spreadsheet.
 #[derive(Clone, Debug)]
 pub(crate) enum Say<'a> {
-    /// As it is.
+    /// The value itself.
     Value(Value),
     /// The record of another thing: its type and its key.
     Of(&'static str, &'a str),
 }
 
-/// Where the record of a thing is found: by type and key.
+/// Finds the record of a thing by type and key.
 pub(crate) type Find<'f> = &'f dyn Fn(&'static str, &str) -> Option<RecordId>;
 
 impl Say<'_> {

@@ -28,14 +28,14 @@ pub const HOUSEHOLDS_PER_GRID_MAX: u32 = 1_000;
 /// Households of one town: its register has at most four people each and stays within what an import takes.
 pub const HOUSEHOLDS_MAX: u32 = 400_000;
 
-/// How large a town to make.
+/// The size of a town.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TownSize {
     pub grids: u32,
     pub households_per_grid: u32,
 }
 
-/// How much of everything a town has.
+/// The counts of a town.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TownCounts {
     /// District, streets, communities and grids.
@@ -61,7 +61,7 @@ pub struct Town {
     pub counts: TownCounts,
 }
 
-/// Where a town was written.
+/// The files of a town.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TownFiles {
     pub areas: PathBuf,

@@ -22,7 +22,7 @@ use crate::office::town::TownSize;
 use crate::service::Service;
 use crate::store::rows::people::{NewArea, NewUser, User};
 
-/// `admin import`
+/// Runs `admin import`.
 pub fn file(service: &Service, args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
     let bytes =
         std::fs::read(&args.file).map_err(|error| CliError::File { path: args.file.clone(), error })?;
@@ -215,7 +215,7 @@ fn print_imported(rows: usize, (made, changed): (usize, usize), speaker: Speaker
     );
 }
 
-/// `admin sample-town`
+/// Runs `admin sample-town`.
 pub fn sample_town(args: &TownArgs, speaker: Speaker) -> Result<(), CliError> {
     let size = TownSize { grids: args.grids, households_per_grid: args.households };
     let failed = |error| CliError::File { path: args.out.clone(), error };

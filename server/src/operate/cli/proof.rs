@@ -25,13 +25,13 @@ fn finish(code: io::Result<u8>, zh: &str, en: &str) -> Result<(), CliError> {
     }
 }
 
-/// `admin verify`
+/// Runs `admin verify`.
 pub fn verify(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let code = verify::cli_verify(service, speaker.is_json(), lang(speaker), &mut Out);
     finish(code, "存储中有差异", "the store is not as it should be")
 }
 
-/// `admin repair digests`
+/// Runs `admin repair digests`.
 pub fn repair_digests(service: &Service, speaker: Speaker) -> Result<(), CliError> {
     let (mut areas, mut documents) = (0, 0);
     for area in service.store.areas()? {

@@ -41,7 +41,7 @@ pub enum CliError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: std::io::Error,
     },
     /// A password is refused.

@@ -23,7 +23,7 @@ struct Left {
     missing: bool,
 }
 
-/// `admin import staff`
+/// Runs `admin import staff`.
 pub fn import(service: &Service, bytes: &[u8], args: &ImportArgs, speaker: Speaker) -> Result<(), CliError> {
     let tree = service.tree();
     let roles: Vec<staff::Role<'_>> = service
@@ -95,7 +95,7 @@ fn find_left(service: &Service, sheet: &Staff, users: &[NewUser]) -> Result<Vec<
     let region = region(service, users, now);
     let mut left = Vec::new();
     for user in service.store.users()? {
-        // Nobody knows yet what a row says that was set aside.
+        // The content of a row that was set aside is not known yet.
         let is_unread = sheet.logins.contains(&user.login) && !named.contains_key(user.login.as_str());
         if user.revoked || user.login == OFFICE || is_unread {
             continue;

@@ -7,7 +7,7 @@ use super::say::{CliError, Speaker};
 use crate::service::Service;
 use crate::store::rows::people::NewArea;
 
-/// `admin area`
+/// Runs `admin area`.
 pub fn area(service: &Service, command: &AreaCommand, speaker: Speaker) -> Result<(), CliError> {
     match command {
         AreaCommand::List => {

@@ -30,7 +30,7 @@ pub struct Explanation {
     pub steps: Vec<Step>,
 }
 
-/// One event and what became of it.
+/// An event and its effect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// The event.

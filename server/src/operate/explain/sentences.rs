@@ -55,7 +55,7 @@ impl Words<'_> {
         verb_word(self.workflow, event.verb.as_str(), self.lang)
     }
 
-    /// Where the ticket stands, and with whom.
+    /// The ticket's state, and the people who handle it.
     fn standing(&self, explanation: &Explanation) -> Vec<String> {
         let ticket = &explanation.ticket;
         let (state, level, cycle) = (self.state(ticket.state), self.level(ticket.level), ticket.cycle);

@@ -28,7 +28,7 @@ const VERSION: u8 = 1;
 const WRITTEN: &str = "tools_written";
 /// Records written again in one transaction.
 const BATCH: usize = 500;
-/// How often it is tried to replace views that a tool is reading; each time that is waited for.
+/// Attempts to replace views that a tool is reading; each attempt waits for the tool.
 const ATTEMPTS: u32 = 3;
 
 /// The ledgers of a schema set, one a record type.

@@ -52,7 +52,7 @@ pub struct VerifyReport {
 pub struct Difference {
     /// The kind of difference.
     pub kind: Kind,
-    /// Which row: an area's number, a record's id, a feed's id …
+    /// The row: an area's number, a record's id, a feed's id …
     pub of: String,
     /// The detail, in English.
     pub what: String,

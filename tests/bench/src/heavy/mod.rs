@@ -148,7 +148,7 @@ impl Town {
         Err(format!("an entry was refused: {:?}", verdict.refused).into())
     }
 
-    /// How long the writer is held by a push.
+    /// The time for which a push holds the writer.
     fn decide(&self, push: Push) -> Result<Duration, BenchError> {
         let began = Instant::now();
         let verdict = self.push(push)?;

@@ -119,7 +119,7 @@ async fn sync(
     Err(LoadError::Wrong(format!("a phone was told to come back {TRIES} times")))
 }
 
-/// One request, and its answer or why there is none.
+/// Sends a request, and gives its answer or the failure.
 async fn post(http: &reqwest::Client, url: &str, phone: &Ready) -> Result<Vec<u8>, ClientError> {
     let cut = |error: reqwest::Error| ClientError::Network(error.to_string());
     let answer = http.post(url).body(phone.body.clone()).send().await.map_err(cut)?;

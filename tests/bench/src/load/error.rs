@@ -1,4 +1,4 @@
-//! Why a load was not measured.
+//! The errors of a load measurement.
 
 use gridledger_client::ClientError;
 use gridledger_core::wire::WireError;
@@ -6,7 +6,7 @@ use gridledger_server::config::ConfigError;
 use gridledger_server::operate::cli::say::CliError;
 use gridledger_server::store::StoreError;
 
-/// Why nothing was measured.
+/// The reason why nothing was measured.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A file or a process.

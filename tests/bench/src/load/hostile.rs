@@ -25,7 +25,7 @@ use super::town::Worker;
 
 /// Characters of the text that is rewritten.
 const LONG: usize = 4_000;
-/// How long it waits where nothing of it was decided.
+/// The pause after an answer that decided nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A device that builds its bytes itself.
@@ -165,7 +165,7 @@ pub async fn rage(
         let created = author.entry(0, create(author.area), report());
         let record = created.record(author.feed);
         author.push(vec![created]).await?;
-        // Somebody else writes what the author has not seen.
+        // Another author writes an edit that this one has not seen.
         let unseen = other.entry(0, Target::Edit { record }, vec![splice(0, 0, "漏水")]);
         other.push(vec![unseen]).await?;
         let mut left = edits(&author, record, round % 3);

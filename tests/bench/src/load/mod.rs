@@ -33,7 +33,7 @@ pub struct LoadArgs {
     /// An empty store: sqlite:PATH or postgres://…
     #[arg(long)]
     store: String,
-    /// How many phones sync at the same time, one measurement each
+    /// Numbers of phones that sync at the same time, one measurement each
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8,16,32,64")]
     at_once: Vec<usize>,
     /// Phones of a measurement; 0 for as many as come at once, but 32 at least

@@ -71,7 +71,7 @@ impl Row {
         seconds * 1_000.0 / self.edits.max(1) as f64
     }
 
-    /// As a line of the table.
+    /// Formats the row as a line of the table.
     pub fn line(&self) -> String {
         format!(
             "| {} | {} | {} | {:.0} | {:.0} | {:.1} | {:.1} | {} | {:.3} | {:.3} |\n",
@@ -88,7 +88,7 @@ impl Row {
         )
     }
 
-    /// As a line of JSON.
+    /// Formats the row as a line of JSON.
     pub fn json(&self) -> String {
         let row = json!({
             "at_once": self.at_once,

@@ -137,7 +137,7 @@ pub fn client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build()
 }
 
-/// Where a sync goes.
+/// The URL of a sync.
 pub fn sync_url(server: &str) -> String {
     format!("{server}/v1/sync")
 }

@@ -17,7 +17,7 @@ const TICKS: f64 = 100.0;
 pub struct Serving {
     child: Child,
     database: Option<u32>,
-    /// Where it listens.
+    /// The address on which it listens.
     pub url: String,
 }
 

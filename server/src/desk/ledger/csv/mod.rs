@@ -9,7 +9,7 @@ use crate::lang::Lang;
 use crate::shown::columns::{Column, Source, columns};
 use crate::shown::row::Cells;
 
-/// Tells spreadsheet programs that what follows is UTF-8.
+/// The mark by which spreadsheet programs recognise UTF-8.
 const BOM: &[u8] = "\u{feff}".as_bytes();
 /// First characters that a spreadsheet program may take for the beginning of a formula, full-width ones included.
 const FORMULA: &[char] = &['=', '+', '-', '@', '|', '\t', '\r', '\n', '＝', '＋', '－', '＠'];

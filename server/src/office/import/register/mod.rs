@@ -62,7 +62,7 @@ pub struct HouseholdRow {
     pub area: String,
     /// The key of the dwelling.
     pub dwelling: String,
-    /// Which of the dwelling's households; [`read::LABEL_DEFAULT`] if the file does not say.
+    /// The household's label in the dwelling; [`read::LABEL_DEFAULT`] if the file has none.
     pub label: String,
     /// Each once.
     pub notes: Vec<String>,

@@ -22,7 +22,7 @@ pub struct Plan {
     numbers: HashMap<(&'static str, String), (String, u64)>,
     /// By key, the line.
     people: HashMap<String, u64>,
-    /// How many people without a mark have this key, by the key of the first.
+    /// The number of people without a mark that share a key, by the key of the first.
     namesakes: HashMap<String, usize>,
 }
 

@@ -87,10 +87,10 @@ pub const USES: &[&str] = &["self", "rented", "vacant", "shop", "public"];
 /// The genders of a person.
 pub const GENDERS: &[&str] = &["male", "female", "unknown"];
 
-/// How a person belongs to a household.
+/// The kinds of residency.
 pub const KINDS: &[&str] = &["registered", "resident", "floating", "other"];
 
-/// How a person is related to the head of the household.
+/// The relations to the head of the household.
 pub const RELATIONS: &[&str] =
     &["head", "spouse", "child", "parent", "grandchild", "other_relative", "tenant", "non_relative"];
 

@@ -63,7 +63,7 @@ fn suggestion(error: &clap::Error, kind: ContextKind) -> String {
     if near.is_empty() { near } else { format!("；是否要用“{}”？", near.replace(", ", "、")) }
 }
 
-/// Why a value was not taken: a number out of range, or no number.
+/// Gives the reason for a refused value: a number out of range, or no number.
 fn reason(error: &clap::Error) -> String {
     let Some(cause) = std::error::Error::source(error).map(ToString::to_string) else {
         return String::new();
