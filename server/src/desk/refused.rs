@@ -66,8 +66,8 @@ fn read_place(text: &str) -> Result<(i64, FeedId, u64), ReadError> {
     read().ok_or_else(|| ReadError::refused(Code::BadRequest, "before: not of an answer"))
 }
 
-/// One refused entry: who, what, when, why, what was asked and ruled. Personal values masked, facets the reader may not
-/// read left out.
+/// Describes a refused entry: author, intents, times, refusal, request and ruling. Personal values are masked, and facets
+/// that the reader may not read are left out.
 fn refused_json(reader: &Reader<'_>, row: &RefusedRow) -> Result<Value, ReadError> {
     let area = reader.tree().get(row.area).map(|info| info.code.clone());
     let Refusal { code, rule, field } = &row.refusal;

@@ -58,8 +58,8 @@ fn fitting(kind: ToolKind, value: Value) -> Option<Value> {
     fits.then_some(value)
 }
 
-/// When what happened to a ticket: the first acceptance, the latest deadline, feedback and closing of those that took effect, and the
-/// latest rating. A ticket that is open again has not been closed.
+/// Writes the times of a ticket's steps: the first acceptance, the latest deadline, feedback and closing that took effect,
+/// and the latest rating. A reopened ticket has no closing time.
 fn ticket(view: &View, out: &mut Map<String, Value>) {
     let Some(ticket) = &view.ticket else { return };
     let mut put = |name: &str, kind, value: Value| {

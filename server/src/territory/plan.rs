@@ -107,7 +107,7 @@ pub struct Moved {
 pub struct Split {
     /// The area.
     pub area: String,
-    /// Where they go, the first that fits. The area itself may be among them: what fits there stays, and the area goes on.
+    /// The destinations; a record goes to the first that fits. The area itself may be among them: then it remains.
     pub into: Vec<Part>,
 }
 

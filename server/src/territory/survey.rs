@@ -83,8 +83,8 @@ impl Survey {
         Destination { named: named.is_some(), area: named.unwrap_or_else(|| self.fallback.clone()) }
     }
 
-    /// Where what nothing names goes: to the part that takes the rest; it stays in an area that goes on; else it goes
-    /// where most dwellings go.
+    /// The destination of records that no rule names: the part that takes the rest; else the area itself, if it remains;
+    /// else the part with most dwellings.
     pub fn fallback(&self) -> &str {
         &self.fallback
     }

@@ -66,8 +66,8 @@ fn meant(reader: &Reader<'_>, refused: &RefusedRow, entry: &Entry) -> Result<Des
     Ok(DeskEntry { target, role: None, intents: entry.intents.clone(), seen, request_id: None })
 }
 
-/// How far the author had seen the record's log: up to the entry's cursor, the author's own entries before it, and those
-/// that the device's earlier feeds hold, as far as they were made by then.
+/// Finds the position up to which the author had seen the record's log. It covers the entry's cursor, the author's own
+/// earlier entries, and the entries of the device's earlier feeds that were made by then.
 fn seen_by_author(service: &Service, refused: &RefusedRow, entry: &Entry) -> Result<u64, StoreError> {
     let feed = service.store.feed(refused.feed)?;
     let earlier: Vec<FeedId> = feed.map_or_else(Vec::new, |feed| {

@@ -118,8 +118,8 @@ fn may_erase(reader: &Reader<'_>, record: RecordId) -> Result<(), ReadError> {
     may_erase_in(reader, Some(area))
 }
 
-/// A person without a role there learns nothing; one who has a role, but not this right, is told so. What lies in no area that
-/// stands is for who erases in an area with none above it.
+/// Checks the right to erase in an area. A person without a role there gets `not_found`; a person with a role but without
+/// this right gets `forbidden`. A record in no existing area takes the right in a topmost area.
 fn may_erase_in(reader: &Reader<'_>, area: Option<AreaNo>) -> Result<(), ReadError> {
     let rights = reader.rights();
     let erases = |area: AreaNo| rights.may_erase(area, reader.now);

@@ -47,8 +47,8 @@ async fn look(service: web::Data<Service>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Looks at something, one look at a time. Anybody may ask, and a look waits in the writer's queue: callers who come
-/// during one look share the next.
+/// Shares looks among callers, one look at a time. A look waits in the writer's queue, and anyone may ask for one. So
+/// callers that arrive during a look share the next one.
 pub struct Looks<T> {
     /// Looks begun so far.
     begun: AtomicU64,

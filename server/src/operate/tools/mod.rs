@@ -46,8 +46,8 @@ pub fn codes(schema: &SchemaSet) -> Vec<[String; 5]> {
     types.flat_map(|record_type| columns::codes(schema, record_type)).collect()
 }
 
-/// Makes the views of the schema set where they are not there, or others. Nodes may serve meanwhile, and tools read: what a tool is
-/// reading is waited for a little. Whether anything was made.
+/// Makes the views of the schema set where they are missing or differ, and gives whether it made any. Nodes may serve and
+/// tools may read meanwhile; a view that a tool is reading is waited for a little.
 pub fn renew(store: &Store, schema: &SchemaSet) -> Result<bool, StoreError> {
     let (ledgers, codes) = (ledgers(schema), codes(schema));
     for _ in 1..ATTEMPTS {

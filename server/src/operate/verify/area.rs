@@ -63,9 +63,9 @@ fn log(service: &Service, area: AreaNo, report: &mut VerifyReport) -> Result<u64
     }
 }
 
-/// Goes on over events that follow `last` without a gap, up to `upto`; the last position reached. A record that comes from
-/// another area arrives beyond everything in both logs, and a restored store goes on far above: the positions before are
-/// nobody's.
+/// Walks over log events that follow `last` without a gap, up to `upto`, and gives the last position reached. A record from
+/// another area arrives beyond every position of both logs, and a restored store continues far above. The positions in
+/// between belong to no row.
 fn through_events(
     service: &Service,
     area: AreaNo,

@@ -1,6 +1,7 @@
 //! The read log: every unmasked view, ledger, export, share and offline read, written before a value leaves.
 //!
-//! [`chain`] links its rows, [`note`] writes what is seen at a desk, [`offline`] what phones bring, [`page`] shows it.
+//! [`note`] makes the row of a view at a desk; [`page`] shows pages of the log. The store links the rows to a chain;
+//! `sync` takes the rows that phones bring.
 
 pub mod page;
 
@@ -12,7 +13,7 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use crate::rights::reader::Reader;
 use crate::store::rows::reads::{NewRead, ReadKind};
 
-/// A row about values seen at a desk now.
+/// Makes a row about values that a desk sees now.
 pub fn note(
     reader: &Reader<'_>,
     (kind, subject): (ReadKind, String),

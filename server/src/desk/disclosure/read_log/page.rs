@@ -66,8 +66,8 @@ fn limit(value: &str) -> Result<usize, Refusal> {
     fits.ok_or_else(|| Refusal::of_field(Code::LimitExceeded, "limit", format!("from 1 to {most} rows")))
 }
 
-/// One page: the rows about the areas that the reader watches over. A row about no known area is for who watches over
-/// an area with none above it.
+/// Reads a page of the rows about the areas that the reader watches over. Rows about no known area are for readers who
+/// watch over a topmost area.
 pub fn page(reader: &Reader<'_>, query: &ReadQuery) -> Result<Page, ReadError> {
     let rights = reader.rights();
     if !rights.areas(reader.now).iter().any(|area| rights.may_audit(*area, reader.now)) {
