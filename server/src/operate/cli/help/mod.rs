@@ -94,7 +94,9 @@ impl Texts {
         let text = texts.args.get(arg.get_id().as_str()).cloned();
         let names = self.value_names(&arg);
         let arg = match text {
-            Some(text) => arg.help(text).hide_possible_values(true),
+            // The Chinese text names the possible values.
+            Some(text) if arg.get_action().takes_values() => arg.help(text).hide_possible_values(true),
+            Some(text) => arg.help(text),
             None => arg,
         };
         if names.is_empty() { arg } else { arg.value_names(names) }
