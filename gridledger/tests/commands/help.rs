@@ -71,7 +71,7 @@ fn every_command_and_argument_is_described_in_both_languages() {
 fn a_mistake_is_explained_in_the_language_of_the_locale() {
     for (args, zh, en) in [
         (&["dance"][..], "错误：没有命令“dance”", "error: unrecognized subcommand 'dance'"),
-        (&["admin", "code", "w", "--days", "0"], "应在 1 到 30 之间", "0 is not in 1..=30"),
+        (&["admin", "code", "w", "--days", "0"], "应在 1 到 90 之间", "0 is not in 1..=90"),
         (&["admin", "code", "w", "--dayz", "1"], "是否要用“--days”？", "a similar argument exists: '--days'"),
         (&["admin", "code"], "缺少参数：<登录名>", "<LOGIN>"),
         (

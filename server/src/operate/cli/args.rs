@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::auth::codes;
@@ -338,7 +339,7 @@ pub enum PlanCommand {
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent option of the command line")]
 pub struct ImportArgs {
-    /// The content of the file
+    /// The content: areas, staff (people and roles), or register (dwellings, households, residents)
     pub what: Spreadsheet,
     /// The spreadsheet
     pub file: PathBuf,
@@ -369,7 +370,7 @@ pub struct ImportArgs {
 }
 
 /// The content of a spreadsheet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spreadsheet {
     /// Areas
     Areas,
@@ -377,6 +378,21 @@ pub enum Spreadsheet {
     Staff,
     /// Dwellings, households and residents
     Register,
+}
+
+impl ValueEnum for Spreadsheet {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Areas, Self::Staff, Self::Register]
+    }
+
+    /// Gives the word alone: a help text for each value would stretch the whole help page.
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Areas => "areas",
+            Self::Staff => "staff",
+            Self::Register => "register",
+        }))
+    }
 }
 
 /// Arguments of `admin sample-town`.
