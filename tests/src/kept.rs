@@ -8,7 +8,7 @@ use gridledger_server::store::rows::clock::ClockRow;
 use gridledger_server::store::rows::people::{
     Device, FeedRow, NewArea, NewUser, RefreshToken, Refreshed, User, UserNo,
 };
-use gridledger_server::store::rows::reads::{ReadQuery, ReadRow};
+use gridledger_server::store::rows::read_log::{ReadQuery, ReadRow};
 use gridledger_server::store::rows::records::{
     AreaHead, DocumentRow, ErasureRow, HistoryRow, LedgerPage, LedgerQuery, Push, RecordNewsRow, RecordRow,
     SegmentVerdict,

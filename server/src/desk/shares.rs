@@ -18,7 +18,7 @@ use crate::desk::disclosure::unmask;
 use crate::desk::ledger::cursor::{Cursor, binding};
 use crate::desk::ledger::not_a_cursor;
 use crate::rights::reader::{ReadError, Reader};
-use crate::store::rows::reads::ReadKind;
+use crate::store::rows::read_log::ReadKind;
 use crate::store::rows::records::{LedgerQuery, LedgerRow};
 use crate::store::rows::shares::{NewShare, Share};
 

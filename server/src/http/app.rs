@@ -228,7 +228,7 @@ fn run(
         let app = move || {
             App::new().wrap(from_fn(turnstile)).wrap(from_fn(observe)).configure(|cfg| shared.configure(cfg))
         };
-        let waiting = service.store.notices().clone();
+        let waiting = service.store.wake_ups().clone();
         let stop = async move {
             // A sender that is gone means its owner is: stop as well.
             let _ = stopped.await;

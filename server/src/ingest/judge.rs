@@ -81,7 +81,8 @@ impl Plan<'_> {
                 Standing { rights, replaced: &[], moment: Moment::estimate(at, None, self.now), zone };
             return Ok(validate(&standing, author, entry, &subject)?);
         }
-        let replaced = known::replaced(self.source, &mut self.cuts, segment, (area, entry.cursor))?;
+        let replaced =
+            known::find_shortened(self.source, &mut self.shortened, segment, (area, entry.cursor))?;
         let seen_at = self.source.written_at(area, entry.cursor)?;
         let standing = Standing {
             rights,

@@ -37,7 +37,7 @@ use crate::record::moving::Crossing;
 use crate::record::working::{Own, Working};
 use crate::service::clock;
 use crate::store::StoreError;
-use crate::store::rows::people::UserNo;
+use crate::store::rows::people::{ShortenedGrant, UserNo};
 use crate::store::rows::plans::RouteRow;
 use crate::store::rows::records::{
     AreaHead, CheckedSegment, Decide, LogRow, Push, SegmentVerdict, SignedEntry, Source, Spent, Writes,
@@ -115,8 +115,8 @@ struct Plan<'a> {
     records: BTreeMap<RecordId, Working>,
     areas: HashMap<AreaNo, Option<AreaHead>>,
     grants: HashMap<UserNo, Option<Vec<Grant>>>,
-    /// What users had been granted before it was cut short, and when.
-    cuts: HashMap<UserNo, Vec<(Grant, i64)>>,
+    /// The users' shortened grants, read once each.
+    shortened: HashMap<UserNo, Vec<ShortenedGrant>>,
     /// Ancestries, by area and by what was known of them.
     trees: HashMap<(AreaNo, i64), Arc<AreaTree>>,
     routes: HashMap<AreaNo, Option<RouteRow>>,
@@ -161,7 +161,7 @@ impl<'a> Plan<'a> {
             areas: HashMap::new(),
             grants: HashMap::new(),
             trees: HashMap::new(),
-            cuts: HashMap::new(),
+            shortened: HashMap::new(),
             routes: HashMap::new(),
             homes: home::homes(push),
             near: HashMap::new(),

@@ -109,7 +109,7 @@ impl Plan<'_> {
             return Ok(false);
         }
         let grants = grants.clone();
-        let cut = self.source.replaced_grants(user)?;
+        let shortened = self.source.shortened_grants(user)?;
         let (tree, since) = (self.tree_of(area, i64::MAX)?, self.now - limits::RIGHTS_GRACE_MS);
         let whole = |grant: &Grant, until: Option<i64>| {
             let role = self.schema.role(&grant.role);
@@ -118,7 +118,7 @@ impl Plan<'_> {
                 && tree.is_within(area, grant.area, self.now)
         };
         let read_whole = grants.iter().any(|grant| whole(grant, grant.to))
-            || cut.iter().any(|(grant, at)| whole(grant, Some(*at)));
+            || shortened.iter().any(|old| whole(&old.grant, Some(old.at)));
         self.parts.insert((user, area), !read_whole);
         Ok(!read_whole)
     }

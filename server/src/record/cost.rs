@@ -15,7 +15,7 @@ use gridledger_schema::wire::{AreaInfo, Grant};
 
 use crate::faults;
 use crate::store::StoreError;
-use crate::store::rows::people::{FeedRow, UserNo};
+use crate::store::rows::people::{FeedRow, ShortenedGrant, UserNo};
 use crate::store::rows::plans::RouteRow;
 use crate::store::rows::records::{
     AreaHead, DocumentRow, EventKind, EventRow, Handled, RecordLine, RecordRow, SignedEntry, Source, Spent,
@@ -226,8 +226,8 @@ impl Source for Metered<'_> {
         self.read(|source| source.grants(user))
     }
 
-    fn replaced_grants(&mut self, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
-        self.read(|source| source.replaced_grants(user))
+    fn shortened_grants(&mut self, user: UserNo) -> Result<Vec<ShortenedGrant>, StoreError> {
+        self.read(|source| source.shortened_grants(user))
     }
 
     fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {

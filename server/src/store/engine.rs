@@ -12,7 +12,7 @@ use super::sqlite::SqliteEngine;
 use super::{StoreError, postgres};
 use crate::config::COMMIT_GROUP;
 use crate::store::shared::steps::Steps;
-use crate::store::sql::wake_ups::Notices;
+use crate::store::sql::wake_ups::WakeUps;
 
 /// Calls a method of the engine there is.
 macro_rules! of_engine {
@@ -160,8 +160,8 @@ impl Engine {
     }
 
     /// Where the engine tells what was written, by whatever process.
-    pub(super) fn notices(&self) -> &Arc<Notices> {
-        of_engine!(self, engine => engine.notices())
+    pub(super) fn wake_ups(&self) -> &Arc<WakeUps> {
+        of_engine!(self, engine => engine.wake_ups())
     }
 
     /// Clears from the files what was overwritten, as far as that can be done at once; whether all of it was. The rest is

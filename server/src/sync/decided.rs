@@ -11,7 +11,7 @@ use crate::sync::error::SyncError;
 use crate::sync::names::read_segments;
 use crate::sync::pull::Pull;
 use crate::sync::segments::{Pushed, ahead_of, push};
-use crate::sync::{lease, offline_reads, recovery};
+use crate::sync::{lease, phone_read_log, recovery};
 
 /// A request of which everything was decided.
 pub(super) struct Decided<'a> {
@@ -42,7 +42,7 @@ impl<'a> Decided<'a> {
             ready.push(Frame::Lease(lease::lease(service, device, now)));
         }
         let reads = std::mem::take(&mut request.reads);
-        ready.extend(offline_reads::keep(service, (device, user), reads, now)?.map(Frame::ReadsKept));
+        ready.extend(phone_read_log::keep(service, (device, user), reads, now)?.map(Frame::ReadsKept));
         let entries = segments.iter().map(|segment| segment.entries.len()).sum();
         let reader = Reader::new(service, &user.login, &grants);
         let Pushed { receipts, times } =

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`request`] is the way through the stages `arrived`, `admitted`, `decided` and [`answer`]; [`segments`]
 //! checks what a push brings, [`pull`] plans what the answer tells, [`recovery`] and [`set_back`] serve phones of another
-//! generation, [`lease`] lets a phone show residents' values, [`offline_reads`] keeps what phones saw.
+//! generation, [`lease`] lets a phone show residents' values, [`phone_read_log`] keeps what phones saw.
 
 mod admitted;
 pub mod answer;
@@ -11,7 +11,7 @@ mod decided;
 pub mod error;
 pub mod lease;
 mod names;
-pub mod offline_reads;
+pub mod phone_read_log;
 pub mod pull;
 pub mod recovery;
 pub mod request;

@@ -20,8 +20,8 @@ use crate::store::StoreError;
 use crate::store::rows::people::Device;
 use crate::store::rows::records::{Again, SignedEntry};
 
-/// The word to a phone of another generation; `None` if this store was never restored.
-pub fn notice(
+/// Signs a restore notice for a phone of another generation; `None` if this store was never restored.
+pub fn sign_restore_notice(
     service: &Service,
     version: u8,
     request: &Request,

@@ -3,7 +3,7 @@
 use gridledger_client::{Intents, Purpose, Query, RecordId};
 use gridledger_core::calendar::DAY_MS;
 use gridledger_schema::code::Code;
-use gridledger_server::store::rows::reads::{ReadKind, ReadQuery, ReadRow};
+use gridledger_server::store::rows::read_log::{ReadKind, ReadQuery, ReadRow};
 use gridledger_server::store::tables::chain;
 use gridledger_tests::forms::{self, object};
 use gridledger_tests::office::{put, why};

@@ -3,7 +3,7 @@
 use gridledger_core::calendar::DAY_MS;
 use gridledger_server::operate::verify::verify;
 use gridledger_server::store::rows::people::UserNo;
-use gridledger_server::store::rows::reads::{ReadKind, ReadQuery};
+use gridledger_server::store::rows::read_log::{ReadKind, ReadQuery};
 use gridledger_tests::desk::{Answer, Desk};
 use gridledger_tests::json::{items, number, text};
 use gridledger_tests::office::put;

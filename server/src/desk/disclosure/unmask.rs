@@ -9,7 +9,7 @@ use gridledger_schema::set::RecordType;
 use crate::desk::disclosure::read_log;
 use crate::desk::disclosure::readable::Readable;
 use crate::rights::reader::{ReadError, Reader};
-use crate::store::rows::reads::{NewRead, ReadKind};
+use crate::store::rows::read_log::{NewRead, ReadKind};
 use crate::store::rows::shares::Export;
 
 const HOUR_MS: i64 = 3_600_000;

@@ -8,7 +8,7 @@ use super::question::Question;
 use crate::desk::disclosure::read_log;
 use crate::desk::disclosure::unmask::{Unmask, approved, masked_fields, note};
 use crate::rights::reader::{ReadError, Reader};
-use crate::store::rows::reads::ReadKind;
+use crate::store::rows::read_log::ReadKind;
 use crate::store::rows::shares::Export;
 
 /// Whether values may be seen in a ledger of these areas; the export that allows more than one person may alone.

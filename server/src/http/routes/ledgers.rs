@@ -84,7 +84,7 @@ async fn pull_or_wait(
 ) -> Result<Sent, ApiError> {
     let begun = Instant::now();
     for look in 0_u32.. {
-        let mut listener = service.store.notices().listen();
+        let mut listener = service.store.wake_ups().listen();
         let (store, question) = (service.clone(), asked.clone());
         let sent = caller.work(move |caller| pull(&store, caller, &question)).await?;
         let Some(until) = sent.wait.map(|wait| begun + wait) else {
@@ -95,7 +95,7 @@ async fn pull_or_wait(
         if look > 0 {
             tokio::time::sleep_until(until.min(Instant::now() + PAUSE)).await;
         }
-        let news = tokio::time::timeout_at(until, listener.news_of(&sent.areas)).await;
+        let news = tokio::time::timeout_at(until, listener.wait_for_news(&sent.areas)).await;
         if !news.is_ok_and(|news| news) {
             return Ok(sent);
         }

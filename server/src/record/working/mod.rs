@@ -1,7 +1,7 @@
 //! A record while a push is being decided: its documents, its log, and what changed.
 
+mod feed_changes;
 mod generation;
-mod lines;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use gridledger_schema::entry::{Entry, Op};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use gridledger_schema::set::{Merge, RecordType};
 
-use lines::Lines;
+use feed_changes::FeedChanges;
 
 use crate::record::stop::Stop;
 use crate::shown::tool_row::shown;
@@ -45,8 +45,8 @@ pub(crate) struct Working {
     pub(crate) named: Option<AreaNo>,
     facets: BTreeMap<u8, Facet>,
     /// The record's log above a position; read only when someone had not seen everything.
-    log: Option<Lines>,
-    /// Its lines of this push.
+    log: Option<FeedChanges>,
+    /// Its feed changes of this push.
     fresh: Vec<RecordLine>,
     /// What its generation began with, if it began in this push.
     base: Option<Vec<(u8, Vec<u8>)>>,
@@ -95,7 +95,7 @@ impl Working {
             row,
             named: None,
             facets: BTreeMap::new(),
-            log: Some(Lines::default()),
+            log: Some(FeedChanges::default()),
             fresh: Vec::new(),
             base: None,
             view: None,
@@ -148,12 +148,12 @@ impl Working {
         let knew = entry.cursor >= self.row.began;
         let above = if knew { self.row.began } else { 0 };
         self.read_log(source, above)?;
-        let lines = self.log.as_ref().expect("BUG: it was just read");
+        let changes = self.log.as_ref().expect("BUG: it was just read");
         let base = |facet: u8| self.facets.get(&facet).and_then(|f| f.document.base());
         Ok(facets
             .map(|facet| {
                 let before = base(facet).filter(|_| knew).map(|base| base.clock);
-                let seen = lines.seen(before.unwrap_or_default(), own, (above, entry.cursor), facet);
+                let seen = changes.count_seen(before.unwrap_or_default(), own, (above, entry.cursor), facet);
                 (facet, seen)
             })
             .collect())
@@ -218,9 +218,9 @@ impl Working {
     }
 
     fn read_log(&mut self, source: &mut dyn Source, above: u64) -> Result<(), StoreError> {
-        if self.log.as_ref().is_none_or(|lines| lines.above > above) {
+        if self.log.as_ref().is_none_or(|changes| changes.above > above) {
             let stored = source.record_log(self.row.record, above)?;
-            self.log = Some(Lines::new(above, stored.iter().chain(&self.fresh)));
+            self.log = Some(FeedChanges::new(above, stored.iter().chain(&self.fresh)));
         }
         Ok(())
     }

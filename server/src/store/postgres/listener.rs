@@ -12,7 +12,7 @@ use gridledger_schema::ids::AreaNo;
 use super::link;
 use super::readers::Readers;
 use crate::store::shared::heads::read_heads;
-use crate::store::sql::wake_ups::{Notice, Notices};
+use crate::store::sql::wake_ups::{WakeUp, WakeUps};
 use crate::store::sql::{Link as _, PostgresLink, SqlError};
 
 /// The channel's name.
@@ -25,12 +25,12 @@ const RETRY: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(200);
 
 /// Tells other nodes.
-pub fn tell(link: &PostgresLink, notices: &[Notice]) -> Result<(), SqlError> {
-    if notices.is_empty() {
+pub fn tell(link: &PostgresLink, wake_ups: &[WakeUp]) -> Result<(), SqlError> {
+    if wake_ups.is_empty() {
         return Ok(());
     }
     // The text is letters and digits of our own.
-    link.batch(&format!("NOTIFY {CHANNEL}, '{}'", Notice::write(notices)))
+    link.batch(&format!("NOTIFY {CHANNEL}, '{}'", WakeUp::write(wake_ups)))
 }
 
 /// What a poll found last.
@@ -42,26 +42,26 @@ struct Known {
 
 impl Known {
     /// Tells what is other than at the last poll. The first one only looks.
-    fn poll(&mut self, readers: &Readers, notices: &Notices) {
+    fn poll(&mut self, readers: &Readers, wake_ups: &WakeUps) {
         let Ok((territory, heads)) = readers.read(read_heads) else {
             return;
         };
         let mut news = Vec::new();
         if self.territory.is_some_and(|known| known != territory) {
-            news.push(Notice::Territory);
+            news.push(WakeUp::Territory);
         }
         let first = self.territory.replace(territory).is_none();
         for (area, head) in heads {
             if self.heads.insert(area, head) != Some(head) && !first {
-                news.push(Notice::Area(area));
+                news.push(WakeUp::Area(area));
             }
         }
-        notices.tell(&news);
+        wake_ups.send(&news);
     }
 }
 
 /// Listens on a connection until it is dead or should be.
-fn hear(url: &str, until: &AtomicBool, (readers, notices): (&Readers, &Notices), known: &mut Known) {
+fn hear(url: &str, until: &AtomicBool, (readers, wake_ups): (&Readers, &WakeUps), known: &mut Known) {
     let Ok(mut link) = link::open(url) else {
         tracing::warn!("news of other nodes: the database cannot be reached; trying again");
         return pause(until);
@@ -71,11 +71,11 @@ fn hear(url: &str, until: &AtomicBool, (readers, notices): (&Readers, &Notices),
     }
     while !until.load(Ordering::Relaxed) {
         // Also what was told before this connection listened.
-        known.poll(readers, notices);
+        known.poll(readers, wake_ups);
         let polled = Instant::now();
         while polled.elapsed() < POLL && !until.load(Ordering::Relaxed) {
             match link.hear(TICK) {
-                Ok(heard) => heard.iter().for_each(|text| notices.tell(&Notice::read(text))),
+                Ok(heard) => heard.iter().for_each(|text| wake_ups.send(&WakeUp::read(text))),
                 Err(_) => return pause(until),
             }
         }
@@ -98,7 +98,7 @@ pub struct Listener {
 
 impl Listener {
     /// Starts to listen.
-    pub fn start(url: &str, readers: Arc<Readers>, notices: Arc<Notices>) -> Self {
+    pub fn start(url: &str, readers: Arc<Readers>, wake_ups: Arc<WakeUps>) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let (url, until) = (url.to_owned(), ended.clone());
         let thread = std::thread::Builder::new()
@@ -106,8 +106,8 @@ impl Listener {
             .spawn(move || {
                 let mut known = Known::default();
                 while !until.load(Ordering::Relaxed) {
-                    hear(&url, &until, (&readers, &notices), &mut known);
-                    known.poll(&readers, &notices);
+                    hear(&url, &until, (&readers, &wake_ups), &mut known);
+                    known.poll(&readers, &wake_ups);
                 }
             })
             .expect("BUG: a thread can be started");

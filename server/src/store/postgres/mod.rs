@@ -21,7 +21,7 @@ use crate::store::shared::jobs::Queue;
 use crate::store::shared::steps;
 use crate::store::shared::steps::{STEPS, Steps};
 use crate::store::shared::times::WriteTimes;
-use crate::store::sql::wake_ups::Notices;
+use crate::store::sql::wake_ups::WakeUps;
 use listener::Listener;
 use readers::Readers;
 use vacuum::Vacuum;
@@ -38,7 +38,7 @@ pub struct PostgresEngine {
     times: WriteTimes,
     vacuum: Arc<Vacuum>,
     readers: Arc<Readers>,
-    notices: Arc<Notices>,
+    wake_ups: Arc<WakeUps>,
     listener: Listener,
 }
 
@@ -48,13 +48,13 @@ impl PostgresEngine {
         let first = link::open(url)?;
         migrations::migrate(&first, STEPS)?;
         steps::make_identity(&Connection::new(&first))?;
-        let notices = Arc::new(Notices::default());
+        let wake_ups = Arc::new(WakeUps::default());
         let vacuum = Arc::new(Vacuum::start(url));
         let times = WriteTimes::default();
         let writers = (0..=WRITERS).map(|no| {
-            let (url, notices, vacuum) = (url.to_owned(), notices.clone(), vacuum.clone());
+            let (url, wake_ups, vacuum) = (url.to_owned(), wake_ups.clone(), vacuum.clone());
             Queue::start(&format!("store-writer-{no}"), group, PATIENCE, times.clone(), move |jobs| {
-                let shared = Shared { url: &url, notices: &notices, vacuum: &vacuum };
+                let shared = Shared { url: &url, wake_ups: &wake_ups, vacuum: &vacuum };
                 writer::serve(&shared, jobs);
             })
         });
@@ -63,9 +63,9 @@ impl PostgresEngine {
             writers: writers.collect(),
             times,
             vacuum,
-            listener: Listener::start(url, readers.clone(), notices.clone()),
+            listener: Listener::start(url, readers.clone(), wake_ups.clone()),
             readers,
-            notices,
+            wake_ups,
         })
     }
 }
@@ -153,8 +153,8 @@ impl PostgresEngine {
     }
 
     /// Where what was written is told.
-    pub fn notices(&self) -> &Arc<Notices> {
-        &self.notices
+    pub fn wake_ups(&self) -> &Arc<WakeUps> {
+        &self.wake_ups
     }
 
     /// How long writes wait and commits take.

@@ -4,7 +4,7 @@ use super::vacuum::Vacuum;
 use super::{link, listener};
 use crate::store::StoreError;
 use crate::store::shared::jobs::{Job, Jobs, Reply, Turn, answer};
-use crate::store::sql::wake_ups::Notices;
+use crate::store::sql::wake_ups::WakeUps;
 use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError};
 
 /// The advisory lock that writes share, and that a write takes whole when it must be alone.
@@ -17,7 +17,7 @@ pub struct Shared<'a> {
     /// The database.
     pub url: &'a str,
     /// Where it is told what was written.
-    pub notices: &'a Notices,
+    pub wake_ups: &'a WakeUps,
     /// Clears what was overwritten.
     pub vacuum: &'a Vacuum,
 }
@@ -141,7 +141,7 @@ fn transact(
         crate::faults::reach("server.after_commit");
     }
     answer(replies, lasts);
-    let news = link.take_notices();
+    let news = link.take_wake_ups();
     let overwritten = link.take_overwrites();
     if !lasts {
         fail(std::mem::take(&mut again));
@@ -150,7 +150,7 @@ fn transact(
         return Err(StoreError::Busy);
     }
     // After the commit: in the transaction, it would have commits of all nodes wait for each other.
-    shared.notices.tell(&news);
+    shared.wake_ups.send(&news);
     let told = listener::tell(link, &news);
     if overwritten {
         shared.vacuum.ask();

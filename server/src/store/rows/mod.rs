@@ -9,7 +9,7 @@ pub mod nodes;
 pub mod parts;
 pub mod people;
 pub mod plans;
-pub mod reads;
+pub mod read_log;
 pub mod records;
 pub mod refusals;
 pub mod restores;

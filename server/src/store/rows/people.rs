@@ -21,8 +21,8 @@ pub struct User {
     pub password: Option<String>,
     /// Whether the user was revoked.
     pub revoked: bool,
-    /// When a grant of the user was last cut short, by the server's clock, ms since 1970; 0 for never. Every cut has a
-    /// time of its own.
+    /// When grants of the user were last shortened, by the server's clock, ms since 1970; 0 for never. Every transaction
+    /// that shortens grants has a time of its own.
     pub rights_cut: i64,
 }
 
@@ -52,6 +52,15 @@ impl std::fmt::Debug for NewUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "NewUser {{ login: {:?}, grants: {:?}, .. }}", self.login, self.grants)
     }
+}
+
+/// A grant that was shortened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShortenedGrant {
+    /// The grant as it was before.
+    pub grant: Grant,
+    /// The time of the change, by the server's clock, ms since 1970.
+    pub at: i64,
 }
 
 /// An enrolled device.

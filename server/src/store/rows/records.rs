@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub use super::marks::AreaHead;
 pub use super::parts::{Changes, ErasureRow, Handled, Spent};
-use super::people::{FeedRow, UserNo};
+use super::people::{FeedRow, ShortenedGrant, UserNo};
 use super::plans::RouteRow;
 use crate::faults;
 use crate::store::StoreError;
@@ -345,8 +345,8 @@ pub trait Source {
     fn located(&mut self, record: RecordId) -> Result<Option<(AreaNo, String, String)>, StoreError>;
     /// A user's grants; `None` if there is no such user or it was revoked.
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
-    /// What a user had been granted before it was cut short, and when (the server's clock, ms).
-    fn replaced_grants(&mut self, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError>;
+    /// A user's shortened grants as they were before, the earliest first.
+    fn shortened_grants(&mut self, user: UserNo) -> Result<Vec<ShortenedGrant>, StoreError>;
     /// When the line or event at or next below a position of an area's log was written (the server's clock, ms);
     /// `None` below the first.
     fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError>;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use super::{Cell, Connection, Link, Row, Spelling, SqlError};
-use crate::store::sql::wake_ups::Notice;
+use crate::store::sql::wake_ups::WakeUp;
 
 /// A statement that was run.
 #[derive(Clone, Debug)]
@@ -125,7 +125,7 @@ impl Link for Explaining<'_> {
         self.inner.overwrites();
     }
 
-    fn notice(&self, notice: Notice) {
-        self.inner.notice(notice);
+    fn note_wake_up(&self, wake_up: WakeUp) {
+        self.inner.note_wake_up(wake_up);
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use cell::{Cell, FromCell};
 pub use params::{Params, ToCell};
 
-use crate::store::sql::wake_ups::Notice;
+use crate::store::sql::wake_ups::WakeUp;
 
 pub use self::postgres::PostgresLink;
 pub use self::sqlite::SqliteLink;
@@ -143,7 +143,7 @@ pub trait Link {
     /// Notes that this transaction overwrites what must be gone from the files as well.
     fn overwrites(&self);
     /// Notes what is to be told when this transaction is durable.
-    fn notice(&self, notice: Notice);
+    fn note_wake_up(&self, wake_up: WakeUp);
 }
 
 /// A connection, inside a transaction.
@@ -209,8 +209,8 @@ impl<'a> Connection<'a> {
     }
 
     /// Notes what is to be told when this transaction is durable.
-    pub fn notice(&self, notice: Notice) {
-        self.link.notice(notice);
+    pub fn note_wake_up(&self, wake_up: WakeUp) {
+        self.link.note_wake_up(wake_up);
     }
 
     /// Runs several statements without parameters.

@@ -13,7 +13,7 @@ use ::postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use ::postgres::{Client, Statement};
 
 use super::{Cell, Link, Row, Spelling, SqlError, dialect};
-use crate::store::sql::wake_ups::Notice;
+use crate::store::sql::wake_ups::WakeUp;
 
 /// A Postgres connection and the statements it has prepared.
 pub struct PostgresLink {
@@ -21,7 +21,7 @@ pub struct PostgresLink {
     prepared: RefCell<HashMap<String, Statement>>,
     overwrites: cell::Cell<bool>,
     alone: cell::Cell<bool>,
-    notices: RefCell<BTreeSet<Notice>>,
+    wake_ups: RefCell<BTreeSet<WakeUp>>,
     warned: Arc<AtomicBool>,
 }
 
@@ -34,7 +34,7 @@ impl PostgresLink {
             prepared: RefCell::default(),
             overwrites: cell::Cell::default(),
             alone: cell::Cell::default(),
-            notices: RefCell::default(),
+            wake_ups: RefCell::default(),
         }
     }
 
@@ -54,8 +54,8 @@ impl PostgresLink {
     }
 
     /// What is to be told of since the last call.
-    pub fn take_notices(&self) -> Vec<Notice> {
-        self.notices.take().into_iter().collect()
+    pub fn take_wake_ups(&self) -> Vec<WakeUp> {
+        self.wake_ups.take().into_iter().collect()
     }
 
     /// Ends the transaction; whether that is sure to last. A database that gave up waiting for its standby says that it
@@ -173,8 +173,8 @@ impl Link for PostgresLink {
         self.overwrites.set(true);
     }
 
-    fn notice(&self, notice: Notice) {
-        self.notices.borrow_mut().insert(notice);
+    fn note_wake_up(&self, wake_up: WakeUp) {
+        self.wake_ups.borrow_mut().insert(wake_up);
     }
 }
 

@@ -8,20 +8,20 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Statement, ToSql, params_from_iter};
 
 use super::{Cell, Link, Row, Spelling, SqlError};
-use crate::store::sql::wake_ups::Notice;
+use crate::store::sql::wake_ups::WakeUp;
 
 /// A SQLite connection.
 pub struct SqliteLink<'a> {
     connection: &'a rusqlite::Connection,
     overwrites: std::cell::Cell<bool>,
-    notices: RefCell<BTreeSet<Notice>>,
+    wake_ups: RefCell<BTreeSet<WakeUp>>,
 }
 
 impl<'a> SqliteLink<'a> {
     /// Wraps a connection.
     pub fn new(connection: &'a rusqlite::Connection) -> Self {
         let overwrites = false.into();
-        Self { connection, overwrites, notices: RefCell::default() }
+        Self { connection, overwrites, wake_ups: RefCell::default() }
     }
 
     /// Whether something was overwritten that must be gone from the file as well.
@@ -30,8 +30,8 @@ impl<'a> SqliteLink<'a> {
     }
 
     /// What is to be told of since the last call.
-    pub fn take_notices(&self) -> BTreeSet<Notice> {
-        self.notices.take()
+    pub fn take_wake_ups(&self) -> BTreeSet<WakeUp> {
+        self.wake_ups.take()
     }
 }
 
@@ -95,8 +95,8 @@ impl Link for SqliteLink<'_> {
         self.overwrites.set(true);
     }
 
-    fn notice(&self, notice: Notice) {
-        self.notices.borrow_mut().insert(notice);
+    fn note_wake_up(&self, wake_up: WakeUp) {
+        self.wake_ups.borrow_mut().insert(wake_up);
     }
 }
 

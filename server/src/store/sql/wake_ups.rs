@@ -1,5 +1,5 @@
-//! News told to who waits for it: an area's log has a new head, the territory changed. Nothing depends on a notice: who gets one
-//! looks into the store, and who misses one is told by the next look of the poll.
+//! Wake-ups for waiting requests: an area's log has a new head, or the territory changed. Nothing depends on a wake-up.
+//! A woken request reads the store; the next poll finds what a lost wake-up would have said.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,25 +7,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gridledger_schema::ids::AreaNo;
 use tokio::sync::watch;
 
-/// Something that happened in the store, told after its commit.
+/// A change of the store. The engine sends it after the commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Notice {
-    /// The territory is another one.
+pub enum WakeUp {
+    /// The territory changed.
     Territory,
     /// An area's log has a new head.
     Area(AreaNo),
 }
 
-/// Characters of a payload at most; Postgres takes less than 8000 bytes.
+/// The longest payload, in characters; Postgres takes less than 8000 bytes.
 const PAYLOAD: usize = 7_900;
 
-impl Notice {
-    /// Notices as the text of a message: `t` and numbers of areas, separated by spaces. As many as fit: what is left out, a
-    /// poll finds.
-    pub fn write(notices: &[Self]) -> String {
+impl WakeUp {
+    /// Writes wake-ups as the text of a message: `t` and numbers of areas, separated by spaces. It writes as many as fit;
+    /// a poll finds the rest.
+    pub fn write(wake_ups: &[Self]) -> String {
         let mut text = String::new();
-        for notice in notices {
-            match notice {
+        for wake_up in wake_ups {
+            match wake_up {
                 Self::Territory => text.push_str("t "),
                 Self::Area(area) => text.extend([&area.0.to_string(), " "]),
             }
@@ -36,7 +36,7 @@ impl Notice {
         text.trim_end().to_owned()
     }
 
-    /// The notices of a message; words that are none are left out.
+    /// Reads the wake-ups of a message and skips other words.
     pub fn read(text: &str) -> Vec<Self> {
         let read = |word: &str| match word {
             "t" => Some(Self::Territory),
@@ -46,9 +46,9 @@ impl Notice {
     }
 }
 
-/// When each thing was last told of, counted in notices.
+/// The latest wake-up of each area and of the territory, by its number.
 #[derive(Default)]
-struct Told {
+struct Latest {
     /// The service stops.
     ended: bool,
     count: u64,
@@ -56,77 +56,77 @@ struct Told {
     areas: HashMap<AreaNo, u64>,
 }
 
-/// Where notices arrive, and where one waits for them.
-pub struct Notices {
-    told: Mutex<Told>,
+/// The place where wake-ups arrive and requests wait for them.
+pub struct WakeUps {
+    latest: Mutex<Latest>,
     count: watch::Sender<u64>,
 }
 
-impl Default for Notices {
+impl Default for WakeUps {
     fn default() -> Self {
-        Self { told: Mutex::default(), count: watch::Sender::new(0) }
+        Self { latest: Mutex::default(), count: watch::Sender::new(0) }
     }
 }
 
-impl Notices {
-    /// Tells everybody who waits.
-    pub fn tell(&self, notices: &[Notice]) {
-        if notices.is_empty() {
+impl WakeUps {
+    /// Wakes the requests that wait for one of these.
+    pub fn send(&self, wake_ups: &[WakeUp]) {
+        if wake_ups.is_empty() {
             return;
         }
-        let mut told = self.told();
-        told.count += 1;
-        let count = told.count;
-        for notice in notices {
-            match notice {
-                Notice::Territory => told.territory = count,
-                Notice::Area(area) => _ = told.areas.insert(*area, count),
+        let mut latest = self.lock_latest();
+        latest.count += 1;
+        let count = latest.count;
+        for wake_up in wake_ups {
+            match wake_up {
+                WakeUp::Territory => latest.territory = count,
+                WakeUp::Area(area) => _ = latest.areas.insert(*area, count),
             }
         }
-        drop(told);
+        drop(latest);
         self.count.send_replace(count);
     }
 
-    /// Whoever waits is let go, and nobody waits any more: the service stops.
+    /// Ends every wait, present and future, because the service stops.
     pub fn end(&self) {
-        self.told().ended = true;
+        self.lock_latest().ended = true;
         self.count.send_modify(|_| ());
     }
 
-    /// From now on, nothing that is told is missed.
+    /// Makes a listener, which misses no wake-up from now on.
     pub fn listen(&self) -> Listener<'_> {
         let count = self.count.subscribe();
-        let since = self.told().count;
-        Listener { notices: self, count, since }
+        let since = self.lock_latest().count;
+        Listener { wake_ups: self, count, since }
     }
 
-    /// How many wait.
-    pub fn waiting(&self) -> usize {
+    /// The number of listeners.
+    pub fn count_waiting(&self) -> usize {
         self.count.receiver_count()
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Somebody who waits.
+/// A waiting request.
 pub struct Listener<'a> {
-    notices: &'a Notices,
+    wake_ups: &'a WakeUps,
     count: watch::Receiver<u64>,
     since: u64,
 }
 
 impl Listener<'_> {
-    /// Waits until the territory or one of these areas was told of since this listener was made. `false` when the service
-    /// stops.
-    pub async fn news_of(&mut self, areas: &[AreaNo]) -> bool {
+    /// Waits for a wake-up of the territory or of one of these areas that came since this listener was made. Returns
+    /// `false` when the service stops.
+    pub async fn wait_for_news(&mut self, areas: &[AreaNo]) -> bool {
         loop {
             self.count.mark_unchanged();
-            if self.notices.told().ended {
+            if self.wake_ups.lock_latest().ended {
                 return false;
             }
-            if self.is_told(areas) {
+            if self.is_due(areas) {
                 return true;
             }
             if self.count.changed().await.is_err() {
@@ -135,10 +135,10 @@ impl Listener<'_> {
         }
     }
 
-    fn is_told(&self, areas: &[AreaNo]) -> bool {
-        let told = self.notices.told();
+    fn is_due(&self, areas: &[AreaNo]) -> bool {
+        let latest = self.wake_ups.lock_latest();
         let since = |count: Option<&u64>| count.is_some_and(|count| *count > self.since);
-        told.territory > self.since || areas.iter().any(|area| since(told.areas.get(area)))
+        latest.territory > self.since || areas.iter().any(|area| since(latest.areas.get(area)))
     }
 }
 
@@ -148,29 +148,29 @@ mod tests {
 
     #[test]
     fn a_message_is_read_as_it_was_written() {
-        let notices = [Notice::Territory, Notice::Area(AreaNo(1)), Notice::Area(AreaNo(77))];
-        assert_eq!(Notice::read(&Notice::write(&notices)), notices);
-        assert_eq!(Notice::read("x 5  -1"), [Notice::Area(AreaNo(5))]);
-        let many: Vec<Notice> = (100_000..200_000).map(|no| Notice::Area(AreaNo(no))).collect();
-        assert!(Notice::write(&many).len() < 8_000);
+        let wake_ups = [WakeUp::Territory, WakeUp::Area(AreaNo(1)), WakeUp::Area(AreaNo(77))];
+        assert_eq!(WakeUp::read(&WakeUp::write(&wake_ups)), wake_ups);
+        assert_eq!(WakeUp::read("x 5  -1"), [WakeUp::Area(AreaNo(5))]);
+        let many: Vec<WakeUp> = (100_000..200_000).map(|no| WakeUp::Area(AreaNo(no))).collect();
+        assert!(WakeUp::write(&many).len() < 8_000);
     }
 
     #[test]
-    fn who_waits_is_woken_by_what_concerns_him() {
-        let notices = Notices::default();
+    fn a_listener_wakes_for_its_own_areas_only() {
+        let wake_ups = WakeUps::default();
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        notices.tell(&[Notice::Area(AreaNo(1))]);
-        let mut listener = notices.listen();
-        assert!(!listener.is_told(&[AreaNo(1)]), "that was before");
-        notices.tell(&[Notice::Area(AreaNo(2))]);
-        assert!(!listener.is_told(&[AreaNo(1)]));
-        notices.tell(&[Notice::Area(AreaNo(1))]);
-        assert!(runtime.block_on(listener.news_of(&[AreaNo(1)])));
-        let mut listener = notices.listen();
-        notices.tell(&[Notice::Territory]);
-        assert!(runtime.block_on(listener.news_of(&[])));
-        let mut listener = notices.listen();
-        notices.end();
-        assert!(!runtime.block_on(listener.news_of(&[AreaNo(1)])));
+        wake_ups.send(&[WakeUp::Area(AreaNo(1))]);
+        let mut listener = wake_ups.listen();
+        assert!(!listener.is_due(&[AreaNo(1)]), "that was before");
+        wake_ups.send(&[WakeUp::Area(AreaNo(2))]);
+        assert!(!listener.is_due(&[AreaNo(1)]));
+        wake_ups.send(&[WakeUp::Area(AreaNo(1))]);
+        assert!(runtime.block_on(listener.wait_for_news(&[AreaNo(1)])));
+        let mut listener = wake_ups.listen();
+        wake_ups.send(&[WakeUp::Territory]);
+        assert!(runtime.block_on(listener.wait_for_news(&[])));
+        let mut listener = wake_ups.listen();
+        wake_ups.end();
+        assert!(!runtime.block_on(listener.wait_for_news(&[AreaNo(1)])));
     }
 }

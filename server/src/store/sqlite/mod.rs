@@ -22,7 +22,7 @@ use crate::store::rows::restores::Position;
 use crate::store::shared::jobs::Queue;
 use crate::store::shared::steps;
 use crate::store::shared::times::WriteTimes;
-use crate::store::sql::wake_ups::Notices;
+use crate::store::sql::wake_ups::WakeUps;
 
 /// Read connections kept open between calls.
 const IDLE_READERS: usize = 8;
@@ -36,7 +36,7 @@ pub struct SqliteEngine {
     /// Something was overwritten that may still stand in the log of writes.
     overwritten: Arc<AtomicBool>,
     readers: Mutex<Vec<rusqlite::Connection>>,
-    notices: Arc<Notices>,
+    wake_ups: Arc<WakeUps>,
     times: WriteTimes,
     /// It is only read, and nobody writes to it.
     resting: bool,
@@ -51,10 +51,10 @@ impl SqliteEngine {
         steps::make_identity(&Connection::new(&SqliteLink::new(&connection)))?;
         let overwritten = Arc::new(AtomicBool::new(false));
         let times = WriteTimes::default();
-        let notices = Arc::new(Notices::default());
+        let wake_ups = Arc::new(WakeUps::default());
         let writer = {
-            let (path, overwritten, notices) = (path.to_owned(), overwritten.clone(), notices.clone());
-            let serve = move |jobs: &_| writer::serve(&path, connection, jobs, (&overwritten, &notices));
+            let (path, overwritten, wake_ups) = (path.to_owned(), overwritten.clone(), wake_ups.clone());
+            let serve = move |jobs: &_| writer::serve(&path, connection, jobs, (&overwritten, &wake_ups));
             Queue::start("store-writer", group, PATIENCE, times.clone(), serve)
         };
         Ok(Self {
@@ -62,7 +62,7 @@ impl SqliteEngine {
             writer,
             overwritten,
             readers: Mutex::default(),
-            notices,
+            wake_ups,
             times,
             resting: false,
             _lock: Some(lock),
@@ -84,7 +84,7 @@ impl SqliteEngine {
             readers: Mutex::new(vec![connection]),
             times: WriteTimes::default(),
             resting: true,
-            notices: Arc::default(),
+            wake_ups: Arc::default(),
             _lock: lock,
         })
     }
@@ -188,8 +188,8 @@ impl SqliteEngine {
     }
 
     /// Where what was written is told.
-    pub fn notices(&self) -> &Arc<Notices> {
-        &self.notices
+    pub fn wake_ups(&self) -> &Arc<WakeUps> {
+        &self.wake_ups
     }
 
     /// How far the store had come by the file beside it.

@@ -11,11 +11,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::open;
 use crate::store::StoreError;
 use crate::store::shared::jobs::{Job, Jobs, Turn, answer};
-use crate::store::sql::wake_ups::Notices;
+use crate::store::sql::wake_ups::WakeUps;
 use crate::store::sql::{self, SqliteLink};
 
 /// Serves the queue until it is closed, then folds the log into the file.
-pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, shared: (&AtomicBool, &Notices)) {
+pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, shared: (&AtomicBool, &WakeUps)) {
     let overwritten = shared.0;
     let mut connection = Some(connection);
     while let Some(group) = jobs.next_group() {
@@ -59,7 +59,7 @@ fn write(
     connection: &mut Connection,
     group: Vec<Job>,
     jobs: &Jobs,
-    (overwritten, notices): (&AtomicBool, &Notices),
+    (overwritten, wake_ups): (&AtomicBool, &WakeUps),
 ) -> Result<(), Vec<Job>> {
     let Ok(mut tx) = connection.transaction_with_behavior(TransactionBehavior::Immediate) else {
         return Err(group);
@@ -76,7 +76,7 @@ fn write(
         let link = SqliteLink::new(&savepoint);
         let outcome = job.run(&sql::Connection::new(&link));
         overwritten.fetch_or(link.has_overwritten(), Ordering::AcqRel);
-        news.append(&mut link.take_notices());
+        news.append(&mut link.take_wake_ups());
         match outcome {
             Ok(reply) => match savepoint.commit() {
                 Ok(()) => replies.push(reply),
@@ -99,7 +99,7 @@ fn write(
     }
     answer(replies, committed.is_ok());
     if committed.is_ok() {
-        notices.tell(&news.into_iter().collect::<Vec<_>>());
+        wake_ups.send(&news.into_iter().collect::<Vec<_>>());
     }
     committed.map_err(|_| Vec::new())
 }

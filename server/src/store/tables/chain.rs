@@ -4,7 +4,7 @@
 use gridledger_schema::limits;
 use sha2::{Digest as _, Sha256};
 
-use crate::store::rows::reads::{NewRead, ReadQuery};
+use crate::store::rows::read_log::{NewRead, ReadQuery};
 use crate::store::{Store, StoreError};
 
 /// What a chain is checked for and where it stands.

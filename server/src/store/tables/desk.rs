@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use gridledger_schema::code::Code;
 use gridledger_schema::ids::{EntryHash, FeedId, RecordId};
 
-use super::locks::Discovered;
 use super::pushes;
 use super::read::{self, read_refusal};
 use super::refusals;
+use super::row_locks::Discovered;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::rows::desk::{Answered, ImportKey, Notes, Said};

@@ -3,8 +3,8 @@
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
-use super::locks::Locked;
 use super::read::{RECORD_COLUMNS, read_record};
+use super::row_locks::Locked;
 use crate::store::StoreError;
 use crate::store::rows::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};

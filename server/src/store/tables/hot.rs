@@ -3,7 +3,7 @@
 use crate::store::tables::read;
 use gridledger_schema::wire::AreaCursor;
 
-use super::locks::Discovered;
+use super::row_locks::Discovered;
 use super::{ledgers, pushes, records};
 use crate::store::StoreError;
 use crate::store::rows::records::{Decide, LedgerQuery, Push};

@@ -11,13 +11,13 @@ use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::rows::nodes::{Bounds, Sent};
 use crate::store::shared::heads::read_territory_version;
-use crate::store::sql::wake_ups::{Notice, Notices};
+use crate::store::sql::wake_ups::{WakeUp, WakeUps};
 use crate::store::sql::{Connection, Optional as _};
 
 /// Notes in a transaction that the territory changes with it.
 pub(super) fn territory_changes(c: &Connection<'_>) -> Result<(), StoreError> {
     c.execute("UPDATE territory SET version = version + 1", ())?;
-    c.notice(Notice::Territory);
+    c.note_wake_up(WakeUp::Territory);
     Ok(())
 }
 
@@ -70,8 +70,8 @@ impl Store {
     }
 
     /// What is told to who waits for news.
-    pub fn notices(&self) -> &Arc<Notices> {
-        self.engine.notices()
+    pub fn wake_ups(&self) -> &Arc<WakeUps> {
+        self.engine.wake_ups()
     }
 
     /// A number that is another one whenever the territory is.

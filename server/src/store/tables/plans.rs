@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gridledger_schema::ids::AreaNo;
 
-use super::locks::Locked;
 use super::nodes;
 use super::people::{self, area_number};
+use super::row_locks::Locked;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::rows::plans::{Census, CensusRow, LineageRow, PlanRow, TerritoryChange, WorkRow};
@@ -198,7 +198,7 @@ fn worked(c: &Connection<'_>, area: AreaNo, since: i64) -> Result<Vec<WorkRow>, 
 fn take_change(c: &Connection<'_>, plan: u32, change: &TerritoryChange) -> Result<(), StoreError> {
     people::put_areas(c, &change.made)?;
     // Later than every change of rights before: who was told of one was not told of the next.
-    let told = change.at.max(people::last_cut(c)? + 1);
+    let told = change.at.max(people::read_last_change(c)? + 1);
     c.execute("INSERT INTO territory_changes VALUES (?1, ?2)", (told, plan))?;
     for moved in &change.moved {
         let (area, to) = (area_number(c, &moved.area)?, area_number(c, &moved.to)?);

@@ -8,19 +8,19 @@ use gridledger_schema::ids::{AreaNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::json;
 
-use super::locks::{self, Discovered, Locked};
 use super::people;
 use super::read::{documents_of, record_row};
+use super::row_locks::{self, Discovered, Locked};
 use super::{epochs, events, handled, marks, quotas, refusals};
 use crate::cells;
 use crate::store::StoreError;
-use crate::store::rows::people::{FeedRow, UserNo};
+use crate::store::rows::people::{FeedRow, ShortenedGrant, UserNo};
 use crate::store::rows::plans::RouteRow;
 use crate::store::rows::records::{
     Act, AreaHead, DocumentRow, EventKind, EventRow, Handled, LogRow, Push, RecordLine, RecordRow,
     RecordWrite, SegmentVerdict, SignedEntry, Source, Spent, Stay, Writes,
 };
-use crate::store::sql::wake_ups::Notice;
+use crate::store::sql::wake_ups::WakeUp;
 use crate::store::sql::{Connection, Optional as _};
 
 /// Decides a push and writes it; runs inside the writer's savepoint. Where it would write an area that it has not locked,
@@ -31,7 +31,7 @@ pub(super) fn push(
     discovered: &Discovered,
     decide: &crate::store::rows::records::Decide,
 ) -> Result<Vec<SegmentVerdict>, StoreError> {
-    let locked = locks::take(c, push, discovered)?;
+    let locked = row_locks::take_row_locks(c, push, discovered)?;
     let (writes, verdicts) = decide(&mut Reading { c }, push)?;
     locked.covers(&writes, discovered)?;
     write_entries(c, push, &writes)?;
@@ -121,12 +121,12 @@ impl Source for Reading<'_> {
         let mut select = self.c.prepare_cached("SELECT revoked FROM users WHERE user = ?1")?;
         match select.query_row([user.0], |row| row.get::<_, bool>(0)).optional()? {
             None | Some(true) => Ok(None),
-            Some(false) => people::grants_of(self.c, user).map(Some),
+            Some(false) => people::read_grants(self.c, user).map(Some),
         }
     }
 
-    fn replaced_grants(&mut self, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
-        people::replaced_of(self.c, user)
+    fn shortened_grants(&mut self, user: UserNo) -> Result<Vec<ShortenedGrant>, StoreError> {
+        people::read_shortened_grants(self.c, user)
     }
 
     fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
@@ -208,7 +208,7 @@ pub(super) fn write_head(
     let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
     update.execute((area.0, head.seq as i64, digests))?;
     marks::put(c, area, head)?;
-    c.notice(Notice::Area(area));
+    c.note_wake_up(WakeUp::Area(area));
     Ok(())
 }
 

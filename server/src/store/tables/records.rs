@@ -6,9 +6,9 @@ use std::sync::Arc;
 use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
 use gridledger_schema::wire::AreaCursor;
 
-use super::locks::Discovered;
 use super::pushes;
 use super::read::{self, RECORD_COLUMNS, documents_of, read_line, read_record, read_refusal, record_row};
+use super::row_locks::Discovered;
 use super::{epochs, events, handled, ledgers, marks};
 use crate::faults::is_planted;
 use crate::store::Store;

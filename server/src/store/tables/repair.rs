@@ -5,8 +5,8 @@ use gridledger_core::digest::{self, Digests};
 use gridledger_core::document::Document;
 use gridledger_schema::ids::{AreaNo, RecordId};
 
-use super::locks::Locked;
 use super::pushes;
+use super::row_locks::Locked;
 use crate::store::StoreError;
 use crate::store::rows::audit::Repaired;
 use crate::store::sql::{Connection, Row, SqlError};

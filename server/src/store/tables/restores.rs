@@ -5,7 +5,7 @@ use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId, ServerEpoch};
 use gridledger_schema::limits;
 use gridledger_schema::wire::Missing;
 
-use super::locks::Locked;
+use super::row_locks::Locked;
 use super::settings::{epoch_of, setting};
 use super::{clock, marks};
 use crate::cells;

@@ -120,7 +120,7 @@ fn a_single_node_wakes_who_waits_and_lets_go_when_it_stops() {
     };
     let waits = || {
         let begun = Instant::now();
-        while service.store.notices().waiting() == 0 {
+        while service.store.wake_ups().count_waiting() == 0 {
             assert!(begun.elapsed() < Duration::from_secs(WAIT), "nobody waits");
             std::thread::yield_now();
         }

@@ -11,7 +11,7 @@ use gridledger_core::rights::AreaTree;
 use gridledger_schema::ids::{AreaNo, RecordId};
 
 use crate::rights::reader::Reader;
-use crate::store::rows::reads::{NewRead, ReadKind};
+use crate::store::rows::read_log::{NewRead, ReadKind};
 
 /// Makes a row about values that a desk sees now.
 pub fn note(

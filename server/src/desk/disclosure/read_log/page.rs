@@ -7,7 +7,7 @@ use gridledger_schema::limits;
 use serde_json::{Value, json};
 
 use crate::rights::reader::{ReadError, Reader};
-use crate::store::rows::reads::{ReadKind, ReadQuery, ReadRow};
+use crate::store::rows::read_log::{ReadKind, ReadQuery, ReadRow};
 
 /// Rows of a page if the question does not say.
 const LIMIT: usize = 100;

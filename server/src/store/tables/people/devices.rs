@@ -165,10 +165,10 @@ pub fn touch(c: &Connection<'_>, seen: &[(DeviceNo, u64, i64)]) -> Result<(), St
     Ok(())
 }
 
-/// Remembers that a device was told of its user's cuts up to this one.
-pub fn note_told(c: &Connection<'_>, no: DeviceNo, cut: i64) -> Result<(), StoreError> {
+/// Notes that a device knows of its user's shortened grants up to this time.
+pub fn note_told(c: &Connection<'_>, no: DeviceNo, upto: i64) -> Result<(), StoreError> {
     c.prepare_cached("UPDATE devices SET told = greatest(told, ?2) WHERE device = ?1")?
-        .execute((no.0, cut))?;
+        .execute((no.0, upto))?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The rows of grants, and of what was granted before a grant was cut short.
+//! The rows of grants, and of grants as they were before they were shortened.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,19 @@ use gridledger_schema::wire::Grant;
 
 use super::areas;
 use crate::store::StoreError;
-use crate::store::rows::people::UserNo;
+use crate::store::rows::people::{ShortenedGrant, UserNo};
 use crate::store::rows::records::EventKind;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
-use crate::store::tables::locks::Locked;
 use crate::store::tables::marks;
+use crate::store::tables::row_locks::Locked;
 
 /// Reads a grant from columns role, area, valid_from, valid_to, starting at the first.
 fn grant(row: &Row) -> Result<Grant, SqlError> {
     Ok(Grant { role: row.get(0)?, area: AreaNo(row.get(1)?), from: row.get(2)?, to: row.get(3)? })
 }
 
-/// A user's grants, ended ones included.
-pub fn of(c: &Connection<'_>, user: UserNo) -> Result<Vec<Grant>, StoreError> {
+/// Reads a user's grants, ended ones included.
+pub fn read(c: &Connection<'_>, user: UserNo) -> Result<Vec<Grant>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT role, area, valid_from, valid_to FROM grants WHERE user = ?1 ORDER BY role, area, valid_from",
     )?;
@@ -27,19 +27,25 @@ pub fn of(c: &Connection<'_>, user: UserNo) -> Result<Vec<Grant>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What a user had been granted before it was cut short, and when it was.
-pub fn replaced(c: &Connection<'_>, user: UserNo) -> Result<Vec<(Grant, i64)>, StoreError> {
+/// Reads a user's shortened grants as they were before, the earliest first.
+pub fn read_shortened(c: &Connection<'_>, user: UserNo) -> Result<Vec<ShortenedGrant>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT role, area, valid_from, valid_to, replaced_at FROM replaced_grants WHERE user = ?1
          ORDER BY replaced_at",
     )?;
-    let rows = select.query_map([user.0], |row| Ok((grant(row)?, row.get(4)?)))?;
+    let rows =
+        select.query_map([user.0], |row| Ok(ShortenedGrant { grant: grant(row)?, at: row.get(4)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Adds a grant unless one that is held covers it; whether anything changed. A grant with the same beginning gets
-/// the new end.
-pub fn put(c: &Connection<'_>, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> Result<bool, StoreError> {
+/// Adds a grant unless a held one covers it, and returns whether anything changed. A held grant with the same
+/// beginning gets the new end.
+pub fn put(
+    c: &Connection<'_>,
+    user: UserNo,
+    grant: &Grant,
+    shortened: &mut Shortening,
+) -> Result<bool, StoreError> {
     let mut known = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM areas WHERE area = ?1)")?;
     if !known.query_row([grant.area.0], |row| row.get::<_, bool>(0))? {
         return Err(StoreError::Missing(format!("area {}", grant.area)));
@@ -61,13 +67,13 @@ pub fn put(c: &Connection<'_>, user: UserNo, grant: &Grant, cuts: &mut Cuts) -> 
     let ends = |to: Option<i64>| to.unwrap_or(i64::MAX);
     if let Some(before) = before.filter(|before| changed && ends(grant.to) < ends(*before)) {
         let old = Grant { to: before, ..grant.clone() };
-        cuts.note(c, user, &old)?;
+        shortened.keep_old(c, user, &old)?;
     }
     Ok(changed)
 }
 
-/// Ends what is held of a role at an area; whether anything was.
-pub fn end(
+/// Ends the grants of a role at an area, and returns whether there were any.
+pub fn end_role(
     c: &Connection<'_>,
     user: UserNo,
     role: &str,
@@ -78,18 +84,18 @@ pub fn end(
         "UPDATE grants SET valid_to = ?4
          WHERE user = ?1 AND role = ?2 AND area = ?3 AND valid_from = ?5 AND (valid_to IS NULL OR valid_to > ?4)",
     )?;
-    let mut cuts = Cuts::begin(c, now)?;
-    for held in of(c, user)? {
+    let mut shortened = Shortening::begin(c, now)?;
+    for held in read(c, user)? {
         let key = (user.0, role, area.0, at, held.from);
         if held.role == role && held.area == area && update.execute(key)? == 1 {
-            cuts.note(c, user, &held)?;
+            shortened.keep_old(c, user, &held)?;
         }
     }
-    cuts.log(c)
+    shortened.write_log(c)
 }
 
-/// The time of the latest change of rights or of the territory, ms since 1970; 0 for none.
-pub fn last_cut(c: &Connection<'_>) -> Result<i64, StoreError> {
+/// Reads the time of the latest change of rights or of the territory, ms since 1970; 0 for none.
+pub fn read_last_change(c: &Connection<'_>) -> Result<i64, StoreError> {
     let mut last = c.prepare_cached(
         "SELECT greatest(coalesce((SELECT max(replaced_at) FROM replaced_grants), 0),
                     coalesce((SELECT max(told_at) FROM territory_changes), 0))",
@@ -97,20 +103,20 @@ pub fn last_cut(c: &Connection<'_>) -> Result<i64, StoreError> {
     Ok(last.query_row((), |row| row.get(0))?)
 }
 
-/// The grants cut short in one transaction. They share a time that no other cut has.
-pub struct Cuts {
+/// The grants that one transaction shortens. They share a time that no other such transaction has.
+pub struct Shortening {
     at: i64,
     areas: BTreeSet<AreaNo>,
 }
 
-impl Cuts {
-    /// No cuts yet.
+impl Shortening {
+    /// Begins with no grants.
     pub fn begin(c: &Connection<'_>, now: i64) -> Result<Self, StoreError> {
-        Ok(Self { at: now.max(last_cut(c)? + 1), areas: BTreeSet::new() })
+        Ok(Self { at: now.max(read_last_change(c)? + 1), areas: BTreeSet::new() })
     }
 
-    /// Keeps what had been granted.
-    fn note(&mut self, c: &Connection<'_>, user: UserNo, old: &Grant) -> Result<(), StoreError> {
+    /// Keeps a grant as it was.
+    fn keep_old(&mut self, c: &Connection<'_>, user: UserNo, old: &Grant) -> Result<(), StoreError> {
         let mut insert = c.prepare_cached("INSERT INTO replaced_grants VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         insert.execute((user.0, &old.role, old.area.0, old.from, old.to, self.at))?;
         c.prepare_cached("UPDATE users SET rights_cut = ?2 WHERE user = ?1")?.execute((user.0, self.at))?;
@@ -118,8 +124,8 @@ impl Cuts {
         Ok(())
     }
 
-    /// Says in the log of each area concerned, and of those below, that rights changed; whether any did.
-    pub fn log(self, c: &Connection<'_>) -> Result<bool, StoreError> {
+    /// Writes to the log of each area concerned, and of those below it, that rights changed. Returns whether any did.
+    pub fn write_log(self, c: &Connection<'_>) -> Result<bool, StoreError> {
         let locked = Locked::everything(c)?;
         let mut told = BTreeSet::new();
         for area in &self.areas {

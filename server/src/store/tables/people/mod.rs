@@ -7,7 +7,7 @@ mod tokens;
 mod users;
 
 pub(super) use areas::{all as all_areas, ancestry, below, number as area_number, put as put_areas};
-pub(super) use grants::{last_cut, of as grants_of, replaced as replaced_of};
+pub(super) use grants::{read as read_grants, read_last_change, read_shortened as read_shortened_grants};
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId};
 use gridledger_schema::suite::Suite;
@@ -36,7 +36,7 @@ impl Store {
     }
 
     /// Makes or changes users and adds grants; returns (made, changed). A new password ends the user's refresh tokens.
-    /// A grant that ends earlier than before is cut, as by [`end_grant`](Self::end_grant). `now` is the server's
+    /// A grant that ends earlier than before is shortened, as by [`end_grant`](Self::end_grant). `now` is the server's
     /// clock, ms. All or nothing.
     pub fn put_users(&self, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
         let users = users.to_vec();
@@ -64,14 +64,14 @@ impl Store {
             let Some((mut admission, user)) = devices::admission(c, device)? else {
                 return Ok(None);
             };
-            admission.grants = grants::of(c, user)?;
+            admission.grants = grants::read(c, user)?;
             Ok(Some(admission))
         })
     }
 
     /// A user's grants.
     pub fn grants(&self, user: UserNo) -> Result<Vec<Grant>, StoreError> {
-        self.engine.read(|c| grants::of(c, user))
+        self.engine.read(|c| grants::read(c, user))
     }
 
     /// Ends a grant at `at` (ms); returns whether one was ended. What was granted before is kept, and the log of the area
@@ -85,12 +85,12 @@ impl Store {
         now: i64,
     ) -> Result<bool, StoreError> {
         let role = role.to_owned();
-        self.engine.write_alone(move |c| grants::end(c, user, &role, area, (at, now)))
+        self.engine.write_alone(move |c| grants::end_role(c, user, &role, area, (at, now)))
     }
 
-    /// Remembers that a device was told of its user's cuts up to this one.
-    pub fn note_told(&self, device: DeviceNo, cut: i64) -> Result<(), StoreError> {
-        self.engine.write_apart(move |c| devices::note_told(c, device, cut))
+    /// Notes that a device knows of its user's shortened grants up to this time.
+    pub fn note_told(&self, device: DeviceNo, upto: i64) -> Result<(), StoreError> {
+        self.engine.write_apart(move |c| devices::note_told(c, device, upto))
     }
 
     /// Revokes a user or takes that back; revoking ends every refresh token.

@@ -1,6 +1,6 @@
 //! The rows of users.
 
-use super::grants::{self, Cuts};
+use super::grants::{self, Shortening};
 use crate::store::StoreError;
 use crate::store::rows::people::{NewUser, User, UserNo};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
@@ -45,7 +45,7 @@ pub fn by_no(c: &Connection<'_>, no: UserNo) -> Result<Option<User>, StoreError>
 /// Makes or changes users and adds grants; returns (made, changed).
 pub fn put(c: &Connection<'_>, users: &[NewUser], now: i64) -> Result<(usize, usize), StoreError> {
     let (mut made, mut changed) = (0, 0);
-    let mut cuts = Cuts::begin(c, now)?;
+    let mut shortened = Shortening::begin(c, now)?;
     for user in users {
         let fresh = insert(c, user)?;
         let mut differs = !fresh && change(c, user)?;
@@ -54,12 +54,12 @@ pub fn put(c: &Connection<'_>, users: &[NewUser], now: i64) -> Result<(usize, us
             end_sessions(c, no)?;
         }
         for grant in &user.grants {
-            differs |= grants::put(c, no, grant, &mut cuts)?;
+            differs |= grants::put(c, no, grant, &mut shortened)?;
         }
         made += usize::from(fresh);
         changed += usize::from(differs && !fresh);
     }
-    cuts.log(c)?;
+    shortened.write_log(c)?;
     Ok((made, changed))
 }
 

@@ -69,7 +69,11 @@ fn written(writes: &Writes) -> impl Iterator<Item = AreaNo> + '_ {
 }
 
 /// Takes the locks. Nothing to do where no other write runs beside this one.
-pub(super) fn take(c: &Connection<'_>, push: &Push, discovered: &Discovered) -> Result<Locked, StoreError> {
+pub(super) fn take_row_locks(
+    c: &Connection<'_>,
+    push: &Push,
+    discovered: &Discovered,
+) -> Result<Locked, StoreError> {
     if c.is_alone() {
         return Locked::everything(c);
     }

@@ -8,7 +8,7 @@ use gridledger_schema::limits;
 use crate::cells;
 use crate::store::Store;
 use crate::store::StoreError;
-use crate::store::rows::reads::{NewRead, ReadKind, ReadQuery, ReadRow};
+use crate::store::rows::read_log::{NewRead, ReadKind, ReadQuery, ReadRow};
 use crate::store::sql::{Cell, Connection, Optional as _, Row, SqlError, ToCell as _};
 use crate::store::tables::chain;
 

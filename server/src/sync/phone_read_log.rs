@@ -1,4 +1,4 @@
-//! What phones bring: values seen with no signal. Rows come before anything else of a request and are written once.
+//! Writes the rows of the read log that a phone made without a connection, before anything else of its request and once.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use gridledger_schema::wire::Read;
 use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::people::{Device, User};
-use crate::store::rows::reads::{NewRead, ReadKind};
+use crate::store::rows::read_log::{NewRead, ReadKind};
 
-/// Writes what a device brought into the read log, as much as it may bring in a day; the number up to which it is kept, `None`
-/// if nothing is. The rest stays on the phone.
-pub fn keep(
+/// Writes a device's rows into the read log, up to the number of rows that a device may bring in a day. Returns the
+/// number of the last kept row, `None` if no row was kept. The rest stays on the phone.
+pub fn write_reads(
     service: &Service,
     (device, user): (&Device, &User),
     reads: Vec<Read>,
@@ -29,7 +29,7 @@ pub fn keep(
         .map(|read| {
             let (record_type, area) = match known.get(&read.record) {
                 Some(found) => found,
-                None => known.entry(read.record).or_insert(of_record(service, read.record)?),
+                None => known.entry(read.record).or_insert(read_type_and_area(service, read.record)?),
             };
             Ok(NewRead {
                 at: read.at,
@@ -40,8 +40,12 @@ pub fn keep(
                 kind: ReadKind::Offline,
                 subject: record_type.clone(),
                 area: *area,
-                fields: read.fields.into_iter().map(|name| cut(&name, limits::FIELD_NAME_CHARS)).collect(),
-                reason: mask::scrub(&cut(&read.reason, limits::REASON_CHARS)),
+                fields: read
+                    .fields
+                    .into_iter()
+                    .map(|name| truncate(&name, limits::FIELD_NAME_CHARS))
+                    .collect(),
+                reason: mask::scrub(&truncate(&read.reason, limits::REASON_CHARS)),
                 records: vec![read.record],
                 share: None,
             })
@@ -57,12 +61,12 @@ pub fn keep(
     Ok(kept)
 }
 
-/// A record's type and area; a record that the server does not have yet has neither.
-fn of_record(service: &Service, record: RecordId) -> Result<(String, Option<AreaNo>), StoreError> {
+/// Reads a record's type and area; a record that the server does not have yet has neither.
+fn read_type_and_area(service: &Service, record: RecordId) -> Result<(String, Option<AreaNo>), StoreError> {
     let record_type = service.store.type_of(record)?.unwrap_or_default();
     Ok((record_type, service.store.record_area(record)?))
 }
 
-fn cut(text: &str, most: usize) -> String {
+fn truncate(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
