@@ -8,7 +8,7 @@ use super::random;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Characters of a code, 5 bits each.
 const CHARS: usize = 12;
-/// Days a code is good for, if nobody says otherwise.
+/// Days a code is good for by default.
 pub const DAYS: u32 = 7;
 /// Days a code may be good for at most.
 pub const MOST_DAYS: u32 = 90;
@@ -21,7 +21,7 @@ pub fn make() -> Result<String, getrandom::Error> {
     Ok(groups.join("-"))
 }
 
-/// What is kept of a code, however it was typed; `None` if it cannot be one.
+/// The stored hash of a code, however it was typed; `None` if it cannot be one.
 pub fn hash(typed: &str) -> Option<[u8; 32]> {
     let mut digits = String::with_capacity(CHARS);
     for c in typed.chars().take(64).filter(|c| !c.is_whitespace() && !is_dash(*c)) {

@@ -1,11 +1,11 @@
-//! Why signing in could not be set up.
+//! The errors of setting up sign-in.
 
 use crate::store::StoreError;
 
-/// Why signing in could not be set up.
+/// The errors of setting up sign-in.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// The store said no.
+    /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The operating system gave no random bytes.

@@ -1,4 +1,4 @@
-//! How often one may try to sign in: each login and each address backs off after failures, in bounded memory.
+//! Limits on tries to sign in: each login and each address backs off after failures, in bounded memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,7 +9,7 @@ use crate::auth::network::network;
 
 /// Keys remembered of each kind.
 const KEYS: usize = 10_000;
-/// Failures are forgotten after so many ms without another.
+/// A failure is forgotten after this many ms without another.
 const MEMORY_MS: i64 = 15 * 60_000;
 /// A login's failures before it must wait: a person mistypes a few times.
 const LOGIN_FREE: u32 = 5;
@@ -30,7 +30,7 @@ pub struct LoginLimits {
 }
 
 impl LoginLimits {
-    /// Whether one may try at `now` (ms); otherwise how many ms to wait.
+    /// Whether a sign-in may be tried at `now` (ms); otherwise how many ms to wait.
     pub fn may_try(&self, login: &str, peer: Option<IpAddr>, now: i64) -> Result<(), i64> {
         let login = locked(&self.logins).wait(&login.to_owned(), now);
         let peer = peer.map_or(0, |peer| locked(&self.peers).wait(&network(peer), now));

@@ -1,7 +1,7 @@
-//! Who is asking: passwords, tokens, sessions, enrolment codes, and how often one may try.
+//! Signing in: passwords, tokens, sessions, enrolment codes, and limits on tries.
 //!
-//! Reading order: [`passwords`] checks one password, [`limits`] says how often, [`tokens`] signs and reads access tokens,
-//! [`codes`] enrol a phone; [`Auth`] holds what lives as long as the server.
+//! Reading order: [`passwords`] checks one password, [`limits`] bounds the tries, [`tokens`] signs and reads access
+//! tokens, [`codes`] enrol a phone; [`Auth`] holds what lives as long as the server.
 
 pub mod codes;
 mod error;

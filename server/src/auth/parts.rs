@@ -12,7 +12,7 @@ pub struct Auth {
     pub passwords: Passwords,
     /// Signs and reads access tokens.
     pub keys: Keys,
-    /// How often one may try.
+    /// Limits the tries.
     pub limits: LoginLimits,
 }
 

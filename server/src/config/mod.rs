@@ -17,7 +17,7 @@ pub const LEAST_FREE_MIB: u64 = 256;
 /// Jobs that share a commit at most, unless a deployment says otherwise.
 pub const COMMIT_GROUP: usize = 256;
 
-/// What the names of environment variables begin with.
+/// The prefix of environment variables.
 const PREFIX: &str = "GRIDLEDGER_";
 /// Variables of that beginning that are not settings of the server. The last ones are the tests' own.
 const NOT_SETTINGS: [&str; 10] =
@@ -69,7 +69,7 @@ pub struct Settings {
     pub timezone: Zone,
     /// `text` or `json`.
     pub log_format: LogFormat,
-    /// What is logged, as `tracing` directives (`info`, `warn,gridledger_server=debug`).
+    /// The log filter, as `tracing` directives (`info`, `warn,gridledger_server=debug`).
     pub log_level: String,
     /// The bearer token that reads /metrics; without one only this machine does.
     pub metrics_token: Option<Secret>,
@@ -200,7 +200,7 @@ pub enum ConfigError {
     Unfit {
         /// The setting.
         key: String,
-        /// What it takes.
+        /// The values it takes.
         wanted: &'static str,
         /// The file, or the environment.
         place: String,

@@ -14,12 +14,12 @@ use crate::service::Service;
 use crate::store::StoreError;
 use crate::store::rows::records::{AreaHead, ErasureRow, EventKind, EventRow, Source, Writes};
 
-/// What happens to the record.
+/// The change to a record.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     /// These fields go, each as far as it was written up to a time.
     Fields(Vec<(String, i64)>),
-    /// What is due goes.
+    /// The fields that are due go.
     Due,
     /// The whole record goes.
     Everything,
@@ -27,7 +27,7 @@ pub(super) enum Change {
     Again,
 }
 
-/// What came of it.
+/// The result of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Done {
     /// A new generation began at this position.
@@ -112,8 +112,8 @@ impl Plan<'_> {
         Ok((Done::Begun(seq), writes))
     }
 
-    /// Erases what was said of a record that never came to be: refused entries alone are about it. No log tells of that:
-    /// nobody but their author ever had them.
+    /// Erases the content about a record that never came to be: only refused entries are about it. No log tells of
+    /// that, because only their author ever had them.
     fn never_made(&self, source: &mut dyn Source, change: &Change) -> Result<(Done, Writes), StoreError> {
         let fields = match change {
             Change::Everything => &[][..],

@@ -21,36 +21,37 @@ pub use crate::record::wiping::Reason;
 pub use retention::{Retained, retain};
 pub use rules::renew;
 
-/// What is to be erased.
+/// An erasure that was asked for.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The record.
     pub record: RecordId,
     /// These fields; none for the whole record.
     pub fields: Vec<String>,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The login of who asks.
+    /// The login of the person who asks.
     pub by: String,
     /// When it was asked for, ms since 1970.
     pub asked_at: i64,
 }
 
-/// A refused entry, what it said is to be erased.
+/// A refused entry whose content is to be erased.
 #[derive(Clone, Debug)]
 pub struct WantedEntry {
     /// The feed and the number.
     pub entry: (FeedId, u64),
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The login of who asks.
+    /// The login of the person who asks.
     pub by: String,
     /// When it was asked for, ms since 1970.
     pub asked_at: i64,
 }
 
-/// Erases fields of a record, or the whole; of a record that never came to be what refused entries said of it. Returns the position that tells of it, in the log of the record's area.
-/// What was erased before is not erased again: the position is then that of the first time.
+/// Erases fields of a record, or the whole record. If the record never came to be, it erases the content of the refused
+/// entries about it. Returns the position that tells of it, in the log of the record's area. An earlier erasure is not
+/// repeated: the position is then that of the first time.
 pub fn erase(service: &Service, wanted: &Wanted) -> Result<u64, ReadError> {
     check(service, wanted)?;
     let change = if wanted.fields.is_empty() {
@@ -82,7 +83,7 @@ pub fn begin(service: &Service, record: RecordId) -> Result<u64, ReadError> {
     }
 }
 
-/// Erases what one refused entry said. Its number, its hash and the verdict stay.
+/// Erases the content of one refused entry. Its number, its hash and the verdict stay.
 pub fn erase_refused(service: &Service, wanted: &WantedEntry) -> Result<(), ReadError> {
     let (feed, n) = wanted.entry;
     let unknown = || ReadError::refused(Code::NotFound, "no such refused entry");

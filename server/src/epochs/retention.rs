@@ -1,4 +1,4 @@
-//! Retention: what is due goes, record by record. Runs daily beside the service, in small batches.
+//! Retention: erases due fields, record by record. Runs daily beside the service, in small batches.
 
 use gridledger_schema::limits;
 
@@ -10,12 +10,12 @@ use crate::store::StoreError;
 /// Records looked at in one batch: what a writer waits for at most is one of them.
 const BATCH: usize = 200;
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Retained {
     /// Records looked at.
     pub looked_at: u64,
-    /// Of those, records of which something was (or would be) erased.
+    /// Records among them that lost (or would lose) something.
     pub erased: u64,
     /// Refused and displaced entries whose content went (or would go).
     pub evidence: u64,
@@ -54,7 +54,7 @@ pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> 
                 }
             }
         }
-        // What fails stays due: a batch of nothing else would go round for ever.
+        // A failed record stays due: a batch of failed records alone would go round for ever.
         if told.looked_at - before.0 == told.failed - before.1 {
             told.evidence = end_evidence(service)?;
             service.store.scrub()?;
@@ -63,7 +63,7 @@ pub fn retain(service: &Service, dry_run: bool) -> Result<Retained, StoreError> 
     }
 }
 
-/// Takes away what refused and displaced entries said, once its time is up.
+/// Erases the content of refused and displaced entries, once its time is up.
 fn end_evidence(service: &Service) -> Result<u64, StoreError> {
     let (mut ended, now) = (0, service.trusted_now()?);
     loop {
@@ -79,7 +79,7 @@ fn evidence_upto(now: i64) -> i64 {
     now.saturating_sub(limits::EVIDENCE_MS)
 }
 
-/// Erases what is due of one record, and has it looked at again when something else is.
+/// Erases the due fields of one record, and notes when the next field is due.
 fn settle(service: &Service, wanted: &Wanted) -> Result<bool, StoreError> {
     let done = make(service, wanted, Change::Due)?;
     if let Done::Begun(_) = done {

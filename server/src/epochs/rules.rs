@@ -1,4 +1,4 @@
-//! Rules: records whose generation was derived under other rules than these begin the next.
+//! Renewal: records whose generation was derived under other rules than these begin the next.
 
 use gridledger_core::document::RULES_VERSION;
 
@@ -10,8 +10,8 @@ use crate::store::StoreError;
 /// Records of one batch.
 const BATCH: usize = 200;
 
-/// Has every record of other rules begin a new generation; how many did. A record that is written to begins it by
-/// itself, so this may run beside the service, and be broken off and begun again.
+/// Begins a new generation of every record of other rules, and returns how many. A record that is written to begins it
+/// by itself, so this may run beside the service, and be broken off and begun again.
 pub fn renew(service: &Service) -> Result<u64, StoreError> {
     let (mut renewed, mut after) = (0, None);
     loop {

@@ -10,14 +10,18 @@ use super::{Plan, Stop, refuse};
 use crate::store::StoreError;
 use crate::store::rows::records::{CheckedSegment, SignedEntry};
 
-/// Why a segment was stopped.
+/// The refusal that stops a segment whose entries wait for the recovery.
 pub(super) fn waits() -> Refusal {
     Refusal::new(Code::Recovering, "its turn comes when others have offered what they hold")
 }
 
 impl Plan<'_> {
-    /// Gives an entry the verdict that a receipt proves, and has one wait whose turn has not come.
-    pub(super) fn verdict_of_before(&mut self, segment: &CheckedSegment, entry: &Entry) -> Result<(), Stop> {
+    /// Gives an entry the verdict that a receipt proves, or makes it wait until its turn comes.
+    pub(super) fn repeat_proven_verdict(
+        &mut self,
+        segment: &CheckedSegment,
+        entry: &Entry,
+    ) -> Result<(), Stop> {
         let Some(again) = &segment.again else {
             return Ok(());
         };
@@ -38,7 +42,7 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Whether something that an entry from before was made on is not here.
+    /// Whether an entry from before the restore builds on something that is not here.
     fn lacks_ground(&mut self, segment: &CheckedSegment, entry: &Entry) -> Result<bool, Stop> {
         let (feed, Target::Edit { record }) = (segment.feed.feed, &entry.target) else {
             return Ok(false);
@@ -53,7 +57,7 @@ impl Plan<'_> {
                 self.records.insert(*record, working);
                 Ok(lacks)
             }
-            // What its own author's refused entry would have created does not come.
+            // A record that its own author's refused entry would have created does not come.
             Err(Stop::Refused(_)) => Ok(!is_own(*record, feed, entry.n)),
             Err(stop) => Err(stop),
         }
@@ -61,7 +65,7 @@ impl Plan<'_> {
 
     /// Keeps an entry that was stored once, where another took its place after the restore: its author appends it to
     /// another feed, and what was signed here stays as evidence.
-    pub(super) fn displaced(
+    pub(super) fn keep_displaced(
         &mut self,
         segment: &CheckedSegment,
         signed: &SignedEntry,

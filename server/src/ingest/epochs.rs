@@ -1,5 +1,5 @@
-//! Epochs that begin while a push is decided: consent that was withdrawn, histories grown long, rules grown old. And
-//! what was erased before beats whoever did not know.
+//! Generations that begin while a push is decided: consent was withdrawn, a history grew long, rules grew old. An
+//! earlier erasure beats an author who did not know of it.
 
 use gridledger_core::document::RULES_VERSION;
 use gridledger_core::epoch::Erasure;
@@ -15,12 +15,17 @@ use crate::record::working::Working;
 use crate::store::StoreError;
 use crate::store::rows::records::{ErasureRow, EventKind, EventRow};
 
-/// How many times as many operations a record may hold whose author was interrupted.
+/// The factor on the limit of operations for a record whose author was interrupted.
 const HALTED_TIMES: u64 = 4;
 
 impl Plan<'_> {
     /// Refuses what an erasure beats, and forgets its bytes: they hold what had to go.
-    pub(super) fn not_erased(&mut self, working: &Working, feed: FeedId, entry: &Entry) -> Result<(), Stop> {
+    pub(super) fn refuse_erased(
+        &mut self,
+        working: &Working,
+        feed: FeedId,
+        entry: &Entry,
+    ) -> Result<(), Stop> {
         if working.row.erased {
             self.forget = true;
             return Err(refuse(Code::Erased, "the record was erased"));
@@ -36,7 +41,7 @@ impl Plan<'_> {
 
     /// A record whose generation was derived under other rules begins the next: no entry is derived under rules that
     /// are not its generation's.
-    pub(super) fn under_these_rules(&mut self, working: &mut Working) -> Result<(), Stop> {
+    pub(super) fn renew_old_rules(&mut self, working: &mut Working) -> Result<(), Stop> {
         if working.row.entries == 0 || working.row.rules == RULES_VERSION {
             return Ok(());
         }
@@ -46,7 +51,7 @@ impl Plan<'_> {
     }
 
     /// An entry that withdraws consent has what depended on it erased, at once and with it.
-    pub(super) fn withdrawn(
+    pub(super) fn erase_withdrawn(
         &mut self,
         working: &mut Working,
         record_type: &RecordType,
@@ -101,7 +106,7 @@ impl Plan<'_> {
         for working in self.records.values_mut() {
             working.settle()?;
         }
-        // What an author goes on writing in the next request is made on this generation.
+        // An interrupted author goes on writing on this generation in the next request.
         let operations = limits::EPOCH_OPERATIONS * if self.halted { HALTED_TIMES } else { 1 };
         let mut records = self.records.iter();
         let long = records.find(|(_, working)| is_long(working, operations));
@@ -109,7 +114,7 @@ impl Plan<'_> {
             return Ok(());
         };
         if let Some(mut working) = self.records.remove(&record) {
-            // What cannot begin anew goes on: it has room left.
+            // A record that cannot begin a new generation goes on in the old one, which has room left.
             let _ = self.begin(&mut working, &[]);
             self.records.insert(record, working);
         }
@@ -151,7 +156,7 @@ impl Plan<'_> {
 /// Whether a record's generation has grown so long that the next is to begin.
 fn is_long(working: &Working, operations: u64) -> bool {
     let (entries, bytes) = working.since();
-    // Nothing is won where the base itself is what is large.
+    // A new generation wins nothing if the base itself is large.
     let large = working.bytes() >= limits::EPOCH_BYTES && bytes >= limits::EPOCH_BYTES / 4;
     let (all, since) = working.operations_since();
     let slow = all >= operations && since >= operations / 4;

@@ -1,6 +1,6 @@
-//! Where a new record is to be: in the area its author named, or, if that one was split or closed since the author looked,
-//! in the successor that the plan's rule gives it to. Its id is the same either way, and nothing is refused because a
-//! grid is no more.
+//! The place of a new record: the area its author named, or, if that one was split or closed since the author looked,
+//! the successor that the plan's rule chooses. The record's id is the same either way, and nothing is refused because a
+//! grid is gone.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -67,7 +67,7 @@ impl Walk {
 
 impl Plan<'_> {
     /// The area in which the record that `entry` creates is to be.
-    pub(super) fn home_of(&mut self, feed: FeedId, entry: &Entry) -> Result<AreaNo, StoreError> {
+    pub(super) fn find_home(&mut self, feed: FeedId, entry: &Entry) -> Result<AreaNo, StoreError> {
         let Target::Create { record_type, area } = &entry.target else {
             return Ok(AreaNo(0));
         };
@@ -102,7 +102,7 @@ impl Plan<'_> {
         Ok(found)
     }
 
-    /// Where the rule, or what the record refers to, puts it; `None` if neither says.
+    /// The area that the rule, or a record it refers to, gives it; `None` if neither gives one.
     fn goes(
         &mut self,
         (rule, walk): (&Rule<'_>, &mut Walk),
@@ -120,7 +120,7 @@ impl Plan<'_> {
             .map_or_else(Vec::new, |record_type| references(record_type, view));
         next.extend(self.homes.get(&record));
         for next in next.into_iter().take_while(|_| hops > 0) {
-            let found = self.place_of((rule, &mut *walk), next, hops - 1)?;
+            let found = self.find_place((rule, &mut *walk), next, hops - 1)?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -128,9 +128,9 @@ impl Plan<'_> {
         Ok(None)
     }
 
-    /// Where a record that another refers to is, if that is one of the rule's areas; one that still waits to be moved
-    /// goes by the rule itself.
-    fn place_of(
+    /// The area of a record that another refers to, if it is one of the rule's areas. A record that still waits to be
+    /// moved goes by the rule itself.
+    fn find_place(
         &mut self,
         (rule, walk): (&Rule<'_>, &mut Walk),
         record: RecordId,
@@ -160,7 +160,7 @@ impl Plan<'_> {
         Ok(found)
     }
 
-    /// A record as it is for this push.
+    /// Reads a record as it is for this push.
     fn near(&mut self, record: RecordId) -> Result<Option<Rc<Near>>, StoreError> {
         let schema = self.schema;
         if let Some(working) = self.records.get_mut(&record) {
@@ -191,7 +191,7 @@ impl Plan<'_> {
     }
 }
 
-/// What a creating entry puts, as a view would show it.
+/// The fields that a creating entry puts, as a view would show them.
 fn written(entry: &Entry) -> Map<String, Value> {
     let put = |intent: &gridledger_schema::entry::Intent| match &intent.op {
         Op::Put { value } => Some((intent.field.clone(), value.clone())),

@@ -27,18 +27,18 @@ impl Plan<'_> {
         area: AreaNo,
         cursor: u64,
     ) -> Result<(Arc<AreaTree>, Option<Arc<AreaTree>>), StoreError> {
-        let now = self.tree_of(area, i64::MAX)?;
+        let now = self.read_tree(area, i64::MAX)?;
         let goes_on = |info: &AreaInfo| info.edges.iter().all(|edge| edge.to.is_none());
         if now.iter().all(goes_on) {
             return Ok((now, None));
         }
         let told = self.source.last_event(area, EventKind::Rights, cursor)?;
         let (told, grace) = (told.map_or(0, |event| event.at), self.now - limits::RIGHTS_GRACE_MS);
-        let late = (told < grace).then(|| self.tree_of(area, told)).transpose()?;
-        Ok((self.tree_of(area, told.max(grace))?, late))
+        let late = (told < grace).then(|| self.read_tree(area, told)).transpose()?;
+        Ok((self.read_tree(area, told.max(grace))?, late))
     }
 
-    pub(super) fn tree_of(&mut self, area: AreaNo, known: i64) -> Result<Arc<AreaTree>, StoreError> {
+    pub(super) fn read_tree(&mut self, area: AreaNo, known: i64) -> Result<Arc<AreaTree>, StoreError> {
         let tree = match self.trees.entry((area, known)) {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => slot.insert(AreaTree::new(self.source.ancestry(area, known)?).into()),

@@ -54,7 +54,7 @@ pub fn decider_in_zone(schema: Arc<SchemaSet>, zone: Zone) -> Arc<Decide> {
     watched_in_zone(schema, zone, Watch::machine())
 }
 
-/// … with a clock of the caller's, who is told what each push cost.
+/// As [`decider`], with the caller's clock; the caller is told what each push cost.
 pub fn watched(schema: Arc<SchemaSet>, watch: Watch) -> Arc<Decide> {
     watched_in_zone(schema, Zone::default(), watch)
 }
@@ -82,11 +82,11 @@ fn decide(
 ) -> (Result<(Writes, Vec<SegmentVerdict>), StoreError>, Cost) {
     let meter = Meter::new(&watch.clock);
     let decided =
-        Plan::of((schema, zone), &mut Metered { source, meter: &meter }, push, (&meter, eager)).decide(push);
+        Plan::new((schema, zone), &mut Metered { source, meter: &meter }, push, (&meter, eager)).decide(push);
     (decided, meter.cost())
 }
 
-/// Why the rest of a push is not decided now.
+/// The refusal for the rest of a push that is not decided now.
 fn comes_again() -> Refusal {
     Refusal::new(Code::Busy, "the rest comes with the next request")
 }
@@ -95,7 +95,7 @@ fn refuse(code: Code, rule: &str) -> Stop {
     Stop::Refused(Refusal::new(code, rule))
 }
 
-/// Why an entry of the future is not looked at yet.
+/// The refusal for an entry whose time is still ahead.
 fn ahead(entry: &Entry, now: i64, zone: &Zone) -> Refusal {
     let (at, here) = (zone.write_minute(entry.at), zone.write_minute(now));
     let rule = format!("entry {} is of {at}; here it is {here}", entry.n);
@@ -110,7 +110,7 @@ struct Plan<'a> {
     /// Whether each change is merged at once.
     eager: bool,
     now: i64,
-    /// Of each feed that this push has decided entries of: the last.
+    /// The last entry that this push decided, by feed.
     heads: HashMap<FeedId, (u64, EntryHash)>,
     records: BTreeMap<RecordId, Working>,
     areas: HashMap<AreaNo, Option<AreaHead>>,
@@ -134,7 +134,7 @@ struct Plan<'a> {
     forget: bool,
     /// The cursor that the entry being decided claims; it is judged by what its device was sent, which may be less.
     claimed: u64,
-    /// What this push brought in feeds, and what their devices had brought on this day before.
+    /// The amounts this push brought by feed, and what their devices had brought on this day before.
     spent: HashMap<FeedId, Spent>,
     spent_before: HashMap<Option<DeviceNo>, Spent>,
     /// Whether users read only some records of areas.
@@ -143,7 +143,7 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn of(
+    fn new(
         (schema, zone): (&'a SchemaSet, &'a Zone),
         source: &'a mut dyn Source,
         push: &'a Push,
@@ -167,7 +167,7 @@ impl<'a> Plan<'a> {
             near: HashMap::new(),
             types: HashMap::new(),
             logins: HashSet::new(),
-            prepared: Prepared::of(push),
+            prepared: Prepared::new(push),
             halted: false,
             forget: false,
             claimed: 0,
@@ -215,15 +215,16 @@ impl Plan<'_> {
             self.meter.entry(signed);
             looked_at += 1;
             if n <= held {
-                // What both sides hold alike ends before this one: so far the feed is decided for this writer.
+                // The common prefix of both sides ends before this entry: so far the feed is decided for this
+                // writer.
                 if !self.repeat(feed, signed, &mut verdict)? {
                     if self.repeat_retimed(segment, (n, held), &mut verdict)? {
                         break;
                     }
-                    self.displaced(segment, signed)?;
+                    self.keep_displaced(segment, signed)?;
                     let rule = format!("entry {n} was another before");
                     verdict.stopped = Some(Refusal::new(Code::FeedForked, rule));
-                    (verdict.n, verdict.hash) = (n - 1, self.hash_of(feed, n - 1)?);
+                    (verdict.n, verdict.hash) = (n - 1, self.read_hash(feed, n - 1)?);
                     break;
                 }
                 (verdict.n, verdict.hash) = (n, signed.hash);
@@ -234,12 +235,12 @@ impl Plan<'_> {
                     Some(Refusal::new(Code::FeedGap, format!("entry {} comes first", verdict.n + 1)));
                 break;
             }
-            if let Some(enough) = self.brought(segment, signed)? {
+            if let Some(enough) = self.count_entry(segment, signed)? {
                 verdict.stopped = Some(enough);
                 break;
             }
             let judged = self
-                .verdict_of_before(segment, &signed.entry)
+                .repeat_proven_verdict(segment, &signed.entry)
                 .and_then(|()| self.entry(segment, &signed.entry, signed.body.len()));
             let refusal = match judged {
                 Ok(()) => None,
@@ -266,7 +267,7 @@ impl Plan<'_> {
             (verdict.n, verdict.hash) = (n, signed.hash);
         }
         if looked_at == 0 && verdict.stopped.is_some() {
-            // Nothing is known of what both sides hold.
+            // No common prefix is known.
             (verdict.n, verdict.hash) = (0, EntryHash::ZERO);
         }
         if verdict.n > held {
@@ -312,7 +313,7 @@ impl Plan<'_> {
     }
 
     /// The hash of an entry decided before.
-    fn hash_of(&mut self, feed: FeedId, n: u64) -> Result<EntryHash, StoreError> {
+    fn read_hash(&mut self, feed: FeedId, n: u64) -> Result<EntryHash, StoreError> {
         let mut here = self.writes.entries.iter();
         if let Some((_, known, _)) = here.find(|(of, known, _)| *of == feed && known.entry.n == n) {
             return Ok(known.hash);
@@ -325,11 +326,11 @@ impl Plan<'_> {
         let feed = segment.feed.feed;
         let record = entry.record(feed);
         let mut working = self.take_record(feed, entry)?;
-        // Where a clock says what was seen, the cursor may be of another generation.
+        // If a clock says what was seen, the cursor may be of another generation.
         self.claimed = if segment.saw(entry.n).is_some() { 0 } else { entry.cursor };
-        let entry = &*self.as_sent(&mut working, segment, entry)?;
+        let entry = &*self.limit_to_sent(&mut working, segment, entry)?;
         let result = self
-            .not_erased(&working, feed, entry)
+            .refuse_erased(&working, feed, entry)
             .and_then(|()| self.entry_in(&mut working, segment, entry, bytes));
         self.meter.work(working.take_spent());
         // A record that the entry would have created is only there if it was stored.
@@ -356,7 +357,7 @@ impl Plan<'_> {
                 return Err(Stop::Ahead);
             }
         }
-        self.under_these_rules(working)?;
+        self.renew_old_rules(working)?;
         self.entry_on(working, segment, entry, bytes)
     }
 
@@ -367,7 +368,7 @@ impl Plan<'_> {
         }
         match &entry.target {
             Target::Create { record_type, area } => {
-                let home = self.home_of(feed, entry)?;
+                let home = self.find_home(feed, entry)?;
                 let mut working = Working::new(record, record_type, *area).at_home(home);
                 working.eager = self.eager;
                 Ok(working)
@@ -391,11 +392,12 @@ impl Plan<'_> {
         entry: &Entry,
         bytes: usize,
     ) -> Result<(), Stop> {
-        let known = self.area_known(working, entry.cursor)?;
-        // What was stored once was judged then; a log that was lost cannot say any more what its author had seen.
+        let known = self.find_known_area(working, entry.cursor)?;
+        // An entry that was stored once was judged then. A log that was lost cannot say any more what its author
+        // had seen.
         let was_stored = segment.was_stored(entry.n);
         if !was_stored {
-            self.can_have_seen(segment, known)?;
+            self.check_seen(segment, known)?;
         }
         if working.bytes() + bytes as u64 > limits::RECORD_BYTES {
             let rule = format!("at most {} bytes a record", limits::RECORD_BYTES);
@@ -406,8 +408,8 @@ impl Plan<'_> {
             record_type.ok_or_else(|| refuse(Code::TypeUnknown, "no such record type"))?.clone();
         let feed = segment.feed.feed;
         let own = Own { feed, before: &segment.heard.before };
-        let seen = self.seen_by(working, segment, &own, entry)?;
-        // Before anything forks: judging does, where a rule looks at what the author had seen.
+        let seen = self.find_seen(working, segment, &own, entry)?;
+        // This comes before anything forks: judging forks where a rule looks at what the author had seen.
         if faults::is_planted("15") {
             working.forget_branches();
         }
@@ -416,7 +418,7 @@ impl Plan<'_> {
             check_fit(&record_type, entry)?;
         } else {
             self.check(working, &record_type, (segment, known), entry, &seen)?;
-            self.names_what_is_there(working, &record_type, entry)?;
+            self.check_names(working, &record_type, entry)?;
         }
         let made_on = match self.prepared.take(feed, entry) {
             Some(documents) if working.row.entries == 0 => {
@@ -436,7 +438,7 @@ impl Plan<'_> {
         let at = clock::shown_time(entry.at, self.now);
         working.logged(&line, &segment.feed.author, at, bytes);
         self.writes.log.push((working.row.area, line));
-        self.withdrawn(working, &record_type, feed, entry)
+        self.erase_withdrawn(working, &record_type, feed, entry)
     }
 
     /// The next position of the log of a record's area. A new record whose author named another area crosses over at once.
@@ -462,8 +464,8 @@ impl Plan<'_> {
         Ok(crossing.arrived)
     }
 
-    /// The area a record was in for somebody who had seen it up to a position: of one that moved since, the area before.
-    fn area_known(&mut self, working: &Working, cursor: u64) -> Result<AreaNo, StoreError> {
+    /// The area a record was in for an author who had seen it up to a position: if it moved since, the area before.
+    fn find_known_area(&mut self, working: &Working, cursor: u64) -> Result<AreaNo, StoreError> {
         let row = &working.row;
         if let Some(named) = working.named {
             return Ok(named);
@@ -479,7 +481,7 @@ impl Plan<'_> {
     }
 
     /// An entry cannot have seen more of an area's log than there is, nor more than its device was given.
-    fn can_have_seen(&mut self, segment: &CheckedSegment, area: AreaNo) -> Result<(), Stop> {
+    fn check_seen(&mut self, segment: &CheckedSegment, area: AreaNo) -> Result<(), Stop> {
         if self.claimed > self.area(area)? {
             return Err(refuse(Code::SeenImpossible, "the area's log is not that long"));
         }

@@ -1,5 +1,5 @@
-//! What an entry names must be there: records of the right type, and people who have a login. A record that the same push
-//! created before counts.
+//! Checks that what an entry names is there: records of the right type, and people who have a login. A record that the
+//! same push created before counts.
 
 use gridledger_core::references::{Named, list_in_entry};
 use gridledger_schema::entry::Entry;
@@ -11,8 +11,8 @@ use crate::record::working::Working;
 use crate::store::StoreError;
 
 impl Plan<'_> {
-    /// Refuses an entry that names nobody, or a record of another type.
-    pub(super) fn names_what_is_there(
+    /// Refuses an entry that names an unknown login, or a record of another type.
+    pub(super) fn check_names(
         &mut self,
         working: &Working,
         record_type: &RecordType,

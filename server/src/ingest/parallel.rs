@@ -49,7 +49,7 @@ pub(super) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    pub(super) fn of(push: &'a Push) -> Self {
+    pub(super) fn new(push: &'a Push) -> Self {
         let mut waiting: VecDeque<_> = push.segments.iter().flat_map(new_records).collect();
         if waiting.len() < FEW {
             waiting.clear();

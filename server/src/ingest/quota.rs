@@ -1,5 +1,5 @@
-//! What one device may bring in a day. Nothing of it is lost: entries beyond the quota stay on the phone until tomorrow, and
-//! the words of refused entries beyond theirs stay on the phone alone.
+//! The daily quota of a device. Nothing is lost: entries beyond the quota stay on the phone until tomorrow, and the
+//! content of refused entries beyond their quota stays on the phone alone.
 
 use std::collections::hash_map::Entry as Slot;
 
@@ -12,13 +12,13 @@ use crate::store::StoreError;
 use crate::store::rows::records::{CheckedSegment, SignedEntry, Spent};
 
 impl Plan<'_> {
-    /// Counts an entry that is to be decided; the reason why it has to come another day, if its device has brought enough.
-    pub(super) fn brought(
+    /// Counts an entry that is to be decided. Returns a refusal for today if its device has used up its quota.
+    pub(super) fn count_entry(
         &mut self,
         segment: &CheckedSegment,
         signed: &SignedEntry,
     ) -> Result<Option<Refusal>, StoreError> {
-        // What the server writes itself, and what it lost, is not the device's doing.
+        // Entries that the server writes itself, or that it lost, do not count against the device.
         if segment.feed.device.is_none() || segment.was_stored(signed.entry.n) {
             return Ok(None);
         }
@@ -35,7 +35,7 @@ impl Plan<'_> {
         Ok(None)
     }
 
-    /// Whether the words of an entry that is in no log are kept as well.
+    /// Whether the content of an entry that is in no log is kept as well.
     pub(super) fn keeps_words(
         &mut self,
         segment: &CheckedSegment,
@@ -51,7 +51,7 @@ impl Plan<'_> {
         Ok(keeps)
     }
 
-    /// What the device had brought on this day before this push.
+    /// The amounts that the device had brought on this day before this push.
     fn spent_before(&mut self, segment: &CheckedSegment) -> Result<Spent, StoreError> {
         let day = self.day();
         match self.spent_before.entry(segment.feed.device) {
@@ -65,7 +65,7 @@ impl Plan<'_> {
         self.now.div_euclid(DAY_MS)
     }
 
-    /// Has what was brought counted.
+    /// Hands the counts of this push to the writes.
     pub(super) fn count_spent(&mut self) {
         let day = self.day();
         let spent = std::mem::take(&mut self.spent).into_iter();

@@ -19,7 +19,8 @@ impl Plan<'_> {
         (first, held): (u64, u64),
         verdict: &mut SegmentVerdict,
     ) -> Result<bool, StoreError> {
-        // What a receipt proves to have been stored under its own time has another one's place here: that is evidence.
+        // If a receipt proves that this entry was stored under its own time, another one has its place here: that
+        // is evidence.
         let is_evidence = segment.was_stored(first);
         if !segment.heard.corrects || is_evidence || faults::is_planted("retimed") {
             return Ok(false);
@@ -52,7 +53,7 @@ impl Plan<'_> {
         let Some(body) = self.source.body(feed, entry.n)? else {
             return Ok(None);
         };
-        // One that lost what it said can be compared with nothing.
+        // An entry without its content cannot be compared.
         let Ok(known) = canonical::decode(&body) else {
             return Ok(None);
         };

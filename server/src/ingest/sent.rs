@@ -20,26 +20,27 @@ use gridledger_core::handlers::handlers;
 impl Plan<'_> {
     /// The entry with the cursor that its device can have had. An entry that claims more is judged as having seen less: it
     /// overrules nothing that its author was not sent.
-    pub(super) fn as_sent<'e>(
+    pub(super) fn limit_to_sent<'e>(
         &mut self,
         working: &mut Working,
         segment: &CheckedSegment,
         entry: &'e Entry,
     ) -> Result<Cow<'e, Entry>, Stop> {
-        // Where a clock says what was seen, the cursor may be of another generation.
+        // If a clock says what was seen, the cursor may be of another generation.
         if segment.saw(entry.n).is_some() {
             return Ok(Cow::Borrowed(entry));
         }
-        let seen = self.sent_upto(working, segment, (entry, entry.cursor))?;
+        let seen = self.find_last_sent(working, segment, (entry, entry.cursor))?;
         if seen >= entry.cursor {
             return Ok(Cow::Borrowed(entry));
         }
         Ok(Cow::Owned(Entry { cursor: seen, ..entry.clone() }))
     }
 
-    /// What the author of an entry had seen: by its cursor, or by the clock that came along. A clock is believed of a record that
-    /// the author's device can have been given, under whichever generation; of another one, its author had seen nothing.
-    pub(super) fn seen_by(
+    /// The changes that the author of an entry had seen: by its cursor, or by the clock that came along. The clock is
+    /// believed for a record that the author's device can have been given, under any generation. For another record,
+    /// the author had seen nothing.
+    pub(super) fn find_seen(
         &mut self,
         working: &mut Working,
         segment: &CheckedSegment,
@@ -49,7 +50,7 @@ impl Plan<'_> {
         let Some(clock) = segment.saw(entry.n) else {
             return Ok(working.seen(self.source, own, entry)?);
         };
-        if self.sent_upto(working, segment, (entry, u64::MAX))? > 0 {
+        if self.find_last_sent(working, segment, (entry, u64::MAX))? > 0 {
             return Ok(working.seen_by_clock(own.feed, entry, clock)?);
         }
         let of_nothing = Entry { cursor: 0, ..entry.clone() };
@@ -57,7 +58,7 @@ impl Plan<'_> {
     }
 
     /// The highest position up to one claimed at which an entry's device can have been sent the record.
-    fn sent_upto(
+    fn find_last_sent(
         &mut self,
         working: &mut Working,
         segment: &CheckedSegment,
@@ -110,7 +111,7 @@ impl Plan<'_> {
         }
         let grants = grants.clone();
         let shortened = self.source.shortened_grants(user)?;
-        let (tree, since) = (self.tree_of(area, i64::MAX)?, self.now - limits::RIGHTS_GRACE_MS);
+        let (tree, since) = (self.read_tree(area, i64::MAX)?, self.now - limits::RIGHTS_GRACE_MS);
         let whole = |grant: &Grant, until: Option<i64>| {
             let role = self.schema.role(&grant.role);
             role.is_some_and(|role| role.scope == Scope::Area)

@@ -1,8 +1,8 @@
-//! What deciding a push costs, counted and timed, and when that is enough.
+//! The cost of deciding a push, counted and timed, and its limit.
 //!
 //! A push holds the writer while it is decided and written. When it has used up [`limits::PUSH_MS`], or
-//! [`limits::PUSH_WORK`] where a clock says nothing, it ends: what is decided is kept, the rest comes with the next request.
-//! The time to write is part of it. It is estimated by what reading took.
+//! [`limits::PUSH_WORK`] where a clock says nothing, it ends. Decided entries are kept; the rest comes with the next
+//! request. The time to write is part of the limit, estimated from the time that reading took.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::store::rows::records::{
 
 /// A clock that only goes forward: the time since some moment.
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
-/// Told what each push cost.
+/// A function that is told what each push cost.
 pub type Told = Arc<dyn Fn(Cost) + Send + Sync>;
 
 /// How pushes are watched while they are decided.
@@ -37,7 +37,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The machine's clock, and nobody is told.
+    /// The machine's clock, without a report of costs.
     pub fn machine() -> Self {
         let began = Instant::now();
         Self { clock: Arc::new(move || began.elapsed()), told: None }
@@ -49,7 +49,7 @@ impl Watch {
     }
 }
 
-/// What deciding a push took.
+/// The cost of deciding a push.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Entries looked at.

@@ -11,7 +11,7 @@ use crate::store::rows::records::{
     AreaHead, Departure, DocumentRow, EventKind, EventRow, RecordRow, RecordWrite, Source, Stay, Writes,
 };
 
-/// What is written when these records of `from` move; those that are not there any more stay where they are.
+/// Decides the writes that move these records of `from`; those that are no longer there stay where they are.
 pub fn batch(
     source: &mut dyn Source,
     from: AreaNo,

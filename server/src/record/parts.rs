@@ -1,9 +1,10 @@
-//! Which record of a split area goes where: a rule over what a record itself says, as an office would read it.
+//! The rule that says which record of a split area goes where. It reads the record's own fields, as an office would.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What goes to one area. A record goes to the first part that names it, its building, or the beginning of its address.
+/// The part of a split that goes to one area. A record goes to the first part that names it, its building, or the
+/// beginning of its address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
@@ -43,7 +44,7 @@ impl Part {
         if listed(&self.buildings, Some(id)) || places.any(|field| listed(&self.buildings, text(field))) {
             return true;
         }
-        let Some(address) = address_of(view) else {
+        let Some(address) = join_address(view) else {
             return false;
         };
         self.addresses.iter().any(|beginning| begins(&address, &plain(beginning)))
@@ -59,7 +60,7 @@ pub fn named<'p>(parts: &'p [Part], id: &str, view: &Map<String, Value>) -> Opti
 const BREAK: &str = "\u{1f}";
 
 /// A record's address in one line: of its parts, or as somebody wrote it.
-fn address_of(view: &Map<String, Value>) -> Option<String> {
+fn join_address(view: &Map<String, Value>) -> Option<String> {
     let parts = ["road", "number", "building", "unit", "floor", "room"];
     let of_parts = view.get("address").and_then(Value::as_object).map(|address| {
         let texts = parts.iter().filter_map(|part| address.get(*part)?.as_str());

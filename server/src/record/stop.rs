@@ -4,7 +4,7 @@ use gridledger_schema::code::Refusal;
 
 use crate::store::StoreError;
 
-/// Why an entry was not stored: a refusal of its own, a recovery that has to come further, or a store that failed and
+/// The reason why an entry was not stored: a refusal, a recovery that has to come further, or a store that failed and
 /// takes the whole push with it.
 pub(crate) enum Stop {
     Refused(Refusal),

@@ -1,10 +1,10 @@
-//! What an erasure takes from a record's entries, and why something is erased.
+//! The entries of a record that an erasure empties, and the reasons for erasures.
 
 use gridledger_core::canonical;
 use gridledger_core::epoch::Erasure;
 use gridledger_schema::ids::FeedId;
 
-/// Why something was erased.
+/// The reasons for an erasure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The person concerned asked for it.
@@ -44,7 +44,7 @@ impl Reason {
     }
 }
 
-/// Of a record's entries those that hold something erased; one that cannot be read goes too.
+/// A record's entries that hold something erased; an entry that cannot be read counts too.
 pub(crate) fn wiped<'a>(
     bodies: &'a [(FeedId, u64, Vec<u8>)],
     erased: &'a [Erasure],

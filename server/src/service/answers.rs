@@ -1,11 +1,12 @@
-//! Requests being opened and answers being sent: of each device one at a time. A new request ends the device's older answer.
+//! Requests being opened and answers being sent, one at a time for each device. A new request ends the device's older
+//! answer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gridledger_schema::ids::DeviceNo;
 
-/// What devices are being served now. It holds no more than there are requests and answers.
+/// The devices being served now. It holds no more than there are requests and answers.
 #[derive(Default)]
 pub struct Answers {
     state: Mutex<State>,

@@ -1,5 +1,5 @@
-//! Request counters: a sealed request is taken once. The counter a device used last is remembered at once, by all nodes of a
-//! store, and written down for many devices together, so that a sync with nothing new waits for no disk.
+//! Request counters: a signed request is taken once. All nodes of a store remember a device's last counter at once. It
+//! is written for many devices together, so that a sync with nothing new waits for no disk.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -40,7 +40,7 @@ impl Counters {
             return Ok(Err(used));
         }
         if store.is_shared() {
-            // It may have been used at another node.
+            // The counter may have been used at another node.
             let used = store.advance_counter(device.no, counter, now)?;
             if counter <= used {
                 return Ok(Err(used));

@@ -1,4 +1,4 @@
-//! A count a day of what each of many has brought, as far as this process knows.
+//! A daily count of what each device or user has brought, as far as this process knows.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -19,12 +19,13 @@ impl<K> Default for Day<K> {
 }
 
 impl<K: Eq + Hash> Day<K> {
-    /// How much of an amount somebody may bring now, where `most` is allowed in a day; that much is counted.
+    /// Counts as much of an amount as `who` may still bring today, where `most` is allowed in a day, and returns that
+    /// much.
     pub fn take(&self, who: K, amount: u64, most: u64, now: i64) -> u64 {
         self.count(who, now, |before| most.saturating_sub(before).min(amount))
     }
 
-    /// Counts an amount if all of it is allowed; whether it was.
+    /// Counts an amount if all of it is allowed, and returns whether it was.
     pub fn take_all(&self, who: K, amount: u64, most: u64, now: i64) -> bool {
         let room = |before: u64| if before + amount <= most { amount } else { 0 };
         self.count(who, now, room) == amount

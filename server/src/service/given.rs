@@ -1,9 +1,9 @@
-//! What each device was given of each area's log, and of records by themselves, so that an entry cannot claim to have seen
-//! what its device never got.
+//! The positions that each device was given of each area's log and of single records, so that an entry cannot claim to
+//! have seen what its device never got.
 //!
-//! Kept in memory for as long as this process runs; where several nodes serve a store, in a table that they share, and that a
-//! crash of the database empties. Of what a device got before, only the bound is known that the log had no more when the
-//! device was met; so a restart makes the check coarser, never wrong.
+//! They are kept in memory for as long as this process runs. Where several nodes serve a store, they are in a shared
+//! table, which a crash of the database empties. For the time before, the bound is the head of the log when the device
+//! was met; so a restart makes the check coarser, never wrong.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,7 +15,7 @@ use gridledger_schema::limits;
 use crate::store::rows::nodes::{Bounds, Sent};
 use crate::store::{Store, StoreError};
 
-/// What devices were given since the start.
+/// The positions given to devices since the start.
 #[derive(Default)]
 pub struct Given {
     areas: Mutex<Positions<AreaNo>>,
@@ -91,7 +91,7 @@ impl Given {
     pub fn give(&self, store: &Store, device: DeviceNo, area: AreaNo, seq: u64) -> Result<(), StoreError> {
         let known = locked(&self.areas).of(device, area);
         if store.is_shared() {
-            // What this node gave before, the table has: only more is written.
+            // The table has what this node gave before: write only more.
             if known.is_some_and(|given| given >= seq) {
                 return Ok(());
             }

@@ -1,8 +1,8 @@
-//! What one node holds in memory: the running service, its clock, its counters, what devices were given.
+//! The memory of one node: the running service, its clock, its counters, the positions given to devices.
 //!
-//! Reading order: [`Service`] is what every route works on; [`clock`] says what time it is, [`set_back`] and
-//! [`recovering`] what state the store is in. [`given`], [`counters`], [`answers`], [`day`] and [`desks`] are memories that a
-//! restart may empty.
+//! Reading order: every route works on [`Service`]; [`clock`] says what time it is, [`set_back`] and [`recovering`]
+//! what state the store is in. [`given`], [`counters`], [`answers`], [`day`] and [`desks`] are memories that a restart
+//! may empty.
 
 pub mod answers;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! What this node knows of the recovery after a restore.
+//! This node's knowledge of the recovery after a restore.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -7,7 +7,7 @@ use gridledger_schema::wire::RecoveryPhase;
 
 use crate::store::rows::restores::RestoreRow;
 
-/// The last restore of the store, as it was when the service began: a store is restored while nobody serves it.
+/// The last restore of the store when the service began. It cannot change: no node serves a store during a restore.
 pub struct Recovering {
     pub(super) restore: Option<RestoreRow>,
     pub(super) over: AtomicBool,
@@ -20,7 +20,7 @@ pub struct Recovering {
 }
 
 impl Recovering {
-    /// What the store says; the node began when its steady clock said `steady`.
+    /// Takes the restore from the store; the node began when its steady clock said `steady`.
     pub fn new(restore: Option<RestoreRow>, steady: i64) -> Self {
         let over = restore.is_none_or(|restore| restore.ended_at.is_some());
         Self {

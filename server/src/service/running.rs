@@ -1,4 +1,4 @@
-//! What every route works on: the store, the schema, the keys, the clock, and the territory as it stands.
+//! The parts that every route works on: the store, the schema, the keys, the clock, and the territory as it stands.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -49,7 +49,7 @@ pub struct Service {
     pub written: (Day<UserNo>, Day<UserNo>),
     /// Whether the store was set back to an older state.
     pub set_back: SetBack,
-    /// What a restore of the store has left to do.
+    /// The recovery after the last restore.
     pub recovering: Recovering,
     /// The office's time zone.
     zone: Zone,
@@ -169,7 +169,7 @@ impl Service {
         self.store.free_bytes().is_none_or(|free| free >= self.least_free)
     }
 
-    /// The suite by which receipts and notices are signed, in the form of a protocol version.
+    /// The suite by which receipts and restore notices are signed, in the form of a protocol version.
     pub fn suite_of(&self, version: u8) -> Option<Suite> {
         (version > OLDEST_PROTOCOL).then_some(Suite::default())
     }

@@ -1,4 +1,4 @@
-//! What this node knows of a store that was set back.
+//! This node's knowledge of whether the store was set back.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,10 +11,10 @@ use crate::store::{Store, StoreError};
 /// Milliseconds for which a node does not ask again whether another has found the store set back.
 const KNOWN_MS: i64 = 1_000;
 
-/// Why the store is held to be set back, and when that was looked up, ms since 1970.
+/// Why the store is held to be set back, and when that was read, ms since 1970.
 type Known = (Option<String>, i64);
 
-/// What this node knows of a store that was set back.
+/// This node's knowledge of whether the store was set back.
 pub struct SetBack {
     known: Mutex<Known>,
     /// Enrolled devices that claim more than the store holds, and have not been answered since, with the time of the claim.
@@ -22,12 +22,12 @@ pub struct SetBack {
 }
 
 impl SetBack {
-    /// What the store says of itself.
+    /// Reads the state from the store.
     pub fn new(store: &Store) -> Result<Self, StoreError> {
         Ok(Self { known: Mutex::new((read_why(store)?, i64::MIN)), claims: Mutex::default() })
     }
 
-    /// What is known, where that needs no new look at the store.
+    /// The known state, if it needs no new read of the store.
     pub(super) fn settled(&self, store: &Store, now: i64) -> Option<Option<String>> {
         let known = self.known.lock().ok()?;
         is_settled(&known, store, now).then(|| known.0.clone())

@@ -88,7 +88,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     made.map(|_| ()).map_err(|error| unfit(path, &error.to_string()))
 }
 
-/// What an earlier attempt left.
+/// Removes the remains of an earlier attempt.
 fn clear(part: &Path) -> Result<(), StoreError> {
     for rest in ["", "-wal", "-shm", "-journal"] {
         match std::fs::remove_file(named(part, rest)) {

@@ -28,7 +28,7 @@ pub enum SyncError {
 }
 
 impl SyncError {
-    /// What a phone needs to know beside the code: the counter used, a limit's name.
+    /// The detail that a phone needs beside the code: the counter used, a limit's name.
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Counter(used) => Some(used.to_string()),

@@ -24,7 +24,7 @@ const SMALLEST_DELTA_BYTES: usize = 4 << 10;
 /// Bytes of entries in one delta at most.
 const DELTA_BYTES: usize = 1 << 20;
 
-/// What is left to tell one phone.
+/// The news left for one phone.
 #[derive(Default)]
 pub struct Pull {
     login: String,
@@ -218,7 +218,8 @@ impl Receiver<'_> {
         Ok(piece(from, reached, &head, records))
     }
 
-    /// What the phone misses and the server has, out of the reader's reach: nobody has lost it.
+    /// Records that the phone misses and the server has, out of the reader's reach. They left the phone's view and are
+    /// not lost.
     fn out_of_reach(&self, area: &Area) -> Result<Vec<RecordNews>, StoreError> {
         let mut left = Vec::new();
         for record in &area.missed {
@@ -302,7 +303,7 @@ fn covered(service: &Service, row: &RecordRow, login: &str, reach: Reach) -> Res
     Ok(reach.covers(login, row, view.into_iter().flat_map(handlers)))
 }
 
-/// What is told of a record that is here no longer; `None` when it is here.
+/// The news of a record that is no longer here; `None` when it is here.
 fn gone(row: &RecordNewsRow, allowed: &[AreaNo]) -> Option<RecordNews> {
     let news = match row.told {
         Told::Left(to) => News::Left(allowed.binary_search(&to).is_ok().then_some(to)),
@@ -353,7 +354,7 @@ fn news(
         return Ok(Some(record_news(row, snapshot)));
     }
     let bytes: usize = entries.iter().map(|(_, _, body)| body.len()).sum();
-    // Of one that arrived since, all entries are told.
+    // A record that arrived since needs all its entries.
     let floor = if row.arrived > floor { 0 } else { floor };
     let news = if let Some(snapshot) = snapshot(service, &row, floor, facets, bytes, entries.len())? {
         snapshot

@@ -46,7 +46,8 @@ pub fn sign_restore_notice(
     Ok(Some(notice))
 }
 
-/// What is known of a segment's entries from before the restore. `emptied` are those whose hash its author claims.
+/// Gathers the facts about a segment's entries from before the restore. `emptied` are those whose hash its author
+/// claims.
 pub fn again(
     service: &Service,
     phase: RecoveryPhase,
@@ -81,7 +82,7 @@ pub fn again(
             again.bound.insert(told.n);
         }
     }
-    // Of two receipts the one that refused stands.
+    // If two receipts contradict each other, the refusal stands.
     again.stored.retain(|n| !again.refused.contains_key(n));
     let former = service.restore().map_or(0, |restore| restore.first);
     let mut longest = None;

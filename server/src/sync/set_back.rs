@@ -99,7 +99,7 @@ fn put(service: &Service, last: Option<Position>) -> Option<Position> {
 }
 
 /// Refuses a phone's request, for now, while the store is held to be set back, and when the phone shows that it is.
-pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(), SyncError> {
+pub fn check_claim(service: &Service, device: &Device, request: &Request) -> Result<(), SyncError> {
     service.check_sound()?;
     let receipts = request.recovery.iter().flat_map(|brought| &brought.receipts);
     for (epoch, told) in receipts {
@@ -113,7 +113,7 @@ pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(),
         return Ok(());
     }
     // Claims alone prove nothing: the phone is asked for its receipts.
-    let claims = claim(service, device, request)?;
+    let claims = find_claim(service, device, request)?;
     service.note_claim(device.no, claims.is_some());
     let Some(claims) = claims else {
         return Ok(());
@@ -126,8 +126,12 @@ pub fn look(service: &Service, device: &Device, request: &Request) -> Result<(),
     Err(SyncError::Refused(Code::ServerBehind))
 }
 
-/// What a phone claims that is not here; `None` if nothing.
-fn claim(service: &Service, device: &Device, request: &Request) -> Result<Option<&'static str>, StoreError> {
+/// The claim of a phone that this store does not hold; `None` if there is none.
+fn find_claim(
+    service: &Service,
+    device: &Device,
+    request: &Request,
+) -> Result<Option<&'static str>, StoreError> {
     if let Some(epoch) = request.server_epoch
         && is_lost(service, epoch)?
     {

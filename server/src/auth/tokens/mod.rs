@@ -17,7 +17,7 @@ use crate::store::rows::people::UserNo;
 
 /// Where the keys are kept in the store.
 const SETTING: &str = "jwt_keys";
-/// Who the tokens are for.
+/// The audience of the tokens.
 pub const AUDIENCE: &str = "gridledger";
 /// Seconds an access token is good for.
 pub const LIFE_SECONDS: i64 = 15 * 60;
@@ -30,14 +30,14 @@ const READ_AGAIN_MS: i64 = 1_000;
 /// Keys kept: the current one and those whose tokens may still be about.
 const KEPT_KEYS: usize = 3;
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's number.
     pub sub: String,
-    /// Who issued it.
+    /// The issuer.
     pub iss: String,
-    /// Who it is for.
+    /// The audience.
     pub aud: String,
     /// Issued, s since 1970.
     pub iat: i64,
@@ -182,7 +182,7 @@ impl Keys {
         jsonwebtoken::encode(&header, &claims, &held.signing).ok()
     }
 
-    /// What a token says, if it is one of ours and good at `now` (ms).
+    /// Reads the claims of a token, if it is one of ours and good at `now` (ms).
     pub fn read(&self, token: &str, now: i64) -> Option<Claims> {
         if token.len() > LONGEST_BYTES {
             return None;

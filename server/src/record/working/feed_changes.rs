@@ -71,7 +71,7 @@ mod tests {
 
     const FEEDS: [FeedId; 3] = [FeedId([1; 16]), FeedId([2; 16]), FeedId([3; 16])];
 
-    /// Line by change.
+    /// Counts the same change by change.
     fn count_one_by_one(
         changes: &[RecordLine],
         own: &Own<'_>,

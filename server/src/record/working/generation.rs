@@ -16,7 +16,7 @@ impl Working {
         self.facets.iter().map(|(facet, held)| (*facet, &held.document))
     }
 
-    /// What was erased of it, ever.
+    /// All erasures of it.
     pub(crate) fn erasures(&self) -> Vec<Erasure> {
         let bases = self.facets.values().filter_map(|f| f.document.base());
         bases.flat_map(|base| base.erased).collect()
@@ -38,7 +38,7 @@ impl Working {
         (row.entries.saturating_sub(before.entries), row.entry_bytes.saturating_sub(before.entry_bytes))
     }
 
-    /// What its generation holds: its base and the entries since, in bytes.
+    /// The bytes of its generation: its base and the entries since.
     pub(crate) fn bytes(&self) -> u64 {
         self.row.before.base_bytes + self.since().1
     }
@@ -85,7 +85,7 @@ impl Working {
         self.view = None;
     }
 
-    /// What is left of an erased record.
+    /// The writes for what is left of an erased record.
     pub(crate) fn finish_erased(self) -> Finished {
         let terms = self.facets.iter();
         let digest_changes = terms.map(|(facet, f)| (*facet, digest::change(f.stored_term, 0))).collect();

@@ -28,7 +28,7 @@ use crate::store::rows::records::{
 use crate::store::rows::tools::FACET;
 use gridledger_core::handlers::{handlers, names_handlers};
 
-/// What an entry's author had seen of each facet it touches.
+/// The changes that an entry's author had seen, for each facet it touches.
 pub(crate) type SeenFacets = Vec<(u8, Seen)>;
 
 #[derive(Clone, Default)]
@@ -44,11 +44,11 @@ pub(crate) struct Working {
     /// The area its author named, of a new record that belongs in another by now.
     pub(crate) named: Option<AreaNo>,
     facets: BTreeMap<u8, Facet>,
-    /// The record's log above a position; read only when someone had not seen everything.
+    /// The record's log above a position; read only when an author had not seen everything.
     log: Option<FeedChanges>,
     /// Its feed changes of this push.
     fresh: Vec<RecordLine>,
-    /// What its generation began with, if it began in this push.
+    /// The base of its generation, if that began in this push.
     base: Option<Vec<(u8, Vec<u8>)>>,
     view: Option<View>,
     /// Whether each change is merged at once, rather than when the whole is read.
@@ -57,13 +57,13 @@ pub(crate) struct Working {
     spent: u64,
 }
 
-/// What an author has written: a feed, and the feeds of the same device before it, each up to an entry.
+/// An author's own work: a feed, and the feeds of the same device before it, each up to an entry.
 pub(crate) struct Own<'a> {
     pub(crate) feed: FeedId,
     pub(crate) before: &'a [(FeedId, u64)],
 }
 
-/// What a record leaves to be written.
+/// The writes of a finished record.
 pub(crate) struct Finished {
     pub(crate) record: RecordWrite,
     pub(crate) digest_changes: Vec<(u8, u128)>,
@@ -132,7 +132,7 @@ impl Working {
         })
     }
 
-    /// What the author of `entry` had seen: the record's entries up to the cursor, and the author's own.
+    /// The changes that the author of `entry` had seen: the record's entries up to the cursor, and the author's own.
     pub(crate) fn seen(
         &mut self,
         source: &mut dyn Source,
@@ -144,7 +144,7 @@ impl Working {
         if self.row.last <= entry.cursor {
             return Ok(facets.map(|f| (f, Seen::All)).collect());
         }
-        // Whoever knew that the generation had begun had seen all that its base is made of.
+        // An author who knew that the generation had begun had seen all that its base is made of.
         let knew = entry.cursor >= self.row.began;
         let above = if knew { self.row.began } else { 0 };
         self.read_log(source, above)?;
@@ -159,8 +159,8 @@ impl Working {
             .collect())
     }
 
-    /// What the author of `entry` had seen, where a clock says what of others: as much of that as is here, and the
-    /// author's own.
+    /// The changes that the author of `entry` had seen, where a clock says it for others' work: as much of that as is
+    /// here, and the author's own.
     pub(crate) fn seen_by_clock(
         &mut self,
         feed: FeedId,
@@ -201,7 +201,7 @@ impl Working {
         document.map_or_else(Vec::new, |held| held.document.clock())
     }
 
-    /// Brings what was derived on branches into the documents.
+    /// Merges what was derived on branches into the documents.
     pub(crate) fn settle(&mut self) -> Result<(), StoreError> {
         for facet in self.facets.values_mut() {
             if !facet.document.is_settled() {
@@ -267,7 +267,7 @@ impl Working {
         }
     }
 
-    /// What deriving the entry will copy, in changes and operations.
+    /// The cost of deriving the entry: the changes and operations it will copy.
     pub(crate) fn to_copy(&self, seen: &SeenFacets) -> (u64, u64) {
         let touched = seen.iter().filter_map(|(facet, seen)| {
             let document = &self.facets.get(facet)?.document;

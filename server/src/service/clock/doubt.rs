@@ -1,4 +1,4 @@
-//! What a clock is to be blamed for, and how that is said.
+//! Doubts about a clock, and the sentences that report them.
 
 use gridledger_core::calendar::Zone;
 use gridledger_schema::limits;
@@ -32,7 +32,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// What is wrong and what to do, in Chinese and in English.
+    /// The sentences that report the doubt and the remedy, in Chinese and in English.
     pub fn sentences(self, zone: &Zone) -> (String, String) {
         let minute = |ms| zone.write_minute(ms);
         let (zh, en) = match self {
@@ -83,7 +83,7 @@ pub(crate) fn agree(a: i64, b: i64) -> bool {
     a.saturating_sub(b).saturating_abs() <= limits::CLOCK_AGREES_MS
 }
 
-/// What a clock is to be blamed for, given the latest time known and the database's clock.
+/// Judges a clock by the latest time known and the database's clock.
 pub(crate) fn judge(now: i64, known: Option<i64>, database: Option<i64>) -> Option<Doubt> {
     if let Some(database) = database.filter(|database| !agree(now, *database)) {
         return Some(Doubt::Apart { database, now });

@@ -61,7 +61,7 @@ pub fn shown_time(at: i64, received_at: i64) -> i64 {
     if at.saturating_sub(received_at) > limits::CLOCK_SHOWN_AHEAD_MS { received_at } else { at }
 }
 
-/// What a node knows of its clock.
+/// A node's watch over its clock.
 pub struct ClockWatch {
     clocks: Clocks,
     /// Whether the database's clock is asked as well.
@@ -80,12 +80,12 @@ struct State {
     doubt: Option<Doubt>,
     /// The office's time zone, for the log.
     zone: Zone,
-    /// Whose phones say the same time as the wall clock: what a phone's clock said, and the steady clock then.
+    /// The users whose phones agree with the wall clock: the phone's time, and the steady clock then.
     witnesses: BTreeMap<UserNo, (i64, i64)>,
 }
 
 impl State {
-    /// What the wall clock should say now.
+    /// The time that the wall clock should show now.
     fn expected(&self, steady: i64) -> Option<i64> {
         self.mark.map(|(wall, then)| wall + (steady - then))
     }
@@ -95,7 +95,7 @@ impl State {
         self.doubt.is_none() && self.expected(steady).is_some_and(|expected| agree(wall, expected))
     }
 
-    /// Sets the doubt; says so in the log when it is another one.
+    /// Sets the doubt, and logs a change.
     fn set_doubt(&mut self, doubt: Option<Doubt>) {
         match (self.doubt, doubt) {
             (None, Some(doubt)) => tracing::error!("{}", doubt.sentences(&self.zone).1),
@@ -108,7 +108,7 @@ impl State {
     /// Judges the wall clock by what the store says; whether it is trusted.
     fn weigh(&mut self, facts: &Facts, (wall, steady): (i64, i64)) -> bool {
         if facts.confirmed != self.confirmed {
-            // Somebody vouched for a time: what this process believed before counts no more.
+            // A person or phones confirmed a time: what this process believed before counts no more.
             self.mark = None;
             self.witnesses.clear();
             self.confirmed = facts.confirmed;
@@ -156,7 +156,7 @@ impl ClockWatch {
     /// The time, if it can be told to be right without the store.
     pub fn at_once(&self) -> Option<i64> {
         let clocks = self.read();
-        // Whoever holds it looks at the store: a thread that must not wait asks again on one that may.
+        // The thread that holds the state reads the store. A thread that must not wait asks again on one that may.
         let state = self.state.try_lock().ok()?;
         let is_fresh = clocks.1 - state.looked < LOOK_MS;
         (is_fresh && state.goes_on(clocks)).then_some(clocks.0)
@@ -167,7 +167,7 @@ impl ClockWatch {
         let clocks = self.read();
         let mut state = self.state();
         if !state.goes_on(clocks) {
-            return self.look(store, &mut state, clocks);
+            return self.read_store(store, &mut state, clocks);
         }
         if clocks.1 - state.looked < LOOK_MS {
             return Ok(clocks.0);
@@ -175,7 +175,7 @@ impl ClockWatch {
         // One caller looks; the others need not wait for it.
         state.looked = clocks.1;
         drop(state);
-        let facts = Facts::of(store, self.asks_database)?;
+        let facts = Facts::read(store, self.asks_database)?;
         let mut state = self.state();
         if state.weigh(&facts, clocks) {
             drop(state);
@@ -186,8 +186,8 @@ impl ClockWatch {
     }
 
     /// Looks at the store while others wait.
-    fn look(&self, store: &Store, state: &mut State, clocks: (i64, i64)) -> Result<i64, StoreError> {
-        let facts = Facts::of(store, self.asks_database)?;
+    fn read_store(&self, store: &Store, state: &mut State, clocks: (i64, i64)) -> Result<i64, StoreError> {
+        let facts = Facts::read(store, self.asks_database)?;
         if state.weigh(&facts, clocks) {
             store.beat(clocks.0, facts.confirmed)?;
             return Ok(clocks.0);
@@ -207,13 +207,13 @@ impl ClockWatch {
         if agree(wall, phone) {
             state.witnesses.insert(user, (phone, steady));
         }
-        // What a phone said before goes on evenly; the wall clock may have been set since.
+        // An earlier time from a phone goes on evenly; the wall clock may have been set since.
         state.witnesses.retain(|_, (phone, then)| agree(wall, *phone + (steady - *then)));
         state.witnesses.keys().copied().collect()
     }
 }
 
-/// What the store says of the time.
+/// The store's facts about the time.
 struct Facts {
     known: Option<i64>,
     confirmed: u64,
@@ -221,10 +221,10 @@ struct Facts {
 }
 
 impl Facts {
-    fn of(store: &Store, asks_database: bool) -> Result<Self, StoreError> {
+    fn read(store: &Store, asks_database: bool) -> Result<Self, StoreError> {
         let row = store.clock()?;
         let known = match row.beat.max(row.daily) {
-            // A store of the version before: what was written in it tells.
+            // A store of the version before has no such row: use the newest time in it.
             None => store.newest()?,
             known => known,
         };

@@ -17,8 +17,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// machine is asked whether it is still there.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// What every session begins with: commits are durable when they return, nothing waits for ever, and the locks of a node that
-/// fell silent are freed. Who knows better says so in the address (`?options=`), which comes after it.
+/// Options of every session: commits are durable when they return, nothing waits for ever, and the locks of a silent
+/// node are freed. An operator overrides them in the address (`?options=`), which comes after them.
 const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=30s -c lock_timeout=20s \
     -c idle_in_transaction_session_timeout=60s -c client_min_messages=warning \
     -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 \
@@ -47,7 +47,7 @@ pub fn open(url: &str) -> Result<PostgresLink, StoreError> {
     config.notice_callback(move |_| warns.store(true, Ordering::Release));
     let connected = match roots {
         Some(roots) => {
-            // Who names an authority does not want to be served by anybody else.
+            // An operator who names an authority wants TLS always.
             config.ssl_mode(SslMode::Require);
             config.connect(tls::trusting(&roots)?)
         }

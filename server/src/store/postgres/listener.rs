@@ -33,7 +33,7 @@ pub fn tell(link: &PostgresLink, wake_ups: &[WakeUp]) -> Result<(), SqlError> {
     link.batch(&format!("NOTIFY {CHANNEL}, '{}'", WakeUp::write(wake_ups)))
 }
 
-/// What a poll found last.
+/// The findings of the last poll.
 #[derive(Default)]
 struct Known {
     territory: Option<u64>,

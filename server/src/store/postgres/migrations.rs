@@ -8,14 +8,14 @@ use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError, dialect};
 
 /// The advisory lock of who migrates.
 const MIGRATING: i64 = 0x6772_6d67;
-/// Who migrates waits as long as another one does, and a step takes as long as it takes.
+/// A migration waits as long as another one runs, and no step has a time limit.
 const PATIENT: &str = "SET statement_timeout = 0; SET lock_timeout = 0";
 /// A step that waits for a table keeps everybody from it who comes later: it lets them go first after this, and tries again.
 const POLITE: &str = "SET LOCAL lock_timeout = '2s'";
 /// Times a step gives way before the start fails.
 const ATTEMPTS: usize = 30;
 
-/// What the tables' code uses and Postgres does not have.
+/// Functions that the tables' code uses and Postgres lacks.
 const FUNCTIONS: &str = "CREATE OR REPLACE FUNCTION hex(bytea) RETURNS text
     LANGUAGE sql IMMUTABLE AS $$ SELECT encode($1, 'hex') $$";
 

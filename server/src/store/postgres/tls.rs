@@ -26,7 +26,7 @@ pub fn split(url: &str) -> (String, Option<PathBuf>) {
     (url, file.map(|(_, file)| PathBuf::from(file)))
 }
 
-/// What makes connections that trust a file's authorities alone.
+/// Makes a TLS connector that trusts a file's authorities alone.
 pub fn trusting(roots: &Path) -> Result<MakeRustlsConnect, StoreError> {
     let unfit = |why: String| StoreError::NotAStore(format!("{ROOTS}: {}: {why}", roots.display()));
     let mut store = RootCertStore::empty();

@@ -12,7 +12,7 @@ const WRITING: i64 = 0x6772_6964;
 /// Times a job that meets others is run beside them. After that it runs alone, where there is nobody to meet.
 const ATTEMPTS: usize = 4;
 
-/// What writers of one node share.
+/// The parts that the writers of one node share.
 pub struct Shared<'a> {
     /// The database.
     pub url: &'a str,

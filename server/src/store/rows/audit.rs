@@ -1,4 +1,4 @@
-//! What `verify` reads: everything, row by row, as it stands. A row it cannot read is an error of that call alone.
+//! The rows that `verify` reads, as they are stored. A row it cannot read is an error of that call alone.
 
 use gridledger_schema::ids::{EntryHash, RecordId};
 
@@ -22,23 +22,23 @@ pub struct KeptEntry {
     pub n: u64,
     /// The record it is about.
     pub record: RecordId,
-    /// Its canonical bytes; none of one that held what was erased.
+    /// Its canonical bytes; empty if what it held was erased.
     pub body: Vec<u8>,
     /// Its hash, as kept.
     pub hash: Vec<u8>,
     /// Whether it was refused.
     pub refused: bool,
-    /// Whether what it said went with its time.
+    /// Whether its content was dropped when its time was over.
     pub ended: bool,
-    /// Whether what it said was not kept, because its device had its share of the day.
+    /// Whether its content was not kept, because its device had used up its quota of the day.
     pub unkept: bool,
 }
 
-/// What a repair changed.
+/// The changes of a repair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repaired {
-    /// Documents whose part of the digest was another.
+    /// Documents whose term of the digest was wrong.
     pub terms: u64,
-    /// Digests of the area that were another.
+    /// Digests of the area that were wrong.
     pub digests: u64,
 }

@@ -1,4 +1,4 @@
-//! What desks ask of the store beyond a push: feeds of the server's own, and notes that keep work from being done twice.
+//! Rows for desks beyond a push: notes that keep work from being done twice.
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::ids::{FeedId, RecordId};
@@ -6,10 +6,10 @@ use gridledger_schema::ids::{FeedId, RecordId};
 use super::people::UserNo;
 use super::refusals::RulingRow;
 
-/// The hash of what an office calls a thing.
+/// The hash of an office's name for a thing.
 pub type ImportKey = [u8; 16];
 
-/// What the last sheet that changed a record said.
+/// The content of the last spreadsheet that changed a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
     /// The position in the log of the record's area up to which that import knew the record.
@@ -18,27 +18,29 @@ pub struct Said {
     pub said: String,
 }
 
-/// A record, the hashes of what a sheet says of it, and the entry that writes it.
+/// A record, the hashes of what a spreadsheet says of it, and the entry that writes it.
 pub type SaidNote = (RecordId, String, Option<(FeedId, u64)>);
 
-/// What is written down together with a push, for the entries of it that it decided.
+/// The notes written together with a push, for those of its entries that were decided.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
-    /// Requests it answers: (user, the user's name for it, feed, entry). Stored or refused.
+    /// The requests it answers: (user, the user's name for it, feed, entry). The entry may be stored or refused.
     pub requests: Vec<(UserNo, String, FeedId, u64)>,
-    /// What a sheet calls the records it creates: (name, feed, entry). Only of stored entries.
+    /// A spreadsheet's names for the records it creates: (name, feed, entry). They are written for stored entries only.
     pub imports: Vec<(ImportKey, FeedId, u64)>,
-    /// What a sheet calls records that are there.
+    /// A spreadsheet's names for existing records.
     pub names: Vec<(ImportKey, RecordId)>,
-    /// What a sheet says of records that are there. Only of stored entries; without an entry, the sheet says what is there.
+    /// A spreadsheet's values for existing records. They are written for stored entries only; without an entry, the
+    /// spreadsheet repeats what is there.
     pub said: Vec<SaidNote>,
-    /// The import that writes: one that began later ends it.
+    /// The import that writes. An import that began later ends it.
     pub run: Option<u64>,
-    /// Refused entries it admits, each by the entry named in `admitted_as`. Only of stored entries.
+    /// The refused entries it admits, each by the entry named in `admitted_as`. They are written for stored entries
+    /// only.
     pub rulings: Vec<RulingRow>,
 }
 
-/// What became of an earlier request.
+/// The result of an earlier request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answered {
     /// The feed.
@@ -47,8 +49,8 @@ pub struct Answered {
     pub n: u64,
     /// The record it is about.
     pub record: RecordId,
-    /// The entry's canonical bytes; none of one that held what was erased.
+    /// The entry's canonical bytes; empty if what it held was erased.
     pub body: Vec<u8>,
-    /// Why it was refused, if it was.
+    /// The refusal, if it was refused.
     pub refusal: Option<Refusal>,
 }

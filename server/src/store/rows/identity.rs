@@ -1,4 +1,4 @@
-//! What a store is: its generation and the seeds of its keys.
+//! A store's identity: its generation and the seeds of its keys.
 
 use gridledger_schema::ids::ServerEpoch;
 
@@ -11,6 +11,6 @@ pub struct Identity {
     pub receipt_seed: [u8; 32],
     /// Ed25519 seed of the feed that imports and desk users' entries are signed with.
     pub desk_seed: [u8; 32],
-    /// What devices' lease secrets are made from.
+    /// Seed of devices' lease secrets.
     pub lease_seed: [u8; 32],
 }

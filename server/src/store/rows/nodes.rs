@@ -1,4 +1,4 @@
-//! What each device was given, as nodes tell each other through the store.
+//! The positions that each device was given, which nodes share through the store.
 
 use std::collections::HashMap;
 

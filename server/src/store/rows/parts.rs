@@ -1,11 +1,10 @@
-//! Small rows beside records: what changed in an area, who handled a record when, what was erased, what a device brought in
-//! a day.
+//! Small rows beside records: an area's changes, handlers of records, erasures, amounts a device brought in a day.
 
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 
 use super::records::{AreaHead, RecordNewsRow};
 
-/// One look at what changed in an area, without what it changed to.
+/// The changes of an area, read at one moment, without their content.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
     /// The area's head.
@@ -21,7 +20,7 @@ pub struct Changes {
 pub struct Handled {
     /// The first position.
     pub since: u64,
-    /// The first position at which it was over; `None` while it is not.
+    /// The first position after its end; `None` while it lasts.
     pub until: Option<u64>,
 }
 
@@ -38,7 +37,7 @@ impl Handled {
     }
 }
 
-/// What a device has brought in a day.
+/// The amounts that a device has brought in a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// Entries.
@@ -49,7 +48,7 @@ pub struct Spent {
     pub refused: u64,
 }
 
-/// What was erased, when, why, for whom: ids and names of fields, nothing of what was in them.
+/// An erasure: ids and names of fields, nothing of their content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErasureRow {
     /// The record.
@@ -62,7 +61,7 @@ pub struct ErasureRow {
     pub fields: Vec<String>,
     /// Why, as one word.
     pub reason: String,
-    /// The login of who asked; empty where nobody did.
+    /// The login of the person who asked; empty if no person did.
     pub by: String,
     /// When it was asked for, ms since 1970.
     pub asked_at: i64,

@@ -17,7 +17,7 @@ pub struct User {
     pub login: String,
     /// The name.
     pub name: String,
-    /// Argon2 PHC string; `None` for who cannot sign in with a password.
+    /// Argon2 PHC string; `None` for a user who cannot sign in with a password.
     pub password: Option<String>,
     /// Whether the user was revoked.
     pub revoked: bool,
@@ -47,7 +47,7 @@ pub struct NewUser {
     pub grants: Vec<Grant>,
 }
 
-/// As of a [`User`].
+/// Leaves out the same fields as a [`User`].
 impl std::fmt::Debug for NewUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "NewUser {{ login: {:?}, grants: {:?}, .. }}", self.login, self.grants)
@@ -68,13 +68,13 @@ pub struct ShortenedGrant {
 pub struct Device {
     /// The number.
     pub no: DeviceNo,
-    /// Whose it is.
+    /// Its user.
     pub user: UserNo,
     /// Its public key.
     pub public_key: [u8; 32],
     /// The key's suite.
     pub suite: Suite,
-    /// What it calls itself.
+    /// Its own name for itself.
     pub label: String,
     /// Whether it was revoked.
     pub revoked: bool,
@@ -101,11 +101,11 @@ pub struct NewArea {
     pub name: String,
     /// The edge to the area above is valid from, ms since 1970.
     pub from: Option<i64>,
-    /// … until (exclusive).
+    /// The edge is valid until (exclusive), ms since 1970.
     pub to: Option<i64>,
 }
 
-/// A feed and whose it is.
+/// A feed and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedRow {
     /// The feed.
@@ -131,24 +131,24 @@ pub struct RefreshToken {
     pub hash: [u8; 32],
     /// All tokens descended from one login.
     pub family: [u8; 16],
-    /// Whose.
+    /// Its user.
     pub user: UserNo,
     /// Valid until, ms since 1970.
     pub expires: i64,
 }
 
-/// What using a refresh token gave.
+/// The result of using a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// It was good and is now used up.
+    /// The token was good and is now used up.
     Good(UserNo),
-    /// It had been used before: its whole family is gone.
+    /// The token had been used before: its whole family is gone.
     Reused,
-    /// There is none such, or it is past its time.
+    /// The token is unknown, or its time is over.
     Unknown,
 }
 
-/// What is asked of a device while it is being answered.
+/// The facts about a device that are checked while it is being answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// Whether neither the device nor its user was revoked.

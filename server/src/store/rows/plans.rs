@@ -1,4 +1,4 @@
-//! Plans that change the territory, what they leave behind, and counts of what lies where.
+//! Plans that change the territory, their traces, and counts of records by area.
 
 use gridledger_schema::ids::AreaNo;
 
@@ -15,7 +15,7 @@ pub struct PlanRow {
     pub body: String,
 }
 
-/// An area gets a new place: it lies in `to` from now on, and until `until` also where it lay.
+/// An area's new place: it lies in `to` from now on, and until the hand-over ends also where it lay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reparenting {
     /// The area's code.
@@ -24,7 +24,8 @@ pub struct Reparenting {
     pub to: String,
 }
 
-/// An area's records go, all or some, to another. Until the hand-over ends that one lies in the old one too.
+/// An area's succession: all or some of its records go to another area. Until the hand-over ends, the successor lies in
+/// the old one too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Succession {
     /// The old area's code.
@@ -35,12 +36,12 @@ pub struct Succession {
     pub merged: bool,
 }
 
-/// Where new records of an area go that was split or closed.
+/// The route of new records of an area that was split or closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteRow {
-    /// Log position of the event that told of it: who had not seen it meant the area as it was.
+    /// Log position of the event that told of it. An author who had not seen it meant the area as it was.
     pub seq: u64,
-    /// Whether the area is closed: then also those of people who knew.
+    /// Whether the area is closed. Then also the records of authors who knew go on.
     pub closed: bool,
     /// The rule, as JSON.
     pub parts: String,
@@ -56,26 +57,26 @@ impl RouteRow {
     }
 }
 
-/// What a plan changes at once, when it begins to be applied.
+/// The changes that a plan makes at once, when it begins to be applied.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TerritoryChange {
-    /// The server's clock, ms since 1970: from when the new holds.
+    /// The time from which the new territory holds, by the server's clock, ms since 1970.
     pub at: i64,
-    /// Until when the old holds as well.
+    /// The time until which the old territory holds as well.
     pub until: i64,
     /// Areas to be made.
     pub made: Vec<NewArea>,
     /// Areas that get a new place.
     pub moved: Vec<Reparenting>,
-    /// Who follows whom.
+    /// The successions.
     pub successions: Vec<Succession>,
     /// Areas that close, by code: they lie nowhere after the hand-over.
     pub closed: Vec<String>,
-    /// Where new records of an area go: its code and the rule as JSON, with codes of areas.
+    /// The routes of new records: an area's code, and the rule as JSON with codes of areas.
     pub routes: Vec<(String, String)>,
 }
 
-/// How many records of one type lie in an area.
+/// A count of records of one type in an area.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CensusRow {
     /// The area.
@@ -86,11 +87,11 @@ pub struct CensusRow {
     pub records: u64,
     /// Erased ones.
     pub erased: u64,
-    /// Of tickets: those that are open.
+    /// Open tickets; 0 for other types.
     pub open: u64,
 }
 
-/// What somebody made in an area since a day: what quotas count.
+/// A person's work in an area since a day, as quotas count it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkRow {
     /// The area.
@@ -103,7 +104,7 @@ pub struct WorkRow {
     pub records: u64,
 }
 
-/// One look at what lies where.
+/// A count of what lies in which area, taken at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Records by area and type.
@@ -116,12 +117,12 @@ pub struct Census {
     pub made: Vec<(String, u64)>,
 }
 
-/// An area's past: what became of it.
+/// A step of an area's lineage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineageRow {
     /// The old area.
     pub area: AreaNo,
-    /// What followed it.
+    /// The area that followed it.
     pub successor: AreaNo,
     /// Whether it was merged into it; else it was split.
     pub merged: bool,

@@ -1,8 +1,8 @@
-//! The read log: who saw whose values unmasked, why and when. One chain of hashes; no content.
+//! Rows of the read log: one chain of hashes, no values.
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, RecordId};
 
-/// How values were seen.
+/// The ways in which values are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReadKind {
     /// One record, or its history, at a desk.
@@ -11,7 +11,7 @@ pub enum ReadKind {
     Ledger,
     /// A page of a ledger under an approved export.
     Export,
-    /// A pull of a share by who it was made for.
+    /// A pull of a share by its recipient.
     Share,
     /// One record, on a phone.
     Offline,
@@ -33,7 +33,7 @@ impl ReadKind {
         (Self::Over, "over"),
     ];
 
-    /// Whether no second person had agreed: what is seen so counts towards what one person may see alone.
+    /// Whether no second person agreed. Such a read counts towards what one person may see alone.
     pub fn is_alone(self) -> bool {
         matches!(self, Self::View | Self::Ledger | Self::Offline)
     }
@@ -52,19 +52,19 @@ impl ReadKind {
 /// A row to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRead {
-    /// When the values were seen, ms since 1970; of a phone, by its clock corrected by the server's.
+    /// When the values were seen, ms since 1970. For a phone: by its clock, corrected by the server's.
     pub at: i64,
     /// When the server learnt of it, ms since 1970.
     pub received_at: i64,
-    /// The login of who saw them.
+    /// The login of the person who saw them.
     pub user: String,
     /// The phone they were seen on.
     pub device: Option<DeviceNo>,
     /// The row's number on that phone.
     pub device_n: Option<u64>,
-    /// How.
+    /// The way they were seen.
     pub kind: ReadKind,
-    /// Of what: a record type, with what narrowed a ledger (never a value that was asked for), or a share.
+    /// The subject: a record type, with what narrowed a ledger (never a value that was asked for), or a share.
     pub subject: String,
     /// The smallest area that holds all of the records, where it is known.
     pub area: Option<AreaNo>,
@@ -83,13 +83,13 @@ pub struct NewRead {
 pub struct ReadRow {
     /// Its place in the log, from 1, without gaps.
     pub no: u64,
-    /// What it says.
+    /// Its content.
     pub read: NewRead,
     /// SHA-256 over the hash before and the row.
     pub hash: [u8; 32],
 }
 
-/// Which rows. All conditions must hold; rows come in the order of the log.
+/// A query for rows. All conditions must hold; rows come in the order of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadQuery {
     /// Rows that name this record.
@@ -106,6 +106,6 @@ pub struct ReadQuery {
     pub to: Option<i64>,
     /// Rows after this one.
     pub after: u64,
-    /// At most so many.
+    /// The largest number of rows.
     pub limit: usize,
 }

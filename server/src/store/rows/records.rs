@@ -31,19 +31,19 @@ pub struct SignedEntry {
 /// A segment whose signature was checked.
 #[derive(Clone, Debug)]
 pub struct CheckedSegment {
-    /// Whose feed.
+    /// The feed of its author.
     pub feed: FeedRow,
     /// The entries, in order, without a gap.
     pub entries: Vec<SignedEntry>,
     /// The author's signature over the last entry's hash.
     pub signature: [u8; 64],
-    /// What the author's device is known to have heard.
+    /// The device's knowledge of the server.
     pub heard: Heard,
-    /// What is known of its entries from before a restore; `None` for what the server writes itself.
+    /// Facts about its entries from before a restore; `None` for entries that the server writes itself.
     pub again: Option<Arc<Again>>,
 }
 
-/// What a device is known to have heard from the server before it made the entries it pushes.
+/// The facts that a device is known to have heard from the server before it made the entries it pushes.
 #[derive(Clone, Debug)]
 pub struct Heard {
     /// The latest of its user's [`rights_cut`](super::people::User::rights_cut) that it has said it was told of.
@@ -66,20 +66,20 @@ impl Heard {
     }
 }
 
-/// What is known of a segment's entries from before the store was restored, by number.
+/// Facts about a segment's entries from before the restore, by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Again {
     /// How far the recovery has come.
     pub phase: RecoveryPhase,
-    /// A receipt proves that they were stored once.
+    /// Entries that a receipt proves to have been stored once.
     pub stored: BTreeSet<u64>,
-    /// A receipt proves that they were refused.
+    /// Entries that a receipt proves to have been refused.
     pub refused: BTreeMap<u64, Refusal>,
-    /// They lost what they said, because that was erased.
+    /// Entries whose content was erased.
     pub emptied: BTreeSet<u64>,
-    /// A receipt holds the hash of the chain up to there.
+    /// Numbers up to which a receipt holds the hash of the chain.
     pub bound: BTreeSet<u64>,
-    /// What their authors had seen of others: their cursors are of logs that were lost.
+    /// The changes of others that the authors had seen. Their cursors are of logs that were lost.
     pub seen: BTreeMap<u64, SeenHeads>,
 }
 
@@ -99,7 +99,7 @@ impl CheckedSegment {
         self.again.as_ref().is_some_and(|again| again.stored.contains(&n))
     }
 
-    /// What the author of entry `n` had seen of others, where its cursor does not say it.
+    /// The changes of others that the author of entry `n` had seen, where its cursor does not say it.
     pub fn saw(&self, n: u64) -> Option<&SeenHeads> {
         self.again.as_ref().and_then(|again| again.seen.get(&n))
     }
@@ -132,7 +132,7 @@ impl Push {
     }
 }
 
-/// What became of one segment.
+/// The verdict on one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentVerdict {
     /// The feed.
@@ -170,13 +170,13 @@ pub struct RecordRow {
     pub entries: u64,
     /// Bytes of those entries.
     pub entry_bytes: u64,
-    /// Who created it.
+    /// Its creator.
     pub created_by: String,
     /// When it was created (the author's clock), ms since 1970.
     pub created_at: i64,
-    /// Who changed it last.
+    /// Its last author.
     pub changed_by: String,
-    /// When, ms since 1970.
+    /// Time of the last change, ms since 1970.
     pub changed_at: i64,
     /// Log position at which its generation began; 0 when that was its creation.
     pub began: u64,
@@ -184,7 +184,7 @@ pub struct RecordRow {
     pub arrived: u64,
     /// Whether nothing but this row is left of it.
     pub erased: bool,
-    /// What it was when its generation began.
+    /// Its size when its generation began.
     pub before: Before,
     /// The version of the derivation rules of its generation.
     pub rules: u32,
@@ -192,7 +192,7 @@ pub struct RecordRow {
     pub due_at: Option<i64>,
 }
 
-/// What a record was when its generation began; all 0 in its first.
+/// A record's size when its generation began; all 0 in its first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Before {
     /// Entries it had.
@@ -210,14 +210,14 @@ pub struct DocumentRow {
     pub facet: u8,
     /// Automerge save.
     pub bytes: Vec<u8>,
-    /// What it adds to its area's digest.
+    /// Its term of the area's digest.
     pub term: u128,
 }
 
-/// What an entry's changes were made on, in one table: (facet, feed, the feed's change there).
+/// The changes under an entry's own, in one table: (facet, feed, the feed's change there).
 pub type SeenHeads = Vec<(u8, FeedId, u64)>;
 
-/// A line of an area's log.
+/// A row of an area's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogRow {
     /// Position in the log.
@@ -230,11 +230,11 @@ pub struct LogRow {
     pub n: u64,
     /// The facets it touched, as a bit set.
     pub facets: u64,
-    /// What its author had seen (facet, feed, change); `None` for all that was there.
+    /// The changes that its author had seen (facet, feed, change); `None` for all that was there.
     pub seen: Option<SeenHeads>,
 }
 
-/// A line of one record's log.
+/// One entry in a record's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordLine {
     /// Position in the log of the area it was in.
@@ -247,10 +247,10 @@ pub struct RecordLine {
     pub facets: u64,
 }
 
-/// What happened in an area besides entries. Each has a position in the area's log: whose cursor is there was told.
+/// The kinds of log events. Each event has a position in the area's log: a reader at that position has been told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventKind {
-    /// Somebody's grant at this area, or above it, changed.
+    /// A user's grant at this area, or above it, changed.
     Rights,
     /// A record came from another area.
     Arrived,
@@ -292,7 +292,7 @@ impl EventKind {
 pub struct EventRow {
     /// Position in the log.
     pub seq: u64,
-    /// What happened.
+    /// Its kind.
     pub kind: EventKind,
     /// To which record, where it was one.
     pub record: Option<RecordId>,
@@ -322,14 +322,14 @@ pub struct Stay {
     pub until: u64,
 }
 
-/// What a push reads while it is decided, inside the transaction that will hold its writes.
+/// The reads of a push while it is decided, inside the transaction that will hold its writes.
 pub trait Source {
-    /// An area's head; `None` if there is no such area. Of an area that is written it was read under its lock: the store
+    /// An area's head; `None` if there is no such area. The head of a written area is read under its lock: the store
     /// refuses writes to an area that is not locked.
     fn area_head(&mut self, area: AreaNo) -> Result<Option<AreaHead>, StoreError>;
     /// A feed's last decided entry: its number and hash; (0, zero) when nothing is.
     fn feed_head(&mut self, feed: FeedId) -> Result<(u64, EntryHash), StoreError>;
-    /// What the feed's device has brought on a day (number of days since 1970).
+    /// The amounts that the feed's device has brought on a day (number of days since 1970).
     fn spent(&mut self, feed: &FeedRow, day: i64) -> Result<Spent, StoreError>;
     /// A decided entry: its hash, and its refusal if it was refused.
     fn decided(&mut self, feed: FeedId, n: u64) -> Result<Option<(EntryHash, Option<Refusal>)>, StoreError>;
@@ -339,7 +339,7 @@ pub trait Source {
     fn record(&mut self, record: RecordId) -> Result<Option<(RecordRow, Vec<DocumentRow>)>, StoreError>;
     /// The type of a record; `None` if there is no such record.
     fn type_of(&mut self, record: RecordId) -> Result<Option<String>, StoreError>;
-    /// Whether somebody has this login.
+    /// Whether a user has this login.
     fn has_login(&mut self, login: &str) -> Result<bool, StoreError>;
     /// Where a record is, its type, and its view that everybody with a role there reads (JSON).
     fn located(&mut self, record: RecordId) -> Result<Option<(AreaNo, String, String)>, StoreError>;
@@ -347,11 +347,11 @@ pub trait Source {
     fn grants(&mut self, user: UserNo) -> Result<Option<Vec<Grant>>, StoreError>;
     /// A user's shortened grants as they were before, the earliest first.
     fn shortened_grants(&mut self, user: UserNo) -> Result<Vec<ShortenedGrant>, StoreError>;
-    /// When the line or event at or next below a position of an area's log was written (the server's clock, ms);
+    /// When the entry or event at or next below a position of an area's log was written (the server's clock, ms);
     /// `None` below the first.
     fn written_at(&mut self, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError>;
-    /// An area and all above it, as who knew the territory as of `known` (ms since 1970) believed it to be: an end of
-    /// lying in another that was set later is not there yet.
+    /// An area and all above it, as a device knew them that had learnt of the territory by `known` (ms since 1970). An
+    /// end of lying in another area that was set later does not count.
     fn ancestry(&mut self, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError>;
     /// Where new records of an area go, if it was split or closed.
     fn route(&mut self, area: AreaNo) -> Result<Option<RouteRow>, StoreError>;
@@ -372,7 +372,7 @@ pub trait Source {
     fn bodies(&mut self, record: RecordId) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError>;
 }
 
-/// What a push writes.
+/// The writes of a push.
 #[derive(Default)]
 pub struct Writes {
     /// Entries with their verdicts (feed, entry, refusal) and whose signature stands for them.
@@ -383,7 +383,7 @@ pub struct Writes {
     pub halts: Vec<(FeedId, u64)>,
     /// New heads of feeds.
     pub feeds: Vec<(FeedId, u64, EntryHash)>,
-    /// What was brought in feeds on a day (number of days since 1970).
+    /// The amounts brought in feeds on a day (number of days since 1970).
     pub spent: Vec<(FeedId, i64, Spent)>,
     /// New heads of areas.
     pub areas: Vec<(AreaNo, AreaHead)>,
@@ -399,7 +399,7 @@ pub struct Writes {
     pub stays: Vec<(RecordId, Stay)>,
     /// Entries whose bytes go: their hashes stay, so that chains still join.
     pub wiped: Vec<(FeedId, u64)>,
-    /// What was erased, and why.
+    /// The erasures, with their reasons.
     pub erasures: Vec<ErasureRow>,
     /// Refused entries of which only number, hash and verdict are kept, because their device had its share of the day.
     pub unkept: BTreeSet<(FeedId, u64)>,
@@ -422,8 +422,8 @@ pub struct RecordWrite {
     pub documents: Vec<DocumentRow>,
     /// Its ledger row: the view of each changed facet.
     pub ledger: Vec<LedgerWrite>,
-    /// What its generation began with, when it began now: (facet, Automerge save). Documents, ledger row and base of
-    /// before that are not named here go.
+    /// The base of a generation that begins now: (facet, Automerge save). Earlier documents, ledger rows and bases go,
+    /// unless named here.
     pub base: Option<Vec<(u8, Vec<u8>)>>,
 }
 
@@ -433,7 +433,7 @@ pub struct LedgerWrite {
     pub facet: u8,
     /// Its view, JSON.
     pub view: String,
-    /// What tools may see of it, JSON; `None` for nothing.
+    /// The values that tools may see of it, as JSON; `None` for none.
     pub shown: Option<String>,
     /// The people it names as handlers; `None` for a facet that names nobody.
     pub handlers: Option<Vec<String>>,
@@ -446,7 +446,7 @@ pub type Decide =
 /// Decides what is to be written when no entry is the cause: a move, a new generation, an erasure.
 pub type Act = dyn Fn(&mut dyn Source) -> Result<Writes, StoreError> + Send + Sync;
 
-/// What a phone is to be told of a record.
+/// The news of a record for a phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// It is here and changed.
@@ -458,7 +458,7 @@ pub enum Told {
 /// A record's news for one cursor.
 #[derive(Clone, Debug)]
 pub struct RecordNewsRow {
-    /// What happened to it.
+    /// The news of it.
     pub told: Told,
     /// Position of that in the area's log.
     pub at: u64,

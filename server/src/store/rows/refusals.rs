@@ -1,4 +1,4 @@
-//! Refused entries kept as evidence, what their authors ask about them, and what supervisors rule.
+//! Refused entries kept as evidence, their authors' questions, and supervisors' rulings.
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
@@ -14,21 +14,21 @@ pub struct RefusedRow {
     pub author: String,
     /// The record it was about.
     pub record: RecordId,
-    /// The record's area, also of a record that never came to be.
+    /// The record's area, also if the record never came to be.
     pub area: AreaNo,
     /// The entry's canonical bytes; none when they were erased.
     pub body: Vec<u8>,
-    /// Why it was refused.
+    /// The refusal.
     pub refusal: Refusal,
     /// When the server got it, ms since 1970.
     pub received_at: i64,
     /// When its author asked about it, and the author's note.
     pub asked: Option<(i64, String)>,
-    /// What was ruled.
+    /// The ruling.
     pub ruling: Option<RulingRow>,
 }
 
-/// What a supervisor made of a refused entry. There is one at most, and it stays.
+/// A supervisor's ruling on a refused entry. An entry has one at most, and it stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RulingRow {
     /// The refused entry's feed.
@@ -45,15 +45,15 @@ pub struct RulingRow {
     pub admitted_as: Option<(FeedId, u64)>,
 }
 
-/// Which refused entries.
+/// A query for refused entries.
 #[derive(Clone, Debug)]
 pub struct RefusedQuery {
-    /// Of records in these areas.
+    /// Entries about records in these areas.
     pub areas: Vec<AreaNo>,
     /// Only those that were asked about and have no ruling.
     pub asked: bool,
     /// Only those before this one, in the order of the answer.
     pub before: Option<(i64, FeedId, u64)>,
-    /// At most so many.
+    /// The largest number of entries.
     pub limit: usize,
 }

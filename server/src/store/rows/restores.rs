@@ -1,19 +1,18 @@
-//! Restores: when this store became another generation, which devices have offered again what they hold, and what they
-//! miss.
+//! Restores: when this store became another generation, which devices offered again what they hold, and what they miss.
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId, ServerEpoch};
 
 /// The setting that says that the store was set back, and why.
 pub const SET_BACK: &str = "set_back";
 
-/// How a generation is to begin.
+/// The parameters of a new generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewGeneration {
     /// Now, ms since 1970.
     pub at: i64,
     /// When the recovery ends at the latest.
     pub until: i64,
-    /// Devices are waited for that were seen so long, in ms, before the last one that was.
+    /// The recovery waits for devices that were seen within this many ms before the last one seen.
     pub active_ms: i64,
 }
 
@@ -65,7 +64,7 @@ pub struct MissingRow {
     pub area: AreaNo,
     /// The facet.
     pub facet: u8,
-    /// Whose changes.
+    /// The feed that wrote the changes.
     pub feed: FeedId,
     /// How many of them there should be.
     pub count: u64,

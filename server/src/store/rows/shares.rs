@@ -1,4 +1,4 @@
-//! What takes two to be shown: shares with departments, and exports that a second person approves.
+//! Values that take two people to show: shares with departments, and exports that a second person approves.
 
 use gridledger_schema::ids::AreaNo;
 
@@ -13,11 +13,11 @@ pub struct NewShare {
     pub fields: Vec<String>,
     /// The area; all below it count.
     pub area: AreaNo,
-    /// What the values are for.
+    /// The purpose of the values.
     pub purpose: String,
     /// Good until (exclusive), ms since 1970.
     pub until: i64,
-    /// The login of who made it.
+    /// The login of the person who made it.
     pub made_by: String,
     /// When, ms since 1970.
     pub made_at: i64,
@@ -28,16 +28,16 @@ pub struct NewShare {
 pub struct Share {
     /// Its number.
     pub no: u64,
-    /// What it says.
+    /// Its terms.
     pub terms: NewShare,
-    /// The login of who agreed, and when, ms since 1970.
+    /// The login of the person who agreed, and when, ms since 1970.
     pub approved: Option<(String, i64)>,
     /// When it was revoked, ms since 1970.
     pub revoked_at: Option<i64>,
 }
 
 impl Share {
-    /// Whether it lasts at a time: its day has not come, and nobody ended it.
+    /// Whether it is in force at a time: its last day has not come, and nobody revoked it.
     pub fn is_good(&self, at: i64) -> bool {
         self.revoked_at.is_none() && at < self.terms.until
     }
@@ -46,7 +46,7 @@ impl Share {
 /// A request to see the values of more records than one person may alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewExport {
-    /// The login of who asks.
+    /// The login of the person who asks.
     pub asked_by: String,
     /// The record type.
     pub record_type: String,
@@ -63,8 +63,8 @@ pub struct NewExport {
 pub struct Export {
     /// Its number.
     pub no: u64,
-    /// What was asked.
+    /// The request.
     pub asked: NewExport,
-    /// The login of who approved it, and when, ms since 1970.
+    /// The login of the person who approved it, and when, ms since 1970.
     pub approved: Option<(String, i64)>,
 }

@@ -1,9 +1,9 @@
-//! What programs read in the database itself: typed views, and what of each record stands in them.
+//! Rows for programs that read the database itself: typed views, and the shown values of each record.
 
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::Label;
 
-/// What a tool reads: the facet of the read class that every role holds.
+/// The facet that a tool reads: that of the read class that every role holds.
 pub const FACET: u8 = 0;
 
 /// The ledger of a record type, for tools.
@@ -20,7 +20,7 @@ pub struct ToolLedger {
 pub struct ToolColumn {
     /// Its name in the view.
     pub name: String,
-    /// What its values are.
+    /// The kind of its values.
     pub kind: ToolKind,
     /// Whether a mask lies over them.
     pub masked: bool,
@@ -30,7 +30,7 @@ pub struct ToolColumn {
     pub label: Label,
 }
 
-/// What the values of a column are.
+/// The kinds of values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToolKind {
     /// A text, or a code.
@@ -61,12 +61,12 @@ impl ToolKind {
     }
 }
 
-/// What tools may see of one record.
+/// The values that tools may see of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// The record.
     pub record: RecordId,
-    /// The log position it was read at; of a record that changed since it is not written.
+    /// The log position it was read at. It is not written if the record changed since.
     pub last: u64,
     /// One JSON object: key of a column to value.
     pub shown: String,

@@ -13,11 +13,11 @@ use super::times::WriteTimes;
 use crate::store::StoreError;
 use crate::store::sql::Connection;
 
-/// Jobs that may wait; more are told to come back.
+/// Jobs that may wait. The queue refuses more with `Busy`.
 const QUEUE: usize = 1024;
 /// Called once the commit has (or has not) happened.
 pub type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-/// What a job does inside its savepoint. It keeps its own result; an error rolls back the savepoint.
+/// The work of a job inside its savepoint. It keeps its own result; an error rolls back the savepoint.
 type Run = Box<dyn Fn(&Connection<'_>) -> Result<Reply, StoreError> + Send>;
 
 /// Something to be written.
@@ -47,7 +47,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Starts a thread that serves the queue's other end; a caller waits so long for it.
+    /// Starts a thread that serves the queue's other end. A caller waits at most `patience` for it.
     pub fn start(
         name: &str,
         group: usize,
@@ -81,7 +81,8 @@ impl Queue {
         });
         let failed = Box::new(move |error| _ = failed.send(Err(error)));
         self.send(Job { run, failed, alone, queued: Instant::now() })?;
-        // Nobody waits for ever for a database that does not answer: what became of it, the next attempt finds.
+        // No caller waits for ever for a database that does not answer. The next attempt finds what became of the
+        // job.
         result.recv_timeout(self.patience).map_err(|_| StoreError::Busy)?
     }
 
@@ -173,7 +174,7 @@ impl Turn {
     }
 }
 
-/// Tells everybody whose job ran what became of the commit. One that failed may be durable or not: nobody is told it worked.
+/// Tells each caller what became of the commit. A failed commit may be durable or not, so its callers get an error.
 pub fn answer(replies: Vec<Reply>, committed: bool) {
     for reply in replies {
         reply(if committed { Ok(()) } else { Err(StoreError::Busy) });

@@ -6,8 +6,8 @@ use crate::store::sql::Connection;
 /// Steps in their order: names and SQL, as SQLite reads it.
 pub type Steps<'a> = &'a [(&'a str, &'a str)];
 
-/// What the names of steps end with that contract: they take away or change what the version before uses. All others expand: a
-/// node that does not know them goes on serving the store.
+/// The suffix in the name of a step that contracts: it removes or changes what the version before uses. All others
+/// expand: a node that does not know them goes on serving the store.
 const CONTRACTS: &str = "_contract";
 
 /// Whether a step contracts.
@@ -93,7 +93,7 @@ CREATE TABLE ledger (
   record BLOB NOT NULL, facet INTEGER NOT NULL, view TEXT NOT NULL, PRIMARY KEY (record, facet)) STRICT;
 ";
 
-/// What keeps a desk's work from being done twice: requests answered, things imported.
+/// Notes that keep a desk's work from being done twice: requests answered, things imported.
 const DESK: &str = "
 CREATE TABLE requests (
   user INTEGER NOT NULL REFERENCES users, request TEXT NOT NULL, feed BLOB NOT NULL, n INTEGER NOT NULL,
@@ -101,7 +101,7 @@ CREATE TABLE requests (
 CREATE TABLE import_keys (key BLOB PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
-/// What happens in an area beside entries: rights change, records move, begin new generations, are erased.
+/// Log events: rights change, records move, begin new generations, are erased.
 const EVENTS: &str = "
 ALTER TABLE records ADD COLUMN began INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE records ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0;
@@ -122,7 +122,7 @@ CREATE TABLE bases (
   record BLOB NOT NULL, facet INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (record, facet)) STRICT;
 ";
 
-/// What a record had before its generation, when something of it may be due, and what was erased.
+/// A record's size before its generation, when something of it may be due, and the erasures.
 const EPOCHS: &str = "
 ALTER TABLE records ADD COLUMN before_entries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE records ADD COLUMN before_bytes INTEGER NOT NULL DEFAULT 0;
@@ -152,8 +152,8 @@ CREATE TABLE plans (plan INTEGER PRIMARY KEY, state TEXT NOT NULL, body TEXT NOT
 CREATE TABLE territory_changes (told_at INTEGER PRIMARY KEY, plan INTEGER NOT NULL REFERENCES plans) STRICT;
 ";
 
-/// Grants as they were before they were cut short, and up to which of a user's cuts each device is known to have been told;
-/// where refused entries belong, what is asked about them, and the rulings.
+/// Grants as they were before they were shortened, and up to which of them each device is known to have been told; the
+/// areas and questions of refused entries, and the rulings.
 const RIGHTS: &str = "
 CREATE TABLE replaced_grants (
   user INTEGER NOT NULL REFERENCES users, role TEXT NOT NULL, area INTEGER NOT NULL REFERENCES areas,
@@ -175,8 +175,8 @@ INSERT INTO evidence (feed, n, area, at)
   WHERE e.refusal IS NOT NULL;
 ";
 
-/// Who saw whose values, and on whose approval. `received_at` never falls from one row to the next, so that a time
-/// bounds the numbers.
+/// The read log, shares and exports. `received_at` never falls from one row to the next, so that a time bounds the
+/// numbers.
 const RESIDENTS: &str = "
 CREATE TABLE read_log (
   no INTEGER PRIMARY KEY, at INTEGER NOT NULL, received_at INTEGER NOT NULL, user TEXT NOT NULL, device INTEGER,
@@ -199,8 +199,8 @@ CREATE TABLE exports (
 CREATE INDEX exports_asked ON exports (asked_at);
 ";
 
-/// Restores; which devices offered again what they hold; what they miss; re-offered entries that another one's place was
-/// taken by.
+/// Restores; which devices offered again what they hold; what they miss; re-offered entries whose place another entry
+/// took.
 const RESTORE: &str = "
 CREATE TABLE restores (
   no INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, former INTEGER NOT NULL, at INTEGER NOT NULL, first INTEGER NOT NULL,
@@ -216,8 +216,8 @@ CREATE TABLE displaced (
   PRIMARY KEY (feed, n, hash)) STRICT, WITHOUT ROWID;
 ";
 
-/// What tools may see of a record, beside its view. Positions are unique in an area's log already; so that the records can be split
-/// by their ids, no index of theirs says it again.
+/// The values that tools may see of a record, beside its view. Positions are unique in an area's log already; to let
+/// the records be split by their ids, no index of theirs enforces it again.
 const VIEWS: &str = "
 ALTER TABLE ledger ADD COLUMN shown TEXT;
 DROP INDEX records_created;
@@ -226,7 +226,8 @@ CREATE INDEX records_created ON records (area, created);
 CREATE INDEX records_last ON records (area, last);
 ";
 
-/// What nodes share: which territory it is; what they do one at a time; the counters that devices used and what they were given, which a crash may take.
+/// Rows that nodes share: the version of the territory; the work done by one node at a time; devices' counters and
+/// given positions, which a crash may take.
 const NODES: &str = "
 CREATE TABLE territory (one INTEGER PRIMARY KEY, version INTEGER NOT NULL) STRICT;
 INSERT INTO territory (one, version) VALUES (1, 1);
@@ -238,7 +239,7 @@ CREATE /*UNLOGGED*/ TABLE given (
   device INTEGER NOT NULL, area INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (device, area)) STRICT, WITHOUT ROWID;
 ";
 
-/// The suite of each key; whatever was there before is of the first. Generations that began and were lost, when the store was
+/// The suite of each key; earlier keys are of the first suite. Generations that began and were lost, when the store was
 /// set back to a state before them.
 const SUITES: &str = "
 ALTER TABLE devices ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
@@ -246,8 +247,8 @@ ALTER TABLE feeds ADD COLUMN suite INTEGER NOT NULL DEFAULT 1;
 CREATE TABLE lost_generations (epoch INTEGER PRIMARY KEY) STRICT;
 ";
 
-/// The records whose values each person saw without a second person, and when last; who agreed to a share; since when what a
-/// refused entry said is gone; which refused entry was erased by itself, and about which record an entry was whose place another took.
+/// The records whose values each person saw without a second person, and when last; the approver of a share; since when
+/// the content of a refused entry is gone; refused entries erased by themselves; the record of a displaced entry.
 const RIGHTS_NOW: &str = "
 CREATE TABLE seen_alone (
   user TEXT NOT NULL, record BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, record)) STRICT, WITHOUT ROWID;
@@ -269,7 +270,8 @@ ALTER TABLE displaced ADD COLUMN record BLOB;
 CREATE INDEX displaced_record ON displaced (record);
 ";
 
-/// The time: the latest at which a trusted clock was looked at, how often a time was confirmed, and when the last daily run was over.
+/// The time: the latest that a trusted clock showed, how often a time was confirmed, and when the last daily run was
+/// over.
 const CLOCK: &str = "
 CREATE TABLE clock (one INTEGER PRIMARY KEY, beat INTEGER, confirmed INTEGER NOT NULL, daily INTEGER) STRICT;
 INSERT INTO clock (one, beat, confirmed, daily) VALUES (1, NULL, 0, NULL);
@@ -280,8 +282,9 @@ const HALTS: &str = "
 CREATE TABLE halts (feed BLOB PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
-/// When people handled records, in log positions; the records that devices were sent by themselves, which a crash may take.
-/// What was brought in a feed on a day; whether what a refused entry said was not kept. Refused entries belong to the area where their record is now.
+/// When people handled records, in log positions; the records that devices were sent by themselves, which a crash may
+/// take. Amounts brought in a feed on a day; whether the content of a refused entry was not kept. Refused entries
+/// belong to the area where their record is now.
 const HANDLERS: &str = "
 CREATE TABLE handlers (
   record BLOB NOT NULL, login TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER,
@@ -309,8 +312,8 @@ ALTER TABLE restores ADD COLUMN served INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE claimed_generations (device INTEGER PRIMARY KEY, epoch INTEGER NOT NULL) STRICT;
 ";
 
-/// What an office's sheets call a record; what the last sheet that changed it said, as keyed hashes, and the position up to which
-/// that import knew it; the number of the import that may write now.
+/// An office's names for a record in its spreadsheets; the values of the last spreadsheet that changed it, as keyed
+/// hashes, and the position up to which that import knew it; the number of the import that may write now.
 const IMPORTS: &str = "
 CREATE TABLE import_names (name BLOB NOT NULL, record BLOB NOT NULL, PRIMARY KEY (name, record)) STRICT, WITHOUT ROWID;
 CREATE TABLE import_said (record BLOB PRIMARY KEY, seen INTEGER NOT NULL, said TEXT NOT NULL) STRICT, WITHOUT ROWID;

@@ -17,9 +17,9 @@ pub enum Cell {
     Bytes(Vec<u8>),
 }
 
-/// What a cell can be read as.
+/// A type that a cell can be read as.
 pub trait FromCell: Sized {
-    /// What is expected, for the error.
+    /// The expected kind, for the error.
     const KIND: &'static str;
     /// The value; `None` when the cell holds another kind, or one out of range.
     fn from_cell(cell: &Cell) -> Option<Self>;

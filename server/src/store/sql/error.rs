@@ -1,13 +1,13 @@
-//! Why the store did not do what was asked.
+//! The errors of the store.
 
 use gridledger_schema::ids::AreaNo;
 
 use crate::store::sql;
 
-/// Why the store did not do what was asked.
+/// The errors of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database said no.
+    /// The database refused or failed.
     #[error(transparent)]
     Sql(#[from] sql::SqlError),
     /// The writer is gone or its queue is full.
@@ -28,7 +28,7 @@ pub enum StoreError {
     /// Something with this key is there already.
     #[error("{0} is already there")]
     Taken(String),
-    /// What the call needs is not there.
+    /// Something that the call needs is not there.
     #[error("no such {0}")]
     Missing(String),
     /// Another process has the store open.
@@ -87,7 +87,7 @@ impl StoreError {
         }
     }
 
-    /// What went wrong, without the values it went wrong with: for logs.
+    /// The error without the values of rows, for logs.
     pub fn without_values(&self) -> String {
         match self {
             Self::Sql(error) => error.without_values(),

@@ -38,16 +38,16 @@ pub enum SqlError {
     /// The file is no database.
     #[error("the file is not a gridledger store")]
     NotADatabase,
-    /// SQLite said no.
+    /// SQLite refused or failed.
     #[error("sqlite: {0}")]
     Sqlite(rusqlite::Error),
-    /// Postgres said no, or is not there.
-    #[error("postgres: {}", said(.0))]
+    /// Postgres refused, failed, or is not there.
+    #[error("postgres: {}", read_message(.0))]
     Postgres(#[from] ::postgres::Error),
 }
 
-/// What the database said, or why it could not be asked.
-fn said(error: &::postgres::Error) -> String {
+/// Reads the database's message, or why it could not be asked.
+fn read_message(error: &::postgres::Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     match error.as_db_error() {
         Some(said) => said.message().to_owned(),
@@ -77,7 +77,7 @@ impl SqlError {
         }
     }
 
-    /// What went wrong, without the values it went wrong with: for logs.
+    /// The error without the values of rows, for logs.
     pub fn without_values(&self) -> String {
         match self {
             Self::NoRow | Self::Column(..) | Self::DamagedFile | Self::NotADatabase => self.to_string(),
@@ -90,7 +90,7 @@ impl SqlError {
         }
     }
 
-    /// Whether the database is not there, rather than that it said no.
+    /// Whether the database is unreachable, rather than that it refused the statement.
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Postgres(error) => error.as_db_error().is_none(),
@@ -113,7 +113,7 @@ impl SqlError {
     }
 }
 
-/// Whose SQL an engine reads, where one spelling does not do for all.
+/// The SQL that an engine reads, where one spelling does not do for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
     /// SQLite's.
@@ -122,9 +122,9 @@ pub enum Spelling {
     Postgres,
 }
 
-/// What an engine's connection does.
+/// The connection of an engine.
 pub trait Link {
-    /// Whose SQL it reads.
+    /// The SQL that it reads.
     fn spelling(&self) -> Spelling;
     /// Runs a statement; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Cell]) -> Result<u64, SqlError>;
@@ -134,7 +134,7 @@ pub trait Link {
     fn batch(&self, sql: &str) -> Result<(), SqlError>;
     /// Whether no other write runs beside this transaction.
     fn is_alone(&self) -> bool;
-    /// What a query ends with to lock the rows it finds; nothing where writes follow each other anyway.
+    /// The end of a query that locks the rows it finds; empty where writes follow each other anyway.
     fn for_update(&self) -> &'static str;
     /// An expression: the text at a path of members in a JSON text.
     fn member(&self, json: &str, path: &[&str]) -> String;
@@ -178,7 +178,7 @@ impl<'a> Connection<'a> {
         self.prepare_cached(sql)?.query_row(params, read)
     }
 
-    /// Whose SQL it reads, for the little that is not the same.
+    /// The SQL that it reads, for the few places where engines differ.
     pub fn spelling(&self) -> Spelling {
         self.link.spelling()
     }
@@ -188,7 +188,7 @@ impl<'a> Connection<'a> {
         self.link.is_alone()
     }
 
-    /// What a query ends with to lock the rows it finds until the transaction ends.
+    /// The end of a query that locks the rows it finds until the transaction ends.
     pub fn for_update(&self) -> &'static str {
         self.link.for_update()
     }

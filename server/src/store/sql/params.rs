@@ -1,4 +1,4 @@
-//! What can stand for `?1`, `?2` …: single values in arrays and tuples.
+//! The values that can stand for `?1`, `?2` and so on: single values in arrays and tuples.
 
 use super::Cell;
 

@@ -53,7 +53,7 @@ impl PostgresLink {
         self.overwrites.take()
     }
 
-    /// What is to be told of since the last call.
+    /// Takes the wake-ups noted since the last call.
     pub fn take_wake_ups(&self) -> Vec<WakeUp> {
         self.wake_ups.take().into_iter().collect()
     }

@@ -29,7 +29,7 @@ impl<'a> SqliteLink<'a> {
         self.overwrites.get()
     }
 
-    /// What is to be told of since the last call.
+    /// Takes the wake-ups noted since the last call.
     pub fn take_wake_ups(&self) -> BTreeSet<WakeUp> {
         self.wake_ups.take()
     }

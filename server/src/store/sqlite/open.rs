@@ -89,7 +89,7 @@ fn frozen(path: &Path) -> String {
     format!("file:{escaped}?immutable=1")
 }
 
-/// What the tables' code uses and SQLite does not have.
+/// Adds the functions that the tables' code uses and SQLite lacks.
 fn add_functions(connection: &Connection) -> Result<(), StoreError> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection

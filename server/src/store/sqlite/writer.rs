@@ -39,8 +39,8 @@ pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, shared: (&AtomicB
     }
 }
 
-/// If something was overwritten, folds the log of writes into the file and cuts it. While somebody still reads what is
-/// in it that cannot be done; it is tried again then.
+/// If something was overwritten, folds the log of writes into the file and truncates it. A reader of the log prevents
+/// that; the writer then tries again later.
 fn cut(connection: Option<&Connection>, overwritten: &AtomicBool) {
     let Some(connection) = connection.filter(|_| overwritten.load(Ordering::Acquire)) else {
         return;

@@ -1,4 +1,4 @@
-//! Reading everything.
+//! Reads everything, for `verify`.
 
 use gridledger_schema::ids::{AreaNo, DeviceNo, FeedId, RecordId};
 
@@ -14,7 +14,7 @@ use crate::store::sql::{Optional as _, Row, SqlError};
 /// Rows named of each kind of stray.
 const STRAYS: usize = 100;
 
-/// What may be missing, and the rows that miss it.
+/// The kinds of missing rows, and a query for each that finds the rows that lack one.
 const STRAY_ROWS: &[(&str, &str)] = &[
     (
         "log line of a stored entry",
@@ -141,7 +141,7 @@ impl Store {
         })
     }
 
-    /// Up to `limit` lines of an area's log after `seq`, in order.
+    /// Up to `limit` rows of an area's log after `seq`, in order.
     pub fn log_lines(&self, area: AreaNo, after: u64, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
@@ -158,7 +158,7 @@ impl Store {
         self.engine.read(|c| super::events::between(c, area, after, upto))
     }
 
-    /// What a record's generation began with: of each facet an Automerge save. Nothing of its first.
+    /// Reads the base of a record's generation: an Automerge save of each facet. The first generation has no base.
     pub fn bases(&self, record: RecordId) -> Result<Vec<(u8, Vec<u8>)>, StoreError> {
         self.engine.read(|c| {
             let mut select =
@@ -173,12 +173,12 @@ impl Store {
         self.engine.read(|c| pushes::type_of(c, record))
     }
 
-    /// Whether somebody has this login.
+    /// Whether a user has this login.
     pub fn has_login(&self, login: &str) -> Result<bool, StoreError> {
         self.engine.read(|c| pushes::has_login(c, login))
     }
 
-    /// Rows that refer to what is not there: (what is missing, the row's key).
+    /// Rows that refer to missing rows: (the kind of the missing row, the row's key).
     pub fn strays(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
         self.engine.read(|c| {
             let mut found = Vec::new();

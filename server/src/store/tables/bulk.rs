@@ -12,12 +12,12 @@ use crate::store::sql::{Connection, Spelling};
 
 /// The number of the first grid.
 pub const FIRST_AREA: u32 = 1_000_000;
-/// Who works in a grid.
+/// The number of feeds that write in a grid.
 pub const FEEDS: u64 = 3;
 /// The tables that are filled; their indexes are made afterwards.
 pub const FILLED: &[&str] = &["records", "documents", "ledger", "entries", "log"];
 
-/// How much to make; `records` is a multiple of `areas`.
+/// The amounts to make; `records` is a multiple of `areas`.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
     pub areas: u64,

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::store::rows::read_log::{NewRead, ReadQuery};
 use crate::store::{Store, StoreError};
 
-/// What a chain is checked for and where it stands.
+/// The state of a check of the chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// The last row.
@@ -16,12 +16,12 @@ pub struct Head {
     pub hash: [u8; 32],
 }
 
-/// Why a chain does not hold.
+/// A break of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// The first row that is not as it was written.
     pub no: u64,
-    /// What is wrong, in English.
+    /// The fault, in English.
     pub what: &'static str,
 }
 
@@ -58,7 +58,7 @@ pub fn hash(before: &[u8; 32], no: u64, read: &NewRead) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Follows the whole chain; its head, or where it breaks.
+/// Follows the whole chain. Returns its head, or where it breaks.
 pub fn check(store: &Store) -> Result<Result<Head, Broken>, StoreError> {
     let mut head = Head::default();
     loop {

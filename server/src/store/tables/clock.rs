@@ -8,7 +8,7 @@ use crate::store::StoreError;
 use crate::store::rows::clock::ClockRow;
 use crate::store::sql::{Connection, Optional as _};
 
-/// What people and devices left behind with a time on it. All of these are small tables, or have an index on the time.
+/// The newest time that people or devices left in the store. The tables are small, or have an index on the time.
 const NEWEST: &str = "
 SELECT max(at) FROM (
   SELECT max(greatest(last_seen, enrolled_at)) AS at FROM devices
@@ -35,16 +35,16 @@ fn newest(c: &Connection<'_>) -> Result<Option<i64>, StoreError> {
     Ok(newest)
 }
 
-/// Notes in a transaction that an operator vouches for a time.
+/// Notes in a transaction that an operator confirms a time.
 pub(super) fn confirm(c: &Connection<'_>, at: i64) -> Result<(), StoreError> {
-    // A run under a clock that was ahead is no later than that.
+    // A daily run under a clock that was ahead counts as of the confirmed time.
     let sql = "UPDATE clock SET beat = ?1, confirmed = confirmed + 1, daily = CASE WHEN daily > ?1 THEN ?1 ELSE daily END";
     c.execute(sql, [at])?;
     Ok(())
 }
 
 impl Store {
-    /// What is kept of the time.
+    /// Reads the row of the time.
     pub fn clock(&self) -> Result<ClockRow, StoreError> {
         self.engine.read(row)
     }

@@ -17,7 +17,7 @@ use crate::store::rows::records::{Push, SegmentVerdict};
 use crate::store::sql::{Connection, Optional as _};
 
 fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Result<(), StoreError> {
-    // A segment that was stopped by what stands at its numbers wrote nothing: that is another's.
+    // A segment that was stopped because its numbers were taken wrote nothing: another writer wrote there.
     let wrote = |verdict: &&SegmentVerdict| {
         let stopped = verdict.stopped.as_ref();
         stopped.is_none_or(|stopped| stopped.code == Code::Busy)
@@ -51,7 +51,7 @@ fn note(c: &Connection<'_>, notes: &Notes, verdicts: &[SegmentVerdict]) -> Resul
     note_sheet(c, notes, &|entry| entry.is_none_or(|(feed, n)| stored(feed, n)))
 }
 
-/// Writes what a sheet calls the records that are there and what it says of them, if its import may still write.
+/// Writes a spreadsheet's names for existing records and its values, if its import may still write.
 fn note_sheet(
     c: &Connection<'_>,
     notes: &Notes,
@@ -132,7 +132,7 @@ impl Store {
         })
     }
 
-    /// The records that sheets call by these names, in the order asked.
+    /// The records that spreadsheets call by these names, in the order asked.
     pub fn named(&self, names: &[ImportKey]) -> Result<Vec<Vec<RecordId>>, StoreError> {
         self.engine.read(|c| {
             let mut select =
@@ -147,7 +147,7 @@ impl Store {
         })
     }
 
-    /// Whether a sheet ever named a record.
+    /// Whether a spreadsheet ever named a record.
     pub fn is_named(&self, records: &[RecordId]) -> Result<Vec<bool>, StoreError> {
         self.engine.read(|c| {
             let mut all: HashSet<[u8; 16]> = HashSet::new();
@@ -160,7 +160,7 @@ impl Store {
         })
     }
 
-    /// What the last sheet that changed a record said of it.
+    /// Reads what the last spreadsheet that changed a record said of it.
     pub fn said(&self, record: RecordId) -> Result<Option<Said>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT seen, said FROM import_said WHERE record = ?1")?;
@@ -171,7 +171,7 @@ impl Store {
         })
     }
 
-    /// Begins an import, and ends the one before; its number.
+    /// Begins an import, ends the one before, and returns the new number.
     pub fn begin_import(&self) -> Result<u64, StoreError> {
         self.engine.write_alone(|c| {
             c.prepare_cached("UPDATE import_runs SET n = n + 1 WHERE one = 1")?.execute(())?;
@@ -180,7 +180,7 @@ impl Store {
         })
     }
 
-    /// Writes what needs no entry.
+    /// Writes the notes that need no entry.
     pub fn note_import(&self, notes: Notes) -> Result<(), StoreError> {
         self.engine.write_alone(move |c| note_sheet(c, &notes, &|entry| entry.is_none()))
     }

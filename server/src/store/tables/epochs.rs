@@ -1,4 +1,4 @@
-//! Ended histories: what was erased, what may be due, whose rules are old.
+//! Ended histories: erasures, records that may be due, records of older rules.
 
 use gridledger_core::canonical;
 use gridledger_schema::entry::Entry;
@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::store::rows::records::{ErasureRow, Writes};
 use crate::store::sql::Connection;
 
-/// Writes what a change says of erasures.
+/// Writes the erasures of a change.
 pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreError> {
     for row in &writes.erasures {
         let mut insert = c.prepare_cached(
@@ -40,7 +40,7 @@ pub(super) fn write(c: &Connection<'_>, writes: &Writes) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Takes away what one refused entry said, and what was displaced under its number.
+/// Erases the content of one refused entry, and of entries displaced under its number.
 fn empty_entry(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<(), StoreError> {
     refusals::empty(c, feed, n)?;
     c.prepare_cached("UPDATE displaced SET body = ?3 WHERE feed = ?1 AND n = ?2")?.execute((
@@ -51,7 +51,7 @@ fn empty_entry(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Takes away what displaced entries said of what is erased.
+/// Erases the content of displaced entries that an erasure covers.
 fn empty_displaced(c: &Connection<'_>, erased: &ErasureRow) -> Result<(), StoreError> {
     let mut select = c.prepare_cached(
         "SELECT feed, n, hash, record, body FROM displaced WHERE record = ?1 OR record IS NULL",
@@ -63,7 +63,7 @@ fn empty_displaced(c: &Connection<'_>, erased: &ErasureRow) -> Result<(), StoreE
     let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     for (key, noted, body) in rows {
         let is_about = refusals::about(FeedId(key.0), noted, &body) == Some(erased.record);
-        if is_about && is_said(&body, &erased.fields) {
+        if is_about && holds_any(&body, &erased.fields) {
             c.prepare_cached("UPDATE displaced SET body = ?4 WHERE feed = ?1 AND n = ?2 AND hash = ?3")?
                 .execute((key.0, key.1, key.2, Vec::<u8>::new()))?;
         }
@@ -71,8 +71,8 @@ fn empty_displaced(c: &Connection<'_>, erased: &ErasureRow) -> Result<(), StoreE
     Ok(())
 }
 
-/// Whether an entry's bytes say something of these fields; of no fields, whether they say anything.
-fn is_said(body: &[u8], fields: &[String]) -> bool {
+/// Whether an entry's bytes hold one of these fields; without fields, whether they hold any.
+fn holds_any(body: &[u8], fields: &[String]) -> bool {
     let writes = |entry: &Entry| {
         let mut intents = entry.intents.iter();
         intents.any(|intent| fields.contains(&intent.field))
@@ -104,7 +104,7 @@ pub(super) fn is_erased(
     Ok(false)
 }
 
-/// What was erased, the earliest first.
+/// Reads the erasures of a record, or of all records, the earliest first.
 pub(super) fn erasures(c: &Connection<'_>, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT record, area, seq, fields, reason, asked_by, asked_at, done_at, feed, n FROM erasures

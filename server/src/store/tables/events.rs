@@ -1,4 +1,4 @@
-//! What happens in an area beside entries: events, records that left, where they were before, bases.
+//! Log events and their rows: events, records that left, their stays elsewhere, bases.
 
 use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::wire::AreaCursor;
@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::rows::records::{EventKind, EventRow, RecordNewsRow, Stay, Told, Writes};
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
-/// Writes what a change says beside records: events, departures, stays, and entries whose bytes go.
+/// Writes the parts of a change beside records: events, departures, stays, and entries whose bytes go.
 pub(super) fn write(c: &Connection<'_>, locked: &Locked, writes: &Writes) -> Result<(), StoreError> {
     for (area, event) in &writes.events {
         locked.expect(*area)?;
@@ -22,12 +22,12 @@ pub(super) fn write(c: &Connection<'_>, locked: &Locked, writes: &Writes) -> Res
         let sql = "INSERT INTO departures VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (record, area) DO UPDATE SET seq = ?2, to_area = ?4";
         c.prepare_cached(sql)?.execute((area.0, departure.seq as i64, departure.record.0, departure.to.0))?;
-        // Refused entries about it are for those who supervise it now.
+        // Refused entries about the record belong to the supervisors of its present area.
         c.prepare_cached(
             "UPDATE evidence SET area = ?2 WHERE (feed, n) IN (SELECT feed, n FROM entries WHERE record = ?1 AND refusal IS NOT NULL)",
         )?
         .execute((departure.record.0, departure.to.0))?;
-        // It is there now: that it once left that area is no news any more.
+        // The record is in the area now, so its earlier departure is no news any more.
         c.prepare_cached("DELETE FROM departures WHERE record = ?1 AND area = ?2")?
             .execute((departure.record.0, departure.to.0))?;
     }
@@ -44,7 +44,7 @@ pub(super) fn write(c: &Connection<'_>, locked: &Locked, writes: &Writes) -> Res
     Ok(())
 }
 
-/// Takes away what a record was made of before its new generation, and keeps what that begins with.
+/// Removes the rows of a record's old generation, and keeps the base of the new one.
 pub(super) fn begin_again(
     c: &Connection<'_>,
     record: RecordId,
@@ -59,7 +59,7 @@ pub(super) fn begin_again(
     Ok(())
 }
 
-/// Departures that one look tells of at most.
+/// The largest number of departures in one answer.
 pub(super) const DEPARTURES_AT_ONCE: usize = 5_000;
 
 /// Records that left the area after the cursor, up to a position: at most [`DEPARTURES_AT_ONCE`].
@@ -115,7 +115,7 @@ pub(super) fn last(
     found.transpose()
 }
 
-/// When what stands at or next below a position of an area's log was written.
+/// When the entry or event at or next below a position of an area's log was written.
 pub(super) fn written_at(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<Option<i64>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT at FROM (

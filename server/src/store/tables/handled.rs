@@ -1,4 +1,5 @@
-//! The times at which people handled records: what a role of scope `assigned` could read before, and cannot now.
+//! The times at which people handled records. They tell what a role of scope `assigned` could read before, and cannot
+//! now.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +33,7 @@ pub(super) fn note(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreE
     let (record, last) = (write.row.record.0, write.row.last as i64);
     let sql = "INSERT INTO handlers (record, login, since) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     let mut insert = c.prepare_cached(sql)?;
-    // A row that an older version wrote names people of whom nothing was noted.
+    // A row that an older version wrote may name people without a note.
     for login in before.iter().filter(|login| !open.contains(login.as_str())) {
         insert.execute((record, login, 0_i64))?;
     }
@@ -51,7 +52,7 @@ pub(super) fn note(c: &Connection<'_>, write: &RecordWrite) -> Result<(), StoreE
     Ok(())
 }
 
-/// Whether the record may have had handlers of whom nothing was noted: it was there before this write.
+/// Whether the record may have had handlers without a note: it was there before this write.
 fn may_be_unknown(write: &RecordWrite) -> bool {
     write.row.created != write.row.last
 }
@@ -77,7 +78,7 @@ fn all(c: &Connection<'_>, record: RecordId) -> Result<Vec<(String, Handled)>, S
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// When a person handled a record. Of a record that nothing was noted of, its ledger row says who does.
+/// When a person handled a record. If nothing was noted of the record, its ledger row tells who handles it.
 pub(super) fn by(c: &Connection<'_>, record: RecordId, login: &str) -> Result<Vec<Handled>, StoreError> {
     let known = all(c, record)?;
     let mut found: Vec<Handled> =

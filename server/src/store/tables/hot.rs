@@ -1,4 +1,4 @@
-//! The calls that phones and desks make all day, each with the plans of its statements: what must not grow with the store.
+//! The calls that phones and desks make all day, with the plans of their statements. None may grow with the store.
 
 use crate::store::tables::read;
 use gridledger_schema::wire::AreaCursor;
@@ -10,7 +10,7 @@ use crate::store::rows::records::{Decide, LedgerQuery, Push};
 use crate::store::sql::explaining::{Step, explained};
 use crate::store::sql::{Connection, Optional as _};
 
-/// What to call.
+/// The arguments of the calls to explain.
 pub struct Hot<'a> {
     /// A phone that holds all of its area.
     pub held: AreaCursor,
@@ -20,7 +20,7 @@ pub struct Hot<'a> {
     pub bytes: usize,
     /// A day's work; it is not kept.
     pub day: Push,
-    /// What a desk pulls of a ledger.
+    /// A desk's pull of a ledger.
     pub page: LedgerQuery,
     /// Decides the push.
     pub decide: &'a Decide,

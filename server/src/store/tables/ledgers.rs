@@ -23,7 +23,7 @@ pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<LedgerPage
             break;
         }
         let mut rows = changed(c, query, (*area, *after), left)?;
-        // Of an area that is read for the first time nothing can have left that was shown.
+        // At the first read of an area no shown record can have left it.
         if *after > 0 {
             rows.extend(departed(c, query, (*area, *after), left)?);
             rows.sort_by_key(LedgerRow::position);
@@ -37,7 +37,7 @@ pub(super) fn page(c: &Connection<'_>, query: &LedgerQuery) -> Result<LedgerPage
     Ok(page)
 }
 
-/// How far the logs of the areas asked for are.
+/// The heads of the logs of the areas asked for.
 fn heads(c: &Connection<'_>, query: &LedgerQuery) -> Result<HashMap<AreaNo, u64>, StoreError> {
     let areas = || query.areas.iter().map(|(area, _)| area.0);
     let mut select = c.prepare_cached("SELECT area, head FROM areas WHERE area BETWEEN ?1 AND ?2")?;
@@ -53,7 +53,7 @@ fn changed(
     (area, after): (AreaNo, u64),
     limit: usize,
 ) -> Result<Vec<LedgerRow>, StoreError> {
-    // Whatever is known of the tables' sizes, so few records are looked up, never all of a table.
+    // So few records are looked up that no engine reads a whole table, whatever it knows of the tables' sizes.
     let sql = format!(
         "SELECT {RECORD_COLUMNS}, l.facet, l.view
          FROM (SELECT * FROM records WHERE area = ?1 AND type = ?2 AND last > ?3 ORDER BY last LIMIT ?4) r

@@ -14,8 +14,8 @@ use crate::store::sql::{Connection, Optional as _};
 /// compared by its receipts and digests alone.
 const KEPT: i64 = 10_000;
 
-/// Marks the log's last position; what is marked already keeps its mark.
-pub(super) fn put(c: &Connection<'_>, area: AreaNo, head: &AreaHead) -> Result<(), StoreError> {
+/// Marks the log's last position. A marked position keeps its mark.
+pub(super) fn write_mark(c: &Connection<'_>, area: AreaNo, head: &AreaHead) -> Result<(), StoreError> {
     let mut insert = c.prepare_cached("INSERT INTO marks VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
     insert.execute((area.0, head.seq as i64, i64::from(mark(head))))?;
     Ok(())
@@ -24,7 +24,7 @@ pub(super) fn put(c: &Connection<'_>, area: AreaNo, head: &AreaHead) -> Result<(
 /// Marks the last position of an area's log as it stands in this transaction.
 pub(super) fn put_head(c: &Connection<'_>, area: AreaNo) -> Result<(), StoreError> {
     let head = read::area_head(c, area)?.ok_or(StoreError::Damaged("areas"))?;
-    put(c, area, &head)
+    write_mark(c, area, &head)
 }
 
 /// Fourteen bits of SHA-256 over the position and the area's digests: logs that differ in what they hold have other marks. 0 says
@@ -40,7 +40,7 @@ fn mark(head: &AreaHead) -> u16 {
 }
 
 /// The mark of a position; 0 for none.
-pub(super) fn of(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<u16, StoreError> {
+pub(super) fn read_mark(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<u16, StoreError> {
     let mut select = c.prepare_cached("SELECT mark FROM marks WHERE area = ?1 AND seq = ?2")?;
     let mark = select.query_row((area.0, seq as i64), |row| row.get::<_, i64>(0));
     Ok(mark.optional()?.map_or(0, |mark| mark as u16))
@@ -48,7 +48,7 @@ pub(super) fn of(c: &Connection<'_>, area: AreaNo, seq: u64) -> Result<u16, Stor
 
 /// Whether the area's log stood at a position with this mark, or may have: below the oldest mark that is kept nothing is known.
 fn is_marked(c: &Connection<'_>, area: AreaNo, seq: u64, mark: u16) -> Result<bool, StoreError> {
-    let here = of(c, area, seq)?;
+    let here = read_mark(c, area, seq)?;
     if here != 0 {
         return Ok(here == mark);
     }
@@ -57,7 +57,7 @@ fn is_marked(c: &Connection<'_>, area: AreaNo, seq: u64, mark: u16) -> Result<bo
     Ok(!is_known)
 }
 
-/// Lets go of all but the latest marks of an area; how many.
+/// Deletes all but the latest marks of an area, and returns how many.
 fn thin(c: &Connection<'_>, area: AreaNo) -> Result<u64, StoreError> {
     let sql = "SELECT seq FROM marks WHERE area = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2";
     let oldest = c.prepare_cached(sql)?.query_row((area.0, KEPT - 1), |row| row.get::<_, i64>(0));
@@ -81,7 +81,7 @@ impl Store {
         })
     }
 
-    /// Lets go of all but the latest marks of an area; how many.
+    /// Deletes all but the latest marks of an area, and returns how many.
     pub fn thin_marks(&self, area: AreaNo) -> Result<u64, StoreError> {
         self.engine.write_alone(move |c| thin(c, area))
     }

@@ -1,5 +1,5 @@
-//! The rows that nodes tell each other by. Counters and what devices were given are a memory that nodes share: no commit of
-//! it waits for a disk, and after a crash of the database it is empty.
+//! The rows that nodes share. Counters and given positions are a memory of all nodes: no commit of it waits for a disk,
+//! and after a crash of the database it is empty.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) fn territory_changes(c: &Connection<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes a counter that is higher than the one taken last; otherwise says which that is.
+/// Takes a counter that is higher than the one taken last and returns 0, or returns the one taken last.
 fn advance(c: &Connection<'_>, device: DeviceNo, counter: i64, now: i64) -> Result<u64, StoreError> {
     let mut upsert = c.prepare_cached(
         "INSERT INTO counters (device, counter, at) VALUES (?1, ?2, ?3)
@@ -41,7 +41,7 @@ fn given(c: &Connection<'_>, device: DeviceNo) -> Result<Bounds, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// A device that nothing is known of may have been given as much as there is.
+/// An unknown device may have been given as much as there is.
 const GIVE: &str = "
 INSERT INTO given (device, area, seq)
   SELECT CAST(?1 AS BIGINT), area, greatest(head, CAST(?3 AS BIGINT)) FROM areas WHERE area = ?2
@@ -69,22 +69,22 @@ impl Store {
         self.engine.free_bytes()
     }
 
-    /// What is told to who waits for news.
+    /// The wake-ups for requests that wait for news.
     pub fn wake_ups(&self) -> &Arc<WakeUps> {
         self.engine.wake_ups()
     }
 
-    /// A number that is another one whenever the territory is.
+    /// The version of the territory: it changes whenever the territory does.
     pub fn territory_version(&self) -> Result<u64, StoreError> {
         self.engine.read(read_territory_version)
     }
 
-    /// The territory with its number, of one look.
+    /// The territory and its number, read at one moment.
     pub fn territory(&self) -> Result<(u64, Vec<AreaInfo>), StoreError> {
         self.engine.read(|c| Ok((read_territory_version(c)?, people::all_areas(c)?)))
     }
 
-    /// Takes a request counter of a device at `now` (ms) if it is higher than any taken; the highest taken before it.
+    /// Takes a request counter of a device at `now` (ms) if it is higher than any taken, and returns 0; else it returns the highest taken.
     pub fn advance_counter(&self, device: DeviceNo, counter: u64, now: i64) -> Result<u64, StoreError> {
         let counter = i64::try_from(counter).unwrap_or(i64::MAX);
         self.engine.write_unsynced(move |c| advance(c, device, counter, now))

@@ -1,4 +1,4 @@
-//! Plans, and what they do to the territory's rows.
+//! Plans, and their changes to the territory's rows.
 
 use crate::store::tables::read;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use crate::store::rows::records::EventKind;
 use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 
 impl Store {
-    /// Keeps a new plan; its number.
+    /// Keeps a new plan, and returns its number.
     pub fn add_plan(&self, state: &str, body: &str) -> Result<u32, StoreError> {
         let (state, body) = (state.to_owned(), body.to_owned());
         self.engine.write_alone(move |c| {
@@ -40,7 +40,7 @@ impl Store {
         })
     }
 
-    /// Replaces a plan if it is still what it `was`; whether it was.
+    /// Replaces a plan if it still equals `was`, and returns whether it did.
     pub fn step_plan(&self, was: &PlanRow, now: &PlanRow) -> Result<bool, StoreError> {
         let (was, now) = (was.clone(), now.clone());
         self.engine.write_alone(move |c| step(c, &was, &now))
@@ -64,7 +64,7 @@ impl Store {
         })
     }
 
-    /// What became of areas, by area.
+    /// Reads the lineage of areas, by area.
     pub fn lineage(&self) -> Result<Vec<LineageRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(
@@ -197,7 +197,7 @@ fn worked(c: &Connection<'_>, area: AreaNo, since: i64) -> Result<Vec<WorkRow>, 
 
 fn take_change(c: &Connection<'_>, plan: u32, change: &TerritoryChange) -> Result<(), StoreError> {
     people::put_areas(c, &change.made)?;
-    // Later than every change of rights before: who was told of one was not told of the next.
+    // The time is later than every earlier change of rights: a device that knows of one need not know of the next.
     let told = change.at.max(people::read_last_change(c)? + 1);
     c.execute("INSERT INTO territory_changes VALUES (?1, ?2)", (told, plan))?;
     for moved in &change.moved {

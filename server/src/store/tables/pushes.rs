@@ -1,4 +1,4 @@
-//! A push: what it reads while it is decided, and its writes, in one savepoint.
+//! A push: its reads while it is decided, and its writes, in one savepoint.
 
 use super::read::{area_head, entry_hash, feed_head, read_refusal};
 use crate::store::tables::routes;
@@ -39,7 +39,7 @@ pub(super) fn push(
     Ok(verdicts)
 }
 
-/// Decides what is not a push, and writes it; runs inside the writer's savepoint, alone.
+/// Decides a change that is not a push, and writes it. Runs inside the writer's savepoint, alone.
 pub(super) fn act(c: &Connection<'_>, act: &Act) -> Result<(), StoreError> {
     let locked = Locked::everything(c)?;
     let writes = act(&mut Reading { c })?;
@@ -52,7 +52,7 @@ pub(super) fn type_of(c: &Connection<'_>, record: RecordId) -> Result<Option<Str
     Ok(select.query_row([record.0], |row| row.get(0)).optional()?)
 }
 
-/// Whether somebody has a login.
+/// Whether a user has a login.
 pub(super) fn has_login(c: &Connection<'_>, login: &str) -> Result<bool, StoreError> {
     let mut select = c.prepare_cached("SELECT EXISTS (SELECT 1 FROM users WHERE login = ?1)")?;
     Ok(select.query_row([login], |row| row.get(0))?)
@@ -207,7 +207,7 @@ pub(super) fn write_head(
         digests.flat_map(|(facet, digest)| [&[*facet][..], &digest.to_be_bytes()].concat()).collect();
     let mut update = c.prepare_cached("UPDATE areas SET head = ?2, digests = ?3 WHERE area = ?1")?;
     update.execute((area.0, head.seq as i64, digests))?;
-    marks::put(c, area, head)?;
+    marks::write_mark(c, area, head)?;
     c.note_wake_up(WakeUp::Area(area));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What devices brought in a day: counted in the rows of their feeds, so that all nodes count alike.
+//! Counts of what devices brought in a day, kept in the rows of their feeds, so that all nodes count alike.
 
 use gridledger_schema::ids::{EntryHash, FeedId};
 
@@ -12,7 +12,7 @@ use crate::store::sql::{Connection, Optional as _, Row, SqlError};
 const SUMS: &str = "SELECT CAST(sum(day_entries) AS BIGINT), CAST(sum(day_bytes) AS BIGINT),
      CAST(sum(day_refused) AS BIGINT) FROM feeds WHERE day = ?1";
 
-/// What was brought on a day in all feeds of a feed's device; in a feed without a device, in it alone.
+/// Reads what was brought on a day in all feeds of a feed's device, or in the feed alone if it has no device.
 pub(super) fn spent(c: &Connection<'_>, feed: &FeedRow, day: i64) -> Result<Spent, StoreError> {
     let read = |row: &Row| -> Result<Spent, SqlError> {
         let number = |column| row.get::<_, Option<i64>>(column).map(|sum| sum.unwrap_or(0) as u64);

@@ -19,7 +19,7 @@ use crate::store::rows::records::{
 };
 use crate::store::sql::{Connection, Optional as _, SqlError};
 
-/// Columns of a log line, its author and the entry's bytes, for [`news`], and the first of them.
+/// Columns of a log row, its author and the entry's bytes, for [`news`], and the first of them.
 const NEWS_LINE: &str = "l.seq, l.record, l.feed, l.n, l.facets, l.seen, f.author, e.body";
 const LINE: usize = 20;
 
@@ -35,7 +35,7 @@ pub(super) fn news(
     Ok(found)
 }
 
-/// Adds what left an area to what changed in it; whether more of it left.
+/// Adds the records that left an area to those that changed in it. Returns whether more left.
 fn with_departures(found: &mut Vec<RecordNewsRow>, left: Vec<RecordNewsRow>) -> bool {
     let more = left.len() >= events::DEPARTURES_AT_ONCE;
     if let Some(last) = left.last().filter(|_| more) {
@@ -46,7 +46,7 @@ fn with_departures(found: &mut Vec<RecordNewsRow>, left: Vec<RecordNewsRow>) -> 
     more
 }
 
-/// Records that changed or left after a position, without what they changed to: about `limit` at most; whether there are
+/// Records that changed or left after a position, without their content: about `limit` at most; and whether there are
 /// more.
 fn changes(
     c: &Connection<'_>,
@@ -95,7 +95,7 @@ fn changed(
     Ok((found, cut))
 }
 
-/// The next records after a position, until there are enough bytes; whether there were.
+/// Reads the next records after a position, until there are enough bytes. Returns whether there were.
 fn changed_after(
     c: &Connection<'_>,
     cursor: AreaCursor,
@@ -149,8 +149,8 @@ const SEEN_BYTES: usize = 4;
 /// The condition of [`begins_with_more`], where `?2` is the floor.
 const BEGINS_WITH_MORE: &str = "r.erased = 0 AND (r.began > ?2 OR (r.began > 0 AND r.arrived > ?2))";
 
-/// Whether a record's entries are not enough to whom knows up to `floor`. Of one that arrived all are told; of one that
-/// began again they do not begin with nothing.
+/// Whether a record's entries are not enough for a reader at `floor`. A record that arrived later needs all its
+/// entries; after a new generation they do not begin with nothing.
 fn begins_with_more(row: &RecordRow, floor: u64) -> bool {
     !row.erased && (row.began > floor || (row.began > 0 && row.arrived > floor))
 }
@@ -242,8 +242,8 @@ impl Store {
         })
     }
 
-    /// One consistent look at an area: its head, and the records changed after the cursor in the order of their last
-    /// change, up to about `bytes` of entries (at least one record).
+    /// An area at one moment: its head, and the records changed after the cursor in the order of their last change, up
+    /// to about `bytes` of entries (at least one record).
     pub fn news(
         &self,
         cursor: AreaCursor,
@@ -252,7 +252,7 @@ impl Store {
         self.engine.read(|c| {
             let mut head = read::area_head(c, cursor.area)?.unwrap_or_default();
             let rows = if head.seq > cursor.reached {
-                head.mark = marks::of(c, cursor.area, head.seq)?;
+                head.mark = marks::read_mark(c, cursor.area, head.seq)?;
                 news(c, cursor, bytes)?
             } else {
                 Vec::new()
@@ -261,12 +261,12 @@ impl Store {
         })
     }
 
-    /// One look at what changed in an area after a position: about `limit` records at most.
+    /// The changes in an area after a position, read at one moment: about `limit` records at most.
     pub fn changes(&self, area: AreaNo, after: u64, limit: usize) -> Result<Changes, StoreError> {
         self.engine.read(|c| {
             let mut head = read::area_head(c, area)?.unwrap_or_default();
             let (rows, more) = if head.seq > after {
-                head.mark = marks::of(c, area, head.seq)?;
+                head.mark = marks::read_mark(c, area, head.seq)?;
                 changes(c, area, after, limit)?
             } else {
                 (Vec::new(), false)
@@ -318,7 +318,7 @@ impl Store {
         self.history_upto(record, usize::MAX)
     }
 
-    /// As [`history`](Self::history), with at most so many of the refused entries, the latest.
+    /// As [`history`](Self::history), with at most `refused` of the refused entries, the latest.
     pub fn history_upto(&self, record: RecordId, refused: usize) -> Result<Vec<HistoryRow>, StoreError> {
         self.engine.read(|c| history(c, record, refused))
     }
@@ -332,7 +332,7 @@ impl Store {
         })
     }
 
-    /// What was erased of a record, or of all: the earliest first.
+    /// Reads the erasures of a record, or of all records, the earliest first.
     pub fn erasures(&self, record: Option<RecordId>) -> Result<Vec<ErasureRow>, StoreError> {
         self.engine.read(|c| epochs::erasures(c, record))
     }
@@ -352,8 +352,8 @@ impl Store {
         self.engine.read(|c| epochs::under_other_rules(c, rules, after, limit))
     }
 
-    /// Folds what was written into the main file and cuts the log of writes, so that nothing overwritten is left in
-    /// it. Whether that was possible now: a long read may be in the way.
+    /// Folds the log of writes into the main file and truncates it, so that nothing overwritten is left in it. Returns
+    /// whether that was possible now: a long read may be in the way.
     pub fn scrub(&self) -> Result<bool, StoreError> {
         self.engine.scrub()
     }

@@ -75,7 +75,7 @@ pub(super) fn keep(
             select.query_row([record.0], |row| row.get(0)).optional()?
         }
     };
-    // A record that nobody ever made is in no area: nobody supervises it.
+    // A record that was never made is in no area, so no supervisor sees it.
     let mut insert =
         c.prepare_cached("INSERT INTO evidence (feed, n, area, at, unkept) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     insert.execute((feed.0, entry.n as i64, area.unwrap_or(0), now, unkept))?;
@@ -102,7 +102,7 @@ pub(super) fn rule(c: &Connection<'_>, ruling: &RulingRow) -> Result<(), StoreEr
     }
 }
 
-/// Of a user's own refused entries that are asked about: those not noted yet, and the rulings there are.
+/// Sorts the asks about a user's own refused entries: those not noted yet, and the rulings there are.
 fn asked(c: &Connection<'_>, user: UserNo, asks: &[Ask]) -> Result<(Vec<Ask>, Vec<RulingRow>), StoreError> {
     let mut select = c.prepare_cached(
         "SELECT v.asked_at, r.by, r.at, r.note, r.as_feed, r.as_n FROM evidence v JOIN feeds f ON f.feed = v.feed
@@ -148,7 +148,7 @@ pub(super) fn about(feed: FeedId, noted: Option<[u8; 16]>, body: &[u8]) -> Optio
     noted.map(RecordId).or_else(read)
 }
 
-/// Takes away what refused entries said, and what their authors asked; that they were refused stays.
+/// Erases the content of refused entries and their authors' questions. The refusals stay.
 fn end_refused(c: &Connection<'_>, upto: i64, limit: usize, now: i64) -> Result<usize, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT feed, n FROM evidence WHERE ended_at IS NULL AND at <= ?1 ORDER BY at, feed, n LIMIT ?2",
@@ -164,7 +164,7 @@ fn end_refused(c: &Connection<'_>, upto: i64, limit: usize, now: i64) -> Result<
     Ok(found.len())
 }
 
-/// Takes away what a refused entry said, and what its author asked.
+/// Erases the content of a refused entry and its author's question.
 pub(super) fn empty(c: &Connection<'_>, feed: FeedId, n: i64) -> Result<(), StoreError> {
     c.prepare_cached("UPDATE entries SET body = ?3 WHERE feed = ?1 AND n = ?2 AND refusal IS NOT NULL")?
         .execute((feed.0, n, Vec::<u8>::new()))?;
@@ -219,8 +219,8 @@ impl Store {
         })
     }
 
-    /// The record and the area of a refused entry, or of one whose place another took after a restore. Where the record is
-    /// there, it is the record's area; the area is `None` where nobody ever made the record.
+    /// The record and the area of a refused entry, or of a displaced entry. It is the area where the record is; `None`
+    /// if the record was never made.
     pub fn refused_place(
         &self,
         feed: FeedId,
@@ -238,8 +238,8 @@ impl Store {
         })
     }
 
-    /// Takes away what refused entries said that came at or before a time, and what was displaced; up to `limit` of each.
-    /// How many went.
+    /// Erases the content of refused and displaced entries that came at or before a time, up to `limit` of each.
+    /// Returns how many.
     pub fn end_evidence(&self, upto: i64, limit: usize, now: i64) -> Result<usize, StoreError> {
         self.engine.write_alone(move |c| {
             let ended = end_refused(c, upto, limit, now)? + end_displaced(c, upto, limit)?;
@@ -250,7 +250,7 @@ impl Store {
         })
     }
 
-    /// How many would go.
+    /// Counts the entries that [`end_evidence`](Self::end_evidence) would empty.
     pub fn evidence_due(&self, upto: i64) -> Result<u64, StoreError> {
         self.engine.read(|c| {
             let count = |sql: &str| c.prepare_cached(sql)?.query_row([upto], |row| row.get::<_, i64>(0));
@@ -260,8 +260,8 @@ impl Store {
         })
     }
 
-    /// Notes what a user asks about refused entries of his or her own; answers with the rulings there are. Asking again
-    /// costs no write; what is not the user's own refused entry is passed over.
+    /// Notes a user's questions about own refused entries, and returns the rulings there are. Asking again costs no
+    /// write. Entries that are not the user's own refused ones are passed over.
     pub fn ask(&self, user: UserNo, asks: &[Ask], now: i64) -> Result<Vec<RulingRow>, StoreError> {
         let (fresh, rulings) = self.engine.read(|c| asked(c, user, asks))?;
         if fresh.is_empty() {
@@ -274,7 +274,7 @@ impl Store {
             for ask in &fresh {
                 update.execute((ask.feed.0, ask.n as i64, now, &ask.note))?;
             }
-            // It may have been ruled on before anybody asked.
+            // A ruling may have come before the question.
             Ok(asked(c, user, &asks)?.1)
         })
     }

@@ -29,7 +29,7 @@ impl Term {
     }
 }
 
-/// Sums what the area's documents add up to, and writes it where something else is kept.
+/// Sums the terms of the area's documents, and writes the sum where another one is kept.
 pub(super) fn digests(c: &Connection<'_>, area: AreaNo) -> Result<Repaired, StoreError> {
     let locked = Locked::everything(c)?;
     let mut repaired = Repaired::default();

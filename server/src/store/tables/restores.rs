@@ -6,7 +6,7 @@ use gridledger_schema::limits;
 use gridledger_schema::wire::Missing;
 
 use super::row_locks::Locked;
-use super::settings::{epoch_of, setting};
+use super::settings::{decode_epoch, setting};
 use super::{clock, marks};
 use crate::cells;
 use crate::store::Store;
@@ -42,7 +42,7 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
     // Every area's log gets a position.
     Locked::everything(c)?;
     let epoch = recovery::epoch(new.at, random);
-    let former = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
+    let former = decode_epoch(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
     let number = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0));
     let longest = number("SELECT coalesce(max(head), 0) FROM areas")? as u64;
     let first = recovery::first_position(new.at, longest);
@@ -68,11 +68,11 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
     for area in areas {
         marks::put_head(c, AreaNo(area as u32))?;
     }
-    // What a dump brought along of it is older than what devices were given since.
+    // A dump's rows are older than what devices were given since.
     c.execute("DELETE FROM given", ())?;
     c.execute("DELETE FROM sent", ())?;
     c.execute("DELETE FROM counters", ())?;
-    // An operator puts the backup in place, and vouches for the time.
+    // An operator puts the backup in place, and so confirms the time.
     clock::confirm(c, new.at)?;
     let row = RestoreRow {
         epoch,
@@ -111,8 +111,8 @@ fn begin(c: &Connection<'_>, new: &NewGeneration, random: [u8; 3]) -> Result<Res
     Ok(row)
 }
 
-/// Devices whose people and they themselves are let in, that were there before the restore and in use shortly before the
-/// backup, and of which no row, or none so far, says what is waited for.
+/// Admitted devices of admitted users that were there before the restore and in use shortly before the backup, and have
+/// not offered (or not settled) what is waited for.
 fn awaited(c: &Connection<'_>, least: i64) -> Result<Vec<DeviceNo>, StoreError> {
     let mut select = c.prepare_cached(
         "SELECT d.device FROM devices d JOIN users u ON u.user = d.user
@@ -156,7 +156,7 @@ impl Store {
     /// Every generation of this store: the one now, those before, and those that were lost with a state it was set back from.
     pub fn epochs(&self) -> Result<Vec<ServerEpoch>, StoreError> {
         self.engine.read(|c| {
-            let now = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
+            let now = decode_epoch(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
             let mut select = c.prepare_cached(
                 "SELECT epoch FROM restores UNION SELECT former FROM restores UNION SELECT epoch FROM lost_generations",
             )?;
@@ -190,10 +190,10 @@ impl Store {
         })
     }
 
-    /// How far the store has come.
+    /// The store's position.
     pub fn position(&self) -> Result<Position, StoreError> {
         self.engine.read(|c| {
-            let epoch = epoch_of(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
+            let epoch = decode_epoch(&setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?);
             let number = |sql: &str| c.query_row(sql, (), |row| row.get::<_, i64>(0));
             Ok(Position {
                 epoch: ServerEpoch(epoch),
@@ -203,7 +203,7 @@ impl Store {
         })
     }
 
-    /// How far it had come by the file beside it; `None` where there is none.
+    /// The store's position by the file beside it; `None` where there is none.
     pub fn position_beside(&self) -> Option<Position> {
         self.engine.position_beside()
     }
@@ -232,7 +232,8 @@ impl Store {
         })
     }
 
-    /// Notes that a device has offered all it has receipts for, and whether all of it is decided. Whether that was news.
+    /// Notes that a device has offered all it has receipts for, and whether all of it is decided. Returns whether that
+    /// was news.
     pub fn note_offered(&self, device: DeviceNo, settled: bool) -> Result<bool, StoreError> {
         let known = self.engine.read(|c| {
             let mut select = c.prepare_cached(
@@ -260,7 +261,7 @@ impl Store {
     pub fn note_missing(&self, device: DeviceNo, missing: &[Missing], at: i64) -> Result<(), StoreError> {
         let missing = missing.to_vec();
         self.engine.write_alone(move |c| {
-            // More than a device can hold none of them misses.
+            // No device can miss more than it can hold.
             let mut select = c.prepare_cached("SELECT count(*) FROM missing WHERE device = ?1")?;
             let told: i64 = select.query_row([device.0], |row| row.get(0))?;
             let left = limits::DEVICE_RECORDS.saturating_sub(told as usize);
@@ -282,8 +283,7 @@ impl Store {
         })
     }
 
-    /// Entries that were stored before a restore and whose place another one took: feed, number, and what they
-    /// said; nothing of those whose time is up or that were erased.
+    /// Displaced entries: feed, number and content. It leaves out those that were erased or whose time is up.
     pub fn displaced(&self) -> Result<Vec<(FeedId, u64, Vec<u8>)>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached("SELECT feed, n, body FROM displaced ORDER BY feed, n")?;
@@ -293,7 +293,7 @@ impl Store {
         })
     }
 
-    /// What was told missing, by area and record; whether it is here by now is not asked.
+    /// Reads the changes that phones reported missing, by area and record. Some may have arrived since.
     pub fn told_missing(&self) -> Result<Vec<MissingRow>, StoreError> {
         self.engine.read(|c| {
             let mut select = c.prepare_cached(

@@ -1,4 +1,4 @@
-//! Where new records of an area go, once it was split or closed.
+//! The routes of new records of an area that was split or closed.
 
 use gridledger_schema::ids::AreaNo;
 
@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use crate::store::rows::plans::RouteRow;
 use crate::store::sql::{Connection, Optional as _};
 
-/// Where new records of an area go.
+/// The route of new records of an area.
 pub(super) fn route(c: &Connection<'_>, area: AreaNo) -> Result<Option<RouteRow>, StoreError> {
     let mut select = c.prepare_cached("SELECT seq, closed, parts FROM routes WHERE area = ?1")?;
     let found = select.query_row([area.0], |row| {

@@ -1,7 +1,7 @@
-//! The locks of a push: the rows of its areas and feeds, taken before anything is read, in one order for all. So two pushes to an
-//! area follow each other, also between nodes, and the positions of its log become visible in order.
+//! The row locks of a push: its areas and feeds, taken before anything is read, in one order for all. So two pushes to
+//! an area follow each other, also between nodes, and the positions of its log become visible in order.
 //!
-//! [`Locked`] is the proof. Every write to an area asks it, and an area that is not among the locked ones is an error. The push
+//! [`Locked`] is the proof. Every write to an area asks it; a write to an area that is not locked is an error. The push
 //! then runs again with that area locked as well.
 
 use crate::store::tables::routes;
@@ -68,7 +68,7 @@ fn written(writes: &Writes) -> impl Iterator<Item = AreaNo> + '_ {
     heads.chain(lines).chain(events).chain(departures).chain(records)
 }
 
-/// Takes the locks. Nothing to do where no other write runs beside this one.
+/// Takes the row locks. There is nothing to do where no other write runs beside this one.
 pub(super) fn take_row_locks(
     c: &Connection<'_>,
     push: &Push,
@@ -117,7 +117,7 @@ fn successors(c: &Connection<'_>, named: &BTreeMap<AreaNo, u64>) -> Result<BTree
         let routed = numbers(c, "SELECT area FROM routes WHERE area IN", "", &keys)?;
         let mut found = BTreeSet::new();
         for area in routed.into_iter().map(|area| AreaNo(area as u32)) {
-            // Only where it is named can an author have known what became of it.
+            // An author can only have known the fate of the area it named, not of the next ones.
             let knew = named.get(&area).copied().filter(|_| hop == 0);
             let route = routes::route(c, area)?.filter(|route| route.leads_on(knew));
             found.extend(route.into_iter().flat_map(|route| route.areas).map(|(_, part)| part));

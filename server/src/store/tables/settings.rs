@@ -1,4 +1,4 @@
-//! The store's settings: its generation, its seeds, and what the service keeps under a key.
+//! The store's settings: its generation, its seeds, and values that the service keeps under a key.
 
 use gridledger_schema::ids::ServerEpoch;
 
@@ -7,7 +7,7 @@ use crate::store::sql::{Connection, Optional as _};
 use crate::store::{Store, StoreError};
 
 /// A generation's number, of its seven bytes.
-pub(super) fn epoch_of(bytes: &[u8]) -> u64 {
+pub(super) fn decode_epoch(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |n, &b| n << 8 | u64::from(b))
 }
 
@@ -26,7 +26,7 @@ impl Store {
             };
             let epoch = setting(c, "server_epoch")?.ok_or(StoreError::Damaged("settings"))?;
             Ok(Identity {
-                epoch: ServerEpoch(epoch_of(&epoch)),
+                epoch: ServerEpoch(decode_epoch(&epoch)),
                 receipt_seed: fixed("receipt_seed")?,
                 desk_seed: fixed("desk_seed")?,
                 lease_seed: fixed("lease_seed")?,
@@ -36,7 +36,7 @@ impl Store {
 
     /// Whether the store can be read and written now.
     pub fn ready(&self) -> Result<(), StoreError> {
-        // Beside other writes: who asks may be anybody.
+        // It runs beside other writes, because anybody may ask.
         self.engine.write_apart(|_| Ok(()))?;
         self.engine.read(|c| {
             c.query_row("SELECT 1", (), |_| Ok(()))?;
@@ -44,12 +44,12 @@ impl Store {
         })
     }
 
-    /// A setting kept in the store (JWT keys, the schema last served …).
+    /// A setting kept in the store, such as the JWT keys.
     pub fn setting(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.engine.read(|c| setting(c, key))
     }
 
-    /// Keeps a setting that is not there yet; what is kept then, perhaps by another process.
+    /// Keeps a setting that is not there yet. Returns the kept value, perhaps another process's.
     pub fn first_setting(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
         let (key, value) = (key.to_owned(), value.to_owned());
         self.engine.write_alone(move |c| {

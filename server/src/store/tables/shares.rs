@@ -84,7 +84,7 @@ impl Store {
         })
     }
 
-    /// Notes that a second person agrees to a share; `false` if somebody had.
+    /// Notes that a second person agrees to a share; `false` if it was approved before.
     pub fn approve_share(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError> {
         let by = by.to_owned();
         self.engine.write_alone(move |c| {
@@ -136,7 +136,7 @@ impl Store {
         })
     }
 
-    /// Approves an export; `false` if somebody had.
+    /// Approves an export; `false` if it was approved before.
     pub fn approve_export(&self, no: u64, by: &str, at: i64) -> Result<bool, StoreError> {
         let by = by.to_owned();
         self.engine.write_alone(move |c| {

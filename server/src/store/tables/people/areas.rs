@@ -43,8 +43,8 @@ fn edge(row: &Row) -> Result<Edge, SqlError> {
     Ok(Edge { above: AreaNo(row.get(1)?), from: row.get(2)?, to: row.get(3)? })
 }
 
-/// An area and all above it, by whatever edge, as who knew the territory as of `known` (ms) believed it to be: an end
-/// that was set later is not there yet.
+/// An area and all above it, by whatever edge, as a device knew them that had learnt of the territory by `known` (ms).
+/// An end that was set later does not count.
 pub fn ancestry(c: &Connection<'_>, area: AreaNo, known: i64) -> Result<Vec<AreaInfo>, StoreError> {
     let mut select = c.prepare_cached("SELECT area, parent, code, kind, name FROM areas WHERE area = ?1")?;
     let mut lain = c.prepare_cached(
@@ -110,10 +110,10 @@ fn insert(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
     Ok(insert.execute((no, &area.code, &area.kind, &area.name, area.from, area.to))? == 1)
 }
 
-/// Brings an area's row to what is wanted; whether anything differed.
+/// Changes an area's row, and returns whether anything differed.
 fn change(c: &Connection<'_>, area: &NewArea) -> Result<bool, StoreError> {
     let parent = area.parent.as_deref().map(|code| number(c, code).map(|no| no.0)).transpose()?;
-    // What an office says of an area outside of a plan holds from always: its past places go.
+    // A place set outside of a plan holds for all time: the area's past places go.
     c.prepare_cached(
         "DELETE FROM edges WHERE area = (SELECT area FROM areas WHERE code = ?1 AND parent IS DISTINCT FROM ?2)",
     )?
@@ -133,7 +133,7 @@ pub fn number(c: &Connection<'_>, code: &str) -> Result<AreaNo, StoreError> {
     found.ok_or_else(|| StoreError::Missing(format!("area {code}")))
 }
 
-/// Areas above one another in a circle would belong to nobody.
+/// Checks that an area reaches a root: areas in a circle would belong to no district.
 fn reaches_a_root(c: &Connection<'_>, code: &str) -> Result<(), StoreError> {
     // UNION keeps each area once, so the walk ends in a circle too.
     let mut walk = c.prepare_cached(

@@ -69,7 +69,7 @@ struct CodeRow {
     revoked: bool,
 }
 
-/// Whether a code may enrol somebody at a time.
+/// Whether a code may enrol a device at a time.
 pub fn may_enrol(c: &Connection<'_>, hash: [u8; 32], now: i64) -> Result<bool, StoreError> {
     let code = code(c, hash)?;
     Ok(code.is_some_and(|code| !code.revoked && (code.device.is_some() || now < code.expires)))
@@ -106,7 +106,7 @@ pub fn enrol(
         return Ok(None);
     };
     let with_key = by_key(c, &public_key)?;
-    // A key is of one suite for ever.
+    // A key keeps its suite for ever.
     if code.revoked
         || with_key
             .as_ref()

@@ -58,7 +58,8 @@ impl Store {
         self.engine.read(|c| users::by_no(c, no))
     }
 
-    /// Whether a device and its user are let in, and what the user may do, in one look; `None` without such a device.
+    /// Whether a device and its user are admitted, and the user's rights, read at one moment; `None` without such a
+    /// device.
     pub fn admission(&self, device: DeviceNo) -> Result<Option<Admission>, StoreError> {
         self.engine.read(|c| {
             let Some((mut admission, user)) = devices::admission(c, device)? else {
@@ -112,7 +113,7 @@ impl Store {
         label: &str,
         now: i64,
     ) -> Result<Option<Device>, StoreError> {
-        // A wrong code is found out by reading: strangers hold up no writing.
+        // A wrong code is found by reading, so that strangers hold up no writes.
         if !self.engine.read(|c| devices::may_enrol(c, hash, now))? {
             return Ok(None);
         }
@@ -161,8 +162,8 @@ impl Store {
         self.engine.write_apart(move |c| tokens::put(c, &token))
     }
 
-    /// Uses a refresh token up and keeps its successor (hash, valid until) in the same family, or ends the family if the
-    /// token was used before. Of two that use the same token at once, one is good and then both are shut out.
+    /// Uses a refresh token up and keeps its successor (hash, valid until) in the same family, or ends the family if
+    /// the token was used before. If two use the same token at once, the first succeeds and then both are shut out.
     pub fn use_refresh(
         &self,
         hash: [u8; 32],

@@ -21,7 +21,8 @@ pub fn is_known(c: &Connection<'_>, hash: [u8; 32], now: i64) -> Result<bool, St
     Ok(select.query_row((hash, now), |_| Ok(())).optional()?.is_some())
 }
 
-/// Uses a token up and keeps its successor. One that was used before ends all of its family: somebody holds a copy.
+/// Uses a token up and keeps its successor. A token that was used before ends its whole family: a stranger may hold a
+/// copy.
 pub fn use_up(
     c: &Connection<'_>,
     hash: [u8; 32],

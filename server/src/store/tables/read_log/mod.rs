@@ -16,7 +16,8 @@ const COLUMNS: &str = "r.no, r.at, r.received_at, r.user, r.device, r.device_n, 
                        r.reason, r.records, r.share, r.hash";
 /// `received_at` never falls, so that the first row from a time on has the lowest number of them.
 const FIRST_AT: &str = "SELECT no FROM read_log WHERE received_at >= ?1 ORDER BY received_at, no LIMIT 1";
-/// The records that a person saw alone in a time, both ends left out; no more are counted than tell much from very much.
+/// The records that a person saw alone between two times, both ends left out. The count is bounded: a very large number
+/// says no more.
 const SEEN: &str =
     "SELECT count(*) FROM (SELECT 1 FROM seen_alone WHERE user = ?1 AND at > ?2 AND at < ?3 LIMIT ?4) seen";
 const COUNTED: i64 = 20 * limits::BULK_RECORDS as i64;
@@ -41,7 +42,7 @@ fn head(c: &Connection<'_>) -> Result<Head, StoreError> {
     Ok(head.optional()?.unwrap_or(nothing))
 }
 
-/// Waits until nobody else appends, at whatever node; from then on this transaction does.
+/// Waits until no other transaction appends, at whatever node.
 fn take_turn(c: &Connection<'_>) -> Result<(), StoreError> {
     let lock = c.for_update();
     let sql = ["SELECT name FROM turns WHERE name = 'read_log'", lock].concat();
@@ -50,7 +51,7 @@ fn take_turn(c: &Connection<'_>) -> Result<(), StoreError> {
 }
 
 fn append(c: &Connection<'_>, mut read: NewRead, head: &mut Head) -> Result<(), StoreError> {
-    // A server's clock that was set back does not take the log's order with it.
+    // The log keeps its order when the server's clock is set back.
     read.received_at = read.received_at.max(head.received_at);
     let row = ReadRow { no: head.no + 1, hash: chain::hash(&head.hash, head.no + 1, &read), read };
     insert(c, &row)?;
@@ -89,7 +90,7 @@ fn insert(c: &Connection<'_>, row: &ReadRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Counts what a person saw alone; what was seen too long ago for any count goes.
+/// Counts the records that a person saw alone, and drops those too old for any count.
 fn count_in(c: &Connection<'_>, read: &NewRead) -> Result<(), StoreError> {
     let mut upsert = c.prepare_cached(
         "INSERT INTO seen_alone (user, record, at) VALUES (?1, ?2, ?3)
@@ -103,18 +104,18 @@ fn count_in(c: &Connection<'_>, read: &NewRead) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// When values were seen: not later than when the server learnt of it, whatever a phone's clock says.
+/// The time at which values were seen: not later than when the server learnt of it, whatever a phone's clock says.
 fn seen_at(read: &NewRead) -> i64 {
     read.at.min(read.received_at)
 }
 
-/// How many records a person saw alone between two times.
+/// Counts the records that a person saw alone between two times.
 fn seen_between(c: &Connection<'_>, user: &str, (after, before): (i64, i64)) -> Result<usize, StoreError> {
     let count: i64 = c.prepare_cached(SEEN)?.query_row((user, after, before, COUNTED), |row| row.get(0))?;
     Ok(count as usize)
 }
 
-/// Those of some records that a person has not seen alone between two times, each once; of very many the first.
+/// Finds the records among some that a person has not seen alone between two times, each once; of very many, the first.
 fn not_seen(
     c: &Connection<'_>,
     (user, records): (&str, &[RecordId]),
@@ -134,13 +135,13 @@ fn not_seen(
     Ok(fresh)
 }
 
-/// The records of what a phone brings that are beyond what one person may see alone in a day, by area.
+/// The records in a phone's rows beyond those that one person may see alone in a day, by area.
 #[derive(Default)]
 struct Beyond(BTreeMap<Option<AreaNo>, NewRead>);
 
 impl Beyond {
-    /// Looks at a row before it is written: at the day before it and, for what comes late, the day after.
-    fn look(&mut self, c: &Connection<'_>, read: &NewRead) -> Result<(), StoreError> {
+    /// Checks a row before it is written: the day before it and, for a late row, the day after.
+    fn check_row(&mut self, c: &Connection<'_>, read: &NewRead) -> Result<(), StoreError> {
         let at = seen_at(read);
         let day = (at.saturating_sub(DAY_MS), at.saturating_add(DAY_MS));
         let fresh = not_seen(c, (&read.user, &read.records), day)?;
@@ -197,7 +198,7 @@ fn read_row(row: &Row) -> Result<Result<ReadRow, StoreError>, SqlError> {
     Ok(Ok(ReadRow { no: row.get::<_, i64>(0)? as u64, read, hash: row.get(13)? }))
 }
 
-/// What a device brought, written once; a copy of the phone that numbered something else the same loses nothing.
+/// Appends the rows that a device brought, each once. If a copy of the phone gave a number to another row, both stay.
 fn append_of_device(
     c: &Connection<'_>,
     (device, n): (DeviceNo, u64),
@@ -232,7 +233,7 @@ fn append_of_device(
         };
         append(c, missing, head)?;
     }
-    beyond.look(c, &read)?;
+    beyond.check_row(c, &read)?;
     append(c, read, head)
 }
 

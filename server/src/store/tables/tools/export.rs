@@ -1,11 +1,11 @@
-//! A copy of what tools may see, as a SQLite file of typed tables: what can be handed on where the store itself cannot.
+//! A copy of the ledgers for tools, as a SQLite file of typed tables, which can be handed on where the store cannot.
 
 use super::spell::{View, views};
 use crate::store::StoreError;
 use crate::store::rows::tools::{ToolKind, ToolLedger};
 use crate::store::sql::{Cell, Connection, Spelling, SqlError};
 
-/// Copies every ledger, as one look at the store finds it, into an empty file. Returns how many rows.
+/// Copies every ledger, read at one moment, into an empty file. Returns how many rows.
 pub fn export(
     c: &Connection<'_>,
     ledgers: &[ToolLedger],

@@ -1,4 +1,4 @@
-//! The views that tools read, and what stands in them.
+//! The views that tools read, and their values.
 
 pub mod export;
 mod spell;
@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::rows::tools::{ReaderRole, Shown, ToolLedger};
 use crate::store::sql::{Connection, Optional as _, Spelling, SqlError};
 
-/// Where the views that were made are noted: name to the hash of what they are.
+/// The setting that notes the views that were made: name to hash.
 const MADE: &str = "tools_views";
 /// The role that reads the views.
 pub const READER: &str = "gridledger_reader";
@@ -39,12 +39,12 @@ impl Store {
         })
     }
 
-    /// What tools may see of a record: one JSON object.
+    /// Reads what tools may see of a record: one JSON object.
     pub fn shown(&self, record: RecordId) -> Result<Option<String>, StoreError> {
         self.engine.read(|c| shown(c, record))
     }
 
-    /// Writes down what tools may see of records.
+    /// Writes the values that tools may see of records.
     pub fn put_shown(&self, rows: Vec<Shown>) -> Result<(), StoreError> {
         self.engine.write_alone(move |c| {
             for row in &rows {
@@ -78,7 +78,7 @@ fn put_views(c: &Connection<'_>, ledgers: &[ToolLedger], codes: &[[String; 5]]) 
         Spelling::Postgres => c.execute_batch(&format!("SET LOCAL lock_timeout = {ms}")),
         Spelling::Sqlite => Ok(()),
     };
-    // Everybody waits while this waits for a tool.
+    // Every write waits while this waits for a tool.
     patience(c, "1000")?;
     for (name, _) in made.iter().filter(|(name, hash)| wanted.get(&***name) != Some(hash)) {
         let cascade = if spelling == Spelling::Postgres { " CASCADE" } else { "" };
@@ -101,7 +101,7 @@ fn put_views(c: &Connection<'_>, ledgers: &[ToolLedger], codes: &[[String; 5]]) 
     Ok(true)
 }
 
-/// What tools may see of a record.
+/// Reads what tools may see of a record.
 fn shown(c: &Connection<'_>, record: RecordId) -> Result<Option<String>, StoreError> {
     let mut select = c.prepare_cached("SELECT shown FROM ledger WHERE record = ?1 AND facet = 0")?;
     Ok(select.query_row([record.0], |row| row.get(0)).optional()?.flatten())

@@ -1,7 +1,8 @@
-//! The views, spelled for an engine. The same names, columns and meaning on all; the types are each one's own.
+//! The views, spelled for an engine. Names, columns and meaning are the same on every engine; types are the engine's
+//! own.
 //!
-//! What tools may see stands masked in `shown`; nothing else that a person wrote is read here. So whoever reads one view learns
-//! nothing of another by a trick with the order in which conditions are looked at.
+//! The values for tools stand masked in `shown`, and the views read nothing else that a person wrote. So a reader of
+//! one view learns nothing of another by a trick with the order in which conditions are evaluated.
 
 use std::fmt::Write as _;
 
@@ -43,7 +44,7 @@ pub fn views(spelling: Spelling, ledgers: &[ToolLedger], codes: &[[String; 5]]) 
     views
 }
 
-/// What every ledger begins with; [`crate::shown::tool_columns::OF_RECORD`] has the same names.
+/// The first columns of every ledger; [`crate::shown::tool_columns::OF_RECORD`] has the same names.
 const OF_RECORD: &[(&str, ToolKind)] = &[
     ("id", ToolKind::Text),
     ("type", ToolKind::Text),
@@ -138,7 +139,7 @@ fn rows_of(rows: impl Iterator<Item = String>) -> String {
     format!("SELECT * FROM (VALUES {}) AS rows", rows.join(",\n"))
 }
 
-/// What makes the members of `shown` readable by name.
+/// Writes the SQL that gives the members of `shown` their names.
 fn members(spelling: Spelling, columns: &[ToolColumn]) -> String {
     if spelling == Spelling::Sqlite {
         return String::new();
