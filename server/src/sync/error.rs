@@ -1,4 +1,4 @@
-//! Why a sync was not answered with frames.
+//! The reasons why a sync is not answered with frames.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use gridledger_schema::code::Code;
 
 use crate::store::StoreError;
 
-/// Why a sync was not answered with frames.
+/// The reasons why a sync is not answered with frames.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// The bytes are not a request.
@@ -16,10 +16,10 @@ pub enum SyncError {
     /// The request was refused as a whole.
     #[error("{0}")]
     Refused(Code),
-    /// The request counter was used before; the highest the device used.
+    /// The request counter was used before; this is the highest that the device used.
     #[error("counter {0} was used before")]
     Counter(u64),
-    /// The device asks too often; it must wait so long.
+    /// The device asks too often; it must wait this long.
     #[error("too often; wait {0:?}")]
     TooOften(Duration),
     /// The store failed.

@@ -18,7 +18,7 @@ pub fn lease(service: &Service, device: &Device, now: i64) -> Lease {
     }
 }
 
-/// The device's secret: the same at every renewal, and nothing that another device's tells anything about.
+/// The device's secret. It is the same at every renewal, and tells nothing about another device's.
 fn secret(seed: &[u8; 32], public_key: &[u8; 32]) -> [u8; 32] {
     let mut secret = [0; 32];
     Hkdf::<Sha256>::new(None, seed)

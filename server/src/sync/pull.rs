@@ -1,4 +1,4 @@
-//! Pull: what is new for a phone, as frames. Areas one after another; each frame is one consistent look at an area.
+//! Pull: the news for a phone, as frames. Areas follow one another; each frame shows an area at one moment.
 
 use std::collections::BTreeSet;
 
@@ -16,8 +16,8 @@ use crate::store::rows::nodes::Sent;
 use crate::store::rows::records::{AreaHead, Changes, Handled, RecordNewsRow, RecordRow, Told};
 use gridledger_core::handlers::handlers;
 
-/// Bytes of entries in an answer's first delta; each one after may be twice as large. A phone on a bad line names a
-/// budget, and gets pieces that are small against it: what is lost at a cut is at most one.
+/// Bytes of entries in an answer's first delta; each later delta may be twice as large. A phone on a bad connection
+/// names a budget, and gets deltas that are small against it: a broken connection loses at most one.
 const FIRST_DELTA_BYTES: usize = 128 << 10;
 /// Bytes of entries in the first delta of the smallest budget.
 const SMALLEST_DELTA_BYTES: usize = 4 << 10;
@@ -28,7 +28,7 @@ const DELTA_BYTES: usize = 1 << 20;
 #[derive(Default)]
 pub struct Pull {
     login: String,
-    /// Areas the user may read in, sorted: of a record that left for another nobody is told where it is.
+    /// Areas the user may read in, sorted. If a record left for another area, the phone does not learn which.
     allowed: Vec<AreaNo>,
     areas: Vec<Area>,
     withdrawn: Vec<AreaNo>,
@@ -52,8 +52,8 @@ struct Area {
 }
 
 impl Pull {
-    /// Plans an answer: which areas are told of, which are new to the phone, which it has no right to any more.
-    /// `own` are the phone's feeds, each with the last entry it has.
+    /// Plans an answer: the areas to report, those new to the phone, and those it has no right to any more. `own` are
+    /// the phone's feeds, each with the last entry it has.
     pub fn plan(reader: &Reader<'_>, request: &Request, own: Vec<(FeedId, u64)>) -> Self {
         let (rights, now) = (reader.rights(), reader.now);
         let allowed = rights.areas(now);
@@ -103,7 +103,7 @@ impl Pull {
         }
     }
 
-    /// Whether what may be read is still what was planned by.
+    /// Whether the reader's rights are still those of the plan.
     pub fn holds(&self, now: i64) -> bool {
         self.until.is_none_or(|until| now < until)
     }
@@ -113,12 +113,12 @@ impl Pull {
         std::mem::take(&mut self.sent)
     }
 
-    /// Tells of every area anew: where it lies, what it is called.
+    /// Reports every area anew: its place and its name.
     pub fn tell_areas(&mut self) {
         self.areas.iter_mut().for_each(|area| area.granted = true);
     }
 
-    /// The next frame; `None` when everything was told.
+    /// The next frame; `None` after the last.
     pub fn next(&mut self, service: &Service) -> Result<Option<Frame>, StoreError> {
         if let Some(area) = self.withdrawn.pop() {
             return Ok(Some(Frame::Withdrawn(area)));
@@ -196,8 +196,8 @@ impl Receiver<'_> {
         Ok((delta, whole))
     }
 
-    /// The next piece of the news of an area of which the user reads some records: each by itself and whole. A phone that
-    /// holds a part of an area cannot compare a digest over all of it.
+    /// The next piece of the news of an area in which the user reads some records. Each record comes whole. A phone
+    /// that holds a part of an area cannot compare a digest over all of it.
     fn part(&self, area: &Area, bytes: usize) -> Result<(Delta, bool), StoreError> {
         let from = area.cursor;
         let changes = self.service.store.changes(from.area, from.reached, ROWS_AT_ONCE)?;
@@ -257,7 +257,7 @@ impl Receiver<'_> {
             return Ok(false);
         }
         let AreaCursor { floor, reached, .. } = area.cursor;
-        // A phone that comes from before a restore shows what it was given under other positions.
+        // A phone from before a restore shows records that it was given under other positions.
         let (from, to) = if self.recovers { (0, u64::MAX) } else { (floor, reached) };
         let handled = self.service.store.handled(row.record, self.login)?;
         Ok(handled.into_iter().any(|handled: Handled| handled.covers(from, to)))
@@ -280,7 +280,7 @@ fn piece(from: AreaCursor, reached: u64, head: &AreaHead, records: Vec<RecordNew
     (delta, whole)
 }
 
-/// The bytes of what is sent of a record by itself.
+/// The bytes of a record that is sent by itself.
 fn weight(news: &RecordNews) -> usize {
     match &news.news {
         News::Snapshot(documents) => documents.iter().map(|(_, bytes)| bytes.len()).sum(),
@@ -313,14 +313,15 @@ fn gone(row: &RecordNewsRow, allowed: &[AreaNo]) -> Option<RecordNews> {
     Some(RecordNews { last: row.at, ..record_news(row.row.clone(), news) })
 }
 
-/// Whether a phone may hold a record that is here no longer. Who begins with the area holds of it what he or she made
-/// there; of what was erased a phone may also hold what it is about to fetch afresh. Only for areas that are read whole.
+/// Whether a phone may hold a record that is no longer here. A phone that begins with the area holds the records that
+/// its user made there. It may also hold an erased record that it is about to fetch afresh. Only for areas that are
+/// read whole.
 fn may_be_held(row: &RecordNewsRow, from: AreaCursor, login: &str) -> bool {
     from.reached > 0 || row.row.erased || row.row.created_by == login
 }
 
-/// A record that may only now have come into reach: always whole. One that changed since the look has its turn at its
-/// new position.
+/// A record that may only now have come into reach, always whole. If it changed since the area was read, it comes at
+/// its new position.
 fn whole_record(service: &Service, seen: &RecordRow, facets: u64) -> Result<Option<RecordNews>, StoreError> {
     let Some((row, documents)) = service.store.record(seen.record)? else {
         return Ok(None);
@@ -389,7 +390,7 @@ fn snapshot(
     if floor != 0 || entries < SNAPSHOT_ENTRIES {
         return Ok(None);
     }
-    // Read after the news: a record that changed in between is of another look at the area.
+    // This is read after the news. A record that changed in between belongs to the next delta.
     let Some((now, documents)) = service.store.record(row.record)? else {
         return Ok(None);
     };

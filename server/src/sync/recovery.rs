@@ -1,9 +1,9 @@
-//! After a restore: what phones of a former generation are told, what they may bring back, and when that is over.
+//! Recovery after a restore: the restore notice to phones of a former generation, the entries they may bring back, and
+//! the end of it.
 //!
 //! Phones hold receipts for entries that a restored store has no more, and offer those again. While it *gathers*, the
-//! server takes what a receipt proves and nothing new; once every device in use has offered it *settles*: new entries are
-//! taken, and what was made on something that is not here waits for it. When nothing waits, or the time is up, it is
-//! *over*.
+//! server takes what a receipt proves and nothing new. Once every device in use has offered, it *settles*: the server
+//! takes new entries; an entry made on something that is not here waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,7 +95,7 @@ pub fn again(
                 Some(longest) => longest,
                 None => *longest.insert(longest_log(service)?),
             };
-            // A generation that began under a clock ahead, and was lost, had positions above all that are here.
+            // A lost generation that began under a clock ahead had positions above all that are here.
             if signed.entry.cursor <= longest {
                 continue;
             }
@@ -111,7 +111,7 @@ fn longest_log(service: &Service) -> Result<u64, StoreError> {
     Ok(service.store.heads(&areas)?.into_values().max().unwrap_or(0))
 }
 
-/// A receipt's refusals. Only number and code are signed: of the words no more than a sentence is taken.
+/// A receipt's refusals. Only number and code are signed, so a text longer than a reason is dropped.
 fn refusals(told: &Receipt) -> impl Iterator<Item = (u64, Refusal)> + '_ {
     told.refused.iter().map(|(n, refusal)| {
         let mut refusal = refusal.clone();
@@ -123,13 +123,13 @@ fn refusals(told: &Receipt) -> impl Iterator<Item = (u64, Refusal)> + '_ {
     })
 }
 
-/// The entries of a feed that lost what they said, with their hashes.
+/// The entries of a feed whose content was erased, with their hashes.
 pub fn emptied(brought: &Recovery, feed: FeedId) -> impl Iterator<Item = (u64, EntryHash)> + '_ {
     let of_feed = brought.emptied.iter().filter(move |(of, ..)| *of == feed);
     of_feed.map(|(_, n, hash)| (*n, *hash))
 }
 
-/// Notes what a request of this generation says of the recovery; the phase after it.
+/// Notes a request's facts about the recovery, and returns the phase after it.
 pub fn note(
     service: &Service,
     (reader, device): (&Reader<'_>, &Device),

@@ -26,10 +26,11 @@ use crate::store::rows::people::Device;
 use crate::store::rows::restores::Position;
 use crate::sync::error::SyncError;
 
-/// How often the position beside the store is written.
+/// The interval between writes of the position beside the store.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Compares the store with the position kept beside it: one that counts more than is here says that the store was set back.
+/// Compares the store with the position kept beside it. If the position counts more than the store holds, the store was
+/// set back.
 pub fn look_beside(service: &Service) -> Result<(), StoreError> {
     let Some(kept) = service.store.position_beside() else {
         return Ok(());
@@ -52,14 +53,14 @@ pub fn look_beside(service: &Service) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes the position beside the store now and then, in a thread of its own, until it is dropped; once more then.
+/// Writes the position beside the store at intervals, in a thread of its own, until it is dropped, and once more then.
 pub struct Beside {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Beside {
-    /// Begins.
+    /// Starts the thread.
     pub fn start(service: Arc<Service>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(0);
         let thread = std::thread::Builder::new().name("position".into()).spawn(move || {
@@ -85,8 +86,8 @@ impl Drop for Beside {
     }
 }
 
-/// Writes the position if it is another than the last; what stands there now. A store that was set back writes none: the
-/// file is what shows it.
+/// Writes the position if it differs from the last, and returns the written one. A store that was set back writes none:
+/// the file is the evidence.
 fn put(service: &Service, last: Option<Position>) -> Option<Position> {
     let sound = matches!(service.why_set_back(), Ok(None));
     match service.store.position() {
@@ -98,7 +99,7 @@ fn put(service: &Service, last: Option<Position>) -> Option<Position> {
     }
 }
 
-/// Refuses a phone's request, for now, while the store is held to be set back, and when the phone shows that it is.
+/// Refuses a phone's request for now while the store is held to be set back, or when the phone's claim proves it.
 pub fn check_claim(service: &Service, device: &Device, request: &Request) -> Result<(), SyncError> {
     service.check_sound()?;
     let receipts = request.recovery.iter().flat_map(|brought| &brought.receipts);
@@ -135,7 +136,7 @@ fn find_claim(
     if let Some(epoch) = request.server_epoch
         && is_lost(service, epoch)?
     {
-        // An operator who restores in place vouches that it was lost.
+        // An operator who restores in place confirms that it was lost.
         service.store.note_claimed(device.no, epoch)?;
         return Ok(Some("a generation that is not known here"));
     }
@@ -148,8 +149,8 @@ fn find_claim(
     Ok((!are_marked(service, request)?).then_some("another log of an area"))
 }
 
-/// Whether a phone's positions are another generation's. One of a generation that is known here, and not this one, is told to
-/// move. One of an unknown generation that has shown its receipts has no more to say.
+/// Whether a phone's positions are of another generation. A phone of a known generation that is not this one gets a
+/// restore notice. A phone of an unknown generation that has shown its receipts has no more to say.
 fn is_of_another(service: &Service, request: &Request) -> Result<bool, StoreError> {
     let other = request.server_epoch.filter(|epoch| *epoch != service.identity.epoch);
     Ok(match other {
@@ -183,7 +184,7 @@ fn are_marked(service: &Service, request: &Request) -> Result<bool, StoreError> 
     Ok(shown.is_empty() || service.store.are_marked(&shown)?)
 }
 
-/// Why a receipt of this server's shows that the store was set back; `None` if the store can account for it.
+/// The reason why a receipt of this server proves that the store was set back; `None` if the store can account for it.
 fn contradicts(service: &Service, epoch: ServerEpoch, told: &Receipt) -> Result<Option<String>, StoreError> {
     if told.n == 0 || !receipt::verify(&service.receipt_key.verifying_key(), epoch, told) {
         return Ok(None);

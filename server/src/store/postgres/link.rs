@@ -13,8 +13,8 @@ use crate::store::sql::{PostgresLink, SqlError};
 
 /// How long the database may take to answer a new connection.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long what was sent may stay without an answer of the other machine's network, and how long silence may last before that
-/// machine is asked whether it is still there.
+/// How long sent bytes may stay without an acknowledgement, and how long silence may last before the other machine is
+/// probed.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Options of every session: commits are durable when they return, nothing waits for ever, and the locks of a silent
@@ -24,7 +24,7 @@ const SESSION: &str = "-c synchronous_commit=on -c statement_timeout=30s -c lock
     -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=2 \
     -c client_connection_check_interval=5s";
 
-/// Said to who wants TLS and names nobody to trust.
+/// The error for an address that wants TLS and names no authority.
 const NO_ROOTS: &str = "sslmode=require needs sslrootcert=FILE, the certificate of the authority to trust";
 
 /// Opens a connection.

@@ -1,5 +1,5 @@
-//! A thread that hears what other nodes wrote: by LISTEN on a connection of its own, and by a poll behind it that finds what was
-//! told while that connection was dead.
+//! A thread that receives the wake-ups of other nodes: by LISTEN on a connection of its own, and by a poll that finds
+//! what was missed while that connection was dead.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +17,14 @@ use crate::store::sql::{Link as _, PostgresLink, SqlError};
 
 /// The channel's name.
 const CHANNEL: &str = "gridledger";
-/// Between two polls.
+/// The time between two polls.
 const POLL: Duration = Duration::from_secs(3);
-/// Before a connection that was lost is opened again.
+/// The wait before a lost connection is opened again.
 const RETRY: Duration = Duration::from_secs(1);
-/// After this the thread looks whether it is to end.
+/// The interval at which the thread checks whether it is to end.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Tells other nodes.
+/// Sends wake-ups to all nodes.
 pub fn tell(link: &PostgresLink, wake_ups: &[WakeUp]) -> Result<(), SqlError> {
     if wake_ups.is_empty() {
         return Ok(());
@@ -41,7 +41,7 @@ struct Known {
 }
 
 impl Known {
-    /// Tells what is other than at the last poll. The first one only looks.
+    /// Sends wake-ups for what differs from the last poll. The first poll only reads.
     fn poll(&mut self, readers: &Readers, wake_ups: &WakeUps) {
         let Ok((territory, heads)) = readers.read(read_heads) else {
             return;
@@ -70,7 +70,7 @@ fn hear(url: &str, until: &AtomicBool, (readers, wake_ups): (&Readers, &WakeUps)
         return pause(until);
     }
     while !until.load(Ordering::Relaxed) {
-        // Also what was told before this connection listened.
+        // The poll also finds what changed before this connection listened.
         known.poll(readers, wake_ups);
         let polled = Instant::now();
         while polled.elapsed() < POLL && !until.load(Ordering::Relaxed) {

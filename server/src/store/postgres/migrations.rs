@@ -6,11 +6,12 @@ use crate::store::shared::steps;
 use crate::store::shared::steps::Steps;
 use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError, dialect};
 
-/// The advisory lock of who migrates.
+/// The advisory lock of a migration.
 const MIGRATING: i64 = 0x6772_6d67;
 /// A migration waits as long as another one runs, and no step has a time limit.
 const PATIENT: &str = "SET statement_timeout = 0; SET lock_timeout = 0";
-/// A step that waits for a table keeps everybody from it who comes later: it lets them go first after this, and tries again.
+/// A step that waits for a table blocks every later transaction on it. After this time it lets them go first, and tries
+/// again.
 const POLITE: &str = "SET LOCAL lock_timeout = '2s'";
 /// Times a step gives way before the start fails.
 const ATTEMPTS: usize = 30;
@@ -19,7 +20,7 @@ const ATTEMPTS: usize = 30;
 const FUNCTIONS: &str = "CREATE OR REPLACE FUNCTION hex(bytea) RETURNS text
     LANGUAGE sql IMMUTABLE AS $$ SELECT encode($1, 'hex') $$";
 
-/// Which steps were taken, and which of them contract: a program that does not know such a step cannot serve the store.
+/// The taken steps, and which of them contract: a program that does not know such a step cannot serve the store.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS steps (
     step BIGINT PRIMARY KEY, name TEXT NOT NULL, contracts BOOLEAN NOT NULL)";
 

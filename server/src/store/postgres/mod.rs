@@ -1,8 +1,8 @@
-//! The engine of many nodes: one Postgres database, some writing connections a node, readers beside them.
+//! The engine of many nodes: one Postgres database; each node has some writing connections, and readers beside them.
 //!
-//! All shared state is in the database. A write that must be alone takes an advisory lock for itself, one that may run
-//! beside others shares it; a push locks the rows of its areas and feeds, so that the positions of an area's log become visible in
-//! order.
+//! All shared state is in the database. A write that must be alone takes an advisory lock for itself; writes that may
+//! run beside each other share it. A push locks the rows of its areas and feeds, so that the positions of an area's log
+//! become visible in order.
 
 mod link;
 mod listener;
@@ -75,7 +75,7 @@ pub fn migrate(url: &str, steps: Steps<'_>) -> Result<(), StoreError> {
     migrations::migrate(&link::open(url)?, steps)
 }
 
-/// Looks at a database beside the nodes that serve it: one consistent look, as long as it takes, and nothing is written.
+/// Reads a database beside the nodes that serve it, at one moment and as long as it takes. It writes nothing.
 pub fn look<T>(
     url: &str,
     read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
@@ -106,7 +106,7 @@ pub fn vacuum(url: &str, tables: &[&str]) -> Result<(), StoreError> {
 }
 
 impl PostgresEngine {
-    /// Runs `read` in one consistent look.
+    /// Runs `read` in one snapshot of the database.
     pub fn read<T>(
         &self,
         read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
@@ -152,7 +152,7 @@ impl PostgresEngine {
         migrations::is_served_by(c, STEPS.len())
     }
 
-    /// Where what was written is told.
+    /// The wake-ups of this node.
     pub fn wake_ups(&self) -> &Arc<WakeUps> {
         &self.wake_ups
     }
@@ -162,7 +162,7 @@ impl PostgresEngine {
         &self.times
     }
 
-    /// Clears what was overwritten; whether all of it was.
+    /// Clears overwritten bytes, and returns whether all of them were.
     pub fn scrub(&self) -> Result<bool, StoreError> {
         self.vacuum.ask();
         Ok(false)

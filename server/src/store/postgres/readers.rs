@@ -1,4 +1,5 @@
-//! Connections that read. A fixed number a node: who finds none free waits, and is told to come back when that takes long.
+//! Connections that read, a fixed number for each node. A caller that finds none free waits, and gets `Busy` if that
+//! takes long.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -12,7 +13,7 @@ const READERS: usize = 12;
 /// How long a caller waits for one of them.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One consistent look at everything.
+/// Begins a transaction that reads one snapshot of everything.
 const LOOK: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 struct Pool {
@@ -57,7 +58,7 @@ impl Readers {
         }
     }
 
-    /// Runs `read` in one consistent look at everything.
+    /// Runs `read` in one snapshot of everything.
     pub fn read<T>(
         &self,
         read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
@@ -87,7 +88,7 @@ impl Readers {
         work: impl FnOnce(&PostgresLink) -> (Result<T, StoreError>, &'static str),
     ) -> Result<T, StoreError> {
         let mut lent = self.lend()?;
-        // One that was idle may have been lost meanwhile: nothing was asked of it yet.
+        // An idle connection may have been lost meanwhile; nothing was asked of it yet.
         let idle = lent.link.take().filter(|link| link.batch(begin).is_ok());
         let link = if let Some(link) = idle {
             link

@@ -1,4 +1,4 @@
-//! TLS to the database: an authority of the office's own, named in the address as libpq names it, vouches for the server.
+//! TLS to the database: the office's own authority, named in the address as libpq names it, certifies the server.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Clears the rows that were overwritten, on a thread and a connection of its own: an answer never waits for it, and no
-//! limit of a push ends it. What fails is tried again.
+//! Clears overwritten rows, on a thread and a connection of its own: no answer waits for it, and no limit of a push
+//! ends it. A failed run is repeated.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};

@@ -9,14 +9,14 @@ use crate::store::sql::{Connection, Link as _, PostgresLink, SqlError};
 
 /// The advisory lock that writes share, and that a write takes whole when it must be alone.
 const WRITING: i64 = 0x6772_6964;
-/// Times a job that meets others is run beside them. After that it runs alone, where there is nobody to meet.
+/// Attempts to run a colliding job beside others. After that it runs alone, where it cannot collide.
 const ATTEMPTS: usize = 4;
 
 /// The parts that the writers of one node share.
 pub struct Shared<'a> {
     /// The database.
     pub url: &'a str,
-    /// Where it is told what was written.
+    /// Receives the wake-ups of this node.
     pub wake_ups: &'a WakeUps,
     /// Clears what was overwritten.
     pub vacuum: &'a Vacuum,
@@ -29,15 +29,15 @@ pub fn serve(shared: &Shared<'_>, jobs: &Jobs) {
         let (alone, beside): (Vec<Job>, Vec<Job>) = group.into_iter().partition(|job| job.alone);
         for group in [alone, beside] {
             if !group.is_empty() && write(shared, &mut link, group, jobs).is_err() {
-                // The commit's fate is unknown, or there is no connection: nobody was told it worked.
+                // The commit's fate is unknown, or there is no connection. Every caller got an error.
                 link = None;
             }
         }
     }
 }
 
-/// Runs a group in one transaction and answers everybody whose turn came; what met another transaction is run again by
-/// itself, at last alone.
+/// Runs a group in one transaction and answers every caller whose turn came. A job that collided with another
+/// transaction runs again by itself, at last alone.
 fn write(
     shared: &Shared<'_>,
     link: &mut Option<PostgresLink>,
@@ -57,7 +57,7 @@ fn write(
     Ok(())
 }
 
-/// A connection in a new transaction. One that was idle may have been lost meanwhile: nothing was asked of it yet, so another
+/// A connection in a new transaction. An idle one may have been lost meanwhile. Nothing was asked of it yet, so another
 /// is opened.
 fn begin<'a>(
     url: &str,
@@ -71,7 +71,7 @@ fn begin<'a>(
         idle.set_alone(alone);
         match idle.batch(&begin) {
             Ok(()) => return Ok(link.insert(idle)),
-            // It lives, and waited in vain for who writes alone.
+            // The connection lives; it waited in vain for a write that is alone.
             Err(error) if !error.is_unreachable() && !idle.is_closed() => return Err(error.into()),
             Err(_) => {}
         }
@@ -96,7 +96,7 @@ struct Ran {
     left: Vec<Job>,
 }
 
-/// One transaction. After an error the connection is not to be used any more, and everybody was answered.
+/// Runs one transaction. After an error the connection is not used any more, and every caller was answered.
 fn transact(
     shared: &Shared<'_>,
     link: &mut Option<PostgresLink>,
@@ -123,7 +123,7 @@ fn transact(
             Ok(Err(error)) if error.is_collision() => again.push(job),
             Ok(Err(error)) => (job.failed)(error),
             Err(error) => {
-                // The transaction is broken: a commit of it would say that it worked, and roll back.
+                // The transaction is broken: its commit would report success, and roll back.
                 answer(replies, false);
                 fail(again.into_iter().chain([job]).chain(group).collect());
                 return Err(error.into());
@@ -149,7 +149,8 @@ fn transact(
         committed?;
         return Err(StoreError::Busy);
     }
-    // After the commit: in the transaction, it would have commits of all nodes wait for each other.
+    // This comes after the commit: inside the transaction, it would make the commits of all nodes wait for each
+    // other.
     shared.wake_ups.send(&news);
     let told = listener::tell(link, &news);
     if overwritten {

@@ -50,7 +50,7 @@ pub enum SqlError {
 fn read_message(error: &::postgres::Error) -> String {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     match error.as_db_error() {
-        Some(said) => said.message().to_owned(),
+        Some(refused) => refused.message().to_owned(),
         None => cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")),
     }
 }

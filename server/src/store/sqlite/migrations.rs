@@ -16,7 +16,7 @@ pub fn migrate(connection: &mut Connection, steps: Steps<'_>) -> Result<(), Stor
     if application != APPLICATION_ID && tables > 0 {
         return Err(StoreError::NotAStore("the file is not a gridledger store".into()));
     }
-    // One process serves a file: there is no older one that must go on beside a newer, and a file is not taken back.
+    // One process serves a file, so no older one goes on beside a newer, and a file is not taken back.
     if taken as usize > steps.len() {
         return Err(StoreError::of_newer(taken));
     }

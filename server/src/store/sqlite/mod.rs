@@ -26,7 +26,7 @@ use crate::store::sql::wake_ups::WakeUps;
 
 /// Read connections kept open between calls.
 const IDLE_READERS: usize = 8;
-/// How long a write may take; what an office imports at once is much, and a file does not fall silent.
+/// How long a write may take. A large import takes long, and a file does not fall silent.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// One SQLite file.
@@ -69,8 +69,8 @@ impl SqliteEngine {
         })
     }
 
-    /// Opens a store that nobody serves to read it, as it lies there: nothing is written, to it or beside it. It must have
-    /// taken every step.
+    /// Opens a store that no process serves, to read it only: nothing is written to it or beside it. It must have taken
+    /// every step.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
         let lock = open::Lock::take_if_there(path)?;
         let connection = open::resting(path)?;
@@ -78,7 +78,7 @@ impl SqliteEngine {
         open::check(&connection)?;
         Ok(Self {
             path: path.to_owned(),
-            // Nobody takes what is to be written.
+            // No thread takes writes from this queue.
             writer: Queue::start("store-writer", 1, PATIENCE, WriteTimes::default(), |_| ()),
             overwritten: Arc::default(),
             readers: Mutex::new(vec![connection]),
@@ -95,7 +95,7 @@ pub fn is_older(path: &Path) -> Result<bool, StoreError> {
     migrations::is_older(&open::resting(path)?)
 }
 
-/// Looks at a store's file beside whoever serves it: one consistent look, nothing is written.
+/// Reads a store's file at one moment, beside the process that serves it. It writes nothing.
 pub fn look<T>(
     path: &Path,
     read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
@@ -106,7 +106,8 @@ pub fn look<T>(
     read(&Connection::new(&SqliteLink::new(&tx)))
 }
 
-/// For the benchmark: opens a file that nobody serves, and runs `work` in one transaction; what that wrote is kept or taken back.
+/// For the benchmark: opens a file that no process serves, and runs `work` in one transaction, which is kept or rolled
+/// back.
 pub fn alone<T>(
     path: &Path,
     keeps: bool,
@@ -126,7 +127,7 @@ pub fn alone<T>(
 }
 
 impl SqliteEngine {
-    /// Runs `read` in one consistent look.
+    /// Runs `read` in one snapshot of the store.
     pub fn read<T>(
         &self,
         read: impl FnOnce(&Connection<'_>) -> Result<T, StoreError>,
@@ -187,7 +188,7 @@ impl SqliteEngine {
         open::free_bytes(&self.path)
     }
 
-    /// Where what was written is told.
+    /// The wake-ups of this process.
     pub fn wake_ups(&self) -> &Arc<WakeUps> {
         &self.wake_ups
     }
@@ -209,10 +210,10 @@ impl SqliteEngine {
         &self.times
     }
 
-    /// Clears what was overwritten; whether all of it was.
+    /// Clears overwritten bytes, and returns whether all of them were.
     pub fn scrub(&self) -> Result<bool, StoreError> {
         self.overwritten.store(true, Ordering::Release);
-        // It is tried before the next group is written.
+        // The writer tries it before the next group.
         self.writer.call(true, |_| Ok(()))?;
         Ok(!self.overwritten.load(Ordering::Acquire))
     }

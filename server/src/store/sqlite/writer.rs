@@ -19,20 +19,20 @@ pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, shared: (&AtomicB
     let overwritten = shared.0;
     let mut connection = Some(connection);
     while let Some(group) = jobs.next_group() {
-        cut(connection.as_ref(), overwritten);
+        truncate_log(connection.as_ref(), overwritten);
         let outcome = match &mut connection {
             Some(open) => write(open, group, jobs, shared),
             None => Err(group),
         };
         if let Err(unserved) = outcome {
-            // The commit's fate is unknown, or there is no connection: nobody is told it worked. Open afresh.
+            // The commit's fate is unknown, or there is no connection. Every caller gets an error; open afresh.
             for job in unserved {
                 (job.failed)(StoreError::Busy);
             }
             drop(connection.take());
             connection = open::writer(path).ok();
         }
-        cut(connection.as_ref(), overwritten);
+        truncate_log(connection.as_ref(), overwritten);
     }
     if let Some(connection) = connection {
         let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -41,7 +41,7 @@ pub fn serve(path: &Path, connection: Connection, jobs: &Jobs, shared: (&AtomicB
 
 /// If something was overwritten, folds the log of writes into the file and truncates it. A reader of the log prevents
 /// that; the writer then tries again later.
-fn cut(connection: Option<&Connection>, overwritten: &AtomicBool) {
+fn truncate_log(connection: Option<&Connection>, overwritten: &AtomicBool) {
     let Some(connection) = connection.filter(|_| overwritten.load(Ordering::Acquire)) else {
         return;
     };
