@@ -1,30 +1,29 @@
-//! Repeatable chance: SplitMix64 (Steele, Lea, Flood 2014), so that a seed gives the same day on every machine.
+//! The random choices of the demo. The generator is fixed by its name: a seed gives the same day on every machine.
+
+use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::{Rng as _, SeedableRng as _};
 
 /// A stream of numbers.
 #[derive(Clone, Debug)]
-pub struct Rng(u64);
+pub struct Rng(Pcg64Mcg);
 
 impl Rng {
     /// The stream of a seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Pcg64Mcg::seed_from_u64(seed))
     }
 
     /// A stream of its own, for one phone or one part of the day.
     pub fn branch(&mut self) -> Self {
-        Self(self.next())
+        Self::new(self.next())
     }
 
     /// The next 64 bits.
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
-    /// So many bytes.
+    /// Random bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         std::array::from_fn(|_| self.next() as u8)
     }
@@ -42,7 +41,7 @@ impl Rng {
         low + self.below(high - low + 1)
     }
 
-    /// Whether something of so many percent happens.
+    /// True in `percent` of a hundred cases.
     pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }

@@ -1,25 +1,20 @@
-//! Random choices that a seed repeats.
+//! Random choices that a seed repeats. The generator is fixed by its name, so a printed seed replays for ever.
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-pub struct Rng(u64);
+use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::{Rng as _, SeedableRng as _};
+
+/// The choices of one seed.
+pub struct Rng(Pcg64Mcg);
 
 impl Rng {
-    /// Choices of a seed.
+    /// The choices of a seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed ^ 0x5eed_0f09_9d1e_d9e5)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        Self(Pcg64Mcg::seed_from_u64(seed))
     }
 
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.0.next_u64() % end.max(1) as u64) as usize
     }
 
     /// A number from `from` to `to`.
@@ -27,17 +22,17 @@ impl Rng {
         from + self.below((to - from + 1) as usize) as i64
     }
 
-    /// Whether something of so many chances in a hundred happens.
+    /// True in `chances` of a hundred cases.
     pub fn percent(&mut self, chances: usize) -> bool {
         self.below(100) < chances
     }
 
-    /// One of them.
+    /// One of the items; there must be one.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }
 
-    /// One of these words.
+    /// One of the words; there must be one.
     pub fn word(&mut self, from: &[&'static str]) -> &'static str {
         from[self.below(from.len())]
     }

@@ -10,18 +10,14 @@ use gridledger_schema::entry::{Entry, Op, Target};
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::limits;
 use gridledger_tests::attacker::{Attacker, intent, put};
+use gridledger_tests::simulation::rng::Rng;
 use gridledger_tests::world::{Phone, World};
 use serde_json::json;
 
 /// A text of rare characters, of four bytes each, that no compression makes small.
 fn noise(seed: u64, chars: usize) -> String {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let letter = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        char::from_u32(0x2_0000 + (state % 0xa000) as u32).expect("a character")
-    };
+    let mut rng = Rng::new(seed);
+    let letter = || char::from_u32(0x2_0000 + rng.below(0xa000) as u32).expect("a character");
     std::iter::repeat_with(letter).take(chars).collect()
 }
 

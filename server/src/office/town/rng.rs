@@ -1,18 +1,17 @@
-//! A small generator of pseudo-random numbers (SplitMix64, Steele, Lea and Flood 2014): the same seed, the same town.
+//! The random choices of a made-up town. The generator is fixed by its name: the same seed gives the same town for ever.
 
-pub struct Rng(u64);
+use rand_pcg::Pcg64Mcg;
+use rand_pcg::rand_core::{Rng as _, SeedableRng as _};
+
+pub struct Rng(Pcg64Mcg);
 
 impl Rng {
     pub fn new(seed: u64) -> Rng {
-        Rng(seed)
+        Rng(Pcg64Mcg::seed_from_u64(seed))
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     /// A number below `n`, which is not zero. The bias is below n / 2^32 and of no matter here.
