@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::world::{MORNING, World, answer};
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It was refused as a whole.

@@ -238,6 +238,15 @@ pub fn client(url: &str) -> Client {
     Client::connect(url, NoTls).expect("the database answers")
 }
 
+/// Runs statements without a result.
+///
+/// # Panics
+///
+/// Panics when the database refuses them.
+pub fn run(database: &mut Client, sql: &str) {
+    database.batch_execute(sql).expect("the database takes the statements");
+}
+
 /// Waits until a query for one number finds more than none.
 ///
 /// # Panics

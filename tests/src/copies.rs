@@ -18,21 +18,21 @@ use crate::receiving::Receiving;
 use crate::simulation::rng::Rng;
 use crate::world::{Line, MORNING, Phone, World};
 
-/// Who may hold a phone.
+/// The workers who may hold a phone.
 const WORKERS: [&str; 2] = ["w1", "w2"];
 /// Phones at most.
 const PHONES: usize = 5;
 /// Rounds after which everyone must be quiet once the lines are good.
 const ROUNDS: usize = 60;
 
-/// What happened, so that a test can say it was not an idle history.
+/// Counts of what happened, so that a test can show that the histories were not idle.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     /// Edits saved.
     pub saved: usize,
     /// Entries refused by the server.
     pub refused: usize,
-    /// Of those, because what they were built on was refused.
+    /// Refused entries whose ground was refused.
     pub groundless: usize,
     /// Records built again after a refusal while other edits of them were open.
     pub rebuilt: usize,
@@ -320,8 +320,8 @@ impl Histories<'_> {
         self.edit(holder)
     }
 
-    /// What was saved since the copy was made and is in no ledger is gone with the phone; of what was refused the server
-    /// keeps the evidence.
+    /// Puts a copy back. Edits saved since the copy was made are gone with the phone, unless the ledger holds them; the
+    /// server keeps refused ones as evidence.
     fn come_back(&mut self, holder: usize) -> Result<(), String> {
         let Some((file, then)) = self.holders[holder].backup.clone() else {
             return self.sync(holder, Line::Good);
@@ -466,7 +466,7 @@ impl Histories<'_> {
         Ok(marks(&json!(entry.intents).to_string()))
     }
 
-    /// Of each mark, in how many stored and in how many refused entries it is.
+    /// For each mark, the stored entries and the refused entries that carry it.
     fn on_server(&self) -> Result<BTreeMap<usize, (usize, usize)>, String> {
         let store = &self.world.service.store;
         let mut there: BTreeMap<usize, (usize, usize)> = BTreeMap::new();

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::Grant;
 use gridledger_server::auth::{codes, passwords};
 use gridledger_server::config::Settings;
 use gridledger_server::http::app::More;
 use gridledger_server::http::{self, Running};
+use gridledger_server::operate::verify::verify;
 use gridledger_server::service::Service;
 use gridledger_server::store::rows::people::NewUser;
 use serde_json::Value;
@@ -21,6 +23,7 @@ use crate::areas::{add_areas, areas};
 use crate::engines::{self, Engine};
 use crate::kept::Kept;
 use crate::office::Clerk;
+use crate::outcome::done;
 
 /// The password of a person whose password does not matter.
 pub const PASSWORD: &str = "not a real one";
@@ -124,6 +127,19 @@ impl Desk {
         Kept(&self.service.store)
     }
 
+    /// The number of an area of the town.
+    #[track_caller]
+    pub fn area(&self, code: &str) -> AreaNo {
+        self.store().area(code)
+    }
+
+    /// Checks that everything is as its entries make it.
+    #[track_caller]
+    pub fn is_whole(&self) {
+        let report = done("verifying", verify(&self.service));
+        assert!(report.is_whole(), "{report:?}");
+    }
+
     /// A person of the desk, without HTTP.
     #[track_caller]
     pub fn clerk(&self, login: &str) -> Clerk<'_> {
@@ -222,7 +238,7 @@ fn small_town(service: &Service) {
     add_areas(service, &areas(&rows));
 }
 
-/// What came back.
+/// An answer of the server.
 #[derive(Debug)]
 pub struct Answer {
     /// 0 if the server closed without a word.

@@ -1,10 +1,10 @@
-//! What goes wrong in a sync without a network, and what a history may ask about it.
+//! Failures of a sync without a network, and the questions that a history asks about them.
 
 use gridledger_client::ClientError;
 use gridledger_schema::code::Code;
 use gridledger_server::sync::error::SyncError;
 
-/// What went wrong in a sync without a network.
+/// The failure of a sync without a network.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncFailure {
     /// The server refused the request.

@@ -21,7 +21,7 @@ use crate::world::World;
 /// The first word of a fixture.
 const TITLE: &str = "-- A gridledger store as version ";
 
-/// What a fixture says of itself.
+/// The description of a fixture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The version that wrote it.
@@ -105,7 +105,7 @@ pub fn dump(file: &Path, version: &str) -> String {
 
 fn dump_table(database: &Connection, table: &str, out: &mut String) {
     let mut rows = database.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).or_else(|_| {
-        // Of one column.
+        // The table has one column.
         database.prepare(&format!("SELECT * FROM {table} ORDER BY 1"))
     });
     let rows = rows.as_mut().expect("a table");
@@ -129,7 +129,7 @@ fn literal(value: ValueRef<'_>) -> String {
     }
 }
 
-/// What a fixture says of itself.
+/// The description of a fixture.
 pub fn head(fixture: &str) -> Head {
     let word = |line: usize, before: &str| {
         let line = fixture.lines().nth(line).expect("a head");

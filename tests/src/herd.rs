@@ -13,7 +13,7 @@ use gridledger_schema::code::Code;
 const SECOND: u64 = 1_000;
 /// How long a sync waits for its turn before it is told to come again, as the server's setting is by default.
 const TURN_WAIT: u64 = 15 * SECOND;
-/// What such an answer says about when to come again.
+/// The wait that such an answer asks for.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// An outage, and who comes back after it.
@@ -105,7 +105,7 @@ fn busy() -> ClientError {
     ClientError::Server { code: Code::Busy, detail: String::new(), wait: Some(RETRY_AFTER) }
 }
 
-/// What a curve comes to.
+/// The figures of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Most syncs that came within one second.

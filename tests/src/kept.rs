@@ -96,6 +96,11 @@ asks! {
 }
 
 impl<'a> Kept<'a> {
+    /// A store that a story opened by itself.
+    pub fn of(store: &'a Store) -> Self {
+        Self(store)
+    }
+
     /// The store itself, for a question that it may refuse.
     pub fn asked(&self) -> &'a Store {
         self.0

@@ -3,12 +3,14 @@
 pub mod areas;
 pub mod at_rest;
 pub mod attacker;
+pub mod authority;
 pub mod backups;
 pub mod cluster;
 pub mod copies;
 pub mod desk;
 pub mod engines;
 pub mod failure;
+pub mod files;
 pub mod fixtures;
 pub mod forms;
 pub mod handset;

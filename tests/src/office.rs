@@ -1,4 +1,4 @@
-//! What people at desks do in a [`World`](crate::world::World), without HTTP: pull a ledger, write an entry.
+//! People at desks of a [`World`](crate::world::World), without HTTP: they pull ledgers, open records and write entries.
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::forms;
 use crate::world::{Phone, World};
 
-/// Who draws plans up, and who approves them: data stewards at `D`.
+/// The data stewards at `D`: the first draws plans up, the second approves them.
 pub const STEWARDS: [&str; 2] = ["s1", "s2"];
 
 /// Makes the two who plan. The second also reads what heads of grids read, and so may give a head's role.

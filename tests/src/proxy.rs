@@ -115,7 +115,7 @@ impl Proxy {
     }
 
     fn serve(&self, caller: &TcpStream) {
-        // Who is not there is passed over, as often as there are nodes.
+        // A node that does not answer is passed over, at most once for each node.
         let count = self.plan().nodes.len();
         for _ in 0..count {
             let Some((place, addr, cut)) = self.next() else {

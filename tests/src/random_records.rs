@@ -73,7 +73,7 @@ impl Filling<'_> {
         for field in fields {
             for _ in 0..self.rng.below(3) {
                 stored += usize::from((0..TRIES).any(|_| {
-                    // Who knows no more than the creation writes beside whoever wrote since.
+                    // An author who saw only the creation writes beside all later authors.
                     let seen = if self.rng.percent(50) { first } else { self.last(record) };
                     self.write(record, field, seen)
                 }));

@@ -14,7 +14,7 @@ use crate::world::{Phone, SyncFailure, World, answer};
 pub struct Receiving {
     to_come: Vec<u8>,
     arrived: Vec<u8>,
-    /// What it brought so far.
+    /// The report of the frames taken so far.
     pub report: SyncReport,
 }
 
@@ -51,7 +51,7 @@ pub struct Pulling {
 }
 
 impl Pulling {
-    /// What it brought so far.
+    /// The report of the frames taken so far.
     pub fn report(&self) -> &SyncReport {
         &self.report
     }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What a line lets through.
+/// The part of the bytes that a line lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// Nothing.
@@ -176,7 +176,7 @@ mod tests {
         addr
     }
 
-    /// What comes back of ten bytes.
+    /// The part of ten bytes that comes back.
     async fn heard(line: &Line) -> usize {
         let mut phone = TcpStream::connect(line.addr).await.expect("the line listens");
         let mut back = Vec::new();

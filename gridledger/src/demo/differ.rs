@@ -1,4 +1,4 @@
-//! What the self-check can find, each kind by name and in words.
+//! The differences that the self-check can find, each kind by name and in words.
 
 use gridledger_client::RecordId;
 use gridledger_schema::ids::FeedId;

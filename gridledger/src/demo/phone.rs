@@ -41,7 +41,7 @@ impl Traffic {
     }
 }
 
-/// What a sync is for.
+/// The purpose of a sync.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
     /// The first, with enrolment.
@@ -70,7 +70,7 @@ pub struct Kept {
     pub record_type: String,
     /// Whether it created the record.
     pub creates: bool,
-    /// What was meant.
+    /// The intents of the edit.
     pub intents: Vec<Intent>,
 }
 
@@ -79,7 +79,7 @@ pub struct Kept {
 pub struct Early {
     /// Index of the phone.
     pub phone: usize,
-    /// What was tried, (zh, en).
+    /// The attempt in words, (zh, en).
     pub tried: (&'static str, &'static str),
     /// Why not.
     pub refusal: Refusal,
@@ -124,7 +124,7 @@ impl Diary {
 pub struct Phone {
     /// Its index.
     pub index: usize,
-    /// Who carries it.
+    /// The person who carries it.
     pub part: Part,
     /// The store and the sync.
     pub client: Client,
@@ -136,15 +136,15 @@ pub struct Phone {
     pub rng: Rng,
     /// The time of the day.
     pub clock: DayClock,
-    /// What syncs are for at present.
+    /// The purpose of the present syncs.
     pub stage: Stage,
-    /// What the first sync needed.
+    /// The traffic of the first sync.
     pub first: Traffic,
-    /// What sending the day's work needed, noon and evening together.
+    /// The traffic of sending the day's work, noon and evening together.
     pub push: Traffic,
-    /// What all other syncs needed.
+    /// The traffic of all other syncs.
     pub between: Traffic,
-    /// What the last sync needed that brought nothing new.
+    /// The traffic of the last sync that brought nothing new.
     pub idle: Traffic,
     /// Records held after the first sync.
     pub held_first: u64,
@@ -158,7 +158,7 @@ pub struct Phone {
     pub patrol: Option<RecordId>,
 }
 
-/// What a sync came to.
+/// The outcome of a sync.
 #[derive(Debug)]
 pub enum Synced {
     /// It ended.

@@ -1,4 +1,4 @@
-//! What the day came to, as data: counted from the diary, the phones and the ledger; printed as JSON or by `page`.
+//! The report of the day as data: counted from the diary, the phones and the ledger; printed as JSON or by `page`.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub struct OpenConflict {
     pub record_type: String,
     /// The type's name.
     pub type_label: Named,
-    /// What people call the record.
+    /// The name that people give the record.
     pub label: String,
     /// The field.
     pub field: String,
@@ -67,12 +67,12 @@ pub struct OpenConflict {
 /// An edit that was refused.
 #[derive(Clone, Debug, Serialize)]
 pub struct RefusedEdit {
-    /// Whose phone.
+    /// The login of the phone's user.
     pub phone: String,
     /// Its number in the feed; none if the phone did not save it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n: Option<u64>,
-    /// What was tried.
+    /// The attempt in words.
     pub tried: Named,
     /// The code.
     pub code: &'static str,
@@ -82,7 +82,7 @@ pub struct RefusedEdit {
     pub rule: String,
 }
 
-/// What the day came to.
+/// The report of the day.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The seed it was played with.
@@ -97,7 +97,7 @@ pub struct Report {
     pub registered: usize,
     /// Edits saved on phones.
     pub saves: usize,
-    /// What was recorded, by type.
+    /// The records made, by type.
     pub recorded: BTreeMap<String, Recorded>,
     /// Names of those types.
     #[serde(skip)]
@@ -109,11 +109,11 @@ pub struct Report {
     pub state_labels: BTreeMap<String, Named>,
     /// Records a phone held after its first sync.
     pub first_records: Spread,
-    /// What the first sync needed.
+    /// The traffic of the first sync.
     pub first_sync: Needed,
-    /// What sending the day's work needed, noon and evening together, colleagues' work coming down included.
+    /// The traffic of sending the day's work, noon and evening together, including colleagues' work coming down.
     pub day_push: Needed,
-    /// What a sync needed that had nothing new either way.
+    /// The traffic of a sync that had nothing new either way.
     pub idle_sync: Needed,
     /// Syncs that broke off, of all phones.
     pub broken: u64,
@@ -129,7 +129,7 @@ pub struct Report {
     pub proven: u64,
     /// Milliseconds from beginning to end.
     pub ms: u64,
-    /// What was compared.
+    /// The comparisons made.
     #[serde(serialize_with = "outcome_json")]
     pub check: Outcome,
 }
@@ -237,7 +237,7 @@ fn conflicts(schema: &SchemaSet, evidence: &Evidence) -> Vec<OpenConflict> {
     all
 }
 
-/// What people call a record: a household by its address, a ticket by its title.
+/// The name that people give a record: a household's address, a ticket's title.
 fn called(evidence: &Evidence, record: RecordId) -> String {
     let Some(held) = evidence.ledger.get(&record) else {
         return record.to_string();
@@ -297,7 +297,7 @@ fn refused_by_server(schema: &SchemaSet, day: &Day<'_>) -> Result<Vec<RefusedEdi
     Ok(all)
 }
 
-/// What an edit was to do, by the fields' names.
+/// The effect that an edit was to have, by the fields' names.
 fn meant(record_type: Option<&RecordType>, intents: &[Intent], zh: bool) -> String {
     let one = |intent: &Intent| {
         let field = record_type.and_then(|record_type| record_type.field(&intent.field));

@@ -16,7 +16,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of numbers in any order; zeros of none.
+    /// The spread of numbers in any order; zeros if there are none.
     pub fn of(numbers: impl IntoIterator<Item = u64>) -> Self {
         let mut all: Vec<u64> = numbers.into_iter().collect();
         all.sort_unstable();
@@ -25,7 +25,7 @@ impl Spread {
     }
 }
 
-/// What phones needed.
+/// The traffic that phones needed.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Needed {
     /// Bytes of a phone, both ways, HTTP heads and broken attempts included.
@@ -37,7 +37,7 @@ pub struct Needed {
 }
 
 impl Needed {
-    /// What these phones needed.
+    /// The traffic that these phones needed.
     pub fn of(traffic: &[Traffic]) -> Self {
         Self {
             bytes: Spread::of(traffic.iter().map(|t| t.up + t.down)),

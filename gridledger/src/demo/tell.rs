@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-/// Who is told, and how.
+/// The receiver of the demo's messages, and their form.
 pub struct Tell {
     zh: bool,
     /// Standard output belongs to the result; progress goes to the standard error.

@@ -1,4 +1,4 @@
-//! What people do about tickets: report, finish on the spot, accept, assign, escalate, close, often several at once.
+//! Work on tickets: people report, finish on the spot, accept, assign, escalate and close, often several at once.
 
 use gridledger_client::{ClientError, Intents, Query, Record};
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::phone::{Diary, Phone};
 use super::shared::{Done, object};
 
-/// What is found: title, category, kind.
+/// Incidents to report: title, category, kind.
 const FOUND: [(&str, &str, &str); 6] = [
     ("4单元3楼的灯不亮了", "lighting", "incident"),
     ("楼道堆放杂物", "blocked_passage", "hazard"),
@@ -15,7 +15,7 @@ const FOUND: [(&str, &str, &str); 6] = [
     ("楼上噪音扰民", "neighbour_dispute", "dispute"),
     ("井盖松动", "safety_hazard", "hazard"),
 ];
-/// What is found and put right at once.
+/// Incidents that are put right at once.
 const SMALL: [(&str, &str, &str); 2] =
     [("单元门口灯泡松动", "lighting", "incident"), ("门前垃圾散落", "rubbish", "incident")];
 

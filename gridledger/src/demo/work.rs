@@ -1,4 +1,4 @@
-//! What people do with no signal, tickets apart: patrols with check-ins, visits, the register, counting together.
+//! Work without signal, tickets apart: patrols with check-ins, visits, the register, counting together.
 
 use gridledger_client::{ClientError, Intents, Purpose, Record, RecordId};
 use gridledger_core::calendar::DAY_MS;

@@ -36,7 +36,7 @@ pub struct Size {
     pub households: u32,
 }
 
-/// Who carries a phone.
+/// A person who carries a phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The login.
@@ -49,7 +49,7 @@ pub struct Part {
     pub areas: Vec<String>,
 }
 
-/// What codes of playing phones are made of.
+/// The characters of the codes of playing phones.
 const DIGITS: [char; 8] = ['2', '3', '4', '5', '6', '7', '8', '9'];
 /// The login of who brings in the register.
 const REGISTRAR: &str = "office";
@@ -64,7 +64,7 @@ pub struct World {
     pub counts: TownCounts,
     /// Records the register became.
     pub registered: usize,
-    /// Who carries the phones.
+    /// The people who carry the phones.
     pub cast: Vec<Part>,
     /// Login and password of a supervisor of the district.
     pub supervisor: (String, String),
@@ -183,7 +183,7 @@ fn staff_rows(service: &Service, town: &Town) -> Result<Vec<StaffRow>, DemoError
     sound(staff::parse(&town.staff, &roles, &|code| tree.by_code(code).is_some()))
 }
 
-/// Who plays: the heads of the first grids and as many of their workers as there are phones for, a general grid head
+/// The cast: the heads of the first grids and as many of their workers as there are phones for, a general grid head
 /// and the dispatchers of community and street, and more desks for phones left over. Each worker also stands in for
 /// the next one.
 fn cast(rows: &[StaffRow], phones: usize) -> Vec<Part> {
@@ -226,7 +226,7 @@ fn part(row: &StaffRow) -> Part {
 
 fn put_staff(service: &Service, rows: &[StaffRow], cast: &[Part]) -> Result<(), DemoError> {
     let mut users = rows.iter().map(|row| new_user(service, &part(row))).collect::<Result<Vec<_>, _>>()?;
-    // What a worker of the cast holds as a stand-in comes on top.
+    // The areas that a worker of the cast holds as a stand-in come on top.
     users.extend(cast.iter().map(|part| new_user(service, part)).collect::<Result<Vec<_>, _>>()?);
     let root = rows.first().map(part).map(|first| first.areas).unwrap_or_default();
     let office =

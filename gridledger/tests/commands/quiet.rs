@@ -1,4 +1,4 @@
-//! What a command leaves unsaid and untouched: nothing breaks on a closed pipe, nothing is written beside a store that is only
+//! Quiet commands: nothing breaks on a closed pipe, nothing is written beside a store that is only
 //! read, and no password shows.
 
 use std::collections::BTreeMap;

@@ -25,7 +25,7 @@ fn a_store_is_backed_up_while_it_is_served_and_restored_as_another_generation() 
         assert_eq!(mode.mode() & 0o077, 0);
     }
     drop(server);
-    // What was done since is not in it.
+    // The backup does not hold later work.
     office.done(&[
         "admin",
         "user",

@@ -76,7 +76,7 @@ impl<'a> Admitted<'a> {
         if self.request.server_epoch.is_none_or(|epoch| epoch == service.identity.epoch) {
             return Ok(Stage::Current(self));
         }
-        let notice = recovery::notice(service, self.arrived.version, &self.request, &self.own)?;
+        let notice = recovery::sign_restore_notice(service, self.arrived.version, &self.request, &self.own)?;
         self.ready.push(Frame::Restored(notice.ok_or(SyncError::Refused(Code::ServerEpochChanged))?));
         let (device, told) = (self.device.no, Told::nothing());
         Ok(Stage::Restored(Answer::begin(&self.arrived, device, self.answering, self.ready, told)))

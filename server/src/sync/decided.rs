@@ -42,7 +42,7 @@ impl<'a> Decided<'a> {
             ready.push(Frame::Lease(lease::lease(service, device, now)));
         }
         let reads = std::mem::take(&mut request.reads);
-        ready.extend(phone_read_log::keep(service, (device, user), reads, now)?.map(Frame::ReadsKept));
+        ready.extend(phone_read_log::write_reads(service, (device, user), reads, now)?.map(Frame::ReadsKept));
         let entries = segments.iter().map(|segment| segment.entries.len()).sum();
         let reader = Reader::new(service, &user.login, &grants);
         let Pushed { receipts, times } =

@@ -18,7 +18,7 @@ use crate::at_rest::{lock, open_raw};
 use crate::failure::SyncFailure;
 use crate::world::World;
 
-/// What a test lets through of one sync.
+/// The part of one sync that a test lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
     /// Everything arrives.

@@ -1,4 +1,4 @@
-//! What a phone shows and holds, in the words of the stories.
+//! Reads and checks that tell a story what a phone shows and holds.
 //!
 //! `record`, `view` and `shows` read whole values, past the masks that a person sees; `masked` reads what a person sees.
 

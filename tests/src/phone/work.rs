@@ -1,4 +1,4 @@
-//! What a person does on a phone, in the words of the stories. A step that fails panics at the line of the story.
+//! Steps that a person takes on a phone. A step that fails panics at the line of the story.
 
 use gridledger_client::{ClientError, Intents, Purpose, Record, RecordId, Saved, SyncReport};
 use gridledger_schema::code::Code;

@@ -68,7 +68,7 @@ fn records(simulation: &Simulation<'_>) -> Result<Records, String> {
     Ok(records)
 }
 
-/// What the server holds of a record; of one that was refused, its history.
+/// A record as the server holds it; for a refused record, its history alone.
 fn held(service: &Service, id: RecordId) -> Result<Held, String> {
     let history = service.store.history(id).map_err(text)?;
     let decoded = history.into_iter().map(|row| {
@@ -229,7 +229,7 @@ fn blameless(simulation: &Simulation<'_>, records: &Records) -> Result<(), Strin
     Ok(())
 }
 
-/// What a player may read of an area.
+/// The facets and records of an area that a player may read.
 #[derive(Clone, Copy)]
 struct MayRead {
     facets: u64,
@@ -258,13 +258,13 @@ fn rights(simulation: &Simulation<'_>, player: usize) -> Result<BTreeMap<AreaNo,
 /// had seen is the record that was on the screen.
 fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> Result<(), String> {
     if simulation.tally.waited_out > 0 {
-        // What was made on something that did not come in time was taken on what was there.
+        // An edit whose ground did not come in time was stored on the state that was there.
         return Ok(());
     }
     for edit in &simulation.saved {
         let Player { who, feed, .. } = &simulation.players[edit.player];
         let held = &records[&edit.record];
-        // Whose refused edits were on the screen too saw what never was; who reads two facets saw more than one.
+        // An author whose refused edits were on the screen saw values that never were. A reader of two facets saw more than one.
         let own_refused = held
             .history
             .iter()
@@ -276,7 +276,7 @@ fn claims(simulation: &mut Simulation<'_>, records: &Records, fates: &Fates) -> 
         let Some(place) = stored.iter().position(|(row, e)| row.feed == *feed && e.n == edit.n) else {
             continue;
         };
-        // What was there before its generation cannot be shown again.
+        // The state before the record's generation cannot be shown again.
         let of_before = stored[place].0.log.as_ref().is_some_and(|line| line.seq <= held.began);
         if of_before || stored[place].1.cursor < held.began {
             continue;
@@ -351,7 +351,7 @@ fn all_of(before: &[&(HistoryRow, Entry)]) -> Vec<(FeedId, u64)> {
     clock.into_iter().collect()
 }
 
-/// What only refused edits wrote is on no phone.
+/// No phone shows a text that only refused edits wrote.
 fn refused_stays_home(simulation: &mut Simulation<'_>, records: &Records) -> Result<(), String> {
     let marks = |refused: bool| -> BTreeSet<String> {
         let rows = records.values().flat_map(|held| &held.history);

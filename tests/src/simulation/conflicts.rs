@@ -27,7 +27,7 @@ struct Written {
 
 /// Every value that nobody replaced who had it on the screen is still there, if only among the others of a conflict.
 pub(super) fn none_swallowed(simulation: &Simulation<'_>, id: &RecordId, held: &Held) -> Result<(), String> {
-    // What began anew or was erased is told by other checks; so is what waited for a restore in vain.
+    // Other checks cover records that began anew or were erased, and edits that waited for a restore in vain.
     if held.is_emptied() || held.began > 0 || simulation.tally.waited_out > 0 {
         return Ok(());
     }
@@ -50,7 +50,7 @@ pub(super) fn none_swallowed(simulation: &Simulation<'_>, id: &RecordId, held: &
     Ok(())
 }
 
-/// What each stored entry put last into each field of one value.
+/// The value that each stored entry put last into each field of one value.
 fn written(held: &Held) -> Vec<Written> {
     let mut written: BTreeMap<(FeedId, u64, String), Value> = BTreeMap::new();
     for (row, entry) in held.stored() {

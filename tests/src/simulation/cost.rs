@@ -51,7 +51,7 @@ impl Simulation<'_> {
         self.save(player, ticket.id, words, saw)
     }
 
-    /// What pushes since the last look cost.
+    /// Checks the cost of the pushes since the last check.
     pub(super) fn pushes_are_cheap(&mut self) -> Result<(), String> {
         let entries = self.counts()?.1;
         for cost in self.world.take_costs() {

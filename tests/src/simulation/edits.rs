@@ -1,4 +1,4 @@
-//! What people in a simulation do to records: random, mostly legal, and each with texts that nobody else writes.
+//! Edits in a simulation: random, mostly legal, each with texts that no other edit writes.
 
 use gridledger_client::{Intents, Record};
 use gridledger_core::fold::Verb;
@@ -19,7 +19,7 @@ fn object(value: Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// What is there to be named by new records.
+/// The records that new records can name.
 pub struct Homes {
     /// Ids of dwellings.
     pub dwellings: Vec<String>,
@@ -72,7 +72,7 @@ pub fn ticket(rng: &mut Rng, mark: &str) -> Intents {
     }
 }
 
-/// What somebody does to a record.
+/// The intents of one edit.
 pub fn edit(rng: &mut Rng, record: &Record, mark: &str, people: &[String], tickets: &[String]) -> Intents {
     let mut intents = Intents::new();
     for part in 0..=rng.below(3) {
@@ -98,7 +98,7 @@ fn one(
     }
 }
 
-/// What somebody says at length now and then, so that an answer comes in several pieces.
+/// A text that is sometimes long, so that an answer comes in several pieces.
 fn said(rng: &mut Rng, mark: &str) -> String {
     let length = if rng.percent(40) { 400 } else { 0 };
     let character = |_| char::from_u32(0x4e00 + rng.below(5_000) as u32).unwrap_or('好');

@@ -12,7 +12,7 @@ use super::Simulation;
 use super::held::Held;
 use crate::attacker::{Attacker, Outcome, put};
 
-/// Who holds the device.
+/// The login of the person with the device.
 const LIAR: &str = "x1";
 
 impl Simulation<'_> {
@@ -49,7 +49,7 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// What must never be stored.
+    /// A mark that must never be stored.
     fn forged_mark(&mut self) -> String {
         let mark = self.mark();
         self.never.push(mark.clone());

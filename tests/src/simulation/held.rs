@@ -10,7 +10,7 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::{RecordType, Scope};
 use gridledger_server::store::rows::records::HistoryRow;
 
-/// What the server holds of a record.
+/// A record as the server holds it.
 pub(super) struct Held {
     pub(super) id: RecordId,
     pub(super) area: AreaNo,

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::{Simulation, text};
 use crate::office::{Clerk, Pulled};
 
-/// Who sits at the desks.
+/// The people at the desks.
 const CLERK: &str = "c1";
-/// What desks ask for: a type, and conditions.
+/// The questions of the desks: a type, and conditions.
 const QUESTIONS: [(&str, &[(&str, &str)]); 7] = [
     ("ticket", &[("state", "HANDLING")]),
     ("ticket", &[("assignees", "h1")]),

@@ -71,7 +71,7 @@ impl Simulation<'_> {
         for _ in 0..4 {
             let cut = Line::CutAfter(self.rng.range(1_000, 5_000) as usize);
             self.sync(late, cut)?;
-            // What has arrived changes again before the rest has.
+            // Records that have arrived change again before the rest arrives.
             let arrived =
                 self.players[late].phone.engine().for_check().list(&Query::default()).map_err(text)?;
             for record in arrived.iter().map(|record| record.id).take(3) {

@@ -72,7 +72,7 @@ struct SavedEdit {
     saw: Option<Value>,
     /// Times of entries on that screen were corrected since.
     retimed: bool,
-    /// What the phone's clock took for due may not have been on that screen.
+    /// The phone's clock may have taken values for due and left them off that screen.
     hides: bool,
 }
 
@@ -100,7 +100,7 @@ struct Simulation<'a> {
     ends: Vec<i64>,
     /// Which of the people hold their role.
     holds: [bool; PEOPLE.len()],
-    /// What is in this history beside the usual.
+    /// The themes of this history.
     themes: Vec<Theme>,
     /// How many of the people there are.
     people: usize,
@@ -372,7 +372,7 @@ impl<'a> Simulation<'a> {
                 return Ok(());
             }
             if quiet {
-                // What was made on something that is not there any more waits until the time for it is over.
+                // An edit whose ground is gone waits until its time is over.
                 self.note("a day passes".into());
                 self.world.pass(25 * 3_600_000);
             }

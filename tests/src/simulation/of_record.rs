@@ -1,4 +1,4 @@
-//! What must hold of each record by itself.
+//! Promises that hold for each record by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
-//! Who is in a simulation, and how their rights end and begin.
+//! The people of a simulation, and how their rights end and begin.
 
 use super::Simulation;
 
-/// Who may hold a phone: login, role, area. Those from `WIDE` on see some records of an area only: what they handle, or what
-/// they made.
+/// The people who may hold a phone: login, role, area. Those from `WIDE` on see only the records that they handle or
+/// that they made.
 pub(super) const PEOPLE: [(&str, &str, &str); 9] = [
     ("w1", "grid_worker", "G1"),
     ("w2", "grid_worker", "G1"),

@@ -88,11 +88,11 @@ impl Simulation<'_> {
     }
 }
 
-/// What a phone shows: of each record the items of its logs, which nothing takes away again.
+/// The screen of a phone: for each record the items of its logs, which nothing takes away again.
 pub(super) type Screen = BTreeMap<RecordId, BTreeSet<String>>;
 
 impl Simulation<'_> {
-    /// What a phone shows while a restore is being made good; `None` where something else may take it away.
+    /// The screen of a phone while a restore is being made good; `None` where something else may take items away.
     pub(super) fn screen(&mut self, player: usize) -> Result<Option<Screen>, String> {
         let tally = self.tally;
         if !self.was_replaced() || tally.plans + tally.erased + tally.waited_out + self.ends.len() > 0 {
@@ -123,7 +123,7 @@ impl Simulation<'_> {
             let all = there.is_some_and(|there| items.is_subset(there));
             let is_told = attention.iter().any(|item| item.record == record)
                 || lost.iter().any(|lost| lost.record == record);
-            // What its holder handles no longer is off the screen.
+            // A record that its holder no longer handles leaves the screen.
             let is_others = there.is_none() && is_out_of_reach(self, player, record)?;
             if !all && !is_told && !is_others {
                 return Err(format!("{player} showed {record} with {items:?}, and now {there:?}"));

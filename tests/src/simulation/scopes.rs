@@ -9,7 +9,7 @@ use crate::world::Line;
 
 /// The states in which a ticket can be given to a handler.
 const ASSIGNABLE: [&str; 3] = ["ACCEPTED", "ASSIGNED", "HANDLING"];
-/// Who gives tickets to handlers: places in `PEOPLE`.
+/// The people who give tickets to handlers, as places in `PEOPLE`.
 const GIVERS: [usize; 3] = [3, 4, 5];
 
 impl Simulation<'_> {

@@ -1,11 +1,11 @@
-//! What happened in a history.
+//! Counts of what happened in a history.
 
-/// What happened in a history, so that a test can say it was not an idle one.
+/// Counts of what happened in a history, so that a test can show that it was not idle.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
     /// Edits saved.
     pub saved: usize,
-    /// Of those, refused by the server.
+    /// Saved edits that the server refused.
     pub refused: usize,
     /// Edits a phone refused at once.
     pub refused_early: usize,

@@ -118,7 +118,7 @@ pub(super) fn known_in(simulation: &Simulation<'_>, area: AreaNo) -> Result<BTre
         if !found.insert(area) {
             continue;
         }
-        // Of a record that was refused there is none.
+        // A refused record has no area.
         let Some(info) = tree.get(area) else { continue };
         waiting.extend(info.parent);
         waiting.extend(info.edges.iter().map(|edge| edge.above));

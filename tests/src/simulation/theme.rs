@@ -1,4 +1,4 @@
-//! What a history may have in it beside the usual: each draws some of these.
+//! Themes: each history draws some of them, and has more of their events than others.
 
 use super::{PEOPLE, Simulation};
 

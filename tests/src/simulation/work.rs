@@ -1,4 +1,4 @@
-//! What people do with their phones: make records, edit them, settle conflicts, deal with what was refused.
+//! Work on phones: people make records, edit them, settle conflicts and deal with refused edits.
 
 use gridledger_client::{ClientError, Intents, Query, RecordId};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! What the server of a world holds, in the words of the stories.
+//! Reads and checks that tell a story what the server of a world holds.
 
 use gridledger_schema::ids::{FeedId, RecordId};
 use gridledger_schema::wire::RecoveryPhase;
@@ -48,7 +48,7 @@ impl World {
         }
     }
 
-    /// What the ledger shows of a record to a role that reads its ordinary fields.
+    /// The values of a record in the ledger, as a role sees them that reads its ordinary fields.
     #[track_caller]
     pub fn ledger_view(&self, record: RecordId) -> Value {
         match self.store().ledger_row(record) {

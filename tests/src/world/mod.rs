@@ -38,11 +38,11 @@ pub struct World {
     phones: AtomicI64,
     /// How often its server was restored.
     pub(crate) generations: u32,
-    /// What each push since the last look cost.
+    /// The cost of each push since the costs were last taken.
     pub(crate) costs: Costs,
 }
 
-/// What pushes cost, the earliest first.
+/// The costs of pushes, the earliest first.
 pub(crate) type Costs = Arc<Mutex<Vec<Cost>>>;
 
 /// Bytes that must be left in memory for worlds to be kept there.
@@ -128,9 +128,10 @@ impl World {
         }
     }
 
-    /// What each push since the last call took to be decided: entries, questions to the store, changes copied, units of work. The
-    /// server's clock for this stands still, so that the same history costs the same on any machine; a push ends by
-    /// [`PUSH_WORK`](limits::PUSH_WORK) alone.
+    /// The cost of deciding each push since the last call: entries, questions to the store, changes copied, units of work.
+    ///
+    /// The server's clock for this stands still, so that the same history costs the same on any machine. A push ends by
+    /// [`PUSH_WORK`](gridledger_schema::limits::PUSH_WORK) alone.
     pub fn take_costs(&self) -> Vec<Cost> {
         std::mem::take(&mut *self.costs.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gridledger_client::{Client, ClientError, Intents, Invite, KeyFileFault, Lock, Options, Query};
+use gridledger_client::{Client, ClientError, Invite, KeyFileFault, Lock, Options, Query};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::wire::{AreaInfo, Grant};
 use gridledger_tests::at_rest::{dump, found, lock};
+use gridledger_tests::files::{self, folder, read, remove, write};
+use gridledger_tests::forms::{self, object};
+use serde_json::json;
 use tempfile::TempDir;
 
 const NAME: &str = "陆金丝雀";
@@ -39,36 +42,60 @@ fn invite() -> Invite {
     }
 }
 
+/// Opens a store that opens.
+#[track_caller]
+fn opened(store: &Path, lock: &Lock) -> Client {
+    match open(store, lock) {
+        Ok(client) => client,
+        Err(error) => panic!("the store does not open: {error}"),
+    }
+}
+
+/// Reads all there is, in a store that can be read; how many records there are.
+#[track_caller]
+fn count_all(client: &Client) -> usize {
+    match read_all(client) {
+        Ok(count) => count,
+        Err(error) => panic!("the store cannot be read: {error}"),
+    }
+}
+
 /// A phone with a few people on it, in a folder of its own.
 fn phone() -> (TempDir, PathBuf, Client) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let store = dir.path().join("phone.db");
-    let client = open(&store, &lock()).unwrap();
-    client.accept(&invite()).unwrap();
+    let client = opened(&store, &lock());
+    client.accept(&invite()).expect("the phone takes the invitation");
     for n in 0..40 {
-        let number = serde_json::json!({ "number": NUMBER }).as_object().cloned().unwrap();
-        let person = Intents::new().put("name", format!("{NAME}{n}")).set_child("phones", "a", number);
-        client.create("person", "G1", person).unwrap();
+        let number = object(json!({ "number": NUMBER }));
+        let person = forms::person(&format!("{NAME}{n}")).set_child("phones", "a", number);
+        client.create("person", "G1", person).expect("the phone saves the person");
     }
     (dir, store, client)
 }
 
+/// The folder that a file lies in.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().expect("the path of a file")
+}
+
 /// A copy of a phone's files elsewhere.
 fn copied(store: &Path) -> (TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, bytes) in files(store.parent().unwrap()) {
-        fs::write(dir.path().join(name), bytes).unwrap();
+    let dir = folder();
+    for (name, bytes) in files(folder_of(store)) {
+        write(dir.path().join(name), bytes);
     }
-    let copy = dir.path().join(store.file_name().unwrap());
+    let copy = dir.path().join(store.file_name().expect("the path of a file"));
     (dir, copy)
 }
 
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let of = |entry: fs::DirEntry| {
-        let name = entry.file_name().into_string().unwrap();
-        (name, fs::read(entry.path()).unwrap())
+        let name = entry.file_name().into_string().expect("a name in letters");
+        (name, read(entry.path()))
     };
-    fs::read_dir(dir).unwrap().map(|entry| of(entry.unwrap())).collect()
+    let entries = fs::read_dir(dir).expect("the folder can be read");
+    entries.map(|entry| of(entry.expect("the folder can be read"))).collect()
 }
 
 /// Reads all there is.
@@ -95,7 +122,7 @@ fn nothing_of_a_store_can_be_read_without_its_lock() {
         names.join(" ")
     };
     assert_eq!(look(), "phone.db phone.db-shm phone.db-wal phone.db.key");
-    assert_eq!(client.list(&Query::default().text(NAME)).unwrap().len(), 40);
+    assert_eq!(client.list(&Query::default().text(NAME)).map(|found| found.len()).ok(), Some(40));
     drop(client);
     assert_eq!(look(), "phone.db phone.db.key");
     // The search itself works: who has file and lock finds them.
@@ -111,9 +138,9 @@ fn a_wrong_key_is_told_and_touches_nothing() {
         assert!(matches!(open(&store, &wrong), Err(ClientError::WrongKey)));
         assert_eq!(files(dir.path()), before);
     }
-    assert_eq!(read_all(&open(&store, &lock()).unwrap()).unwrap(), 40);
+    assert_eq!(count_all(&opened(&store, &lock())), 40);
     // The lock is asked for where the file has gone, too: it may come back.
-    fs::remove_file(&store).unwrap();
+    remove(&store);
     assert!(matches!(open(&store, &Lock::host_key([8; 32])), Err(ClientError::WrongKey)));
     assert!(open(&store, &lock()).is_ok());
 }
@@ -122,13 +149,13 @@ fn a_wrong_key_is_told_and_touches_nothing() {
 fn a_store_can_be_given_another_lock() {
     let (_dir, store, client) = phone();
     let passphrase = Lock::passphrase("大槐树下第三户人家");
-    client.rewrap(&passphrase).unwrap();
-    assert_eq!(read_all(&client).unwrap(), 40);
+    client.rewrap(&passphrase).expect("the store takes another lock");
+    assert_eq!(count_all(&client), 40);
     drop(client);
     assert!(matches!(open(&store, &lock()), Err(ClientError::WrongKey)));
-    let client = open(&store, &passphrase).unwrap();
-    assert_eq!(read_all(&client).unwrap(), 40);
-    let short = client.rewrap(&Lock::passphrase("short")).unwrap_err();
+    let client = opened(&store, &passphrase);
+    assert_eq!(count_all(&client), 40);
+    let short = client.rewrap(&Lock::passphrase("short")).expect_err("the passphrase is short");
     assert_eq!(short.to_string(), "value_invalid: at least 8 characters (passphrase)");
     drop(client);
     assert!(open(&store, &passphrase).is_ok());
@@ -137,13 +164,13 @@ fn a_store_can_be_given_another_lock() {
 /// The store in this state is damaged: that is said at the opening or at the first reading, every file of it is kept as
 /// it was, and the next opening makes a new one.
 fn is_set_aside(store: &Path, what: &str) {
-    let dir = store.parent().unwrap();
+    let dir = folder_of(store);
     let before = files(dir);
     let error = match open(store, &lock()) {
         Err(error) => error,
         Ok(client) => {
             let error = read_all(&client).expect_err(what);
-            let again = read_all(&client).unwrap_err();
+            let again = read_all(&client).expect_err(what);
             assert_eq!(again.to_string(), error.to_string(), "{what}: said once more");
             error
         }
@@ -158,14 +185,14 @@ fn is_set_aside(store: &Path, what: &str) {
         assert_eq!(after.get(&kept), Some(bytes), "{what}: {name}");
     }
     assert!(!store.exists(), "{what}");
-    assert_eq!(read_all(&open(store, &lock()).unwrap()).unwrap(), 0, "{what}");
+    assert_eq!(count_all(&opened(store, &lock())), 0, "{what}");
 }
 
 #[test]
 fn damage_is_told_and_set_aside_with_all_its_files() {
     let (_dir, store, client) = phone();
     drop(client);
-    let whole = fs::read(&store).unwrap();
+    let whole = read(&store);
     let damaged = |what: &str, damage: &dyn Fn(&Path)| {
         let (_dir, copy) = copied(&store);
         damage(&copy);
@@ -177,11 +204,11 @@ fn damage_is_told_and_set_aside_with_all_its_files() {
         bytes
     };
     for at in [20, 3_000] {
-        damaged("a byte of page 1", &|copy| fs::write(copy, flipped(at)).unwrap());
+        damaged("a byte of page 1", &|copy| write(copy, flipped(at)));
     }
     for length in [0, 1, 4_095, 4_096, 12_288, whole.len() / 2 + 7] {
         damaged(&format!("cut at {length}"), &|copy| {
-            fs::write(copy, &whole[..length]).unwrap();
+            write(copy, &whole[..length]);
         });
     }
 }
@@ -189,7 +216,7 @@ fn damage_is_told_and_set_aside_with_all_its_files() {
 /// In this state the store does not open, with this said; nothing is touched, and it opens when its files are as before.
 fn waits(store: &Path, what: &str, said: impl Fn(&ClientError) -> bool, change: impl Fn(&Path)) {
     let (_dir, copy) = copied(store);
-    let dir = copy.parent().unwrap();
+    let dir = folder_of(&copy);
     let before = files(dir);
     change(&copy);
     let changed = files(dir);
@@ -199,9 +226,9 @@ fn waits(store: &Path, what: &str, said: impl Fn(&ClientError) -> bool, change: 
         assert_eq!(files(dir), changed, "{what}");
     }
     for (name, bytes) in before {
-        fs::write(dir.join(name), bytes).unwrap();
+        write(dir.join(name), bytes);
     }
-    assert_eq!(read_all(&open(&copy, &lock()).unwrap()).unwrap(), 40, "{what}");
+    assert_eq!(count_all(&opened(&copy, &lock())), 40, "{what}");
 }
 
 #[test]
@@ -213,37 +240,37 @@ fn what_is_missing_or_does_not_fit_is_waited_for() {
     let fault = |wanted: KeyFileFault| move |error: &ClientError| matches!(error, ClientError::KeyFile { fault, .. } if *fault == wanted);
     let damaged = fault(KeyFileFault::Damaged);
     waits(&store, "no key file", fault(KeyFileFault::Missing), |copy| {
-        fs::remove_file(key(copy)).unwrap();
+        remove(key(copy));
     });
     waits(&store, "an empty key file", damaged, |copy| {
-        fs::write(key(copy), "").unwrap();
+        write(key(copy), "");
     });
     waits(&store, "a key file of another kind", damaged, |copy| {
-        fs::write(key(copy), [0x55; 200]).unwrap();
+        write(key(copy), [0x55; 200]);
     });
     waits(&store, "a garbled key file", damaged, |copy| {
-        let mut bytes = fs::read(key(copy)).unwrap();
+        let mut bytes = read(key(copy));
         bytes[60] ^= 1;
-        fs::write(key(copy), bytes).unwrap();
+        write(key(copy), bytes);
     });
     let misfit = fault(KeyFileFault::Misfit);
     waits(&store, "another store's key file", misfit, |copy| {
         let (_dir, other, client) = phone();
         drop(client);
-        fs::copy(key(&other), key(copy)).unwrap();
+        files::copy(key(&other), key(copy));
     });
     waits(&store, "what the pages' keys stand on", misfit, |copy| {
-        let mut bytes = fs::read(copy).unwrap();
+        let mut bytes = read(copy);
         bytes[0] ^= 0x20;
-        fs::write(copy, bytes).unwrap();
+        write(copy, bytes);
     });
     let lost = |error: &ClientError| matches!(error, ClientError::LostFile { .. });
     waits(&with_log, "the file is gone, its log is there", lost, |copy| {
-        fs::remove_file(copy).unwrap();
+        remove(copy);
     });
     waits(&with_log, "the log alone is left", lost, |copy| {
-        fs::remove_file(copy).unwrap();
-        fs::remove_file(key(copy)).unwrap();
+        remove(copy);
+        remove(key(copy));
     });
 }
 
@@ -251,25 +278,25 @@ fn what_is_missing_or_does_not_fit_is_waited_for() {
 fn an_app_can_begin_anew_beside_a_store_that_waits() {
     let (_dir, store, client) = phone();
     drop(client);
-    fs::remove_file(store.with_file_name("phone.db.key")).unwrap();
+    remove(store.with_file_name("phone.db.key"));
     assert!(open(&store, &lock()).is_err());
-    let kept_as = gridledger_client::set_aside(&store).unwrap();
+    let kept_as = gridledger_client::set_aside(&store).expect("the store can be set aside");
     assert_eq!(kept_as, format!("{}.damaged-1", store.display()));
-    assert_eq!(read_all(&open(&store, &lock()).unwrap()).unwrap(), 0);
+    assert_eq!(count_all(&opened(&store, &lock())), 0);
 }
 
 #[test]
 fn a_damaged_page_is_found_wherever_it_is() {
     let (_dir, store, client) = phone();
     drop(client);
-    let whole = fs::read(&store).unwrap();
+    let whole = read(&store);
     let pages = whole.len() / 4_096;
     let mut told = 0;
     for page in 0..pages {
         let (dir, copy) = copied(&store);
         let mut bytes = whole.clone();
         bytes[page * 4_096 + 2_000] ^= 0x20;
-        fs::write(&copy, &bytes).unwrap();
+        write(&copy, &bytes);
         let read = open(&copy, &lock()).and_then(|client| read_all(&client));
         match read {
             Err(ClientError::Damaged { .. }) => {
@@ -289,27 +316,27 @@ fn a_log_that_was_cut_gives_what_was_whole_in_it() {
     let (_dir, store, client) = phone();
     let (_copies, source) = copied(&store);
     drop(client);
-    let log = fs::read(source.with_file_name("phone.db-wal")).unwrap();
+    let log = read(source.with_file_name("phone.db-wal"));
     let mut held = Vec::new();
     for tenth in 0..=10 {
         let (_dir, copy) = copied(&source);
         let _ = fs::remove_file(copy.with_file_name("phone.db-shm"));
         let length = log.len() * tenth / 10;
-        fs::write(copy.with_file_name("phone.db-wal"), &log[..length]).unwrap();
-        held.push(read_all(&open(&copy, &lock()).unwrap()).unwrap());
+        write(copy.with_file_name("phone.db-wal"), &log[..length]);
+        held.push(count_all(&opened(&copy, &lock())));
     }
     assert!(held.is_sorted() && held[0] < 40 && held[10] == 40, "{held:?}");
 }
 
 #[test]
 fn a_file_that_is_not_encrypted_is_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let store = dir.path().join("phone.db");
-    let plain = rusqlite::Connection::open(&store).unwrap();
-    plain.execute_batch("CREATE TABLE mine (x)").unwrap();
+    let plain = rusqlite::Connection::open(&store).expect("a plain file opens");
+    plain.execute_batch("CREATE TABLE mine (x)").expect("a plain file takes a table");
     drop(plain);
     let before = files(dir.path());
-    let error = open(&store, &lock()).err().unwrap();
+    let error = open(&store, &lock()).err().expect("it is no store");
     assert!(matches!(error, ClientError::NotAStore(_)), "{error}");
     assert!(error.to_string().contains("not encrypted"), "{error}");
     assert_eq!(files(dir.path()), before);

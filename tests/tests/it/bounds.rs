@@ -1,4 +1,4 @@
-//! What one request and one day may cost: bounds that a hostile device cannot pass.
+//! Bounds of one request and of one day that a hostile device cannot pass.
 
 use gridledger_core::calendar::DAY_MS as DAY;
 use gridledger_core::wire::NoNames;

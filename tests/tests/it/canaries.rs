@@ -104,7 +104,7 @@ impl Canaries {
     }
 }
 
-/// What an entry writes into a field.
+/// The intent that writes into a field.
 fn intent(canaries: &mut Canaries, field: &Field, mask: Mask) -> Value {
     let name = &field.name;
     let value = canaries.value(mask, &field.kind);
@@ -166,7 +166,7 @@ struct Logged(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Logged {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -295,16 +295,16 @@ impl Matrix {
 
     /// Makes the one account hold one role at the community and nothing else.
     fn become_a(&self, role: &Role) {
-        let store = &self.desk.service.store;
-        let user = store.user_by_login("reader").unwrap().unwrap();
-        let (area, now) = (self.desk.service.tree().by_code("C").unwrap().no, self.desk.service.now());
-        for grant in store.grants(user.no).unwrap() {
-            store.end_grant(user.no, &grant.role, grant.area, now, now).unwrap();
+        let store = self.desk.store();
+        let user = store.account("reader");
+        let (area, now) = (self.desk.area("C"), self.desk.service.now());
+        for grant in store.grants(user.no) {
+            store.end_grant(user.no, &grant.role, grant.area, now, now);
         }
         let grant = Grant { role: role.code.clone(), area, from: 0, to: None };
         let (login, name) = (user.login, user.name);
         let changed = NewUser { login, name, password: None, grants: vec![grant] };
-        store.put_users(&[changed], now).unwrap();
+        store.put_users(&[changed], now);
     }
 }
 
@@ -312,7 +312,7 @@ fn planted_town() -> Matrix {
     let desk = Desk::with(&RATES);
     desk.person("reader", PASSWORD, "grid_worker", "C");
     desk.person("maker", PASSWORD, "grid_worker", "C");
-    let area = desk.service.tree().by_code("C").unwrap().no;
+    let area = desk.area("C");
     let grants = desk.service.schema.roles.iter().map(|role| {
         let role = role.code.clone();
         Grant { role, area, from: 0, to: None }
@@ -371,7 +371,7 @@ fn no_role_gets_a_personal_value_from_any_route_without_right_and_reason() {
             }
         }
     }
-    let log = String::from_utf8_lossy(&logged.0.lock().unwrap()).into_owned();
+    let log = String::from_utf8_lossy(&logged.0.lock().expect("nobody panicked")).into_owned();
     assert!(log.contains("answered"), "log lines were looked at");
     let told = log.lines().find(|line| matrix.canaries.found_in(line).is_some());
     assert_eq!(told, None, "a log line");
@@ -382,7 +382,7 @@ fn no_role_gets_a_personal_value_from_any_route_without_right_and_reason() {
 
 /// With the right, a reason, and every read class, each of them is seen.
 fn the_canaries_are_there(matrix: &Matrix, roles: &[Role]) {
-    let officer = roles.iter().find(|role| role.code == "privacy_officer").unwrap();
+    let officer = roles.iter().find(|role| role.code == "privacy_officer").expect("the schema has the role");
     matrix.become_a(officer);
     let mut seen = String::new();
     for record in &matrix.records {

@@ -1,4 +1,4 @@
-//! What deciding a push costs: it grows with what the push holds and touches, and ends at a bound; what is decided by then
+//! The cost of deciding a push: it grows with what the push holds and touches, and ends at a bound; what is decided by then
 //! is kept, and the rest comes again. Costs are counted, so that they are the same on every machine.
 
 use gridledger_client::{Intents, RecordId, SentState};
@@ -151,7 +151,7 @@ fn a_phone_that_goes_away_in_the_middle_leaves_a_whole_store() {
     }
     let outcome = attacker.try_entries(&world, heavy.clone());
     assert_eq!(outcome.codes(), [Code::Busy]);
-    assert!(attacker.head.0 < heavy.last().unwrap().n);
+    assert!(attacker.head.0 < heavy[heavy.len() - 1].n);
     let report = world.verifies();
     assert_eq!((report.differences, report.halted), (0, 1), "{report:?}");
     // It comes back, and the signature with it.
@@ -240,7 +240,7 @@ fn list_members(world: &World, household: RecordId, residencies: &[RecordId]) {
     };
     world.store().put_feed(&row);
     let schema = &world.service.schema;
-    let facet = schema.record_type("household").unwrap().field("members").unwrap().facet;
+    let facet = schema.record_type("household").and_then(|of| of.field("members")).expect("the field").facet;
     let adds = residencies
         .iter()
         .map(|one| Intent { facet, ..intent("members", Op::Add { item: one.to_string() }) });

@@ -65,7 +65,7 @@ fn a_record_beyond_ones_rights_is_not_there() {
         assert_eq!(look(&other.reader(), made, None).unwrap_err().code(), Code::NotFound);
         assert_eq!(look(&other.reader(), RecordId([9; 16]), None).unwrap_err().code(), Code::NotFound);
     }
-    // Of a record that may be read, only the facets that may be.
+    // A reader of the record sees only the facets of the reader's roles.
     let worker = world.clerk("w1");
     let (seen, all) = (worker.sees(made, Some(&why())), head.sees(made, Some(&why())));
     assert_eq!(seen["fields"], json!({"name": "陆小明"}));
@@ -168,7 +168,7 @@ fn a_desk_claims_to_have_seen_only_what_it_read() {
     assert!(checks.iter().all(|check| check["parents"] == checks[0]["parents"]), "neither knew of the other");
     assert_eq!(history["entries"][0]["seen"], "all");
     assert!(items(&history["entries"]).iter().any(|entry| entry["seen"].is_array()));
-    // What it cannot have read is refused.
+    // An entry that claims to have seen a position ahead of the log is refused.
     let ahead = h1.submit_one(editing(made, Some(10_000), put("led_by", json!("x"))));
     assert_eq!(code(&ahead), Some(Code::SeenImpossible));
     // Refused entries are for their author and for supervisors.

@@ -13,7 +13,7 @@ use gridledger_tests::json::items;
 use gridledger_tests::world::{Phone, World};
 use serde_json::{Map, Value, json};
 
-/// What nobody may find once it was erased.
+/// A number that nobody may find once it was erased.
 const CANARY: &str = "13812340987";
 
 fn number(number: &str) -> Map<String, Value> {

@@ -45,7 +45,7 @@ impl Scene {
         [1, 2].map(|n| !self.kept(n).body.is_empty())
     }
 
-    /// What the author asked a supervisor about the first entry.
+    /// The author's question to a supervisor about the first entry.
     fn asked(&self) -> String {
         self.kept(1).asked.expect("its author asked").1
     }

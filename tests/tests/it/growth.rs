@@ -1,4 +1,4 @@
-//! What phones and desks ask for all day costs the same, whatever the store's size: on SQLite by the plans of the statements
+//! Everyday requests cost the same, whatever the store's size: on SQLite by the plans of the statements
 //! themselves, on Postgres by the pages they touch.
 
 use gridledger_bench::size::calls;
@@ -80,7 +80,7 @@ fn scanned(step: &Step) -> BTreeSet<String> {
     found.filter(|table| LARGE.contains(&table.as_str())).collect()
 }
 
-/// What a statement calls its tables.
+/// The names that a statement gives its tables.
 fn tables(sql: &str) -> BTreeMap<String, String> {
     let words: Vec<&str> = sql.split_whitespace().collect();
     let named = words.windows(3).filter(|three| matches!(three[0], "FROM" | "JOIN"));
@@ -175,7 +175,7 @@ fn a_store_whose_tables_are_split_keeps_its_promises() {
     assert_eq!(database.query_one(indexes, &[]).expect("a count").get::<_, i64>(0), 3);
 
     let world = World::at(2, SchemaSet::builtin(), address.clone());
-    tools::renew(&*world.service.store, &world.service.schema).expect("views");
+    tools::renew(&world.service.store, &world.service.schema).expect("views");
     fill(&world, &mut Rng::new(5), 2);
     let address = json!([{ "op": "put", "field": "address", "value": { "road": "滨河路" } }]);
     let home = world.clerk("grid_worker").made("dwelling", "G1", address);

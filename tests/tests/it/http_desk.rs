@@ -89,13 +89,14 @@ fn a_ledger_comes_as_a_sheet_or_as_lines() {
     assert!(csv.body.starts_with("\u{feff}\"编号\",\"类型\""), "{}", csv.body);
     assert!(csv.body.contains("\"'=HYPERLINK(\"\"x\"\")\"") && csv.body.contains("\"80.5\""), "{}", csv.body);
     assert!(csv.body.contains("+08:00\""));
-    let cursor = csv.header("x-cursor").unwrap();
+    let cursor = csv.header("x-cursor").expect("where the next pull goes on");
     let path = format!("/v1/ledgers/dwelling?since={cursor}");
     let bearer = format!("Bearer {}", signed.dispatcher);
     let headers = [("authorization", bearer.as_str()), ("accept", "application/x-ndjson")];
     let lines = signed.desk.ask_with("GET", &path, &headers, b"");
     assert_eq!(lines.header("content-type"), Some("application/x-ndjson"));
-    let rows: Vec<Value> = lines.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<Value> =
+        lines.body.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["floor_area"], 91.0);
     let headers = [("authorization", bearer.as_str()), ("accept", "text/csv"), ("accept-language", "en")];

@@ -70,11 +70,11 @@ fn an_officer_erases_a_field_and_then_the_record() {
         (rows[0]["fields"].clone(), rows[0]["asked_at"].clone(), rows[1]["fields"].clone()),
         (json!(["phones"]), json!(1_767_571_200_000_i64), json!([]))
     );
-    // What comes later about it is refused, whoever writes it.
+    // A later entry about it is refused, whoever writes it.
     let edit = json!({ "record": record, "seen": 1, "intents": [{ "op": "put", "field": "name", "value": "钱某" }] });
     let verdict = office.post(&office.worker, "/v1/entries", &edit).json();
     assert_eq!(verdict["verdicts"][0]["refused"]["code"], "erased", "{verdict}");
-    let file = std::fs::read(office.desk.file()).unwrap();
+    let file = gridledger_tests::files::read(office.desk.file());
     assert!(!file.windows(NUMBER.len()).any(|w| w == NUMBER.as_bytes()));
 }
 

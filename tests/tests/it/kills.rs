@@ -190,7 +190,7 @@ fn survives(point: &str) {
     nothing_is_lost(&place, heard, point);
 }
 
-/// What was there after everything was started again: all that was saved, once.
+/// Checks that after the restart every saved edit is there, once.
 pub(super) fn nothing_is_lost(place: &Place, mut heard: Vec<String>, point: &str) {
     assert!(is_whole(&place.file("server.db")) && phone_is_whole(place), "{point}");
     // A receipt that a phone held before the death is honoured by what the server holds after it.

@@ -121,7 +121,7 @@ fn personal_values_are_masked_unless_the_caller_reads_everything_and_says_why() 
     let tickets = dispatcher.ledger("ticket", &[]).rows;
     assert_eq!(column(&tickets, "title"), ["请打***"]);
     assert_eq!(column(&tickets, "address_text"), ["滨河路1号2栋"]);
-    // What is masked is not found out by asking either.
+    // A question does not find a masked value out either.
     assert_eq!(dispatcher.refused_page("person", &[("name", "陆小明")]), Code::Forbidden);
     assert_eq!(dispatcher.ledger("person", &[("q", "小明")]).rows.len(), 0);
     assert_eq!(dispatcher.ledger("person", &[("q", "陆某")]).rows.len(), 1);
@@ -179,7 +179,7 @@ fn what_a_handler_may_not_read_any_more_is_named_to_nobody_else() {
     let (gone, cursor) = left(&firm, &cursor);
     assert_eq!(gone, [mine]);
     assert_eq!(left(&other, &others).0, []);
-    // What happens to it now is no news for the firm.
+    // A later change to it is no news for the firm.
     w1.edit(mine, put("title", json!("路灯全灭")));
     assert_eq!(left(&firm, &cursor).0, []);
 }

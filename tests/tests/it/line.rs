@@ -127,7 +127,7 @@ fn a_phone_restored_from_a_backup_starts_a_new_feed_and_loses_nothing() {
     assert_eq!((households.len(), dwellings.len()), (1, 2));
     let home = text(&households[0].view["dwelling_id"]);
     assert!(dwellings.iter().any(|d| d.id.to_string() == home), "the household still names its dwelling");
-    // What the lost copy had sent is here again.
+    // The edit that the lost copy had sent is here again.
     a.shows(old, "floor_area", 80);
     let mut other = world.enrolled_phone("w1");
     assert_eq!(other.all_records().len(), 3);

@@ -9,14 +9,13 @@ use gridledger_client::Intents;
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 use gridledger_server::config::StoreAddress;
-use gridledger_server::epochs::{Reason, Wanted, erase};
 use gridledger_server::operate::verify::Kind;
 use gridledger_server::store::Store;
-use gridledger_server::store::rows::people::NewArea;
 use gridledger_server::store::rows::records::{EventKind, EventRow, Push, Writes};
 use gridledger_tests::cluster::{self, Cluster};
 use gridledger_tests::engines::postgres_address;
 use gridledger_tests::forms;
+use gridledger_tests::kept::Kept;
 use gridledger_tests::planning::{carry_out, grid, stewards};
 use gridledger_tests::world::{Phone, World};
 use serde_json::json;
@@ -66,18 +65,16 @@ fn a_push_waits_for_an_area_that_is_two_plans_away() {
     dwelling(&mut old, "G1", 1);
     // Another node writes G4 and has not committed yet.
     let mut other = cluster::client(&url(&world));
-    other
-        .batch_execute(
-            "BEGIN; UPDATE areas SET head = head + 2 WHERE code = 'G4';
+    cluster::run(
+        &mut other,
+        "BEGIN; UPDATE areas SET head = head + 2 WHERE code = 'G4';
              INSERT INTO events (area, seq, kind, at)
-               SELECT area, head - back, 'rights', 0 FROM areas, (VALUES (0), (1)) AS two (back) WHERE code = 'G4'",
-        )
-        .unwrap();
+               SELECT area, head - back, 'rights', 0 FROM areas, (VALUES (0), (1)) AS two (back) WHERE code = 'G4'");
     std::thread::scope(|scope| {
         let pushing = scope.spawn(|| old.syncs(&world).refused);
         cluster::until(&mut cluster::client(&url(&world)), WAITING);
-        other.batch_execute("COMMIT").unwrap();
-        assert_eq!(pushing.join().unwrap(), 0);
+        cluster::run(&mut other, "COMMIT");
+        assert_eq!(pushing.join().expect("the push ends"), 0);
     });
     world.is_whole();
 }
@@ -133,7 +130,7 @@ fn a_write_to_an_area_that_is_not_locked_is_decided_again_with_it_locked() {
         Arc::new(move |source, _| {
             decided.fetch_add(1, Ordering::Relaxed);
             let mut writes = Writes::default();
-            for area in writes_to.lock().unwrap().iter() {
+            for area in writes_to.lock().expect("nobody panicked").iter() {
                 let mut head = source.area_head(*area)?.expect("an area");
                 head.seq += 1;
                 let event = EventRow { seq: head.seq, kind: EventKind::Rights, record: None, at: 0 };
@@ -143,23 +140,15 @@ fn a_write_to_an_area_that_is_not_locked_is_decided_again_with_it_locked() {
             Ok((writes, Vec::new()))
         }),
     )
-    .unwrap();
-    let area = |code: &str| NewArea {
-        code: code.into(),
-        parent: None,
-        kind: "basic_grid".into(),
-        name: code.into(),
-        from: None,
-        to: None,
-    };
-    store.put_areas(&[area("G1"), area("G2")]).unwrap();
-    let areas: Vec<AreaNo> = store.areas().unwrap().iter().map(|area| area.no).collect();
-    written.lock().unwrap().extend(&areas);
+    .expect("the store opens");
+    let kept = Kept::of(&store);
+    let areas = kept.add_grids(["G1", "G2"]);
+    written.lock().expect("nobody panicked").extend(areas);
     let push = Push { carrier: None, segments: Vec::new(), now: 0 };
-    store.push(push).unwrap();
+    kept.push(push);
     assert_eq!(asked.load(Ordering::Relaxed), 2, "the first run locked neither");
     for area in areas {
-        assert_eq!(store.head(area).unwrap().seq, 1, "it is written once");
+        assert_eq!(kept.head(area).seq, 1, "it is written once");
     }
     store.close();
 }
@@ -174,22 +163,13 @@ fn an_erasure_is_answered_while_nothing_can_be_cleared() {
     phone.syncs(&world);
     // Whoever holds this keeps every VACUUM of the table waiting.
     let mut other = cluster::client(&url(&world));
-    other
-        .batch_execute("BEGIN; LOCK TABLE entries, documents, ledger IN SHARE UPDATE EXCLUSIVE MODE")
-        .unwrap();
-    let wanted = Wanted {
-        record,
-        fields: Vec::new(),
-        reason: Reason::Request,
-        by: "w1".into(),
-        asked_at: world.service.now(),
-    };
-    erase(&world.service, &wanted).expect("it is done");
+    cluster::run(&mut other, "BEGIN; LOCK TABLE entries, documents, ledger IN SHARE UPDATE EXCLUSIVE MODE");
+    world.erases(record, &[], "w1");
     let mut looking = cluster::client(&url(&world));
     cluster::until(&mut looking, WAITING);
-    let row = looking.query_one("SELECT count(*) FROM erasures", &[]).unwrap();
+    let row = looking.query_one("SELECT count(*) FROM erasures", &[]).expect("the table can be read");
     assert_eq!(row.get::<_, i64>(0), 1);
-    other.batch_execute("COMMIT").unwrap();
+    cluster::run(&mut other, "COMMIT");
     world.is_whole();
 }
 

@@ -86,7 +86,7 @@ fn a_ticket_that_goes_to_another_handler_leaves_the_phone_with_the_next_sync() {
     h1.syncs(&world);
     let back = h1.record(ticket); // it is here again
     assert_eq!(back.view["title"], "路灯不亮，两盏");
-    // What changes while it is out of reach is no news.
+    // A change outside the phone's reach is no news.
     h2.syncs(&world);
     retitle(&world, ticket, "h1", "路灯不亮，三盏");
     assert_eq!(h2.syncs(&world).changed, 0);
@@ -171,14 +171,7 @@ fn an_erased_ticket_is_named_to_those_alone_who_could_hold_it() {
     let (mut h1, mut h2, mut h3) =
         (world.enrolled_phone("h1"), world.enrolled_phone("h2"), world.enrolled_phone("h3"));
     assign(&world, ticket, "h2");
-    let wanted = gridledger_server::epochs::Wanted {
-        record: ticket,
-        fields: Vec::new(),
-        reason: gridledger_server::epochs::Reason::Mistake,
-        by: "head".into(),
-        asked_at: world.service.now(),
-    };
-    gridledger_server::epochs::erase(&world.service, &wanted).unwrap();
+    world.erases(ticket, &[], "head");
     // Its handlers of before and of now may hold it; to the third it was never sent.
     assert_eq!(h1.syncs(&world).changed, 1);
     assert_eq!(h2.syncs(&world).changed, 0, "h2 was never told of it");

@@ -1,4 +1,4 @@
-//! What a phone shows when its area is withdrawn, given again, or comes down whole.
+//! A phone's screen when its area is withdrawn, given again, or fetched whole.
 
 use gridledger_client::{Intents, SentState};
 use gridledger_tests::forms::put;

@@ -1,4 +1,4 @@
-//! What a field names is there and is of the right type, at every door; and an entry says something.
+//! References: every door checks that a named record is there and has the right type, and that an entry has intents.
 
 use gridledger_client::{ClientError, Intents, SentState};
 use gridledger_core::canonical;
@@ -46,7 +46,7 @@ fn a_phone_judges_what_it_holds_and_the_server_the_rest() {
     world.is_whole();
 }
 
-/// What a grid head may do to a ticket, and how it is judged.
+/// Edits of a ticket by a grid head, each with its refusal.
 fn cases(place: &str, own: &str) -> Vec<(Value, Option<(Code, &'static str)>)> {
     let set = |field: &str, item: &str| json!([{ "op": "add", "field": field, "item": item }]);
     let place_ref = |value: &str| json!([{ "op": "put", "field": "place_ref", "value": value }]);
@@ -87,7 +87,7 @@ fn a_desk_names_records_and_people_that_are_there() {
         let verdict = clerk.edit(own, intents.clone());
         assert_eq!(verdict.refused.as_ref().map(told), expected, "{intents}");
     }
-    // What is named and gone can be taken away again.
+    // A reference to a record that is gone can be removed.
     let taken = json!([{ "op": "remove", "field": "linked_visits", "item": NOBODY.to_string() }]);
     clerk.writes(own, taken);
     world.is_whole();

@@ -137,7 +137,7 @@ fn saving_again_and_taking_off_the_list_is_one_thing() {
     scene.phone.cannot_apply_again(ids[1], Code::RecordUnknown);
     let again = scene.phone.applies_again(ids[0]);
     assert!(again.record != scene.lost);
-    // What was built on it lands on the record that now is.
+    // The edit that built on it lands on the new record.
     let built = scene.phone.applies_again(ids[1]);
     assert_eq!(built.record, again.record);
     assert!(matches!(scene.phone.engine().apply_again(ids[1]), Err(ClientError::Missing(_))));
@@ -218,7 +218,7 @@ fn an_edit_is_admitted_on_what_its_author_had_seen() {
     let view = head.view(scene.known);
     assert_eq!(items(&view["_conflicts"]["label"]).len(), 2, "{view}");
     assert_eq!(view["status"], "vacant");
-    // What was built on a record that never was cannot be admitted.
+    // An edit that built on a record that was never made cannot be admitted.
     let built = find(&listed, 3);
     let Ok(Ruled::Refused(refusal)) = scene.admit("gg", built) else { panic!("refused") };
     assert_eq!(refusal.code, Code::RecordUnknown);

@@ -10,6 +10,7 @@ use gridledger_server::office::reconcile::{ImportError, ImportReport, import_reg
 use gridledger_server::office::town;
 use gridledger_server::office::town::TownSize;
 use gridledger_server::store::rows::people::NewArea;
+use gridledger_tests::areas::add_areas;
 use gridledger_tests::json::text;
 use gridledger_tests::world::World;
 
@@ -20,8 +21,8 @@ const DISTRICT: &str = "QH";
 fn town(grids: u32, households_per_grid: u32) -> (World, Register) {
     let world = World::new(0);
     let size = TownSize { grids, households_per_grid };
-    let town = town::make(size, 1).unwrap();
-    let rows = areas::parse(&town.areas, &|_| false).unwrap().rows;
+    let town = town::make(size, 1).expect("a town of that size");
+    let rows = areas::parse(&town.areas, &|_| false).expect("a good sheet").rows;
     let new: Vec<NewArea> = rows
         .into_iter()
         .map(|row| NewArea {
@@ -33,8 +34,7 @@ fn town(grids: u32, households_per_grid: u32) -> (World, Register) {
             to: None,
         })
         .collect();
-    world.store().put_areas(&new);
-    world.service.reload_tree().unwrap();
+    add_areas(&world.service, &new);
     for (login, role) in [("clerk", "general_grid_head"), ("auditor", "auditor")] {
         world.user(login, role, DISTRICT);
     }
@@ -42,8 +42,17 @@ fn town(grids: u32, households_per_grid: u32) -> (World, Register) {
 }
 
 fn parse(sheet: &[u8], more: &[u8]) -> Register {
-    let today = Date::new(2026, 1, 5).unwrap();
-    register::parse(&[sheet, more].concat(), today, &|_| true).unwrap().rows
+    let today = Date::new(2026, 1, 5).expect("a day");
+    register::parse(&[sheet, more].concat(), today, &|_| true).expect("a good sheet").rows
+}
+
+/// Imports a register that may be imported.
+#[track_caller]
+fn imported(world: &World, login: &str, register: &Register) -> ImportReport {
+    match import(world, login, register) {
+        Ok(report) => report,
+        Err(error) => panic!("{login} cannot import: {error}"),
+    }
 }
 
 fn import(world: &World, login: &str, register: &Register) -> Result<ImportReport, ImportError> {
@@ -72,7 +81,7 @@ fn a_register_is_imported_once() {
     let report = import_register(&world.service, &clerk, &register, &mut |done, of| {
         told.push((done, of));
     })
-    .unwrap();
+    .expect("the register is good");
     assert_eq!((&report.created, report.unchanged), (&sizes(&register), 0));
     assert_eq!(report.refused, vec![]);
     assert_eq!(report.fresh.len(), total_of(&register));
@@ -81,14 +90,14 @@ fn a_register_is_imported_once() {
     // Again, and by another person: nothing doubles.
     world.user("other", "general_grid_head", DISTRICT);
     for login in ["clerk", "other"] {
-        let again = import(&world, login, &register).unwrap();
+        let again = imported(&world, login, &register);
         assert_eq!((again.created, again.unchanged), (BTreeMap::new(), total));
     }
     let auditor = world.clerk("auditor");
     for (of, count) in sizes(&register) {
         assert_eq!(auditor.pull(of, &[], "", 1_000).0.len(), count, "{of}");
     }
-    // What refers to each other finds each other.
+    // References between imported records lead to imported records.
     let residencies = auditor.pull("residency", &[], "", 1_000).0;
     let (people, households) =
         (auditor.pull("person", &[], "", 1_000).0, auditor.pull("household", &[], "", 1_000).0);
@@ -108,8 +117,8 @@ fn an_import_that_broke_off_goes_on_where_it_was() {
         residencies: register.residencies[..4].to_vec(),
         ..register.clone()
     };
-    let first = import(&world, "clerk", &half).unwrap();
-    let second = import(&world, "clerk", &register).unwrap();
+    let first = imported(&world, "clerk", &half);
+    let second = imported(&world, "clerk", &register);
     let mut made = first.created.clone();
     for (of, count) in second.created {
         *made.entry(of).or_default() += count;

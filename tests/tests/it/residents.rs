@@ -37,7 +37,7 @@ fn log(world: &World) -> Vec<ReadRow> {
     world.store().reads(&query)
 }
 
-/// Who, how, what and why, of each row.
+/// The user, kind, fields and reason of each row.
 fn told(world: &World) -> Vec<(String, ReadKind, Vec<String>, String)> {
     let rows = log(world).into_iter().map(|row| row.read);
     rows.map(|read| (read.user, read.kind, read.fields, read.reason)).collect()
@@ -248,6 +248,6 @@ fn the_log_is_read_by_who_watches_over_the_area_and_by_nobody_else() {
     ] {
         assert_eq!(world.clerk("po").cannot_read_log(&[query]), code, "{query:?}");
     }
-    let head = chain::check(&*world.service.store).expect("the log can be read").expect("the chain holds");
+    let head = chain::check(&world.service.store).expect("the log can be read").expect("the chain holds");
     assert_eq!(world.verifies().reads, head.no);
 }

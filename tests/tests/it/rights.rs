@@ -119,15 +119,15 @@ fn setting_a_clock_back_brings_no_right_back() {
     // It fetches, and does not say that it has.
     assert_eq!(liar.attacker.send(&world, &Request::default()).codes(), []);
     assert_eq!(liar.push(&world, |e| e.at = MORNING + 2 * HOUR), []);
-    // Who has seen the event in the log was told, and made the entry after it.
+    // An entry that claims to have seen the event in the log was made after the phone was told.
     let told = [Code::GrantEnded];
     for at in [MORNING, MORNING + HOUR, MORNING + 2 * HOUR] {
         assert_eq!(liar.push(&world, |e| (e.at, e.cursor) = (at, 1)), told);
     }
-    // What it sends together with the word that it knows was made before; from then on it knows.
+    // Entries that come with the first word of the new rights were made before it. Later ones were made after it.
     assert!(matches!(liar.say(&world, 1), Outcome::Frames(_)));
     assert_eq!(liar.push(&world, |e| e.at = MORNING + 2 * HOUR), told);
-    // Of work done before the end nobody takes the right away, until the grace is over.
+    // Work done before the end counts until the grace is over.
     assert_eq!(liar.push(&world, |e| e.at = MORNING), []);
     world.pass(RIGHTS_GRACE_MS);
     assert_eq!(liar.push(&world, |e| e.at = MORNING), [Code::GraceOver]);
@@ -190,7 +190,7 @@ fn a_grant_ends_on_its_date_on_a_phone_that_is_offline() {
     }
     let ended = a.status().endings;
     assert!(ended[0].ended && ended[0].zh.contains("已于 2026-01-15 08:00 结束"), "{ended:?}");
-    // What was done before goes up whenever there is signal again.
+    // Work done before the end goes up when there is signal again.
     a.set_skew(0);
     world.pass(5 * DAY);
     let report = a.syncs(&world);

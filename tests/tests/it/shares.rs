@@ -1,15 +1,12 @@
 //! Shares: a department gets the granted fields of the granted area for as long as it lasts, and every pull is logged.
 
 use gridledger_core::calendar::DAY_MS;
-use gridledger_server::operate::verify::verify;
 use gridledger_server::store::rows::people::UserNo;
 use gridledger_server::store::rows::read_log::{ReadKind, ReadQuery};
-use gridledger_tests::desk::{Answer, Desk};
+use gridledger_tests::desk::{Answer, Desk, PASSWORD};
 use gridledger_tests::json::{items, number, text};
 use gridledger_tests::office::put;
 use serde_json::{Value, json};
-
-const PASSWORD: &str = "not a real one";
 
 struct Office {
     desk: Desk,
@@ -84,14 +81,13 @@ impl Office {
 
     /// Takes a role of the officer's away, or gives it.
     fn officer_shares(&self, shares: bool) {
-        let (store, now) = (&self.desk.service.store, self.desk.service.now());
+        let (store, now) = (self.desk.store(), self.desk.service.now());
         if shares {
             self.desk.person("po", PASSWORD, "privacy_officer", "C");
             return;
         }
-        let area = self.desk.service.tree().by_code("C").unwrap().no;
-        let ended = store.end_grant(self.account("po"), "privacy_officer", area, now, now);
-        assert!(ended.unwrap());
+        let area = self.desk.area("C");
+        assert!(store.end_grant(self.account("po"), "privacy_officer", area, now, now));
     }
 
     fn feed(&self, token: &str, share: u64, query: &str) -> Answer {
@@ -116,7 +112,7 @@ fn a_department_receives_the_granted_fields_of_the_granted_area_and_nothing_else
     let home = |road: &str| json!({ "address": { "road": road, "number": "1号", "room": "401" }, "safety_notes": ["gas"] });
     assert_eq!(fields, [&home("滨河路"), &home("滨江路")]);
     for row in &rows {
-        let keys: Vec<&String> = row.as_object().unwrap().keys().collect();
+        let keys: Vec<&String> = row.as_object().expect("a row").keys().collect();
         assert_eq!(keys, ["area", "changed_at", "fields", "id"]);
         assert_eq!(row["area"], "G1");
     }
@@ -130,9 +126,9 @@ fn a_department_receives_the_granted_fields_of_the_granted_area_and_nothing_else
         "{}",
         pulls[0].read.subject
     );
-    let to = pulls[0].read.subject.split_once("to=").unwrap().1;
+    let to = pulls[0].read.subject.split_once("to=").expect("where the pull ended").1;
     assert!(pulls[1].read.subject.contains(&format!("from={to} ")), "{}", pulls[1].read.subject);
-    assert!(verify(&office.desk.service).unwrap().is_whole());
+    office.desk.is_whole();
     let rows = office.ask(&office.officer, "GET", &format!("/v1/reads?share={share}"), &Value::Null).json();
     assert_eq!(items(&rows["rows"]).len(), 2);
 }
@@ -154,7 +150,7 @@ fn a_share_is_pulled_by_who_it_was_made_for_until_it_ends() {
     let mut short = office.terms();
     short["until"] = json!(office.desk.service.now() + 50);
     let short = office.made(&short);
-    while office.desk.store().share(short).unwrap().is_good(office.desk.service.now()) {
+    while office.desk.store().share(short).expect("the share is kept").is_good(office.desk.service.now()) {
         std::hint::spin_loop();
     }
     assert_eq!(code(&office.feed(&office.dept, short, "")), (403, "share_ended".into()));
@@ -225,7 +221,6 @@ fn a_share_ends_with_the_right_of_who_made_it() {
     assert_eq!(code(&office.approve(&office.auditor, waits)), ended);
     office.officer_shares(true);
     assert_eq!(office.feed(&office.dept, share, "").status, 200);
-    let store = &office.desk.service.store;
-    store.set_user_revoked(office.account("po"), true).unwrap();
+    office.desk.store().set_user_revoked(office.account("po"), true);
     assert_eq!(code(&office.feed(&office.dept, share, "")), ended);
 }

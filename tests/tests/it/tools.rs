@@ -46,7 +46,7 @@ fn engine(world: &World) -> &'static str {
 }
 
 fn renewed(world: &World) -> bool {
-    tools::renew(&*world.service.store, &world.service.schema).expect("views")
+    tools::renew(&world.service.store, &world.service.schema).expect("views")
 }
 
 /// Days since 1970, as a calendar counts them.
@@ -90,14 +90,14 @@ fn as_pulled(row: Cells, kinds: &BTreeMap<String, String>) -> Cells {
     row.into_iter().filter_map(read).collect()
 }
 
-/// What the values of a type's columns are.
+/// The kinds of the columns of a type.
 fn kinds(tool: &mut Tool, record_type: &str) -> BTreeMap<String, String> {
     let rows = tool.rows(&format!("SELECT name, kind FROM ledgers_columns WHERE type = '{record_type}'"));
     let text = |value: &Value| text(value).to_owned();
     rows.iter().map(|row| (text(&row["name"]), text(&row["kind"]))).collect()
 }
 
-/// What only tools are shown.
+/// The columns that only tools are shown.
 const TOOLS_ONLY: &[&str] =
     &["changed_position", "accepted_at", "due_at", "fed_back_at", "closed_at", "rating"];
 
@@ -118,7 +118,8 @@ fn every_cell_is_that_of_the_ledger_people_pull() {
             for row in rows {
                 let mut row = as_pulled(row, &kinds);
                 row.retain(|name, _| !TOOLS_ONLY.contains(&name.as_str()));
-                let mut wanted: Cells = serde_json::from_value(pulled[text(&row["id"])].clone()).unwrap();
+                let mut wanted: Cells =
+                    serde_json::from_value(pulled[text(&row["id"])].clone()).expect("a row");
                 for (name, value) in &mut wanted {
                     if kinds.get(name).is_some_and(|kind| kind == "number") {
                         *value = json!(value.as_f64());
@@ -246,7 +247,7 @@ fn another_schema_set_replaces_the_views_while_nodes_serve() {
         assert_eq!(tool.rows("SELECT use FROM ledger_dwelling").len(), 1);
         let next = Service::new(world.service.store.clone(), schema).expect("a service");
         assert!(tools::renew(&*next.store, &next.schema).expect("views"));
-        // What was written down before the mask is not shown any more, though nobody has written it anew yet.
+        // A value stored before the mask is no longer shown, although nobody has written it anew.
         assert_eq!(tool.value("SELECT name FROM ledger_place"), Value::Null);
         assert!(tool.try_rows("SELECT use FROM ledger_dwelling").is_err());
         assert_eq!(tool.value("SELECT floors FROM ledger_dwelling"), Value::Null);
@@ -266,12 +267,12 @@ fn a_tool_that_reads_keeps_nobody_from_writing() {
     let mut tool = Tool::of(&world);
     tool.run("BEGIN; SELECT count(*) FROM ledger_dwelling").expect("a look");
     let schema = changed_schema(&[("dwelling", &without_use)]);
-    let refused = tools::renew(&*world.service.store, &schema);
+    let refused = tools::renew(&world.service.store, &schema);
     assert!(matches!(refused, Err(StoreError::ToolsRead)), "{refused:?}");
     let w1 = world.clerk("w1");
     w1.made("dwelling", "G1", put("address", json!({ "road": "滨河路" })));
     tool.run("ROLLBACK").expect("the end of the look");
-    assert!(tools::renew(&*world.service.store, &schema).expect("views"));
+    assert!(tools::renew(&world.service.store, &schema).expect("views"));
     assert_eq!(tool.rows("SELECT * FROM ledger_dwelling").len(), 1);
 }
 
@@ -302,7 +303,7 @@ fn a_tool_reads_whole_entries_while_people_write() {
                 let row =
                     tool.rows("SELECT headcount, guards, changed_position FROM ledger_enterprise").remove(0);
                 assert_eq!(row["headcount"], row["guards"]);
-                let position = row["changed_position"].as_i64().unwrap();
+                let position = row["changed_position"].as_i64().expect("a position");
                 assert!(position >= last, "{position} after {last}");
                 last = position;
                 reads += 1;
@@ -378,10 +379,10 @@ fn what_tools_are_shown_is_proven() {
         fill(&world, &mut Rng::new(3), 1);
         tools::rewrite(&world.service).expect("rows");
         world.is_whole();
-        let record = world.service.store.records_after(None, 1).unwrap()[0];
+        let record = world.service.store.records_after(None, 1).expect("the store lists its records")[0];
         let row = world.row(record);
         let shown = Shown { record, last: row.last, shown: "{}".into() };
-        world.service.store.put_shown(vec![shown]).unwrap();
+        world.service.store.put_shown(vec![shown]).expect("the store takes the row");
         assert_eq!(world.verifies().differences, 1);
     }
 }
@@ -397,7 +398,7 @@ fn documented(engine: &str) -> Vec<String> {
     pieces.collect()
 }
 
-/// What a grid's first days leave behind: a household that two wrote at once, a visit, a patrol, a closed ticket.
+/// The records of a grid's first days: a household that two people wrote at once, a visit, a patrol, a closed ticket.
 fn first_days(world: &World) {
     world.user("walker", "grid_worker", "G1");
     world.user("head", "grid_head", "G1");

@@ -23,10 +23,10 @@ pub struct Held {
     pub views: Vec<(u8, Value)>,
 }
 
-/// What a phone shows.
+/// The screen of a phone.
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
-    /// Whose phone, for the messages.
+    /// The login of the phone's user, for the messages.
     pub name: String,
     /// Facets it may read, by area; areas it holds nothing of are not named.
     pub facets: BTreeMap<u32, u64>,
@@ -43,7 +43,7 @@ pub struct Shown {
 pub struct Stored {
     /// The record.
     pub record: RecordId,
-    /// What it says.
+    /// The content of the edit.
     pub intents: Vec<Intent>,
     /// Why it was refused, if it was.
     pub refusal: Option<Refusal>,
@@ -60,7 +60,7 @@ pub struct Evidence {
     pub stored: BTreeMap<(FeedId, u64), Vec<Stored>>,
 }
 
-/// What was compared, and what was not as it should be.
+/// The comparisons made, and the differences found.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Views compared, phone against ledger.
@@ -73,7 +73,7 @@ pub struct Outcome {
     pub items: usize,
     /// Contested values looked for.
     pub values: usize,
-    /// What differs; empty when all is well.
+    /// The differences; empty when all is well.
     pub differences: Vec<Difference>,
 }
 
@@ -266,7 +266,7 @@ fn items(evidence: &Evidence, kept: &[&Kept], outcome: &mut Outcome) {
     }
 }
 
-/// Of a field that several wrote at once every value is shown, until somebody settled it.
+/// Checks that every value of a field that several wrote at once is shown, until somebody has settled it.
 fn contested(evidence: &Evidence, contests: &[Contest], outcome: &mut Outcome) {
     for contest in contests {
         let held = evidence.ledger.get(&contest.record);

@@ -119,7 +119,7 @@ fn an_edit_that_is_missing_doubled_altered_or_made_up_is_named() {
     };
     assert_eq!(found(|e, _, _| alter(e)), ["edit_altered"]);
     assert_eq!(found(|_, kept, _| _ = kept.remove(2)), ["edit_unmeant"]);
-    // What the diary never had leaves counters without their ground as well.
+    // An entry that the diary never had also leaves counters without their ground.
     assert_eq!(found(|_, kept, _| _ = kept.remove(1)), ["edit_unmeant", "counter_differs", "item_differs"]);
 }
 

@@ -30,7 +30,7 @@ pub struct Day<'a> {
     rng: Rng,
     /// The phones.
     pub phones: Vec<Phone>,
-    /// What was saved on them.
+    /// Edits saved on them.
     pub diary: Diary,
     /// Households several phones work on.
     pub hot: Vec<Hot>,

@@ -1,4 +1,4 @@
-//! What is said of a clock in doubt: over HTTP, and to a node whose clock the database does not share.
+//! A clock in doubt: the answers over HTTP, and a node whose clock differs from the database's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -50,7 +50,7 @@ fn the_day_goes_in(skew: i64) {
         assert_eq!(a.view(record), b.view(record), "the same records, under the same ids");
     }
     assert_eq!(b.records_of("household")[0].changed_at, MORNING + 5 * HOUR);
-    // What is saved from now on is right at once.
+    // An edit saved from now on has the right time at once.
     patrol(a, "evening");
     let report = a.syncs(&world);
     assert_eq!((report.decided, report.corrected, report.round_trips), (1, 0, 1));

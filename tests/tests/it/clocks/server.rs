@@ -219,7 +219,7 @@ fn the_newest_of_a_store_is_of_its_logs_and_of_its_devices() {
     world.pass(10_000);
     patrol(&mut phones[0], "newer");
     phones[0].syncs(&world);
-    assert_eq!(newest(&*world.service.store), Some(MORNING + 10_000));
+    assert_eq!(newest(&world.service.store), Some(MORNING + 10_000));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::often::waits;
 use super::slow::{first_sync, notes, with_a_ledger};
-use super::{PASSWORD, Phone};
+use super::{Handset, PASSWORD};
 
 /// How long something may take that the server has to do.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ async fn unread(desk: &Desk, request: &[u8]) -> (String, TcpStream) {
 /// Sends bytes; the first that come back, and the line.
 async fn send(addr: SocketAddr, bytes: Arc<Vec<u8>>) -> ([u8; 12], TcpStream) {
     let mut line = TcpStream::connect(addr).await.expect("the server listens");
-    // Who is turned away may be so before the last byte.
+    // The server may turn a caller away before the last byte.
     _ = line.write_all(&bytes).await;
     let mut first = [0; 12];
     line.read_exact(&mut first).await.expect("an answer");
@@ -53,8 +53,8 @@ fn one_persons_burst_takes_no_threads_from_others() {
     const BURST: usize = 100;
     let desk = Desk::with(&[("sync_wait_seconds", "600")]);
     desk.person("w1", PASSWORD, "grid_worker", "G1");
-    let other = Phone::of(&desk, "w2", Options::default());
-    other.sync().expect("it enrols");
+    let other = Handset::of(&desk, "w2", Options::default());
+    other.syncs();
     let (token, _) = desk.sign_in("w1", PASSWORD);
     let (another, _) = desk.sign_in("w2", PASSWORD);
     let bearer = format!("Bearer {token}");
@@ -83,7 +83,7 @@ fn one_persons_burst_takes_no_threads_from_others() {
         waits(&desk.get_as(&token, "/v1/me"));
         assert_eq!(desk.get_as(&another, "/v1/me").status, 200);
         assert_eq!(desk.get_as(&another, "/v1/ledgers/patrol").status, 200);
-        other.sync().expect("a phone does not wait");
+        other.syncs(); // a phone does not wait
         file.execute_batch("COMMIT").expect("it ends");
         for _ in 0..limits::USER_REQUESTS {
             let answer = next();
@@ -145,8 +145,8 @@ fn who_reads_no_large_answer_gets_no_more_of_them_and_others_do() {
 fn one_devices_unread_answers_have_one_place() {
     let desk = Desk::with(&[("send_seconds", "600")]);
     with_a_ledger(&desk);
-    let greedy = Phone::of(&desk, "w2", Options::default());
-    let other = Phone::of(&desk, "w3", Options::default());
+    let greedy = Handset::of(&desk, "w2", Options::default());
+    let other = Handset::of(&desk, "w3", Options::default());
     runtime().block_on(async {
         let mut lines = Vec::new();
         for _ in 0..=limits::ANSWERS_AT_ONCE {
@@ -166,11 +166,11 @@ fn one_devices_unread_answers_have_one_place() {
 #[test]
 fn bodies_from_one_network_leave_room_for_others_and_for_who_is_proven() {
     let desk = Desk::with(&[("trust_forwarded", "true"), ("body_seconds", "600")]);
-    let other = Phone::of(&desk, "w1", Options::default());
-    other.sync().expect("it enrols");
+    let other = Handset::of(&desk, "w1", Options::default());
+    other.syncs();
     let (token, _) = desk.sign_in("w1", PASSWORD);
     // It says that a device sealed it, and never ends.
-    let mut body = other.client.engine().request(0).expect("a request").body;
+    let mut body = other.makes_request();
     body.resize(limits::SYNC_BODY_BYTES - 1, 0);
     let head = format!(
         "POST /v1/sync HTTP/1.1\r\nhost: t\r\nx-forwarded-for: 192.0.2.7\r\ncontent-length: {}\r\n\r\n",
@@ -191,9 +191,9 @@ fn bodies_from_one_network_leave_room_for_others_and_for_who_is_proven() {
     for note in notes().take(40) {
         other.patrol(&note);
     }
-    let large = other.client.engine().request(0).expect("a request").body;
+    let large = other.makes_request();
     assert!(large.len() > limits::STRANGER_JSON_BYTES, "{}", large.len());
-    other.sync().expect("another network has room");
+    other.syncs(); // another network has room
     assert_eq!(other.unsent(), 0);
     let headers = [("authorization", &*format!("Bearer {token}")), ("x-forwarded-for", "192.0.2.7")];
     let long = " ".repeat(limits::JSON_BODY_BYTES / 2) + "[]";

@@ -11,9 +11,9 @@ use gridledger_schema::suite::Suite;
 use gridledger_tests::desk::{Answer, Desk};
 use proptest::prelude::*;
 
-use super::{PASSWORD, Phone};
+use super::{Handset, PASSWORD};
 
-/// What stands where an id, a number, a code or a word should.
+/// Bad values in the place of an id, a number, a code or a word.
 fn odd() -> Vec<String> {
     let texts = [
         "",
@@ -221,8 +221,8 @@ fn odd_ids_in_bodies_are_refused_by_name() {
 #[test]
 fn a_request_that_its_device_did_not_seal_is_not_unpacked() {
     let desk = Desk::open();
-    let phone = Phone::of(&desk, "w1", Options::default());
-    phone.sync().expect("it enrols as the first device");
+    let phone = Handset::of(&desk, "w1", Options::default());
+    phone.syncs(); // it enrols as the first device
     let schema = desk.service.schema.fingerprint();
     let mut packer = Packer::new(Packing::Zstd, &[], 1);
     let mut bomb = packer.push(&vec![0; limits::SYNC_INFLATED_BYTES + 1]);
@@ -239,5 +239,5 @@ fn a_request_that_its_device_did_not_seal_is_not_unpacked() {
     }
     // A stranger's is, up to the limit: its key is inside.
     assert_eq!(code(&sealed(0)), Some(Code::BodyTooLarge));
-    phone.sync().expect("nobody took its counter");
+    phone.syncs(); // nobody took its counter
 }

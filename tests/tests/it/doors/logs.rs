@@ -1,4 +1,4 @@
-//! What a server writes down of what it is told: at the most talkative level, nothing secret and nothing personal.
+//! The server's log: even at its most talkative level it holds nothing secret and nothing personal.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -23,7 +23,7 @@ use serde_json::json;
 
 const PASSWORD: &str = "kanarie-password";
 
-/// What must not be found, each with a name for it.
+/// Texts that must not be found, each with a name.
 struct Canaries(Vec<(String, String)>);
 
 impl Canaries {
@@ -249,9 +249,9 @@ fn the_store_holds_no_token_code_or_password_as_it_is() {
     let code = settle(dir.path(), &mut canaries);
     let store: Arc<Store> = engines::sqlite_in(dir.path());
     let service = Service::new(store, SchemaSet::builtin()).expect("a service");
-    let auth = gridledger_server::auth::Auth::open(&*service.store, "test", 0).expect("keys");
+    let auth = gridledger_server::auth::Auth::open(&service.store, "test", 0).expect("keys");
     let session =
-        gridledger_server::http::signed_in::sessions::login(&auth, &*service.store, "w1", PASSWORD, None, 0);
+        gridledger_server::http::signed_in::sessions::login(&auth, &service.store, "w1", PASSWORD, None, 0);
     let session = session.expect("signed in");
     service.store.close();
     let file = std::fs::read(dir.path().join("server.db")).expect("the file");

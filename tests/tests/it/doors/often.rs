@@ -1,4 +1,4 @@
-//! Who asks too often waits; nobody else does, and nothing a phone holds is lost by it.
+//! Rates: a caller who asks too often waits, nobody else does, and no phone loses anything by it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use gridledger_schema::code::Code;
 use gridledger_tests::desk::{Answer, Desk};
 use gridledger_tests::routes::ROUTES;
 
-use super::{PASSWORD, Phone};
+use super::{Handset, PASSWORD};
 
 /// A 429 that says how long to wait, and that it helps.
 #[track_caller]
@@ -61,16 +61,16 @@ fn who_is_proven_gets_in_however_much_their_network_asks() {
     let desk = desk("peer", "5");
     desk.person("dc", PASSWORD, "dispatcher_community", "C");
     let (token, _) = desk.sign_in("dc", PASSWORD);
-    let known = Phone::of(&desk, "w1", Options::default());
-    known.sync().expect("it enrols");
-    let stranger = Phone::of(&desk, "w2", Options::default());
+    let known = Handset::of(&desk, "w1", Options::default());
+    known.syncs();
+    let stranger = Handset::of(&desk, "w2", Options::default());
     // In turns, so that nothing is left at each of them.
     let shut = || waits(&asked_in_vain(50, || desk.ask("GET", "/nothing", "")));
     shut();
     assert_eq!(desk.get_as(&token, "/v1/me").status, 200);
     known.patrol("巡查");
     shut();
-    known.sync().expect("its seal proves it");
+    known.syncs(); // its seal proves it
     assert_eq!(known.unsent(), 0);
     let late = (0..50).find_map(|_| {
         shut();
@@ -85,9 +85,9 @@ fn who_is_proven_gets_in_however_much_their_network_asks() {
 fn a_phone_that_is_told_to_wait_keeps_everything_and_another_does_not_wait() {
     let desk = desk("device", "2");
     let (often, other) =
-        (Phone::of(&desk, "w1", Options::default()), Phone::of(&desk, "w2", Options::default()));
-    often.sync().expect("it enrols");
-    other.sync().expect("it enrols");
+        (Handset::of(&desk, "w1", Options::default()), Handset::of(&desk, "w2", Options::default()));
+    often.syncs();
+    other.syncs();
     let record = often.patrol("巡查");
     let error = (0..20).find_map(|_| often.sync().err()).expect("it syncs too often");
     assert!(matches!(&error, ClientError::Server { code: Code::RateLimited, .. }), "{error:?}");
@@ -98,15 +98,15 @@ fn a_phone_that_is_told_to_wait_keeps_everything_and_another_does_not_wait() {
     for record in [record, kept] {
         assert!(often.client.get(record).expect("the store works").is_some());
     }
-    other.sync().expect("the other phone does not wait");
+    other.syncs(); // the other phone does not wait
 }
 
 #[test]
 fn a_request_that_had_to_wait_is_taken_later_as_it_is() {
     let desk = desk("device", "1");
-    let phone = Phone::of(&desk, "w1", Options::default());
-    phone.sync().expect("it enrols");
-    let request = || phone.client.engine().request(0).expect("a request").body;
+    let phone = Handset::of(&desk, "w1", Options::default());
+    phone.syncs();
+    let request = || phone.makes_request();
     let send = |body: &[u8]| desk.ask_with("POST", "/v1/sync", &[], body);
     let late = std::iter::repeat_with(request)
         .take(20)
@@ -120,9 +120,9 @@ fn a_request_that_had_to_wait_is_taken_later_as_it_is() {
 #[test]
 fn while_as_many_syncs_as_may_are_decided_others_are_told_to_come_back() {
     let desk = Desk::with(&[("syncs_at_once", "1"), ("sync_wait_seconds", "1")]);
-    let phones = ["w1", "w2", "w3"].map(|login| Phone::of(&desk, login, Options::default()));
+    let phones = ["w1", "w2", "w3"].map(|login| Handset::of(&desk, login, Options::default()));
     for phone in &phones {
-        phone.sync().expect("it enrols");
+        phone.syncs();
         phone.patrol("巡查");
     }
     // Whoever holds the store's file for writing holds up the sync that writes, and with it the only turn.
@@ -145,9 +145,9 @@ fn while_as_many_syncs_as_may_are_decided_others_are_told_to_come_back() {
         assert!(error.is_retryable() && error.wait().is_some(), "{error:?}");
     }
     held.expect("its turn lasted until it was done");
-    assert_eq!(phones.iter().map(Phone::unsent).sum::<u64>(), 2);
+    assert_eq!(phones.iter().map(Handset::unsent).sum::<u64>(), 2);
     for phone in &phones {
-        phone.sync().expect("now it is its turn");
+        phone.syncs(); // now it is its turn
         assert_eq!(phone.unsent(), 0);
     }
 }

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use gridledger_client::{ClientError, Options};
 use gridledger_tests::desk::Desk;
 
-use super::Phone;
+use super::Handset;
 
 /// Whole answers that are not the server's.
 const FOREIGN: [&[u8]; 8] = [
@@ -64,8 +64,8 @@ fn foreign() -> String {
 #[test]
 fn what_is_not_the_servers_answer_is_told_and_tried_again_and_nothing_is_lost() {
     let desk = Desk::with(&[]);
-    let phone = Phone::of(&desk, "w1", Options::default());
-    phone.sync().expect("it enrols");
+    let phone = Handset::of(&desk, "w1", Options::default());
+    phone.syncs();
     let record = phone.patrol("巡查");
     phone.client.engine().set_server(&foreign()).expect("noted");
     for answer in FOREIGN {
@@ -76,7 +76,7 @@ fn what_is_not_the_servers_answer_is_told_and_tried_again_and_nothing_is_lost() 
         assert_eq!(phone.unsent(), 1, "{answer}");
     }
     phone.client.engine().set_server(desk.url()).expect("noted");
-    phone.sync().expect("the server itself");
+    phone.syncs(); // the server itself
     assert_eq!(phone.unsent(), 0);
     assert!(phone.client.get(record).expect("the store works").is_some());
 }

@@ -9,7 +9,7 @@ use gridledger_tests::desk::Desk;
 use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt as _, Interest};
 
-use super::{PASSWORD, Phone};
+use super::{Handset, PASSWORD};
 
 /// A connection on which a read that takes longer than a test may fails it.
 fn connected(desk: &Desk) -> TcpStream {
@@ -18,7 +18,7 @@ fn connected(desk: &Desk) -> TcpStream {
     line
 }
 
-/// What comes until the server closes; fails if it does not.
+/// The bytes that come until the server closes; fails if it does not.
 #[track_caller]
 fn until_closed(mut line: TcpStream) -> String {
     let mut answer = Vec::new();
@@ -140,8 +140,8 @@ fn who_does_not_read_a_ledger_is_cut_off_and_others_are_served() {
 }
 
 /// A phone's first sync, as it goes over a line.
-pub(super) fn first_sync(phone: &Phone) -> Vec<u8> {
-    let request = phone.client.engine().request(0).expect("a request").body;
+pub(super) fn first_sync(phone: &Handset) -> Vec<u8> {
+    let request = phone.makes_request();
     let length = request.len();
     let head = format!("POST /v1/sync HTTP/1.1\r\nhost: t\r\ncontent-length: {length}\r\n\r\n");
     [head.as_bytes(), &request].concat()
@@ -151,11 +151,11 @@ pub(super) fn first_sync(phone: &Phone) -> Vec<u8> {
 fn who_does_not_read_a_sync_is_cut_off() {
     let desk = Desk::with(&[("send_seconds", "1")]);
     with_a_ledger(&desk);
-    let phone = Phone::of(&desk, "w2", Options::default());
+    let phone = Handset::of(&desk, "w2", Options::default());
     let again_and_again = std::iter::repeat_with(|| first_sync(&phone));
     let requests: Vec<u8> = again_and_again.take(16).flatten().collect();
     never_reads(&desk, &requests);
-    phone.sync().expect("the phone itself goes on");
+    phone.syncs(); // the phone itself goes on
     let patrols = Query::of_type("patrol").limit(2 * PATROLS);
     assert_eq!(phone.client.list(&patrols).expect("a list").len(), PATROLS);
 }

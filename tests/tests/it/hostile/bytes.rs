@@ -96,7 +96,7 @@ fn changed_entries_under_good_signatures_are_judged_like_any_others() {
                 segments: vec![scene.attacker.segment(before, entries.clone())],
                 ..Request::default()
             };
-            // What does not survive the columns unchanged fails its signature; the rest is judged.
+            // An entry that the columns do not keep unchanged fails its signature. The others are judged.
             let outcome = scene.attacker.send(&scene.world, &request);
             assert!(outcome.is_sound(), "byte {at} by {change}: {outcome:?} for {entries:?}");
             for receipt in outcome.receipts() {

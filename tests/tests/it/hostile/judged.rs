@@ -211,11 +211,10 @@ fn a_record_grows_no_larger_than_what_every_phone_can_take() {
         let codes = scene.codes(scene.attacker.entry(Target::Edit { record }, intents));
         assert_eq!(codes, []);
     }
-    let store = &scene.world.service.store;
-    let (row, _) = store.record(record).unwrap().unwrap();
+    let row = scene.world.row(record);
     assert!(row.entry_bytes > limits::RECORD_BYTES && row.epoch > 1, "{row:?}");
     scene.works();
-    // What stays cannot be had without: a generation that begins large is full soon.
+    // A new generation keeps the values that stay, so one that begins large is full soon.
     scene.world.set_column(record, "base_bytes", limits::RECORD_BYTES as i64);
     let intents = vec![put("coverage_note", json!("好"))];
     let more = scene.attacker.entry(Target::Edit { record }, intents);

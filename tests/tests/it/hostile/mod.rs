@@ -67,7 +67,7 @@ fn rich(scene: &Scene) -> Vec<Entry> {
     let target = Target::Create { record_type: "ticket".into(), area };
     let splice = Op::Splice { pos: 0, delete: 0, insert: "灯".into() };
     let item = json!({ "item": "表", "done": true });
-    let child = Op::SetChild { child: "form".into(), value: item.as_object().unwrap().clone() };
+    let child = Op::SetChild { child: "form".into(), value: gridledger_tests::forms::object(item) };
     let report = Op::Event { verb: "report".into(), args: serde_json::Map::new() };
     let mut ticket = scene.attacker.entry(
         target,

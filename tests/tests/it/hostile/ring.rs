@@ -18,15 +18,15 @@ use serde_json::{Map, Value, json};
 
 use super::attacks;
 
-/// What every attack carries, so that it can be looked for.
+/// A text that every attack carries, so that it can be searched for.
 pub(in crate::hostile) const CANARY: &str = "金丝雀";
 
 /// One attack.
 pub(in crate::hostile) struct Attack {
     pub(in crate::hostile) name: &'static str,
-    /// What it must get; nothing for what is answered and changes nothing.
+    /// The codes it must get; none for an attack that is answered and changes nothing.
     pub(in crate::hostile) gets: &'static [Code],
-    /// What both towns look like before it.
+    /// Prepares both towns.
     pub(in crate::hostile) before: fn(&mut Town),
     pub(in crate::hostile) run: fn(&mut Town) -> Vec<Code>,
 }
@@ -41,7 +41,7 @@ pub(in crate::hostile) struct Town {
     pub(in crate::hostile) mine: RecordId,
     pub(in crate::hostile) theirs: RecordId,
     pub(in crate::hostile) elsewhere: RecordId,
-    /// What `before` prepared.
+    /// The ticket that `before` prepared.
     pub(in crate::hostile) ticket: RecordId,
     /// A feed whose first entry was refused, of somebody else.
     pub(in crate::hostile) theirs_refused: FeedId,
@@ -81,7 +81,7 @@ impl Town {
         assert_eq!(town.push(patrol), []);
         let started = Intents::new().put("started", MORNING);
         town.theirs = town.honest.creates("patrol", "G1", started);
-        town.honest.sync(&town.world).unwrap();
+        town.honest.syncs(&town.world);
         let far = Attacker::enrol(&town.world, "far", 202);
         let mut dwelling = town.patrol();
         dwelling.n = 1;
@@ -180,11 +180,12 @@ impl Town {
         let own = self.honest.receipts();
         let own: HashMap<u64, RecordId> = own.into_iter().map(|(n, record, ..)| (n, record)).collect();
         let names = Names { world: &self.world, own };
-        let packing = read_answer_head([answer[0], answer[1]]).unwrap();
+        let packing = read_answer_head([answer[0], answer[1]]).expect("the answer's head");
         let dictionary = self.world.service.schema.dictionary();
-        let mut rest = unpack(packing, &answer[2..], dictionary, limits::FRAME_BYTES).unwrap();
+        let mut rest =
+            unpack(packing, &answer[2..], dictionary, limits::FRAME_BYTES).expect("the answer unpacks");
         let mut told = Vec::new();
-        while let Some(frame) = frames::take_frame(&mut rest, &names).unwrap() {
+        while let Some(frame) = frames::take_frame(&mut rest, &names).expect("a frame") {
             told.push(format!("{:?}", without_chance(frame)));
         }
         told
@@ -228,7 +229,7 @@ impl RecordNames for Names<'_> {
 fn nothing_got_through(town: &mut Town) {
     for (login, area) in [("good", "G1"), ("h1", "G1"), ("far", "G2")] {
         let mut phone = town.world.phone(login, 0);
-        assert_eq!(phone.sync(&town.world).unwrap().proven, 1, "{login} in {area}");
+        assert_eq!(phone.syncs(&town.world).proven, 1, "{login} in {area}");
         let found = phone.masked_records(&Query::default().text(CANARY));
         assert_eq!(found, [], "{login} holds it");
     }

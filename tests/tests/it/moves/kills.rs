@@ -11,14 +11,15 @@ use gridledger_server::operate::verify::verify;
 use gridledger_server::service::Service;
 use gridledger_server::store::Store;
 use gridledger_server::store::rows::people::NewUser;
-use gridledger_tests::desk::{Answer, Door};
+use gridledger_tests::desk::{Answer, Door, PASSWORD};
+use gridledger_tests::files::copy as copy_file;
+use gridledger_tests::kept::Kept;
 use gridledger_tests::planning::{Home, STEWARDS, approved, grid, stewards};
 use gridledger_tests::world::World;
 use serde_json::{Value, json};
 
 use crate::kills::Node;
 
-const PASSWORD: &str = "not a real one";
 /// Homes of six records: more than two batches go to the new grid.
 const HOMES: usize = 120;
 
@@ -43,7 +44,7 @@ fn ready() -> (World, u32) {
     let steward = NewUser {
         login: STEWARDS[0].into(),
         name: "数据".into(),
-        password: Some(passwords::make(PASSWORD).unwrap()),
+        password: Some(passwords::make(PASSWORD).expect("the password is long enough")),
         grants: vec![Grant { role: "data_steward".into(), area: world.area("D"), from: 0, to: None }],
     };
     world.store().put_users(&[steward], world.service.now());
@@ -56,10 +57,8 @@ fn ready() -> (World, u32) {
 }
 
 fn post(node: &Node, token: &str, path: &str, body: &Value) -> Answer {
-    let addr: SocketAddr = node.address.trim_start_matches("http://").parse().unwrap();
-    let bearer = format!("Bearer {token}");
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    Door(addr).ask_with("POST", path, &headers, body.to_string().as_bytes())
+    let addr: SocketAddr = node.address.trim_start_matches("http://").parse().expect("the node's address");
+    Door(addr).post_as(token, path, body)
 }
 
 fn apply(node: &Node, number: u32) -> Answer {
@@ -83,13 +82,13 @@ fn survives(file: &Path, number: u32, point: &str) {
     assert_eq!((applied.status, &applied.json()["state"]), (200, &json!("applied")), "{point}");
     assert!(!node.end(), "{point}");
     let schema = SchemaSet::builtin();
-    let store = Store::open_sqlite(file, ingest::decider(schema.clone())).unwrap();
-    let service = Service::new(std::sync::Arc::new(store), schema).unwrap();
-    let report = verify(&service).unwrap();
+    let store = Store::open_sqlite(file, ingest::decider(schema.clone())).expect("the store opens");
+    let service = Service::new(std::sync::Arc::new(store), schema).expect("a service");
+    let report = verify(&service).expect("the store can be read");
     assert_eq!(report.differences, 0, "{point}: {report:?}");
     let count = |code: &str| {
-        let area = service.tree().by_code(code).unwrap().no;
-        service.store.records_of(area).unwrap().len()
+        let store = Kept::of(&service.store);
+        store.records_of(store.area(code)).len()
     };
     let few = HOMES.div_ceil(8) * 6;
     assert_eq!((count("G1"), count("N1"), count("N2")), (0, HOMES * 6 - few, few), "{point}");
@@ -120,7 +119,7 @@ fn a_split_that_is_killed_anywhere_goes_on_from_there() {
             scope.spawn(move || {
                 for point in part {
                     let copy = world.server_file().with_file_name(format!("{}.db", point.replace(':', "-")));
-                    std::fs::copy(&file, &copy).unwrap();
+                    copy_file(&file, &copy);
                     survives(&copy, number, point);
                 }
             });

@@ -57,7 +57,7 @@ fn a_supervisor_sees_the_same_totals_at_every_moment() {
                 assert!(ids.is_sorted_by(|a, b| a < b), "one page never shows a record twice");
                 assert_eq!((ids.len(), page.left.len()), (all.len(), 0), "pull {pulls}");
                 let areas: Vec<_> = world.service.tree().iter().map(|info| info.no).collect();
-                let sums = report::sums(&world.service, &areas, 0).unwrap();
+                let sums = report::sums(&world.service, &areas, 0).expect("the sums can be made");
                 assert_eq!(sums.of("household"), all.len() as u64, "count {pulls}");
                 pulls += 1;
             }
@@ -65,7 +65,7 @@ fn a_supervisor_sees_the_same_totals_at_every_moment() {
         });
         apply(world, number);
         done.store(true, Ordering::SeqCst);
-        pulling.join().unwrap()
+        pulling.join().expect("every pull was right")
     });
     println!("{pulls} pulls during the plan");
     world.is_whole();

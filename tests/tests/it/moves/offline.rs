@@ -1,6 +1,6 @@
-//! What phones that are out of signal write while a grid is split, merged, or gone.
+//! Phones out of signal write while a grid is split, merged, or gone.
 
-use gridledger_client::{Intents, SentState, SyncReport};
+use gridledger_client::{Intents, SentState};
 use gridledger_core::calendar::DAY_MS as DAY;
 use gridledger_tests::json::items;
 use gridledger_tests::planning::{Home, apply, approved, carry_out, grid, place, stewards};
@@ -161,7 +161,7 @@ fn a_phone_sheds_nothing_that_is_not_sent() {
     b.syncs_over(&world, gridledger_tests::world::Line::AnswerLost);
     let answer = b.last_answer().to_vec();
     b.puts(river.household, "label", "半路");
-    b.receive(&answer, &mut SyncReport::default()).unwrap();
+    b.takes(&answer);
     let kept = b.record(river.household);
     assert_eq!((kept.view["label"].as_str(), kept.moving, kept.pending), (Some("半路"), true, 1));
     // It can be gone on with, and closed and opened.

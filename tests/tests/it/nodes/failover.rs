@@ -19,7 +19,7 @@ use super::{Farm, goes_on, held, patrol, sync};
 struct Pair {
     primary: Cluster,
     standby: Cluster,
-    /// Of both, whichever is the primary.
+    /// The address of both; it leads to the primary.
     url: String,
     _folders: [TempDir; 2],
 }

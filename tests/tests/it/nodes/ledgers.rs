@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Farm, PASSWORD, goes_on, made, post};
 
-/// What a puller was shown: how often each note.
+/// The notes that a puller was shown, each with how often.
 #[derive(Default)]
 struct Shown {
     cursor: Option<String>,

@@ -47,7 +47,7 @@ pub(crate) struct Farm {
     pub(crate) url: String,
     /// The balancer.
     pub(crate) proxy: Proxy,
-    /// What an administrator does, at a process of its own.
+    /// The service that an administrator uses, at a process of its own.
     pub(crate) office: Service,
     nodes: Vec<Option<Node>>,
     dir: TempDir,
@@ -69,8 +69,8 @@ impl Farm {
         let store = Store::open_postgres(&url, ingest::decider(SchemaSet::builtin())).expect("a store");
         let office = Service::new(Arc::new(store), SchemaSet::builtin()).expect("a service");
         small_town(&office);
-        // What the first node of a store makes, so that one that dies does not die of it.
-        Auth::open(&*office.store, "gridledger", office.now()).expect("keys");
+        // The first node of a store makes these keys. They are made here, so that a node's planted death does not hit that.
+        Auth::open(&office.store, "gridledger", office.now()).expect("keys");
         let node = |die_at: Option<&str>| Node::serving(&url, &SETTINGS, die_at);
         let nodes: Vec<Node> = points.iter().copied().map(node).collect();
         let proxy = Proxy::before(nodes.iter().map(addr).collect());
@@ -206,7 +206,7 @@ pub(crate) fn goes_on(done: &AtomicBool, begun: Instant) -> bool {
     !done.load(Ordering::Acquire) && begun.elapsed() < PATIENCE * 3
 }
 
-/// What a phone holds.
+/// The patrols on a phone.
 pub(super) fn held(client: &Client) -> BTreeSet<RecordId> {
     let records = client.list(&Query::of_type("patrol")).expect("a list");
     records.into_iter().map(|record| record.id).collect()

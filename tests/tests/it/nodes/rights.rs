@@ -1,4 +1,4 @@
-//! What an administrator does at one node counts at the others with the next request.
+//! An administrator's change at one node counts at the others with the next request.
 
 use gridledger_client::ClientError;
 use gridledger_schema::code::Code;

@@ -58,7 +58,7 @@ fn a_pull_is_woken_by_what_another_node_stored() {
     waiting.cursor = page(waiting.pull(0, "&area=G1"));
     waiting.wakes("一");
     waiting.cursor = page(waiting.pull(0, "&area=G1"));
-    // Of what is elsewhere it hears nothing.
+    // A change elsewhere does not wake it.
     let begun = Instant::now();
     let elsewhere = post(waiting.farm.door(2), &waiting.writer, "/v1/entries", &made("G2", "二"));
     assert_eq!(elsewhere.status, 200);

@@ -1,4 +1,4 @@
-//! What nobody brings back is told: to who had it on the phone, with the values; to supervisors and operators by name and
+//! Lost changes: the phone that had shown them names them with their values; supervisors and operators see author and
 //! number.
 
 use gridledger_schema::code::Code;

@@ -62,7 +62,7 @@ fn count_one_more(phone: &mut Phone, record: RecordId, note: &str) {
     phone.edits(record, intents);
 }
 
-/// Of a patrol: how many were removed, with how many companions, and how many edits wait.
+/// The removed posters of a patrol, its companions, and its edits that wait.
 fn shown(phone: &mut Phone, record: RecordId) -> (i64, usize, u32) {
     let found = phone.find(record);
     let found = found.expect("the record is shown");

@@ -1,4 +1,4 @@
-//! What a receipt proves after a restore, and what it does not.
+//! Receipts after a restore: what they prove, and what they do not.
 
 use gridledger_core::{canonical, receipt};
 use gridledger_schema::code::Code;

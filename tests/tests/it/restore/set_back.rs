@@ -153,7 +153,7 @@ fn phones_of_a_lost_generation_that_began_under_a_clock_ahead_go_on() {
     all_hold(&world, &mut [&mut a, &mut b], &[(walk, 3)]);
 }
 
-/// What a desk wrote is lost with the state that it was written in: its numbers are not given again.
+/// Entries of a desk are lost with the state that they were written in. Their numbers are not given again.
 #[test]
 fn a_desk_writes_no_number_twice() {
     // Nodes that share a store write one feed of a person: this is of a file.

@@ -1,4 +1,4 @@
-//! What was done since the backup and is in no phone's entries: devices enrolled and revoked, values erased.
+//! Acts since the backup that no phone's entries hold: devices enrolled and revoked, values erased.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ fn who_was_revoked_after_the_backup_stays_out_once_that_is_done_again() {
     let new = patrol(&mut a, "n0");
     settle(&world, &mut [&mut a]);
     assert_eq!(shown(&mut a, new), (1, 1, 0));
-    // What it had brought is told to be missing, not silently gone.
+    // The change that it had brought is listed as lost.
     let told = a.lost();
     assert_eq!(told.iter().map(|lost| (lost.record, lost.changes)).collect::<Vec<_>>(), [(record, 1)]);
 }

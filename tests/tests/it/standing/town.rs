@@ -150,7 +150,7 @@ impl Town {
             town.personas.push(persona);
         }
         town.world.pass(2 * HOUR_MS);
-        let auth = Auth::open(&*town.world.service.store, "gridledger", town.world.service.now());
+        let auth = Auth::open(&town.world.service.store, "gridledger", town.world.service.now());
         let auth = auth.expect("keys");
         for (at, standing) in standings.iter().enumerate() {
             town.personas[at].token = sign_in(&town.world, &auth, at);

@@ -1,4 +1,4 @@
-//! What somebody tries who holds a good device key and writes the bytes by hand.
+//! Attacks by somebody who holds a good device key and writes the bytes by hand.
 
 mod bounds;
 mod raw;
