@@ -18,11 +18,11 @@ use zeroize::Zeroizing;
 
 use crate::backoff::Backoff;
 use crate::engine::file::key_file::{self, Lock};
-use crate::engine::{Clock, Engine};
+use crate::engine::{Clock, Engine, Exchange, Progress};
 use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::model::{
-    Attention, Conflict, Copied, EntryId, Invite, Lost, Purpose, Query, Record, Saved, SentState, Status,
+    Attention, Conflict, Copied, EntryId, Invite, Lost, OwnEdit, Purpose, Query, Record, Saved, Status,
     SyncReport,
 };
 use crate::transport::{Incoming, Transport};
@@ -90,7 +90,7 @@ impl Client {
     pub fn open(path: impl AsRef<Path>, lock: &Lock, options: Options) -> Result<Self, ClientError> {
         let seed = match options.device_seed {
             Some(seed) => Zeroizing::new(seed),
-            None => key_file::new_key()?,
+            None => key_file::make_key()?,
         };
         let clock = options.clock.unwrap_or_else(system_clock);
         let mut engine = Engine::open(path.as_ref(), lock, options.schema, clock, *seed)?;
@@ -119,7 +119,7 @@ impl Client {
         }
         match work(&mut engine) {
             Err(error) if error.is_damage() => Err(engine.set_aside()),
-            done => done.map_err(|error| engine.told(error)),
+            done => done.map_err(|error| engine.explain_error(error)),
         }
     }
 
@@ -143,7 +143,8 @@ impl Client {
         self.engine().areas().cloned().collect()
     }
 
-    fn changed(&self) {
+    /// Wakes what waits on [`watch`](Self::watch).
+    fn announce_change(&self) {
         self.inner.changes.send_modify(|n| *n += 1);
     }
 
@@ -160,14 +161,14 @@ impl Client {
     /// Creates a record; durable when this returns.
     pub fn create(&self, record_type: &str, area: &str, intents: Intents) -> Result<RecordId, ClientError> {
         let saved = self.with(|engine| engine.create(record_type, area, intents))?;
-        self.changed();
+        self.announce_change();
         Ok(saved.record)
     }
 
     /// Edits a record; durable when this returns.
     pub fn edit(&self, record: RecordId, intents: Intents) -> Result<Saved, ClientError> {
         let saved = self.with(|engine| engine.edit(record, intents))?;
-        self.changed();
+        self.announce_change();
         Ok(saved)
     }
 
@@ -209,7 +210,7 @@ impl Client {
         value: serde_json::Value,
     ) -> Result<Saved, ClientError> {
         let saved = self.with(|engine| engine.settle(record, field, value))?;
-        self.changed();
+        self.announce_change();
         Ok(saved)
     }
 
@@ -221,7 +222,7 @@ impl Client {
     /// Saves a refused edit's intents again, as a new edit, and takes the refused one off the list.
     pub fn apply_again(&self, id: EntryId) -> Result<Saved, ClientError> {
         let saved = self.with(|engine| engine.apply_again(id))?;
-        self.changed();
+        self.announce_change();
         Ok(saved)
     }
 
@@ -248,7 +249,7 @@ impl Client {
     /// Saves what a lost record had shown, as a new edit of one's own, and takes it off the list.
     pub fn save_lost(&self, record: RecordId) -> Result<Saved, ClientError> {
         let saved = self.with(|engine| engine.save_lost(record))?;
-        self.changed();
+        self.announce_change();
         Ok(saved)
     }
 
@@ -263,7 +264,7 @@ impl Client {
     }
 
     /// Own edits and how far each has come, the last first.
-    pub fn receipts(&self, limit: usize) -> Result<Vec<(u64, RecordId, i64, SentState)>, ClientError> {
+    pub fn receipts(&self, limit: usize) -> Result<Vec<OwnEdit>, ClientError> {
         self.with(|engine| engine.receipts(limit))
     }
 
@@ -274,22 +275,24 @@ impl Client {
 
     /// Sends what is undecided and fetches what is new, until nothing is left. Survives every cut: what has been
     /// applied stays, the rest comes next time. Edits go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// `Network` and `NotTheServer` if the server was not reached, `Server` if it refused the whole request, `Wire` for an
+    /// answer that does not read, and the store's. [`ClientError::is_retryable`] says whether trying again can help.
     pub async fn sync(&self) -> Result<SyncReport, ClientError> {
         let _one = self.inner.syncing.lock().await;
         let mut report = SyncReport::default();
         let mut mends = 0;
-        while report.round_trips < ROUND_TRIPS {
-            match self.round_trip(&mut report).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) if mends < MENDS && self.mended(&error)? => mends += 1,
-                Err(error) => return Err(error),
-            }
-        }
+        while report.round_trips < ROUND_TRIPS && self.make_round_trip(&mut mends, &mut report).await? {}
         Ok(report)
     }
 
-    /// As [`sync`](Self::sync), trying again as [`Backoff`] says until `patience` is over or trying again does not help.
+    /// As [`sync`](Self::sync), and tries again as [`Backoff`] says, until `patience` is over or trying again does not help.
+    ///
+    /// # Errors
+    ///
+    /// Those of the last attempt.
     pub async fn sync_patiently(&self, patience: Duration) -> Result<SyncReport, ClientError> {
         let mut backoff = self.backoff()?;
         let until = tokio::time::Instant::now() + patience;
@@ -297,7 +300,7 @@ impl Client {
             let outcome = self.sync().await;
             let error = match &outcome {
                 Ok(_) if !self.engine().is_put_off()? => return outcome,
-                // Work that the server had no time for waits as after a refusal of the whole request.
+                // The server had no time for a part of the work: that waits as after a refusal of the whole request.
                 Ok(_) => &ClientError::Server { code: Code::Busy, detail: String::new(), wait: None },
                 Err(error) => error,
             };
@@ -308,23 +311,27 @@ impl Client {
         }
     }
 
-    /// When to try again after a failed sync, with a chance of its own.
+    /// Makes the waits between failed syncs, with a random seed of its own.
+    ///
+    /// # Errors
+    ///
+    /// `NotAStore` if the system gives no random numbers.
     pub fn backoff(&self) -> Result<Backoff, ClientError> {
         let mut seed = [0; 8];
-        seed.copy_from_slice(&key_file::new_key()?[..8]);
+        seed.copy_from_slice(&key_file::make_key()?[..8]);
         Ok(Backoff::new(u64::from_be_bytes(seed)))
     }
 
-    /// Whether a refused request can be made to pass by sending it another way.
-    fn mended(&self, error: &ClientError) -> Result<bool, ClientError> {
+    /// Prepares to send a refused request another way; whether that can help.
+    fn mend_request(&self, error: &ClientError, exchange: &Exchange) -> Result<bool, ClientError> {
         let ClientError::Server { code, detail, .. } = error else {
             return Ok(false);
         };
         match code {
             Code::DictionaryUnknown => self.engine().without_dictionary()?,
-            Code::ServerBehind => return self.engine().doubt(),
+            Code::ServerBehind => return self.engine().doubt_server(exchange),
             Code::CounterBehind => self.engine().counter_at_least(detail.parse().unwrap_or(0)),
-            // Who is shut out reads no longer either; a phone let in again gets a new lease.
+            // A phone that the server refuses for good does not read either. If it is let in again, it gets a new lease.
             Code::DeviceRevoked | Code::UserRevoked => {
                 self.with(Engine::end_lease)?;
                 return Ok(false);
@@ -334,22 +341,30 @@ impl Client {
         Ok(true)
     }
 
-    /// One request and its answer; `true` if there is more to send or to fetch.
-    async fn round_trip(&self, report: &mut SyncReport) -> Result<bool, ClientError> {
+    /// Makes one request and takes its answer; `true` if there is more to send or to fetch. Counts in `mends` the requests that
+    /// go again another way.
+    async fn make_round_trip(&self, mends: &mut u32, report: &mut SyncReport) -> Result<bool, ClientError> {
         let careful = self.inner.cut.load(Ordering::Relaxed);
         let budget = if careful && self.inner.budget == 0 { CAREFUL_BUDGET } else { self.inner.budget };
-        let outgoing = self.with(|engine| engine.request(budget))?;
+        let mut exchange = self.with(|engine| engine.request(budget))?;
         report.round_trips += 1;
-        report.bytes_up += outgoing.body.len() as u64;
+        report.bytes_up += exchange.body.len() as u64;
         let decided_before = report.decided;
         crate::faults::reach("phone.before_send");
-        let mut incoming = self.inner.transport.post(&outgoing.server, outgoing.body).await?;
+        let body = std::mem::take(&mut exchange.body);
+        let mut incoming = match self.inner.transport.post(&exchange.server, body).await {
+            Err(error) if *mends < MENDS && self.mend_request(&error, &exchange)? => {
+                *mends += 1;
+                return Ok(true);
+            }
+            posted => posted?,
+        };
         crate::faults::reach("phone.after_send");
-        let received = self.receive(&mut incoming, report).await;
+        let received = self.receive(exchange, &mut incoming, report).await;
         let too_large = received.as_ref().is_err_and(ClientError::is_too_large);
         let cut = too_large || matches!(received, Err(ClientError::Network(_)));
         self.inner.cut.store(cut, Ordering::Relaxed);
-        // The phone asks again, in small pieces, for an answer it cannot take at once.
+        // The phone asks again, in small pieces, for an answer that it cannot take at once.
         if too_large && budget == 0 {
             return Ok(true);
         }
@@ -358,10 +373,15 @@ impl Client {
         Ok(more || (unsent && report.decided > decided_before))
     }
 
-    async fn receive(&self, incoming: &mut Incoming, report: &mut SyncReport) -> Result<bool, ClientError> {
+    async fn receive(
+        &self,
+        exchange: Exchange,
+        incoming: &mut Incoming,
+        report: &mut SyncReport,
+    ) -> Result<bool, ClientError> {
         let (mut head, mut arrived) = (Vec::new(), Vec::new());
         let mut unpacker = None;
-        let mut ended = None;
+        let (mut waiting, mut ended) = (Some(exchange), None);
         while let Some(mut bytes) = incoming.next().await? {
             report.bytes_down += bytes.len() as u64;
             if unpacker.is_none() {
@@ -374,14 +394,20 @@ impl Client {
                 unpacker = Some(Unpacker::new(packing, self.engine().dictionary(packing))?);
                 bytes = head.split_off(2);
             }
+            let Some(exchange) = waiting.take() else {
+                continue; // The answer has ended or is void.
+            };
             if let Some(unpacker) = &mut unpacker {
                 unpacker.push(&bytes, &mut arrived, limits::FRAME_BYTES * 2)?;
             }
             let before = report.changed;
-            // Frames are applied between two reads; whoever edits meanwhile waits for one frame at most.
-            ended = blocking(|| self.with(|engine| engine.apply(&mut arrived, report)))?;
+            // Frames are applied between two reads, so that an edit waits for one frame at most.
+            match blocking(|| self.with(|engine| engine.apply(exchange, &mut arrived, report)))? {
+                Progress::Waiting(exchange) => waiting = Some(*exchange),
+                Progress::Ended { more } => ended = Some(more),
+            }
             if report.changed > before {
-                self.changed();
+                self.announce_change();
             }
         }
         ended.ok_or_else(|| ClientError::Network("the answer ended early".into()))

@@ -46,6 +46,6 @@ pub use gridledger_core::calendar::{Zone, ZoneError};
 pub use gridledger_schema::ids::RecordId;
 pub use intents::Intents;
 pub use model::{
-    Attention, Conflict, Copied, Ending, EntryId, Invite, Lost, LostValue, Purpose, Query, Record, Saved,
-    SentState, Status, SyncReport, Why,
+    Attention, Conflict, Copied, Ending, EntryId, Invite, Lost, LostValue, OwnEdit, Purpose, Query, Record,
+    Saved, SentState, Status, SyncReport, Why,
 };

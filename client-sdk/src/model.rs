@@ -281,7 +281,7 @@ pub enum SentState {
 }
 
 impl SentState {
-    pub(crate) fn number(self) -> i64 {
+    pub(crate) const fn number(self) -> i64 {
         match self {
             Self::Saved => 0,
             Self::Sent => 1,
@@ -300,6 +300,19 @@ impl SentState {
             _ => Self::Dismissed,
         }
     }
+}
+
+/// An own edit and how far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnEdit {
+    /// Its number in this phone's feed.
+    pub n: u64,
+    /// The record.
+    pub record: RecordId,
+    /// The time of the edit, ms since 1970.
+    pub at: i64,
+    /// How far it has come.
+    pub state: SentState,
 }
 
 /// Where a phone stands.

@@ -1,5 +1,6 @@
 //! Answers that arrive, or are made, while other things happen.
 
+use gridledger_client::engine::{Exchange, Progress};
 use gridledger_client::{ClientError, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
@@ -12,6 +13,8 @@ use crate::world::{Phone, SyncFailure, World, answer};
 
 /// An answer that arrives while other things happen.
 pub struct Receiving {
+    /// The exchange, until the answer has ended.
+    exchange: Option<Exchange>,
     to_come: Vec<u8>,
     arrived: Vec<u8>,
     /// The report of the frames taken so far.
@@ -43,6 +46,8 @@ impl Receiving {
 
 /// An answer that is made while other things happen.
 pub struct Pulling {
+    /// The exchange, until the answer has ended.
+    exchange: Option<Exchange>,
     answer: gridledger_server::sync::answer::Answer,
     unpacker: Option<Unpacker>,
     head: Vec<u8>,
@@ -66,7 +71,7 @@ impl Phone {
 
     /// The next request, counted in the report.
     pub(crate) fn made(&mut self, budget: u32, report: &mut SyncReport) -> Result<Vec<u8>, SyncFailure> {
-        let body = self.engine().request(budget)?.body;
+        let body = self.request(budget)?;
         report.round_trips += 1;
         report.bytes_up += body.len() as u64;
         self.last_request.clone_from(&body);
@@ -88,12 +93,35 @@ impl Phone {
                     continue;
                 }
                 // The server seems to have less than it confirmed: the phone asks once more, with its receipts.
-                Err(SyncError::Refused(Code::ServerBehind)) if self.engine().doubt()? => continue,
+                Err(SyncError::Refused(Code::ServerBehind)) if self.doubt_server()? => continue,
                 other => other?,
             };
             self.last_answer.clone_from(&answer);
             return Ok(answer);
         }
+    }
+
+    /// The server seems to have less than it confirmed: whether the last request did not show it the receipts.
+    fn doubt_server(&mut self) -> Result<bool, ClientError> {
+        let exchange = self.exchange(0)?;
+        self.engine().doubt_server(&exchange)
+    }
+
+    /// Takes the frames that have arrived. `Some(more)` once the answer has ended.
+    fn apply(
+        &mut self,
+        exchange: &mut Option<Exchange>,
+        arrived: &mut Vec<u8>,
+        report: &mut SyncReport,
+    ) -> Result<Option<bool>, ClientError> {
+        let Some(waiting) = exchange.take() else {
+            return Ok(Some(true));
+        };
+        match self.engine().apply(waiting, arrived, report)? {
+            Progress::Waiting(waiting) => *exchange = Some(*waiting),
+            Progress::Ended { more } => return Ok(Some(more)),
+        }
+        Ok(None)
     }
 
     /// The frames of an answer, none of which has been taken.
@@ -104,31 +132,33 @@ impl Phone {
             Unpacker::new(packing, self.engine().dictionary(packing)).map_err(ClientError::from)?;
         let mut to_come = Vec::new();
         unpacker.push(rest, &mut to_come, usize::MAX).map_err(ClientError::from)?;
-        Ok(Receiving { to_come, arrived: Vec::new(), report: SyncReport::default() })
+        let exchange = Some(self.exchange(0)?);
+        Ok(Receiving { exchange, to_come, arrived: Vec::new(), report: SyncReport::default() })
     }
 
     /// Takes so many bytes more of an answer's frames. `Some(more)` at its end.
     pub fn take(&mut self, receiving: &mut Receiving, bytes: usize) -> Result<Option<bool>, SyncFailure> {
         let bytes = bytes.min(receiving.to_come.len());
         receiving.arrived.extend(receiving.to_come.drain(..bytes));
-        let Receiving { arrived, report, .. } = receiving;
-        Ok(self.engine().apply(arrived, report)?)
+        let Receiving { exchange, arrived, report, .. } = receiving;
+        Ok(self.apply(exchange, arrived, report)?)
     }
 
     /// Sends a request whose answer is made piece by piece, each when it is asked for.
     pub fn begin_pull(&mut self, world: &World, budget: u32) -> Result<Pulling, SyncFailure> {
         loop {
-            let outgoing = self.engine().request(budget)?;
-            let answer = match sync::open(&world.service, &outgoing.body) {
+            let body = self.request(budget)?;
+            let answer = match sync::open(&world.service, &body) {
                 Err(SyncError::Counter(used)) => {
                     self.engine().counter_at_least(used);
                     continue;
                 }
                 // The server seems to have less than it confirmed: the phone asks once more, with its receipts.
-                Err(SyncError::Refused(Code::ServerBehind)) if self.engine().doubt()? => continue,
+                Err(SyncError::Refused(Code::ServerBehind)) if self.doubt_server()? => continue,
                 other => other?,
             };
             return Ok(Pulling {
+                exchange: Some(self.exchange(budget)?),
                 answer,
                 unpacker: None,
                 head: Vec::new(),
@@ -141,7 +171,7 @@ impl Phone {
     /// Has the next piece made, and takes it. `Some(more)` at the end.
     pub fn pull(&mut self, world: &World, pulling: &mut Pulling) -> Result<Option<bool>, SyncFailure> {
         let (mut piece, last) = pulling.answer.next(&world.service).map_err(SyncError::from)?;
-        let Pulling { unpacker, head, arrived, report, .. } = pulling;
+        let Pulling { exchange, unpacker, head, arrived, report, .. } = pulling;
         if unpacker.is_none() {
             head.append(&mut piece);
             let Some((start, rest)) = head.split_first_chunk::<2>() else {
@@ -155,7 +185,7 @@ impl Phone {
         if let Some(unpacker) = unpacker {
             unpacker.push(&piece, arrived, limits::FRAME_BYTES * 2).map_err(ClientError::from)?;
         }
-        let ended = self.engine().apply(arrived, report)?;
+        let ended = self.apply(exchange, arrived, report)?;
         Ok(ended.or(last.then_some(true)))
     }
 }

@@ -1,6 +1,6 @@
 //! Where this phone stands: its user, its rights, what waits; and how far each own edit has come.
 
-use gridledger_client::{SentState, Status};
+use gridledger_client::{OwnEdit, SentState, Status};
 use gridledger_core::rights::AreaTree;
 use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::json;
@@ -140,10 +140,10 @@ pub fn receipts(app: &App, limit: usize) -> Result<Answer, Failure> {
     let limit = if limit == 0 { usize::MAX } else { limit };
     let receipts = app.client.receipts(limit.min(i64::MAX as usize))?;
     let (mut rows, mut list) = (Vec::new(), Vec::new());
-    for (n, record, at, state) in &receipts {
-        let here = app.client.get(*record)?;
-        let what = here.map_or_else(|| short(*record), |record| headline(app, &record));
-        rows.push(vec![n.to_string(), time::local(*at), state_label(app.lang, *state).to_owned(), what]);
+    for OwnEdit { n, record, at, state } in receipts {
+        let here = app.client.get(record)?;
+        let what = here.map_or_else(|| short(record), |record| headline(app, &record));
+        rows.push(vec![n.to_string(), time::local(at), state_label(app.lang, state).to_owned(), what]);
         list.push(json!({ "n": n, "record": record, "at": at, "state": state }));
     }
     let text = if rows.is_empty() {

@@ -1,7 +1,15 @@
-//! The engine: everything on the phone without network, runtime or thread. Synchronous; a shell calls it.
+//! The engine: everything on the phone without network, runtime or thread. It is synchronous; a shell calls it.
 //!
-//! Six rooms, each of which knows only those before it: `file` is the encrypted file, `records` what is in it, `phone` an open
-//! phone; `reading` shows, `edits` saves; `exchange` makes a request and applies its answer.
+//! Six rooms, each of which knows only those before it:
+//!
+//! | room | holds |
+//! |---|---|
+//! | `file` | the encrypted file: key, tables, settings, the seal on residents' values |
+//! | `records` | records in the file: rows, documents, own entries, views, removal |
+//! | `phone` | an open phone: what memory keeps of the file, the write lock, clocks, the lease |
+//! | `reading` | lists, search, whole values for a purpose, status |
+//! | `edits` | saving, refused edits, a new feed after a fork |
+//! | `exchange` | one request and its answer |
 
 mod edits;
 mod exchange;
@@ -18,25 +26,30 @@ use gridledger_core::rights::AreaTree;
 use gridledger_schema::set::SchemaSet;
 use rusqlite::Connection;
 
-pub use exchange::request::Outgoing;
-use file::key_file::FileKey;
-pub use file::key_file::{Lock, PASSPHRASE_CHARS};
-pub use file::opening::set_aside;
-use file::seal::Seal;
-use file::{database, opening, settings};
-pub use phone::clock::Clock;
-use phone::clock::LeaseTime;
-pub use phone::engine::Engine;
-use phone::engine::{Recovering, Times, put_aside};
-use phone::identity;
-pub use reading::check::ForCheck;
-use records::areas;
-
+pub use self::exchange::answer::{Exchange, Progress};
+use self::file::key_file::FileKey;
+pub use self::file::key_file::{Lock, PASSPHRASE_CHARS};
+pub use self::file::opening::set_aside;
+use self::file::seal::Seal;
+use self::file::settings::SCHEMA_NO;
+use self::file::{database, opening};
+pub use self::phone::clock::Clock;
+use self::phone::clock::LeaseTime;
+pub use self::phone::engine::Engine;
+use self::phone::engine::put_aside;
+use self::phone::identity;
+pub use self::reading::check::ForCheck;
+use self::records::areas;
 use crate::error::ClientError;
 
 impl Engine {
-    /// Opens the store at `path` with its lock, making it if it is not there. `seed` is 32 random bytes for a new
-    /// device's key; `schema` replaces the set the store holds.
+    /// Opens the store at `path` with its lock, and makes it if there is none. `seed` is 32 random bytes for a new device's
+    /// key; `schema` replaces the set that the store holds.
+    ///
+    /// # Errors
+    ///
+    /// `WrongKey`, `KeyFile` and `LostFile` if the file cannot be opened now (nothing was touched), `Damaged` after setting a
+    /// damaged file aside, `NotAStore` for another file, and the file system's.
     pub fn open(
         path: &Path,
         lock: &Lock,
@@ -45,16 +58,13 @@ impl Engine {
         seed: [u8; 32],
     ) -> Result<Self, ClientError> {
         let (db, file_key) = opening::open(path, lock)?;
-        Self::over(db, file_key, path, schema, clock, seed).map_err(|error| {
+        Self::open_over(db, file_key, path, schema, clock, seed).map_err(|error| {
             // The connection is closed by now.
-            if error.is_damage() {
-                return put_aside(path);
-            }
-            error
+            if error.is_damage() { put_aside(path) } else { error }
         })
     }
 
-    fn over(
+    fn open_over(
         db: Connection,
         file_key: FileKey,
         path: &Path,
@@ -65,21 +75,21 @@ impl Engine {
         identity::make_key(&db, seed)?;
         let schema = match schema {
             Some(schema) => schema,
-            None => identity::schema(&db)?,
+            None => identity::read_schema(&db)?,
         };
         let seal = Seal::default();
         seal.install(&db)?;
         let version = database::version(&db)?;
-        let me = identity::identity(&db)?;
-        let grants = identity::grants(&db)?;
-        let tree = AreaTree::new(areas::areas(&db, false)?);
+        let me = identity::read_identity(&db)?;
+        let grants = identity::read_grants(&db)?;
+        let tree = AreaTree::new(areas::list_known(&db)?);
         let mut engine = Self {
             path: path.to_owned(),
             file_key,
             set_aside: None,
             seal,
             lease: LeaseTime::new(clock.clone()),
-            schema_no: settings::number(&db, identity::SCHEMA_NO)?,
+            schema_no: SCHEMA_NO.get(&db)?,
             db,
             schema,
             clock,
@@ -88,18 +98,10 @@ impl Engine {
             grants,
             tree,
             counter: 0,
-            answer_is_void: false,
-            answer_epoch: None,
-            answer_feed: None,
-            reach_settled: false,
-            asked: Vec::new(),
-            recovering: Recovering::default(),
-            times: Times::default(),
-            ask_again: false,
             version,
         };
-        engine.where_room(engine.note_latest())?;
-        engine.where_room(engine.settle_empty())?;
+        engine.ignore_no_room(engine.note_latest())?;
+        engine.ignore_no_room(engine.settle_empty())?;
         engine.begin_lease()?;
         engine.follow_schema()?;
         Ok(engine)

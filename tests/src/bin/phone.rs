@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gridledger_client::engine::Clock;
-use gridledger_client::{Client, ClientError, Intents, Options, Query, RecordId, SentState};
+use gridledger_client::{Client, ClientError, Intents, Options, OwnEdit, Query, RecordId, SentState};
 use gridledger_tests::at_rest;
 
 type Failure = Box<dyn std::error::Error>;
@@ -66,7 +66,7 @@ async fn sync(client: &Client) -> Result<(), Failure> {
         Ok(_) => say("synced")?,
         Err(error) => say(&format!("no sync: {error}"))?,
     }
-    for (_, record, _, state) in client.receipts(1_000)? {
+    for OwnEdit { record, state, .. } in client.receipts(1_000)? {
         if matches!(state, SentState::Sent | SentState::InLedger) {
             say(&format!("received {record}"))?;
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use gridledger_client::engine::{Clock, Engine};
+use gridledger_client::engine::{Clock, Engine, Exchange, Progress};
 use gridledger_client::{ClientError, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::Unpacker;
@@ -39,6 +39,8 @@ pub struct Phone {
     seed: [u8; 32],
     schema: Arc<SchemaSet>,
     engine: Option<Engine>,
+    /// The exchange of the last request, while the store is open. An answer may be taken twice.
+    exchange: Option<Exchange>,
     pub(crate) last_request: Vec<u8>,
     pub(crate) last_answer: Vec<u8>,
 }
@@ -53,7 +55,7 @@ impl Phone {
         schema: Arc<SchemaSet>,
     ) -> Self {
         let (last_request, last_answer) = (Vec::new(), Vec::new());
-        Self { path, clock, skew, seed, schema, engine: None, last_request, last_answer }
+        Self { path, clock, skew, seed, schema, engine: None, exchange: None, last_request, last_answer }
     }
 
     /// The phone's engine; opens the store if it is closed.
@@ -115,6 +117,7 @@ impl Phone {
     /// Closes the store, as when the app is ended.
     pub fn close(&mut self) {
         self.engine = None;
+        self.exchange = None;
     }
 
     /// Sets how far the phone's clock is off, ms; until the next sync its edits carry that.
@@ -168,20 +171,41 @@ impl Phone {
         }
     }
 
+    /// Makes the next request; its answer is taken with [`receive`](Self::receive).
+    pub fn request(&mut self, budget: u32) -> Result<Vec<u8>, ClientError> {
+        let exchange = self.engine().request(budget)?;
+        let body = exchange.body.clone();
+        self.exchange = Some(exchange);
+        Ok(body)
+    }
+
+    /// The exchange of the last request, or of a new one if the store was opened since.
+    pub(crate) fn exchange(&mut self, budget: u32) -> Result<Exchange, ClientError> {
+        match &self.exchange {
+            Some(exchange) => Ok(exchange.clone()),
+            None => self.engine().request(budget),
+        }
+    }
+
     /// Takes (what arrived of) an answer; whether it says there is more.
     pub fn receive(&mut self, answer: &[u8], report: &mut SyncReport) -> Result<bool, SyncFailure> {
         let Some((head, rest)) = answer.split_first_chunk::<2>() else {
             return Ok(false);
         };
         let packing = read_answer_head(*head).map_err(ClientError::from)?;
+        let mut waiting = Some(self.exchange(0)?);
         let engine = self.engine();
         let mut unpacker = Unpacker::new(packing, engine.dictionary(packing)).map_err(ClientError::from)?;
         let mut arrived = Vec::new();
-        let mut ended = None;
+        let mut ended = false;
         for piece in rest.chunks(1000) {
+            let Some(exchange) = waiting.take() else { break };
             unpacker.push(piece, &mut arrived, limits::FRAME_BYTES * 2).map_err(ClientError::from)?;
-            ended = engine.apply(&mut arrived, report)?;
+            match engine.apply(exchange, &mut arrived, report)? {
+                Progress::Waiting(exchange) => waiting = Some(*exchange),
+                Progress::Ended { more } => ended = more,
+            }
         }
-        Ok(ended.unwrap_or(false))
+        Ok(ended)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `record`, `view` and `shows` read whole values, past the masks that a person sees; `masked` reads what a person sees.
 
-use gridledger_client::{Attention, Conflict, Lost, Query, Record, RecordId, SentState, Status};
+use gridledger_client::{Attention, Conflict, Lost, OwnEdit, Query, Record, RecordId, SentState, Status};
 use gridledger_schema::code::Code;
 use serde_json::Value;
 
@@ -153,15 +153,15 @@ impl Phone {
         done("listing what was lost", self.engine().lost())
     }
 
-    /// The own entries: number, record, time and state.
+    /// The own entries and how far each has come.
     #[track_caller]
-    pub fn receipts(&mut self) -> Vec<(u64, RecordId, i64, SentState)> {
+    pub fn receipts(&mut self) -> Vec<OwnEdit> {
         done("listing the receipts", self.engine().receipts(ALL_RECEIPTS))
     }
 
     /// The states of the own entries.
     #[track_caller]
     pub fn states(&mut self) -> Vec<SentState> {
-        self.receipts().into_iter().map(|(.., state)| state).collect()
+        self.receipts().into_iter().map(|edit| edit.state).collect()
     }
 }

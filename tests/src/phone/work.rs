@@ -108,7 +108,7 @@ impl Phone {
     /// The bytes of the next request.
     #[track_caller]
     pub fn makes_request(&mut self) -> Vec<u8> {
-        done("making the request", self.engine().request(0)).body
+        done("making the request", self.request(0))
     }
 
     /// Takes an answer that arrives now; whether it says that there is more, and what it brought.

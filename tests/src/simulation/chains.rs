@@ -85,7 +85,7 @@ impl Simulation<'_> {
         };
         self.note(format!("{player} sends while another node writes {last}"));
         self.players[player].answer = None;
-        let outgoing = self.players[player].phone.engine().request(0).map_err(text)?;
+        let body = self.players[player].phone.request(0).map_err(text)?;
         let mut other = cluster::client(url.reveal());
         let writes = format!(
             "BEGIN; UPDATE areas SET head = head + 2 WHERE code = '{last}';
@@ -95,7 +95,7 @@ impl Simulation<'_> {
         other.batch_execute(&writes).map_err(text)?;
         let (world, mut watch) = (&self.world, cluster::client(url.reveal()));
         let answered = std::thread::scope(|scope| {
-            let pushing = scope.spawn(|| answer(world, &outgoing.body));
+            let pushing = scope.spawn(|| answer(world, &body));
             let waits = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted";
             while !pushing.is_finished() {
                 if watch.query_one(waits, &[]).map_err(text)?.get(0) {
@@ -119,8 +119,7 @@ impl Simulation<'_> {
         let mut bodies = Vec::new();
         for player in &order {
             self.players[*player].answer = None;
-            let outgoing = self.players[*player].phone.engine().request(0).map_err(text)?;
-            bodies.push(outgoing.body);
+            bodies.push(self.players[*player].phone.request(0).map_err(text)?);
         }
         let world = &self.world;
         let answers: Vec<Result<Vec<u8>, SyncError>> = if matches!(world.address(), StoreAddress::Postgres(_))

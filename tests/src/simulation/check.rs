@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gridledger_client::{Query, RecordId, SentState};
+use gridledger_client::{OwnEdit, Query, RecordId, SentState};
 use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
@@ -187,7 +187,7 @@ fn fates(simulation: &mut Simulation<'_>, records: &Records) -> Result<Fates, St
         if !lost.is_empty() && simulation.tally.waited_out == 0 {
             return Err(format!("{index} lost {lost:?}"));
         }
-        for (n, record, _, state) in states {
+        for OwnEdit { n, record, state, .. } in states {
             let refused = fates.get(&(*feed, n)).copied();
             let fits = match (refused, state) {
                 (Some(true), SentState::Refused) => {

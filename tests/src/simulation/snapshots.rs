@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use gridledger_client::{RecordId, SentState, SyncReport};
+use gridledger_client::{OwnEdit, RecordId, SentState, SyncReport};
 
 use super::restores::Screen;
 use super::{PEOPLE, Player, Simulation, text};
@@ -129,7 +129,8 @@ impl Simulation<'_> {
     fn lost_by(&mut self, player: usize) -> Result<Option<(u64, RecordId)>, String> {
         let Player { phone, feed, .. } = &mut self.players[player];
         let store = &self.world.service.store;
-        for (n, record, _, state) in phone.engine().receipts(usize::MAX >> 1).map_err(text)? {
+        for edit in phone.engine().receipts(usize::MAX >> 1).map_err(text)? {
+            let OwnEdit { n, record, state, .. } = edit;
             let is_confirmed = matches!(state, SentState::Sent | SentState::InLedger);
             if is_confirmed && store.entry_hash(*feed, n).map_err(text)?.is_none() {
                 return Ok(Some((n, record)));

@@ -123,7 +123,7 @@ fn a_phone_sends_the_rest_at_once_and_every_entry_is_decided_once() {
     assert!(costs.len() > 1, "more than one push: {costs:?}");
     assert_eq!((report.decided, report.refused), (400, 0));
     let receipts = phone.receipts();
-    assert!(receipts.iter().all(|(.., state)| *state == SentState::InLedger));
+    assert!(receipts.iter().all(|edit| edit.state == SentState::InLedger));
     assert!(phone.status().trouble.is_none());
     for record in wanted {
         assert_eq!(place(&world, record), "G1");

@@ -148,7 +148,7 @@ fn saving_again_and_taking_off_the_list_is_one_thing() {
     let view = scene.phone.record(again.record).view;
     assert_eq!(view["notes"], json!(["家中有老人"]));
     let states = scene.phone.receipts();
-    let states: Vec<SentState> = states.into_iter().map(|(.., state)| state).collect();
+    let states: Vec<SentState> = states.into_iter().map(|edit| edit.state).collect();
     let (ledger, gone) = (SentState::InLedger, SentState::Dismissed);
     assert_eq!(states, [ledger, ledger, ledger, gone, gone, gone, ledger]);
 }

@@ -4,27 +4,36 @@ use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::{Entry, Intent, Target};
-use gridledger_schema::ids::{EntryHash, RecordId};
+use gridledger_schema::ids::RecordId;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::engine::edits::plain::plain;
+use crate::engine::edits::plain::fit_intent;
 use crate::engine::phone::engine::Engine;
+use crate::engine::phone::write_lock::Points;
 use crate::engine::records::documents::{self, Facets};
-use crate::engine::records::due;
-use crate::engine::records::entries::{self, Made};
+use crate::engine::records::entries::{self, Head, Made, NewEntry};
 use crate::engine::records::rows::{self, Row};
-use crate::engine::records::seen;
-use crate::engine::records::views;
+use crate::engine::records::{due, seen, views};
 use crate::error::ClientError;
 use crate::intents::Intents;
 use crate::model::Saved;
 
 /// The points around a save's commit.
-const SAVE: (&str, &str) = ("phone.before_save", "phone.after_save");
+const SAVE: Points = Points::around("phone.before_save", "phone.after_save");
+
+/// An entry that was written: what the caller gets, and the feed's new head.
+pub(crate) struct Written {
+    pub(crate) saved: Saved,
+    pub(crate) head: Head,
+}
 
 impl Engine {
-    /// Creates a record of a type in an area (code).
+    /// Creates a record of a type in the area with a code; durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` with the server's code if a rule forbids it (nothing was saved then), and the store's.
     pub fn create(&mut self, record_type: &str, area: &str, intents: Intents) -> Result<Saved, ClientError> {
         let no = self.tree.by_code(area).map(|a| a.no);
         let no = no.ok_or_else(|| Refusal::new(Code::AreaUnknown, format!("no area {area} here")))?;
@@ -32,12 +41,33 @@ impl Engine {
         self.save(target, intents.0)
     }
 
-    /// Edits a record.
+    /// Edits a record; durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` if the record is not here, else as [`create`](Self::create).
     pub fn edit(&mut self, record: RecordId, intents: Intents) -> Result<Saved, ClientError> {
         self.save(Target::Edit { record }, intents.0)
     }
 
-    pub(crate) fn save(&mut self, target: Target, intents: Vec<Intent>) -> Result<Saved, ClientError> {
+    /// Settles a conflict with a value. `field` is the field's name, or `field/child/key` for a part of a map's child.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`edit`](Self::edit).
+    pub fn settle(&mut self, record: RecordId, field: &str, value: Value) -> Result<Saved, ClientError> {
+        let path = field.split('/').collect::<Vec<_>>();
+        let intents = match path.as_slice() {
+            [field, child, key] => {
+                let value = serde_json::Map::from_iter([((*key).to_owned(), value)]);
+                Intents::new().set_child(field, child, value)
+            }
+            _ => Intents::new().put(field, value),
+        };
+        self.edit(record, intents)
+    }
+
+    fn save(&mut self, target: Target, intents: Vec<Intent>) -> Result<Saved, ClientError> {
         self.save_and(target, intents, |_, _| Ok(()))
     }
 
@@ -48,7 +78,7 @@ impl Engine {
         intents: Vec<Intent>,
         also: impl Fn(&Connection, Saved) -> Result<(), ClientError>,
     ) -> Result<Saved, ClientError> {
-        self.look()?;
+        self.check_lease()?;
         let saved = match self.save_once(target.clone(), intents.clone(), &also) {
             Err(error) if error.code() == Some(Code::FeedForked) => {
                 self.start_new_feed(self.me.feed)?;
@@ -57,7 +87,7 @@ impl Engine {
             saved => saved,
         };
         if let Err(error) = &saved {
-            self.note_refusal(error)?;
+            self.note_ended_right(error)?;
         }
         saved
     }
@@ -68,86 +98,83 @@ impl Engine {
         intents: Vec<Intent>,
         also: impl Fn(&Connection, Saved) -> Result<(), ClientError>,
     ) -> Result<Saved, ClientError> {
-        let (saved, hash) = self.locked(SAVE, |engine, c| {
-            engine.not_used_elsewhere(&target)?;
-            let (saved, hash) = engine.save_in(c, target, intents)?;
-            also(c, saved)?;
-            Ok((saved, hash))
+        let Written { saved, head } = self.write(SAVE, |engine, c| {
+            engine.check_not_used_elsewhere(&target)?;
+            let written = engine.save_in(c, target, intents)?;
+            also(c, written.saved)?;
+            Ok(written)
         })?;
-        self.me.head = (saved.n, hash);
+        self.me.head = head;
         Ok(saved)
     }
 
-    /// A creation takes its record's id from the next number. If that record is here already, another copy of this phone
-    /// has used the number.
-    fn not_used_elsewhere(&self, target: &Target) -> Result<(), ClientError> {
-        let next = RecordId::created_by(self.me.feed, self.me.head.0 + 1);
-        if matches!(target, Target::Create { .. }) && rows::row(&self.db, next)?.is_some() {
+    /// Refuses a creation whose record is here already. A creation takes its record's id from the next number, so another
+    /// copy of this phone has used the number then.
+    fn check_not_used_elsewhere(&self, target: &Target) -> Result<(), ClientError> {
+        let next = RecordId::created_by(self.me.feed, self.me.head.n + 1);
+        if matches!(target, Target::Create { .. }) && rows::find(&self.db, next)?.is_some() {
             return Err(Refusal::new(Code::FeedForked, "the feed went on elsewhere").into());
         }
         Ok(())
     }
 
-    /// Makes the entry of a save and writes it, inside the store's lock.
-    fn save_in(
-        &self,
-        c: &Connection,
-        target: Target,
-        intents: Vec<Intent>,
-    ) -> Result<(Saved, EntryHash), ClientError> {
-        if let Some(unread) = self.unread(&target)? {
+    /// Makes the entry of a save and writes it, inside the write lock.
+    fn save_in(&self, c: &Connection, target: Target, intents: Vec<Intent>) -> Result<Written, ClientError> {
+        if let Some(unread) = self.find_unread(&target)? {
             return self.save_unread(c, target, unread, intents);
         }
-        let (n, made) = (self.me.head.0 + 1, self.made()?);
+        let (n, made) = (self.me.head.n + 1, self.read_clock()?);
         let at = made.at;
-        let (mut row, facets) = self.ground(&target, n)?;
+        let (mut row, facets) = self.read_ground(&target, n)?;
         let record_type = self.schema.record_type(&row.record_type);
         let record_type =
             record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?;
         let view = gridledger_core::project::project(record_type, facets.values());
-        let intents = intents.into_iter().map(|i| plain(i, record_type, &view)).collect::<Result<_, _>>()?;
+        let fit = |intent| fit_intent(intent, record_type, &view);
+        let intents = intents.into_iter().map(fit).collect::<Result<_, _>>()?;
         let cursor = self.cursor_of(&row)?;
         let entry = Entry { n, at, cursor, role: String::new(), target, intents };
-        let entry = self.under_a_role(entry, record_type, &row, &view)?;
+        let entry = self.put_under_role(entry, record_type, &row, &view)?;
         row.changed_at = at.max(row.changed_at);
-        self.write(c, &row, facets, (&entry, made))
+        self.write_entry(c, &row, facets, &entry, made)
     }
 
-    pub(crate) fn write(
+    /// Writes an entry, the overlay and the view it leads to. `facets` is what the entry was made on.
+    fn write_entry(
         &self,
         c: &Connection,
         row: &Row,
         mut facets: Facets,
-        (entry, made): (&Entry, Made),
-    ) -> Result<(Saved, EntryHash), ClientError> {
+        entry: &Entry,
+        made: Made,
+    ) -> Result<Written, ClientError> {
         let feed = self.me.feed;
         let seen = seen::pack_seen(&facets, entry, |of| of != feed);
         seen::derive(&mut facets, feed, &self.me.user, entry, |_, _| Seen::All)?;
-        let view = views::view(&self.schema, &row.record_type, &facets);
+        let view = views::project(&self.schema, &row.record_type, &facets);
         facets.retain(|facet, _| entry.facets() & (1 << facet) != 0);
-        let body = canonical::encode(entry);
-        let hash = canonical::hash(self.me.suite, self.me.head.1, &body);
-        entries::put_entry(c, feed, entry, row.record, (&body, hash, &seen), made)?;
+        let written = self.append_entry(c, entry, row.record, &seen, made)?;
         documents::put_overlay(c, row, &facets)?;
-        let open = c
-            .prepare_cached("SELECT count(*) FROM entries WHERE record = ?1 AND state < 2")?
-            .query_row([row.record.0], |r| r.get::<_, i64>(0))?;
-        views::write_view(c, &self.schema, row, &view, open as usize)?;
-        due::saved(c, &self.schema, row, &facets)?;
-        let (record, n) = (row.record, entry.n);
-        Ok((Saved { record, n }, hash))
+        let open = entries::count_open(c, row.record)?;
+        views::write(c, &self.schema, row, &view, open)?;
+        due::note_saved(c, &self.schema, row, &facets)?;
+        Ok(written)
     }
 
-    /// Settles a conflict: this value, by someone who has seen the others.
-    pub fn settle(&mut self, record: RecordId, field: &str, value: Value) -> Result<Saved, ClientError> {
-        let child = field.split('/').collect::<Vec<_>>();
-        let intents = match child.as_slice() {
-            [field, child, key] => {
-                let value = serde_json::Map::from_iter([((*key).to_owned(), value)]);
-                Intents::new().set_child(field, child, value)
-            }
-            _ => Intents::new().put(field, value),
-        };
-        self.edit(record, intents)
+    /// Appends an entry to the feed.
+    pub(crate) fn append_entry(
+        &self,
+        c: &Connection,
+        entry: &Entry,
+        record: RecordId,
+        seen: &[u8],
+        made: Made,
+    ) -> Result<Written, ClientError> {
+        let body = canonical::encode(entry);
+        let hash = canonical::hash(self.me.suite, self.me.head.hash, &body);
+        let new = NewEntry { feed: self.me.feed, entry, record, body: &body, hash, seen, made };
+        entries::insert(c, &new)?;
+        let n = entry.n;
+        Ok(Written { saved: Saved { record, n }, head: Head { n, hash } })
     }
 }

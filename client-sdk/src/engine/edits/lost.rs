@@ -1,60 +1,68 @@
-//! Lost records saved again by their holder, or let go.
+//! Lost records, saved again by their holder or dismissed.
 
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Target;
 use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::{Merge, RecordType};
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::engine::phone::engine::Engine;
-use crate::engine::records::shadows::IS_TOLD;
+use crate::engine::records::shadows::{self, LOST_HERE};
 use crate::error::{ClientError, lease_ended};
 use crate::intents::Intents;
 use crate::model::{LostValue, Saved};
 
 impl Engine {
-    /// Saves what a record had shown and shows no more, as a new edit of one's own, and takes the record off the list: both
-    /// or neither. Items of logs and steps of tickets are others' words, and are left out. A record that is not here any
-    /// more is made anew.
+    /// Saves the values that a lost record had shown as a new edit of the user, and takes the record off the list: both or
+    /// neither. A record that is not here any more is created anew. Items of logs and steps of tickets are left out, since
+    /// others had written them.
+    ///
+    /// # Errors
+    ///
+    /// `lease_ended` in the dark, `Missing` if the record is not on the list, else as [`edit`](Self::edit).
     pub fn save_lost(&mut self, record: RecordId) -> Result<Saved, ClientError> {
         if self.seal.is_dark() {
             return Err(lease_ended().into());
         }
-        let lost = self.lost_records(Some(record), false)?.into_iter().next();
+        let lost = self.list_lost(Some(record), &LOST_HERE)?.into_iter().next();
         let lost = lost.ok_or_else(|| ClientError::Missing(format!("lost record {record}")))?;
-        let shown = self.whole_lost(&lost)?;
+        let described = self.describe_lost(&lost)?;
         let record_type = self.schema.record_type(&lost.row.record_type).cloned();
         let record_type =
             record_type.ok_or_else(|| Refusal::new(Code::TypeUnknown, "no such record type"))?;
         let mut intents = Intents::new();
-        for value in &shown.values {
-            intents = written(intents, &record_type, value);
+        for value in &described.values {
+            intents = add_value(intents, &record_type, value);
         }
-        let target = if shown.here {
+        let target = if described.here {
             Target::Edit { record }
         } else {
             Target::Create { record_type: record_type.name.clone(), area: lost.row.area }
         };
-        self.save_and(target, intents.into_vec(), |c, _| forget(c, record))
+        self.save_and(target, intents.into_vec(), |c, _| remove_from_list(c, record))
     }
 
-    /// Takes a record off the list of what was lost; what it had shown goes.
+    /// Takes a record off the list of losses. The values it had shown are deleted.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` if the record is not on the list, and the store's.
     pub fn dismiss_lost(&mut self, record: RecordId) -> Result<(), ClientError> {
-        forget(&self.db, record)
+        remove_from_list(&self.db, record)
     }
 }
 
-/// The shadows that were given up go.
-fn forget(c: &rusqlite::Connection, record: RecordId) -> Result<(), ClientError> {
-    let sql = format!("DELETE FROM shadows WHERE record = ?1 AND {IS_TOLD}");
-    match c.execute(&sql, [record.0]).map_err(ClientError::of_store)? {
-        0 => Err(ClientError::Missing(format!("lost record {record}"))),
-        _ => Ok(()),
+fn remove_from_list(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    if shadows::remove_lost(c, record)? {
+        Ok(())
+    } else {
+        Err(ClientError::Missing(format!("lost record {record}")))
     }
 }
 
-/// Adds what writes a value again.
-fn written(intents: Intents, record_type: &RecordType, value: &LostValue) -> Intents {
+/// Adds the intents that write a value again.
+fn add_value(intents: Intents, record_type: &RecordType, value: &LostValue) -> Intents {
     let LostValue { field, was, now } = value;
     let merge = record_type.field(field).map(|found| found.merge);
     match (merge, was) {

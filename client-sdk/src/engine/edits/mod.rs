@@ -1,4 +1,4 @@
-//! What an author does: saving, settling, moving to a new feed, and what needs attention.
+//! Edits: saving, settling, refused edits that need attention, and the move to a new feed.
 
 pub(crate) mod attention;
 pub(crate) mod edit;

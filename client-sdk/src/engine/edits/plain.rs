@@ -1,4 +1,4 @@
-//! A plain `put` becomes what the field's merge kind takes.
+//! Intents made to fit their field: a plain `put` becomes the operation that the field's merge kind takes.
 
 use gridledger_core::project::View;
 use gridledger_schema::code::{Code, Refusal};
@@ -6,8 +6,12 @@ use gridledger_schema::entry::{Intent, Op};
 use gridledger_schema::set::{Field, Merge, RecordType};
 use serde_json::Value;
 
-/// Fills in the facet, and turns a plain `put` into what the field's merge kind takes.
-pub(crate) fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -> Result<Intent, Refusal> {
+/// Fills in an intent's facet, and turns a plain `put` into the operation that the field's merge kind takes.
+pub(crate) fn fit_intent(
+    mut intent: Intent,
+    record_type: &RecordType,
+    view: &View,
+) -> Result<Intent, Refusal> {
     let Some(field) = record_type.field(&intent.field) else {
         return Err(Refusal::of_field(
             Code::FieldUnknown,
@@ -20,28 +24,29 @@ pub(crate) fn plain(mut intent: Intent, record_type: &RecordType, view: &View) -
         intent.op = match (field.merge, value) {
             (Merge::Text, Value::String(text)) => {
                 let old = view.fields.get(&intent.field).and_then(Value::as_str).unwrap_or_default();
-                shortest_splice(old, text)
+                find_shortest_splice(old, text)
             }
             (Merge::Max, value) if value.is_i64() => Op::Raise { value: value.as_i64().unwrap_or(0) },
             (Merge::Counter, value) if value.is_i64() => {
                 let now = view.fields.get(&intent.field).and_then(Value::as_i64).unwrap_or(0);
                 Op::Increment { by: value.as_i64().unwrap_or(0).saturating_sub(now) }
             }
-            // Said of the value: that the field takes another operation is no business of who wrote `put`.
-            (Merge::Text, _) => return Err(misfit(field, "must be a text")),
-            (Merge::Max | Merge::Counter, _) => return Err(misfit(field, "must be a whole number")),
+            // The refusal speaks of the value. An app that writes `put` need not know the field's operations.
+            (Merge::Text, _) => return Err(refuse_value(field, "must be a text")),
+            (Merge::Max | Merge::Counter, _) => return Err(refuse_value(field, "must be a whole number")),
             _ => return Ok(intent),
         };
     }
     Ok(intent)
 }
 
-fn misfit(field: &Field, rule: &str) -> Refusal {
+fn refuse_value(field: &Field, rule: &str) -> Refusal {
     Refusal::of_field(Code::ValueInvalid, &field.name, rule)
 }
 
-/// The splice that turns `old` into `new`: what lies between their common start and end. Positions in scalar values.
-fn shortest_splice(old: &str, new: &str) -> Op {
+/// Finds the splice that turns `old` into `new`: it replaces what lies between their common start and end. Positions are
+/// Unicode scalar values.
+fn find_shortest_splice(old: &str, new: &str) -> Op {
     let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
     let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let end = old[start..].iter().rev().zip(new[start..].iter().rev()).take_while(|(a, b)| a == b).count();
@@ -54,11 +59,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_put_becomes_the_shortest_splice() {
+    fn a_text_put_becomes_the_find_shortest_splice() {
         let splice = |pos, delete, insert: &str| Op::Splice { pos, delete, insert: insert.into() };
-        assert_eq!(shortest_splice("", "新"), splice(0, 0, "新"));
-        assert_eq!(shortest_splice("楼道堆物", "楼道无堆物"), splice(2, 0, "无"));
-        assert_eq!(shortest_splice("aaa", "aa"), splice(2, 1, ""));
-        assert_eq!(shortest_splice("same", "same"), splice(4, 0, ""));
+        assert_eq!(find_shortest_splice("", "新"), splice(0, 0, "新"));
+        assert_eq!(find_shortest_splice("楼道堆物", "楼道无堆物"), splice(2, 0, "无"));
+        assert_eq!(find_shortest_splice("aaa", "aa"), splice(2, 1, ""));
+        assert_eq!(find_shortest_splice("same", "same"), splice(4, 0, ""));
     }
 }

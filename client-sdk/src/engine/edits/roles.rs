@@ -1,9 +1,8 @@
-//! The role under which an edit may be made.
+//! The role under which an edit may be made, and the refusal if there is none.
 
 use gridledger_core::known::Standing;
 use gridledger_core::project::View;
-use gridledger_core::references;
-use gridledger_core::references::Named;
+use gridledger_core::references::{self, Named};
 use gridledger_core::validate::{Subject, check_own, check_shape, validate};
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::entry::Entry;
@@ -11,14 +10,13 @@ use gridledger_schema::ids::{AreaNo, RecordId};
 use gridledger_schema::set::RecordType;
 
 use crate::engine::phone::engine::Engine;
-use crate::engine::records::creators::creator_of;
+use crate::engine::records::creators;
 use crate::engine::records::rows::{self, Row};
 use crate::error::ClientError;
-use crate::model::Ending;
 
 impl Engine {
-    /// The entry under the first of the author's roles that may do it; else the first role's refusal.
-    pub(crate) fn under_a_role(
+    /// Puts an entry under the first of the author's roles that may make it; else gives the first role's refusal.
+    pub(crate) fn put_under_role(
         &self,
         entry: Entry,
         record_type: &RecordType,
@@ -26,13 +24,13 @@ impl Engine {
         view: &View,
     ) -> Result<Entry, ClientError> {
         let subject = Subject { record_type, area: row.area, seen: view, now: view, entries: 0 };
-        self.under_some_role(entry, row.record, &subject, |standing, entry| {
+        self.put_under_role_by(entry, row.record, &subject, |standing, entry| {
             validate(standing, &self.me.user, entry, &subject)
         })
     }
 
-    /// The same, with any check of what a role may do.
-    pub(crate) fn under_some_role(
+    /// The same, with another check of what a role may do.
+    pub(crate) fn put_under_role_by(
         &self,
         mut entry: Entry,
         record: RecordId,
@@ -53,15 +51,15 @@ impl Engine {
                 Err(no) => refusal = refusal.or(Some(no)),
             }
         }
-        Err(refusal.unwrap_or_else(|| self.no_role(subject.area, standing.moment.now)).into())
+        Err(refusal.unwrap_or_else(|| self.refuse_without_role(subject.area, standing.moment.now)).into())
     }
 
-    /// A record that is here must be what the field that names it says. Of one that is not here the server judges, as of
-    /// people.
+    /// Refuses a reference to a record that is here and has another type than the field says. The server judges references to
+    /// other records and to people.
     fn check_references(&self, entry: &Entry, record_type: &RecordType) -> Result<(), ClientError> {
         for reference in references::list_in_entry(&self.schema, record_type, entry) {
             if let Named::Record(record, _) = &reference.to
-                && let Some(row) = rows::row(&self.db, *record)?
+                && let Some(row) = rows::find(&self.db, *record)?
             {
                 reference.check_type(Some(&row.record_type))?;
             }
@@ -69,24 +67,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Why nobody may write in an area now: the right that ended last, or that there is none.
-    fn no_role(&self, area: AreaNo, now: i64) -> Refusal {
+    /// Makes the refusal of an edit in an area where the user holds no role now: it names the right that ended last, if there
+    /// is one.
+    fn refuse_without_role(&self, area: AreaNo, now: i64) -> Refusal {
         let here = self.grants.iter().filter(|g| self.tree.is_within(area, g.area, now));
         let ended = here.filter(|g| g.to.is_some_and(|to| to <= now));
-        match ended.max_by_key(|grant| grant.to) {
-            Some(grant) => {
-                let Ending { role, area, .. } = self.ending(grant, now);
-                let name = self.tree.get(grant.area).map_or("", |info| info.name.as_str());
-                let label = self.schema.role(&role).map_or("", |role| role.label.zh.as_str());
-                let on = self.zone.write_minute(grant.to.unwrap_or_default());
-                Refusal::new(Code::GrantEnded, format!("{role} {label}, {area} {name}, {on}"))
-            }
-            None => Refusal::new(Code::RoleNotHeld, "no role is held in this area now"),
-        }
+        let Some(grant) = ended.max_by_key(|grant| grant.to) else {
+            return Refusal::new(Code::RoleNotHeld, "no role is held in this area now");
+        };
+        let role = &grant.role;
+        let label = self.schema.role(role).map_or("", |role| role.label.zh.as_str());
+        let (code, name) = self
+            .tree
+            .get(grant.area)
+            .map_or_else(|| (grant.area.to_string(), ""), |info| (info.code.clone(), info.name.as_str()));
+        let on = self.zone.write_minute(grant.to.unwrap_or_default());
+        Refusal::new(Code::GrantEnded, format!("{role} {label}, {code} {name}, {on}"))
     }
 
-    /// Whether the user may write what belongs to the record's creator alone. Where this phone does not know who that is,
-    /// the server says.
+    /// Refuses to write what only the record's creator may write. If this phone does not know the creator, the server judges.
     fn check_creator(
         &self,
         entry: &Entry,
@@ -97,7 +96,7 @@ impl Engine {
         if !entry.intents.iter().any(|intent| own(&intent.field)) {
             return Ok(());
         }
-        if let Some(creator) = creator_of(&self.db, record, &self.me.user)? {
+        if let Some(creator) = creators::find(&self.db, record, &self.me.user)? {
             check_own(record_type, entry, &self.me.user, &creator)?;
         }
         Ok(())

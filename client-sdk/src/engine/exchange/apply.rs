@@ -1,61 +1,74 @@
-//! What an answer means. Each frame is one transaction together with its cursor: a kill at any point leaves the state
-//! before it or after it, and the next sync goes on from there.
+//! An answer's frames. Each is one transaction together with its cursor: a kill leaves the state before the frame or after it,
+//! and the next sync goes on from there.
 
 use gridledger_core::wire::{WireError, frames};
 use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::suite::Suite;
 use gridledger_schema::wire::{AreaInfo, Frame, GrantSet, Welcome};
-use serde_json::json;
 
-use crate::engine::exchange::asks;
+use crate::engine::exchange::answer::{Exchange, Progress};
 use crate::engine::exchange::kept_receipts;
 use crate::engine::file::database;
-use crate::engine::file::settings;
+use crate::engine::file::settings::{
+    CODE, DEVICE, GRANTS, Json, NAME, SCHEMA, SCHEMA_NO, SERVER_EPOCH, SERVER_KEY, SERVER_SUITE, SYNCED_AT,
+    TERRITORY, USER, WITHOUT_DICTIONARY,
+};
 use crate::engine::phone::engine::Engine;
-use crate::engine::phone::identity;
-use crate::engine::phone::write_lock::UNNAMED;
-use crate::engine::records::areas;
+use crate::engine::phone::write_lock::Points;
+use crate::engine::reading::read_log;
+use crate::engine::records::entries::refused;
 use crate::engine::records::names::Names;
-use crate::engine::records::remove::{forget_confirmed, forget_withdrawn};
-use crate::engine::records::shadows;
+use crate::engine::records::{areas, remove};
 use crate::error::ClientError;
 use crate::faults;
 use crate::model::SyncReport;
 
 impl Engine {
-    /// Applies every frame that has arrived whole; leaves the rest in `arrived`. `Some(more)` when the last one was
-    /// among them.
+    /// Applies every frame that has arrived whole, and leaves the rest in `arrived`.
+    ///
+    /// # Errors
+    ///
+    /// `Wire` for an answer that the protocol does not allow, and the store's. The exchange is over then; what was applied
+    /// stays.
     pub fn apply(
         &mut self,
+        mut exchange: Exchange,
         arrived: &mut Vec<u8>,
         report: &mut SyncReport,
-    ) -> Result<Option<bool>, ClientError> {
-        while !self.answer_is_void
-            && let Some(frame) = self.next_frame(arrived)?
+    ) -> Result<Progress, ClientError> {
+        while !exchange.heard.is_void
+            && let Some(frame) = self.take_frame(&mut exchange, arrived)?
         {
-            if is_news(&frame) && !std::mem::replace(&mut self.reach_settled, true) {
-                self.ask_again |= self.settle_reach()?;
+            if is_news(&frame) && !std::mem::replace(&mut exchange.heard.reach_settled, true) {
+                exchange.heard.ask_again |= self.settle_reach(&mut exchange)?;
             }
-            let end = if let Frame::End { more } = frame { Some(more || self.ask_again) } else { None };
-            self.apply_frame(frame, report)?;
-            report.corrected += std::mem::take(&mut self.times.corrected);
+            let end =
+                if let Frame::End { more } = frame { Some(more || exchange.heard.ask_again) } else { None };
+            self.apply_frame(&mut exchange, frame, report)?;
+            report.corrected += std::mem::take(&mut exchange.heard.corrected);
             faults::reach("phone.after_frame");
             if let Some(more) = end {
-                return Ok(Some(more || self.ask_again || self.answer_is_void));
+                let more = more || exchange.heard.ask_again || exchange.heard.is_void;
+                return Ok(Progress::Ended { more });
             }
         }
-        if self.answer_is_void {
+        if exchange.heard.is_void {
             arrived.clear();
-            return Ok(Some(true));
+            return Ok(Progress::Ended { more: true });
         }
-        Ok(None)
+        Ok(Progress::Waiting(Box::new(exchange)))
     }
 
-    /// The next whole frame. Another process may have changed what an answer's names stand for: then it is void.
-    fn next_frame(&mut self, arrived: &mut Vec<u8>) -> Result<Option<Frame>, ClientError> {
+    /// Takes the next whole frame. If it does not read, another process may have changed what an answer's names stand for: then
+    /// the answer is void.
+    fn take_frame(
+        &mut self,
+        exchange: &mut Exchange,
+        arrived: &mut Vec<u8>,
+    ) -> Result<Option<Frame>, ClientError> {
         match frames::take_frame(arrived, &Names(&self.db)) {
-            Err(error) => match self.of_answer(UNNAMED, |_, _| Ok(()))? {
+            Err(error) => match self.apply_part(exchange, Points::NONE, |_, _, _| Ok(()))? {
                 Some(()) => Err(error.into()),
                 None => Ok(None),
             },
@@ -63,101 +76,107 @@ impl Engine {
         }
     }
 
-    fn apply_frame(&mut self, frame: Frame, report: &mut SyncReport) -> Result<(), ClientError> {
+    fn apply_frame(
+        &mut self,
+        exchange: &mut Exchange,
+        frame: Frame,
+        report: &mut SyncReport,
+    ) -> Result<(), ClientError> {
         match frame {
-            Frame::Welcome(welcome) => self.welcomed(&welcome),
-            Frame::Time { at, epoch } => self.server_time(at, epoch),
-            Frame::Grants(set) => self.granted_rights(&set),
-            Frame::Schema(bundle) => self.new_schema(&bundle),
-            Frame::Receipt(receipt) => self.receipt(&receipt, report),
-            Frame::Granted(area) => self.granted(&area),
-            Frame::Withdrawn(area) => self.withdrawn(area),
-            Frame::Delta(delta) => self.delta(delta, report),
-            Frame::Lease(lease) => self.renew(lease),
-            Frame::ReadsKept(n) => self.reads_kept(n),
+            Frame::Welcome(welcome) => self.apply_welcome(exchange, &welcome),
+            Frame::Time { at, epoch } => self.apply_time(exchange, at, epoch),
+            Frame::Grants(set) => self.apply_grants(exchange, &set),
+            Frame::Schema(bundle) => self.apply_schema(exchange, &bundle),
+            Frame::Receipt(receipt) => self.apply_receipt(exchange, &receipt, report),
+            Frame::Granted(area) => self.apply_granted(exchange, &area),
+            Frame::Withdrawn(area) => self.apply_withdrawn(exchange, area),
+            Frame::Delta(delta) => self.apply_delta(exchange, delta, report),
+            Frame::Lease(lease) => self.apply_lease(exchange, lease),
+            Frame::ReadsKept(n) => {
+                self.apply_part(exchange, Points::NONE, |_, _, c| read_log::remove_reads(c, n)).map(drop)
+            }
             Frame::Times(times) => {
-                self.times.told = Some(times);
+                exchange.heard.times = Some(times);
                 Ok(())
             }
-            Frame::Ruling(ruling) => self.ruled(&ruling),
-            Frame::Restored(notice) => self.restored(&notice),
-            Frame::Recovery(phase) => self.recovery_phase(phase),
-            Frame::End { more } => self.ended(more || self.ask_again),
+            // The edit stays on the list until its author has seen the ruling and dismisses it.
+            Frame::Ruling(ruling) => {
+                self.apply_part(exchange, Points::NONE, |_, _, c| refused::keep_ruling(c, &ruling)).map(drop)
+            }
+            Frame::Restored(notice) => self.apply_restored(exchange, &notice),
+            Frame::Recovery(phase) => self.apply_recovery(exchange, phase),
+            Frame::End { more } => {
+                let more = more || exchange.heard.ask_again;
+                self.apply_end(exchange, more)
+            }
         }
     }
 
-    pub(crate) fn ended(&mut self, more: bool) -> Result<(), ClientError> {
-        let now = self.now()?;
-        let is_over = std::mem::take(&mut self.recovering.over);
-        // Neither a server's clock nor the phone's alone makes a receipt old.
-        let oldest = now.min((self.clock)());
-        let untold = self.of_answer(UNNAMED, |engine, c| {
-            settings::set_number(c, "synced_at", now)?;
-            asks::notes_told(c, &engine.asked)?;
-            kept_receipts::forget_receipts(c, oldest)?;
-            engine.end_doubt(c)?;
-            engine.end_recovery(c, is_over && !more)
+    fn apply_welcome(&mut self, exchange: &mut Exchange, welcome: &Welcome) -> Result<(), ClientError> {
+        self.apply_part(exchange, Points::NONE, |engine, _, c| {
+            DEVICE.set(c, &welcome.device.0)?;
+            // A phone leaves a generation only when the server has said what it has of this phone's.
+            if engine.me.server_epoch.is_none() {
+                SERVER_EPOCH.set(c, &welcome.server_epoch)?;
+            }
+            SERVER_KEY.set(c, &welcome.server_key)?;
+            SERVER_SUITE.set(c, &welcome.suite.unwrap_or(Suite::Ed25519Sha256).into())?;
+            USER.set(c, &welcome.user)?;
+            NAME.set(c, &welcome.name)?;
+            CODE.remove(c)
         })?;
-        self.ask_again |= untold.unwrap_or_default();
-        self.recovering.shows_receipts = false;
-        database::scrub(&self.db)?;
-        if std::mem::take(&mut self.lease.misfit) {
-            // What was sent is decided all the same; news wait until a lease opens this store.
+        self.reload()
+    }
+
+    fn apply_end(&mut self, exchange: &mut Exchange, more: bool) -> Result<(), ClientError> {
+        let now = self.now()?;
+        let is_over = exchange.heard.recovery_over && !more;
+        // A receipt is old only if the server's clock and the phone's both say so.
+        let oldest = now.min((self.clock)());
+        let untold = self.apply_part(exchange, Points::NONE, |engine, exchange, c| {
+            SYNCED_AT.set(c, &now)?;
+            refused::mark_notes_told(c, &exchange.sent.asks)?;
+            kept_receipts::remove_old(c, oldest)?;
+            engine.end_doubt_of_server(exchange, c)?;
+            engine.end_recovery(c, is_over)
+        })?;
+        exchange.heard.ask_again |= untold.unwrap_or_default();
+        database::scrub_log(&self.db)?;
+        if exchange.heard.lease_misfit {
+            // The verdicts of this answer hold. News wait until a lease opens this store.
             return Err(WireError::Malformed("lease").into());
         }
         Ok(())
     }
 
-    fn granted_rights(&mut self, set: &GrantSet) -> Result<(), ClientError> {
-        self.of_newest_answer(UNNAMED, |_, c| {
-            settings::set(c, "grants", json!(set.grants).to_string().as_bytes())?;
-            settings::set_number(c, "territory", i64::from(set.territory))
+    fn apply_grants(&mut self, exchange: &mut Exchange, set: &GrantSet) -> Result<(), ClientError> {
+        self.apply_basis(exchange, |_, c| {
+            GRANTS.set(c, &Json(set.grants.clone()))?;
+            TERRITORY.set(c, &set.territory)
         })?;
         Ok(())
     }
 
-    fn new_schema(&mut self, bundle: &str) -> Result<(), ClientError> {
+    fn apply_schema(&mut self, exchange: &mut Exchange, bundle: &str) -> Result<(), ClientError> {
         SchemaSet::from_bundle(bundle)?;
-        self.of_newest_answer(UNNAMED, |engine, c| {
-            settings::set(c, "schema", bundle.as_bytes())?;
-            settings::set_number(c, identity::SCHEMA_NO, engine.schema_no + 1)?;
-            settings::set_number(c, "no_dictionary", 0)
+        self.apply_basis(exchange, |engine, c| {
+            SCHEMA.set(c, &bundle.to_owned())?;
+            SCHEMA_NO.set(c, &(engine.schema_no + 1))?;
+            WITHOUT_DICTIONARY.set(c, &false)
         })?;
         self.follow_schema()
     }
 
-    fn granted(&mut self, area: &AreaInfo) -> Result<(), ClientError> {
-        self.of_newest_answer(UNNAMED, |_, c| areas::put_area(c, area, true))?;
-        self.of_answer(UNNAMED, |engine, _| engine.note_reach(area.no))?;
+    fn apply_granted(&mut self, exchange: &mut Exchange, area: &AreaInfo) -> Result<(), ClientError> {
+        self.apply_basis(exchange, |_, c| areas::keep(c, area, true))?;
+        self.apply_part(exchange, Points::NONE, |engine, _, _| engine.note_reach(area.no))?;
         Ok(())
     }
 
-    /// The area's records go; those with work that the server has not decided go when it has.
-    fn withdrawn(&mut self, area: AreaNo) -> Result<(), ClientError> {
-        self.of_newest_answer(UNNAMED, |_, c| {
-            forget_confirmed(c, area)?;
-            c.execute("UPDATE areas SET held = -1, facets = NULL, scope = NULL WHERE area = ?1", [area.0])?;
-            shadows::forget_of(c, area)?;
-            forget_withdrawn(c)
-        })?;
+    /// Removes the records of an area. Those with work that the server has not decided go when it has.
+    fn apply_withdrawn(&mut self, exchange: &mut Exchange, area: AreaNo) -> Result<(), ClientError> {
+        self.apply_basis(exchange, |_, c| remove::withdraw_area(c, area))?;
         Ok(())
-    }
-
-    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), ClientError> {
-        self.of_answer(UNNAMED, |engine, c| {
-            settings::set_number(c, "device", i64::from(welcome.device.0))?;
-            // A generation that is left for another is left when the server says what it has of this phone's.
-            if engine.me.server_epoch.is_none() {
-                settings::set_number(c, "server_epoch", welcome.server_epoch.0 as i64)?;
-            }
-            settings::set(c, "server_key", &welcome.server_key)?;
-            let suite = welcome.suite.unwrap_or(Suite::Ed25519Sha256);
-            settings::set_number(c, "server_suite", suite.number().into())?;
-            settings::set(c, "user", welcome.user.as_bytes())?;
-            settings::set(c, "name", welcome.name.as_bytes())?;
-            settings::unset(c, "code")
-        })?;
-        self.look_again()
     }
 }
 

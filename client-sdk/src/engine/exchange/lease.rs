@@ -1,28 +1,27 @@
-//! The lease: how long this phone may read residents' values. The reading key stands in the file only wrapped by the lease
-//! secret, which the server gives to the device and this phone deletes when the lease has ended. Without it the phone is
-//! *dark*: it goes on writing and shows what is nobody's.
-//!
-//! A store that is not enrolled yet begins with a lease of its own making, so that an invited phone can work at once.
+//! A lease of an answer: it opens the reading key, or wraps the one held. [`crate::engine::phone::lease`] counts its time.
 
 use gridledger_schema::limits;
 use gridledger_schema::wire::Lease;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
-use crate::engine::exchange::restored;
+use crate::engine::exchange::answer::Exchange;
 use crate::engine::file::key_file;
 use crate::engine::file::seal::ReadingKey;
-use crate::engine::file::settings;
+use crate::engine::file::settings::{
+    CLOCK_OFFSET, LEASE_CLOCK, LEASE_FROM, LEASE_GIVEN, LEASE_TIME, RECOVERS,
+};
 use crate::engine::phone::engine::Engine;
-use crate::engine::phone::lease::{CLOCK, FROM, GIVEN, TIME, keep, wrapped};
+use crate::engine::phone::lease::{LeaseSpan, keep_lease, unwrap_reading_key};
+use crate::engine::phone::write_lock::Points;
 use crate::error::ClientError;
 
-/// A new lease is asked for when less than this part of the time is left that the last one gave.
+/// A new lease is asked for when less than this part (numerator, denominator) of the last one's time is left.
 const RENEW_BELOW: (i64, i64) = (6, 7);
 
 /// The outcome of an answer's lease.
 enum Taken {
-    /// A later answer has brought one.
+    /// A later answer has brought a lease.
     Nothing,
     /// It does not open this store.
     Misfit,
@@ -31,66 +30,66 @@ enum Taken {
 }
 
 impl Engine {
-    /// Whether to ask for a new lease: there is none from a server, or a part of its time has gone.
+    /// Whether to ask for a new lease: no server has given one, or a part of its time has gone.
     pub(crate) fn wants_lease(&self) -> Result<bool, ClientError> {
-        self.look()?;
-        if self.seal.is_dark() || settings::number(&self.db, GIVEN)? == 0 {
+        self.check_lease()?;
+        if self.seal.is_dark() || !LEASE_GIVEN.get(&self.db)? {
             return Ok(true);
         }
-        // A wrong clock had moved the lease's time on: the next lease sets it right.
+        // If a wrong clock had moved the lease's time on, the next lease sets it right.
         let clock = (self.lease.clock)();
-        let right = clock.max(clock.saturating_add(settings::number(&self.db, "clock_offset")?));
+        let right = clock.max(clock.saturating_add(CLOCK_OFFSET.get(&self.db)?));
         if self.lease.time.get() > right.saturating_add(limits::CLOCK_AHEAD_MS) {
             return Ok(true);
         }
-        let (from, until) = (settings::number(&self.db, FROM)?, self.lease.until.get());
+        let (from, until) = (LEASE_FROM.get(&self.db)?, self.lease.until.get());
         let (part, of) = RENEW_BELOW;
         let left = until.saturating_sub(self.lease.time.get());
         Ok(left.saturating_mul(of) < until.saturating_sub(from).saturating_mul(part))
     }
 
-    /// Takes a lease: the secret opens the reading key, or wraps the one held. What was saved in the dark is shown
-    /// from now on.
-    pub(crate) fn renew(&mut self, lease: Lease) -> Result<(), ClientError> {
+    /// Takes a lease: its secret opens the reading key, or wraps the one held. Edits saved in the dark are shown then.
+    pub(crate) fn apply_lease(&mut self, exchange: &mut Exchange, lease: Lease) -> Result<(), ClientError> {
         let secret = Zeroizing::new(lease.secret);
-        // What is to be sent again stands sealed: it goes with another request.
-        self.ask_again |= self.seal.is_dark() && restored::recovers(&self.db)?;
+        // Entries that a recovery sends again stand sealed: they go with another request.
+        exchange.heard.ask_again |= self.seal.is_dark() && RECOVERS.get(&self.db)?;
         let clock = (self.lease.clock)();
-        let now = self.lease.server.unwrap_or_else(|| self.lease.time.get());
-        let points = ("phone.before_lease", "phone.after_lease");
-        let taken = self.of_answer(points, |engine, c| {
-            if engine.is_overtaken()? {
+        let now = exchange.heard.server_time.unwrap_or_else(|| self.lease.time.get());
+        let points = Points::around("phone.before_lease", "phone.after_lease");
+        let taken = self.apply_part(exchange, points, |engine, exchange, c| {
+            if engine.is_overtaken(exchange)? {
                 return Ok(Taken::Nothing);
             }
-            let Some((key, is_new)) = engine.key_under(c, &secret)? else {
+            let Some((key, is_new)) = engine.find_reading_key(c, &secret)? else {
                 return Ok(Taken::Misfit);
             };
             if is_new {
                 begin_sealing(c)?;
             }
-            keep(c, &key, &secret, (now, lease.until))?;
-            settings::set_number(c, GIVEN, 1)?;
-            settings::set_number(c, TIME, now)?;
-            settings::set_number(c, CLOCK, clock)?;
+            keep_lease(c, &key, &secret, LeaseSpan { from: now, until: lease.until })?;
+            LEASE_GIVEN.set(c, &true)?;
+            LEASE_TIME.set(c, &now)?;
+            LEASE_CLOCK.set(c, &clock)?;
             Ok(Taken::Held(key))
         })?;
         match taken {
             None | Some(Taken::Nothing) => Ok(()),
             Some(Taken::Misfit) => {
-                self.lease.misfit = true;
+                exchange.heard.lease_misfit = true;
                 Ok(())
             }
             Some(Taken::Held(key)) => {
-                self.take_kept_time()?;
+                self.read_lease_time()?;
                 self.seal.hold(key);
                 self.freshen()
             }
         }
     }
 
-    /// The reading key that a lease's secret is to wrap, and whether it is a new one. Only the secret that wrapped the one
-    /// there is can open it: another is another server's. What is sealed stays so, and the end of the answer says it.
-    fn key_under(
+    /// Finds the reading key that a lease's secret is to wrap, and whether it is a new one. `None` if another secret wrapped
+    /// the key that is there: then the lease is another server's, sealed values stay sealed, and the end of the answer is an
+    /// error.
+    fn find_reading_key(
         &self,
         c: &Connection,
         secret: &ReadingKey,
@@ -98,18 +97,18 @@ impl Engine {
         if let Some(key) = self.seal.key() {
             return Ok(Some((key, false)));
         }
-        if let Some(key) = wrapped(c, &secret[..])? {
+        if let Some(key) = unwrap_reading_key(c, &secret[..])? {
             return Ok(Some((key, false)));
         }
-        if settings::number(c, GIVEN)? != 0 {
+        if LEASE_GIVEN.get(c)? {
             return Ok(None);
         }
-        Ok(Some((key_file::new_key()?, true)))
+        Ok(Some((key_file::make_key()?, true)))
     }
 }
 
-/// The first lease ran out before the first sync, and its key with it: all there is are own entries that no server has
-/// seen, and they stand open. What was derived from them is derived again.
+/// Begins a new reading key after the first lease ran out before the first sync, and its key with it. The file holds only
+/// own entries that no server has seen, and these stand open; what was derived from them is derived again.
 fn begin_sealing(c: &Connection) -> Result<(), ClientError> {
     c.execute("DELETE FROM documents WHERE confirmed IS NULL", [])?;
     c.execute("UPDATE records SET sealed = NULL, stale = 1", [])?;

@@ -1,10 +1,8 @@
-//! One request and its answer.
+//! Exchanges: one request and its answer.
 
 pub(crate) mod answer;
 pub(crate) mod apply;
-pub(crate) mod asks;
 pub(crate) mod former_feeds;
-pub(crate) mod gone;
 pub(crate) mod kept_receipts;
 pub(crate) mod lease;
 pub(crate) mod lost;

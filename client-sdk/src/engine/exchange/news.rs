@@ -1,109 +1,103 @@
-//! What a delta says of an area's records.
+//! An area's news: a delta changes records, moves the area's cursor and compares digests.
 
-use std::collections::BTreeMap;
-
-use gridledger_core::canonical;
 use gridledger_core::derive::Seen;
 use gridledger_core::document::Document;
 use gridledger_core::wire::WireError;
 use gridledger_schema::entry::Target;
-use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
+use gridledger_schema::ids::AreaNo;
 use gridledger_schema::set::SchemaSet;
 use gridledger_schema::wire::{Delta, LogEntry, News, RecordNews};
 use rusqlite::Connection;
 
-use crate::engine::exchange::gone;
-use crate::engine::exchange::restored;
+use crate::engine::exchange::answer::Exchange;
+use crate::engine::file::settings::SERVER_DOUBTED;
 use crate::engine::phone::engine::Engine;
-use crate::engine::records::creators;
+use crate::engine::phone::write_lock::Points;
 use crate::engine::records::documents::{self, Facets};
-use crate::engine::records::entries;
-use crate::engine::records::erased;
-use crate::engine::records::rebuild;
-use crate::engine::records::remove::forget_confirmed;
 use crate::engine::records::rows::{self, Row};
-use crate::engine::records::seen;
-use crate::engine::records::shadows;
+use crate::engine::records::{areas, creators, entries, erased, held, names, rebuild, remove, seen, shadows};
 use crate::error::ClientError;
 use crate::faults;
-use crate::model::{SentState, SyncReport};
+use crate::model::{EntryId, SyncReport};
+
+/// The outcome of a delta.
+#[derive(Default)]
+struct Outcome {
+    /// Records that changed.
+    changed: u64,
+    /// The digests were compared, and are equal.
+    proven: bool,
+    /// The digests differ, and the area is fetched afresh.
+    healed: bool,
+    /// The digests differ, and the server may have been set back.
+    doubted: bool,
+}
 
 impl Engine {
-    pub(crate) fn delta(&mut self, delta: Delta, report: &mut SyncReport) -> Result<(), ClientError> {
+    pub(crate) fn apply_delta(
+        &mut self,
+        exchange: &mut Exchange,
+        delta: Delta,
+        report: &mut SyncReport,
+    ) -> Result<(), ClientError> {
         if self.seal.is_dark() {
-            // Nothing can be merged into what cannot be read. The cursor stays: it comes again when there is a lease.
+            // News cannot be merged into documents that cannot be read. The cursor stays, so they come again with a lease.
             return Ok(());
         }
-        let points = ("phone.before_frame_commit", "");
-        let came = self.of_answer(points, |engine, c| engine.take_delta(c, delta))?;
-        let came = came.unwrap_or_default();
-        report.changed += came.changed;
-        report.proven += u32::from(came.proven);
-        report.healed += u32::from(came.healed);
-        self.ask_again |= came.doubted;
+        let points = Points::before("phone.before_frame_commit");
+        let outcome =
+            self.apply_part(exchange, points, |engine, exchange, c| engine.take_delta(exchange, c, delta))?;
+        let outcome = outcome.unwrap_or_default();
+        report.changed += outcome.changed;
+        report.proven += u32::from(outcome.proven);
+        report.healed += u32::from(outcome.healed);
+        exchange.heard.ask_again |= outcome.doubted;
         Ok(())
     }
 
-    fn take_delta(&self, c: &Connection, delta: Delta) -> Result<Came, ClientError> {
+    fn take_delta(&self, exchange: &Exchange, c: &Connection, delta: Delta) -> Result<Outcome, ClientError> {
         let area = delta.from.area;
-        let mut came = Came::default();
-        let here = c
-            .prepare_cached("SELECT floor, reached FROM areas WHERE area = ?1 AND held = 1")?
-            .query_row([area.0], |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)));
-        if here != Ok((delta.from.floor, delta.from.reached)) {
-            return Ok(came); // News for a cursor this phone is not at: an old answer. The next sync asks from here.
+        let mut outcome = Outcome::default();
+        if areas::find_cursor(c, area)? != Some(delta.from) {
+            return Ok(outcome); // An old answer, for another cursor. The next sync asks from here.
         }
         c.execute_batch("SAVEPOINT delta")?;
         for news in delta.records {
             apply_news(c, &self.schema, area, news, &self.me.user)?;
-            came.changed += 1;
+            outcome.changed += 1;
         }
         let mut equal = true;
         for (facet, digest) in &delta.digests {
-            equal &= documents::digest_of(c, area, *facet)? == u128::from_be_bytes(*digest);
+            equal &= documents::read_digest(c, area, *facet)? == u128::from_be_bytes(*digest);
         }
         if equal {
-            let (floor, reached) = (delta.to.floor as i64, delta.to.reached as i64);
             if delta.to != delta.from {
-                let sql = "UPDATE areas SET floor = ?2, reached = ?3, mark = ?4 WHERE area = ?1";
-                c.prepare_cached(sql)?.execute((area.0, floor, reached, delta.mark))?;
+                areas::move_to(c, delta.to, delta.mark)?;
             }
-            came.proven = !delta.digests.is_empty();
-            if came.proven {
+            outcome.proven = !delta.digests.is_empty();
+            if outcome.proven {
                 self.end_healing(c, area)?;
             }
-        } else if self.recovering.shows_receipts || faults::is_planted("05") {
-            // The server can account for all that it confirmed to this phone, and the sums still differ. What others wrote and
-            // the server has lost is kept until it has it again.
+        } else if exchange.sent.shows_receipts || faults::is_planted("05") {
+            // The server can account for all that it confirmed to this phone, and the sums still differ. Content of others that
+            // the server has lost is kept until the server has it again.
             shadows::keep_healing(c, area)?;
-            forget_confirmed(c, area)?;
-            // The positions of a log that was set back and went on name other records.
-            c.execute("UPDATE records SET created = NULL WHERE area = ?1", [area.0])?;
-            came.healed = true;
+            remove::unconfirm_area(c, area)?;
+            names::forget(c, Some(area))?;
+            outcome.healed = true;
         } else {
-            // A store that was set back differs as well. What is here stays until the server has seen the receipts.
+            // The sums differ also if the server was set back. Nothing changes here until it has seen the receipts.
             c.execute_batch("ROLLBACK TO delta; RELEASE delta")?;
-            restored::doubt(c)?;
-            return Ok(Came { doubted: true, ..Came::default() });
+            SERVER_DOUBTED.set(c, &true)?;
+            return Ok(Outcome { doubted: true, ..Outcome::default() });
         }
         entries::seal_decided(c)?;
         c.execute_batch("RELEASE delta")?;
-        Ok(came)
+        Ok(outcome)
     }
 }
 
-/// The outcome of a delta.
-#[derive(Default)]
-struct Came {
-    changed: u64,
-    /// The digests were compared, and are equal.
-    proven: bool,
-    /// They differed: the area is fetched afresh.
-    healed: bool,
-    /// They differed, and the server may have been set back.
-    doubted: bool,
-}
-
+/// Applies the news of one record. `author` is this phone's user.
 fn apply_news(
     c: &Connection,
     schema: &SchemaSet,
@@ -111,20 +105,21 @@ fn apply_news(
     news: RecordNews,
     author: &str,
 ) -> Result<(), ClientError> {
+    let here = rows::find(c, news.record)?;
     if matches!(news.news, News::Left(_) | News::Erased) {
-        return gone::apply(c, area, &news);
+        return apply_departure(c, area, &news, here);
     }
-    let mut row = match rows::row(c, news.record)? {
+    let mut row = match here {
         Some(row) => row,
-        None => Row { epoch: news.epoch, ..Row::new(news.record, &type_of(c, &news)?, area) },
+        None => Row { epoch: news.epoch, ..Row::new(news.record, &read_type(c, &news)?, area) },
     };
     if row.area != area {
-        // Positions of a record only grow, over moves too: what is not beyond them is old.
+        // A record's positions grow, also over moves. A position that is not beyond the last one is old.
         if news.created <= row.held {
             return Ok(());
         }
-        // It moved here, and this area's news came before those of the area it left.
-        documents::forget_confirmed(c, &row)?;
+        // The record moved here, and this area's news came before those of the area it left.
+        documents::remove(c, &row)?;
         row.held = 0;
     }
     row.leaving = None;
@@ -138,73 +133,74 @@ fn apply_news(
                 confirmed.insert(facet, document);
             }
             if news.epoch > row.epoch {
-                gone::begin_again(c, &row, news.epoch)?;
+                // A new generation begins without the documents of the former one.
+                documents::remove(c, &row)?;
             }
-            note_own_in(c, &confirmed, news.record)?;
-            erased::forget_erased(c, news.record, &confirmed)?;
+            held::mark_in_ledger(c, news.record, &confirmed)?;
+            erased::empty_erased(c, news.record, &confirmed)?;
         }
         News::Entries(entries) => {
-            confirmed = documents::documents(c, news.record, false)?;
+            confirmed = documents::read_confirmed(c, news.record)?;
             for logged in entries.iter().filter(|logged| logged.seq > row.held) {
                 if matches!(logged.entry.target, Target::Create { .. }) {
-                    creators::note_creator(
-                        c,
-                        schema.record_type(&row.record_type),
-                        row.record,
-                        &logged.author,
-                    )?;
+                    creators::keep(c, schema.record_type(&row.record_type), row.record, &logged.author)?;
                 }
                 row.changed_at = row.changed_at.max(confirm(c, &mut confirmed, logged, author)?);
             }
         }
         News::Left(_) | News::Erased => {}
     }
-    (row.area, row.created, row.held, row.epoch) =
-        (area, Some(news.created), news.last.max(row.held), news.epoch);
+    row.area = area;
+    row.created = Some(news.created);
+    row.held = news.last.max(row.held);
+    row.epoch = news.epoch;
     documents::put_confirmed(c, &row, &confirmed)?;
     rebuild::rebuild(c, schema, &row, confirmed, author)
 }
 
-/// The type of a record that is new here. Of one that this phone created it does not travel.
-fn type_of(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
-    // Numbers of several feeds: the entry that created it need not have the lowest.
-    let sql = "SELECT unseal(body, record, 65) FROM entries WHERE record = ?1 ORDER BY n";
-    let mut select = c.prepare_cached(sql)?;
-    let mut rows = select.query([news.record.0])?;
-    while news.record_type.is_empty()
-        && let Some(row) = rows.next()?
+/// Applies that a record left `area` or was erased. Its row is gone already if its area was withdrawn since.
+fn apply_departure(
+    c: &Connection,
+    area: AreaNo,
+    news: &RecordNews,
+    here: Option<Row>,
+) -> Result<(), ClientError> {
+    match (&news.news, here) {
+        (News::Erased, _) => remove::erase_record(c, news.record),
+        // A record out of reach is not lost: it may not be read any more.
+        (News::Left(None), None) => shadows::remove_all(c, news.record),
+        // A row in another area is there already if that area's news came first.
+        (News::Left(_), Some(row)) if row.area == area => remove::leave(c, &row, news.last),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the type of a record that is new here. The type of a record that this phone created does not travel.
+fn read_type(c: &Connection, news: &RecordNews) -> Result<String, ClientError> {
+    if news.record_type.is_empty()
+        && let Some(created) = entries::find_created_type(c, news.record)?
     {
-        if let Ok(entry) = canonical::decode(&row.get::<_, Vec<u8>>(0)?)
-            && let Target::Create { record_type, .. } = entry.target
-        {
-            return Ok(record_type);
-        }
+        return Ok(created);
     }
     Ok(news.record_type.clone())
 }
 
-/// Adds one accepted entry to the confirmed documents; returns its time.
+/// Adds one accepted entry to the confirmed documents; gives its time, ms since 1970.
 fn confirm(
     c: &Connection,
     confirmed: &mut Facets,
     logged: &LogEntry,
     author: &str,
 ) -> Result<i64, ClientError> {
+    let id = EntryId { feed: logged.feed, n: logged.entry.n };
     let own;
     let entry = if logged.own {
-        let sql =
-            "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2 RETURNING unseal(body, record, 65)";
-        let mut update = c.prepare_cached(sql)?;
-        let key = (logged.feed.0, logged.entry.n as i64, SentState::InLedger.number());
-        let body: Vec<u8> = update.query_row(key, |row| row.get(0))?;
-        own = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
+        own = entries::take_into_ledger(c, id)?;
         &own
     } else {
-        // What is the phone's own and came whole is in the ledger as well.
+        // An own entry that came whole is in the ledger as well.
         if logged.author == author {
-            let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2 AND state < 2";
-            let key = (logged.feed.0, logged.entry.n as i64, SentState::InLedger.number());
-            c.prepare_cached(sql)?.execute(key)?;
+            entries::mark_open_in_ledger(c, id)?;
         }
         &logged.entry
     };
@@ -216,41 +212,4 @@ fn confirm(
         }
     })?;
     Ok(entry.at)
-}
-
-/// A snapshot that holds own entries has brought them back: they are in the ledger. Of each facet it holds as many as
-/// the facet's document has changes of this feed.
-fn note_own_in(c: &Connection, confirmed: &Facets, record: RecordId) -> Result<(), ClientError> {
-    let sql = "SELECT feed, n, unseal(body, record, 65), facets FROM entries WHERE record = ?1 AND state NOT IN (3, 4) ORDER BY n";
-    let own = c
-        .prepare_cached(sql)?
-        .query_map([record.0], |row| {
-            Ok((
-                FeedId(row.get(0)?),
-                row.get::<_, i64>(1)?,
-                row.get::<_, Vec<u8>>(2)?,
-                row.get::<_, Option<i64>>(3)?,
-            ))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut left: BTreeMap<(u8, FeedId), u64> = BTreeMap::new();
-    for (facet, document) in confirmed {
-        left.extend(document.clock().into_iter().map(|(feed, changes)| ((*facet, feed), changes)));
-    }
-    for (feed, n, body, emptied) in own {
-        let entry = canonical::decode(&body).map_err(|e| ClientError::NotAStore(e.to_string()))?;
-        let touched = erased::facets_of(&entry, emptied);
-        let mut held = false;
-        for facet in confirmed.keys().filter(|f| touched & (1 << **f) != 0) {
-            if let Some(changes @ 1..) = left.get_mut(&(*facet, feed)) {
-                *changes -= 1;
-                held = true;
-            }
-        }
-        if held {
-            let sql = "UPDATE entries SET state = ?3 WHERE feed = ?1 AND n = ?2";
-            c.prepare_cached(sql)?.execute((feed.0, n, SentState::InLedger.number()))?;
-        }
-    }
-    Ok(())
 }

@@ -1,54 +1,40 @@
-//! What to send next: everything the server has not decided, and where this phone stands in each area.
+//! The next request: everything the server has not decided, and where this phone stands in each area.
 
 use std::collections::BTreeSet;
 
 use gridledger_core::receipt;
-use gridledger_core::wire::squeeze::Packing;
-use gridledger_core::wire::{envelope, frames, squeeze};
+use gridledger_core::wire::squeeze::{self, Packing};
+use gridledger_core::wire::{envelope, frames};
 use gridledger_schema::code::Code;
-use gridledger_schema::ids::{AreaNo, DeviceNo, EntryHash, FeedId, RecordId};
+use gridledger_schema::ids::{DeviceNo, FeedId};
 use gridledger_schema::limits;
-use gridledger_schema::wire::{AreaCursor, Ask, Enrol, GrantSet, Request, Segment, Want};
+use gridledger_schema::wire::{Enrol, GrantSet, Request, Segment, Want};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::engine::exchange::answer::COUNTER;
-use crate::engine::exchange::former_feeds;
-use crate::engine::exchange::restored;
+use crate::engine::exchange::answer::{Exchange, Heard, Sent};
+use crate::engine::exchange::restored::RecoveryToSend;
 use crate::engine::file::database;
-use crate::engine::file::settings;
+use crate::engine::file::settings::{
+    CODE, COUNTER, GENERATIONS, HOLD, LABEL, SERVER_DOUBTED, TERRITORY, WITHOUT_DICTIONARY,
+};
 use crate::engine::phone::engine::Engine;
-use crate::engine::reading::status;
-use crate::engine::records::areas;
+use crate::engine::records::entries::{self, refused};
 use crate::engine::records::names::Names;
+use crate::engine::records::{areas, entries::whole_until};
 use crate::error::ClientError;
 
-/// A request ready to be sent.
-pub struct Outgoing {
-    /// The server's address.
-    pub server: String,
-    /// The sealed body.
-    pub body: Vec<u8>,
-    /// Entries in it.
-    pub entries: usize,
+/// What a request asks for besides its segments.
+#[derive(Clone, Copy)]
+struct Wishes {
+    /// Bytes that the answer may have; 0 for no limit.
+    budget: u32,
+    lease: bool,
+    /// The request shows the server this phone's last receipts.
+    shows_receipts: bool,
 }
 
-/// A request, and what has to be known of it when its answer comes.
-struct Sealed {
-    outgoing: Outgoing,
-    /// The questions in it.
-    asked: Vec<Ask>,
-    /// The records of which it says that something is missing.
-    told_missing: Vec<RecordId>,
-    /// The last entry of each segment, with its hash.
-    ends: Vec<(FeedId, u64, EntryHash)>,
-    /// It leaves out own entries, since their times are in doubt.
-    held_back: bool,
-    /// It enrols and leaves out the rest.
-    is_bare: bool,
-}
-
-/// A request that enrols and says nothing else.
-fn bare(request: Request) -> Request {
+/// Strips a request of all but the enrolment.
+fn strip_to_enrolment(request: Request) -> Request {
     Request {
         server_epoch: request.server_epoch,
         schema: request.schema,
@@ -62,46 +48,45 @@ fn bare(request: Request) -> Request {
 }
 
 impl Engine {
-    /// The next request. Nothing is marked as sent: the same entries go out until a verdict arrives.
-    pub fn request(&mut self, budget: u32) -> Result<Outgoing, ClientError> {
-        (self.answer_is_void, self.reach_settled, self.ask_again) = (false, false, false);
-        self.recovering.over = false;
-        self.times.told = None;
-        self.lease.server = None;
-        self.answer_epoch = None;
+    /// Makes the next request. Nothing is marked as sent: the same entries go out until a verdict arrives. `budget` is the
+    /// bytes that the answer may have, 0 for no limit.
+    ///
+    /// # Errors
+    ///
+    /// `NotEnrolled` without a server or a code, and the store's.
+    pub fn request(&mut self, budget: u32) -> Result<Exchange, ClientError> {
         let lease = self.wants_lease()?;
-        // Before the look at what there is: a doubt that comes up later is told with the next request.
-        self.recovering.shows_receipts = restored::is_in_doubt(&self.db)?;
-        // First: what has a higher counter tells of a later moment.
+        // Read before the rest: a doubt that comes up later goes with the next request.
+        let shows_receipts = SERVER_DOUBTED.get(&self.db)?;
+        // Taken before the rest: a request with a higher counter tells of a later moment.
         self.counter = self.next_counter()?;
-        self.settle_times()?;
-        let sealed = self.at_one_moment(|engine, c| engine.sealed_request(c, budget, lease))?;
-        self.answer_feed = Some(self.me.feed);
-        self.asked = sealed.asked;
-        (self.times.sent, self.times.held_back) = (sealed.ends, sealed.held_back);
-        self.recovering.told_missing = sealed.told_missing;
-        self.ask_again = sealed.is_bare;
-        Ok(sealed.outgoing)
+        let corrected = self.settle_times(self.counter)?;
+        let wishes = Wishes { budget, lease, shows_receipts };
+        let mut exchange = self.read_at_once(|engine, c| engine.make_exchange(c, wishes))?;
+        exchange.heard.corrected = corrected;
+        Ok(exchange)
     }
 
-    /// Makes a request.
-    fn sealed_request(&self, c: &Connection, budget: u32, lease: bool) -> Result<Sealed, ClientError> {
+    /// Makes a request of one moment.
+    fn make_exchange(&self, c: &Connection, wishes: Wishes) -> Result<Exchange, ClientError> {
         let server = self.server()?.ok_or(ClientError::NotEnrolled)?;
-        let enrol = self.enrolment()?;
+        let enrol = self.make_enrolment()?;
         if enrol.is_none() && self.me.device.is_none() {
             return Err(ClientError::NotEnrolled);
         }
         let enrols = enrol.is_some();
-        // At the same moment as the segments: another process may save an edit under a doubted time.
-        let held_back = self.doubts_times()?;
-        let segments = if held_back { Vec::new() } else { self.segments()? };
-        let ends = self.ends_of(&segments)?;
-        let entries = segments.iter().map(|s| s.entries.len()).sum();
-        let rights_known = self.rights_known(&segments, settings::number(c, "territory")? as u32);
-        let (recovery, told_missing) = self.recovery(&segments)?.unzip();
-        let cursors = self.cursors()?;
-        let marks = if recovery.is_some() || !segments.is_empty() || self.holds_parts()? {
-            self.marks(&cursors)?
+        // Asked at the same moment as the segments: another process may save an edit under a doubted time.
+        let holds_back = self.holds_times_back()?;
+        let segments = if holds_back { Vec::new() } else { self.make_segments()? };
+        let ends = self.list_ends(&segments)?;
+        let mut entries = segments.iter().map(|s| s.entries.len()).sum();
+        let grants = self.fingerprint_rights(&segments, TERRITORY.get(c)?);
+        let recovery = self.make_recovery(&segments, wishes.shows_receipts)?;
+        let (recovery, told_missing) =
+            recovery.map(|RecoveryToSend { recovery, told_missing }| (recovery, told_missing)).unzip();
+        let cursors = areas::list_cursors(c)?;
+        let marks = if recovery.is_some() || !segments.is_empty() || areas::hold_parts(c)? {
+            areas::read_marks(c, &cursors)?
         } else {
             Vec::new()
         };
@@ -109,123 +94,138 @@ impl Engine {
             server_epoch: self.me.server_epoch,
             schema: self.schema.fingerprint(),
             cursors,
-            want: self.want()?,
-            budget,
-            own: self.own()?,
+            want: self.read_want()?,
+            budget: wishes.budget,
+            own: self.list_own()?,
             segments,
-            grants: rights_known,
+            grants,
             enrol,
-            reads: self.reads_to_send()?,
-            asks: self.asks()?,
-            lease,
+            reads: self.list_reads_to_send()?,
+            asks: refused::list_asks(c, limits::REQUEST_NOTES)?,
+            lease: wishes.lease,
             recovery,
             marks,
         };
         let mut payload = frames::write_request(&request, &Names(c));
-        let (mut entries, schema, asks) = (entries, request.schema, request.asks.clone());
+        let (schema, asks) = (request.schema, request.asks.clone());
         let is_bare = enrols && payload.len() > limits::STRANGER_INFLATED_BYTES;
         if is_bare {
-            // Whoever is not known yet may bring so much and no more: the rest goes once this phone is known.
-            payload = frames::write_request(&bare(request), &Names(c));
+            // The server takes only so much from a device that it does not know. The rest goes with the next request.
+            payload = frames::write_request(&strip_to_enrolment(request), &Names(c));
             entries = 0;
         }
-        let dictionary = (settings::number(c, "no_dictionary")? == 0).then(|| self.schema.dictionary());
+        let dictionary = (!WITHOUT_DICTIONARY.get(c)?).then(|| self.schema.dictionary());
         let (packing, payload) = squeeze::pack(&payload, dictionary);
-        // Who enrols comes as a stranger, even with a number of another server's.
+        // A device that enrols comes as a stranger, even with a number of another server's.
         let device = self.me.device.filter(|_| !enrols).unwrap_or(DeviceNo(0));
         let body =
             envelope::seal(self.me.suite, &self.me.key, device, self.counter, packing, schema, &payload);
-        let outgoing = Outgoing { server, body, entries };
-        Ok(Sealed {
-            outgoing,
-            asked: asks,
-            told_missing: told_missing.unwrap_or_default(),
+        let sent = Sent {
+            counter: self.counter,
+            feed: self.me.feed,
             ends,
-            held_back,
-            is_bare,
-        })
+            asks,
+            told_missing: told_missing.unwrap_or_default(),
+            shows_receipts: wishes.shows_receipts,
+            holds_back,
+        };
+        Ok(Exchange { server, body, entries, sent, heard: Heard { ask_again: is_bare, ..Heard::default() } })
     }
 
-    /// The rights this phone knows. What it has to send beyond this request was made before it came to know them: until
-    /// that is sent, it says it knows of none.
-    fn rights_known(&self, segments: &[Segment], territory: u32) -> [u8; 4] {
+    /// Whether own entries wait for a verdict.
+    pub fn has_unsent(&self) -> bool {
+        self.me.head.n > self.me.decided || self.list_former_feeds().is_ok_and(|feeds| !feeds.is_empty())
+    }
+
+    /// Whether the server put off what was sent last: it was busy, and decided no more.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub fn is_put_off(&self) -> Result<bool, ClientError> {
+        let trouble = self.trouble()?;
+        Ok(self.has_unsent() && trouble.is_some_and(|trouble| trouble.code == Code::Busy))
+    }
+
+    /// Makes the fingerprint of the rights this phone knows. Entries beyond this request were made before the phone came to
+    /// know its rights; until they are sent, it says that it knows none.
+    fn fingerprint_rights(&self, segments: &[Segment], territory: u32) -> [u8; 4] {
         let last = segments.last();
         let sent = last.filter(|segment| segment.feed == self.me.feed);
         let sent = sent.and_then(|segment| segment.entries.last()).map(|entry| entry.n);
-        if self.has_unsent() && sent.is_none_or(|sent| sent < self.me.head.0) {
+        if self.has_unsent() && sent.is_none_or(|sent| sent < self.me.head.n) {
             return [0; 4];
         }
         receipt::grants_fingerprint(&GrantSet { grants: self.grants.clone(), territory })
     }
 
-    /// The server does not hold this phone's dictionary: do without from now on, until the schemas agree.
+    /// Packs requests without a dictionary from now on, until the schemas agree: the server does not hold this phone's.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn without_dictionary(&mut self) -> Result<(), ClientError> {
-        settings::set_number(&self.db, "no_dictionary", 1)
+        WITHOUT_DICTIONARY.set(&self.db, &true)
     }
 
-    /// The server has seen this counter from this device (an older copy of it, or a clock set back): go on above it.
+    /// Raises the request counter to one that the server has seen from this device: an older copy of it used it, or the clock
+    /// was set back.
     pub fn counter_at_least(&mut self, used: u64) {
         self.counter = self.counter.max(used);
     }
 
-    /// How the dictionary of an answer is found: the answer is packed with this phone's own, or with none.
+    /// The dictionary that an answer of this packing is packed with: this phone's own, or none.
     pub fn dictionary(&self, packing: Packing) -> &[u8] {
         if packing == Packing::Dictionary { self.schema.dictionary() } else { &[] }
     }
 
-    fn enrolment(&self) -> Result<Option<Enrol>, ClientError> {
-        let Some(code) = settings::text(&self.db, "code")? else {
+    fn make_enrolment(&self) -> Result<Option<Enrol>, ClientError> {
+        let Some(code) = CODE.find(&self.db)? else {
             return Ok(None);
         };
-        let label = settings::text(&self.db, "label")?.unwrap_or_default();
-        Ok(Some(Enrol { code, public_key: self.public_key(), label }))
+        Ok(Some(Enrol { code, public_key: self.public_key(), label: LABEL.get(&self.db)? }))
     }
 
-    /// Higher than any counter used before, also by another process, or an older copy of this phone: the clock serves as
-    /// one. Lost in a power cut, it is told by the server.
+    /// Takes the next counter: higher than any used before, also by another process or an older copy of this phone. The clock
+    /// serves as one. If a power cut loses the counter, the server tells it.
     fn next_counter(&mut self) -> Result<u64, ClientError> {
         let now = (self.clock)().max(0) as u64;
         let after = |last: u64| (last + 1).max(now);
         let used = self.counter;
         let kept = database::lightly(&self.db, |c| {
             let tx = Transaction::new_unchecked(c, TransactionBehavior::Immediate)?;
-            let next = after(used.max(settings::number(&tx, COUNTER)? as u64));
-            settings::set_number(&tx, COUNTER, next as i64)?;
+            let next = after(used.max(COUNTER.get(&tx)?));
+            COUNTER.set(&tx, &next)?;
             tx.commit().map_err(ClientError::of_store)?;
             Ok(next)
         });
         match kept {
             Err(error) if error.is_damage() => Err(error),
-            // On a full disk what waits can be sent all the same.
-            Err(_) => Ok(after(used.max(settings::number(&self.db, COUNTER)? as u64))),
+            // On a full disk the phone can send all the same.
+            Err(_) => Ok(after(used.max(COUNTER.get(&self.db)?))),
             kept => kept,
         }
     }
 
-    /// The key's feeds, each with the last entry held here; the one written now is the last.
-    pub(crate) fn own(&self) -> Result<Vec<(u32, u64)>, ClientError> {
-        let mut last = self.db.prepare_cached("SELECT coalesce(max(n), 0) FROM entries WHERE feed = ?1")?;
-        let (key, moved) = (self.public_key(), restored::has_moved(&self.db)?);
-        let of = |ordinal| {
+    /// Lists the key's feeds by ordinal, each with the last entry held here.
+    fn list_own(&self) -> Result<Vec<(u32, u64)>, ClientError> {
+        let (key, moved) = (self.public_key(), GENERATIONS.get(&self.db)? > 0);
+        let of_ordinal = |ordinal| {
             let feed = FeedId::of_key(&key, ordinal);
-            let n: i64 = last.query_row([feed.0], |row| row.get(0))?;
-            // A restored server may send what was erased here since: that does not come down by number.
-            let whole = if moved { former_feeds::whole_until(&self.db, feed)? } else { None };
-            Ok((ordinal, (n as u64).min(whole.unwrap_or(u64::MAX))))
+            let n = entries::last_number(&self.db, feed)?;
+            // A restored server may send entries whose content was erased here since. Those do not come down by number.
+            let whole = if moved { whole_until(&self.db, feed)? } else { None };
+            Ok((ordinal, n.min(whole.unwrap_or(u64::MAX))))
         };
-        self.ordinals()?.into_iter().map(of).collect()
+        self.list_ordinals()?.into_iter().map(of_ordinal).collect()
     }
 
-    /// The ordinals of the feeds that a request names: the one written now, those that are sent again, and of the others the
-    /// latest, as many as a request names. What was written in others comes down as anybody's.
-    fn ordinals(&self) -> Result<BTreeSet<u32>, ClientError> {
+    /// Lists the ordinals of the feeds that a request names: the feed written now, those sent again, and the latest of the
+    /// others, as many as a request names. Entries of feeds that are not named come down as anybody's.
+    fn list_ordinals(&self) -> Result<BTreeSet<u32>, ClientError> {
         let most = limits::DEVICE_FEEDS as usize;
         let mut ordinals = BTreeSet::from([self.me.ordinal]);
-        let sql = "SELECT ordinal FROM former_feeds ORDER BY ordinal LIMIT ?1";
-        let mut select = self.db.prepare_cached(sql)?;
-        for ordinal in select.query_map([most as i64 - 1], |row| row.get(0))? {
-            ordinals.insert(ordinal?);
-        }
+        ordinals.extend(self.list_former_ordinals(most - 1)?);
         for ordinal in (0..self.me.ordinal).rev() {
             if ordinals.len() == most {
                 break;
@@ -235,52 +235,14 @@ impl Engine {
         Ok(ordinals)
     }
 
-    fn cursors(&self) -> Result<Vec<AreaCursor>, ClientError> {
-        let mut select =
-            self.db.prepare_cached("SELECT area, floor, reached FROM areas WHERE held = 1 ORDER BY area")?;
-        let rows = select.query_map([], |row| {
-            let number = |column| row.get::<_, i64>(column).map(|n| n as u64);
-            Ok(AreaCursor { area: AreaNo(row.get(0)?), floor: number(1)?, reached: number(2)? })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Whether this phone holds only some records of an area: no digest tells it of a log that is another.
-    fn holds_parts(&self) -> Result<bool, ClientError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM areas WHERE held = 1 AND scope <> ?1)";
-        let mut select = self.db.prepare_cached(sql)?;
-        Ok(select.query_row([areas::WHOLE], |row| row.get(0))?)
-    }
-
-    /// The mark at each cursor; nothing where there is none at all.
-    fn marks(&self, cursors: &[AreaCursor]) -> Result<Vec<u16>, ClientError> {
-        let mut select = self.db.prepare_cached("SELECT mark FROM areas WHERE area = ?1")?;
-        let of = |cursor: &AreaCursor| Ok(select.query_row([cursor.area.0], |row| row.get(0))?);
-        let marks: Vec<u16> = cursors.iter().map(of).collect::<Result<_, ClientError>>()?;
-        Ok(if marks.iter().all(|mark| *mark == 0) { Vec::new() } else { marks })
-    }
-
-    fn want(&self) -> Result<Want, ClientError> {
-        let Some(wanted) = settings::text(&self.db, "hold")? else {
-            return Ok(Want::All);
-        };
-        let codes: Vec<String> = serde_json::from_str(&wanted).unwrap_or_default();
+    /// Reads the areas to ask for. An area that is held needs no asking.
+    fn read_want(&self) -> Result<Want, ClientError> {
+        let codes = HOLD.get(&self.db)?.0;
         if codes.is_empty() {
             return Ok(Want::All);
         }
-        let held = areas::areas(&self.db, true)?;
+        let held = areas::list_held(&self.db)?;
         let codes: BTreeSet<String> = codes.into_iter().collect();
         Ok(Want::Only(codes.into_iter().filter(|code| held.iter().all(|area| area.code != *code)).collect()))
-    }
-
-    /// Whether own entries wait for a verdict.
-    pub fn has_unsent(&self) -> bool {
-        self.me.head.0 > self.me.decided || self.former_feeds().is_ok_and(|feeds| !feeds.is_empty())
-    }
-
-    /// Whether the server put off what was sent last: it was busy, and decided nothing more.
-    pub fn is_put_off(&self) -> Result<bool, ClientError> {
-        let trouble = status::trouble(&self.db)?;
-        Ok(self.has_unsent() && trouble.is_some_and(|trouble| trouble.code == Code::Busy))
     }
 }

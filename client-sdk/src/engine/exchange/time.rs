@@ -1,92 +1,86 @@
-//! The server's time: how this phone's clock is corrected by it.
+//! The server's time: it corrects this phone's clock, and the times of edits saved while the clock was known to be wrong.
 
-use gridledger_schema::ids::{RecordId, ServerEpoch};
+use gridledger_schema::ids::ServerEpoch;
 use gridledger_schema::limits;
-use rusqlite::Connection;
 
+use crate::engine::exchange::answer::Exchange;
 use crate::engine::exchange::times::Which;
-use crate::engine::file::settings;
+use crate::engine::file::settings::{ANSWERED, CLOCK_OFFSET, LATEST, TIMES_DOUBTED, TOLD_AT};
 use crate::engine::phone::engine::Engine;
-use crate::engine::phone::write_lock::UNNAMED;
-use crate::engine::records::entries;
-use crate::engine::records::rebuild;
-use crate::engine::records::rows;
+use crate::engine::phone::write_lock::Points;
+use crate::engine::records::entries::ANY_DOUBTED;
+use crate::engine::records::{due, rebuild};
 use crate::error::ClientError;
 
-/// Milliseconds by which a right clock may seem wrong because an answer took its time.
+/// Milliseconds that a right clock may seem wrong by, since an answer takes its time.
 const CLOCK_NOISE_MS: i64 = 2_000;
 
 impl Engine {
-    /// The server's clock, and its generation: another one than the store's voids the answer. Small differences of clocks
-    /// are the network's. Whatever a wrong clock had shown, the phone's or an earlier one of the server's, is put right. A later
-    /// answer has said it better.
-    pub(crate) fn server_time(&mut self, at: i64, epoch: ServerEpoch) -> Result<(), ClientError> {
+    /// Takes the server's time (ms since 1970) and its generation; another generation than the store's voids the answer. An
+    /// error of any clock is put right, also an earlier one of the server's. A later answer has told a better time.
+    pub(crate) fn apply_time(
+        &mut self,
+        exchange: &mut Exchange,
+        at: i64,
+        epoch: ServerEpoch,
+    ) -> Result<(), ClientError> {
         let offset = at - (self.clock)();
         let offset = if offset.abs() < CLOCK_NOISE_MS { 0 } else { offset };
-        self.lease.server = Some(at);
-        self.answer_epoch = Some(epoch);
-        self.of_answer(UNNAMED, |engine, c| {
-            if engine.is_overtaken()? {
+        exchange.heard.server_time = Some(at);
+        exchange.heard.epoch = Some(epoch);
+        self.apply_part(exchange, Points::NONE, |engine, exchange, c| {
+            if engine.is_overtaken(exchange)? {
                 return Ok(());
             }
-            let was_ahead = settings::number(c, "latest")? > at + limits::CLOCK_AHEAD_MS;
-            settings::set_number(c, "clock_offset", offset)?;
-            settings::set_number(c, "told_at", at)?;
-            settings::set_number(c, "latest", at)?;
+            let was_ahead = LATEST.get(c)? > at + limits::CLOCK_AHEAD_MS;
+            CLOCK_OFFSET.set(c, &offset)?;
+            TOLD_AT.set(c, &at)?;
+            LATEST.set(c, &at)?;
             if was_ahead {
-                show_hidden(c, &engine.schema, &engine.me.user)?;
+                // Records that the clock ahead had taken for due are shown again.
+                rebuild::rebuild_each(c, &engine.schema, due::list_hidden(c)?, &engine.me.user)?;
             }
-            engine.note_answered(c)
+            ANSWERED.set(c, &exchange.sent.counter)
         })?;
-        if !self.answer_is_void && std::mem::take(&mut self.times.held_back) {
-            self.correct_doubted(at)?;
-            self.ask_again = true;
+        if !exchange.heard.is_void
+            && exchange.sent.holds_back
+            && !std::mem::replace(&mut exchange.heard.times_corrected, true)
+        {
+            exchange.heard.corrected += self.correct_doubted(exchange.sent.counter, at)?;
+            exchange.heard.ask_again = true;
         }
         Ok(())
     }
 
-    /// Corrects the times of edits saved while this phone knew that its clock was wrong, if it seems right by now. While it is still
-    /// wrong, the server's time comes first.
-    pub(crate) fn settle_times(&mut self) -> Result<(), ClientError> {
-        if !entries::may_doubt(&self.db)? {
-            return Ok(());
+    /// Corrects the times of edits saved while this phone knew that its clock was wrong, if the clock seems right by now; gives
+    /// the number of edits corrected. While the clock is wrong, the server's time comes first. `counter` is the request's.
+    pub(crate) fn settle_times(&mut self, counter: u64) -> Result<u64, ClientError> {
+        if !TIMES_DOUBTED.get(&self.db)? {
+            return Ok(0);
         }
-        match self.settle_doubted() {
+        match self.settle_doubted(counter) {
             // On a full disk the times stay in doubt, and the edits are held back.
-            Err(error) if !error.is_damage() => Ok(()),
+            Err(error) if !error.is_damage() => Ok(0),
             settled => settled,
         }
     }
 
-    fn settle_doubted(&mut self) -> Result<(), ClientError> {
-        let made = self.made()?;
-        if !self.seal.is_dark() && !made.doubted && self.doubts_times()? {
-            self.correct_doubted(made.at)?;
-        }
-        entries::settle_doubt(&self.db)
+    fn settle_doubted(&mut self, counter: u64) -> Result<u64, ClientError> {
+        let made = self.read_clock()?;
+        let corrected = if !self.seal.is_dark() && !made.doubted && self.has_doubted_times()? {
+            self.correct_doubted(counter, made.at)?
+        } else {
+            0
+        };
+        TIMES_DOUBTED.remove_unless(&self.db, ANY_DOUBTED)?;
+        Ok(corrected)
     }
 
-    fn correct_doubted(&mut self, now: i64) -> Result<(), ClientError> {
-        let feeds = [self.former_feeds()?, vec![(self.me.feed, self.me.decided)]].concat();
-        for feed in feeds {
-            self.times.corrected += self.correct_times(feed, Which::Doubted, now)?;
+    fn correct_doubted(&mut self, counter: u64, now: i64) -> Result<u64, ClientError> {
+        let mut corrected = 0;
+        for after in self.list_feeds_to_send()? {
+            corrected += self.correct_times(counter, after, Which::Doubted, now)?;
         }
-        Ok(())
+        Ok(corrected)
     }
-}
-
-/// Records that a clock ahead had taken for due are shown again.
-fn show_hidden(
-    c: &Connection,
-    schema: &gridledger_schema::set::SchemaSet,
-    author: &str,
-) -> Result<(), ClientError> {
-    let mut select = c.prepare_cached("SELECT record FROM due WHERE hides = 1")?;
-    let hidden = select.query_map([], |row| row.get(0).map(RecordId))?;
-    for record in hidden.collect::<Result<Vec<_>, _>>()? {
-        if let Some(row) = rows::row(c, record)? {
-            rebuild::rebuild_stored(c, schema, &row, author)?;
-        }
-    }
-    Ok(())
 }

@@ -1,19 +1,19 @@
-//! The tables of the phone's file. `opening` opens it.
+//! The tables of the phone's file, as the steps that made them; `opening` opens the file.
 
 use rusqlite::Connection;
 
-use crate::engine::file::settings;
+use crate::engine::file::settings::SCRUB;
 use crate::error::ClientError;
 
-/// "gldp": the file is a gridledger phone store.
+/// The mark of a gridledger phone store: "gldp".
 pub(crate) const APPLICATION_ID: i32 = 0x676c_6470;
 
-/// Steps taken so far; each version adds one.
+/// The steps that made the tables. A released step never changes; a version adds steps at the end.
 pub(crate) const STEPS: &[&str] =
     &[FIRST, MOVES, EPOCHS, RIGHTS, READS, SEALED, RESTORED, SUITES, SEEN, CLOCKED, SCOPES, MARKS];
 
-// Rows that hold a document or a view are large: they stay out of WITHOUT ROWID tables, whose pages keep only about a
-// kilobyte of a row before it overflows. A save should touch few pages, each is written and synced.
+// A save should touch few pages, since each is written and synced. Rows with a document or a view are large, so they stay
+// out of WITHOUT ROWID tables: such a page keeps only about a kilobyte of a row before the row overflows.
 const FIRST: &str = "
 CREATE TABLE settings (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE areas (
@@ -38,16 +38,16 @@ CREATE INDEX entries_open ON entries (record, n) WHERE state < 2;
 CREATE INDEX entries_refused ON entries (n) WHERE state = 3;
 ";
 
-/// The territory in time: where an area lies, from when until when. A record that left its area with work on it that the
-/// server has not decided waits here; `leaving` is the log position at which it left.
+/// The territory in time: where an area lies, from when until when. A record that left its area waits here while the
+/// server has not decided all edits in it; `leaving` is the log position at which it left.
 const MOVES: &str = "
 ALTER TABLE areas ADD COLUMN edges TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE records ADD COLUMN leaving INTEGER;
 CREATE INDEX records_leaving ON records (record) WHERE leaving IS NOT NULL;
 ";
 
-/// Own entries that lost what they said, and the facets they had touched; records of which something may be due; and the
-/// short names of records that are gone, which an answer on its way may still use.
+/// `entries.facets`: an entry without content keeps the facets that it had touched. `due`: records of which something may
+/// be due. `gone`: short names of removed records, which an answer on its way may still use.
 const EPOCHS: &str = "
 ALTER TABLE entries ADD COLUMN facets INTEGER;
 CREATE TABLE due (record BLOB PRIMARY KEY, at INTEGER NOT NULL, hides INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -56,8 +56,9 @@ CREATE TABLE gone (
   area INTEGER NOT NULL, created INTEGER NOT NULL, record BLOB NOT NULL, PRIMARY KEY (area, created)) STRICT, WITHOUT ROWID;
 ";
 
-/// Under which facets and scope an area's records were fetched; who created records whose type asks for it; of refused
-/// entries, the last own entry made while they seemed to stand, what was asked and ruled, and what they were saved as again.
+/// `areas`: the facets and the scope that records were fetched under. `creators`: authors of records whose type asks for
+/// them. `entries`, of refused ones: the last own entry made while this one seemed to stand (`stood_until`), the question and
+/// the ruling, and the record that a second save created (`again`).
 const RIGHTS: &str = "
 ALTER TABLE areas ADD COLUMN facets INTEGER;
 ALTER TABLE areas ADD COLUMN scope INTEGER;
@@ -70,13 +71,13 @@ CREATE INDEX entries_again ON entries (again) WHERE again IS NOT NULL;
 CREATE TABLE creators (record BLOB PRIMARY KEY, author TEXT NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
-/// Whole values that were seen and that the server does not know of yet.
+/// The read log: rows that the server does not have yet.
 const READS: &str = "
 CREATE TABLE reads (
   n INTEGER PRIMARY KEY, at INTEGER NOT NULL, record BLOB NOT NULL, fields TEXT NOT NULL, reason TEXT NOT NULL) STRICT;
 ";
 
-/// The columns that keep residents' values sealed, and what is known of a record without opening them.
+/// Columns for sealed values, and columns that tell something of a record without opening them.
 const SEALED: &str = "
 ALTER TABLE documents ADD COLUMN confirmed_clock BLOB;
 ALTER TABLE documents ADD COLUMN overlay_clock BLOB;
@@ -88,8 +89,8 @@ CREATE INDEX records_stale ON records (stale) WHERE stale = 1;
 CREATE INDEX entries_unsealed ON entries (n) WHERE state >= 2 AND sealed = 0;
 ";
 
-/// What a restore of the server needs: receipts, what was confirmed of a former generation, earlier feeds to be sent again;
-/// and which own entries were made on what was confirmed then.
+/// Tables for a restore of the server: receipts, shadows of a former generation, and earlier feeds to send again.
+/// `entries.former` marks an entry that was made on the former generation.
 const RESTORED: &str = "
 CREATE TABLE receipts (
   feed BLOB NOT NULL, n INTEGER NOT NULL, first INTEGER NOT NULL, epoch INTEGER NOT NULL, hash BLOB NOT NULL,
@@ -104,40 +105,40 @@ CREATE TABLE former_feeds (ordinal INTEGER PRIMARY KEY, decided INTEGER NOT NULL
 ALTER TABLE entries ADD COLUMN former INTEGER NOT NULL DEFAULT 0;
 ";
 
-/// The suite of each receipt; 0 for one in the form of protocol 1.
+/// The suite of each receipt; 0 for a receipt in the form of protocol 1.
 const SUITES: &str = "
 ALTER TABLE receipts ADD COLUMN suite INTEGER NOT NULL DEFAULT 0;
 ";
 
-/// The records whose whole values were seen, and when last: they go on counting when the server knows of the reads.
+/// Records whose whole values were seen, and when last. A row goes on counting after the server has the read.
 const SEEN: &str = "
 CREATE TABLE seen_whole (record BLOB PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX seen_whole_at ON seen_whole (at);
 INSERT INTO seen_whole SELECT record, max(at) FROM reads GROUP BY record;
 ";
 
-/// Where the version before held some records of an area, it may have gone on holding what it was not to read any more: those
-/// areas are fetched afresh, as if the scope had changed.
+/// The version before may have kept records of a narrow scope that the user no longer reads. Such areas are fetched afresh,
+/// as if the scope had changed.
 const SCOPES: &str = "UPDATE areas SET scope = -1 WHERE scope < 2;";
 
-/// By what clock own entries were saved: what the phone's clock said, the server's time told last, and whether the clock was
-/// known to be wrong.
+/// The clock that an own entry was saved by: the phone's clock, the server's time as told last, and whether the phone knew
+/// that its clock was wrong.
 const CLOCKED: &str = "
 ALTER TABLE entries ADD COLUMN clock INTEGER;
 ALTER TABLE entries ADD COLUMN told INTEGER;
 ALTER TABLE entries ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
 ";
 
-/// The mark with which the log's end was told: it tells this log from one that was set back and went on. 0: none.
+/// The mark of the log's end. It tells this log from a log that was set back and went on. 0: none.
 const MARKS: &str = "ALTER TABLE areas ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;";
 
-/// Folds the log into the file and empties it, so that nothing of what was deleted stays in it.
+/// Folds the write-ahead log into the file and empties it, so that nothing deleted stays in it.
 pub(crate) fn fold_log(c: &Connection) -> Result<(), ClientError> {
     c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(())
 }
 
-/// Whether every step has been taken.
+/// Whether the file has taken every step.
 pub(crate) fn is_current(connection: &Connection) -> Result<bool, ClientError> {
     let taken: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(taken as usize == STEPS.len())
@@ -166,12 +167,12 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// The store's version: another one after a commit by anybody else.
+/// The store's version. It changes when another connection commits.
 pub(crate) fn version(c: &Connection) -> Result<i64, ClientError> {
     Ok(c.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
 }
 
-/// Writes without waiting for the disk: for what may be forgotten by a power cut.
+/// Writes without waiting for the disk: a power cut may lose what `write` wrote.
 pub(crate) fn lightly<T>(
     c: &Connection,
     write: impl FnOnce(&Connection) -> Result<T, ClientError>,
@@ -182,19 +183,16 @@ pub(crate) fn lightly<T>(
     written
 }
 
-/// Set while the log of writes holds what was overwritten.
-pub(crate) const SCRUB: &str = "scrub";
-
-/// Cuts the log of writes, if what was overwritten is still in it.
-pub(crate) fn scrub(c: &Connection) -> Result<(), ClientError> {
-    if settings::number(c, SCRUB)? == 0 {
+/// Empties the write-ahead log if it still holds what was overwritten.
+pub(crate) fn scrub_log(c: &Connection) -> Result<(), ClientError> {
+    if !SCRUB.get(c)? {
         return Ok(());
     }
-    settings::set_number(c, SCRUB, 0)?;
+    SCRUB.set(c, &false)?;
     let blocked = c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
     if blocked {
         // Another process reads; the next sync tries again.
-        settings::set_number(c, SCRUB, 1)?;
+        SCRUB.set(c, &true)?;
     }
     Ok(())
 }
@@ -204,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_of_before_restores_is_taken_on_with_what_it_holds() {
+    fn a_store_that_predates_restores_migrates_and_keeps_its_entries() {
         let mut c = Connection::open_in_memory().expect("a database");
         for sql in &STEPS[..6] {
             c.execute_batch(sql).expect("a step");

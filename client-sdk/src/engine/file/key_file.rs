@@ -1,10 +1,10 @@
-//! What opens a phone's file: a key the platform keeps for the app, or a passphrase.
+//! The lock that opens a phone's file: a key the platform keeps for the app, or a passphrase.
 //!
-//! The file is encrypted under a random file key. The lock wraps that key; the wrapped key stands beside the store in
-//! `STORE.key`, 123 bytes: version, number of the suite, kind of lock, 16 bytes of salt, Argon2's memory (KiB), passes and lanes (three
-//! big-endian u32; 0 for a host key), 12 bytes of nonce, 48 of ChaCha20-Poly1305, and the SHA-256 of all before it. That
-//! hash tells a damaged file from a wrong lock: where it holds and the key does not open, the lock is another. Version 1 has no
-//! suite: it is of the first.
+//! The file is encrypted under a random file key. The lock wraps that key, and the wrapped key stands beside the store in
+//! `STORE.key`. Its 123 bytes are: version, number of the suite, kind of lock, 16 bytes of salt, Argon2's memory (KiB), passes
+//! and lanes (three big-endian u32; 0 for a host key), 12 bytes of nonce, 48 of ChaCha20-Poly1305, and the SHA-256 of all
+//! before it. The hash tells a damaged file from a wrong lock: if the hash holds and the key does not open, the lock is
+//! wrong. A file of version 1 has no suite and belongs to the first.
 
 use std::fmt;
 use std::fs::File;
@@ -23,19 +23,19 @@ use zeroize::Zeroizing;
 use crate::error::{ClientError, KeyFileFault};
 use crate::faults;
 
-/// The key a store's file is encrypted under.
+/// The key that a store's file is encrypted under.
 pub(crate) type FileKey = Zeroizing<[u8; 32]>;
 
-/// What opens a phone's file.
+/// The lock of a phone's file.
 #[derive(Clone)]
 pub enum Lock {
     /// A key that the platform keeps for the app (Android Keystore, iOS Keychain): 32 random bytes.
     HostKey(Zeroizing<[u8; 32]>),
-    /// What the user types; at least [`PASSPHRASE_CHARS`] characters.
+    /// A passphrase that the user types, of at least [`PASSPHRASE_CHARS`] characters.
     Passphrase(Zeroizing<String>),
 }
 
-/// Characters a passphrase has at least.
+/// The fewest characters that a passphrase may have.
 pub const PASSPHRASE_CHARS: usize = 8;
 
 const VERSION: u8 = 2;
@@ -49,48 +49,48 @@ const NONCE: usize = 12;
 const WRAPPED: usize = 48;
 const LENGTH: usize = HEAD + NONCE + WRAPPED + 32;
 
-/// RFC 9106's second choice, for machines with little memory: 64 MiB, three passes, four lanes.
+/// Argon2's memory (KiB), passes and lanes: RFC 9106's second choice, for machines with little memory.
 const COSTS: [u32; 3] = [64 << 10, 3, 4];
-/// What a key file may ask for at most: 1 GiB, 64 passes, 64 lanes.
+/// The most that a key file may ask for: 1 GiB, 64 passes, 64 lanes.
 const MOST: [u32; 3] = [1 << 20, 64, 64];
 
 /// Why a key file did not give its key.
 #[derive(Debug)]
 pub(crate) enum KeyFault {
-    /// The bytes are not what was written.
+    /// The bytes are not the bytes that were written.
     Damaged,
-    /// Another lock was used.
+    /// Another lock wrapped the key.
     Wrong,
-    /// A later version wrote it, or one that runs another suite.
+    /// A later version wrote the file, or a version that runs another suite.
     Newer(u8),
 }
 
 impl Lock {
-    /// A lock of a key the host app supplies.
+    /// Makes a lock of a key that the app supplies.
     pub fn host_key(key: [u8; 32]) -> Self {
         Self::HostKey(Zeroizing::new(key))
     }
 
-    /// A lock of a passphrase.
+    /// Makes a lock of a passphrase.
     pub fn passphrase(text: impl Into<String>) -> Self {
         Self::Passphrase(Zeroizing::new(text.into()))
     }
 
-    /// The file key of the store at `path`, for tools that look into a file with SQLCipher itself. Everything but
-    /// residents' values can be read with it.
+    /// Opens the file key (32 bytes) of the store at `path`, for tools that read a file with SQLCipher itself. The key reads
+    /// everything but residents' values.
     pub fn file_key(&self, path: &Path) -> Result<Zeroizing<[u8; 32]>, ClientError> {
-        let bytes = read(path)?.ok_or_else(|| ClientError::key_file(path, KeyFileFault::Missing))?;
+        let bytes = read(path)?.ok_or_else(|| ClientError::of_key_file(path, KeyFileFault::Missing))?;
         self.unwrap(&bytes).map_err(|fault| match fault {
             KeyFault::Wrong => ClientError::WrongKey,
             KeyFault::Newer(version) => newer(version),
-            KeyFault::Damaged => ClientError::key_file(path, KeyFileFault::Damaged),
+            KeyFault::Damaged => ClientError::of_key_file(path, KeyFileFault::Damaged),
         })
     }
 
-    /// Wraps a file key: the bytes of a key file.
+    /// Wraps a file key; gives the bytes of a key file.
     pub(crate) fn wrap(&self, key: &FileKey) -> Result<Vec<u8>, ClientError> {
         let mut random = [0; 16 + NONCE];
-        fill(&mut random)?;
+        fill_random(&mut random)?;
         let (salt, nonce) = random.split_at(16);
         let (kind, costs) = match self {
             Self::HostKey(_) => (HOST_KEY, [0; 3]),
@@ -113,7 +113,7 @@ impl Lock {
         Ok(out)
     }
 
-    /// The file key that a key file's bytes hold.
+    /// Opens the file key that a key file's bytes hold.
     pub(crate) fn unwrap(&self, bytes: &[u8]) -> Result<FileKey, KeyFault> {
         let (body, check) = bytes.split_last_chunk::<32>().ok_or(KeyFault::Damaged)?;
         if Sha256::digest(body)[..] != check[..] {
@@ -154,7 +154,7 @@ impl Lock {
         Ok(Zeroizing::new(key))
     }
 
-    /// The cipher that wraps; `None` for costs Argon2 does not take.
+    /// Makes the cipher that wraps; `None` for costs that Argon2 does not take.
     fn cipher(&self, salt: &[u8], [memory_kib, passes, lanes]: [u32; 3]) -> Option<ChaCha20Poly1305> {
         let mut wrapping = Zeroizing::new([0; 32]);
         match self {
@@ -186,40 +186,40 @@ fn nonce_of(bytes: &[u8]) -> Nonce {
 }
 
 fn no_memory() -> ClientError {
-    ClientError::NotAStore("the passphrase cannot be worked out on this device".into())
+    ClientError::NotAStore("this device has too little memory for the passphrase".into())
 }
 
 pub(crate) fn newer(version: u8) -> ClientError {
     ClientError::NotAStore(format!("the key file was written by a newer version ({version})"))
 }
 
-/// A new random key.
-pub(crate) fn new_key() -> Result<Zeroizing<[u8; 32]>, ClientError> {
+/// Makes a random key.
+pub(crate) fn make_key() -> Result<Zeroizing<[u8; 32]>, ClientError> {
     let mut key = Zeroizing::new([0; 32]);
-    fill(&mut key[..])?;
+    fill_random(&mut key[..])?;
     Ok(key)
 }
 
-/// Random bytes.
-pub(crate) fn fill(bytes: &mut [u8]) -> Result<(), ClientError> {
+/// Fills `bytes` with random ones.
+pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<(), ClientError> {
     getrandom::fill(bytes).map_err(|e| ClientError::NotAStore(format!("no random numbers: {e}")))
 }
 
 impl ClientError {
-    /// Something is wrong with the key file of the store at `store`.
-    pub(crate) fn key_file(store: &Path, fault: KeyFileFault) -> Self {
-        let file = beside(store).display().to_string();
+    /// The key file of a store has a fault.
+    pub(crate) fn of_key_file(store: &Path, fault: KeyFileFault) -> Self {
+        let file = key_file_path(store).display().to_string();
         Self::KeyFile { fault, file }
     }
 }
 
-/// The key file of a store.
-pub(crate) fn beside(store: &Path) -> PathBuf {
-    named(store, ".key")
+/// The path of a store's key file.
+pub(crate) fn key_file_path(store: &Path) -> PathBuf {
+    path_with(store, ".key")
 }
 
-/// The store's path with something after it.
-pub(crate) fn named(store: &Path, suffix: &str) -> PathBuf {
+/// The store's path with a suffix.
+pub(crate) fn path_with(store: &Path, suffix: &str) -> PathBuf {
     let mut name = store.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -227,22 +227,22 @@ pub(crate) fn named(store: &Path, suffix: &str) -> PathBuf {
 
 /// The bytes of a store's key file, if there is one.
 pub(crate) fn read(store: &Path) -> Result<Option<Vec<u8>>, ClientError> {
-    match std::fs::read(beside(store)) {
+    match std::fs::read(key_file_path(store)) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ClientError::of_file(&error)),
     }
 }
 
-/// Writes a store's key file in one step: whoever looks finds the old one or the new one, also after a power cut.
+/// Writes a store's key file in one step. A reader finds the old file or the new one, also after a power cut.
 pub(crate) fn write(store: &Path, bytes: &[u8]) -> Result<(), ClientError> {
-    let new = named(store, ".key.new");
+    let new = path_with(store, ".key.new");
     let work = || {
         let mut file = private(&new)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         faults::reach("phone.before_key_file");
-        std::fs::rename(&new, beside(store))?;
+        std::fs::rename(&new, key_file_path(store))?;
         sync_folder(store)
     };
     work().map_err(|error| ClientError::of_file(&error))?;
@@ -250,7 +250,7 @@ pub(crate) fn write(store: &Path, bytes: &[u8]) -> Result<(), ClientError> {
     Ok(())
 }
 
-/// A new file that its owner alone reads.
+/// Makes a file that only its owner can read.
 fn private(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.create(true).truncate(true).write(true);
@@ -262,7 +262,7 @@ fn private(path: &Path) -> std::io::Result<File> {
 /// Makes a renaming in the store's folder durable.
 pub(crate) fn sync_folder(store: &Path) -> std::io::Result<()> {
     let folder = store.parent().filter(|folder| !folder.as_os_str().is_empty());
-    // Not every system lets a folder be opened; then its own journal has to do.
+    // Some systems do not open folders; there the file system's journal has to do.
     match File::open(folder.unwrap_or_else(|| Path::new("."))) {
         Ok(folder) => folder.sync_all(),
         Err(_) => Ok(()),
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_lock_that_wrapped_unwraps_and_no_other_does() {
-        let key = new_key().unwrap();
+        let key = make_key().unwrap();
         let locks = [
             Lock::host_key([7; 32]),
             Lock::host_key([8; 32]),
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn damage_is_never_taken_for_a_wrong_key() {
         let lock = Lock::host_key([7; 32]);
-        let whole = lock.wrap(&new_key().unwrap()).unwrap();
+        let whole = lock.wrap(&make_key().unwrap()).unwrap();
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x10;
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_key_file_without_a_suite_is_read_and_one_of_another_suite_is_not() {
         // The head is authenticated: a file of version 1 is wrapped as that version did.
-        let (lock, key) = (Lock::host_key([7; 32]), new_key().unwrap());
+        let (lock, key) = (Lock::host_key([7; 32]), make_key().unwrap());
         let mut old = vec![WITHOUT_SUITE, HOST_KEY];
         old.extend([9; 16]);
         old.extend([0; 12]);
@@ -336,10 +336,10 @@ mod tests {
     }
 
     #[test]
-    fn a_passphrase_has_a_length_and_nothing_tells_it() {
+    fn a_passphrase_has_a_least_length_and_is_never_printed() {
         let lock = Lock::passphrase("七个字不够长呀");
         assert_eq!(format!("{lock:?}"), "Passphrase(***)");
-        let error = lock.wrap(&new_key().unwrap()).unwrap_err();
+        let error = lock.wrap(&make_key().unwrap()).unwrap_err();
         assert_eq!(error.code(), Some(Code::ValueInvalid));
     }
 }

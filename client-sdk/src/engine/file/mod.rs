@@ -1,4 +1,4 @@
-//! The encrypted file: its key, its tables and settings, and the seal on residents' values. This room knows no engine.
+//! The encrypted file: its key, its tables and settings, and the seal on residents' values. No file here knows the engine.
 
 pub(crate) mod database;
 pub(crate) mod key_file;

@@ -1,8 +1,7 @@
-//! The one way to open the phone's file: to be written to where that can be, else to be read. `key_file` says which key
-//! opens it.
+//! The one way to open the phone's file: for writing if possible, else for reading. `key_file` gives the key.
 //!
-//! Only a file that is proven damaged is set aside: the key opens some of its pages and not others, or it is shorter than
-//! a page. Whatever is missing or cannot be read now may come back, so nothing is touched then.
+//! The phone sets a file aside only if the damage is proven: the key opens some of its pages and not others, or the file is
+//! shorter than a page. A file that is missing or cannot be read now may come back, so then nothing is touched.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -13,20 +12,20 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use zeroize::Zeroizing;
 
 use crate::engine::file::database;
-use crate::engine::file::key_file::{self, FileKey, KeyFault, Lock};
+use crate::engine::file::key_file::{self, FileKey, KeyFault, Lock, path_with};
 use crate::error::{ClientError, KeyFileFault};
 use crate::faults;
 
-/// Bytes of a page: a file of less is none.
+/// Bytes of a page. A shorter file is damaged.
 const PAGE: u64 = 4096;
 
-/// The first bytes of a file that is not encrypted.
+/// The first bytes of a SQLite file that is not encrypted.
 const PLAIN: &[u8] = b"SQLite format 3\0";
 
-/// The files of a store.
+/// The suffixes of a store's files.
 const PARTS: [&str; 4] = ["", "-wal", "-shm", ".key"];
 
-/// Pages that are copied into memory at a time: all there are.
+/// Pages that a copy into memory takes at a time: all of them.
 const ALL_PAGES: std::ffi::c_int = i32::MAX;
 
 /// How a store's file is opened.
@@ -34,23 +33,23 @@ const ALL_PAGES: std::ffi::c_int = i32::MAX;
 enum Way {
     /// Shared with other processes, through a `-shm` file.
     Shared,
-    /// Alone, with the log's index in memory: it takes no room on the disk.
+    /// Alone, with the log's index in memory, so that it takes no room on the disk.
     Alone,
-    /// For reading, where nothing can be written.
+    /// For reading, in a folder that cannot be written to.
     Reading,
-    /// For reading, where the file has no log and nobody writes to it.
+    /// For reading a file that has no log and that nobody writes to.
     Frozen,
 }
 
-/// The ways that only read, in the order they are tried. On a full disk the first of them still writes when there is
-/// room again.
+/// The ways to try if the file cannot be opened for writing, in order. On a full disk the first of them can write once
+/// there is room again.
 const FOR_READING: [Way; 3] = [Way::Alone, Way::Reading, Way::Frozen];
 
-/// Why a file did not open.
+/// The reason why a file did not open.
 enum Fault {
-    /// It is damaged.
+    /// The file is damaged.
     Damage,
-    /// Anything else.
+    /// Any other error.
     Other(ClientError),
 }
 
@@ -63,8 +62,8 @@ impl<E: Into<ClientError>> From<E> for Fault {
     }
 }
 
-/// Opens the file with its lock, making it if it is not there. A damaged one is set aside and reported, never deleted;
-/// a lock that does not fit, and a file that is missing, change nothing.
+/// Opens the file with its lock, and makes the file if there is none. A damaged file is set aside and reported, never
+/// deleted. A lock that does not fit and a missing file change nothing.
 pub(crate) fn open(path: &Path, lock: &Lock) -> Result<(Connection, FileKey), ClientError> {
     open_checked(path, lock).map_err(|fault| match fault {
         Fault::Damage => match set_aside(path) {
@@ -75,17 +74,21 @@ pub(crate) fn open(path: &Path, lock: &Lock) -> Result<(Connection, FileKey), Cl
     })
 }
 
-/// Gives the files of a store other names, all with the same ending; the name of the first. The next opening makes a new
+/// Renames a store's files, all with the same ending, and gives the new path of the first. The next opening makes a new
 /// store.
+///
+/// # Errors
+///
+/// The file system's, if a file cannot be renamed.
 pub fn set_aside(path: &Path) -> Result<String, ClientError> {
     let free = (1..u32::MAX)
-        .map(|i| key_file::named(path, &format!(".damaged-{i}")))
-        .find(|name| PARTS.iter().all(|part| !key_file::named(name, part).exists()));
+        .map(|i| path_with(path, &format!(".damaged-{i}")))
+        .find(|name| PARTS.iter().all(|part| !path_with(name, part).exists()));
     let aside = free.expect("BUG: some name is free");
     for part in PARTS {
-        let from = key_file::named(path, part);
+        let from = path_with(path, part);
         if from.exists() {
-            std::fs::rename(&from, key_file::named(&aside, part)).map_err(|e| ClientError::of_file(&e))?;
+            std::fs::rename(&from, path_with(&aside, part)).map_err(|e| ClientError::of_file(&e))?;
         }
     }
     Ok(aside.display().to_string())
@@ -100,43 +103,43 @@ fn open_checked(path: &Path, lock: &Lock) -> Result<(Connection, FileKey), Fault
     let key = match (length, key_file::read(path)?) {
         (_, Some(wrapped)) => unwrap(path, lock, &wrapped)?,
         (Some(_), None) if is_plain(path)? => {
-            let what = "the file is not encrypted: it is no store of this version";
+            let what = "the file is not encrypted, so it is no store of this version";
             return Err(ClientError::NotAStore(what.into()).into());
         }
-        (Some(_), None) => return Err(ClientError::key_file(path, KeyFileFault::Missing).into()),
-        (None, None) if has_log(path) => return Err(lost(path).into()),
+        (Some(_), None) => return Err(ClientError::of_key_file(path, KeyFileFault::Missing).into()),
+        (None, None) if has_log(path) => return Err(missing_file(path).into()),
         (None, None) => {
-            let key = key_file::new_key()?;
+            let key = key_file::make_key()?;
             key_file::write(path, &lock.wrap(&key)?)?;
             key
         }
     };
     match length {
         Some(length) if length < PAGE => return Err(Fault::Damage),
-        None if has_log(path) => return Err(lost(path).into()),
+        None if has_log(path) => return Err(missing_file(path).into()),
         None => make(path, &key)?,
         Some(_) => {}
     }
     match open_file(path, &key) {
         Err(error) if error.is_damage() && !opens_a_page(path, &key)? => {
-            Err(ClientError::key_file(path, KeyFileFault::Misfit).into())
+            Err(ClientError::of_key_file(path, KeyFileFault::Misfit).into())
         }
         opened => Ok((opened?, key)),
     }
 }
 
-/// Whether the store has a log that was not folded into its file.
+/// Whether the store has a log that is not folded into its file yet.
 fn has_log(path: &Path) -> bool {
-    std::fs::metadata(key_file::named(path, "-wal")).is_ok_and(|log| log.len() > 0)
+    std::fs::metadata(path_with(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
-fn lost(path: &Path) -> ClientError {
+fn missing_file(path: &Path) -> ClientError {
     ClientError::LostFile { file: path.display().to_string() }
 }
 
 fn unwrap(path: &Path, lock: &Lock, wrapped: &[u8]) -> Result<FileKey, ClientError> {
     lock.unwrap(wrapped).map_err(|fault| match fault {
-        KeyFault::Damaged => ClientError::key_file(path, KeyFileFault::Damaged),
+        KeyFault::Damaged => ClientError::of_key_file(path, KeyFileFault::Damaged),
         KeyFault::Wrong => ClientError::WrongKey,
         KeyFault::Newer(version) => key_file::newer(version),
     })
@@ -149,11 +152,11 @@ fn is_plain(path: &Path) -> Result<bool, ClientError> {
     Ok(head == PLAIN)
 }
 
-/// Makes a store under another name and puts it in place whole: a file that is there and short is a damaged one.
+/// Makes a store under another name and then renames it. A short file in place is therefore a damaged one.
 fn make(path: &Path, key: &FileKey) -> Result<(), ClientError> {
-    let new = key_file::named(path, ".new");
+    let new = path_with(path, ".new");
     for part in ["", "-journal"] {
-        match std::fs::remove_file(key_file::named(&new, part)) {
+        match std::fs::remove_file(path_with(&new, part)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(ClientError::of_file(&error)),
             _ => {}
         }
@@ -166,7 +169,7 @@ fn make(path: &Path, key: &FileKey) -> Result<(), ClientError> {
     placed.map_err(|e| ClientError::of_file(&e))
 }
 
-/// Opens the file. Where it cannot be written to, it is opened to be read.
+/// Opens the file for writing; if nothing can be written, for reading.
 fn open_file(path: &Path, key: &FileKey) -> Result<Connection, ClientError> {
     let shared = to_write(path, key);
     let error = match shared {
@@ -174,7 +177,7 @@ fn open_file(path: &Path, key: &FileKey) -> Result<Connection, ClientError> {
         shared => return shared,
     };
     for way in FOR_READING {
-        // Where a log waits to be folded in, the file without it is not the store.
+        // A file whose log is not folded in yet is not the whole store.
         if way == Way::Frozen && has_log(path) {
             continue;
         }
@@ -182,7 +185,7 @@ fn open_file(path: &Path, key: &FileKey) -> Result<Connection, ClientError> {
             return Ok(connection);
         }
     }
-    Err(told(path, error))
+    Err(explain_write_error(path, error))
 }
 
 fn to_write(path: &Path, key: &FileKey) -> Result<Connection, ClientError> {
@@ -193,21 +196,20 @@ fn to_write(path: &Path, key: &FileKey) -> Result<Connection, ClientError> {
     Ok(connection)
 }
 
-/// A store of an older version is taken on in memory, since its file cannot be: on a full disk, where the file itself could
-/// be written to.
+/// Opens the file for reading. A store of an older version is migrated in memory, since its file has no room to grow.
 fn to_read(path: &Path, key: &FileKey, way: Way) -> Result<Connection, ClientError> {
     let mut connection = with_key(path, key, way)?;
     match way {
         _ if database::is_current(&connection)? => {}
         Way::Shared | Way::Alone => connection = in_memory(&connection)?,
-        // A database attached to a connection that only reads cannot be written to either.
+        // The copy is made through a database that is attached. A connection that only reads cannot fill one.
         Way::Reading | Way::Frozen => return Err(ClientError::ReadOnly),
     }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 
-/// A copy of a store in memory, with the steps since its version taken. Nothing can be written to it.
+/// Copies a store into memory and takes the steps since its version. The copy cannot be written to.
 fn in_memory(file: &Connection) -> Result<Connection, ClientError> {
     let mark = |name| file.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (version, application) = (mark("user_version")?, mark("application_id")?);
@@ -223,13 +225,13 @@ fn in_memory(file: &Connection) -> Result<Connection, ClientError> {
     Ok(memory)
 }
 
-/// A connection under a key. That the key fits shows at the first read.
+/// Opens a connection under a key. The first read shows whether the key fits.
 fn with_key(path: &Path, key: &FileKey, way: Way) -> Result<Connection, ClientError> {
     let connection = keyed(path, key, way)?;
     if way == Way::Alone {
         connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE;")?;
     }
-    // `secure_delete`: what is sealed or deleted leaves no copy in the pages it was in.
+    // `secure_delete`: a value that is sealed or deleted leaves no copy in its page.
     connection.execute_batch(
         "PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA secure_delete = ON;
          PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;
@@ -238,7 +240,7 @@ fn with_key(path: &Path, key: &FileKey, way: Way) -> Result<Connection, ClientEr
     Ok(connection)
 }
 
-/// A connection that has the key and has read nothing.
+/// Opens a connection that has the key and has read nothing.
 fn keyed(path: &Path, key: &FileKey, way: Way) -> Result<Connection, ClientError> {
     let connection = match way {
         Way::Shared | Way::Alone => Connection::open(path)?,
@@ -248,48 +250,48 @@ fn keyed(path: &Path, key: &FileKey, way: Way) -> Result<Connection, ClientError
             Connection::open_with_flags(frozen(path), flags)?
         }
     };
-    // A raw key: no derivation, it is random already. SQLCipher would write what it finds wrong to standard error.
+    // A raw key is random already and needs no derivation. SQLCipher would log to standard error.
     let mut sql = Zeroizing::new(String::with_capacity(192));
     sql.push_str("PRAGMA cipher_log_level = NONE; PRAGMA key = \"x'");
     for byte in key.iter() {
         let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).expect("BUG: a nibble");
         sql.extend([digit(byte >> 4), digit(byte & 15)]);
     }
-    // Each page written carries an authentication code; phones compute this one in hardware.
+    // Each page carries an authentication code. Phones compute this one in hardware.
     sql.push_str("'\"; PRAGMA cipher_hmac_algorithm = HMAC_SHA256;");
     connection.execute_batch(&sql)?;
     Ok(connection)
 }
 
-/// The address of a file that nobody writes to.
+/// The URI of a file that nobody writes to.
 fn frozen(path: &Path) -> PathBuf {
     let text = path.display().to_string();
     let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     PathBuf::from(format!("file:{escaped}?immutable=1"))
 }
 
-/// Whether the key opens any page of the file: the key is this file's then.
+/// Whether the key opens any page of the file. If it does, it is the file's key.
 fn opens_a_page(path: &Path, key: &FileKey) -> Result<bool, ClientError> {
     let length = std::fs::metadata(path).map_err(|e| ClientError::of_file(&e))?.len();
     let connection = keyed(path, key, Way::Frozen)?;
     let mut check = connection.prepare("PRAGMA cipher_integrity_check")?;
-    let said = check.query_map([], |row| row.get::<_, String>(0))?;
-    let said: Vec<String> = said.collect::<Result<_, _>>()?;
-    let closed = said.iter().filter(|line| line.starts_with("HMAC")).count();
+    let report = check.query_map([], |row| row.get::<_, String>(0))?;
+    let report: Vec<String> = report.collect::<Result<_, _>>()?;
+    let closed = report.iter().filter(|line| line.starts_with("HMAC")).count();
     Ok((closed as u64) < length / PAGE)
 }
 
-/// An error of writing told apart: the disk is full, nothing can be written there, or the error itself. The database does
-/// not always say it, so this asks the file system, with a file of one page.
-pub(crate) fn told(path: &Path, error: ClientError) -> ClientError {
+/// Turns an error of writing into `Full` or `ReadOnly` if that is the cause. SQLite does not always say so; a file of one
+/// page shows what the file system says.
+pub(crate) fn explain_write_error(path: &Path, error: ClientError) -> ClientError {
     if !error.may_be_of_writing() || matches!(error, ClientError::Full) {
         return error;
     }
-    let probe = key_file::named(path, ".probe");
+    let probe = path_with(path, ".probe");
     let written = std::fs::write(&probe, [0; PAGE as usize]);
     let _ = std::fs::remove_file(&probe);
-    match written.map_err(|said| ClientError::of_file(&said)) {
-        Err(said @ (ClientError::Full | ClientError::ReadOnly)) => said,
+    match written.map_err(|cause| ClientError::of_file(&cause)) {
+        Err(cause @ (ClientError::Full | ClientError::ReadOnly)) => cause,
         _ => error,
     }
 }
@@ -299,10 +301,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_of_a_released_version_is_read_in_memory_and_stays_as_it_is() {
+    fn a_released_version_is_read_in_memory_and_its_file_stays_as_it_is() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("phone.db");
-        let key = key_file::new_key().expect("a key");
+        let key = key_file::make_key().expect("a key");
         let old = with_key(&path, &key, Way::Shared).expect("a file");
         for sql in &database::STEPS[..6] {
             old.execute_batch(sql).expect("a step");

@@ -1,64 +1,55 @@
-//! The clocks of a phone: the wall clock, and the time its lease is counted by.
+//! The clocks of a phone: the wall clock, and the time that its lease is counted by.
 
-use gridledger_core::calendar::DAY_MS;
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// The wall clock, ms since 1970; a parameter, so that a test or a replay can say what time it is.
+use gridledger_core::calendar::DAY_MS;
+
+/// A wall clock: gives ms since 1970. It is a parameter, so that a test or a replay can set the time.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// What the clock has moved between two looks counts as time that has passed, up to this: more may be a clock set right.
+/// Between two checks the clock's movement counts as time that has passed, up to this. A larger one may be a clock set right.
 const PASSING_MS: i64 = DAY_MS;
 
-/// What time it is for the lease. It never goes back, whatever the phone's clock does; only a new lease sets it.
+/// The time that the lease is counted by. It never goes back, whatever the phone's clock does; only a new lease sets it.
 pub(crate) struct LeaseTime {
     pub(crate) clock: Clock,
     /// The time known, ms since 1970.
     pub(crate) time: Cell<i64>,
-    /// What the phone's clock said then.
+    /// The phone's clock at that time.
     pub(crate) seen: Cell<i64>,
-    /// The time as written down.
+    /// The time as written down last.
     pub(crate) kept: Cell<i64>,
+    /// When the lease in force ends.
     pub(crate) until: Cell<i64>,
-    /// From when the lease in force counts.
+    /// When the lease in force began.
     pub(crate) from: Cell<i64>,
-    /// The store's version, as of the last look at the lease.
+    /// The version of the file at the last check of the lease.
     pub(crate) version: Cell<i64>,
-    /// The server's time as this answer said it.
-    pub(crate) server: Option<i64>,
-    /// The answer's lease does not open this store.
-    pub(crate) misfit: bool,
 }
 
 impl LeaseTime {
+    /// Begins at 1970; the file says how late it is.
     pub(crate) fn new(clock: Clock) -> Self {
         let cell = || Cell::new(0);
-        Self {
-            clock,
-            time: cell(),
-            seen: cell(),
-            kept: cell(),
-            until: cell(),
-            from: cell(),
-            version: cell(),
-            server: None,
-            misfit: false,
-        }
+        Self { clock, time: cell(), seen: cell(), kept: cell(), until: cell(), from: cell(), version: cell() }
     }
 
-    /// Goes on with the clock: to what it says, corrected by the server's where that is less, and at least by as much as
-    /// it has moved.
-    pub(crate) fn go_on(&self, offset_ms: i64) {
+    /// Advances to the time of the clock, or to the corrected one if that is earlier, and at least by as much as the clock has
+    /// moved.
+    pub(crate) fn advance(&self, offset_ms: i64) {
         let clock = (self.clock)();
-        let says = clock.min(clock.saturating_add(offset_ms));
+        let corrected = clock.min(clock.saturating_add(offset_ms));
         let passed = clock.saturating_sub(self.seen.replace(clock)).clamp(0, PASSING_MS);
-        self.time.set(says.max(self.time.get().saturating_add(passed)));
+        self.time.set(corrected.max(self.time.get().saturating_add(passed)));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+use gridledger_core::calendar::DAY_MS;
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;
@@ -75,18 +66,18 @@ mod tests {
         let (clock, time) = time();
         let at = |ms: i64, offset| {
             clock.store(ms, Ordering::Relaxed);
-            time.go_on(offset);
+            time.advance(offset);
             time.time.get()
         };
         let t = 1_000 * DAY_MS;
         assert_eq!(at(t, 0), t);
         assert_eq!(at(t - 30 * DAY_MS, 0), t);
-        // Each hour after that counts, and no jump counts for more than a day.
+        // Each hour after that counts; a jump counts for a day at most.
         assert_eq!(at(t - 30 * DAY_MS + 3_600_000, 0), t + 3_600_000);
         assert_eq!(at(t - 20 * DAY_MS, 0), t + 3_600_000 + DAY_MS);
-        // Set right again, it is what it is.
+        // A clock that is right again is believed.
         assert_eq!(at(t + 3 * DAY_MS, 0), t + 3 * DAY_MS);
-        // Set back each evening and left alone till the next: each day counts.
+        // A clock set back each evening still counts each day.
         for day in 4..10 {
             assert_eq!(at(t + 2 * DAY_MS, 0), t + (day - 1) * DAY_MS);
             assert_eq!(at(t + 3 * DAY_MS, 0), t + day * DAY_MS);
@@ -98,18 +89,18 @@ mod tests {
         let (clock, time) = time();
         let at = |ms: i64, offset| {
             clock.store(ms, Ordering::Relaxed);
-            time.go_on(offset);
+            time.advance(offset);
             time.time.get()
         };
         let t = 20_000 * DAY_MS;
         time.time.set(t);
         time.seen.set(0);
-        // An empty battery: 1970, and the server said by how much it is off.
+        // After an empty battery the clock says 1970, and the server has told by how much it is off.
         assert_eq!(at(1_000, t), t + 1_000);
-        // The network set it right before the next sync did.
+        // The network sets the clock right before the next sync does.
         assert_eq!(at(t + 5_000, t), t + 1_000 + DAY_MS);
         time.time.set(t);
-        // Ahead of the server: the server's time counts.
+        // If the clock is ahead of the server, the server's time counts.
         time.seen.set(t + DAY_MS);
         assert_eq!(at(t + DAY_MS + 6_000, -DAY_MS), t + 6_000);
     }

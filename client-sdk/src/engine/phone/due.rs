@@ -1,4 +1,4 @@
-//! Views without what is due: it is hidden before anything is read.
+//! Views without what is due, which is hidden before anything is read. Hiding erases nothing.
 
 use gridledger_core::epoch::{Erasure, Place, begin};
 use gridledger_core::retention;
@@ -6,58 +6,47 @@ use gridledger_schema::ids::RecordId;
 use rusqlite::{Transaction, TransactionBehavior};
 
 use crate::engine::phone::engine::Engine;
-use crate::engine::records::documents;
-use crate::engine::records::due::set_due;
-use crate::engine::records::entries;
-use crate::engine::records::rows;
-use crate::engine::records::views;
+use crate::engine::records::due::{self, Due};
+use crate::engine::records::{documents, entries, rows, views};
 use crate::error::ClientError;
 
-/// Records looked at in one go.
+/// Records handled in one transaction.
 const BATCH: i64 = 200;
 
 impl Engine {
-    /// Takes from the views what is due by now; nothing is erased by it. Called before anything is read.
+    /// Takes out of the views what is due by now. Every call that reads views begins with this.
     pub(crate) fn hide_due(&self) -> Result<(), ClientError> {
         if !self.db.is_autocommit() {
-            return Ok(()); // Whoever writes looks at whole documents.
+            return Ok(()); // A save is in progress, and it reads whole documents.
         }
         let now = self.now()?;
         loop {
-            let mut select = self
-                .db
-                // In the dark a resident's values are not shown in any case.
-                .prepare_cached(
-                    "SELECT d.record FROM due d LEFT JOIN records r ON r.record = d.record
-                     WHERE d.at <= ?1 AND NOT is_blind(r.type) ORDER BY d.at LIMIT ?2",
-                )?;
-            let rows = select.query_map((now, BATCH), |row| Ok(RecordId(row.get(0)?)))?;
-            let due = rows.collect::<Result<Vec<_>, _>>()?;
-            if due.is_empty() {
+            let records = due::list(&self.db, now, BATCH)?;
+            if records.is_empty() {
                 return Ok(());
             }
-            // If the clock turns out to have been ahead, it is shown again.
+            // If the clock turns out to have been ahead, the server's time shows the records again.
             self.note_latest()?;
             let tx = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-            for record in due {
-                self.hide_due_of(record, now)?;
+            for record in records {
+                self.hide_due_in(record, now)?;
             }
             tx.commit().map_err(ClientError::of_store)?;
         }
     }
 
-    fn hide_due_of(&self, record: RecordId, now: i64) -> Result<(), ClientError> {
-        let row = rows::row(&self.db, record)?;
+    fn hide_due_in(&self, record: RecordId, now: i64) -> Result<(), ClientError> {
+        let row = rows::find(&self.db, record)?;
         let record_type = row.as_ref().and_then(|row| self.schema.record_type(&row.record_type));
         let (Some(row), Some(record_type)) = (&row, record_type) else {
-            return set_due(&self.db, record, None, false);
+            return due::set(&self.db, record, Due { at: None, hides: false });
         };
-        let mut facets = documents::documents(&self.db, record, true)?;
-        let (due, next) = retention::due(record_type, facets.iter().map(|(f, d)| (*f, d)), now);
-        if due.is_empty() {
-            return set_due(&self.db, record, next, false);
+        let mut facets = documents::read_shown(&self.db, record)?;
+        let (fields, next) = retention::due(record_type, facets.iter().map(|(f, d)| (*f, d)), now);
+        if fields.is_empty() {
+            return due::set(&self.db, record, Due { at: next, hides: false });
         }
-        let erased: Vec<Erasure> = due
+        let erased: Vec<Erasure> = fields
             .into_iter()
             .map(|due| Erasure { field: due.field, told: 0, until: due.until, by: None })
             .collect();
@@ -71,9 +60,10 @@ impl Engine {
             *document = begin(document, place, &of_facet)
                 .map_err(|e| ClientError::NotAStore(format!("a document is damaged: {e}")))?;
         }
-        let pending = entries::open_entries(&self.db, record)?.len();
-        views::put_view(&self.db, &self.schema, row, &facets, pending)?;
-        // The view is without it now; when it is made afresh this is asked again.
-        set_due(&self.db, record, next, true)
+        let pending = entries::read_open(&self.db, record)?.len();
+        let view = views::project(&self.schema, &row.record_type, &facets);
+        views::write(&self.db, &self.schema, row, &view, pending)?;
+        // A view that is made afresh shows the values again, so this is asked again then.
+        due::set(&self.db, record, Due { at: next, hides: true })
     }
 }

@@ -1,37 +1,39 @@
-//! The engine itself: a phone's open file, and what is kept of it in memory.
+//! The engine: a phone's open file, and what memory keeps of it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gridledger_core::calendar::Zone;
 use gridledger_core::rights::{AreaTree, Rights};
-use gridledger_schema::ids::{EntryHash, FeedId, RecordId, ServerEpoch};
+use gridledger_schema::ids::FeedId;
 use gridledger_schema::set::SchemaSet;
-use gridledger_schema::wire;
 use gridledger_schema::wire::{AreaInfo, Grant};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use crate::engine::file::key_file;
-use crate::engine::file::key_file::{FileKey, Lock};
-use crate::engine::file::opening::{self, set_aside};
-use crate::engine::file::seal;
-use crate::engine::phone::clock::{self, Clock};
+use crate::engine::file::key_file::{self, FileKey, Lock};
+use crate::engine::file::opening;
+use crate::engine::file::seal::Seal;
+use crate::engine::phone::clock::{Clock, LeaseTime};
 use crate::engine::phone::identity::Identity;
 use crate::engine::records::areas;
 use crate::error::ClientError;
 
 /// A phone's store and its rules.
+///
+/// Two processes may have one phone's file open. Each keeps in memory what it read last, and reads it again after another
+/// one's commit.
 pub struct Engine {
     pub(crate) db: Connection,
     pub(crate) path: PathBuf,
     pub(crate) file_key: FileKey,
-    /// Where the files were put when they were found damaged.
+    /// The new path of the file, if it was found damaged.
     pub(crate) set_aside: Option<String>,
-    pub(crate) seal: seal::Seal,
-    pub(crate) lease: clock::LeaseTime,
+    pub(crate) seal: Seal,
+    pub(crate) lease: LeaseTime,
     pub(crate) schema: Arc<SchemaSet>,
-    /// Which of the schema sets that came with answers it is.
+    /// The number of `schema` among the sets that came with answers; 0 for the built-in set.
     pub(crate) schema_no: i64,
     pub(crate) clock: Clock,
     /// The office's time zone.
@@ -41,23 +43,7 @@ pub struct Engine {
     pub(crate) tree: AreaTree,
     /// The request counter used last.
     pub(crate) counter: u64,
-    /// The answer being received is about a feed this phone has left: its frames mean nothing any more.
-    pub(crate) answer_is_void: bool,
-    /// The generation of the server that the answer being received is of, once it has said so.
-    pub(crate) answer_epoch: Option<ServerEpoch>,
-    /// The feed that was written when the request being answered was made.
-    pub(crate) answer_feed: Option<FeedId>,
-    /// What is held was put in step with what may be read, for the answer being received.
-    pub(crate) reach_settled: bool,
-    /// The questions in the request being answered, with their notes.
-    pub(crate) asked: Vec<wire::Ask>,
-    /// What the exchange going on says of the recovery from a restore.
-    pub(crate) recovering: Recovering,
-    /// The times of own entries, as far as the exchange going on concerns them.
-    pub(crate) times: Times,
-    /// Something must be asked for again, whatever the answer says.
-    pub(crate) ask_again: bool,
-    /// The store's version, as of the last look at what it says about this phone: others may write to it too.
+    /// The version of the file whose identity, rights, schema and areas are in memory.
     pub(crate) version: i64,
 }
 
@@ -72,36 +58,40 @@ impl Engine {
         self.zone = zone;
     }
 
-    /// Locks the store with another key or passphrase from now on. The one used before opens it no longer; copies made
-    /// before stay as they are.
+    /// Locks the store with another key or passphrase. The former one opens it no longer; copies made before stay as they
+    /// are.
+    ///
+    /// # Errors
+    ///
+    /// `value_invalid` for a passphrase that is too short, and the file system's.
     pub fn rewrap(&mut self, lock: &Lock) -> Result<(), ClientError> {
         key_file::write(&self.path, &lock.wrap(&self.file_key)?)
     }
 
-    /// Sets the store's files aside, after one of its pages was found damaged: what to tell. This engine is of no use
-    /// from then on; opening again makes a new store.
+    /// Sets the store's files aside after a page was found damaged, and gives the error that says so. The engine is of no
+    /// use then; opening again makes a new store.
     pub fn set_aside(&mut self) -> ClientError {
         if let Some(kept_as) = &self.set_aside {
             return ClientError::Damaged { kept_as: kept_as.clone() };
         }
-        let nothing = match Connection::open_in_memory() {
-            Ok(nothing) => nothing,
+        let empty = match Connection::open_in_memory() {
+            Ok(empty) => empty,
             Err(error) => return error.into(),
         };
-        // The files stay as they were found: closing would fold the log into the damaged one.
+        // Closing would fold the log into the damaged file. The files stay as they were found.
         let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         if let Err(error) = self.db.set_db_config(keep, true) {
             return error.into();
         }
-        drop(std::mem::replace(&mut self.db, nothing));
-        let told = put_aside(&self.path);
-        if let ClientError::Damaged { kept_as } = &told {
+        drop(std::mem::replace(&mut self.db, empty));
+        let error = put_aside(&self.path);
+        if let ClientError::Damaged { kept_as } = &error {
             self.set_aside = Some(kept_as.clone());
         }
-        told
+        error
     }
 
-    /// Where the files were put, if they were found damaged.
+    /// Whether the files were found damaged and set aside.
     pub(crate) fn is_set_aside(&self) -> bool {
         self.set_aside.is_some()
     }
@@ -111,66 +101,51 @@ impl Engine {
         &self.schema
     }
 
-    /// Every area known here, by number; those above the ones held are among them where the server named them.
+    /// Every area known here, by number. Areas above the held ones are among them if the server named them.
     pub fn areas(&self) -> impl Iterator<Item = &AreaInfo> {
         self.tree.iter()
     }
 
-    /// This device's public key.
+    /// This device's public key, 32 bytes.
     pub fn public_key(&self) -> [u8; 32] {
         self.me.key.verifying_key().to_bytes()
     }
 
-    /// An error with a full disk, and a place that cannot be written to, told apart.
-    pub(crate) fn told(&self, error: ClientError) -> ClientError {
-        opening::told(&self.path, error)
+    /// The feeds that this phone's key has written.
+    pub(crate) fn own_feeds(&self) -> BTreeSet<FeedId> {
+        let key = self.public_key();
+        (0..=self.me.ordinal).map(|ordinal| FeedId::of_key(&key, ordinal)).collect()
     }
 
-    /// A write that can wait until there is room: where nothing can be written now, what is there is read all the same.
-    pub(crate) fn where_room(&self, done: Result<(), ClientError>) -> Result<(), ClientError> {
-        match done.map_err(|error| self.told(error)) {
+    /// Turns an error of writing into `Full` or `ReadOnly` if that is the cause.
+    pub(crate) fn explain_error(&self, error: ClientError) -> ClientError {
+        opening::explain_write_error(&self.path, error)
+    }
+
+    /// Ignores that a write found no room. The write can wait; the file is read all the same.
+    pub(crate) fn ignore_no_room(&self, done: Result<(), ClientError>) -> Result<(), ClientError> {
+        match done.map_err(|error| self.explain_error(error)) {
             Err(ClientError::Full | ClientError::ReadOnly) => Ok(()),
             done => done,
         }
     }
 
+    /// The user's rights, as this phone knows them.
     pub(crate) fn rights(&self) -> Rights<'_> {
         Rights { schema: &self.schema, tree: &self.tree, grants: &self.grants }
     }
 
+    /// Reads the areas again.
     pub(crate) fn reload_tree(&mut self) -> Result<(), ClientError> {
-        self.tree = AreaTree::new(areas::areas(&self.db, false)?);
+        self.tree = AreaTree::new(areas::list_known(&self.db)?);
         Ok(())
     }
 }
 
+/// Sets the files at a path aside, and gives the error that says so.
 pub(crate) fn put_aside(path: &Path) -> ClientError {
-    match set_aside(path) {
+    match opening::set_aside(path) {
         Ok(kept_as) => ClientError::Damaged { kept_as },
         Err(error) => error,
     }
-}
-
-/// The word of one request and its answer on the times of own entries.
-#[derive(Default)]
-pub(crate) struct Times {
-    /// The request left out own entries, since their times are in doubt: the server's comes first.
-    pub(crate) held_back: bool,
-    /// The last entry of each segment in the request, with its hash.
-    pub(crate) sent: Vec<(FeedId, u64, EntryHash)>,
-    /// Own entries whose times were corrected by the answer.
-    pub(crate) corrected: u64,
-    /// The times under which a copy of this phone had entries decided, as the server tells them; a receipt has to prove it.
-    pub(crate) told: Option<wire::Times>,
-}
-
-/// What one request and its answer say of the recovery.
-#[derive(Default)]
-pub(crate) struct Recovering {
-    /// The records of which the request says that something is missing.
-    pub(crate) told_missing: Vec<RecordId>,
-    /// The answer says that it is over.
-    pub(crate) over: bool,
-    /// The request shows the server this phone's last receipts.
-    pub(crate) shows_receipts: bool,
 }

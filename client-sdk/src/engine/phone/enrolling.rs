@@ -1,30 +1,38 @@
-//! Enrolling: the server, the one-time code, the invite, the areas to hold.
+//! Enrolling: the server's address, the one-time code, the invite, and the areas to hold.
 
-use crate::engine::file::settings;
+use crate::engine::file::settings::{CODE, GRANTS, HOLD, Json, NAME, SERVER, USER};
 use crate::engine::phone::engine::Engine;
-use crate::engine::records::areas::put_area;
+use crate::engine::records::areas;
 use crate::error::ClientError;
 use crate::model::Invite;
 
 impl Engine {
-    /// Remembers the server and the one-time code; the next sync enrols.
+    /// Keeps the server's address and the one-time code; the next sync enrols.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn enrol(&mut self, server: &str, code: &str) -> Result<(), ClientError> {
         let tx = self.db.transaction()?;
-        settings::set(&tx, "server", server.trim_end_matches('/').as_bytes())?;
-        settings::set(&tx, "code", code.as_bytes())?;
+        SERVER.set(&tx, &trim_address(server))?;
+        CODE.set(&tx, &code.to_owned())?;
         tx.commit().map_err(ClientError::of_store)
     }
 
-    /// Takes everything an invite holds, so that work can begin before the first sync.
+    /// Keeps all that an invite holds, so that work can begin before the first sync.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn accept(&mut self, invite: &Invite) -> Result<(), ClientError> {
         let tx = self.db.transaction()?;
-        settings::set(&tx, "server", invite.server.trim_end_matches('/').as_bytes())?;
-        settings::set(&tx, "code", invite.code.as_bytes())?;
-        settings::set(&tx, "user", invite.user.as_bytes())?;
-        settings::set(&tx, "name", invite.name.as_bytes())?;
-        settings::set(&tx, "grants", serde_json::json!(invite.grants).to_string().as_bytes())?;
+        SERVER.set(&tx, &trim_address(&invite.server))?;
+        CODE.set(&tx, &invite.code)?;
+        USER.set(&tx, &invite.user)?;
+        NAME.set(&tx, &invite.name)?;
+        GRANTS.set(&tx, &Json(invite.grants.clone()))?;
         for area in &invite.areas {
-            put_area(&tx, area, false)?;
+            areas::keep(&tx, area, false)?;
         }
         tx.commit().map_err(ClientError::of_store)?;
         self.me.user.clone_from(&invite.user);
@@ -32,18 +40,34 @@ impl Engine {
         self.reload_tree()
     }
 
-    /// The server's address, where one is known.
+    /// The server's address, if one is known.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn server(&self) -> Result<Option<String>, ClientError> {
-        settings::text(&self.db, "server")
+        SERVER.find(&self.db)
     }
 
-    /// Another address for the same server.
+    /// Keeps another address for the same server.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn set_server(&mut self, server: &str) -> Result<(), ClientError> {
-        settings::set(&self.db, "server", server.trim_end_matches('/').as_bytes())
+        SERVER.set(&self.db, &trim_address(server))
     }
 
-    /// Holds only these areas (codes); none means every area the user has rights in.
+    /// Holds only the areas with these codes; none means every area the user has rights in.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn hold_only(&mut self, codes: &[String]) -> Result<(), ClientError> {
-        settings::set(&self.db, "hold", serde_json::json!(codes).to_string().as_bytes())
+        HOLD.set(&self.db, &Json(codes.to_vec()))
     }
+}
+
+fn trim_address(server: &str) -> String {
+    server.trim_end_matches('/').to_owned()
 }

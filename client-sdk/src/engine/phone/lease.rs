@@ -1,123 +1,115 @@
-//! The lease: how long this phone may read residents' values. The reading key stands in the file only wrapped by the lease
-//! secret, which the server gives to the device and this phone deletes when the lease has ended. Without it the phone is
-//! *dark*: it goes on writing and shows what is nobody's.
+//! The lease: the time for which this phone may read residents' values.
 //!
-//! A store that is not enrolled yet begins with a lease of its own making, so that an invited phone can work at once.
+//! The file holds the reading key only wrapped by the lease secret. The server gives the secret to the device, and the phone
+//! deletes it when the lease has ended. Without the secret the phone is *dark*: it goes on writing and shows no resident's
+//! values. A store that is not enrolled yet begins with a lease of its own making, so that an invited phone works at once.
 
 use gridledger_core::calendar::DAY_MS;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
-use crate::engine::file::database;
-use crate::engine::file::key_file;
 use crate::engine::file::seal::{self, ReadingKey};
-use crate::engine::file::settings;
+use crate::engine::file::settings::{
+    CLOCK_OFFSET, LEASE_CLOCK, LEASE_FROM, LEASE_SECRET, LEASE_TIME, LEASE_UNTIL, READING_KEY,
+};
+use crate::engine::file::{database, key_file};
 use crate::engine::phone::clock::Clock;
 use crate::engine::phone::engine::Engine;
-use crate::engine::phone::write_lock::UNNAMED;
+use crate::engine::phone::write_lock::Points;
 use crate::error::ClientError;
 use crate::faults;
 
-/// The lease a new store begins with.
+/// Milliseconds of the lease that a new store begins with.
 const FIRST_LEASE_MS: i64 = 7 * DAY_MS;
-
-/// The time known is written down when it has gone on so far.
+/// Milliseconds that the lease's time goes on before it is written down.
 const KEEP_EVERY_MS: i64 = 5 * 60_000;
-
-/// What the wrapped reading key is bound to.
+/// The place that the wrapped reading key is bound to.
 const WRAPPED: &[u8] = b"gridledger/reading-key/v1";
 
-/// Settings.
-const READING_KEY: &str = "reading_key";
-
-const SECRET: &str = "lease_secret";
-
-const UNTIL: &str = "lease_until";
-
-pub(crate) const FROM: &str = "lease_from";
-
-/// 1 once a server has given a lease.
-pub(crate) const GIVEN: &str = "lease_given";
-
-pub(crate) const TIME: &str = "lease_time";
-
-pub(crate) const CLOCK: &str = "lease_clock";
+/// The time a lease lasts, ms since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeaseSpan {
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+}
 
 impl Engine {
-    /// Makes the reading key and the first lease of a new store, or reads what there is.
+    /// Makes the reading key and the first lease of a new store, or reads those that are there.
     pub(crate) fn begin_lease(&mut self) -> Result<(), ClientError> {
-        if settings::setting(&self.db, READING_KEY)?.is_none() {
+        if READING_KEY.find(&self.db)?.is_none() {
             let (mut key, mut secret) = (ReadingKey::default(), ReadingKey::default());
-            key_file::fill(&mut key[..])?;
-            key_file::fill(&mut secret[..])?;
+            key_file::fill_random(&mut key[..])?;
+            key_file::fill_random(&mut secret[..])?;
             let now = (self.lease.clock)();
-            self.locked(UNNAMED, |_, c| {
+            self.write(Points::NONE, |_, c| {
                 // Another process may have made them since.
-                if settings::setting(c, READING_KEY)?.is_some() {
+                if READING_KEY.find(c)?.is_some() {
                     return Ok(());
                 }
-                keep(c, &key, &secret, (now, now.saturating_add(FIRST_LEASE_MS)))?;
-                settings::set_number(c, TIME, now)?;
-                settings::set_number(c, CLOCK, now)
+                let span = LeaseSpan { from: now, until: now.saturating_add(FIRST_LEASE_MS) };
+                keep_lease(c, &key, &secret, span)?;
+                LEASE_TIME.set(c, &now)?;
+                LEASE_CLOCK.set(c, &now)
             })?;
         }
-        self.take_kept_time()?;
-        self.look()
+        self.read_lease_time()?;
+        self.check_lease()
     }
 
-    pub(crate) fn take_kept_time(&self) -> Result<(), ClientError> {
-        self.lease.from.set(settings::number(&self.db, FROM)?);
-        self.lease.until.set(settings::number(&self.db, UNTIL)?);
-        self.lease.time.set(settings::number(&self.db, TIME)?);
-        self.lease.seen.set(settings::number(&self.db, CLOCK)?);
+    /// Reads the lease's time as it was written down.
+    pub(crate) fn read_lease_time(&self) -> Result<(), ClientError> {
+        self.lease.from.set(LEASE_FROM.get(&self.db)?);
+        self.lease.until.set(LEASE_UNTIL.get(&self.db)?);
+        self.lease.time.set(LEASE_TIME.get(&self.db)?);
+        self.lease.seen.set(LEASE_CLOCK.get(&self.db)?);
         self.lease.kept.set(self.lease.time.get());
         Ok(())
     }
 
-    /// Another process has written to this file: it may have renewed or ended the lease. A new one sets the time right.
+    /// Takes over what another process has written: it may have renewed or ended the lease. A new lease sets the time.
     pub(crate) fn catch_up_lease(&self) -> Result<(), ClientError> {
-        let stored = (settings::number(&self.db, FROM)?, settings::number(&self.db, UNTIL)?);
+        let stored = (LEASE_FROM.get(&self.db)?, LEASE_UNTIL.get(&self.db)?);
         if stored != (self.lease.from.get(), self.lease.until.get()) {
-            self.take_kept_time()?;
+            self.read_lease_time()?;
         }
-        let Some(secret) = settings::setting(&self.db, SECRET)? else {
+        let Some(secret) = LEASE_SECRET.find(&self.db)? else {
             self.seal.forget();
             return Ok(());
         };
-        if let Some(key) = wrapped(&self.db, &secret)? {
+        if let Some(key) = unwrap_reading_key(&self.db, &secret)? {
             self.seal.hold(key);
         }
         Ok(())
     }
 
-    /// Looks at the time: a lease that is over ends here. Every call that reads or writes begins with this.
-    pub(crate) fn look(&self) -> Result<(), ClientError> {
+    /// Ends the lease here if its time is over. Every call that reads or writes records begins with this.
+    pub(crate) fn check_lease(&self) -> Result<(), ClientError> {
         let version = database::version(&self.db)?;
         if self.lease.version.replace(version) != version {
             self.catch_up_lease()?;
         }
-        self.lease.go_on(settings::number(&self.db, "clock_offset")?);
+        self.lease.advance(CLOCK_OFFSET.get(&self.db)?);
         let now = self.lease.time.get();
         if now.saturating_sub(self.lease.kept.get()) >= KEEP_EVERY_MS {
-            self.keep_time();
+            self.keep_lease_time();
         }
         if !self.seal.is_dark() && now <= self.lease.until.get() {
             return Ok(());
         }
-        // Another process may have renewed or ended it.
-        self.lease.until.set(settings::number(&self.db, UNTIL)?);
-        let Some(secret) = settings::setting(&self.db, SECRET)? else {
+        // Another process may have renewed or ended the lease.
+        self.lease.until.set(LEASE_UNTIL.get(&self.db)?);
+        let Some(secret) = LEASE_SECRET.find(&self.db)? else {
             self.seal.forget();
             return Ok(());
         };
         if now > self.lease.until.get() {
             return self.forget_secret().or_else(|error| {
-                // It is dark already; where the file cannot be written to now, the next look tries again.
+                // The phone is dark already. If the file cannot be written to now, the next check tries again.
                 if error.is_damage() { Err(error) } else { Ok(()) }
             });
         }
         if self.seal.is_dark()
-            && let Some(key) = wrapped(&self.db, &secret)?
+            && let Some(key) = unwrap_reading_key(&self.db, &secret)?
         {
             self.seal.hold(key);
             return self.freshen();
@@ -125,15 +117,13 @@ impl Engine {
         Ok(())
     }
 
-    /// A store that cannot be written to now has to be read all the same.
-    fn keep_time(&self) {
+    /// Writes the lease's time down. A file that cannot be written to now has to be read all the same.
+    fn keep_lease_time(&self) {
         let (time, seen) = (self.lease.time.get(), self.lease.seen.get());
-        if settings::number(&self.db, TIME).is_ok_and(|kept| kept > time) {
+        if LEASE_TIME.get(&self.db).is_ok_and(|kept| kept > time) {
             return; // Another process on this file is ahead.
         }
-        if settings::set_number(&self.db, TIME, time).is_ok()
-            && settings::set_number(&self.db, CLOCK, seen).is_ok()
-        {
+        if LEASE_TIME.set(&self.db, &time).is_ok() && LEASE_CLOCK.set(&self.db, &seen).is_ok() {
             self.lease.kept.set(time);
         }
     }
@@ -141,18 +131,22 @@ impl Engine {
     fn forget_secret(&self) -> Result<(), ClientError> {
         self.seal.forget();
         faults::reach("phone.before_dark");
-        settings::unset(&self.db, SECRET)?;
-        self.keep_time();
+        LEASE_SECRET.remove(&self.db)?;
+        self.keep_lease_time();
         database::fold_log(&self.db)?;
         faults::reach("phone.after_dark");
         Ok(())
     }
 
-    /// Ends the lease now: the server has said that this phone is shut out.
+    /// Ends the lease now, as when the server has refused this phone for good.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn end_lease(&mut self) -> Result<(), ClientError> {
         let tx = self.db.transaction()?;
-        settings::set_number(&tx, UNTIL, 0)?;
-        settings::unset(&tx, SECRET)?;
+        LEASE_UNTIL.set(&tx, &0)?;
+        LEASE_SECRET.remove(&tx)?;
         tx.commit().map_err(ClientError::of_store)?;
         self.lease.until.set(0);
         self.seal.forget();
@@ -164,30 +158,29 @@ impl Engine {
         self.lease.clock = clock;
     }
 
-    /// Until when residents' values can be read, ms since 1970, and whether they cannot now.
-    pub(crate) fn lease_stands(&self) -> Result<(i64, bool), ClientError> {
-        self.look()?;
+    /// The end of the lease, ms since 1970, and whether the phone is dark.
+    pub(crate) fn lease_state(&self) -> Result<(i64, bool), ClientError> {
+        self.check_lease()?;
         Ok((self.lease.until.get(), self.seal.is_dark()))
     }
 }
 
 /// Keeps a reading key, wrapped, with its lease.
-pub(crate) fn keep(
+pub(crate) fn keep_lease(
     c: &Connection,
     key: &ReadingKey,
     secret: &ReadingKey,
-    (from, until): (i64, i64),
+    span: LeaseSpan,
 ) -> Result<(), ClientError> {
-    settings::set(c, READING_KEY, &seal::seal(secret, &key[..], WRAPPED)?)?;
-    settings::set(c, SECRET, &secret[..])?;
-    settings::set_number(c, FROM, from)?;
-    settings::set_number(c, UNTIL, until)
+    READING_KEY.set(c, &seal::seal(secret, &key[..], WRAPPED)?)?;
+    LEASE_SECRET.set(c, &Zeroizing::new(secret.to_vec()))?;
+    LEASE_FROM.set(c, &span.from)?;
+    LEASE_UNTIL.set(c, &span.until)
 }
 
-/// The reading key that a secret opens.
-pub(crate) fn wrapped(c: &Connection, secret: &[u8]) -> Result<Option<ReadingKey>, ClientError> {
-    let (Some(wrapped), Ok(secret)) = (settings::setting(c, READING_KEY)?, <[u8; 32]>::try_from(secret))
-    else {
+/// Opens the reading key with a lease secret; `None` if the secret does not fit.
+pub(crate) fn unwrap_reading_key(c: &Connection, secret: &[u8]) -> Result<Option<ReadingKey>, ClientError> {
+    let (Some(wrapped), Ok(secret)) = (READING_KEY.find(c)?, <[u8; 32]>::try_from(secret)) else {
         return Ok(None);
     };
     let key = seal::open(&Zeroizing::new(secret), &wrapped, WRAPPED).map(Zeroizing::new);

@@ -1,4 +1,4 @@
-//! An open phone: what is kept of the file in memory, the write lock, the clocks and the lease.
+//! An open phone: what memory keeps of the file, the write lock, the clocks and the lease.
 
 pub(crate) mod clock;
 pub(crate) mod due;

@@ -8,11 +8,15 @@ use crate::engine::phone::engine::Engine;
 use crate::error::ClientError;
 use crate::model::Ending;
 
-/// Milliseconds before a right's end at which its holder is warned.
+/// Milliseconds before a right's end from which its holder is warned.
 pub const ENDING_SOON_MS: i64 = 3 * DAY_MS;
 
 impl Engine {
-    /// Rights that end within three days, and those that ended within thirty, the earliest first.
+    /// Lists rights that end within three days, and those that ended within thirty, the earliest first.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn endings(&self) -> Result<Vec<Ending>, ClientError> {
         let (rights, now) = (self.rights(), self.rights_time(self.now()?)?);
         let near = |grant: &&Grant| {
@@ -22,12 +26,12 @@ impl Engine {
                 && !rights.holds(&grant.role, grant.area, to.max(now))
         };
         let mut endings: Vec<Ending> =
-            self.grants.iter().filter(near).map(|grant| self.ending(grant, now)).collect();
+            self.grants.iter().filter(near).map(|grant| self.describe_ending(grant, now)).collect();
         endings.sort_by(|a, b| (a.to, &a.role).cmp(&(b.to, &b.role)));
         Ok(endings)
     }
 
-    pub(crate) fn ending(&self, grant: &Grant, now: i64) -> Ending {
+    fn describe_ending(&self, grant: &Grant, now: i64) -> Ending {
         let to = grant.to.unwrap_or(i64::MAX);
         let (area, name) = self.tree.get(grant.area).map_or_else(
             || (grant.area.to_string(), String::new()),

@@ -1,4 +1,4 @@
-//! What an app is shown: lists and records, masked.
+//! What an app shows: records and lists, masked.
 
 use gridledger_core::mask;
 use gridledger_schema::ids::RecordId;
@@ -10,39 +10,51 @@ use crate::error::ClientError;
 use crate::model::{Conflict, Query, Record};
 
 impl Engine {
-    /// One record, masked.
+    /// Reads one record, masked; `None` if it is not here.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
-        Ok(self.plain_get(record)?.map(|record| self.masked(record)))
+        Ok(self.get_whole(record)?.map(|record| self.mask_record(record)))
     }
 
-    /// Records, masked, the last changed first. Conditions and text are looked for in the whole values.
+    /// Lists records, masked, the last changed first. Conditions and text are compared with the whole values.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` for a field whose name has other characters than letters, digits and `_`, and the store's.
     pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
-        let records = self.plain_list(query)?.into_iter();
-        Ok(records.map(|record| self.masked(record)).collect())
+        let records = self.list_whole(query)?.into_iter();
+        Ok(records.map(|record| self.mask_record(record)).collect())
     }
 
-    pub(crate) fn masked(&self, mut record: Record) -> Record {
-        let known = self.schema.record_type(&record.record_type);
-        let view = record.view.as_object();
-        let view = known.zip(view).map(|(known, view)| mask::view(known, view));
-        record.view = Value::Object(view.unwrap_or_default());
-        self.shown_withheld(record)
-    }
-
-    /// In the dark, what a person sees in place of values that are there.
-    pub(crate) fn shown_withheld(&self, mut record: Record) -> Record {
-        if record.withheld {
-            views::withhold(self.schema.record_type(&record.record_type), &mut record.view);
-        }
-        record
-    }
-
-    /// Every field with several values, of one record or of all; the values masked, as in lists.
+    /// Lists every field with several values, of one record or of all; the values masked.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
         let records: Vec<Record> = match record {
             Some(record) => self.get(record)?.into_iter().collect(),
             None => self.list(&Query { in_conflict: true, ..Query::default() })?,
         };
         Ok(records.iter().flat_map(Record::conflicts).collect())
+    }
+
+    fn mask_record(&self, mut record: Record) -> Record {
+        let known = self.schema.record_type(&record.record_type);
+        let view = record.view.as_object();
+        let view = known.zip(view).map(|(known, view)| mask::view(known, view));
+        record.view = Value::Object(view.unwrap_or_default());
+        self.show_withheld(record)
+    }
+
+    /// Puts `***` in the place of texts that are withheld in the dark.
+    pub(crate) fn show_withheld(&self, mut record: Record) -> Record {
+        if record.withheld {
+            views::withhold(self.schema.record_type(&record.record_type), &mut record.view);
+        }
+        record
     }
 }

@@ -1,4 +1,4 @@
-//! What an app is shown.
+//! Reading: lists, records and search, masked or for a purpose; status, endings and losses.
 
 pub(crate) mod check;
 pub(crate) mod endings;

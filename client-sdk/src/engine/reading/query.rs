@@ -1,4 +1,4 @@
-//! Reading: lists, search, conflicts, status. Everything comes from the local index; no document is loaded.
+//! Lists, search and single records with whole values. All come from the local index; no document is loaded.
 
 use gridledger_schema::ids::{RecordId, unhex};
 use rusqlite::types::Value as Sql;
@@ -11,19 +11,21 @@ use crate::engine::records::views;
 use crate::error::ClientError;
 use crate::model::{Query, Record};
 
+/// The columns of a record, as [`read`] reads them.
 const COLUMNS: &str =
-    "r.record, r.type, a.code, r.view, r.pending, r.changed_at, r.leaving IS NOT NULL, revealed(r.sealed, r.record)
+    "r.record, r.type, a.code, r.view, r.pending, r.changed_at, r.leaving IS NOT NULL, view_if_held(r.sealed, r.record)
   FROM records r LEFT JOIN areas a ON a.area = r.area";
 
-/// The area of a code and all below it; `UNION` ends a cycle.
+/// SQL: the record lies in the area with a code or below it. `UNION` ends a cycle.
 const BELOW: &str = "r.area IN (WITH RECURSIVE below (area) AS (SELECT area FROM areas WHERE code = ?
   UNION SELECT c.area FROM areas c JOIN below b ON c.parent = b.area) SELECT area FROM below)";
 
+/// Reads a record with its whole values.
 fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
-    let of = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
-    let mut view = of(row.get(3)?);
+    let parse = |text: String| serde_json::from_str(&text).unwrap_or(Value::Null);
+    let mut view = parse(row.get(3)?);
     if let Some(sealed) = row.get::<_, Option<String>>(7)? {
-        views::join(&mut view, of(sealed));
+        views::join(&mut view, parse(sealed));
     }
     Ok(Record {
         id: RecordId(row.get(0)?),
@@ -37,24 +39,28 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-/// `LIKE` with every character of `text` taken as itself.
-fn like(text: &str) -> String {
+/// Makes a pattern for `LIKE` that finds `text` anywhere, every character taken as itself.
+fn make_pattern(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
 }
 
 impl Engine {
-    /// One record with its whole values.
-    pub(crate) fn plain_get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
-        self.look()?;
+    /// Reads one record with its whole values.
+    pub(crate) fn get_whole(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
+        self.check_lease()?;
         self.hide_due()?;
         let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} WHERE r.record = ?1"))?;
         let found = select.query_row([record.0], read).optional()?;
-        Ok(found.map(|record| self.told_withheld(record)))
+        Ok(found.map(|record| self.mark_withheld(record)))
     }
 
-    /// Records whose id begins with `digits` (hexadecimal, hyphens left out, at most 32), at most `limit`, in order.
-    /// Text that is no beginning of an id finds nothing.
+    /// Finds records whose id begins with `digits` (hexadecimal, without hyphens, at most 32), in order, at most `limit`.
+    /// Other text finds nothing.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn find_prefix(&self, digits: &str, limit: usize) -> Result<Vec<RecordId>, ClientError> {
         let fill = |with: char| {
             unhex::<16>(&format!("{digits}{}", with.to_string().repeat(32 - digits.len().min(32))))
@@ -68,9 +74,9 @@ impl Engine {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Records with their whole values, the last changed first.
-    pub(crate) fn plain_list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
-        self.look()?;
+    /// Lists records with their whole values, the last changed first.
+    pub(crate) fn list_whole(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
+        self.check_lease()?;
         self.hide_due()?;
         let mut wheres = vec!["1".to_owned()];
         let mut values: Vec<Sql> = Vec::new();
@@ -85,8 +91,8 @@ impl Engine {
             condition(BELOW, area.clone().into());
         }
         if let Some(text) = &query.text {
-            let sql = "(r.text LIKE ? ESCAPE '\\' OR revealed_text(r.sealed, r.record) LIKE ? ESCAPE '\\')";
-            condition(sql, like(text).into());
+            let sql = "(r.text LIKE ? ESCAPE '\\' OR text_if_held(r.sealed, r.record) LIKE ? ESCAPE '\\')";
+            condition(sql, make_pattern(text).into());
         }
         for (field, value) in &query.fields {
             let known =
@@ -95,12 +101,14 @@ impl Engine {
                 return Err(ClientError::Missing(format!("field {field}")));
             }
             let sql = if self.may_be_sealed(field) {
-                // Only a value that is not in the open is looked for behind the seal.
-                format!("coalesce(r.view ->> '$.{field}', revealed(r.sealed, r.record) ->> '$.{field}') = ?")
+                // The sealed part is opened only if the open part has no value.
+                format!(
+                    "coalesce(r.view ->> '$.{field}', view_if_held(r.sealed, r.record) ->> '$.{field}') = ?"
+                )
             } else {
                 format!("r.view ->> '$.{field}' = ?")
             };
-            condition(&sql, sql_of(value));
+            condition(&sql, to_sql(value));
         }
         if query.in_conflict {
             wheres.push("r.conflicts > 0".into());
@@ -113,15 +121,15 @@ impl Engine {
         );
         let mut select = self.db.prepare_cached(&sql)?;
         let found = select.query_map(rusqlite::params_from_iter(values), read)?;
-        found.map(|record| Ok(self.told_withheld(record?))).collect()
+        found.map(|record| Ok(self.mark_withheld(record?))).collect()
     }
 
-    fn told_withheld(&self, mut record: Record) -> Record {
+    fn mark_withheld(&self, mut record: Record) -> Record {
         record.withheld = self.seal.is_blind(&record.record_type);
         record
     }
 
-    /// Whether a field, or the one it lies in, is personal in some type, or unknown.
+    /// Whether a field, or the field around it, is unknown or personal in some type.
     fn may_be_sealed(&self, path: &str) -> bool {
         let name = path.split('.').next().unwrap_or(path);
         let mut fields = self.schema.types.values().filter_map(|t| t.field(name)).peekable();
@@ -129,7 +137,7 @@ impl Engine {
     }
 }
 
-fn sql_of(value: &Value) -> Sql {
+fn to_sql(value: &Value) -> Sql {
     match value {
         Value::Null => Sql::Null,
         Value::Bool(b) => i64::from(*b).into(),

@@ -1,5 +1,5 @@
-//! What an app is shown: lists and records masked; whole values for a purpose, each time with a row that says who, what,
-//! why and when. The row is durable before the values are returned, and goes out first at the next sync.
+//! Whole values for a purpose. Each reading leaves a row with the record, the fields, the reason and the time. The row is
+//! durable before the values are returned, and it goes out first at the next sync.
 
 use gridledger_core::handlers::handlers;
 use gridledger_core::{mask, reason};
@@ -11,43 +11,48 @@ use gridledger_schema::wire::Read;
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 
-use crate::engine::file::settings;
+use crate::engine::file::settings::LAST_READ;
 use crate::engine::phone::engine::Engine;
-use crate::engine::phone::write_lock::UNNAMED;
-use crate::engine::records::creators::is_created_here;
+use crate::engine::phone::write_lock::Points;
+use crate::engine::records::entries;
 use crate::error::{ClientError, lease_ended};
 use crate::model::{Purpose, Record};
 
-/// The setting that holds the number given last: it goes on when the rows are gone.
-const LAST: &str = "reads_last";
-
-/// How long a whole value that was seen counts.
+/// Milliseconds for which a record whose whole values were seen counts.
 const DAY_MS: i64 = limits::EXPORT_HOURS * 3_600_000;
 
 impl Engine {
-    /// Opens a record for a piece of work: all of it as it is, `_conflicts` included. Refused without a role that sees
-    /// unmasked values there.
+    /// Opens a record for a purpose: gives all of it unmasked, `_conflicts` included; `None` if it is not here.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden` without a role that sees unmasked values there, `second_person_required` beyond the limit of a day, and the
+    /// store's.
     pub fn open_record(
         &mut self,
         record: RecordId,
         purpose: &Purpose,
     ) -> Result<Option<Record>, ClientError> {
-        let Some(found) = self.plain_get(record)? else {
+        let Some(found) = self.get_whole(record)? else {
             return Ok(None);
         };
-        let fields = self.masked_fields(&found);
+        let fields = self.list_masked_fields(&found);
         self.note_read(&found, &fields, purpose.reason())?;
-        Ok(Some(self.shown_withheld(found)))
+        Ok(Some(self.show_withheld(found)))
     }
 
-    /// Some fields of a record as they are, for a reason; those that have no value are left out.
+    /// Gives some fields of a record unmasked, for a reason of 4 to 200 characters. Fields without a value are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_record`](Self::open_record); `lease_ended` in the dark; `Missing` if the record is not here.
     pub fn reveal(
         &mut self,
         record: RecordId,
         fields: &[&str],
-        why: &str,
+        reason: &str,
     ) -> Result<Map<String, Value>, ClientError> {
-        let found = self.plain_get(record)?;
+        let found = self.get_whole(record)?;
         let found = found.ok_or_else(|| ClientError::Missing(format!("record {record}")))?;
         if found.withheld {
             return Err(lease_ended().into());
@@ -56,12 +61,12 @@ impl Engine {
         let shown: Map<String, Value> =
             wanted.filter_map(|name| Some(((*name).to_owned(), found.view.get(*name)?.clone()))).collect();
         let names: Vec<String> = shown.keys().cloned().collect();
-        self.note_read(&found, &names, why)?;
+        self.note_read(&found, &names, reason)?;
         Ok(shown)
     }
 
-    /// The fields of a record that are masked where nobody says why; without its type, all it has.
-    fn masked_fields(&self, record: &Record) -> Vec<String> {
+    /// Lists the fields of a record that lists show masked; for an unknown type, all fields.
+    fn list_masked_fields(&self, record: &Record) -> Vec<String> {
         let known = self.schema.record_type(&record.record_type);
         let names = record.view.as_object().into_iter().flat_map(Map::keys);
         let masked = |name: &&String| match known.and_then(|known| known.field(name)) {
@@ -71,18 +76,19 @@ impl Engine {
         names.filter(masked).take(limits::READ_FIELDS).cloned().collect()
     }
 
-    fn note_read(&mut self, record: &Record, fields: &[String], why: &str) -> Result<(), ClientError> {
-        let why = reason::checked(Some(why))?;
-        self.locked(UNNAMED, |engine, c| {
+    /// Keeps a row of the read log.
+    fn note_read(&mut self, record: &Record, fields: &[String], given: &str) -> Result<(), ClientError> {
+        let why = reason::checked(Some(given))?;
+        self.write(Points::NONE, |engine, c| {
             if !engine.sees_whole(record)? {
                 let rule =
                     "unmasked values need a role that sees them: in the area, or as who handles the record";
                 return Err(Refusal::new(Code::Forbidden, rule).into());
             }
             let at = engine.now()?;
-            count_in(c, record.id, at)?;
-            let n = settings::number(c, LAST)? + 1;
-            settings::set_number(c, LAST, n)?;
+            check_day_limit(c, record.id, at)?;
+            let n = LAST_READ.get(c)? + 1;
+            LAST_READ.set(c, &n)?;
             let fields = serde_json::json!(fields).to_string();
             c.prepare_cached("INSERT INTO reads VALUES (?1, ?2, ?3, ?4, ?5)")?
                 .execute((n, at, record.id.0, fields, why))
@@ -91,7 +97,7 @@ impl Engine {
         })
     }
 
-    /// Whether this phone's user may see a record's values unmasked now: the server's rule, with what is known here.
+    /// Whether the user may see a record's values unmasked now: the server's rule, applied to what this phone knows.
     fn sees_whole(&self, record: &Record) -> Result<bool, ClientError> {
         let Some(area) = self.tree.by_code(&record.area).map(|area| area.no) else {
             return Ok(false);
@@ -100,23 +106,24 @@ impl Engine {
         Ok(match rights.unmasks(area, now) {
             None => false,
             Some(Unmasks::Area) => true,
-            // Of a role with a narrower scope the server sends nothing but what its holder handles.
+            // To a role with a narrower scope the server sends only what its holder handles.
             Some(Unmasks::Handled) => {
                 rights.scope(area, now) != Some(Scope::Area) || self.is_handled(record)?
             }
         })
     }
 
+    /// Whether the user handles a record or has created it.
     fn is_handled(&self, record: &Record) -> Result<bool, ClientError> {
         let me = &self.me.user;
         if handlers(&record.view).any(|handler| handler == me) {
             return Ok(true);
         }
-        is_created_here(&self.db, record.id)
+        entries::has_created(&self.db, record.id)
     }
 
-    /// The reads that the server does not have yet, as many as one request carries.
-    pub(crate) fn reads_to_send(&self) -> Result<Vec<Read>, ClientError> {
+    /// Lists the rows that the server does not have yet, as many as one request carries.
+    pub(crate) fn list_reads_to_send(&self) -> Result<Vec<Read>, ClientError> {
         let sql = "SELECT n, at, record, fields, reason FROM reads ORDER BY n LIMIT ?1";
         let mut select = self.db.prepare_cached(sql)?;
         let rows = select.query_map([limits::REQUEST_NOTES as i64], |row| {
@@ -131,16 +138,21 @@ impl Engine {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Reads that the server does not have yet.
+    /// Counts the rows of the read log that the server does not have yet.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
     pub fn unsent_reads(&self) -> Result<u64, ClientError> {
         let count = self.db.query_row("SELECT count(*) FROM reads", [], |row| row.get::<_, i64>(0))?;
         Ok(count as u64)
     }
 }
 
-/// Counts a record among those whose whole values were seen within a day: the server's limit, which holds with no signal too.
-fn count_in(tx: &Connection, record: RecordId, at: i64) -> Result<(), ClientError> {
-    let count = seen_with(tx, record, at).map_err(ClientError::of_store)?;
+/// Counts a record among those whose whole values were seen within a day, and refuses too many. The server has the same
+/// limit; here it holds with no signal, too.
+fn check_day_limit(tx: &Connection, record: RecordId, at: i64) -> Result<(), ClientError> {
+    let count = count_seen_with(tx, record, at).map_err(ClientError::of_store)?;
     if count as usize <= limits::BULK_RECORDS {
         return Ok(());
     }
@@ -149,12 +161,19 @@ fn count_in(tx: &Connection, record: RecordId, at: i64) -> Result<(), ClientErro
     Err(Refusal::new(Code::SecondPersonRequired, rule).into())
 }
 
-/// How many records were seen whole within a day, this one included.
-fn seen_with(tx: &Connection, record: RecordId, at: i64) -> rusqlite::Result<i64> {
+/// Counts the records whose whole values were seen within a day, this one included.
+fn count_seen_with(tx: &Connection, record: RecordId, at: i64) -> rusqlite::Result<i64> {
     tx.prepare_cached("DELETE FROM seen_whole WHERE at <= ?1")?.execute([at.saturating_sub(DAY_MS)])?;
-    // A clock that was ahead and was corrected does not make a day longer.
+    // A clock that was ahead and was corrected must not make the day longer.
     tx.prepare_cached("UPDATE seen_whole SET at = ?1 WHERE at > ?1")?.execute([at])?;
     tx.prepare_cached("INSERT INTO seen_whole VALUES (?1, ?2) ON CONFLICT (record) DO UPDATE SET at = ?2")?
         .execute((record.0, at))?;
     tx.prepare_cached("SELECT count(*) FROM seen_whole")?.query_row([], |row| row.get(0))
+}
+
+/// Removes the rows up to a number: the server has them.
+pub(crate) fn remove_reads(c: &Connection, upto: u64) -> Result<(), ClientError> {
+    let n = i64::try_from(upto).unwrap_or(i64::MAX);
+    c.execute("DELETE FROM reads WHERE n <= ?1", [n])?;
+    Ok(())
 }

@@ -1,13 +1,14 @@
-//! The creators of records, where a rule asks for them.
+//! The creators of records, for types with a field that only the creator may write.
 
-use gridledger_schema::ids::{FeedId, RecordId};
+use gridledger_schema::ids::RecordId;
 use gridledger_schema::set::RecordType;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use crate::engine::records::entries;
 use crate::error::ClientError;
 
-/// Keeps who created a record, where a rule asks for it.
-pub(crate) fn note_creator(
+/// Keeps a record's creator if its type asks for it.
+pub(crate) fn keep(
     c: &Connection,
     record_type: Option<&RecordType>,
     record: RecordId,
@@ -19,10 +20,10 @@ pub(crate) fn note_creator(
     Ok(())
 }
 
-/// Who created a record, if this phone knows: its own entry did, or the creating entry came down.
-pub(crate) fn creator_of(c: &Connection, record: RecordId, me: &str) -> Result<Option<String>, ClientError> {
-    if is_created_here(c, record)? {
-        return Ok(Some(me.to_owned()));
+/// Finds a record's creator, if this phone knows: one of its own entries created the record, or the creating entry came down.
+pub(crate) fn find(c: &Connection, record: RecordId, user: &str) -> Result<Option<String>, ClientError> {
+    if entries::has_created(c, record)? {
+        return Ok(Some(user.to_owned()));
     }
     let mut select = c.prepare_cached("SELECT author FROM creators WHERE record = ?1")?;
     Ok(select.query_row([record.0], |row| row.get(0)).optional()?)

@@ -1,4 +1,4 @@
-//! When something of a record is due to be hidden.
+//! The times at which something of a record is due to be hidden.
 
 use gridledger_core::retention;
 use gridledger_schema::ids::RecordId;
@@ -9,8 +9,17 @@ use crate::engine::records::documents::Facets;
 use crate::engine::records::rows::Row;
 use crate::error::ClientError;
 
-/// Notes before when nothing of a record is due.
-pub(crate) fn note_due(
+/// What is due of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// The time before which nothing (more) is due, ms since 1970; `None` for never.
+    pub(crate) at: Option<i64>,
+    /// Whether something is due and not in the record's view.
+    pub(crate) hides: bool,
+}
+
+/// Keeps the time before which nothing of a record is due.
+pub(crate) fn note(
     c: &Connection,
     schema: &SchemaSet,
     row: &Row,
@@ -19,29 +28,42 @@ pub(crate) fn note_due(
     let record_type = schema.record_type(&row.record_type);
     let documents = || facets.iter().map(|(facet, document)| (*facet, document));
     match record_type.and_then(|record_type| retention::not_before(record_type, documents())) {
-        Some(at) => set_due(c, row.record, Some(at), false),
+        Some(at) => set(c, row.record, Due { at: Some(at), hides: false }),
         None => Ok(()),
     }
 }
 
-/// `hides`: something of the record is due and not in its view.
-pub(crate) fn set_due(
-    c: &Connection,
-    record: RecordId,
-    at: Option<i64>,
-    hides: bool,
-) -> Result<(), ClientError> {
-    if at.is_none() && !hides {
+/// Keeps what is due of a record.
+pub(crate) fn set(c: &Connection, record: RecordId, due: Due) -> Result<(), ClientError> {
+    if due == (Due { at: None, hides: false }) {
         c.prepare_cached("DELETE FROM due WHERE record = ?1")?.execute([record.0])?;
         return Ok(());
     }
     let sql = "INSERT INTO due VALUES (?1, ?2, ?3) ON CONFLICT (record) DO UPDATE SET at = ?2, hides = ?3";
-    c.prepare_cached(sql)?.execute((record.0, at.unwrap_or(i64::MAX), hides))?;
+    c.prepare_cached(sql)?.execute((record.0, due.at.unwrap_or(i64::MAX), due.hides))?;
     Ok(())
 }
 
-/// A record was saved, its view made afresh: what was hidden of it is to be hidden again.
-pub(crate) fn saved(
+/// Lists records of which something is due at a time, at most `limit`. In the dark those are left out whose values are
+/// withheld in any case.
+pub(crate) fn list(c: &Connection, now: i64, limit: i64) -> Result<Vec<RecordId>, ClientError> {
+    let mut select = c.prepare_cached(
+        "SELECT d.record FROM due d LEFT JOIN records r ON r.record = d.record
+         WHERE d.at <= ?1 AND NOT is_blind(r.type) ORDER BY d.at LIMIT ?2",
+    )?;
+    let rows = select.query_map((now, limit), |row| row.get(0).map(RecordId))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Lists the records of which something is hidden.
+pub(crate) fn list_hidden(c: &Connection) -> Result<Vec<RecordId>, ClientError> {
+    let mut select = c.prepare_cached("SELECT record FROM due WHERE hides = 1")?;
+    let rows = select.query_map([], |row| row.get(0).map(RecordId))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Keeps that a record's view was made afresh by a save: what was hidden of it is to be hidden again.
+pub(crate) fn note_saved(
     c: &Connection,
     schema: &SchemaSet,
     row: &Row,
@@ -49,7 +71,7 @@ pub(crate) fn saved(
 ) -> Result<(), ClientError> {
     c.prepare_cached("UPDATE due SET at = 0 WHERE record = ?1 AND hides = 1")?.execute([row.record.0])?;
     if row.created.is_none() && row.held == 0 {
-        note_due(c, schema, row, facets)?;
+        note(c, schema, row, facets)?;
     }
     Ok(())
 }

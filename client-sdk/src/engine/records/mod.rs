@@ -1,4 +1,4 @@
-//! Records in the file: rows, documents, own entries, views, and what becomes of them. Functions over a connection.
+//! Records in the file: rows, documents, own entries, views, and their removal. All are functions over a connection.
 
 pub(crate) mod areas;
 pub(crate) mod creators;
@@ -6,6 +6,7 @@ pub(crate) mod documents;
 pub(crate) mod due;
 pub(crate) mod entries;
 pub(crate) mod erased;
+pub(crate) mod held;
 pub(crate) mod names;
 pub(crate) mod rebuild;
 pub(crate) mod remove;

@@ -1,10 +1,14 @@
-//! Short names of records, read from the phone's store.
+//! Short names of records, read from the phone's file.
 
 use gridledger_core::wire::{LookupFailed, RecordNames};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
-/// The names this store knows.
+use crate::engine::records::entries;
+use crate::error::ClientError;
+use crate::model::EntryId;
+
+/// The names that this file knows.
 pub(crate) struct Names<'a>(pub(crate) &'a Connection);
 
 impl RecordNames for Names<'_> {
@@ -23,7 +27,7 @@ impl RecordNames for Names<'_> {
     }
 
     fn own(&self, feed: FeedId, n: u64) -> Result<Option<RecordId>, LookupFailed> {
-        self.find("SELECT record FROM entries WHERE feed = ?1 AND n = ?2", (feed.0, n as i64))
+        entries::find_record(self.0, EntryId { feed, n }).map_err(|_| LookupFailed)
     }
 }
 
@@ -33,4 +37,27 @@ impl Names<'_> {
         let found = select.query_row(key, |row| Ok(RecordId(row.get(0)?)));
         found.optional().map_err(|_| LookupFailed)
     }
+}
+
+/// Keeps the short names of records that are removed: an answer on its way may still use them. `condition` is SQL on a row
+/// `r` of `records`.
+pub(crate) fn keep_removed(
+    c: &Connection,
+    condition: &str,
+    value: impl rusqlite::ToSql,
+) -> Result<(), ClientError> {
+    let sql = format!(
+        "INSERT OR IGNORE INTO gone SELECT area, created, record FROM records r
+         WHERE r.created IS NOT NULL AND {condition}"
+    );
+    c.prepare_cached(&sql)?.execute([value])?;
+    Ok(())
+}
+
+/// Forgets the short names of an area's records, or of all: the positions of another log name other records.
+pub(crate) fn forget(c: &Connection, area: Option<AreaNo>) -> Result<(), ClientError> {
+    let area = area.map(|area| area.0);
+    c.execute("UPDATE records SET created = NULL WHERE ?1 IS NULL OR area = ?1", [area])?;
+    c.execute("DELETE FROM gone WHERE ?1 IS NULL OR area = ?1", [area])?;
+    Ok(())
 }

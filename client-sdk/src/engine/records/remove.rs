@@ -1,110 +1,115 @@
-//! Records that are here no longer: moved to another area, erased, or out of reach. What the server has not decided stays.
+//! Records removed from this phone: erased, out of reach, or with nothing left to show.
+//!
+//! A record with an entry that the server has not decided is removed only when it is erased; its entries stay in any case.
 
 use gridledger_schema::ids::{AreaNo, RecordId};
-use rusqlite::Connection;
+use rusqlite::{Connection, ToSql};
 
-use crate::engine::file::database::SCRUB;
-use crate::engine::file::settings;
-use crate::engine::records::documents;
-use crate::engine::records::erased::forget_own;
-use crate::engine::records::rows::Row;
-use crate::engine::records::shadows;
+use crate::engine::file::settings::SCRUB;
+use crate::engine::records::entries::{self, HAS_UNSENT};
+use crate::engine::records::rows::{self, Row};
+use crate::engine::records::{areas, documents, erased, names, shadows};
 use crate::error::ClientError;
-use crate::model::SentState;
 
-/// Forgets an area's records, but for those with edits that the server has not decided.
-/// Those leave when it has: what was seen of them was seen up to where they were held.
-pub(crate) fn forget_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
-    let sql = "UPDATE records SET leaving = coalesce(leaving, 1 + max(held, (
-                 SELECT CASE WHEN scope = 2 THEN floor ELSE 0 END FROM areas a WHERE a.area = ?1)))
-               WHERE area = ?1 AND held > 0";
-    c.prepare_cached(sql)?.execute([area.0])?;
-    forget_confirmed(c, area)?;
-    let gone = "SELECT record FROM records r WHERE r.area = ?1
-                AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
-    for table in ["shadows", "documents", "records"] {
-        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?.execute([area.0])?;
+/// Whether a record may still be read by this phone's user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The record may be read, and nothing is there to show. Its shadows stay: the user may have to be told of a loss.
+    Within,
+    /// The record is erased or may not be read any more.
+    Without,
+}
+
+/// Removes a record: its short name is kept for answers on their way; its row with view and search text goes, its documents
+/// with their terms, and what is due of it. Out of reach its shadows go, too, and its sent entries count as in the ledger.
+///
+/// Its creator stays: a record that comes again as a snapshot does not say who created it. The read log stays, too.
+pub(crate) fn remove_record(c: &Connection, record: RecordId, reach: Reach) -> Result<(), ClientError> {
+    if let Some(row) = rows::find(c, record)? {
+        documents::take_off_digests(c, &row)?;
     }
-    shadows::forget_of(c, area)
+    remove_records(c, "r.record = ?1", record.0, reach)
 }
 
-/// Forgets what is confirmed of an area, so that the next sync fetches it afresh. Own undecided work stays.
-pub(crate) fn forget_confirmed(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
-    c.execute("DELETE FROM digests WHERE area = ?1", [area.0])?;
-    c.execute(
-        "UPDATE documents SET overlay = coalesce(overlay, confirmed), confirmed = NULL, term = zeroblob(16),
-           overlay_clock = coalesce(overlay_clock, confirmed_clock), confirmed_clock = NULL
-         WHERE record IN (SELECT record FROM records WHERE area = ?1)",
-        [area.0],
-    )?;
-    c.execute("UPDATE records SET held = 0 WHERE area = ?1", [area.0])?;
-    c.execute("UPDATE areas SET floor = 0, reached = 0, mark = 0 WHERE area = ?1", [area.0])?;
-    Ok(())
-}
-
-/// Forgets the records of withdrawn areas, but for those with edits that the server has not decided.
-pub(crate) fn forget_withdrawn(c: &Connection) -> Result<(), ClientError> {
-    let some = "SELECT EXISTS (SELECT 1 FROM areas WHERE held = -1)";
-    if !c.prepare_cached(some)?.query_row([], |row| row.get::<_, bool>(0))? {
+/// Removes the rows `r` of `records` for which a condition in SQL with one parameter holds. Expects their terms to be off the
+/// digests.
+fn remove_records<V: ToSql + Copy>(
+    c: &Connection,
+    condition: &str,
+    value: V,
+    reach: Reach,
+) -> Result<(), ClientError> {
+    let found = format!("SELECT EXISTS (SELECT 1 FROM records r WHERE {condition})");
+    if !c.prepare_cached(&found)?.query_row([value], |row| row.get::<_, bool>(0))? {
         return Ok(());
     }
-    // `state < 2` as well, so that the index over open entries serves.
-    let gone = "SELECT r.record FROM records r JOIN areas a ON a.area = r.area AND a.held = -1
-                WHERE NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
-    for table in ["shadows", "documents", "records"] {
-        c.prepare_cached(&format!("DELETE FROM {table} WHERE record IN ({gone})"))?.execute([])?;
+    names::keep_removed(c, condition, value)?;
+    let records = format!("record IN (SELECT record FROM records r WHERE {condition})");
+    if reach == Reach::Without {
+        entries::mark_sent_in_ledger(c, &records, value)?;
+        c.prepare_cached(&format!("DELETE FROM shadows WHERE {records}"))?.execute([value])?;
+    }
+    // The condition asks `records`: it goes last.
+    for table in ["due", "documents", "records"] {
+        c.prepare_cached(&format!("DELETE FROM {table} WHERE {records}"))?.execute([value])?;
     }
     Ok(())
 }
 
-pub(crate) fn forget(c: &Connection, record: RecordId) -> Result<(), ClientError> {
-    for table in ["documents", "records"] {
-        c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?.execute([record.0])?;
-    }
-    Ok(())
+/// Removes an area's records whose entries are all decided; the area may not be read as before. The others leave when they
+/// are decided. Until then their author had seen them up to where they were held.
+pub(crate) fn remove_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    let sql = "UPDATE records SET leaving = coalesce(leaving, 1 + max(held, (
+                 SELECT CASE WHEN scope = ?2 THEN floor ELSE 0 END FROM areas a WHERE a.area = ?1)))
+               WHERE area = ?1 AND held > 0";
+    c.prepare_cached(sql)?.execute((area.0, areas::WHOLE))?;
+    unconfirm_area(c, area)?;
+    remove_decided(c, area)?;
+    shadows::remove_rest(c, area)
 }
 
-/// Forgets records that left, but for those with edits that the server has not decided.
-pub(crate) fn forget_left(c: &Connection) -> Result<(), ClientError> {
-    // `state < 2` as well, so that the index over open entries serves.
-    let sql = "SELECT record FROM records r WHERE leaving IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.record = r.record AND e.state < 2 AND e.state = 0)";
-    let mut select = c.prepare_cached(sql)?;
-    let gone = select.query_map([], |row| Ok(RecordId(row.get(0)?)))?;
-    for record in gone.collect::<Result<Vec<_>, _>>()? {
-        keep_name(c, record)?;
-        for table in ["shadows", "documents", "records"] {
-            c.prepare_cached(&format!("DELETE FROM {table} WHERE record = ?1"))?.execute([record.0])?;
-        }
-        settle_decided(c, record)?;
-    }
-    Ok(())
+/// Makes the next sync fetch an area afresh. Own undecided work stays.
+pub(crate) fn unconfirm_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    documents::unconfirm(c, Some(area))?;
+    areas::reset_cursor(c, Some(area))
 }
 
-/// Keeps the short name of a record that goes: an answer that is on its way may still use it.
-fn keep_name(c: &Connection, record: RecordId) -> Result<(), ClientError> {
-    let sql = "INSERT OR IGNORE INTO gone SELECT area, created, record FROM records
-               WHERE record = ?1 AND created IS NOT NULL";
-    c.prepare_cached(sql)?.execute([record.0])?;
-    Ok(())
+/// Withdraws an area: its records go as soon as their entries are decided.
+pub(crate) fn withdraw_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    unconfirm_area(c, area)?;
+    areas::withdraw(c, area)?;
+    shadows::remove_rest(c, area)?;
+    remove_withdrawn(c)
 }
 
-/// Own entries that the server stored are not shown on top of anything any more.
-fn settle_decided(c: &Connection, record: RecordId) -> Result<(), ClientError> {
-    let sql = "UPDATE entries SET state = ?2 WHERE record = ?1 AND state = ?3";
-    c.prepare_cached(sql)?.execute((record.0, SentState::InLedger.number(), SentState::Sent.number()))?;
-    Ok(())
+/// Removes the records of withdrawn areas whose entries are all decided.
+pub(crate) fn remove_withdrawn(c: &Connection) -> Result<(), ClientError> {
+    areas::list_withdrawn(c)?.into_iter().try_for_each(|area| remove_decided(c, area))
 }
 
-/// A record was erased: nothing of it is shown, and own entries about it that are decided lose what they say. The
-/// others still go to the server, whose verdict empties them.
-pub(crate) fn forget_record(c: &Connection, row: &Row) -> Result<(), ClientError> {
-    documents::forget_confirmed(c, row)?;
-    keep_name(c, row.record)?;
-    shadows::forget(c, row.record)?;
-    for sql in ["DELETE FROM records WHERE record = ?1", "DELETE FROM due WHERE record = ?1"] {
-        c.prepare_cached(sql)?.execute([row.record.0])?;
-    }
-    forget_own(c, row.record)?;
-    settings::set_number(c, SCRUB, 1)
+fn remove_decided(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    remove_records(c, &format!("r.area = ?1 AND NOT {HAS_UNSENT}"), area.0, Reach::Without)
+}
+
+/// Keeps that a record left its area at a log position. It goes when its entries are decided; until then its author sees it.
+pub(crate) fn leave(c: &Connection, row: &Row, at: u64) -> Result<(), ClientError> {
+    documents::take_off_digests(c, row)?;
+    let sql = "UPDATE records SET leaving = ?2 WHERE record = ?1";
+    c.prepare_cached(sql)?.execute((row.record.0, at as i64))?;
+    remove_left(c)
+}
+
+/// Removes the records that left their area and whose entries are all decided.
+pub(crate) fn remove_left(c: &Connection) -> Result<(), ClientError> {
+    let condition = format!("r.leaving IS NOT NULL AND r.leaving >= ?1 AND NOT {HAS_UNSENT}");
+    remove_records(c, &condition, 0, Reach::Without)
+}
+
+/// Erases a record. Own entries about it lose their content as far as they are decided; the verdict empties the others.
+pub(crate) fn erase_record(c: &Connection, record: RecordId) -> Result<(), ClientError> {
+    remove_record(c, record, Reach::Without)?;
+    // The record's row may have gone before, with its area.
+    shadows::remove_all(c, record)?;
+    erased::empty_own_entries(c, record)?;
+    SCRUB.set(c, &true)
 }

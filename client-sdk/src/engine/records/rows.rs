@@ -1,4 +1,4 @@
-//! Records as rows: what is known of one beside its documents and its view.
+//! Records as rows: what the file knows of a record beside its documents and its view.
 
 use gridledger_schema::ids::{AreaNo, RecordId};
 use rusqlite::{Connection, OptionalExtension as _};
@@ -11,17 +11,20 @@ pub(crate) struct Row {
     pub(crate) record: RecordId,
     pub(crate) area: AreaNo,
     pub(crate) record_type: String,
+    /// The log position of the creating entry, once the server has told it.
     pub(crate) created: Option<u64>,
+    /// The generation of the record's documents.
     pub(crate) epoch: u32,
     /// The log position up to which the confirmed documents are whole.
     pub(crate) held: u64,
+    /// The time of the last change, ms since 1970.
     pub(crate) changed_at: i64,
-    /// The log position at which it left its area, while it waits here for verdicts on own edits.
+    /// The log position at which the record left its area, while it waits here for verdicts on own edits.
     pub(crate) leaving: Option<u64>,
 }
 
 impl Row {
-    /// A record that is new here.
+    /// Makes the row of a record that is new here.
     pub(crate) fn new(record: RecordId, record_type: &str, area: AreaNo) -> Self {
         Self {
             record,
@@ -36,7 +39,8 @@ impl Row {
     }
 }
 
-pub(crate) fn row(c: &Connection, record: RecordId) -> Result<Option<Row>, ClientError> {
+/// Finds a record's row.
+pub(crate) fn find(c: &Connection, record: RecordId) -> Result<Option<Row>, ClientError> {
     let mut select = c.prepare_cached(
         "SELECT area, type, created, epoch, held, changed_at, leaving FROM records WHERE record = ?1",
     )?;
@@ -53,4 +57,11 @@ pub(crate) fn row(c: &Connection, record: RecordId) -> Result<Option<Row>, Clien
         })
     });
     Ok(found.optional()?)
+}
+
+/// Keeps the time of a record's last change.
+pub(crate) fn set_changed_at(c: &Connection, row: &Row) -> Result<(), ClientError> {
+    let sql = "UPDATE records SET changed_at = ?2 WHERE record = ?1";
+    c.prepare_cached(sql)?.execute((row.record.0, row.changed_at))?;
+    Ok(())
 }

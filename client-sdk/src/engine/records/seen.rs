@@ -1,4 +1,4 @@
-//! What an entry was made on, and the entry derived on it.
+//! What an entry's author had seen, packed, and entries derived on it.
 
 use gridledger_core::clock;
 use gridledger_core::derive::{Authored, Seen};
@@ -10,18 +10,18 @@ use rusqlite::Connection;
 use crate::engine::records::documents::{Facets, pack_clock};
 use crate::error::ClientError;
 
-/// What an edit was made on: of each facet it touches, how far the feeds that `of` names had come (an edit's
-/// own part follows from the entries before it).
-pub(crate) fn pack_seen(facets: &Facets, entry: &Entry, of: impl Fn(FeedId) -> bool) -> Vec<u8> {
+/// Packs what an edit was made on: for each facet it touches, how far the feeds had come that `includes` chooses. An edit's
+/// own feed is left out usually; its part follows from the entries before it.
+pub(crate) fn pack_seen(facets: &Facets, entry: &Entry, includes: impl Fn(FeedId) -> bool) -> Vec<u8> {
     let mut out = Vec::new();
     for (facet, document) in facets.iter().filter(|(f, _)| entry.facets() & (1 << **f) != 0) {
-        pack_clock(&mut out, *facet, document.clock(), &of);
+        pack_clock(&mut out, *facet, document, &includes);
     }
     out
 }
 
-/// The same for an edit of documents that cannot be read now, from the clocks that stand open beside them.
-pub(crate) fn pack_unread(
+/// Packs the same for documents that cannot be read now, from the clocks that stand open beside them.
+pub(crate) fn pack_seen_unread(
     c: &Connection,
     entry: &Entry,
     record: RecordId,
@@ -43,13 +43,13 @@ pub(crate) fn pack_unread(
     Ok(out)
 }
 
-/// What an undecided entry is derived on, now: what its author had seen of others, and the author's own that stand.
-pub(crate) fn seen_of(packed: &[u8], facet: u8, document: &Document, own: FeedId) -> Seen {
+/// What an undecided entry is derived on now: what its author had seen of others, and those own entries that stand.
+pub(crate) fn unpack_seen(packed: &[u8], facet: u8, document: &Document, own: FeedId) -> Seen {
     let there = document.clock();
     let mut clock: Vec<(FeedId, u64)> = clock::list_items(packed)
         .filter(|(of, ..)| *of == facet)
         .map(|(_, feed, n)| (feed, n))
-        // Genesis changes are named too; the one that is not here is made again when it is needed.
+        // A clock names genesis changes, too. One that is not here is made again when it is needed.
         .filter(|(feed, n)| there.iter().any(|(f, m)| f == feed && m >= n))
         .collect();
     clock.extend(there.iter().filter(|(feed, _)| *feed == own));

@@ -1,6 +1,6 @@
-//! Views of records: what may stand open in the file, and what is sealed.
+//! Views of records: one part stands open in the file, the part with residents' values is sealed.
 
-use gridledger_core::project::{View, project};
+use gridledger_core::project::{self, View};
 use gridledger_schema::set::{Field, Kind, Mask, Merge, PrivacyClass, RecordType, SchemaSet};
 use rusqlite::Connection;
 use serde_json::{Map, Value};
@@ -10,25 +10,21 @@ use crate::engine::records::documents::Facets;
 use crate::engine::records::rows::Row;
 use crate::error::ClientError;
 
-/// The record as this phone shows it.
-pub(crate) fn view(schema: &SchemaSet, record_type: &str, facets: &Facets) -> View {
-    schema.record_type(record_type).map(|t: &RecordType| project(t, facets.values())).unwrap_or_default()
+/// The text that stands in the place of a withheld one.
+const WITHHELD: &str = "***";
+/// The key of the conflicts in a view.
+const CONFLICTS: &str = "_conflicts";
+/// The key of a ticket's state in a view.
+const TICKET: &str = "_ticket";
+
+/// Projects a record's view from its documents; empty for a type that the schema does not know.
+pub(crate) fn project(schema: &SchemaSet, record_type: &str, facets: &Facets) -> View {
+    schema.record_type(record_type).map(|t| project::project(t, facets.values())).unwrap_or_default()
 }
 
-pub(crate) fn put_view(
-    c: &Connection,
-    schema: &SchemaSet,
-    row: &Row,
-    facets: &Facets,
-    pending: usize,
-) -> Result<(), ClientError> {
-    let view = view(schema, &row.record_type, facets);
-    write_view(c, schema, row, &view, pending)
-}
-
-/// Writes what a record shows: what is nobody's in the open, residents' values sealed. In the dark those are left out,
-/// and the record is shown anew when there is a lease.
-pub(crate) fn write_view(
+/// Writes a record's row and view, residents' values sealed. In the dark these are left out, and the record is rebuilt when
+/// there is a lease. `pending` is the number of open entries.
+pub(crate) fn write(
     c: &Connection,
     schema: &SchemaSet,
     row: &Row,
@@ -44,7 +40,7 @@ pub(crate) fn write_view(
     let mut upsert = c.prepare_cached(
         "INSERT INTO records (record, area, type, created, epoch, held, view, text, conflicts, pending, changed_at, leaving,
            sealed, stale)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, seal(?13, ?1, 64, ?3), ?14)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, seal_view(?13, ?1, ?3), ?14)
          ON CONFLICT (record) DO UPDATE SET area = ?2, type = ?3, created = ?4, epoch = ?5, held = ?6, view = ?7, text = ?8,
          conflicts = ?9, pending = ?10, changed_at = ?11, leaving = ?12, sealed = excluded.sealed, stale = ?14",
     )?;
@@ -68,9 +64,9 @@ pub(crate) fn write_view(
     Ok(())
 }
 
-/// Cuts a view in two: what may stand open, and residents' values with their conflicts; `None` if there are none. Fields
-/// that the schema does not know count as residents'.
-pub(crate) fn split(record_type: Option<&RecordType>, view: Value) -> (Value, Option<Value>) {
+/// Splits a view in two: the open part, and residents' values with their conflicts, if there are any. Fields that the
+/// schema does not know count as residents'.
+fn split(record_type: Option<&RecordType>, view: Value) -> (Value, Option<Value>) {
     let Value::Object(fields) = view else {
         return (view, None);
     };
@@ -99,7 +95,7 @@ pub(crate) fn split(record_type: Option<&RecordType>, view: Value) -> (Value, Op
     (Value::Object(open), (!sealed.is_empty()).then_some(Value::Object(sealed)))
 }
 
-/// Puts the two parts of a view together again.
+/// Joins the two parts of a view again.
 pub(crate) fn join(open: &mut Value, sealed: Value) {
     let (Some(open), Value::Object(sealed)) = (open.as_object_mut(), sealed) else {
         return;
@@ -112,8 +108,8 @@ pub(crate) fn join(open: &mut Value, sealed: Value) {
     }
 }
 
-/// Shows that values are withheld: every text of a personal field that all read becomes `***`, whether there is one or
-/// not; of sensitive and hidden fields, and of what is no text, nothing is shown.
+/// Shows that values are withheld. Every text of a personal field that all may read becomes `***`, whether it has a value or
+/// not. Sensitive fields, hidden fields and values that are no texts are not shown.
 pub(crate) fn withhold(record_type: Option<&RecordType>, view: &mut Value) {
     let (Some(record_type), Some(view)) = (record_type, view.as_object_mut()) else {
         return;
@@ -130,11 +126,3 @@ pub(crate) fn withhold(record_type: Option<&RecordType>, view: &mut Value) {
         view.insert(field.name.clone(), WITHHELD.into());
     }
 }
-
-/// What stands where a text is withheld.
-const WITHHELD: &str = "***";
-
-/// The keys of a view that are no fields.
-const CONFLICTS: &str = "_conflicts";
-
-const TICKET: &str = "_ticket";

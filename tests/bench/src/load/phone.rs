@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gridledger_client::engine::{Clock, Engine};
+use gridledger_client::engine::{Clock, Engine, Exchange, Progress};
 use gridledger_client::{ClientError, Intents, Lock, RecordId, SyncReport};
 use gridledger_core::wire::envelope::read_answer_head;
 use gridledger_core::wire::squeeze::{self, Unpacker};
@@ -23,6 +23,8 @@ pub struct Ready {
     key: [u8; 32],
     /// The request.
     pub body: Vec<u8>,
+    /// The exchange that the request belongs to, until its answer is taken in.
+    exchange: Option<Exchange>,
 }
 
 /// Has every phone enrol and do its work; two at a time, as the machine has two cores.
@@ -84,15 +86,17 @@ impl Connection {
         let path = folder.join(format!("phone-{no:05}.db"));
         let mut engine = open(&path, key)?;
         engine.enrol(&self.url, &worker.code)?;
-        let first = engine.request(0)?.body;
+        let mut first = engine.request(0)?;
+        let body = std::mem::take(&mut first.body);
         let answer = self.runtime.block_on(async {
-            let sent = self.http.post(sync_url(&self.url)).body(first).send().await?;
+            let sent = self.http.post(sync_url(&self.url)).body(body).send().await?;
             sent.error_for_status()?.bytes().await
         })?;
-        apply(&mut engine, &answer)?;
+        apply(&mut engine, first, &answer)?;
         work(&mut engine, &worker.grid, no, edits)?;
-        let body = engine.request(0)?.body;
-        Ok(Ready { path, key, body })
+        let mut exchange = engine.request(0)?;
+        let body = std::mem::take(&mut exchange.body);
+        Ok(Ready { path, key, body, exchange: Some(exchange) })
     }
 }
 
@@ -104,14 +108,17 @@ impl Ready {
 
     /// The request once more, as a phone makes it that was told to come back.
     pub fn again(&mut self) -> Result<(), LoadError> {
-        self.body = open(&self.path, self.key)?.request(0)?.body;
+        let mut exchange = open(&self.path, self.key)?.request(0)?;
+        self.body = std::mem::take(&mut exchange.body);
+        self.exchange = Some(exchange);
         Ok(())
     }
 
     /// Takes in the answer; how many edits the phone still waits for.
     pub fn take_in(&self, answer: &[u8]) -> Result<u64, LoadError> {
         let mut engine = open(&self.path, self.key)?;
-        apply(&mut engine, answer)?;
+        let none = || LoadError::Wrong("an answer without a request".into());
+        apply(&mut engine, self.exchange.take().ok_or_else(none)?, answer)?;
         let status = engine.status()?;
         Ok(status.unsent + status.attention)
     }
@@ -152,18 +159,21 @@ fn now() -> i64 {
     since.map_or(0, |since| since.as_millis() as i64)
 }
 
-fn apply(engine: &mut Engine, answer: &[u8]) -> Result<(), LoadError> {
+fn apply(engine: &mut Engine, exchange: Exchange, answer: &[u8]) -> Result<(), LoadError> {
     let cut = || LoadError::Wrong("an answer that was cut".into());
     let (head, rest) = answer.split_first_chunk::<2>().ok_or_else(cut)?;
     let packing = read_answer_head(*head)?;
     let mut unpacker = Unpacker::new(packing, engine.dictionary(packing))?;
-    let (mut arrived, mut ended) = (Vec::new(), None);
+    let (mut arrived, mut exchange) = (Vec::new(), exchange);
     let mut report = SyncReport::default();
     for piece in rest.chunks(16 << 10) {
         unpacker.push(piece, &mut arrived, limits::FRAME_BYTES * 2)?;
-        ended = engine.apply(&mut arrived, &mut report)?;
+        match engine.apply(exchange, &mut arrived, &mut report)? {
+            Progress::Waiting(waiting) => exchange = *waiting,
+            Progress::Ended { .. } => return Ok(()),
+        }
     }
-    ended.map(|_| ()).ok_or_else(cut)
+    Err(cut())
 }
 
 /// A day's work: homes taken down, visits to them, patrols with counts.

@@ -13,8 +13,8 @@ use super::{DAY, HOUR, YEAR, patrol, team};
 /// The times of a phone's own entries, the first first.
 fn times(phone: &mut Phone) -> Vec<i64> {
     let mut receipts = phone.receipts();
-    receipts.sort_by_key(|(n, ..)| *n);
-    receipts.into_iter().map(|(_, _, at, _)| at).collect()
+    receipts.sort_by_key(|edit| edit.n);
+    receipts.into_iter().map(|edit| edit.at).collect()
 }
 
 /// A dwelling, a household in it, somebody there, a visit: each names the one before.
@@ -94,7 +94,7 @@ fn what_the_server_has_decided_keeps_its_time_though_the_answer_was_lost() {
     assert_eq!(world.store().counts().1, 2, "nothing was sent twice");
     a.syncs(&world);
     let states = a.receipts();
-    assert!(states.iter().all(|(.., state)| *state == SentState::InLedger), "{states:?}");
+    assert!(states.iter().all(|edit| edit.state == SentState::InLedger), "{states:?}");
 }
 
 #[test]

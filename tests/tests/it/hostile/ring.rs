@@ -178,7 +178,7 @@ impl Town {
         assert_eq!((report.decided, report.refused, report.proven, report.healed), (1, 0, 1, 0));
         let answer = self.honest.last_answer().to_vec();
         let own = self.honest.receipts();
-        let own: HashMap<u64, RecordId> = own.into_iter().map(|(n, record, ..)| (n, record)).collect();
+        let own: HashMap<u64, RecordId> = own.into_iter().map(|edit| (edit.n, edit.record)).collect();
         let names = Names { world: &self.world, own };
         let packing = read_answer_head([answer[0], answer[1]]).expect("the answer's head");
         let dictionary = self.world.service.schema.dictionary();

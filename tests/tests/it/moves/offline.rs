@@ -143,7 +143,7 @@ fn a_phone_out_for_eight_days_loses_nothing_and_keeps_nothing_it_may_not_read() 
     assert_eq!((shows(&mut a, &river), shows(&mut a, &fresh)), (6, 6));
     assert_eq!((shows(&mut b, &river), shows(&mut b, &fresh), shows(&mut b, &people)), (0, 0, 6));
     let states = b.receipts();
-    let decided = |n| states.iter().find(|(of, ..)| *of == n).map(|(_, _, _, state)| *state);
+    let decided = |n| states.iter().find(|edit| edit.n == n).map(|edit| edit.state);
     assert!(matches!(decided(edit.n), Some(SentState::Sent | SentState::InLedger)));
 }
 

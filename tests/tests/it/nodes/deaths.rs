@@ -52,9 +52,9 @@ fn survives(point: &str) {
 
 pub(super) fn received(phone: &gridledger_client::Client) -> BTreeSet<RecordId> {
     let receipts = phone.receipts(1_000).expect("receipts");
-    let sent = |state: &SentState| matches!(state, SentState::Sent | SentState::InLedger);
-    let sent = receipts.into_iter().filter(|(.., state)| sent(state));
-    sent.map(|(_, record, ..)| record).collect()
+    let is_sent = |state| matches!(state, SentState::Sent | SentState::InLedger);
+    let sent = receipts.into_iter().filter(|edit| is_sent(edit.state));
+    sent.map(|edit| edit.record).collect()
 }
 
 pub(super) fn honours(farm: &Farm, receipts: &BTreeSet<RecordId>, point: &str) {

@@ -62,7 +62,7 @@ fn what_one_node_gave_counts_at_another() {
     }
     assert_eq!(one.attention().expect("a list"), Vec::new());
     let receipts = one.receipts(100).expect("receipts");
-    assert!(receipts.iter().all(|(.., state)| *state == SentState::InLedger));
+    assert!(receipts.iter().all(|edit| edit.state == SentState::InLedger));
     farm.is_sound();
 }
 
