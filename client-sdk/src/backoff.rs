@@ -1,18 +1,17 @@
-//! When a phone tries again after a failure: later each time, and by chance, so that phones that failed together do not come back
-//! together.
+//! Waits between failed syncs: longer each time, and random, so that phones that failed together do not come back together.
 
 use std::time::Duration;
 
 use crate::error::ClientError;
 
-/// The window of the first attempt after a failure.
+/// The window for the first attempt after a failure.
 const FIRST: Duration = Duration::from_secs(2);
 /// The longest window.
 const LONGEST: Duration = Duration::from_mins(5);
-/// A server that says when to come again is believed up to here.
+/// The longest wait that a phone accepts from a server.
 const BELIEVED: Duration = Duration::from_hours(1);
 
-/// How often one phone failed in a row, and its chance. The same seed and the same failures give the same waits.
+/// A phone's failures in a row, and its random numbers. The same seed and the same failures give the same waits.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     failures: u32,
@@ -20,13 +19,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// No failure yet. Two phones must not have the same `seed`.
+    /// Begins without a failure. Two phones must not have the same `seed`.
     pub fn new(seed: u64) -> Self {
         Self { failures: 0, state: seed }
     }
 
-    /// How long to wait after a failure; `None` where trying again does not help. Anywhere in a window that doubles with each
-    /// failure in a row; where the server says when to come again, the window begins there.
+    /// The wait after a failure; `None` if trying again does not help. It lies anywhere in a window that doubles with each
+    /// failure in a row. If the server asks for a wait, the window begins after it.
     pub fn after(&mut self, error: &ClientError) -> Option<Duration> {
         if !error.is_retryable() {
             return None;
@@ -34,17 +33,17 @@ impl Backoff {
         let asked = error.wait().unwrap_or_default().min(BELIEVED);
         let window = FIRST.saturating_mul(1 << self.failures.min(16)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
-        let within = self.chance() % (window.as_millis() as u64 + 1);
+        let within = self.next_random() % (window.as_millis() as u64 + 1);
         Some(asked + Duration::from_millis(within))
     }
 
-    /// It worked: the next failure is a first one.
+    /// Forgets the failures after a success.
     pub fn done(&mut self) {
         self.failures = 0;
     }
 
-    /// The next number of a splitmix64 sequence: even, and no secret.
-    fn chance(&mut self) -> u64 {
+    /// The next number of a splitmix64 sequence: evenly spread, and no secret.
+    fn next_random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -62,7 +61,7 @@ mod tests {
         ClientError::Network("no signal".into())
     }
 
-    fn said(code: Code, wait: Option<Duration>) -> ClientError {
+    fn refusal(code: Code, wait: Option<Duration>) -> ClientError {
         ClientError::Server { code, detail: String::new(), wait }
     }
 
@@ -97,16 +96,16 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_word_is_waited_for_and_what_cannot_help_is_not_tried() {
-        let busy = said(Code::Busy, Some(Duration::from_secs(20)));
+    fn the_wait_a_server_asks_for_is_kept_and_a_lost_cause_is_not_tried() {
+        let busy = refusal(Code::Busy, Some(Duration::from_secs(20)));
         for seed in 0..100 {
             let mut backoff = Backoff::new(seed);
             let wait = backoff.after(&busy).expect("later helps");
             assert!(wait >= Duration::from_secs(20) && wait <= Duration::from_secs(22), "{wait:?}");
         }
-        let for_ever = said(Code::Busy, Some(Duration::MAX));
+        let for_ever = refusal(Code::Busy, Some(Duration::MAX));
         assert!(Backoff::new(1).after(&for_ever).expect("later helps") <= BELIEVED + LONGEST);
-        assert_eq!(Backoff::new(1).after(&said(Code::DeviceRevoked, None)), None);
+        assert_eq!(Backoff::new(1).after(&refusal(Code::DeviceRevoked, None)), None);
         assert_eq!(Backoff::new(1).after(&ClientError::Full), None);
     }
 }

@@ -30,23 +30,23 @@ use crate::transport::{Incoming, Transport};
 /// How a store is opened.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// A schema set in place of the one the store holds (or the built-in one).
+    /// A schema set in the place of the store's or the built-in one.
     pub schema: Option<Arc<SchemaSet>>,
-    /// The wall clock, ms since 1970, in place of the system's.
+    /// A wall clock (ms since 1970) in the place of the system's.
     pub clock: Option<Clock>,
     /// The office's time zone, in which times are written; Asia/Shanghai by default.
     pub timezone: Zone,
-    /// Bytes an answer may have before the phone asks again; 0 for no limit.
+    /// The bytes that an answer may have before the phone asks again; 0 for no limit.
     pub budget: u32,
-    /// 32 bytes that a new device's key is made of, in place of random ones: for replays, where the same phone is to be the
-    /// same device.
+    /// 32 bytes that a new device's key is made of, in the place of random ones. In replays the same phone is then the same
+    /// device.
     pub device_seed: Option<[u8; 32]>,
-    /// Certificates of the office's own authority, PEM. Then a server must show one that these vouch for; others, also
-    /// those the system trusts, are refused. Empty: what the system trusts.
+    /// Certificates of the office's own authority, PEM. They alone are trusted then, not those of the system. Empty: those of
+    /// the system are trusted.
     pub roots: Vec<u8>,
 }
 
-/// A phone.
+/// A phone: the handle that an app holds.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -56,24 +56,23 @@ struct Inner {
     engine: Mutex<Engine>,
     transport: Transport,
     budget: u32,
-    /// Counts changes, so that who watches knows there is something new to read.
+    /// Counts changes, so that a watcher knows that there is something new to read.
     changes: watch::Sender<u64>,
-    /// Whether the last answer was cut: the next is asked for in small pieces.
+    /// Whether the last answer was cut. The next one is asked for in small pieces.
     cut: AtomicBool,
-    /// One sync at a time.
+    /// Held during a sync: one at a time.
     syncing: tokio::sync::Mutex<()>,
 }
 
-/// Bytes of an answer asked for at a time after a cut.
+/// The bytes of an answer that are asked for at a time after a cut.
 const CAREFUL_BUDGET: u32 = 64 << 10;
-/// Requests one sync makes at most; what is left goes with the next.
+/// The most requests of one sync; the next sync carries the rest.
 const ROUND_TRIPS: u32 = 1_000;
-
-/// Refused requests one sync sends again another way: once for a dictionary, and for the counter, which another process on
-/// this file may take between.
+/// The most refused requests that one sync sends again another way: for a dictionary, for a doubt, and for a counter that
+/// another process on this file took.
 const MENDS: u32 = 4;
 
-/// Runs a stretch of local work; on a runtime with several threads the others go on meanwhile.
+/// Runs local work. On a runtime with several threads the others go on meanwhile.
 fn blocking<T>(work: impl FnOnce() -> T) -> T {
     match tokio::runtime::Handle::current().runtime_flavor() {
         tokio::runtime::RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
@@ -86,7 +85,12 @@ fn system_clock() -> Clock {
 }
 
 impl Client {
-    /// Opens the store at `path` with its lock, making it if it is not there.
+    /// Opens the store at `path` with its lock, and makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `WrongKey`, `KeyFile` and `LostFile` if the file cannot be opened now (nothing was touched), `Damaged` after setting a
+    /// damaged file aside, `NotAStore` for another file, `Certificates` for roots that do not read.
     pub fn open(path: impl AsRef<Path>, lock: &Lock, options: Options) -> Result<Self, ClientError> {
         let seed = match options.device_seed {
             Some(seed) => Zeroizing::new(seed),
@@ -106,12 +110,12 @@ impl Client {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The engine, for calls this handle has no shorthand for. Hold it briefly: a sync waits for it between frames.
+    /// Locks the engine, for calls that this handle does not have. Hold it briefly: a sync waits for it between frames.
     pub fn engine(&self) -> MutexGuard<'_, Engine> {
         self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does local work. Where it meets damage, the store's files are set aside, and every later call says so.
+    /// Does local work. If it meets damage, the store's files are set aside, and every later call says so.
     fn with<T>(&self, work: impl FnOnce(&mut Engine) -> Result<T, ClientError>) -> Result<T, ClientError> {
         let mut engine = self.engine();
         if engine.is_set_aside() {
@@ -123,12 +127,16 @@ impl Client {
         }
     }
 
-    /// Locks the store with another key or passphrase from now on.
+    /// Locks the store with another key or passphrase. The former one opens it no longer.
+    ///
+    /// # Errors
+    ///
+    /// `value_invalid` for a passphrase that is too short, and the file system's.
     pub fn rewrap(&self, lock: &Lock) -> Result<(), ClientError> {
         self.with(|engine| engine.rewrap(lock))
     }
 
-    /// The schema set in force: types, fields, labels, roles. A sync may bring another.
+    /// The schema set in force: types, fields, labels, roles. A sync may bring another one.
     pub fn schema(&self) -> Arc<SchemaSet> {
         Arc::clone(self.engine().schema())
     }
@@ -138,7 +146,7 @@ impl Client {
         self.engine().zone().clone()
     }
 
-    /// The areas known here.
+    /// Lists the areas known here.
     pub fn areas(&self) -> Vec<AreaInfo> {
         self.engine().areas().cloned().collect()
     }
@@ -148,17 +156,21 @@ impl Client {
         self.inner.changes.send_modify(|n| *n += 1);
     }
 
-    /// Remembers the server and the one-time code; the next sync enrols.
+    /// Keeps the server's address and the one-time code; the next sync enrols.
     pub fn enrol(&self, server: &str, code: &str) -> Result<(), ClientError> {
         self.with(|engine| engine.enrol(server, code))
     }
 
-    /// Takes an invite: work can begin at once, the next sync enrols.
+    /// Keeps all that an invite holds: work can begin at once, and the next sync enrols.
     pub fn accept(&self, invite: &Invite) -> Result<(), ClientError> {
         self.with(|engine| engine.accept(invite))
     }
 
-    /// Creates a record; durable when this returns.
+    /// Creates a record of a type in the area with a code; durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` with the server's code if a rule forbids it (nothing was saved then), and the store's.
     pub fn create(&self, record_type: &str, area: &str, intents: Intents) -> Result<RecordId, ClientError> {
         let saved = self.with(|engine| engine.create(record_type, area, intents))?;
         self.announce_change();
@@ -166,18 +178,30 @@ impl Client {
     }
 
     /// Edits a record; durable when this returns.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` if the record is not here, else as [`create`](Self::create).
     pub fn edit(&self, record: RecordId, intents: Intents) -> Result<Saved, ClientError> {
         let saved = self.with(|engine| engine.edit(record, intents))?;
         self.announce_change();
         Ok(saved)
     }
 
-    /// Opens a record for a piece of work: all of it as it is. Leaves a row in the read log.
+    /// Opens a record for a purpose: gives all of it unmasked, and leaves a row in the read log. `None` if it is not here.
+    ///
+    /// # Errors
+    ///
+    /// `forbidden` without a role that sees unmasked values, `second_person_required` beyond the limit of a day.
     pub fn open_record(&self, record: RecordId, purpose: &Purpose) -> Result<Option<Record>, ClientError> {
         self.with(|engine| engine.open_record(record, purpose))
     }
 
-    /// Some fields of a record as they are, for a reason of 4 to 200 characters. Leaves a row in the read log.
+    /// Gives some fields of a record unmasked, for a reason of 4 to 200 characters. Leaves a row in the read log.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_record`](Self::open_record); `lease_ended` in the dark; `Missing` if the record is not here.
     pub fn reveal(
         &self,
         record: RecordId,
@@ -187,22 +211,22 @@ impl Client {
         self.with(|engine| engine.reveal(record, fields, reason))
     }
 
-    /// One record, masked.
+    /// Reads one record, masked; `None` if it is not here.
     pub fn get(&self, record: RecordId) -> Result<Option<Record>, ClientError> {
         self.with(|engine| engine.get(record))
     }
 
-    /// Records, masked, the last changed first.
+    /// Lists records, masked, the last changed first.
     pub fn list(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
         self.with(|engine| engine.list(query))
     }
 
-    /// Every field with several values, of one record or of all.
+    /// Lists every field with several values, of one record or of all.
     pub fn conflicts(&self, record: Option<RecordId>) -> Result<Vec<Conflict>, ClientError> {
         self.with(|engine| engine.conflicts(record))
     }
 
-    /// Settles a conflict with a value.
+    /// Settles a conflict with a value. `field` is as [`Conflict`] names it.
     pub fn settle(
         &self,
         record: RecordId,
@@ -214,67 +238,71 @@ impl Client {
         Ok(saved)
     }
 
-    /// Own edits that were refused.
+    /// Lists own edits that were refused, the oldest first.
     pub fn attention(&self) -> Result<Vec<Attention>, ClientError> {
         self.with(|engine| engine.attention())
     }
 
-    /// Saves a refused edit's intents again, as a new edit, and takes the refused one off the list.
+    /// Saves a refused edit's intents again, as a new edit, and takes the refused one off the list: both or neither.
+    ///
+    /// # Errors
+    ///
+    /// `Missing` if the edit is not on the list, else as [`edit`](Self::edit).
     pub fn apply_again(&self, id: EntryId) -> Result<Saved, ClientError> {
         let saved = self.with(|engine| engine.apply_again(id))?;
         self.announce_change();
         Ok(saved)
     }
 
-    /// Asks a supervisor about a refused edit, with the next syncs, until there is a ruling.
+    /// Asks a supervisor about a refused edit. The question goes with every sync until there is a ruling.
     pub fn ask(&self, id: EntryId, note: &str) -> Result<(), ClientError> {
         self.with(|engine| engine.ask(id, note))
     }
 
-    /// What was typed in a refused edit, to be pasted elsewhere.
+    /// Gives the contents of a refused edit, to be pasted elsewhere.
     pub fn copy(&self, id: EntryId) -> Result<Copied, ClientError> {
         self.with(|engine| engine.copy(id))
     }
 
-    /// Takes a refused edit off the list.
+    /// Takes a refused edit off the list; it stays in the store.
     pub fn dismiss(&self, id: EntryId) -> Result<(), ClientError> {
         self.with(|engine| engine.dismiss(id))
     }
 
-    /// Records of which a restored server did not give everything back, with what they showed.
+    /// Lists records of which a restored server did not give everything back, with the values they had shown.
     pub fn lost(&self) -> Result<Vec<Lost>, ClientError> {
         self.with(|engine| engine.lost())
     }
 
-    /// Saves what a lost record had shown, as a new edit of one's own, and takes it off the list.
+    /// Saves the values that a lost record had shown, as a new edit of the user, and takes the record off the list.
     pub fn save_lost(&self, record: RecordId) -> Result<Saved, ClientError> {
         let saved = self.with(|engine| engine.save_lost(record))?;
         self.announce_change();
         Ok(saved)
     }
 
-    /// Takes a record off the list of what was lost.
+    /// Takes a record off the list of losses. The values it had shown are deleted.
     pub fn dismiss_lost(&self, record: RecordId) -> Result<(), ClientError> {
         self.with(|engine| engine.dismiss_lost(record))
     }
 
-    /// Where this phone stands.
+    /// Reads the phone's state.
     pub fn status(&self) -> Result<Status, ClientError> {
         self.with(|engine| engine.status())
     }
 
-    /// Own edits and how far each has come, the last first.
+    /// Lists own edits and how far each has come, the last first, at most `limit`.
     pub fn receipts(&self, limit: usize) -> Result<Vec<OwnEdit>, ClientError> {
         self.with(|engine| engine.receipts(limit))
     }
 
-    /// Told of every change, by edit or by sync: wait on it, then read again what is on the screen.
+    /// Watches for changes, by edit or by sync: wait on the receiver, then read again what is on the screen.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.inner.changes.subscribe()
     }
 
-    /// Sends what is undecided and fetches what is new, until nothing is left. Survives every cut: what has been
-    /// applied stays, the rest comes next time. Edits go on meanwhile.
+    /// Sends what is undecided and fetches what is new, until nothing is left. After a cut, what has been applied stays, and
+    /// the rest comes next time. Edits go on meanwhile.
     ///
     /// # Errors
     ///

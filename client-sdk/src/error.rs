@@ -1,4 +1,4 @@
-//! What can go wrong on a phone.
+//! Errors of a phone.
 
 use std::time::Duration;
 
@@ -6,57 +6,57 @@ use gridledger_core::wire::WireError;
 use gridledger_schema::code::{Code, Refusal};
 use gridledger_schema::set::SchemaError;
 
-/// What can go wrong on a phone.
+/// An error of a phone.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The edit breaks a rule; the same rule, with the same code, as the server's. Nothing was saved.
+    /// A rule forbids the edit. The server has the same rule with the same code. Nothing was saved.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The local database said no. What `save` returned from before is safe.
+    /// The local database failed. Edits whose save has returned are safe.
     #[error("local store: {0}")]
     Store(rusqlite::Error),
-    /// The key or the passphrase is not the one this store is locked with. Nothing was touched.
+    /// The key or the passphrase does not fit the store's lock. Nothing was touched.
     #[error("the key or passphrase does not open this store; nothing was touched")]
     WrongKey,
-    /// The key file beside the store is missing, damaged or another store's. Nothing was touched: with the right key file
-    /// put back the store opens.
+    /// The key file beside the store is missing, damaged or another store's. Nothing was touched; the store opens with the
+    /// right key file put back.
     #[error("{}", fault.en(file))]
     KeyFile {
         /// The fault of the file.
         fault: KeyFileFault,
-        /// Where it belongs.
+        /// The path where it belongs.
         file: String,
     },
-    /// The store's file is missing and its log is there. Nothing was touched: with the file put back the store opens.
+    /// The store's file is missing and its log is there. Nothing was touched; the store opens with the file put back.
     #[error(
         "the store's file {file} is missing, but its log is there: put the file back; nothing was touched"
     )]
     LostFile {
-        /// Where it belongs.
+        /// The path where it belongs.
         file: String,
     },
-    /// The file is damaged; it was set aside under the name given, not deleted: it may hold unsent work.
+    /// The file is damaged. It was set aside, not deleted, since it may hold unsent work.
     #[error("the local store is damaged; it was kept as {kept_as}")]
     Damaged {
-        /// Where the damaged file is now.
+        /// The path of the damaged file now.
         kept_as: String,
     },
-    /// The file is not a store of this program, or of a newer version of it.
+    /// The file is not a store of this program, or a newer version wrote it.
     #[error("{0}")]
     NotAStore(String),
     /// There is no space left; nothing was saved.
     #[error("no space is left on this device; nothing was saved")]
     Full,
-    /// The store can be read and not written to; nothing was saved.
+    /// The store can be read but not written to; nothing was saved.
     #[error("the store can be read here and not written to; nothing was saved")]
     ReadOnly,
-    /// No device key yet: enrol first.
+    /// The device has no number or no server yet: enrol first.
     #[error("this device is not enrolled")]
     NotEnrolled,
-    /// The network failed; everything saved is still here and goes out with the next sync.
+    /// The network failed. Every saved edit is still here and goes out with the next sync.
     #[error("network: {0}")]
     Network(String),
-    /// Something else than the server answered, as the sign-in page of a Wi-Fi does. Everything saved is still here and goes
+    /// Something else than the server answered, such as the sign-in page of a Wi-Fi. Every saved edit is still here and goes
     /// out once the server itself answers.
     #[error(
         "this is not the server's answer ({0}): perhaps the sign-in page of a Wi-Fi; sign in there with a browser"
@@ -67,38 +67,38 @@ pub enum ClientError {
     Server {
         /// The stable code.
         code: Code,
-        /// What it said.
+        /// The server's words.
         detail: String,
-        /// How long it asks to wait before the next request, where it says.
+        /// The wait before the next request that the server asks for, if it does.
         wait: Option<Duration>,
     },
-    /// What was given as certificates to trust is none.
+    /// The certificates to trust do not read.
     #[error("certificates to trust: {0}")]
     Certificates(String),
-    /// The answer is not what the protocol says.
+    /// The answer does not follow the protocol.
     #[error("the answer is not readable: {0}")]
     Wire(#[from] WireError),
-    /// A schema set that does not load.
+    /// A schema set does not load.
     #[error("schema: {0}")]
     Schema(#[from] SchemaError),
-    /// Something asked for is not here.
+    /// The thing asked for is not here.
     #[error("there is no {0} here")]
     Missing(String),
 }
 
-/// What is wrong with a key file.
+/// The fault of a key file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyFileFault {
-    /// It is not there.
+    /// The file is not there.
     Missing,
-    /// Its bytes are not what was written.
+    /// Its bytes are not the bytes that were written.
     Damaged,
-    /// It opens no page of the store.
+    /// Its key opens no page of the store.
     Misfit,
 }
 
 impl KeyFileFault {
-    /// A sentence in English.
+    /// Says it in an English sentence about the file.
     pub fn en(self, file: &str) -> String {
         match self {
             Self::Missing => format!(
@@ -115,7 +115,7 @@ impl KeyFileFault {
         }
     }
 
-    /// A sentence in Chinese.
+    /// Says it in a Chinese sentence about the file.
     pub fn zh(self, file: &str) -> String {
         match self {
             Self::Missing => format!(
@@ -130,7 +130,7 @@ impl KeyFileFault {
 }
 
 impl ClientError {
-    /// The stable code, where there is one.
+    /// The stable code, if there is one.
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Refused(refusal) => Some(refusal.code),
@@ -148,12 +148,12 @@ impl ClientError {
         }
     }
 
-    /// Whether an answer was more than this phone takes at once.
+    /// Whether an answer was larger than this phone takes at once.
     pub(crate) fn is_too_large(&self) -> bool {
         matches!(self, Self::Wire(WireError::TooLarge(_)))
     }
 
-    /// How long the server asks to wait before the next request, where it says.
+    /// The wait before the next request that the server asks for, if it does.
     pub fn wait(&self) -> Option<Duration> {
         match self {
             Self::Server { wait, .. } => *wait,
@@ -161,8 +161,8 @@ impl ClientError {
         }
     }
 
-    /// Whether the store's file is damaged. [`crate::Client`] sets it aside then; an engine used by itself does with
-    /// [`set_aside`](crate::engine::Engine::set_aside).
+    /// Whether the store's file is damaged. [`crate::Client`] sets it aside then. An engine used by itself is set aside with
+    /// [`Engine::set_aside`](crate::engine::Engine::set_aside).
     pub fn is_damage(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         match self {
@@ -171,12 +171,12 @@ impl ClientError {
         }
     }
 
-    /// The same error, with a full disk told apart.
+    /// Makes an error of SQLite's, with `Full` for a full disk.
     pub(crate) fn of_store(error: rusqlite::Error) -> Self {
         error.into()
     }
 
-    /// What the file system said, with a full disk and a place that cannot be written to told apart.
+    /// Makes an error of the file system's, with `Full` for a full disk and `ReadOnly` for a read-only one.
     pub(crate) fn of_file(error: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         match error.kind() {
@@ -186,7 +186,7 @@ impl ClientError {
         }
     }
 
-    /// Whether it may be that nothing can be written now, while what is there can be read.
+    /// Whether perhaps nothing can be written now, while the file can be read.
     pub(crate) fn may_be_of_writing(&self) -> bool {
         use rusqlite::ErrorCode::{CannotOpen, SystemIoFailure};
         match self {
@@ -207,16 +207,18 @@ impl From<rusqlite::Error> for ClientError {
             _ => {}
         }
         match &error {
-            rusqlite::Error::SqliteFailure(_, Some(said)) if said == LEASE_ENDED => lease_ended().into(),
+            rusqlite::Error::SqliteFailure(_, Some(message)) if message == LEASE_ENDED => {
+                lease_ended().into()
+            }
             _ => Self::Store(error),
         }
     }
 }
 
-/// What the functions within SQL say when a value would have to be read without a lease.
+/// The message of the functions in SQL when a value would have to be read without a lease.
 pub(crate) const LEASE_ENDED: &str = "gridledger: the lease has ended";
 
-/// The refusal of what needs residents' values, after the lease.
+/// Makes the refusal of an act that needs residents' values, after the lease has ended.
 pub(crate) fn lease_ended() -> Refusal {
     Refusal::new(Code::LeaseEnded, "sync once, then it can be read again")
 }

@@ -16,15 +16,15 @@ thread_local! {
     static PLANTED: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
-/// Plants a fault in the stores that this thread uses, or none: for tests that see whether it is found.
+/// Plants a fault in the stores that this thread uses, or none. Tests see whether they find it.
 pub fn plant(fault: Option<&'static str>) {
     PLANTED.set(fault);
 }
 
 static PLANTED_EVERYWHERE: OnceLock<Option<String>> = OnceLock::new();
 
-/// Whether a test planted this fault, in this thread or in the whole process (`GRIDLEDGER_PLANTED`): a mend is left out
-/// while it is. Builds for use do not look at the variable.
+/// Whether a test planted this fault, in this thread or in the whole process (`GRIDLEDGER_PLANTED`). A planted fault leaves
+/// out a mend. Release builds do not read the variable.
 pub(crate) fn is_planted(fault: &str) -> bool {
     let everywhere = || {
         cfg!(debug_assertions)
@@ -34,7 +34,7 @@ pub(crate) fn is_planted(fault: &str) -> bool {
     PLANTED.get() == Some(fault) || everywhere()
 }
 
-/// Marks a point. Ends the process at once, without unwinding, if a test asked for it.
+/// Marks a point. Ends the process at once, without unwinding, if a test asked for that.
 pub fn reach(point: &str) {
     if let Some((name, left)) = PLAN.get_or_init(plan)
         && name == point

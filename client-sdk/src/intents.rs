@@ -3,22 +3,22 @@
 use gridledger_schema::entry::{Intent, Op};
 use serde_json::{Map, Value};
 
-/// What one save means to do, in order. Fields are named; the SDK fills in the facet from the schema.
+/// The operations of one save, in order. An app names fields; the SDK fills in the facet from the schema.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Intents(pub(crate) Vec<Intent>);
 
 impl Intents {
-    /// Nothing yet.
+    /// Begins without operations.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Any intents.
+    /// Takes intents as they are.
     pub fn from_vec(intents: Vec<Intent>) -> Self {
         Self(intents)
     }
 
-    /// The intents themselves, as the builder was told them: the facet is not filled in.
+    /// Gives the intents as they were built; the facet is not filled in.
     pub fn into_vec(self) -> Vec<Intent> {
         self.0
     }
@@ -28,8 +28,8 @@ impl Intents {
         self
     }
 
-    /// Sets a field; null clears it. On a shared text this becomes the shortest splice, on a `max` field it raises it,
-    /// on a counter it adds what is missing. Sets, logs and maps have calls of their own.
+    /// Sets a field; null clears it. A shared text gets the shortest splice, a `max` field is raised, and a counter gets the
+    /// difference. Sets, logs and maps have calls of their own.
     #[must_use]
     pub fn put(self, field: &str, value: impl Into<Value>) -> Self {
         self.with(field, Op::Put { value: value.into() })
@@ -77,7 +77,7 @@ impl Intents {
         self.with(field, Op::RemoveChild { child: child.to_owned() })
     }
 
-    /// A workflow event, such as `accept` or `escalate`. A new ticket's first is `report`.
+    /// Adds a workflow event, such as `accept` or `escalate`. The first event of a ticket is `report`.
     #[must_use]
     pub fn event(self, verb: &str, args: Map<String, Value>) -> Self {
         self.with("events", Op::Event { verb: verb.to_owned(), args })

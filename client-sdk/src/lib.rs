@@ -1,4 +1,4 @@
-//! What a phone app embeds: a durable local store, queries, and the sync loop.
+//! The SDK that a phone app embeds: a durable local store, queries, and the sync loop.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), gridledger_client::ClientError> {
@@ -23,11 +23,13 @@
 //! # Ok(()) }
 //! ```
 //!
-//! `examples/first_day.rs` is this at work; `field` is a whole application on it.
+//! `examples/first_day.rs` is a whole program; the crate `gridledger-field` is an application on this one.
 //!
-//! Reading order: [`Client`] is the handle an app holds; under it [`engine`] is everything without network, runtime or
-//! thread: `engine/edits` saves, `engine/reading` reads, `engine/exchange` says what to send and what an answer
-//! means. `transport` is the network; [`Backoff`] says when to try it again.
+//! Reading order: [`Client`] is the handle an app holds. Under it, [`engine`] is everything without network, runtime or
+//! thread: `engine/edits` saves, `engine/reading` reads, `engine/exchange` makes requests and applies answers. `transport` is
+//! the network; [`Backoff`] says when to try it again.
+
+#![warn(missing_docs)]
 
 mod backoff;
 mod client;

@@ -1,4 +1,4 @@
-//! What an app sees.
+//! The values that an app sees.
 
 use gridledger_schema::code::Refusal;
 use gridledger_schema::entry::Intent;
@@ -10,27 +10,27 @@ use serde_json::{Map, Value};
 /// A record as this phone shows it, undecided edits included.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Record {
-    /// Its id.
+    /// The record's id.
     pub id: RecordId,
     /// Its type.
     pub record_type: String,
     /// Its area's code.
     pub area: String,
-    /// Field to value; `_conflicts` and `_ticket` where there are such. Masked, unless it was opened for a purpose: what
-    /// is masked is for showing, never to be written back.
+    /// Field to value, with `_conflicts` and `_ticket` if there are such. The values are masked, unless the record was opened
+    /// for a purpose. A masked value is for showing and must not be written back.
     pub view: Value,
-    /// Own edits in it that the ledger does not hold yet.
+    /// How many own edits in it the ledger does not hold yet.
     pub pending: u32,
     /// The time of its last edit, ms since 1970; 0 if unknown.
     pub changed_at: i64,
-    /// It went to an area that is not held here, and stays until own edits in it are decided.
+    /// The record went to an area that is not held here. It stays until own edits in it are decided.
     pub moving: bool,
     /// Whether residents' values are left out of `view`, because this phone's lease has ended.
     pub withheld: bool,
 }
 
 impl Record {
-    /// The fields with several values, masked or whole as the record is.
+    /// Lists the fields with several values, masked or whole as the record is.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let fields = self.view["_conflicts"].as_object().into_iter().flatten();
         let conflicts = fields.map(|(field, values)| Conflict {
@@ -43,7 +43,7 @@ impl Record {
     }
 }
 
-/// What a record is opened for: the reason that stands in the read log.
+/// The purpose of opening a record: the reason that stands in the read log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// A visit at the door.
@@ -61,7 +61,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// The reason in words.
+    /// The reason in words, Chinese and English.
     pub fn reason(&self) -> &str {
         match self {
             Self::Visit => "上门走访 visit",
@@ -74,7 +74,7 @@ impl Purpose {
     }
 }
 
-/// What a save gave.
+/// The result of a save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Saved {
     /// The record.
@@ -83,53 +83,53 @@ pub struct Saved {
     pub n: u64,
 }
 
-/// Which records to list.
+/// A choice of records to list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     /// Only this type.
     pub record_type: Option<String>,
-    /// Only this area (code) and those below it.
+    /// Only the area with this code and those below it.
     pub area: Option<String>,
-    /// Only records whose field has this value; a dot goes into an object: `address.road`, `_ticket.state`.
+    /// Only records whose field has this value. A dot leads into an object: `address.road`, `_ticket.state`.
     pub fields: Vec<(String, Value)>,
-    /// Only records with this text somewhere in them; any two characters will do.
+    /// Only records with this text somewhere in them. Two characters are enough.
     pub text: Option<String>,
     /// Only records with unsettled conflicts.
     pub in_conflict: bool,
-    /// At most so many; 0 for all.
+    /// The most records to list; 0 for all.
     pub limit: usize,
-    /// Leave out so many first.
+    /// How many records to leave out at the beginning.
     pub offset: usize,
 }
 
 impl Query {
-    /// Records of a type.
+    /// Chooses records of a type.
     pub fn of_type(record_type: &str) -> Self {
         Self { record_type: Some(record_type.to_owned()), ..Self::default() }
     }
 
-    /// … in an area or below it.
+    /// Chooses those in an area (by its code) or below it.
     #[must_use]
     pub fn area(mut self, code: &str) -> Self {
         self.area = Some(code.to_owned());
         self
     }
 
-    /// … whose field has a value.
+    /// Chooses those whose field has a value.
     #[must_use]
     pub fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.push((name.to_owned(), value.into()));
         self
     }
 
-    /// … with a text in them.
+    /// Chooses those with a text in them.
     #[must_use]
     pub fn text(mut self, text: &str) -> Self {
         self.text = Some(text.to_owned());
         self
     }
 
-    /// … at most so many.
+    /// Lists at most `limit` records.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
@@ -146,11 +146,11 @@ pub struct Conflict {
     pub record_type: String,
     /// The field.
     pub field: String,
-    /// The values, the one shown first; each with the feed that wrote it and when.
+    /// The values, the shown one first: objects of `value`, `feed` and `at` (ms since 1970).
     pub values: Vec<Value>,
 }
 
-/// An own edit for ever: its feed and its number there. A phone has another feed after it came back from a backup.
+/// An own edit's lasting id: its feed and its number there. A phone has another feed after it came back from a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct EntryId {
     /// The feed.
@@ -165,34 +165,34 @@ impl std::fmt::Display for EntryId {
     }
 }
 
-/// An own edit that was refused: what was meant, why not, and what is there now.
+/// An own edit that was refused, with its intents, the reason, and the values that are there now.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Attention {
-    /// Which edit.
+    /// The edit's id.
     #[serde(flatten)]
     pub id: EntryId,
     /// The record.
     pub record: RecordId,
-    /// When it was done, ms since 1970.
+    /// The time of the edit, ms since 1970.
     pub at: i64,
-    /// What was meant.
+    /// The edit's intents.
     pub intents: Vec<Intent>,
-    /// Why it was refused.
+    /// The reason of the refusal.
     pub refusal: Refusal,
     /// Whether intents with residents' values are left out, because this phone's lease has ended.
     pub withheld: bool,
-    /// Whether it fell by itself, or with an edit it was built on.
+    /// Whether the edit fell by itself, or with an edit it was built on.
     pub why: Why,
-    /// What each of its fields holds now; null for nothing, or when the record is not here.
+    /// The present value of each of its fields; null for none, or if the record is not here.
     pub now: Map<String, Value>,
     /// Whether the record is on this phone.
     pub here: bool,
-    /// What the author asked a supervisor, if so.
+    /// The author's question to a supervisor.
     pub asked: Option<String>,
-    /// What came of that.
-    #[serde(serialize_with = "of_ruling")]
+    /// The supervisor's ruling.
+    #[serde(serialize_with = "serialize_ruling")]
     pub ruling: Option<Ruling>,
-    /// Why, and what came of it: sentences for a person, in Chinese.
+    /// The reason and the ruling in sentences for a person, in Chinese.
     pub zh: String,
     /// The same in English.
     pub en: String,
@@ -224,9 +224,9 @@ pub struct Lost {
 pub struct LostValue {
     /// The field.
     pub field: String,
-    /// What this phone had shown.
+    /// The value that this phone had shown.
     pub was: Value,
-    /// What it shows now; null for nothing.
+    /// The value that it shows now; null for none.
     pub now: Value,
 }
 
@@ -234,17 +234,17 @@ pub struct LostValue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Why {
-    /// It was refused.
+    /// The edit itself was refused.
     Refused,
-    /// It was built on an edit that was refused: the record, the child, the place in a text or the step is not there.
+    /// The edit was built on one that was refused: its record, its child, its place in a text or its step is not there.
     GroundGone {
-        /// That edit.
+        /// The edit that it was built on.
         after: EntryId,
     },
 }
 
 #[expect(clippy::ref_option, reason = "serde hands the field over like this")]
-fn of_ruling<S: serde::Serializer>(ruling: &Option<Ruling>, s: S) -> Result<S::Ok, S::Error> {
+fn serialize_ruling<S: serde::Serializer>(ruling: &Option<Ruling>, s: S) -> Result<S::Ok, S::Error> {
     let shown = ruling.as_ref().map(|ruling| {
         serde_json::json!({
             "admitted": ruling.admitted, "by": ruling.by, "at": ruling.at, "note": ruling.note,
@@ -253,14 +253,14 @@ fn of_ruling<S: serde::Serializer>(ruling: &Option<Ruling>, s: S) -> Result<S::O
     shown.serialize(s)
 }
 
-/// What was typed in a refused edit.
+/// The contents of a refused edit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Copied {
-    /// One line a field, with Chinese names.
+    /// One line for each field, with Chinese names.
     pub zh: String,
-    /// … with English names.
+    /// The same with English names.
     pub en: String,
-    /// Record, type, time and intents.
+    /// An object of `record`, `type`, `at` (ms since 1970) and `intents`.
     pub json: Value,
 }
 
@@ -268,15 +268,15 @@ pub struct Copied {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SentState {
-    /// Durable on this phone.
+    /// The edit is durable on this phone.
     Saved,
-    /// The server has stored it.
+    /// The server has stored the edit.
     Sent,
-    /// It came back in the area's log.
+    /// The edit came back in the area's log.
     InLedger,
-    /// It was refused and needs attention.
+    /// The edit was refused and needs attention.
     Refused,
-    /// It was refused, and the author has dealt with it.
+    /// The edit was refused, and its author has dealt with it.
     Dismissed,
 }
 
@@ -305,26 +305,26 @@ impl SentState {
 /// An own edit and how far it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnEdit {
-    /// Its number in this phone's feed.
+    /// The edit's number in this phone's feed.
     pub n: u64,
     /// The record.
     pub record: RecordId,
     /// The time of the edit, ms since 1970.
     pub at: i64,
-    /// How far it has come.
+    /// The state of the edit.
     pub state: SentState,
 }
 
-/// Where a phone stands.
+/// A phone's state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
-    /// Whose phone it is: the login.
+    /// The login of the phone's user.
     pub user: Option<String>,
     /// The user's name.
     pub name: Option<String>,
     /// The server's address.
     pub server: Option<String>,
-    /// Whether the server has given it a number.
+    /// Whether the server has given this device a number.
     pub enrolled: bool,
     /// Records held.
     pub records: u64,
@@ -340,11 +340,11 @@ pub struct Status {
     pub clock_offset_ms: i64,
     /// The last sync that ended well, ms since 1970 by this phone's corrected clock; 0 for never.
     pub synced_at: i64,
-    /// Until when residents' values can be read here without a sync, ms since 1970 by the server's clock.
+    /// The time until which residents' values can be read here without a sync, ms since 1970 by the server's clock.
     pub lease_until: i64,
-    /// Whether that time is over: they are withheld until the next sync.
+    /// Whether that time is over: residents' values are withheld until the next sync.
     pub dark: bool,
-    /// What stands in the way, if something does (a forked feed …).
+    /// The reason why the server did not decide all that was sent last, such as a forked feed.
     pub trouble: Option<Refusal>,
     /// The areas held.
     pub areas: Vec<AreaInfo>,
@@ -354,16 +354,16 @@ pub struct Status {
     pub endings: Vec<Ending>,
 }
 
-/// A right that ends soon, or has ended: nothing can be written under it from then on, with or without signal.
+/// A right that ends soon or has ended. From its end on nothing can be written under it, with or without signal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Ending {
     /// The role.
     pub role: String,
-    /// The code of the area it is held at.
+    /// The code of the area where it is held.
     pub area: String,
-    /// When it ends or ended, ms since 1970.
+    /// The end of the right, ms since 1970.
     pub to: i64,
-    /// Whether it has.
+    /// Whether the right has ended.
     pub ended: bool,
     /// A sentence for a person, in Chinese.
     pub zh: String,
@@ -371,7 +371,7 @@ pub struct Ending {
     pub en: String,
 }
 
-/// What a sync did.
+/// The results of a sync.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct SyncReport {
     /// HTTP requests made.
@@ -382,19 +382,19 @@ pub struct SyncReport {
     pub bytes_down: u64,
     /// Own entries decided.
     pub decided: u64,
-    /// Of those, refused.
+    /// Own entries refused, among those decided.
     pub refused: u64,
     /// Records that changed here.
     pub changed: u64,
-    /// Areas whose digest the server's and this phone's agree on: proof of equality.
+    /// Areas whose digests on server and phone are equal, which proves that their records are.
     pub proven: u32,
-    /// Areas found to differ; they are fetched afresh by the next sync.
+    /// Areas whose digests differ. The next sync fetches them afresh.
     pub healed: u32,
     /// Own entries saved under a wrong clock whose times were corrected.
     pub corrected: u64,
 }
 
-/// All a phone needs to work before its first sync: what an administrator hands over with the code.
+/// All that a phone needs to work before its first sync. An administrator hands it over with the code.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Invite {
     /// The server's address.
@@ -407,11 +407,11 @@ pub struct Invite {
     pub name: String,
     /// The user's rights.
     pub grants: Vec<Grant>,
-    /// The areas those are held in.
+    /// The areas where the rights are held.
     pub areas: Vec<AreaInfo>,
 }
 
-/// The code opens a door, the name is a person's: neither is shown.
+/// Leaves out the code, which is a secret, and the name, which is a person's.
 impl std::fmt::Debug for Invite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Invite {{ server: {:?}, user: {:?}, .. }}", self.server, self.user)

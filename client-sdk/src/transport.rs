@@ -1,4 +1,4 @@
-//! The network: one POST, its answer as it arrives.
+//! The network: one POST, and its answer as it arrives.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,25 +11,25 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 
 use crate::error::ClientError;
 
-/// Time to connect; a phone between two walls gives up and tries later.
+/// The time to connect. A phone without signal gives up and tries later.
 const CONNECT: Duration = Duration::from_secs(15);
-/// Time between two pieces of an answer.
+/// The longest time between two pieces of an answer.
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// The HTTP clients of one phone, each made when it is first needed: a store opens on a machine without network and
-/// without certificates.
+/// The HTTP clients of one phone. Each is made when it is first needed, so that a store opens without network and without
+/// certificates.
 pub(crate) struct Transport {
-    /// The only ones trusted; what the system trusts if there are none.
+    /// The only certificates trusted; those of the system if there are none.
     roots: Vec<reqwest::Certificate>,
     made: Mutex<HashMap<Way, reqwest::Client>>,
 }
 
-/// How a server is reached.
+/// The way to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Way {
-    /// Without TLS: no certificates are looked for.
+    /// Without TLS, so that no certificates are read.
     plain: bool,
-    /// On this machine: no proxy stands between.
+    /// On this machine, so that no proxy stands between.
     near: bool,
 }
 
@@ -48,7 +48,7 @@ impl Way {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
-            // The server never sends a phone elsewhere; a sign-in page does.
+            // The server never redirects a phone; a sign-in page does.
             .redirect(reqwest::redirect::Policy::none());
         if self.plain || !roots.is_empty() {
             builder = builder.tls_certs_only(roots.iter().cloned());
@@ -65,12 +65,13 @@ pub(crate) struct Incoming {
     response: reqwest::Response,
 }
 
-/// The cause at the bottom says what happened ("connection refused"); those above it only where.
-fn network(error: reqwest::Error) -> ClientError {
-    ClientError::Network(cause(&error.without_url()))
+/// Makes a network error of the deepest cause, which says what happened ("connection refused"). The causes above only say
+/// where.
+fn network_error(error: reqwest::Error) -> ClientError {
+    ClientError::Network(deepest_cause(&error.without_url()))
 }
 
-fn cause(error: &reqwest::Error) -> String {
+fn deepest_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
@@ -79,16 +80,16 @@ fn cause(error: &reqwest::Error) -> String {
 }
 
 impl Transport {
-    /// A transport that trusts these certificates (PEM) alone, or what the system trusts if there are none.
+    /// Makes a transport that trusts these certificates (PEM) alone, or those of the system if there are none.
     pub(crate) fn trusting(pem: &[u8]) -> Result<Self, ClientError> {
-        let unfit = |error: reqwest::Error| ClientError::Certificates(cause(&error));
+        let unfit = |error: reqwest::Error| ClientError::Certificates(deepest_cause(&error));
         let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(unfit)?;
         if roots.is_empty() && !pem.is_empty() {
             return Err(ClientError::Certificates("there is none in PEM form".into()));
         }
         let transport = Self { roots, made: Mutex::default() };
         if !transport.roots.is_empty() {
-            // They are read when a client is made: now, not when there is signal at last.
+            // Making a client reads them. A fault shows now, not when there is signal at last.
             let way = Way::to("https://server");
             way.client(&transport.roots).map_err(unfit)?;
         }
@@ -101,7 +102,7 @@ impl Transport {
         if let Some(client) = made.get(&way) {
             return Ok(client.clone());
         }
-        let client = way.client(&self.roots).map_err(network)?;
+        let client = way.client(&self.roots).map_err(network_error)?;
         made.insert(way, client.clone());
         Ok(client)
     }
@@ -114,16 +115,16 @@ impl Transport {
             .body(body)
             .send()
             .await
-            .map_err(network)?;
+            .map_err(network_error)?;
         let status = response.status();
         if status.is_success() {
-            return match shown_to_people(response.headers()) {
+            return match find_page_type(response.headers()) {
                 Some(kind) => Err(ClientError::NotTheServer(kind)),
                 None => Ok(Incoming { response }),
             };
         }
         if status.is_redirection() {
-            return Err(ClientError::NotTheServer(elsewhere(response.headers())));
+            return Err(ClientError::NotTheServer(describe_redirection(response.headers())));
         }
         let wait = response.headers().get(RETRY_AFTER);
         let wait = wait.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
@@ -139,20 +140,20 @@ impl Transport {
                     wait: wait.map(Duration::from_secs),
                 })
             }
-            None => Err(nobodys(status)),
+            None => Err(foreign_refusal(status)),
         }
     }
 }
 
-/// The kind of an answer that is for people to read; the server sends none of these when it takes a request.
-fn shown_to_people(headers: &HeaderMap) -> Option<String> {
+/// The content type of an answer for people to read. The server sends none of these when it takes a request.
+fn find_page_type(headers: &HeaderMap) -> Option<String> {
     let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let kind = kind.split(';').next().unwrap_or_default().trim();
     (kind.starts_with("text/") || kind.ends_with("html") || kind.ends_with("xml")).then(|| kind.to_owned())
 }
 
-/// The host that a redirection names.
-fn elsewhere(headers: &HeaderMap) -> String {
+/// Names the host of a redirection.
+fn describe_redirection(headers: &HeaderMap) -> String {
     let to = headers.get(LOCATION).and_then(|to| to.to_str().ok());
     let to = to.and_then(|to| reqwest::Url::parse(to).ok());
     match to.as_ref().and_then(reqwest::Url::host_str) {
@@ -161,8 +162,9 @@ fn elsewhere(headers: &HeaderMap) -> String {
     }
 }
 
-/// A refusal without a code of the server's: of a proxy that does not reach it (5xx), or of something else.
-fn nobodys(status: StatusCode) -> ClientError {
+/// Makes the error of a refusal without a code of the server's: from a proxy that does not reach it (5xx), or from something
+/// else.
+fn foreign_refusal(status: StatusCode) -> ClientError {
     if status.is_server_error() && status != StatusCode::NETWORK_AUTHENTICATION_REQUIRED {
         ClientError::Network(format!("the answer was {status}"))
     } else {
@@ -171,9 +173,9 @@ fn nobodys(status: StatusCode) -> ClientError {
 }
 
 impl Incoming {
-    /// The next bytes; `None` at the end.
+    /// Gives the next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, ClientError> {
-        Ok(self.response.chunk().await.map_err(network)?.map(|bytes| bytes.to_vec()))
+        Ok(self.response.chunk().await.map_err(network_error)?.map(|bytes| bytes.to_vec()))
     }
 }
 
@@ -182,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_certificate_is_said_at_once() {
+    fn a_bad_certificate_is_refused_at_once() {
         let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for pem in ["nothing", "-----BEGIN CERTIFICATE-----\n", damaged] {
             let refused = Transport::trusting(pem.as_bytes());

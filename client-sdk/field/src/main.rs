@@ -14,6 +14,7 @@ mod edit;
 mod exec;
 mod failure;
 mod fields;
+mod help;
 mod lock;
 mod lost;
 mod output;

@@ -64,8 +64,9 @@ pub(crate) struct SegmentEnd {
     pub(crate) hash: EntryHash,
 }
 
-/// What the answer has said so far.
+/// The contents of the answer so far.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that some frame settles")]
 pub(crate) struct Heard {
     /// The generation of the server.
     pub(crate) epoch: Option<ServerEpoch>,

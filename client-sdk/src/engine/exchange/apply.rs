@@ -11,8 +11,8 @@ use crate::engine::exchange::answer::{Exchange, Progress};
 use crate::engine::exchange::kept_receipts;
 use crate::engine::file::database;
 use crate::engine::file::settings::{
-    CODE, DEVICE, GRANTS, Json, NAME, SCHEMA, SCHEMA_NO, SERVER_EPOCH, SERVER_KEY, SERVER_SUITE, SYNCED_AT,
-    TERRITORY, USER, WITHOUT_DICTIONARY,
+    CODE, DEVICE, GRANTS, Json, NAME, SCHEMA, SCHEMA_NO, SERVER_DOUBTED, SERVER_EPOCH, SERVER_KEY,
+    SERVER_SUITE, SYNCED_AT, TERRITORY, USER, WITHOUT_DICTIONARY,
 };
 use crate::engine::phone::engine::Engine;
 use crate::engine::phone::write_lock::Points;
@@ -137,7 +137,10 @@ impl Engine {
             SYNCED_AT.set(c, &now)?;
             refused::mark_notes_told(c, &exchange.sent.asks)?;
             kept_receipts::remove_old(c, oldest)?;
-            engine.end_doubt_of_server(exchange, c)?;
+            if exchange.sent.shows_receipts {
+                // The server can account for the receipts that it was shown.
+                SERVER_DOUBTED.set(c, &false)?;
+            }
             engine.end_recovery(c, is_over)
         })?;
         exchange.heard.ask_again |= untold.unwrap_or_default();

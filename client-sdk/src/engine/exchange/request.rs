@@ -23,7 +23,7 @@ use crate::engine::records::names::Names;
 use crate::engine::records::{areas, entries::whole_until};
 use crate::error::ClientError;
 
-/// What a request asks for besides its segments.
+/// The wishes of a request besides its segments.
 #[derive(Clone, Copy)]
 struct Wishes {
     /// Bytes that the answer may have; 0 for no limit.

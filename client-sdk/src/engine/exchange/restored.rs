@@ -21,7 +21,7 @@ use crate::engine::records::{areas, documents, names, shadows};
 use crate::error::ClientError;
 use crate::model::EntryId;
 
-/// What a request brings for a recovery.
+/// A request's part for a recovery.
 pub(crate) struct RecoveryToSend {
     pub(crate) recovery: Recovery,
     /// The records of which it says that something is missing.
@@ -129,14 +129,6 @@ impl Engine {
     pub fn doubt_server(&mut self, exchange: &Exchange) -> Result<bool, ClientError> {
         SERVER_DOUBTED.set(&self.db, &true)?;
         Ok(!exchange.sent.shows_receipts)
-    }
-
-    /// Ends the doubt at the end of an answer: the server can account for the receipts that it was shown.
-    pub(crate) fn end_doubt_of_server(&self, exchange: &Exchange, c: &Connection) -> Result<(), ClientError> {
-        if exchange.sent.shows_receipts {
-            SERVER_DOUBTED.set(c, &false)?;
-        }
-        Ok(())
     }
 
     /// Notes how far the server's recovery has come.

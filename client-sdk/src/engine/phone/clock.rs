@@ -49,7 +49,7 @@ impl LeaseTime {
 mod tests {
     use std::sync::Arc;
 
-use gridledger_core::calendar::DAY_MS;
+    use gridledger_core::calendar::DAY_MS;
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;

@@ -10,7 +10,7 @@ use crate::engine::records::shadows::{self, Fate, LOST_HERE};
 use crate::engine::records::{documents, shadows::find_lacking};
 use crate::error::ClientError;
 
-/// What a restored server did not give back of a record.
+/// A record of which a restored server did not give everything back.
 pub(crate) struct LostRecord {
     pub(crate) row: Row,
     /// The record as it was.

@@ -1,4 +1,4 @@
-//! What an app shows: records and lists, masked.
+//! Records and lists as an app shows them: masked.
 
 use gridledger_core::mask;
 use gridledger_schema::ids::RecordId;

@@ -13,7 +13,7 @@ const HELD: i64 = 1;
 /// `held` of an area that the server has withdrawn.
 const WITHDRAWN: i64 = -1;
 
-/// What an area's records were fetched under; `None` in an area of an early version.
+/// The rights that an area's records were fetched under. An area of an early version has none.
 pub(crate) struct FetchedUnder {
     pub(crate) area: AreaNo,
     /// The facets, as bits.

@@ -9,7 +9,7 @@ use crate::engine::records::documents::Facets;
 use crate::engine::records::rows::Row;
 use crate::error::ClientError;
 
-/// What is due of a record.
+/// A record's due time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Due {
     /// The time before which nothing (more) is due, ms since 1970; `None` for never.

@@ -21,7 +21,7 @@ pub(crate) enum Reach {
 }
 
 /// Removes a record: its short name is kept for answers on their way; its row with view and search text goes, its documents
-/// with their terms, and what is due of it. Out of reach its shadows go, too, and its sent entries count as in the ledger.
+/// with their terms, and what is due of it. Out of reach its shadows go, too.
 ///
 /// Its creator stays: a record that comes again as a snapshot does not say who created it. The read log stays, too.
 pub(crate) fn remove_record(c: &Connection, record: RecordId, reach: Reach) -> Result<(), ClientError> {
@@ -46,7 +46,6 @@ fn remove_records<V: ToSql + Copy>(
     names::keep_removed(c, condition, value)?;
     let records = format!("record IN (SELECT record FROM records r WHERE {condition})");
     if reach == Reach::Without {
-        entries::mark_sent_in_ledger(c, &records, value)?;
         c.prepare_cached(&format!("DELETE FROM shadows WHERE {records}"))?.execute([value])?;
     }
     // The condition asks `records`: it goes last.
@@ -99,9 +98,12 @@ pub(crate) fn leave(c: &Connection, row: &Row, at: u64) -> Result<(), ClientErro
     remove_left(c)
 }
 
-/// Removes the records that left their area and whose entries are all decided.
+/// Removes the records that left their area and whose entries are all decided. The server sends no more of them, so their
+/// sent entries count as in the ledger. Those of an area that is removed stay sent: they come with the area if it comes back.
 pub(crate) fn remove_left(c: &Connection) -> Result<(), ClientError> {
     let condition = format!("r.leaving IS NOT NULL AND r.leaving >= ?1 AND NOT {HAS_UNSENT}");
+    let records = format!("record IN (SELECT record FROM records r WHERE {condition})");
+    entries::mark_sent_in_ledger(c, &records, 0)?;
     remove_records(c, &condition, 0, Reach::Without)
 }
 

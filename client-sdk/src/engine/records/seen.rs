@@ -1,4 +1,4 @@
-//! What an entry's author had seen, packed, and entries derived on it.
+//! The clocks that an entry's author had seen, packed, and entries derived on them.
 
 use gridledger_core::clock;
 use gridledger_core::derive::{Authored, Seen};
@@ -43,7 +43,7 @@ pub(crate) fn pack_seen_unread(
     Ok(out)
 }
 
-/// What an undecided entry is derived on now: what its author had seen of others, and those own entries that stand.
+/// Unpacks what an undecided entry is derived on now: the author's view of others, and those own entries that stand.
 pub(crate) fn unpack_seen(packed: &[u8], facet: u8, document: &Document, own: FeedId) -> Seen {
     let there = document.clock();
     let mut clock: Vec<(FeedId, u64)> = clock::list_items(packed)

@@ -23,7 +23,7 @@ pub struct Ready {
     key: [u8; 32],
     /// The request.
     pub body: Vec<u8>,
-    /// The exchange that the request belongs to, until its answer is taken in.
+    /// The exchange that the request belongs to.
     exchange: Option<Exchange>,
 }
 
@@ -118,7 +118,7 @@ impl Ready {
     pub fn take_in(&self, answer: &[u8]) -> Result<u64, LoadError> {
         let mut engine = open(&self.path, self.key)?;
         let none = || LoadError::Wrong("an answer without a request".into());
-        apply(&mut engine, self.exchange.take().ok_or_else(none)?, answer)?;
+        apply(&mut engine, self.exchange.clone().ok_or_else(none)?, answer)?;
         let status = engine.status()?;
         Ok(status.unsent + status.attention)
     }

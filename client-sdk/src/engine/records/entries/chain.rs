@@ -14,7 +14,7 @@ use crate::model::EntryId;
 pub(crate) struct UnsentEntry {
     pub(crate) entry: Entry,
     pub(crate) record: RecordId,
-    /// What its author had seen, packed.
+    /// The clocks that its author had seen, packed.
     pub(crate) seen: Vec<u8>,
     pub(crate) made: Made,
 }

@@ -99,7 +99,7 @@ pub(crate) struct NewEntry<'a> {
     /// The canonical form of `entry`.
     pub(crate) body: &'a [u8],
     pub(crate) hash: EntryHash,
-    /// What its author had seen, packed.
+    /// The clocks that its author had seen, packed.
     pub(crate) seen: &'a [u8],
     pub(crate) made: Made,
 }
@@ -115,7 +115,7 @@ pub(crate) struct Head {
 pub(crate) struct OpenEntry {
     pub(crate) feed: FeedId,
     pub(crate) entry: Entry,
-    /// What its author had seen, packed.
+    /// The clocks that its author had seen, packed.
     pub(crate) seen: Vec<u8>,
 }
 
