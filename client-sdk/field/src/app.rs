@@ -1,4 +1,4 @@
-//! What a command works on: the phone's client, its schema, the language; and how an answer is printed.
+//! The phone that a command works on: its client, its schema, the language. Also the answer and how it is printed.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use serde_json::Value;
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::lang::Lang;
-use crate::lock::lock_of;
+use crate::lock::make_lock;
 use crate::output::print_line;
 use crate::text;
 
-/// An answer, for a program and for a person.
+/// An answer for a program and for a person.
 pub struct Answer {
     pub json: Value,
     pub text: String,
@@ -26,18 +26,18 @@ impl Answer {
     }
 }
 
-/// A phone, opened.
+/// An open phone.
 pub struct App {
     pub client: Client,
     pub schema: Arc<SchemaSet>,
     pub lang: Lang,
 }
 
-/// The schema set a directory holds, if one was given.
-pub fn schema_of(global: &Global) -> Result<Option<Arc<SchemaSet>>, Failure> {
+/// Loads the schema set of the directory given, if there is one.
+pub fn load_schema(global: &Global) -> Result<Option<Arc<SchemaSet>>, Failure> {
     let load = |dir: &std::path::PathBuf| SchemaSet::load_dir(dir).map(Arc::new);
     let loaded = global.schema.as_ref().map(load).transpose();
-    loaded.map_err(|error| Failure::told("schema", error.to_string()))
+    loaded.map_err(|error| Failure::other("schema", error.to_string()))
 }
 
 impl App {
@@ -50,25 +50,25 @@ impl App {
                 "这里没有本机数据库 {file}：请先注册这台设备，或用 --store 指定文件。",
                 "There is no store {file} here: enrol this device first, or name its file with --store."
             );
-            return Err(Failure::told("not_enrolled", message));
+            return Err(Failure::other("not_enrolled", message));
         }
         Self::create(global, lang)
     }
 
-    /// Opens the store, making it if it is not there.
+    /// Opens the store, and makes it if there is none.
     pub fn create(global: &Global, lang: Lang) -> Result<Self, Failure> {
         let client = open_client(global, lang)?;
         let schema = client.schema();
         Ok(Self { client, schema, lang })
     }
 
-    /// A record type by name.
+    /// Finds a record type by its name.
     pub fn record_type(&self, name: &str) -> Result<&RecordType, Failure> {
         self.schema.record_type(name).ok_or_else(|| unknown_type(&self.schema, name))
     }
 
-    /// Makes a refusal of an edit name the field as a person knows it.
-    pub fn about(&self, record_type: &str, error: ClientError) -> Failure {
+    /// Makes the failure of a refused edit; it names the field by its label.
+    pub fn explain_refusal(&self, record_type: &str, error: ClientError) -> Failure {
         let ClientError::Refused(refusal) = error else {
             return error.into();
         };
@@ -79,8 +79,8 @@ impl App {
     }
 }
 
-/// The certificates to trust, if some were given.
-fn roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
+/// Reads the certificates to trust, if some were given.
+fn read_roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
     let Some(file) = &global.ca else {
         return Ok(Vec::new());
     };
@@ -91,22 +91,22 @@ fn roots(global: &Global, lang: Lang) -> Result<Vec<u8>, Failure> {
             "读不了证书文件 {shown}：{error}",
             "The certificates in {shown} cannot be read: {error}"
         );
-        Failure::told("certificates", message)
+        Failure::other("certificates", message)
     })
 }
 
 fn open_client(global: &Global, lang: Lang) -> Result<Client, Failure> {
     let options = Options {
-        schema: schema_of(global)?,
+        schema: load_schema(global)?,
         timezone: global.timezone.clone(),
-        roots: roots(global, lang)?,
+        roots: read_roots(global, lang)?,
         ..Options::default()
     };
-    let lock = lock_of(global, &global.store, lang)?;
+    let lock = make_lock(global, &global.store, lang)?;
     Ok(Client::open(&global.store, &lock, options)?)
 }
 
-/// The refusal of a type that is not in the schema, with those that are.
+/// Makes the refusal of a type that the schema does not have; it names those it has.
 pub fn unknown_type(schema: &SchemaSet, name: &str) -> Failure {
     let names: Vec<&str> = schema.types.keys().map(String::as_str).collect();
     let rule = format!("no type {}; there are {}", text::clip(name, 40), names.join(", "));
@@ -126,7 +126,7 @@ pub fn print(answer: &Answer, json: bool) {
     }
 }
 
-/// The refusal of an area that is not known here.
+/// Makes the refusal of an area that is not known here.
 pub fn unknown_area(code: &str) -> Failure {
     Refusal::new(Code::AreaUnknown, format!("no area {} here", text::clip(code, 40))).into()
 }

@@ -1,4 +1,4 @@
-//! Needs attention: own edits that were refused, what was meant, why not, and what is there now.
+//! Needs attention: own edits that were refused, with their contents, the reason, and the present values.
 
 use gridledger_client::{Attention, EntryId, Record, Why};
 use gridledger_schema::entry::{Intent, Op};
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, App};
 use crate::args::Refused;
-use crate::failure::{Failure, refused};
+use crate::failure::{Failure, explain};
 use crate::text::{one_line, plain, short, table};
-use crate::words::{self, headline, label_of};
+use crate::words::{self, headline, label_or};
 use crate::{show, time};
 
 pub fn run(app: &App, what: Option<&Refused>) -> Result<Answer, Failure> {
     match what {
         None => list(app),
-        Some(Refused::Again { edit }) => app.saved(app.client.apply_again(find(app, edit)?)?),
+        Some(Refused::Again { edit }) => app.answer_saved(app.client.apply_again(find(app, edit)?)?),
         Some(Refused::Ask { edit, note }) => {
             let id = find(app, edit)?;
             let n = id.n;
@@ -46,7 +46,7 @@ pub fn run(app: &App, what: Option<&Refused>) -> Result<Answer, Failure> {
     }
 }
 
-/// The refused edit of a number, or of the beginning of a feed and a number.
+/// Finds a refused edit by its number, or by the beginning of its feed and its number.
 fn find(app: &App, edit: &str) -> Result<EntryId, Failure> {
     let (feed, n) = edit.rsplit_once('.').unwrap_or(("", edit));
     let refused = app.client.attention()?;
@@ -54,7 +54,7 @@ fn find(app: &App, edit: &str) -> Result<EntryId, Failure> {
     let found: Vec<EntryId> = refused.iter().map(|one| one.id).filter(fits).collect();
     match found.as_slice() {
         [id] => Ok(*id),
-        [] => Err(Failure::told(
+        [] => Err(Failure::other(
             "missing",
             say!(
                 app.lang,
@@ -78,7 +78,7 @@ fn list(app: &App) -> Result<Answer, Failure> {
     let refused = app.client.attention()?;
     let mut out = String::new();
     for one in &refused {
-        out.push_str(&described(app, one)?);
+        out.push_str(&describe(app, one)?);
     }
     match refused.len() {
         0 => out.push_str(app.lang.pick("没有需要处理的内容", "nothing needs attention")),
@@ -98,7 +98,7 @@ fn list(app: &App) -> Result<Answer, Failure> {
     Ok(Answer::new(json!(refused), out))
 }
 
-fn described(app: &App, one: &Attention) -> Result<String, Failure> {
+fn describe(app: &App, one: &Attention) -> Result<String, Failure> {
     let (n, at, lang) = (one.id.n, time::local(one.at), app.lang);
     let record = app.client.get(one.record)?;
     let gone = || {
@@ -107,7 +107,7 @@ fn described(app: &App, one: &Attention) -> Result<String, Failure> {
     };
     let what = record.as_ref().map_or_else(gone, |record| headline(app, record));
     let mut out = format!("{n}.  {what}  {at}\n");
-    let why = refused(&one.refusal, None, lang);
+    let why = explain(&one.refusal, None, lang);
     let code = one.refusal.code;
     out.push_str(&say!(lang, "    被拒绝：{why} [{code}]\n", "    refused: {why} [{code}]\n"));
     if one.why != Why::Refused || one.ruling.is_some() {
@@ -116,23 +116,24 @@ fn described(app: &App, one: &Attention) -> Result<String, Failure> {
         let asked = lang.pick("已请示上级，等待答复", "a supervisor was asked");
         out.extend(["    ", asked, "\n"]);
     }
-    let rows: Vec<Vec<String>> = one.intents.iter().map(|intent| row(app, record.as_ref(), intent)).collect();
+    let rows: Vec<Vec<String>> =
+        one.intents.iter().map(|intent| make_row(app, record.as_ref(), intent)).collect();
     out.push_str(&table(&rows, "    "));
     Ok(out)
 }
 
-/// What was meant, and what is there now.
-fn row(app: &App, record: Option<&Record>, intent: &Intent) -> Vec<String> {
+/// Makes a row of an intent: the field, the operation, the present value.
+fn make_row(app: &App, record: Option<&Record>, intent: &Intent) -> Vec<String> {
     let field =
         record.and_then(|r| app.schema.record_type(&r.record_type)).and_then(|t| t.field(&intent.field));
-    let label = label_of(app, field.map(|field| &field.label), &intent.field);
+    let label = label_or(app, field.map(|field| &field.label), &intent.field);
     let now = record.and_then(|r| r.view.get(&intent.field)).map(|value| show::line(app, field, value));
     let now = now.map(|now| say!(app.lang, "现在：{now}", "now: {now}")).unwrap_or_default();
-    vec![one_line(label), meant(app, field, &intent.op), now]
+    vec![one_line(label), describe_operation(app, field, &intent.op), now]
 }
 
-/// An operation in a few words.
-pub fn meant(app: &App, field: Option<&Field>, op: &Op) -> String {
+/// Describes an operation in a few words.
+pub fn describe_operation(app: &App, field: Option<&Field>, op: &Op) -> String {
     let value = |kind: Option<&Kind>, value: &Value| {
         kind.map_or_else(|| plain(value), |kind| words::shown(app, kind, value))
     };
@@ -159,7 +160,7 @@ pub fn meant(app: &App, field: Option<&Field>, op: &Op) -> String {
         Op::RemoveChild { child } => format!("- {}", one_line(child)),
         Op::Event { verb, args } => {
             let rule = app.schema.workflows.values().find_map(|workflow| workflow.verb(verb));
-            let verb = label_of(app, rule.map(|rule| &rule.label), verb);
+            let verb = label_or(app, rule.map(|rule| &rule.label), verb);
             if args.is_empty() {
                 one_line(verb)
             } else {

@@ -1,4 +1,4 @@
-//! Conflicts: values written by people who had not seen each other's, and settling them.
+//! Conflicts: values that people wrote without seeing each other's, and their settling.
 
 use std::fmt::Write as _;
 
@@ -13,11 +13,11 @@ use crate::text::{clip, one_line, plain};
 use crate::words::{self, headline};
 use crate::{time, values};
 
-/// Digits of the feed that tell writers apart.
+/// The digits of a feed that tell writers apart.
 const FEED_DIGITS: usize = 6;
 
-/// The field a conflict is about, and the key of a child: `contacts/ID/phone`.
-fn parts(path: &str) -> (&str, Option<&str>) {
+/// Splits the path of a conflict into its field and the key of a child: `contacts/ID/phone`.
+fn split_path(path: &str) -> (&str, Option<&str>) {
     match path.split_once('/') {
         Some((field, inside)) => (field, inside.rsplit_once('/').map(|(_, key)| key)),
         None => (path, None),
@@ -33,11 +33,11 @@ fn kind_of<'a>(field: &'a Field, key: Option<&str>) -> Option<&'a Kind> {
 }
 
 fn field_of<'a>(app: &'a App, record_type: &str, path: &str) -> Option<&'a Field> {
-    app.schema.record_type(record_type)?.field(parts(path).0)
+    app.schema.record_type(record_type)?.field(split_path(path).0)
 }
 
-/// A candidate: the value, who wrote it, when.
-fn candidate(app: &App, kind: Option<&Kind>, candidate: &Value) -> String {
+/// Describes a candidate: its value, its writer, its time.
+fn describe_candidate(app: &App, kind: Option<&Kind>, candidate: &Value) -> String {
     let value = match &candidate["value"] {
         Value::Null => app.lang.pick("（空）", "(nothing)").to_owned(),
         value => kind.map_or_else(|| plain(value), |kind| words::shown(app, kind, value)),
@@ -48,17 +48,17 @@ fn candidate(app: &App, kind: Option<&Kind>, candidate: &Value) -> String {
     say!(app.lang, "{value}（{at}，手机 {feed}）", "{value}  ({at}, phone {feed})")
 }
 
-/// The values a field has beside the one shown, for `show`.
-pub fn others(app: &App, record: &Record, name: &str) -> Vec<String> {
+/// Lists the values that a field has beside the shown one, for `show`.
+pub fn list_others(app: &App, record: &Record, name: &str) -> Vec<String> {
     let field = field_of(app, &record.record_type, name);
     let all = record.view.get("_conflicts").and_then(Value::as_object).into_iter().flatten();
-    let here = all.filter(|(path, _)| parts(path).0 == name);
+    let here = all.filter(|(path, _)| split_path(path).0 == name);
     here.flat_map(|(path, values)| {
-        let kind = field.and_then(|field| kind_of(field, parts(path).1));
+        let kind = field.and_then(|field| kind_of(field, split_path(path).1));
         let place = if path == name { String::new() } else { format!("{} ", one_line(path)) };
         let others = values.as_array().into_iter().flatten().skip(1);
         others.map(move |value| {
-            let value = candidate(app, kind, value);
+            let value = describe_candidate(app, kind, value);
             say!(app.lang, "! {place}另有：{value}", "! {place}also: {value}")
         })
     })
@@ -70,7 +70,7 @@ pub fn list(app: &App, record: Option<&str>) -> Result<Answer, Failure> {
     let conflicts = app.client.conflicts(record.map(|record| record.id))?;
     let mut out = String::new();
     for conflict in &conflicts {
-        out.push_str(&described(app, conflict)?);
+        out.push_str(&describe(app, conflict)?);
     }
     match conflicts.len() {
         0 => out.push_str(app.lang.pick("没有冲突", "no conflicts")),
@@ -82,16 +82,16 @@ pub fn list(app: &App, record: Option<&str>) -> Result<Answer, Failure> {
     Ok(Answer::new(json!(conflicts), out))
 }
 
-fn described(app: &App, conflict: &Conflict) -> Result<String, Failure> {
+fn describe(app: &App, conflict: &Conflict) -> Result<String, Failure> {
     let record = app.client.get(conflict.record)?;
     let record = record.map_or_else(|| conflict.record.to_string(), |record| headline(app, &record));
     let field = field_of(app, &conflict.record_type, &conflict.field);
-    let kind = field.and_then(|field| kind_of(field, parts(&conflict.field).1));
+    let kind = field.and_then(|field| kind_of(field, split_path(&conflict.field).1));
     let label = field.map_or("", |field| app.lang.label(&field.label));
     let mut out = format!("{record}\n  {} {label}\n", one_line(&conflict.field));
     for (at, value) in conflict.values.iter().enumerate() {
         let shown = if at == 0 { app.lang.pick("  ← 当前显示", "  ← shown now") } else { "" };
-        _ = writeln!(out, "    {}. {}{shown}", at + 1, candidate(app, kind, value));
+        _ = writeln!(out, "    {}. {}{shown}", at + 1, describe_candidate(app, kind, value));
     }
     Ok(out)
 }
@@ -99,8 +99,8 @@ fn described(app: &App, conflict: &Conflict) -> Result<String, Failure> {
 pub fn settle(app: &App, given: &args::Settle) -> Result<Answer, Failure> {
     let mut record = app.record(&given.record)?;
     if given.choose.is_some() && !record.conflicts().is_empty() {
-        // What is chosen is written: it must be whole.
-        record = app.opened(record, &Purpose::Settle)?;
+        // The chosen value is written, so it must be whole.
+        record = app.open_whole(record, &Purpose::Settle)?;
     }
     let conflicts = record.conflicts();
     let Some(conflict) =
@@ -113,7 +113,7 @@ pub fn settle(app: &App, given: &args::Settle) -> Result<Answer, Failure> {
         } else {
             named.join(app.lang.comma())
         };
-        return Err(Failure::told(
+        return Err(Failure::other(
             "no_conflict",
             say!(
                 app.lang,
@@ -123,10 +123,10 @@ pub fn settle(app: &App, given: &args::Settle) -> Result<Answer, Failure> {
         ));
     };
     let value = match (&given.value, given.choose) {
-        (_, Some(number)) => chosen(app, conflict, number)?,
+        (_, Some(number)) => find_chosen(app, conflict, number)?,
         (Some(text), None) => {
             let field = field_of(app, &record.record_type, &conflict.field);
-            let kind = field.and_then(|field| kind_of(field, parts(&conflict.field).1));
+            let kind = field.and_then(|field| kind_of(field, split_path(&conflict.field).1));
             kind.map_or_else(|| values::json(app, text), |kind| values::read(app, kind, text))?
         }
         (None, None) => {
@@ -134,10 +134,10 @@ pub fn settle(app: &App, given: &args::Settle) -> Result<Answer, Failure> {
         }
     };
     let saved = app.client.settle(record.id, &conflict.field, value);
-    app.saved(saved.map_err(|e| app.about(&record.record_type, e))?)
+    app.answer_saved(saved.map_err(|e| app.explain_refusal(&record.record_type, e))?)
 }
 
-fn chosen(app: &App, conflict: &Conflict, number: usize) -> Result<Value, Failure> {
+fn find_chosen(app: &App, conflict: &Conflict, number: usize) -> Result<Value, Failure> {
     let there = number.checked_sub(1).and_then(|at| conflict.values.get(at));
     let most = conflict.values.len();
     let missing =

@@ -1,4 +1,4 @@
-//! Saving: new records, fields, counters, logs, events.
+//! Edits: new records, fields, counters, logs, events.
 
 use gridledger_client::{Intents, Purpose, Record};
 use gridledger_schema::set::{Merge, RecordType, Workflow};
@@ -11,18 +11,18 @@ use crate::{fields, values};
 
 pub fn new(app: &App, new: &New) -> Result<Answer, Failure> {
     let record_type = app.record_type(&new.record_type)?;
-    let area = area(app, new.area.as_deref())?;
-    let mut intents = fields::intents(app, record_type, &Value::Null, &new.fields)?;
+    let area = choose_area(app, new.area.as_deref())?;
+    let mut intents = fields::make_intents(app, record_type, &Value::Null, &new.fields)?;
     for event in &new.events {
-        let (verb, args) = event_of(app, event)?;
-        intents = intents.event(verb_of(app, record_type, verb), args);
+        let (verb, args) = split_event(app, event)?;
+        intents = intents.event(find_verb(app, record_type, verb), args);
     }
     let saved = app.client.engine().create(&record_type.name, &area, intents);
-    app.saved(saved.map_err(|e| app.about(&record_type.name, e))?)
+    app.answer_saved(saved.map_err(|e| app.explain_refusal(&record_type.name, e))?)
 }
 
-/// The area named; or the only one, where this phone knows but one.
-fn area(app: &App, given: Option<&str>) -> Result<String, Failure> {
+/// Finds the area given; without one, the only area if this phone knows one alone.
+fn choose_area(app: &App, given: Option<&str>) -> Result<String, Failure> {
     let areas = app.client.areas();
     if areas.is_empty() {
         return Err(gridledger_client::ClientError::NotEnrolled.into());
@@ -43,8 +43,8 @@ fn area(app: &App, given: Option<&str>) -> Result<String, Failure> {
     }
 }
 
-/// `verb` or `verb:{…}`.
-fn event_of<'a>(app: &App, given: &'a str) -> Result<(&'a str, Map<String, Value>), Failure> {
+/// Splits `verb` or `verb:{…}`.
+fn split_event<'a>(app: &App, given: &'a str) -> Result<(&'a str, Map<String, Value>), Failure> {
     let Some((verb, args)) = given.split_once(':') else {
         return Ok((given, Map::new()));
     };
@@ -56,8 +56,8 @@ fn workflow<'a>(app: &'a App, record_type: &RecordType) -> Option<&'a Workflow> 
     app.schema.workflow(record_type.workflow.as_ref()?)
 }
 
-/// A verb by its word, or by its label in either language.
-fn verb_of<'a>(app: &'a App, record_type: &RecordType, given: &'a str) -> &'a str {
+/// Finds a verb by its code, or by its label in either language.
+fn find_verb<'a>(app: &'a App, record_type: &RecordType, given: &'a str) -> &'a str {
     let Some(workflow) = workflow(app, record_type) else {
         return given;
     };
@@ -70,23 +70,23 @@ fn verb_of<'a>(app: &'a App, record_type: &RecordType, given: &'a str) -> &'a st
 
 fn save(app: &App, record: &Record, intents: Intents) -> Result<Answer, Failure> {
     let saved = app.client.edit(record.id, intents);
-    app.saved(saved.map_err(|e| app.about(&record.record_type, e))?)
+    app.answer_saved(saved.map_err(|e| app.explain_refusal(&record.record_type, e))?)
 }
 
 pub fn set(app: &App, set: &Set) -> Result<Answer, Failure> {
     let mut record = app.record(&set.record)?;
     let record_type = app.record_type(&record.record_type)?;
     if fields::needs_whole(record_type, &set.fields) {
-        record = app.opened(record, &Purpose::Edit)?;
+        record = app.open_whole(record, &Purpose::Edit)?;
     }
-    let intents = fields::intents(app, record_type, &record.view, &set.fields)?;
+    let intents = fields::make_intents(app, record_type, &record.view, &set.fields)?;
     save(app, &record, intents)
 }
 
 pub fn add(app: &App, given: &Item) -> Result<Answer, Failure> {
     let record = app.record(&given.record)?;
     let item = match app.record_type(&record.record_type)?.field(&given.field) {
-        Some(field) => fields::item(app, field, &given.value)?,
+        Some(field) => fields::read_item(app, field, &given.value)?,
         None => given.value.clone(),
     };
     save(app, &record, Intents::new().add(&given.field, &item))
@@ -96,7 +96,7 @@ pub fn remove(app: &App, given: &Item) -> Result<Answer, Failure> {
     let record = app.record(&given.record)?;
     let intents = match app.record_type(&record.record_type)?.field(&given.field) {
         Some(field) if field.merge == Merge::Map => Intents::new().remove_child(&given.field, &given.value),
-        Some(field) => Intents::new().remove(&given.field, &fields::item(app, field, &given.value)?),
+        Some(field) => Intents::new().remove(&given.field, &fields::read_item(app, field, &given.value)?),
         None => Intents::new().remove(&given.field, &given.value),
     };
     save(app, &record, intents)
@@ -119,11 +119,11 @@ pub fn append(app: &App, given: &Append) -> Result<Answer, Failure> {
 pub fn event(app: &App, given: &Event) -> Result<Answer, Failure> {
     let record = app.record(&given.record)?;
     let record_type = app.record_type(&record.record_type)?;
-    let verb = verb_of(app, record_type, &given.verb);
+    let verb = find_verb(app, record_type, &given.verb);
     let rule = workflow(app, record_type).and_then(|workflow| workflow.verb(verb));
     let mut args = Map::new();
     for given in &given.args {
-        let (key, text) = fields::key_value(app, given)?;
+        let (key, text) = fields::split_pair(app, given)?;
         let value = match rule.and_then(|rule| rule.args.get(key)) {
             Some(kind) => values::read(app, kind, text)?,
             None => values::json(app, text)?,

@@ -1,5 +1,5 @@
-//! `exec`: the device program of the benchmark's line protocol. One JSON request a line on standard input, one answer a
-//! line on standard output.
+//! `exec`: the device program of the benchmark's line protocol. Each line of standard input is a JSON request, each line of
+//! standard output its answer.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead as _, Write as _};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::Global;
 use crate::lang::Lang;
-use crate::lock::lock_of;
+use crate::lock::make_lock;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -51,7 +51,7 @@ struct Device<'a> {
 
 struct Open {
     client: Client,
-    /// The time the trace says it is; 0 for the system's.
+    /// The trace's time, ms since 1970; 0 for the system's.
     time: Arc<AtomicI64>,
     /// The trace's document ids.
     records: HashMap<String, RecordId>,
@@ -87,9 +87,9 @@ impl Device<'_> {
             ..Options::default()
         };
         let store = dir.join("phone.db");
-        let lock = lock_of(self.global, &store, self.lang).map_err(|failure| failure.message(self.lang))?;
+        let lock = make_lock(self.global, &store, self.lang).map_err(|failure| failure.message(self.lang))?;
         let client = Client::open(&store, &lock, options)?;
-        // The trace's days go by in seconds; the lease does not.
+        // The trace's days go by in seconds. The lease counts the system's time.
         client.engine().count_lease_by(clock(&Arc::default()));
         if client.status()?.server.is_none() {
             client.accept(&claim(Path::new(text(request, "shared")?))?)?;
@@ -122,7 +122,7 @@ fn clock(time: &Arc<AtomicI64>) -> Clock {
     })
 }
 
-/// Takes an invite nobody has taken: whoever renames the file has it.
+/// Takes an invite that is free. Renaming its file claims it.
 fn claim(shared: &Path) -> Result<Invite, Failure> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(shared.join("invites"))?.flatten().map(|f| f.path()).collect();
@@ -137,13 +137,13 @@ fn claim(shared: &Path) -> Result<Invite, Failure> {
 }
 
 impl Open {
-    /// Every record with its whole values: what is measured is compared.
-    fn all(&self) -> Result<Vec<Record>, Failure> {
+    /// Lists every record with its whole values, to be compared.
+    fn list_all(&self) -> Result<Vec<Record>, Failure> {
         Ok(self.client.engine().for_check().list(&Query::default())?)
     }
 
     fn index(&mut self) -> Result<(), Failure> {
-        for record in self.all()? {
+        for record in self.list_all()? {
             if let Some(reference) = record.view[REF].as_str() {
                 self.records.insert(reference.to_owned(), record.id);
             }
@@ -180,7 +180,7 @@ impl Open {
         self.time.store(first["t"].as_i64().unwrap_or(0), Ordering::Relaxed);
         let reference = text(first, "d")?;
         if first["op"] == "create" {
-            let mut intents = self.initial(reference, &first["v"]);
+            let mut intents = self.make_intents(reference, &first["v"]);
             intents = ops[1..].iter().fold(intents, edit);
             let record = self.client.create(text(&first["v"], "type")?, text(first, "g")?, intents)?;
             self.records.insert(reference.to_owned(), record);
@@ -191,8 +191,8 @@ impl Open {
         Ok(())
     }
 
-    /// A whole record as the intents that make it. Its type and grid are not fields here.
-    fn initial(&self, reference: &str, v: &Value) -> Intents {
+    /// Makes the intents that create a whole record. Its type and grid are not fields here.
+    fn make_intents(&self, reference: &str, v: &Value) -> Intents {
         let engine = self.client.engine();
         let record_type = v["type"].as_str().and_then(|t| engine.schema().record_type(t));
         let mut intents = Intents::new().put(REF, reference);
@@ -221,14 +221,14 @@ impl Open {
 
     fn dump(&self, request: &Value) -> Result<Value, Failure> {
         let mut lines = BTreeMap::new();
-        for record in self.all()? {
+        for record in self.list_all()? {
             let mut v = record.view.as_object().cloned().unwrap_or_default();
             let Some(Value::String(reference)) = v.remove(REF) else {
                 continue;
             };
             v.insert("type".into(), record.record_type.clone().into());
             v.insert("grid".into(), record.area.into());
-            self.complete(&record.record_type, &mut v);
+            self.add_empty_logs(&record.record_type, &mut v);
             lines.insert(reference, v);
         }
         let mut out = String::new();
@@ -240,8 +240,8 @@ impl Open {
         Ok(json!({ "ok": true, "docs": lines.len() }))
     }
 
-    /// A log nobody has written to is an empty list in the trace's shape.
-    fn complete(&self, record_type: &str, v: &mut Map<String, Value>) {
+    /// Adds empty logs as empty lists, as the trace's shape has them.
+    fn add_empty_logs(&self, record_type: &str, v: &mut Map<String, Value>) {
         let engine = self.client.engine();
         let Some(record_type) = engine.schema().record_type(record_type) else {
             return;

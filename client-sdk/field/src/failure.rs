@@ -1,4 +1,4 @@
-//! What went wrong, in words a person can act on, with a code a program can.
+//! Failures: a sentence that a person can act on, and a code for a program.
 
 use gridledger_client::ClientError;
 use gridledger_schema::code::{Code, Refusal};
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 
 use crate::lang::Lang;
 
-/// Why a command failed.
+/// The failure of a command.
 #[derive(Debug)]
 pub enum Failure {
-    /// The client said no.
+    /// The client's error.
     Client(ClientError),
-    /// A rule said no to an edit of a record of a type; the field's label makes the message plainer.
+    /// A rule refused an edit of a record of a type. The message names the field by its label.
     Edit { refusal: Refusal, label: Option<String>, record_type: String },
-    /// A sync failed in a way that can pass; so many edits wait on this phone.
+    /// A sync failed in a way that can pass, with the number of edits that wait on this phone.
     Offline(ClientError, u64),
-    /// What was typed is not understood.
+    /// The arguments are not understood.
     Usage(String),
-    /// Anything else: a code and a sentence.
-    Told(&'static str, String),
+    /// Another failure: a code and a sentence.
+    Other(&'static str, String),
 }
 
 impl From<ClientError> for Failure {
@@ -34,8 +34,8 @@ impl From<Refusal> for Failure {
 }
 
 impl Failure {
-    pub fn told(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Told(code, message.into())
+    pub fn other(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Other(code, message.into())
     }
 
     pub fn exit_code(&self) -> u8 {
@@ -43,7 +43,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Offline(..) => 3,
             Self::Client(error) if error.is_retryable() => 3,
-            Self::Client(_) | Self::Edit { .. } | Self::Told(..) => 1,
+            Self::Client(_) | Self::Edit { .. } | Self::Other(..) => 1,
         }
     }
 
@@ -54,32 +54,32 @@ impl Failure {
         }
     }
 
-    /// The stable code, or a word of this program for what is not between phone and server.
+    /// The stable code; for a failure of this program alone, a code of its own.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Edit { refusal, .. } => refusal.code.as_str(),
             Self::Client(error) | Self::Offline(error, _) => word(error),
             Self::Usage(_) => "usage",
-            Self::Told(code, _) => code,
+            Self::Other(code, _) => code,
         }
     }
 
     pub fn message(&self, lang: Lang) -> String {
         match self {
-            Self::Client(error) => sentence(error, lang),
-            Self::Edit { refusal, label, .. } => refused(refusal, label.as_deref(), lang),
+            Self::Client(error) => explain_error(error, lang),
+            Self::Edit { refusal, label, .. } => explain(refusal, label.as_deref(), lang),
             Self::Offline(error, unsent) => {
-                let (what, safe) = (sentence(error, lang), safe(*unsent, lang));
+                let (what, safe) = (explain_error(error, lang), safe(*unsent, lang));
                 say!(lang, "{what}{safe}", "{what} {safe}")
             }
-            Self::Usage(message) | Self::Told(_, message) => message.clone(),
+            Self::Usage(message) | Self::Other(_, message) => message.clone(),
         }
     }
 
-    /// What to do next, where there is one thing to do.
+    /// The next step, if there is one to suggest.
     fn hint(&self, lang: Lang) -> Option<String> {
         let code = match self {
-            Self::Client(ClientError::NotEnrolled) | Self::Told("not_enrolled", _) => {
+            Self::Client(ClientError::NotEnrolled) | Self::Other("not_enrolled", _) => {
                 return Some("gridledger-field enrol --server URL CODE".to_owned());
             }
             Self::Client(error) => error.code()?,
@@ -129,8 +129,8 @@ impl Failure {
     }
 }
 
-/// A refusal: the code's sentence, then the field and the rule.
-pub fn refused(refusal: &Refusal, label: Option<&str>, lang: Lang) -> String {
+/// Explains a refusal: the code's sentence, then the field and the rule.
+pub fn explain(refusal: &Refusal, label: Option<&str>, lang: Lang) -> String {
     let sentence = lang.code(refusal.code);
     let rule = &refusal.rule;
     match (&refusal.field, label) {
@@ -180,11 +180,11 @@ fn word(error: &ClientError) -> &'static str {
     }
 }
 
-/// An error as a person is told it.
-pub fn sentence(error: &ClientError, lang: Lang) -> String {
+/// Explains an error to a person.
+pub fn explain_error(error: &ClientError, lang: Lang) -> String {
     if lang == Lang::En {
         return match error {
-            ClientError::Refused(refusal) => refused(refusal, None, lang),
+            ClientError::Refused(refusal) => explain(refusal, None, lang),
             ClientError::Server { code, detail, .. } if detail != code.en() => {
                 format!("{} The server says: {detail}", code.en())
             }
@@ -199,7 +199,7 @@ pub fn sentence(error: &ClientError, lang: Lang) -> String {
         };
     }
     match error {
-        ClientError::Refused(refusal) => refused(refusal, None, lang),
+        ClientError::Refused(refusal) => explain(refusal, None, lang),
         ClientError::Server { code, detail, .. } if detail != code.en() => {
             format!("{}服务器答复：{detail}", code.zh())
         }

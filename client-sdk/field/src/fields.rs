@@ -1,4 +1,4 @@
-//! What `field=value` means: which operation on the field, by the way the field merges.
+//! Assignments `field=value`, turned into the operations that suit the way each field merges.
 
 use gridledger_client::Intents;
 use gridledger_core::mask;
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::text::clip;
 use crate::values;
 
-/// How a value is joined to the field.
+/// The way a value is joined to the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sign {
     Is,
@@ -18,10 +18,10 @@ enum Sign {
     Minus,
 }
 
-/// `path=text`, `path+=text` or `path-=text`.
+/// An assignment: `path=text`, `path+=text` or `path-=text`.
 struct Assignment<'a> {
     field: &'a str,
-    /// What follows the field's name after a dot.
+    /// The part of the path after the field's name and a dot.
     inside: Option<&'a str>,
     sign: Sign,
     text: &'a str,
@@ -50,7 +50,7 @@ fn assignment<'a>(app: &App, given: &'a str) -> Result<Assignment<'a>, Failure> 
 }
 
 /// Splits `key=value`.
-pub fn key_value<'a>(app: &App, given: &'a str) -> Result<(&'a str, &'a str), Failure> {
+pub fn split_pair<'a>(app: &App, given: &'a str) -> Result<(&'a str, &'a str), Failure> {
     let split = given.split_once('=').filter(|(key, _)| !key.is_empty());
     split.ok_or_else(|| {
         let shown = clip(given, 40);
@@ -62,7 +62,7 @@ pub fn key_value<'a>(app: &App, given: &'a str) -> Result<(&'a str, &'a str), Fa
     })
 }
 
-/// Assignments on their way to intents: parts of one child, and parts of one object, go into one intent.
+/// Assignments on their way to intents. Parts of one child, or of one object, go into one intent.
 struct Gathered<'a> {
     app: &'a App,
     intents: Intents,
@@ -70,8 +70,8 @@ struct Gathered<'a> {
     objects: Vec<(String, Map<String, Value>)>,
 }
 
-/// The intents of assignments to a record that looks like `view` now.
-pub fn intents(
+/// Makes the intents of assignments to a record with this view.
+pub fn make_intents(
     app: &App,
     record_type: &RecordType,
     view: &Value,
@@ -82,7 +82,7 @@ pub fn intents(
         let one = assignment(app, given)?;
         match record_type.field(one.field) {
             Some(field) => gathered.take(field, view, &one)?,
-            // Unknown here: the rules say so, in the same words as everywhere.
+            // The rules refuse an unknown field in the same words as everywhere.
             None => gathered.with(|intents| intents.put(one.field, one.text)),
         }
     }
@@ -96,7 +96,8 @@ pub fn intents(
     Ok(intents)
 }
 
-/// Whether an assignment changes a part of a value that is shown masked: the rest of it is written back as it is.
+/// Whether an assignment changes a part of a value that is shown masked. The rest of the value is written back, so it must be
+/// whole.
 pub fn needs_whole(record_type: &RecordType, given: &[String]) -> bool {
     let paths = given.iter().filter_map(|given| given.split_once('='));
     let mut fields =
@@ -115,11 +116,11 @@ impl Gathered<'_> {
         let name = &*field.name;
         match (field.merge, one.sign, one.inside) {
             (Merge::SetAddWins | Merge::SetRemoveWins, Sign::Plus, None) => {
-                let item = item(self.app, field, one.text)?;
+                let item = read_item(self.app, field, one.text)?;
                 self.with(|intents| intents.add(name, &item));
             }
             (Merge::SetAddWins | Merge::SetRemoveWins, Sign::Minus, None) => {
-                let item = item(self.app, field, one.text)?;
+                let item = read_item(self.app, field, one.text)?;
                 self.with(|intents| intents.remove(name, &item));
             }
             (Merge::Log, Sign::Plus, None) => {
@@ -134,7 +135,7 @@ impl Gathered<'_> {
             }
             (_, Sign::Is, None) => {
                 let value = if one.text.is_empty() {
-                    cleared(field)
+                    make_cleared(field)
                 } else {
                     values::read(self.app, &field.kind, one.text)?
                 };
@@ -159,7 +160,7 @@ impl Gathered<'_> {
         Ok(())
     }
 
-    /// `contacts.ID.phone`: the id is what stands between the first dot and the last.
+    /// Adds an assignment such as `contacts.ID.phone`. The id stands between the first dot and the last.
     fn child(&mut self, field: &Field, inside: &str, text: &str) -> Result<(), Failure> {
         let Some((id, key)) = inside.rsplit_once('.').filter(|(id, key)| !id.is_empty() && !key.is_empty())
         else {
@@ -180,7 +181,7 @@ impl Gathered<'_> {
         Ok(())
     }
 
-    /// `address.road`: the object as it is now, with this part of it changed.
+    /// Adds an assignment such as `address.road`: the present object with this part changed.
     fn part(&mut self, field: &Field, view: &Value, part: &str, text: &str) -> Result<(), Failure> {
         let value = self.inner(field, part, text)?;
         if self.objects.iter().all(|(of, _)| *of != field.name) {
@@ -228,13 +229,13 @@ impl Gathered<'_> {
     }
 }
 
-/// What `field=` writes: nothing, where a field can be without a value.
-fn cleared(field: &Field) -> Value {
+/// Makes the value that `field=` writes: null, or an empty text for a shared text.
+fn make_cleared(field: &Field) -> Value {
     if field.merge == Merge::Text { "".into() } else { Value::Null }
 }
 
-/// An item of a set, which is a text on the wire.
-pub fn item(app: &App, field: &Field, text: &str) -> Result<String, Failure> {
+/// Reads an item of a set, which is a text on the wire.
+pub fn read_item(app: &App, field: &Field, text: &str) -> Result<String, Failure> {
     let value = values::read(app, &field.kind, text)?;
     Ok(value.as_str().map_or_else(|| text.to_owned(), str::to_owned))
 }

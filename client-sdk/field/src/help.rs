@@ -312,10 +312,17 @@ fn set_texts_of_arg(arg: Arg, of: &str, lang: Lang) -> Arg {
     if lang == Lang::En {
         return arg.help(row.en);
     }
+    // Under this heading clap sorts by name. The arguments keep their order.
+    let arg = match arg.get_index() {
+        Some(index) => arg.display_order(index),
+        None => arg,
+    };
     let heading = if arg.is_positional() { "参数" } else { "选项" };
     let help = format!("{}{}", row.zh, notes(&arg));
     let arg = arg.help(help).help_heading(heading).hide_default_value(true).hide_env(true);
     let arg = arg.hide_possible_values(true);
+    // The arguments that print help and version have a longer text of their own.
+    let arg = if arg.get_long_help().is_some() { arg.long_help(row.zh) } else { arg };
     if row.value_zh.is_empty() { arg } else { arg.value_name(row.value_zh) }
 }
 
@@ -386,12 +393,21 @@ mod tests {
     }
 
     #[test]
+    fn arguments_stand_in_their_order() {
+        let mut command = set_texts(Args::command(), Lang::Zh);
+        let set = command.find_subcommand_mut("set").expect("a command");
+        let help = set.render_help().to_string();
+        assert!(help.find("\n  <编号>") < help.find("\n  <字段=值>"), "{help}");
+        assert!(help.contains("用法：gridledger-field set [选项] <编号> <字段=值>..."), "{help}");
+    }
+
+    #[test]
     fn help_is_all_in_one_language() {
         fn check(command: &mut Command, lang: Lang) {
-            let help = command.render_help().to_string();
+            let help = format!("{}{}", command.render_help(), command.render_long_help());
             let foreign = match lang {
                 Lang::Zh => {
-                    ["Usage:", "Options:", "Commands:", "Arguments:", "[default", "[env", "Print help"]
+                    ["Usage:", "Options:", "Commands:", "Arguments:", "[default", "[env", "Print "]
                 }
                 Lang::En => ["用法", "选项", "命令", "参数", "默认", "环境变量", "显示帮助"],
             };

@@ -1,9 +1,9 @@
-//! Chinese or English: which one, and how a sentence is said in both.
+//! The language of the output, Chinese or English.
 
 use gridledger_schema::code::Code;
 use gridledger_schema::set::Label;
 
-/// The language of what is printed.
+/// The language of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Lang {
     /// 中文
@@ -12,7 +12,7 @@ pub enum Lang {
     En,
 }
 
-/// A sentence in the language asked for: `say!(lang, "中文 {x}", "English {x}")`.
+/// Formats a sentence in a language: `say!(lang, "中文 {x}", "English {x}")`.
 macro_rules! say {
     ($lang:expr, $zh:literal, $en:literal) => {
         match $lang {
@@ -23,19 +23,19 @@ macro_rules! say {
 }
 
 impl Lang {
-    /// As the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that says anything says.
+    /// Reads the language of the environment: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is not empty.
     pub fn of_environment() -> Self {
-        let said = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| {
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| {
             let value = std::env::var(name).ok()?;
             (!value.is_empty()).then_some(value)
         });
-        match said {
+        match locale {
             Some(locale) if locale.to_ascii_lowercase().starts_with("zh") => Self::Zh,
             _ => Self::En,
         }
     }
 
-    /// One of two words.
+    /// Picks one of two texts.
     pub fn pick<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         match self {
             Self::Zh => zh,
@@ -43,17 +43,17 @@ impl Lang {
         }
     }
 
-    /// A label's word.
+    /// Picks the text of a label.
     pub fn label(self, label: &Label) -> &str {
         self.pick(&label.zh, &label.en)
     }
 
-    /// A code's sentence.
+    /// Picks the sentence of a code.
     pub fn code(self, code: Code) -> &'static str {
         self.pick(code.zh(), code.en())
     }
 
-    /// What stands between the items of a list.
+    /// The separator of a list.
     pub fn comma(self) -> &'static str {
         self.pick("、", ", ")
     }

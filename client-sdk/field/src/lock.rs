@@ -1,5 +1,5 @@
-//! What opens the phone's file here: a key or a passphrase of the environment, a passphrase typed in, or a key file that
-//! stands in for the keystore that a desktop has not.
+//! The lock of the phone's file: a passphrase typed in, a key or a passphrase of the environment, or a key file in the place of
+//! a phone's keystore.
 
 use std::io::{BufRead as _, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,29 +13,29 @@ use crate::lang::Lang;
 const KEY: &str = "GRIDLEDGER_FIELD_KEY";
 const PASSPHRASE: &str = "GRIDLEDGER_FIELD_PASSPHRASE";
 
-/// The lock of the store at `store`, as the command line and the environment give it.
-pub fn lock_of(global: &Global, store: &Path, lang: Lang) -> Result<Lock, Failure> {
+/// Makes the lock of the store at `store`, as the command line and the environment give it.
+pub fn make_lock(global: &Global, store: &Path, lang: Lang) -> Result<Lock, Failure> {
     if global.passphrase_stdin {
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);
-        read.map_err(|error| Failure::told("passphrase", error.to_string()))?;
+        read.map_err(|error| Failure::other("passphrase", error.to_string()))?;
         return Ok(Lock::passphrase(line.trim_end_matches(['\r', '\n'])));
     }
-    if let Some(digits) = of_environment(KEY) {
-        let told = || {
+    if let Some(digits) = read_variable(KEY) {
+        let unreadable = || {
             let message =
                 say!(lang, "{KEY} 应为 64 位十六进制数字。", "{KEY} must be 64 hexadecimal digits.");
             Failure::Usage(message)
         };
-        return key(&digits).map(Lock::host_key).ok_or_else(told);
+        return key(&digits).map(Lock::host_key).ok_or_else(unreadable);
     }
-    if let Some(passphrase) = of_environment(PASSPHRASE) {
+    if let Some(passphrase) = read_variable(PASSPHRASE) {
         return Ok(Lock::passphrase(passphrase));
     }
-    host_key(store, lang)
+    read_host_key(store, lang)
 }
 
-fn of_environment(name: &str) -> Option<String> {
+fn read_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -43,11 +43,11 @@ fn key(digits: &str) -> Option<[u8; 32]> {
     gridledger_schema::ids::unhex(digits.trim())
 }
 
-/// The key in the file beside the store; makes one for a store that is not there yet.
-fn host_key(store: &Path, lang: Lang) -> Result<Lock, Failure> {
+/// Reads the key file beside the store; makes one for a store that is not there yet.
+fn read_host_key(store: &Path, lang: Lang) -> Result<Lock, Failure> {
     let file = beside(store, ".hostkey");
     let shown = file.display();
-    let failed = |error: &std::io::Error| Failure::told("store", format!("{shown}: {error}"));
+    let failed = |error: &std::io::Error| Failure::other("store", format!("{shown}: {error}"));
     match std::fs::read_to_string(&file) {
         Ok(digits) => key(&digits).map(Lock::host_key).ok_or_else(|| {
             let message = say!(
@@ -55,7 +55,7 @@ fn host_key(store: &Path, lang: Lang) -> Result<Lock, Failure> {
                 "{shown} 不是密钥文件：应为 64 位十六进制数字。",
                 "{shown} is no key file: it should hold 64 hexadecimal digits."
             );
-            Failure::told("wrong_key", message)
+            Failure::other("wrong_key", message)
         }),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&error)),
         Err(_) if store.exists() || beside(store, ".key").exists() => {
@@ -65,11 +65,11 @@ fn host_key(store: &Path, lang: Lang) -> Result<Lock, Failure> {
                 "The store is locked: put {shown} back, or give its key in {KEY}, or its passphrase in {PASSPHRASE} or with \
                  --passphrase-stdin."
             );
-            Err(Failure::told("wrong_key", message))
+            Err(Failure::other("wrong_key", message))
         }
         Err(_) => {
             let mut key = [0; 32];
-            getrandom::fill(&mut key).map_err(|error| Failure::told("store", error.to_string()))?;
+            getrandom::fill(&mut key).map_err(|error| Failure::other("store", error.to_string()))?;
             write(&file, &key).map_err(|error| failed(&error))?;
             crate::output::complain(&say!(
                 lang,
@@ -87,7 +87,7 @@ fn beside(store: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes a key that its owner alone reads; durable before the store is locked with it.
+/// Writes a key file that only its owner can read. It is durable before the store is locked with it.
 fn write(file: &Path, key: &[u8; 32]) -> std::io::Result<()> {
     let mut options = std::fs::File::options();
     options.create_new(true).write(true);

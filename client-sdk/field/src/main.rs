@@ -1,8 +1,8 @@
-//! `gridledger-field`: a phone on the command line. What an app shows on its screens, this shows as text or JSON.
+//! `gridledger-field`: a phone on the command line. It shows as text or JSON what an app shows on its screens.
 //!
-//! Reading order: `args` is what can be typed; `app` is what a command works on; then one file a group of commands.
-//! Everything goes through [`gridledger_client::Client`], as in an app. Exit status: 0 done, 1 refused or failed,
-//! 2 not understood, 3 the network failed and can be tried again (what was saved is safe).
+//! Reading order: `args` has the arguments and `help` their texts; `app` is the phone that a command works on; then comes one
+//! file for each group of commands. Everything goes through [`gridledger_client::Client`], as in an app. Exit status: 0 done,
+//! 1 refused or failed, 2 not understood, 3 the network failed and can be tried again (saved edits are safe).
 
 #[macro_use]
 mod lang;
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(&args, lang)),
-        Err(error) => Err(Failure::told("store", error.to_string())),
+        Err(error) => Err(Failure::other("store", error.to_string())),
     };
     match outcome {
         Ok(answer) => {
@@ -63,9 +63,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// `exec` answers line by line on its own, with errors of its own.
+/// Runs `exec`, which prints its answers and errors itself.
 fn execute(args: &Args, lang: Lang) -> ExitCode {
-    match app::schema_of(&args.global) {
+    match app::load_schema(&args.global) {
         Ok(schema) => exec::run(schema, &args.global, lang),
         Err(failure) => {
             failure.print(lang, args.global.json);
@@ -96,7 +96,7 @@ async fn run(args: &Args, lang: Lang) -> Result<Answer, Failure> {
         Command::Receipts { limit } => status::receipts(&open()?, *limit),
         Command::Sync => sync::sync(&open()?).await,
         Command::Watch { every } => watch::run(&open()?, args.global.json, *every).await,
-        Command::Exec => Ok(Answer::new(serde_json::Value::Null, "")), // answered before, in `main`
+        Command::Exec => Ok(Answer::new(serde_json::Value::Null, "")), // `main` has run it
         Command::Schema { record_type } => schema::run(&args.global, lang, record_type.as_deref()),
     }
 }

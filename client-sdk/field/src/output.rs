@@ -3,11 +3,11 @@
 use std::io::{ErrorKind, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether whoever read the standard output has gone.
+/// Whether the reader of standard output has gone.
 static READER_GONE: AtomicBool = AtomicBool::new(false);
 
-/// Prints a line; whoever closed the pipe does not want it. Where the line cannot be written for another reason, what
-/// follows would be of no use: the program ends with 1.
+/// Prints a line. A reader that closed the pipe does not want it. After any other error the rest would be of no use, so the
+/// program ends with 1.
 pub fn print_line(line: &str) {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{line}").and_then(|()| out.flush()) {
@@ -20,7 +20,7 @@ pub fn print_line(line: &str) {
     }
 }
 
-/// Whether nobody reads what is printed any more.
+/// Whether nobody reads standard output any more.
 pub fn reader_is_gone() -> bool {
     READER_GONE.load(Ordering::Relaxed)
 }

@@ -1,4 +1,4 @@
-//! Records by what was typed: an id, or the beginning of one; and the answer to a save.
+//! Records found by an id or the beginning of one, and the answer to a save.
 
 use std::fmt::Write as _;
 
@@ -9,23 +9,23 @@ use crate::app::{Answer, App, unknown_record};
 use crate::failure::Failure;
 use crate::{text, words};
 
-/// Digits a record's id must be given with, at least.
+/// The fewest digits of an id that are accepted.
 const PREFIX_DIGITS: usize = 4;
 
-/// Records named when the beginning of an id fits several.
+/// The most records named if the beginning of an id fits several.
 const CANDIDATES: usize = 8;
 
 impl App {
-    /// The record an id, or the beginning of one, means.
+    /// Finds the record of an id, or of the beginning of one.
     pub fn record(&self, text: &str) -> Result<Record, Failure> {
         let id = self.record_id(text)?;
         self.client.get(id)?.ok_or_else(|| unknown_record(text))
     }
 
-    /// A record with its whole values, which leaves a row in the read log.
-    pub fn opened(&self, record: Record, purpose: &Purpose) -> Result<Record, Failure> {
+    /// Opens a record with its whole values, which leaves a row in the read log.
+    pub fn open_whole(&self, record: Record, purpose: &Purpose) -> Result<Record, Failure> {
         let opened = self.client.open_record(record.id, purpose);
-        let opened = opened.map_err(|error| self.about(&record.record_type, error))?;
+        let opened = opened.map_err(|error| self.explain_refusal(&record.record_type, error))?;
         Ok(opened.unwrap_or(record))
     }
 
@@ -74,8 +74,8 @@ impl App {
         if could_be { Ok(self.record_id(text)?.to_string()) } else { Ok(text.to_ascii_lowercase()) }
     }
 
-    /// The answer to a save.
-    pub fn saved(&self, saved: Saved) -> Result<Answer, Failure> {
+    /// Makes the answer to a save.
+    pub fn answer_saved(&self, saved: Saved) -> Result<Answer, Failure> {
         let record =
             self.client.get(saved.record)?.ok_or_else(|| unknown_record(&saved.record.to_string()))?;
         let (what, n) = (words::headline(self, &record), saved.n);

@@ -1,4 +1,4 @@
-//! The record types, and one type's fields: what they are called, what they take, who may write them.
+//! The record types, and one type's fields with their labels, values and writers.
 
 use std::fmt::Write as _;
 
@@ -8,19 +8,19 @@ use gridledger_client::{Client, Options};
 use gridledger_schema::set::{Field, Kind, Merge, RecordType, SchemaSet, VerbRule};
 use serde_json::{Map, Value, json};
 
-use crate::app::{Answer, schema_of, unknown_type};
+use crate::app::{Answer, load_schema, unknown_type};
 use crate::args::Global;
 use crate::failure::Failure;
 use crate::lang::Lang;
-use crate::lock::lock_of;
+use crate::lock::make_lock;
 use crate::text::table;
 
-/// The set of `--schema`, else the store's, else the built-in one.
-fn schema(global: &Global, lang: Lang) -> Result<Arc<SchemaSet>, Failure> {
-    match schema_of(global)? {
+/// Finds the schema set: that of `--schema`, else the store's, else the built-in one.
+fn find_schema(global: &Global, lang: Lang) -> Result<Arc<SchemaSet>, Failure> {
+    match load_schema(global)? {
         Some(schema) => Ok(schema),
         None if global.store.exists() => {
-            let lock = lock_of(global, &global.store, lang)?;
+            let lock = make_lock(global, &global.store, lang)?;
             Ok(Client::open(&global.store, &lock, Options::default())?.schema())
         }
         None => Ok(SchemaSet::builtin()),
@@ -28,7 +28,7 @@ fn schema(global: &Global, lang: Lang) -> Result<Arc<SchemaSet>, Failure> {
 }
 
 pub fn run(global: &Global, lang: Lang, name: Option<&str>) -> Result<Answer, Failure> {
-    let schema = schema(global, lang)?;
+    let schema = find_schema(global, lang)?;
     match name {
         None => Ok(types(&schema, lang)),
         Some(name) => {
@@ -40,7 +40,7 @@ pub fn run(global: &Global, lang: Lang, name: Option<&str>) -> Result<Answer, Fa
 
 fn types(schema: &SchemaSet, lang: Lang) -> Answer {
     let row = |t: &RecordType| {
-        vec![t.name.clone(), lang.label(&t.label).to_owned(), roles(schema, lang, &t.create)]
+        vec![t.name.clone(), lang.label(&t.label).to_owned(), list_roles(schema, lang, &t.create)]
     };
     let mut rows = vec![["类型", "名称", "谁可以新建"], ["TYPE", "name", "who may create"]];
     let head = rows.swap_remove(usize::from(lang == Lang::En)).map(str::to_owned).to_vec();
@@ -60,16 +60,16 @@ fn label(label: &gridledger_schema::set::Label) -> Value {
     json!({ "zh": label.zh, "en": label.en })
 }
 
-/// Roles by their labels.
-fn roles(schema: &SchemaSet, lang: Lang, codes: &[String]) -> String {
+/// Lists roles by their labels.
+fn list_roles(schema: &SchemaSet, lang: Lang, codes: &[String]) -> String {
     let word = |code: &String| {
         schema.role(code).map_or_else(|| code.clone(), |role| lang.label(&role.label).to_owned())
     };
     codes.iter().map(word).collect::<Vec<_>>().join(lang.comma())
 }
 
-/// What a value must be, in a few words.
-fn kind_words(kind: &Kind, lang: Lang) -> String {
+/// Describes the values of a kind in a few words.
+fn describe_kind(kind: &Kind, lang: Lang) -> String {
     match kind {
         Kind::Text { max_chars } => {
             say!(lang, "文字，最多 {max_chars} 字", "text, at most {max_chars} characters")
@@ -87,21 +87,21 @@ fn kind_words(kind: &Kind, lang: Lang) -> String {
             .join(" | "),
         Kind::Ref(to) => say!(lang, "档案编号（{to}）", "id of a {to}"),
         Kind::List { item, max_items } => {
-            let item = kind_words(item, lang);
+            let item = describe_kind(item, lang);
             say!(lang, "列表，最多 {max_items} 项：{item}", "list of at most {max_items}: {item}")
         }
         Kind::Object { fields, required } => {
             let part = |(name, kind): (&String, &Kind)| {
                 let star = if required.contains(name) { "*" } else { "" };
-                format!("{name}{star}: {}", kind_words(kind, lang))
+                format!("{name}{star}: {}", describe_kind(kind, lang))
             };
             format!("{{ {} }}", fields.iter().map(part).collect::<Vec<_>>().join("; "))
         }
     }
 }
 
-/// How a field is written on this command line.
-fn form(field: &Field) -> String {
+/// Shows how a field is written on this command line.
+fn show_form(field: &Field) -> String {
     let name = &field.name;
     match field.merge {
         Merge::Counter => format!("{name}+=N"),
@@ -114,7 +114,7 @@ fn form(field: &Field) -> String {
 }
 
 fn type_text(schema: &SchemaSet, lang: Lang, record_type: &RecordType) -> String {
-    let creators = roles(schema, lang, &record_type.create);
+    let creators = list_roles(schema, lang, &record_type.create);
     let (name, title) = (&record_type.name, lang.label(&record_type.label));
     let mut out = say!(
         lang,
@@ -123,12 +123,12 @@ fn type_text(schema: &SchemaSet, lang: Lang, record_type: &RecordType) -> String
     );
     for field in record_type.order().iter().filter_map(|name| record_type.field(name)) {
         let required = if field.required { lang.pick("（必填）", " (required)") } else { "" };
-        let (form, label, merge) = (form(field), lang.label(&field.label), field.merge.as_str());
+        let (form, label, merge) = (show_form(field), lang.label(&field.label), field.merge.as_str());
         _ = writeln!(out, "{form}  {label}{required}  [{merge}]");
         if field.merge != Merge::Events {
-            _ = writeln!(out, "    {}", kind_words(&field.kind, lang));
+            _ = writeln!(out, "    {}", describe_kind(&field.kind, lang));
         }
-        let (writers, own) = (roles(schema, lang, &field.write), own(field, lang));
+        let (writers, own) = (list_roles(schema, lang, &field.write), own(field, lang));
         out.push_str(&say!(lang, "    谁可以填写：{writers}{own}\n", "    who may write: {writers}{own}\n"));
     }
     if let Some(workflow) = record_type.workflow.as_ref().and_then(|name| schema.workflow(name)) {
@@ -148,7 +148,7 @@ fn verb_text(schema: &SchemaSet, lang: Lang, verb: &VerbRule) -> String {
     let to = verb.to.as_deref().unwrap_or("=");
     let arg = |name: &String| format!("{name}{}=…", if verb.required_args.contains(name) { "*" } else { "" });
     let args = verb.args.keys().map(arg).collect::<Vec<_>>().join(" ");
-    let who = roles(schema, lang, &verb.roles);
+    let who = list_roles(schema, lang, &verb.roles);
     say!(
         lang,
         "{name}  {label}  {from} → {to}\n    参数：{args}\n    谁可以：{who}\n",

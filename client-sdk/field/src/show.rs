@@ -1,4 +1,4 @@
-//! Reading: one record with its labels, lists, search.
+//! Reading: one record with its labels, lists and search.
 
 use gridledger_client::{Purpose, Query, Record};
 use gridledger_core::fold::{Flag, State};
@@ -16,22 +16,22 @@ use crate::{conflicts, fields, time};
 
 pub fn show(app: &App, given: &str, reason: Option<&str>) -> Result<Answer, Failure> {
     let mut record = app.record(given)?;
-    // The heading stays masked: what was opened for a reason stands in its field alone.
+    // The heading stays masked. A value that was opened for a reason stands in its field alone.
     let mut out = headline(app, &record) + "\n";
     if let Some(reason) = reason {
-        record = app.opened(record, &Purpose::Other(reason.to_owned()))?;
+        record = app.open_whole(record, &Purpose::Other(reason.to_owned()))?;
     }
-    out.push_str(&table(&facts(app, &record), "  "));
+    out.push_str(&table(&list_facts(app, &record), "  "));
     out.push('\n');
-    out.push_str(&table(&rows(app, &record), "  "));
+    out.push_str(&table(&list_fields(app, &record), "  "));
     Ok(Answer::new(json!(record), out))
 }
 
-/// Where it is, how its ticket stands, what is pending.
-fn facts(app: &App, record: &Record) -> Vec<Vec<String>> {
+/// Lists a record's area, its ticket's state, and its pending edits.
+fn list_facts(app: &App, record: &Record) -> Vec<Vec<String>> {
     let lang = app.lang;
     let mut rows = vec![
-        vec![lang.pick("区域", "area").to_owned(), area_name(app, &record.area)],
+        vec![lang.pick("区域", "area").to_owned(), name_area(app, &record.area)],
         vec![lang.pick("更新", "changed").to_owned(), time::local(record.changed_at)],
     ];
     let mut row = |label: &str, value: String| rows.push(vec![label.to_owned(), value]);
@@ -50,7 +50,7 @@ fn facts(app: &App, record: &Record) -> Vec<Vec<String>> {
             row(lang.pick("重开", "reopened"), say!(lang, "{times} 次", "{times}×"));
         }
         for flag in texts(&ticket["flags"]) {
-            row(lang.pick("注意", "note"), flag_sentence(app, &flag));
+            row(lang.pick("注意", "note"), explain_flag(app, &flag));
         }
     }
     if record.withheld {
@@ -81,14 +81,14 @@ fn texts(value: &Value) -> Vec<String> {
     value.as_array().into_iter().flatten().map(plain).collect()
 }
 
-/// An area's code and name.
-pub fn area_name(app: &App, code: &str) -> String {
+/// Names an area by its code and name.
+pub fn name_area(app: &App, code: &str) -> String {
     let name = app.client.areas().into_iter().find(|area| area.code == code).map(|area| one_line(&area.name));
     format!("{} {}", one_line(code), name.unwrap_or_default()).trim_end().to_owned()
 }
 
-/// Field, label, value; the other values of a conflict beneath it.
-fn rows(app: &App, record: &Record) -> Vec<Vec<String>> {
+/// Lists field, label and value; the other values of a conflict stand beneath.
+fn list_fields(app: &App, record: &Record) -> Vec<Vec<String>> {
     let record_type = app.schema.record_type(&record.record_type);
     let declared = record_type.map(RecordType::order).unwrap_or_default();
     let Some(view) = record.view.as_object() else {
@@ -105,14 +105,14 @@ fn rows(app: &App, record: &Record) -> Vec<Vec<String>> {
         let mut lines = lines(app, field, value).into_iter();
         rows.push(vec![one_line(name), label.to_owned(), lines.next().unwrap_or_default()]);
         rows.extend(lines.map(|line| vec![String::new(), String::new(), line]));
-        for conflict in conflicts::others(app, record, name) {
+        for conflict in conflicts::list_others(app, record, name) {
             rows.push(vec![String::new(), String::new(), conflict]);
         }
     }
     rows
 }
 
-/// What need not be shown: an empty list, a counter nobody has touched.
+/// Whether a value need not be shown: an empty list, a counter at 0.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.is_empty(),
@@ -123,7 +123,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// A field's value in lines: a log's items and a map's children one a line, the rest on one.
+/// Shows a field's value in lines: one for each item of a log and each child of a map, one for any other value.
 pub fn lines(app: &App, field: Option<&Field>, value: &Value) -> Vec<String> {
     match (field, value) {
         (Some(field), Value::Array(items)) if field.merge == Merge::Log => {
@@ -144,13 +144,13 @@ pub fn lines(app: &App, field: Option<&Field>, value: &Value) -> Vec<String> {
     }
 }
 
-/// A field's value on one line.
+/// Shows a field's value on one line.
 pub fn line(app: &App, field: Option<&Field>, value: &Value) -> String {
     lines(app, field, value).join(app.lang.pick("；", "; "))
 }
 
-/// What a flag says happened.
-pub fn flag_sentence(app: &App, flag: &str) -> String {
+/// Explains a flag.
+pub fn explain_flag(app: &App, flag: &str) -> String {
     let found = Flag::ALL.into_iter().find(|known| known.as_str() == flag);
     let (zh, en) = match found {
         Some(Flag::ChecksDisagree) => (
@@ -193,15 +193,15 @@ pub fn list(app: &App, given: &List) -> Result<Answer, Failure> {
         query.area = Some(code.clone());
     }
     for one in &given.wheres {
-        let (name, text) = fields::key_value(app, one)?;
-        let (name, value) = condition(app, record_type, name, text)?;
+        let (name, text) = fields::split_pair(app, one)?;
+        let (name, value) = read_condition(app, record_type, name, text)?;
         query.fields.push((name, value));
     }
     answer(app, query, given.limit, record_type.is_none())
 }
 
-/// What `--where` asks for: a field or a part of one, or `state`.
-fn condition(
+/// Reads a condition of `--where`: a field or a part of one, or `state`.
+fn read_condition(
     app: &App,
     record_type: Option<&RecordType>,
     name: &str,
@@ -212,7 +212,7 @@ fn condition(
         return Ok((name.to_owned(), values::read(app, &field.kind, text)?));
     }
     if name == "state" && record_type.is_none_or(|t| t.workflow.is_some()) {
-        return Ok(("_ticket.state".to_owned(), state_code(app, text).into()));
+        return Ok(("_ticket.state".to_owned(), find_state(app, text).into()));
     }
     let outer = name.split('.').next().unwrap_or_default();
     let known = match record_type {
@@ -225,8 +225,8 @@ fn condition(
     Ok((name.to_owned(), values::json(app, text)?))
 }
 
-/// A state by its code, in any case, or by its label.
-fn state_code(app: &App, text: &str) -> String {
+/// Finds a state's code by the code in any case, or by its label.
+fn find_state(app: &App, text: &str) -> String {
     let mut states = app.schema.workflows.values().flat_map(|w| &w.states);
     let labelled = states.find(|s| s.label.zh == text || s.label.en.eq_ignore_ascii_case(text));
     let code = labelled.map_or(text, |state| &state.code).to_ascii_uppercase();
@@ -258,12 +258,12 @@ fn row(app: &App, record: &Record, mixed: bool) -> Vec<String> {
     }
     let minute: String = time::local(record.changed_at).chars().take(16).collect();
     cells.extend([one_line(&record.area), minute, state_of(app, record).unwrap_or_default()]);
-    cells.push(format!("{}{}", title(app, record), marks(app, record)));
+    cells.push(format!("{}{}", title(app, record), make_marks(app, record)));
     cells
 }
 
-/// What a list says beside a title: edits on their way, and conflicts.
-fn marks(app: &App, record: &Record) -> String {
+/// Makes the marks beside a title in a list: pending edits, conflicts.
+fn make_marks(app: &App, record: &Record) -> String {
     let mut marks = String::new();
     if record.pending > 0 {
         let n = record.pending;

@@ -1,4 +1,4 @@
-//! Where this phone stands: its user, its rights, what waits; and how far each own edit has come.
+//! The phone's state: its user, its rights, its waiting edits. Also how far each own edit has come.
 
 use gridledger_client::{OwnEdit, SentState, Status};
 use gridledger_core::rights::AreaTree;
@@ -6,13 +6,13 @@ use gridledger_schema::wire::{AreaInfo, Grant};
 use serde_json::json;
 
 use crate::app::{Answer, App};
-use crate::failure::{Failure, refused};
+use crate::failure::{Failure, explain};
 use crate::lang::Lang;
 use crate::text::{one_line, short, table};
 use crate::time;
-use crate::words::{headline, label_of};
+use crate::words::{headline, label_or};
 
-/// A clock further off than this is worth a word.
+/// Milliseconds that a clock may be off without a line in the status.
 const CLOCK_OFF_MS: i64 = 60_000;
 
 pub fn status(app: &App) -> Result<Answer, Failure> {
@@ -36,9 +36,9 @@ fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
         (lang.pick("上次同步", "last sync"), synced(lang, status)),
         (lang.pick("档案", "records"), status.records.to_string()),
         (lang.pick("待发送", "to be sent"), status.unsent.to_string()),
-        (lang.pick("已送达", "sent"), say_sent(lang, status.sent)),
-        (lang.pick("冲突", "conflicts"), then(status.conflicts, "gridledger-field conflicts")),
-        (lang.pick("需处理", "attention"), then(status.attention, "gridledger-field attention")),
+        (lang.pick("已送达", "sent"), show_sent(lang, status.sent)),
+        (lang.pick("冲突", "conflicts"), show_count(status.conflicts, "gridledger-field conflicts")),
+        (lang.pick("需处理", "attention"), show_count(status.attention, "gridledger-field attention")),
     ];
     let until = time::local(status.lease_until);
     rows.push((
@@ -59,7 +59,7 @@ fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
     if let Some(trouble) = &status.trouble {
         rows.push((
             lang.pick("受阻", "trouble"),
-            format!("{} [{}]", one_line(&refused(trouble, None, lang)), trouble.code),
+            format!("{} [{}]", one_line(&explain(trouble, None, lang)), trouble.code),
         ));
     }
     let areas = app.client.areas();
@@ -77,7 +77,7 @@ fn rows<'a>(app: &App, status: &Status) -> Vec<(&'a str, String)> {
         let line = format!(
             "{}  {} {}{here}",
             one_line(&area.code),
-            label_of(app, kind, &area.kind),
+            label_or(app, kind, &area.kind),
             one_line(&area.name)
         );
         rows.push((if at == 0 { lang.pick("区域", "areas") } else { "" }, line));
@@ -101,15 +101,15 @@ fn synced(lang: Lang, status: &Status) -> String {
     }
 }
 
-fn say_sent(lang: Lang, sent: u64) -> String {
+fn show_sent(lang: Lang, sent: u64) -> String {
     match sent {
         0 => "0".to_owned(),
         n => say!(lang, "{n}（还没有随总账取回）", "{n} (not yet back from the ledger)"),
     }
 }
 
-/// A count; where there is something, what to do about it.
-fn then(count: u64, command: &str) -> String {
+/// Shows a count; if it is not 0, with the command to use.
+fn show_count(count: u64, command: &str) -> String {
     if count == 0 { "0".to_owned() } else { format!("{count}  → {command}") }
 }
 
@@ -123,7 +123,7 @@ fn clock(lang: Lang, offset_ms: i64) -> String {
 }
 
 fn granted(app: &App, areas: &[AreaInfo], grant: &Grant) -> String {
-    let role = label_of(app, app.schema.role(&grant.role).map(|role| &role.label), &grant.role).to_owned();
+    let role = label_or(app, app.schema.role(&grant.role).map(|role| &role.label), &grant.role).to_owned();
     let area = areas.iter().find(|area| area.no == grant.area);
     let area = area.map_or_else(
         || grant.area.to_string(),

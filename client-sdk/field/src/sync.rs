@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, App};
 use crate::args::Enrol;
-use crate::failure::{Failure, refused};
+use crate::failure::{Failure, explain};
 use crate::text::{bytes, one_line};
 
-/// Bytes an invite may have; a real one has a few thousand.
+/// The most bytes of an invite; a real one has a few thousand.
 const INVITE_BYTES: u64 = 4 << 20;
 
 pub async fn enrol(app: &App, given: &Enrol) -> Result<Answer, Failure> {
@@ -48,7 +48,7 @@ async fn enrol_now(app: &App, server: &str) -> Result<Answer, Failure> {
     let name = status.name.as_deref().map(one_line).unwrap_or_default();
     let done = say!(app.lang, "已注册：{name}（{user}）\n", "enrolled: {name} ({user})\n");
     let json = json!({ "server": server, "user": status.user, "enrolled": status.enrolled, "sync": report });
-    Ok(Answer::new(json, done + &told(app, &report)?))
+    Ok(Answer::new(json, done + &describe_report(app, &report)?))
 }
 
 fn read_invite(app: &App, file: &Path) -> Result<Invite, Failure> {
@@ -60,13 +60,13 @@ fn read_invite(app: &App, file: &Path) -> Result<Invite, Failure> {
     };
     let shown = file.display();
     read.map_err(|error| {
-        Failure::told(
+        Failure::other(
             "invite",
             say!(app.lang, "读不了邀请文件 {shown}：{error}", "The invite {shown} cannot be read: {error}"),
         )
     })?;
     serde_json::from_str(&text).map_err(|error| {
-        Failure::told(
+        Failure::other(
             "invite",
             say!(app.lang, "{shown} 不是邀请文件：{error}", "{shown} is not an invite: {error}"),
         )
@@ -89,7 +89,7 @@ fn check_server(app: &App, server: &str) -> Result<(), Failure> {
     if fits { Ok(()) } else { Err(Failure::Usage(wrong())) }
 }
 
-/// One sync; a failure that can pass says what is safe.
+/// Syncs once. A failure that can pass says how many edits are safe here.
 pub async fn run(app: &App) -> Result<SyncReport, Failure> {
     match app.client.sync().await {
         Ok(report) => Ok(report),
@@ -106,11 +106,11 @@ pub async fn sync(app: &App) -> Result<Answer, Failure> {
     json["attention"] = json!(status.attention);
     json["conflicts"] = json!(status.conflicts);
     json["trouble"] = status.trouble.as_ref().map_or(Value::Null, |trouble| json!(trouble));
-    Ok(Answer::new(json, told(app, &report)?))
+    Ok(Answer::new(json, describe_report(app, &report)?))
 }
 
-/// A sync in words: what went up, what came down, what it cost, what was proven.
-pub fn told(app: &App, report: &SyncReport) -> Result<String, Failure> {
+/// Describes a sync: edits sent, records received, bytes used, areas proven.
+pub fn describe_report(app: &App, report: &SyncReport) -> Result<String, Failure> {
     let (lang, status) = (app.lang, app.client.status()?);
     let (decided, changed, trips) = (report.decided, report.changed, report.round_trips);
     let (up, down) = (bytes(report.bytes_up), bytes(report.bytes_down));
@@ -163,7 +163,7 @@ pub fn told(app: &App, report: &SyncReport) -> Result<String, Failure> {
         lines.push(say!(lang, "待发  {unsent} 笔", "waiting    edits: {unsent}"));
     }
     if let Some(trouble) = &status.trouble {
-        let (why, code) = (one_line(&refused(trouble, None, lang)), trouble.code);
+        let (why, code) = (one_line(&explain(trouble, None, lang)), trouble.code);
         lines.push(say!(lang, "受阻  {why} [{code}]", "trouble    {why} [{code}]"));
     }
     Ok(lines.join("\n"))

@@ -1,30 +1,30 @@
-//! Words on a terminal: widths, short ids, and nothing that a terminal would obey.
+//! Text on a terminal: widths, tables, short ids, and no characters that a terminal would obey.
 
 use gridledger_client::RecordId;
 use serde_json::Value;
 
-/// Digits of an id as people see it.
+/// The digits of an id that people see.
 const SHORT_DIGITS: usize = 8;
 
-/// An id as people see it.
+/// Shortens an id for people.
 pub fn short(id: RecordId) -> String {
     id.to_string().chars().take(SHORT_DIGITS).collect()
 }
 
-/// A text with what a terminal would obey taken out: control characters, and marks that turn the direction of
-/// writing. Line ends become ⏎.
+/// Replaces the characters that a terminal would obey: control characters, and marks that turn the direction of writing. Line
+/// ends stay.
 pub fn clean(text: &str) -> String {
     let turns =
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if c.is_control() && c != '\n' || turns(c) { '·' } else { c }).collect()
 }
 
-/// The same on one line.
+/// Cleans a text and puts it on one line; line ends become ⏎.
 pub fn one_line(text: &str) -> String {
     clean(text).replace('\n', "⏎")
 }
 
-/// Columns a character takes: Chinese, Japanese and Korean ones two.
+/// The columns of a character: two for Chinese, Japanese and Korean ones.
 fn columns_of(c: char) -> usize {
     let wide = matches!(c as u32,
         0x1100..=0x115f | 0x2e80..=0x303e | 0x3041..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
@@ -32,17 +32,17 @@ fn columns_of(c: char) -> usize {
     if wide { 2 } else { 1 }
 }
 
-/// Columns a text takes.
+/// The columns of a text.
 pub fn columns(text: &str) -> usize {
     text.chars().map(columns_of).sum()
 }
 
-/// A text cut to `most` characters, for quoting.
+/// Cuts a text to `most` columns on one line, for quoting.
 pub fn clip(text: &str, most: usize) -> String {
     cut(&one_line(text), most)
 }
 
-/// A text cut to `most` columns.
+/// Cuts a text to `most` columns.
 pub fn cut(text: &str, most: usize) -> String {
     if columns(text) <= most {
         return text.to_owned();
@@ -56,7 +56,7 @@ pub fn cut(text: &str, most: usize) -> String {
     kept.chain(['…']).collect()
 }
 
-/// Rows under each other, two spaces between columns, none after the last.
+/// Makes a table: rows under each other, two spaces between columns, none after the last.
 pub fn table(rows: &[Vec<String>], indent: &str) -> String {
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widest =
@@ -76,7 +76,7 @@ pub fn table(rows: &[Vec<String>], indent: &str) -> String {
     out
 }
 
-/// A number of bytes.
+/// Shows a number of bytes.
 pub fn bytes(count: u64) -> String {
     let tenths = |unit: u64| format!("{}.{}", count / unit, count % unit * 10 / unit);
     match count {
@@ -86,7 +86,7 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// A value with no kind known.
+/// Shows a value of an unknown kind.
 pub fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => one_line(text),

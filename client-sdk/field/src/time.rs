@@ -18,12 +18,12 @@ fn zone() -> Zone {
     ZONE.get().cloned().unwrap_or_default()
 }
 
-/// `2025-06-01 08:30:05`, for ms since 1970.
+/// Shows ms since 1970 as `2025-06-01 08:30:05`.
 pub fn local(ms: i64) -> String {
     zone().write_second(ms)
 }
 
-/// This computer's clock, ms since 1970.
+/// Reads this computer's clock, ms since 1970.
 pub fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
 }
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn other_text_is_no_time() {
         for text in [
             "",
             "now",

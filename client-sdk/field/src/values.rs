@@ -1,4 +1,4 @@
-//! Values from what was typed.
+//! Values read from text that was typed.
 
 use gridledger_schema::set::{Choice, Kind};
 use serde_json::{Map, Value};
@@ -8,11 +8,11 @@ use crate::failure::Failure;
 use crate::text::clip;
 use crate::time;
 
-/// The value that was typed for a kind. What does not fit is passed on as text: the rules say why it does not.
+/// Reads a value of a kind. Text that does not fit is passed on as it is: the rules refuse it with their reason.
 pub fn read(app: &App, kind: &Kind, text: &str) -> Result<Value, Failure> {
     match kind {
         Kind::Text { .. } => Ok(text.into()),
-        Kind::Enum(choices) => Ok(code_of(choices, text).into()),
+        Kind::Enum(choices) => Ok(find_code(choices, text).into()),
         Kind::Ref(_) => Ok(app.reference(text)?.into()),
         Kind::Time => read_time(app, text),
         Kind::Boolean => Ok(match text.trim().to_lowercase().as_str() {
@@ -20,12 +20,12 @@ pub fn read(app: &App, kind: &Kind, text: &str) -> Result<Value, Failure> {
             "false" | "no" | "否" => false.into(),
             _ => text.into(),
         }),
-        _ => json(app, text).and_then(|value| with_references(app, kind, value)),
+        _ => json(app, text).and_then(|value| complete_references(app, kind, value)),
     }
 }
 
-/// The code of a choice given by code or by its label in either language.
-fn code_of<'a>(choices: &'a [Choice], text: &'a str) -> &'a str {
+/// Finds the code of a choice by the code, or by its label in either language.
+fn find_code<'a>(choices: &'a [Choice], text: &'a str) -> &'a str {
     let labelled = |choice: &&Choice| choice.label.zh == text || choice.label.en.eq_ignore_ascii_case(text);
     let is_code = choices.iter().any(|choice| choice.code == text);
     let found = choices.iter().find(labelled).filter(|_| !is_code);
@@ -42,7 +42,7 @@ fn read_time(app: &App, text: &str) -> Result<Value, Failure> {
     }
 }
 
-/// JSON where it is JSON, else the text itself. What begins as an object or a list must be one.
+/// Reads JSON; other text is a text itself. Text that begins as an object or a list must be one.
 pub fn json(app: &App, text: &str) -> Result<Value, Failure> {
     match serde_json::from_str(text) {
         Ok(value) => Ok(value),
@@ -51,7 +51,7 @@ pub fn json(app: &App, text: &str) -> Result<Value, Failure> {
     }
 }
 
-/// What is not JSON, where it should be.
+/// Makes the failure of text that should be JSON.
 pub fn bad_json(app: &App, text: &str, error: &serde_json::Error) -> Failure {
     let shown = clip(text, 60);
     Failure::Usage(say!(
@@ -61,17 +61,17 @@ pub fn bad_json(app: &App, text: &str, error: &serde_json::Error) -> Failure {
     ))
 }
 
-/// Lengthens the references inside a value, and takes labels for codes.
-fn with_references(app: &App, kind: &Kind, value: Value) -> Result<Value, Failure> {
+/// Completes the references inside a value, and turns labels into codes.
+fn complete_references(app: &App, kind: &Kind, value: Value) -> Result<Value, Failure> {
     match (kind, value) {
         (Kind::Ref(_) | Kind::Enum(_), Value::String(text)) => read(app, kind, &text),
         (Kind::List { item, .. }, Value::Array(items)) => {
-            let items = items.into_iter().map(|value| with_references(app, item, value));
+            let items = items.into_iter().map(|value| complete_references(app, item, value));
             items.collect::<Result<Vec<_>, _>>().map(Value::Array)
         }
         (Kind::Object { fields, .. }, Value::Object(parts)) => {
             let parts = parts.into_iter().map(|(name, part)| match fields.get(&name) {
-                Some(kind) => with_references(app, kind, part).map(|part| (name, part)),
+                Some(kind) => complete_references(app, kind, part).map(|part| (name, part)),
                 None => Ok((name, part)),
             });
             parts.collect::<Result<Map<_, _>, _>>().map(Value::Object)

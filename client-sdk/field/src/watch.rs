@@ -1,4 +1,4 @@
-//! `watch`: syncs again and again, and says what changed, a line for each record, until ctrl-c.
+//! `watch`: syncs again and again, and prints a line for each record that changed, until ctrl-c.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use crate::app::{Answer, App};
 use crate::failure::Failure;
 use crate::output::{print_line, reader_is_gone};
 use crate::text::one_line;
-use crate::words::{self, headline, label_of};
+use crate::words::{self, headline, label_or};
 use crate::{show, sync, time};
 
-/// What this phone showed when it was last looked at.
-type Seen = BTreeMap<RecordId, Record>;
+/// The records that this phone showed last.
+type Shown = BTreeMap<RecordId, Record>;
 
-fn look(app: &App) -> Result<Seen, Failure> {
+fn read_all(app: &App) -> Result<Shown, Failure> {
     let records = app.client.list(&Query::default())?;
     Ok(records.into_iter().map(|record| (record.id, record)).collect())
 }
 
 /// Runs until ctrl-c. A sync that fails in a way that can pass is reported and tried again.
 pub async fn run(app: &App, json: bool, every: u64) -> Result<Answer, Failure> {
-    let mut seen = look(app)?;
+    let mut seen = read_all(app)?;
     let (mut backoff, mut pause) = (app.client.backoff()?, Duration::ZERO);
     let mut failing = None;
     loop {
-        // What a sync has applied stays when it is cut off here.
+        // A sync that is cut off here keeps what it has applied.
         let outcome = tokio::select! {
             outcome = async { tokio::time::sleep(pause).await; sync::run(app).await } => outcome,
             _ = tokio::signal::ctrl_c() => return Ok(ended(app)),
         };
-        seen = tell(app, json, &seen)?;
+        seen = report_changes(app, json, &seen)?;
         if reader_is_gone() {
             return Ok(ended(app));
         }
@@ -49,7 +49,7 @@ pub async fn run(app: &App, json: bool, every: u64) -> Result<Answer, Failure> {
                 let code = failure.code();
                 if failing != Some(code) {
                     let line = format!("{}  ✗ {} [{code}]", clock(), one_line(&failure.message(app.lang)));
-                    say(json, &failure.to_json(app.lang), &line);
+                    print_either(json, &failure.to_json(app.lang), &line);
                 }
                 Some(code)
             }
@@ -62,7 +62,7 @@ fn ended(app: &App) -> Answer {
     Answer::new(json!({ "ended": true }), app.lang.pick("已停止", "stopped"))
 }
 
-fn say(json: bool, value: &Value, line: &str) {
+fn print_either(json: bool, value: &Value, line: &str) {
     if json {
         print_line(&value.to_string());
     } else {
@@ -70,34 +70,34 @@ fn say(json: bool, value: &Value, line: &str) {
     }
 }
 
-/// The time of day.
+/// Shows the time of day.
 fn clock() -> String {
     time::local(time::now()).split_off(11)
 }
 
-/// Says what is different from what was seen; returns what is there now.
-fn tell(app: &App, json: bool, before: &Seen) -> Result<Seen, Failure> {
-    let now = look(app)?;
+/// Prints the changes since `before`; gives the records that are there now.
+fn report_changes(app: &App, json: bool, before: &Shown) -> Result<Shown, Failure> {
+    let now = read_all(app)?;
     for (id, record) in &now {
         match before.get(id) {
-            None => said(app, json, "new", '+', record, &Map::new()),
+            None => print_change(app, json, "new", '+', record, &Map::new()),
             Some(old) if old.view != record.view || old.changed_at != record.changed_at => {
-                said(app, json, "changed", '~', record, &difference(old, record));
+                print_change(app, json, "changed", '~', record, &list_differences(old, record));
             }
             Some(old) if old.pending != record.pending => {
-                said(app, json, "confirmed", '✓', record, &Map::new());
+                print_change(app, json, "confirmed", '✓', record, &Map::new());
             }
             Some(_) => {}
         }
     }
     for record in before.iter().filter(|(id, _)| !now.contains_key(id)).map(|(_, record)| record) {
-        said(app, json, "gone", '-', record, &Map::new());
+        print_change(app, json, "gone", '-', record, &Map::new());
     }
     Ok(now)
 }
 
-/// The fields whose values differ, each with the value before and after.
-fn difference(old: &Record, new: &Record) -> Map<String, Value> {
+/// Lists the fields whose values differ, each with the value before and after.
+fn list_differences(old: &Record, new: &Record) -> Map<String, Value> {
     let fields = |record: &Record| record.view.as_object().cloned().unwrap_or_default();
     let (old, new) = (fields(old), fields(new));
     let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
@@ -105,7 +105,14 @@ fn difference(old: &Record, new: &Record) -> Map<String, Value> {
     differ.map(|name| (name.clone(), json!({ "before": old.get(name), "after": new.get(name) }))).collect()
 }
 
-fn said(app: &App, json: bool, change: &str, mark: char, record: &Record, fields: &Map<String, Value>) {
+fn print_change(
+    app: &App,
+    json: bool,
+    change: &str,
+    mark: char,
+    record: &Record,
+    fields: &Map<String, Value>,
+) {
     let value = json!({
         "at": time::now(), "change": change, "record": record.id, "record_type": record.record_type, "area": record.area,
         "pending": record.pending, "fields": fields,
@@ -113,7 +120,7 @@ fn said(app: &App, json: bool, change: &str, mark: char, record: &Record, fields
     let record_type = app.schema.record_type(&record.record_type);
     let one = |(name, change): (&String, &Value)| {
         let field = record_type.and_then(|t| t.field(name));
-        let label = label_of(app, field.map(|f| &f.label), name);
+        let label = label_or(app, field.map(|f| &f.label), name);
         let value = |side: &str| match &change[side] {
             Value::Null => app.lang.pick("（空）", "(nothing)").to_owned(),
             value => one_line(&show::line(app, field, value)),
@@ -140,5 +147,5 @@ fn said(app: &App, json: bool, change: &str, mark: char, record: &Record, fields
         line.push_str("  ");
         line.push_str(&shown.join("; "));
     }
-    say(json, &value, &line);
+    print_either(json, &value, &line);
 }

@@ -8,13 +8,13 @@ use crate::app::App;
 use crate::text::{clip, cut, one_line, plain, short};
 use crate::time;
 
-/// Columns a title may take in a list.
+/// The most columns of a title in a list.
 const TITLE_COLUMNS: usize = 48;
 
-/// The parts of an address from the large to the small, as it is said in China; other keys follow by name.
+/// The parts of an address from the large to the small, as in China. Other keys follow by name.
 const ORDER: [&str; 6] = ["road", "number", "building", "unit", "floor", "room"];
 
-/// An object's parts in the order a person reads them.
+/// Lists an object's parts in the order that a person reads them.
 pub fn parts_in_order(parts: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
     let mut all: Vec<(&String, &Value)> = parts.iter().collect();
@@ -22,7 +22,7 @@ pub fn parts_in_order(parts: &Map<String, Value>) -> impl Iterator<Item = (&Stri
     all.into_iter()
 }
 
-/// A value as a person reads it: labels for codes, times by the clock on the wall, titles for references.
+/// Shows a value to a person: labels for codes, local times, titles for references.
 pub fn shown(app: &App, kind: &Kind, value: &Value) -> String {
     match (kind, value) {
         (Kind::Enum(choices), Value::String(code)) => choice_label(app, choices, code),
@@ -44,7 +44,7 @@ pub fn shown(app: &App, kind: &Kind, value: &Value) -> String {
     }
 }
 
-/// Several values in one line.
+/// Shows several values on one line.
 pub fn all_shown(app: &App, kind: &Kind, items: &[Value]) -> String {
     items.iter().map(|item| shown(app, kind, item)).collect::<Vec<_>>().join(app.lang.comma())
 }
@@ -62,13 +62,13 @@ fn reference(app: &App, id: &str) -> String {
     }
 }
 
-/// The label of a record type; its name where the schema does not have it.
+/// The label of a record type; its name if the schema does not have it.
 pub fn type_label(app: &App, name: &str) -> String {
     let known = app.schema.record_type(name);
     known.map_or_else(|| one_line(name), |t| app.lang.label(&t.label).to_owned())
 }
 
-/// What a record is called: its type's title field, or nothing.
+/// A record's title: the value of its type's title field, or nothing.
 pub fn title(app: &App, record: &Record) -> String {
     let field = app.schema.record_type(&record.record_type).and_then(|t| t.field(t.title.as_deref()?));
     let value = field.and_then(|field| Some((field, record.view.get(&field.name)?)));
@@ -79,15 +79,15 @@ pub fn title(app: &App, record: &Record) -> String {
     cut(&title.unwrap_or_default(), TITLE_COLUMNS)
 }
 
-/// Type, short id, title.
+/// A record's headline: type, short id, title, state.
 pub fn headline(app: &App, record: &Record) -> String {
     let (label, id, title) = (type_label(app, &record.record_type), short(record.id), title(app, record));
     let state = state_of(app, record).map(|state| format!(" [{state}]")).unwrap_or_default();
     format!("{label} {id} {title}{state}").trim_end().replace("  ", " ")
 }
 
-/// A name in the language in use, and the other language's where both help.
-pub fn label_of<'a>(app: &'a App, label: Option<&'a Label>, code: &'a str) -> &'a str {
+/// The text of a label in the language in use; `code` if there is no label.
+pub fn label_or<'a>(app: &'a App, label: Option<&'a Label>, code: &'a str) -> &'a str {
     label.map_or(code, |label| app.lang.label(label))
 }
 
@@ -95,14 +95,14 @@ fn workflow<'a>(app: &'a App, record: &Record) -> Option<&'a Workflow> {
     app.schema.workflow(app.schema.record_type(&record.record_type)?.workflow.as_ref()?)
 }
 
-/// A ticket's state and level in words.
+/// Names a ticket's state and level.
 pub fn state_of(app: &App, record: &Record) -> Option<String> {
     let workflow = workflow(app, record)?;
     let ticket = record.view.get("_ticket")?;
     let Some(code) = ticket["state"].as_str() else {
         return Some(app.lang.pick("草稿", "Draft").to_owned());
     };
-    let state = label_of(app, workflow.state(code).map(|state| &state.label), code);
+    let state = label_or(app, workflow.state(code).map(|state| &state.label), code);
     let level = ticket["level"].as_u64().and_then(|level| workflow.levels.get(level as usize));
     Some(match level {
         Some(level) => format!("{state} · {}", app.lang.label(level)),
