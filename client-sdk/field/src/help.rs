@@ -406,9 +406,7 @@ mod tests {
         fn check(command: &mut Command, lang: Lang) {
             let help = format!("{}{}", command.render_help(), command.render_long_help());
             let foreign = match lang {
-                Lang::Zh => {
-                    ["Usage:", "Options:", "Commands:", "Arguments:", "[default", "[env", "Print "]
-                }
+                Lang::Zh => ["Usage:", "Options:", "Commands:", "Arguments:", "[default", "[env", "Print "],
                 Lang::En => ["用法", "选项", "命令", "参数", "默认", "环境变量", "显示帮助"],
             };
             for word in foreign {

@@ -72,7 +72,7 @@ impl<'a> Admitted<'a> {
     /// Compares the phone's generation with the store's. A phone of a former one is told, and asks again.
     pub(super) fn compare_generation(mut self) -> Result<Stage<'a>, SyncError> {
         let service = self.arrived.service;
-        set_back::look(service, &self.device, &self.request)?;
+        set_back::check_claim(service, &self.device, &self.request)?;
         if self.request.server_epoch.is_none_or(|epoch| epoch == service.identity.epoch) {
             return Ok(Stage::Current(self));
         }

@@ -28,16 +28,3 @@ pub(crate) fn find(c: &Connection, record: RecordId, user: &str) -> Result<Optio
     let mut select = c.prepare_cached("SELECT author FROM creators WHERE record = ?1")?;
     Ok(select.query_row([record.0], |row| row.get(0)).optional()?)
 }
-
-/// Whether an entry of this phone created a record.
-pub(crate) fn is_created_here(c: &Connection, record: RecordId) -> Result<bool, ClientError> {
-    let mut select = c.prepare_cached("SELECT feed, n FROM entries WHERE record = ?1")?;
-    let mut own = select.query([record.0])?;
-    while let Some(row) = own.next()? {
-        let (feed, n) = (FeedId(row.get(0)?), row.get::<_, i64>(1)? as u64);
-        if RecordId::created_by(feed, n) == record {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}

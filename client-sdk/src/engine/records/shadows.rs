@@ -4,7 +4,6 @@
 //! give back is *lost*: the phone tells its user, with the values there were. A phone that heals keeps shadows, too, but does
 //! not show them: content that the server does not have is lost at once.
 
-use gridledger_core::canonical;
 use gridledger_core::document::Document;
 use gridledger_core::recovery::{self, Gap};
 use gridledger_schema::ids::{AreaNo, FeedId, RecordId};
