@@ -188,7 +188,7 @@ mod tests {
             );
             assert_eq!(zone.write_iso(start), format!("{year}-{month:02}-{day:02}T00:00:00+08:00"));
         }
-        // What the database says of the summer of 1988; a zone that had gone by it would write 01:00 here.
+        // The database has +09:00 for the summer of 1988. A zone that followed it would write 01:00 here.
         let summer = Timestamp::from_millisecond(583_000_000_000).expect("a time");
         assert_eq!(zone.0.to_offset(summer).seconds(), 9 * 3_600);
         // Since then every day is at +08:00, so that days of retention, of 24 hours, are days of the calendar.
