@@ -284,7 +284,9 @@ pub fn set_texts(mut command: Command, lang: Lang) -> Command {
 }
 
 fn set_texts_of(mut command: Command, of: &str, lang: Lang) -> Command {
-    if let Some(row) = find_row(of) {
+    // Commands below others have a `help` of their own, which reads as the program's.
+    let key = if of.ends_with(" help") { "help" } else { of };
+    if let Some(row) = find_row(key) {
         command = command.about(lang.pick(row.zh, row.en));
     }
     command = command.mut_args(|arg| set_texts_of_arg(arg, of, lang));
