@@ -21,17 +21,21 @@ fn is_chinese(text: &str) -> bool {
     text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
-/// The lines of a page's lists: heading, name, description.
+/// The lines of a page's lists: heading, name, description. A long page has each description on a line of its own.
 fn items(page: &str) -> Vec<[String; 3]> {
-    let mut items = Vec::new();
+    let mut items: Vec<[String; 3]> = Vec::new();
     let mut heading = "";
-    for line in page.lines() {
+    for line in page.lines().filter(|line| !line.trim().is_empty()) {
         if !line.starts_with(' ') {
             heading = line;
-            continue;
+        } else if line.starts_with("          ")
+            && let Some([_, _, text]) = items.last_mut()
+        {
+            text.push_str(line.trim());
+        } else {
+            let (name, text) = line.trim().split_once("  ").unwrap_or((line.trim(), ""));
+            items.push([heading, name, text.trim()].map(str::to_owned));
         }
-        let (name, text) = line.trim().split_once("  ").unwrap_or((line.trim(), ""));
-        items.push([heading, name, text.trim()].map(str::to_owned));
     }
     items
 }
