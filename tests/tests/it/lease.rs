@@ -191,6 +191,21 @@ fn a_clock_set_back_gives_no_more_time() {
 }
 
 #[test]
+fn a_sync_whose_time_ends_the_lease_brings_the_next_one() {
+    let world = world();
+    let mut phone = world.enrolled_phone("w1");
+    let person = person(&mut phone);
+    phone.syncs(&world);
+    // The phone's clock stands still while the phone lies in a drawer.
+    phone.set_skew(-10 * DAY);
+    world.pass(10 * DAY);
+    assert!(!phone.is_dark(), "by its own clock the lease holds");
+    phone.syncs(&world);
+    assert!(!phone.is_dark());
+    phone.shows(person, "name", NAME);
+}
+
+#[test]
 fn a_phone_asks_for_a_lease_when_a_day_of_it_has_gone() {
     let world = world();
     let mut phone = world.phone("w1", 0);

@@ -53,6 +53,8 @@ pub(crate) struct Sent {
     pub(crate) told_missing: Vec<RecordId>,
     /// The request shows the server this phone's last receipts.
     pub(crate) shows_receipts: bool,
+    /// The request asks for a lease.
+    pub(crate) asks_lease: bool,
     /// The request leaves out own entries, since their times are in doubt: the server's time comes first.
     pub(crate) holds_back: bool,
 }

@@ -127,6 +127,7 @@ impl Engine {
             asks,
             told_missing: told_missing.unwrap_or_default(),
             shows_receipts: wishes.shows_receipts,
+            asks_lease: wishes.lease,
             holds_back,
         };
         Ok(Exchange { server, body, entries, sent, heard: Heard { ask_again: is_bare, ..Heard::default() } })

@@ -42,6 +42,9 @@ impl Engine {
             }
             ANSWERED.set(c, &exchange.sent.counter)
         })?;
+        // The server's time may end a lease that held by this phone's clock: the next request of this sync asks for another.
+        self.check_lease()?;
+        exchange.heard.ask_again |= self.seal.is_dark() && !exchange.sent.asks_lease;
         if !exchange.heard.is_void
             && exchange.sent.holds_back
             && !std::mem::replace(&mut exchange.heard.times_corrected, true)
