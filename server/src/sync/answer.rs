@@ -31,7 +31,7 @@ pub struct Answer {
     sent: usize,
 }
 
-/// What an answer tells after its first frames, and under which rights.
+/// The part of an answer after its first frames, and the rights under which it is told.
 pub(super) struct Told {
     pub(super) pull: Pull,
     /// The user's grants as the answer tells them.

@@ -91,7 +91,7 @@ pub fn push(
     Ok(pushed)
 }
 
-/// What came of a request's segments.
+/// The outcome of a request's segments.
 #[derive(Default)]
 pub struct Pushed {
     /// A receipt for each.
@@ -106,7 +106,7 @@ fn has_doubles(segments: &[Segment]) -> bool {
     feeds.len() < segments.len() && !faults::is_planted("08")
 }
 
-/// What a device was given: of areas that it may read, and of records where it reads only some of an area's.
+/// The positions that a device was given: of the areas that it may read, and of records where it reads only some of an area's.
 fn given(
     service: &Service,
     (reader, device): (&Reader<'_>, &Device),
@@ -260,7 +260,7 @@ fn feed_of(
     Ok(Some((row, carrier.told)))
 }
 
-/// What a request brings besides its segments, for a server that was restored.
+/// The part of a request, besides its segments, for a server that was restored.
 struct Brought<'a> {
     recovery: &'a Recovery,
     phase: RecoveryPhase,

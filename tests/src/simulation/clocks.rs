@@ -70,7 +70,8 @@ impl Simulation<'_> {
 
     /// The server is not sure of its clock. The phone keeps what it has, and comes again.
     pub(super) fn told_unsure(&mut self, player: usize) -> Result<SyncReport, String> {
-        if !self.clock_is_wrong {
+        // A store that was copied before a long pause knows an old time only: a right clock seems to have jumped.
+        if !self.clock_is_wrong && !self.was_replaced() {
             return Err("the server doubts its clock, and it is right".into());
         }
         self.note(format!("  … {player} is told that the server's clock is in doubt"));

@@ -1,4 +1,4 @@
-//! What no compiler checks: each function looks at the whole source tree and returns what is out of order.
+//! Checks that no compiler makes: each function looks at the whole source tree and returns the findings.
 //!
 //! The checks are pure functions of a [`Tree`], so that a test can show each of them a tree that is out of order.
 
@@ -11,10 +11,12 @@ pub mod imports;
 mod manifest;
 mod paths;
 pub mod rooms;
+mod words;
 
 pub use manifest::dependencies_point_one_way;
 pub use paths::architecture_names_what_exists;
 pub use rooms::rooms_keep_to_the_map;
+pub use words::{comments_name_their_subject, glossary_has_each_word_once};
 
 /// A `.rs` file may have this many lines, all counted. Longer ones are cut along their sections.
 pub const MAX_LINES: usize = 600;
@@ -151,7 +153,7 @@ pub fn tests_do_not_sleep(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-/// What is shown whole leaves a row in the read log. Only what proves that replicas are equal looks past that.
+/// A value that is shown whole leaves a row in the read log. Only checks that replicas are equal look past that.
 pub fn only_checks_look_past_the_read_log(tree: &Tree) -> Vec<Finding> {
     const CHECKS: &[&str] = &[
         "client-sdk/field/src/exec.rs",

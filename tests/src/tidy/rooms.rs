@@ -23,7 +23,7 @@ const CRATES: [&str; 8] = [
     "tests/src/",
 ];
 
-/// A room: a folder of a crate, or `.` for the files beside the folders.
+/// A room: a folder of a crate, a file beside the folders, or `.` for the other files beside them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Room {
@@ -103,7 +103,7 @@ fn check_crate(tree: &Tree, root: &str, rooms: &[Room]) -> Vec<Finding> {
         for unused in room.uses.iter().filter(|other| !used.contains(&(room.room.as_str(), other.as_str()))) {
             findings.push(Finding::new(MAP, 0, format!("{root}/{} does not use {unused}", room.room)));
         }
-        let row = row_of(root, room);
+        let row = row_of(tree, root, room);
         if !tree.text(PAGE).is_some_and(|page| page.lines().any(|line| line == row)) {
             findings.push(Finding::new(PAGE, 0, format!("put this row into the table of rooms: {row}")));
         }
@@ -112,9 +112,14 @@ fn check_crate(tree: &Tree, root: &str, rooms: &[Room]) -> Vec<Finding> {
 }
 
 /// A room's row in the table of `ARCHITECTURE.md`.
-fn row_of(root: &str, room: &Room) -> String {
-    let folder = if room.room == "." { format!("{root}/") } else { format!("{root}/{}/", room.room) };
-    format!("| `{folder}` | {} | {} |", room.is, room.uses.join(", "))
+fn row_of(tree: &Tree, root: &str, room: &Room) -> String {
+    let file = format!("{root}/{}.rs", room.room);
+    let place = match room.room.as_str() {
+        "." => format!("{root}/"),
+        _ if tree.text(&file).is_some() => file,
+        folder => format!("{root}/{folder}/"),
+    };
+    format!("| `{place}` | {} | {} |", room.is, room.uses.join(", "))
 }
 
 /// The room of a module: the longest listed folder that holds its file, `.` for files beside all folders.

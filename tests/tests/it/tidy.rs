@@ -11,7 +11,7 @@ fn workspace_passes(check: Check) {
     assert!(lines.is_empty(), "out of order:\n{}", lines.join("\n"));
 }
 
-/// What the check says about a made-up tree, one line a finding.
+/// The findings of a check in a made-up tree, one line each.
 fn said(check: Check, files: &[(&str, &str)]) -> Vec<String> {
     check(&Tree::from_files(files.iter().copied())).iter().map(ToString::to_string).collect()
 }
@@ -247,5 +247,30 @@ fn rooms_keep_to_the_map() {
     assert_eq!(
         house("", uses, short),
         ["server/src/high/mod.rs:0: give its folder a line in docs/rooms.toml"]
+    );
+}
+
+#[test]
+fn each_word_of_the_glossary_stands_once() {
+    workspace_passes(tidy::glossary_has_each_word_once);
+    let page =
+        "| word | means |\n|---|---|\n| area | a |\n| feed | b |\n| Area | c |\n\n| area | elsewhere |\n";
+    assert_eq!(
+        said(tidy::glossary_has_each_word_once, &[("docs/glossary.md", page)]),
+        ["docs/glossary.md:5: `area` has a row in line 3 already"],
+    );
+}
+
+#[test]
+fn comments_name_their_subject() {
+    workspace_passes(tidy::comments_name_their_subject);
+    let hidden = "//! Areas.\n/// Who asks.\nfn a() {} // Of course.\n    // Whose it is.\n// Whoever asks.\n//! - What is asked.\n";
+    assert_eq!(
+        said(tidy::comments_name_their_subject, &[("a.rs", hidden)]),
+        ["`Who`", "`Whose`", "`What`"]
+            .iter()
+            .zip([2, 4, 6])
+            .map(|(word, line)| format!("a.rs:{line}: begin with the subject, not with {word}"))
+            .collect::<Vec<_>>(),
     );
 }

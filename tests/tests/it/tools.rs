@@ -105,7 +105,7 @@ const TOOLS_ONLY: &[&str] =
 fn every_cell_is_that_of_the_ledger_people_pull() {
     for world in worlds() {
         let mut rng = Rng::new(7);
-        let stored = fill(&world, &mut rng, 3);
+        let stored = fill(&world, &mut rng, 4);
         assert!(stored > 150, "{stored} entries make a world");
         let (mut tool, clerk) = (Tool::of(&world), world.clerk("dc"));
         let (mut cells, mut disputed) = (0, 0);

@@ -1,4 +1,4 @@
-//! What opens the store on the command line: a key or a passphrase of the environment, a passphrase typed in, or the key
+//! Ways to open the file on the command line: a key or a passphrase of the environment, a passphrase typed in, or the key
 //! file made beside it.
 
 use std::io::Write as _;

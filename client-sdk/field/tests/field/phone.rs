@@ -17,7 +17,7 @@ pub struct Phone {
     pub zh: bool,
 }
 
-/// What a command did.
+/// The outcome of a command.
 pub struct Did {
     pub status: i32,
     pub out: String,
@@ -118,7 +118,7 @@ impl Phone {
         self.made(&[&["new", "ticket", "--area", "WS-04"], &fields[..], &["--event", "report"]].concat())
     }
 
-    /// What a phone knows after a sync that this test does not make: SQL on its store.
+    /// Runs SQL on the phone's file, in place of a sync that this test does not make.
     pub fn as_if_synced(&self, sql: &str) {
         let store = self.path("phone.db");
         let key = Lock::host_key([7; 32]).file_key(&store).unwrap();

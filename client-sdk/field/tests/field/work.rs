@@ -1,4 +1,4 @@
-//! What works: edits, lists, conflicts, what needs attention, where the phone stands.
+//! Work on the command line: edits, lists, conflicts, entries that need attention, the status.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What does not: each mistake is told with a code and an exit status, and nothing is saved.
+//! Mistakes: each is told with a code and an exit status, and nothing is saved.
 
 use serde_json::{Value, json};
 

@@ -38,7 +38,7 @@ impl Engine {
         report: &mut SyncReport,
     ) -> Result<Progress, ClientError> {
         while !exchange.heard.is_void
-            && let Some(frame) = self.take_frame(&mut exchange, arrived)?
+            && let Some(frame) = self.take_frame(&mut exchange, arrived, report)?
         {
             if is_news(&frame) && !std::mem::replace(&mut exchange.heard.reach_settled, true) {
                 exchange.heard.ask_again |= self.settle_reach(&mut exchange)?;
@@ -61,18 +61,26 @@ impl Engine {
     }
 
     /// Takes the next whole frame. If it does not read, another process may have changed what an answer's names stand for: then
-    /// the answer is void.
+    /// the answer is void. So it is if it names a record that this phone never got.
     fn take_frame(
         &mut self,
         exchange: &mut Exchange,
         arrived: &mut Vec<u8>,
+        report: &mut SyncReport,
     ) -> Result<Option<Frame>, ClientError> {
-        match frames::take_frame(arrived, &Names(&self.db)) {
-            Err(error) => match self.apply_part(exchange, Points::NONE, |_, _, _| Ok(()))? {
-                Some(()) => Err(error.into()),
-                None => Ok(None),
-            },
-            frame => Ok(frame?),
+        let error = match frames::take_frame(arrived, &Names(&self.db)) {
+            Ok(frame) => return Ok(frame),
+            Err(error) => error,
+        };
+        if self.apply_part(exchange, Points::NONE, |_, _, _| Ok(()))?.is_none() {
+            return Ok(None);
+        }
+        match error {
+            WireError::RecordName { area, .. } if self.take_unknown_name(exchange, area, report)? => {
+                exchange.heard.is_void = true;
+                Ok(None)
+            }
+            error => Err(error.into()),
         }
     }
 

@@ -81,9 +81,7 @@ impl Engine {
         } else if exchange.sent.shows_receipts || faults::is_planted("05") {
             // The server can account for all that it confirmed to this phone, and the sums still differ. Content of others that
             // the server has lost is kept until the server has it again.
-            shadows::keep_healing(c, area)?;
-            remove::unconfirm_area(c, area)?;
-            names::forget(c, Some(area))?;
+            heal_area(c, area)?;
             outcome.healed = true;
         } else {
             // The sums differ also if the server was set back. Nothing changes here until it has seen the receipts.
@@ -94,6 +92,36 @@ impl Engine {
         entries::seal_decided(c)?;
         c.execute_batch("RELEASE delta")?;
         Ok(outcome)
+    }
+}
+
+/// Lets go of an area's confirmed state: the next answer brings the whole area.
+fn heal_area(c: &Connection, area: AreaNo) -> Result<(), ClientError> {
+    shadows::keep_healing(c, area)?;
+    remove::unconfirm_area(c, area)?;
+    names::forget(c, Some(area))
+}
+
+impl Engine {
+    /// Takes the news of an area that name a record which this phone never got: the server's log is not the one that the phone
+    /// followed, as after a store was set back. The next request shows the server this phone's receipts; if the server can
+    /// account for them, the phone asks for the whole area. Whether asking again can help.
+    pub(crate) fn take_unknown_name(
+        &mut self,
+        exchange: &mut Exchange,
+        area: AreaNo,
+        report: &mut SyncReport,
+    ) -> Result<bool, ClientError> {
+        if self.doubt_server(exchange)? {
+            return Ok(true);
+        }
+        let begins = areas::find_cursor(&self.db, area)?.is_none_or(|cursor| cursor.reached == 0);
+        if begins || self.seal.is_dark() {
+            return Ok(false);
+        }
+        self.apply_part(exchange, Points::NONE, |_, _, c| heal_area(c, area))?;
+        report.healed += 1;
+        Ok(true)
     }
 }
 

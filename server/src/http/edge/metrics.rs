@@ -107,7 +107,7 @@ impl Metrics {
     }
 }
 
-/// What the page reads anew each time.
+/// The values that the page reads anew each time.
 struct Now {
     records: u64,
     entries: u64,
@@ -149,7 +149,7 @@ fn write_page(metrics: &Metrics, now: &Now) -> Result<String, fmt::Error> {
     Ok(page)
 }
 
-/// Who may read the counters: whoever has the token, or without one whoever is on this machine.
+/// The readers of the counters: callers with the token, or without a token callers on this machine.
 #[derive(Clone, Default)]
 pub struct MetricsAccess {
     token: Option<[u8; 32]>,

@@ -23,7 +23,7 @@ use crate::http::edge::error::ApiError;
 
 /// The route whose good answers carry as few header bytes as possible: phones pay for each.
 pub const BARE_ROUTE: &str = "/v1/sync";
-/// What keeps a browser from making more of an answer than it is.
+/// The headers that keep a browser from making more of an answer than it is.
 pub const GUARDS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
@@ -32,7 +32,7 @@ pub const GUARDS: [(HeaderName, &str); 4] = [
 ];
 /// How long a browser remembers to come with TLS only.
 const TWO_YEARS: &str = "max-age=63072000";
-/// What the log and the counters call a request that no route matches.
+/// The name, in the log and the counters, of a request that no route matches.
 const UNMATCHED: &str = "unmatched";
 
 /// Whether this server speaks TLS itself.

@@ -81,6 +81,33 @@ fn a_store_set_back_takes_nothing_and_loses_nothing() {
 }
 
 #[test]
+fn a_store_set_back_that_names_a_record_the_phone_never_got_is_noticed() {
+    let (mut world, mut a, mut b) = two();
+    let house = household(&mut a, "before");
+    settle(&world, &mut [&mut a, &mut b]);
+    let backup = world.backup("snapshot.db");
+    label(&mut a, house, "after");
+    a.syncs(&world);
+    set_back(&mut world, &backup);
+    // The new record takes the position of the lost edit. Only its edit stands behind the first phone's cursor.
+    let walk = patrol(&mut b, "walk");
+    b.syncs(&world);
+    b.puts(walk, "coverage_note", "both sides");
+    b.syncs(&world);
+    assert!(is_behind(a.sync(&world)));
+    assert_eq!(shown_label(&mut a, house).as_deref(), Some("after"));
+    assert!(is_set_back(&world));
+
+    world.restore_in_place();
+    settle(&world, &mut [&mut a, &mut b]);
+    for phone in [&mut a, &mut b] {
+        assert_eq!(shown_label(phone, house).as_deref(), Some("after"));
+        assert_eq!(phone.record(walk).view["coverage_note"], json!("both sides"));
+    }
+    world.is_whole();
+}
+
+#[test]
 fn a_store_set_back_that_went_on_is_noticed_before_a_phone_lets_go_of_anything() {
     let (mut world, mut a, mut b) = two();
     let house = household(&mut a, "before");
