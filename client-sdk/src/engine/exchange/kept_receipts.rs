@@ -123,10 +123,12 @@ pub(crate) fn list(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Lists the last receipt of each feed. They show a server that it has less than it confirmed.
+/// Lists the last receipt of each feed in each generation. They show a server that it has less than it confirmed. A receipt of a
+/// former generation may have a higher number than the last of this one, and does not stand for it.
 pub(crate) fn list_last(c: &Connection) -> Result<Vec<(ServerEpoch, Receipt)>, ClientError> {
     let sql = format!(
-        "{COLUMNS} r WHERE n = (SELECT max(n) FROM receipts o WHERE o.feed = r.feed) ORDER BY at DESC LIMIT ?1"
+        "{COLUMNS} r WHERE n = (SELECT max(n) FROM receipts o WHERE o.feed = r.feed AND o.epoch = r.epoch)
+         ORDER BY at DESC LIMIT ?1"
     );
     let mut select = c.prepare_cached(&sql)?;
     let rows = select.query_map([SHOWN], read)?;
