@@ -59,7 +59,7 @@ fn check(path: &[String], seen: &mut usize) {
         assert!(is_chinese(zh_text), "{path:?} {name} has no Chinese text: {zh_text}");
         assert!(!en_text.is_empty(), "{path:?} {name} has no English text");
         if en_heading == "Commands:" && name != "help" {
-            check(&[path, &[name.clone()]].concat(), seen);
+            check(&[path, std::slice::from_ref(name)].concat(), seen);
         }
     }
 }

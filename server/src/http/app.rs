@@ -246,7 +246,7 @@ fn run(
         }
     });
     // A phone would have to count past numbers that were not saved.
-    if let Err(error) = service.counters.save(&*service.store, service.now()) {
+    if let Err(error) = service.counters.save(&service.store, service.now()) {
         tracing::warn!(%error, "request counters were not saved");
     }
     if let Err(error) = service.rest_clock() {

@@ -92,7 +92,7 @@ impl Service {
         let receipt_key = SigningKey::from_bytes(&identity.receipt_seed);
         let tree = RwLock::new(territory(store.territory()?));
         let recovering = Recovering::new(store.restored()?, clock.steady());
-        let set_back = SetBack::new(&*store)?;
+        let set_back = SetBack::new(&store)?;
         Ok(Self {
             set_back,
             recovering,

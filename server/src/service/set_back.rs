@@ -21,6 +21,12 @@ pub struct SetBack {
     pub(super) claims: Mutex<BTreeMap<DeviceNo, i64>>,
 }
 
+/// A state that needs no new read of the store.
+pub(super) struct Settled {
+    /// The reason why the store is held to be set back; `None` if it is not.
+    pub(super) why: Option<String>,
+}
+
 impl SetBack {
     /// Reads the state from the store.
     pub fn new(store: &Store) -> Result<Self, StoreError> {
@@ -28,9 +34,9 @@ impl SetBack {
     }
 
     /// The known state, if it needs no new read of the store.
-    pub(super) fn settled(&self, store: &Store, now: i64) -> Option<Option<String>> {
+    pub(super) fn settled(&self, store: &Store, now: i64) -> Option<Settled> {
         let known = self.known.lock().ok()?;
-        is_settled(&known, store, now).then(|| known.0.clone())
+        is_settled(&known, store, now).then(|| Settled { why: known.0.clone() })
     }
 
     /// Whether nothing speaks against the store, as far as is known.

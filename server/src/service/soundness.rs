@@ -17,8 +17,8 @@ impl Service {
     /// Why the store is held to be set back; `None` if it is not.
     pub fn why_set_back(&self) -> Result<Option<String>, StoreError> {
         let now = self.now();
-        if let Some(known) = self.set_back.settled(&self.store, now) {
-            return Ok(known);
+        if let Some(settled) = self.set_back.settled(&self.store, now) {
+            return Ok(settled.why);
         }
         let restored = || -> Result<Option<String>, StoreError> {
             let other = self.store.identity()?.epoch != self.identity.epoch;

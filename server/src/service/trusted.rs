@@ -20,7 +20,7 @@ impl Service {
 
     /// The server's clock, ms since 1970, if it is to be trusted, whatever the store is.
     fn trusted_clock(&self) -> Result<i64, StoreError> {
-        self.clock.trusted(&*self.store)
+        self.clock.trusted(&self.store)
     }
 
     /// Why the clock is not trusted, if it is not.

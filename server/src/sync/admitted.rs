@@ -34,8 +34,8 @@ pub(super) struct Admitted<'a> {
 
 /// A request goes on, or it is answered already: the store is another generation than the phone's.
 pub(super) enum Stage<'a> {
-    Current(Admitted<'a>),
-    Restored(Answer),
+    Current(Box<Admitted<'a>>),
+    Restored(Box<Answer>),
 }
 
 impl<'a> Admitted<'a> {
@@ -60,8 +60,8 @@ impl<'a> Admitted<'a> {
         if let Some(admit) = admit {
             admit(&device).map_err(SyncError::TooOften)?;
         }
-        let used = service.counters.advance(&service.store, &device, arrived.counter, arrived.now)?;
-        used.map_err(SyncError::Counter)?;
+        let counted = service.counters.advance(&service.store, &device, arrived.counter, arrived.now)?;
+        counted.map_err(SyncError::Counter)?;
         service.counters.save_some(&service.store, arrived.now)?;
         let ready = request.enrol.is_some().then(|| welcome(&arrived, &device, &user)).into_iter().collect();
         let own = own_feeds(&device, &request);
@@ -74,12 +74,13 @@ impl<'a> Admitted<'a> {
         let service = self.arrived.service;
         set_back::check_claim(service, &self.device, &self.request)?;
         if self.request.server_epoch.is_none_or(|epoch| epoch == service.identity.epoch) {
-            return Ok(Stage::Current(self));
+            return Ok(Stage::Current(Box::new(self)));
         }
         let notice = recovery::sign_restore_notice(service, self.arrived.version, &self.request, &self.own)?;
         self.ready.push(Frame::Restored(notice.ok_or(SyncError::Refused(Code::ServerEpochChanged))?));
         let (device, told) = (self.device.no, Told::nothing());
-        Ok(Stage::Restored(Answer::begin(&self.arrived, device, self.answering, self.ready, told)))
+        let answer = Answer::begin(&self.arrived, device, self.answering, self.ready, told);
+        Ok(Stage::Restored(Box::new(answer)))
     }
 }
 

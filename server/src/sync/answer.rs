@@ -177,9 +177,9 @@ impl Answer {
             return Ok(None);
         }
         let to = delta.to;
-        service.given.give(&*service.store, self.device, to.area, to.reached)?;
+        service.given.give(&service.store, self.device, to.area, to.reached)?;
         let sent = self.told.pull.take_sent();
-        service.given.send(&*service.store, self.device, &sent)?;
+        service.given.send(&service.store, self.device, &sent)?;
         Ok(next)
     }
 

@@ -27,7 +27,7 @@ pub fn open_for(
     let arrived = Arrived::check(service, body, &mut admit)?;
     let payload = arrived.unpack()?;
     match Admitted::admit(arrived, &payload, admit)?.compare_generation()? {
-        Stage::Restored(answer) => Ok(answer),
-        Stage::Current(admitted) => Decided::decide(admitted)?.answer(),
+        Stage::Restored(answer) => Ok(*answer),
+        Stage::Current(admitted) => Decided::decide(*admitted)?.answer(),
     }
 }

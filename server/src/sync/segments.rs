@@ -114,7 +114,7 @@ fn given(
 ) -> Result<(Arc<Bounds>, Arc<Sent>), StoreError> {
     let allowed = reader.rights().areas(reader.now);
     // An area that the phone says nothing of is met as well: what is claimed of it later is bounded.
-    let bounds = service.given.meet(&*service.store, device.no, &allowed)?;
+    let bounds = service.given.meet(&service.store, device.no, &allowed)?;
     let mut sent = Sent::new();
     if reads_parts(&service.schema, reader.grants()) {
         let entries = segments.iter().flat_map(|segment| &segment.entries);
@@ -124,7 +124,7 @@ fn given(
         });
         let records: BTreeSet<RecordId> = edited.collect();
         let records: Vec<RecordId> = records.into_iter().collect();
-        sent = service.given.sent(&*service.store, device.no, &records)?;
+        sent = service.given.sent(&service.store, device.no, &records)?;
     }
     Ok((Arc::new(bounds), Arc::new(sent)))
 }

@@ -115,10 +115,8 @@ fn has_extension(path: &str, extension: &str) -> bool {
 pub fn files_say_what_they_are_for(tree: &Tree) -> Vec<Finding> {
     tree.rust_files()
         .filter(|(_, text)| {
-            !text
-                .lines()
-                .next()
-                .is_some_and(|line| line.strip_prefix("//! ").is_some_and(|said| !said.trim().is_empty()))
+            let sentence = text.lines().next().and_then(|line| line.strip_prefix("//! "));
+            sentence.is_none_or(|sentence| sentence.trim().is_empty())
         })
         .map(|(path, _)| Finding::new(path, 1, "begin with a `//! ` line that says what the file is for"))
         .collect()
@@ -143,12 +141,16 @@ pub fn nothing_is_unfinished(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
+/// Whether a file is a test, or helps tests; a measurement is none.
+fn is_of_tests(path: &str) -> bool {
+    !path.starts_with("tests/bench/") && (path.starts_with("tests/") || path.contains("/tests/"))
+}
+
 /// No test waits for time: a sleep is either too short or too long. What measures (`tests/bench/`) is no test.
 pub fn tests_do_not_sleep(tree: &Tree) -> Vec<Finding> {
     let words = [("thread::", "sleep"), ("time::", "sleep"), ("sleep_", "until")].map(joined);
     tree.rust_files()
-        .filter(|(path, _)| path.starts_with("tests/") || path.contains("/tests/"))
-        .filter(|(path, _)| !path.starts_with("tests/bench/"))
+        .filter(|(path, _)| is_of_tests(path))
         .flat_map(|(path, text)| naming(path, text, &words, "wait for the thing itself, not for time"))
         .collect()
 }

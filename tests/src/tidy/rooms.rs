@@ -27,7 +27,8 @@ const CRATES: [&str; 8] = [
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Room {
-    room: String,
+    #[serde(rename = "room")]
+    name: String,
     /// One sentence.
     is: String,
     /// The rooms it may use, all of which stand before it.
@@ -67,13 +68,13 @@ fn check_crate(tree: &Tree, root: &str, rooms: &[Room]) -> Vec<Finding> {
     let mut before = BTreeSet::new();
     for room in rooms {
         if !room.is.ends_with('.') || room.is.len() < 10 {
-            findings.push(Finding::new(MAP, 0, format!("say in a sentence what {root}/{} is", room.room)));
+            findings.push(Finding::new(MAP, 0, format!("say in a sentence what {root}/{} is", room.name)));
         }
         for used in room.uses.iter().filter(|used| !before.contains(used.as_str())) {
-            let wrong = format!("{root}/{} may not use {used}, which does not stand before it", room.room);
+            let wrong = format!("{root}/{} may not use {used}, which does not stand before it", room.name);
             findings.push(Finding::new(MAP, 0, wrong));
         }
-        before.insert(room.room.as_str());
+        before.insert(room.name.as_str());
     }
     let mut used = BTreeSet::new();
     for (module, path) in &imports.files {
@@ -86,22 +87,22 @@ fn check_crate(tree: &Tree, root: &str, rooms: &[Room]) -> Vec<Finding> {
         let (Some(from), Some(to)) = (room_of(rooms, &arrow.from), room_of(rooms, &arrow.to)) else {
             continue;
         };
-        if from.room == to.room {
+        if from.name == to.name {
             continue;
         }
-        used.insert((from.room.as_str(), to.room.as_str()));
-        if !from.uses.contains(&to.room) {
+        used.insert((from.name.as_str(), to.name.as_str()));
+        if !from.uses.contains(&to.name) {
             let path = &imports.files[&arrow.from];
-            let wrong = format!("room {} may not use {} ({})", from.room, to.room, arrow.to.join("::"));
+            let wrong = format!("room {} may not use {} ({})", from.name, to.name, arrow.to.join("::"));
             findings.push(Finding::new(path, arrow.line, wrong));
         }
     }
     for room in rooms {
-        if !imports.files.keys().any(|module| room_of(rooms, module).is_some_and(|r| r.room == room.room)) {
-            findings.push(Finding::new(MAP, 0, format!("{root}/{} is not there", room.room)));
+        if !imports.files.keys().any(|module| room_of(rooms, module).is_some_and(|r| r.name == room.name)) {
+            findings.push(Finding::new(MAP, 0, format!("{root}/{} is not there", room.name)));
         }
-        for unused in room.uses.iter().filter(|other| !used.contains(&(room.room.as_str(), other.as_str()))) {
-            findings.push(Finding::new(MAP, 0, format!("{root}/{} does not use {unused}", room.room)));
+        for unused in room.uses.iter().filter(|other| !used.contains(&(room.name.as_str(), other.as_str()))) {
+            findings.push(Finding::new(MAP, 0, format!("{root}/{} does not use {unused}", room.name)));
         }
         let row = row_of(tree, root, room);
         if !tree.text(PAGE).is_some_and(|page| page.lines().any(|line| line == row)) {
@@ -112,12 +113,12 @@ fn check_crate(tree: &Tree, root: &str, rooms: &[Room]) -> Vec<Finding> {
 }
 
 /// A room's row in the table of `ARCHITECTURE.md`.
-fn row_of(tree: &Tree, root: &str, room: &Room) -> String {
-    let file = format!("{root}/{}.rs", room.room);
-    let place = match room.room.as_str() {
-        "." => format!("{root}/"),
+fn row_of(tree: &Tree, base: &str, room: &Room) -> String {
+    let file = format!("{base}/{}.rs", room.name);
+    let place = match room.name.as_str() {
+        "." => format!("{base}/"),
         _ if tree.text(&file).is_some() => file,
-        folder => format!("{root}/{folder}/"),
+        folder => format!("{base}/{folder}/"),
     };
     format!("| `{place}` | {} | {} |", room.is, room.uses.join(", "))
 }
@@ -125,11 +126,11 @@ fn row_of(tree: &Tree, root: &str, room: &Room) -> String {
 /// The room of a module: the longest listed folder that holds its file, `.` for files beside all folders.
 fn room_of<'a>(rooms: &'a [Room], module: &Module) -> Option<&'a Room> {
     let holds = |room: &&Room| {
-        let names: Vec<&str> = room.room.split('/').collect();
+        let names: Vec<&str> = room.name.split('/').collect();
         module.len() >= names.len() && names.iter().zip(module).all(|(name, own)| name == own)
     };
-    let listed = rooms.iter().filter(holds).max_by_key(|room| room.room.len());
-    listed.or_else(|| rooms.iter().find(|room| room.room == "." && module.len() <= 1))
+    let listed = rooms.iter().filter(holds).max_by_key(|room| room.name.len());
+    listed.or_else(|| rooms.iter().find(|room| room.name == "." && module.len() <= 1))
 }
 
 fn check_circles(imports: &Imports) -> Vec<Finding> {
@@ -142,8 +143,8 @@ fn check_circles(imports: &Imports) -> Vec<Finding> {
 }
 
 /// Counts the rooms of a crate as its folders show them: each first folder of `within` and each file beside them is a room.
-pub fn survey(tree: &Tree, root: &str, within: &[&str]) -> House {
-    let imports = read_imports(tree, root);
+pub fn survey(tree: &Tree, base: &str, within: &[&str]) -> House {
+    let imports = read_imports(tree, base);
     let room = |module: &Module| {
         let inside = module.len() > within.len() && within.iter().zip(module).all(|(name, own)| name == own);
         inside.then(|| module[within.len()].clone())
@@ -180,15 +181,6 @@ fn floors(rooms: &BTreeSet<&str>, arrows: &BTreeSet<(&str, &str)>) -> usize {
         knot.extend(rooms.get(room));
         knot
     };
-    fn depth<'a>(
-        knot: &BTreeSet<&'a str>,
-        arrows: &BTreeSet<(&'a str, &'a str)>,
-        knot_of: &dyn Fn(&str) -> BTreeSet<&'a str>,
-    ) -> usize {
-        let below = arrows.iter().filter(|(from, to)| knot.contains(from) && !knot.contains(to));
-        let deepest = below.map(|(_, to)| depth(&knot_of(to), arrows, knot_of)).max();
-        knot.len() + deepest.unwrap_or(0)
-    }
     rooms.iter().map(|room| depth(&knot(room), arrows, &knot)).max().unwrap_or(0)
 }
 
@@ -202,14 +194,25 @@ pub fn list_arrows(tree: &Tree, root: &str) -> Vec<(String, Vec<String>)> {
         let from = imports
             .arrows
             .iter()
-            .filter(|arrow| room_of(rooms, &arrow.from).is_some_and(|r| r.room == room.room));
+            .filter(|arrow| room_of(rooms, &arrow.from).is_some_and(|r| r.name == room.name));
         let to: BTreeSet<&str> =
-            from.filter_map(|arrow| Some(room_of(rooms, &arrow.to)?.room.as_str())).collect();
+            from.filter_map(|arrow| Some(room_of(rooms, &arrow.to)?.name.as_str())).collect();
         rooms
             .iter()
-            .map(|other| other.room.clone())
-            .filter(|name| *name != room.room && to.contains(name.as_str()))
+            .map(|other| other.name.clone())
+            .filter(|name| *name != room.name && to.contains(name.as_str()))
             .collect()
     };
-    rooms.iter().map(|room| (room.room.clone(), uses(room))).collect()
+    rooms.iter().map(|room| (room.name.clone(), uses(room))).collect()
+}
+
+/// The rooms from this knot down, along the longest way.
+fn depth<'a>(
+    knot: &BTreeSet<&'a str>,
+    arrows: &BTreeSet<(&'a str, &'a str)>,
+    knot_of: &dyn Fn(&str) -> BTreeSet<&'a str>,
+) -> usize {
+    let below = arrows.iter().filter(|(from, to)| knot.contains(from) && !knot.contains(to));
+    let deepest = below.map(|(_, to)| depth(&knot_of(to), arrows, knot_of)).max();
+    knot.len() + deepest.unwrap_or(0)
 }

@@ -246,7 +246,7 @@ fn another_schema_set_replaces_the_views_while_nodes_serve() {
         assert_eq!(tool.value("SELECT name FROM ledger_place"), json!("桥东驿站"));
         assert_eq!(tool.rows("SELECT use FROM ledger_dwelling").len(), 1);
         let next = Service::new(world.service.store.clone(), schema).expect("a service");
-        assert!(tools::renew(&*next.store, &next.schema).expect("views"));
+        assert!(tools::renew(&next.store, &next.schema).expect("views"));
         // A value stored before the mask is no longer shown, although nobody has written it anew.
         assert_eq!(tool.value("SELECT name FROM ledger_place"), Value::Null);
         assert!(tool.try_rows("SELECT use FROM ledger_dwelling").is_err());

@@ -112,7 +112,7 @@ async fn claims_of(request: &HttpRequest, service: &web::Data<Service>) -> Resul
     let now = trusted_now(service).await?;
     if auth.keys.is_strange(token) {
         let (auth, service) = (auth.clone(), service.clone());
-        block(move || auth.keys.read_again(&*service.store, now)).await?;
+        block(move || auth.keys.read_again(&service.store, now)).await?;
     }
     Ok(auth.keys.read(token, now).ok_or(Code::Unauthorised)?)
 }

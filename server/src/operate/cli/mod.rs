@@ -128,7 +128,7 @@ fn serve(settings: &Settings) -> Result<(), CliError> {
     let service = open_service(settings)?;
     // Log a doubtful clock from the start.
     service.clock_doubt()?;
-    crate::operate::tools::renew(&*service.store, &service.schema).map_err(open::explain)?;
+    crate::operate::tools::renew(&service.store, &service.schema).map_err(open::explain)?;
     set_back::look_beside(&service)?;
     service.log_set_back()?;
     let _beside = Beside::start(service.clone()).map_err(CliError::Serve)?;

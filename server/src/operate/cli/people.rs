@@ -205,7 +205,7 @@ fn list_devices(service: &Service, speaker: Speaker) -> Result<(), CliError> {
 
 /// `admin rotate-keys`
 pub fn rotate_keys(service: &Service, speaker: Speaker) -> Result<(), CliError> {
-    let kid = tokens::rotate(&*service.store, service.now())?;
+    let kid = tokens::rotate(&service.store, service.now())?;
     speaker.done(&json!({ "kid": kid }), &format!("新密钥：{kid}"), &format!("new key: {kid}"));
     Ok(())
 }

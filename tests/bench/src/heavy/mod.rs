@@ -51,7 +51,7 @@ pub fn run(args: &BenchHeavy) -> Result<(), BenchError> {
     let store = cli::open_store(&settings.store, &schema, settings.commit_group)?;
     let service = Service::new(store, schema.clone())?;
     service.confirm_clock()?;
-    tools::renew(&*service.store, &schema)?;
+    tools::renew(&service.store, &schema)?;
     let mut town = Town::settle(service)?;
     gridledger_server::put_line!(
         "| entry | its bytes | record: operations, kB | median ms | longest ms |\n|---|---|---|---|---|"

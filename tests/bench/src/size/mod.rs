@@ -82,7 +82,7 @@ pub fn make(address: &StoreAddress, schema: &Arc<SchemaSet>, size: Size) -> Resu
         service.store.close();
         return Ok(());
     }
-    tools::renew(&*service.store, schema)?;
+    tools::renew(&service.store, schema)?;
     let (above, own) = settle(&service)?;
     let user = service.store.user_by_login("w1")?.ok_or("the user is missing")?;
     let patterns = patterns(&service, &user, own, size.entries.div_ceil(size.records))?;

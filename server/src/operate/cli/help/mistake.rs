@@ -70,7 +70,7 @@ fn reason(error: &clap::Error) -> String {
     };
     let range = cause.split_once(" is not in ").and_then(|(_, range)| range.split_once(".."));
     match range {
-        Some((least, most)) if most.is_empty() => format!("：不得小于 {least}"),
+        Some((least, "")) => format!("：不得小于 {least}"),
         Some((least, most)) => format!("：应在 {least} 到 {} 之间", most.trim_start_matches('=')),
         None => "：应为整数".to_owned(),
     }
