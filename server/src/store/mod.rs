@@ -2,8 +2,8 @@
 //!
 //! Nothing here decides anything: [`Store::push`] asks `ingest` under its locks, everything else reads or writes rows.
 //! Reading order: [`rows`] are what methods take and give; [`tables`] holds the methods, one file a resource, in SQL;
-//! [`Store`] runs them in an engine, [`sqlite`] or [`postgres`], both of which speak through [`sql`]. [`steps`] are the
-//! tables' versions; [`jobs`] queue before a writer; [`wake_ups`] wake waiting requests; [`copies`] are backups.
+//! [`Store`] runs them in an engine, [`sqlite`] or [`postgres`], both of which speak through [`sql`]. [`shared`] holds
+//! the tables' versions and the queue before a writer; wake-ups in `sql` wake waiting requests; [`copies`] are backups.
 
 pub mod copies;
 mod engine;

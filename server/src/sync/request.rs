@@ -1,5 +1,5 @@
 //! The sync: one request, one streamed answer. A request passes through stages, each a type of its own, so that none can be
-//! left out: [arrived](super::arrived), [admitted](super::admitted), [decided](super::decided), [answered](super::answer).
+//! left out: `arrived`, `admitted`, `decided`, `answer`.
 
 use std::time::Duration;
 

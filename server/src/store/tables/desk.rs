@@ -90,7 +90,7 @@ impl Store {
         self.engine.read(|c| read::feed_head(c, feed))
     }
 
-    /// [`push`](crate::store::RecordStore::push), with notes in the same transaction. A request or key that is there already
+    /// [`push`](crate::store::Store::push), with notes in the same transaction. A request or key that is there already
     /// fails the whole push as [`StoreError::Taken`].
     pub fn push_noting(&self, push: Push, notes: Notes) -> Result<Vec<SegmentVerdict>, StoreError> {
         let (decide, key) = (self.decide.clone(), push.key());

@@ -1,9 +1,9 @@
 //! Phones that come back with a day's work, all at once, against a server process of their own; how many edits
 //! a second it makes durable, what that costs, and that none is lost.
 //!
-//! Reading order: [`town`] makes the people; [`phone`] has each phone do its work beforehand and keep the bytes of its sync;
-//! [`serving`] is the server process; [`drive`] sends what the phones kept, so many at a time; [`hostile`] is a phone that does its
-//! worst meanwhile; [`page`] prints.
+//! Reading order: `town` makes the people; `phone` has each phone do its work beforehand and keep the bytes of its sync;
+//! `serving` is the server process; `drive` sends what the phones kept, so many at a time; `hostile` is a phone that does its
+//! worst meanwhile; `page` prints.
 
 mod drive;
 mod error;
