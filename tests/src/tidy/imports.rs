@@ -8,6 +8,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, Macro, Path, UseTree, Visibility};
 
 use super::Tree;
+use super::knots::find_knots;
 
 /// A module's names from the root of its crate; empty for the root itself.
 pub type Module = Vec<String>;
@@ -271,32 +272,8 @@ impl<'ast> Visit<'ast> for Reader<'_> {
 
 /// The file circles of more than two files: each a sorted list of modules that take from each other, however far around.
 pub fn circles(imports: &Imports) -> Vec<Vec<Module>> {
-    let mut next: BTreeMap<&Module, BTreeSet<&Module>> = BTreeMap::new();
-    for arrow in &imports.arrows {
-        next.entry(&arrow.from).or_default().insert(&arrow.to);
-    }
-    let reach = |from: &Module| {
-        let mut reached: BTreeSet<&Module> = BTreeSet::new();
-        let mut open: Vec<&Module> = next.get(from).into_iter().flatten().copied().collect();
-        while let Some(module) = open.pop() {
-            if reached.insert(module) {
-                open.extend(next.get(module).into_iter().flatten());
-            }
-        }
-        reached
-    };
-    let reached: BTreeMap<&Module, BTreeSet<&Module>> =
-        imports.files.keys().map(|module| (module, reach(module))).collect();
-    let mut found: BTreeSet<Vec<Module>> = BTreeSet::new();
-    for (module, there) in &reached {
-        let circle: Vec<Module> = there
-            .iter()
-            .filter(|other| reached[*other].contains(module))
-            .map(|other| (*other).clone())
-            .collect();
-        if circle.len() > 2 {
-            found.insert(circle);
-        }
-    }
-    found.into_iter().collect()
+    let arrows = imports.arrows.iter().map(|arrow| (&arrow.from, &arrow.to));
+    let knots: BTreeSet<BTreeSet<&Module>> = find_knots(imports.files.keys(), arrows).into_values().collect();
+    let circles = knots.into_iter().filter(|knot| knot.len() > 2);
+    circles.map(|knot| knot.into_iter().cloned().collect()).collect()
 }

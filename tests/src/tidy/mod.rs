@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 pub mod imports;
+mod knots;
 mod manifest;
 mod paths;
 pub mod rooms;

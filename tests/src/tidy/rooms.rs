@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::imports::{Imports, Module, circles, read_imports};
+use super::knots::find_knots;
 use super::{Finding, Tree};
 
 /// The map.
@@ -162,26 +163,8 @@ pub fn survey(tree: &Tree, base: &str, within: &[&str]) -> House {
 /// The longest way down. Rooms that reach each other are one knot, whose rooms stand one above the other, since none of
 /// them can be understood without the rest.
 fn floors(rooms: &BTreeSet<&str>, arrows: &BTreeSet<(&str, &str)>) -> usize {
-    let reach = |from: &str| {
-        let mut reached = BTreeSet::new();
-        let mut open = vec![from];
-        while let Some(room) = open.pop() {
-            for (_, to) in arrows.iter().filter(|(from, _)| *from == room) {
-                if reached.insert(*to) {
-                    open.push(to);
-                }
-            }
-        }
-        reached
-    };
-    let reached: BTreeMap<&str, BTreeSet<&str>> = rooms.iter().map(|room| (*room, reach(room))).collect();
-    let knot = |room: &str| -> BTreeSet<&str> {
-        let mut knot: BTreeSet<&str> =
-            reached[room].iter().filter(|other| reached[*other].contains(room)).copied().collect();
-        knot.extend(rooms.get(room));
-        knot
-    };
-    rooms.iter().map(|room| depth(&knot(room), arrows, &knot)).max().unwrap_or(0)
+    let knots = find_knots(rooms.iter().copied(), arrows.iter().copied());
+    rooms.iter().map(|room| depth(&knots[room], arrows, &knots)).max().unwrap_or(0)
 }
 
 /// Each room of a crate as the map lists it, with the rooms that it uses.
@@ -210,9 +193,9 @@ pub fn list_arrows(tree: &Tree, root: &str) -> Vec<(String, Vec<String>)> {
 fn depth<'a>(
     knot: &BTreeSet<&'a str>,
     arrows: &BTreeSet<(&'a str, &'a str)>,
-    knot_of: &dyn Fn(&str) -> BTreeSet<&'a str>,
+    knots: &BTreeMap<&'a str, BTreeSet<&'a str>>,
 ) -> usize {
     let below = arrows.iter().filter(|(from, to)| knot.contains(from) && !knot.contains(to));
-    let deepest = below.map(|(_, to)| depth(&knot_of(to), arrows, knot_of)).max();
+    let deepest = below.map(|(_, to)| depth(&knots[to], arrows, knots)).max();
     knot.len() + deepest.unwrap_or(0)
 }
