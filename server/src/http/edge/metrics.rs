@@ -54,8 +54,8 @@ fn histogram_of_answers() -> Histogram {
 impl Metrics {
     /// Counts that begin at zero, beside the times of the store's writers.
     pub fn new(writes: &WriteTimes) -> Self {
-        let mut registry = Registry::with_prefix("gridledger");
-        let metrics = Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("gridledger"),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(histogram_of_answers),
             sync_seconds: histogram_of_answers(),
@@ -63,14 +63,10 @@ impl Metrics {
             sync_sent: Counter::default(),
             sync_entries: Counter::default(),
             sync_refused: Counter::default(),
-            registry: Registry::default(),
         };
-        let add = &mut registry;
-        add.register(
-            "http_requests",
-            "Answers by route, method and class of status",
-            metrics.requests.clone(),
-        );
+        let add = &mut metrics.registry;
+        let help = "Answers by route, method and class of status";
+        add.register("http_requests", help, metrics.requests.clone());
         let help = "Seconds from a request to its answer";
         add.register("http_request_seconds", help, metrics.request_seconds.clone());
         let help = "Seconds from a sync's bytes to the first bytes of its answer";
@@ -81,7 +77,7 @@ impl Metrics {
         add.register("sync_refused", "Entries refused", metrics.sync_refused.clone());
         add.register("queue_seconds", "Seconds that a write waits for a writer", writes.queued.clone());
         add.register("commit_seconds", "Seconds that a commit takes", writes.commit.clone());
-        Self { registry, ..metrics }
+        metrics
     }
 
     /// Counts one answer.
